@@ -1,0 +1,1 @@
+"""Structs that cross a process: events, commands, tasks, subjects, codec."""

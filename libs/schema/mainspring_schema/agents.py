@@ -1,0 +1,126 @@
+"""The three tiers and what they fold into."""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from mainspring_schema.messages import Json
+
+
+class CapabilityRef(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    ref: str
+    config: Json | None = None
+
+
+class ToolHints(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    readonly: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    open_world: bool | None = None
+    long_running: bool | None = None
+    cpu_bound: bool | None = None
+    requires_secrets: bool | None = None
+    persist_output: bool | None = None
+    supports_background: bool | None = None
+    concurrency_class: str | None = None
+    side_effect_class: str | None = None
+    capability_id: str | None = None
+    capability_name: str | None = None
+    narration_noun: str | None = None
+
+
+EffectClass = Literal["pure", "idempotent", "at_most_once", "verifiable"]
+
+
+class ToolDefinition(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"kind": "type"}):
+    """`parameters` is a JSON Schema; `effect_class` says what a crash may do to a call."""
+
+    name: str
+    kind: Literal["builtin", "client_side"] = field(default="builtin")
+    description: str = ""
+    parameters: Json = field(default_factory=dict)
+    display_name: str | None = None
+    category: str | None = None
+    hints: ToolHints | None = None
+    deferrable: Literal["never", "automatic", "always"] | None = None
+    full_parameters: Json | None = None
+    policy: str | None = None
+    effect_class: EffectClass = "at_most_once"
+
+
+class InitialFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    path: str
+    content: str
+    encoding: Literal["text", "base64"] = "text"
+    is_readonly: bool = False
+
+
+class NetworkAccess(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Host patterns. `allowed = None` allows every host that is not blocked."""
+
+    allowed: tuple[str, ...] | None = None
+    blocked: tuple[str, ...] = ()
+
+
+class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One tier before folding: a harness (one Layer per ancestor, root first), an agent or a session."""
+
+    origin: Literal["harness", "agent", "session"]
+    origin_id: str
+    name: str = ""
+    system_prompt: str | None = None
+    capabilities: tuple[CapabilityRef, ...] = ()
+    tools: tuple[ToolDefinition, ...] = ()
+    initial_files: tuple[InitialFile, ...] = ()
+    mcp_servers: dict[str, Json] = field(default_factory=dict)
+    network_access: NetworkAccess | None = None
+    model_id: str | None = None
+    max_iterations: int | None = None
+    parallel_tool_calls: bool | None = None
+
+
+class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything a worker needs to call a model, except its credentials.
+
+    `model` is the provider's own name; `driver` names the code that speaks to it (`llmsim`, `openai`, ...).
+    """
+
+    model_id: str
+    model: str
+    provider_id: str
+    driver: str
+    provider: str
+    base_url: str | None = None
+
+
+class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The folded configuration of one turn. Its canonical JSON is what `config_hash` hashes.
+
+    `system_prompt` is the folded text of the tiers, before the prompt builder adds capability blocks.
+    `tools` are those the tiers name themselves; capabilities add theirs when the prompt is built.
+    """
+
+    harness_id: str
+    agent_id: str | None = None
+    agent_name: str | None = None
+    agent_description: str | None = None
+    system_prompt: str = ""
+    capabilities: tuple[CapabilityRef, ...] = ()
+    tools: tuple[ToolDefinition, ...] = ()
+    model: ModelChoice
+    max_iterations: int
+    parallel_tool_calls: bool = True
+    network_access: NetworkAccess | None = None
+
+
+def encode_runtime_agent(agent: RuntimeAgent) -> bytes:
+    """The bytes that travel and are stored by hash."""
+    return msgspec.json.encode(agent, order="sorted")
+
+
+_RUNTIME_AGENT = msgspec.json.Decoder(RuntimeAgent)
+
+
+def decode_runtime_agent(data: bytes) -> RuntimeAgent:
+    return _RUNTIME_AGENT.decode(data)

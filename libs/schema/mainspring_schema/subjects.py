@@ -1,0 +1,17 @@
+"""The subjects of the bus. Every token is made from ids or from this file, never from user text."""
+
+from typing import Final
+from uuid import UUID
+
+_LOG: Final = "mainspring.v1.log"
+
+WAKE_TASKS: Final = "mainspring.v1.wake.tasks"
+"""Some task became ready; the payload is a `wake.ReadyTasks`."""
+
+WAKE_CANCEL: Final = "mainspring.v1.wake.cancel"
+"""Some leased task was marked; the engine that holds its worker looks at once."""
+
+
+def session_log(org_id: UUID, session_id: UUID) -> str:
+    """Where committed events and deltas of one session are copied to."""
+    return f"{_LOG}.{org_id.hex}.{session_id.hex}"

@@ -1,0 +1,124 @@
+"""What an engine hands to a worker, and what comes back. Carried as MessagePack inside worker frames."""
+
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_schema.agents import EffectClass
+from mainspring_schema.events import StoredEvent, Usage
+from mainspring_schema.messages import Controls, Json
+
+ErrorClass = Literal[
+    "transient",
+    "rate_limited",
+    "invalid_request",
+    "auth",
+    "context_overflow",
+    "model_output",
+    "cancelled",
+    "poison",
+    "unknown",
+]
+
+
+class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
+    """One model call.
+
+    The prompt is the fold of the session's events up to `through_seq`. `tail` holds the newest of them; a worker
+    that does not know all events before the tail reads them from the event store once.
+    `message_id` anchors the deltas; `call_seed` makes the ids of tool calls.
+    """
+
+    turn_id: UUID
+    iteration: int
+    message_id: UUID
+    through_seq: int
+    config_hash: bytes
+    controls: Controls | None = None
+    tail: tuple[StoredEvent, ...] = ()
+
+
+class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
+    """One tool call. `idempotency_key` is the same in every attempt."""
+
+    turn_id: UUID
+    iteration: int
+    index: int
+    call_id: str
+    name: str
+    arguments: object
+    effect_class: EffectClass
+    capability_id: str | None
+    idempotency_key: str
+    config_hash: bytes
+
+
+TaskPayload = ReasonTask | ToolTask
+
+
+class ToolCall(Struct, frozen=True, kw_only=True):
+    """A call the model asks for, resolved by the worker against the folded tools.
+
+    `arguments` is the parsed object, or the raw text where it was no JSON; `problem` then says so.
+    """
+
+    id: str
+    name: str
+    arguments: object
+    client_side: bool = False
+    effect_class: EffectClass = "pure"
+    capability_id: str | None = None
+    display_name: str | None = None
+    problem: str | None = None
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why an attempt failed. `code` is stable and reaches the client; `message` is for people."""
+
+    error_class: ErrorClass
+    code: str
+    message: str
+    retry_after_ms: int | None = None
+
+
+class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
+    """The outcome of one model call; `failure` instead of content where it failed.
+
+    `request_hash` is the SHA-256 of the canonical request; `message_count` how many messages it held.
+    """
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    thinking: str | None = None
+    thinking_signature: str | None = None
+    usage: Usage = Usage()
+    finish_reason: str | None = None
+    response_id: str | None = None
+    response_model: str | None = None
+    duration_ms: int = 0
+    time_to_first_token_ms: int | None = None
+    request_hash: bytes = b""
+    message_count: int = 0
+    tools: tuple[str, ...] = ()
+    failure: Failure | None = None
+
+
+class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
+    """The outcome of one tool call. An error is a result: the model sees it."""
+
+    status: Literal["success", "error", "timeout", "cancelled", "unknown"]
+    result: object = None
+    error: str | None = None
+    duration_ms: int = 0
+    failure: Failure | None = None
+
+
+TaskResult = ReasonResult | ToolResult
+
+
+class EmitEvent(Struct, frozen=True, kw_only=True):
+    """An event in mid attempt; the engine adds the context."""
+
+    type: str
+    data: Json

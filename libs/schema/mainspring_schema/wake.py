@@ -1,0 +1,18 @@
+"""Wake-ups: hints that say "look now". Losing or doubling one changes nothing."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class ReadyTasks(Struct, frozen=True, array_like=True):
+    """Tasks of these routes became ready; `first` is the lowest id among them."""
+
+    routes: tuple[int, ...]
+    first: UUID
+
+
+class CancelMarked(Struct, frozen=True, array_like=True):
+    """These leased tasks were marked for cancellation; `incarnations` hold them."""
+
+    incarnations: tuple[UUID, ...]
