@@ -1,0 +1,1 @@
+"""Tier folding, capability registry and prompt builder; pure."""

@@ -1,0 +1,1 @@
+"""Clock, ids, backoff, limits and errors; standard library only."""

@@ -1,0 +1,1 @@
+"""Connection, wake-ups and fan-out; the only importer of nats."""

@@ -1,0 +1,1 @@
+"""Pool, named queries, transactions and rows; the only importer of asyncpg."""

@@ -1,0 +1,1 @@
+"""Server, channel, interceptors and generated stubs; the only importer of grpc."""

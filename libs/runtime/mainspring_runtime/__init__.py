@@ -1,0 +1,1 @@
+"""Settings, lifecycle, health and telemetry of every service."""

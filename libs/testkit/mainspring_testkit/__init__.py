@@ -1,0 +1,1 @@
+"""Development only: servers, clock, builders and faults for tests."""

@@ -1,0 +1,1 @@
+"""Durable state machines, tasks, leases and effects: ControlService and WorkerService on 9001."""

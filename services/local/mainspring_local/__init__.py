@@ -1,0 +1,1 @@
+"""The `mainspring` command: the five services composed for one machine."""

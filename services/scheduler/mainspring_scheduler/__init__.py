@@ -1,0 +1,1 @@
+"""Drives time: sweeps, schedules and upkeep."""

@@ -1,0 +1,1 @@
+"""Executes model and tool tasks; gRPC client only, no database."""
