@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_schema.agents import EffectClass
-from mainspring_schema.events import StoredEvent, Usage
+from mainspring_schema.events import Usage
 from mainspring_schema.messages import Controls, Json
 
 ErrorClass = Literal[
@@ -25,9 +25,8 @@ ErrorClass = Literal[
 class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
     """One model call.
 
-    The prompt is the fold of the session's events up to `through_seq`. `tail` holds the newest of them; a worker
-    that does not know all events before the tail reads them from the event store once.
-    `message_id` anchors the deltas; `call_seed` makes the ids of tool calls.
+    The prompt is the fold of the session's events up to `through_seq`; the newest of them travel with the task
+    (`frames.Task.tail`), the rest is read from the event store once. `message_id` anchors the deltas.
     """
 
     turn_id: UUID
@@ -36,7 +35,6 @@ class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
     through_seq: int
     config_hash: bytes
     controls: Controls | None = None
-    tail: tuple[StoredEvent, ...] = ()
 
 
 class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
@@ -122,3 +120,14 @@ class EmitEvent(Struct, frozen=True, kw_only=True):
 
     type: str
     data: Json
+
+
+class NamedCall(Struct, frozen=True, kw_only=True):
+    """How the id of the n-th call of a model step is made: stable over attempts, unique in the session."""
+
+    turn_id: UUID
+    iteration: int
+    index: int
+
+    def id(self) -> str:
+        return f"call_{self.turn_id.hex[:20]}_{self.iteration}_{self.index}"

@@ -1,0 +1,119 @@
+"""What passes between a worker and an engine. Each frame is a batch; the proto twin is `worker.v1`.
+
+Both services speak these structs; only the gRPC adapters know the proto.
+"""
+
+from enum import IntEnum
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.tasks import EmitEvent
+
+
+class Verdict(IntEnum):
+    """How a commit ended for one item. The numbers are those of the proto and of the SQL functions."""
+
+    COMMITTED = 1
+    DUPLICATE = 2
+    STALE = 3
+    INVALID = 4
+    CONFLICT = 5
+    """Decide again with the view in the reply. Never leaves the engine."""
+
+
+class Held(Struct, frozen=True, array_like=True):
+    """Ownership of a task: nothing else proves it."""
+
+    task_id: UUID
+    fence: int
+
+
+class Attach(Struct, frozen=True, kw_only=True):
+    """`capabilities` holds "" for plain work; `attach_number` rises with every attach of this incarnation."""
+
+    incarnation: UUID
+    attach_number: int
+    name: str
+    build: str
+    queues: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    slots: int
+    held: tuple[Held, ...] = ()
+
+
+class Beat(Struct, frozen=True, kw_only=True):
+    held: tuple[Held, ...]
+    loop_lag_ms: int = 0
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """`body` is the MessagePack of a `TaskResult`, `hash` its SHA-256."""
+
+    held: Held
+    hash: bytes
+    body: bytes
+
+
+class Emit(Struct, frozen=True, kw_only=True):
+    held: Held
+    counter: int
+    events: tuple[EmitEvent, ...]
+
+
+class FromWorker(Struct, frozen=True, kw_only=True):
+    """`credits` counts free slots gained since the last frame."""
+
+    attach: Attach | None = None
+    credits: int = 0
+    results: tuple[Result, ...] = ()
+    starts: tuple[Held, ...] = ()
+    emits: tuple[Emit, ...] = ()
+    beat: Beat | None = None
+    configs_wanted: tuple[bytes, ...] = ()
+    draining: bool = False
+    returned: tuple[Held, ...] = ()
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """`body` is empty where the engine does not know the hash."""
+
+    hash: bytes
+    body: bytes
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """`payload` is the MessagePack of a `TaskPayload`; `tail` the newest events the worker may not know."""
+
+    held: Held
+    session_id: UUID
+    org_id: UUID
+    traceparent: str
+    payload: bytes
+    config: Config | None = None
+    tail: tuple[StoredEvent, ...] = ()
+
+
+class Acknowledgement(Struct, frozen=True, kw_only=True):
+    held: Held
+    verdict: Verdict
+    counter: int = 0
+
+
+class Attached(Struct, frozen=True, kw_only=True):
+    lease_ms: int
+    lost: tuple[Held, ...] = ()
+
+
+class ToWorker(Struct, frozen=True, kw_only=True):
+    attached: Attached | None = None
+    tasks: tuple[Task, ...] = ()
+    results: tuple[Acknowledgement, ...] = ()
+    starts: tuple[Acknowledgement, ...] = ()
+    emits: tuple[Acknowledgement, ...] = ()
+    lost: tuple[Held, ...] = ()
+    cancelled: tuple[Held, ...] = ()
+    configs: tuple[Config, ...] = ()
+    renewed: tuple[Held, ...] = ()
+    leaving: bool = False
