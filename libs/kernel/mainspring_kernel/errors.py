@@ -1,0 +1,317 @@
+"""Every error that may leave a service: one base, one class per cause, a stable code each.
+
+The status and the code are decided here, once; HTTP handlers and gRPC servers only translate. A
+class registers itself by its code, so that a gRPC client can raise the very error that the server
+raised, and docs/errors.md can be compared with `registry()`.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+Scalar = str | int | float | bool | None
+
+_BY_CODE: Final[dict[str, type["MainspringError"]]] = {}
+
+
+class MainspringError(Exception):
+    """Something went wrong that no other class names. Its detail is for logs, never for clients."""
+
+    code: ClassVar[str] = "internal_error"
+    """Stable, snake_case; clients branch on it."""
+    status: ClassVar[int] = 500
+    """The HTTP status at the edge."""
+    title: ClassVar[str] = "Internal error"
+    """The short sentence for people; the same for every occurrence."""
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after_s: float | None = None,
+        data: Mapping[str, Scalar] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.retry_after_s = retry_after_s
+        self.data: Mapping[str, Scalar] = dict(data or {})
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" not in cls.__dict__:
+            return  # a narrower class of the same cause
+        known = _BY_CODE.setdefault(cls.code, cls)
+        if known is not cls and known.__qualname__ != cls.__qualname__:
+            message = f"error code {cls.code!r} is taken by {known.__qualname__}"
+            raise TypeError(message)
+
+    @property
+    def detail(self) -> str:
+        """What happened this time."""
+        return str(self.args[0])
+
+
+_BY_CODE[MainspringError.code] = MainspringError
+
+
+def registry() -> dict[str, type[MainspringError]]:
+    """Every known code with its class, sorted by code."""
+    return dict(sorted(_BY_CODE.items()))
+
+
+def rebuild(
+    code: str,
+    detail: str,
+    *,
+    retry_after_s: float | None = None,
+    data: Mapping[str, Scalar] | None = None,
+) -> MainspringError:
+    """The error that another process raised, by its code; the base class for an unknown code."""
+    cls = _BY_CODE.get(code, MainspringError)
+    # Classes may take other arguments than the base, which has all that crossed the wire.
+    error = cls.__new__(cls)
+    MainspringError.__init__(error, detail, retry_after_s=retry_after_s, data=data)
+    return error
+
+
+# ── the request is wrong ────────────────────────────────────────────────────────────────────────
+
+
+class InvalidId(MainspringError):
+    """An id is not `prefix_` + 32 lowercase hex digits, or has another prefix."""
+
+    code = "invalid_id"
+    status = 400
+    title = "Invalid id"
+
+    def __init__(self, prefix: str, text: str) -> None:
+        super().__init__(
+            f"{text!r} is no {prefix} id: expected {prefix}_ and 32 lowercase hex digits",
+            data={"prefix": prefix},
+        )
+
+
+class MalformedBody(MainspringError):
+    """The body is not JSON, not UTF-8, or not of the media type it claims."""
+
+    code = "malformed_body"
+    status = 400
+    title = "Malformed body"
+
+
+class InvalidParameter(MainspringError):
+    """A query parameter or header has a value that cannot be read."""
+
+    code = "invalid_parameter"
+    status = 400
+    title = "Invalid parameter"
+
+
+class UnknownEventType(MainspringError):
+    """A filter names an event type that does not exist."""
+
+    code = "unknown_event_type"
+    status = 400
+    title = "Unknown event type"
+
+
+class ConflictingCursors(MainspringError):
+    """`since_id` and `after_sequence` were given together."""
+
+    code = "conflicting_cursors"
+    status = 400
+    title = "Give since_id or after_sequence, not both"
+
+
+class CursorMismatch(MainspringError):
+    """A cursor belongs to another session, or points past the end of this one."""
+
+    code = "cursor_mismatch"
+    status = 400
+    title = "The cursor belongs to another session"
+
+
+class Unauthenticated(MainspringError):
+    """Credentials are needed, and none, or wrong ones, were given."""
+
+    code = "unauthenticated"
+    status = 401
+    title = "Not authenticated"
+
+
+class PermissionDenied(MainspringError):
+    """The caller is known and may not do this."""
+
+    code = "permission_denied"
+    status = 403
+    title = "Not permitted"
+
+
+class NotFound(MainspringError):
+    """No such thing in this organization. Things of other organizations answer the same."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class MethodNotAllowed(MainspringError):
+    """The path exists, with other methods."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
+
+
+class NotAcceptable(MainspringError):
+    """None of the media types the client accepts can be made."""
+
+    code = "not_acceptable"
+    status = 406
+    title = "Not acceptable"
+
+
+class UnsupportedMediaType(MainspringError):
+    """The body's media type is none that this route reads."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "Unsupported media type"
+
+
+class ValidationFailed(MainspringError):
+    """The body could be read, but breaks a rule: an unknown member, a wrong type, a bad value."""
+
+    code = "validation_failed"
+    status = 422
+    title = "Validation failed"
+
+
+class IdempotencyMismatch(MainspringError):
+    """An Idempotency-Key came again with another body. Nothing was done."""
+
+    code = "idempotency_mismatch"
+    status = 422
+    title = "This Idempotency-Key was used with another body"
+
+
+# ── the state does not allow it ─────────────────────────────────────────────────────────────────
+
+
+class Conflict(MainspringError):
+    """What is asked contradicts the present state; asking again alike will not help."""
+
+    code = "conflict"
+    status = 409
+    title = "Conflict"
+
+
+class NameTaken(MainspringError):
+    """Another thing of the organization bears this name."""
+
+    code = "name_taken"
+    status = 409
+    title = "The name is taken"
+
+
+class VersionConflict(MainspringError):
+    """A compare-and-set lost: somebody changed the thing since it was read. Read and try again."""
+
+    code = "version_conflict"
+    status = 409
+    title = "Changed by somebody else in the meantime"
+
+
+class NotWaitingForToolResults(MainspringError):
+    """Tool results came for a session that waits for none: too early, or for the second time.
+
+    SDKs retry on exactly the phrase "not waiting for tool results", so it is part of the title.
+    """
+
+    code = "not_waiting_for_tool_results"
+    status = 409
+    title = "The session is not waiting for tool results"
+
+
+class LimitReached(MainspringError):
+    """A count that the organization may have is used up: agents, harnesses, sessions."""
+
+    code = "limit_reached"
+    status = 409
+    title = "Limit reached"
+
+
+class IdempotencyInProgress(MainspringError):
+    """The first request with this Idempotency-Key is still at work."""
+
+    code = "idempotency_in_progress"
+    status = 409
+    title = "A request with this Idempotency-Key is at work"
+
+
+class LeaseLost(MainspringError):
+    """A write came from an attempt that holds its task no more: a higher fence exists."""
+
+    code = "lease_lost"
+    status = 409
+    title = "The task is held by another attempt"
+
+    def __init__(self, task: str, fence: int) -> None:
+        super().__init__(
+            f"fence {fence} does not hold task {task}", data={"task": task, "fence": fence}
+        )
+
+
+# ── too much, or not now ────────────────────────────────────────────────────────────────────────
+
+
+class PayloadTooLarge(MainspringError):
+    """A body, payload or frame is over its bound; the detail names the bound."""
+
+    code = "payload_too_large"
+    status = 413
+    title = "Payload too large"
+
+    def __init__(self, what: str, bytes_max: int) -> None:
+        super().__init__(
+            f"{what} may have at most {bytes_max} bytes", data={"bytes_max": bytes_max}
+        )
+
+
+class TooManyRequests(MainspringError):
+    """A bound on new work is reached. Nothing was accepted; try again after Retry-After."""
+
+    code = "too_many_requests"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class NotImplementedHere(MainspringError):
+    """This server, or the version that answered, does not know the operation."""
+
+    code = "not_implemented"
+    status = 501
+    title = "Not implemented"
+
+
+class Unavailable(MainspringError):
+    """A part that is needed cannot be reached. The request may have been done: ask again, alike."""
+
+    code = "unavailable"
+    status = 503
+    title = "Temporarily unavailable"
+
+    def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class DeadlineExceeded(MainspringError):
+    """An inner call did not answer in time. It may have been done: ask again, alike."""
+
+    code = "deadline_exceeded"
+    status = 504
+    title = "No answer in time"
+
+    def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)

@@ -1,0 +1,219 @@
+"""Every bound of the house by name, with its reason. Sizes in bytes, times in seconds or `_ms`.
+
+A bound that only one service knows (a page size of one list) still stands here, so that an operator
+finds all of them in one place.
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# ── what comes in ───────────────────────────────────────────────────────────────────────────────
+
+JSON_BODY_BYTES_MAX: Final = 1 * MIB
+"""A message with text and tool results; more is a file. 413 above it."""
+FILE_BYTES_MAX: Final = 100 * MIB
+"""One workspace file; streamed, never held in memory at once."""
+JSON_DEPTH_MAX: Final = 64
+"""Nesting of a client's JSON. Deeper is an attack on a parser's stack."""
+NAME_CHARS_MAX: Final = 64
+"""Names of agents and harnesses: they stand in URLs."""
+DISPLAY_NAME_CHARS_MAX: Final = 200
+"""Labels for people: one line of a list."""
+SYSTEM_PROMPT_BYTES_MAX: Final = 512 * KIB
+"""One tier's prompt. Three tiers still fit any model's context of today."""
+TAGS_MAX: Final = 50
+"""Tags of one thing; they are matched in lists."""
+IDEMPOTENCY_KEY_CHARS_MAX: Final = 255
+"""The longest key in use elsewhere; it is an index key."""
+IDEMPOTENCY_RETENTION_S: Final = 24 * 3600
+"""A client that comes again after a day means a new request."""
+TOOLS_PER_AGENT_MAX: Final = 128
+"""What providers accept in one request."""
+INITIAL_FILES_MAX: Final = 100
+"""Files in a session's create body, which is bounded in bytes too."""
+EVENT_TYPES_PER_FILTER_MAX: Final = 64
+"""More than all types that exist is a mistake."""
+
+# ── pages ───────────────────────────────────────────────────────────────────────────────────────
+
+PAGE_ROWS_DEFAULT: Final = 50
+"""A screenful."""
+PAGE_ROWS_MAX: Final = 1000
+"""One list answer stays below the body bound for ordinary rows."""
+EVENTS_PAGE_ROWS_DEFAULT: Final = 100
+"""A turn with a few tools."""
+EVENTS_AROUND_ROWS_MAX: Final = 500
+"""Each side of `around`."""
+READ_ROWS_MAX: Final = 1000
+"""One Read of the event store; the answer must fit an rpc message."""
+READ_BYTES_MAX: Final = 2 * MIB
+"""The same in bytes; an answer holds at least one row, whatever its size."""
+HEADS_PER_CALL_MAX: Final = 5000
+"""Sessions one api process compares in one sweep call."""
+RESUME_OFFSET_MAX: Final = 100_000
+"""Offset paging beyond this reads more rows than it returns; use a cursor."""
+
+# ── what is stored ──────────────────────────────────────────────────────────────────────────────
+
+TOOL_RESULT_INLINE_BYTES_MAX: Final = 64 * KIB
+"""A larger tool result goes by reference, so that prompts and events stay small."""
+EVENT_PAYLOAD_BYTES_MAX: Final = 1 * MIB + 64 * KIB
+"""A body at its bound with its envelope. Larger is a visible failure of the step."""
+STEP_RESULT_BYTES_MAX: Final = 1 * MIB + 256 * KIB
+"""A model's whole answer with its tool calls, below the rpc bound."""
+TASK_PAYLOAD_BYTES_MAX: Final = 1 * MIB + 256 * KIB
+"""Input of one task, below the rpc bound."""
+WORKFLOW_STATE_BYTES_MAX: Final = 1536
+"""Ids and counters only: rewritten with every step, so it decides the WAL per step."""
+ERROR_MESSAGE_CHARS_MAX: Final = 2000
+"""Of an error kept in a row; the rest is in the log."""
+
+# ── leases ──────────────────────────────────────────────────────────────────────────────────────
+
+LEASE_S: Final = 10.0
+"""How long a silent worker keeps its tasks; bounds recovery together with the sweep's pace."""
+LEASE_RENEW_AFTER_S: Final = 3.0
+"""A lease is renewed only when older than this: fewer writes, and two beats may be lost."""
+HEARTBEAT_S: Final = 3.0
+"""Beats of a worker that holds tasks; also the bound of a cancel without NATS."""
+HEARTBEAT_IDLE_S: Final = 10.0
+"""Beats of a worker that holds nothing: only the deaf stream must be noticed."""
+HEARTBEAT_JITTER: Final = 0.1
+"""Part of the interval by which beats are drawn apart: 1,000 workers must not beat together."""
+STREAM_GRACE_S: Final = 1.0
+"""A broken stream may come back elsewhere before its unstarted tasks are released."""
+POSTGRES_SETTLE_S: Final = 10.0
+"""No lease expires this soon after Postgres started: its outage was nobody's death."""
+WORKER_DEATHS_MAX: Final = 3
+"""Counted deaths until a task is quarantined: it kills its workers."""
+ATTEMPTS_UNCOUNTED_MAX: Final = 20
+"""Attempts that ended without a counted death (undelivered, released): a loop, not bad luck."""
+ATTEMPTS_PER_STEP_MAX: Final = 6
+"""Retries of a transient failure; with backoff this lasts minutes."""
+
+# ── lanes and flights ───────────────────────────────────────────────────────────────────────────
+
+COMMIT_LANES: Final = 4
+"""Flights in the air per engine process; more only queue on the same two disks and cores."""
+COMMIT_FLIGHT_ITEMS_MAX: Final = 256
+"""Items of one commit: throughput grows little above, latency and bisecting cost do."""
+COMMIT_FLIGHT_BYTES_MAX: Final = 8 * MIB
+"""The same in bytes of payload."""
+LANE_QUEUE_ITEMS_MAX: Final = 8192
+"""Waiting items per lane; above it new submits get 429, results wait on their stream."""
+HEAD_LOCK_TIMEOUT_MS: Final = 2000
+"""Holders of a head are single statements; waiting longer means something is stuck."""
+SUBMIT_FLIGHT_ITEMS_MAX: Final = 256
+"""Messages of one SubmitMany."""
+APPEND_FLIGHT_ITEMS_MAX: Final = 512
+"""Fragments of one AppendMany, over many streams."""
+CLAIM_BATCH_TASKS_MAX: Final = 100
+"""Rows of one claim: 100k rows/s in batches of 100, 7k/s singly (measured)."""
+FRAME_TASKS_MAX: Final = 64
+"""Tasks in one frame to a worker."""
+FRAME_RESULTS_MAX: Final = 64
+"""Results in one frame to an engine."""
+FRAME_BYTES_TARGET: Final = 1 * MIB
+"""A frame is cut here, far below the rpc bound, so that beats are not stuck behind it."""
+OUTBOX_FRAMES_MAX: Final = 256
+"""Frames waiting for one worker's stream; above it the stream is closed and its tasks come back."""
+SWEEP_BATCH_ROWS_MAX: Final = 500
+"""Rows of one pass of any sweep: short transactions."""
+
+# ── turns ───────────────────────────────────────────────────────────────────────────────────────
+
+INBOX_ROWS_MAX: Final = 100
+"""Unconsumed messages of one session; the next gets 429."""
+TOOL_CALLS_PER_RESPONSE_MAX: Final = 16
+"""Calls that one model answer may ask for; the others get an error result."""
+TURN_ITERATIONS_DEFAULT: Final = 25
+"""Model calls of one turn where no tier says otherwise."""
+TURN_ITERATIONS_MAX: Final = 500
+"""What a tier may ask for."""
+MODEL_CALL_TIMEOUT_S: Final = 600.0
+"""The longest single model call; reasoning models think for minutes."""
+MODEL_IDLE_TIMEOUT_S: Final = 120.0
+"""Silence on a model's stream that counts as a cut."""
+TOOL_CALL_TIMEOUT_S: Final = 120.0
+"""Where the tool names no other."""
+CLIENT_TOOL_TIMEOUT_S: Final = 24 * 3600.0
+"""How long a session waits for its client's tool results."""
+CANCEL_DEADLINE_S: Final = 10.0
+"""When a cancelled turn ends although a tool has not given up."""
+
+# ── deltas and streams ──────────────────────────────────────────────────────────────────────────
+
+DELTA_FLUSH_MS: Final = 30
+"""The one timer of the hot path: people see text flow, the log sees few rows."""
+DELTA_FLUSH_MS_MAX: Final = 250
+"""What the interval may stretch to under load."""
+DELTA_FLUSH_BYTES: Final = 4 * KIB
+"""A fragment this long goes at once."""
+DELTA_FRAGMENT_BYTES_MAX: Final = 64 * KIB
+"""One stored fragment; a longer one is split."""
+DELTA_RETENTION_S: Final = 3600
+"""Kept this long after their message closed; then the full text stands in the event."""
+DELTA_GIVE_UP_S: Final = 5.0
+"""How long a worker waits for the event store before its result goes without the last deltas."""
+SSE_HEARTBEAT_S: Final = 15.0
+"""Proxies cut idle streams at 30 to 60 s."""
+SSE_CYCLE_S: Final = 300.0
+"""A stream is cycled after this, with jitter, so that load follows new replicas."""
+SSE_QUEUE_FRAMES_MAX: Final = 1000
+"""Frames waiting for one slow client; above it, it reads from its cursor again."""
+SSE_STREAMS_MAX: Final = 10_000
+"""Open streams of one process; the next gets 429."""
+HEADS_SWEEP_S: Final = 1.0
+"""How soon a lost wake-up is noticed by comparing heads."""
+
+# ── caches ──────────────────────────────────────────────────────────────────────────────────────
+
+HEAD_CACHE_ENTRIES_MAX: Final = 20_000
+"""Heads and workflow states per engine: about 2 KiB each."""
+CONFIG_CACHE_ENTRIES_MAX: Final = 1_000
+"""Folded agents per process; many sessions share one."""
+CONTEXT_CACHE_BYTES_MAX: Final = 256 * MIB
+"""Folded conversations per worker."""
+ROUTE_CACHE_ENTRIES_MAX: Final = 10_000
+"""Interned routes per engine."""
+
+# ── connections ─────────────────────────────────────────────────────────────────────────────────
+
+RPC_MESSAGE_BYTES_MAX: Final = 4 * MIB
+"""gRPC's own default, kept: every payload bound above lies below it."""
+RPC_TIMEOUT_S: Final = 10.0
+"""An inner unary call; the longest that a client waits before 503 or 504."""
+RPC_KEEPALIVE_S: Final = 20.0
+"""Pings on an idle channel: a dead peer is noticed in 30 s at most."""
+RPC_KEEPALIVE_TIMEOUT_S: Final = 10.0
+"""The wait for a ping's answer."""
+POOL_CONNECTIONS_MAX: Final = 10
+"""Per process: five services in a few replicas stay below Postgres' default of 100."""
+POOL_ACQUIRE_TIMEOUT_S: Final = 5.0
+"""Waiting longer for a connection means overload: 503."""
+STATEMENT_TIMEOUT_MS: Final = 10_000
+"""No hot statement takes seconds; upkeep sets its own."""
+IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
+"""A frozen process must not hold locks, nor hold back vacuum."""
+BUS_PENDING_MESSAGES_MAX: Final = 65_536
+"""Undelivered messages of one subscription; above it the subscriber resynchronises."""
+BUS_PENDING_BYTES_MAX: Final = 64 * MIB
+"""The same in bytes; NATS itself drops a client at 64 MiB."""
+BUS_OUTBOX_MESSAGES_MAX: Final = 10_000
+"""Hints waiting to be written; more are dropped, for they are hints."""
+BUS_FLUSH_TIMEOUT_S: Final = 0.5
+"""How long a new stream waits for its subscription before it goes on without NATS."""
+LISTENER_QUEUE_EVENTS_MAX: Final = 10_000
+"""Events waiting for one listener; more are dropped and counted."""
+LISTENER_BATCH_EVENTS_MAX: Final = 500
+"""Events in one call of a listener."""
+TRACE_FILE_BYTES_MAX: Final = 64 * MIB
+"""One process's span file; the older half is kept beside it, then dropped."""
+TRACE_QUEUE_SPANS_MAX: Final = 20_000
+"""Spans waiting to be written or sent; more are dropped and counted."""
+DRAIN_S: Final = 20.0
+"""From SIGTERM to the end; orchestrators kill at 30 s."""
+START_S: Final = 60.0
+"""How long a service waits at start for the servers it needs."""
