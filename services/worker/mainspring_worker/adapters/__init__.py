@@ -1,0 +1,1 @@
+"""The outside: engine stream, event store, model providers, tools."""

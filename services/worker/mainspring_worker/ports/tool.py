@@ -1,0 +1,56 @@
+"""Tools: what a model may call, and how a call is carried out."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
+from uuid import UUID
+
+from mainspring_kernel.clock import Clock
+from mainspring_schema.agents import ToolDefinition
+from mainspring_schema.messages import Json
+from msgspec import Struct
+
+
+class ToolContext(Struct, frozen=True, kw_only=True):
+    """Where a call happens. `idempotency_key` is the same in every attempt of the call.
+
+    `deadline_mono` is a time of `clock.mono()`; the worker cancels the call when it is over.
+    `progress` shows a line to the people who watch (`tool.progress`).
+    """
+
+    org_id: UUID
+    session_id: UUID
+    turn_id: UUID
+    call_id: str
+    idempotency_key: str
+    deadline_mono: float
+    clock: Clock
+    progress: Callable[[str], Awaitable[None]]
+
+
+class ToolOutcome(Struct, frozen=True, kw_only=True):
+    """What came of a call. An error is an outcome: the model reads `error` and goes on."""
+
+    status: Literal["success", "error", "timeout", "unknown"] = "success"
+    result: object = None
+    error: str | None = None
+
+
+class Tool(Protocol):
+    """One tool. Its arguments were checked against the schema of its definition."""
+
+    @property
+    def definition(self) -> ToolDefinition:
+        """What the model sees, and the effect class that decides what a crash may do to a call."""
+        ...
+
+    async def call(self, arguments: Json, context: ToolContext) -> ToolOutcome:
+        """Carries out one call. An exception is a fault of the tool, hidden from the model."""
+        ...
+
+
+class ToolBox(Protocol):
+    """The tools that this worker can carry out, of one agent or of all."""
+
+    def find(self, name: str, capability_id: str | None) -> Tool | None:
+        """The tool of that name; of that capability, where one is given. None if it is not here."""
+        ...
