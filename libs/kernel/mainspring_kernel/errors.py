@@ -31,6 +31,8 @@ class MainspringError(Exception):
         data: Mapping[str, Scalar] | None = None,
     ) -> None:
         super().__init__(detail or self.title)
+        self.detail: str = detail or self.title
+        """What happened this time."""
         self.retry_after_s = retry_after_s
         self.data: Mapping[str, Scalar] = dict(data or {})
 
@@ -42,11 +44,6 @@ class MainspringError(Exception):
         if known is not cls and known.__qualname__ != cls.__qualname__:
             message = f"error code {cls.code!r} is taken by {known.__qualname__}"
             raise TypeError(message)
-
-    @property
-    def detail(self) -> str:
-        """What happened this time."""
-        return str(self.args[0])
 
 
 _BY_CODE[MainspringError.code] = MainspringError
