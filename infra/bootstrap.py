@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         tools = bring_tools()
         if verb in DIRECT_VERBS:
-            sync_runtime(tools, wants_providers(rest, os.environ))
+            sync_runtime(tools, extras=["providers"] if wants_providers(rest, os.environ) else [])
             replace_process([str(ROOT / ".venv" / "bin" / "mainspring"), verb, *rest])
         os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
         os.environ["UV_PYTHON"] = interpreter()
@@ -40,11 +40,13 @@ def main(arguments: Sequence[str]) -> int:
         replace_process([str(tools / "task"), *target, "--", *rest])
     except OSError as error:
         return complain(
-            f"cannot prepare {error.filename or ROOT}: {error.strerror}; see disk space and permissions"
+            f"cannot prepare {error.filename or ROOT}: {error.strerror}; "
+            "see disk space and permissions"
         )
     except subprocess.CalledProcessError as error:
         return complain(
-            f"`{Path(error.cmd[0]).name}` failed with status {error.returncode}; its output is above"
+            f"`{Path(error.cmd[0]).name}` failed with status {error.returncode}; "
+            "its output is above"
         )
 
 
@@ -68,11 +70,10 @@ def interpreter() -> str:
     return str(present) if present.exists() else sys.executable
 
 
-def sync_runtime(tools: Path, with_providers: bool) -> None:
+def sync_runtime(tools: Path, *, extras: Sequence[str]) -> None:
     say("syncing the packages of the five services (the first time downloads them)")
     command = [str(tools / "uv"), "sync", "--inexact", "--package", "mainspring-local"]
-    command += ["--extra", "providers"] if with_providers else []
-    run([*command, "--python", interpreter()])
+    run([*command, *(f"--extra={name}" for name in extras), "--python", interpreter()])
 
 
 def bring_tools() -> Path:
@@ -93,7 +94,8 @@ def bring_tools() -> Path:
             python = f"python{sys.version_info.major}.{sys.version_info.minor}"
             sys.exit(
                 complain(
-                    f"{python} has neither venv nor pip; install one (Debian: apt install {python}-venv)"
+                    f"{python} has neither venv nor pip; install one "
+                    f"(Debian: apt install {python}-venv)"
                 )
             )
         stamp.write_text("\n".join(PINS))
@@ -116,7 +118,7 @@ def install_in_venv() -> Path | None:
 
 
 def install_beside() -> Path | None:
-    """Debian may ship Python without venv, and its pip refuses to touch the system: install beside."""
+    """Debian may ship Python without venv, and its pip refuses to touch the system."""
     probe = subprocess.run(
         [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False
     )

@@ -1,0 +1,1 @@
+"""Postgres and NATS from wheels, as programs of our own supervisor."""

@@ -1,0 +1,126 @@
+"""The `mainspring` command: parses the verb, wires it, answers with an exit status."""
+
+import argparse
+import asyncio
+import errno
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from mainspring_local import down, environment, home, sockets, stack
+from mainspring_local.console import Console
+from mainspring_local.errors import BadEnvironment, StartProblem
+from mainspring_local.supervisor import Folders, Supervisor, end_orphans
+
+BAD_SETTINGS_EXIT = 2
+Session = Callable[[stack.Stack, Supervisor, Console], Awaitable[int]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parsed = parser().parse_args(arguments)
+    console = Console()
+    try:
+        settings = environment.read()
+        verb: Callable[[argparse.Namespace, environment.Settings, Console], int] = parsed.call
+        return verb(parsed, settings, console)
+    except StartProblem as problem:
+        for line in str(problem).splitlines():
+            print(f"mainspring: {line}", file=sys.stderr)
+        return BAD_SETTINGS_EXIT if isinstance(problem, BadEnvironment) else 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print("mainspring: the disk is full; make room and start again", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="mainspring", description="A whole stack on this machine.")
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+    up = verbs.add_parser("up", help="start the stack and stay")
+    up.set_defaults(call=run_up)
+    migrate = verbs.add_parser("migrate", help="apply the migrations")
+    migrate.set_defaults(call=run_migrate)
+    stop = verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
+    stop.set_defaults(call=run_down)
+    return top
+
+
+def run_up(_parsed: argparse.Namespace, settings: environment.Settings, console: Console) -> int:
+    return asyncio.run(owned(settings, console, stay))
+
+
+async def stay(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
+    await stack.start(ready, supervisor, console)
+    console.say(f"ready: {ready.api_url}/api/v1, logs in {ready.home.logs}; Ctrl-C stops it")
+    await asyncio.Event().wait()
+    return 0
+
+
+def run_migrate(_: argparse.Namespace, settings: environment.Settings, console: Console) -> int:
+    async def servers_only(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
+        await asyncio.to_thread(ready.postgres.initialise)
+        await supervisor.start([ready.postgres.program()])
+        await stack.migrate(ready, console)
+        console.say("migrations applied")
+        return 0
+
+    folder = home.Home(settings.home)
+    if home.lock_owner(folder) is not None:
+        # A running stack keeps its server; the migrations go there.
+        asyncio.run(stack.migrate(stack.recorded(settings, folder), console))
+        console.say("migrations applied")
+        return 0
+    return asyncio.run(owned(settings, console, servers_only, with_api=False))
+
+
+def run_down(_: argparse.Namespace, settings: environment.Settings, console: Console) -> int:
+    return down.stop(home.Home(settings.home), console)
+
+
+async def owned(
+    settings: environment.Settings, console: Console, session: Session, *, with_api: bool = True
+) -> int:
+    """Runs `session` as the one owner of the home, and stops everything in order at its end."""
+    stopped = asyncio.Event()
+    install_handlers(stopped)
+    folder = home.Home(settings.home)
+    folder.prepare()
+    lock, crashed = home.take_lock(folder)
+    try:
+        if crashed:
+            console.say("the last stack here did not stop cleanly; tidying up after it")
+        await asyncio.to_thread(end_orphans, folder.records, console.say)
+        if with_api:
+            sockets.require_free(settings.api_host, settings.api_port)
+        ready = stack.prepare(settings, environment.project_root(), folder)
+        folders = Folders(logs=folder.logs, records=folder.records)
+        supervisor = Supervisor(folders, console, draw=random.random)
+        try:
+            return await until(stopped, session(ready, supervisor, console))
+        finally:
+            console.say("stopping")
+            await supervisor.stop()
+            console.say("stopped")
+    finally:
+        lock.release()
+
+
+def install_handlers(stopped: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopped.set)
+
+
+async def until(stopped: asyncio.Event, session: Awaitable[int]) -> int:
+    """The session's status, or 0 when a signal ended it first."""
+    work = asyncio.ensure_future(session)
+    signalled = asyncio.ensure_future(stopped.wait())
+    await asyncio.wait({work, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    signalled.cancel()
+    if work.done():
+        return work.result()
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    return 0

@@ -1,0 +1,41 @@
+"""One program the supervisor runs: how it starts, when it is healthy, how it ends."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+PR_SET_PDEATHSIG = 1
+CONFIGURATION_EXIT = 2
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    healthy: Callable[[], Awaitable[bool]]
+    """Asked until it answers true; only then what depends on this program starts."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    """Sent by the kernel when the supervisor dies: services are built for it."""
+    stop_seconds_max: float = 20.0
+    shown: tuple[str, ...] = ()
+    """Only lines that hold one of these reach the console; empty for all. The log has every line."""
+
+
+def tie_to_parent(parent: int, death_signal: int) -> Callable[[], None]:
+    """Runs in the child between fork and exec."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
+
+    def tie() -> None:
+        # A background job of a shell starts with SIGINT ignored, and that would be inherited.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, death_signal)
+        if os.getppid() != parent:
+            os._exit(1)  # the parent died before the line above; there is nothing to clean
+
+    return tie

@@ -1,0 +1,67 @@
+"""Ports: the API's is asked for by the user, all others are free ones and recorded in the home."""
+
+import asyncio
+import errno
+import socket
+from contextlib import ExitStack
+
+import msgspec
+
+from mainspring_local.errors import StartProblem
+from mainspring_local.home import Home
+
+LOOPBACK = "127.0.0.1"
+NAMES = ("postgres", "nats", "engine", "resource", "eventstore", "scheduler", "worker")
+
+
+def require_free(host: str, port: int) -> None:
+    """Raises StartProblem where the API could not listen."""
+    problem = bind_problem(host, port)
+    if problem is None:
+        return
+    if problem.errno == errno.EADDRINUSE:
+        raise StartProblem(
+            f"port {port} on {host} is taken; stop what listens there, "
+            "or choose another with MAINSPRING_API_PORT"
+        )
+    raise StartProblem(f"cannot listen on {host}:{port} ({problem.strerror}); choose another port")
+
+
+def bind_problem(host: str, port: int) -> OSError | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error
+    return None
+
+
+def assign(home: Home) -> dict[str, int]:
+    """The ports of last time where they are still free, fresh ones elsewhere; recorded."""
+    known: dict[str, int] = {}
+    if home.ports.exists():
+        try:
+            known = msgspec.json.decode(home.ports.read_bytes(), type=dict[str, int])
+        except msgspec.DecodeError:
+            known = {}
+    missing = [n for n in NAMES if n not in known or bind_problem(LOOPBACK, known[n]) is not None]
+    ports = {n: known[n] for n in NAMES if n not in missing}
+    with ExitStack() as held:
+        # All are held at once, or the system could hand the same port out twice.
+        for name in missing:
+            probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            probe.bind((LOOPBACK, 0))
+            ports[name] = int(probe.getsockname()[1])
+    home.ports.write_bytes(msgspec.json.encode(ports))
+    return ports
+
+
+async def accepts(host: str, port: int) -> bool:
+    try:
+        _reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,188 @@
+"""Runs programs as real processes: ordered start, restart with backoff, ordered drain."""
+
+import asyncio
+import os
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mainspring_local import identity
+from mainspring_local.console import Console, LogFile, readable
+from mainspring_local.errors import StartProblem
+from mainspring_local.program import CONFIGURATION_EXIT, Program, tie_to_parent
+
+HEALTH_SECONDS_MAX = 60.0
+HEALTH_POLL_SECONDS = 0.05
+BACKOFF_SECONDS_FIRST = 0.2
+BACKOFF_SECONDS_MAX = 10.0
+STEADY_SECONDS = 30.0  # a child that lived this long starts with the shortest backoff again
+LINE_BYTES_MAX = 1024 * 1024
+SLOW_SECONDS = 3.0  # a step longer than this says every so often that it still waits
+
+
+class Child:
+    """One supervised process over all its restarts."""
+
+    def __init__(self, program: Program, home: "Folders", console: Console) -> None:
+        self.program = program
+        self.log = LogFile(home.logs / f"{program.name}.log")
+        self.starts = 0
+        self.up = asyncio.Event()
+        self.failed: StartProblem | None = None
+        self._home = home
+        self._console = console
+        self._process: Process | None = None
+        self._stopping = False
+        self._short_lives = 0
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    async def supervise(self, draw: Callable[[], float]) -> None:
+        """Keeps the process running until `stop`; `draw` gives numbers in [0, 1)."""
+        while not self._stopping:
+            began = time.monotonic()
+            status = await self._live()
+            if self._stopping:
+                return
+            if status == CONFIGURATION_EXIT and not self.up.is_set():
+                self.failed = self._complaint("refused its settings")
+                return
+            steady = time.monotonic() - began > STEADY_SECONDS
+            self._short_lives = 0 if steady else self._short_lives + 1
+            ceiling = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_FIRST * 2**self._short_lives)
+            delay = draw() * ceiling
+            self._say(f"ended with status {status}; restarting in {delay:.1f} s")
+            await asyncio.sleep(delay)
+
+    async def _live(self) -> int:
+        program = self.program
+        process = await asyncio.create_subprocess_exec(
+            *program.argv,
+            env=program.environment,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            limit=LINE_BYTES_MAX,
+            start_new_session=True,
+            preexec_fn=tie_to_parent(os.getpid(), program.death_signal),
+        )
+        self._process = process
+        self.starts += 1
+        identity.remember(
+            self._home.records,
+            identity.of(process.pid, name=program.name, stop_signal=program.stop_signal),
+        )
+        await self._pump(process)
+        status = await process.wait()
+        identity.forget(self._home.records, program.name)
+        return status
+
+    async def _pump(self, process: Process) -> None:
+        stream = process.stdout
+        assert stream is not None  # noqa: S101 -- asked for with PIPE
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:
+                continue  # longer than LINE_BYTES_MAX: the reader dropped it
+            if not line:
+                return
+            try:
+                self.log.write(line)
+            except OSError as error:
+                self._say(f"cannot write its log ({error.strerror})")
+            text = line.decode(errors="replace").rstrip()
+            if not self.program.shown or any(word in text for word in self.program.shown):
+                self._console.line(self.program.name, readable(text))
+
+    async def wait_healthy(self) -> None:
+        """Returns once healthy; raises StartProblem when that takes too long or cannot be."""
+        began = time.monotonic()
+        told = began
+        while not await self.program.healthy():
+            now = time.monotonic()
+            if self.failed is not None:
+                raise self.failed
+            if now - began > HEALTH_SECONDS_MAX:
+                raise self._complaint(f"is not healthy after {HEALTH_SECONDS_MAX:.0f} s")
+            if now - told > SLOW_SECONDS:
+                told = now
+                self._say(f"not healthy yet, waiting since {now - began:.0f} s")
+            await asyncio.sleep(HEALTH_POLL_SECONDS)
+        self.up.set()
+
+    async def stop(self) -> None:
+        """Asks, waits for the drain, then kills. Safe to call twice and before the start."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        known = identity.of(process.pid, name=self.program.name)
+        identity.send(known, self.program.stop_signal)
+        try:
+            await asyncio.wait_for(process.wait(), self.program.stop_seconds_max)
+        except TimeoutError:
+            self._say(f"did not drain in {self.program.stop_seconds_max:.0f} s; killing it")
+            identity.send(known, 9)
+            await process.wait()
+        identity.forget(self._home.records, self.program.name)
+
+    def _complaint(self, what: str) -> StartProblem:
+        last = next((line for line in reversed(self.log.tail(20)) if line.strip()), "")
+        tail = f": {readable(last)}" if last else ""
+        return StartProblem(f"{self.program.name} {what}{tail}; its log is {self.log.path}")
+
+    def _say(self, text: str) -> None:
+        self._console.say(f"{self.program.name} {text}")
+
+
+class Folders:
+    """Where a supervisor keeps logs and the records of its children."""
+
+    def __init__(self, logs: Path, records: Path) -> None:
+        self.logs = logs
+        self.records = records
+
+
+class Supervisor:
+    def __init__(self, folders: Folders, console: Console, *, draw: Callable[[], float]) -> None:
+        self._folders = folders
+        self._console = console
+        self._draw = draw
+        self._waves: list[list[Child]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def child(self, name: str) -> Child:
+        return next(c for wave in self._waves for c in wave if c.program.name == name)
+
+    async def start(self, programs: Sequence[Program]) -> None:
+        """Starts a wave and returns when all of it is healthy. Raises StartProblem."""
+        wave = [Child(program, self._folders, self._console) for program in programs]
+        self._waves.append(wave)
+        for child in wave:
+            self._tasks.append(asyncio.create_task(child.supervise(self._draw)))
+        await asyncio.gather(*(child.wait_healthy() for child in wave))
+
+    async def stop(self) -> None:
+        """Stops the waves in reverse order; each drains before what it needs goes away."""
+        for wave in reversed(self._waves):
+            await asyncio.gather(*(child.stop() for child in wave))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for wave in self._waves:
+            for child in wave:
+                child.log.close()
+
+
+def end_orphans(records: Path, say: Callable[[str], None], *, grace_seconds: float = 10.0) -> int:
+    """Ends what a crashed supervisor left behind, found by recorded identity. Returns how many."""
+    orphans = identity.remembered(records)
+    for orphan in orphans:
+        say(f"ending {orphan.name} (pid {orphan.pid}), left behind by a crashed predecessor")
+        identity.end(orphan, grace_seconds=grace_seconds)
+        identity.forget(records, orphan.name)
+    return len(orphans)
