@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -142,7 +142,7 @@ def install_beside() -> Path | None:
 
 
 @contextmanager
-def held_lock(path: Path) -> Iterator[None]:
+def held_lock(path: Path) -> Generator[None]:
     """Two verbs started at once must not install into the same folder."""
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

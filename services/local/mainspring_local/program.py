@@ -23,7 +23,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """Sent by the kernel when the supervisor dies: services are built for it."""
     stop_seconds_max: float = 20.0
     shown: tuple[str, ...] = ()
-    """Only lines that hold one of these reach the console; empty for all. The log has every line."""
+    """Lines without any of these stay in the log and off the console; empty shows all."""
 
 
 def tie_to_parent(parent: int, death_signal: int) -> Callable[[], None]:

@@ -39,6 +39,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     port: int
     password: str
+    user: str = SUPERUSER
     host: str = "127.0.0.1"
     environment: dict[str, str] = {}
     """What the server and its clients inherit: PATH, LANG and the like."""
@@ -50,10 +51,10 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
         return self.folder / "data"
 
     def url(
-        self, *, user: str = SUPERUSER, password: str | None = None, database: str = DATABASE
+        self, *, user: str | None = None, password: str | None = None, database: str = DATABASE
     ) -> str:
         word = self.password if password is None else password
-        return f"postgresql://{user}:{word}@{self.host}:{self.port}/{database}"
+        return f"postgresql://{user or self.user}:{word}@{self.host}:{self.port}/{database}"
 
     def initialise(self) -> bool:
         """Creates the cluster if there is none. Returns whether it did. Takes a second or two."""
@@ -82,7 +83,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
         done = subprocess.run(
             [
                 *as_allowed_user(signal.SIGKILL), str(binary("initdb")),
-                f"--pgdata={fresh}", f"--username={SUPERUSER}", f"--pwfile={secret}",
+                f"--pgdata={fresh}", f"--username={self.user}", f"--pwfile={secret}",
                 "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
             ],
@@ -142,7 +143,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "PGHOST": self.host,
             "PGPORT": str(self.port),
-            "PGUSER": SUPERUSER,
+            "PGUSER": self.user,
             "PGPASSWORD": self.password,
             "PGDATABASE": database,
         }

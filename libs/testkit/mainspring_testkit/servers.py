@@ -1,0 +1,161 @@
+"""Finds a real Postgres and a real NATS for tests.
+
+In this order: an address in the environment (MAINSPRING_TEST_DATABASE_URL of a superuser,
+MAINSPRING_TEST_NATS_URL), a container where a Docker daemon answers, the embedded wheels. No test
+is skipped because one of them is missing.
+"""
+
+import os
+import socket
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from mainspring_local import migrations
+from mainspring_local.embedded.nats import Nats
+from mainspring_local.embedded.postgres import Postgres, binary
+from mainspring_local.environment import project_root
+
+from mainspring_testkit import containers
+from mainspring_testkit.processes import ServerProcess
+
+PASSWORD = "test"  # noqa: S105 -- of servers that live as long as one test session
+TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "log_min_messages": "fatal"}
+ROLE_PASSWORDS: dict[str, str] = dict.fromkeys(migrations.ROLE_NAMES, PASSWORD)
+
+
+class PostgresServer(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    port: int
+    user: str
+    password: str
+    process: ServerProcess | None = None
+    """Only of an embedded server: what a test may stop, kill and start."""
+
+    def url(self, database: str, *, role: str | None = None) -> str:
+        """The address of a database, as the superuser or as one of our roles (`engine_run`)."""
+        user, word = (role, PASSWORD) if role else (self.user, self.password)
+        return f"postgresql://{user}:{word}@{self.host}:{self.port}/{database}"
+
+    def sql(self, statement: str, *, database: str = "postgres") -> str:
+        """Runs a statement as the superuser; what psql prints, bare."""
+        return self._client().psql("-c", statement, database=database)
+
+    async def migrate(self, database: str) -> None:
+        """Creates the database with our roles and every migration."""
+        client = self._client()
+        migrations.create_database(client, database)
+        migrations.create_roles(client, project_root(), ROLE_PASSWORDS, database)
+        await migrations.apply(client, project_root(), lambda _line: None, database)
+
+    def _client(self) -> Postgres:
+        return Postgres(
+            folder=Path(),
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            environment=dict(os.environ),
+        )
+
+
+class NatsServer(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    process: ServerProcess | None = None
+
+
+@contextmanager
+def postgres(folder: Path) -> Generator[PostgresServer]:
+    """A server for as long as the context lasts; `folder` takes its data if it is embedded."""
+    given = os.environ.get("MAINSPRING_TEST_DATABASE_URL")
+    if given:
+        yield server_at(given)
+        return
+    if containers.daemon_answers():
+        with containers.postgres() as url:
+            yield server_at(url)
+        return
+    with embedded_postgres(folder) as server:
+        yield server
+
+
+@contextmanager
+def nats(folder: Path) -> Generator[NatsServer]:
+    given = os.environ.get("MAINSPRING_TEST_NATS_URL")
+    if given:
+        yield NatsServer(url=given)
+        return
+    if containers.daemon_answers():
+        with containers.nats() as url:
+            yield NatsServer(url=url)
+        return
+    with embedded_nats(folder) as server:
+        yield server
+
+
+@contextmanager
+def embedded_postgres(folder: Path) -> Generator[PostgresServer]:
+    """Also asked for by name: tests that crash the server need one of their own."""
+    embedded = Postgres(
+        folder=folder,
+        port=free_port(),
+        password=PASSWORD,
+        environment=dict(os.environ),
+        settings=TEST_SETTINGS,
+    )
+    embedded.initialise()
+    process = ServerProcess(embedded.program(), embedded.ready, folder / "postgres.log")
+    process.start()
+    try:
+        yield PostgresServer(
+            host=embedded.host,
+            port=embedded.port,
+            user=embedded.user,
+            password=PASSWORD,
+            process=process,
+        )
+    finally:
+        process.stop()
+
+
+@contextmanager
+def embedded_nats(folder: Path) -> Generator[NatsServer]:
+    embedded = Nats(
+        folder=folder, port=free_port(), password=PASSWORD, environment=dict(os.environ)
+    )
+    process = ServerProcess(embedded.program(), embedded.ready, folder / "nats.log")
+    process.start()
+    try:
+        yield NatsServer(url=embedded.url, process=process)
+    finally:
+        process.stop()
+
+
+def server_at(url: str) -> PostgresServer:
+    parts = urlsplit(url)
+    return PostgresServer(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 5432,
+        user=parts.username or "postgres",
+        password=parts.password or "",
+    )
+
+
+def schema_of(server: PostgresServer, database: str) -> str:
+    """What pg_dump writes for a database, without data."""
+    done = subprocess.run(
+        [str(binary("pg_dump")), "--schema-only", "--no-comments", server.url(database)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,26 @@
+from mainspring_testkit.fixtures import Database
+from mainspring_testkit.servers import NatsServer, PostgresServer
+
+
+def test_each_test_gets_its_own_migrated_database(database: Database) -> None:
+    found = database.sql("select current_database()")
+
+    assert found.strip() == database.name
+
+
+def test_service_roles_log_in_with_their_own_passwords(database: Database) -> None:
+    roles = database.sql("select rolname from pg_roles where rolcanlogin order by 1").split()
+
+    assert {"api_run", "engine_run", "log_run", "scheduler_run", "verify_run"} <= set(roles)
+
+
+def test_statement_statistics_hold_no_password(postgres: PostgresServer, template: str) -> None:
+    found = postgres.sql(
+        "select count(*) from pg_stat_statements where query ~ 'password ''[^$]'", database=template
+    )
+
+    assert found.strip() == "0"
+
+
+def test_nats_greets(nats: NatsServer) -> None:
+    assert nats.url.startswith("nats://")
