@@ -1,0 +1,103 @@
+"""What the documents say exists, exists; what must be documented, is."""
+
+import re
+from pathlib import PurePosixPath
+
+import pytest
+from mainspring_kernel import errors
+
+from tests.tidy import tree
+
+CODE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+PATH = re.compile(r"^(?:\./)?[\w.{},*<>-]+(?:/[\w.{},*<>-]*)+$|^[\w-]+\.(?:md|toml|yml|sql|py)$")
+TOP = {PurePosixPath(path).parts[0] for path in tree.files()}
+HEADING = re.compile(r"^#{2,4} `([a-z0-9_]+)`", re.MULTILINE)
+SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
+README_PARTS = ("owns", "asks", "promises")
+
+
+def documents() -> list[str]:
+    return [path for path in tree.written(".md") if not path.startswith("changes/")]
+
+
+def named_paths(text: str) -> list[str]:
+    """Paths in code marks that start at the top of the tree; patterns and placeholders are none."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    found: list[str] = []
+    for mark in tree.matches(CODE, prose, 1):
+        path = mark.removeprefix("./").rstrip("/")
+        literal = PATH.match(mark) and not re.search(r"[<>*{}]", mark)
+        if literal and "/" in path and PurePosixPath(path).parts[0] in TOP:
+            found.append(path)
+    return found
+
+
+def missing(paths: list[str]) -> list[str]:
+    known = set(tree.files())
+    folders = {parent.as_posix() for path in known for parent in PurePosixPath(path).parents}
+    return [path for path in paths if path not in known and path not in folders]
+
+
+def test_every_path_a_document_names_exists() -> None:
+    found = [
+        f"{document}: {path}"
+        for document in documents()
+        for path in missing(named_paths(tree.text(document)))
+    ]
+
+    assert not found, "\n".join(found)
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    found: list[str] = []
+    for document in documents():
+        folder = (tree.ROOT / document).parent
+        found += [
+            f"{document}: {target}"
+            for target in tree.matches(LINK, tree.text(document), 1)
+            if "://" not in target and not (folder / target).exists()
+        ]
+
+    assert not found, "\n".join(found)
+
+
+def test_every_error_code_has_one_heading() -> None:
+    headings = tree.matches(HEADING, tree.text("docs/errors.md"), 1)
+
+    assert sorted(headings) == sorted(set(headings)), "a code has two headings"
+    assert set(headings) >= set(errors.registry()), sorted(set(errors.registry()) - set(headings))
+
+
+@pytest.mark.parametrize("code", sorted(errors.registry()))
+def test_the_documented_status_is_the_one_sent(code: str) -> None:
+    line = re.search(rf"^#+ `{code}`.*$", tree.text("docs/errors.md"), re.MULTILINE)
+
+    assert line is not None
+    assert str(errors.registry()[code].status) in line.group(0)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_says_what_it_owns_asks_and_promises(service: str) -> None:
+    text = tree.text(f"services/{service}/README.md").lower()
+
+    for part in README_PARTS:
+        assert re.search(rf"^(#+\s*|\*\*){part}\b", text, re.MULTILINE), f"{service}: {part}"
+
+
+def test_every_decision_has_a_date_a_status_and_its_alternatives() -> None:
+    records = [path for path in documents() if re.match(r"docs/adr/\d{4}-", path)]
+
+    assert records
+    for path in records:
+        text = tree.text(path)
+        for part in ("Date:", "Status:", "## Context", "## Decision", "## Consequences"):
+            assert part in text, f"{path}: {part}"
+        assert "## Alternatives" in text, f"{path}: ## Alternatives"
+
+
+def test_a_path_that_does_not_exist_is_found() -> None:
+    assert missing(named_paths("see `tests/tidy/nowhere.py` and `docs/nothing/`"))
+    assert not missing(
+        named_paths("see `tests/tidy/test_docs.py`, `tests/` and `services/<name>/x`")
+    )
