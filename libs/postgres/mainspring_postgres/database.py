@@ -1,0 +1,233 @@
+"""A pool of connections to one database, opened by one role."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+import asyncpg
+import msgspec
+from mainspring_kernel import backoff, limits
+from mainspring_kernel.clock import Clock, SystemClock
+from mainspring_kernel.draws import Draws, SystemDraws
+from mainspring_kernel.errors import MainspringError, Unavailable
+
+from mainspring_postgres.completion import finished
+from mainspring_postgres.errors import DurabilityOff, lost_connection, translate
+from mainspring_postgres.queries import Query
+from mainspring_postgres.rows import Row, decode, decode_value
+from mainspring_postgres.statements import Connection, StatementCount, Statements, raise_ours
+from mainspring_postgres.transaction import TransactionScope
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+_log = logging.getLogger(__name__)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach the database and what a session may do. Times of zero mean no bound."""
+
+    url: str
+    application_name: str
+    connections_min: int = 1
+    connections_max: int = limits.POOL_CONNECTIONS_MAX
+    acquire_timeout_s: float = limits.POOL_ACQUIRE_TIMEOUT_S
+    statement_timeout_ms: int = limits.STATEMENT_TIMEOUT_MS
+    lock_timeout_ms: int = limits.HEAD_LOCK_TIMEOUT_MS
+    idle_in_transaction_timeout_ms: int = limits.IDLE_IN_TRANSACTION_TIMEOUT_MS
+    start_s: float = limits.START_S
+    """How long `open` waits for a server that does not answer yet."""
+    durability_required: bool = True
+    """Off only for throw-away servers of tests."""
+
+    def server_settings(self) -> dict[str, str]:
+        """Settings of each session, sent with its start and so no statement of its own."""
+        return {
+            "application_name": self.application_name,
+            "jit": "off",
+            "statement_timeout": str(self.statement_timeout_ms),
+            "lock_timeout": str(self.lock_timeout_ms),
+            "idle_in_transaction_session_timeout": str(self.idle_in_transaction_timeout_ms),
+        }
+
+
+_DURABILITY = Query(
+    name="durability",
+    purpose="Settings without which acknowledged commits may be lost.",
+    sql="""select name, setting from pg_settings
+           where name in ('fsync', 'full_page_writes', 'synchronous_commit')
+           and setting = 'off' order by name""",
+    repeatable=True,
+)
+_PING = Query(name="ping", purpose="Whether the server answers.", sql="select 1", repeatable=True)
+
+
+class Database:
+    """Statements of their own, and transactions. Make it with `open`, end it with `close`.
+
+    Statements outside a transaction commit by themselves: one round trip, no BEGIN. Connection
+    errors become Unavailable; those of statements marked repeatable are tried once more first.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", options: Options) -> None:
+        self._pool = pool
+        self._options = options
+        self.count = StatementCount()
+
+    @classmethod
+    async def open(
+        cls, options: Options, *, clock: Clock | None = None, draws: Draws | None = None
+    ) -> "Database":
+        """Connects, waiting up to `start_s`, and checks that the server is durable.
+
+        Raises Unavailable or DurabilityOff.
+        """
+        pool = await _open_pool(options, clock or SystemClock(), draws or SystemDraws())
+        database = cls(pool, options)
+        try:
+            if options.durability_required:
+                await database.check_durability()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def check_durability(self) -> None:
+        """Raises DurabilityOff where the server may lose acknowledged commits."""
+        unsafe = await self.fetch(_DURABILITY)
+        if unsafe:
+            raise DurabilityOff([f"{row['name']}={row['setting']}" for row in unsafe])
+
+    async def ping(self) -> None:
+        """Raises Unavailable where the server does not answer."""
+        await self.fetch(_PING)
+
+    async def close(self) -> None:
+        """Closes idle connections and waits for lent ones; after 5 s ends them. Safe twice."""
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    # ── statements ──────────────────────────────────────────────────────────────────────────
+
+    def transaction(self) -> TransactionScope:
+        """`async with database.transaction() as tx:` commits at the end, rolls back on an error."""
+        return TransactionScope(self, self.count)
+
+    def snapshot(self) -> TransactionScope:
+        """A read-only transaction whose statements all see the same state."""
+        begin = "begin isolation level repeatable read read only"
+        return TransactionScope(self, self.count, begin=begin)
+
+    async def fetch(self, query: Query, *args: object) -> list[Row]:
+        """All rows."""
+        return await self._once(query, lambda on: on.fetch(query, *args))
+
+    async def fetchrow(self, query: Query, *args: object) -> Row | None:
+        """The first row, or None."""
+        rows = await self.fetch(query, *args)
+        return rows[0] if rows else None
+
+    async def fetch_as(self, struct: type[S], query: Query, *args: object) -> list[S]:
+        """All rows as structs. Raises RowMismatch."""
+        return decode(struct, await self.fetch(query, *args))
+
+    async def fetchrow_as(self, struct: type[S], query: Query, *args: object) -> S | None:
+        """The first row as a struct, or None. Raises RowMismatch."""
+        rows = await self.fetch(query, *args)
+        return decode(struct, rows[:1])[0] if rows else None
+
+    async def fetchval_as(self, type_: type[T], query: Query, *args: object) -> T:
+        """The first column of the first row, NULL where there is none. Raises RowMismatch."""
+        rows = await self.fetch(query, *args)
+        return decode_value(type_, rows[0][0] if rows else None)
+
+    async def execute(self, query: Query, *args: object) -> int:
+        """Runs it and returns how many rows it touched."""
+        return await self._once(query, lambda on: on.execute(query, *args))
+
+    async def executemany(self, query: Query, rows: Iterable[Sequence[object]]) -> None:
+        """Runs it once per row, pipelined and all or nothing."""
+        kept = list(rows)
+        await self._once(query, lambda on: on.executemany(query, kept))
+
+    async def run_script(self, sql: str) -> None:
+        """Runs several statements without parameters: migrations' and tests' way in."""
+        query = Query(name="script", purpose="Statements without parameters.", sql=sql)
+        await self.execute(query)
+
+    async def _once(self, query: Query, work: Callable[[Statements], Awaitable[T]]) -> T:
+        try:
+            return await finished(self._on_connection(work))
+        except MainspringError as error:
+            if not (query.repeatable and lost_connection(error)):
+                raise
+            return await finished(self._on_connection(work))
+
+    async def _on_connection(self, work: Callable[[Statements], Awaitable[T]]) -> T:
+        connection = await self.lend()
+        try:
+            return await work(Statements(connection, self.count))
+        finally:
+            await self.take_back(connection)
+
+    # ── lending ─────────────────────────────────────────────────────────────────────────────
+
+    async def lend(self) -> Connection:
+        """A connection for one use. Raises Unavailable where none is free in time."""
+        try:
+            return await self._pool.acquire(timeout=self._options.acquire_timeout_s)
+        except Exception as error:
+            raise raise_ours(error) from error
+
+    async def take_back(self, connection: Connection) -> None:
+        """Ends the use; a broken connection is replaced by the pool."""
+        try:
+            await self._pool.release(connection)
+        except Exception as error:
+            if translate(error) is None:
+                raise
+            _log.debug("a connection was lost while it went back to the pool: %s", error)
+
+
+async def _open_pool(
+    options: Options, clock: Clock, draws: Draws
+) -> "asyncpg.Pool[asyncpg.Record]":
+    deadline = clock.mono() + options.start_s
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await _connect(options)
+        except Unavailable as error:
+            wait = backoff.delay_s(backoff.RECONNECT, attempt, draws.unit())
+            if clock.mono() + wait >= deadline:
+                raise
+            _log.info("waiting for Postgres (attempt %d): %s", attempt, error.detail)
+            await clock.sleep(wait)
+
+
+async def _connect(options: Options) -> "asyncpg.Pool[asyncpg.Record]":
+    try:
+        return await asyncpg.create_pool(
+            options.url,
+            min_size=options.connections_min,
+            max_size=options.connections_max,
+            max_inactive_connection_lifetime=0,
+            command_timeout=_command_timeout_s(options),
+            server_settings=options.server_settings(),
+            reset=_keep_session_state,
+        )
+    except Exception as error:
+        raise raise_ours(error) from error
+
+
+def _command_timeout_s(options: Options) -> float | None:
+    # The server's own timeout answers first; this one is for a server that answers no more.
+    return options.statement_timeout_ms / 1000 + 5 if options.statement_timeout_ms else None
+
+
+async def _keep_session_state(_: object) -> None:
+    """Replaces asyncpg's four-statement reset: we set no session state, take no advisory locks."""
