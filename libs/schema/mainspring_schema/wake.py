@@ -6,9 +6,12 @@ from msgspec import Struct
 
 
 class ReadyTasks(Struct, frozen=True, array_like=True):
-    """Tasks of these routes became ready; `first` is the lowest id among them."""
+    """Tasks of these routes became ready; `first` is the lowest id among them.
 
-    routes: tuple[int, ...]
+    A route is (queue, capability, build, model).
+    """
+
+    routes: tuple[tuple[str, str, str, str], ...]
     first: UUID
 
 

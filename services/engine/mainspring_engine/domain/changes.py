@@ -1,0 +1,174 @@
+"""What a decision wants written: row changes with the preconditions they rest on.
+
+One `Changes` is one item of a commit flight and belongs to one session. The store applies all of it or nothing.
+It compares the head, the workflow's rev, and each closed task's fence and state under their locks; whatever
+differs comes back as a verdict and the engine decides again. The store never decides.
+"""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing, Effect, Head, Outcome, TaskKind, TaskState
+from mainspring_schema.messages import Controls
+
+
+class NewEvent(Struct, frozen=True, kw_only=True):
+    seq: int
+    type: str
+    ts_ms: int
+    turn_id: UUID | None
+    payload: bytes
+    hash: bytes
+
+
+class Anchor(Struct, frozen=True, kw_only=True):
+    """Opens a stream for deltas of this attempt, raises its attempt, or closes it (attempt None)."""
+
+    anchor: str
+    attempt: int | None
+
+
+class WorkflowChange(Struct, frozen=True, kw_only=True):
+    """`expected_rev` 0 inserts; otherwise the row is compared with it and gets the next rev."""
+
+    id: UUID
+    expected_rev: int
+    ordinal: int
+    outcome: Outcome
+    state: bytes
+    config_hash: bytes
+    traceparent: str
+    started_ms: int
+
+
+class CloseTask(Struct, frozen=True, kw_only=True):
+    """The end of a task's attempt, and of the task unless `delay_ms` is given.
+
+    With `delay_ms` the attempt closes and the task waits that long (by the database clock) for its next one.
+    `expected` is the state compared beside the fence; a task that was never claimed has no attempt to close.
+    """
+
+    task_id: UUID
+    fence: int
+    expected: TaskState
+    closing: Closing
+    result_hash: bytes = b""
+    error_code: str = ""
+    delay_ms: int | None = None
+    counts_failure: bool = False
+    counts_death: bool = False
+
+
+class MarkTask(Struct, frozen=True, kw_only=True):
+    """Asks the holder of this attempt to stop; compared with the fence like a close."""
+
+    task_id: UUID
+    fence: int
+
+
+class StepResult(Struct, frozen=True, kw_only=True):
+    """Insert-only: (workflow, step) once. The store adds the hash of the task's payload as its input's."""
+
+    workflow_id: UUID
+    step: str
+    task_id: UUID
+    fence: int
+    body: bytes
+    hash: bytes
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """For whom a new task is inserted already claimed."""
+
+    incarnation: UUID
+    attach_number: int
+
+
+class NewTask(Struct, frozen=True, kw_only=True):
+    id: UUID
+    workflow_id: UUID
+    kind: TaskKind
+    route: Route
+    priority: int
+    effect: Effect
+    step: str
+    payload: bytes
+    claim: Claim | None = None
+
+
+class Accept(Struct, frozen=True, kw_only=True):
+    """A message taken in. `consumed_by` is set where a turn starts with it at once.
+
+    The store refuses what it knows: the same message id, or the same key (with the body hash it was used with).
+    """
+
+    message_id: UUID
+    seq: int
+    ts_ms: int
+    config_hash: bytes
+    turn_id: UUID
+    controls: Controls | None = None
+    consumed_by: UUID | None = None
+    idempotency_key: str | None = None
+    body_hash: bytes = b""
+
+
+class Consume(Struct, frozen=True, kw_only=True):
+    message_id: UUID
+    workflow_id: UUID
+
+
+class Timer(Struct, frozen=True, kw_only=True):
+    """Due `delay_ms` after the commit by the database clock."""
+
+    id: UUID
+    workflow_id: UUID
+    kind: str
+    delay_ms: int
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    task_id: UUID
+    workflow_id: UUID
+    reason: str
+    detail: str
+
+
+class EmitCounter(Struct, frozen=True, kw_only=True):
+    """Raises the counter of an attempt's mid-attempt events; a lower or equal one is a duplicate."""
+
+    task_id: UUID
+    fence: int
+    counter: int
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Insert-only by hash."""
+
+    hash: bytes
+    org_id: UUID
+    body: bytes
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """All of one item. `expected` and `after` are the head before and after it."""
+
+    expected: Head
+    after: Head
+    events: tuple[NewEvent, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
+    close_anchors: bool = False
+    workflows: tuple[WorkflowChange, ...] = ()
+    closes: tuple[CloseTask, ...] = ()
+    marks: tuple[MarkTask, ...] = ()
+    results: tuple[StepResult, ...] = ()
+    tasks: tuple[NewTask, ...] = ()
+    accepts: tuple[Accept, ...] = ()
+    consumes: tuple[Consume, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    dropped_timers: tuple[UUID, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+    emits: tuple[EmitCounter, ...] = ()
+    configs: tuple[Config, ...] = ()

@@ -1,0 +1,179 @@
+"""Collects what several decisions about one session want written, as one item of a flight.
+
+Decisions read the plan's present (head, workflow, inbox as they will be) and add to it; `changes` then holds the
+preconditions of the past. So several results of one turn ride one flight with one row change per workflow.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain.changes import (
+    Accept,
+    Anchor,
+    Changes,
+    CloseTask,
+    Config,
+    Consume,
+    DeadLetter,
+    EmitCounter,
+    MarkTask,
+    NewEvent,
+    NewTask,
+    StepResult,
+    Timer,
+    WorkflowChange,
+)
+from mainspring_engine.domain.rows import Head, InboxRow, Outcome, SessionStatus, View, Workflow
+from mainspring_kernel.errors import NotFound, PayloadTooLarge
+from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
+from mainspring_schema.chain import link
+from mainspring_schema.events import Context, StoredEvent, draft
+
+
+class Plan:
+    """Mutable on purpose: it lives for one decision round and never leaves the engine.
+
+    `now_ms` is the engine's estimate of the database clock; times never step behind the head's.
+    Raises NotFound for a session without a head, with a closed one, or of another organization.
+    """
+
+    def __init__(self, view: View, *, org_id: UUID, now_ms: int) -> None:
+        head = view.head
+        if head is None or head.closed or head.org_id != org_id:
+            raise NotFound
+        self._before = head
+        self.head: Head = head
+        self.now_ms: int = max(now_ms, head.ts_ms)
+        self.workflow: Workflow | None = view.workflow
+        self.inbox: list[InboxRow] = list(view.inbox)
+        self.events: list[NewEvent] = []
+        self.anchors: list[Anchor] = []
+        self.close_anchors: bool = False
+        self.closes: list[CloseTask] = []
+        self.marks: list[MarkTask] = []
+        self.results: list[StepResult] = []
+        self.tasks: list[NewTask] = []
+        self.accepts: list[Accept] = []
+        self.consumes: list[Consume] = []
+        self.timers: list[Timer] = []
+        self.dropped_timers: list[UUID] = []
+        self.dead_letters: list[DeadLetter] = []
+        self.emits: list[EmitCounter] = []
+        self.configs: list[Config] = []
+        self._workflows: dict[UUID, WorkflowChange] = {}
+
+    @property
+    def running(self) -> Workflow | None:
+        """The turn that is under way, if any."""
+        workflow = self.workflow
+        if workflow is None or workflow.outcome is not Outcome.RUNNING:
+            return None
+        return workflow
+
+    def emit(self, type_: str, context: Context, data: object, *, turn_id: UUID | None) -> int:
+        """Appends an event; returns its seq. Raises PayloadTooLarge above the bound of one event."""
+        payload = draft(type_, context, data).payload
+        if len(payload) > EVENT_PAYLOAD_BYTES_MAX:
+            raise PayloadTooLarge(f"the event {type_}", EVENT_PAYLOAD_BYTES_MAX)
+        head = self.head
+        seq = head.last_seq + 1
+        digest = link(
+            head.hash,
+            session_id=head.session_id,
+            seq=seq,
+            type_=type_,
+            ts_ms=self.now_ms,
+            payload=payload,
+        )
+        self.events.append(
+            NewEvent(
+                seq=seq,
+                type=type_,
+                ts_ms=self.now_ms,
+                turn_id=turn_id,
+                payload=payload,
+                hash=digest,
+            )
+        )
+        self.head = msgspec.structs.replace(head, last_seq=seq, hash=digest, ts_ms=self.now_ms)
+        return seq
+
+    def set_status(self, status: SessionStatus) -> None:
+        self.head = msgspec.structs.replace(self.head, status=status)
+
+    def set_active_turn(self, turn_id: UUID | None, *, first_seq: int | None = None) -> None:
+        seq = self.head.turn_first_seq if first_seq is None else first_seq
+        self.head = msgspec.structs.replace(self.head, active_turn=turn_id, turn_first_seq=seq)
+
+    def close_session(self) -> None:
+        self.head = msgspec.structs.replace(self.head, closed=True)
+
+    def put_workflow(self, workflow: Workflow) -> None:
+        """Inserts (rev 0) or changes the workflow; repeated puts fold into one row change."""
+        if len(workflow.state) > WORKFLOW_STATE_BYTES_MAX:
+            raise PayloadTooLarge("the state of a turn", WORKFLOW_STATE_BYTES_MAX)
+        known = self._workflows.get(workflow.id)
+        expected = workflow.rev if known is None else known.expected_rev
+        self._workflows[workflow.id] = WorkflowChange(
+            id=workflow.id,
+            expected_rev=expected,
+            ordinal=workflow.ordinal,
+            outcome=workflow.outcome,
+            state=workflow.state,
+            config_hash=workflow.config_hash,
+            traceparent=workflow.traceparent,
+            started_ms=workflow.started_ms,
+        )
+        self.workflow = workflow
+
+    def consume_inbox(self, workflow_id: UUID) -> tuple[InboxRow, ...]:
+        """Takes every waiting message as an input of the workflow."""
+        taken = tuple(self.inbox)
+        fresh = {accept.message_id: index for index, accept in enumerate(self.accepts)}
+        for row in taken:
+            index = fresh.get(row.message_id)
+            if index is None:
+                self.consumes.append(Consume(message_id=row.message_id, workflow_id=workflow_id))
+            else:
+                self.accepts[index] = msgspec.structs.replace(
+                    self.accepts[index], consumed_by=workflow_id
+                )
+        self.inbox.clear()
+        return taken
+
+    def changes(self) -> Changes:
+        return Changes(
+            expected=self._before,
+            after=self.head,
+            events=tuple(self.events),
+            anchors=tuple(self.anchors),
+            close_anchors=self.close_anchors,
+            workflows=tuple(self._workflows.values()),
+            closes=tuple(self.closes),
+            marks=tuple(self.marks),
+            results=tuple(self.results),
+            tasks=tuple(self.tasks),
+            accepts=tuple(self.accepts),
+            consumes=tuple(self.consumes),
+            timers=tuple(self.timers),
+            dropped_timers=tuple(self.dropped_timers),
+            dead_letters=tuple(self.dead_letters),
+            emits=tuple(self.emits),
+            configs=tuple(self.configs),
+        )
+
+    def view(self) -> View:
+        """The session as it is once the changes are committed."""
+        workflow = self.workflow
+        if workflow is not None and workflow.id in self._workflows:
+            expected = self._workflows[workflow.id].expected_rev
+            workflow = msgspec.structs.replace(workflow, rev=expected + 1)
+        return View(head=self.head, workflow=workflow, inbox=tuple(self.inbox))
+
+    def stored_events(self) -> tuple[StoredEvent, ...]:
+        """The appended events as readers see them; the store knows `deltas_before`, see the reply."""
+        return tuple(
+            StoredEvent(seq=event.seq, type=event.type, ts_ms=event.ts_ms, payload=event.payload)
+            for event in self.events
+        )

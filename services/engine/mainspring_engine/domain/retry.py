@@ -1,0 +1,24 @@
+"""When a failed attempt gets another one. The engine is the only owner of retries."""
+
+from typing import Final
+
+from mainspring_kernel.backoff import Policy, delay_s
+from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
+from mainspring_schema.tasks import Failure
+
+MODEL_CALL: Final = Policy(first_s=1.0, factor=2.0, max_s=60.0)
+"""Between attempts of a model call: providers shed load for seconds to minutes."""
+
+RETRYABLE: Final = frozenset({"transient", "rate_limited", "unknown"})
+"""Classes that may pass by waiting. The others would fail alike again."""
+
+
+def delay_ms(failure: Failure, *, failures: int, draw: float) -> int | None:
+    """Milliseconds until the next attempt, or None where this failure is final.
+
+    `failures` counts the failed attempts before this one.
+    """
+    if failure.error_class not in RETRYABLE or failures + 1 >= ATTEMPTS_PER_STEP_MAX:
+        return None
+    after = None if failure.retry_after_ms is None else failure.retry_after_ms / 1000
+    return round(delay_s(MODEL_CALL, failures + 1, draw, retry_after_s=after) * 1000)

@@ -1,0 +1,153 @@
+"""Rows as the decisions see them. The store's adapters fill them; nothing here reads or writes."""
+
+from enum import IntEnum
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_schema.messages import Controls
+
+
+class SessionStatus(IntEnum):
+    """What a session is doing; the wire knows these four only."""
+
+    STARTED = 1
+    ACTIVE = 2
+    IDLE = 3
+    WAITING = 4
+
+    @property
+    def wire(self) -> str:
+        return _STATUS_WIRE[self]
+
+
+_STATUS_WIRE: Final = {
+    SessionStatus.STARTED: "started",
+    SessionStatus.ACTIVE: "active",
+    SessionStatus.IDLE: "idle",
+    SessionStatus.WAITING: "waitingfortoolresults",
+}
+
+
+class Outcome(IntEnum):
+    """How a workflow ended; 0 while it goes on."""
+
+    RUNNING = 0
+    COMPLETED = 1
+    FAILED = 2
+    CANCELLED = 3
+    SEALED = 4
+
+
+class TaskState(IntEnum):
+    """Where a task is. A closed task has no row: its attempts are what is left of it."""
+
+    READY = 1
+    LEASED = 2
+    DELAYED = 3
+    WAITING = 4
+
+
+class TaskKind(IntEnum):
+    REASON = 1
+    TOOL = 2
+
+
+class Effect(IntEnum):
+    """What a crash may do to a call; the order is that of caution."""
+
+    PURE = 1
+    IDEMPOTENT = 2
+    AT_MOST_ONCE = 3
+    VERIFIABLE = 4
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether a worker must have Start acknowledged before it calls."""
+        return self in (Effect.AT_MOST_ONCE, Effect.VERIFIABLE)
+
+
+EFFECTS: Final = {
+    "pure": Effect.PURE,
+    "idempotent": Effect.IDEMPOTENT,
+    "at_most_once": Effect.AT_MOST_ONCE,
+    "verifiable": Effect.VERIFIABLE,
+}
+
+
+class Closing(IntEnum):
+    """Why an attempt closed."""
+
+    RESULT = 1
+    FAILED = 2
+    RETRIED = 3
+    EXPIRED = 4
+    UNDELIVERED = 5
+    RETURNED = 6
+    CANCELLED = 7
+    QUARANTINED = 8
+    UNKNOWN = 9
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """The one row per session where everything is serialized; the event store owns it."""
+
+    session_id: UUID
+    org_id: UUID
+    last_seq: int
+    hash: bytes
+    ts_ms: int
+    status: SessionStatus
+    paused: bool = False
+    active_turn: UUID | None = None
+    turn_first_seq: int = 0
+    closed: bool = False
+
+
+class Workflow(Struct, frozen=True, kw_only=True):
+    """`state` is the encoded state of its machine; `ordinal` counts the session's turns from 1."""
+
+    id: UUID
+    session_id: UUID
+    org_id: UUID
+    ordinal: int
+    rev: int
+    outcome: Outcome
+    state: bytes
+    config_hash: bytes
+    traceparent: str
+    started_ms: int
+
+
+class InboxRow(Struct, frozen=True, kw_only=True):
+    """A message that was accepted and not consumed yet. `seq` is that of its event."""
+
+    message_id: UUID
+    seq: int
+    config_hash: bytes
+    controls: Controls | None = None
+
+
+class OpenTask(Struct, frozen=True, kw_only=True):
+    """The live attempt of a task, or its wait for one."""
+
+    id: UUID
+    kind: TaskKind
+    state: TaskState
+    fence: int
+    effect: Effect
+    started: bool
+    cancelling: bool
+    deaths: int
+    failures: int
+    uncounted: int
+    incarnation: UUID | None = None
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """What a decision about one session starts from. `workflow` is the newest, running or ended."""
+
+    head: Head | None
+    workflow: Workflow | None
+    inbox: tuple[InboxRow, ...] = ()

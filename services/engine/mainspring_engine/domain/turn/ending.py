@@ -1,0 +1,149 @@
+"""How a turn ends: exactly one outcome, and what waits behind it."""
+
+from mainspring_engine.domain.rows import OpenTask, Outcome, SessionStatus, TaskState
+from mainspring_engine.domain.changes import CloseTask, MarkTask
+from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn.state import Phase
+from mainspring_engine.domain.turn.turn import Turn, abandoned
+from mainspring_kernel.limits import CANCEL_DEADLINE_S
+from mainspring_schema.messages import Message, TextPart
+from mainspring_schema.tasks import Failure, ToolResult
+
+TIMER_CANCEL = "cancel_deadline"
+TIMER_CLIENT = "client_tools"
+
+CANCEL_REQUESTED = "I requested to cancel the current work."
+CANCEL_NOTED = "The work was cancelled by user request."
+SORRY = "Something went wrong while this message was being answered."
+
+
+def complete(turn: Turn, text: str) -> None:
+    turn.emit(
+        "turn.completed",
+        facts.turn_completed(
+            turn.workflow.id,
+            turn.state,
+            text=text,
+            started_ms=turn.workflow.started_ms,
+            now_ms=turn.plan.now_ms,
+        ),
+    )
+    _rest(turn, Outcome.COMPLETED)
+
+
+def fail(turn: Turn, failure: Failure, tasks: tuple[OpenTask, ...] = ()) -> None:
+    """A visible outcome with a code: an error message, then `turn.failed`."""
+    turn.close_tasks(tasks)
+    turn.finish_open_calls(tasks, why="the turn failed")
+    turn.emit(
+        "output.message.completed",
+        facts.notice(
+            f"{SORRY} ({failure.code})",
+            turn.state.message_id,
+            now_ms=turn.plan.now_ms,
+            error_code=failure.code,
+        ),
+        turn.state.reason_task,
+    )
+    turn.emit("turn.failed", facts.turn_failed(turn.workflow.id, failure))
+    _rest(turn, Outcome.FAILED)
+
+
+def seal(turn: Turn, reason: str, detail: str, tasks: tuple[OpenTask, ...] = ()) -> None:
+    """The turn needs attention: going on by itself would not help."""
+    turn.close_tasks(tasks)
+    turn.finish_open_calls(tasks, why="the turn was sealed")
+    turn.emit(
+        "turn.sealed",
+        {
+            "turn_id": facts.turn_id(turn.workflow.id),
+            "reason": reason,
+            "detail": detail,
+            "iterations": turn.state.iteration,
+            "usage": turn.state.usage.wire(),
+        },
+    )
+    _rest(turn, Outcome.SEALED)
+
+
+def cancel(turn: Turn, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
+    """Commits the wish first. What nobody holds ends here; holders are asked, until a deadline."""
+    turn.plan.consume_inbox(turn.workflow.id)
+    turn.disarm()
+    held = tuple(task for task in tasks if task.state is TaskState.LEASED)
+    for task in tasks:
+        if task.state is TaskState.LEASED:
+            turn.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
+        else:
+            _close_unheld(turn, task)
+    for call in turn.state.calls:
+        if call.task_id is None:
+            turn.finish_call(call, ToolResult(status="cancelled", error="cancelled by the user"))
+    turn.update(phase=Phase.CANCELLING, cancel_reason=reason or "user")
+    if held:
+        turn.arm(TIMER_CANCEL, CANCEL_DEADLINE_S)
+        turn.save()
+    else:
+        finish_cancel(turn, ())
+
+
+def _close_unheld(turn: Turn, task: OpenTask) -> None:
+    turn.plan.closes.append(
+        CloseTask(
+            task_id=task.id,
+            fence=task.fence,
+            expected=task.state,
+            closing=Closing.CANCELLED,
+        )
+    )
+    if turn.state.reason_task == task.id:
+        turn.update(reason_task=None)
+    for call in turn.state.calls:
+        if call.task_id == task.id:
+            turn.finish_call(call, abandoned(task, "cancelled by the user"))
+
+
+def finish_cancel(turn: Turn, tasks: tuple[OpenTask, ...], *, note: bool = True) -> None:
+    """All have confirmed, or the deadline ends them: `tasks` are those that have not."""
+    turn.close_tasks(tasks)
+    turn.finish_open_calls(tasks, why="cancelled by the user")
+    turn.disarm()
+    turn.emit(
+        "turn.cancelled",
+        {
+            "turn_id": facts.turn_id(turn.workflow.id),
+            "reason": turn.state.cancel_reason or "user",
+            "usage": turn.state.usage.wire(),
+        },
+    )
+    if note:
+        _note_cancel(turn)
+    _rest(turn, Outcome.CANCELLED)
+
+
+def _note_cancel(turn: Turn) -> None:
+    """The pair of messages that people see in the conversation; no prompt ever holds them."""
+    now = facts.rfc3339(turn.plan.now_ms)
+    asked = Message(
+        id=facts.message_id(turn.ids.uuid4()),
+        role="user",
+        content=(TextPart(text=CANCEL_REQUESTED),),
+        created_at=now,
+        metadata={"synthetic": True},
+    )
+    turn.emit("input.message", {"message": asked})
+    turn.emit(
+        "output.message.completed",
+        facts.notice(CANCEL_NOTED, turn.ids.uuid4(), now_ms=turn.plan.now_ms),
+    )
+
+
+def _rest(turn: Turn, outcome: Outcome) -> None:
+    turn.disarm()
+    turn.emit("session.idled", facts.idled(turn.workflow.id, turn.state))
+    turn.plan.close_anchors = True
+    turn.plan.set_status(SessionStatus.IDLE)
+    turn.plan.set_active_turn(None)
+    turn.update(reason_task=None, calls=())
+    turn.save(outcome)

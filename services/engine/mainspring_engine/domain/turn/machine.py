@@ -1,0 +1,370 @@
+"""The turn machine: input → reason ⇄ act → one outcome. Pure: it adds to a plan and asks nobody.
+
+Each function is one thing that can happen to a session. Time comes with the plan, ids and chance as ports.
+"""
+
+from mainspring_engine.domain import retry
+from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import (
+    Closing,
+    OpenTask,
+    Outcome,
+    SessionStatus,
+    TaskState,
+    Workflow,
+)
+from mainspring_engine.domain.turn import ending, facts, state as states
+from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
+from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
+from mainspring_kernel.ids import Ids
+from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
+from mainspring_schema.messages import Message
+from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
+
+REPAIRS_MAX = 2
+"""Model answers in a row whose calls are all unusable; one more fails the turn."""
+
+
+def open_turn(
+    plan: Plan, message: Message | None, agent: TurnAgent, ids: Ids, *, traceparent: str
+) -> Turn:
+    """Starts the next turn with everything that waits in the inbox."""
+    first = plan.inbox[0]
+    ordinal = 1 if plan.workflow is None else plan.workflow.ordinal + 1
+    blank = TurnState(
+        phase=Phase.REASON,
+        iteration=0,
+        input_message_id=first.message_id,
+        message_id=first.message_id,
+        reason_task=None,
+    )
+    workflow = Workflow(
+        id=ids.uuid7(),
+        session_id=plan.head.session_id,
+        org_id=plan.head.org_id,
+        ordinal=ordinal,
+        rev=0,
+        outcome=Outcome.RUNNING,
+        state=states.encode(blank),
+        config_hash=plan.inbox[-1].config_hash,
+        traceparent=traceparent,
+        started_ms=plan.now_ms,
+    )
+    turn = Turn(plan, workflow, agent, ids)
+    plan.set_active_turn(workflow.id, first_seq=first.seq)
+    turn.emit(
+        "session.activated",
+        {
+            "turn_id": facts.turn_id(workflow.id),
+            "input_message_id": facts.message_id(first.message_id),
+        },
+    )
+    turn.emit("turn.started", facts.turn_started(workflow.id, message, first.message_id, agent))
+    turn.next_model_call()
+    turn.save()
+    return turn
+
+
+def steer(turn: Turn) -> None:
+    """A message came while the turn goes on. Parked on client tools, it goes on without them."""
+    if turn.state.phase is not Phase.CLIENT:
+        turn.save()
+        return
+    turn.disarm()
+    for call in turn.state.calls:
+        turn.finish_call(
+            call, ToolResult(status="cancelled", error="interrupted by a new message")
+        )
+    turn.next_model_call()
+    turn.save()
+
+
+def model_answered(
+    turn: Turn, delivery: Delivery, result: ReasonResult, *, draw: float, failures: int
+) -> None:
+    """The result of the turn's model call. `failures` counts those of this task before."""
+    if turn.state.phase is Phase.CANCELLING:
+        _model_stopped(turn, delivery, result)
+        return
+    if result.failure is not None:
+        delay_ms = retry.delay_ms(result.failure, failures=failures, draw=draw)
+        if delay_ms is not None:
+            _retry(turn, delivery, result.failure, delay_ms)
+            return
+    turn.keep_result(f"reason:{turn.state.iteration}", delivery)
+    _count_model_call(turn, result)
+    turn.emit(
+        "llm.generation",
+        facts.generation(result, turn.agent, through_seq=turn.state.through_seq),
+        delivery.task_id,
+    )
+    if result.failure is not None:
+        turn.emit("reason.completed", facts.reason_completed(result), delivery.task_id)
+        ending.fail(turn, result.failure)
+        return
+    if result.thinking is not None:
+        turn.emit("reason.thinking.completed", _thinking(turn, result), delivery.task_id)
+    turn.emit(
+        "output.message.completed",
+        facts.answer(result, turn.state.message_id, turn.agent, now_ms=turn.plan.now_ms),
+        delivery.task_id,
+    )
+    turn.plan.anchors.append(Anchor(anchor=facts.message_id(turn.state.message_id), attempt=None))
+    turn.emit("reason.completed", facts.reason_completed(result), delivery.task_id)
+    turn.update(reason_task=None)
+    if result.tool_calls:
+        _act(turn, result.tool_calls)
+    elif turn.plan.inbox:
+        turn.next_model_call()
+        turn.save()
+    else:
+        ending.complete(turn, result.text)
+
+
+def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
+    """The result of one tool call; the last of its answer leads on."""
+    call = next((c for c in turn.state.calls if c.task_id == delivery.task_id), None)
+    if call is None:
+        turn.close_attempt(delivery.task_id, delivery.fence, Closing.CANCELLED)
+        turn.save()
+        return
+    turn.keep_result(f"tool:{turn.state.iteration}:{call.index}", delivery)
+    turn.finish_call(call, result)
+    if turn.state.phase is Phase.CANCELLING:
+        _leave_if_quiet(turn)
+    elif any(c.task_id is not None for c in turn.state.calls):
+        turn.save()
+    else:
+        _acted(turn)
+
+
+def client_answered(turn: Turn, results: dict[str, ToolResult]) -> int:
+    """Results of client-side tools by call id; ids that are not open are left out. Returns the count."""
+    accepted = 0
+    for call in turn.state.calls:
+        result = results.get(turn.call_id(call.index))
+        if call.task_id is None and result is not None:
+            turn.finish_call(call, result)
+            accepted += 1
+    if accepted and not turn.state.calls:
+        turn.disarm()
+        turn.next_model_call()
+    if accepted:
+        turn.save()
+    return accepted
+
+
+def client_timed_out(turn: Turn) -> None:
+    for call in turn.state.calls:
+        turn.finish_call(
+            call, ToolResult(status="timeout", error="the client brought no result in time")
+        )
+    turn.update(timer_id=None)
+    turn.next_model_call()
+    turn.save()
+
+
+def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
+    """An attempt ended without a result and may not simply begin again. `tasks` are all open ones."""
+    others = tuple(other for other in tasks if other.id != task.id)
+    call = next((c for c in turn.state.calls if c.task_id == task.id), None)
+    if turn.state.phase is Phase.CANCELLING:
+        turn.close_tasks((task,))
+        if call is not None:
+            turn.finish_call(call, abandoned(task, "cancelled by the user"))
+        else:
+            turn.update(reason_task=None)
+        _leave_if_quiet(turn)
+    elif call is not None and task.started:
+        turn.close_attempt(task.id, task.fence, Closing.UNKNOWN)
+        turn.finish_call(call, abandoned(task, "the worker died during the call"))
+        if any(c.task_id is not None for c in turn.state.calls):
+            turn.save()
+        else:
+            _acted(turn)
+    else:
+        _quarantine(turn, task, others)
+
+
+def _quarantine(turn: Turn, task: OpenTask, others: tuple[OpenTask, ...]) -> None:
+    detail = f"the task lost its worker {task.deaths + 1} times"
+    turn.plan.closes.append(
+        CloseTask(
+            task_id=task.id,
+            fence=task.fence,
+            expected=task.state,
+            closing=Closing.QUARANTINED,
+            error_code="poison",
+            counts_death=True,
+        )
+    )
+    turn.plan.dead_letters.append(
+        DeadLetter(task_id=task.id, workflow_id=turn.workflow.id, reason="poison", detail=detail)
+    )
+    ending.fail(turn, Failure(error_class="poison", code="poison", message=detail), others)
+
+
+# ── within a model answer ───────────────────────────────────────────────────────────────────────
+
+
+def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
+    usable = calls[:TOOL_CALLS_PER_RESPONSE_MAX]
+    server = [(i, c) for i, c in enumerate(usable) if not c.client_side or c.problem]
+    turn.update(
+        phase=Phase.ACT,
+        call_count=len(server),
+        call_errors=0,
+        act_started_ms=turn.plan.now_ms,
+        tool_calls=turn.state.tool_calls + len(calls),
+        calls=tuple(
+            OpenCall(i, c.name, None) for i, c in enumerate(usable) if c.client_side and not c.problem
+        ),
+    )
+    if turn.state.iteration >= turn.agent.max_iterations:
+        _stop_at_cap(turn, calls)
+        return
+    if server:
+        turn.emit("act.started", {"tool_calls": [facts.call_summary(c) for _, c in server]})
+    for index, call in server:
+        opened = _refuse(turn, index, call) if call.problem else turn.start_tool(call, index)
+        if opened.task_id is not None:
+            turn.update(calls=(*turn.state.calls, opened))
+    _finish_surplus(turn, calls)
+    repairs = turn.state.repairs + 1 if all(c.problem for c in calls) else 0
+    turn.update(repairs=repairs)
+    if repairs > REPAIRS_MAX:
+        message = f"{repairs} answers in a row held no usable tool call"
+        ending.fail(
+            turn, Failure(error_class="model_output", code="model_output", message=message)
+        )
+    elif any(c.task_id is not None for c in turn.state.calls):
+        turn.save()
+    else:
+        _acted(turn, started=bool(server), calls=calls)
+
+
+def _refuse(turn: Turn, index: int, call: ToolCall) -> OpenCall:
+    """A call that cannot be made is answered at once: the model sees a typed error."""
+    turn.emit("tool.started", {"tool_call": facts.call_view(call)})
+    opened = OpenCall(index, call.name, None)
+    turn.finish_call(opened, ToolResult(status="error", error=call.problem))
+    return opened
+
+
+def _finish_surplus(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
+    for index in range(TOOL_CALLS_PER_RESPONSE_MAX, len(calls)):
+        error = f"at most {TOOL_CALLS_PER_RESPONSE_MAX} calls in one answer"
+        turn.finish_call(
+            OpenCall(index, calls[index].name, None), ToolResult(status="error", error=error)
+        )
+
+
+def _stop_at_cap(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
+    error = f"not called: the turn reached its limit of {turn.agent.max_iterations} model calls"
+    for index, call in enumerate(calls):
+        turn.finish_call(
+            OpenCall(index, call.name, None), ToolResult(status="cancelled", error=error)
+        )
+    ending.complete(turn, "")
+
+
+def _acted(
+    turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | None = None
+) -> None:
+    """All server tools are done: on to the client's, or to the model.
+
+    `calls` is the model's answer where it is at hand; otherwise its kept result is read.
+    """
+    if started and turn.state.call_count:
+        errors = turn.state.call_errors
+        turn.emit(
+            "act.completed",
+            {
+                "completed": True,
+                "success_count": turn.state.call_count - errors,
+                "error_count": errors,
+                "duration_ms": turn.plan.now_ms - turn.state.act_started_ms,
+            },
+        )
+    if not turn.state.calls:
+        turn.next_model_call()
+        turn.save()
+    elif turn.plan.inbox:
+        turn.update(phase=Phase.CLIENT)
+        steer(turn)
+    else:
+        _park(turn, turn.model_result().tool_calls if calls is None else calls)
+
+
+def _park(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
+    """Tells the client which calls are its own and waits without holding a worker."""
+    open_ids = {turn.call_id(call.index) for call in turn.state.calls}
+    wanted = [facts.call_view(call) for call in calls if call.id in open_ids]
+    turn.emit("tool.call_requested", {"tool_calls": wanted})
+    turn.update(phase=Phase.CLIENT)
+    turn.plan.set_status(SessionStatus.WAITING)
+    turn.arm(ending.TIMER_CLIENT, CLIENT_TOOL_TIMEOUT_S)
+    turn.save()
+
+
+# ── small moves ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _count_model_call(turn: Turn, result: ReasonResult) -> None:
+    first = turn.state.first_token_ms
+    if first is None and result.time_to_first_token_ms is not None:
+        waited = turn.plan.now_ms - turn.workflow.started_ms - result.duration_ms
+        first = max(0, waited) + result.time_to_first_token_ms
+    turn.update(
+        model_calls=turn.state.model_calls + 1,
+        usage=turn.state.usage.plus(result.usage),
+        first_token_ms=first,
+    )
+
+
+def _retry(turn: Turn, delivery: Delivery, failure: Failure, delay_ms: int) -> None:
+    turn.plan.closes.append(
+        CloseTask(
+            task_id=delivery.task_id,
+            fence=delivery.fence,
+            expected=TaskState.LEASED,
+            closing=Closing.RETRIED,
+            result_hash=delivery.hash,
+            error_code=failure.code,
+            delay_ms=delay_ms,
+            counts_failure=True,
+        )
+    )
+    turn.save()
+
+
+def _model_stopped(turn: Turn, delivery: Delivery, result: ReasonResult) -> None:
+    """The model call of a cancelled turn ended, by the cancel or by itself; what it used is charged."""
+    _count_model_call(turn, result)
+    turn.close_attempt(
+        delivery.task_id, delivery.fence, Closing.CANCELLED, result_hash=delivery.hash
+    )
+    stopped = Failure(error_class="cancelled", code="cancelled", message="cancelled by the user")
+    turn.emit(
+        "reason.completed",
+        facts.reason_completed(
+            ReasonResult(usage=result.usage, duration_ms=result.duration_ms, failure=stopped)
+        ),
+        delivery.task_id,
+    )
+    turn.update(reason_task=None)
+    _leave_if_quiet(turn)
+
+
+def _leave_if_quiet(turn: Turn) -> None:
+    """A cancelled turn ends when its last holder has confirmed."""
+    if turn.state.open_tasks():
+        turn.save()
+    else:
+        ending.finish_cancel(turn, ())
+
+
+def _thinking(turn: Turn, result: ReasonResult) -> dict[str, object]:
+    return {"turn_id": facts.turn_id(turn.workflow.id), "thinking": result.thinking}

@@ -1,0 +1,72 @@
+"""The state of a turn: ids and counters, never content."""
+
+from enum import IntEnum
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_engine.domain.rows import TaskKind, Workflow
+from mainspring_schema.events import Usage
+
+
+class Phase(IntEnum):
+    REASON = 1
+    ACT = 2
+    CLIENT = 3
+    """Parked until the client brings the results of its tools."""
+    CANCELLING = 4
+
+
+class OpenCall(Struct, frozen=True, array_like=True):
+    """A tool call without its result. `task_id` is None where the client answers it."""
+
+    index: int
+    name: str
+    task_id: UUID | None
+
+
+class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
+    """Format 1. Read one release before it is written; fields are only ever added at the end.
+
+    `repairs` counts model answers in a row whose calls were all unusable. `attempts` counts failures of the
+    present model call.
+    """
+
+    version: int = 1
+    phase: Phase
+    iteration: int
+    input_message_id: UUID
+    message_id: UUID
+    reason_task: UUID | None
+    calls: tuple[OpenCall, ...] = ()
+    call_count: int = 0
+    call_errors: int = 0
+    act_started_ms: int = 0
+    model_calls: int = 0
+    tool_calls: int = 0
+    repairs: int = 0
+    usage: Usage = Usage()
+    first_token_ms: int | None = None
+    timer_id: UUID | None = None
+    cancel_reason: str | None = None
+    through_seq: int = 0
+
+    def open_tasks(self) -> tuple[tuple[UUID, TaskKind], ...]:
+        """The tasks that still owe a result."""
+        tools = tuple((c.task_id, TaskKind.TOOL) for c in self.calls if c.task_id is not None)
+        if self.reason_task is not None:
+            return ((self.reason_task, TaskKind.REASON), *tools)
+        return tools
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(TurnState)
+
+
+def encode(state: TurnState) -> bytes:
+    return msgspec.msgpack.encode(state)
+
+
+def decode(workflow: Workflow) -> TurnState:
+    return _DECODER.decode(workflow.state)

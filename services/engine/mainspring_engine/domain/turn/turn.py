@@ -1,0 +1,304 @@
+"""A turn in hand: its plan, its decoded state, and the few moves that all phases share."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain.changes import Anchor, CloseTask, NewTask, StepResult, Timer
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import (
+    EFFECTS,
+    Closing,
+    Effect,
+    OpenTask,
+    Outcome,
+    SessionStatus,
+    TaskKind,
+    TaskState,
+    Workflow,
+)
+from mainspring_engine.domain.turn import facts, state as states
+from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
+from mainspring_kernel.ids import Ids, Prefix, to_wire
+from mainspring_kernel.tracing import TraceContext
+from mainspring_schema.codec import pack
+from mainspring_schema.events import Context, ReasonStarted
+from mainspring_schema.tasks import NamedCall, ReasonResult, ReasonTask, ToolCall, ToolResult, ToolTask
+
+PRIORITY_TURN = 0
+"""Turns have one priority until a message may ask for another."""
+
+
+Steps = Mapping[tuple[UUID, str], bytes]
+"""Kept step results by (workflow, step), as far as they were loaded."""
+
+_REASON: Final = msgspec.msgpack.Decoder(ReasonResult)
+
+
+class StepMissing(LookupError):
+    """A decision needs an earlier step's result: load it and decide again."""
+
+    def __init__(self, workflow_id: UUID, step: str) -> None:
+        super().__init__(f"{step} of {workflow_id}")
+        self.workflow_id = workflow_id
+        self.step = step
+
+
+class Delivery(NamedTuple):
+    """A result that a worker brought, with what identifies it."""
+
+    task_id: UUID
+    fence: int
+    body: bytes
+    hash: bytes
+
+
+class Turn:
+    """Mutable for one decision round, like the plan it adds to. `save` writes the state back."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        workflow: Workflow,
+        agent: TurnAgent,
+        ids: Ids,
+        steps: Steps | None = None,
+    ) -> None:
+        self.plan = plan
+        self.workflow = workflow
+        self.agent = agent
+        self.ids = ids
+        self.steps: Steps = {} if steps is None else steps
+        self.state: TurnState = states.decode(workflow)
+        self._trace = TraceContext.parse(workflow.traceparent)
+
+    # ── events ──────────────────────────────────────────────────────────────────────────────────
+
+    def context(self, task_id: UUID | None = None) -> Context:
+        trace = self._trace
+        return Context(
+            turn_id=facts.turn_id(self.workflow.id),
+            input_message_id=facts.message_id(self.state.input_message_id),
+            exec_id=None if task_id is None else to_wire(Prefix.EXEC, task_id),
+            trace_id=None if trace is None else trace.trace_hex,
+            span_id=None if trace is None else trace.span_hex,
+        )
+
+    def emit(self, type_: str, data: object, task_id: UUID | None = None) -> int:
+        return self.plan.emit(type_, self.context(task_id), data, turn_id=self.workflow.id)
+
+    def update(self, **fields: object) -> None:
+        self.state = msgspec.structs.replace(self.state, **fields)
+
+    def save(self, outcome: Outcome = Outcome.RUNNING) -> None:
+        self.workflow = msgspec.structs.replace(
+            self.workflow, state=states.encode(self.state), outcome=outcome
+        )
+        self.plan.put_workflow(self.workflow)
+
+    # ── steps ───────────────────────────────────────────────────────────────────────────────────
+
+    def next_model_call(self) -> None:
+        """Consumes what waits in the inbox and asks the model. Needs every call to have its result."""
+        taken = self.plan.consume_inbox(self.workflow.id)
+        if taken and taken[-1].config_hash != self.workflow.config_hash:
+            self._adopt(taken[-1].config_hash)
+        iteration = self.state.iteration + 1
+        message, task_id = self.ids.uuid4(), self.ids.uuid7()
+        self.emit(
+            "reason.started",
+            ReasonStarted(
+                harness_id=self.agent.harness_id,
+                agent_id=self.agent.agent_id,
+                metadata=self.agent.model,
+                iteration=iteration,
+                message_id=facts.message_id(message),
+                consumed=tuple(facts.message_id(row.message_id) for row in taken),
+            ),
+            task_id,
+        )
+        through = self.emit(
+            "output.message.started",
+            facts.message_started(self.workflow.id, message, iteration, self.agent),
+            task_id,
+        )
+        self.plan.anchors.append(Anchor(anchor=facts.message_id(message), attempt=1))
+        task = ReasonTask(
+            turn_id=self.workflow.id,
+            iteration=iteration,
+            message_id=message,
+            through_seq=through,
+            config_hash=self.workflow.config_hash,
+            controls=taken[-1].controls if taken else None,
+        )
+        self.plan.tasks.append(
+            NewTask(
+                id=task_id,
+                workflow_id=self.workflow.id,
+                kind=TaskKind.REASON,
+                route=Route(model=self.agent.model_route),
+                priority=PRIORITY_TURN,
+                effect=Effect.PURE,
+                step=f"reason:{iteration}",
+                payload=pack(task),
+            )
+        )
+        self.plan.set_status(SessionStatus.ACTIVE)
+        self.update(
+            phase=Phase.REASON,
+            iteration=iteration,
+            message_id=message,
+            reason_task=task_id,
+            calls=(),
+            call_count=0,
+            call_errors=0,
+            through_seq=through,
+        )
+
+    def _adopt(self, config_hash: bytes) -> None:
+        """A message folded with another configuration brings it along: the newest one counts."""
+        self.workflow = msgspec.structs.replace(self.workflow, config_hash=config_hash)
+
+    def start_tool(self, call: ToolCall, index: int) -> OpenCall:
+        task_id = self.ids.uuid7()
+        self.emit(
+            "tool.started",
+            {"tool_call": facts.call_view(call), **_display(call)},
+            task_id,
+        )
+        task = ToolTask(
+            turn_id=self.workflow.id,
+            iteration=self.state.iteration,
+            index=index,
+            call_id=call.id,
+            name=call.name,
+            arguments=call.arguments,
+            effect_class=call.effect_class,
+            capability_id=call.capability_id,
+            idempotency_key=f"{self.workflow.id.hex}:{call.id}",
+            config_hash=self.workflow.config_hash,
+        )
+        self.plan.tasks.append(
+            NewTask(
+                id=task_id,
+                workflow_id=self.workflow.id,
+                kind=TaskKind.TOOL,
+                route=Route(capability=call.capability_id or ""),
+                priority=PRIORITY_TURN,
+                effect=EFFECTS[call.effect_class],
+                step=f"tool:{self.state.iteration}:{index}",
+                payload=pack(task),
+            )
+        )
+        return OpenCall(index, call.name, task_id)
+
+    def call_id(self, index: int) -> str:
+        return NamedCall(
+            turn_id=self.workflow.id, iteration=self.state.iteration, index=index
+        ).id()
+
+    def finish_call(self, call: OpenCall, result: ToolResult) -> None:
+        """Gives an open call its one result."""
+        self.emit(
+            "tool.completed",
+            facts.tool_completed(self.call_id(call.index), call.name, result),
+            call.task_id,
+        )
+        failed = result.status != "success"
+        self.update(
+            calls=tuple(c for c in self.state.calls if c.index != call.index),
+            call_errors=self.state.call_errors + failed,
+        )
+
+    def finish_open_calls(self, tasks: tuple[OpenTask, ...], *, why: str) -> None:
+        """Every call that is still open gets its result: `unknown` where an effect may have happened."""
+        by_id = {task.id: task for task in tasks}
+        for call in self.state.calls:
+            task = by_id.get(call.task_id) if call.task_id is not None else None
+            self.finish_call(call, abandoned(task, why))
+
+    # ── rows ────────────────────────────────────────────────────────────────────────────────────
+
+    def close_attempt(
+        self, task_id: UUID, fence: int, closing: Closing, *, result_hash: bytes = b""
+    ) -> None:
+        self.plan.closes.append(
+            CloseTask(
+                task_id=task_id,
+                fence=fence,
+                expected=TaskState.LEASED,
+                closing=closing,
+                result_hash=result_hash,
+            )
+        )
+
+    def close_tasks(self, tasks: tuple[OpenTask, ...]) -> None:
+        """Ends tasks whatever they are doing; a holder learns it from its next frame."""
+        for task in tasks:
+            unknown = task.effect.needs_start and task.started
+            self.plan.closes.append(
+                CloseTask(
+                    task_id=task.id,
+                    fence=task.fence,
+                    expected=task.state,
+                    closing=Closing.UNKNOWN if unknown else Closing.CANCELLED,
+                )
+            )
+
+    def keep_result(self, step: str, delivery: Delivery) -> None:
+        """Closes the attempt with its result."""
+        self.close_attempt(
+            delivery.task_id, delivery.fence, Closing.RESULT, result_hash=delivery.hash
+        )
+        self.plan.results.append(
+            StepResult(
+                workflow_id=self.workflow.id,
+                step=step,
+                task_id=delivery.task_id,
+                fence=delivery.fence,
+                body=delivery.body,
+                hash=delivery.hash,
+            )
+        )
+
+    def model_result(self) -> ReasonResult:
+        """The kept answer of this iteration's model call. Raises StepMissing where it must be loaded."""
+        step = f"reason:{self.state.iteration}"
+        body = self.steps.get((self.workflow.id, step))
+        if body is None:
+            raise StepMissing(self.workflow.id, step)
+        return _REASON.decode(body)
+
+    def arm(self, kind: str, delay_s: float) -> None:
+        timer = Timer(
+            id=self.ids.uuid7(),
+            workflow_id=self.workflow.id,
+            kind=kind,
+            delay_ms=round(delay_s * 1000),
+        )
+        self.disarm()
+        self.plan.timers.append(timer)
+        self.update(timer_id=timer.id)
+
+    def disarm(self) -> None:
+        if self.state.timer_id is not None:
+            self.plan.dropped_timers.append(self.state.timer_id)
+            self.update(timer_id=None)
+
+
+def abandoned(task: OpenTask | None, why: str) -> ToolResult:
+    """The result of a call that nobody will finish."""
+    if task is not None and task.effect.needs_start and task.started:
+        return ToolResult(
+            status="unknown",
+            error=f"{why}; the call had started, whether it took effect is not known",
+        )
+    return ToolResult(status="cancelled", error=why)
+
+
+def _display(call: ToolCall) -> dict[str, object]:
+    return {} if call.display_name is None else {"display_name": call.display_name}

@@ -1,0 +1,234 @@
+"""The engine's memory: a dozen batch operations, each one transaction, each safe to repeat.
+
+The Postgres adapter and the memory twin pass the same contract suite and return the same statuses.
+Every operation raises `Unavailable` where the store cannot be reached; whether it was done is then
+unknown, and repeating it settles that.
+"""
+
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing, OpenTask, View
+from mainspring_schema.frames import Held, Verdict
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """What the store knew already of a message that came again."""
+
+    message_id: UUID
+    body_hash: bytes
+    seq: int
+    ts_ms: int
+    turn_id: UUID
+
+
+class Closed(Struct, frozen=True, kw_only=True):
+    """The verdict on one `CloseTask`, with what a span of the attempt needs."""
+
+    held: Held
+    verdict: Verdict
+    claimed_ms: int = 0
+    incarnation: UUID | None = None
+
+
+class Committed(Struct, frozen=True, kw_only=True):
+    """The answer to one `Changes`, in the order of the flight.
+
+    COMMITTED: everything was written; `deltas_before` belongs to the first event.
+    STALE or DUPLICATE: nothing was written because of the entries of `closes`, `marks`, `accepts`
+    or `emits` that carry that verdict; decide again without them.
+    CONFLICT: head or workflow have moved; decide again from `view`, which is the present.
+    INVALID: the item broke a rule of the tables; it alone was left out.
+    `closes`, `marks` and `emits` follow the order of the item; `known` maps the refused accepts.
+    """
+
+    verdict: Verdict
+    now_ms: int
+    deltas_before: int = 0
+    closes: tuple[Closed, ...] = ()
+    marks: tuple[Verdict, ...] = ()
+    emits: tuple[Verdict, ...] = ()
+    known: dict[UUID, Known] = {}
+    view: View | None = None
+    problem: str = ""
+
+
+class Claimed(Struct, frozen=True, kw_only=True):
+    """A task that a claim gave to an incarnation. `failures` counts its failed attempts."""
+
+    held: Held
+    route: Route
+    session_id: UUID
+    workflow_id: UUID
+    org_id: UUID
+    payload: bytes
+    config_hash: bytes
+    traceparent: str
+    failures: int
+    incarnation: UUID
+
+
+class Want(Struct, frozen=True, kw_only=True):
+    """Free slots of one worker for one route."""
+
+    route: Route
+    incarnation: UUID
+    attach_number: int
+    limit: int
+
+
+class Renewal(Struct, frozen=True, kw_only=True):
+    """A task that a worker says it holds."""
+
+    held: Held
+    incarnation: UUID
+
+
+class Renewed(Struct, frozen=True, kw_only=True):
+    """`lost`: this fence holds no more. `cancelling`: the mark is set, tell the worker."""
+
+    held: Held
+    lost: bool
+    cancelling: bool
+
+
+class Attachment(Struct, frozen=True, kw_only=True):
+    incarnation: UUID
+    attach_number: int
+    name: str
+    build: str
+    held: tuple[Held, ...] = ()
+
+
+class AttachReply(Struct, frozen=True, kw_only=True):
+    """`refused` where a higher attach number is known. `lost` lists what is not this worker's.
+
+    `released` counts claims of this incarnation that it does not list: closed as undelivered.
+    """
+
+    refused: bool
+    lost: tuple[Held, ...] = ()
+    cancelling: tuple[Held, ...] = ()
+    released: int = 0
+
+
+class ExpiredTask(Struct, frozen=True, kw_only=True):
+    """A task whose lease ran out, or whose worker's stream is gone, read without a lock."""
+
+    task: OpenTask
+    session_id: UUID
+    workflow_id: UUID
+    org_id: UUID
+    acknowledged: bool
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """Makes a leased task ready again and closes its attempt.
+
+    Compared under the lock: the fence, that it has not started where `unstarted_only`, that its
+    lease has run out where `expired_only`, and the attach number where one is given.
+    """
+
+    held: Held
+    closing: Closing
+    counts_death: bool = False
+    expired_only: bool = False
+    unstarted_only: bool = True
+    incarnation: UUID | None = None
+    attach_number: int | None = None
+
+
+class DueTimer(Struct, frozen=True, kw_only=True):
+    id: UUID
+    workflow_id: UUID
+    session_id: UUID
+    org_id: UUID
+    kind: str
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    workflow_id: UUID
+    step: str
+
+
+class Store(Protocol):
+    """See the module. Batches are bounded by the callers with the bounds of `limits`."""
+
+    async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
+        """Writes each item wholly or not at all, in one transaction; at most one item per session.
+
+        On an unexpected error the flight is bisected until the single culprit is INVALID.
+        """
+        ...
+
+    async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
+        """The present of sessions; unknown ones are absent."""
+        ...
+
+    async def open_tasks(self, workflows: tuple[UUID, ...]) -> dict[UUID, tuple[OpenTask, ...]]:
+        """The open tasks of workflows, read without a lock."""
+        ...
+
+    async def steps(self, wanted: tuple[Step, ...]) -> dict[tuple[UUID, str], bytes]:
+        """Kept step results; missing ones are absent."""
+        ...
+
+    async def configs(self, hashes: tuple[bytes, ...]) -> dict[bytes, bytes]:
+        """Folded agents by hash; missing ones are absent."""
+        ...
+
+    async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
+        """Takes ready tasks for workers: SKIP LOCKED, fair between organizations in a priority."""
+        ...
+
+    async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
+        """Renews leases older than LEASE_RENEW_AFTER_S; the first renewal acknowledges a task."""
+        ...
+
+    async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
+        """Marks effects as started. The same fence again is DUPLICATE, a cancelled one STALE."""
+        ...
+
+    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
+        """Writes the one row per incarnation, releases what it does not list."""
+        ...
+
+    async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
+        """Leases that ran out, none within POSTGRES_SETTLE_S of the database's own start."""
+        ...
+
+    async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
+        """Everything an incarnation holds, for the grace of a broken stream."""
+        ...
+
+    async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
+        """COMMITTED or STALE, one each."""
+        ...
+
+    async def ready_retries(self, limit: int) -> tuple[Route, ...]:
+        """Makes due delayed tasks ready; returns their routes, one per task."""
+        ...
+
+    async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
+        """Timers that are due, read without a lock; they fire through the commit lane."""
+        ...
+
+    async def stamp_sweep(self, kind: str) -> None:
+        """Notes by the database clock that a sweep of this kind was made."""
+        ...
+
+    async def sweep_ages_ms(self) -> dict[str, int]:
+        """How long ago each kind of sweep was made."""
+        ...
+
+    async def make_partitions(self) -> int:
+        """Makes the wide tables' partitions a week ahead; returns how many were missing."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises Unavailable where the store does not answer."""
+        ...
