@@ -40,14 +40,10 @@ def main(arguments: Sequence[str]) -> int:
         replace_process([str(tools / "task"), *target, "--", *rest])
     except OSError as error:
         return complain(
-            f"cannot prepare {error.filename or ROOT}: {error.strerror}; "
-            "see disk space and permissions"
+            f"cannot prepare the tools under {ROOT}: {error}; see disk space and permissions"
         )
     except subprocess.CalledProcessError as error:
-        return complain(
-            f"`{Path(error.cmd[0]).name}` failed with status {error.returncode}; "
-            "its output is above"
-        )
+        return complain(f"a step failed with status {error.returncode}; its output is above")
 
 
 def split(arguments: Sequence[str]) -> tuple[str, list[str]]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import pytest_socket  # pyright: ignore[reportMissingTypeStubs] -- none exist
+import pytest_socket
+from mainspring_local import environment
 
 from mainspring_testkit import servers
 from mainspring_testkit.servers import NatsServer, PostgresServer
@@ -100,4 +101,4 @@ def database_suffix() -> str:
 
 @pytest.fixture(scope="session")
 def project_root() -> Path:
-    return servers.project_root()
+    return environment.project_root()

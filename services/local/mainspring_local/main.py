@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
 
 from mainspring_local import down, environment, home, sockets, stack
 from mainspring_local.console import Console
@@ -14,6 +15,7 @@ from mainspring_local.errors import BadEnvironment, StartProblem
 from mainspring_local.supervisor import Folders, Supervisor, end_orphans
 
 BAD_SETTINGS_EXIT = 2
+Verb = Callable[[argparse.Namespace, environment.Settings, Console], int]
 Session = Callable[[stack.Stack, Supervisor, Console], Awaitable[int]]
 
 
@@ -22,8 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         settings = environment.read()
-        verb: Callable[[argparse.Namespace, environment.Settings, Console], int] = parsed.call
-        return verb(parsed, settings, console)
+        return cast("Verb", parsed.call)(parsed, settings, console)
     except StartProblem as problem:
         for line in str(problem).splitlines():
             print(f"mainspring: {line}", file=sys.stderr)

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 from contextlib import ExitStack
+from typing import cast
 
 import msgspec
 
@@ -53,9 +54,14 @@ def assign(home: Home) -> dict[str, int]:
         for name in missing:
             probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             probe.bind((LOOPBACK, 0))
-            ports[name] = int(probe.getsockname()[1])
+            ports[name] = port_of(probe)
     home.ports.write_bytes(msgspec.json.encode(ports))
     return ports
+
+
+def port_of(bound: socket.socket) -> int:
+    _host, port = cast("tuple[str, int]", bound.getsockname())
+    return port
 
 
 async def accepts(host: str, port: int) -> bool:

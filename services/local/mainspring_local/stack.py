@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-import urllib.error
-import urllib.request
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import msgspec
@@ -33,10 +32,14 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     passwords: dict[str, str]
 
     @property
-    def api_url(self) -> str:
+    def dialled_host(self) -> str:
         host = self.settings.api_host
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 -- compared only
-        return f"http://{host}:{self.settings.api_port}"
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared only
+
+    @property
+    def api_url(self) -> str:
+        host = self.dialled_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.api_port}"
 
     @property
     def postgres(self) -> Postgres:
@@ -93,7 +96,7 @@ async def migrate(stack: Stack, console: Console) -> None:
 
 def service(stack: Stack, name: str) -> Program:
     async def api_answers() -> bool:
-        return await asyncio.to_thread(http_answers, f"{stack.api_url}/health")
+        return await asyncio.to_thread(http_answers, stack.dialled_host, stack.settings.api_port)
 
     async def grpc_answers() -> bool:
         address = stack.address(name)
@@ -144,12 +147,15 @@ async def probe(address: str) -> bool:
     return await process.wait() == 0
 
 
-def http_answers(url: str) -> bool:
+def http_answers(host: str, port: int) -> bool:
+    connection = HTTPConnection(host, port, timeout=PROBE_SECONDS_MAX)
     try:
-        with urllib.request.urlopen(url, timeout=PROBE_SECONDS_MAX) as answer:  # noqa: S310 -- ours
-            return bool(answer.status == HTTPStatus.OK)
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", "/health")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def recorded(settings: Settings, home: homes.Home) -> Stack:

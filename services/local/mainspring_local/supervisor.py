@@ -7,6 +7,8 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mainspring_kernel import backoff
+
 from mainspring_local import identity
 from mainspring_local.console import Console, LogFile, readable
 from mainspring_local.errors import StartProblem
@@ -14,8 +16,7 @@ from mainspring_local.program import CONFIGURATION_EXIT, Program, tie_to_parent
 
 HEALTH_SECONDS_MAX = 60.0
 HEALTH_POLL_SECONDS = 0.05
-BACKOFF_SECONDS_FIRST = 0.2
-BACKOFF_SECONDS_MAX = 10.0
+RESTART = backoff.Policy(first_s=0.4, max_s=10.0)
 STEADY_SECONDS = 30.0  # a child that lived this long starts with the shortest backoff again
 LINE_BYTES_MAX = 1024 * 1024
 SLOW_SECONDS = 3.0  # a step longer than this says every so often that it still waits
@@ -30,6 +31,7 @@ class Child:
         self.starts = 0
         self.up = asyncio.Event()
         self.failed: StartProblem | None = None
+        self._started = asyncio.Condition()
         self._home = home
         self._console = console
         self._process: Process | None = None
@@ -52,8 +54,7 @@ class Child:
                 return
             steady = time.monotonic() - began > STEADY_SECONDS
             self._short_lives = 0 if steady else self._short_lives + 1
-            ceiling = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_FIRST * 2**self._short_lives)
-            delay = draw() * ceiling
+            delay = backoff.delay_s(RESTART, max(1, self._short_lives), draw())
             self._say(f"ended with status {status}; restarting in {delay:.1f} s")
             await asyncio.sleep(delay)
 
@@ -69,12 +70,14 @@ class Child:
             start_new_session=True,
             preexec_fn=tie_to_parent(os.getpid(), program.death_signal),
         )
-        self._process = process
-        self.starts += 1
         identity.remember(
             self._home.records,
             identity.of(process.pid, name=program.name, stop_signal=program.stop_signal),
         )
+        async with self._started:
+            self._process = process
+            self.starts += 1
+            self._started.notify_all()
         await self._pump(process)
         status = await process.wait()
         identity.forget(self._home.records, program.name)
@@ -97,6 +100,11 @@ class Child:
             text = line.decode(errors="replace").rstrip()
             if not self.program.shown or any(word in text for word in self.program.shown):
                 self._console.line(self.program.name, readable(text))
+
+    async def wait_starts(self, count: int) -> None:
+        """Returns once the process was started `count` times."""
+        async with self._started:
+            await self._started.wait_for(lambda: self.starts >= count)
 
     async def wait_healthy(self) -> None:
         """Returns once healthy; raises StartProblem when that takes too long or cannot be."""
