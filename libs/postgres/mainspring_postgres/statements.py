@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
@@ -15,7 +15,8 @@ from mainspring_postgres.rows import Row, decode, decode_value
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
-Connection = PoolConnectionProxy[asyncpg.Record]
+# A string: asyncpg's class is generic in its stubs only.
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 
 class StatementCount:
