@@ -1,0 +1,72 @@
+"""What `WorkerCore` tells its driver to do."""
+
+from typing import TypeAlias
+
+from mainspring_schema.frames import Config, Held, Task, Verdict
+from msgspec import Struct
+
+
+class Begin(Struct, frozen=True):
+    """Carry this task out; end it with exactly one of `finish`, `release` and `hand_back`."""
+
+    task: Task
+
+
+class Stop(Struct, frozen=True):
+    """The task is no longer ours: stop it, its result is void."""
+
+    held: Held
+
+
+class Cancel(Struct, frozen=True):
+    """Stop the task's work and report that as its result."""
+
+    held: Held
+
+
+class StartAnswered(Struct, frozen=True):
+    held: Held
+    granted: bool
+
+
+class EmitAnswered(Struct, frozen=True):
+    held: Held
+    counter: int
+    granted: bool
+
+
+class Settled(Struct, frozen=True):
+    """The engine answered the result; nothing of the task is held any more."""
+
+    held: Held
+    verdict: Verdict
+
+
+class Renewed(Struct, frozen=True):
+    held: Held
+
+
+class Configured(Struct, frozen=True):
+    config: Config
+
+
+class Joined(Struct, frozen=True):
+    """The attach was accepted."""
+
+
+class Leave(Struct, frozen=True):
+    """The engine is going away: attach elsewhere."""
+
+
+Action: TypeAlias = (
+    Begin
+    | Stop
+    | Cancel
+    | StartAnswered
+    | EmitAnswered
+    | Settled
+    | Renewed
+    | Configured
+    | Joined
+    | Leave
+)

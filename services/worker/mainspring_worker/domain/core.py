@@ -1,0 +1,369 @@
+"""What a worker holds and owes: tasks, leases, credits, unanswered frames. `now` is monotonic.
+
+The driver (usecases/work.py) carries frames and time in and actions out. Only the newest stream
+counts; whatever was not answered on an older one is sent again, unchanged, on the next.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import sha256
+from uuid import UUID
+
+from mainspring_kernel.limits import LEASE_S
+from mainspring_schema.frames import (
+    Acknowledgement,
+    Attach,
+    Attached,
+    Beat,
+    Emit,
+    FromWorker,
+    Held,
+    Result,
+    Task,
+    ToWorker,
+    Verdict,
+)
+from mainspring_schema.tasks import EmitEvent
+from msgspec import Struct
+
+from mainspring_worker.domain.actions import (
+    Action,
+    Begin,
+    Cancel,
+    Configured,
+    EmitAnswered,
+    Joined,
+    Leave,
+    Renewed,
+    Settled,
+    StartAnswered,
+    Stop,
+)
+from mainspring_worker.domain.limits import LEASE_MARGIN_S
+from mainspring_worker.domain.outgoing import Outgoing
+
+_GRANTED = frozenset({Verdict.COMMITTED, Verdict.DUPLICATE})
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Who this worker is, for as long as its process lives."""
+
+    incarnation: UUID
+    name: str
+    build: str
+    queues: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    slots: int
+
+
+class Phase(Enum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    """Its result is buffered until it is answered."""
+    LOST = "lost"
+    """No longer ours; the handler is still ending and keeps its slot until then."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    lease_until: float
+    phase: Phase = Phase.RUNNING
+    asked_at: float | None = None
+    """When the oldest unanswered request for renewal left; a later answer may be to that one."""
+    starting: bool = False
+    counter: int = 0
+    emits: dict[int, Emit] = field(default_factory=dict)
+    result: Result | None = None
+
+
+class WorkerCore:
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._entries: dict[Held, _Entry] = {}
+        self._newest: dict[UUID, Held] = {}
+        self._stream = 0
+        self._attached = False
+        self._attach_left = 0.0
+        self._listed: tuple[Held, ...] = ()
+        self._asked_at: float | None = None
+        self._busy = 0
+        self._lease_s = LEASE_S
+        self._wanted: dict[bytes, None] = {}
+        self._out = Outgoing()
+
+    # ── what is ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def attached(self) -> bool:
+        return self._attached
+
+    @property
+    def lease_s(self) -> float:
+        return self._lease_s
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """Everything this worker answers for: running, or with a result nobody answered yet."""
+        return tuple(h for h, entry in self._entries.items() if entry.phase is not Phase.LOST)
+
+    @property
+    def running(self) -> tuple[Held, ...]:
+        return tuple(h for h, entry in self._entries.items() if entry.phase is Phase.RUNNING)
+
+    @property
+    def draining(self) -> bool:
+        return self._out.draining
+
+    def leased(self, held: Held, now: float) -> bool:
+        """Whether a new effect of this task may start: by our own clock the lease surely holds."""
+        entry = self._entries.get(held)
+        return entry is not None and entry.phase is Phase.RUNNING and now < entry.lease_until
+
+    def deaf(self, now: float) -> bool:
+        """Asked a whole lease ago and heard nothing at all since: the stream is dead."""
+        return self._asked_at is not None and now - self._asked_at > self._lease_s
+
+    # ── streams ──────────────────────────────────────────────────────────────────────────────
+
+    def open_stream(self, now: float) -> tuple[int, FromWorker]:
+        """A new attach: its number, by which its frames are known, and its first frame.
+
+        The frame's credits are all free slots, for a new stream starts with none. What is
+        unanswered follows once the engine has said what of it is lost.
+        """
+        self._stream += 1
+        self._attached = False
+        self._attach_left = now
+        self._listed = self.held
+        self._asked_at = now
+        self._out.begin_stream()
+        identity = self._identity
+        attach = Attach(
+            incarnation=identity.incarnation,
+            attach_number=self._stream,
+            name=identity.name,
+            build=identity.build,
+            queues=identity.queues,
+            capabilities=identity.capabilities,
+            slots=identity.slots,
+            held=self._listed,
+        )
+        free = 0 if self.draining else max(0, identity.slots - self._busy)
+        return self._stream, FromWorker(attach=attach, credits=free, draining=self.draining)
+
+    def close_stream(self, stream: int) -> None:
+        """The stream broke; nothing is sent until the next one is attached."""
+        if stream == self._stream:
+            self._attached = False
+            self._asked_at = None
+
+    def receive(self, stream: int, frame: ToWorker, now: float) -> list[Action]:
+        """What to do about a frame; nothing, if it came on any stream but the newest."""
+        if stream != self._stream:
+            return []
+        self._asked_at = None
+        actions: list[Action] = []
+        if frame.attached is not None:
+            self._join(frame.attached, actions)
+        for config in frame.configs:
+            self._wanted.pop(config.hash, None)
+            actions.append(Configured(config))
+        for task in frame.tasks:
+            self._accept(task, now, actions)
+        self._answers(frame, actions)
+        for held in frame.renewed:
+            self._renew(held, actions)
+        self._cancel(frame.cancelled, actions)
+        self._lose(frame.lost, actions)
+        if frame.leaving:
+            actions.append(Leave())
+        return actions
+
+    def _join(self, attached: Attached, actions: list[Action]) -> None:
+        self._attached = True
+        self._lease_s = attached.lease_ms / 1000
+        self._lose(attached.lost, actions)
+        for held in self._listed:
+            entry = self._entries.get(held)
+            if entry is not None and entry.phase is not Phase.LOST:
+                entry.asked_at = self._attach_left
+                self._renew(held, actions)
+        self._send_again()
+        actions.append(Joined())
+
+    def _send_again(self) -> None:
+        """Queues everything unanswered, in the order in which tasks were taken."""
+        entries = self._entries
+        owed = [e for e in entries.values() if e.phase is not Phase.LOST]
+        self._out.results = deque(e.result for e in owed if e.result is not None)
+        self._out.starts = [
+            h for h, e in entries.items() if e.starting and e.phase is Phase.RUNNING
+        ]
+        self._out.emits = deque(emit for e in owed for emit in e.emits.values())
+        self._out.configs_wanted = list(self._wanted)
+
+    def _accept(self, task: Task, now: float, actions: list[Action]) -> None:
+        held = task.held
+        known = self._newest.get(held.task_id)
+        if known is not None and known.fence >= held.fence:
+            self._out.credits += 1  # the engine spent a credit on what we have already
+            return
+        if known is not None:
+            self._lose((known,), actions)
+        if self.draining:
+            self._out.returned.append(held)
+            return
+        self._entries[held] = _Entry(now + self._lease_s - LEASE_MARGIN_S)
+        self._newest[held.task_id] = held
+        self._busy += 1
+        actions.append(Begin(task))
+
+    def _answers(self, frame: ToWorker, actions: list[Action]) -> None:
+        for ack in frame.results:
+            entry = self._entries.get(ack.held)
+            if entry is not None and entry.phase is Phase.FINISHED:
+                self._forget(ack.held)
+                actions.append(Settled(ack.held, ack.verdict))
+        for ack in frame.starts:
+            entry = self._entries.get(ack.held)
+            if entry is not None and entry.starting and entry.phase is Phase.RUNNING:
+                entry.starting = False
+                actions.append(StartAnswered(ack.held, ack.verdict in _GRANTED))
+        for ack in frame.emits:
+            self._emit_answer(ack, actions)
+
+    def _emit_answer(self, ack: Acknowledgement, actions: list[Action]) -> None:
+        entry = self._entries.get(ack.held)
+        if entry is not None and entry.emits.pop(ack.counter, None) is not None:
+            granted = ack.verdict in _GRANTED
+            actions.append(EmitAnswered(ack.held, ack.counter, granted))
+
+    def _renew(self, held: Held, actions: list[Action]) -> None:
+        entry = self._entries.get(held)
+        if entry is None or entry.asked_at is None:
+            return
+        until = entry.asked_at + self._lease_s - LEASE_MARGIN_S
+        entry.lease_until = max(entry.lease_until, until)
+        entry.asked_at = None
+        if entry.phase is Phase.RUNNING:
+            actions.append(Renewed(held))
+
+    def _cancel(self, cancelled: Iterable[Held], actions: list[Action]) -> None:
+        for held in cancelled:
+            entry = self._entries.get(held)
+            if entry is not None and entry.phase is Phase.RUNNING:
+                actions.append(Cancel(held))
+
+    def _lose(self, lost: Iterable[Held], actions: list[Action]) -> None:
+        for held in lost:
+            entry = self._entries.get(held)
+            if entry is None or entry.phase is Phase.LOST:
+                continue
+            if entry.phase is Phase.FINISHED:
+                self._forget(held)
+                continue
+            entry.phase = Phase.LOST
+            entry.emits.clear()
+            actions.append(Stop(held))
+
+    def _forget(self, held: Held) -> None:
+        del self._entries[held]
+        if self._newest.get(held.task_id) == held:
+            del self._newest[held.task_id]
+
+    # ── what handlers say ────────────────────────────────────────────────────────────────────
+
+    def start(self, held: Held) -> bool:
+        """Asks to start the effect. False where the task is not ours any more."""
+        entry = self._entries.get(held)
+        if entry is None or entry.phase is not Phase.RUNNING:
+            return False
+        if not entry.starting:
+            entry.starting = True
+            self._out.starts.append(held)
+        return True
+
+    def emit(self, held: Held, events: tuple[EmitEvent, ...]) -> int | None:
+        """Appends events in mid attempt. The counter by which it is answered; None if not ours."""
+        entry = self._entries.get(held)
+        if entry is None or entry.phase is not Phase.RUNNING:
+            return None
+        entry.counter += 1
+        emit = Emit(held=held, counter=entry.counter, events=events)
+        entry.emits[entry.counter] = emit
+        self._out.emits.append(emit)
+        return entry.counter
+
+    def finish(self, held: Held, body: bytes) -> bool:
+        """The handler ended with a result, kept until it is answered. False where it is void."""
+        entry = self._entries.get(held)
+        if entry is None or entry.phase is Phase.FINISHED:
+            return False
+        self._freed()
+        if entry.phase is Phase.LOST:
+            self._forget(held)
+            return False
+        entry.phase = Phase.FINISHED
+        entry.starting = False
+        entry.result = Result(held=held, hash=sha256(body).digest(), body=body)
+        self._out.results.append(entry.result)
+        return True
+
+    def release(self, held: Held) -> None:
+        """The handler of a lost task ended."""
+        entry = self._entries.get(held)
+        if entry is not None and entry.phase is not Phase.FINISHED:
+            self._freed()
+            self._forget(held)
+
+    def hand_back(self, held: Held) -> None:
+        """The handler ended without having begun an effect; another worker may take the task."""
+        entry = self._entries.get(held)
+        if entry is None or entry.phase is Phase.FINISHED:
+            return
+        if entry.phase is Phase.RUNNING:
+            self._out.returned.append(held)
+        self.release(held)
+
+    def _freed(self) -> None:
+        self._busy -= 1
+        self._out.credits += 1
+
+    def want_config(self, hash_: bytes) -> None:
+        if hash_ not in self._wanted:
+            self._wanted[hash_] = None
+            self._out.configs_wanted.append(hash_)
+
+    def drop_config(self, hash_: bytes) -> None:
+        """Nobody waits for it any more; the next who does asks again."""
+        self._wanted.pop(hash_, None)
+
+    def beat(self, loop_lag_ms: int) -> None:
+        """A beat rides the next frame."""
+        self._out.beat = loop_lag_ms
+
+    def drain(self) -> None:
+        """No new tasks from now on."""
+        self._out.draining = True
+
+    # ── what goes out ────────────────────────────────────────────────────────────────────────
+
+    def take(self, now: float) -> FromWorker | None:
+        """The next frame with all that waits, within the bounds of a frame; None if nothing."""
+        if not self._attached or not self._out.waiting:
+            return None
+        return self._out.take(self._beat(now))
+
+    def _beat(self, now: float) -> Beat | None:
+        if self._out.beat is None:
+            return None
+        held = self.held
+        for one in held:
+            entry = self._entries[one]
+            if entry.asked_at is None:
+                entry.asked_at = now
+        if held and self._asked_at is None:
+            self._asked_at = now
+        return Beat(held=held, loop_lag_ms=self._out.beat)

@@ -1,0 +1,25 @@
+"""Bounds that only a worker knows; the shared ones stand in `mainspring_kernel.limits`."""
+
+from typing import Final
+
+from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
+
+LEASE_MARGIN_S: Final = LEASE_RENEW_AFTER_S + 0.5
+"""Taken off a lease on this side: a renewal may leave a lease that is up to LEASE_RENEW_AFTER_S old
+as it is, and clocks drift a little."""
+BEATS_PER_LEASE: Final = 3
+"""Two beats in a row may be lost before a lease ends."""
+ATTACH_TIMEOUT_S: Final = 5.0
+"""How long an engine may take to answer an attach before another one is tried."""
+CONFIG_TIMEOUT_S: Final = 10.0
+"""How long a task waits for its configuration: one lease, then it is handed back."""
+DRAIN_ACK_S: Final = 3.0
+"""How long a draining worker waits for the answers to its last results."""
+READ_PAGES_MAX: Final = 1000
+"""Pages of one context read; a session with more events needs a snapshot, not patience."""
+CONTEXT_CACHE_ENTRIES_MAX: Final = 2_000
+"""Sessions whose folded context is kept; the bytes are bounded apart."""
+TRUNCATED_PREVIEW_CHARS: Final = 16_000
+"""What the model still sees of a tool result that is over its bound."""
+ERROR_TEXT_CHARS_MAX: Final = 2_000
+"""Of an error that travels in a result."""

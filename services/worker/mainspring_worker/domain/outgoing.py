@@ -1,0 +1,78 @@
+"""What waits to be sent to the engine, cut into frames of bounded size."""
+
+from collections import deque
+
+from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_RESULTS_MAX
+from mainspring_schema.frames import Beat, Emit, FromWorker, Held, Result
+
+
+class Outgoing:
+    """Everything that came up since the last frame rides the next one."""
+
+    def __init__(self) -> None:
+        self.credits = 0
+        self.results: deque[Result] = deque()
+        self.starts: list[Held] = []
+        self.emits: deque[Emit] = deque()
+        self.configs_wanted: list[bytes] = []
+        self.returned: list[Held] = []
+        self.beat: int | None = None
+        """The loop lag that the next beat reports; None where none is due."""
+        self.draining = False
+        self._drain_told = False
+
+    def begin_stream(self) -> None:
+        """Forgets what only the old stream could carry; the rest is queued again by the core."""
+        self.credits = 0
+        self.beat = None
+        # Not listed in the attach, which gives them back by that alone.
+        self.returned.clear()
+        self._drain_told = self.draining
+
+    @property
+    def waiting(self) -> bool:
+        return bool(
+            self.results
+            or self.starts
+            or self.emits
+            or self.configs_wanted
+            or self.returned
+            or (self.credits and not self.draining)
+            or self.beat is not None
+            or self.draining != self._drain_told
+        )
+
+    def take(self, beat: Beat | None) -> FromWorker:
+        frame = FromWorker(
+            credits=0 if self.draining else self.credits,
+            results=self._take_results(),
+            starts=tuple(self.starts),
+            emits=self._take_emits(),
+            beat=beat,
+            configs_wanted=tuple(self.configs_wanted),
+            draining=self.draining,
+            returned=tuple(self.returned),
+        )
+        self._drain_told = self.draining
+        self.credits = 0
+        self.beat = None
+        self.starts.clear()
+        self.configs_wanted.clear()
+        self.returned.clear()
+        return frame
+
+    def _take_results(self) -> tuple[Result, ...]:
+        taken: list[Result] = []
+        room = FRAME_BYTES_TARGET
+        while self.results and len(taken) < FRAME_RESULTS_MAX:
+            room -= len(self.results[0].body)
+            if taken and room < 0:
+                break
+            taken.append(self.results.popleft())
+        return tuple(taken)
+
+    def _take_emits(self) -> tuple[Emit, ...]:
+        taken: list[Emit] = []
+        while self.emits and len(taken) < FRAME_RESULTS_MAX:
+            taken.append(self.emits.popleft())
+        return tuple(taken)

@@ -1,0 +1,23 @@
+"""Secrets that a worker gets for the time it holds a task, and never keeps."""
+
+from typing import Protocol
+
+from mainspring_schema.frames import Held
+from msgspec import Struct
+
+from mainspring_worker.ports.model import Credentials
+
+
+class ProviderAccess(Struct, frozen=True, kw_only=True):
+    """What opens a provider's door, and where the door is if not at its usual address."""
+
+    credentials: Credentials
+    base_url: str | None = None
+
+
+class CredentialSource(Protocol):
+    """Who gives them out: only to the holder of a task."""
+
+    async def fetch(self, held: Held, provider_id: str) -> ProviderAccess:
+        """Raises NotFound where none are stored, Unavailable where nobody answers."""
+        ...

@@ -1,0 +1,45 @@
+"""The session log as a worker sees it: fragments in, history out."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Protocol
+from uuid import UUID
+
+from mainspring_kernel.ids import Position
+from mainspring_schema.events import StoredDelta, StoredEvent
+from msgspec import Struct
+
+from mainspring_worker.domain.deltas import Delta
+
+
+class AppendVerdict(IntEnum):
+    """How an append ended for one fragment; the numbers are those of the proto."""
+
+    COMMITTED = 1
+    DUPLICATE = 2
+    STALE = 3
+    """A higher attempt streams, or the anchor is closed."""
+    GAP = 4
+    """An earlier fragment is missing."""
+
+
+class LogPage(Struct, frozen=True, kw_only=True):
+    """Rows after a cursor, in position order."""
+
+    events: tuple[StoredEvent, ...] = ()
+    deltas: tuple[StoredDelta, ...] = ()
+    more: bool = False
+
+
+class EventLog(Protocol):
+    """Appends and reads. Raises Unavailable or DeadlineExceeded where asking again may help."""
+
+    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+        """One flight over many streams; a verdict per fragment, in order."""
+        ...
+
+    async def read(
+        self, session_id: UUID, org_id: UUID, *, after: Position, events_only: bool
+    ) -> LogPage:
+        """What stands after a position, as much as one answer may hold."""
+        ...
