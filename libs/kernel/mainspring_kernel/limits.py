@@ -31,6 +31,8 @@ IDEMPOTENCY_RETENTION_S: Final = 24 * 3600
 """A client that comes again after a day means a new request."""
 TOOLS_PER_AGENT_MAX: Final = 128
 """What providers accept in one request."""
+CAPABILITIES_PER_AGENT_MAX: Final = 100
+"""Capabilities of one agent with all they depend on: a prompt with more is no prompt."""
 INITIAL_FILES_MAX: Final = 100
 """Files in a session's create body, which is bounded in bytes too."""
 EVENT_TYPES_PER_FILTER_MAX: Final = 64
@@ -168,6 +170,27 @@ SSE_STREAMS_MAX: Final = 10_000
 HEADS_SWEEP_S: Final = 1.0
 """How soon a lost wake-up is noticed by comparing heads."""
 
+# ── the pace of time ────────────────────────────────────────────────────────────────────────────
+
+SWEEP_PERIOD_MS: Final = 1500
+"""Between two passes of one sweep, and between two claims of duties. An idle stack may send 5
+statements a second: one claim and four sweeps per period are 3.3. No due row waits 2 s (a promise),
+and a lease of 10 s still gives recovery within 12."""
+SWEEP_BUSY_MS: Final = 250
+"""The same after a pass that found rows: what falls due comes in swarms, and work pays for it."""
+SWEEP_REPEATS_MAX: Final = 20
+"""Full batches that one claim works off: 10,000 rows; the rest is for whoever claims next."""
+SWEEP_TIMEOUT_S: Final = 10.0
+"""One pass: a batch is one short transaction of the engine, and may queue behind its flights."""
+UPKEEP_PERIOD_MS: Final = 3_600_000
+"""Partitions are made a week ahead; an hour leaves 160 tries."""
+UPKEEP_HOLD_MS: Final = 120_000
+"""How long a claimed upkeep is left to its taker: twice its timeout, so it is seldom done twice."""
+UPKEEP_TIMEOUT_S: Final = 60.0
+"""Attaching and dropping partitions waits for locks, in bounded tries."""
+DUTIES_PER_CLAIM_MAX: Final = 16
+"""All duties there are, with room: one statement claims whatever is due."""
+
 # ── caches ──────────────────────────────────────────────────────────────────────────────────────
 
 HEAD_CACHE_ENTRIES_MAX: Final = 20_000
@@ -217,3 +240,12 @@ DRAIN_S: Final = 20.0
 """From SIGTERM to the end; orchestrators kill at 30 s."""
 START_S: Final = 60.0
 """How long a service waits at start for the servers it needs."""
+
+# ── what an engine remembers of a session ───────────────────────────────────────────────────────
+
+TAIL_EVENTS_MAX: Final = 64
+"""Newest events of a session kept for its next task: a turn with some tools."""
+TAIL_BYTES_MAX: Final = 128 * KIB
+"""The same in bytes; 20,000 sessions must fit in memory, and few reach it."""
+COMMIT_ROUNDS_MAX: Final = 16
+"""Times a flight is decided again after a conflict; more means two engines fight over a session."""

@@ -1,0 +1,12 @@
+"""The capabilities that every installation has."""
+
+from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.noop import NOOP
+from mainspring_harness.builtin.weather import TEST_WEATHER
+from mainspring_harness.registry import Registry
+
+
+def builtin_registry() -> Registry:
+    """All built-in capabilities."""
+    return Registry((CURRENT_TIME, NOOP, TEST_MATH, TEST_WEATHER))

@@ -1,0 +1,73 @@
+"""What can be wrong with a configuration or with a conversation."""
+
+from mainspring_kernel.errors import MainspringError
+
+
+class UnknownCapability(MainspringError):
+    """A tier names a capability that this version does not have; the detail names the ref."""
+
+    code = "unknown_capability"
+    status = 422
+    title = "Unknown capability"
+
+    def __init__(self, ref: str, *, needed_by: str | None = None) -> None:
+        by = f" (needed by {needed_by!r})" if needed_by else ""
+        super().__init__(f"unknown capability {ref!r}{by}", data={"ref": ref})
+
+
+class CapabilityCycle(MainspringError):
+    """Capabilities depend on each other in a circle; the detail names the circle."""
+
+    code = "capability_cycle"
+    status = 422
+    title = "Capabilities depend on each other in a circle"
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(" -> ".join(path), data={"ref": path[0]})
+
+
+class TooManyCapabilities(MainspringError):
+    """The capabilities of an agent with all they depend on are more than the bound."""
+
+    code = "too_many_capabilities"
+    status = 422
+    title = "Too many capabilities"
+
+    def __init__(self, count_max: int) -> None:
+        super().__init__(
+            f"an agent may have at most {count_max} capabilities, dependencies included",
+            data={"count_max": count_max},
+        )
+
+
+class InvalidCapabilityConfig(MainspringError):
+    """A capability's configuration breaks its schema or its own rules."""
+
+    code = "invalid_capability_config"
+    status = 422
+    title = "Invalid capability configuration"
+
+    def __init__(self, ref: str, problems: tuple[str, ...]) -> None:
+        super().__init__(f"capability {ref!r}: {'; '.join(problems)}", data={"ref": ref})
+
+
+class InvalidToolSchema(MainspringError):
+    """The parameters of a tool are no JSON Schema, or one that refers outside of itself."""
+
+    code = "invalid_tool_schema"
+    status = 422
+    title = "Invalid tool schema"
+
+    def __init__(self, tool: str, problem: str) -> None:
+        super().__init__(f"tool {tool!r}: {problem}", data={"tool": tool})
+
+
+class TranscriptBroken(MainspringError):
+    """The events cannot be folded into a prompt: a call without its one result, or a gap.
+
+    Building a model step from such a transcript is a bug of ours, never of a client.
+    """
+
+    code = "transcript_broken"
+    status = 500
+    title = "The conversation cannot be read"
