@@ -1,0 +1,145 @@
+"""`./task gen`: what is committed but made from something else.
+
+Stubs from proto/, hashed requirements of every service, the dump of the migrated schema. `--check`
+makes them beside and fails where they differ; names pick one: stubs, requirements, schema.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STUBS = Path("libs/rpc/mainspring_rpc/generated")
+REQUIREMENTS = Path("requirements")
+SCHEMA = Path("migrations/schema.sql")
+SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
+# Protobuf names modules after the proto package; ours live inside mainspring_rpc, because the
+# package `mainspring` is what users import.
+PROTO_IMPORT = re.compile(r"^from mainspring\.", re.MULTILINE)
+
+
+class Arguments(argparse.Namespace):
+    check: bool = False
+    what: Sequence[str] = ()
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="task gen", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(MAKERS)}; default: all")
+    parsed = parser.parse_args(arguments, namespace=Arguments())
+    unknown = set(parsed.what) - set(MAKERS)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; choose of {', '.join(MAKERS)}")
+    os.chdir(ROOT)
+    names = parsed.what or list(MAKERS)
+    stale = 0
+    for name in names:
+        print(f"gen: {name}", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            MAKERS[name](Path(folder))
+            stale += compare(Path(folder), name) if parsed.check else install(Path(folder), name)
+    return 1 if stale else 0
+
+
+def make_stubs(folder: Path) -> None:
+    sources = sorted(str(path.relative_to("proto")) for path in Path("proto").rglob("*.proto"))
+    with tempfile.TemporaryDirectory() as raw:
+        outputs = [f"--{kind}_out={raw}" for kind in ("python", "pyi", "grpc_python")]
+        command = [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", *outputs, *sources]
+        subprocess.run(command, check=True)
+        for made in Path(raw).rglob("*.py*"):
+            target = folder / STUBS / made.relative_to(Path(raw) / "mainspring")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(PROTO_IMPORT.sub("from mainspring_rpc.generated.", made.read_text()))
+    for package in [folder / STUBS, *(p for p in (folder / STUBS).rglob("*") if p.is_dir())]:
+        (package / "__init__.py").touch()
+
+
+def make_requirements(folder: Path) -> None:
+    """With hashes and without hosts; the workspace's own members are installed beside them."""
+    (folder / REQUIREMENTS).mkdir()
+    for service in SERVICES:
+        command = ["uv", "export", "--quiet", "--package", f"mainspring-{service}"]
+        command += ["--no-dev", "--no-emit-workspace", "--no-header", "--no-annotate"]
+        # The image of the worker must reach real models; on one machine that is asked for.
+        command += ["--all-extras"] if service == "worker" else []
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        (folder / REQUIREMENTS / f"{service}.txt").write_text(done.stdout)
+
+
+def make_schema(folder: Path) -> None:
+    """The dump of an empty database after all migrations, for readers and reviews."""
+    # Imported here: the other makers work before the workspace is installed.
+    from mainspring_testkit import servers  # noqa: PLC0415
+
+    with (
+        tempfile.TemporaryDirectory() as data,
+        servers.embedded_postgres(Path(data)) as server,
+    ):
+        asyncio.run(server.migrate("mainspring"))
+        text = servers.schema_of(server, "mainspring")
+    (folder / SCHEMA).parent.mkdir()
+    # pg_dump brackets its output with a random key, which would differ every time.
+    kept = [
+        line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))
+    ]
+    (folder / SCHEMA).write_text("\n".join(kept).strip() + "\n")
+
+
+def compare(made: Path, name: str) -> int:
+    """Prints how the committed files differ from the made ones; how many do."""
+    stale = 0
+    places = {path.relative_to(made) for path in made.rglob("*") if path.is_file()}
+    for place in sorted(places | committed(name)):
+        wanted = text_of(made / place)
+        found = text_of(place)
+        if wanted != found:
+            stale += 1
+            print(f"{place} is stale; run `./task gen {name}`")
+            lines = difflib.unified_diff(found.splitlines(), wanted.splitlines(), "found", "made")
+            print("\n".join(list(lines)[:20]))
+    return stale
+
+
+def install(made: Path, name: str) -> int:
+    for place in committed(name):
+        place.unlink()
+    for path in made.rglob("*"):
+        if path.is_file():
+            target = path.relative_to(made)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(path.read_text())
+    return 0
+
+
+def committed(name: str) -> set[Path]:
+    """What is there now of one kind, so that what is no longer made goes away."""
+    if name == "stubs":
+        return {p for p in STUBS.rglob("*") if p.suffix in (".py", ".pyi")}
+    if name == "requirements":
+        return set(REQUIREMENTS.glob("*.txt"))
+    return {SCHEMA} if SCHEMA.exists() else set()
+
+
+def text_of(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "stubs": make_stubs,
+    "requirements": make_requirements,
+    "schema": make_schema,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,30 @@
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Hold(_message.Message):
+    __slots__ = ("task_id", "fence")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    FENCE_FIELD_NUMBER: _ClassVar[int]
+    task_id: bytes
+    fence: int
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ...) -> None: ...
+
+class GetCredentialsRequest(_message.Message):
+    __slots__ = ("hold", "provider_id")
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_ID_FIELD_NUMBER: _ClassVar[int]
+    hold: Hold
+    provider_id: str
+    def __init__(self, hold: _Optional[_Union[Hold, _Mapping]] = ..., provider_id: _Optional[str] = ...) -> None: ...
+
+class GetCredentialsResponse(_message.Message):
+    __slots__ = ("api_key", "base_url")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    BASE_URL_FIELD_NUMBER: _ClassVar[int]
+    api_key: str
+    base_url: str
+    def __init__(self, api_key: _Optional[str] = ..., base_url: _Optional[str] = ...) -> None: ...
