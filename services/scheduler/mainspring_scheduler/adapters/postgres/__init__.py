@@ -1,0 +1,3 @@
+from mainspring_scheduler.adapters.postgres.duties import PostgresDutyStore
+
+__all__ = ["PostgresDutyStore"]
