@@ -1,0 +1,106 @@
+"""What only a real server shows: being away, coming back, refusing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from mainspring_kernel import limits
+from mainspring_messaging import Message, NatsBus, Signal, SignalKind
+from mainspring_testkit import servers
+from mainspring_testkit.servers import NatsServer, free_port
+
+
+@pytest.fixture
+def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A server that this test may kill."""
+    with servers.embedded_nats(tmp_path_factory.mktemp("own-nats")) as server:
+        yield server
+
+
+class Watch:
+    """Lets a test wait for a signal."""
+
+    def __init__(self, bus: NatsBus) -> None:
+        self._queue: asyncio.Queue[SignalKind] = asyncio.Queue()
+        bus.watch(self._put)
+
+    def _put(self, signal: Signal) -> None:
+        self._queue.put_nowait(signal.kind)
+
+    async def until(self, kind: SignalKind) -> None:
+        async with asyncio.timeout(20):
+            while await self._queue.get() is not kind:
+                pass
+
+
+@pytest.fixture
+async def bus(own_nats: NatsServer) -> AsyncIterator[NatsBus]:
+    bus = NatsBus(own_nats.url, name="test")
+    await bus.start(wait_s=5)
+    yield bus
+    await bus.close()
+
+
+async def test_subscriptions_stand_again_after_the_server_was_killed(
+    bus: NatsBus, own_nats: NatsServer
+) -> None:
+    watch, got = Watch(bus), asyncio.Queue[Message]()
+    await bus.subscribe("a", got.put_nowait)
+    assert own_nats.process is not None
+    own_nats.process.kill()
+    await watch.until(SignalKind.DISCONNECTED)
+
+    bus.publish("a", b"lost")
+    assert not bus.connected
+    assert not await bus.flush(0.1)
+    own_nats.process.start()
+    await watch.until(SignalKind.CONNECTED)
+    bus.publish("a", b"found")
+
+    async with asyncio.timeout(5):
+        assert (await got.get()).data == b"found"
+    assert bus.dropped == 1
+
+
+async def test_a_bus_without_a_server_starts_and_connects_later(own_nats: NatsServer) -> None:
+    assert own_nats.process is not None
+    own_nats.process.stop()
+    bus, got = NatsBus(own_nats.url, name="test"), asyncio.Queue[Message]()
+    watch = Watch(bus)
+    await bus.start(wait_s=0.05)
+    await bus.subscribe("a", got.put_nowait)
+    bus.publish("a", b"lost")
+    assert not bus.connected
+
+    own_nats.process.start()
+    await watch.until(SignalKind.CONNECTED)
+    bus.publish("a", b"found")
+
+    async with asyncio.timeout(5):
+        assert (await got.get()).data == b"found"
+    await bus.close()
+
+
+async def test_a_bus_that_never_found_its_server_can_be_closed() -> None:
+    bus = NatsBus(f"nats://127.0.0.1:{free_port()}", name="test")
+    await bus.start(wait_s=0.05)
+
+    await bus.close()
+
+    assert not bus.connected
+
+
+async def test_a_hint_that_the_server_refuses_is_dropped(bus: NatsBus) -> None:
+    bus.publish("a", b"x" * (2 * limits.MIB))
+    bus.publish("a", b"small")
+
+    assert await bus.flush(5)
+    assert bus.dropped == 1
+
+
+async def test_hints_beyond_the_outbox_are_dropped(bus: NatsBus) -> None:
+    for _ in range(limits.BUS_OUTBOX_MESSAGES_MAX + 5):
+        bus.publish("a", b"x")
+
+    assert bus.dropped == 5
+    assert await bus.flush(5)
