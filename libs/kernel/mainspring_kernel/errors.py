@@ -186,7 +186,7 @@ class IdempotencyMismatch(MainspringError):
     """An Idempotency-Key came again with another body. Nothing was done."""
 
     code = "idempotency_mismatch"
-    status = 422
+    status = 409
     title = "This Idempotency-Key was used with another body"
 
 
@@ -312,3 +312,11 @@ class DeadlineExceeded(MainspringError):
 
     def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class ConfigurationUnknown(MainspringError):
+    """A folded agent was named by a hash that the engine has no bytes of. Send them along."""
+
+    code = "configuration_unknown"
+    status = 409
+    title = "The configuration is not known"

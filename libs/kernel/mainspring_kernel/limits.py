@@ -167,6 +167,34 @@ SSE_QUEUE_FRAMES_MAX: Final = 1000
 """Frames waiting for one slow client; above it, it reads from its cursor again."""
 SSE_STREAMS_MAX: Final = 10_000
 """Open streams of one process; the next gets 429."""
+SSE_STREAMS_PER_SESSION_MAX: Final = 12
+"""Browsers open six per host; two people with all tabs fit."""
+SSE_STREAMS_PER_ORG_MAX: Final = 1000
+"""Of one process: one organization cannot take all streams."""
+SSE_FRAMES_CACHED_MAX: Final = 128
+"""Frames of one followed session's newest events: a turn, so that late subscribers share them."""
+SSE_ACCUMULATED_CHARS_MAX: Final = 256 * KIB
+"""Every delta repeats the text so far; past this the ending event alone has all of it."""
+SSE_ANCHORS_MAX: Final = 32
+"""Messages and channels that stream at once in one session."""
+SSE_READ_ROWS: Final = 500
+"""Rows of one reading of history: below it a slow client holds few in memory."""
+HEADERS_BYTES_MAX: Final = 32 * KIB
+"""All headers of a request; more is an attack."""
+IDEMPOTENCY_CLAIM_S: Final = 30.0
+"""A request that holds its key longer has died; the next one takes it over."""
+DELETE_RETRY_S: Final = 10.0
+"""An unfinished deletion this old is finished by the sweep."""
+DELETES_PER_SWEEP_MAX: Final = 50
+"""Deletions that one pass finishes; each is a call to the engine."""
+KEYS_PER_SWEEP_MAX: Final = 1000
+"""Old request keys removed at once: short transactions."""
+LIST_ROWS_DEFAULT: Final = 20
+"""Rows of a list of resources, as the reference has it."""
+LIST_ROWS_MAX: Final = 100
+"""A larger page is cut to this."""
+EVENTS_WINDOW_DEFAULT: Final = 50
+"""Events on each side of `around`."""
 HEADS_SWEEP_S: Final = 1.0
 """How soon a lost wake-up is noticed by comparing heads."""
 
