@@ -1,4 +1,4 @@
-"""Duties: what has to be done again and again, how often, and what follows from an outcome. Pure."""
+"""Duties: what recurs, how often, and what follows from an outcome. Pure."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -9,12 +9,11 @@ import pytest
 from mainspring_kernel import backoff
 from mainspring_kernel.clock import ManualClock
 from mainspring_postgres import Database, Options
-from mainspring_testkit.fixtures import Database as OwnDatabase
-
 from mainspring_scheduler.adapters.memory import MemoryDutyStore
 from mainspring_scheduler.adapters.postgres import PostgresDutyStore
 from mainspring_scheduler.domain import Claimed, Duty, Plan, Settlement
 from mainspring_scheduler.ports import DutyStore
+from mainspring_testkit.fixtures import Database as OwnDatabase
 
 HOUR_MS = 3_600_000
 POLICY = backoff.Policy(first_s=1.0, max_s=2.0)
@@ -33,7 +32,7 @@ class Subject:
 @pytest.fixture(params=["memory", "postgres"])
 def own(request: pytest.FixtureRequest) -> OwnDatabase | None:
     """A database where the subject needs one; asked for late, so that the twin needs no server."""
-    if request.param == "memory":
+    if cast(str, request.param) == "memory":
         return None
     return cast(OwnDatabase, request.getfixturevalue("database"))
 

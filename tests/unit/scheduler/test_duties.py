@@ -2,7 +2,6 @@
 
 import pytest
 from mainspring_kernel import limits
-
 from mainspring_scheduler import domain
 from mainspring_scheduler.domain import PLANS, Claimed, Duty, Failed, Report
 
