@@ -20,10 +20,11 @@ UserPart: TypeAlias = TextPart | ImagePart | ImageFilePart
 
 
 class UserMessage(Struct, frozen=True, kw_only=True, tag="user"):
-    """An input, as a person or an outside system wrote it."""
+    """An input, as a person or an outside system wrote it, taken up at `consumed_ms`."""
 
     message_id: str
     content: tuple[UserPart, ...]
+    consumed_ms: int = 0
     external_actor: ExternalActor | None = None
 
     @property
@@ -50,13 +51,16 @@ class AssistantMessage(Struct, frozen=True, kw_only=True, tag="assistant"):
     model: ModelMetadata | None = None
 
 
+ToolStatus: TypeAlias = Literal["success", "error", "timeout", "cancelled", "unknown"]
+
+
 class ToolReply(Struct, frozen=True, kw_only=True, tag="tool"):
     """The one result of a call. `text` is what the model reads, errors included."""
 
     tool_call_id: str
     name: str
     text: str
-    status: Literal["success", "error", "timeout", "cancelled", "unknown"] = "success"
+    status: ToolStatus = "success"
     images: tuple[ImagePart, ...] = ()
 
 

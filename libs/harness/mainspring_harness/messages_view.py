@@ -1,0 +1,87 @@
+"""The messages of a session as the REST API lists them: the same order as a model reads, and all.
+
+Failures, inputs that wait and inputs of cancelled turns are shown too; opaque reasoning is not.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import assert_never
+from uuid import UUID
+
+import msgspec
+from mainspring_schema.events import StoredEvent, ToolCompleted
+from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
+from msgspec import UNSET, structs
+
+from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+
+
+def messages_view(events: Iterable[StoredEvent]) -> tuple[Message, ...]:
+    """All messages of a session's events, from its first on. Raises TranscriptBroken for a gap."""
+    placing = Placing()
+    found: dict[str, Message] = {}
+    for event in events:
+        for placed in placing.place(event):
+            _show(found, placed)
+    for placed in placing.waiting():
+        _show(found, placed)
+    return tuple(found.values())
+
+
+def result_message_id(tool_call_id: str) -> str:
+    """The id of the message that shows a call's result; results have none of their own."""
+    digest = hashlib.sha256(b"tool_result:" + tool_call_id.encode()).digest()
+    return f"message_{UUID(bytes=digest[:16], version=8).hex}"
+
+
+def _show(found: dict[str, Message], placed: Placed) -> None:
+    message = _message(placed)
+    found.setdefault(message.id, message)
+
+
+def _message(placed: Placed) -> Message:
+    match placed:
+        case Input():
+            return placed.message
+        case Answer():
+            return structs.replace(placed.data.message, thinking_signature=UNSET)
+        case Outcome():
+            return _result(placed.data, placed.ts_ms)
+        case _:
+            assert_never(placed)
+
+
+def _result(data: ToolCompleted, ts_ms: int) -> Message:
+    parts: tuple[ContentPart, ...] = () if data.result is UNSET else data.result
+    result = ToolResultPart(
+        tool_call_id=data.tool_call_id,
+        result=_value(parts) if data.success else None,
+        error=None if data.success else data.error or data.status,
+    )
+    images = tuple(part for part in parts if isinstance(part, ImagePart))
+    return Message(
+        id=result_message_id(data.tool_call_id),
+        role="tool_result",
+        content=(result, *images),
+        created_at=_rfc3339(ts_ms),
+    )
+
+
+def _value(parts: tuple[ContentPart, ...]) -> object:
+    """The result as the tool gave it: an object where its text is one, else the text."""
+    for part in parts:
+        if isinstance(part, ToolResultPart):
+            return part.result
+    text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    if text[:1] not in {"{", "["}:
+        return text
+    try:
+        return msgspec.json.decode(text, type=object)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _rfc3339(ts_ms: int) -> str:
+    moment = datetime.fromtimestamp(ts_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,176 @@
+"""Puts a session's events in the order of a conversation.
+
+Events stand in the order of their commits, a conversation does not: an input counts from where a
+model call first took it up, and the results of parallel calls stand in the order of the calls. The
+prompt and the messages of the REST API are both made from what this places.
+"""
+
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+from mainspring_schema.events import (
+    InputMessage,
+    OutputMessageCompleted,
+    RawPayload,
+    ReasonStarted,
+    StoredEvent,
+    ToolCompleted,
+    decode_payload,
+)
+from mainspring_schema.messages import Message, ToolCallPart
+from msgspec import Struct
+
+from mainspring_harness.errors import TranscriptBroken
+
+T = TypeVar("T")
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """An input message. `consumed_ms` is when a model call took it up.
+
+    None if none did: such an input is in no prompt. It may be placed again once one does.
+    """
+
+    message: Message
+    consumed_ms: int | None
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a model call said. `data.error_code` is set where it stands for a failure."""
+
+    data: OutputMessageCompleted
+    turn_id: str | None
+    ts_ms: int
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The one result of a call."""
+
+    data: ToolCompleted
+    ts_ms: int
+
+
+Placed: TypeAlias = Input | Answer | Outcome
+
+_INPUT: Final = msgspec.json.Decoder(InputMessage)
+_STARTED: Final = msgspec.json.Decoder(ReasonStarted)
+_ANSWER: Final = msgspec.json.Decoder(OutputMessageCompleted)
+_OUTCOME: Final = msgspec.json.Decoder(ToolCompleted)
+
+
+class Placing:
+    """Takes events one by one, in order; `place` returns what found its place by each of them."""
+
+    __slots__ = ("_inbox", "_open", "_shown", "position")
+
+    def __init__(self) -> None:
+        self.position: int = 0
+        self._inbox: dict[str, Message] = {}
+        self._open: dict[str, Outcome | None] = {}
+        self._shown: frozenset[str] = frozenset()
+
+    def copy(self) -> "Placing":
+        """An independent copy; costs what is open now, not what the session holds."""
+        twin = Placing()
+        twin.position = self.position
+        twin._inbox = dict(self._inbox)
+        twin._open = dict(self._open)
+        twin._shown = self._shown
+        return twin
+
+    @property
+    def open_calls(self) -> tuple[str, ...]:
+        """Calls that still lack their result, in call order."""
+        return tuple(call for call, outcome in self._open.items() if outcome is None)
+
+    def waiting(self) -> tuple[Placed, ...]:
+        """What has no place yet: results beside an open call, then inputs nobody took up."""
+        results = [outcome for outcome in self._open.values() if outcome is not None]
+        return (*results, *self._unseen())
+
+    def place(self, event: StoredEvent) -> tuple[Placed, ...]:
+        """Takes the next event. One at or below the position was taken already and is passed over.
+
+        Raises TranscriptBroken for a gap, and where a model call starts beside an open call.
+        """
+        if event.seq <= self.position:
+            return ()
+        if event.seq != self.position + 1:
+            message = f"event {event.seq} follows {self.position}"
+            raise TranscriptBroken(message)
+        self.position = event.seq
+        placed: tuple[Placed, ...] = ()
+        match event.type:
+            case "input.message":
+                message = _decode(_INPUT, event).message
+                self._inbox[message.id] = message
+            case "reason.started":
+                placed = self._consume(_decode(_STARTED, event).consumed, event.ts_ms)
+            case "output.message.completed":
+                placed = self._answer(event)
+            case "tool.completed":
+                placed = self._result(event)
+            case "turn.cancelled":
+                placed = self._cancelled()
+            case _:
+                pass
+        return placed
+
+    def _consume(self, consumed: tuple[str, ...], ts_ms: int) -> tuple[Placed, ...]:
+        if self._open:
+            message = f"a model call starts while calls are open: {', '.join(self.open_calls)}"
+            raise TranscriptBroken(message)
+        return tuple(
+            Input(message=self._inbox.pop(id_), consumed_ms=ts_ms)
+            for id_ in consumed
+            if id_ in self._inbox
+        )
+
+    def _answer(self, event: StoredEvent) -> tuple[Placed, ...]:
+        payload = decode_payload(event.payload)
+        data = _convert(_ANSWER, payload, event)
+        self._open = {
+            part.id: None for part in data.message.content if isinstance(part, ToolCallPart)
+        }
+        return (Answer(data=data, turn_id=payload.context.turn_id, ts_ms=event.ts_ms),)
+
+    def _result(self, event: StoredEvent) -> tuple[Placed, ...]:
+        data = _decode(_OUTCOME, event)
+        # The first result of a call is its only one; the log cannot hold a second, but a reader
+        # must not break on it either.
+        if self._open.get(data.tool_call_id, data) is not None:
+            return ()
+        self._open[data.tool_call_id] = Outcome(data=data, ts_ms=event.ts_ms)
+        if self.open_calls:
+            return ()
+        placed = tuple(outcome for outcome in self._open.values() if outcome is not None)
+        self._open = {}
+        return placed
+
+    def _cancelled(self) -> tuple[Placed, ...]:
+        """Inputs of a cancelled turn that no model call saw: readers find them where it ended.
+
+        They stay in the inbox: one accepted after the cancel is taken up by the next turn.
+        """
+        unseen = self._unseen()
+        self._shown = frozenset(self._inbox)
+        return unseen
+
+    def _unseen(self) -> tuple[Placed, ...]:
+        return tuple(
+            Input(message=message, consumed_ms=None)
+            for id_, message in self._inbox.items()
+            if id_ not in self._shown
+        )
+
+
+def _decode(decoder: "msgspec.json.Decoder[T]", event: StoredEvent) -> T:
+    return _convert(decoder, decode_payload(event.payload), event)
+
+
+def _convert(decoder: "msgspec.json.Decoder[T]", payload: RawPayload, event: StoredEvent) -> T:
+    try:
+        return decoder.decode(payload.data)
+    except msgspec.MsgspecError as error:
+        message = f"event {event.seq} ({event.type}) cannot be read: {error}"
+        raise TranscriptBroken(message) from error

@@ -1,0 +1,188 @@
+"""The conversation as a model reads it, folded from events as they come.
+
+A worker keeps one per session at a position, copies it, and adds what the next task brings. Its
+digest grows with it, so that hashing a request costs nothing more in a long session.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final, assert_never
+
+import msgspec
+from mainspring_schema.events import OutputMessageCompleted, StoredEvent, ToolCompleted
+from mainspring_schema.messages import (
+    ImageFilePart,
+    ImagePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    text_of,
+)
+from msgspec import UNSET
+
+from mainspring_harness.conversation import (
+    AssistantMessage,
+    PromptMessage,
+    ToolReply,
+    ToolStatus,
+    UserMessage,
+    UserPart,
+)
+from mainspring_harness.errors import TranscriptBroken
+from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+
+
+class Transcript:
+    """The prompt messages of one session up to `position`."""
+
+    __slots__ = ("_digest", "_messages", "_placing")
+
+    def __init__(self) -> None:
+        self._placing = Placing()
+        self._messages: list[PromptMessage] = []
+        self._digest = hashlib.sha256()
+
+    @property
+    def position(self) -> int:
+        """The sequence number of the last event taken; 0 for none."""
+        return self._placing.position
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 over all messages; equal for equal conversations."""
+        return self._digest.digest()
+
+    def copy(self) -> "Transcript":
+        """An independent copy; the messages themselves are shared, for they never change."""
+        twin = Transcript()
+        twin._placing = self._placing.copy()
+        twin._messages = self._messages.copy()
+        twin._digest = self._digest.copy()
+        return twin
+
+    def take(self, events: Iterable[StoredEvent]) -> None:
+        """Adds events in order; those at or below the position are passed over.
+
+        Raises TranscriptBroken for a gap (read the missing events first) or an unreadable event.
+        """
+        for event in events:
+            for placed in self._placing.place(event):
+                message = _prompt_message(placed)
+                if message is not None:
+                    self._messages.append(message)
+                    self._digest.update(msgspec.json.encode(message))
+
+    def messages(self) -> tuple[PromptMessage, ...]:
+        """All of it, for a prompt. Raises TranscriptBroken while a call lacks its one result."""
+        if open_calls := self._placing.open_calls:
+            message = f"calls without a result: {', '.join(open_calls)}"
+            raise TranscriptBroken(message)
+        return tuple(self._messages)
+
+
+def _prompt_message(placed: Placed) -> PromptMessage | None:
+    match placed:
+        case Input():
+            return _user(placed)
+        case Answer():
+            return _assistant(placed)
+        case Outcome():
+            return _reply(placed.data)
+        case _:
+            assert_never(placed)
+
+
+def _user(placed: Input) -> UserMessage | None:
+    if placed.consumed_ms is None:
+        return None
+    message = placed.message
+    content = tuple(
+        part
+        for part in (_user_part(part) for part in message.content)
+        if part is not None and part != TextPart(text="")
+    )
+    if not content:
+        return None
+    return UserMessage(
+        message_id=message.id,
+        content=content,
+        consumed_ms=placed.consumed_ms,
+        external_actor=message.external_actor,
+    )
+
+
+def _user_part(
+    part: TextPart | ImagePart | ImageFilePart | ToolCallPart | ToolResultPart,
+) -> UserPart | None:
+    match part:
+        case TextPart() | ImagePart() | ImageFilePart():
+            return part
+        case ToolResultPart():
+            # A result that answers no call of ours is what its sender says, no more.
+            return TextPart(text=msgspec.json.encode(part).decode())
+        case ToolCallPart():
+            return None
+        case _:
+            assert_never(part)
+
+
+def _assistant(placed: Answer) -> AssistantMessage | None:
+    data: OutputMessageCompleted = placed.data
+    message: Message = data.message
+    calls = tuple(part for part in message.content if isinstance(part, ToolCallPart))
+    text = text_of(message.content)
+    # The text of a failure was written by us for people, not by the model.
+    if data.error_code is not None or not (text or calls):
+        return None
+    signature = message.thinking_signature
+    return AssistantMessage(
+        message_id=message.id,
+        turn_id=placed.turn_id,
+        text=text,
+        tool_calls=calls,
+        thinking=message.thinking,
+        thinking_signature=None if signature is UNSET else signature,
+        model=data.metadata,
+    )
+
+
+def _reply(data: ToolCompleted) -> ToolReply:
+    parts = () if data.result is UNSET else data.result
+    return ToolReply(
+        tool_call_id=data.tool_call_id,
+        name=data.tool_name,
+        text=_reply_text(data),
+        status=_STATUSES.get(data.status, "success" if data.success else "error"),
+        images=tuple(part for part in parts if isinstance(part, ImagePart)),
+    )
+
+
+_STATUSES: Final[dict[str, ToolStatus]] = {
+    "success": "success",
+    "error": "error",
+    "timeout": "timeout",
+    "cancelled": "cancelled",
+    "unknown": "unknown",
+}
+
+
+def _reply_text(data: ToolCompleted) -> str:
+    if not data.success:
+        why = data.error or f"the tool ended with status {data.status}"
+        return msgspec.json.encode({"error": why}).decode()
+    parts = () if data.result is UNSET else data.result
+    texts = [text for text in (_part_text(part) for part in parts) if text]
+    return "\n".join(texts) or "(no output)"
+
+
+def _part_text(part: object) -> str:
+    match part:
+        case TextPart():
+            return part.text
+        case ToolResultPart():
+            if isinstance(part.result, str):
+                return part.result
+            return msgspec.json.encode(part.result).decode()
+        case _:
+            return ""
