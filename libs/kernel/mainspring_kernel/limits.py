@@ -277,3 +277,7 @@ TAIL_BYTES_MAX: Final = 128 * KIB
 """The same in bytes; 20,000 sessions must fit in memory, and few reach it."""
 COMMIT_ROUNDS_MAX: Final = 16
 """Times a flight is decided again after a conflict; more means two engines fight over a session."""
+CLAIM_SWEEP_S: Final = 1.0
+"""How soon a ready task is found although its wake-up was lost."""
+SWEEP_SILENCE_S: Final = 2.0
+"""Without a stamp this young an engine makes the sweeps itself: turns end with no scheduler up."""

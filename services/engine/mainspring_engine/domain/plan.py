@@ -171,9 +171,15 @@ class Plan:
             workflow = msgspec.structs.replace(workflow, rev=expected + 1)
         return View(head=self.head, workflow=workflow, inbox=tuple(self.inbox))
 
-    def stored_events(self) -> tuple[StoredEvent, ...]:
-        """The appended events as readers see them; the store knows `deltas_before`, see the reply."""
+    def stored_events(self, deltas_before: int) -> tuple[StoredEvent, ...]:
+        """The appended events as readers see them. `deltas_before` came with the commit's reply."""
         return tuple(
-            StoredEvent(seq=event.seq, type=event.type, ts_ms=event.ts_ms, payload=event.payload)
-            for event in self.events
+            StoredEvent(
+                seq=event.seq,
+                type=event.type,
+                ts_ms=event.ts_ms,
+                payload=event.payload,
+                deltas_before=0 if index else deltas_before,
+            )
+            for index, event in enumerate(self.events)
         )

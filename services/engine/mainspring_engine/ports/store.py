@@ -181,6 +181,10 @@ class Store(Protocol):
         """Folded agents by hash; missing ones are absent."""
         ...
 
+    async def routes(self) -> tuple[Route, ...]:
+        """Every route that was ever interned."""
+        ...
+
     async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
         """Takes ready tasks for workers: SKIP LOCKED, fair between organizations in a priority."""
         ...

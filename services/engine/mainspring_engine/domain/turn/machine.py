@@ -5,6 +5,7 @@ Each function is one thing that can happen to a session. Time comes with the pla
 
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
+from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import (
     Closing,
@@ -15,10 +16,8 @@ from mainspring_engine.domain.rows import (
     Workflow,
 )
 from mainspring_engine.domain.turn import ending, facts, state as states
-from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
 from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
-from mainspring_kernel.ids import Ids
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
 from mainspring_schema.messages import Message
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
@@ -28,9 +27,9 @@ REPAIRS_MAX = 2
 
 
 def open_turn(
-    plan: Plan, message: Message | None, agent: TurnAgent, ids: Ids, *, traceparent: str
+    plan: Plan, message: Message | None, materials: Materials, *, traceparent: str
 ) -> Turn:
-    """Starts the next turn with everything that waits in the inbox."""
+    """Starts the next turn with everything that waits in the inbox, `message` where it is at hand."""
     first = plan.inbox[0]
     ordinal = 1 if plan.workflow is None else plan.workflow.ordinal + 1
     blank = TurnState(
@@ -41,7 +40,7 @@ def open_turn(
         reason_task=None,
     )
     workflow = Workflow(
-        id=ids.uuid7(),
+        id=materials.ids.uuid7(),
         session_id=plan.head.session_id,
         org_id=plan.head.org_id,
         ordinal=ordinal,
@@ -52,7 +51,7 @@ def open_turn(
         traceparent=traceparent,
         started_ms=plan.now_ms,
     )
-    turn = Turn(plan, workflow, agent, ids)
+    turn = Turn(plan, workflow, materials)
     plan.set_active_turn(workflow.id, first_seq=first.seq)
     turn.emit(
         "session.activated",
@@ -61,7 +60,7 @@ def open_turn(
             "input_message_id": facts.message_id(first.message_id),
         },
     )
-    turn.emit("turn.started", facts.turn_started(workflow.id, message, first.message_id, agent))
+    turn.emit("turn.started", facts.turn_started(workflow.id, message, first.message_id, turn.agent))
     turn.next_model_call()
     turn.save()
     return turn

@@ -1,12 +1,12 @@
 """A turn in hand: its plan, its decoded state, and the few moves that all phases share."""
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from mainspring_engine.domain.changes import Anchor, CloseTask, NewTask, StepResult, Timer
+from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
@@ -33,19 +33,7 @@ PRIORITY_TURN = 0
 """Turns have one priority until a message may ask for another."""
 
 
-Steps = Mapping[tuple[UUID, str], bytes]
-"""Kept step results by (workflow, step), as far as they were loaded."""
-
 _REASON: Final = msgspec.msgpack.Decoder(ReasonResult)
-
-
-class StepMissing(LookupError):
-    """A decision needs an earlier step's result: load it and decide again."""
-
-    def __init__(self, workflow_id: UUID, step: str) -> None:
-        super().__init__(f"{step} of {workflow_id}")
-        self.workflow_id = workflow_id
-        self.step = step
 
 
 class Delivery(NamedTuple):
@@ -60,21 +48,18 @@ class Delivery(NamedTuple):
 class Turn:
     """Mutable for one decision round, like the plan it adds to. `save` writes the state back."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        workflow: Workflow,
-        agent: TurnAgent,
-        ids: Ids,
-        steps: Steps | None = None,
-    ) -> None:
+    def __init__(self, plan: Plan, workflow: Workflow, materials: Materials) -> None:
         self.plan = plan
         self.workflow = workflow
-        self.agent = agent
-        self.ids = ids
-        self.steps: Steps = {} if steps is None else steps
+        self.materials = materials
+        self.ids: Ids = materials.ids
         self.state: TurnState = states.decode(workflow)
         self._trace = TraceContext.parse(workflow.traceparent)
+
+    @property
+    def agent(self) -> TurnAgent:
+        """The folded agent of the present configuration. Raises AgentMissing."""
+        return self.materials.agent(self.workflow.config_hash)
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────
 
@@ -105,8 +90,11 @@ class Turn:
     def next_model_call(self) -> None:
         """Consumes what waits in the inbox and asks the model. Needs every call to have its result."""
         taken = self.plan.consume_inbox(self.workflow.id)
-        if taken and taken[-1].config_hash != self.workflow.config_hash:
-            self._adopt(taken[-1].config_hash)
+        if taken:
+            # A message folded with another configuration brings it along: the newest one counts.
+            self.workflow = msgspec.structs.replace(
+                self.workflow, config_hash=taken[-1].config_hash
+            )
         iteration = self.state.iteration + 1
         message, task_id = self.ids.uuid4(), self.ids.uuid7()
         self.emit(
@@ -158,10 +146,6 @@ class Turn:
             call_errors=0,
             through_seq=through,
         )
-
-    def _adopt(self, config_hash: bytes) -> None:
-        """A message folded with another configuration brings it along: the newest one counts."""
-        self.workflow = msgspec.structs.replace(self.workflow, config_hash=config_hash)
 
     def start_tool(self, call: ToolCall, index: int) -> OpenCall:
         task_id = self.ids.uuid7()
@@ -266,12 +250,9 @@ class Turn:
         )
 
     def model_result(self) -> ReasonResult:
-        """The kept answer of this iteration's model call. Raises StepMissing where it must be loaded."""
+        """The kept answer of this iteration's model call. Raises StepMissing."""
         step = f"reason:{self.state.iteration}"
-        body = self.steps.get((self.workflow.id, step))
-        if body is None:
-            raise StepMissing(self.workflow.id, step)
-        return _REASON.decode(body)
+        return _REASON.decode(self.materials.step(self.workflow.id, step))
 
     def arm(self, kind: str, delay_s: float) -> None:
         timer = Timer(

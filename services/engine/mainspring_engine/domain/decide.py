@@ -1,0 +1,276 @@
+"""The one door to the decisions: an intent and a plan in, an answer out. Pure.
+
+The answer holds only once the plan is committed. A refusal raises a typed error and nothing of the
+plan may be used; so does `Missing`, after which the round is decided again.
+"""
+
+from typing import assert_never
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, EmitCounter
+from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
+from mainspring_engine.domain.turn import ending, facts, machine
+from mainspring_engine.domain.turn.state import Phase
+from mainspring_engine.domain.turn.turn import Delivery, Turn
+from mainspring_kernel.errors import NotWaitingForToolResults, TooManyRequests
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.limits import INBOX_ROWS_MAX
+from mainspring_kernel.tracing import new_trace
+from mainspring_schema import commands
+from mainspring_schema.events import Context
+from mainspring_schema.frames import Verdict
+from mainspring_schema.tasks import ReasonResult, ToolResult
+
+Answer = (
+    commands.Receipt
+    | commands.CancelReceipt
+    | commands.ToolResultsReceipt
+    | commands.CloseReceipt
+    | Verdict
+)
+
+
+def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
+    answer = _decide(plan, intent, materials)
+    if plan.running is None and plan.inbox and not plan.head.closed:
+        # What a turn left behind starts the next one in the same transaction.
+        machine.open_turn(plan, None, materials, traceparent=_trace(materials))
+    return answer
+
+
+def _decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
+    match intent:
+        case intents.Submitted(command=command):
+            return _submit(plan, command, materials)
+        case intents.Answered():
+            return _answered(plan, intent, materials)
+        case intents.Emitted():
+            return _emitted(plan, intent, materials)
+        case intents.Cancelled(command=command):
+            return _cancel(plan, command, materials)
+        case intents.ClientAnswered(command=command):
+            return _client_answered(plan, command, materials)
+        case intents.SessionClosed():
+            return _close(plan, materials)
+        case intents.Died():
+            return _died(plan, intent, materials)
+        case intents.TimerDue():
+            return _timer_due(plan, intent, materials)
+        case _:
+            assert_never(intent)
+
+
+def _turn(plan: Plan, materials: Materials) -> Turn | None:
+    running = plan.running
+    return None if running is None else Turn(plan, running, materials)
+
+
+def _trace(materials: Materials) -> str:
+    return new_trace(materials.draws, materials.trace_ratio).format()
+
+
+# ── commands ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> commands.Receipt:
+    if len(plan.inbox) >= INBOX_ROWS_MAX:
+        detail = f"{INBOX_ROWS_MAX} messages wait in this session"
+        raise TooManyRequests(detail)
+    if command.config is not None:
+        plan.configs.append(
+            Config(hash=command.config_hash, org_id=command.org_id, body=command.config)
+        )
+    materials.agent(command.config_hash)
+    running = plan.running
+    message = msgspec.structs.replace(command.message, created_at=facts.rfc3339(plan.now_ms))
+    seq = plan.emit(
+        "input.message",
+        Context(
+            turn_id=None if running is None else facts.turn_id(running.id),
+            input_message_id=message.id,
+        ),
+        {"message": message},
+        turn_id=None if running is None else running.id,
+    )
+    plan.inbox.append(
+        InboxRow(
+            message_id=command.message_id,
+            seq=seq,
+            config_hash=command.config_hash,
+            controls=message.controls,
+        )
+    )
+    accept = Accept(
+        message_id=command.message_id,
+        seq=seq,
+        ts_ms=plan.now_ms,
+        config_hash=command.config_hash,
+        turn_id=command.message_id if running is None else running.id,
+        controls=message.controls,
+        idempotency_key=command.idempotency_key,
+        body_hash=command.body_hash,
+    )
+    plan.accepts.append(accept)
+    if running is None:
+        traceparent = command.traceparent or _trace(materials)
+        turn = machine.open_turn(plan, message, materials, traceparent=traceparent)
+        accept = msgspec.structs.replace(plan.accepts[-1], turn_id=turn.workflow.id)
+        plan.accepts[-1] = accept
+    else:
+        turn = Turn(plan, running, materials)
+        machine.steer(turn)
+    return commands.Receipt(
+        message_id=command.message_id,
+        turn_id=turn.workflow.id,
+        seq=seq,
+        steered=running is not None,
+        created_ms=plan.now_ms,
+        traceparent=turn.workflow.traceparent,
+        message=message,
+    )
+
+
+def _cancel(
+    plan: Plan, command: commands.Cancel, materials: Materials
+) -> commands.CancelReceipt:
+    turn = _turn(plan, materials)
+    if turn is None:
+        return commands.CancelReceipt(status="no_op")
+    if turn.state.phase is not Phase.CANCELLING:
+        tasks = _open_tasks(turn)
+        ending.cancel(turn, command.reason, tasks)
+    return commands.CancelReceipt(status="cancelled", turn_id=turn.workflow.id)
+
+
+def _client_answered(
+    plan: Plan, command: commands.SubmitToolResults, materials: Materials
+) -> commands.ToolResultsReceipt:
+    turn = _turn(plan, materials)
+    if turn is None or turn.state.phase is not Phase.CLIENT:
+        raise NotWaitingForToolResults
+    results = {
+        item.tool_call_id: ToolResult(
+            status="success" if item.error is None else "error",
+            result=item.result,
+            error=item.error,
+        )
+        for item in command.results
+    }
+    accepted = machine.client_answered(turn, results)
+    if accepted == 0:
+        detail = "The session is not waiting for tool results of these calls"
+        raise NotWaitingForToolResults(detail)
+    return commands.ToolResultsReceipt(accepted=accepted, status=plan.head.status.wire)
+
+
+def _close(plan: Plan, materials: Materials) -> commands.CloseReceipt:
+    turn = _turn(plan, materials)
+    if turn is not None:
+        tasks = _open_tasks(turn)
+        plan.consume_inbox(turn.workflow.id)
+        turn.update(phase=Phase.CANCELLING, cancel_reason="session_deleted")
+        ending.finish_cancel(turn, tasks, note=False)
+    plan.close_session()
+    return commands.CloseReceipt(closed=True)
+
+
+def _open_tasks(turn: Turn) -> tuple[OpenTask, ...]:
+    """Those of the tasks that the turn still counts on."""
+    wanted = {task_id for task_id, _ in turn.state.open_tasks()}
+    if not wanted:
+        return ()
+    tasks = turn.materials.open_tasks(turn.workflow.id)
+    return tuple(task for task in tasks if task.id in wanted)
+
+
+# ── what workers bring ──────────────────────────────────────────────────────────────────────────
+
+
+def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Verdict:
+    turn = _turn(plan, materials)
+    held = intent.held
+    if turn is None or not _waits_for(turn, held.task_id):
+        # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
+        _close_unexpected(plan, held.task_id, held.fence, intent.hash)
+        return Verdict.STALE
+    delivery = Delivery(held.task_id, held.fence, intent.body, intent.hash)
+    result = intent.result
+    if isinstance(result, ToolResult):
+        machine.tool_answered(turn, delivery, result)
+    else:
+        _model_answered(turn, delivery, result)
+    return Verdict.COMMITTED
+
+
+def _waits_for(turn: Turn, task_id: UUID) -> bool:
+    return any(open_id == task_id for open_id, _ in turn.state.open_tasks())
+
+
+def _model_answered(turn: Turn, delivery: Delivery, result: ReasonResult) -> None:
+    failures = 0
+    if result.failure is not None and turn.state.phase is not Phase.CANCELLING:
+        tasks = turn.materials.open_tasks(turn.workflow.id)
+        failures = next((t.failures for t in tasks if t.id == delivery.task_id), 0)
+    draw = turn.materials.draws.unit()
+    machine.model_answered(turn, delivery, result, draw=draw, failures=failures)
+
+
+def _close_unexpected(plan: Plan, task_id: UUID, fence: int, result_hash: bytes) -> None:
+    plan.closes.append(
+        CloseTask(
+            task_id=task_id,
+            fence=fence,
+            expected=TaskState.LEASED,
+            closing=Closing.CANCELLED,
+            result_hash=result_hash,
+        )
+    )
+
+
+def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdict:
+    turn = _turn(plan, materials)
+    emit = intent.emit
+    plan.emits.append(
+        EmitCounter(task_id=emit.held.task_id, fence=emit.held.fence, counter=emit.counter)
+    )
+    if turn is None:
+        return Verdict.STALE
+    for event in emit.events:
+        if event.type == "reason.recovered":
+            anchor = to_wire(Prefix.MESSAGE, turn.state.message_id)
+            plan.anchors.append(Anchor(anchor=anchor, attempt=emit.held.fence))
+        turn.emit(event.type, event.data, emit.held.task_id)
+    return Verdict.COMMITTED
+
+
+# ── what time brings ────────────────────────────────────────────────────────────────────────────
+
+
+def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
+    turn = _turn(plan, materials)
+    if turn is None or not _waits_for(turn, intent.task.id):
+        return Verdict.STALE
+    tasks = materials.open_tasks(turn.workflow.id)
+    task = next((t for t in tasks if t.id == intent.task.id), None)
+    if task is None or task.fence != intent.task.fence or task.state is not intent.task.state:
+        return Verdict.STALE
+    machine.task_died(turn, task, _open_tasks(turn))
+    return Verdict.COMMITTED
+
+
+def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Verdict:
+    turn = _turn(plan, materials)
+    if turn is None or turn.state.timer_id != intent.timer_id:
+        plan.dropped_timers.append(intent.timer_id)
+        return Verdict.STALE
+    if intent.kind == ending.TIMER_CANCEL:
+        ending.finish_cancel(turn, _open_tasks(turn))
+    else:
+        turn.disarm()
+        machine.client_timed_out(turn)
+    return Verdict.COMMITTED

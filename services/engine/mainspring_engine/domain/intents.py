@@ -1,0 +1,77 @@
+"""What can happen to a session. Each goes through the session's commit lane."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.rows import OpenTask
+from mainspring_schema import commands
+from mainspring_schema.frames import Emit, Held
+from mainspring_schema.tasks import TaskResult
+
+
+class Submitted(Struct, frozen=True, kw_only=True):
+    command: commands.Submit
+
+
+class Cancelled(Struct, frozen=True, kw_only=True):
+    command: commands.Cancel
+
+
+class ClientAnswered(Struct, frozen=True, kw_only=True):
+    command: commands.SubmitToolResults
+
+
+class SessionClosed(Struct, frozen=True, kw_only=True):
+    command: commands.Close
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """A worker brought the result of a task."""
+
+    session_id: UUID
+    org_id: UUID
+    held: Held
+    hash: bytes
+    body: bytes
+    result: TaskResult
+
+
+class Emitted(Struct, frozen=True, kw_only=True):
+    session_id: UUID
+    org_id: UUID
+    emit: Emit
+
+
+class Died(Struct, frozen=True, kw_only=True):
+    """A task that must not simply begin again lost its worker."""
+
+    session_id: UUID
+    org_id: UUID
+    workflow_id: UUID
+    task: OpenTask
+
+
+class TimerDue(Struct, frozen=True, kw_only=True):
+    session_id: UUID
+    org_id: UUID
+    workflow_id: UUID
+    timer_id: UUID
+    kind: str
+
+
+Command = Submitted | Cancelled | ClientAnswered | SessionClosed
+Incident = Answered | Emitted | Died | TimerDue
+Intent = Command | Incident
+
+
+def session_of(intent: Intent) -> UUID:
+    if isinstance(intent, Submitted | Cancelled | ClientAnswered | SessionClosed):
+        return intent.command.session_id
+    return intent.session_id
+
+
+def org_of(intent: Intent) -> UUID:
+    if isinstance(intent, Submitted | Cancelled | ClientAnswered | SessionClosed):
+        return intent.command.org_id
+    return intent.org_id

@@ -1,0 +1,72 @@
+"""What decisions may draw on besides the session itself, and what they say when it is not loaded."""
+
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from mainspring_engine.domain.rows import OpenTask
+from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.ids import Ids
+
+
+class AgentSource(Protocol):
+    """Folded agents that are at hand."""
+
+    def get(self, config_hash: bytes) -> TurnAgent | None: ...
+
+
+class Missing(LookupError):
+    """A decision needs something that is not loaded: load it and decide the round again."""
+
+
+class AgentMissing(Missing):
+    def __init__(self, config_hash: bytes) -> None:
+        super().__init__(config_hash.hex())
+        self.config_hash = config_hash
+
+
+class StepMissing(Missing):
+    def __init__(self, workflow_id: UUID, step: str) -> None:
+        super().__init__(f"{step} of {workflow_id}")
+        self.workflow_id = workflow_id
+        self.step = step
+
+
+class TasksMissing(Missing):
+    def __init__(self, workflow_id: UUID) -> None:
+        super().__init__(str(workflow_id))
+        self.workflow_id = workflow_id
+
+
+class Materials(Struct, kw_only=True):
+    """`steps` and `tasks` live for one flight: tasks are read without a lock and age at once.
+
+    `trace_ratio` is the part of new traces that is recorded; it is decided once per turn.
+    """
+
+    agents: AgentSource
+    ids: Ids
+    draws: Draws
+    trace_ratio: float
+    steps: dict[tuple[UUID, str], bytes] = field(default_factory=dict)
+    tasks: dict[UUID, tuple[OpenTask, ...]] = field(default_factory=dict)
+
+    def agent(self, config_hash: bytes) -> TurnAgent:
+        found = self.agents.get(config_hash)
+        if found is None:
+            raise AgentMissing(config_hash)
+        return found
+
+    def step(self, workflow_id: UUID, step: str) -> bytes:
+        body = self.steps.get((workflow_id, step))
+        if body is None:
+            raise StepMissing(workflow_id, step)
+        return body
+
+    def open_tasks(self, workflow_id: UUID) -> tuple[OpenTask, ...]:
+        tasks = self.tasks.get(workflow_id)
+        if tasks is None:
+            raise TasksMissing(workflow_id)
+        return tasks

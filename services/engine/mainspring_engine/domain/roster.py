@@ -1,0 +1,105 @@
+"""Which worker gets a task: credits, soft affinity, and round robin among those who can.
+
+The dispatch plan of one engine process. Pure bookkeeping: no worker is told anything here.
+"""
+
+from collections import deque
+from uuid import UUID
+
+from mainspring_engine.domain.routes import Offer, Route
+
+
+class Seat:
+    """One attached worker: what it can take and how much more."""
+
+    __slots__ = ("attach_number", "credits", "draining", "incarnation", "offer")
+
+    def __init__(self, incarnation: UUID, attach_number: int, offer: Offer, credits: int) -> None:
+        self.incarnation = incarnation
+        self.attach_number = attach_number
+        self.offer = offer
+        self.credits = credits
+        self.draining = False
+
+
+class Roster:
+    """Picking is O(1) while credits last: a worker without credits leaves the rotation."""
+
+    def __init__(self) -> None:
+        self._seats: dict[UUID, Seat] = {}
+        self._rotations: dict[tuple[str, str], deque[UUID]] = {}
+        self._rotating: dict[tuple[str, str], set[UUID]] = {}
+
+    def add(self, seat: Seat) -> None:
+        """A newer attach of the same incarnation replaces the older one."""
+        self._seats[seat.incarnation] = seat
+        self._rotate_in(seat)
+
+    def remove(self, incarnation: UUID, attach_number: int) -> bool:
+        """False where a newer attach has taken the seat."""
+        seat = self._seats.get(incarnation)
+        if seat is None or seat.attach_number != attach_number:
+            return False
+        del self._seats[incarnation]
+        return True
+
+    def give_back(self, incarnation: UUID, count: int = 1) -> None:
+        seat = self._seats.get(incarnation)
+        if seat is not None:
+            seat.credits += count
+            self._rotate_in(seat)
+
+    def drain(self, incarnation: UUID) -> None:
+        seat = self._seats.get(incarnation)
+        if seat is not None:
+            seat.draining = True
+
+    def pick(self, route: Route, prefer: UUID | None = None) -> Seat | None:
+        """Takes one credit of a worker that serves the route, the preferred one if it can."""
+        if prefer is not None:
+            seat = self._seats.get(prefer)
+            if seat is not None and _free(seat) and seat.offer.serves(route):
+                seat.credits -= 1
+                return seat
+        key = (route.queue, route.capability)
+        rotation = self._rotations.get(key)
+        for _ in range(len(rotation or ())):
+            seat = self._turn_to_next(key, route)
+            if seat is not None:
+                return seat
+        return None
+
+    def _turn_to_next(self, key: tuple[str, str], route: Route) -> Seat | None:
+        rotation = self._rotations[key]
+        incarnation = rotation.popleft()
+        seat = self._seats.get(incarnation)
+        if seat is None or not _free(seat):
+            self._rotating[key].discard(incarnation)
+            return None
+        rotation.append(incarnation)
+        if not seat.offer.serves(route):
+            return None
+        seat.credits -= 1
+        return seat
+
+    def seats(self) -> tuple[Seat, ...]:
+        return tuple(self._seats.values())
+
+    def free(self) -> tuple[Seat, ...]:
+        """The workers that could take something now."""
+        return tuple(seat for seat in self._seats.values() if _free(seat))
+
+    def _rotate_in(self, seat: Seat) -> None:
+        if not _free(seat):
+            return
+        for queue in seat.offer.queues:
+            for capability in seat.offer.capabilities:
+                key = (queue, capability)
+                known = self._rotating.setdefault(key, set())
+                if seat.incarnation not in known:
+                    known.add(seat.incarnation)
+                    self._rotations.setdefault(key, deque()).append(seat.incarnation)
+
+
+def _free(seat: Seat) -> bool:
+    return seat.credits > 0 and not seat.draining

@@ -1,0 +1,46 @@
+"""What the engine tells others, and how it reaches workers. None of it may slow a commit."""
+
+from typing import Protocol
+from uuid import UUID
+
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.ports.store import Closed
+from mainspring_schema.frames import Acknowledgement, Config, Held, Task
+from mainspring_schema.stream import LogBatch
+
+
+class Announcer(Protocol):
+    """Hints and copies on the bus. Losing any of them costs latency only."""
+
+    def committed(self, org_id: UUID, session_id: UUID, batch: LogBatch) -> None: ...
+
+    def ready(self, routes: tuple[Route, ...]) -> None: ...
+
+    def cancel_marked(self, held: tuple[Held, ...]) -> None: ...
+
+
+class Outbox(Protocol):
+    """The way to one worker: bounded, with a writer of its own. Never waits."""
+
+    def task(self, task: Task) -> None: ...
+
+    def result(self, acknowledgement: Acknowledgement) -> None: ...
+
+    def start(self, acknowledgement: Acknowledgement) -> None: ...
+
+    def emit(self, acknowledgement: Acknowledgement) -> None: ...
+
+    def lost(self, held: Held) -> None: ...
+
+    def cancelled(self, held: Held) -> None: ...
+
+    def renewed(self, held: Held) -> None: ...
+
+    def config(self, config: Config) -> None: ...
+
+
+class Witness(Protocol):
+    """Telemetry of what was committed: spans that survive a crash, and the event listeners."""
+
+    def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None: ...

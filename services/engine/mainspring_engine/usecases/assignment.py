@@ -1,0 +1,93 @@
+"""Optimistic dispatch: new tasks are inserted already claimed for a worker with a free credit, and
+pushed after the commit. What nobody can take waits as ready, and engines with credits are woken."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain.changes import Changes, Claim, NewTask
+from mainspring_engine.domain.roster import Roster
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.ports.outside import Announcer, Witness
+from mainspring_engine.ports.store import Committed
+from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.pushing import Pusher
+from mainspring_engine.usecases.sessions import Sessions
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.frames import Held
+from mainspring_schema.stream import LogBatch
+
+
+class Assignment:
+    """Before and after a commit: who gets the tasks, and who is told what."""
+
+    def __init__(
+        self,
+        *,
+        roster: Roster,
+        links: Links,
+        pusher: Pusher,
+        sessions: Sessions,
+        announcer: Announcer,
+        witness: Witness,
+        epoch: int,
+    ) -> None:
+        self._roster = roster
+        self._links = links
+        self._pusher = pusher
+        self._sessions = sessions
+        self._announcer = announcer
+        self._witness = witness
+        self._epoch = epoch
+
+    def assign(self, changes: Changes) -> Changes:
+        """The same changes with the tasks claimed for whoever has credits."""
+        if not changes.tasks:
+            return changes
+        remembered = self._sessions.get(changes.after.session_id)
+        prefer = None if remembered is None else remembered.worker
+        return msgspec.structs.replace(
+            changes, tasks=tuple(self._assign(task, prefer) for task in changes.tasks)
+        )
+
+    def _assign(self, task: NewTask, prefer: UUID | None) -> NewTask:
+        seat = self._roster.pick(task.route, prefer)
+        if seat is None:
+            return task
+        claim = Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
+        return msgspec.structs.replace(task, claim=claim)
+
+    def undo(self, changes: Changes) -> None:
+        """The commit did not come: the credits are free again."""
+        for task in changes.tasks:
+            if task.claim is not None:
+                self._roster.give_back(task.claim.incarnation)
+
+    def committed(
+        self, changes: Changes, reply: Committed, events: tuple[StoredEvent, ...]
+    ) -> None:
+        self._pusher.push_new(changes)
+        ready = [task for task in changes.tasks if task.claim is None]
+        if ready:
+            self._announcer.ready(_routes(ready))
+        self._tell_holders(changes, reply)
+        head = changes.after
+        if events or head.closed:
+            batch = LogBatch(self._epoch, events, (), closed=head.closed)
+            self._announcer.committed(head.org_id, head.session_id, batch)
+        self._witness.committed(changes, reply.closes, reply.now_ms)
+
+    def _tell_holders(self, changes: Changes, reply: Committed) -> None:
+        """Holders whose task was marked or ended by somebody else; far ones are woken by the bus."""
+        marked = tuple(Held(mark.task_id, mark.fence) for mark in changes.marks)
+        for held in marked:
+            self._links.cancelled(held)
+        if marked:
+            self._announcer.cancel_marked(marked)
+        for close in reply.closes:
+            self._links.ended(close.held)
+
+
+def _routes(tasks: Sequence[NewTask]) -> tuple[Route, ...]:
+    return tuple({task.route for task in tasks})

@@ -1,0 +1,42 @@
+"""Natural batching outside the lanes: one call in the air, what came meanwhile rides the next."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Batcher(Generic[T]):
+    """For operations that are hints of state and come again by themselves: beats, starts, releases.
+
+    A flight that fails because the store is away is dropped; a lease covers what it would have done.
+    """
+
+    def __init__(self, fly: Callable[[tuple[T, ...]], Awaitable[None]]) -> None:
+        self._fly = fly
+        self._waiting: list[T] = []
+        self._wake = asyncio.Event()
+
+    def put(self, item: T) -> None:
+        self._waiting.append(item)
+        self._wake.set()
+
+    async def work(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch = tuple(self._waiting[:SWEEP_BATCH_ROWS_MAX])
+                del self._waiting[: len(batch)]
+                try:
+                    await self._fly(batch)
+                except Unavailable as error:
+                    _log.warning("a flight of %d was dropped: %s", len(batch), error)
+                except Exception:
+                    _log.exception("a flight of %d failed", len(batch))

@@ -1,0 +1,246 @@
+"""One flight: decide each session's entries, commit them together, settle, repeat for the rest."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from mainspring_engine.domain.decide import Answer, decide
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.intents import Answered, Emitted, Submitted, org_of, session_of
+from mainspring_engine.domain.materials import AgentMissing, Materials, StepMissing, TasksMissing
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.ports.store import Committed, Known, Step, Store
+from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.assignment import Assignment
+from mainspring_engine.usecases.lane import Entry, is_empty
+from mainspring_engine.usecases.sessions import Sessions
+from mainspring_engine.usecases.time import DatabaseTime
+from mainspring_kernel.errors import (
+    IdempotencyMismatch,
+    MainspringError,
+    NotFound,
+    Unavailable,
+)
+from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
+from mainspring_schema import commands
+from mainspring_schema.frames import Verdict
+
+
+class Decided(NamedTuple):
+    """One session's item with what its entries will be told."""
+
+    entries: list[Entry]
+    answers: list[Answer]
+    plan: Plan
+    changes: Changes
+
+
+class SessionFlights:
+    """The engine's `Flights`. `materials` is copied per flight: steps and tasks age at once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        sessions: Sessions,
+        agents: Agents,
+        assignment: Assignment,
+        time: DatabaseTime,
+        materials: Materials,
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._agents = agents
+        self._assignment = assignment
+        self._time = time
+        self._materials = materials
+
+    async def fly(self, entries: list[Entry]) -> None:
+        """Raises Unavailable with the unsettled entries still in the list."""
+        materials = Materials(
+            agents=self._agents,
+            ids=self._materials.ids,
+            draws=self._materials.draws,
+            trace_ratio=self._materials.trace_ratio,
+        )
+        for _ in range(COMMIT_ROUNDS_MAX):
+            await self._load_views(entries)
+            decided = [
+                item
+                for group in _by_session(entries)
+                if (item := await self._decide(group, entries, materials)) is not None
+            ]
+            if not decided:
+                return
+            await self._commit(decided, entries)
+            materials.tasks.clear()
+            if not entries:
+                return
+        detail = "too many conflicts on this session"
+        for entry in entries:
+            entry.ticket.failed(Unavailable(detail))
+        entries.clear()
+
+    async def _load_views(self, entries: list[Entry]) -> None:
+        missing = {
+            session_id
+            for entry in entries
+            if self._sessions.get(session_id := session_of(entry.intent)) is None
+        }
+        if missing:
+            for session_id, view in (await self._store.load(tuple(missing))).items():
+                self._sessions.put(session_id, view)
+
+    async def _decide(
+        self, group: list[Entry], entries: list[Entry], materials: Materials
+    ) -> Decided | None:
+        """Decides until nothing is missing. Refused entries are told and leave `entries`."""
+        while group:
+            try:
+                decided = self._try(group, materials)
+            except _Refused as refused:
+                refused.entry.ticket.failed(refused.error)
+                group = [entry for entry in group if entry is not refused.entry]
+                _drop(entries, refused.entry)
+            except AgentMissing as missing:
+                await self._agents.load(missing.config_hash)
+            except StepMissing as missing:
+                wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
+                materials.steps.update(await self._store.steps((wanted,)))
+            except TasksMissing as missing:
+                materials.tasks.update(await self._store.open_tasks((missing.workflow_id,)))
+                materials.tasks.setdefault(missing.workflow_id, ())
+            else:
+                if not is_empty(decided.changes):
+                    return decided
+                for entry, answer in zip(decided.entries, decided.answers, strict=True):
+                    entry.ticket.done(answer)
+                    _drop(entries, entry)
+                return None
+        return None
+
+    def _try(self, group: list[Entry], materials: Materials) -> Decided:
+        remembered = self._sessions.get(session_of(group[0].intent))
+        plan: Plan | None = None
+        answers: list[Answer] = []
+        for entry in group:
+            try:
+                if remembered is None:
+                    raise NotFound
+                if plan is None:
+                    now_ms = self._time.now_ms()
+                    plan = Plan(remembered.view, org_id=org_of(entry.intent), now_ms=now_ms)
+                elif plan.head.org_id != org_of(entry.intent):
+                    raise NotFound
+                self._agents.learn(entry.intent)
+                answers.append(decide(plan, entry.intent, materials))
+            except MainspringError as error:
+                raise _Refused(entry, error) from error
+        assert plan is not None  # noqa: S101 - a group has entries
+        return Decided(group, answers, plan, plan.changes())
+
+    async def _commit(self, decided: list[Decided], entries: list[Entry]) -> None:
+        assigned = [
+            item._replace(changes=self._assignment.assign(item.changes)) for item in decided
+        ]
+        try:
+            replies = await self._store.commit(tuple(item.changes for item in assigned))
+        except BaseException:
+            for item in assigned:
+                self._assignment.undo(item.changes)
+                self._sessions.forget(item.plan.head.session_id)
+            raise
+        for item, reply in zip(assigned, replies, strict=True):
+            self._time.learn(reply.now_ms)
+            if reply.verdict is Verdict.COMMITTED:
+                self._settle(item, reply, entries)
+            else:
+                self._assignment.undo(item.changes)
+                self._redecide(item, reply, entries)
+
+    def _settle(self, item: Decided, reply: Committed, entries: list[Entry]) -> None:
+        session_id = item.plan.head.session_id
+        events = item.plan.stored_events(reply.deltas_before)
+        self._sessions.advance(session_id, item.changes.expected, item.plan.view(), events)
+        for entry, answer in zip(item.entries, item.answers, strict=True):
+            entry.ticket.done(answer)
+            _drop(entries, entry)
+        self._assignment.committed(item.changes, reply, events)
+
+    def _redecide(self, item: Decided, reply: Committed, entries: list[Entry]) -> None:
+        """Nothing was written: tell those who cannot succeed, and go on with the present."""
+        session_id = item.plan.head.session_id
+        if reply.view is not None:
+            self._sessions.put(session_id, reply.view)
+        elif reply.verdict is not Verdict.INVALID:
+            self._sessions.forget(session_id)
+        for entry in list(item.entries):
+            if self._settled_by(entry, item, reply):
+                _drop(entries, entry)
+
+    def _settled_by(self, entry: Entry, item: Decided, reply: Committed) -> bool:
+        intent = entry.intent
+        if reply.verdict is Verdict.INVALID:
+            entry.ticket.failed(MainspringError(reply.problem))
+            return True
+        if isinstance(intent, Submitted):
+            known = reply.known.get(intent.command.message_id)
+            if known is not None:
+                _answer_known(entry, intent.command, known)
+            return known is not None
+        if isinstance(intent, Answered):
+            verdict = next(
+                (c.verdict for c in reply.closes if c.held == intent.held), Verdict.COMMITTED
+            )
+        elif isinstance(intent, Emitted):
+            verdict = _emit_verdict(intent, item.changes, reply)
+        else:
+            return False
+        if verdict in (Verdict.STALE, Verdict.DUPLICATE):
+            entry.ticket.done(verdict)
+            return True
+        return False
+
+
+def _emit_verdict(intent: Emitted, changes: Changes, reply: Committed) -> Verdict:
+    for emit, verdict in zip(changes.emits, reply.emits, strict=False):
+        if emit.task_id == intent.emit.held.task_id and emit.counter == intent.emit.counter:
+            return verdict
+    return Verdict.COMMITTED
+
+
+class _Refused(Exception):
+    def __init__(self, entry: Entry, error: MainspringError) -> None:
+        super().__init__(str(error))
+        self.entry = entry
+        self.error = error
+
+
+def _answer_known(entry: Entry, command: commands.Submit, known: Known) -> None:
+    """The message came before: the same answer, unless the same key now carries another body."""
+    if known.message_id != command.message_id and known.body_hash != command.body_hash:
+        entry.ticket.failed(IdempotencyMismatch())
+        return
+    entry.ticket.done(
+        commands.Receipt(
+            message_id=known.message_id,
+            turn_id=known.turn_id,
+            seq=known.seq,
+            steered=False,
+            created_ms=known.ts_ms,
+            duplicate=True,
+        )
+    )
+
+
+def _by_session(entries: list[Entry]) -> list[list[Entry]]:
+    groups: dict[UUID, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(session_of(entry.intent), []).append(entry)
+    return list(groups.values())
+
+
+def _drop(entries: list[Entry], entry: Entry) -> None:
+    for index, other in enumerate(entries):
+        if other is entry:
+            del entries[index]
+            return

@@ -1,0 +1,173 @@
+"""The commit lane: everything that writes a session's log goes through one, in flights.
+
+One flight is in the air per lane. What arrives meanwhile rides the next; an idle lane commits at
+once. A lane decides in memory from what it remembers, commits by compare-and-set, decides again
+where the present differs, and tells nobody before the commit.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.intents import Command, Intent, session_of
+from mainspring_kernel.backoff import RECONNECT, delay_s
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
+from mainspring_kernel.limits import COMMIT_FLIGHT_ITEMS_MAX, LANE_QUEUE_ITEMS_MAX
+
+_log = logging.getLogger(__name__)
+
+
+class Ticket(Protocol):
+    """Who waits for an intent. Called once, after the commit or the refusal."""
+
+    def done(self, answer: Answer) -> None: ...
+
+    def failed(self, error: Exception) -> None: ...
+
+
+class Entry(Struct, frozen=True, eq=False):
+    intent: Intent
+    ticket: Ticket
+
+
+class Flights(Protocol):
+    """Decides and commits one batch; answers the tickets of what it settled."""
+
+    async def fly(self, entries: list[Entry]) -> None: ...
+
+
+class Lane:
+    """A queue with one flight in the air. `put` never waits."""
+
+    def __init__(self, flights: Flights, clock: Clock, draws: Draws) -> None:
+        self._flights = flights
+        self._clock = clock
+        self._draws = draws
+        self._waiting: deque[Entry] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def put(self, intent: Intent, ticket: Ticket) -> None:
+        """Raises TooManyRequests for a command above the bound; incidents are always taken, for
+        workers bring no more of them than they hold tasks."""
+        if len(self._waiting) >= LANE_QUEUE_ITEMS_MAX and isinstance(intent, Command):
+            detail = "the commit lane is full"
+            raise TooManyRequests(detail)
+        self._waiting.append(Entry(intent, ticket))
+        self._idle.clear()
+        self._wake.set()
+
+    async def fly_for_ever(self) -> None:
+        """Ends by cancellation only, between flights: a commit is never cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                size = min(len(self._waiting), COMMIT_FLIGHT_ITEMS_MAX)
+                await self._fly([self._waiting.popleft() for _ in range(size)])
+            self._idle.set()
+
+    async def settled(self) -> None:
+        """Returns once nothing waits and nothing flies."""
+        await self._idle.wait()
+
+    async def _fly(self, entries: list[Entry]) -> None:
+        attempt = 0
+        while entries:
+            try:
+                await self._flights.fly(entries)
+            except Unavailable as error:
+                # Commands learn it at once and may ask again alike. Incidents are tried until the
+                # store is back: what was committed unseen comes out as a duplicate.
+                attempt += 1
+                entries = _keep_incidents(entries, error)
+                await self._clock.sleep(delay_s(RECONNECT, attempt, self._draws.unit()))
+            except Exception as error:
+                _log.exception("a flight failed")
+                _fail(entries, error)
+                return
+            else:
+                return
+
+
+def _keep_incidents(entries: list[Entry], error: MainspringError) -> list[Entry]:
+    kept = [entry for entry in entries if not isinstance(entry.intent, Command)]
+    _fail([entry for entry in entries if isinstance(entry.intent, Command)], error)
+    return kept
+
+
+def _fail(entries: list[Entry], error: Exception) -> None:
+    for entry in entries:
+        entry.ticket.failed(error)
+
+
+class Lanes:
+    """A small fixed number of lanes; a session always rides the same one."""
+
+    def __init__(self, lanes: tuple[Lane, ...]) -> None:
+        self._lanes = lanes
+
+    def put(self, intent: Intent, ticket: Ticket) -> None:
+        session: UUID = session_of(intent)
+        self._lanes[session.int % len(self._lanes)].put(intent, ticket)
+
+    async def ask(self, intent: Command) -> Answer:
+        """Returns after the commit. Raises what refused it."""
+        ticket = FutureTicket()
+        self.put(intent, ticket)
+        return await ticket.future
+
+    async def settled(self) -> None:
+        for lane in self._lanes:
+            await lane.settled()
+
+    async def fly_for_ever(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(lane.fly_for_ever())
+
+
+class FutureTicket:
+    """For callers that wait. A caller that left is not told; its commit stands."""
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def done(self, answer: Answer) -> None:
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def failed(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class NoTicket:
+    """For incidents that nobody waits for; a failure is logged, the sweep will come again."""
+
+    def done(self, answer: Answer) -> None:
+        pass
+
+    def failed(self, error: Exception) -> None:
+        _log.warning("an incident was not settled: %s", error)
+
+
+def is_empty(changes: Changes) -> bool:
+    """Whether there is nothing to write, so that no commit is needed."""
+    return changes.expected == changes.after and not (
+        changes.workflows
+        or changes.closes
+        or changes.marks
+        or changes.emits
+        or changes.dropped_timers
+        or changes.tasks
+    )

@@ -1,0 +1,164 @@
+"""Keeps attempts alive and ends those nobody holds: beats, starts, returns, broken streams."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from mainspring_engine.domain.intents import Died
+from mainspring_engine.domain.loss import closing_of, needs_lane
+from mainspring_engine.domain.rows import Closing
+from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Store
+from mainspring_engine.usecases.batching import Batcher
+from mainspring_engine.usecases.lane import Lanes, NoTicket
+from mainspring_engine.usecases.links import Link, Links
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
+from mainspring_schema.frames import Acknowledgement, Held, Verdict
+
+_log = logging.getLogger(__name__)
+
+
+class Leases:
+    """Renewals, starts and releases each ride their own flights: what came meanwhile rides the next."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        links: Links,
+        lanes: Lanes,
+        clock: Clock,
+        woken: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._links = links
+        self._lanes = lanes
+        self._clock = clock
+        self._woken = woken
+        self._renewals = Batcher(self._renew)
+        self._starts = Batcher(self._start)
+        self._releases = Batcher(self._release)
+        self.beaten: bool = False
+        """Whether one flight of renewals has landed: before it this engine expires nothing."""
+
+    async def work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._first_beat())
+            for batcher in (self._renewals, self._starts, self._releases):
+                group.create_task(batcher.work())
+
+    async def _first_beat(self) -> None:
+        while not self.beaten:
+            try:
+                await self._store.renew(())
+                self.beaten = True
+            except Unavailable:
+                await self._clock.sleep(STREAM_GRACE_S)
+
+    def beat(self, link: Link, held: tuple[Held, ...]) -> None:
+        for item in held:
+            self._renewals.put(Renewal(held=item, incarnation=link.incarnation))
+
+    def start(self, link: Link, held: Held) -> None:
+        self._starts.put(Renewal(held=held, incarnation=link.incarnation))
+
+    def undelivered(self, held: Held) -> None:
+        """A claim that could not be pushed."""
+        self._releases.put(Release(held=held, closing=Closing.UNDELIVERED))
+
+    def returned(self, held: Held) -> None:
+        """A worker gave a task back unstarted."""
+        self._releases.put(Release(held=held, closing=Closing.RETURNED))
+
+    # ── flights ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _renew(self, renewals: tuple[Renewal, ...]) -> None:
+        replies = await self._store.renew(renewals)
+        self.beaten = True
+        for renewal, reply in zip(renewals, replies, strict=True):
+            link = self._links.get(renewal.incarnation)
+            if link is None:
+                continue
+            if reply.lost:
+                link.outbox.lost(reply.held)
+                self._links.drop(link, reply.held)
+                continue
+            link.outbox.renewed(reply.held)
+            if reply.cancelling:
+                link.outbox.cancelled(reply.held)
+
+    async def _start(self, starts: tuple[Renewal, ...]) -> None:
+        verdicts = await self._store.start(starts)
+        for start, verdict in zip(starts, verdicts, strict=True):
+            link = self._links.get(start.incarnation)
+            if link is not None:
+                link.outbox.start(Acknowledgement(held=start.held, verdict=verdict))
+
+    async def _release(self, releases: tuple[Release, ...]) -> None:
+        verdicts = await self._store.release(releases)
+        if Verdict.COMMITTED in verdicts:
+            self._woken()
+
+    # ── losses ──────────────────────────────────────────────────────────────────────────────────
+
+    async def broken(self, link: Link) -> None:
+        """A stream broke: its worker has a grace to come back, here or at another engine."""
+        await self._clock.sleep(STREAM_GRACE_S)
+        while True:
+            try:
+                tasks = await self._store.held_by(link.incarnation)
+                break
+            except Unavailable:
+                # Counted only while the database answers: its outage was nobody's death.
+                await self._clock.sleep(STREAM_GRACE_S)
+        releases = [
+            self._loss(task, incarnation=link.incarnation, attach_number=link.attach_number)
+            for task in tasks
+            if not (task.task.effect.needs_start and task.task.started)
+        ]
+        for release in releases:
+            if release is not None:
+                self._releases.put(release)
+
+    async def expire(self) -> tuple[int, bool]:
+        """One pass over leases that ran out; how many, and whether more may be there."""
+        if not self.beaten:
+            return 0, False
+        tasks = await self._store.expired(SWEEP_BATCH_ROWS_MAX)
+        for task in tasks:
+            release = self._loss(task)
+            if release is not None:
+                self._releases.put(release)
+        return len(tasks), len(tasks) == SWEEP_BATCH_ROWS_MAX
+
+    def _loss(
+        self,
+        lost: ExpiredTask,
+        *,
+        incarnation: UUID | None = None,
+        attach_number: int | None = None,
+    ) -> Release | None:
+        """The release, or None where the commit lane was told instead."""
+        if needs_lane(lost.task, acknowledged=lost.acknowledged):
+            if incarnation is None:
+                self._lanes.put(_died(lost), NoTicket())
+            return None
+        return Release(
+            held=Held(lost.task.id, lost.task.fence),
+            closing=closing_of(acknowledged=lost.acknowledged),
+            counts_death=lost.acknowledged,
+            expired_only=incarnation is None,
+            incarnation=incarnation,
+            attach_number=attach_number,
+        )
+
+
+def _died(lost: ExpiredTask) -> Died:
+    return Died(
+        session_id=lost.session_id,
+        org_id=lost.org_id,
+        workflow_id=lost.workflow_id,
+        task=lost.task,
+    )

@@ -1,0 +1,85 @@
+"""The workers attached to this process: what each holds, and the way to each."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.ports.outside import Outbox
+from mainspring_schema.frames import Held
+
+
+class HeldTask(Struct, frozen=True, kw_only=True):
+    """A task that was pushed to a link of this process, with where its result belongs."""
+
+    held: Held
+    session_id: UUID
+    workflow_id: UUID
+    org_id: UUID
+
+
+class Link:
+    """One attached stream of one worker. `held` is what this process believes; tables decide."""
+
+    def __init__(self, incarnation: UUID, attach_number: int, outbox: Outbox) -> None:
+        self.incarnation = incarnation
+        self.attach_number = attach_number
+        self.outbox = outbox
+        self.held: dict[UUID, HeldTask] = {}
+        self.configs: set[bytes] = set()
+        """Hashes this worker was sent."""
+
+
+class Links:
+    """By incarnation, and by task for those who must be told."""
+
+    def __init__(self) -> None:
+        self._links: dict[UUID, Link] = {}
+        self._holders: dict[UUID, Link] = {}
+
+    def add(self, link: Link) -> None:
+        self._links[link.incarnation] = link
+
+    def get(self, incarnation: UUID) -> Link | None:
+        return self._links.get(incarnation)
+
+    def remove(self, link: Link) -> None:
+        """Forgets the stream; a newer one of the same worker stays."""
+        if self._links.get(link.incarnation) is link:
+            del self._links[link.incarnation]
+        for task_id in link.held:
+            if self._holders.get(task_id) is link:
+                del self._holders[task_id]
+
+    def hold(self, link: Link, task: HeldTask) -> None:
+        link.held[task.held.task_id] = task
+        self._holders[task.held.task_id] = link
+
+    def drop(self, link: Link, held: Held) -> None:
+        """The worker brought its result, gave it back, or lost it."""
+        task = link.held.get(held.task_id)
+        if task is not None and task.held.fence == held.fence:
+            del link.held[held.task_id]
+            if self._holders.get(held.task_id) is link:
+                del self._holders[held.task_id]
+
+    def cancelled(self, held: Held) -> None:
+        """Asks the holder to stop, if it is attached here."""
+        link = self._holder(held)
+        if link is not None:
+            link.outbox.cancelled(held)
+
+    def ended(self, held: Held) -> None:
+        """The task was closed without its holder's doing: tell it that it is lost."""
+        link = self._holder(held)
+        if link is not None:
+            link.outbox.lost(held)
+            self.drop(link, held)
+
+    def all(self) -> tuple[Link, ...]:
+        return tuple(self._links.values())
+
+    def _holder(self, held: Held) -> Link | None:
+        link = self._holders.get(held.task_id)
+        if link is None or link.held[held.task_id].held != held:
+            return None
+        return link

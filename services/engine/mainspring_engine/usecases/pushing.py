@@ -1,0 +1,108 @@
+"""Hands claimed tasks to the workers they were claimed for."""
+
+from collections.abc import Callable
+
+from mainspring_engine.domain.changes import Changes, NewTask
+from mainspring_engine.ports.store import Claimed
+from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_engine.usecases.sessions import Sessions
+from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_schema.frames import Config, Held, Task
+
+
+class Pusher:
+    """A task whose stream is gone is not pushed: `undelivered` is told, which releases it."""
+
+    def __init__(
+        self,
+        links: Links,
+        agents: Agents,
+        sessions: Sessions,
+        undelivered: Callable[[Held], None],
+    ) -> None:
+        self._links = links
+        self._agents = agents
+        self._sessions = sessions
+        self._undelivered = undelivered
+
+    def push_new(self, changes: Changes) -> None:
+        """The tasks of a commit that were inserted claimed."""
+        workflows = {change.id: change for change in changes.workflows}
+        for task in changes.tasks:
+            if task.claim is None:
+                continue
+            link = self._links.get(task.claim.incarnation)
+            if link is None or link.attach_number != task.claim.attach_number:
+                self._undelivered(Held(task.id, 1))
+                continue
+            workflow = workflows[task.workflow_id]
+            self._push(
+                link,
+                _held_task(task, changes),
+                payload=task.payload,
+                config_hash=workflow.config_hash,
+                traceparent=workflow.traceparent,
+            )
+
+    def push_claimed(self, claimed: Claimed) -> None:
+        link = self._links.get(claimed.incarnation)
+        if link is None:
+            self._undelivered(claimed.held)
+            return
+        task = HeldTask(
+            held=claimed.held,
+            session_id=claimed.session_id,
+            workflow_id=claimed.workflow_id,
+            org_id=claimed.org_id,
+        )
+        self._push(
+            link,
+            task,
+            payload=claimed.payload,
+            config_hash=claimed.config_hash,
+            traceparent=claimed.traceparent,
+        )
+
+    def _push(
+        self, link: Link, task: HeldTask, *, payload: bytes, config_hash: bytes, traceparent: str
+    ) -> None:
+        self._links.hold(link, task)
+        remembered = self._sessions.get(task.session_id)
+        link.outbox.task(
+            Task(
+                held=task.held,
+                session_id=task.session_id,
+                org_id=task.org_id,
+                traceparent=_attempt_trace(traceparent, task.held),
+                payload=payload,
+                config=self._config_for(link, config_hash),
+                tail=() if remembered is None else remembered.tail_for(link.incarnation),
+            )
+        )
+
+    def _config_for(self, link: Link, config_hash: bytes) -> Config | None:
+        if config_hash in link.configs:
+            return None
+        body = self._agents.body(config_hash)
+        if body is None:
+            return None
+        link.configs.add(config_hash)
+        return Config(hash=config_hash, body=body)
+
+
+def _held_task(task: NewTask, changes: Changes) -> HeldTask:
+    return HeldTask(
+        held=Held(task.id, 1),
+        session_id=changes.after.session_id,
+        workflow_id=task.workflow_id,
+        org_id=changes.after.org_id,
+    )
+
+
+def _attempt_trace(traceparent: str, held: Held) -> str:
+    """The attempt's own span, which the control plane records when the attempt closes."""
+    trace = TraceContext.parse(traceparent)
+    if trace is None:
+        return ""
+    return trace.under(span_id_for(held.task_id, held.fence)).format()

@@ -1,0 +1,84 @@
+"""Bounded passes over what time makes due. Anyone may call them, also twice; the scheduler does at
+its pace, and an engine that sees no stamp does it itself."""
+
+import logging
+from enum import StrEnum
+from typing import NamedTuple
+
+from mainspring_engine.domain.intents import TimerDue
+from mainspring_engine.ports.outside import Announcer
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.lane import Lanes, NoTicket
+from mainspring_engine.usecases.leases import Leases
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
+
+_log = logging.getLogger(__name__)
+
+
+class SweepKind(StrEnum):
+    TIMERS = "timers"
+    RETRIES = "retries"
+    LEASES = "leases"
+
+
+class Swept(NamedTuple):
+    """`more`: the pass was full, so another one may find something."""
+
+    handled: int
+    more: bool
+
+
+class Sweeps:
+    def __init__(
+        self, *, store: Store, lanes: Lanes, leases: Leases, announcer: Announcer, clock: Clock
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._leases = leases
+        self._announcer = announcer
+        self._clock = clock
+
+    async def sweep(self, kind: SweepKind) -> Swept:
+        """One pass. Raises Unavailable."""
+        match kind:
+            case SweepKind.TIMERS:
+                swept = await self._fire_timers()
+            case SweepKind.RETRIES:
+                swept = await self._ready_retries()
+            case SweepKind.LEASES:
+                swept = Swept(*await self._leases.expire())
+        await self._store.stamp_sweep(kind.value)
+        return swept
+
+    async def _fire_timers(self) -> Swept:
+        timers = await self._store.due_timers(SWEEP_BATCH_ROWS_MAX)
+        for timer in timers:
+            due = TimerDue(
+                session_id=timer.session_id,
+                org_id=timer.org_id,
+                workflow_id=timer.workflow_id,
+                timer_id=timer.id,
+                kind=timer.kind,
+            )
+            self._lanes.put(due, NoTicket())
+        return Swept(len(timers), len(timers) == SWEEP_BATCH_ROWS_MAX)
+
+    async def _ready_retries(self) -> Swept:
+        retried = await self._store.ready_retries(SWEEP_BATCH_ROWS_MAX)
+        if retried:
+            self._announcer.ready(tuple(set(retried)))
+        return Swept(len(retried), len(retried) == SWEEP_BATCH_ROWS_MAX)
+
+    async def stand_in(self) -> None:
+        """Sweeps whatever nobody has swept for SWEEP_SILENCE_S."""
+        while True:
+            await self._clock.sleep(SWEEP_SILENCE_S)
+            try:
+                ages = await self._store.sweep_ages_ms()
+                for kind in SweepKind:
+                    if ages.get(kind.value, SWEEP_SILENCE_S * 1000) >= SWEEP_SILENCE_S * 1000:
+                        await self.sweep(kind)
+            except Unavailable as error:
+                _log.warning("sweeping waits: %s", error)
