@@ -19,21 +19,39 @@ class Console:
         self._stream = stream
         self._colored = stream.isatty()
         self._names: list[str] = []
+        self._open: str | None = None
 
     def say(self, text: str) -> None:
         self.line("mainspring", text)
 
     def line(self, name: str, text: str) -> None:
+        self._close()
+        print(f"{self._prefix(name)} {text}", file=self._stream, flush=True)
+
+    def begin(self, name: str) -> None:
+        """Opens a line that `more` goes on with; any other line closes it."""
+        self._close()
+        self._open = name
+        print(f"{self._prefix(name)} ", end="", file=self._stream, flush=True)
+
+    def more(self, text: str) -> None:
+        if self._open is None:
+            self.begin("...")
+        print(text, end="", file=self._stream, flush=True)
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open = None
+            print(file=self._stream)
+
+    def _prefix(self, name: str) -> str:
         prefix = f"{name:<{NAME_WIDTH}} |"
         if self._colored:
             if name not in self._names:
                 self._names.append(name)
             color = COLORS[self._names.index(name) % len(COLORS)]
             prefix = f"\x1b[{color}m{prefix}\x1b[0m"
-        print(f"{prefix} {text}", file=self._stream, flush=True)
-
-    def raw(self, text: str) -> None:
-        print(text, end="", file=self._stream, flush=True)
+        return prefix
 
 
 def readable(line: str) -> str:

@@ -7,24 +7,31 @@ import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import cast
 
-from mainspring_local import down, environment, home, sockets, stack
+from mainspring_local import client, demo, down, environment, home, sockets, stack
 from mainspring_local.console import Console
 from mainspring_local.errors import BadEnvironment, StartProblem
 from mainspring_local.supervisor import Folders, Supervisor, end_orphans
 
 BAD_SETTINGS_EXIT = 2
-Verb = Callable[[argparse.Namespace, environment.Settings, Console], int]
+DEMO_SECONDS_MAX = 120.0
 Session = Callable[[stack.Stack, Supervisor, Console], Awaitable[int]]
 
 
+class Arguments(argparse.Namespace):
+    verb: str = ""
+    provider: str | None = None
+
+
+Verb = Callable[[Arguments, environment.Settings, Console], int]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    parsed = parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments, namespace=Arguments())
     console = Console()
     try:
         settings = environment.read()
-        return cast("Verb", parsed.call)(parsed, settings, console)
+        return VERBS[parsed.verb](parsed, settings, console)
     except StartProblem as problem:
         for line in str(problem).splitlines():
             print(f"mainspring: {line}", file=sys.stderr)
@@ -38,28 +45,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="mainspring", description="A whole stack on this machine.")
-    verbs = top.add_subparsers(required=True, metavar="VERB")
-    up = verbs.add_parser("up", help="start the stack and stay")
-    up.set_defaults(call=run_up)
-    migrate = verbs.add_parser("migrate", help="apply the migrations")
-    migrate.set_defaults(call=run_migrate)
-    stop = verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
-    stop.set_defaults(call=run_down)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    up = verbs.add_parser("up", help="start the stack, run one demo turn, stay")
+    shown = verbs.add_parser("demo", help="as up, but exit after the turn")
+    for verb in (up, shown):
+        verb.add_argument("--provider", help="a real model (openai, anthropic, …); its key is set")
+    verbs.add_parser("migrate", help="apply the migrations")
+    verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
     return top
 
 
-def run_up(_parsed: argparse.Namespace, settings: environment.Settings, console: Console) -> int:
+def run_up(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    async def stay(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
+        await stack.start(ready, supervisor, console)
+        try:
+            await demonstrate(ready, console, provider=parsed.provider)
+        except StartProblem as problem:
+            # The stack itself is healthy: let the user look at it.
+            console.say(f"the demo turn failed: {problem}")
+        console.say(f"API      {ready.api_url}/api/v1")
+        console.say(f"browse   {ready.api_url}/docs")
+        console.say(f"logs     {ready.home.logs}")
+        console.say("ready; Ctrl-C stops everything in order")
+        await asyncio.Event().wait()
+        return 0
+
     return asyncio.run(owned(settings, console, stay))
 
 
-async def stay(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
-    await stack.start(ready, supervisor, console)
-    console.say(f"ready: {ready.api_url}/api/v1, logs in {ready.home.logs}; Ctrl-C stops it")
-    await asyncio.Event().wait()
-    return 0
+def run_demo(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    async def show(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
+        await stack.start(ready, supervisor, console)
+        turn = await demonstrate(ready, console, provider=parsed.provider)
+        return 0 if turn.outcome == "turn.completed" else 1
+
+    return asyncio.run(owned(settings, console, show))
 
 
-def run_migrate(_: argparse.Namespace, settings: environment.Settings, console: Console) -> int:
+async def demonstrate(ready: stack.Stack, console: Console, *, provider: str | None) -> demo.Turn:
+    async def unwatched(_event: client.Event) -> None:
+        return
+
+    try:
+        async with client.Api(ready.api_url) as api, asyncio.timeout(DEMO_SECONDS_MAX):
+            turn = await demo.run(api, console, provider=provider, watch=unwatched)
+    except TimeoutError as error:
+        raise StartProblem(
+            f"the turn has no outcome after {DEMO_SECONDS_MAX:.0f} s; see {ready.home.logs}"
+        ) from error
+    console.say(f"session {turn.session_id}: {turn.outcome} after {turn.seconds:.2f} s")
+    return turn
+
+
+def run_migrate(_: Arguments, settings: environment.Settings, console: Console) -> int:
     async def servers_only(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
         await asyncio.to_thread(ready.postgres.initialise)
         await supervisor.start([ready.postgres.program()])
@@ -76,7 +114,7 @@ def run_migrate(_: argparse.Namespace, settings: environment.Settings, console: 
     return asyncio.run(owned(settings, console, servers_only, with_api=False))
 
 
-def run_down(_: argparse.Namespace, settings: environment.Settings, console: Console) -> int:
+def run_down(_: Arguments, settings: environment.Settings, console: Console) -> int:
     return down.stop(home.Home(settings.home), console)
 
 
@@ -125,3 +163,11 @@ async def until(stopped: asyncio.Event, session: Awaitable[int]) -> int:
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     return 0
+
+
+VERBS: dict[str, Verb] = {
+    "up": run_up,
+    "demo": run_demo,
+    "migrate": run_migrate,
+    "down": run_down,
+}
