@@ -113,6 +113,11 @@ class WorkerCore:
         return tuple(h for h, entry in self._entries.items() if entry.phase is Phase.RUNNING)
 
     @property
+    def busy(self) -> bool:
+        """Whether anything is held, still ending, or waits to be handed back."""
+        return bool(self._entries or self._out.returned)
+
+    @property
     def draining(self) -> bool:
         return self._out.draining
 

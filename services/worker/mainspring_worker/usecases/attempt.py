@@ -1,0 +1,131 @@
+"""One task in hand: what its step may ask of the engine, and how it is told to stop."""
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.tracing import TraceContext
+from mainspring_schema.frames import Held, Task
+from mainspring_schema.tasks import EmitEvent, TaskPayload
+
+from mainspring_worker.domain.core import WorkerCore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Stop(Enum):
+    """Why an attempt was told to stop."""
+
+    LOST = "lost"
+    """Nobody wants its result any more."""
+    CANCELLED = "cancelled"
+    """The turn was cancelled: the result says so, with what was used."""
+    DRAINED = "drained"
+    """This process ends: hand it back, or say that its outcome is unknown."""
+
+
+class HandedBack(Exception):
+    """Nothing of this attempt may have taken effect; another worker may do it anew."""
+
+
+class AttemptVoid(Exception):
+    """The engine refused a start or an event: a higher fence exists. The result is dropped."""
+
+
+class Attempt:
+    """A task with its fence. `begun` is set by the step when an effect may have started."""
+
+    def __init__(
+        self,
+        task: Task,
+        payload: TaskPayload,
+        *,
+        core: WorkerCore,
+        clock: Clock,
+        wake: "Callable[[], None]",
+    ) -> None:
+        self.task = task
+        self.payload = payload
+        self.trace = TraceContext.parse(task.traceparent)
+        self.begun = False
+        self.stop: Stop | None = None
+        self._core = core
+        self._clock = clock
+        self._wake = wake
+        self._running: asyncio.Task[None] | None = None
+        self._entered = False
+        self._start: asyncio.Future[bool] | None = None
+        self._emits: dict[int, asyncio.Future[bool]] = {}
+        self._renewed: asyncio.Future[None] | None = None
+
+    @property
+    def held(self) -> Held:
+        """By what the engine knows the attempt."""
+        return self.task.held
+
+    # ── for the step ─────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Returns once the start of the effect is committed. Raises AttemptVoid if refused."""
+        if not self._core.start(self.held):
+            raise AttemptVoid
+        self._start = asyncio.get_running_loop().create_future()
+        self._wake()
+        if not await self._start:
+            raise AttemptVoid
+
+    async def emit(self, *events: EmitEvent) -> None:
+        """Returns once the events are committed. Raises AttemptVoid if refused."""
+        counter = self._core.emit(self.held, events)
+        if counter is None:
+            raise AttemptVoid
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._emits[counter] = answered
+        self._wake()
+        if not await answered:
+            raise AttemptVoid
+
+    async def leased(self) -> None:
+        """Returns while the lease surely holds; waits for its renewal after its local end."""
+        while not self._core.leased(self.held, self._clock.mono()):
+            self._renewed = asyncio.get_running_loop().create_future()
+            await self._renewed
+
+    # ── for the driver of the stream ─────────────────────────────────────────────────────────
+
+    def runs_in(self, running: "asyncio.Task[None]") -> None:
+        """Where the step runs, so that it can be interrupted."""
+        self._running = running
+
+    def enter(self) -> None:
+        """The step begins. Raises CancelledError where it was interrupted before."""
+        self._entered = True
+        if self.stop is not None:
+            raise asyncio.CancelledError
+
+    def interrupt(self, stop: Stop) -> None:
+        """Tells the step to end. A later LOST overrides what was said before."""
+        if self.stop is Stop.LOST or self.stop is stop:
+            return
+        self.stop = stop
+        # Cancelling a coroutine that never ran would skip its body, which gives the slot back.
+        if self._entered and self._running is not None:
+            self._running.cancel()
+
+    def start_answered(self, *, granted: bool) -> None:
+        """The engine answered a start."""
+        if self._start is not None and not self._start.done():
+            self._start.set_result(granted)
+
+    def emit_answered(self, counter: int, *, granted: bool) -> None:
+        """The engine answered an emit."""
+        answered = self._emits.pop(counter, None)
+        if answered is not None and not answered.done():
+            answered.set_result(granted)
+
+    def renewed(self) -> None:
+        """The lease was renewed."""
+        if self._renewed is not None and not self._renewed.done():
+            self._renewed.set_result(None)

@@ -1,0 +1,174 @@
+"""Carries fragments to the event store: one flight in the air over all streams of this worker.
+
+What comes up during a flight rides the next one. Fragments of a failed flight are sent again as they
+were; their offsets make that safe. A stream that is refused sends nothing more.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from mainspring_kernel.backoff import RECONNECT, delay_s
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
+from mainspring_kernel.limits import APPEND_FLIGHT_ITEMS_MAX, DELTA_GIVE_UP_S
+
+from mainspring_worker.domain.deltas import Anchor, Delta, DeltaBuffer, FlushInterval
+from mainspring_worker.ports.eventlog import AppendVerdict, EventLog
+
+_LOG: Final = logging.getLogger(__name__)
+_KEPT: Final = frozenset({AppendVerdict.COMMITTED, AppendVerdict.DUPLICATE})
+
+
+class DeltaStream:
+    """The fragments of one attempt."""
+
+    def __init__(self, flights: "Flights", anchor: Anchor) -> None:
+        self._flights = flights
+        self.buffer = DeltaBuffer(anchor)
+        self.flying = 0
+        """Fragments on their way."""
+        self.refused = False
+        """A higher attempt streams, or the event store was given up on."""
+        self.landed = asyncio.Event()
+
+    def add(self, channel: str, text: str) -> None:
+        """Text of a channel, in the order in which the model said it."""
+        if not self.refused:
+            self._flights.add(self, channel, text)
+
+    async def finish(self) -> None:
+        """Returns when the last fragment was answered, or after DELTA_GIVE_UP_S without answer."""
+        self.buffer.complete()
+        await self._flights.land(self)
+
+    async def abandon(self) -> None:
+        """As `finish`, but what waits is dropped; only what flies is waited for."""
+        self.buffer.abandon()
+        await self._flights.land(self)
+
+
+class Flights:
+    """One per worker; `run` must be running."""
+
+    def __init__(self, *, log: EventLog, clock: Clock, draws: Draws) -> None:
+        self._log = log
+        self._clock = clock
+        self._draws = draws
+        self._interval = FlushInterval()
+        self._waiting: dict[DeltaStream, None] = {}
+        self._ending: set[DeltaStream] = set()
+        self._wake = asyncio.Event()
+
+    def open(self, anchor: Anchor) -> DeltaStream:
+        """A stream of fragments for one attempt."""
+        return DeltaStream(self, anchor)
+
+    def add(self, stream: DeltaStream, channel: str, text: str) -> None:
+        """Buffers text; the loop is woken only when that changes when it has to act."""
+        now = self._clock.mono()
+        stream.buffer.add(channel, text, now)
+        due = stream.buffer.due_at(self._interval.seconds)
+        if stream not in self._waiting:
+            self._waiting[stream] = None
+            self._wake.set()
+        elif due is not None and due <= now:
+            self._wake.set()
+
+    async def land(self, stream: DeltaStream) -> None:
+        """Waits until nothing of the stream waits or flies; gives up after a bound."""
+        if stream.buffer.due_at(0.0) is None:
+            self._waiting.pop(stream, None)
+        self._ending.add(stream)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(DELTA_GIVE_UP_S):
+                while self._unsettled(stream):
+                    stream.landed.clear()
+                    await stream.landed.wait()
+        except TimeoutError:
+            _LOG.warning("event store given up on; the result goes without the last deltas")
+        finally:
+            self._ending.discard(stream)
+            self._waiting.pop(stream, None)
+            stream.refused = True
+            stream.buffer.abandon()
+
+    @staticmethod
+    def _unsettled(stream: DeltaStream) -> bool:
+        return not stream.refused and bool(stream.flying or stream.buffer.due_at(0.0) is not None)
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            flight = self._collect()
+            if flight:
+                await self._fly(flight)
+            else:
+                await self._until_due()
+
+    async def _until_due(self) -> None:
+        interval = self._interval.seconds
+        dues = [due for s in self._waiting if (due := s.buffer.due_at(interval)) is not None]
+        self._wake.clear()
+        if not dues:
+            await self._wake.wait()
+            return
+        # The one timer of the hot path.
+        timer = asyncio.get_running_loop().call_later(
+            max(0.0, min(dues) - self._clock.mono()), self._wake.set
+        )
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+
+    def _collect(self) -> list[tuple[DeltaStream, Delta]]:
+        now = self._clock.mono()
+        interval = self._interval.seconds
+        flight: list[tuple[DeltaStream, Delta]] = []
+        for stream in tuple(self._waiting):
+            due = stream.buffer.due_at(interval)
+            if due is None or stream.refused:
+                del self._waiting[stream]
+            elif due <= now or stream in self._ending:
+                del self._waiting[stream]
+                taken = stream.buffer.take()
+                stream.flying += len(taken)
+                flight.extend((stream, delta) for delta in taken)
+            if len(flight) >= APPEND_FLIGHT_ITEMS_MAX:
+                break
+        return flight
+
+    async def _fly(self, flight: list[tuple[DeltaStream, Delta]]) -> None:
+        deltas = [delta for _, delta in flight]
+        before = self._clock.mono()
+        failures = 0
+        while True:
+            try:
+                verdicts = await self._log.append(deltas)
+                break
+            except (Unavailable, DeadlineExceeded) as error:
+                failures += 1
+                if not any(not stream.refused for stream, _ in flight):
+                    verdicts = [AppendVerdict.STALE] * len(flight)
+                    break
+                _LOG.info("append failed", extra={"reason": error.detail})
+                await self._clock.sleep(delay_s(RECONNECT, failures, self._draws.unit()))
+            except MainspringError:
+                # Sending it again cannot help, and it must not hold up the others.
+                _LOG.exception("append refused")
+                verdicts = [AppendVerdict.GAP] * len(flight)
+                break
+        self._interval.flew(self._clock.mono() - before)
+        _settle(flight, verdicts)
+
+
+def _settle(flight: list[tuple[DeltaStream, Delta]], verdicts: Sequence[AppendVerdict]) -> None:
+    for (stream, _), verdict in zip(flight, verdicts, strict=True):
+        stream.flying -= 1
+        if verdict not in _KEPT:
+            stream.refused = True
+        stream.landed.set()

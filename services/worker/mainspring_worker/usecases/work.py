@@ -1,0 +1,193 @@
+"""Keeps one stream with an engine, whatever breaks, and runs the tasks that come over it.
+
+One writer, one reader and one beater per stream. The writer has no timer: it sends what there is as
+soon as there is something, and what comes up during a send rides the next frame.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from mainspring_kernel.backoff import RECONNECT, delay_s
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.limits import (
+    DRAIN_S,
+    HEARTBEAT_IDLE_S,
+    HEARTBEAT_JITTER,
+    HEARTBEAT_S,
+)
+from mainspring_schema.frames import FromWorker
+
+from mainspring_worker.domain.core import WorkerCore
+from mainspring_worker.domain.limits import ATTACH_TIMEOUT_S, BEATS_PER_LEASE, DRAIN_ACK_S
+from mainspring_worker.ports.engine import EngineLink, EngineStream, LinkBroken
+from mainspring_worker.usecases.attempts import Attempts, Steps
+from mainspring_worker.usecases.configs import Configs
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs until it is drained."""
+
+    def __init__(self, *, core: WorkerCore, link: EngineLink, clock: Clock, draws: Draws) -> None:
+        self._core = core
+        self._link = link
+        self._clock = clock
+        self._draws = draws
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._beat_at = 0.0
+        self._attempts: Attempts | None = None
+        self.configs = Configs(want=self._want_config, forget=core.drop_config)
+        """Folded agents; the steps ask here."""
+
+    async def run(self, steps: Steps) -> None:
+        """Returns once drained, with everything finished, handed back or given up."""
+        self._attempts = attempts = Attempts(
+            core=self._core,
+            clock=self._clock,
+            steps=steps,
+            configs=self.configs,
+            wake=self._wake.set,
+        )
+        failures = 0
+        while not self._drained.is_set():
+            joined = await self._one_stream(attempts)
+            failures = 1 if joined else failures + 1
+            if not self._drained.is_set():
+                await self._pause(delay_s(RECONNECT, failures, self._draws.unit()))
+        await attempts.abandon()
+        await self._link.close()
+
+    async def drain(self) -> None:
+        """No new tasks; waits for those that began, hands the others back, then lets `run` end.
+
+        Never longer than DRAIN_S: what is not over then is handed back, or reported as unknown.
+        """
+        self._core.drain()
+        if self._attempts is None:
+            self._drained.set()
+            return
+        self._attempts.drain(begun=False)
+        self._wake.set()
+        self._notice_end()
+        deadline = self._clock.mono() + DRAIN_S - DRAIN_ACK_S
+        if not await self._drained_by(deadline):
+            _LOG.warning("drain deadline", extra={"open": len(self._attempts)})
+            self._attempts.drain(begun=True)
+            await self._drained_by(deadline + DRAIN_ACK_S)
+        self._drained.set()
+
+    async def _drained_by(self, deadline: float) -> bool:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - self._clock.mono())):
+                await self._drained.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # ── streams ──────────────────────────────────────────────────────────────────────────────
+
+    async def _one_stream(self, attempts: Attempts) -> bool:
+        """From open to break; whether it was ever attached."""
+        try:
+            stream = await self._link.open()
+        except LinkBroken as broken:
+            _LOG.info("no engine", extra={"reason": broken.detail})
+            return False
+        number, first = self._core.open_stream(self._clock.mono())
+        roles = (
+            asyncio.create_task(self._read(stream, number, attempts), name="read"),
+            asyncio.create_task(self._write(stream, first), name="write"),
+            asyncio.create_task(self._beats(), name="beat"),
+            asyncio.create_task(self._until_drained(), name="drained"),
+        )
+        try:
+            done, _ = await asyncio.wait(roles, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            joined = self._core.attached
+            self._core.close_stream(number)
+            for role in roles:
+                role.cancel()
+            await stream.close()
+            await asyncio.gather(*roles, return_exceptions=True)
+        for role in done:
+            _say_why(role)
+        return joined
+
+    async def _read(self, stream: EngineStream, number: int, attempts: Attempts) -> None:
+        """Returns when the engine says that it leaves."""
+        try:
+            async with asyncio.timeout(ATTACH_TIMEOUT_S):
+                frame = await stream.receive()
+        except TimeoutError:
+            reason = "no answer to the attach"
+            raise LinkBroken(reason) from None
+        while True:
+            leaving = False
+            for action in self._core.receive(number, frame, self._clock.mono()):
+                leaving = attempts.act(action) or leaving
+            self._wake.set()
+            self._notice_end()
+            if leaving:
+                return
+            frame = await stream.receive()
+
+    async def _write(self, stream: EngineStream, first: FromWorker) -> None:
+        await stream.send(first)
+        while True:
+            frame = self._core.take(self._clock.mono())
+            if frame is None:
+                self._wake.clear()
+                await self._wake.wait()
+            else:
+                await stream.send(frame)
+                self._notice_end()
+
+    async def _beats(self) -> None:
+        """Beats while tasks are held, seldom otherwise; notices a stream that fell silent."""
+        while True:
+            pace = min(HEARTBEAT_S, self._core.lease_s / BEATS_PER_LEASE)
+            pace *= 1 - HEARTBEAT_JITTER * self._draws.unit()
+            before = self._clock.mono()
+            await self._clock.sleep(pace)
+            now = self._clock.mono()
+            if self._core.deaf(now):
+                reason = "the engine fell silent"
+                raise LinkBroken(reason)
+            if self._core.held or now - self._beat_at >= HEARTBEAT_IDLE_S - pace:
+                self._beat_at = now
+                self._core.beat(loop_lag_ms=round(max(0.0, now - before - pace) * 1000))
+                self._wake.set()
+
+    async def _until_drained(self) -> None:
+        await self._drained.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        drained = asyncio.ensure_future(self._drained.wait())
+        await asyncio.wait((sleeping, drained), return_when=asyncio.FIRST_COMPLETED)
+        sleeping.cancel()
+        drained.cancel()
+
+    def _notice_end(self) -> None:
+        """The last answer, or the last task handed back, ends a worker that drains."""
+        if self._core.draining and not self._core.busy:
+            self._drained.set()
+
+    def _want_config(self, hash_: bytes) -> None:
+        self._core.want_config(hash_)
+        self._wake.set()
+
+
+def _say_why(role: "asyncio.Task[None]") -> None:
+    """Logs why a stream ended, where it was not asked to."""
+    error = role.exception()
+    if isinstance(error, LinkBroken):
+        _LOG.info("stream broke", extra={"reason": error.detail})
+    elif error is not None:
+        _LOG.error("stream failed", exc_info=error)
+    elif role.get_name() == "read":
+        _LOG.info("the engine leaves; attaching elsewhere")
