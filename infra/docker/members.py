@@ -37,8 +37,9 @@ def folder_of(name: str) -> Path:
 
 
 def siblings(member: Path) -> Iterator[str]:
-    project = tomllib.loads((member / "pyproject.toml").read_text())["project"]
-    for dependency in cast("list[str]", project["dependencies"]):
+    document = tomllib.loads((member / "pyproject.toml").read_text())
+    project = cast("dict[str, list[str]]", document["project"])
+    for dependency in project["dependencies"]:
         if dependency.startswith(PREFIX):
             yield dependency.removeprefix(PREFIX)
 

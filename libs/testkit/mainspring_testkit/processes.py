@@ -53,9 +53,9 @@ class ServerProcess:
             preexec_fn=tie_to_parent(os.getpid(), self._program.death_signal),  # noqa: PLW1509 -- started from one thread
         )
 
-    def stop(self) -> None:
-        """Asks by the program's own signal and waits. Safe to call twice."""
-        self._end(self._program.stop_signal)
+    def stop(self) -> int | None:
+        """Asks by the program's own signal and waits for its status. None where nothing ran."""
+        return self._end(self._program.stop_signal)
 
     def kill(self) -> None:
         """The crash: no goodbye to anybody."""
@@ -67,13 +67,13 @@ class ServerProcess:
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: signal.Signals) -> int | None:
         process, self._process = self._process, None
         if process is None:
-            return
+            return None
         process.send_signal(number)
         try:
-            process.wait(self._program.stop_seconds_max)
+            return process.wait(self._program.stop_seconds_max)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            return process.wait()
