@@ -1,0 +1,78 @@
+from mainspring_harness.messages_view import messages_view, result_message_id
+from mainspring_kernel.ids import from_wire
+from mainspring_schema.messages import ToolResultPart
+from msgspec import UNSET
+
+from tests.unit.harness.conversations import Log, message_id
+
+
+def ids(log: Log) -> list[str]:
+    return [message.id for message in messages_view(log.events)]
+
+
+def test_messages_stand_in_the_order_the_model_reads_them() -> None:
+    log = Log().input(1, "go").reason(1).input(2, "steer").answer(3, calls=["c1"]).result("c1")
+    log.reason(2).answer(4, "done")
+
+    assert ids(log) == [
+        message_id(1),
+        message_id(3),
+        result_message_id("c1"),
+        message_id(2),
+        message_id(4),
+    ]
+
+
+def test_what_waits_is_shown_at_the_end() -> None:
+    log = Log().input(1, "go").reason(1).input(2, "steer").answer(3, calls=["c1", "c2"])
+    log.result("c2")
+
+    assert ids(log) == [message_id(1), message_id(3), result_message_id("c2"), message_id(2)]
+
+
+def test_an_input_of_a_cancelled_turn_stays_where_the_turn_ended() -> None:
+    log = Log().input(1, "go").reason(1).input(2, "unseen")
+    log.add("turn.cancelled", {"turn_id": "t"}).input(3, "next").reason(3).answer(4, "ok")
+
+    assert ids(log) == [message_id(1), message_id(2), message_id(3), message_id(4)]
+
+
+def test_an_input_consumed_after_a_cancel_is_shown_once() -> None:
+    log = Log().input(1, "go").reason(1).input(2, "late")
+    log.add("turn.cancelled", {"turn_id": "t"}).reason(2).answer(4, "ok")
+
+    assert ids(log) == [message_id(1), message_id(2), message_id(4)]
+
+
+def test_a_failure_is_shown() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, "Sorry.", error_code="processing_error")
+
+    assert ids(log) == [message_id(1), message_id(2)]
+
+
+def test_opaque_reasoning_is_stripped() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, "yes", thinking="hm", signature="sig")
+
+    answer = messages_view(log.events)[1]
+
+    assert (answer.thinking, answer.thinking_signature) == ("hm", UNSET)
+
+
+def test_a_result_is_a_message_with_the_value_the_tool_gave() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, calls=["c1", "c2", "c3"])
+    log.result("c1", '{"sum": 3}').result("c2", "plain").result("c3", error="no luck")
+
+    results = messages_view(log.events)[2:]
+
+    assert [message.role for message in results] == ["tool_result"] * 3
+    assert results[0].created_at == "2023-11-14T22:13:24.000Z"
+    assert [message.content[0] for message in results] == [
+        ToolResultPart(tool_call_id="c1", result={"sum": 3}),
+        ToolResultPart(tool_call_id="c2", result="plain"),
+        ToolResultPart(tool_call_id="c3", error="no luck"),
+    ]
+
+
+def test_a_results_id_is_a_message_id_and_stable() -> None:
+    assert from_wire("message", result_message_id("c1"))
+    assert result_message_id("c1") == result_message_id("c1") != result_message_id("c2")

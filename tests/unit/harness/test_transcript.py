@@ -1,0 +1,150 @@
+import pytest
+from mainspring_harness.conversation import (
+    AssistantMessage,
+    PromptMessage,
+    ToolReply,
+    UserMessage,
+)
+from mainspring_harness.errors import TranscriptBroken
+from mainspring_harness.transcript import Transcript
+
+from tests.unit.harness.conversations import Log
+
+
+def fold(log: Log) -> Transcript:
+    transcript = Transcript()
+    transcript.take(log.events)
+    return transcript
+
+
+def sketch(messages: tuple[PromptMessage, ...]) -> list[str]:
+    """Who says what, in one word each."""
+    words: list[str] = []
+    for message in messages:
+        match message:
+            case UserMessage():
+                words.append(f"user {message.text}")
+            case AssistantMessage():
+                calls = " ".join(call.id for call in message.tool_calls)
+                words.append(f"model {message.text}{calls}")
+            case ToolReply():
+                words.append(f"tool {message.tool_call_id} {message.text}")
+            case _:
+                words.append("facts")
+    return words
+
+
+def test_an_input_stands_where_it_was_consumed() -> None:
+    log = Log().input(1, "first").reason(1).input(2, "steer").answer(3, calls=["c1"]).result("c1")
+    log.reason(2).answer(4, "done")
+
+    assert sketch(fold(log).messages()) == [
+        "user first",
+        "model c1",
+        "tool c1 3",
+        "user steer",
+        "model done",
+    ]
+
+
+def test_an_input_nobody_consumed_is_in_no_prompt() -> None:
+    log = Log().input(1, "first").reason(1).input(2, "waiting")
+
+    assert sketch(fold(log).messages()) == ["user first"]
+
+
+def test_results_stand_in_call_order() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, calls=["c1", "c2", "c3"])
+    log.result("c3", "z").result("c1", "x").result("c2", "y")
+
+    assert sketch(fold(log).messages())[2:] == ["tool c1 x", "tool c2 y", "tool c3 z"]
+
+
+def test_no_prompt_while_a_call_lacks_its_result() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, calls=["c1", "c2"]).result("c2")
+
+    with pytest.raises(TranscriptBroken, match="without a result: c1"):
+        fold(log).messages()
+
+
+def test_a_model_call_beside_an_open_call_is_refused() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, calls=["c1"]).reason()
+
+    with pytest.raises(TranscriptBroken, match="c1"):
+        fold(log)
+
+
+def test_only_the_first_result_of_a_call_counts() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, calls=["c1"]).result("c1", "x").result("c1", "y")
+
+    assert sketch(fold(log).messages())[2:] == ["tool c1 x"]
+
+
+def test_an_error_is_what_the_model_reads() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, calls=["c1"]).result("c1", error="no luck")
+
+    reply = fold(log).messages()[2]
+
+    assert isinstance(reply, ToolReply)
+    assert (reply.text, reply.status) == ('{"error":"no luck"}', "error")
+
+
+def test_the_text_of_a_failure_is_not_the_models() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, "Sorry.", error_code="processing_error")
+
+    assert sketch(fold(log).messages()) == ["user go"]
+
+
+def test_reasoning_is_kept_with_the_provider_that_made_it() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, "yes", thinking="hm", signature="sig")
+
+    answer = fold(log).messages()[1]
+
+    assert isinstance(answer, AssistantMessage)
+    assert (answer.thinking, answer.thinking_signature) == ("hm", "sig")
+    assert answer.model is not None
+    assert answer.model.provider_id == "provider_1"
+
+
+def test_a_gap_is_refused() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, "yes")
+    transcript = Transcript()
+
+    with pytest.raises(TranscriptBroken, match="event 3 follows 1"):
+        transcript.take([log.events[0], log.events[2]])
+
+
+def test_events_taken_before_are_passed_over() -> None:
+    log = Log().input(1, "go").reason(1).answer(2, "yes")
+    transcript = fold(log)
+
+    transcript.take(log.events)
+
+    assert sketch(transcript.messages()) == ["user go", "model yes"]
+    assert transcript.position == 3
+
+
+def test_a_payload_that_cannot_be_read_names_its_event() -> None:
+    log = Log().add("input.message", {"message": 1})
+
+    with pytest.raises(TranscriptBroken, match="event 1 "):
+        fold(log)
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    log = Log().input(1, "go").reason(1)
+    transcript = fold(log)
+    twin = transcript.copy()
+
+    twin.take(log.answer(2, "yes").events)
+
+    assert sketch(transcript.messages()) == ["user go"]
+    assert sketch(twin.messages()) == ["user go", "model yes"]
+    assert transcript.digest != twin.digest
+
+
+def test_a_cancelled_turns_unseen_input_may_still_be_taken_up() -> None:
+    log = Log().input(1, "go").input(2, "late").reason(1)
+    log.add("turn.cancelled", {"turn_id": "t"}).reason(2)
+
+    assert sketch(fold(log).messages()) == ["user go", "user late"]
