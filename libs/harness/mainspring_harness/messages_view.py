@@ -32,7 +32,7 @@ def messages_view(events: Iterable[StoredEvent]) -> tuple[Message, ...]:
 def result_message_id(tool_call_id: str) -> str:
     """The id of the message that shows a call's result; results have none of their own."""
     digest = hashlib.sha256(b"tool_result:" + tool_call_id.encode()).digest()
-    return f"message_{UUID(bytes=digest[:16], version=8).hex}"
+    return f"message_{UUID(bytes=digest[:16], version=4).hex}"
 
 
 def _show(found: dict[str, Message], placed: Placed) -> None:
