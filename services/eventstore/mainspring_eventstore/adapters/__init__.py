@@ -1,0 +1,1 @@
+"""Postgres, memory, NATS and gRPC behind the event store's ports."""

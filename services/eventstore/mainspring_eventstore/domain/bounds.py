@@ -1,0 +1,24 @@
+"""Bounds that only the event store knows; those that others share stand in the kernel's limits."""
+
+from typing import Final
+
+LANES: Final = 2
+"""Delta flights in the air per process; each is one short transaction on two cores."""
+LANE_QUEUE_ITEMS_MAX: Final = 20_000
+"""Fragments waiting in one lane: about half a minute of 50 fast streams; above it 429."""
+SCAN_PAGE_ROWS: Final = 500
+"""Events looked at together where payloads decide a listing."""
+VERIFY_PAGE_ROWS: Final = 500
+"""Events hashed between two looks at the loop."""
+LINEAGE_DEPTH_MAX: Final = 64
+"""Forks of forks that are followed."""
+PARTITIONS_AHEAD_MS: Final = 14 * 86_400_000
+"""Upkeep makes partitions this far ahead, so a week remains when it stops unnoticed for a week."""
+PARTITIONS_BEHIND_MS: Final = 86_400_000
+"""And this far back: an id may come from a clock that is behind."""
+PARTITIONS_WARN_MS: Final = 7 * 86_400_000
+"""Less than this ahead means that upkeep did not run."""
+SWEEP_TURNS_MAX: Final = 500
+"""Turns whose deltas one pass looks at."""
+SWEEP_ROWS_MAX: Final = 20_000
+"""Deltas that one pass deletes."""

@@ -1,0 +1,1 @@
+"""One module per thing the event store can do."""

@@ -1,0 +1,102 @@
+"""Listing events by filters; `total` counts all matches, whatever page was asked for."""
+
+from collections import deque
+from uuid import UUID
+
+from mainspring_kernel import limits
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.listing import EventFilter
+from msgspec import Struct, structs
+
+from mainspring_eventstore.domain import bounds, matching
+from mainspring_eventstore.domain.matching import Columns
+from mainspring_eventstore.ports.log import LogStore
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """`total` leaves `after_seq`, `before_seq`, `around` and `limit` out of account."""
+
+    events: tuple[StoredEvent, ...]
+    total: int
+
+
+class _Window(Struct, frozen=True, kw_only=True):
+    """A stretch of the matching events: its oldest `limit`, or its newest."""
+
+    after_seq: int
+    before_seq: int | None
+    limit: int
+    newest: bool
+
+    def on(self, columns: Columns) -> Columns:
+        return structs.replace(columns, after_seq=self.after_seq, before_seq=self.before_seq)
+
+
+async def list_events(
+    store: LogStore, session_id: UUID, org_id: UUID, wanted: EventFilter
+) -> Listed:
+    """Nothing, and a total of 0, for an unknown session."""
+    columns = matching.columns_of(wanted)
+    windows = _windows(wanted)
+    if matching.reads_payload(wanted):
+        listed = await _scan(store, session_id, org_id, wanted, windows)
+    else:
+        events: list[StoredEvent] = []
+        for window in windows:
+            events += await store.list_events(
+                session_id, org_id, window.on(columns), limit=window.limit, newest=window.newest
+            )
+        total = await store.count_events(session_id, org_id, columns)
+        listed = Listed(events=tuple(events), total=total)
+    return Listed(events=listed.events[::-1], total=listed.total) if wanted.descending else listed
+
+
+def _windows(wanted: EventFilter) -> tuple[_Window, ...]:
+    """In ascending order and without overlap. `around` takes `window` events on each side."""
+    after = wanted.after_seq or 0
+    before = wanted.before_seq
+    if wanted.around is None:
+        limit = max(1, min(wanted.limit, limits.PAGE_ROWS_MAX))
+        newest = wanted.after_seq is None
+        return (_Window(after_seq=after, before_seq=before, limit=limit, newest=newest),)
+    side = max(0, min(wanted.window, limits.EVENTS_AROUND_ROWS_MAX))
+    until = wanted.around if before is None else min(before, wanted.around)
+    since = max(after, wanted.around - 1)
+    earlier = _Window(after_seq=after, before_seq=until, limit=side, newest=True)
+    later = _Window(after_seq=since, before_seq=before, limit=side + 1, newest=False)
+    return (earlier, later) if side else (later,)
+
+
+async def _scan(
+    store: LogStore,
+    session_id: UUID,
+    org_id: UUID,
+    wanted: EventFilter,
+    windows: tuple[_Window, ...],
+) -> Listed:
+    """Looks at every candidate, because only its payload says whether it matches."""
+    columns = matching.columns_of(wanted)
+    taken: list[deque[StoredEvent]] = [
+        deque(maxlen=window.limit if window.newest else None) for window in windows
+    ]
+    total = 0
+    while True:
+        page = await store.list_events(
+            session_id, org_id, columns, limit=bounds.SCAN_PAGE_ROWS, newest=False
+        )
+        for event in page:
+            if not matching.fits_payload(event.payload, wanted):
+                continue
+            total += 1
+            for window, kept in zip(windows, taken, strict=True):
+                if _inside(event, window) and (window.newest or len(kept) < window.limit):
+                    kept.append(event)
+        if len(page) < bounds.SCAN_PAGE_ROWS:
+            return Listed(events=tuple(e for kept in taken for e in kept), total=total)
+        columns = structs.replace(columns, after_seq=page[-1].seq)
+
+
+def _inside(event: StoredEvent, window: _Window) -> bool:
+    return event.seq > window.after_seq and (
+        window.before_seq is None or event.seq < window.before_seq
+    )
