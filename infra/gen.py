@@ -79,8 +79,7 @@ def make_requirements(folder: Path) -> None:
 
 def make_schema(folder: Path) -> None:
     """The dump of an empty database after all migrations, for readers and reviews."""
-    # Imported here: the other makers work before the workspace is installed.
-    from mainspring_testkit import servers  # noqa: PLC0415
+    from mainspring_testkit import servers  # noqa: PLC0415 -- the others work without the workspace
 
     with (
         tempfile.TemporaryDirectory() as data,

@@ -1,7 +1,5 @@
 # Creates the roles and applies the migrations, then ends; the services wait for it.
 FROM python:3.13-slim
-# Not pinned: any psql from 14 on reads the role file
-# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --no-install-recommends --yes postgresql-client \
     && rm -rf /var/lib/apt/lists/* \

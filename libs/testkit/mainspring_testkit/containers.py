@@ -27,8 +27,7 @@ def daemon_answers() -> bool:
 
 @contextmanager
 def postgres() -> Generator[str]:
-    # Imported here: the library starts threads and is not needed where there is no daemon.
-    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 -- only with a daemon
 
     container = PostgresContainer(POSTGRES_IMAGE, driver=None).with_command(
         "postgres -c shared_preload_libraries=pg_stat_statements "
@@ -40,8 +39,8 @@ def postgres() -> Generator[str]:
 
 @contextmanager
 def nats() -> Generator[str]:
-    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
-    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 -- only with a daemon
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415 -- only with a daemon
 
     container = (
         DockerContainer(NATS_IMAGE)
