@@ -1,0 +1,26 @@
+"""Wake-ups and copies over the bus. All hints: nothing here may fail a commit."""
+
+from uuid import UUID
+
+from mainspring_engine.domain.routes import Route
+from mainspring_messaging import Bus
+from mainspring_schema import subjects
+from mainspring_schema.codec import pack
+from mainspring_schema.frames import Held
+from mainspring_schema.stream import LogBatch
+from mainspring_schema.wake import CancelMarked, ReadyTasks
+
+
+class BusAnnouncer:
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def committed(self, org_id: UUID, session_id: UUID, batch: LogBatch) -> None:
+        self._bus.publish(subjects.session_log(org_id, session_id), pack(batch))
+
+    def ready(self, routes: tuple[Route, ...]) -> None:
+        names = tuple((r.queue, r.capability, r.build, r.model) for r in routes)
+        self._bus.publish(subjects.WAKE_TASKS, pack(ReadyTasks(names)))
+
+    def cancel_marked(self, held: tuple[Held, ...]) -> None:
+        self._bus.publish(subjects.WAKE_CANCEL, pack(CancelMarked(held)))

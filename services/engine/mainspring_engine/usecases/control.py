@@ -1,0 +1,50 @@
+"""What api and scheduler ask of the engine."""
+
+import asyncio
+
+from mainspring_engine.domain.intents import Cancelled, ClientAnswered, SessionClosed, Submitted
+from mainspring_engine.usecases.lane import Lanes
+from mainspring_kernel.errors import MainspringError
+from mainspring_schema import commands
+
+
+class Control:
+    """Each call returns after its commit. Raises what refused it."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+
+    async def submit_many(
+        self, items: tuple[commands.Submit, ...]
+    ) -> tuple[commands.Receipt | MainspringError, ...]:
+        """Answers in order; a refused item does not touch the others."""
+        answers = await asyncio.gather(
+            *(self._lanes.ask(Submitted(command=item)) for item in items), return_exceptions=True
+        )
+        return tuple(_receipt_or_error(answer) for answer in answers)
+
+    async def cancel(self, command: commands.Cancel) -> commands.CancelReceipt:
+        answer = await self._lanes.ask(Cancelled(command=command))
+        assert isinstance(answer, commands.CancelReceipt)  # noqa: S101 - one type per command
+        return answer
+
+    async def submit_tool_results(
+        self, command: commands.SubmitToolResults
+    ) -> commands.ToolResultsReceipt:
+        answer = await self._lanes.ask(ClientAnswered(command=command))
+        assert isinstance(answer, commands.ToolResultsReceipt)  # noqa: S101 - one type per command
+        return answer
+
+    async def close(self, command: commands.Close) -> commands.CloseReceipt:
+        answer = await self._lanes.ask(SessionClosed(command=command))
+        assert isinstance(answer, commands.CloseReceipt)  # noqa: S101 - one type per command
+        return answer
+
+
+def _receipt_or_error(answer: object) -> commands.Receipt | MainspringError:
+    if isinstance(answer, commands.Receipt | MainspringError):
+        return answer
+    if isinstance(answer, BaseException):
+        raise answer
+    message = f"a submit was answered with {type(answer).__name__}"
+    raise TypeError(message)

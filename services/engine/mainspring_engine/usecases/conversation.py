@@ -1,0 +1,65 @@
+"""One worker's stream from its attach to its end, whatever carries it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from mainspring_engine.usecases.links import Link
+from mainspring_engine.usecases.outbox import FrameOutbox
+from mainspring_engine.usecases.worker_streams import WorkerStreams
+from mainspring_kernel.errors import BadRequest
+from mainspring_schema.frames import FromWorker, ToWorker
+
+_log = logging.getLogger(__name__)
+
+
+class Conversations:
+    """Serves streams and knows the open ones, so that a drain can ask them to leave."""
+
+    def __init__(self, streams: WorkerStreams) -> None:
+        self._streams = streams
+        self._open: set[FrameOutbox] = set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    async def serve(self, frames: AsyncIterator[FromWorker]) -> AsyncIterator[ToWorker]:
+        """Yields what the worker is told until either side ends. Raises BadRequest where the first
+        frame does not attach, LeaseLost where a newer attach is known."""
+        first = await anext(frames, None)
+        if first is None or first.attach is None:
+            detail = "the first frame of a worker stream must attach"
+            raise BadRequest(detail)
+        outbox = FrameOutbox()
+        link, attached = await self._streams.attach(first.attach, outbox)
+        outbox.attached(attached)
+        self._streams.receive(link, first)
+        self._open.add(outbox)
+        self._quiet.clear()
+        reader = asyncio.create_task(self._read(link, outbox, frames))
+        try:
+            while (frame := await outbox.next_frame()) is not None:
+                yield frame
+        finally:
+            reader.cancel()
+            self._open.discard(outbox)
+            if not self._open:
+                self._quiet.set()
+            await self._streams.detach(link)
+
+    async def _read(
+        self, link: Link, outbox: FrameOutbox, frames: AsyncIterator[FromWorker]
+    ) -> None:
+        try:
+            async for frame in frames:
+                self._streams.receive(link, frame)
+                if outbox.overflowed:
+                    _log.error("worker %s reads too slowly: its stream is ended", link.incarnation)
+                    return
+        finally:
+            outbox.close()
+
+    async def drain(self) -> None:
+        """Asks every worker to attach elsewhere; returns when all streams have ended."""
+        for outbox in tuple(self._open):
+            outbox.leave()
+        await self._quiet.wait()

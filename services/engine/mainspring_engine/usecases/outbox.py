@@ -1,0 +1,127 @@
+"""The way to one worker: what is put meanwhile leaves in one frame. Putting never waits."""
+
+import asyncio
+
+from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_TASKS_MAX, OUTBOX_ITEMS_MAX
+from mainspring_schema.frames import Acknowledgement, Attached, Config, Held, Task, ToWorker
+
+
+class FrameOutbox:
+    """Collects the parts of the next frame. Above its bound it overflows: the stream is ended, and
+    what the worker held comes back by its attach or its leases."""
+
+    def __init__(self) -> None:
+        self._attached: Attached | None = None
+        self._tasks: list[Task] = []
+        self._results: list[Acknowledgement] = []
+        self._starts: list[Acknowledgement] = []
+        self._emits: list[Acknowledgement] = []
+        self._lost: list[Held] = []
+        self._cancelled: list[Held] = []
+        self._renewed: list[Held] = []
+        self._configs: list[Config] = []
+        self._count = 0
+        self._leaving = False
+        self._closed = False
+        self._wake = asyncio.Event()
+
+    @property
+    def overflowed(self) -> bool:
+        return self._count > OUTBOX_ITEMS_MAX
+
+    def attached(self, attached: Attached) -> None:
+        self._attached = attached
+        self._woken()
+
+    def task(self, task: Task) -> None:
+        self._tasks.append(task)
+        self._woken()
+
+    def result(self, acknowledgement: Acknowledgement) -> None:
+        self._results.append(acknowledgement)
+        self._woken()
+
+    def start(self, acknowledgement: Acknowledgement) -> None:
+        self._starts.append(acknowledgement)
+        self._woken()
+
+    def emit(self, acknowledgement: Acknowledgement) -> None:
+        self._emits.append(acknowledgement)
+        self._woken()
+
+    def lost(self, held: Held) -> None:
+        self._lost.append(held)
+        self._woken()
+
+    def cancelled(self, held: Held) -> None:
+        self._cancelled.append(held)
+        self._woken()
+
+    def renewed(self, held: Held) -> None:
+        self._renewed.append(held)
+        self._woken()
+
+    def config(self, config: Config) -> None:
+        self._configs.append(config)
+        self._woken()
+
+    def leave(self) -> None:
+        """Tells the worker to attach elsewhere."""
+        self._leaving = True
+        self._woken()
+
+    def close(self) -> None:
+        """Ends the writer; what was not written is void."""
+        self._closed = True
+        self._wake.set()
+
+    async def next_frame(self) -> ToWorker | None:
+        """Waits for something to say. None once closed."""
+        await self._wake.wait()
+        if self._closed:
+            return None
+        tasks = self._take_tasks()
+        frame = ToWorker(
+            attached=self._attached,
+            tasks=tasks,
+            results=tuple(self._results),
+            starts=tuple(self._starts),
+            emits=tuple(self._emits),
+            lost=tuple(self._lost),
+            cancelled=tuple(self._cancelled),
+            configs=tuple(self._configs),
+            renewed=tuple(self._renewed),
+            leaving=self._leaving,
+        )
+        self._attached = None
+        for part in (
+            self._results,
+            self._starts,
+            self._emits,
+            self._lost,
+            self._cancelled,
+            self._configs,
+            self._renewed,
+        ):
+            part.clear()
+        self._count = len(self._tasks)
+        if not self._tasks:
+            self._wake.clear()
+        return frame
+
+    def _take_tasks(self) -> tuple[Task, ...]:
+        """As many as a frame should carry, so that beats are not stuck behind large payloads."""
+        size = 0
+        count = 0
+        for task in self._tasks[:FRAME_TASKS_MAX]:
+            size += len(task.payload) + sum(len(event.payload) for event in task.tail)
+            if count and size > FRAME_BYTES_TARGET:
+                break
+            count += 1
+        taken = tuple(self._tasks[:count])
+        del self._tasks[:count]
+        return taken
+
+    def _woken(self) -> None:
+        self._count += 1
+        self._wake.set()

@@ -1,0 +1,222 @@
+"""What a worker's frames mean. One instance serves all streams of the process."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Coroutine
+from typing import Final
+
+import msgspec
+
+from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.intents import Answered, Emitted
+from mainspring_engine.domain.roster import Roster, Seat
+from mainspring_engine.domain.routes import Offer
+from mainspring_engine.ports.outside import Outbox
+from mainspring_engine.ports.store import Attachment, Store
+from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.leases import Leases
+from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_kernel.errors import LeaseLost, Unavailable
+from mainspring_kernel.limits import LEASE_S
+from mainspring_schema.frames import (
+    Acknowledgement,
+    Attach,
+    Attached,
+    Config,
+    Emit,
+    FromWorker,
+    Held,
+    Result,
+    Verdict,
+)
+from mainspring_schema.tasks import TaskResult
+
+_log = logging.getLogger(__name__)
+_RESULT: Final = msgspec.msgpack.Decoder(TaskResult)
+
+
+class WorkerStreams:
+    """Attach, frames, and the end of a stream."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        links: Links,
+        roster: Roster,
+        lanes: Lanes,
+        leases: Leases,
+        claimer: Claimer,
+        agents: Agents,
+    ) -> None:
+        self._store = store
+        self._links = links
+        self._roster = roster
+        self._lanes = lanes
+        self._leases = leases
+        self._claimer = claimer
+        self._agents = agents
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def attach(self, attach: Attach, outbox: Outbox) -> tuple[Link, Attached]:
+        """Takes the seat of this incarnation. Raises LeaseLost where a newer attach is known."""
+        (reply,) = await self._store.attach(
+            (
+                Attachment(
+                    incarnation=attach.incarnation,
+                    attach_number=attach.attach_number,
+                    name=attach.name,
+                    build=attach.build,
+                    held=attach.held,
+                ),
+            )
+        )
+        if reply.refused:
+            raise LeaseLost(attach.incarnation.hex, attach.attach_number)
+        link = Link(attach.incarnation, attach.attach_number, outbox)
+        for task in await self._store.held_by(attach.incarnation):
+            held = HeldTask(
+                held=Held(task.task.id, task.task.fence),
+                session_id=task.session_id,
+                workflow_id=task.workflow_id,
+                org_id=task.org_id,
+            )
+            self._links.hold(link, held)
+        self._links.add(link)
+        self._roster.add(_seat(attach, len(link.held)))
+        for held in reply.cancelling:
+            outbox.cancelled(held)
+        if reply.released:
+            self._claimer.look()
+        self._claimer.credits_came()
+        return link, Attached(lease_ms=round(LEASE_S * 1000), lost=reply.lost)
+
+    def receive(self, link: Link, frame: FromWorker) -> None:
+        """Never waits: each part goes to its queue."""
+        for result in frame.results:
+            self._result(link, result)
+        for emit in frame.emits:
+            self._emit(link, emit)
+        for held in frame.starts:
+            self._leases.start(link, held)
+        for held in frame.returned:
+            self._links.drop(link, held)
+            self._leases.returned(held)
+        if frame.beat is not None:
+            self._leases.beat(link, frame.beat.held)
+        if frame.configs_wanted:
+            self._spawn(self._send_configs(link, frame.configs_wanted))
+        if frame.draining:
+            self._roster.drain(link.incarnation)
+        if frame.credits:
+            self._roster.give_back(link.incarnation, frame.credits)
+            self._claimer.credits_came()
+
+    async def detach(self, link: Link) -> None:
+        """The stream is gone; what it holds has a grace."""
+        self._links.remove(link)
+        self._roster.remove(link.incarnation, link.attach_number)
+        self._spawn(self._leases.broken(link))
+
+    async def close(self) -> None:
+        """Ends what still waits in the background."""
+        for task in tuple(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    # ── parts of a frame ────────────────────────────────────────────────────────────────────────
+
+    def _result(self, link: Link, result: Result) -> None:
+        task = link.held.get(result.held.task_id)
+        if task is None or task.held.fence != result.held.fence:
+            link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.STALE))
+            return
+        try:
+            if hashlib.sha256(result.body).digest() != result.hash:
+                message = "the hash does not fit the body"
+                raise msgspec.ValidationError(message)
+            decoded = _RESULT.decode(result.body)
+        except msgspec.DecodeError as error:
+            _log.warning("a result of %s was refused: %s", link.incarnation, error)
+            link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
+            return
+        self._links.drop(link, result.held)
+        intent = Answered(
+            session_id=task.session_id,
+            org_id=task.org_id,
+            held=result.held,
+            hash=result.hash,
+            body=result.body,
+            result=decoded,
+        )
+        self._lanes.put(intent, _ResultTicket(link, result.held))
+
+    def _emit(self, link: Link, emit: Emit) -> None:
+        task = link.held.get(emit.held.task_id)
+        if task is None or task.held.fence != emit.held.fence:
+            stale = Acknowledgement(held=emit.held, verdict=Verdict.STALE, counter=emit.counter)
+            link.outbox.emit(stale)
+            return
+        intent = Emitted(session_id=task.session_id, org_id=task.org_id, emit=emit)
+        self._lanes.put(intent, _EmitTicket(link, emit))
+
+    async def _send_configs(self, link: Link, hashes: tuple[bytes, ...]) -> None:
+        try:
+            bodies = await self._agents.bodies(hashes)
+        except Unavailable as error:
+            _log.warning("configurations wait: %s", error)
+            return
+        for config_hash, body in bodies.items():
+            link.configs.add(config_hash)
+            link.outbox.config(Config(hash=config_hash, body=body))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _seat(attach: Attach, held: int) -> Seat:
+    offer = Offer(
+        queues=frozenset(attach.queues),
+        capabilities=frozenset(attach.capabilities),
+        build=attach.build,
+    )
+    credits = max(0, attach.slots - held)
+    return Seat(attach.incarnation, attach.attach_number, offer, credits)
+
+
+class _ResultTicket:
+    def __init__(self, link: Link, held: Held) -> None:
+        self._link = link
+        self._held = held
+
+    def done(self, answer: Answer) -> None:
+        verdict = answer if isinstance(answer, Verdict) else Verdict.COMMITTED
+        self._link.outbox.result(Acknowledgement(held=self._held, verdict=verdict))
+
+    def failed(self, error: Exception) -> None:
+        _log.error("a result could not be committed: %s", error)
+        self._link.outbox.result(Acknowledgement(held=self._held, verdict=Verdict.INVALID))
+
+
+class _EmitTicket:
+    def __init__(self, link: Link, emit: Emit) -> None:
+        self._link = link
+        self._emit = emit
+
+    def done(self, answer: Answer) -> None:
+        verdict = answer if isinstance(answer, Verdict) else Verdict.COMMITTED
+        self._send(verdict)
+
+    def failed(self, error: Exception) -> None:
+        _log.error("events of an attempt could not be committed: %s", error)
+        self._send(Verdict.INVALID)
+
+    def _send(self, verdict: Verdict) -> None:
+        self._link.outbox.emit(
+            Acknowledgement(held=self._emit.held, verdict=verdict, counter=self._emit.counter)
+        )

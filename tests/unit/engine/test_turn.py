@@ -1,0 +1,455 @@
+"""The turn machine: what happens to a session, event by event."""
+
+import msgspec
+import pytest
+from tests.unit.engine.desk import AGENT, CONFIG, Desk
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.rows import Effect, Outcome, SessionStatus, TaskKind, TaskState
+from mainspring_kernel.errors import NotFound, NotWaitingForToolResults
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_schema import commands
+from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
+
+
+def client_results(desk: Desk, *ids: str) -> intents.ClientAnswered:
+    return intents.ClientAnswered(
+        command=commands.SubmitToolResults(
+            org_id=DEFAULT_ORG_ID,
+            session_id=desk.session_id,
+            results=tuple(
+                commands.ClientToolResult(tool_call_id=i, result={"ok": True}) for i in ids
+            ),
+        )
+    )
+
+
+def failed(error_class: str, code: str = "boom") -> ReasonResult:
+    return ReasonResult(failure=Failure(error_class=error_class, code=code, message="it broke"))  # type: ignore[arg-type] # parametrised classes
+
+
+def test_text_turn_has_the_event_order_of_the_wire() -> None:
+    desk = Desk()
+
+    desk.say("hello")
+    desk.reply("hi there")
+
+    assert desk.types == [
+        "input.message",
+        "session.activated",
+        "turn.started",
+        "reason.started",
+        "output.message.started",
+        "llm.generation",
+        "output.message.completed",
+        "reason.completed",
+        "turn.completed",
+        "session.idled",
+    ]
+    assert desk.head.status is SessionStatus.IDLE
+    assert desk.head.active_turn is None
+    assert desk.tasks == {}
+
+
+def test_first_model_call_consumes_the_message() -> None:
+    desk = Desk()
+
+    receipt = desk.say("hello")
+
+    (started,) = desk.data_of("reason.started")
+    assert started["consumed"] == [f"message_{receipt.message_id.hex}"]
+    assert not receipt.steered
+
+
+def test_tool_calls_run_as_tasks_of_their_own_and_lead_back_to_the_model() -> None:
+    desk = Desk()
+    desk.say("add")
+    desk.call("add", "subtract")
+
+    first, second = desk.open(TaskKind.TOOL)
+    desk.tool_done(second)
+    assert desk.types[-1] == "tool.completed"
+    desk.tool_done(first)
+
+    assert desk.types[-3:] == ["act.completed", "reason.started", "output.message.started"]
+    desk.reply("done")
+    (completed,) = desk.data_of("turn.completed")
+    assert completed["llm_call_count"] == 2
+    assert completed["tool_call_count"] == 2
+    assert completed["iterations"] == 2
+
+
+def test_unusable_call_gets_a_typed_error_without_a_task() -> None:
+    desk = Desk()
+    desk.say("x")
+    bad = ToolCall(id="call_x", name="nope", arguments={}, problem="there is no tool 'nope'")
+
+    desk.answer(ReasonResult(tool_calls=(bad,)))
+
+    (completed,) = desk.data_of("tool.completed")
+    assert completed["success"] is False
+    assert completed["error"] == "there is no tool 'nope'"
+    assert desk.open(TaskKind.TOOL) == []
+    assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_third_unusable_answer_in_a_row_fails_the_turn() -> None:
+    desk = Desk()
+    desk.say("x")
+    for _ in range(3):
+        bad = ToolCall(id="call_x", name="nope", arguments={}, problem="no such tool")
+        desk.answer(ReasonResult(tool_calls=(bad,)))
+
+    (turn_failed,) = desk.data_of("turn.failed")
+    assert turn_failed["error_code"] == "model_output"
+
+
+def test_message_during_a_model_call_is_answered_in_the_same_turn() -> None:
+    desk = Desk()
+    desk.say("first")
+
+    receipt = desk.say("second")
+    desk.reply("answer to the first")
+
+    assert receipt.steered
+    assert "turn.completed" not in desk.types
+    assert desk.data_of("reason.started")[1]["consumed"] == [f"message_{receipt.message_id.hex}"]
+    desk.reply("answer to both")
+    assert desk.types.count("turn.completed") == 1
+
+
+def test_turn_completes_at_the_cap_and_gives_each_call_its_result() -> None:
+    desk = Desk(msgspec.structs.replace(AGENT, max_iterations=1))
+    desk.say("loop")
+
+    desk.call("again")
+
+    assert desk.types[-3:] == ["tool.completed", "turn.completed", "session.idled"]
+    assert desk.tasks == {}
+
+
+def test_client_side_call_parks_the_turn_without_a_task() -> None:
+    desk = Desk()
+    desk.say("weather?")
+
+    desk.call("get_weather", client=("get_weather",))
+
+    (requested,) = desk.data_of("tool.call_requested")
+    assert desk.head.status is SessionStatus.WAITING
+    assert desk.tasks == {}
+    calls = requested["tool_calls"]
+    assert isinstance(calls, list)
+    desk.do(client_results(desk, calls[0]["id"]))
+    assert desk.head.status is SessionStatus.ACTIVE
+    desk.reply("sunny")
+    assert "turn.completed" in desk.types
+
+
+def test_server_tools_of_a_mixed_answer_come_first() -> None:
+    desk = Desk()
+    desk.say("both")
+    desk.call("add", "get_weather", client=("get_weather",))
+
+    assert "tool.call_requested" not in desk.types
+    desk.tool_done()
+
+    (requested,) = desk.data_of("tool.call_requested")
+    assert [call["name"] for call in requested["tool_calls"]] == ["get_weather"]  # type: ignore[index, union-attr] # decoded JSON
+
+
+def test_tool_results_are_refused_when_nobody_waits() -> None:
+    desk = Desk()
+    desk.say("hi")
+
+    with pytest.raises(NotWaitingForToolResults):
+        desk.do(client_results(desk, "call_1"))
+
+
+def test_partial_client_results_keep_the_session_waiting() -> None:
+    desk = Desk()
+    desk.say("two")
+    desk.call("a", "b", client=("a", "b"))
+    ids = [desk.data_of("tool.call_requested")[0]["tool_calls"][n]["id"] for n in (0, 1)]  # type: ignore[index] # decoded JSON
+
+    desk.do(client_results(desk, ids[0]))
+    assert desk.head.status is SessionStatus.WAITING
+    with pytest.raises(NotWaitingForToolResults):
+        desk.do(client_results(desk, ids[0]))
+    desk.do(client_results(desk, ids[1]))
+
+    assert desk.head.status is SessionStatus.ACTIVE
+
+
+def test_message_to_a_parked_session_abandons_the_calls() -> None:
+    desk = Desk()
+    desk.say("weather?")
+    desk.call("get_weather", client=("get_weather",))
+
+    desk.say("never mind")
+
+    (completed,) = desk.data_of("tool.completed")
+    assert completed["status"] == "cancelled"
+    assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_cancel_waits_for_the_holder_and_then_has_the_order_of_the_wire() -> None:
+    desk = Desk()
+    desk.say("long")
+
+    desk.cancel()
+    assert "turn.cancelled" not in desk.types
+    (task,) = desk.tasks.values()
+    assert task.cancelling
+    desk.answer(failed("cancelled"))
+
+    assert desk.types[-4:] == [
+        "turn.cancelled",
+        "input.message",
+        "output.message.completed",
+        "session.idled",
+    ]
+    assert desk.tasks == {}
+
+
+def test_cancel_closes_what_nobody_holds_at_once() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("add")
+    (task,) = desk.open(TaskKind.TOOL)
+    desk.change_task(task, state=TaskState.READY, fence=0)
+
+    desk.cancel()
+
+    assert desk.data_of("tool.completed")[0]["status"] == "cancelled"
+    assert desk.types[-1] == "session.idled"
+    assert desk.view.workflow is not None
+    assert desk.view.workflow.outcome is Outcome.CANCELLED
+
+
+def test_cancel_of_an_idle_session_is_no_op() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.reply("y")
+    before = len(desk.types)
+
+    answer = desk.cancel()
+
+    assert isinstance(answer, commands.CancelReceipt)
+    assert answer.status == "no_op"
+    assert len(desk.types) == before
+
+
+def test_message_after_the_cancel_starts_the_next_turn() -> None:
+    desk = Desk()
+    desk.say("first")
+    desk.cancel()
+
+    desk.say("second")
+    desk.answer(failed("cancelled"))
+
+    assert desk.types.count("turn.started") == 2
+    assert desk.head.status is SessionStatus.ACTIVE
+    desk.reply("ok")
+    assert desk.types.count("turn.completed") == 1
+
+
+def test_message_before_the_cancel_belongs_to_the_cancelled_turn() -> None:
+    desk = Desk()
+    desk.say("first")
+    desk.say("second")
+
+    desk.cancel()
+    desk.answer(failed("cancelled"))
+
+    assert desk.types.count("turn.started") == 1
+    assert desk.head.status is SessionStatus.IDLE
+
+
+def test_transient_failure_is_retried_without_an_event() -> None:
+    desk = Desk()
+    desk.say("x")
+    before = len(desk.types)
+
+    desk.answer(failed("transient"))
+
+    (task,) = desk.tasks.values()
+    assert task.state is TaskState.DELAYED
+    assert len(desk.types) == before
+
+
+@pytest.mark.parametrize("error_class", ["auth", "invalid_request", "model_output"])
+def test_final_failure_ends_the_turn_visibly(error_class: str) -> None:
+    desk = Desk()
+    desk.say("x")
+
+    desk.answer(failed(error_class, "provider_misconfigured"))
+
+    assert desk.types[-4:] == [
+        "reason.completed",
+        "output.message.completed",
+        "turn.failed",
+        "session.idled",
+    ]
+    assert desk.data_of("turn.failed")[0]["error_code"] == "provider_misconfigured"
+    assert desk.data_of("output.message.completed")[0]["error_code"] == "provider_misconfigured"
+
+
+def test_message_waiting_when_a_turn_fails_starts_the_next() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.say("y")
+
+    desk.answer(failed("auth"))
+
+    assert desk.types.count("turn.failed") == 1
+    assert desk.types.count("turn.started") == 2
+
+
+def test_started_effect_of_a_dead_worker_is_shown_as_unknown() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("pay")
+    (task,) = desk.open(TaskKind.TOOL)
+    task = desk.change_task(task, effect=Effect.AT_MOST_ONCE, started=True)
+
+    desk.died(task)
+
+    (completed,) = desk.data_of("tool.completed")
+    assert completed["success"] is False
+    assert "not known" in str(completed["error"])
+    assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_last_allowed_death_quarantines_and_fails_the_turn() -> None:
+    desk = Desk()
+    desk.say("x")
+    (task,) = desk.tasks.values()
+    task = desk.change_task(task, deaths=2)
+
+    desk.died(task)
+
+    assert desk.last is not None
+    assert [letter.reason for letter in desk.last.dead_letters] == ["poison"]
+    assert desk.data_of("turn.failed")[0]["error_code"] == "poison"
+
+
+def test_poisoned_tool_gives_its_siblings_a_result_too() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("a", "b")
+    first, _ = desk.open(TaskKind.TOOL)
+    first = desk.change_task(first, deaths=2)
+
+    desk.died(first)
+
+    assert len(desk.data_of("tool.completed")) == 2
+    assert desk.tasks == {}
+
+
+def test_close_ends_the_turn_and_refuses_what_comes() -> None:
+    desk = Desk()
+    desk.say("x")
+    command = commands.Close(org_id=DEFAULT_ORG_ID, session_id=desk.session_id)
+
+    desk.do(intents.SessionClosed(command=command))
+
+    assert desk.types[-2:] == ["turn.cancelled", "session.idled"]
+    assert desk.head.closed
+    with pytest.raises(NotFound):
+        desk.say("y")
+
+
+def test_foreign_organization_finds_no_session() -> None:
+    desk = Desk()
+    command = commands.Cancel(org_id=desk.ids.uuid7(), session_id=desk.session_id)
+
+    with pytest.raises(NotFound):
+        desk.do_as(command.org_id, intents.Cancelled(command=command))
+
+
+def test_configuration_of_the_newest_message_counts() -> None:
+    desk = Desk()
+
+    desk.say("x")
+
+    assert desk.view.workflow is not None
+    assert desk.view.workflow.config_hash == CONFIG
+
+
+def test_late_result_of_a_closed_call_is_left_to_the_store() -> None:
+    desk = Desk()
+    desk.say("x")
+    (task,) = desk.tasks.values()
+    desk.reply("y")
+
+    desk.answer(ReasonResult(text="again"), task)
+
+    assert desk.last is not None
+    assert [close.task_id for close in desk.last.closes] == [task.id]
+    assert desk.types.count("turn.completed") == 1
+
+
+def test_cancelled_tool_result_is_kept_when_it_had_finished() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("add")
+    desk.cancel()
+
+    desk.tool_done(result="5")
+
+    (completed,) = desk.data_of("tool.completed")
+    assert completed["success"] is True
+    assert desk.types[-4] == "turn.cancelled"
+
+
+def test_client_call_that_times_out_goes_on_without_it() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("get_weather", client=("get_weather",))
+    assert desk.last is not None
+    (timer,) = desk.last.timers
+
+    desk.do(
+        intents.TimerDue(
+            session_id=desk.session_id,
+            org_id=DEFAULT_ORG_ID,
+            workflow_id=desk.turn_id,
+            timer_id=timer.id,
+            kind=timer.kind,
+        )
+    )
+
+    assert desk.data_of("tool.completed")[0]["status"] == "timeout"
+    assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_cancel_deadline_ends_the_turn_although_a_tool_hangs() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("hang")
+    desk.cancel()
+    assert desk.last is not None
+    (timer,) = desk.last.timers
+
+    desk.do(
+        intents.TimerDue(
+            session_id=desk.session_id,
+            org_id=DEFAULT_ORG_ID,
+            workflow_id=desk.turn_id,
+            timer_id=timer.id,
+            kind=timer.kind,
+        )
+    )
+
+    assert "turn.cancelled" in desk.types
+    assert desk.tasks == {}
+
+
+def test_tool_error_is_a_result_for_the_model() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("add")
+
+    desk.answer(ToolResult(status="error", error="cannot add"))
+
+    assert desk.data_of("act.completed")[0]["error_count"] == 1
+    assert len(desk.open(TaskKind.REASON)) == 1
