@@ -17,6 +17,7 @@ from mainspring_local.program import CONFIGURATION_EXIT, Program, tie_to_parent
 HEALTH_SECONDS_MAX = 60.0
 HEALTH_POLL_SECONDS = 0.05
 RESTART = backoff.Policy(first_s=0.4, max_s=10.0)
+STARTS_UNHEALTHY_MAX = 4
 STEADY_SECONDS = 30.0  # a child that lived this long starts with the shortest backoff again
 LINE_BYTES_MAX = 1024 * 1024
 SLOW_SECONDS = 3.0  # a step longer than this says every so often that it still waits
@@ -49,14 +50,21 @@ class Child:
             status = await self._live()
             if self._stopping:
                 return
-            if status == CONFIGURATION_EXIT and not self.up.is_set():
-                self.failed = self._complaint("refused its settings")
+            if not self.up.is_set() and self._is_hopeless(status):
                 return
             steady = time.monotonic() - began > STEADY_SECONDS
             self._short_lives = 0 if steady else self._short_lives + 1
             delay = backoff.delay_s(RESTART, max(1, self._short_lives), draw())
             self._say(f"ended with status {status}; restarting in {delay:.1f} s")
             await asyncio.sleep(delay)
+
+    def _is_hopeless(self, status: int) -> bool:
+        """Before it was ever healthy, waiting longer would only hide why it cannot start."""
+        if status == CONFIGURATION_EXIT:
+            self.failed = self._complaint("refused its settings")
+        elif self.starts >= STARTS_UNHEALTHY_MAX:
+            self.failed = self._complaint(f"ends with status {status} each time it is started")
+        return self.failed is not None
 
     async def _live(self) -> int:
         program = self.program

@@ -33,6 +33,11 @@ import sys
 print("MAINSPRING_ENGINE_BIND: not a host:port")
 sys.exit(2)
 """
+BROKEN = """
+import sys
+print("no such table")
+sys.exit(1)
+"""
 
 
 def program(folder: Path, name: str, script: str = SERVICE, *, grace: float = 10.0) -> Program:
