@@ -98,7 +98,7 @@ async def test_refused_settings_name_the_variable_and_the_log(
 async def test_child_that_never_gets_healthy_is_given_up_with_its_last_words(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
-    with pytest.raises(StartProblem, match="engine ends with status 1 each time.*no such table"):
+    with pytest.raises(StartProblem, match=r"engine ends with status 1 each time.*no such table"):
         await supervisor.start([fakes.program(tmp_path, "engine", fakes.BROKEN)])
 
     assert supervisor.child("engine").starts > 1
