@@ -1,35 +1,44 @@
-"""Spans of what a worker does inside an attempt."""
+"""Spans of what a worker does inside an attempt.
 
-from collections.abc import Mapping
+They hang under the attempt's span, which the control plane records. The running code's own trace
+context stays the attempt's, so that what other services hang under it has a parent that survives
+this process.
+"""
+
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from mainspring_kernel.tracing import TraceContext
+from mainspring_schema.frames import Task
+from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
 
-AttributeValue: TypeAlias = str | int | float | bool | tuple[str, ...]
+from mainspring_worker.ports.model import ModelRequest
 
 
-class OpenSpan(Protocol):
-    """A span under way."""
+class ModelSpan(Protocol):
+    """A model call under way."""
 
-    def set(self, attributes: Mapping[str, AttributeValue]) -> None:
-        """Adds attributes."""
-        ...
-
-    def failed(self, kind: str, message: str) -> None:
-        """Marks the span as an error; `kind` becomes error.type."""
+    def ended(self, result: ReasonResult) -> None:
+        """Adds what came of it, usage and failure included."""
         ...
 
 
-class Spans(Protocol):
+class ToolSpan(Protocol):
+    """A tool call under way."""
+
+    def ended(self, result: ToolResult) -> None:
+        """Adds what came of it."""
+        ...
+
+
+class Telemetry(Protocol):
     """Where spans are recorded."""
 
-    def open(
-        self, name: str, parent: TraceContext | None, attributes: Mapping[str, AttributeValue]
-    ) -> AbstractContextManager[OpenSpan]:
-        """A span under the attempt's.
+    def model_call(
+        self, task: Task, payload: ReasonTask, request: ModelRequest
+    ) -> AbstractContextManager[ModelSpan]:
+        """The span `chat {model}`."""
+        ...
 
-        The running code's own context stays the attempt's, so that what other services hang under
-        it has a parent that survives this process.
-        """
+    def tool_call(self, task: Task, payload: ToolTask) -> AbstractContextManager[ToolSpan]:
+        """The span `execute_tool {name}`."""
         ...

@@ -16,7 +16,7 @@ from mainspring_worker.usecases.attempt import Attempt, AttemptVoid, HandedBack,
 from mainspring_worker.usecases.configs import Configs
 
 _LOG: Final = logging.getLogger(__name__)
-_PAYLOAD: Final = msgspec.msgpack.Decoder[TaskPayload](TaskPayload)
+_PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)
 
 Steps: TypeAlias = Callable[[Attempt], Awaitable[bytes]]
 """Carries one attempt out; the packed result. Raises HandedBack or AttemptVoid for none."""

@@ -1,7 +1,7 @@
 """Carries fragments to the event store: one flight in the air over all streams of this worker.
 
-What comes up during a flight rides the next one. Fragments of a failed flight are sent again as they
-were; their offsets make that safe. A stream that is refused sends nothing more.
+What comes up during a flight rides the next one. Fragments of a failed flight are sent again as
+they were; their offsets make that safe. A stream that is refused sends nothing more.
 """
 
 import asyncio

@@ -1,0 +1,61 @@
+"""The stream to an engine over gRPC; several addresses are taken in turn."""
+
+from collections.abc import Sequence
+
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.errors import MainspringError
+from mainspring_rpc.channel import Channel, Stream
+from mainspring_rpc.clients import WorkerClient
+from mainspring_rpc.frames import from_worker_to_proto, to_worker_from_proto
+from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
+from mainspring_schema.frames import FromWorker, ToWorker
+
+from mainspring_worker.ports.engine import EngineStream, LinkBroken
+
+
+class GrpcEngineStream:
+    def __init__(self, stream: Stream[pb.WorkRequest, pb.WorkResponse]) -> None:
+        self._stream = stream
+
+    async def send(self, frame: FromWorker) -> None:
+        try:
+            await self._stream.send(from_worker_to_proto(frame))
+        except MainspringError as error:
+            raise LinkBroken(error.detail) from error
+
+    async def receive(self) -> ToWorker:
+        try:
+            message = await self._stream.receive()
+            if message is not None:
+                return to_worker_from_proto(message)
+        except MainspringError as error:
+            raise LinkBroken(error.detail) from error
+        reason = "the engine closed the stream"
+        raise LinkBroken(reason)
+
+    async def close(self) -> None:
+        # Half-closing first lets what was written arrive before the call is reset.
+        await self._stream.finish_sending()
+        self._stream.cancel()
+
+
+class GrpcEngineLink:
+    """The first address is drawn, so that workers spread over engines; then they take turns."""
+
+    def __init__(self, addresses: Sequence[str], draws: Draws) -> None:
+        self._addresses = tuple(addresses)
+        self._next = int(draws.unit() * len(self._addresses))
+        self._channels: dict[str, Channel] = {}
+
+    async def open(self) -> EngineStream:
+        address = self._addresses[self._next % len(self._addresses)]
+        self._next += 1
+        channel = self._channels.get(address)
+        if channel is None:
+            channel = self._channels[address] = Channel(address)
+        return GrpcEngineStream(WorkerClient(channel).work.open())
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+        self._channels.clear()

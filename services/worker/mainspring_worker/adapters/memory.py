@@ -1,0 +1,117 @@
+"""Twins in memory: for tests, and for a worker that runs without its neighbours."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import Position
+from mainspring_schema.events import StoredDelta, StoredEvent
+from mainspring_schema.frames import Held, Task
+from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
+
+from mainspring_worker.domain.deltas import Delta
+from mainspring_worker.ports.credentials import ProviderAccess
+from mainspring_worker.ports.eventlog import AppendVerdict, LogPage
+from mainspring_worker.ports.model import ModelRequest
+from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
+
+_Key = tuple[UUID, str]
+
+
+class MemoryEventLog:
+    """Answers as the event store does: by attempt first, then by offset."""
+
+    def __init__(self) -> None:
+        self.events: dict[UUID, list[StoredEvent]] = {}
+        self.deltas: dict[UUID, list[StoredDelta]] = {}
+        self._attempts: dict[_Key, int] = {}
+        self._offsets: dict[tuple[UUID, str, int, str], int] = {}
+
+    def open_anchor(self, session_id: UUID, anchor: str, attempt: int) -> None:
+        """What the event that starts a message, or its recovery, does in the event store."""
+        self._attempts[session_id, anchor] = attempt
+
+    def close_anchor(self, session_id: UUID, anchor: str) -> None:
+        self._attempts.pop((session_id, anchor), None)
+
+    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+        return [self._append(delta) for delta in deltas]
+
+    def _append(self, delta: Delta) -> AppendVerdict:
+        attempt = self._attempts.get((delta.session_id, delta.anchor))
+        if attempt is None or delta.attempt != attempt:
+            return AppendVerdict.STALE
+        channel = (delta.session_id, delta.anchor, delta.attempt, delta.channel)
+        expected = self._offsets.get(channel, 0)
+        if delta.offset != expected:
+            return AppendVerdict.DUPLICATE if delta.offset < expected else AppendVerdict.GAP
+        self._offsets[channel] = expected + len(delta.fragment)
+        rows = self.deltas.setdefault(delta.session_id, [])
+        events = self.events.get(delta.session_id, [])
+        seq = events[-1].seq if events else 0
+        rows.append(
+            StoredDelta(
+                seq=seq,
+                n=sum(row.seq == seq for row in rows) + 1,
+                ts_ms=0,
+                turn_id=delta.turn_id,
+                anchor=delta.anchor,
+                attempt=delta.attempt,
+                channel=delta.channel,
+                offset=delta.offset,
+                fragment=delta.fragment,
+                reset=delta.reset,
+            )
+        )
+        return AppendVerdict.COMMITTED
+
+    async def read(
+        self, session_id: UUID, org_id: UUID, *, after: Position, events_only: bool
+    ) -> LogPage:
+        del org_id  # the twin holds one organization
+        events = tuple(e for e in self.events.get(session_id, ()) if Position(e.seq) > after)
+        if events_only:
+            return LogPage(events=events)
+        rows = self.deltas.get(session_id, ())
+        return LogPage(events=events, deltas=tuple(d for d in rows if Position(d.seq, d.n) > after))
+
+
+class FixedCredentials:
+    """Access by provider id."""
+
+    def __init__(self, known: Mapping[str, ProviderAccess] | None = None) -> None:
+        self._known = dict(known or {})
+
+    async def fetch(self, held: Held, provider_id: str) -> ProviderAccess:
+        del held
+        access = self._known.get(provider_id)
+        if access is None:
+            raise NotFound
+        return access
+
+
+class Silence:
+    """Telemetry that records nothing."""
+
+    @contextmanager
+    def model_call(
+        self, task: Task, payload: ReasonTask, request: ModelRequest
+    ) -> Generator[ModelSpan]:
+        del task, payload, request
+        yield _SilentModel()
+
+    @contextmanager
+    def tool_call(self, task: Task, payload: ToolTask) -> Generator[ToolSpan]:
+        del task, payload
+        yield _SilentTool()
+
+
+class _SilentModel:
+    def ended(self, result: ReasonResult) -> None:
+        del result
+
+
+class _SilentTool:
+    def ended(self, result: ToolResult) -> None:
+        del result

@@ -1,0 +1,90 @@
+"""Runs tools beside the stream's loop, so that one that blocks never keeps the worker from beating.
+
+Quick tools of ours (pure, not marked as heavy) run in place, for a hop between threads costs more
+than they do. All others share one loop in a thread of its own; those that compute (`cpu_bound`) get
+a thread each from a small pool.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from mainspring_schema.messages import Json
+from msgspec import structs
+
+from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
+
+_POOL_THREADS: Final = 4
+"""Computing tools share the process' cores with everything else."""
+_STOP_S: Final = 2.0
+"""How long a tool's thread may take to end; it is a daemon, so it cannot hold the process."""
+
+
+class ToolThread:
+    """Started by its first use; `close` ends it."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def call(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
+        hints = tool.definition.hints
+        if hints is not None and hints.cpu_bound:
+            return await self._compute(tool, arguments, _crossing(context))
+        long = hints is not None and (hints.long_running or hints.open_world)
+        if tool.definition.effect_class == "pure" and not long:
+            return await tool.call(arguments, context)
+        call = tool.call(arguments, _crossing(context))
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(_run(call), self._tool_loop())
+        )
+
+    async def _compute(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="tool")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: asyncio.run(_run(tool.call(arguments, context)))
+        )
+
+    def _tool_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._loop.run_forever, name="tools", daemon=True
+            )
+            self._thread.start()
+        return self._loop
+
+    def close(self) -> None:
+        """Ends the threads; a tool that blocks is left behind. Safe twice."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+        if self._loop is None or self._thread is None:
+            return
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_STOP_S)
+        if not thread.is_alive():
+            loop.close()
+
+
+async def _run(call: Awaitable[ToolOutcome]) -> ToolOutcome:
+    return await call
+
+
+def _crossing(context: ToolContext) -> ToolContext:
+    """The same context for code on another loop: progress comes back to this one."""
+    home = asyncio.get_running_loop()
+
+    async def tell(message: str) -> None:
+        await context.progress(message)
+
+    async def progress(message: str) -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(tell(message), home))
+
+    return structs.replace(context, progress=progress)

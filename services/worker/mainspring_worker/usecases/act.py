@@ -1,0 +1,172 @@
+"""One tool call. Whatever goes wrong becomes a result: the model sees it and goes on."""
+
+import asyncio
+import logging
+from typing import Final
+
+import msgspec
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S, TOOL_RESULT_INLINE_BYTES_MAX
+from mainspring_schema.codec import to_json
+from mainspring_schema.messages import Json
+from mainspring_schema.tasks import EmitEvent, Failure, ToolResult, ToolTask
+
+from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TRUNCATED_PREVIEW_CHARS
+from mainspring_worker.ports.running import ToolRunner
+from mainspring_worker.ports.telemetry import Telemetry
+from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
+from mainspring_worker.usecases.attempt import Attempt, AttemptVoid, Stop
+
+_LOG: Final = logging.getLogger(__name__)
+_BOUND: Final = frozenset({"at_most_once", "verifiable"})
+"""Classes whose start is committed before the call, and whose broken-off call has no known end."""
+_ARGUMENTS: Final = dict[str, object]
+
+
+class Acting:
+    """One per worker."""
+
+    def __init__(
+        self, *, toolbox: ToolBox, runner: ToolRunner, telemetry: Telemetry, clock: Clock
+    ) -> None:
+        self._toolbox = toolbox
+        self._runner = runner
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def carry_out(self, attempt: Attempt, payload: ToolTask) -> ToolResult:
+        """The result, failures included. Raises HandedBack, AttemptVoid, or CancelledError."""
+        tool = self._toolbox.find(payload.name, payload.capability_id)
+        if tool is None:
+            return _error(f"the tool {payload.name!r} is not available here", "unknown_tool")
+        try:
+            arguments = msgspec.convert(payload.arguments, _ARGUMENTS)
+        except msgspec.ValidationError:
+            return _error("the arguments must be a JSON object", "invalid_arguments")
+        began = self._clock.mono()
+        with self._telemetry.tool_call(attempt.task, payload) as span:
+            try:
+                outcome = await self._call(attempt, payload, tool, arguments)
+            except asyncio.CancelledError:
+                outcome = _broken_off(attempt, payload)
+            result = _bounded(outcome, duration_ms=round((self._clock.mono() - began) * 1000))
+            span.ended(result)
+            return result
+
+    async def _call(
+        self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json
+    ) -> ToolResult:
+        if payload.effect_class in _BOUND:
+            await attempt.start()
+        await attempt.leased()
+        attempt.begun = True
+        context = ToolContext(
+            org_id=attempt.task.org_id,
+            session_id=attempt.task.session_id,
+            turn_id=payload.turn_id,
+            call_id=payload.call_id,
+            idempotency_key=payload.idempotency_key,
+            deadline_mono=self._clock.mono() + TOOL_CALL_TIMEOUT_S,
+            clock=self._clock,
+            progress=_Progress(attempt, payload, tool),
+        )
+        limit = asyncio.timeout(TOOL_CALL_TIMEOUT_S)
+        try:
+            async with limit:
+                return _told(await self._runner.call(tool, arguments, context))
+        except TimeoutError:
+            if not limit.expired():
+                return _raised(payload)
+            return _timed_out(payload)
+        except AttemptVoid:
+            raise  # a line of progress was refused: the task is another's
+        except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
+            return _raised(payload)
+
+
+class _Progress:
+    """Shows a line of progress as an event of the session."""
+
+    def __init__(self, attempt: Attempt, payload: ToolTask, tool: Tool) -> None:
+        self._attempt = attempt
+        self._payload = payload
+        self._display_name = tool.definition.display_name
+
+    async def __call__(self, message: str) -> None:
+        data: Json = {
+            "tool_call_id": self._payload.call_id,
+            "tool_name": self._payload.name,
+            "message": message[:ERROR_TEXT_CHARS_MAX],
+        }
+        if self._display_name is not None:
+            data["display_name"] = self._display_name
+        await self._attempt.emit(EmitEvent(type="tool.progress", data=data))
+
+
+def _told(outcome: ToolOutcome) -> ToolResult:
+    return ToolResult(status=outcome.status, result=outcome.result, error=outcome.error)
+
+
+def _error(message: str, code: str) -> ToolResult:
+    failure = Failure(error_class="model_output", code=code, message=message)
+    return ToolResult(status="error", error=message, failure=failure)
+
+
+def _raised(payload: ToolTask) -> ToolResult:
+    _LOG.exception("tool raised", extra={"tool": payload.name, "call": payload.call_id})
+    message = "the tool failed with an internal error"
+    failure = Failure(error_class="unknown", code="tool_failed", message=message)
+    return ToolResult(status="error", error=message, failure=failure)
+
+
+def _timed_out(payload: ToolTask) -> ToolResult:
+    message = f"the tool did not answer within {TOOL_CALL_TIMEOUT_S:.0f} s"
+    failure = Failure(error_class="transient", code="tool_timeout", message=message)
+    if payload.effect_class in _BOUND:
+        message = f"{message}; whether it took effect is not known"
+        return ToolResult(status="unknown", error=message, failure=failure)
+    return ToolResult(status="timeout", error=message, failure=failure)
+
+
+def _broken_off(attempt: Attempt, payload: ToolTask) -> ToolResult:
+    """The result of a call that was stopped. Raises CancelledError where none is wanted."""
+    unknown = attempt.begun and payload.effect_class in _BOUND
+    if attempt.stop is Stop.CANCELLED:
+        why = "cancelled by the user"
+    elif attempt.stop is Stop.DRAINED and unknown:
+        why = "the worker was shut down"
+    else:
+        raise asyncio.CancelledError
+    running = asyncio.current_task()
+    if running is not None:
+        running.uncancel()
+    failure = Failure(error_class="cancelled", code="cancelled", message=why)
+    if unknown:
+        error = f"{why}; the call had started, whether it took effect is not known"
+        return ToolResult(status="unknown", error=error, failure=failure)
+    return ToolResult(status="cancelled", error=why, failure=failure)
+
+
+def _bounded(result: ToolResult, *, duration_ms: int) -> ToolResult:
+    """The result within the bound of what may stand in an event; what is cut says so."""
+    replace = msgspec.structs.replace
+    error = result.error if result.error is None else result.error[:ERROR_TEXT_CHARS_MAX]
+    result = replace(result, duration_ms=duration_ms, error=error)
+    if result.result is None:
+        return result
+    try:
+        body = to_json(result.result)
+    except (TypeError, ValueError, RecursionError):
+        message = "the tool returned something that is no JSON"
+        failure = Failure(error_class="unknown", code="tool_result_invalid", message=message)
+        return replace(result, status="error", result=None, error=message, failure=failure)
+    if len(body) <= TOOL_RESULT_INLINE_BYTES_MAX:
+        return result
+    shown = result.result if isinstance(result.result, str) else body.decode()
+    envelope = {
+        "truncated": True,
+        "original_bytes": len(body),
+        "note": f"only the first {TRUNCATED_PREVIEW_CHARS} characters of the result are shown",
+        "preview": shown[:TRUNCATED_PREVIEW_CHARS],
+    }
+    return replace(result, result=envelope)

@@ -1,0 +1,339 @@
+"""One model call: context, prompt, stream, result. It never retries; the engine does."""
+
+import asyncio
+from contextlib import aclosing
+from hashlib import sha256
+from typing import Final
+
+from mainspring_harness.errors import TranscriptBroken
+from mainspring_harness.prompt import with_dynamic_facts
+from mainspring_harness.toolset import AskedCall, resolve_calls
+from mainspring_harness.transcript import Transcript
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import (
+    DeadlineExceeded,
+    MainspringError,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+)
+from mainspring_kernel.ids import Position, Prefix, to_wire
+from mainspring_schema.agents import ModelChoice
+from mainspring_schema.events import Usage
+from mainspring_schema.tasks import EmitEvent, Failure, ReasonResult, ReasonTask, ToolCall
+from msgspec import structs
+
+from mainspring_worker.domain.deltas import Anchor
+from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
+from mainspring_worker.ports.credentials import CredentialSource
+from mainspring_worker.ports.eventlog import EventLog
+from mainspring_worker.ports.model import (
+    Credentials,
+    Done,
+    ModelDrivers,
+    ModelFailure,
+    ModelItem,
+    ModelRequest,
+    TextDelta,
+    ThinkingDelta,
+    ThinkingSignature,
+    ToolArgumentsDelta,
+    UsageReported,
+)
+from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
+from mainspring_worker.usecases.attempt import Attempt, Stop
+from mainspring_worker.usecases.blueprints import Blueprints, Prepared
+from mainspring_worker.usecases.configs import Configs, ConfigUnusable
+from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.telling import TEXT, Telling
+
+_CANCELLED: Final = Failure(error_class="cancelled", code="cancelled", message="cancelled")
+_CUT: Final = Failure(
+    error_class="transient", code="model_stream_cut", message="the model's stream ended early"
+)
+
+
+class Reasoning:
+    """One per worker. `keyless` names drivers that need no credentials."""
+
+    def __init__(  # noqa: PLR0913 - the composition root names each
+        self,
+        *,
+        configs: Configs,
+        blueprints: Blueprints,
+        contexts: Contexts,
+        log: EventLog,
+        flights: Flights,
+        drivers: ModelDrivers,
+        credentials: CredentialSource,
+        keyless: frozenset[str],
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._configs = configs
+        self._blueprints = blueprints
+        self._contexts = contexts
+        self._log = log
+        self._flights = flights
+        self._drivers = drivers
+        self._credentials = credentials
+        self._keyless = keyless
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def carry_out(self, attempt: Attempt, payload: ReasonTask) -> ReasonResult:
+        """The result, failures included. Raises HandedBack, AttemptVoid, or CancelledError."""
+        began = self._clock.mono()
+        try:
+            agent = await self._configs.get(payload.config_hash)
+            prepared = self._blueprints.prepare(payload.config_hash, agent)
+            transcript = await self._contexts.fold(attempt.task, through_seq=payload.through_seq)
+            if attempt.held.fence > 1:
+                await self._recover(attempt, payload)
+            request = await self._request(attempt, payload, prepared, transcript)
+        except asyncio.CancelledError:
+            if attempt.stop is not Stop.CANCELLED:
+                raise
+            _resume()
+            return ReasonResult(failure=_CANCELLED, duration_ms=self._ms_since(began))
+        except (ConfigUnusable, MainspringError) as error:
+            return ReasonResult(failure=_failure(error), duration_ms=self._ms_since(began))
+        call = _Call(attempt, payload, prepared, request, clock=self._clock)
+        call.request_hash = _request_hash(prepared, transcript, request)
+        with self._telemetry.model_call(attempt.task, payload, request) as span:
+            return await self._call(call, span)
+
+    # ── before the call ──────────────────────────────────────────────────────────────────────
+
+    async def _recover(self, attempt: Attempt, payload: ReasonTask) -> None:
+        """Says that the answer begins anew, before anything of it can be seen."""
+        length = await self._accumulated(attempt, payload)
+        data: dict[str, object] = {
+            "turn_id": to_wire(Prefix.TURN, payload.turn_id),
+            "mode": "restart",
+            "accumulated_len": length,
+        }
+        await attempt.emit(EmitEvent(type="reason.recovered", data=data))
+
+    async def _accumulated(self, attempt: Attempt, payload: ReasonTask) -> int:
+        """Characters of the answer that the attempts before had told; 0 where nobody knows."""
+        anchor = to_wire(Prefix.MESSAGE, payload.message_id)
+        attempts: dict[int, int] = {}
+        after = Position(payload.through_seq)
+        while True:
+            try:
+                page = await self._log.read(
+                    attempt.task.session_id, attempt.task.org_id, after=after, events_only=False
+                )
+            except (Unavailable, DeadlineExceeded):
+                return 0
+            for delta in page.deltas:
+                if delta.anchor == anchor and delta.channel == TEXT:
+                    attempts[delta.attempt] = delta.offset + len(delta.fragment)
+            rows = [Position(e.seq) for e in page.events]
+            rows += [Position(d.seq, d.n) for d in page.deltas]
+            if not page.more or not rows:
+                return attempts[max(attempts)] if attempts else 0
+            after = max(rows)
+
+    async def _request(
+        self, attempt: Attempt, payload: ReasonTask, prepared: Prepared, transcript: Transcript
+    ) -> ModelRequest:
+        plan = prepared.plan
+        choice, credentials = await self._access(attempt, plan.agent.model)
+        controls = payload.controls
+        reasoning = None if controls is None else controls.reasoning
+        return ModelRequest(
+            choice=choice,
+            system=prepared.system,
+            messages=with_dynamic_facts(plan, transcript.messages()),
+            tools=plan.definitions,
+            parallel_tool_calls=plan.agent.parallel_tool_calls,
+            reasoning_effort=None if reasoning is None else reasoning.effort,
+            turn_id=payload.turn_id,
+            iteration=payload.iteration,
+            attempt=attempt.held.fence,
+            credentials=credentials,
+        )
+
+    async def _access(
+        self, attempt: Attempt, choice: ModelChoice
+    ) -> tuple[ModelChoice, Credentials | None]:
+        if choice.driver in self._keyless:
+            return choice, None
+        access = await self._credentials.fetch(attempt.held, choice.provider_id)
+        if access.base_url is not None and choice.base_url is None:
+            choice = structs.replace(choice, base_url=access.base_url)
+        return choice, access.credentials
+
+    # ── the call ─────────────────────────────────────────────────────────────────────────────
+
+    async def _call(self, call: "_Call", span: ModelSpan) -> ReasonResult:
+        stream = self._flights.open(call.anchor())
+        telling = Telling(
+            call.attempt,
+            call.payload,
+            stream,
+            model=call.request.choice.model,
+            clock=self._clock,
+        )
+        failure: Failure | None = None
+        try:
+            await call.attempt.leased()
+            call.attempt.begun = True
+            await self._stream(call, telling)
+            await stream.finish()
+        except asyncio.CancelledError:
+            if call.attempt.stop is not Stop.CANCELLED:
+                raise
+            _resume()
+            failure = _CANCELLED
+        except ModelFailure as error:
+            failure = error.failure
+            call.usage = error.usage or call.usage
+        if failure is not None:
+            await stream.abandon()
+        result = call.result(failure)
+        span.ended(result)
+        return result
+
+    async def _stream(self, call: "_Call", telling: Telling) -> None:
+        driver = self._drivers.named(call.request.choice.driver)
+        async with aclosing(driver.stream(call.request)) as items:
+            async for item in items:
+                if (shown := call.take(item)) is not None:
+                    await telling.tell(shown)
+        if call.done is None:
+            raise ModelFailure(_CUT, call.usage)
+
+    def _ms_since(self, began: float) -> int:
+        return round((self._clock.mono() - began) * 1000)
+
+
+class _Call:
+    """What came of the call so far; also a cancelled or failed one reports it."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        payload: ReasonTask,
+        prepared: Prepared,
+        request: ModelRequest,
+        *,
+        clock: Clock,
+    ) -> None:
+        self.attempt = attempt
+        self.payload = payload
+        self.request = request
+        self.request_hash = b""
+        self.usage = Usage()
+        self.done: Done | None = None
+        self._prepared = prepared
+        self._clock = clock
+        self._began = clock.mono()
+        self._first: float | None = None
+        self._text: list[str] = []
+
+    def anchor(self) -> Anchor:
+        return Anchor(
+            session_id=self.attempt.task.session_id,
+            turn_id=self.payload.turn_id,
+            anchor=to_wire(Prefix.MESSAGE, self.payload.message_id),
+            attempt=self.attempt.held.fence,
+        )
+
+    def take(self, item: ModelItem) -> TextDelta | ThinkingDelta | ToolArgumentsDelta | None:
+        """Keeps an item; what people may watch of it."""
+        match item:
+            case TextDelta() | ThinkingDelta() | ToolArgumentsDelta():
+                if self._first is None:
+                    self._first = self._clock.mono()
+                if isinstance(item, TextDelta):
+                    self._text.append(item.text)
+                return item
+            case UsageReported():
+                self.usage = item.usage
+            case Done():
+                self.done = item
+                self.usage = item.usage
+            case ThinkingSignature():
+                pass  # `Done` repeats it
+        return None
+
+    def result(self, failure: Failure | None) -> ReasonResult:
+        done = self.done or Done(text="".join(self._text))
+        calls = () if failure is not None else self._calls(done)
+        first = self._first
+        return ReasonResult(
+            text=done.text,
+            tool_calls=calls,
+            thinking=done.thinking,
+            thinking_signature=done.thinking_signature,
+            usage=self.usage,
+            finish_reason=done.finish_reason,
+            response_id=done.response_id,
+            response_model=done.response_model,
+            duration_ms=self._ms(self._clock.mono()),
+            time_to_first_token_ms=None if first is None else self._ms(first),
+            request_hash=self.request_hash,
+            message_count=len(self.request.messages),
+            tools=tuple(tool.name for tool in self.request.tools),
+            failure=failure,
+        )
+
+    def _calls(self, done: Done) -> tuple[ToolCall, ...]:
+        asked = [AskedCall(call.name, call.arguments) for call in done.tool_calls]
+        return resolve_calls(
+            asked,
+            self._prepared.plan.tools,
+            turn_id=self.payload.turn_id,
+            iteration=self.payload.iteration,
+            cut=done.finish_reason == "length",
+        )
+
+    def _ms(self, until: float) -> int:
+        return round((until - self._began) * 1000)
+
+
+def _resume() -> None:
+    """Takes the cancellation back: the step goes on to report it."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+def _request_hash(prepared: Prepared, transcript: Transcript, request: ModelRequest) -> bytes:
+    digest = sha256(prepared.digest)
+    digest.update(transcript.digest)
+    digest.update((request.reasoning_effort or "").encode())
+    return digest.digest()
+
+
+def _failure(error: ConfigUnusable | MainspringError) -> Failure:
+    """What went wrong before the model was asked."""
+    match error:
+        case ConfigUnusable():
+            return Failure(
+                error_class="invalid_request",
+                code="configuration_unusable",
+                message="the configuration of this turn is not known, or not readable here",
+            )
+        case Unavailable() | DeadlineExceeded():
+            return Failure(error_class="transient", code=error.code, message=_text(error))
+        case NotFound():
+            return Failure(
+                error_class="auth",
+                code="provider_key_missing",
+                message="no credentials are stored for this model's provider",
+            )
+        case PermissionDenied():
+            return Failure(error_class="auth", code=error.code, message=_text(error))
+        case TranscriptBroken():
+            return Failure(error_class="invalid_request", code=error.code, message=_text(error))
+        case MainspringError():
+            return Failure(error_class="invalid_request", code=error.code, message=_text(error))
+
+
+def _text(error: MainspringError) -> str:
+    return error.detail[:ERROR_TEXT_CHARS_MAX]

@@ -1,0 +1,56 @@
+"""Which step carries a task out, and the bound of what it may report."""
+
+from typing import assert_never
+
+from mainspring_kernel.limits import STEP_RESULT_BYTES_MAX
+from mainspring_kernel.tracing import use_trace
+from mainspring_schema.codec import pack
+from mainspring_schema.tasks import (
+    Failure,
+    ReasonResult,
+    ReasonTask,
+    TaskResult,
+    ToolResult,
+    ToolTask,
+)
+
+from mainspring_worker.usecases.act import Acting
+from mainspring_worker.usecases.attempt import Attempt
+from mainspring_worker.usecases.reason import Reasoning
+
+
+class Steps:
+    """One per worker. What it calls carries the attempt's trace, not a span of this process."""
+
+    def __init__(self, *, reasoning: Reasoning, acting: Acting) -> None:
+        self._reasoning = reasoning
+        self._acting = acting
+
+    async def __call__(self, attempt: Attempt) -> bytes:
+        """The packed result. Raises HandedBack, AttemptVoid or CancelledError for none."""
+        with use_trace(attempt.trace):
+            return _packed(await self._carry_out(attempt))
+
+    async def _carry_out(self, attempt: Attempt) -> TaskResult:
+        match attempt.payload:
+            case ReasonTask() as payload:
+                return await self._reasoning.carry_out(attempt, payload)
+            case ToolTask() as payload:
+                return await self._acting.carry_out(attempt, payload)
+            case _:
+                assert_never(attempt.payload)
+
+
+def _packed(result: TaskResult) -> bytes:
+    body = pack(result)
+    if len(body) <= STEP_RESULT_BYTES_MAX:
+        return body
+    message = f"the result has {len(body)} bytes, at most {STEP_RESULT_BYTES_MAX} are kept"
+    failure = Failure(error_class="model_output", code="result_too_large", message=message)
+    match result:
+        case ReasonResult():
+            return pack(ReasonResult(usage=result.usage, failure=failure))
+        case ToolResult():
+            return pack(ToolResult(status="error", error=message, failure=failure))
+        case _:
+            assert_never(result)
