@@ -1,1 +1,43 @@
-"""Server, channel, interceptors and generated stubs; the only importer of grpc."""
+"""Server, channel, errors over the wire and generated stubs; the only importer of grpc."""
+
+from mainspring_rpc.channel import Channel, Stream, Unary
+from mainspring_rpc.clients import (
+    ControlClient,
+    EventStoreClient,
+    ResourceClient,
+    WorkerClient,
+)
+from mainspring_rpc.handlers import ServerStream, Service
+from mainspring_rpc.server import Server, serve
+from mainspring_rpc.services import (
+    ControlServicer,
+    EventStoreServicer,
+    ResourceServicer,
+    WorkerServicer,
+    control_service,
+    event_store_service,
+    resource_service,
+    worker_service,
+)
+
+__all__ = [
+    "Channel",
+    "ControlClient",
+    "ControlServicer",
+    "EventStoreClient",
+    "EventStoreServicer",
+    "ResourceClient",
+    "ResourceServicer",
+    "Server",
+    "ServerStream",
+    "Service",
+    "Stream",
+    "Unary",
+    "WorkerClient",
+    "WorkerServicer",
+    "control_service",
+    "event_store_service",
+    "resource_service",
+    "serve",
+    "worker_service",
+]

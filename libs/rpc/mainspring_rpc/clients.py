@@ -1,0 +1,82 @@
+"""The services as their clients see them: one typed attribute per method."""
+
+from typing import Final
+
+from mainspring_rpc.channel import Channel
+from mainspring_rpc.generated.control.v1 import control_pb2 as control
+from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
+from mainspring_rpc.generated.resource.v1 import resource_pb2 as resource
+from mainspring_rpc.generated.worker.v1 import worker_pb2 as worker
+
+_CONTROL: Final = "/mainspring.control.v1.ControlService"
+_WORKER: Final = "/mainspring.worker.v1.WorkerService"
+_EVENT_STORE: Final = "/mainspring.eventstore.v1.EventStoreService"
+_RESOURCE: Final = "/mainspring.resource.v1.ResourceService"
+
+
+class ControlClient:
+    """What api and scheduler ask of the engine."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.submit_many = channel.unary(
+            f"{_CONTROL}/SubmitMany", control.SubmitManyRequest, control.SubmitManyResponse
+        )
+        self.cancel = channel.unary(
+            f"{_CONTROL}/Cancel", control.CancelRequest, control.CancelResponse
+        )
+        self.submit_tool_results = channel.unary(
+            f"{_CONTROL}/SubmitToolResults",
+            control.SubmitToolResultsRequest,
+            control.SubmitToolResultsResponse,
+        )
+        self.close_session = channel.unary(
+            f"{_CONTROL}/CloseSession", control.CloseSessionRequest, control.CloseSessionResponse
+        )
+        self.sweep = channel.unary(f"{_CONTROL}/Sweep", control.SweepRequest, control.SweepResponse)
+        self.upkeep = channel.unary(
+            f"{_CONTROL}/Upkeep", control.UpkeepRequest, control.UpkeepResponse
+        )
+
+
+class WorkerClient:
+    """The worker's one stream to an engine."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.work = channel.streaming(f"{_WORKER}/Work", worker.WorkRequest, worker.WorkResponse)
+
+
+class EventStoreClient:
+    """The session log."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.append_many = channel.unary(
+            f"{_EVENT_STORE}/AppendMany",
+            eventstore.AppendManyRequest,
+            eventstore.AppendManyResponse,
+        )
+        self.read = channel.unary(
+            f"{_EVENT_STORE}/Read", eventstore.ReadRequest, eventstore.ReadResponse
+        )
+        self.list = channel.unary(
+            f"{_EVENT_STORE}/List", eventstore.ListRequest, eventstore.ListResponse
+        )
+        self.heads = channel.unary(
+            f"{_EVENT_STORE}/Heads", eventstore.HeadsRequest, eventstore.HeadsResponse
+        )
+        self.verify = channel.unary(
+            f"{_EVENT_STORE}/Verify", eventstore.VerifyRequest, eventstore.VerifyResponse
+        )
+        self.upkeep = channel.unary(
+            f"{_EVENT_STORE}/Upkeep", eventstore.UpkeepRequest, eventstore.UpkeepResponse
+        )
+
+
+class ResourceClient:
+    """What a worker may ask of api while it holds a task."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.get_credentials = channel.unary(
+            f"{_RESOURCE}/GetCredentials",
+            resource.GetCredentialsRequest,
+            resource.GetCredentialsResponse,
+        )

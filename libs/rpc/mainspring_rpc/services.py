@@ -1,0 +1,78 @@
+"""The services as their servers implement them: one async method per rpc.
+
+A method returns its answer or raises an error of the house; the trace of the caller is current.
+"""
+
+from typing import Protocol
+
+from mainspring_rpc.generated.control.v1 import control_pb2 as control
+from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
+from mainspring_rpc.generated.resource.v1 import resource_pb2 as resource
+from mainspring_rpc.generated.worker.v1 import worker_pb2 as worker
+from mainspring_rpc.handlers import ServerStream, Service
+
+
+class ControlServicer(Protocol):
+    """Answers ControlService; see control.proto."""
+
+    async def submit_many(
+        self, request: control.SubmitManyRequest, /
+    ) -> control.SubmitManyResponse: ...
+    async def cancel(self, request: control.CancelRequest, /) -> control.CancelResponse: ...
+    async def submit_tool_results(
+        self, request: control.SubmitToolResultsRequest, /
+    ) -> control.SubmitToolResultsResponse: ...
+    async def close_session(
+        self, request: control.CloseSessionRequest, /
+    ) -> control.CloseSessionResponse: ...
+    async def sweep(self, request: control.SweepRequest, /) -> control.SweepResponse: ...
+    async def upkeep(self, request: control.UpkeepRequest, /) -> control.UpkeepResponse: ...
+
+
+class WorkerServicer(Protocol):
+    """Answers WorkerService; see worker.proto."""
+
+    async def work(
+        self, stream: ServerStream[worker.WorkRequest, worker.WorkResponse], /
+    ) -> None: ...
+
+
+class EventStoreServicer(Protocol):
+    """Answers EventStoreService; see eventstore.proto."""
+
+    async def append_many(
+        self, request: eventstore.AppendManyRequest, /
+    ) -> eventstore.AppendManyResponse: ...
+    async def read(self, request: eventstore.ReadRequest, /) -> eventstore.ReadResponse: ...
+    async def list(self, request: eventstore.ListRequest, /) -> eventstore.ListResponse: ...
+    async def heads(self, request: eventstore.HeadsRequest, /) -> eventstore.HeadsResponse: ...
+    async def verify(self, request: eventstore.VerifyRequest, /) -> eventstore.VerifyResponse: ...
+    async def upkeep(self, request: eventstore.UpkeepRequest, /) -> eventstore.UpkeepResponse: ...
+
+
+class ResourceServicer(Protocol):
+    """Answers ResourceService; see resource.proto."""
+
+    async def get_credentials(
+        self, request: resource.GetCredentialsRequest, /
+    ) -> resource.GetCredentialsResponse: ...
+
+
+def control_service(servicer: ControlServicer) -> Service:
+    """ControlService, answered by `servicer`."""
+    return Service(control.DESCRIPTOR.services_by_name["ControlService"], servicer)
+
+
+def worker_service(servicer: WorkerServicer) -> Service:
+    """WorkerService, answered by `servicer`."""
+    return Service(worker.DESCRIPTOR.services_by_name["WorkerService"], servicer)
+
+
+def event_store_service(servicer: EventStoreServicer) -> Service:
+    """EventStoreService, answered by `servicer`."""
+    return Service(eventstore.DESCRIPTOR.services_by_name["EventStoreService"], servicer)
+
+
+def resource_service(servicer: ResourceServicer) -> Service:
+    """ResourceService, answered by `servicer`."""
+    return Service(resource.DESCRIPTOR.services_by_name["ResourceService"], servicer)
