@@ -119,8 +119,8 @@ FRAME_RESULTS_MAX: Final = 64
 """Results in one frame to an engine."""
 FRAME_BYTES_TARGET: Final = 1 * MIB
 """A frame is cut here, far below the rpc bound, so that beats are not stuck behind it."""
-OUTBOX_FRAMES_MAX: Final = 256
-"""Frames waiting for one worker's stream; above it the stream is closed and its tasks come back."""
+OUTBOX_ITEMS_MAX: Final = 8192
+"""Things waiting for one worker's stream; above it the stream is closed and its tasks come back."""
 SWEEP_BATCH_ROWS_MAX: Final = 500
 """Rows of one pass of any sweep: short transactions."""
 

@@ -33,7 +33,9 @@ class ToolHints(Struct, frozen=True, kw_only=True, omit_defaults=True):
 EffectClass = Literal["pure", "idempotent", "at_most_once", "verifiable"]
 
 
-class ToolDefinition(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"kind": "type"}):
+class ToolDefinition(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"kind": "type"}
+):
     """`parameters` is a JSON Schema; `effect_class` says what a crash may do to a call."""
 
     name: str

@@ -8,6 +8,14 @@ from typing import assert_never
 from uuid import UUID
 
 import msgspec
+from mainspring_kernel.errors import NotWaitingForToolResults, TooManyRequests
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.limits import INBOX_ROWS_MAX
+from mainspring_kernel.tracing import new_trace
+from mainspring_schema import commands
+from mainspring_schema.events import Context
+from mainspring_schema.frames import Verdict
+from mainspring_schema.tasks import ReasonResult, ToolResult
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, EmitCounter
@@ -17,14 +25,6 @@ from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
 from mainspring_engine.domain.turn import ending, facts, machine
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
-from mainspring_kernel.errors import NotWaitingForToolResults, TooManyRequests
-from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import INBOX_ROWS_MAX
-from mainspring_kernel.tracing import new_trace
-from mainspring_schema import commands
-from mainspring_schema.events import Context
-from mainspring_schema.frames import Verdict
-from mainspring_schema.tasks import ReasonResult, ToolResult
 
 Answer = (
     commands.Receipt
@@ -135,9 +135,7 @@ def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> comma
     )
 
 
-def _cancel(
-    plan: Plan, command: commands.Cancel, materials: Materials
-) -> commands.CancelReceipt:
+def _cancel(plan: Plan, command: commands.Cancel, materials: Materials) -> commands.CancelReceipt:
     turn = _turn(plan, materials)
     if turn is None:
         return commands.CancelReceipt(status="no_op")

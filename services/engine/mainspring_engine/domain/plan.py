@@ -7,6 +7,10 @@ preconditions of the past. So several results of one turn ride one flight with o
 from uuid import UUID
 
 import msgspec
+from mainspring_kernel.errors import NotFound, PayloadTooLarge
+from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
+from mainspring_schema.chain import link
+from mainspring_schema.events import Context, StoredEvent, draft
 
 from mainspring_engine.domain.changes import (
     Accept,
@@ -25,10 +29,6 @@ from mainspring_engine.domain.changes import (
     WorkflowChange,
 )
 from mainspring_engine.domain.rows import Head, InboxRow, Outcome, SessionStatus, View, Workflow
-from mainspring_kernel.errors import NotFound, PayloadTooLarge
-from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
-from mainspring_schema.chain import link
-from mainspring_schema.events import Context, StoredEvent, draft
 
 
 class Plan:
@@ -75,7 +75,8 @@ class Plan:
         """Appends an event; returns its seq. Raises PayloadTooLarge above the bound of one event."""
         payload = draft(type_, context, data).payload
         if len(payload) > EVENT_PAYLOAD_BYTES_MAX:
-            raise PayloadTooLarge(f"the event {type_}", EVENT_PAYLOAD_BYTES_MAX)
+            what = f"the event {type_}"
+            raise PayloadTooLarge(what, EVENT_PAYLOAD_BYTES_MAX)
         head = self.head
         seq = head.last_seq + 1
         digest = link(
@@ -112,7 +113,8 @@ class Plan:
     def put_workflow(self, workflow: Workflow) -> None:
         """Inserts (rev 0) or changes the workflow; repeated puts fold into one row change."""
         if len(workflow.state) > WORKFLOW_STATE_BYTES_MAX:
-            raise PayloadTooLarge("the state of a turn", WORKFLOW_STATE_BYTES_MAX)
+            what = "the state of a turn"
+            raise PayloadTooLarge(what, WORKFLOW_STATE_BYTES_MAX)
         known = self._workflows.get(workflow.id)
         expected = workflow.rev if known is None else known.expected_rev
         self._workflows[workflow.id] = WorkflowChange(

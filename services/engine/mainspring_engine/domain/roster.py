@@ -1,4 +1,4 @@
-"""Which worker gets a task: credits, soft affinity, and round robin among those who can.
+"""Which worker gets a task: free_slots, soft affinity, and round robin among those who can.
 
 The dispatch plan of one engine process. Pure bookkeeping: no worker is told anything here.
 """
@@ -12,18 +12,18 @@ from mainspring_engine.domain.routes import Offer, Route
 class Seat:
     """One attached worker: what it can take and how much more."""
 
-    __slots__ = ("attach_number", "credits", "draining", "incarnation", "offer")
+    __slots__ = ("attach_number", "free_slots", "draining", "incarnation", "offer")
 
-    def __init__(self, incarnation: UUID, attach_number: int, offer: Offer, credits: int) -> None:
+    def __init__(self, incarnation: UUID, attach_number: int, offer: Offer, free_slots: int) -> None:
         self.incarnation = incarnation
         self.attach_number = attach_number
         self.offer = offer
-        self.credits = credits
+        self.free_slots = free_slots
         self.draining = False
 
 
 class Roster:
-    """Picking is O(1) while credits last: a worker without credits leaves the rotation."""
+    """Picking is O(1) while free_slots last: a worker without free_slots leaves the rotation."""
 
     def __init__(self) -> None:
         self._seats: dict[UUID, Seat] = {}
@@ -46,7 +46,7 @@ class Roster:
     def give_back(self, incarnation: UUID, count: int = 1) -> None:
         seat = self._seats.get(incarnation)
         if seat is not None:
-            seat.credits += count
+            seat.free_slots += count
             self._rotate_in(seat)
 
     def drain(self, incarnation: UUID) -> None:
@@ -59,7 +59,7 @@ class Roster:
         if prefer is not None:
             seat = self._seats.get(prefer)
             if seat is not None and _free(seat) and seat.offer.serves(route):
-                seat.credits -= 1
+                seat.free_slots -= 1
                 return seat
         key = (route.queue, route.capability)
         rotation = self._rotations.get(key)
@@ -79,7 +79,7 @@ class Roster:
         rotation.append(incarnation)
         if not seat.offer.serves(route):
             return None
-        seat.credits -= 1
+        seat.free_slots -= 1
         return seat
 
     def seats(self) -> tuple[Seat, ...]:
@@ -102,4 +102,4 @@ class Roster:
 
 
 def _free(seat: Seat) -> bool:
-    return seat.credits > 0 and not seat.draining
+    return seat.free_slots > 0 and not seat.draining

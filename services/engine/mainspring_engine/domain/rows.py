@@ -4,9 +4,8 @@ from enum import IntEnum
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
-
 from mainspring_schema.messages import Controls
+from msgspec import Struct
 
 
 class SessionStatus(IntEnum):

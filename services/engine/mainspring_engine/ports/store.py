@@ -8,12 +8,12 @@ unknown, and repeating it settles that.
 from typing import Protocol
 from uuid import UUID
 
+from mainspring_schema.frames import Held, Verdict
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, OpenTask, View
-from mainspring_schema.frames import Held, Verdict
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -231,6 +231,10 @@ class Store(Protocol):
 
     async def make_partitions(self) -> int:
         """Makes the wide tables' partitions a week ahead; returns how many were missing."""
+        ...
+
+    async def epoch(self) -> int:
+        """The log's epoch, read at start: an operator raises it after a restore, with all stopped."""
         ...
 
     async def ping(self) -> None:

@@ -1,16 +1,18 @@
 """Claims ready tasks for workers with credits. Wake-ups say when to look; a sweep each second makes
-sure that somebody looks."""
+sure that somebody looks.
+"""
 
 import asyncio
 import logging
+
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import CLAIM_BATCH_TASKS_MAX, CLAIM_SWEEP_S
 
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.store import Store, Want
 from mainspring_engine.usecases.pushing import Pusher
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import CLAIM_BATCH_TASKS_MAX, CLAIM_SWEEP_S
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +93,8 @@ class Claimer:
             seat = self._roster.pick(route)
             if seat is None:
                 continue
-            more = min(seat.credits, CLAIM_BATCH_TASKS_MAX - 1)
-            seat.credits -= more
+            more = min(seat.free_slots, CLAIM_BATCH_TASKS_MAX - 1)
+            seat.free_slots -= more
             wants.append(
                 Want(
                     route=route,

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from mainspring_kernel.errors import MalformedBody
+from mainspring_schema.frames import FromWorker, ToWorker
 
 from mainspring_engine.usecases.links import Link
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.worker_streams import WorkerStreams
-from mainspring_kernel.errors import BadRequest
-from mainspring_schema.frames import FromWorker, ToWorker
 
 _log = logging.getLogger(__name__)
 
@@ -22,13 +23,14 @@ class Conversations:
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    async def serve(self, frames: AsyncIterator[FromWorker]) -> AsyncIterator[ToWorker]:
-        """Yields what the worker is told until either side ends. Raises BadRequest where the first
-        frame does not attach, LeaseLost where a newer attach is known."""
+    async def serve(self, frames: AsyncIterator[FromWorker]) -> AsyncGenerator[ToWorker]:
+        """Yields what the worker is told until either side ends. Raises MalformedBody where the first
+        frame does not attach, LeaseLost where a newer attach is known.
+        """
         first = await anext(frames, None)
         if first is None or first.attach is None:
             detail = "the first frame of a worker stream must attach"
-            raise BadRequest(detail)
+            raise MalformedBody(detail)
         outbox = FrameOutbox()
         link, attached = await self._streams.attach(first.attach, outbox)
         outbox.attached(attached)

@@ -3,17 +3,6 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from mainspring_engine.domain.decide import Answer, decide
-from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.intents import Answered, Emitted, Submitted, org_of, session_of
-from mainspring_engine.domain.materials import AgentMissing, Materials, StepMissing, TasksMissing
-from mainspring_engine.domain.plan import Plan
-from mainspring_engine.ports.store import Committed, Known, Step, Store
-from mainspring_engine.usecases.agents import Agents
-from mainspring_engine.usecases.assignment import Assignment
-from mainspring_engine.usecases.lane import Entry, is_empty
-from mainspring_engine.usecases.sessions import Sessions
-from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.errors import (
     IdempotencyMismatch,
     MainspringError,
@@ -23,6 +12,18 @@ from mainspring_kernel.errors import (
 from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
+
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.decide import Answer, decide
+from mainspring_engine.domain.intents import Answered, Emitted, Submitted, org_of, session_of
+from mainspring_engine.domain.materials import AgentMissing, Materials, StepMissing, TasksMissing
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.ports.store import Committed, Known, Step, Store
+from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.assignment import Assignment
+from mainspring_engine.usecases.lane import Entry, is_empty
+from mainspring_engine.usecases.sessions import Sessions
+from mainspring_engine.usecases.time import DatabaseTime
 
 
 class Decided(NamedTuple):

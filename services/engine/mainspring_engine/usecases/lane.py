@@ -11,16 +11,16 @@ from collections import deque
 from typing import Protocol
 from uuid import UUID
 
-from msgspec import Struct
-
-from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.decide import Answer
-from mainspring_engine.domain.intents import Command, Intent, session_of
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
 from mainspring_kernel.limits import COMMIT_FLIGHT_ITEMS_MAX, LANE_QUEUE_ITEMS_MAX
+from msgspec import Struct
+
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.intents import Command, Intent, session_of
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ class Lane:
 
     def put(self, intent: Intent, ticket: Ticket) -> None:
         """Raises TooManyRequests for a command above the bound; incidents are always taken, for
-        workers bring no more of them than they hold tasks."""
+        workers bring no more of them than they hold tasks.
+        """
         if len(self._waiting) >= LANE_QUEUE_ITEMS_MAX and isinstance(intent, Command):
             detail = "the commit lane is full"
             raise TooManyRequests(detail)
@@ -155,7 +156,7 @@ class NoTicket:
     """For incidents that nobody waits for; a failure is logged, the sweep will come again."""
 
     def done(self, answer: Answer) -> None:
-        pass
+        del answer
 
     def failed(self, error: Exception) -> None:
         _log.warning("an incident was not settled: %s", error)

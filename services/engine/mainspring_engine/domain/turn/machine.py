@@ -3,6 +3,10 @@
 Each function is one thing that can happen to a session. Time comes with the plan, ids and chance as ports.
 """
 
+from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
+from mainspring_schema.messages import Message
+from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
+
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
 from mainspring_engine.domain.materials import Materials
@@ -15,12 +19,10 @@ from mainspring_engine.domain.rows import (
     TaskState,
     Workflow,
 )
-from mainspring_engine.domain.turn import ending, facts, state as states
+from mainspring_engine.domain.turn import ending, facts
+from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
 from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
-from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
-from mainspring_schema.messages import Message
-from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
 REPAIRS_MAX = 2
 """Model answers in a row whose calls are all unusable; one more fails the turn."""
@@ -60,7 +62,9 @@ def open_turn(
             "input_message_id": facts.message_id(first.message_id),
         },
     )
-    turn.emit("turn.started", facts.turn_started(workflow.id, message, first.message_id, turn.agent))
+    turn.emit(
+        "turn.started", facts.turn_started(workflow.id, message, first.message_id, turn.agent)
+    )
     turn.next_model_call()
     turn.save()
     return turn
@@ -73,9 +77,7 @@ def steer(turn: Turn) -> None:
         return
     turn.disarm()
     for call in turn.state.calls:
-        turn.finish_call(
-            call, ToolResult(status="cancelled", error="interrupted by a new message")
-        )
+        turn.finish_call(call, ToolResult(status="cancelled", error="interrupted by a new message"))
     turn.next_model_call()
     turn.save()
 
@@ -218,7 +220,9 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
         act_started_ms=turn.plan.now_ms,
         tool_calls=turn.state.tool_calls + len(calls),
         calls=tuple(
-            OpenCall(i, c.name, None) for i, c in enumerate(usable) if c.client_side and not c.problem
+            OpenCall(i, c.name, None)
+            for i, c in enumerate(usable)
+            if c.client_side and not c.problem
         ),
     )
     if turn.state.iteration >= turn.agent.max_iterations:
@@ -235,9 +239,7 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     turn.update(repairs=repairs)
     if repairs > REPAIRS_MAX:
         message = f"{repairs} answers in a row held no usable tool call"
-        ending.fail(
-            turn, Failure(error_class="model_output", code="model_output", message=message)
-        )
+        ending.fail(turn, Failure(error_class="model_output", code="model_output", message=message))
     elif any(c.task_id is not None for c in turn.state.calls):
         turn.save()
     else:
@@ -269,9 +271,7 @@ def _stop_at_cap(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     ending.complete(turn, "")
 
 
-def _acted(
-    turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | None = None
-) -> None:
+def _acted(turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | None = None) -> None:
     """All server tools are done: on to the client's, or to the model.
 
     `calls` is the model's answer where it is at hand; otherwise its kept result is read.

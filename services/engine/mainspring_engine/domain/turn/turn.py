@@ -4,6 +4,18 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+from mainspring_kernel.ids import Ids, Prefix, to_wire
+from mainspring_kernel.tracing import TraceContext
+from mainspring_schema.codec import pack
+from mainspring_schema.events import Context, ReasonStarted
+from mainspring_schema.tasks import (
+    NamedCall,
+    ReasonResult,
+    ReasonTask,
+    ToolCall,
+    ToolResult,
+    ToolTask,
+)
 
 from mainspring_engine.domain.changes import Anchor, CloseTask, NewTask, StepResult, Timer
 from mainspring_engine.domain.materials import Materials
@@ -20,14 +32,10 @@ from mainspring_engine.domain.rows import (
     TaskState,
     Workflow,
 )
-from mainspring_engine.domain.turn import facts, state as states
+from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
-from mainspring_kernel.ids import Ids, Prefix, to_wire
-from mainspring_kernel.tracing import TraceContext
-from mainspring_schema.codec import pack
-from mainspring_schema.events import Context, ReasonStarted
-from mainspring_schema.tasks import NamedCall, ReasonResult, ReasonTask, ToolCall, ToolResult, ToolTask
 
 PRIORITY_TURN = 0
 """Turns have one priority until a message may ask for another."""
@@ -181,9 +189,7 @@ class Turn:
         return OpenCall(index, call.name, task_id)
 
     def call_id(self, index: int) -> str:
-        return NamedCall(
-            turn_id=self.workflow.id, iteration=self.state.iteration, index=index
-        ).id()
+        return NamedCall(turn_id=self.workflow.id, iteration=self.state.iteration, index=index).id()
 
     def finish_call(self, call: OpenCall, result: ToolResult) -> None:
         """Gives an open call its one result."""

@@ -1,0 +1,82 @@
+"""ControlService: proto to commands and back."""
+
+from typing import Final, TypeVar
+
+import msgspec
+from mainspring_kernel.errors import MalformedBody, MainspringError
+from mainspring_rpc.generated.control.v1 import control_pb2 as pb
+from mainspring_schema import commands
+from mainspring_schema.codec import pack
+
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.control import Control
+from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
+
+_SUBMIT: Final = msgspec.msgpack.Decoder(commands.Submit)
+_CANCEL: Final = msgspec.msgpack.Decoder(commands.Cancel)
+_RESULTS: Final = msgspec.msgpack.Decoder(commands.SubmitToolResults)
+_CLOSE: Final = msgspec.msgpack.Decoder(commands.Close)
+
+_SWEEPS: Final = {
+    pb.SWEEP_KIND_TIMERS: SweepKind.TIMERS,
+    pb.SWEEP_KIND_RETRIES: SweepKind.RETRIES,
+    pb.SWEEP_KIND_LEASES: SweepKind.LEASES,
+}
+
+
+class ControlServicer:
+    def __init__(self, control: Control, sweeps: Sweeps, store: Store) -> None:
+        self._control = control
+        self._sweeps = sweeps
+        self._store = store
+
+    async def submit_many(self, request: pb.SubmitManyRequest, /) -> pb.SubmitManyResponse:
+        items = tuple(_decode(_SUBMIT, item) for item in request.items)
+        answers = await self._control.submit_many(items)
+        return pb.SubmitManyResponse(answers=[_answer(answer) for answer in answers])
+
+    async def cancel(self, request: pb.CancelRequest, /) -> pb.CancelResponse:
+        receipt = await self._control.cancel(_decode(_CANCEL, request.command))
+        return pb.CancelResponse(receipt=pack(receipt))
+
+    async def submit_tool_results(
+        self, request: pb.SubmitToolResultsRequest, /
+    ) -> pb.SubmitToolResultsResponse:
+        receipt = await self._control.submit_tool_results(_decode(_RESULTS, request.command))
+        return pb.SubmitToolResultsResponse(receipt=pack(receipt))
+
+    async def close_session(self, request: pb.CloseSessionRequest, /) -> pb.CloseSessionResponse:
+        receipt = await self._control.close(_decode(_CLOSE, request.command))
+        return pb.CloseSessionResponse(receipt=pack(receipt))
+
+    async def sweep(self, request: pb.SweepRequest, /) -> pb.SweepResponse:
+        kind = _SWEEPS.get(request.kind)
+        if kind is None:
+            detail = f"there is no sweep {request.kind}"
+            raise MalformedBody(detail)
+        swept = await self._sweeps.sweep(kind)
+        return pb.SweepResponse(handled=swept.handled, more=swept.more)
+
+    async def upkeep(self, request: pb.UpkeepRequest, /) -> pb.UpkeepResponse:
+        del request
+        return pb.UpkeepResponse(partitions_made=await self._store.make_partitions())
+
+
+C = TypeVar("C", commands.Submit, commands.Cancel, commands.SubmitToolResults, commands.Close)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[C], data: bytes) -> C:
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError as error:
+        detail = f"a command could not be read: {error}"
+        raise MalformedBody(detail) from error
+
+
+def _answer(answer: commands.Receipt | MainspringError) -> pb.SubmitAnswer:
+    if isinstance(answer, commands.Receipt):
+        return pb.SubmitAnswer(receipt=pack(answer))
+    retry_after_ms = round((answer.retry_after_s or 0) * 1000)
+    return pb.SubmitAnswer(
+        refusal=pb.Refusal(code=answer.code, message=answer.detail, retry_after_ms=retry_after_ms)
+    )

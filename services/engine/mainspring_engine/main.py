@@ -1,0 +1,106 @@
+"""Wiring by hand: what an engine consists of, and how it starts and drains."""
+
+import asyncio
+
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.ids import Ids
+from mainspring_kernel.limits import COMMIT_LANES
+from mainspring_messaging import Bus
+
+from mainspring_engine.adapters.announcer import BusAnnouncer
+from mainspring_engine.adapters.wakeups import listen
+from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.roster import Roster
+from mainspring_engine.ports.outside import Witness
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.assignment import Assignment
+from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.control import Control
+from mainspring_engine.usecases.conversation import Conversations
+from mainspring_engine.usecases.flights import SessionFlights
+from mainspring_engine.usecases.lane import Lane, Lanes
+from mainspring_engine.usecases.leases import Leases
+from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.pushing import Pusher
+from mainspring_engine.usecases.sessions import Sessions
+from mainspring_engine.usecases.sweeps import Sweeps
+from mainspring_engine.usecases.time import DatabaseTime
+from mainspring_engine.usecases.worker_streams import WorkerStreams
+
+
+class Engine:
+    """One engine over whatever ports it is given. `work` must be under way while it serves."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bus: Bus,
+        witness: Witness,
+        clock: Clock,
+        ids: Ids,
+        draws: Draws,
+        trace_ratio: float,
+        epoch: int,
+    ) -> None:
+        self._bus = bus
+        self._draws = draws
+        roster, links, sessions = Roster(), Links(), Sessions()
+        agents = Agents(store)
+        announcer = BusAnnouncer(bus)
+        pusher = Pusher(links, agents, sessions, lambda held: self._leases.undelivered(held))
+        assignment = Assignment(
+            roster=roster,
+            links=links,
+            pusher=pusher,
+            sessions=sessions,
+            announcer=announcer,
+            witness=witness,
+            epoch=epoch,
+        )
+        flights = SessionFlights(
+            store=store,
+            sessions=sessions,
+            agents=agents,
+            assignment=assignment,
+            time=DatabaseTime(clock),
+            materials=Materials(agents=agents, ids=ids, draws=draws, trace_ratio=trace_ratio),
+        )
+        lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
+        claimer = Claimer(store=store, roster=roster, pusher=pusher, clock=clock)
+        self._leases = Leases(
+            store=store, links=links, lanes=lanes, clock=clock, woken=claimer.look
+        )
+        self._lanes, self._links, self._claimer = lanes, links, claimer
+        self.store = store
+        self.control = Control(lanes)
+        self.sweeps = Sweeps(
+            store=store, lanes=lanes, leases=self._leases, announcer=announcer, clock=clock
+        )
+        self.conversations = Conversations(
+            WorkerStreams(
+                store=store,
+                links=links,
+                roster=roster,
+                lanes=lanes,
+                leases=self._leases,
+                claimer=claimer,
+                agents=agents,
+            )
+        )
+
+    async def work(self) -> None:
+        """Lanes, leases, claims and stand-in sweeps, until cancelled."""
+        await listen(self._bus, self._claimer, self._links)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lanes.fly_for_ever())
+            group.create_task(self._leases.work())
+            group.create_task(self._claimer.work())
+            group.create_task(self.sweeps.stand_in())
+
+    async def drain(self) -> None:
+        """Workers are asked to attach elsewhere; what is in the lanes is committed."""
+        await self.conversations.drain()
+        await self._lanes.settled()
