@@ -1,0 +1,47 @@
+from collections.abc import Mapping
+from typing import Final, assert_never
+
+from mainspring_kernel import limits
+from mainspring_rpc import ControlClient, EventStoreClient
+from mainspring_rpc.generated.control.v1 import control_pb2 as control
+from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
+
+from mainspring_scheduler.domain import Duty, Report
+
+_SWEEPS: Final[Mapping[Duty, control.SweepKind]] = {
+    Duty.TIMERS: control.SWEEP_KIND_TIMERS,
+    Duty.RETRIES: control.SWEEP_KIND_RETRIES,
+    Duty.LEASES: control.SWEEP_KIND_LEASES,
+    Duty.SIGNALS: control.SWEEP_KIND_SIGNALS,
+}
+
+
+class RpcDutyCalls:
+    """Duties as calls of the engine and the eventstore."""
+
+    def __init__(self, engine: ControlClient, eventstore: EventStoreClient) -> None:
+        self._engine = engine
+        self._eventstore = eventstore
+
+    async def perform(self, duty: Duty) -> Report:
+        match duty:
+            case Duty.TIMERS | Duty.RETRIES | Duty.LEASES | Duty.SIGNALS:
+                return await self._sweep(_SWEEPS[duty])
+            case Duty.ENGINE_UPKEEP:
+                made = await self._engine.upkeep(
+                    control.UpkeepRequest(), timeout_s=limits.UPKEEP_TIMEOUT_S
+                )
+                return Report(handled=made.partitions_made)
+            case Duty.LOG_UPKEEP:
+                kept = await self._eventstore.upkeep(
+                    eventstore.UpkeepRequest(), timeout_s=limits.UPKEEP_TIMEOUT_S
+                )
+                return Report(handled=kept.partitions_made + kept.deltas_dropped)
+            case _:
+                assert_never(duty)
+
+    async def _sweep(self, kind: control.SweepKind) -> Report:
+        answer = await self._engine.sweep(
+            control.SweepRequest(kind=kind), timeout_s=limits.SWEEP_TIMEOUT_S
+        )
+        return Report(handled=answer.handled, more=answer.more)
