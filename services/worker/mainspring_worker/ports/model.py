@@ -40,7 +40,7 @@ class Credentials:
 
 
 class ModelRequest(Struct, frozen=True, kw_only=True):
-    """One model call. `turn_id` and `iteration` name it: the simulator takes its seed from them.
+    """One model call. `turn_id`, `iteration` and `attempt` name it; the simulator goes by them.
 
     `reasoning_effort` is one of none, minimal, low, medium, high, xhigh; None leaves it to the
     model. `max_tokens` and `temperature` None mean the driver's default. `metadata` goes to
@@ -58,6 +58,7 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     deadlines: Deadlines = Deadlines()
     turn_id: UUID = UUID(int=0)
     iteration: int = 1
+    attempt: int = 1
     credentials: Credentials | None = None
     metadata: dict[str, str] = {}
 
@@ -136,7 +137,7 @@ class ModelDriver(Protocol):
     """The code that speaks to one kind of provider."""
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
-        """Calls the model once. Ends with `Done` or raises `ModelFailure`; wrap it in `aclosing`."""
+        """Calls the model once. Ends with `Done` or raises `ModelFailure`; use `aclosing`."""
         ...
 
     async def aclose(self) -> None:
@@ -148,7 +149,7 @@ class ModelDrivers(Protocol):
     """All drivers of this worker."""
 
     def named(self, driver: str) -> ModelDriver:
-        """The driver of that name. Raises ModelFailure(`model_not_available`) for an unknown one."""
+        """The driver of that name. Raises ModelFailure (`model_not_available`) if unknown."""
         ...
 
     async def aclose(self) -> None:

@@ -1,0 +1,1 @@
+"""Drivers: the simulator, and the providers' own libraries behind one layer."""

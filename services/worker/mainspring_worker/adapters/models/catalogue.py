@@ -1,0 +1,39 @@
+"""All drivers of a worker by name; each is made when it is first asked for."""
+
+from collections.abc import Callable, Mapping
+
+from mainspring_kernel.clock import Clock
+
+from mainspring_worker.adapters.models.llmsim.driver import LlmSim
+from mainspring_worker.ports.failures import Kind, failure
+from mainspring_worker.ports.model import ModelDriver
+
+
+class Drivers:
+    """The catalogue."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], ModelDriver]]) -> None:
+        self._makers = makers
+        self._made: dict[str, ModelDriver] = {}
+
+    def named(self, driver: str) -> ModelDriver:
+        made = self._made.get(driver)
+        if made is None:
+            maker = self._makers.get(driver)
+            if maker is None:
+                known = ", ".join(sorted(self._makers))
+                raise failure(
+                    Kind.MODEL_NOT_AVAILABLE, f"unknown driver {driver!r}; this worker has: {known}"
+                )
+            made = self._made[driver] = maker()
+        return made
+
+    async def aclose(self) -> None:
+        made, self._made = self._made, {}
+        for driver in made.values():
+            await driver.aclose()
+
+
+def drivers(clock: Clock) -> Drivers:
+    """The simulator and the real providers, whose libraries load with their first call."""
+    return Drivers({"llmsim": lambda: LlmSim(clock)})

@@ -1,0 +1,1 @@
+"""The simulated model: all that a turn must survive, without a key and without a network."""
