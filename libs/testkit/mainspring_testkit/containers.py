@@ -30,8 +30,7 @@ def postgres() -> Generator[str]:
     from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 -- only with a daemon
 
     container = PostgresContainer(POSTGRES_IMAGE, driver=None).with_command(
-        "postgres -c shared_preload_libraries=pg_stat_statements "
-        "-c max_connections=200 -c fsync=off"
+        "postgres -c shared_preload_libraries=pg_stat_statements -c max_connections=200"
     )
     with container as running:
         yield str(running.get_connection_url())

@@ -24,7 +24,7 @@ from mainspring_testkit import containers
 from mainspring_testkit.processes import ServerProcess
 
 PASSWORD = "test"  # noqa: S105 -- of servers that live as long as one test session
-TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "log_min_messages": "fatal"}
+TEST_SETTINGS = {"log_min_messages": "fatal"}
 ROLE_PASSWORDS: dict[str, str] = dict.fromkeys(migrations.ROLE_NAMES, PASSWORD)
 
 

@@ -22,6 +22,7 @@ BODY_CHARACTERS_SHOWN = 300
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     type: str
+    session_id: str = ""
     data: dict[str, msgspec.Raw] = {}
     sequence: int | None = None
 

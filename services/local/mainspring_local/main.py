@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from mainspring_local import client, demo, down, environment, home, sockets, stack
+from mainspring_local import client, demo, down, environment, home, recovery, sockets, stack
 from mainspring_local.console import Console
 from mainspring_local.errors import BadEnvironment, StartProblem
 from mainspring_local.supervisor import Folders, Supervisor, end_orphans
@@ -21,6 +21,7 @@ Session = Callable[[stack.Stack, Supervisor, Console], Awaitable[int]]
 class Arguments(argparse.Namespace):
     verb: str = ""
     provider: str | None = None
+    kill_worker: bool = False
 
 
 Verb = Callable[[Arguments, environment.Settings, Console], int]
@@ -50,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     shown = verbs.add_parser("demo", help="as up, but exit after the turn")
     for verb in (up, shown):
         verb.add_argument("--provider", help="a real model (openai, anthropic, …); its key is set")
+    shown.add_argument(
+        "--kill-worker", action="store_true", help="kill the worker in the middle of its answer"
+    )
     verbs.add_parser("migrate", help="apply the migrations")
     verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
     return top
@@ -64,7 +68,7 @@ def run_up(parsed: Arguments, settings: environment.Settings, console: Console) 
             # The stack itself is healthy: let the user look at it.
             console.say(f"the demo turn failed: {problem}")
         console.say(f"API      {ready.api_url}/api/v1")
-        console.say(f"browse   {ready.api_url}/docs")
+        console.say(f"browse   {ready.api_url}/api/v1/docs")
         console.say(f"logs     {ready.home.logs}")
         console.say("ready; Ctrl-C stops everything in order")
         await asyncio.Event().wait()
@@ -76,19 +80,40 @@ def run_up(parsed: Arguments, settings: environment.Settings, console: Console) 
 def run_demo(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
     async def show(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
         await stack.start(ready, supervisor, console)
+        if parsed.kill_worker:
+            return 0 if await survive(ready, supervisor, console, parsed.provider) else 1
         turn = await demonstrate(ready, console, provider=parsed.provider)
         return 0 if turn.outcome == "turn.completed" else 1
 
     return asyncio.run(owned(settings, console, show))
 
 
-async def demonstrate(ready: stack.Stack, console: Console, *, provider: str | None) -> demo.Turn:
-    async def unwatched(_event: client.Event) -> None:
-        return
+async def survive(
+    ready: stack.Stack, supervisor: Supervisor, console: Console, provider: str | None
+) -> bool:
+    worker = supervisor.child("worker")
+    killer = recovery.KillWorker(
+        lambda: worker.pid, recovery.reader(ready.reading_postgres), console
+    )
+    turn = await demonstrate(ready, console, provider=provider, watch=killer.watch)
+    kept = await killer.report(turn.session_id)
+    return kept and turn.outcome == "turn.completed"
 
+
+async def unwatched(_event: client.Event) -> None:
+    return
+
+
+async def demonstrate(
+    ready: stack.Stack,
+    console: Console,
+    *,
+    provider: str | None,
+    watch: demo.Watcher = unwatched,
+) -> demo.Turn:
     try:
         async with client.Api(ready.api_url) as api, asyncio.timeout(DEMO_SECONDS_MAX):
-            turn = await demo.run(api, console, provider=provider, watch=unwatched)
+            turn = await demo.run(api, console, provider=provider, watch=watch)
     except TimeoutError as error:
         raise StartProblem(
             f"the turn has no outcome after {DEMO_SECONDS_MAX:.0f} s; see {ready.home.logs}"

@@ -51,6 +51,13 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def reading_postgres(self) -> Postgres:
+        """The same server as the role that reads everything and writes nothing."""
+        return msgspec.structs.replace(
+            self.postgres, user="verify_run", password=self.passwords["verify"]
+        )
+
+    @property
     def nats(self) -> Nats:
         return Nats(
             folder=self.home.root / "nats",

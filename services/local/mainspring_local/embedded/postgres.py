@@ -44,7 +44,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     """What the server and its clients inherit: PATH, LANG and the like."""
     settings: dict[str, str] = {}
-    """Server settings on top of SETTINGS; tests turn fsync off here."""
+    """Server settings on top of SETTINGS; tests quiet the log here."""
 
     @property
     def data(self) -> Path:
