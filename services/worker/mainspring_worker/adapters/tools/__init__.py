@@ -1,0 +1,1 @@
+"""The built-in tools, carried out in this process."""
