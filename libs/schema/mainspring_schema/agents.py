@@ -66,7 +66,10 @@ class NetworkAccess(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One tier before folding: a harness (one Layer per ancestor, root first), an agent or a session."""
+    """One tier before folding.
+
+    A harness (one Layer per ancestor, root first), an agent or a session.
+    """
 
     origin: Literal["harness", "agent", "session"]
     origin_id: str
@@ -85,7 +88,8 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a worker needs to call a model, except its credentials.
 
-    `model` is the provider's own name; `driver` names the code that speaks to it (`llmsim`, `openai`, ...).
+    `model` is the provider's own name; `driver` names the code that speaks to it (`llmsim`,
+    `openai`, ...).
     """
 
     model_id: str
@@ -99,8 +103,9 @@ class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The folded configuration of one turn. Its canonical JSON is what `config_hash` hashes.
 
-    `system_prompt` is the folded text of the tiers, before the prompt builder adds capability blocks.
-    `tools` are those the tiers name themselves; capabilities add theirs when the prompt is built.
+    `system_prompt` is the folded text of the tiers, before the prompt builder adds capability
+    blocks. `tools` are those the tiers name themselves; capabilities add theirs when the prompt is
+    built.
     """
 
     harness_id: str

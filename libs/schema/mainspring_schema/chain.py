@@ -17,9 +17,11 @@ _INT8: Final = struct.Struct(">q")
 def link(
     previous: bytes, *, session_id: UUID, seq: int, type_: str, ts_ms: int, payload: bytes
 ) -> bytes:
-    """SHA-256 of previous hash, session, seq, length of type, type, time and SHA-256 of the payload.
+    """The next hash of the chain.
 
-    Integers are 8 bytes big-endian; the length of the type is one of them, so that no two inputs look alike.
+    SHA-256 of previous hash, session, seq, length of type, type, time and SHA-256 of the payload.
+    Integers are 8 bytes big-endian; the length of the type is one of them, so that no two inputs
+    look alike.
     """
     name = type_.encode()
     digest = hashlib.sha256(previous)

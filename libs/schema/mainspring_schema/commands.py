@@ -1,4 +1,7 @@
-"""What api asks of the engine, and what it is told. Carried as MessagePack inside the control proto."""
+"""What api asks of the engine, and what it is told.
+
+Carried as MessagePack inside the control proto.
+"""
 
 from typing import Literal
 from uuid import UUID
@@ -14,7 +17,8 @@ class Submit(Struct, frozen=True, kw_only=True):
     """Bring one message into a session.
 
     `config` holds the bytes of the folded agent only where the engine may not know the hash yet.
-    `body_hash` is the SHA-256 of the canonical request body, compared where `idempotency_key` repeats.
+    `body_hash` is the SHA-256 of the canonical request body, compared where `idempotency_key`
+    repeats.
     """
 
     org_id: UUID

@@ -1,8 +1,9 @@
 """Session events: their types, their data, and the bytes that are stored and hashed.
 
-A stored payload is the JSON object of the members that do not follow from the row: `context`, `data` and, where
-given, `metadata` and `tags`. `frame` adds id, type, time, session and sequence in front without decoding it again,
-so a fork can read inherited rows under its own ids and the hash covers exactly what was written.
+A stored payload is the JSON object of the members that do not follow from the row: `context`,
+`data` and, where given, `metadata` and `tags`. `frame` adds id, type, time, session and sequence in
+front without decoding it again, so a fork can read inherited rows under its own ids and the hash
+covers exactly what was written.
 """
 
 from typing import Final
@@ -205,8 +206,9 @@ class StoredEvent(Struct, frozen=True, array_like=True):
 class StoredDelta(Struct, frozen=True, array_like=True):
     """A streamed fragment at position (seq, n).
 
-    `anchor` is the message or tool call it belongs to, `offset` counts characters of its channel from the start of
-    the attempt; `reset` tells that the attempt begins anew and what came before is void.
+    `anchor` is the message or tool call it belongs to, `offset` counts characters of its channel
+    from the start of the attempt; `reset` tells that the attempt begins anew and what came before
+    is void.
     """
 
     seq: int

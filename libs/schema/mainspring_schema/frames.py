@@ -13,7 +13,10 @@ from mainspring_schema.tasks import EmitEvent
 
 
 class Verdict(IntEnum):
-    """How a commit ended for one item. The numbers are those of the proto and of the SQL functions."""
+    """How a commit ended for one item.
+
+    The numbers are those of the proto and of the SQL functions.
+    """
 
     COMMITTED = 1
     DUPLICATE = 2
@@ -31,7 +34,10 @@ class Held(Struct, frozen=True, array_like=True):
 
 
 class Attach(Struct, frozen=True, kw_only=True):
-    """`capabilities` holds "" for plain work; `attach_number` rises with every attach of this incarnation."""
+    """`capabilities` holds "" for plain work.
+
+    `attach_number` rises with every attach of this incarnation.
+    """
 
     incarnation: UUID
     attach_number: int
@@ -84,7 +90,10 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """`payload` is the MessagePack of a `TaskPayload`; `tail` the newest events the worker may not know."""
+    """`payload` is the MessagePack of a `TaskPayload`.
+
+    `tail` the newest events the worker may not know.
+    """
 
     held: Held
     session_id: UUID

@@ -8,8 +8,8 @@ from msgspec import Struct
 class EventFilter(Struct, frozen=True, kw_only=True):
     """All given conditions hold together; `types` first, then `exclude`.
 
-    `after_seq` and `before_seq` are exclusive. Without `after_seq` the newest `limit` events are taken, with it the
-    oldest; both come back ascending unless `descending`.
+    `after_seq` and `before_seq` are exclusive. Without `after_seq` the newest `limit` events are
+    taken, with it the oldest; both come back ascending unless `descending`.
     """
 
     types: tuple[str, ...] = ()

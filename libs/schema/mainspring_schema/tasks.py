@@ -1,4 +1,7 @@
-"""What an engine hands to a worker, and what comes back. Carried as MessagePack inside worker frames."""
+"""What an engine hands to a worker, and what comes back.
+
+Carried as MessagePack inside worker frames.
+"""
 
 from typing import Literal
 from uuid import UUID
@@ -25,8 +28,9 @@ ErrorClass = Literal[
 class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
     """One model call.
 
-    The prompt is the fold of the session's events up to `through_seq`; the newest of them travel with the task
-    (`frames.Task.tail`), the rest is read from the event store once. `message_id` anchors the deltas.
+    The prompt is the fold of the session's events up to `through_seq`; the newest of them travel
+    with the task (`frames.Task.tail`), the rest is read from the event store once. `message_id`
+    anchors the deltas.
     """
 
     turn_id: UUID
@@ -83,7 +87,8 @@ class Failure(Struct, frozen=True, kw_only=True):
 class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     """The outcome of one model call; `failure` instead of content where it failed.
 
-    `request_hash` is the SHA-256 of the canonical request; `message_count` how many messages it held.
+    `request_hash` is the SHA-256 of the canonical request; `message_count` how many messages it
+    held.
     """
 
     text: str = ""
@@ -123,7 +128,10 @@ class EmitEvent(Struct, frozen=True, kw_only=True):
 
 
 class NamedCall(Struct, frozen=True, kw_only=True):
-    """How the id of the n-th call of a model step is made: stable over attempts, unique in the session."""
+    """How the id of the n-th call of a model step is made.
+
+    Stable over attempts, unique in the session.
+    """
 
     turn_id: UUID
     iteration: int

@@ -7,6 +7,7 @@ from mainspring_kernel.draws import Draws
 from mainspring_kernel.ids import Ids
 from mainspring_kernel.limits import COMMIT_LANES
 from mainspring_messaging import Bus
+from mainspring_schema.frames import Held
 
 from mainspring_engine.adapters.announcer import BusAnnouncer
 from mainspring_engine.adapters.wakeups import listen
@@ -33,7 +34,7 @@ from mainspring_engine.usecases.worker_streams import WorkerStreams
 class Engine:
     """One engine over whatever ports it is given. `work` must be under way while it serves."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named port each
         self,
         *,
         store: Store,
@@ -50,7 +51,7 @@ class Engine:
         roster, links, sessions = Roster(), Links(), Sessions()
         agents = Agents(store)
         announcer = BusAnnouncer(bus)
-        pusher = Pusher(links, agents, sessions, lambda held: self._leases.undelivered(held))
+        pusher = Pusher(links, agents, sessions, self._undelivered)
         assignment = Assignment(
             roster=roster,
             links=links,
@@ -90,6 +91,9 @@ class Engine:
                 agents=agents,
             )
         )
+
+    def _undelivered(self, held: Held) -> None:
+        self._leases.undelivered(held)
 
     async def work(self) -> None:
         """Lanes, leases, claims and stand-in sweeps, until cancelled."""

@@ -3,7 +3,7 @@
 from typing import Final, TypeVar
 
 import msgspec
-from mainspring_kernel.errors import MalformedBody, MainspringError
+from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import commands
 from mainspring_schema.codec import pack

@@ -1,8 +1,9 @@
 """What a decision wants written: row changes with the preconditions they rest on.
 
-One `Changes` is one item of a commit flight and belongs to one session. The store applies all of it or nothing.
-It compares the head, the workflow's rev, and each closed task's fence and state under their locks; whatever
-differs comes back as a verdict and the engine decides again. The store never decides.
+One `Changes` is one item of a commit flight and belongs to one session. The store applies all of it
+or nothing. It compares the head, the workflow's rev, and each closed task's fence and state under
+their locks; whatever differs comes back as a verdict and the engine decides again. The store never
+decides.
 """
 
 from uuid import UUID
@@ -24,7 +25,7 @@ class NewEvent(Struct, frozen=True, kw_only=True):
 
 
 class Anchor(Struct, frozen=True, kw_only=True):
-    """Opens a stream for deltas of this attempt, raises its attempt, or closes it (attempt None)."""
+    """Opens a stream for an attempt's deltas, raises its attempt, or closes it (attempt None)."""
 
     anchor: str
     attempt: int | None
@@ -46,8 +47,9 @@ class WorkflowChange(Struct, frozen=True, kw_only=True):
 class CloseTask(Struct, frozen=True, kw_only=True):
     """The end of a task's attempt, and of the task unless `delay_ms` is given.
 
-    With `delay_ms` the attempt closes and the task waits that long (by the database clock) for its next one.
-    `expected` is the state compared beside the fence; a task that was never claimed has no attempt to close.
+    With `delay_ms` the attempt closes and the task waits that long (by the database clock) for its
+    next one. `expected` is the state compared beside the fence; a task that was never claimed has
+    no attempt to close.
     """
 
     task_id: UUID
@@ -69,7 +71,10 @@ class MarkTask(Struct, frozen=True, kw_only=True):
 
 
 class StepResult(Struct, frozen=True, kw_only=True):
-    """Insert-only: (workflow, step) once. The store adds the hash of the task's payload as its input's."""
+    """Insert-only: (workflow, step) once.
+
+    The store adds the hash of the task's payload as its input's.
+    """
 
     workflow_id: UUID
     step: str
@@ -101,7 +106,8 @@ class NewTask(Struct, frozen=True, kw_only=True):
 class Accept(Struct, frozen=True, kw_only=True):
     """A message taken in. `consumed_by` is set where a turn starts with it at once.
 
-    The store refuses what it knows: the same message id, or the same key (with the body hash it was used with).
+    The store refuses what it knows: the same message id, or the same key (with the body hash it was
+    used with).
     """
 
     message_id: UUID
@@ -137,7 +143,10 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
 
 class EmitCounter(Struct, frozen=True, kw_only=True):
-    """Raises the counter of an attempt's mid-attempt events; a lower or equal one is a duplicate."""
+    """Raises the counter of an attempt's mid-attempt events.
+
+    A lower or equal one is a duplicate.
+    """
 
     task_id: UUID
     fence: int

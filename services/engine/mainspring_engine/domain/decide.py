@@ -36,27 +36,36 @@ Answer = (
 
 
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
-    answer = _decide(plan, intent, materials)
+    if isinstance(intent, intents.Command):
+        answer = _command(plan, intent, materials)
+    else:
+        answer = _incident(plan, intent, materials)
     if plan.running is None and plan.inbox and not plan.head.closed:
         # What a turn left behind starts the next one in the same transaction.
         machine.open_turn(plan, None, materials, traceparent=_trace(materials))
     return answer
 
 
-def _decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
+def _command(plan: Plan, intent: intents.Command, materials: Materials) -> Answer:
     match intent:
         case intents.Submitted(command=command):
             return _submit(plan, command, materials)
-        case intents.Answered():
-            return _answered(plan, intent, materials)
-        case intents.Emitted():
-            return _emitted(plan, intent, materials)
         case intents.Cancelled(command=command):
             return _cancel(plan, command, materials)
         case intents.ClientAnswered(command=command):
             return _client_answered(plan, command, materials)
         case intents.SessionClosed():
             return _close(plan, materials)
+        case _:
+            assert_never(intent)
+
+
+def _incident(plan: Plan, intent: intents.Incident, materials: Materials) -> Answer:
+    match intent:
+        case intents.Answered():
+            return _answered(plan, intent, materials)
+        case intents.Emitted():
+            return _emitted(plan, intent, materials)
         case intents.Died():
             return _died(plan, intent, materials)
         case intents.TimerDue():

@@ -1,4 +1,4 @@
-"""What decisions may draw on besides the session itself, and what they say when it is not loaded."""
+"""What decisions may draw on besides the session, and what they say when it is not loaded."""
 
 from typing import Protocol
 from uuid import UUID

@@ -1,7 +1,8 @@
 """Collects what several decisions about one session want written, as one item of a flight.
 
-Decisions read the plan's present (head, workflow, inbox as they will be) and add to it; `changes` then holds the
-preconditions of the past. So several results of one turn ride one flight with one row change per workflow.
+Decisions read the plan's present (head, workflow, inbox as they will be) and add to it; `changes`
+then holds the preconditions of the past. So several results of one turn ride one flight with one
+row change per workflow.
 """
 
 from uuid import UUID
@@ -72,7 +73,10 @@ class Plan:
         return workflow
 
     def emit(self, type_: str, context: Context, data: object, *, turn_id: UUID | None) -> int:
-        """Appends an event; returns its seq. Raises PayloadTooLarge above the bound of one event."""
+        """Appends an event; returns its seq.
+
+        Raises PayloadTooLarge above the bound of one event.
+        """
         payload = draft(type_, context, data).payload
         if len(payload) > EVENT_PAYLOAD_BYTES_MAX:
             what = f"the event {type_}"

@@ -12,9 +12,11 @@ from mainspring_engine.domain.routes import Offer, Route
 class Seat:
     """One attached worker: what it can take and how much more."""
 
-    __slots__ = ("attach_number", "free_slots", "draining", "incarnation", "offer")
+    __slots__ = ("attach_number", "draining", "free_slots", "incarnation", "offer")
 
-    def __init__(self, incarnation: UUID, attach_number: int, offer: Offer, free_slots: int) -> None:
+    def __init__(
+        self, incarnation: UUID, attach_number: int, offer: Offer, free_slots: int
+    ) -> None:
         self.incarnation = incarnation
         self.attach_number = attach_number
         self.offer = offer

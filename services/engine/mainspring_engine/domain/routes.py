@@ -4,7 +4,9 @@ from msgspec import Struct
 
 
 class Route(Struct, frozen=True, array_like=True):
-    """`capability` is "" for plain work; `build` "" runs on any; `model` is provider and model, for circuits.
+    """`capability` is "" for plain work.
+
+    `build` "" runs on any; `model` is provider and model, for circuits.
 
     Interned by the store to a small number, which is what the ready index holds.
     """

@@ -234,7 +234,10 @@ class Store(Protocol):
         ...
 
     async def epoch(self) -> int:
-        """The log's epoch, read at start: an operator raises it after a restore, with all stopped."""
+        """The log's epoch, read at start.
+
+        An operator raises it after a restore, with all stopped.
+        """
         ...
 
     async def ping(self) -> None:

@@ -1,0 +1,1 @@
+"""What the engine does: read, decide, write in one transaction, then wake."""

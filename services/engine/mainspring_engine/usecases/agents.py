@@ -1,4 +1,7 @@
-"""Folded agents by hash: their bytes for workers, what the turn machine needs of them for decisions."""
+"""Folded agents by hash.
+
+Their bytes for workers, what the turn machine needs of them for decisions.
+"""
 
 from collections import OrderedDict
 

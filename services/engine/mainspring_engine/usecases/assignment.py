@@ -1,5 +1,7 @@
-"""Optimistic dispatch: new tasks are inserted already claimed for a worker with a free credit, and
-pushed after the commit. What nobody can take waits as ready, and engines with credits are woken.
+"""Optimistic dispatch.
+
+New tasks are inserted already claimed for a worker with a free credit, and pushed after the commit.
+What nobody can take waits as ready, and engines with credits are woken.
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,7 @@ from mainspring_engine.usecases.sessions import Sessions
 class Assignment:
     """Before and after a commit: who gets the tasks, and who is told what."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named port each
         self,
         *,
         roster: Roster,
@@ -80,7 +82,10 @@ class Assignment:
         self._witness.committed(changes, reply.closes, reply.now_ms)
 
     def _tell_holders(self, changes: Changes, reply: Committed) -> None:
-        """Holders whose task was marked or ended by somebody else; far ones are woken by the bus."""
+        """Holders whose task was marked or ended by somebody else.
+
+        Far ones are woken by the bus.
+        """
         marked = tuple(Held(mark.task_id, mark.fence) for mark in changes.marks)
         for held in marked:
             self._links.cancelled(held)

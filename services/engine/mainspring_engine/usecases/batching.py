@@ -15,7 +15,8 @@ T = TypeVar("T")
 class Batcher(Generic[T]):
     """For operations that are hints of state and come again by themselves: beats, starts, releases.
 
-    A flight that fails because the store is away is dropped; a lease covers what it would have done.
+    A flight that fails because the store is away is dropped; a lease covers what it would have
+    done.
     """
 
     def __init__(self, fly: Callable[[tuple[T, ...]], Awaitable[None]]) -> None:
@@ -38,5 +39,5 @@ class Batcher(Generic[T]):
                     await self._fly(batch)
                 except Unavailable as error:
                     _log.warning("a flight of %d was dropped: %s", len(batch), error)
-                except Exception:
+                except Exception:  # noqa: BLE001 - the loop must go on; logged
                     _log.exception("a flight of %d failed", len(batch))

@@ -1,5 +1,6 @@
-"""Claims ready tasks for workers with credits. Wake-ups say when to look; a sweep each second makes
-sure that somebody looks.
+"""Claims ready tasks for workers with credits.
+
+Wake-ups say when to look; a sweep each second makes sure that somebody looks.
 """
 
 import asyncio

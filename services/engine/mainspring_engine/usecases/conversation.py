@@ -24,8 +24,10 @@ class Conversations:
         self._quiet.set()
 
     async def serve(self, frames: AsyncIterator[FromWorker]) -> AsyncGenerator[ToWorker]:
-        """Yields what the worker is told until either side ends. Raises MalformedBody where the first
-        frame does not attach, LeaseLost where a newer attach is known.
+        """Yields what the worker is told until either side ends.
+
+        Raises MalformedBody where the first frame does not attach, LeaseLost where a newer attach
+        is known.
         """
         first = await anext(frames, None)
         if first is None or first.attach is None:

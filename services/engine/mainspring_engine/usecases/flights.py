@@ -4,6 +4,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from mainspring_kernel.errors import (
+    ConfigurationUnknown,
     IdempotencyMismatch,
     MainspringError,
     NotFound,
@@ -16,7 +17,13 @@ from mainspring_schema.frames import Verdict
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer, decide
 from mainspring_engine.domain.intents import Answered, Emitted, Submitted, org_of, session_of
-from mainspring_engine.domain.materials import AgentMissing, Materials, StepMissing, TasksMissing
+from mainspring_engine.domain.materials import (
+    AgentMissing,
+    Materials,
+    Missing,
+    StepMissing,
+    TasksMissing,
+)
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.ports.store import Committed, Known, Step, Store
 from mainspring_engine.usecases.agents import Agents
@@ -98,18 +105,13 @@ class SessionFlights:
         while group:
             try:
                 decided = self._try(group, materials)
+            except _Lacking as lacking:
+                try:
+                    await self._fetch(lacking.missing, materials)
+                except ConfigurationUnknown as error:
+                    group = _refuse(group, entries, _Refused(lacking.entry, error))
             except _Refused as refused:
-                refused.entry.ticket.failed(refused.error)
-                group = [entry for entry in group if entry is not refused.entry]
-                _drop(entries, refused.entry)
-            except AgentMissing as missing:
-                await self._agents.load(missing.config_hash)
-            except StepMissing as missing:
-                wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
-                materials.steps.update(await self._store.steps((wanted,)))
-            except TasksMissing as missing:
-                materials.tasks.update(await self._store.open_tasks((missing.workflow_id,)))
-                materials.tasks.setdefault(missing.workflow_id, ())
+                group = _refuse(group, entries, refused)
             else:
                 if not is_empty(decided.changes):
                     return decided
@@ -118,6 +120,19 @@ class SessionFlights:
                     _drop(entries, entry)
                 return None
         return None
+
+    async def _fetch(self, missing: Missing, materials: Materials) -> None:
+        match missing:
+            case AgentMissing():
+                await self._agents.load(missing.config_hash)
+            case StepMissing():
+                wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
+                materials.steps.update(await self._store.steps((wanted,)))
+            case TasksMissing():
+                materials.tasks.update(await self._store.open_tasks((missing.workflow_id,)))
+                materials.tasks.setdefault(missing.workflow_id, ())
+            case _:
+                raise missing
 
     def _try(self, group: list[Entry], materials: Materials) -> Decided:
         remembered = self._sessions.get(session_of(group[0].intent))
@@ -134,6 +149,8 @@ class SessionFlights:
                     raise NotFound
                 self._agents.learn(entry.intent)
                 answers.append(decide(plan, entry.intent, materials))
+            except Missing as missing:
+                raise _Lacking(entry, missing) from missing
             except MainspringError as error:
                 raise _Refused(entry, error) from error
         assert plan is not None  # noqa: S101 - a group has entries
@@ -214,6 +231,20 @@ class _Refused(Exception):
         super().__init__(str(error))
         self.entry = entry
         self.error = error
+
+
+class _Lacking(Exception):
+    def __init__(self, entry: Entry, missing: Missing) -> None:
+        super().__init__(str(missing))
+        self.entry = entry
+        self.missing = missing
+
+
+def _refuse(group: list[Entry], entries: list[Entry], refused: _Refused) -> list[Entry]:
+    """Tells the one who cannot succeed; the others of the session are decided again without it."""
+    refused.entry.ticket.failed(refused.error)
+    _drop(entries, refused.entry)
+    return [entry for entry in group if entry is not refused.entry]
 
 
 def _answer_known(entry: Entry, command: commands.Submit, known: Known) -> None:

@@ -57,8 +57,9 @@ class Lane:
         self._idle.set()
 
     def put(self, intent: Intent, ticket: Ticket) -> None:
-        """Raises TooManyRequests for a command above the bound; incidents are always taken, for
-        workers bring no more of them than they hold tasks.
+        """Raises TooManyRequests for a command above the bound.
+
+        Incidents are always taken, for workers bring no more of them than they hold tasks.
         """
         if len(self._waiting) >= LANE_QUEUE_ITEMS_MAX and isinstance(intent, Command):
             detail = "the commit lane is full"
@@ -92,7 +93,7 @@ class Lane:
                 attempt += 1
                 entries = _keep_incidents(entries, error)
                 await self._clock.sleep(delay_s(RECONNECT, attempt, self._draws.unit()))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the lane must go on; logged and told
                 _log.exception("a flight failed")
                 _fail(entries, error)
                 return

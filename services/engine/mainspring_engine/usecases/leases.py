@@ -22,7 +22,10 @@ _log = logging.getLogger(__name__)
 
 
 class Leases:
-    """Renewals, starts and releases each ride their own flights: what came meanwhile rides the next."""
+    """Renewals, starts and releases each ride their own flights.
+
+    What came meanwhile rides the next.
+    """
 
     def __init__(
         self,

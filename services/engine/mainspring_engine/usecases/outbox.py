@@ -7,8 +7,10 @@ from mainspring_schema.frames import Acknowledgement, Attached, Config, Held, Ta
 
 
 class FrameOutbox:
-    """Collects the parts of the next frame. Above its bound it overflows: the stream is ended, and
-    what the worker held comes back by its attach or its leases.
+    """Collects the parts of the next frame.
+
+    Above its bound it overflows: the stream is ended, and what the worker held comes back by its
+    attach or its leases.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
-"""What this engine remembers of sessions, so that a commit needs no read before it. A cache only:
-whatever it says is compared under the head's lock.
+"""What this engine remembers of sessions, so that a commit needs no read before it.
+
+A cache only: whatever it says is compared under the head's lock.
 """
 
 from collections import OrderedDict, deque

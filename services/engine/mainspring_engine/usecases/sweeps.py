@@ -1,5 +1,7 @@
-"""Bounded passes over what time makes due. Anyone may call them, also twice; the scheduler does at
-its pace, and an engine that sees no stamp does it itself.
+"""Bounded passes over what time makes due.
+
+Anyone may call them, also twice; the scheduler does at its pace, and an engine that sees no stamp
+does it itself.
 """
 
 import logging

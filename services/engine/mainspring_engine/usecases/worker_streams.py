@@ -41,7 +41,7 @@ _RESULT: Final[msgspec.msgpack.Decoder[TaskResult]] = msgspec.msgpack.Decoder(Ta
 class WorkerStreams:
     """Attach, frames, and the end of a stream."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named port each
         self,
         *,
         store: Store,
@@ -100,13 +100,7 @@ class WorkerStreams:
             self._result(link, result)
         for emit in frame.emits:
             self._emit(link, emit)
-        for held in frame.starts:
-            self._leases.start(link, held)
-        for held in frame.returned:
-            self._links.drop(link, held)
-            self._leases.returned(held)
-        if frame.beat is not None:
-            self._leases.beat(link, frame.beat.held)
+        self._receive_held(link, frame)
         if frame.configs_wanted:
             self._spawn(self._send_configs(link, frame.configs_wanted))
         if frame.draining:
@@ -114,6 +108,15 @@ class WorkerStreams:
         if frame.credits:
             self._roster.give_back(link.incarnation, frame.credits)
             self._claimer.credits_came()
+
+    def _receive_held(self, link: Link, frame: FromWorker) -> None:
+        for held in frame.starts:
+            self._leases.start(link, held)
+        for held in frame.returned:
+            self._links.drop(link, held)
+            self._leases.returned(held)
+        if frame.beat is not None:
+            self._leases.beat(link, frame.beat.held)
 
     async def detach(self, link: Link) -> None:
         """The stream is gone; what it holds has a grace."""

@@ -53,8 +53,11 @@ def message_started(turn: UUID, message: UUID, iteration: int, agent: TurnAgent)
 
 
 def generation(result: ReasonResult, agent: TurnAgent, *, through_seq: int) -> Json:
-    """The model call as it was. The request is named by hash and position, not repeated: a copy of the
-    whole prompt in every event would make a turn's cost grow with the session."""
+    """The model call as it was.
+
+    The request is named by hash and position, not repeated: a copy of the whole prompt in every
+    event would make a turn's cost grow with the session.
+    """
     metadata: Json = {
         "model": result.response_model or agent.model.model,
         "provider": agent.provider,
@@ -156,7 +159,10 @@ def reason_completed(result: ReasonResult) -> Json:
 
 
 def tool_completed(call_id: str, name: str, result: ToolResult) -> ToolCompleted:
-    """`unknown` has no word on the wire: it is an error whose text says that the outcome is not known."""
+    """`unknown` has no word on the wire.
+
+    It is an error whose text says that the outcome is not known.
+    """
     success = result.status == "success"
     status = "error" if result.status == "unknown" else result.status
     if not success:

@@ -1,6 +1,7 @@
 """The turn machine: input → reason ⇄ act → one outcome. Pure: it adds to a plan and asks nobody.
 
-Each function is one thing that can happen to a session. Time comes with the plan, ids and chance as ports.
+Each function is one thing that can happen to a session. Time comes with the plan, ids and chance as
+ports.
 """
 
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
@@ -31,7 +32,7 @@ REPAIRS_MAX = 2
 def open_turn(
     plan: Plan, message: Message | None, materials: Materials, *, traceparent: str
 ) -> Turn:
-    """Starts the next turn with everything that waits in the inbox, `message` where it is at hand."""
+    """Starts the next turn with all that waits in the inbox; `message` where it is at hand."""
     first = plan.inbox[0]
     ordinal = 1 if plan.workflow is None else plan.workflow.ordinal + 1
     blank = TurnState(
@@ -142,7 +143,10 @@ def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
 
 
 def client_answered(turn: Turn, results: dict[str, ToolResult]) -> int:
-    """Results of client-side tools by call id; ids that are not open are left out. Returns the count."""
+    """Results of client-side tools by call id; ids that are not open are left out.
+
+    Returns the count.
+    """
     accepted = 0
     for call in turn.state.calls:
         result = results.get(turn.call_id(call.index))
@@ -168,7 +172,10 @@ def client_timed_out(turn: Turn) -> None:
 
 
 def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
-    """An attempt ended without a result and may not simply begin again. `tasks` are all open ones."""
+    """An attempt ended without a result and may not simply begin again.
+
+    `tasks` are all open ones.
+    """
     others = tuple(other for other in tasks if other.id != task.id)
     call = next((c for c in turn.state.calls if c.task_id == task.id), None)
     if turn.state.phase is Phase.CANCELLING:
@@ -340,7 +347,10 @@ def _retry(turn: Turn, delivery: Delivery, failure: Failure, delay_ms: int) -> N
 
 
 def _model_stopped(turn: Turn, delivery: Delivery, result: ReasonResult) -> None:
-    """The model call of a cancelled turn ended, by the cancel or by itself; what it used is charged."""
+    """The model call of a cancelled turn ended, by the cancel or by itself.
+
+    What it used is charged.
+    """
     _count_model_call(turn, result)
     turn.close_attempt(
         delivery.task_id, delivery.fence, Closing.CANCELLED, result_hash=delivery.hash

@@ -30,8 +30,8 @@ class OpenCall(Struct, frozen=True, array_like=True):
 class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
     """Format 1. Read one release before it is written; fields are only ever added at the end.
 
-    `repairs` counts model answers in a row whose calls were all unusable. `attempts` counts failures of the
-    present model call.
+    `repairs` counts model answers in a row whose calls were all unusable. `attempts` counts
+    failures of the present model call.
     """
 
     version: int = 1

@@ -96,7 +96,10 @@ class Turn:
     # ── steps ───────────────────────────────────────────────────────────────────────────────────
 
     def next_model_call(self) -> None:
-        """Consumes what waits in the inbox and asks the model. Needs every call to have its result."""
+        """Consumes what waits in the inbox and asks the model.
+
+        Needs every call to have its result.
+        """
         taken = self.plan.consume_inbox(self.workflow.id)
         if taken:
             # A message folded with another configuration brings it along: the newest one counts.
@@ -205,7 +208,10 @@ class Turn:
         )
 
     def finish_open_calls(self, tasks: tuple[OpenTask, ...], *, why: str) -> None:
-        """Every call that is still open gets its result: `unknown` where an effect may have happened."""
+        """Every call that is still open gets its result.
+
+        `unknown` where an effect may have happened.
+        """
         by_id = {task.id: task for task in tasks}
         for call in self.state.calls:
             task = by_id.get(call.task_id) if call.task_id is not None else None
