@@ -172,7 +172,8 @@ declare
     v_dropped bigint;
 begin
     -- Skips the row while another sweep holds it: that one does the work.
-    select s.swept_turn into v_after from log.store as s for update skip locked;
+    select s.swept_turn into v_after from log.store as s
+    order by s.only_row limit 1 for update skip locked;
     if not found then
         return 0;
     end if;

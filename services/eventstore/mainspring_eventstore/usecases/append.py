@@ -13,7 +13,7 @@ from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.stream import LogBatch
 from msgspec import Struct
 
-from mainspring_eventstore.domain import bounds
+from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.ports.bus import Publisher
 from mainspring_eventstore.ports.log import Appended, LogStore
 

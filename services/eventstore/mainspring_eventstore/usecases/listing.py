@@ -8,7 +8,8 @@ from mainspring_schema.events import StoredEvent
 from mainspring_schema.listing import EventFilter
 from msgspec import Struct, structs
 
-from mainspring_eventstore.domain import bounds, matching
+from mainspring_eventstore.domain import limits as bounds
+from mainspring_eventstore.domain import matching
 from mainspring_eventstore.domain.matching import Columns
 from mainspring_eventstore.ports.log import LogStore
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from mainspring_eventstore.domain import bounds
+from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.ports.log import LogStore, Upkept
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from mainspring_eventstore.domain import bounds
+from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.domain.audit import Progress, concluded, follow
 from mainspring_eventstore.ports.log import LogStore, Segment
 

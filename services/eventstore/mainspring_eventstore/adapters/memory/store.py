@@ -10,7 +10,7 @@ from mainspring_schema.events import OUTCOME_TYPES, StoredDelta, StoredEvent
 from mainspring_schema.grants import DeltaAppend
 
 from mainspring_eventstore.adapters.memory.log import EventRow, MemoryLog
-from mainspring_eventstore.domain import bounds
+from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.domain.audit import ChainRow
 from mainspring_eventstore.domain.heads import HeadRow
 from mainspring_eventstore.domain.matching import Columns, fits_columns

@@ -36,7 +36,8 @@ event as materialized (
     select
         e.*,
         sum(octet_length(e.payload) + $7) over (order by e.seq) - octet_length(e.payload) - $7
-            as bytes_before
+            as bytes_before,
+        row_number() over (order by e.seq) as place
     from (
         select x.*
         from lineage as l
@@ -90,7 +91,8 @@ delta as materialized (
     select
         d.*,
         sum(octet_length(d.fragment) + $7) over (order by d.seq, d.n)
-        - octet_length(d.fragment) - $7 as bytes_before
+        - octet_length(d.fragment) - $7 as bytes_before,
+        row_number() over (order by d.seq, d.n) as place
     from (
         select x.*
         from lineage as l
@@ -157,7 +159,8 @@ select
     false as closed,
     0 as turn_first_seq
 from event as e
-where e.bytes_before <= $6
+-- The second row is needed to say that there is more, however large the first one is.
+where e.bytes_before <= $6 or e.place <= 2
 union all
 select
     2 as kind,
@@ -179,7 +182,7 @@ select
     false as closed,
     0 as turn_first_seq
 from delta as d
-where d.bytes_before <= $6
+where d.bytes_before <= $6 or d.place <= 2
 order by kind, seq, n;
 
 -- name: list_oldest

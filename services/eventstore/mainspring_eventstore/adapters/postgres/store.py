@@ -16,7 +16,7 @@ from mainspring_eventstore.adapters.postgres.rows import (
     HorizonRow,
     PageRow,
 )
-from mainspring_eventstore.domain import bounds
+from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.domain.audit import ChainRow
 from mainspring_eventstore.domain.matching import Columns, unfiltered
 from mainspring_eventstore.domain.pages import ROW_OVERHEAD_BYTES, cut
