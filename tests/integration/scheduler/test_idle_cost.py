@@ -17,7 +17,7 @@ from mainspring_testkit.fixtures import Database as OwnDatabase
 class Idle:
     """Finds nothing, ever."""
 
-    async def perform(self, _: Duty) -> Report:
+    async def perform(self, duty: Duty) -> Report:
         return Report()
 
 
