@@ -38,6 +38,7 @@ class Worker:
         self._draws = draws
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
+        self._joined = asyncio.Event()
         self._beat_at = 0.0
         self._attempts: Attempts | None = None
         self.configs = Configs(want=self._want_config, forget=core.drop_config)
@@ -80,6 +81,10 @@ class Worker:
             await self._drained_by(deadline + DRAIN_ACK_S)
         self._drained.set()
 
+    def halt(self) -> None:
+        """Ends `run` at once, as a crash would: nothing is handed back or reported."""
+        self._drained.set()
+
     async def _drained_by(self, deadline: float) -> bool:
         try:
             async with asyncio.timeout(max(0.0, deadline - self._clock.mono())):
@@ -98,6 +103,7 @@ class Worker:
             _LOG.info("no engine", extra={"reason": broken.detail})
             return False
         number, first = self._core.open_stream(self._clock.mono())
+        self._joined.clear()
         roles = (
             asyncio.create_task(self._read(stream, number, attempts), name="read"),
             asyncio.create_task(self._write(stream, first), name="write"),
@@ -129,6 +135,7 @@ class Worker:
             leaving = False
             for action in self._core.receive(number, frame, self._clock.mono()):
                 leaving = attempts.act(action) or leaving
+            self._joined.set()
             self._wake.set()
             self._notice_end()
             if leaving:
@@ -148,6 +155,7 @@ class Worker:
 
     async def _beats(self) -> None:
         """Beats while tasks are held, seldom otherwise; notices a stream that fell silent."""
+        await self._joined.wait()  # the answer to the attach says how long a lease is
         while True:
             pace = min(HEARTBEAT_S, self._core.lease_s / BEATS_PER_LEASE)
             pace *= 1 - HEARTBEAT_JITTER * self._draws.unit()

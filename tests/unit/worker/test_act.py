@@ -1,0 +1,140 @@
+"""A tool call: every way it may go wrong is a result the model can read."""
+
+import msgspec
+import pytest
+from mainspring_kernel.limits import TOOL_RESULT_INLINE_BYTES_MAX
+from mainspring_schema.agents import EffectClass
+from mainspring_schema.messages import Json
+from mainspring_schema.tasks import ToolResult
+from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+from mainspring_worker.usecases import act as act_module
+
+from tests.unit.worker.making import held, task, tool_payload
+from tests.unit.worker.workbench import Body, TestTool, bench, tool
+
+RESULT = msgspec.msgpack.Decoder(ToolResult)
+
+
+async def outcome(
+    one: TestTool | None, *, effect_class: EffectClass = "pure", arguments: object = None
+) -> ToolResult:
+    tools = [] if one is None else [one]
+    async with bench(tools=tools) as b:
+        engine = await b.engine.attached()
+        payload = tool_payload(effect_class=effect_class, arguments=arguments)
+        engine.give(task(payload=payload))
+        if effect_class in {"at_most_once", "verifiable"}:
+            await engine.until(lambda f: f.starts)
+            engine.grant_start(held())
+        return RESULT.decode((await engine.result()).body)
+
+
+def returning(result: object) -> Body:
+    async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
+        del arguments, context
+        return ToolOutcome(result=result)
+
+    return body
+
+
+async def test_unknown_tool_is_an_error_result() -> None:
+    told = await outcome(None)
+
+    assert told.status == "error"
+    assert told.error is not None
+    assert "echo" in told.error
+
+
+async def test_arguments_that_are_no_object_never_reach_the_tool() -> None:
+    one = tool(returning(1))
+
+    told = await outcome(one, arguments="text")
+
+    assert (told.status, one.calls) == ("error", 0)
+
+
+async def test_exception_of_a_tool_is_hidden_from_the_model() -> None:
+    async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
+        secret = "secret detail"
+        raise RuntimeError(secret)
+
+    told = await outcome(tool(body))
+
+    assert told.status == "error"
+    assert told.error is not None
+    assert "secret" not in told.error
+
+
+@pytest.mark.parametrize(
+    ("effect_class", "status"),
+    [("pure", "timeout"), ("idempotent", "timeout"), ("at_most_once", "unknown")],
+)
+async def test_deadline_ends_a_call_as_its_class_allows(
+    effect_class: EffectClass, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(act_module, "TOOL_CALL_TIMEOUT_S", 0.05)
+
+    async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
+        del arguments
+        await context.clock.sleep(3600)
+        return ToolOutcome()
+
+    told = await outcome(tool(body, effect_class=effect_class), effect_class=effect_class)
+
+    assert told.status == status
+
+
+async def test_result_over_the_bound_is_cut_and_says_so() -> None:
+    told = await outcome(tool(returning("y" * (TOOL_RESULT_INLINE_BYTES_MAX + 1))))
+
+    assert told.status == "success"
+    assert isinstance(told.result, dict)
+    assert told.result["truncated"] is True
+    assert told.result["original_bytes"] == TOOL_RESULT_INLINE_BYTES_MAX + 3
+    assert len(msgspec.json.encode(told.result)) < TOOL_RESULT_INLINE_BYTES_MAX
+
+
+async def test_result_at_the_bound_stays_whole() -> None:
+    whole = "y" * (TOOL_RESULT_INLINE_BYTES_MAX - 2)
+
+    told = await outcome(tool(returning(whole)))
+
+    assert told.result == whole
+
+
+async def test_result_that_is_no_json_is_an_error() -> None:
+    told = await outcome(tool(returning(object())))
+
+    assert told.status == "error"
+
+
+async def test_tool_gets_its_stable_key() -> None:
+    one = tool(returning(1), effect_class="idempotent")
+
+    await outcome(one, effect_class="idempotent")
+
+    assert one.contexts[0].idempotency_key == "key"
+
+
+@pytest.mark.parametrize("effect_class", ["pure", "idempotent"])
+async def test_progress_is_an_event_of_the_session(effect_class: EffectClass) -> None:
+    async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
+        del arguments
+        await context.progress("half way")
+        return ToolOutcome(result="done")
+
+    async with bench(tools=[tool(body, effect_class=effect_class)]) as b:
+        engine = await b.engine.attached()
+        engine.give(task(payload=tool_payload(effect_class=effect_class)))
+        emit = (await engine.until(lambda f: f.emits)).emits[0]
+
+        engine.grant_emit(held(), emit.counter)
+
+        told = RESULT.decode((await engine.result()).body)
+        assert emit.events[0].type == "tool.progress"
+        assert emit.events[0].data == {
+            "tool_call_id": "call_1",
+            "tool_name": "echo",
+            "message": "half way",
+        }
+        assert told.result == "done"

@@ -1,0 +1,155 @@
+"""Flights to the event store: one in the air, repeats after failures, a bound at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.errors import Unavailable
+from mainspring_worker.adapters.memory import MemoryEventLog
+from mainspring_worker.domain.deltas import Anchor, Delta
+from mainspring_worker.ports.eventlog import AppendVerdict
+from mainspring_worker.usecases import flights as flights_module
+from mainspring_worker.usecases.flights import Flights
+
+from tests.unit.worker.fake_engine import WAIT_S
+from tests.unit.worker.making import ANCHOR, SESSION, TURN
+
+
+class TroubledLog(MemoryEventLog):
+    """Fails the first appends, and can hold them back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 0
+        self.flights: list[list[Delta]] = []
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+        self.flights.append(list(deltas))
+        self.asked.set()
+        await self.go_on.wait()
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable
+        return await super().append(deltas)
+
+    @property
+    def text(self) -> str:
+        return "".join(d.fragment for d in self.deltas.get(SESSION, ()))
+
+
+def anchor(number: int = 0) -> Anchor:
+    session = UUID(int=SESSION.int + number)
+    return Anchor(session_id=session, turn_id=TURN, anchor=ANCHOR, attempt=1)
+
+
+@asynccontextmanager
+async def flying(log: TroubledLog) -> AsyncIterator[Flights]:
+    for number in range(3):
+        log.open_anchor(UUID(int=SESSION.int + number), ANCHOR, 1)
+    flights = Flights(log=log, clock=SystemClock(), draws=SeededDraws(1))
+    running = asyncio.create_task(flights.run())
+    try:
+        async with asyncio.timeout(WAIT_S):
+            yield flights
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_result_waits_for_the_last_fragment() -> None:
+    log = TroubledLog()
+    async with flying(log) as flights:
+        stream = flights.open(anchor())
+        stream.add("text", "one")
+        await log.asked.wait()
+        log.go_on.clear()
+        stream.add("text", " two")
+
+        finishing = asyncio.create_task(stream.finish())
+        log.asked.clear()
+        await log.asked.wait()
+        waited = not finishing.done()
+        log.go_on.set()
+        await finishing
+
+        assert waited
+        assert log.text == "one two"
+
+
+async def test_text_complete_before_its_first_flush_flies_nowhere() -> None:
+    log = TroubledLog()
+    async with flying(log) as flights:
+        stream = flights.open(anchor())
+        stream.add("text", "short")
+
+        await stream.finish()
+
+        assert log.flights == []
+
+
+async def test_streams_that_wait_ride_one_flight() -> None:
+    log = TroubledLog()
+    async with flying(log) as flights:
+        log.go_on.clear()
+        first, others = flights.open(anchor()), [flights.open(anchor(n)) for n in (1, 2)]
+        first.add("text", "x" * 5000)
+        await log.asked.wait()
+        for stream in others:
+            stream.add("text", "y" * 5000)
+        log.go_on.set()
+
+        for stream in (first, *others):
+            await stream.finish()
+
+        assert [len(flight) for flight in log.flights] == [1, 2]
+
+
+async def test_failed_flight_is_sent_again_as_it_was() -> None:
+    log = TroubledLog()
+    log.failures = 2
+    async with flying(log) as flights:
+        stream = flights.open(anchor())
+        stream.add("text", "x" * 5000)
+        await log.asked.wait()
+
+        await stream.finish()
+
+        assert log.flights[0] == log.flights[1] == log.flights[2]
+        assert log.text == "x" * 5000
+
+
+async def test_refused_stream_sends_nothing_more_and_ends_at_once() -> None:
+    log = TroubledLog()
+    async with flying(log) as flights:
+        log.open_anchor(SESSION, ANCHOR, 2)
+        stream = flights.open(anchor())
+        stream.add("text", "x" * 5000)
+        await log.asked.wait()
+        await stream.finish()
+
+        stream.add("text", "more")
+
+        assert stream.refused
+        assert len(log.flights) == 1
+
+
+async def test_silent_event_store_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flights_module, "DELTA_GIVE_UP_S", 0.05)
+    log = TroubledLog()
+    async with flying(log) as flights:
+        log.go_on.clear()
+        stream = flights.open(anchor())
+        stream.add("text", "x" * 5000)
+        await log.asked.wait()
+
+        await stream.finish()
+
+        assert stream.refused
+        assert log.text == ""

@@ -1,0 +1,164 @@
+"""A whole worker beside a fake engine: real steps, a scripted model, tools of the test's own."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from mainspring_harness.registry import Registry
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
+from mainspring_schema.messages import Json
+from mainspring_worker.adapters.memory import FixedCredentials, MemoryEventLog, Silence
+from mainspring_worker.adapters.queue_engine import QueueEngineLink
+from mainspring_worker.adapters.tool_thread import ToolThread
+from mainspring_worker.domain.core import WorkerCore
+from mainspring_worker.domain.deltas import Delta
+from mainspring_worker.ports.eventlog import AppendVerdict
+from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
+from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
+from mainspring_worker.usecases.act import Acting
+from mainspring_worker.usecases.blueprints import Blueprints
+from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.reason import Reasoning
+from mainspring_worker.usecases.steps import Steps
+from mainspring_worker.usecases.work import Worker
+
+from tests.unit.worker.fake_engine import FakeEngine
+from tests.unit.worker.making import ANCHOR, SESSION, identity
+
+Script = Callable[[ModelRequest], AsyncGenerator[ModelItem, None]]
+Body = Callable[[Json, ToolContext], Awaitable[ToolOutcome]]
+
+
+class ScriptedModel:
+    """Says what the test's script yields."""
+
+    def __init__(self, script: Script | None = None) -> None:
+        self.script = script
+        self.requests: list[ModelRequest] = []
+        self.closed = asyncio.Event()
+
+    def named(self, driver: str) -> ModelDriver:
+        del driver
+        return self
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
+        self.requests.append(request)
+        assert self.script is not None
+        try:
+            async for item in self.script(request):
+                yield item
+        finally:
+            self.closed.set()
+
+    async def aclose(self) -> None:
+        return
+
+
+class WatchedLog(MemoryEventLog):
+    """Says when the first fragments were appended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appended = asyncio.Event()
+
+    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+        verdicts = await super().append(deltas)
+        self.appended.set()
+        return verdicts
+
+
+@dataclass
+class TestTool:
+    """A tool whose body is a function of the test."""
+
+    __test__ = False
+
+    definition: ToolDefinition
+    body: Body
+    calls: int = 0
+    contexts: list[ToolContext] = field(default_factory=list)
+
+    async def call(self, arguments: Json, context: ToolContext) -> ToolOutcome:
+        self.calls += 1
+        self.contexts.append(context)
+        return await self.body(arguments, context)
+
+
+def tool(
+    body: Body,
+    *,
+    name: str = "echo",
+    effect_class: EffectClass = "pure",
+    hints: ToolHints | None = None,
+) -> TestTool:
+    definition = ToolDefinition(name=name, effect_class=effect_class, hints=hints)
+    return TestTool(definition, body)
+
+
+async def echo(arguments: Json, context: ToolContext) -> ToolOutcome:
+    del context
+    return ToolOutcome(result=arguments)
+
+
+@dataclass
+class Bench:
+    worker: Worker
+    core: WorkerCore
+    engine: FakeEngine
+    log: WatchedLog
+    model: ScriptedModel
+    running: asyncio.Task[None]
+
+
+@asynccontextmanager
+async def bench(
+    *,
+    tools: Sequence[TestTool] = (),
+    script: Script | None = None,
+    slots: int = 4,
+) -> AsyncIterator[Bench]:
+    engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
+    memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
+    memory.open_anchor(SESSION, ANCHOR, 1)
+    core = WorkerCore(identity(slots))
+    worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
+    flights = Flights(log=memory, clock=clock, draws=draws)
+    named: dict[str, Tool] = {one.definition.name: one for one in tools}
+    steps = Steps(
+        reasoning=Reasoning(
+            configs=worker.configs,
+            blueprints=Blueprints(Registry(())),
+            contexts=Contexts(memory),
+            log=memory,
+            flights=flights,
+            drivers=model,
+            credentials=FixedCredentials(),
+            keyless=frozenset({"fake"}),
+            telemetry=Silence(),
+            clock=clock,
+        ),
+        acting=Acting(toolbox=_Box(named), runner=threads, telemetry=Silence(), clock=clock),
+    )
+    flying = asyncio.create_task(flights.run())
+    running = asyncio.create_task(worker.run(steps))
+    try:
+        yield Bench(worker, core, engine, memory, model, running)
+    finally:
+        worker.halt()
+        await asyncio.gather(running, return_exceptions=True)
+        flying.cancel()
+        await asyncio.gather(flying, return_exceptions=True)
+        threads.close()
+
+
+class _Box:
+    def __init__(self, tools: dict[str, Tool]) -> None:
+        self._tools = tools
+
+    def find(self, name: str, capability_id: str | None) -> Tool | None:
+        del capability_id
+        return self._tools.get(name)
