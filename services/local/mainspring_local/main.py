@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from mainspring_local import client, demo, down, environment, home, recovery, sockets, stack
+from mainspring_local import client, demo, down, environment, home, recovery, sockets, stack, verify
 from mainspring_local.console import Console
 from mainspring_local.errors import BadEnvironment, StartProblem
 from mainspring_local.supervisor import Folders, Supervisor, end_orphans
@@ -22,6 +22,7 @@ class Arguments(argparse.Namespace):
     verb: str = ""
     provider: str | None = None
     kill_worker: bool = False
+    session: str = ""
 
 
 Verb = Callable[[Arguments, environment.Settings, Console], int]
@@ -56,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("migrate", help="apply the migrations")
     verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
+    checked = verbs.add_parser("verify", help="recompute the hash chain of a session")
+    checked.add_argument("session", metavar="SESSION", help="session_…, as the API shows it")
     return top
 
 
@@ -139,6 +142,12 @@ def run_migrate(_: Arguments, settings: environment.Settings, console: Console) 
     return asyncio.run(owned(settings, console, servers_only, with_api=False))
 
 
+def run_verify(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    running = stack.recorded(settings, home.Home(settings.home))
+    address = running.address("eventstore")
+    return 0 if asyncio.run(verify.session(address, parsed.session, console)) else 1
+
+
 def run_down(_: Arguments, settings: environment.Settings, console: Console) -> int:
     return down.stop(home.Home(settings.home), console)
 
@@ -195,4 +204,5 @@ VERBS: dict[str, Verb] = {
     "demo": run_demo,
     "migrate": run_migrate,
     "down": run_down,
+    "verify": run_verify,
 }

@@ -1,0 +1,267 @@
+-- Tasks, attempts, results and effects. One row each: see checks.py beside this file.
+
+-- name: fences_are_dense
+-- The attempts of a task bear the fences 1..n, and the live one is the next.
+with counted as (
+    select
+        task_id,
+        count(*) as closed,
+        max(fence) as highest
+    from engine.attempt
+    group by task_id
+),
+
+examined as (
+    select
+        coalesce(c.task_id, t.id) as id,
+        coalesce(c.highest, 0) = coalesce(c.closed, 0)
+        and (t.id is null or t.fence = coalesce(c.closed, 0) + (t.state = 2)::int) as holds
+    from counted as c
+    full join engine.task as t on c.task_id = t.id
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: attempts_do_not_overlap
+-- An attempt was closed before the next claim, by the task's rev or by the database's clock.
+with claims as (
+    select
+        task_id,
+        fence,
+        claim_rev,
+        claimed_at,
+        close_rev,
+        lease_until
+    from engine.attempt
+    union all
+    select
+        id,
+        fence,
+        claim_rev,
+        claimed_at,
+        null as close_rev,
+        null as lease_until
+    from engine.task
+    where state = 2
+),
+
+examined as (
+    select
+        task_id,
+        lag(close_rev) over by_fence < claim_rev
+        or lag(lease_until) over by_fence < claimed_at as holds
+    from claims
+    window by_fence as (partition by task_id order by fence)
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: results_bear_the_highest_fence
+-- No claim of a higher fence lies before the write of a step result.
+with claims as (
+    select
+        task_id,
+        fence,
+        claim_rev
+    from engine.attempt
+    union all
+    select
+        id,
+        fence,
+        claim_rev
+    from engine.task
+    where state = 2
+),
+
+examined as (
+    select
+        r.task_id,
+        not exists (
+            select from claims as c
+            where c.task_id = r.task_id and c.fence > r.fence and c.claim_rev <= r.rev
+        ) as holds
+    from engine.step_result as r
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: closed_tasks_stay_closed
+-- A task closes for good once: no later attempt, and no open row beside it.
+-- The closings 1, 2, 7, 8 and 9 are final (result, failed, cancelled, quarantined, unknown).
+with final as (
+    select
+        task_id,
+        max(fence) as fence,
+        count(*) as times
+    from engine.attempt
+    where closing in (1, 2, 7, 8, 9)
+    group by task_id
+),
+
+examined as (
+    select
+        f.task_id,
+        f.times = 1
+        and not exists (
+            select from engine.task as t
+            where t.id = f.task_id
+        )
+        and not exists (
+            select from engine.attempt as a
+            where a.task_id = f.task_id and a.fence > f.fence
+        ) as holds
+    from final as f
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: states_fit_together
+-- A leased task has a claim, a lease and a holder that attached; no other state has any.
+with examined as (
+    select
+        t.id,
+        case
+            when t.state = 2
+                then
+                    t.fence > 0
+                    and t.claimed_at is not null
+                    and t.stamped_at is not null
+                    and t.lease_until is not null
+                    and exists (
+                        select from engine.worker as w
+                        where w.incarnation = t.incarnation
+                    )
+            else t.lease_until is null and t.incarnation is null
+        end as holds
+    from engine.task as t
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: leases_are_dated_here
+-- A lease ends its length after its stamp, within a millisecond: no other clock wrote it.
+with stamped as (
+    select
+        id,
+        stamped_at,
+        lease_until
+    from engine.task
+    where state = 2
+    union all
+    select
+        task_id,
+        stamped_at,
+        lease_until
+    from engine.attempt
+),
+
+examined as (
+    select
+        id,
+        coalesce(
+            abs(extract(epoch from lease_until - stamped_at) - 10) <= 0.001, false
+        ) as holds
+    from stamped
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: attempts_are_bounded
+-- No task has more attempts than failures (6), deaths (3) and uncounted losses (20) allow.
+with examined as (
+    select
+        task_id,
+        count(*) <= 29 as holds
+    from engine.attempt
+    group by task_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: results_keep_their_input
+-- A step result refers to the very input its task was made with.
+with examined as (
+    select
+        r.task_id,
+        p.task_id is not null and p.input_hash = r.input_hash as holds
+    from engine.step_result as r
+    left join engine.payload as p on r.task_id = p.task_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: effects_tell_the_truth
+-- A started effect has its time and fence, and one that is done or failed has its step result.
+with examined as (
+    select
+        e.task_id,
+        (e.state in (2, 3, 4, 5)) = (e.started_at is not null and e.fence > 0)
+        and (
+            e.state not in (3, 4)
+            or exists (
+                select from engine.step_result as r
+                where r.workflow_id = e.workflow_id and r.step = e.step
+            )
+        ) as holds
+    from engine.effect as e
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: effects_start_once
+-- Of an at-most-once call at most one attempt has started.
+with examined as (
+    select
+        e.task_id,
+        count(*) filter (where a.started) <= 1 as holds
+    from engine.effect as e
+    left join engine.attempt as a on e.task_id = a.task_id
+    where e.class = 3
+    group by e.task_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;

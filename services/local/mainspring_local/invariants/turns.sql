@@ -1,0 +1,337 @@
+-- Messages, turns and what they hold. One row each: see checks.py beside this file.
+
+-- name: messages_have_a_turn
+-- An accepted message is an input of one turn, or waits for one that goes on.
+with examined as (
+    select
+        i.message_id,
+        case
+            when i.workflow_id is null
+                then
+                    exists (
+                        select
+                        from engine.workflow as w
+                        where w.session_id = i.session_id and w.outcome = 0
+                    )
+            else exists (
+                select from engine.workflow as w
+                where w.id = i.workflow_id and w.session_id = i.session_id
+            )
+        end as holds
+    from engine.inbox as i
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(message_id::text order by message_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: keys_name_their_message
+-- An idempotency key leads to an accepted message with the same body.
+with examined as (
+    select
+        k.session_id,
+        exists(
+            select from engine.inbox as i
+            where
+                i.session_id = k.session_id
+                and i.message_id = k.message_id
+                and i.body_hash = k.body_hash
+        ) as holds
+    from engine.idempotency as k
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(session_id::text order by session_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: turns_have_one_outcome
+-- An ended turn has one outcome event of its kind, after its start; one that goes on has none.
+with told as (
+    select
+        turn_id,
+        count(*) filter (where type = 'turn.started') as starts,
+        min(seq) filter (where type = 'turn.started') as started,
+        count(*) filter (where type <> 'turn.started') as outcomes,
+        max(seq) filter (where type <> 'turn.started') as ended,
+        max(type) filter (where type <> 'turn.started') as outcome
+    from log.event
+    where
+        turn_id is not null
+        and type in (
+            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
+        )
+    group by turn_id
+),
+
+examined as (
+    select
+        w.id,
+        coalesce(t.starts, 0) = 1
+        and coalesce(t.outcomes, 0) = (w.outcome <> 0)::int
+        and coalesce(t.ended > t.started, w.outcome = 0)
+        and coalesce(t.outcome, '') = case w.outcome
+            when 1 then 'turn.completed'
+            when 2 then 'turn.failed'
+            when 3 then 'turn.cancelled'
+            when 4 then 'turn.sealed'
+            else ''
+        end as holds
+    from engine.workflow as w
+    left join told as t on w.id = t.turn_id
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: nothing_follows_an_outcome
+-- After a turn's outcome only its closing group bears its id.
+with ended as (
+    select
+        turn_id,
+        session_id,
+        min(seq) as seq
+    from log.event
+    where type in ('turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed')
+    group by turn_id, session_id
+),
+
+examined as (
+    select
+        e.turn_id,
+        not exists (
+            select from log.event as later
+            where
+                later.session_id = e.session_id
+                and later.turn_id = e.turn_id
+                and later.seq > e.seq
+                and later.type not in (
+                    'session.idled', 'input.message', 'output.message.completed'
+                )
+        ) as holds
+    from ended as e
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(turn_id::text order by turn_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: one_turn_at_a_time
+-- A session has one running turn at most, the newest, which its head names; ordinals are 1..n.
+with counted as (
+    select
+        session_id,
+        count(*) as turns,
+        max(ordinal) as newest,
+        count(*) filter (where outcome = 0) as going_on,
+        max(ordinal) filter (where outcome = 0) as going_on_ordinal
+    from engine.workflow
+    group by session_id
+),
+
+examined as (
+    select
+        h.session_id,
+        coalesce(c.going_on, 0) = (h.active_turn is not null)::int
+        and coalesce(c.newest = c.turns, true)
+        and coalesce(c.going_on_ordinal = c.newest, true)
+        and (
+            h.active_turn is null
+            or exists (
+                select from engine.workflow as w
+                where w.id = h.active_turn and w.session_id = h.session_id and w.outcome = 0
+            )
+        ) as holds
+    from log.head as h
+    left join counted as c on h.session_id = c.session_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(session_id::text order by session_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: calls_have_one_result
+-- A tool call has one result, and none is open once its turn has ended.
+with calls as (
+    select
+        turn_id,
+        convert_from(payload, 'UTF8')::jsonb -> 'data' -> 'tool_call' ->> 'id' as call_id,
+        0 as results
+    from log.event
+    where type = 'tool.started'
+    union all
+    select
+        turn_id,
+        convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'tool_call_id' as call_id,
+        1 as results
+    from log.event
+    where type = 'tool.completed'
+),
+
+examined as (
+    select
+        c.turn_id,
+        sum(c.results) = 1
+        or (sum(c.results) = 0 and coalesce(min(w.outcome), 0) = 0) as holds
+    from calls as c
+    left join engine.workflow as w on c.turn_id = w.id
+    group by c.turn_id, c.call_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(turn_id::text order by turn_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: ended_turns_hold_nothing
+-- No task and no timer belongs to a turn that has ended, or to none.
+with kept as (
+    select
+        id,
+        workflow_id
+    from engine.task
+    union all
+    select
+        id,
+        workflow_id
+    from engine.timer
+),
+
+examined as (
+    select
+        k.id,
+        exists(
+            select from engine.workflow as w
+            where w.id = k.workflow_id and w.outcome = 0)
+            as holds
+    from kept as k
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: running_turns_wait_for_something
+-- A turn that goes on has a task, a timer or an open client call, so that something will move it.
+with examined as (
+    select
+        w.id,
+        exists (
+            select from engine.task as t
+            where t.workflow_id = w.id
+        )
+        or exists (
+            select from engine.timer as t
+            where t.workflow_id = w.id
+        ) as holds
+    from engine.workflow as w
+    where w.outcome = 0
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: timers_fire_in_time
+-- No timer is overdue by more than 2 s; after an outage this holds once the sweeps caught up.
+with examined as (
+    select
+        id,
+        due_at > now() - interval '2 seconds' as holds
+    from engine.timer
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: organizations_agree
+-- Every row belongs to the organization of what it hangs on.
+with of_turns as (
+    select
+        id,
+        org_id,
+        workflow_id
+    from engine.task
+    union all
+    select
+        id,
+        org_id,
+        workflow_id
+    from engine.timer
+    union all
+    select
+        task_id as id,
+        org_id,
+        workflow_id
+    from engine.attempt
+    union all
+    select
+        task_id as id,
+        org_id,
+        workflow_id
+    from engine.step_result
+    union all
+    select
+        task_id as id,
+        org_id,
+        workflow_id
+    from engine.effect
+    union all
+    select
+        task_id as id,
+        org_id,
+        workflow_id
+    from engine.dead_letter
+),
+
+of_sessions as (
+    select
+        id,
+        org_id,
+        session_id
+    from engine.workflow
+    union all
+    select
+        message_id as id,
+        org_id,
+        session_id
+    from engine.inbox
+),
+
+edges as (
+    select
+        child.id,
+        child.org_id is not distinct from parent.org_id as holds
+    from of_turns as child
+    left join engine.workflow as parent on child.workflow_id = parent.id
+    union all
+    select
+        child.id,
+        child.org_id is not distinct from parent.org_id as holds
+    from of_sessions as child
+    left join log.head as parent on child.session_id = parent.session_id
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from edges;
