@@ -11,7 +11,8 @@ NAME_WIDTH = 10
 COLORS = ("36", "33", "35", "32", "34", "96", "93", "95")
 LINE_CHARACTERS_MAX = 2000
 CLOCK = slice(11, 19)  # the time of day in an ISO timestamp
-SHOWN_APART = ("timestamp", "ts", "time", "level", "message", "event", "msg", "service", "logger")
+SHOWN_APART = ("timestamp", "ts", "time", "level", "message", "event", "msg")
+HIDDEN = ("service", "logger", "trace_id", "span_id")  # they are in the log file
 
 
 class Console:
@@ -27,6 +28,11 @@ class Console:
     def line(self, name: str, text: str) -> None:
         self._close()
         print(f"{self._prefix(name)} {text}", file=self._stream, flush=True)
+
+    def raw(self, text: str) -> None:
+        """A line that is the command's answer, not somebody's news."""
+        self._close()
+        print(text, file=self._stream)
 
     def begin(self, name: str) -> None:
         """Opens a line that `more` goes on with; any other line closes it."""
@@ -65,7 +71,9 @@ def readable(line: str) -> str:
     clock = first(entry, ("timestamp", "ts", "time"))[CLOCK]
     level = first(entry, ("level",)).upper()
     message = first(entry, ("message", "event", "msg"))
-    rest = " ".join(f"{key}={value}" for key, value in entry.items() if key not in SHOWN_APART)
+    rest = " ".join(
+        f"{key}={value}" for key, value in entry.items() if key not in (*SHOWN_APART, *HIDDEN)
+    )
     return " ".join(part for part in (clock, level, message, rest) if part)[:LINE_CHARACTERS_MAX]
 
 

@@ -7,8 +7,20 @@ import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
-from mainspring_local import client, demo, down, environment, home, recovery, sockets, stack, verify
+from mainspring_local import (
+    client,
+    demo,
+    down,
+    environment,
+    home,
+    recovery,
+    sockets,
+    stack,
+    trace,
+    verify,
+)
 from mainspring_local.console import Console
 from mainspring_local.errors import BadEnvironment, StartProblem
 from mainspring_local.supervisor import Folders, Supervisor, end_orphans
@@ -57,8 +69,10 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("migrate", help="apply the migrations")
     verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
-    checked = verbs.add_parser("verify", help="recompute the hash chain of a session")
-    checked.add_argument("session", metavar="SESSION", help="session_…, as the API shows it")
+    verified = verbs.add_parser("verify", help="recompute the hash chain of a session")
+    traced = verbs.add_parser("trace", help="print the spans of a session's turns as a tree")
+    for verb in (verified, traced):
+        verb.add_argument("session", metavar="SESSION", help="session_…, as the API shows it")
     return top
 
 
@@ -148,6 +162,16 @@ def run_verify(parsed: Arguments, settings: environment.Settings, console: Conso
     return 0 if asyncio.run(verify.session(address, parsed.session, console)) else 1
 
 
+def run_trace(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    folder = Path(settings.inherited.get("MAINSPRING_TRACE_DIR") or home.Home(settings.home).traces)
+    spans = trace.of_session(trace.load(folder), parsed.session)
+    if not spans:
+        raise StartProblem(f"no span of {parsed.session} in {folder}")
+    for row in trace.render(spans):
+        console.raw(row)
+    return 0
+
+
 def run_down(_: Arguments, settings: environment.Settings, console: Console) -> int:
     return down.stop(home.Home(settings.home), console)
 
@@ -205,4 +229,5 @@ VERBS: dict[str, Verb] = {
     "migrate": run_migrate,
     "down": run_down,
     "verify": run_verify,
+    "trace": run_trace,
 }

@@ -320,13 +320,13 @@ of_sessions as (
 edges as (
     select
         child.id,
-        child.org_id is not distinct from parent.org_id as holds
+        coalesce(child.org_id = parent.org_id, false) as holds
     from of_turns as child
     left join engine.workflow as parent on child.workflow_id = parent.id
     union all
     select
         child.id,
-        child.org_id is not distinct from parent.org_id as holds
+        coalesce(child.org_id = parent.org_id, false) as holds
     from of_sessions as child
     left join log.head as parent on child.session_id = parent.session_id
 )
