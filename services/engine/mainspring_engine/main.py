@@ -1,16 +1,28 @@
 """Wiring by hand: what an engine consists of, and how it starts and drains."""
 
 import asyncio
+import os
+from collections.abc import Callable
 
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.draws import Draws
-from mainspring_kernel.ids import Ids
+from mainspring_kernel.clock import Clock, SystemClock
+from mainspring_kernel.draws import Draws, SystemDraws
+from mainspring_kernel.ids import Ids, RandomIds
 from mainspring_kernel.limits import COMMIT_LANES
-from mainspring_messaging import Bus
+from mainspring_messaging import Bus, NatsBus
+from mainspring_postgres import Database, Options
+from mainspring_rpc import Server, serve
+from mainspring_rpc.services import control_service, worker_service
+from mainspring_runtime.lifecycle import Service, run_service
+from mainspring_runtime.listeners import Listeners
+from mainspring_runtime.settings import Bind, ProcessSettings
 from mainspring_schema.frames import Held
 
 from mainspring_engine.adapters.announcer import BusAnnouncer
+from mainspring_engine.adapters.grpc_control import ControlServicer
+from mainspring_engine.adapters.grpc_worker import WorkerServicer
+from mainspring_engine.adapters.postgres import PostgresStore
 from mainspring_engine.adapters.wakeups import listen
+from mainspring_engine.adapters.witness import TelemetryWitness
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.ports.outside import Witness
@@ -30,6 +42,16 @@ from mainspring_engine.usecases.sweeps import Sweeps
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_engine.usecases.worker_streams import WorkerStreams
 
+WitnessFactory = Callable[[Agents], Witness]
+
+
+class EngineSettings(ProcessSettings, frozen=True, kw_only=True):
+    """What an engine reads at its start."""
+
+    database_url: str
+    nats_url: str
+    engine_bind: Bind = Bind("127.0.0.1", 9001)
+
 
 class Engine:
     """One engine over whatever ports it is given. `work` must be under way while it serves."""
@@ -39,7 +61,7 @@ class Engine:
         *,
         store: Store,
         bus: Bus,
-        witness: Witness,
+        witness: WitnessFactory,
         clock: Clock,
         ids: Ids,
         draws: Draws,
@@ -50,6 +72,7 @@ class Engine:
         self._draws = draws
         roster, links, sessions = Roster(), Links(), Sessions()
         agents = Agents(store)
+        self.witness = witness(agents)
         announcer = BusAnnouncer(bus)
         pusher = Pusher(links, agents, sessions, self._undelivered)
         assignment = Assignment(
@@ -58,7 +81,7 @@ class Engine:
             pusher=pusher,
             sessions=sessions,
             announcer=announcer,
-            witness=witness,
+            witness=self.witness,
             epoch=epoch,
         )
         flights = SessionFlights(
@@ -108,3 +131,50 @@ class Engine:
         """Workers are asked to attach elsewhere; what is in the lanes is committed."""
         await self.conversations.drain()
         await self._lanes.settled()
+
+
+async def start(settings: EngineSettings, service: Service) -> None:
+    """Connects, works, and serves. The closers run backwards: streams first, the pool last."""
+    stack = service.stack
+    options = Options(url=settings.database_url, application_name="mainspring-engine")
+    database = await Database.open(options)
+    stack.push_async_callback(database.close)
+    bus = NatsBus(settings.nats_url, name="mainspring-engine")
+    stack.push_async_callback(bus.close)
+    await bus.start()
+    listeners = Listeners.load(service.telemetry.metrics)
+    stack.callback(listeners.close)
+    clock = SystemClock()
+    store = PostgresStore(database)
+    await store.make_partitions()
+    engine = Engine(
+        store=store,
+        bus=bus,
+        witness=lambda agents: TelemetryWitness(service.telemetry, listeners, agents),
+        clock=clock,
+        ids=RandomIds(clock),
+        draws=SystemDraws(),
+        trace_ratio=settings.trace_ratio,
+        epoch=await store.epoch(),
+    )
+    service.spawn("work", engine.work())
+    server = await serve(
+        str(settings.engine_bind),
+        [
+            control_service(ControlServicer(engine.control, engine.sweeps, store)),
+            worker_service(WorkerServicer(engine.conversations)),
+        ],
+    )
+    stack.push_async_callback(_leave, server, engine)
+    await server.set_serving(serving=True)
+
+
+async def _leave(server: Server, engine: Engine) -> None:
+    """Workers attach elsewhere, callers get their answers, then the doors close."""
+    await server.set_serving(serving=False)
+    await engine.drain()
+    await server.stop()
+
+
+def main() -> int:
+    return run_service("engine", EngineSettings, start, os.environ)

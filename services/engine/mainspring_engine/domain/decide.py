@@ -11,7 +11,7 @@ import msgspec
 from mainspring_kernel.errors import NotWaitingForToolResults, TooManyRequests
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import INBOX_ROWS_MAX
-from mainspring_kernel.tracing import new_trace
+from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Verdict
@@ -42,7 +42,7 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
         answer = _incident(plan, intent, materials)
     if plan.running is None and plan.inbox and not plan.head.closed:
         # What a turn left behind starts the next one in the same transaction.
-        machine.open_turn(plan, None, materials, traceparent=_trace(materials))
+        machine.open_turn(plan, None, materials, trace=_new_trace(materials))
     return answer
 
 
@@ -79,8 +79,8 @@ def _turn(plan: Plan, materials: Materials) -> Turn | None:
     return None if running is None else Turn(plan, running, materials)
 
 
-def _trace(materials: Materials) -> str:
-    return new_trace(materials.draws, materials.trace_ratio).format()
+def _new_trace(materials: Materials) -> TraceContext:
+    return new_trace(materials.draws, materials.trace_ratio)
 
 
 # ── commands ────────────────────────────────────────────────────────────────────────────────────
@@ -126,8 +126,8 @@ def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> comma
     )
     plan.accepts.append(accept)
     if running is None:
-        traceparent = command.traceparent or _trace(materials)
-        turn = machine.open_turn(plan, message, materials, traceparent=traceparent)
+        trace = TraceContext.parse(command.traceparent) or _new_trace(materials)
+        turn = machine.open_turn(plan, message, materials, trace=trace)
         accept = msgspec.structs.replace(plan.accepts[-1], turn_id=turn.workflow.id)
         plan.accepts[-1] = accept
     else:

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from mainspring_schema.frames import Acknowledgement, Config, Held, Task
 from mainspring_schema.stream import LogBatch
+from msgspec import Struct
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Closed
 
 
@@ -41,7 +43,23 @@ class Outbox(Protocol):
     def config(self, config: Config) -> None: ...
 
 
+class AttemptEnd(Struct, frozen=True, kw_only=True):
+    """An attempt that closed, with what its span needs. `claimed_ms` 0: it was never claimed."""
+
+    held: Held
+    session_id: UUID
+    workflow_id: UUID
+    traceparent: str
+    closing: Closing
+    claimed_ms: int
+    ended_ms: int
+
+
 class Witness(Protocol):
     """Telemetry of what was committed: spans that survive a crash, and the event listeners."""
+
+    def attempt_ended(self, end: AttemptEnd) -> None:
+        """Outside a commit lane: a lease ran out, or a worker went away."""
+        ...
 
     def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None: ...

@@ -44,6 +44,8 @@ class Committed(Struct, frozen=True, kw_only=True):
     CONFLICT: head or workflow have moved; decide again from `view`, which is the present.
     INVALID: the item broke a rule of the tables; it alone was left out.
     `closes`, `marks` and `emits` follow the order of the item; `known` maps the refused accepts.
+    Entries that were fit by themselves in an item that was not written carry CONFLICT. `unclaimed`
+    are tasks that were to be claimed for a stream that is not its worker's newest: they are ready.
     """
 
     verdict: Verdict
@@ -52,13 +54,17 @@ class Committed(Struct, frozen=True, kw_only=True):
     closes: tuple[Closed, ...] = ()
     marks: tuple[Verdict, ...] = ()
     emits: tuple[Verdict, ...] = ()
+    unclaimed: tuple[UUID, ...] = ()
     known: dict[UUID, Known] = {}
     view: View | None = None
     problem: str = ""
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
-    """A task that a claim gave to an incarnation. `failures` counts its failed attempts."""
+    """A task that a claim gave to an incarnation. `failures` counts its failed attempts.
+
+    `started`: an earlier attempt started the effect and left no outcome; the tool's probe decides.
+    """
 
     held: Held
     route: Route
@@ -70,6 +76,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     traceparent: str
     failures: int
     incarnation: UUID
+    started: bool = False
 
 
 class Want(Struct, frozen=True, kw_only=True):
@@ -130,7 +137,8 @@ class Release(Struct, frozen=True, kw_only=True):
     """Makes a leased task ready again and closes its attempt.
 
     Compared under the lock: the fence, that it has not started where `unstarted_only`, that its
-    lease has run out where `expired_only`, and the attach number where one is given.
+    lease has run out where `expired_only`, and the attach number where one is given; a task that
+    is marked as cancelling stays. `counts_death` counts only where the attempt was acknowledged.
     """
 
     held: Held

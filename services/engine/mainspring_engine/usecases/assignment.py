@@ -70,8 +70,9 @@ class Assignment:
     def committed(
         self, changes: Changes, reply: Committed, events: tuple[StoredEvent, ...]
     ) -> None:
-        self._pusher.push_new(changes)
-        ready = [task for task in changes.tasks if task.claim is None]
+        missed = self._missed(changes, reply)
+        self._pusher.push_new(changes, without=missed)
+        ready = [task for task in changes.tasks if task.claim is None or task.id in missed]
         if ready:
             self._announcer.ready(_routes(ready))
         self._tell_holders(changes, reply)
@@ -80,6 +81,14 @@ class Assignment:
             batch = LogBatch(self._epoch, events, (), closed=head.closed)
             self._announcer.committed(head.org_id, head.session_id, batch)
         self._witness.committed(changes, reply.closes, reply.now_ms)
+
+    def _missed(self, changes: Changes, reply: Committed) -> frozenset[UUID]:
+        """Tasks whose worker attached anew meanwhile: they are ready, and the credits are free."""
+        missed = frozenset(reply.unclaimed)
+        for task in changes.tasks:
+            if task.id in missed and task.claim is not None:
+                self._roster.give_back(task.claim.incarnation)
+        return missed
 
     def _tell_holders(self, changes: Changes, reply: Committed) -> None:
         """Holders whose task was marked or ended by somebody else.

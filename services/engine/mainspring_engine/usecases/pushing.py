@@ -1,6 +1,7 @@
 """Hands claimed tasks to the workers they were claimed for."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.frames import Config, Held, Task
@@ -27,11 +28,11 @@ class Pusher:
         self._sessions = sessions
         self._undelivered = undelivered
 
-    def push_new(self, changes: Changes) -> None:
+    def push_new(self, changes: Changes, *, without: frozenset[UUID]) -> None:
         """The tasks of a commit that were inserted claimed."""
         workflows = {change.id: change for change in changes.workflows}
         for task in changes.tasks:
-            if task.claim is None:
+            if task.claim is None or task.id in without:
                 continue
             link = self._links.get(task.claim.incarnation)
             if link is None or link.attach_number != task.claim.attach_number:

@@ -5,6 +5,7 @@ ports.
 """
 
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
+from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.messages import Message
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
@@ -30,7 +31,7 @@ REPAIRS_MAX = 2
 
 
 def open_turn(
-    plan: Plan, message: Message | None, materials: Materials, *, traceparent: str
+    plan: Plan, message: Message | None, materials: Materials, *, trace: TraceContext
 ) -> Turn:
     """Starts the next turn with all that waits in the inbox; `message` where it is at hand."""
     first = plan.inbox[0]
@@ -42,8 +43,9 @@ def open_turn(
         message_id=first.message_id,
         reason_task=None,
     )
+    workflow_id = materials.ids.uuid7()
     workflow = Workflow(
-        id=materials.ids.uuid7(),
+        id=workflow_id,
         session_id=plan.head.session_id,
         org_id=plan.head.org_id,
         ordinal=ordinal,
@@ -51,7 +53,8 @@ def open_turn(
         outcome=Outcome.RUNNING,
         state=states.encode(blank),
         config_hash=plan.inbox[-1].config_hash,
-        traceparent=traceparent,
+        # The root span's id follows from the turn's, so that any engine can record it at the end.
+        traceparent=trace.under(span_id_for(workflow_id, 0)).format(),
         started_ms=plan.now_ms,
     )
     turn = Turn(plan, workflow, materials)

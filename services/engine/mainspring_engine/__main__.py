@@ -1,0 +1,5 @@
+import sys
+
+from mainspring_engine.main import main
+
+sys.exit(main())

@@ -1,0 +1,135 @@
+"""Telemetry of commits: spans with ids that follow from the rows, and the event listeners.
+
+The turn and the attempts of its steps are recorded here, by the control plane, once they are
+committed: what workers and event stores hung under them fits, also when those were killed.
+"""
+
+from typing import Final
+
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_runtime import names
+from mainspring_runtime.listeners import CommittedEvent, Listeners
+from mainspring_runtime.spans import SpanRecord, SpanStatus
+from mainspring_runtime.telemetry import Telemetry
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.frames import Verdict
+
+from mainspring_engine.domain.changes import Changes, WorkflowChange
+from mainspring_engine.domain.rows import Closing, Outcome
+from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.ports.outside import AttemptEnd
+from mainspring_engine.ports.store import Closed
+from mainspring_engine.usecases.agents import Agents
+
+_NS_PER_MS: Final = 1_000_000
+_GOOD: Final = frozenset({Closing.RESULT, Closing.RETURNED, Closing.UNDELIVERED})
+
+
+class TelemetryWitness:
+    """Costs nothing for a trace that is not sampled."""
+
+    def __init__(self, telemetry: Telemetry, listeners: Listeners, agents: Agents) -> None:
+        self._telemetry = telemetry
+        self._listeners = listeners
+        self._agents = agents
+
+    def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None:
+        if changes.events:
+            self._listeners.publish(_events(changes))
+        for change in changes.workflows:
+            trace = TraceContext.parse(change.traceparent)
+            if trace is None or not trace.sampled:
+                continue
+            if change.outcome is not Outcome.RUNNING:
+                self._turn(changes, change, trace, now_ms)
+        if closed:
+            self._attempts(changes, closed, now_ms)
+
+    def attempt_ended(self, end: AttemptEnd) -> None:
+        trace = TraceContext.parse(end.traceparent)
+        if trace is None or not trace.sampled or not end.claimed_ms:
+            return
+        held = end.held
+        span = SpanRecord(
+            name=names.SPAN_ATTEMPT,
+            context=trace.under(span_id_for(held.task_id, held.fence)),
+            parent_span_id=trace.span_id,
+            start_ns=end.claimed_ms * _NS_PER_MS,
+            end_ns=end.ended_ms * _NS_PER_MS,
+            attributes={
+                names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
+                names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id),
+                names.TASK_ID: to_wire(Prefix.TASK, held.task_id),
+                names.LEASE_FENCE: held.fence,
+                names.STEP_OUTCOME: end.closing.name.lower(),
+            },
+            status=SpanStatus.UNSET if end.closing in _GOOD else SpanStatus.ERROR,
+        )
+        self._telemetry.record(span)
+
+    def _attempts(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None:
+        # Attempts belong to the workflow that was there before; a next turn has none yet.
+        owner = next((w for w in changes.workflows if w.expected_rev > 0), None)
+        if owner is None:
+            return
+        for close, ended in zip(changes.closes, closed, strict=True):
+            if ended.verdict is Verdict.COMMITTED:
+                self.attempt_ended(
+                    AttemptEnd(
+                        held=ended.held,
+                        session_id=changes.after.session_id,
+                        workflow_id=owner.id,
+                        traceparent=owner.traceparent,
+                        closing=close.closing,
+                        claimed_ms=ended.claimed_ms,
+                        ended_ms=now_ms,
+                    )
+                )
+
+    def _turn(
+        self, changes: Changes, change: WorkflowChange, trace: TraceContext, now_ms: int
+    ) -> None:
+        agent = self._agents.get(change.config_hash)
+        failed = change.outcome in (Outcome.FAILED, Outcome.SEALED)
+        span = SpanRecord(
+            name=names.agent_span(None if agent is None else agent.agent_name),
+            context=trace,
+            parent_span_id=None,
+            start_ns=change.started_ms * _NS_PER_MS,
+            end_ns=now_ms * _NS_PER_MS,
+            attributes=_turn_attributes(changes, change, agent),
+            status=SpanStatus.ERROR if failed else SpanStatus.UNSET,
+        )
+        self._telemetry.record(span)
+
+
+def _turn_attributes(
+    changes: Changes, change: WorkflowChange, agent: TurnAgent | None
+) -> dict[str, names.Attribute]:
+    attributes: dict[str, names.Attribute] = {
+        names.OPERATION_NAME: names.OPERATION_AGENT,
+        names.CONVERSATION_ID: to_wire(Prefix.SESSION, changes.after.session_id),
+        names.ORG_ID: to_wire(Prefix.ORG, changes.after.org_id),
+        names.TURN_ID: to_wire(Prefix.TURN, change.id),
+        names.TURN_OUTCOME: change.outcome.name.lower(),
+    }
+    if agent is not None:
+        attributes[names.PROVIDER_NAME] = agent.provider
+        attributes[names.REQUEST_MODEL] = agent.model.model
+        if agent.agent_name is not None:
+            attributes[names.AGENT_NAME] = agent.agent_name
+    return attributes
+
+
+def _events(changes: Changes) -> list[CommittedEvent]:
+    return [
+        CommittedEvent(
+            org_id=changes.after.org_id,
+            session_id=changes.after.session_id,
+            event=StoredEvent(
+                seq=event.seq, type=event.type, ts_ms=event.ts_ms, payload=event.payload
+            ),
+        )
+        for event in changes.events
+    ]
