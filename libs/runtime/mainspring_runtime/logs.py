@@ -1,0 +1,59 @@
+"""Structured logs: one JSON object per line on stderr, with session, turn and trace ids."""
+
+import logging
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Final, TextIO
+
+from mainspring_kernel.tracing import current_trace
+from pythonjsonlogger.msgspec import MsgspecFormatter
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_fields: ContextVar[Mapping[str, str]] = ContextVar("mainspring_log_fields", default=_NONE)
+_NOISY: Final = ("nats", "asyncio", "httpx", "httpcore", "hpack", "opentelemetry")
+"""Libraries whose INFO and DEBUG lines tell about themselves, not about our work."""
+
+
+@contextmanager
+def log_fields(**fields: str) -> Generator[None]:
+    """Adds fields to every line logged inside the block: `session="session_…", turn="turn_…"`."""
+    token = _fields.set({**_fields.get(), **fields})
+    try:
+        yield
+    finally:
+        _fields.reset(token)
+
+
+class _Context(logging.Filter):
+    """Puts the fields and the trace of the running code on each record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.__dict__.update(_fields.get())
+        trace = current_trace()
+        if trace is not None:
+            record.__dict__["trace_id"] = trace.trace_hex
+            record.__dict__["span_id"] = trace.span_hex
+        return True
+
+
+def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Sends every logger of the process through one JSON handler. Call once, in main."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        MsgspecFormatter(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception"},
+            static_fields={"service": service},
+            timestamp="ts",
+        )
+    )
+    handler.addFilter(_Context())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,358 @@
+"""Every name of a span, metric and attribute: the one place where they are spelled.
+
+Names for generative AI follow the OpenTelemetry conventions, of which two generations are alive:
+G1 is 1.41, the last inside the core conventions; G2 is 1.42.0-dev of their own repository. The code
+speaks G2; `translate` and the instruments' tables give G1 where it is asked for. What the
+conventions have no name for (leases, fences, positions) stands under `mainspring.`.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+Attribute = str | bool | int | float | tuple[str, ...]
+Attributes = Mapping[str, Attribute]
+
+
+class Generation(Enum):
+    """Which names are emitted."""
+
+    G1 = "gen_ai_1_41"
+    G2 = "gen_ai_latest_experimental"
+    BOTH = "gen_ai/dup"
+
+
+def generation_of(opt_in: str) -> Generation:
+    """From OTEL_SEMCONV_STABILITY_OPT_IN, a list with commas. G2 where it names none of ours."""
+    wanted = {part.strip() for part in opt_in.split(",")}
+    for generation in (Generation.BOTH, Generation.G2, Generation.G1):
+        if generation.value in wanted:
+            return generation
+    return Generation.G2
+
+
+SCHEMA_URL: Final = {
+    Generation.G1: "https://opentelemetry.io/schemas/1.41.0",
+    Generation.G2: "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev",
+    Generation.BOTH: "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev",
+}
+SCOPE: Final = "mainspring"
+
+# ── spans ───────────────────────────────────────────────────────────────────────────────────────
+
+SPAN_SUBMIT: Final = "mainspring.submit"
+"""Engine: a message comes in, from its arrival to its commit."""
+SPAN_DISPATCH: Final = "mainspring.dispatch"
+"""Engine: from the commit that made a task ready to the moment it left for its worker."""
+SPAN_COMMIT: Final = "mainspring.commit"
+"""Engine: one flight of a commit lane."""
+SPAN_ATTEMPT: Final = "mainspring.attempt"
+"""Engine, made after the fact: one attempt of a task, from its claim to its close."""
+SPAN_HANDLE: Final = "mainspring.handle"
+"""Worker: a task in its hands."""
+SPAN_PROMPT: Final = "mainspring.prompt"
+"""Worker: reading history and building the prompt."""
+SPAN_APPEND: Final = "mainspring.append_deltas"
+"""Event store: the deltas of one stream in one flight."""
+SPAN_READ: Final = "mainspring.read_log"
+"""Event store: one Read."""
+SPAN_STREAM: Final = "mainspring.stream"
+"""Api: from a commit to the last client that got it."""
+
+OPERATION_AGENT: Final = "invoke_agent"
+OPERATION_CHAT: Final = "chat"
+OPERATION_TOOL: Final = "execute_tool"
+OPERATION_WORKFLOW: Final = "invoke_workflow"
+
+
+def agent_span(agent: str | None) -> str:
+    """One turn."""
+    return f"{OPERATION_AGENT} {agent}" if agent else OPERATION_AGENT
+
+
+def chat_span(model: str | None) -> str:
+    """One attempt of a model call."""
+    return f"{OPERATION_CHAT} {model}" if model else OPERATION_CHAT
+
+
+def tool_span(tool: str) -> str:
+    """One attempt of a tool call."""
+    return f"{OPERATION_TOOL} {tool}"
+
+
+def workflow_span(workflow: str) -> str:
+    """One workflow that is no turn."""
+    return f"{OPERATION_WORKFLOW} {workflow}"
+
+
+def http_span(method: str, route: str) -> str:
+    """One request to the api; the route is the template, so that spans group."""
+    return f"{method} {route}"
+
+
+# ── attributes of the conventions (G2) ──────────────────────────────────────────────────────────
+
+AGENT_ID: Final = "gen_ai.agent.id"
+AGENT_NAME: Final = "gen_ai.agent.name"
+AGENT_VERSION: Final = "gen_ai.agent.version"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+CONVERSATION_COMPACTED: Final = "gen_ai.conversation.compacted"
+OPERATION_NAME: Final = "gen_ai.operation.name"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+OUTPUT_TYPE: Final = "gen_ai.output.type"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+REQUEST_TOP_P: Final = "gen_ai.request.top_p"
+REQUEST_TOP_K: Final = "gen_ai.request.top_k"
+REQUEST_SEED: Final = "gen_ai.request.seed"
+REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+REQUEST_REASONING_LEVEL: Final = "gen_ai.request.reasoning.level"
+RESPONSE_ID: Final = "gen_ai.response.id"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+USAGE_INPUT: Final = "gen_ai.usage.input_tokens"
+USAGE_OUTPUT: Final = "gen_ai.usage.output_tokens"
+USAGE_CACHE_READ: Final = "gen_ai.usage.cache_read.input_tokens"
+USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_write.input_tokens"
+USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_TYPE: Final = "gen_ai.tool.type"
+TOOL_DESCRIPTION: Final = "gen_ai.tool.description"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
+RETRIEVAL_TOP_K: Final = "gen_ai.retrieval.top_k"
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - the name of a metric's dimension
+TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105 - as above
+ERROR_TYPE: Final = "error.type"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+HTTP_METHOD: Final = "http.request.method"
+HTTP_ROUTE: Final = "http.route"
+HTTP_STATUS: Final = "http.response.status_code"
+
+CONTENT: Final = frozenset(
+    {
+        INPUT_MESSAGES,
+        OUTPUT_MESSAGES,
+        SYSTEM_INSTRUCTIONS,
+        TOOL_DEFINITIONS,
+        TOOL_CALL_ARGUMENTS,
+        TOOL_CALL_RESULT,
+    }
+)
+"""What people said. Left out unless the operator asks for it."""
+
+# ── our own attributes ──────────────────────────────────────────────────────────────────────────
+
+ORG_ID: Final = "mainspring.org.id"
+SESSION_SEQ: Final = "mainspring.session.seq"
+TURN_ID: Final = "mainspring.turn.id"
+TURN_OUTCOME: Final = "mainspring.turn.outcome"
+TURN_ITERATIONS: Final = "mainspring.turn.iterations"
+TASK_ID: Final = "mainspring.task.id"
+TASK_KIND: Final = "mainspring.task.kind"
+STEP_KEY: Final = "mainspring.step.key"
+STEP_ATTEMPT: Final = "mainspring.step.attempt"
+STEP_OUTCOME: Final = "mainspring.step.outcome"
+LEASE_FENCE: Final = "mainspring.lease.fence"
+WORKER_ID: Final = "mainspring.worker.id"
+EFFECT_CLASS: Final = "mainspring.effect.class"
+EFFECT_STATE: Final = "mainspring.effect.state"
+FLIGHT_ITEMS: Final = "mainspring.flight.items"
+DELTA_COUNT: Final = "mainspring.delta.count"
+EVENT_COUNT: Final = "mainspring.event.count"
+LISTENER_NAME: Final = "mainspring.listener.name"
+
+# ── between the generations ─────────────────────────────────────────────────────────────────────
+
+_RENAMED_IN_G2: Final[dict[str, str | None]] = {
+    USAGE_CACHE_WRITE: "gen_ai.usage.cache_creation.input_tokens",
+    RETRIEVAL_TOP_K: "gen_ai.request.top_k",
+    CONVERSATION_COMPACTED: None,
+}
+"""Name in G2 → name in G1; None where G1 has nothing."""
+_GONE_FROM_AGENT_SPANS_IN_G2: Final = frozenset(
+    {AGENT_ID, AGENT_VERSION, PROVIDER_NAME, USAGE_CACHE_READ, USAGE_CACHE_WRITE}
+)
+"""Of the internal `invoke_agent` span, which is ours: a turn."""
+
+
+def translate(attributes: Attributes, generation: Generation) -> dict[str, Attribute]:
+    """Attributes in the words of G2 as the generation wants them."""
+    of_agent = attributes.get(OPERATION_NAME) == OPERATION_AGENT
+    out: dict[str, Attribute] = {}
+    for name, value in attributes.items():
+        old = _RENAMED_IN_G2.get(name, name)
+        if generation is not Generation.G1 and not (
+            generation is Generation.G2 and of_agent and name in _GONE_FROM_AGENT_SPANS_IN_G2
+        ):
+            out[name] = value
+        if generation is not Generation.G2 and old is not None:
+            out[old] = value
+    return out
+
+
+# ── metrics ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Kind(Enum):
+    """How values add up."""
+
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+    GAUGE = "gauge"
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric. A name of None: that generation does not have it."""
+
+    g2: str | None
+    g1: str | None
+    kind: Kind
+    unit: str
+    purpose: str
+    bounds: tuple[float, ...] | None = None
+
+    def emitted(self, generation: Generation) -> tuple[str, ...]:
+        """The names under which a value is recorded."""
+        match generation:
+            case Generation.G1:
+                names = (self.g1,)
+            case Generation.G2:
+                names = (self.g2,)
+            case Generation.BOTH:
+                names = tuple(dict.fromkeys((self.g2, self.g1)))
+        return tuple(name for name in names if name is not None)
+
+
+def _doubling(first: float, count: int) -> tuple[float, ...]:
+    return tuple(round(first * (1 << n), 6) for n in range(count))
+
+
+_SECONDS: Final = _doubling(0.01, 14)
+_TURN_SECONDS: Final = _doubling(0.1, 13)
+_CALLS: Final = _doubling(1, 8)
+_TOKENS: Final = tuple(float(1 << 2 * n) for n in range(14))
+_SHORT_SECONDS: Final = _doubling(0.0005, 16)
+
+
+def _model(g2: str | None, g1: str | None, purpose: str, kind: Kind = Kind.HISTOGRAM) -> Instrument:
+    return Instrument(g2=g2, g1=g1, kind=kind, unit="s", purpose=purpose, bounds=_SECONDS)
+
+
+def _tokens(g2: str, purpose: str) -> Instrument:
+    return Instrument(g2=g2, g1=None, kind=Kind.COUNTER, unit="{token}", purpose=purpose)
+
+
+def _same(
+    name: str, kind: Kind, unit: str, purpose: str, bounds: tuple[float, ...] | None = None
+) -> Instrument:
+    return Instrument(g2=name, g1=name, kind=kind, unit=unit, purpose=purpose, bounds=bounds)
+
+
+MODEL_DURATION: Final = _model(
+    "gen_ai.client.inference.duration", "gen_ai.client.operation.duration", "One model call."
+)
+MODEL_FIRST_CHUNK: Final = _model(
+    "gen_ai.client.inference.time_to_first_chunk",
+    "gen_ai.client.operation.time_to_first_chunk",
+    "From the request to the first chunk of the answer.",
+)
+TOKEN_USAGE: Final = Instrument(
+    g2=None,
+    g1="gen_ai.client.token.usage",
+    kind=Kind.HISTOGRAM,
+    unit="{token}",
+    purpose="Tokens of one call by gen_ai.token.type.",
+    bounds=_TOKENS,
+)
+CALL_INPUT_TOKENS: Final = Instrument(
+    g2="gen_ai.client.inference.operation.input_tokens",
+    g1=None,
+    kind=Kind.HISTOGRAM,
+    unit="{token}",
+    purpose="Input tokens of one call.",
+    bounds=_TOKENS,
+)
+CALL_OUTPUT_TOKENS: Final = Instrument(
+    g2="gen_ai.client.inference.operation.output_tokens",
+    g1=None,
+    kind=Kind.HISTOGRAM,
+    unit="{token}",
+    purpose="Output tokens of one call.",
+    bounds=_TOKENS,
+)
+INPUT_TOKENS: Final = _tokens("gen_ai.client.inference.usage.input_tokens", "Input tokens.")
+OUTPUT_TOKENS: Final = _tokens("gen_ai.client.inference.usage.output_tokens", "Output tokens.")
+CACHE_READ_TOKENS: Final = _tokens(
+    "gen_ai.client.inference.usage.cache_read.input_tokens", "Input tokens read from a cache."
+)
+CACHE_WRITE_TOKENS: Final = _tokens(
+    "gen_ai.client.inference.usage.cache_write.input_tokens", "Input tokens written to a cache."
+)
+REASONING_TOKENS: Final = _tokens(
+    "gen_ai.client.inference.usage.reasoning.output_tokens", "Output tokens spent on thinking."
+)
+TOOL_DURATION: Final = _same(
+    "gen_ai.execute_tool.duration", Kind.HISTOGRAM, "s", "One tool call.", _SECONDS
+)
+TURN_DURATION: Final = _same(
+    "gen_ai.invoke_agent.duration", Kind.HISTOGRAM, "s", "One turn.", _TURN_SECONDS
+)
+TURN_MODEL_CALLS: Final = _same(
+    "gen_ai.invoke_agent.inference_calls",
+    Kind.HISTOGRAM,
+    "{inference_call}",
+    "Model calls of one turn.",
+    _CALLS,
+)
+TURN_TOOL_CALLS: Final = _same(
+    "gen_ai.invoke_agent.tool_calls",
+    Kind.HISTOGRAM,
+    "{tool_call}",
+    "Tool calls of one turn.",
+    _CALLS,
+)
+FINISH_REASONS: Final = _same(
+    "mainspring.model.finish_reasons", Kind.COUNTER, "{call}", "Model calls by why they ended."
+)
+TURN_OUTCOMES: Final = _same(
+    "mainspring.turn.outcomes", Kind.COUNTER, "{turn}", "Turns by their outcome."
+)
+DISPATCH_WAIT: Final = _same(
+    "mainspring.task.dispatch.wait",
+    Kind.HISTOGRAM,
+    "s",
+    "From ready to the worker's hands.",
+    _SHORT_SECONDS,
+)
+FLIGHT_SIZE: Final = _same(
+    "mainspring.commit.flight.items", Kind.HISTOGRAM, "{item}", "Items of one flight.", _CALLS
+)
+COMMIT_DURATION: Final = _same(
+    "mainspring.commit.duration", Kind.HISTOGRAM, "s", "One flight's commit.", _SHORT_SECONDS
+)
+LEASES_EXPIRED: Final = _same(
+    "mainspring.lease.expired", Kind.COUNTER, "{lease}", "Leases that ran out."
+)
+TASKS_QUARANTINED: Final = _same(
+    "mainspring.task.quarantined", Kind.COUNTER, "{task}", "Tasks that became dead letters."
+)
+STREAMS_OPEN: Final = _same("mainspring.sse.streams", Kind.GAUGE, "{stream}", "Open SSE streams.")
+LISTENER_DROPPED: Final = _same(
+    "mainspring.listener.dropped", Kind.COUNTER, "{event}", "Events a full listener missed."
+)
+LISTENER_FAILED: Final = _same(
+    "mainspring.listener.failed", Kind.COUNTER, "{batch}", "Batches on which a listener failed."
+)
