@@ -123,6 +123,14 @@ OUTBOX_ITEMS_MAX: Final = 8192
 """Things waiting for one worker's stream; above it the stream is closed and its tasks come back."""
 SWEEP_BATCH_ROWS_MAX: Final = 500
 """Rows of one pass of any sweep: short transactions."""
+CLOCK_DRIFT_MS_MAX: Final = 5000
+"""How far an event's proposed time may lie from the database's clock; further is decided again."""
+CLAIM_ORGS_MAX: Final = 256
+"""Organizations one claim looks at per route; the round goes on behind the last one served."""
+PARTITIONS_AHEAD_MS: Final = 14 * 24 * 3600 * 1000
+"""Partitions are made two weeks ahead: the alarm at one week leaves one to repair."""
+PARTITIONS_BEHIND_MS: Final = 24 * 3600 * 1000
+"""And a day back, for ids made by a clock that is behind, or just before the week turned."""
 
 # ── turns ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -281,3 +289,5 @@ CLAIM_SWEEP_S: Final = 1.0
 """How soon a ready task is found although its wake-up was lost."""
 SWEEP_SILENCE_S: Final = 2.0
 """Without a stamp this young an engine makes the sweeps itself: turns end with no scheduler up."""
+STREAMS_LEAVE_S: Final = 3.0
+"""How long a draining engine waits for its workers to attach elsewhere; then it ends the streams."""

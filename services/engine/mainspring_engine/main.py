@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import Ids, RandomIds
-from mainspring_kernel.limits import COMMIT_LANES
+from mainspring_kernel.limits import COMMIT_LANES, STREAMS_LEAVE_S
 from mainspring_messaging import Bus, NatsBus
 from mainspring_postgres import Database, Options
 from mainspring_rpc import Server, serve
@@ -129,7 +130,9 @@ class Engine:
 
     async def drain(self) -> None:
         """Workers are asked to attach elsewhere; what is in the lanes is committed."""
-        await self.conversations.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STREAMS_LEAVE_S):
+                await self.conversations.drain()
         await self._lanes.settled()
 
 
