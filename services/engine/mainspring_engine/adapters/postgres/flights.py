@@ -1,0 +1,134 @@
+"""A flight as the arguments of engine.commit_v1: one array per kind of row, each row with its item.
+
+The order of a tuple is the order of the columns of its type in the migration.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from mainspring_engine.domain.changes import Changes, NewTask
+from mainspring_engine.domain.routes import Route
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, LEASE_S
+from mainspring_schema.codec import pack
+
+Row = tuple[object, ...]
+Routes = Mapping[Route, int]
+
+LEASE_MS = round(LEASE_S * 1000)
+
+
+def routes_of(flight: tuple[Changes, ...]) -> set[Route]:
+    return {task.route for changes in flight for task in changes.tasks}
+
+
+def arguments(flight: tuple[Changes, ...], routes: Routes) -> tuple[object, ...]:
+    """`routes` has the number of every route of the flight."""
+
+    def rows(of: Callable[[int, Changes], Iterable[Row]]) -> list[Row]:
+        return [row for item, changes in enumerate(flight, start=1) for row in of(item, changes)]
+
+    return (
+        LEASE_MS,
+        CLOCK_DRIFT_MS_MAX,
+        [_item(item, changes) for item, changes in enumerate(flight, start=1)],
+        rows(_events),
+        rows(_anchors),
+        rows(_workflows),
+        rows(_closes),
+        rows(lambda item, c: [(item, m.task_id, m.fence) for m in c.marks]),
+        rows(lambda item, c: [(item, e.task_id, e.fence, e.counter) for e in c.emits]),
+        rows(_results),
+        rows(lambda item, c: [_task(item, c, task, routes) for task in c.tasks]),
+        rows(_accepts),
+        rows(_consumes),
+        rows(_timers),
+        rows(lambda item, c: [(item, timer_id) for timer_id in c.dropped_timers]),
+        rows(_dead_letters),
+        rows(lambda item, c: [(item, g.hash, g.org_id, g.body) for g in c.configs]),
+    )
+
+
+def _item(item: int, changes: Changes) -> Row:
+    before, after = changes.expected, changes.after
+    # close_v1 writes `closed`, and nobody but the log itself writes `paused`.
+    moves_head = bool(changes.events or changes.anchors or changes.close_anchors) or (
+        (before.status, before.active_turn, before.turn_first_seq)
+        != (after.status, after.active_turn, after.turn_first_seq)
+    )
+    return (
+        item, before.session_id, before.org_id,
+        before.last_seq, before.hash, before.status, before.paused, before.active_turn,
+        before.turn_first_seq, before.closed,
+        after.last_seq, after.hash, after.ts_ms, after.status, after.active_turn,
+        after.turn_first_seq, after.closed,
+        len(changes.events), changes.close_anchors, moves_head,
+    )  # fmt: skip
+
+
+def _events(item: int, changes: Changes) -> Iterator[Row]:
+    session_id = changes.expected.session_id
+    for e in changes.events:
+        yield item, session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload, e.hash
+
+
+def _anchors(item: int, changes: Changes) -> Iterator[Row]:
+    for a in changes.anchors:
+        yield item, changes.expected.session_id, a.anchor, a.attempt
+
+
+def _workflows(item: int, changes: Changes) -> Iterator[Row]:
+    head = changes.expected
+    for w in changes.workflows:
+        yield (
+            item, w.id, head.session_id, head.org_id, w.expected_rev, w.ordinal, w.outcome,
+            w.state, w.config_hash, w.traceparent, w.started_ms,
+        )  # fmt: skip
+
+
+def _closes(item: int, changes: Changes) -> Iterator[Row]:
+    for c in changes.closes:
+        yield (
+            item, c.task_id, c.fence, c.expected, c.closing, c.result_hash, c.error_code,
+            c.delay_ms, c.counts_failure, c.counts_death,
+        )  # fmt: skip
+
+
+def _results(item: int, changes: Changes) -> Iterator[Row]:
+    for r in changes.results:
+        yield item, r.workflow_id, r.step, r.task_id, r.fence, r.body, r.hash
+
+
+def _task(item: int, changes: Changes, task: NewTask, routes: Routes) -> Row:
+    head, claim = changes.expected, task.claim
+    return (
+        item, task.id, task.workflow_id, head.session_id, head.org_id, task.kind,
+        routes[task.route], task.priority, task.effect, task.step, task.payload,
+        None if claim is None else claim.incarnation,
+        None if claim is None else claim.attach_number,
+    )  # fmt: skip
+
+
+def _accepts(item: int, changes: Changes) -> Iterator[Row]:
+    head = changes.expected
+    for a in changes.accepts:
+        yield (
+            item, head.session_id, head.org_id, a.message_id, a.seq, a.ts_ms, a.config_hash,
+            a.turn_id, None if a.controls is None else pack(a.controls), a.consumed_by,
+            a.idempotency_key, a.body_hash,
+        )  # fmt: skip
+
+
+def _consumes(item: int, changes: Changes) -> Iterator[Row]:
+    for c in changes.consumes:
+        yield item, changes.expected.session_id, c.message_id, c.workflow_id
+
+
+def _timers(item: int, changes: Changes) -> Iterator[Row]:
+    head = changes.expected
+    for t in changes.timers:
+        yield item, t.id, t.workflow_id, head.session_id, head.org_id, t.kind, t.delay_ms
+
+
+def _dead_letters(item: int, changes: Changes) -> Iterator[Row]:
+    head = changes.expected
+    for d in changes.dead_letters:
+        yield item, d.task_id, d.workflow_id, head.session_id, head.org_id, d.reason, d.detail

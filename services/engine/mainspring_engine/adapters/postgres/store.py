@@ -1,0 +1,150 @@
+"""The port over named queries and the functions of schema `engine`; each operation is one statement."""
+
+import logging
+from typing import Final, cast
+from uuid import UUID
+
+from mainspring_engine.adapters.postgres import flights, replies
+from mainspring_engine.adapters.postgres.claims import Claims
+from mainspring_engine.adapters.postgres.holding import Holding
+from mainspring_engine.adapters.postgres.routes import RouteNumbers
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import OpenTask, View
+from mainspring_engine.ports.store import (
+    Attachment,
+    AttachReply,
+    Claimed,
+    Committed,
+    DueTimer,
+    ExpiredTask,
+    Release,
+    Renewal,
+    Renewed,
+    Step,
+    Want,
+)
+from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS
+from mainspring_postgres import Database, QueryFailed, load_queries
+from mainspring_schema.frames import Verdict
+
+_PACKAGE: Final = "mainspring_engine.adapters.postgres"
+COMMIT: Final = load_queries(_PACKAGE, "commit.sql")
+SWEEPS: Final = load_queries(_PACKAGE, "sweeps.sql")
+
+_log = logging.getLogger(__name__)
+
+
+class PostgresStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._routes = RouteNumbers(database, COMMIT)
+        self._claims = Claims(database, self._routes)
+        self._holding = Holding(database)
+
+    # ── sessions ────────────────────────────────────────────────────────────────────────────────
+
+    async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
+        if not flight:
+            return ()
+        if len({changes.expected.session_id for changes in flight}) < len(flight):
+            message = "a flight has at most one item per session"
+            raise ValueError(message)
+        routes = await self._routes.of(flights.routes_of(flight))
+        return await self._commit(flight, routes)
+
+    async def _commit(
+        self, flight: tuple[Changes, ...], routes: flights.Routes
+    ) -> tuple[Committed, ...]:
+        try:
+            rows = await self._database.fetch(
+                COMMIT["commit"], *flights.arguments(flight, routes)
+            )
+        # The driver refuses what no column can hold by a ValueError, before anything is sent.
+        except (QueryFailed, ValueError, OverflowError) as error:
+            if len(flight) == 1:
+                return (await self._invalid(flight[0], error),)
+            middle = len(flight) // 2
+            first = await self._commit(flight[:middle], routes)
+            return first + await self._commit(flight[middle:], routes)
+        return replies.committed(flight, rows[0])
+
+    async def _invalid(self, changes: Changes, error: Exception) -> Committed:
+        session_id = changes.expected.session_id.hex
+        _log.error("a commit for session %s broke a rule of the tables: %s", session_id, error)
+        rows = await self._database.fetch(COMMIT["now_ms"])
+        return Committed(
+            verdict=Verdict.INVALID, now_ms=cast(int, rows[0]["now_ms"]), problem=str(error)
+        )
+
+    async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
+        rows = await self._database.fetch(COMMIT["load"], list(sessions))
+        return replies.views(rows[0])
+
+    async def steps(self, wanted: tuple[Step, ...]) -> dict[tuple[UUID, str], bytes]:
+        rows = await self._database.fetch(
+            COMMIT["steps"], [s.workflow_id for s in wanted], [s.step for s in wanted]
+        )
+        return {
+            (cast(UUID, row["workflow_id"]), cast(str, row["step"])): cast(bytes, row["body"])
+            for row in rows
+        }
+
+    async def configs(self, hashes: tuple[bytes, ...]) -> dict[bytes, bytes]:
+        rows = await self._database.fetch(COMMIT["configs"], list(hashes))
+        return {cast(bytes, row["hash"]): cast(bytes, row["body"]) for row in rows}
+
+    # ── tasks ───────────────────────────────────────────────────────────────────────────────────
+
+    async def open_tasks(self, workflows: tuple[UUID, ...]) -> dict[UUID, tuple[OpenTask, ...]]:
+        return await self._holding.open_tasks(workflows)
+
+    async def routes(self) -> tuple[Route, ...]:
+        return await self._routes.all()
+
+    async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
+        return await self._claims.claim(wants)
+
+    async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
+        return await self._holding.renew(renewals)
+
+    async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
+        return await self._holding.start(starts)
+
+    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
+        return await self._claims.attach(attachments)
+
+    async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
+        return await self._holding.expired(limit)
+
+    async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
+        return await self._holding.held_by(incarnation)
+
+    async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
+        return await self._holding.release(releases)
+
+    # ── time ────────────────────────────────────────────────────────────────────────────────────
+
+    async def ready_retries(self, limit: int) -> tuple[Route, ...]:
+        rows = await self._database.fetch(SWEEPS["ready_retries"], limit)
+        numbers = [cast(int, row["route"]) for row in rows]
+        routes = await self._routes.named(set(numbers))
+        return tuple(routes[number] for number in numbers)
+
+    async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
+        return tuple(await self._database.fetch_as(DueTimer, SWEEPS["due_timers"], limit))
+
+    async def stamp_sweep(self, kind: str) -> None:
+        await self._database.execute(SWEEPS["stamp_sweep"], kind)
+
+    async def sweep_ages_ms(self) -> dict[str, int]:
+        rows = await self._database.fetch(SWEEPS["sweep_ages"])
+        return {cast(str, row["kind"]): cast(int, row["age_ms"]) for row in rows}
+
+    async def make_partitions(self) -> int:
+        return await self._database.fetchval_as(
+            int, SWEEPS["make_partitions"], PARTITIONS_BEHIND_MS, PARTITIONS_AHEAD_MS
+        )
+
+    async def ping(self) -> None:
+        await self._database.ping()

@@ -1,0 +1,51 @@
+-- name: ready_retries
+-- Makes due delayed tasks ready; one route per task.
+with due as materialized (
+    -- Skips what another sweep or a commit holds: it is theirs, or the next pass will see it.
+    select t.id
+    from engine.task as t
+    where t.state = 3 and t.run_at <= clock_timestamp() and not t.cancelling
+    order by t.run_at
+    limit $1
+    for no key update skip locked
+),
+
+made_ready as (
+    update engine.task as t
+    set state = 1, rev = t.rev + 1
+    from due as d
+    where t.id = d.id and t.id = any(array(select x.id from due as x))
+    returning t.route
+)
+
+select m.route from made_ready as m;
+
+-- name: due_timers
+-- Timers that are due, oldest first, read without a lock: they fire through the commit lane.
+-- repeatable
+select id, workflow_id, session_id, org_id, kind
+from engine.timer
+where due_at <= clock_timestamp()
+order by due_at
+limit $1;
+
+-- name: stamp_sweep
+-- Notes that a sweep of this kind was made.
+-- repeatable
+insert into engine.sweep (kind, swept_at)
+values ($1, clock_timestamp())
+on conflict (kind) do update set swept_at = excluded.swept_at;
+
+-- name: sweep_ages
+-- How long ago each kind of sweep was made.
+-- repeatable
+select kind, (extract(epoch from clock_timestamp() - swept_at) * 1000)::bigint as age_ms
+from engine.sweep;
+
+-- name: make_partitions
+-- Makes the wide tables' partitions from $1 ms behind to $2 ms ahead; returns how many were missing.
+-- repeatable
+select engine.make_partitions_v1(
+    (extract(epoch from clock_timestamp()) * 1000)::bigint - $1::bigint,
+    (extract(epoch from clock_timestamp()) * 1000)::bigint + $2::bigint
+) as made;

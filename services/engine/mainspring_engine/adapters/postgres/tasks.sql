@@ -1,0 +1,234 @@
+-- name: open_tasks
+-- The open tasks of workflows, read without a lock.
+-- repeatable
+select
+    workflow_id, id, kind, state, fence, effect, started_fence > 0 as started, cancelling, deaths,
+    failures, uncounted, incarnation
+from engine.task
+where workflow_id = any($1::uuid[])
+order by workflow_id, id;
+
+-- name: claim
+-- Gives ready tasks to workers; see the function.
+select
+    task_id, fence, route, session_id, workflow_id, org_id, payload, config_hash, traceparent,
+    failures, incarnation, started
+from engine.claim_v1($1, $2, $3);
+
+-- name: renew
+-- Renews leases older than $4 ms, acknowledges new ones, and says for all whether they are held.
+-- repeatable
+with asked as materialized (
+    select a.task_id, a.fence, a.incarnation, a.n
+    from unnest($1::uuid[], $2::int[], $3::uuid[]) with ordinality
+        as a (task_id, fence, incarnation, n)
+),
+
+stamp as materialized (select clock_timestamp() as now),
+
+due as materialized (
+    -- Skips tasks in a commit's or a sweep's hand: it ends them, or the next beat renews them.
+    select t.id
+    from engine.task as t
+    inner join asked as a on t.id = a.task_id
+    where
+        t.id = any($1::uuid[])
+        and t.state = 2 and t.fence = a.fence and t.incarnation = a.incarnation
+        and (
+            not t.acknowledged
+            or t.stamped_at < clock_timestamp() - $4::bigint * interval '1 millisecond'
+        )
+    order by t.id
+    limit cardinality($1::uuid[])
+    for no key update of t skip locked
+),
+
+renewed as (
+    update engine.task as t
+    set
+        lease_until = s.now + $5::bigint * interval '1 millisecond',
+        stamped_at = s.now,
+        acknowledged = true,
+        rev = t.rev + 1
+    from due as d
+    cross join stamp as s
+    where t.id = d.id and t.id = any($1::uuid[])
+)
+
+select
+    a.n,
+    t.id is null as lost,
+    coalesce(t.cancelling, false) as cancelling
+from asked as a
+left join engine.task as t
+    on
+        a.task_id = t.id
+        and t.state = 2 and a.fence = t.fence and a.incarnation = t.incarnation
+        and t.id = any($1::uuid[])
+order by a.n;
+
+-- name: start
+-- Marks effects as started, under the tasks' locks. Verdicts: 1 committed, 2 duplicate, 3 stale.
+-- repeatable
+with asked as materialized (
+    select a.task_id, a.fence, a.incarnation, a.n
+    from unnest($1::uuid[], $2::int[], $3::uuid[]) with ordinality
+        as a (task_id, fence, incarnation, n)
+),
+
+locked as materialized (
+    select t.id, t.fence, t.state, t.incarnation, t.effect, t.started_fence, t.cancelling
+    from engine.task as t
+    where t.id = any($1::uuid[])
+    order by t.id
+    for no key update
+),
+
+judged as materialized (
+    select
+        a.n, a.task_id,
+        case
+            when l.id is null or l.state <> 2 or l.cancelling then 3
+            when l.fence <> a.fence or l.incarnation <> a.incarnation then 3
+            when l.started_fence = a.fence then 2
+            -- At most once means: never by a second attempt.
+            when l.effect = 3 and l.started_fence > 0 then 3
+            else 1
+        end as verdict
+    from asked as a
+    left join locked as l on a.task_id = l.id
+),
+
+started as (
+    update engine.task as t
+    set started_fence = t.fence, acknowledged = true, rev = t.rev + 1
+    from judged as j
+    where j.verdict = 1 and t.id = j.task_id and t.id = any($1::uuid[])
+    returning t.workflow_id, t.step, t.fence, t.rev, t.effect
+),
+
+effects as (
+    update engine.effect as e
+    set state = 2, fence = s.fence, rev = s.rev, started_at = clock_timestamp()
+    from started as s
+    where s.effect >= 3 and e.workflow_id = s.workflow_id and e.step = s.step
+)
+
+select j.verdict from judged as j order by j.n;
+
+-- name: attach
+-- Writes the one row per incarnation, renews what it lists, releases what it does not.
+-- repeatable
+select incarnation, kind, task_id, fence
+from engine.attach_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: expired
+-- Leases that ran out; none soon after the server's own start, for its outage was nobody's death.
+-- repeatable
+select
+    session_id, workflow_id, org_id, acknowledged,
+    id, kind, state, fence, effect, started_fence > 0 as started, cancelling, deaths, failures,
+    uncounted, incarnation
+from engine.task
+where
+    state = 2
+    and lease_until < clock_timestamp()
+    and clock_timestamp() > pg_postmaster_start_time() + $2::bigint * interval '1 millisecond'
+order by lease_until
+limit $1;
+
+-- name: held_by
+-- Everything that an incarnation holds.
+-- repeatable
+select
+    session_id, workflow_id, org_id, acknowledged,
+    id, kind, state, fence, effect, started_fence > 0 as started, cancelling, deaths, failures,
+    uncounted, incarnation
+from engine.task
+where state = 2 and incarnation = $1
+order by id;
+
+-- name: release
+-- Makes leased tasks ready again and closes their attempts; says which, under the tasks' locks.
+with asked as materialized (
+    select *
+    from unnest(
+        $1::uuid[], $2::int[], $3::smallint[], $4::boolean[], $5::boolean[], $6::boolean[],
+        $7::uuid[], $8::bigint[]
+    ) with ordinality as a (
+        task_id, fence, closing, counts_death, expired_only, unstarted_only, incarnation,
+        attach_number, n
+    )
+),
+
+stamp as materialized (select clock_timestamp() as now),
+
+locked as materialized (
+    select
+        t.id, t.fence, t.state, t.incarnation, t.attach_number, t.started_fence, t.lease_until,
+        t.cancelling
+    from engine.task as t
+    where t.id = any($1::uuid[])
+    order by t.id
+    for no key update
+),
+
+fit as materialized (
+    select distinct on (a.task_id)
+        a.n, a.task_id, a.closing, a.counts_death
+    from asked as a
+    inner join locked as l on a.task_id = l.id
+    cross join stamp as s
+    where
+        l.state = 2 and l.fence = a.fence
+        -- Nothing re-readies the tasks of a cancelling workflow; the commit lane ends them.
+        and not l.cancelling
+        and (not a.unstarted_only or l.started_fence < l.fence)
+        and (not a.expired_only or l.lease_until < clock_timestamp())
+        and (a.incarnation is null or l.incarnation = a.incarnation)
+        and (a.attach_number is null or l.attach_number = a.attach_number)
+    order by a.task_id, a.n
+),
+
+released as (
+    update engine.task as t
+    set
+        state = 1,
+        run_at = s.now,
+        rev = t.rev + 1,
+        lease_until = null,
+        incarnation = null,
+        attach_number = null,
+        acknowledged = false,
+        -- Only an attempt that was acknowledged can die.
+        deaths = t.deaths + (f.counts_death and t.acknowledged)::int,
+        died = case
+            when f.counts_death and t.acknowledged then array_append(t.died, t.fence)
+            else t.died
+        end,
+        uncounted = t.uncounted + (not (f.counts_death and t.acknowledged))::int
+    from fit as f
+    cross join stamp as s
+    where t.id = f.task_id and t.id = any($1::uuid[])
+    returning
+        t.id, t.fence, t.workflow_id, t.org_id, t.step, old.incarnation, old.attach_number,
+        t.claim_rev, t.rev, t.claimed_at, t.stamped_at, old.lease_until, old.acknowledged,
+        t.started_fence, f.closing, s.now
+),
+
+attempts as (
+    insert into engine.attempt (
+        task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+        close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started, closing
+    )
+    select
+        r.id, r.fence, r.workflow_id, r.org_id, r.step, r.incarnation, r.attach_number, r.claim_rev,
+        r.rev, r.claimed_at, r.now, r.stamped_at, r.lease_until, r.acknowledged,
+        r.started_fence = r.fence, r.closing
+    from released as r
+)
+
+select f.n is not null as released
+from asked as a
+left join fit as f on a.n = f.n
+order by a.n;
