@@ -12,7 +12,7 @@ returns table (
     session_id uuid, org_id uuid, last_seq bigint, n int, hash bytea, ts_ms bigint,
     status smallint, paused boolean, active_turn uuid, turn_first_seq bigint, closed boolean
 )
-language plpgsql security definer
+language plpgsql security definer rows 32
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column

@@ -30,7 +30,7 @@ create function log.append_deltas_v1(
     p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt int[], p_channel text[],
     p_offset int[], p_fragment text[], p_reset boolean[]
 ) returns table (item int, verdict smallint, seq bigint, n int, ts_ms bigint)
-language plpgsql security definer
+language plpgsql security definer rows 32
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column

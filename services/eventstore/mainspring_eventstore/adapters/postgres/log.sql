@@ -10,9 +10,12 @@ select
     a.seq,
     a.n,
     a.ts_ms,
-    h.org_id
+    -- Not joined: the planner cannot know how few rows the function returns.
+    (
+        select h.org_id from log.head as h
+        where h.session_id = ($1::uuid[])[a.item]
+    ) as org_id
 from log.append_deltas_v1($1, $2, $3, $4, $5, $6, $7, $8) as a
-left join log.head as h on h.session_id = ($1::uuid[])[a.item]
 order by a.item;
 
 -- name: read
