@@ -44,27 +44,27 @@ class Conversation:
     async def accept(self, *, lease_ms: int = LEASE_MS, lost: tuple[Held, ...] = ()) -> FromWorker:
         self.attach = await self.next()
         assert self.attach.attach is not None
-        self.send(attached=Attached(lease_ms=lease_ms, lost=lost))
+        self.say(ToWorker(attached=Attached(lease_ms=lease_ms, lost=lost)))
         return self.attach
 
-    def send(self, **members: object) -> None:
-        self.outbound.put_nowait(ToWorker(**members))  # type: ignore[arg-type] # members of ToWorker
+    def say(self, frame: ToWorker) -> None:
+        self.outbound.put_nowait(frame)
 
     def give(self, *tasks: Task) -> None:
-        self.send(tasks=tasks)
+        self.say(ToWorker(tasks=tasks))
 
     async def result(self) -> Result:
         frame = await self.until(lambda f: f.results)
         return frame.results[0]
 
     def acknowledge(self, *held: Held, verdict: Verdict = Verdict.COMMITTED) -> None:
-        self.send(results=tuple(Acknowledgement(held=h, verdict=verdict) for h in held))
+        self.say(ToWorker(results=tuple(Acknowledgement(held=h, verdict=verdict) for h in held)))
 
     def grant_start(self, held: Held, verdict: Verdict = Verdict.COMMITTED) -> None:
-        self.send(starts=(Acknowledgement(held=held, verdict=verdict),))
+        self.say(ToWorker(starts=(Acknowledgement(held=held, verdict=verdict),)))
 
     def grant_emit(self, held: Held, counter: int, verdict: Verdict = Verdict.COMMITTED) -> None:
-        self.send(emits=(Acknowledgement(held=held, verdict=verdict, counter=counter),))
+        self.say(ToWorker(emits=(Acknowledgement(held=held, verdict=verdict, counter=counter),)))
 
     def hang_up(self) -> None:
         self.outbound.put_nowait(None)

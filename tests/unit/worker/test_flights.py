@@ -1,7 +1,7 @@
 """Flights to the event store: one in the air, repeats after failures, a bound at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -50,7 +50,7 @@ def anchor(number: int = 0) -> Anchor:
 
 
 @asynccontextmanager
-async def flying(log: TroubledLog) -> AsyncIterator[Flights]:
+async def flying(log: TroubledLog) -> AsyncGenerator[Flights]:
     for number in range(3):
         log.open_anchor(UUID(int=SESSION.int + number), ANCHOR, 1)
     flights = Flights(log=log, clock=SystemClock(), draws=SeededDraws(1))

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from mainspring_schema.agents import CapabilityRef, ToolDefinition, encode_runtime_agent
 from mainspring_schema.events import StoredDelta, Usage
-from mainspring_schema.frames import Config, Emit, FromWorker
+from mainspring_schema.frames import Config, Emit, FromWorker, ToWorker
 from mainspring_schema.tasks import Failure, ReasonResult
 from mainspring_worker.ports.model import (
     Done,
@@ -219,7 +219,7 @@ async def test_stream_without_an_end_is_a_transient_failure() -> None:
 
         assert result.failure is not None
         assert result.failure.error_class == "transient"
-        assert result.failure.code == "model_stream_cut"
+        assert result.failure.code == "provider_stream_cut"
 
 
 async def test_cancel_closes_the_model_stream_and_reports_what_was_used() -> None:
@@ -238,7 +238,7 @@ async def test_cancel_closes_the_model_stream_and_reports_what_was_used() -> Non
         async with asyncio.timeout(WAIT_S):
             await begun.wait()
 
-        engine.send(cancelled=(held(),))
+        engine.say(ToWorker(cancelled=(held(),)))
 
         result = RESULT.decode((await engine.result()).body)
         assert b.model.closed.is_set()
@@ -254,7 +254,7 @@ async def test_missing_key_is_a_failure_that_says_so() -> None:
 
         assert result.failure is not None
         assert result.failure.error_class == "auth"
-        assert result.failure.code == "provider_key_missing"
+        assert result.failure.code == "provider_misconfigured"
         assert b.model.requests == []
 
 

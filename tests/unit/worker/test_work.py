@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import msgspec
-from mainspring_schema.frames import Config, Held, Verdict
+from mainspring_schema.frames import Config, Held, ToWorker, Verdict
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
@@ -110,7 +110,7 @@ async def test_lost_task_is_stopped_and_reports_nothing() -> None:
         engine.give(task(payload=tool_payload("slow")))
         await gate.until_entered()
 
-        engine.send(lost=(held(),))
+        engine.say(ToWorker(lost=(held(),)))
 
         frame = await engine.until(lambda f: f.credits)
         assert frame.results == ()
@@ -124,7 +124,7 @@ async def test_cancel_reaches_the_tool_and_is_reported() -> None:
         engine.give(task(payload=tool_payload("slow")))
         await gate.until_entered()
 
-        engine.send(cancelled=(held(),))
+        engine.say(ToWorker(cancelled=(held(),)))
 
         told = RESULT.decode((await engine.result()).body)
         assert told.status == "cancelled"
@@ -137,7 +137,7 @@ async def test_cancel_in_the_frame_of_its_task_gives_the_slot_back() -> None:
     async with bench(tools=[tool(echo)], slots=1) as b:
         engine = await b.engine.attached()
 
-        engine.send(tasks=(task(),), cancelled=(held(),))
+        engine.say(ToWorker(tasks=(task(),), cancelled=(held(),)))
 
         frame = await engine.until(lambda f: f.credits)
         assert frame.credits == 1
@@ -183,7 +183,7 @@ async def test_cancelled_call_that_had_started_has_an_unknown_outcome() -> None:
         engine.grant_start(held())
         await gate.until_entered()
 
-        engine.send(cancelled=(held(),))
+        engine.say(ToWorker(cancelled=(held(),)))
 
         told = RESULT.decode((await engine.result()).body)
         assert told.status == "unknown"
@@ -238,7 +238,7 @@ async def test_unknown_configuration_is_asked_of_the_engine() -> None:
         engine.give(task(payload=reason_payload(), tail=history()))
 
         frame = await engine.until(lambda f: f.configs_wanted)
-        engine.send(configs=(Config(hash=CONFIG_HASH, body=b""),))
+        engine.say(ToWorker(configs=(Config(hash=CONFIG_HASH, body=b""),)))
 
         assert frame.configs_wanted == (CONFIG_HASH,)
         result = await engine.result()
@@ -252,7 +252,7 @@ async def test_leaving_engine_is_replaced_by_another_stream() -> None:
         first.give(task(payload=tool_payload("slow")))
         await gate.until_entered()
 
-        first.send(leaving=True)
+        first.say(ToWorker(leaving=True))
 
         attach = await (await b.engine.arrival()).accept()
         assert attach.attach is not None

@@ -1,7 +1,7 @@
 """A whole worker beside a fake engine: real steps, a scripted model, tools of the test's own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -120,7 +120,7 @@ async def bench(
     tools: Sequence[TestTool] = (),
     script: Script | None = None,
     slots: int = 4,
-) -> AsyncIterator[Bench]:
+) -> AsyncGenerator[Bench]:
     engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
     memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
     memory.open_anchor(SESSION, ANCHOR, 1)

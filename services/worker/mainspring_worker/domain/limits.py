@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
+from mainspring_kernel.limits import DRAIN_S, LEASE_RENEW_AFTER_S
 
 LEASE_MARGIN_S: Final = LEASE_RENEW_AFTER_S + 0.5
 """Taken off a lease on this side: a renewal may leave a lease that is up to LEASE_RENEW_AFTER_S old
@@ -15,6 +15,12 @@ CONFIG_TIMEOUT_S: Final = 10.0
 """How long a task waits for its configuration: one lease, then it is handed back."""
 DRAIN_ACK_S: Final = 3.0
 """How long a draining worker waits for the answers to its last results."""
+DRAIN_WORK_S: Final = DRAIN_S - DRAIN_ACK_S - 2.0
+"""How long what has begun may go on before it is broken off; the rest of DRAIN_S closes things."""
+SLOTS_DEFAULT: Final = 100
+"""Tasks in hand at once: most wait for a model or a tool, so they cost memory, not cores."""
+SLOTS_MAX: Final = 4096
+"""Above it one process's loop is the bound, not its slots."""
 READ_PAGES_MAX: Final = 1000
 """Pages of one context read; a session with more events needs a snapshot, not patience."""
 CONTEXT_CACHE_ENTRIES_MAX: Final = 2_000

@@ -152,17 +152,16 @@ def _bounded(result: ToolResult, *, duration_ms: int) -> ToolResult:
     replace = msgspec.structs.replace
     error = result.error if result.error is None else result.error[:ERROR_TEXT_CHARS_MAX]
     result = replace(result, duration_ms=duration_ms, error=error)
-    if result.result is None:
-        return result
+    value: object = result.result
     try:
-        body = to_json(result.result)
+        body = to_json(value)
     except (TypeError, ValueError, RecursionError):
         message = "the tool returned something that is no JSON"
         failure = Failure(error_class="unknown", code="tool_result_invalid", message=message)
         return replace(result, status="error", result=None, error=message, failure=failure)
     if len(body) <= TOOL_RESULT_INLINE_BYTES_MAX:
         return result
-    shown = result.result if isinstance(result.result, str) else body.decode()
+    shown = value if isinstance(value, str) else body.decode()
     envelope = {
         "truncated": True,
         "original_bytes": len(body),

@@ -27,6 +27,8 @@ from mainspring_worker.domain.deltas import Anchor
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
 from mainspring_worker.ports.credentials import CredentialSource
 from mainspring_worker.ports.eventlog import EventLog
+from mainspring_worker.ports.failures import Kind
+from mainspring_worker.ports.failures import failure as failed
 from mainspring_worker.ports.model import (
     Credentials,
     Done,
@@ -49,9 +51,6 @@ from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.telling import TEXT, Telling
 
 _CANCELLED: Final = Failure(error_class="cancelled", code="cancelled", message="cancelled")
-_CUT: Final = Failure(
-    error_class="transient", code="model_stream_cut", message="the model's stream ended early"
-)
 
 
 class Reasoning:
@@ -205,7 +204,7 @@ class Reasoning:
                 if (shown := call.take(item)) is not None:
                     await telling.tell(shown)
         if call.done is None:
-            raise ModelFailure(_CUT, call.usage)
+            raise failed(Kind.STREAM_CUT, "the model's stream ended early")
 
     def _ms_since(self, began: float) -> int:
         return round((self._clock.mono() - began) * 1000)
@@ -322,11 +321,8 @@ def _failure(error: ConfigUnusable | MainspringError) -> Failure:
         case Unavailable() | DeadlineExceeded():
             return Failure(error_class="transient", code=error.code, message=_text(error))
         case NotFound():
-            return Failure(
-                error_class="auth",
-                code="provider_key_missing",
-                message="no credentials are stored for this model's provider",
-            )
+            missing = "no credentials are stored for this model's provider"
+            return failed(Kind.MISCONFIGURED, missing).failure
         case PermissionDenied():
             return Failure(error_class="auth", code=error.code, message=_text(error))
         case TranscriptBroken():

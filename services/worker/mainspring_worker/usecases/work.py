@@ -12,7 +12,6 @@ from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import (
-    DRAIN_S,
     HEARTBEAT_IDLE_S,
     HEARTBEAT_JITTER,
     HEARTBEAT_S,
@@ -20,7 +19,12 @@ from mainspring_kernel.limits import (
 from mainspring_schema.frames import FromWorker
 
 from mainspring_worker.domain.core import WorkerCore
-from mainspring_worker.domain.limits import ATTACH_TIMEOUT_S, BEATS_PER_LEASE, DRAIN_ACK_S
+from mainspring_worker.domain.limits import (
+    ATTACH_TIMEOUT_S,
+    BEATS_PER_LEASE,
+    DRAIN_ACK_S,
+    DRAIN_WORK_S,
+)
 from mainspring_worker.ports.engine import EngineLink, EngineStream, LinkBroken
 from mainspring_worker.usecases.attempts import Attempts, Steps
 from mainspring_worker.usecases.configs import Configs
@@ -65,7 +69,8 @@ class Worker:
     async def drain(self) -> None:
         """No new tasks; waits for those that began, hands the others back, then lets `run` end.
 
-        Never longer than DRAIN_S: what is not over then is handed back, or reported as unknown.
+        Never longer than DRAIN_WORK_S and DRAIN_ACK_S: what is not over after the first is handed
+        back, or reported as unknown.
         """
         self._core.drain()
         if self._attempts is None:
@@ -74,7 +79,7 @@ class Worker:
         self._attempts.drain(begun=False)
         self._wake.set()
         self._notice_end()
-        deadline = self._clock.mono() + DRAIN_S - DRAIN_ACK_S
+        deadline = self._clock.mono() + DRAIN_WORK_S
         if not await self._drained_by(deadline):
             _LOG.warning("drain deadline", extra={"open": len(self._attempts)})
             self._attempts.drain(begun=True)
@@ -119,8 +124,8 @@ class Worker:
                 role.cancel()
             await stream.close()
             await asyncio.gather(*roles, return_exceptions=True)
-        for role in done:
-            _say_why(role)
+        # Both ends see a break; one line tells it.
+        _say_why(next(iter(done)))
         return joined
 
     async def _read(self, stream: EngineStream, number: int, attempts: Attempts) -> None:

@@ -1,0 +1,154 @@
+"""The composition root: settings, wiring, start and drain.
+
+`assemble` is what `dev` calls as well, with roads that stay inside one process.
+"""
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Annotated, Final, Self
+
+import msgspec
+from mainspring_harness.builtin import builtin_registry
+from mainspring_kernel.clock import Clock, SystemClock
+from mainspring_kernel.draws import Draws, SystemDraws
+from mainspring_kernel.ids import Ids, RandomIds
+from mainspring_rpc.channel import Channel
+from mainspring_rpc.server import serve
+from mainspring_runtime.lifecycle import Service, run_service
+from mainspring_runtime.settings import Address, Bind, ProcessSettings
+
+from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
+from mainspring_worker.adapters.grpc_engine import GrpcEngineLink
+from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
+from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
+from mainspring_worker.adapters.spans import RecordedSpans
+from mainspring_worker.adapters.tool_thread import ToolThread
+from mainspring_worker.adapters.tools.shelf import builtin_tools
+from mainspring_worker.domain.core import Identity, WorkerCore
+from mainspring_worker.domain.limits import SLOTS_DEFAULT, SLOTS_MAX
+from mainspring_worker.ports.credentials import CredentialSource
+from mainspring_worker.ports.engine import EngineLink
+from mainspring_worker.ports.eventlog import EventLog
+from mainspring_worker.usecases.act import Acting
+from mainspring_worker.usecases.blueprints import Blueprints
+from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.reason import Reasoning
+from mainspring_worker.usecases.steps import Steps
+from mainspring_worker.usecases.work import Worker
+
+SERVICE: Final = "worker"
+PLAIN: Final = ""
+"""The capability of work that needs none."""
+QUEUE: Final = "default"
+
+
+class EngineAddresses(Address):
+    """One `host:port` or several with commas between; the worker attaches to one at a time."""
+
+    __slots__ = ("all",)
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self.all: tuple[str, ...] = (str(self),)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for the first part that is no address."""
+        parts = [Address.parse(part.strip()) for part in text.split(",")]
+        addresses = cls(parts[0].host, parts[0].port)
+        addresses.all = tuple(str(part) for part in parts)
+        return addresses
+
+
+class Settings(ProcessSettings, frozen=True, kw_only=True):
+    """`worker_slots`: tasks in hand at once. `worker_name`: for people; made up where empty."""
+
+    worker_bind: Bind
+    engine_addr: EngineAddresses
+    eventstore_addr: Address
+    resource_addr: Address
+    worker_slots: Annotated[int, msgspec.Meta(ge=1, le=SLOTS_MAX)] = SLOTS_DEFAULT
+    worker_name: str = ""
+
+
+class Roads(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker reaches the others."""
+
+    link: EngineLink
+    log: EventLog
+    credentials: CredentialSource
+
+
+def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identity:
+    """Who this process is from now on."""
+    incarnation = ids.uuid7()
+    # The random end of the id: its beginning is the time, alike for workers started together.
+    made_up = f"{platform.node() or SERVICE}-{incarnation.hex[-8:]}"
+    capabilities = [entry.info.id for entry in builtin_registry().catalogue()]
+    return Identity(
+        incarnation=incarnation,
+        name=name or made_up,
+        build=version("mainspring-worker"),
+        queues=(QUEUE,),
+        capabilities=(PLAIN, *capabilities),
+        slots=slots,
+    )
+
+
+async def assemble(
+    service: Service, roads: Roads, who: Identity, *, clock: Clock, draws: Draws
+) -> Worker:
+    """A worker at work, which drains when the service closes."""
+    worker = Worker(core=WorkerCore(who), link=roads.link, clock=clock, draws=draws)
+    flights = Flights(log=roads.log, clock=clock, draws=draws)
+    models = drivers(clock)
+    threads = ToolThread()
+    spans = RecordedSpans(service.telemetry)
+    steps = Steps(
+        reasoning=Reasoning(
+            configs=worker.configs,
+            blueprints=Blueprints(builtin_registry()),
+            contexts=Contexts(roads.log),
+            log=roads.log,
+            flights=flights,
+            drivers=models,
+            credentials=roads.credentials,
+            keyless=KEYLESS,
+            telemetry=spans,
+            clock=clock,
+        ),
+        acting=Acting(toolbox=builtin_tools(), runner=threads, telemetry=spans, clock=clock),
+    )
+    service.stack.callback(threads.close)
+    service.stack.push_async_callback(models.aclose)
+    service.spawn("deltas", flights.run())
+    service.spawn("stream", worker.run(steps))
+    # Last in, first out: everything above is still there while the worker drains.
+    service.stack.push_async_callback(worker.drain)
+    return worker
+
+
+async def start(settings: Settings, service: Service) -> None:
+    """Opens the roads and begins to work; the engine may come later."""
+    server = await serve(str(settings.worker_bind), [])
+    service.stack.push_async_callback(server.stop)
+    clock, draws = SystemClock(), SystemDraws()
+    eventstore = Channel(str(settings.eventstore_addr))
+    service.stack.push_async_callback(eventstore.close)
+    resource = Channel(str(settings.resource_addr))
+    service.stack.push_async_callback(resource.close)
+    roads = Roads(
+        link=GrpcEngineLink(settings.engine_addr.all, draws),
+        log=GrpcEventLog(eventstore),
+        credentials=GrpcCredentials(resource),
+    )
+    who = identity(RandomIds(clock), slots=settings.worker_slots, name=settings.worker_name)
+    await assemble(service, roads, who, clock=clock, draws=draws)
+    await server.set_serving(serving=True)
+
+
+def main() -> int:
+    """The exit status of the process."""
+    return run_service(SERVICE, Settings, start, os.environ)
