@@ -1,0 +1,1 @@
+"""Where the use cases meet HTTP, gRPC, Postgres and NATS."""

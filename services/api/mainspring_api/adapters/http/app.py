@@ -1,0 +1,67 @@
+"""The Litestar application: routes, stream, document, health."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from litestar import Litestar, Response, asgi, get
+from litestar.types import Receive, Scope, Send
+from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
+
+from mainspring_api.adapters.http import openapi, page
+from mainspring_api.adapters.http.edge import JSON, handle_error
+from mainspring_api.adapters.http.routes import (
+    agents,
+    catalogue,
+    harnesses,
+    messages,
+    sessions,
+    workspaces,
+)
+from mainspring_api.adapters.http.routing import PREFIX, Route, handlers
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.http.sse import EventStreams
+from mainspring_api.adapters.http.wire.conversation import StreamQuery
+
+VERSION = "0.1.0"
+TABLES = (agents, harnesses, sessions, messages, workspaces, catalogue)
+
+
+def all_routes() -> Sequence[Route]:
+    return [route for module in TABLES for route in module.table.routes]
+
+
+def application(services: Services) -> Litestar:
+    """Opens nothing; whoever serves it owns what `services` holds."""
+    routes = all_routes()
+    document = openapi.document(routes, StreamQuery)
+    streams = EventStreams(services)
+
+    @asgi(f"{PREFIX}/sessions/{{session_id:str}}/sse", copy_scope=False)
+    async def stream_events(scope: Scope, receive: Receive, send: Send) -> None:
+        await streams.answer(scope, receive, send)
+
+    return Litestar(
+        route_handlers=[
+            *handlers(routes, services),
+            stream_events,
+            _fixed("/health", health_body(), JSON),
+            _fixed("/api-doc/openapi.json", msgspec.json.encode(document), JSON),
+            _fixed("/api-doc", page.render(document), "text/html"),
+        ],
+        exception_handlers={Exception: handle_error},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=JSON_BODY_BYTES_MAX,
+    )
+
+
+def health_body() -> bytes:
+    return msgspec.json.encode({"status": "ok", "version": VERSION})
+
+
+def _fixed(path: str, body: bytes, media_type: str) -> "Callable[..., object]":
+    @get(path, sync_to_thread=False)
+    def fixed() -> Response[bytes]:
+        return Response(content=body, media_type=media_type)
+
+    return fixed

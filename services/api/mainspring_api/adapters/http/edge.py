@@ -1,0 +1,248 @@
+"""The edge: bytes and headers in, one decision about the status out."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from mainspring_kernel import limits
+from mainspring_kernel.errors import (
+    InvalidParameter,
+    MainspringError,
+    MalformedBody,
+    MethodNotAllowed,
+    NotFound,
+    NotWaitingForToolResults,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from mainspring_kernel.ids import DEFAULT_ORG_ID, OrgId, Prefix, from_wire
+from msgspec import Struct
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+HttpRequest = Request[Any, Any, State]
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+_NUL: Final = b"\\u0000"
+
+
+# ── what comes in ───────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def _decoder(type_: type[T]) -> "msgspec.json.Decoder[T]":
+    return msgspec.json.Decoder(type_)
+
+
+def decode_body(data: bytes, type_: type[T], content_type: str) -> T:
+    """Strict JSON. Raises MalformedBody, UnsupportedMediaType, ValidationFailed."""
+    media = content_type.partition(";")[0].strip().lower()
+    if media and media != JSON and not media.endswith("+json"):
+        raise UnsupportedMediaType(f"this route reads {JSON}")
+    _check_shape(data)
+    try:
+        return _decoder(type_).decode(data)
+    except msgspec.ValidationError as error:
+        raise ValidationFailed(str(error)) from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise MalformedBody(f"the body is not JSON: {error}") from error
+
+
+def _check_shape(data: bytes) -> None:
+    """Counting brackets is enough to let nearly every body pass without a second look."""
+    suspicious = data.count(b"{") + data.count(b"[") > limits.JSON_DEPTH_MAX or _NUL in data
+    if not suspicious:
+        return
+    try:
+        value: object = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise MalformedBody(f"the body is not JSON: {error}") from error
+    _check_value(value, depth=0)
+
+
+def _check_value(value: object, *, depth: int) -> None:
+    if depth > limits.JSON_DEPTH_MAX:
+        raise MalformedBody(f"the body nests deeper than {limits.JSON_DEPTH_MAX}")
+    match value:
+        case str():
+            if "\x00" in value:
+                raise MalformedBody("the body holds a NUL character")
+        case dict():
+            for key, member in value.items():
+                _check_value(key, depth=depth)
+                _check_value(member, depth=depth + 1)
+        case list():
+            for member in value:
+                _check_value(member, depth=depth + 1)
+        case _:
+            pass
+
+
+def decode_query(raw: bytes, type_: type[T]) -> T:
+    """Repeated keys for lists, one value otherwise. Raises InvalidParameter."""
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000
+        )
+    except (UnicodeError, ValueError) as error:
+        raise InvalidParameter("the query is not percent-encoded UTF-8") from error
+    if any("\x00" in key or "\x00" in value for key, value in pairs):
+        raise InvalidParameter("the query holds a NUL character")
+    given: dict[str, object] = {}
+    for field in _fields(type_):
+        values = [value for key, value in pairs if key == field.name]
+        if field.repeated:
+            given[field.name] = values
+        elif len(values) > 1:
+            raise InvalidParameter(f"{field.name} was given twice")
+        elif values:
+            given[field.name] = values[0]
+    try:
+        return msgspec.convert(given, type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidParameter(str(error)) from error
+
+
+class _Field(Struct, frozen=True):
+    name: str
+    repeated: bool
+
+
+@cache
+def _fields(type_: type[object]) -> tuple[_Field, ...]:
+    info = msgspec.inspect.type_info(type_)
+    if not isinstance(info, msgspec.inspect.StructType):
+        return ()
+    return tuple(
+        _Field(field.encode_name, isinstance(field.type, msgspec.inspect.ListType))
+        for field in info.fields
+    )
+
+
+def organization_of(headers: Mapping[str, str]) -> OrgId:
+    """Raises InvalidId."""
+    text = headers.get("x-org-id")
+    if not text:
+        return DEFAULT_ORG_ID
+    return OrgId(from_wire(Prefix.ORG, text))
+
+
+def request_key(headers: Mapping[str, str]) -> str | None:
+    """The Idempotency-Key. Raises InvalidParameter for one that no client should make."""
+    key = headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= limits.IDEMPOTENCY_KEY_CHARS_MAX or not key.isprintable():
+        message = (
+            f"Idempotency-Key has 1 to {limits.IDEMPOTENCY_KEY_CHARS_MAX} printable characters"
+        )
+        raise InvalidParameter(message)
+    return key
+
+
+def canonical_hash(data: bytes) -> bytes:
+    """SHA-256 of the parsed body with sorted members: spacing and order make no other request."""
+    try:
+        value: object = msgspec.json.decode(data) if data.strip() else None
+        data = msgspec.json.encode(value, order="sorted")
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
+        pass  # a body that is no JSON is its own canonical form
+    return hashlib.sha256(data).digest()
+
+
+def check_headers(raw: list[tuple[bytes, bytes]]) -> None:
+    """Raises InvalidParameter for more than any honest client sends."""
+    if sum(len(name) + len(value) for name, value in raw) > limits.HEADERS_BYTES_MAX:
+        raise InvalidParameter(f"headers may have at most {limits.HEADERS_BYTES_MAX} bytes")
+
+
+# ── what goes out ───────────────────────────────────────────────────────────────────────────────
+
+
+class ErrorMember(Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457, and the `error` member that the existing SDKs read."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    error: ErrorMember
+    instance: str | None = None
+    retry_after_seconds: float | None = None
+
+
+def problem_of(error: MainspringError, path: str | None = None) -> Problem:
+    detail = error.detail if error.status < 500 or error.status == 503 else error.title  # noqa: PLR2004 -- statuses are their own names
+    if isinstance(error, NotWaitingForToolResults):
+        # SDKs look for the phrase of the title in the message.
+        detail = error.title
+    return Problem(
+        type=f"urn:mainspring:error:{error.code}",
+        title=error.title,
+        status=error.status,
+        detail=detail,
+        code=error.code,
+        error=ErrorMember(code=error.code, message=detail),
+        instance=path,
+        retry_after_seconds=error.retry_after_s,
+    )
+
+
+def problem_headers(error: MainspringError) -> dict[str, str]:
+    if error.retry_after_s is None:
+        return {}
+    return {"Retry-After": str(max(1, round(error.retry_after_s)))}
+
+
+def ours(error: Exception) -> MainspringError:
+    """The error of the house for whatever was raised."""
+    if isinstance(error, MainspringError):
+        return error
+    if isinstance(error, HTTPException):
+        return _from_litestar(error)
+    return MainspringError()
+
+
+def _from_litestar(error: HTTPException) -> MainspringError:
+    match error.status_code:
+        case 404:
+            return NotFound("no such route")
+        case 405:
+            return MethodNotAllowed()
+        case 413:
+            what = "a body"
+            return PayloadTooLarge(what, limits.JSON_BODY_BYTES_MAX)
+        case 400:
+            return MalformedBody(error.detail)
+        case _:
+            return MainspringError(error.detail)
+
+
+def handle_error(request: HttpRequest, error: Exception) -> Response[bytes]:
+    """The one place where an error becomes a status."""
+    known = ours(error)
+    if known.status >= 500 and known.status != 503:  # noqa: PLR2004 -- statuses are their own names
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    headers = problem_headers(known)
+    if isinstance(error, HTTPException) and error.headers:
+        headers |= dict(error.headers)
+    return Response(
+        content=msgspec.json.encode(problem_of(known)),
+        status_code=known.status,
+        media_type=PROBLEM,
+        headers=headers,
+    )

@@ -1,0 +1,194 @@
+"""The OpenAPI document, made from the routes and the very structs that are decoded and encoded."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from mainspring_kernel import limits
+
+from mainspring_api.adapters.http.edge import JSON, PROBLEM, Problem
+from mainspring_api.adapters.http.routing import NoBody, Route
+
+Json = dict[str, Any]
+_PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
+_REFS: Final = "#/components/schemas/{name}"
+_SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
+_ALWAYS: Final = (400, 404, 429, 503)
+"""Every route may answer these; 413, 415 and 422 only where a body is read."""
+_BODIES: Final = (413, 415, 422)
+_TITLES: Final = {
+    200: "Done",
+    201: "Created",
+    204: "Done, nothing to say",
+    400: "The request cannot be read",
+    403: "Not permitted",
+    404: "Not found",
+    409: "The present state does not allow it",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "A rule of the body is broken",
+    429: "Too many requests",
+    503: "Temporarily unavailable",
+}
+
+
+def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
+    types = _types(routes)
+    schemas, components = _schemas(types)
+    by_type = dict(zip(map(id, types), schemas, strict=True))
+    paths: dict[str, Json] = {}
+    for route in routes:
+        path = _PARAMETER.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, by_type)
+    paths[_SSE_PATH] = {"get": _stream(sse_query)}
+    paths["/health"] = {"get": _health()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Mainspring",
+            "version": "1.0.0",
+            "description": "Durable agent turns over REST and server-sent events.",
+        },
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _schemas(types: Sequence[Any]) -> tuple[Sequence[Json], Json]:
+    def hook(type_: type[object]) -> Json:
+        if type_ is object:
+            return {"description": "Any JSON value"}
+        raise NotImplementedError
+
+    schemas, components = msgspec.json.schema_components(
+        types, schema_hook=hook, ref_template=_REFS
+    )
+    return tuple(schemas), components
+
+
+def _types(routes: Sequence[Route]) -> list[Any]:
+    found: list[Any] = [Problem]
+    for route in routes:
+        named = (route.body, route.answer, route.or_answer)
+        found += [one for one in named if one is not None and one not in found]
+    return found
+
+
+def _operation(route: Route, schemas: dict[int, Json]) -> Json:
+    operation: Json = {
+        "operationId": route.operation_id,
+        "summary": route.summary,
+        "tags": [route.tag],
+        "parameters": [*_path_parameters(route.path), *_headers(route), *_query(route.query)],
+        "responses": _responses(route, schemas),
+    }
+    if route.body is not NoBody:
+        content = {JSON: {"schema": schemas[id(route.body)]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _path_parameters(path: str) -> list[Json]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(path)
+    ]
+
+
+def _headers(route: Route) -> list[Json]:
+    organization: Json = {"name": "X-Org-Id", "in": "header", "schema": {"type": "string"}}
+    if route.method != "POST":
+        return [organization]
+    schema = {"type": "string", "minLength": 1, "maxLength": limits.IDEMPOTENCY_KEY_CHARS_MAX}
+    return [organization, {"name": "Idempotency-Key", "in": "header", "schema": schema}]
+
+
+def _query(type_: type[object]) -> list[Json]:
+    (schema,), components = _schemas([type_])
+    resolved = components.get(type_.__name__, schema)
+    required = set(resolved.get("required", ()))
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _without_null(member),
+        }
+        for name, member in resolved.get("properties", {}).items()
+    ]
+
+
+def _without_null(schema: Json) -> Json:
+    """A query has no null: a parameter is there or it is not."""
+    schema = {key: value for key, value in schema.items() if key != "default"}
+    kept = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return kept[0] if len(kept) == 1 else {**schema, "anyOf": kept} if kept else schema
+
+
+def _responses(route: Route, schemas: dict[int, Json]) -> Json:
+    statuses = {route.status, *(s for s in route.other_statuses if s < 400)}  # noqa: PLR2004 -- the class of a status
+    found: Json = {}
+    for status in sorted(statuses):
+        answer: Json = {"description": _TITLES[status]}
+        if route.answer is not None:
+            answer["content"] = {JSON: {"schema": _answer(route, schemas)}}
+        found[str(status)] = answer
+    failures = {*_ALWAYS, *(s for s in route.other_statuses if s >= 400)}  # noqa: PLR2004 -- the class of a status
+    if route.body is not NoBody:
+        failures |= set(_BODIES)
+    if route.method == "POST":
+        failures.add(409)
+    for status in sorted(failures):
+        found[str(status)] = problem_response(status)
+    return found
+
+
+def _answer(route: Route, schemas: dict[int, Json]) -> Json:
+    if route.or_answer is None:
+        return schemas[id(route.answer)]
+    return {"anyOf": [schemas[id(route.answer)], schemas[id(route.or_answer)]]}
+
+
+def problem_response(status: int) -> Json:
+    schema = {"$ref": _REFS.format(name=Problem.__name__)}
+    return {"description": _TITLES[status], "content": {PROBLEM: {"schema": schema}}}
+
+
+def _stream(query: type[object]) -> Json:
+    last = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
+    organization = {"name": "X-Org-Id", "in": "header", "schema": {"type": "string"}}
+    described = "Events as they happen: `connected`, then history from the cursor, then live."
+    return {
+        "operationId": "stream_events",
+        "summary": "The event stream of a session",
+        "description": described,
+        "tags": ["messages"],
+        "parameters": [
+            *_path_parameters("{session_id:str}"),
+            organization,
+            last,
+            *_query(query),
+        ],
+        "responses": {
+            "200": {
+                "description": "A stream that stays open",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
+            **{str(status): problem_response(status) for status in _ALWAYS},
+        },
+    }
+
+
+def _health() -> Json:
+    schema = {
+        "type": "object",
+        "required": ["status", "version"],
+        "properties": {"status": {"const": "ok"}, "version": {"type": "string"}},
+    }
+    return {
+        "operationId": "health",
+        "summary": "Whether this process serves",
+        "tags": ["health"],
+        "responses": {"200": {"description": "It does", "content": {JSON: {"schema": schema}}}},
+    }

@@ -1,0 +1,209 @@
+"""Routes as values: what a route reads and answers is said once, for Litestar and for OpenAPI."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from litestar import HttpMethod, Response
+from litestar.handlers import HTTPRouteHandler
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId
+from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
+from msgspec import Struct
+
+from mainspring_api.adapters.http import edge
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.ports.store import RequestKey
+from mainspring_api.usecases.once import Answer
+
+PREFIX = "/api/v1"
+B = TypeVar("B")
+Q = TypeVar("Q")
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class NoBody(Struct, frozen=True, kw_only=True):
+    """Nothing is read; whatever is sent is ignored."""
+
+
+class NoQuery(Struct, frozen=True, kw_only=True):
+    """No parameters are read."""
+
+
+class Call(Struct, Generic[B, Q], frozen=True, kw_only=True):
+    """One request, read and checked. `key` is there for a POST with an Idempotency-Key."""
+
+    services: Services
+    org_id: OrgId
+    path: dict[str, str]
+    query: Q
+    body: B
+    body_hash: bytes
+    idempotency_key: str | None
+    key: RequestKey | None
+    now_ms: int
+    request: edge.HttpRequest
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """`media_type` and `headers` only where they are not those of JSON."""
+
+    status: int = 200
+    body: bytes = b""
+    media_type: str = edge.JSON
+    headers: dict[str, str] = {}
+
+
+Handle = Callable[[Call[Any, Any]], Awaitable[Reply]]
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """What one method of one path reads and answers; `other_statuses` are those of its own."""
+
+    method: Method
+    path: str
+    handle: Handle
+    summary: str
+    tag: str
+    body: type[object] = NoBody
+    query: type[object] = NoQuery
+    answer: type[object] | None = None
+    """None for no content."""
+    or_answer: type[object] | None = None
+    status: int = 200
+    other_statuses: tuple[int, ...] = ()
+    body_bytes_max: int = JSON_BODY_BYTES_MAX
+    suffix: str = ""
+    """Tells one handler's routes apart."""
+
+    @property
+    def operation_id(self) -> str:
+        return f"{getattr(self.handle, '__name__', 'operation')}{self.suffix}"
+
+
+class RouteTable:
+    """The routes of one group."""
+
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
+        self.routes: list[Route] = []
+
+    def route(
+        self, method: Method, path: str, **options: Any
+    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], Handle]:
+        def register(handle: Handle) -> Handle:
+            self.routes.append(
+                Route(
+                    method=method,
+                    path=PREFIX + path,
+                    handle=handle,
+                    summary=(handle.__doc__ or "").partition("\n")[0],
+                    tag=self._tag,
+                    **options,
+                )
+            )
+            return handle
+
+        return register
+
+
+def json_reply(value: object, *, status: int = 200, **headers: str) -> Reply:
+    return Reply(status=status, body=msgspec.json.encode(value), headers=headers)
+
+
+def reply_of(answer: Answer) -> Reply:
+    return Reply(status=answer.status, body=answer.body)
+
+
+def json_answer(value: object, *, status: int) -> Answer:
+    return Answer(status=status, body=msgspec.json.encode(value))
+
+
+# ── making handlers ─────────────────────────────────────────────────────────────────────────────
+
+
+def handlers(routes: Sequence[Route], services: Services) -> list[HTTPRouteHandler]:
+    organizations = KnownOrganizations(services)
+    return [_handler(route, services, organizations) for route in routes]
+
+
+class KnownOrganizations:
+    """Organizations are never removed, so each is asked for once per process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._known: set[OrgId] = set()
+
+    async def check(self, org_id: OrgId) -> None:
+        if org_id in self._known:
+            return
+        if not await self._services.store.organization_exists(org_id):
+            raise NotFound("no such organization")
+        self._known.add(org_id)
+
+
+def _handler(
+    route: Route, services: Services, organizations: KnownOrganizations
+) -> HTTPRouteHandler:
+    async def handler(request: edge.HttpRequest) -> Response[bytes]:
+        reply = await route.handle(await _read(route, services, organizations, request))
+        return Response(
+            content=reply.body,
+            status_code=reply.status,
+            media_type=reply.media_type,
+            headers=reply.headers,
+        )
+
+    return HTTPRouteHandler(
+        route.path,
+        http_method=HttpMethod(route.method),
+        status_code=200,  # replies say theirs; Litestar would judge the annotation by its default
+        name=route.operation_id,
+        request_max_body_size=route.body_bytes_max,
+        signature_namespace={"Response": Response, "edge": edge},
+    )(handler)
+
+
+async def _read(
+    route: Route,
+    services: Services,
+    organizations: KnownOrganizations,
+    request: edge.HttpRequest,
+) -> Call[Any, Any]:
+    headers = request.headers
+    edge.check_headers(request.scope["headers"])
+    org_id = edge.organization_of(headers)
+    await organizations.check(org_id)
+    query = edge.decode_query(request.scope["query_string"], route.query)
+    data = b"" if route.method in {"GET", "DELETE"} else await request.body()
+    body: object = NoBody()
+    if route.body is not NoBody:
+        body = edge.decode_body(data, route.body, headers.get("content-type", ""))
+    now_ms = services.clock.wall_ms()
+    given_key = edge.request_key(headers) if route.method == "POST" else None
+    body_hash = edge.canonical_hash(data) if given_key is not None else b""
+    return Call(
+        services=services,
+        org_id=org_id,
+        path={name: str(value) for name, value in request.path_params.items()},
+        query=query,
+        body=body,
+        body_hash=body_hash,
+        idempotency_key=given_key,
+        key=_key(route, request, given_key, body_hash, now_ms),
+        now_ms=now_ms,
+        request=request,
+    )
+
+
+def _key(
+    route: Route, request: edge.HttpRequest, given: str | None, body_hash: bytes, now_ms: int
+) -> RequestKey | None:
+    if given is None:
+        return None
+    # Paths may be longer than an index key can be.
+    path = hashlib.sha256(request.url.path.encode()).hexdigest()[:32]
+    return RequestKey(
+        route=f"{route.operation_id}:{path}", key=given, body_hash=body_hash, now_ms=now_ms
+    )

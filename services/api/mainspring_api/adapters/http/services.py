@@ -1,0 +1,27 @@
+"""Everything a request may need, wired once in main."""
+
+from mainspring_harness.registry import Registry
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.ids import Ids
+from msgspec import Struct
+
+from mainspring_api.adapters.http.tracing import PostSpans
+from mainspring_api.ports.control import Control
+from mainspring_api.ports.credentials import CredentialSource
+from mainspring_api.ports.log import Log
+from mainspring_api.ports.store import Store
+from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.stream.hub import Hub
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    store: Store
+    control: Control
+    log: Log
+    hub: Hub
+    configurations: Configurations
+    credentials: CredentialSource
+    registry: Registry
+    clock: Clock
+    ids: Ids
+    spans: PostSpans

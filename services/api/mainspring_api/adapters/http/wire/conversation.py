@@ -1,0 +1,236 @@
+"""Messages, events, tool results and what is listed around them, on the wire."""
+
+from typing import Annotated, Literal
+
+from mainspring_kernel import limits
+from mainspring_kernel.errors import (
+    ConflictingCursors,
+    CursorMismatch,
+    UnknownEventType,
+    ValidationFailed,
+)
+from mainspring_kernel.ids import (
+    Position,
+    Prefix,
+    SessionId,
+    from_wire,
+)
+from mainspring_schema.commands import ClientToolResult
+from mainspring_schema.events import EVENT_TYPES
+from mainspring_schema.listing import EventFilter
+from mainspring_schema.messages import (
+    Controls,
+    ExternalActor,
+    ImageFilePart,
+    ImagePart,
+    InputPart,
+    Json,
+    TextPart,
+    ToolResultPart,
+)
+from msgspec import Meta, Struct
+
+from mainspring_api.domain.cursor import Resume, resume_from_id
+from mainspring_api.domain.tiers import check_model_id
+from mainspring_api.domain.times import parse_rfc3339
+
+KNOWN_TYPES = frozenset(EVENT_TYPES)
+
+
+class MessageInput(Struct, frozen=True, kw_only=True):
+    role: Literal["user", "tool_result"] = "user"
+    content: Annotated[
+        list[TextPart | ImagePart | ImageFilePart | ToolResultPart],
+        Meta(min_length=1, max_length=100),
+    ]
+
+
+class MessageBody(Struct, frozen=True, kw_only=True):
+    message: MessageInput
+    controls: Controls | None = None
+    metadata: Json | None = None
+    external_actor: ExternalActor | None = None
+    tags: list[str] | None = None
+
+
+def checked_content(body: MessageBody) -> tuple[InputPart, ...]:
+    """Raises ValidationFailed where a part does not go with the role."""
+    check_model_id(body.controls.model_id if body.controls else None)
+    for part in body.message.content:
+        if isinstance(part, ToolResultPart) != (body.message.role == "tool_result"):
+            raise ValidationFailed("tool_result parts go with role tool_result and no other")
+    return tuple(body.message.content)
+
+
+class ToolResultBody(Struct, frozen=True, kw_only=True):
+    tool_call_id: Annotated[str, Meta(min_length=1, max_length=200)]
+    result: object = None
+    error: str | None = None
+
+
+class ToolResultsBody(Struct, frozen=True, kw_only=True):
+    tool_results: Annotated[
+        list[ToolResultBody], Meta(min_length=1, max_length=limits.TOOL_CALLS_PER_RESPONSE_MAX)
+    ]
+
+
+def client_results(body: ToolResultsBody) -> tuple[ClientToolResult, ...]:
+    """Raises ValidationFailed where a call is answered twice in one body."""
+    ids = [one.tool_call_id for one in body.tool_results]
+    if len(set(ids)) < len(ids):
+        raise ValidationFailed("a tool call has two results", data={"field": "tool_results"})
+    return tuple(
+        ClientToolResult(tool_call_id=one.tool_call_id, result=one.result, error=one.error)
+        for one in body.tool_results
+    )
+
+
+class ToolResultsView(Struct, frozen=True, kw_only=True):
+    accepted: int
+    status: str
+
+
+class CancelView(Struct, frozen=True, kw_only=True):
+    status: Literal["cancelled", "no_op"]
+    message: str
+
+
+class Empty(Struct, frozen=True, kw_only=True):
+    """A body of which nothing is read."""
+
+
+# ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+Sequence0 = Annotated[int, Meta(ge=0, le=(1 << 40) - 1)]
+Types = Annotated[list[str], Meta(max_length=limits.EVENT_TYPES_PER_FILTER_MAX)]
+
+
+class EventsQuery(Struct, frozen=True, kw_only=True):
+    since_id: str | None = None
+    types: Types = []
+    exclude: Types = []
+    limit: Annotated[int, Meta(ge=1)] = limits.EVENTS_PAGE_ROWS_DEFAULT
+    before_sequence: Sequence0 | None = None
+    after_sequence: Sequence0 | None = None
+    around: str | None = None
+    window: Annotated[int, Meta(ge=0)] = limits.EVENTS_WINDOW_DEFAULT
+    from_ts: str | None = None
+    to_ts: str | None = None
+    turn_id: str | None = None
+    exec_id: Annotated[str, Meta(max_length=200)] | None = None
+    trace_id: Annotated[str, Meta(max_length=200)] | None = None
+    tags: Annotated[list[str], Meta(max_length=limits.TAGS_MAX)] = []
+    tool_name: Annotated[str, Meta(max_length=200)] | None = None
+    q: Annotated[str, Meta(max_length=1000)] | None = None
+    order_desc: bool = False
+
+
+def event_filter(query: EventsQuery, session_id: SessionId, epoch: int) -> EventFilter:
+    """Raises the 400s of cursors, types, ids and times."""
+    check_types((*query.types, *query.exclude))
+    if query.since_id is not None and query.after_sequence is not None:
+        raise ConflictingCursors
+    after = query.after_sequence
+    if query.since_id is not None:
+        after = _seq_of(query.since_id, session_id, epoch)
+    turn = query.turn_id
+    return EventFilter(
+        types=tuple(query.types),
+        exclude=tuple(query.exclude),
+        after_seq=after,
+        before_seq=query.before_sequence,
+        around=_seq_of(query.around, session_id, epoch) if query.around is not None else None,
+        window=min(query.window, limits.EVENTS_AROUND_ROWS_MAX),
+        from_ms=parse_rfc3339(query.from_ts, "from_ts") if query.from_ts else None,
+        to_ms=parse_rfc3339(query.to_ts, "to_ts") if query.to_ts else None,
+        turn_id=from_wire(Prefix.TURN, turn) if turn is not None else None,
+        exec_id=query.exec_id,
+        trace_id=query.trace_id,
+        tags=tuple(query.tags),
+        tool_name=query.tool_name,
+        text=query.q,
+        descending=query.order_desc,
+        limit=min(query.limit, limits.PAGE_ROWS_MAX),
+    )
+
+
+def check_types(types: tuple[str, ...]) -> None:
+    for type_ in types:
+        if type_ not in KNOWN_TYPES:
+            raise UnknownEventType(f"no event type {type_[:64]!r}", data={"type": type_[:64]})
+
+
+def _seq_of(event_id: str, session_id: SessionId, epoch: int) -> int:
+    resume = resume_from_id(from_wire(Prefix.EVENT, event_id), session_id)
+    if resume.epoch != epoch:
+        raise CursorMismatch("the cursor belongs to another store")
+    return resume.position.seq
+
+
+class StreamQuery(Struct, frozen=True, kw_only=True):
+    since_id: str | None = None
+    after_sequence: Sequence0 | None = None
+    types: Types = []
+    exclude: Types = []
+
+
+def stream_resume(
+    query: StreamQuery, session_id: SessionId, last_event_id: str | None
+) -> Resume | None:
+    """`Last-Event-ID` is what a browser saw last, so it beats the query it was opened with."""
+    check_types((*query.types, *query.exclude))
+    if query.since_id is not None and query.after_sequence is not None:
+        raise ConflictingCursors
+    cursor = last_event_id or query.since_id
+    if cursor is not None:
+        return resume_from_id(from_wire(Prefix.EVENT, cursor), session_id)
+    if query.after_sequence is not None:
+        return Resume(position=Position(query.after_sequence, 0))
+    return None
+
+
+class TypeCount(Struct, frozen=True, kw_only=True):
+    type: str
+    count: int
+
+
+class SummaryView(Struct, frozen=True, kw_only=True):
+    total: int
+    turn_count: int
+    error_count: int
+    first_ts: str | None
+    last_ts: str | None
+    by_type: tuple[TypeCount, ...]
+
+
+class VerificationView(Struct, frozen=True, kw_only=True):
+    """`broken_sequence` is the first position whose number or hash is wrong."""
+
+    events: int
+    intact: bool
+    broken_sequence: int | None
+    reason: str | None
+    head_hash: str
+
+
+class EventContext(Struct, frozen=True, kw_only=True):
+    turn_id: str | None = None
+    input_message_id: str | None = None
+    exec_id: str | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+
+
+class EventView(Struct, frozen=True, kw_only=True):
+    """For the document only: events go out as the bytes that are stored."""
+
+    id: str
+    type: str
+    ts: str
+    session_id: str
+    sequence: int
+    context: EventContext
+    data: object
+    metadata: Json | None = None
+    tags: list[str] | None = None

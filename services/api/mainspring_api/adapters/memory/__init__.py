@@ -1,0 +1,1 @@
+"""The twins that keep everything in memory."""

@@ -1,0 +1,41 @@
+"""The tables of the memory twin."""
+
+from typing import NamedTuple
+
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
+
+from mainspring_api.domain.resources import (
+    Agent,
+    File,
+    Harness,
+    Organization,
+    Session,
+    Workspace,
+)
+from mainspring_api.ports.store import KeptAnswer
+
+
+class KeyId(NamedTuple):
+    org_id: OrgId
+    route: str
+    key: str
+
+
+class Rows:
+    """Rows are frozen, so a shallow copy of each dictionary is a snapshot."""
+
+    def __init__(self) -> None:
+        self.organizations: dict[OrgId, Organization] = {}
+        self.harnesses: dict[tuple[OrgId, HarnessId], Harness] = {}
+        self.agents: dict[tuple[OrgId, AgentId], Agent] = {}
+        self.sessions: dict[tuple[OrgId, SessionId], Session] = {}
+        self.deleting: dict[SessionId, int] = {}
+        self.workspaces: dict[tuple[OrgId, WorkspaceId], Workspace] = {}
+        self.files: dict[tuple[OrgId, WorkspaceId, str], File] = {}
+        self.keys: dict[KeyId, KeptAnswer] = {}
+
+    def draft(self) -> "Rows":
+        twin = Rows()
+        for name, table in vars(self).items():
+            setattr(twin, name, dict(table))
+        return twin

@@ -1,0 +1,107 @@
+"""The store as dictionaries under the lock that all twins share."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from uuid import UUID
+
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import OrgId, SessionId, TaskId
+
+from mainspring_api.adapters.memory.rows import Rows
+from mainspring_api.adapters.memory.transaction import MemoryTransaction
+from mainspring_api.domain.resources import Basis, Organization, encode_tier
+from mainspring_api.ports.grants import HoldGrant, LogGrant
+from mainspring_api.ports.store import Transaction, Unfinished
+
+
+class MemoryStore:
+    """Transactions run one after the other; a failed one puts the rows back as they were."""
+
+    def __init__(
+        self,
+        *,
+        lock: AbstractContextManager[object],
+        log: LogGrant,
+        hold: HoldGrant,
+        first: Organization,
+    ) -> None:
+        self._lock = lock
+        self._log = log
+        self._hold = hold
+        self._turn = asyncio.Lock()
+        self._rows = Rows()
+        self._rows.organizations[first.id] = first
+
+    @asynccontextmanager
+    async def transaction(self, org_id: OrgId) -> AsyncIterator[Transaction]:
+        async with self._turn:
+            before = copy.copy(self._rows)
+            self._rows = self._rows.draft()
+            tx = MemoryTransaction(self._rows, org_id)
+            try:
+                yield tx
+                # The other owners' share comes last: what it refuses undoes everything.
+                with self._lock:
+                    if tx.opened:
+                        self._log.open(tx.opened)
+            except BaseException:
+                self._rows = before
+                raise
+
+    async def basis(self, org_id: OrgId, session_id: SessionId) -> Basis | None:
+        rows = self._rows
+        session = rows.sessions.get((org_id, session_id))
+        organization = rows.organizations.get(org_id)
+        if session is None or organization is None or session_id in rows.deleting:
+            return None
+        agent = rows.agents.get((org_id, session.agent_id)) if session.agent_id else None
+        harness = rows.harnesses.get((org_id, session.harness_id))
+        return Basis(
+            tier=encode_tier(session.tier),
+            org_id=org_id,
+            org_rev=organization.rev,
+            harness_id=session.harness_id,
+            harness_rev=harness.rev if harness else 0,
+            agent_id=session.agent_id,
+            agent_rev=agent.rev if agent else 0,
+        )
+
+    async def organization_exists(self, org_id: OrgId) -> bool:
+        return org_id in self._rows.organizations
+
+    async def create_organization(self, organization: Organization) -> None:
+        if any(known.name == organization.name for known in self._rows.organizations.values()):
+            raise NameTaken(f"an organization named {organization.name!r} exists")
+        self._rows.organizations[organization.id] = organization
+
+    async def organizations(self) -> Sequence[Organization]:
+        return sorted(self._rows.organizations.values(), key=lambda known: known.name)
+
+    async def held_org(self, task_id: TaskId, fence: int) -> OrgId | None:
+        with self._lock:
+            held = self._hold.hold(task_id, fence)
+        return OrgId(held[1]) if held is not None else None
+
+    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
+        rows = self._rows
+        old = sorted(
+            (begun, session_id) for session_id, begun in rows.deleting.items() if begun < before_ms
+        )
+        return [
+            Unfinished(org_id=org_id, session_id=session_id)
+            for _, session_id in old[:limit]
+            for org_id, known in rows.sessions
+            if known == session_id
+        ]
+
+    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
+        old = [key for key, kept in self._rows.keys.items() if kept.claimed_ms < before_ms]
+        for key in old[:limit]:
+            del self._rows.keys[key]
+        return len(old[:limit])
+
+
+def organization_of(id_: UUID, name: str, now_ms: int) -> Organization:
+    return Organization(id=OrgId(id_), name=name, created_ms=now_ms, updated_ms=now_ms)

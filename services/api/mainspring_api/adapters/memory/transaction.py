@@ -1,0 +1,203 @@
+"""One transaction of the memory twin: the rows of one organization."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
+from mainspring_schema.grants import OpenHead
+
+from mainspring_api.adapters.memory.rows import KeyId, Rows
+from mainspring_api.domain.naming import matches
+from mainspring_api.domain.resources import (
+    Agent,
+    File,
+    Harness,
+    Organization,
+    Session,
+    Workspace,
+)
+from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
+
+T = TypeVar("T", Harness, Agent, Workspace)
+
+
+class MemoryTransaction:
+    def __init__(self, rows: Rows, org_id: OrgId) -> None:
+        self._rows = rows
+        self._org_id = org_id
+        self.opened: list[OpenHead] = []
+
+    async def organization(self) -> Organization | None:
+        return self._rows.organizations.get(self._org_id)
+
+    # ── harnesses ───────────────────────────────────────────────────────────────────────────
+
+    async def harness(self, id_: HarnessId) -> Harness | None:
+        return living(self._rows.harnesses.get((self._org_id, id_)))
+
+    async def harness_named(self, name: str) -> Harness | None:
+        return named(self._own(self._rows.harnesses.values()), name)
+
+    async def harnesses(self, listed: Listed) -> Sequence[Harness]:
+        found = matching(self._own(self._rows.harnesses.values()), listed)
+        return sorted(found, key=lambda harness: harness.name)
+
+    async def put_harness(self, harness: Harness) -> None:
+        check_free(self._own(self._rows.harnesses.values()), harness)
+        self._rows.harnesses[self._org_id, harness.id] = harness
+        self._raise_heirs(harness.id)
+
+    def _raise_heirs(self, id_: HarnessId) -> None:
+        for key, heir in list(self._rows.harnesses.items()):
+            if key[0] == self._org_id and heir.parent_id == id_:
+                self._rows.harnesses[key] = msgspec.structs.replace(heir, rev=heir.rev + 1)
+                self._raise_heirs(heir.id)
+
+    # ── agents ──────────────────────────────────────────────────────────────────────────────
+
+    async def agent(self, id_: AgentId, *, lock: bool = False) -> Agent | None:
+        del lock  # transactions run one after the other
+        return living(self._rows.agents.get((self._org_id, id_)))
+
+    async def agent_named(self, name: str, *, lock: bool = False) -> Agent | None:
+        del lock  # transactions run one after the other
+        return named(self._own(self._rows.agents.values()), name)
+
+    async def agents(self, listed: Listed) -> tuple[Sequence[Agent], int]:
+        found = matching(self._own(self._rows.agents.values()), listed)
+        found.sort(key=lambda agent: (agent.created_ms, agent.id), reverse=True)
+        return found[listed.offset : listed.offset + listed.limit], len(found)
+
+    async def put_agent(self, agent: Agent) -> None:
+        check_free(self._own(self._rows.agents.values()), agent)
+        self._rows.agents[self._org_id, agent.id] = agent
+
+    # ── sessions ────────────────────────────────────────────────────────────────────────────
+
+    async def session(self, id_: SessionId, *, lock: bool = False) -> Session | None:
+        del lock  # transactions run one after the other
+        if id_ in self._rows.deleting:
+            return None
+        return self._rows.sessions.get((self._org_id, id_))
+
+    async def sessions(
+        self, listed: Listed, *, agent_id: AgentId | None = None
+    ) -> tuple[Sequence[Session], int]:
+        found = [
+            session
+            for (org_id, id_), session in self._rows.sessions.items()
+            if org_id == self._org_id
+            and id_ not in self._rows.deleting
+            and (agent_id is None or session.agent_id == agent_id)
+            and matches(listed.tokens, session.title)
+        ]
+        found.sort(key=lambda session: (session.created_ms, session.id), reverse=True)
+        return found[listed.offset : listed.offset + listed.limit], len(found)
+
+    async def put_session(self, session: Session) -> None:
+        self._rows.sessions[self._org_id, session.id] = session
+
+    async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
+        if (self._org_id, id_) not in self._rows.sessions:
+            return False
+        self._rows.deleting.setdefault(id_, now_ms)
+        return True
+
+    async def finish_delete(self, id_: SessionId) -> None:
+        self._rows.sessions.pop((self._org_id, id_), None)
+        self._rows.deleting.pop(id_, None)
+        own = WorkspaceId(id_)
+        for key in [key for key in self._rows.files if key[:2] == (self._org_id, own)]:
+            del self._rows.files[key]
+
+    async def open_log(self, head: OpenHead) -> None:
+        self.opened.append(head)
+
+    # ── workspaces and files ────────────────────────────────────────────────────────────────
+
+    async def workspace(self, id_: WorkspaceId) -> Workspace | None:
+        return living(self._rows.workspaces.get((self._org_id, id_)))
+
+    async def workspace_named(self, name: str) -> Workspace | None:
+        found = named(self._own(self._rows.workspaces.values()), name)
+        return found if found is not None and found.status == "active" else None
+
+    async def workspaces(self, listed: Listed) -> Sequence[Workspace]:
+        found = matching(self._own(self._rows.workspaces.values()), listed)
+        return sorted(found, key=lambda one: (one.created_ms, one.id), reverse=True)
+
+    async def put_workspace(self, workspace: Workspace) -> None:
+        if workspace.status == "active":
+            others = [one for one in self._rows.workspaces.values() if one.status == "active"]
+            check_free(self._own(others), workspace)
+        self._rows.workspaces[self._org_id, workspace.id] = workspace
+
+    async def files(self, workspace_id: WorkspaceId) -> Sequence[File]:
+        return [
+            msgspec.structs.replace(file, content=None)
+            for key, file in sorted(self._rows.files.items(), key=lambda item: item[0][2])
+            if key[:2] == (self._org_id, workspace_id)
+        ]
+
+    async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
+        return self._rows.files.get((self._org_id, workspace_id, path))
+
+    async def put_files(self, files: Sequence[File]) -> None:
+        for file in files:
+            self._rows.files[self._org_id, file.workspace_id, file.path] = file
+
+    async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
+        keys = [(self._org_id, workspace_id, path) for path in paths]
+        return sum(self._rows.files.pop(key, None) is not None for key in keys)
+
+    # ── keys of requests ────────────────────────────────────────────────────────────────────
+
+    async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
+        known = self._rows.keys.get(self._key(key))
+        if known is None:
+            kept = KeptAnswer(body_hash=key.body_hash, claimed_ms=key.now_ms)
+            self._rows.keys[self._key(key)] = kept
+        return known
+
+    async def keep_answer(self, key: RequestKey, *, status: int, body: bytes) -> None:
+        self._rows.keys[self._key(key)] = KeptAnswer(
+            body_hash=key.body_hash, status=status, body=body, claimed_ms=key.now_ms
+        )
+
+    async def drop_key(self, key: RequestKey) -> None:
+        self._rows.keys.pop(self._key(key), None)
+
+    def _key(self, key: RequestKey) -> KeyId:
+        return KeyId(self._org_id, key.route, key.key)
+
+    def _own(self, rows: Iterable[T]) -> list[T]:
+        return [row for row in rows if row.org_id == self._org_id]
+
+
+def living(row: T | None) -> T | None:
+    return row if row is not None and row.status != "deleted" else None
+
+
+def named(rows: Iterable[T], name: str) -> T | None:
+    return next((row for row in rows if row.name == name and row.status != "deleted"), None)
+
+
+def matching(rows: Iterable[T], listed: Listed) -> list[T]:
+    wanted = {"active", "archived"} if listed.include_archived else {"active"}
+    return [
+        row
+        for row in rows
+        if row.status in wanted and matches(listed.tokens, row.name, label(row), row.description)
+    ]
+
+
+def label(row: Harness | Agent | Workspace) -> str | None:
+    return None if isinstance(row, Workspace) else row.display_name
+
+
+def check_free(rows: Iterable[T], row: T) -> None:
+    other = named(rows, row.name)
+    if other is not None and other.id != row.id:
+        raise NameTaken(f"the name {row.name!r} is taken")

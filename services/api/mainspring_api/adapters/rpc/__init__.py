@@ -1,0 +1,1 @@
+"""Clients of engine and eventstore, and the server for workers."""

@@ -1,0 +1,1 @@
+"""What api decides: pure functions and structs."""

@@ -1,0 +1,155 @@
+"""What every organization has from the start: harnesses, providers and models of the house.
+
+They are code and no rows, so a new version brings its own without a migration; rows of organizations
+stand beside them.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from mainspring_kernel.ids import (
+    ANTHROPIC_PROVIDER_ID,
+    FIRST_HARNESS_ID,
+    GEMINI_PROVIDER_ID,
+    LLMSIM_LATENCY_MODEL_ID,
+    LLMSIM_MODEL_ID,
+    LLMSIM_PROVIDER_ID,
+    OPENAI_PROVIDER_ID,
+    HarnessId,
+    ModelId,
+    OrgId,
+    Prefix,
+    ProviderId,
+    to_wire,
+)
+from mainspring_schema.agents import CapabilityRef, ModelChoice
+from msgspec import Struct
+
+from mainspring_api.domain.resources import Harness, Tier
+
+CREATED_MS: Final = 1_763_769_600_000
+"""When this catalogue was first published."""
+
+BASE_HARNESS_ID: Final = FIRST_HARNESS_ID
+GENERIC_HARNESS_ID: Final = HarnessId(UUID(int=FIRST_HARNESS_ID.int + 1))
+GENERIC_HARNESS_NAME: Final = "generic"
+
+
+class Provider(Struct, frozen=True, kw_only=True):
+    """`key_name` names the setting its key comes from; None where no key is needed."""
+
+    id: ProviderId
+    name: str
+    driver: str
+    key_name: str | None = None
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    id: ModelId
+    provider_id: ProviderId
+    model: str
+    display_name: str
+    capabilities: tuple[str, ...] = ("chat",)
+
+
+PROVIDERS: Final[dict[ProviderId, Provider]] = {
+    provider.id: provider
+    for provider in (
+        Provider(id=LLMSIM_PROVIDER_ID, name="LlmSim", driver="llmsim"),
+        Provider(id=OPENAI_PROVIDER_ID, name="OpenAI", driver="openai", key_name="openai"),
+        Provider(
+            id=ANTHROPIC_PROVIDER_ID, name="Anthropic", driver="anthropic", key_name="anthropic"
+        ),
+        Provider(id=GEMINI_PROVIDER_ID, name="Gemini", driver="gemini", key_name="gemini"),
+    )
+}
+
+
+def _model(low: int, provider: ProviderId, model: str, display_name: str) -> Model:
+    id_ = ModelId(UUID(int=LLMSIM_MODEL_ID.int - 0x401 + low))
+    return Model(id=id_, provider_id=provider, model=model, display_name=display_name)
+
+
+MODELS: Final[dict[ModelId, Model]] = {
+    model.id: model
+    for model in (
+        Model(
+            id=LLMSIM_MODEL_ID,
+            provider_id=LLMSIM_PROVIDER_ID,
+            model="llmsim",
+            display_name="Simulated model",
+        ),
+        Model(
+            id=LLMSIM_LATENCY_MODEL_ID,
+            provider_id=LLMSIM_PROVIDER_ID,
+            model="llmsim-latency",
+            display_name="Simulated model with realistic latency",
+        ),
+        _model(0x101, OPENAI_PROVIDER_ID, "gpt-5.2", "GPT-5.2"),
+        _model(0x102, OPENAI_PROVIDER_ID, "gpt-5-mini", "GPT-5 mini"),
+        _model(0x201, ANTHROPIC_PROVIDER_ID, "claude-sonnet-4-5", "Claude Sonnet 4.5"),
+        _model(0x202, ANTHROPIC_PROVIDER_ID, "claude-haiku-4-5", "Claude Haiku 4.5"),
+        _model(0x301, GEMINI_PROVIDER_ID, "gemini-3-pro-preview", "Gemini 3 Pro"),
+        _model(0x302, GEMINI_PROVIDER_ID, "gemini-2.5-flash", "Gemini 2.5 Flash"),
+    )
+}
+
+
+def models_of_driver(driver: str) -> tuple[Model, ...]:
+    return tuple(m for m in MODELS.values() if PROVIDERS[m.provider_id].driver == driver)
+
+
+def built_in_harnesses(org_id: OrgId) -> tuple[Harness, ...]:
+    """`base` says little and can do nothing; `generic` is what an agent gets without asking."""
+    return (
+        Harness(
+            org_id=org_id,
+            id=BASE_HARNESS_ID,
+            name="base",
+            display_name="Base",
+            description="A helpful assistant without capabilities.",
+            built_in=True,
+            tier=Tier(system_prompt="You are a helpful assistant."),
+            created_ms=CREATED_MS,
+            updated_ms=CREATED_MS,
+        ),
+        Harness(
+            org_id=org_id,
+            id=GENERIC_HARNESS_ID,
+            name=GENERIC_HARNESS_NAME,
+            display_name="Generic",
+            description="The default environment of an agent.",
+            parent_id=BASE_HARNESS_ID,
+            built_in=True,
+            tier=Tier(capabilities=GENERIC_CAPABILITIES),
+            created_ms=CREATED_MS,
+            updated_ms=CREATED_MS,
+        ),
+    )
+
+
+GENERIC_CAPABILITIES: Final[tuple[CapabilityRef, ...]] = ()
+"""Files, shell and the rest join here as their capabilities are built."""
+
+
+def built_in_harness(org_id: OrgId, id_: HarnessId) -> Harness | None:
+    return next((h for h in built_in_harnesses(org_id) if h.id == id_), None)
+
+
+def model_choice(model_id: ModelId) -> ModelChoice:
+    """What a worker needs to call it. A model nobody knows is chosen all the same: its turn fails
+    visibly, and the message that asked for it is not lost."""
+    model = MODELS.get(model_id)
+    wire = to_wire(Prefix.MODEL, model_id)
+    if model is None:
+        return ModelChoice(
+            model_id=wire, model="", provider_id="", driver="unknown", provider="unknown"
+        )
+    provider = PROVIDERS[model.provider_id]
+    return ModelChoice(
+        model_id=wire,
+        model=model.model,
+        provider_id=to_wire(Prefix.PROVIDER, provider.id),
+        driver=provider.driver,
+        provider=provider.name,
+    )

@@ -1,0 +1,194 @@
+"""Events and deltas as a client sees them: full Event objects, and those as server-sent frames.
+
+Only ids, types from a fixed list and one-line JSON go into a frame, so no user text can end it early.
+"""
+
+import re
+from collections import OrderedDict
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from mainspring_kernel.ids import Position, Prefix, position_id, to_wire
+from mainspring_kernel.limits import SSE_FRAMES_CACHED_MAX
+from mainspring_schema import events
+from mainspring_schema.events import Context, Payload, StoredDelta, StoredEvent
+from mainspring_schema.messages import Json
+from msgspec import Struct
+
+from mainspring_api.domain.accumulate import Accumulators
+from mainspring_api.domain.times import rfc3339
+
+CONNECTED: Final = b'event: connected\ndata: {"status":"connected"}\n\n'
+HEARTBEAT: Final = b": heartbeat\n\n"
+RESYNC: Final = "stream.resync"
+
+_OPAQUE: Final = re.compile(rb'"(?:thinking_signature|signature|encrypted_content)":')
+_LINE_ENDS: Final = (
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+    (b"\xc2\x85", b"\\u0085"),
+)
+"""Legal in JSON and in SSE, but line ends for parsers that split like Python does."""
+
+
+class Frame(Struct, frozen=True):
+    """One server-sent event and where it stands."""
+
+    position: Position
+    type: str
+    data: bytes
+
+
+def event_json(event: StoredEvent, *, session_id: UUID, epoch: int) -> bytes:
+    """The stored bytes under their envelope; opaque reasoning is stored and never shown."""
+    payload = event.payload
+    if _OPAQUE.search(payload):
+        payload = msgspec.json.encode(_without_opaque(msgspec.json.decode(payload)))
+    return events.frame(
+        payload,
+        event_id=to_wire(Prefix.EVENT, position_id(epoch, event.seq, 0, session_id)),
+        type_=event.type,
+        ts=rfc3339(event.ts_ms),
+        session_id=to_wire(Prefix.SESSION, session_id),
+        seq=event.seq,
+    )
+
+
+def _without_opaque(value: object) -> object:
+    match value:
+        case dict():
+            return {
+                key: _without_opaque(member)
+                for key, member in value.items()
+                if key not in {"thinking_signature", "signature", "encrypted_content"}
+            }
+        case list():
+            return [_without_opaque(member) for member in value]
+        case _:
+            return value
+
+
+def sse(type_: str, event_id: str, data: bytes) -> bytes:
+    for raw, escaped in _LINE_ENDS:
+        if raw in data:
+            data = data.replace(raw, escaped)
+    return b"event: %s\nid: %s\ndata: %s\n\n" % (type_.encode(), event_id.encode(), data)
+
+
+def retry(milliseconds: int) -> bytes:
+    return b"retry: %d\n\n" % milliseconds
+
+
+def disconnecting(reason: str, retry_ms: int) -> bytes:
+    data = msgspec.json.encode({"reason": reason, "retry_ms": retry_ms})
+    return b"event: disconnecting\ndata: %s\n\n" % data
+
+
+class Framer:
+    """Makes the frames of one session, each event once; remembers what streams in it."""
+
+    def __init__(self, session_id: UUID, epoch: int) -> None:
+        self.session_id = session_id
+        self.epoch = epoch
+        self._streaming = Accumulators()
+        self._tool_names: dict[str, str] = {}
+        self._frames: OrderedDict[int, Frame] = OrderedDict()
+
+    def event(self, event: StoredEvent) -> Frame:
+        """The same bytes for every subscriber."""
+        known = self._frames.get(event.seq)
+        if known is not None:
+            return known
+        self.notice(event)
+        data = event_json(event, session_id=self.session_id, epoch=self.epoch)
+        id_ = to_wire(Prefix.EVENT, position_id(self.epoch, event.seq, 0, self.session_id))
+        frame = Frame(Position(event.seq, 0), event.type, sse(event.type, id_, data))
+        self._frames[event.seq] = frame
+        if len(self._frames) > SSE_FRAMES_CACHED_MAX:
+            self._frames.popitem(last=False)
+        return frame
+
+    def notice(self, event: StoredEvent) -> None:
+        """What an event says about the deltas around it."""
+        if event.type == "tool.started":
+            self._remember_tool(event.payload)
+        elif event.type in events.OUTCOME_TYPES:
+            self._streaming.clear()
+            self._tool_names.clear()
+
+    def adopt(self, other: "Framer") -> None:
+        """Takes over what streams, from one that read up to the same position."""
+        self._streaming = other._streaming.copy()
+        self._tool_names = dict(other._tool_names)
+
+    def lacks_beginning(self, delta: StoredDelta) -> bool:
+        """Whether text before this fragment is unknown here: `feed` the anchor's deltas first."""
+        return not self._streaming.joins(delta)
+
+    def feed(self, delta: StoredDelta) -> None:
+        self._streaming.add(delta)
+
+    def delta(self, delta: StoredDelta) -> Frame:
+        type_, data = self._delta_data(delta, self._streaming.add(delta))
+        turn = to_wire(Prefix.TURN, delta.turn_id)
+        id_ = to_wire(Prefix.EVENT, position_id(self.epoch, delta.seq, delta.n, self.session_id))
+        body = events.frame(
+            msgspec.json.encode(Payload(context=Context(turn_id=turn), data=data)),
+            event_id=id_,
+            type_=type_,
+            ts=rfc3339(delta.ts_ms),
+            session_id=to_wire(Prefix.SESSION, self.session_id),
+            seq=None,
+        )
+        return Frame(Position(delta.seq, delta.n), type_, sse(type_, id_, body))
+
+    def _delta_data(self, delta: StoredDelta, accumulated: str) -> tuple[str, Json]:
+        turn = to_wire(Prefix.TURN, delta.turn_id)
+        if delta.channel in {"stdout", "stderr"}:
+            name = self._tool_names.get(delta.anchor, "")
+            call: Json = {"tool_call_id": delta.anchor, "tool_name": name}
+            return "tool.output.delta", call | {"delta": delta.fragment, "stream": delta.channel}
+        text: Json = {"turn_id": turn, "message_id": delta.anchor}
+        text |= {"delta": delta.fragment, "accumulated": accumulated}
+        if delta.attempt > 1:
+            text["attempt"] = delta.attempt
+        if delta.reset:
+            text["reset"] = True
+        thinking = delta.channel == "thinking"
+        return ("reason.thinking.delta" if thinking else "output.message.delta"), text
+
+    def resync(self, before: Position, ts_ms: int) -> Frame:
+        """Told once where a cursor of an older store was given: positions start anew here."""
+        id_ = to_wire(Prefix.EVENT, position_id(self.epoch, before.seq, before.n, self.session_id))
+        body = events.frame(
+            msgspec.json.encode(
+                Payload(context=Context(), data={"reason": "epoch_changed", "epoch": self.epoch})
+            ),
+            event_id=id_,
+            type_=RESYNC,
+            ts=rfc3339(ts_ms),
+            session_id=to_wire(Prefix.SESSION, self.session_id),
+            seq=None,
+        )
+        return Frame(before, RESYNC, sse(RESYNC, id_, body))
+
+    def _remember_tool(self, payload: bytes) -> None:
+        try:
+            started = msgspec.json.decode(payload, type=_ToolStarted)
+        except msgspec.DecodeError:
+            return
+        self._tool_names[started.data.tool_call.id] = started.data.tool_call.name
+
+
+class _Call(Struct):
+    id: str
+    name: str
+
+
+class _StartedData(Struct):
+    tool_call: _Call
+
+
+class _ToolStarted(Struct):
+    data: _StartedData

@@ -1,0 +1,39 @@
+"""Names, tags and searches: what is accepted, and how it is compared."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from mainspring_kernel import limits
+from mainspring_kernel.errors import ValidationFailed
+
+_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+SEARCH_TOKENS_MAX: Final = 8
+
+
+def check_name(name: str) -> str:
+    """Raises ValidationFailed unless `name` can stand in a URL in place of an id."""
+    if len(name) > limits.NAME_CHARS_MAX or _NAME.fullmatch(name) is None:
+        message = (
+            f"a name has at most {limits.NAME_CHARS_MAX} characters: lowercase letters, digits, "
+            "and single hyphens between them"
+        )
+        raise ValidationFailed(message, data={"field": "name"})
+    return name
+
+
+def check_tags(tags: Sequence[str]) -> None:
+    if len(tags) > limits.TAGS_MAX:
+        message = f"at most {limits.TAGS_MAX} tags"
+        raise ValidationFailed(message, data={"field": "tags"})
+
+
+def tokens(search: str | None) -> tuple[str, ...]:
+    """What a search asks for: all of these, anywhere, whatever the case."""
+    return tuple((search or "").lower().split()[:SEARCH_TOKENS_MAX])
+
+
+def matches(wanted: Iterable[str], *texts: str | None) -> bool:
+    """The memory twin's side of what the store's SQL does."""
+    hay = "\n".join(text for text in texts if text).lower()
+    return all(token in hay for token in wanted)

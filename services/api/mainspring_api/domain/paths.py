@@ -1,0 +1,40 @@
+"""Paths of workspace files: absolute, one spelling each, never outside."""
+
+from typing import Final
+
+from mainspring_kernel.errors import ValidationFailed
+
+PATH_CHARS_MAX: Final = 1024
+_MOUNT: Final = "/workspace"
+"""What agents see; clients write paths with or without it."""
+
+
+def normalise(path: str) -> str:
+    """`/a/b` for `a/b`, `/a/b` and `/workspace/a/b`; `/` for the root.
+
+    Raises ValidationFailed for `..`, `.`, empty parts, NUL and overlong paths.
+    """
+    if len(path) > PATH_CHARS_MAX or "\x00" in path or "\\" in path:
+        raise ValidationFailed("a path is too long or holds a forbidden character")
+    if path == _MOUNT or path.startswith(f"{_MOUNT}/"):
+        path = path[len(_MOUNT) :]
+    parts = path.removeprefix("/").removesuffix("/").split("/")
+    if parts == [""]:
+        return "/"
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValidationFailed(f"not a path inside the workspace: {path[:64]!r}")
+    return "/" + "/".join(parts)
+
+
+def ancestors(path: str) -> tuple[str, ...]:
+    """The directories above `path`, outermost first, the root left out."""
+    parts = path.strip("/").split("/")[:-1]
+    return tuple("/" + "/".join(parts[: depth + 1]) for depth in range(len(parts)))
+
+
+def is_directly_in(path: str, directory: str) -> bool:
+    return path.rpartition("/")[0] == directory.rstrip("/")
+
+
+def is_below(path: str, directory: str) -> bool:
+    return path.startswith(directory.rstrip("/") + "/")

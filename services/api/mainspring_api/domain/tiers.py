@@ -1,0 +1,64 @@
+"""How the tiers of a session become what the engine stores by hash."""
+
+import hashlib
+from collections.abc import Sequence
+from uuid import UUID
+
+from mainspring_harness.folding import Folded, fold, runtime_agent
+from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
+from mainspring_schema.agents import RuntimeAgent, encode_runtime_agent
+from msgspec import Struct
+
+from mainspring_api.domain.catalogue import model_choice
+from mainspring_api.domain.resources import Agent, Harness, Session
+
+
+class Tiers(Struct, frozen=True, kw_only=True):
+    """All that folds. `harnesses` is root first; `session` is None for a preview of an agent."""
+
+    harnesses: Sequence[Harness]
+    agent: Agent | None = None
+    session: Session | None = None
+    default_model_id: str | None = None
+    org_rev: int = 0
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """A folded agent as bytes under their SHA-256."""
+
+    hash: bytes
+    data: bytes
+
+
+def folded_tiers(tiers: Tiers, message_model_id: str | None = None) -> Folded:
+    layers = [harness.layer() for harness in tiers.harnesses]
+    layers += [tier.layer() for tier in (tiers.agent, tiers.session) if tier is not None]
+    return fold(
+        layers,
+        message_model_id=message_model_id,
+        default_model_id=tiers.default_model_id or to_wire(Prefix.MODEL, LLMSIM_MODEL_ID),
+    )
+
+
+def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
+    agent = tiers.agent
+    wire = folded.model_id.value if folded.model_id else to_wire(Prefix.MODEL, LLMSIM_MODEL_ID)
+    return runtime_agent(
+        folded,
+        harness_id=to_wire(Prefix.HARNESS, tiers.harnesses[-1].id),
+        model=model_choice(ModelId(from_wire(Prefix.MODEL, wire))),
+        agent_id=to_wire(Prefix.AGENT, agent.id) if agent else None,
+        agent_name=agent.name if agent else None,
+        agent_description=agent.description if agent else None,
+    )
+
+
+def configure(tiers: Tiers, message_model_id: str | None = None) -> Configuration:
+    data = encode_runtime_agent(folded_agent(tiers, folded_tiers(tiers, message_model_id)))
+    return Configuration(hash=hashlib.sha256(data).digest(), data=data)
+
+
+def check_model_id(model_id: str | None) -> None:
+    """Raises InvalidId for one that cannot be a model."""
+    if model_id is not None:
+        _: UUID = from_wire(Prefix.MODEL, model_id)

@@ -1,0 +1,1 @@
+"""What api needs of the outside, in its own words."""

@@ -1,0 +1,25 @@
+"""Where keys of model providers come from."""
+
+from typing import Protocol
+
+from mainspring_kernel.ids import OrgId, ProviderId
+from msgspec import Struct
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """What a worker needs to call a provider; empty where none is set."""
+
+    api_key: str = ""
+    base_url: str = ""
+
+    def __repr__(self) -> str:
+        """Without the key, which must reach no log."""
+        return f"Credentials(api_key={'set' if self.api_key else 'unset'})"
+
+
+class CredentialSource(Protocol):
+    """Keys, by organization and provider."""
+
+    def of(self, org_id: OrgId, provider_id: ProviderId) -> Credentials:
+        """Raises NotFound for a provider the organization does not have."""
+        ...

@@ -1,0 +1,204 @@
+"""The resources of an organization, in transactions that see no other organization's rows."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, TaskId, WorkspaceId
+from mainspring_schema.grants import OpenHead
+from msgspec import Struct
+
+from mainspring_api.domain.resources import (
+    Agent,
+    Basis,
+    File,
+    Harness,
+    Organization,
+    Session,
+    Workspace,
+)
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """Which rows of a list: all `tokens` must occur; archived ones only where asked."""
+
+    tokens: tuple[str, ...] = ()
+    include_archived: bool = False
+    offset: int = 0
+    limit: int = 20
+
+
+class RequestKey(Struct, frozen=True, kw_only=True):
+    """An Idempotency-Key in its scope, with the SHA-256 of the canonical body."""
+
+    route: str
+    key: str
+    body_hash: bytes
+    now_ms: int
+
+
+class KeptAnswer(Struct, frozen=True, kw_only=True):
+    """The answer of the first request with a key; without status while that is at work."""
+
+    body_hash: bytes
+    status: int | None = None
+    body: bytes = b""
+    claimed_ms: int = 0
+
+
+class Transaction(Protocol):
+    """Reads and writes of one organization; all or nothing."""
+
+    async def organization(self) -> Organization | None:
+        """The organization this transaction is for."""
+        ...
+
+    # harnesses
+    async def harness(self, id_: HarnessId) -> Harness | None:
+        """None also for a deleted one."""
+        ...
+
+    async def harness_named(self, name: str) -> Harness | None:
+        """The one that bears the name, archived or not."""
+        ...
+
+    async def harnesses(self, listed: Listed) -> Sequence[Harness]:
+        """All that match, by name."""
+        ...
+
+    async def put_harness(self, harness: Harness) -> None:
+        """Inserts or replaces by id; heirs get a new rev too. Raises NameTaken."""
+        ...
+
+    # agents
+    async def agent(self, id_: AgentId, *, lock: bool = False) -> Agent | None:
+        """None also for a deleted one. With `lock` nobody changes it until the end."""
+        ...
+
+    async def agent_named(self, name: str, *, lock: bool = False) -> Agent | None:
+        """The one that bears the name, archived or not."""
+        ...
+
+    async def agents(self, listed: Listed) -> tuple[Sequence[Agent], int]:
+        """A page, newest first, and how many there are."""
+        ...
+
+    async def put_agent(self, agent: Agent) -> None:
+        """Inserts or replaces by id. Raises NameTaken."""
+        ...
+
+    # sessions
+    async def session(self, id_: SessionId, *, lock: bool = False) -> Session | None:
+        """None also where its deletion has begun."""
+        ...
+
+    async def sessions(
+        self, listed: Listed, *, agent_id: AgentId | None = None
+    ) -> tuple[Sequence[Session], int]:
+        """A page, newest first, and how many there are."""
+        ...
+
+    async def put_session(self, session: Session) -> None:
+        """Inserts or replaces by id."""
+        ...
+
+    async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
+        """From now on the session is gone for readers. False where there is none."""
+        ...
+
+    async def finish_delete(self, id_: SessionId) -> None:
+        """Removes the row and what hangs on it, after its log was closed."""
+        ...
+
+    async def open_log(self, head: OpenHead) -> None:
+        """Makes the session's log with its first event, in this transaction."""
+        ...
+
+    # workspaces and files
+    async def workspace(self, id_: WorkspaceId) -> Workspace | None:
+        """Only those that have a row of their own."""
+        ...
+
+    async def workspace_named(self, name: str) -> Workspace | None:
+        """An active one."""
+        ...
+
+    async def workspaces(self, listed: Listed) -> Sequence[Workspace]:
+        """All that match, newest first."""
+        ...
+
+    async def put_workspace(self, workspace: Workspace) -> None:
+        """Inserts or replaces by id."""
+        ...
+
+    async def files(self, workspace_id: WorkspaceId) -> Sequence[File]:
+        """All of a workspace by path, without content."""
+        ...
+
+    async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
+        """One file with its content."""
+        ...
+
+    async def put_files(self, files: Sequence[File]) -> None:
+        """Inserts or replaces by path."""
+        ...
+
+    async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
+        """How many there were."""
+        ...
+
+    # keys of requests
+    async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
+        """None where the key is new and now ours; waits for another transaction that has it."""
+        ...
+
+    async def keep_answer(self, key: RequestKey, *, status: int, body: bytes) -> None:
+        """Later requests with this key get this answer."""
+        ...
+
+    async def drop_key(self, key: RequestKey) -> None:
+        """The request failed: the next one with this key may try."""
+        ...
+
+
+class Unfinished(Struct, frozen=True, kw_only=True):
+    """A session whose deletion began and did not end."""
+
+    org_id: OrgId
+    session_id: SessionId
+
+
+class Store(Protocol):
+    """Raises Unavailable while the database is away."""
+
+    def transaction(self, org_id: OrgId) -> AbstractAsyncContextManager[Transaction]:
+        """Commits at the end of the block."""
+        ...
+
+    async def basis(self, org_id: OrgId, session_id: SessionId) -> Basis | None:
+        """The revisions a session's configuration rests on, in one statement; None if unknown."""
+        ...
+
+    async def organization_exists(self, org_id: OrgId) -> bool:
+        """Organizations are never removed, so a yes may be remembered."""
+        ...
+
+    async def create_organization(self, organization: Organization) -> None:
+        """Raises NameTaken."""
+        ...
+
+    async def organizations(self) -> Sequence[Organization]:
+        """All, by name."""
+        ...
+
+    async def held_org(self, task_id: TaskId, fence: int) -> OrgId | None:
+        """Whose task this is; None where the caller holds it no more."""
+        ...
+
+    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
+        """Deletions that began before and did not end, oldest first."""
+        ...
+
+    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
+        """Removes old request keys; how many."""
+        ...

@@ -1,0 +1,145 @@
+"""Agents: created or brought up to date by id or by name, archived, and found again."""
+
+from collections.abc import Sequence
+
+import msgspec
+from mainspring_kernel.errors import NameTaken, NotFound
+from mainspring_kernel.ids import AgentId, HarnessId, Prefix, from_wire
+from msgspec import Struct
+
+from mainspring_api.domain import catalogue
+from mainspring_api.domain.naming import check_name
+from mainspring_api.domain.resources import Agent, Status, Tier
+from mainspring_api.ports.store import Listed, Transaction
+from mainspring_api.usecases import harnesses
+
+
+class AgentDraft(Struct, frozen=True, kw_only=True):
+    """What a client says of an agent. Without harness the organization's default is taken."""
+
+    name: str
+    display_name: str | None = None
+    description: str | None = None
+    harness: str | None = None
+    tier: Tier
+
+
+class Upserted(Struct, frozen=True, kw_only=True):
+    agent: Agent
+    created: bool
+
+
+async def upsert(
+    tx: Transaction, draft: AgentDraft, *, given_id: AgentId | None, new_id: AgentId, now_ms: int
+) -> Upserted:
+    """The agent with this id, or with this name, becomes what the draft says; archived ones wake.
+
+    Raises NameTaken where the id is one agent's and the name another's.
+    """
+    check_name(draft.name)
+    harness_id = await _harness_id(tx, draft.harness)
+    known = await tx.agent(given_id, lock=True) if given_id is not None else None
+    named = await tx.agent_named(draft.name, lock=True)
+    if known is None and named is not None and given_id in {None, named.id}:
+        known = named
+    if named is not None and (known is None or named.id != known.id):
+        raise NameTaken(f"another agent is named {draft.name!r}")
+    if known is not None:
+        return Upserted(agent=await _replace(tx, known, draft, harness_id, now_ms), created=False)
+    agent = await _new(tx, draft, given_id or new_id, harness_id, now_ms)
+    await tx.put_agent(agent)
+    return Upserted(agent=agent, created=True)
+
+
+async def _new(
+    tx: Transaction, draft: AgentDraft, id_: AgentId, harness_id: HarnessId, now_ms: int
+) -> Agent:
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    return Agent(
+        org_id=organization.id,
+        id=id_,
+        name=draft.name,
+        display_name=draft.display_name,
+        description=draft.description,
+        harness_id=harness_id,
+        tier=draft.tier,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+
+
+async def _replace(
+    tx: Transaction, known: Agent, draft: AgentDraft, harness_id: HarnessId, now_ms: int
+) -> Agent:
+    changed = msgspec.structs.replace(
+        known,
+        name=draft.name,
+        display_name=draft.display_name,
+        description=draft.description,
+        harness_id=harness_id,
+        tier=draft.tier,
+        status="active",
+        archived_ms=None,
+        rev=known.rev + 1,
+        updated_ms=now_ms,
+    )
+    await tx.put_agent(changed)
+    return changed
+
+
+async def get(tx: Transaction, ref: str, *, lock: bool = False) -> Agent:
+    """By id or by name. Raises NotFound."""
+    agent = (
+        await tx.agent(AgentId(from_wire(Prefix.AGENT, ref)), lock=lock)
+        if ref.startswith(f"{Prefix.AGENT}_")
+        else await tx.agent_named(ref, lock=lock)
+    )
+    if agent is None:
+        raise NotFound(f"no agent {ref[:64]!r}")
+    return agent
+
+
+async def list_page(tx: Transaction, listed: Listed) -> tuple[Sequence[Agent], int]:
+    """Newest first, and how many match."""
+    return await tx.agents(listed)
+
+
+async def change(
+    tx: Transaction, agent: Agent, draft: AgentDraft, *, status: Status | None, now_ms: int
+) -> Agent:
+    """`agent` was read with its lock. Raises NameTaken."""
+    if draft.name != agent.name:
+        check_name(draft.name)
+        if await tx.agent_named(draft.name) is not None:
+            raise NameTaken(f"another agent is named {draft.name!r}")
+    harness_id = agent.harness_id if draft.harness is None else await _harness_id(tx, draft.harness)
+    changed = await _replace(tx, agent, draft, harness_id, now_ms)
+    wanted = status or agent.status
+    if wanted == "active":
+        return changed
+    archived = msgspec.structs.replace(
+        changed, status=wanted, archived_ms=agent.archived_ms or now_ms
+    )
+    await tx.put_agent(archived)
+    return archived
+
+
+async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
+    """Its sessions go on; archiving an archived one changes nothing."""
+    agent = await get(tx, ref, lock=True)
+    if agent.status != "archived":
+        archived = msgspec.structs.replace(
+            agent, status="archived", archived_ms=now_ms, updated_ms=now_ms, rev=agent.rev + 1
+        )
+        await tx.put_agent(archived)
+
+
+async def _harness_id(tx: Transaction, ref: str | None) -> HarnessId:
+    if ref is not None:
+        return (await harnesses.get(tx, ref)).id
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    return organization.default_harness_id or catalogue.GENERIC_HARNESS_ID

@@ -1,0 +1,97 @@
+"""The folded configuration of a session, kept while the revisions it rests on stand."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId, SessionId
+from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
+
+from mainspring_api.domain.resources import Basis, encode_tier
+from mainspring_api.domain.tiers import Configuration, Tiers, configure
+from mainspring_api.ports.store import Store
+from mainspring_api.usecases import harnesses
+
+HASHES_KNOWN_MAX = 100_000
+"""32 bytes each: what the engine has is sent once per process."""
+
+
+class _Key(NamedTuple):
+    """All that a folded configuration depends on: sessions that agree in it share one."""
+
+    basis: Basis
+    message_model_id: str | None
+
+
+class Configurations:
+    """One per process. `known` tells which hashes the engine has acknowledged."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._folded: OrderedDict[_Key, Configuration] = OrderedDict()
+        self._known: set[bytes] = set()
+
+    async def of(self, org_id: OrgId, session_id: SessionId, model_id: str | None) -> Configuration:
+        """One statement while nothing changed. Raises NotFound for an unknown session."""
+        basis = await self._store.basis(org_id, session_id)
+        if basis is None:
+            raise NotFound("no such session")
+        kept = self._folded.get(_Key(basis, model_id))
+        if kept is not None:
+            self._folded.move_to_end(_Key(basis, model_id))
+            return kept
+        # Kept under what was really read: a tier may have changed since the statement above.
+        tiers = await load_tiers(self._store, org_id, session_id)
+        configuration = configure(tiers, model_id)
+        self._folded[_Key(basis_of(tiers), model_id)] = configuration
+        if len(self._folded) > CONFIG_CACHE_ENTRIES_MAX:
+            self._folded.popitem(last=False)
+        return configuration
+
+    def is_known(self, hash_: bytes) -> bool:
+        """Whether the engine has the bytes of this hash."""
+        return hash_ in self._known
+
+    def acknowledged(self, hash_: bytes) -> None:
+        """The engine took a message with this hash."""
+        if len(self._known) >= HASHES_KNOWN_MAX:
+            self._known.clear()
+        self._known.add(hash_)
+
+    def forgotten(self, hash_: bytes) -> None:
+        """The engine asked for the bytes again."""
+        self._known.discard(hash_)
+
+
+async def load_tiers(store: Store, org_id: OrgId, session_id: SessionId) -> Tiers:
+    """Raises NotFound."""
+    async with store.transaction(org_id) as tx:
+        organization = await tx.organization()
+        session = await tx.session(session_id)
+        if organization is None or session is None:
+            raise NotFound("no such session")
+        agent = await tx.agent(session.agent_id) if session.agent_id is not None else None
+        chain = await harnesses.chain(tx, session.harness_id)
+    return Tiers(
+        harnesses=chain,
+        agent=agent,
+        session=session,
+        default_model_id=organization.default_model_id,
+        org_rev=organization.rev,
+    )
+
+
+def basis_of(tiers: Tiers) -> Basis:
+    """The same as the store's statement gives for these very rows."""
+    session, agent, harness = tiers.session, tiers.agent, tiers.harnesses[-1]
+    if session is None:
+        raise NotFound("no such session")
+    return Basis(
+        tier=encode_tier(session.tier),
+        org_id=harness.org_id,
+        org_rev=tiers.org_rev,
+        harness_id=harness.id,
+        harness_rev=0 if harness.built_in else harness.rev,
+        agent_id=agent.id if agent else None,
+        agent_rev=agent.rev if agent else 0,
+    )

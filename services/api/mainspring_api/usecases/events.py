@@ -1,0 +1,70 @@
+"""Reading the log by filters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId, Position, SessionId
+from mainspring_kernel.limits import READ_ROWS_MAX
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.listing import EventFilter
+from msgspec import Struct
+
+from mainspring_api.ports.log import HeadView, Listing, Log
+
+ERROR_TYPES = frozenset({"turn.failed"})
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What happened in a session, counted."""
+
+    total: int
+    turn_count: int
+    error_count: int
+    first_ms: int | None
+    last_ms: int | None
+    by_type: dict[str, int]
+
+
+async def live_head(log: Log, session_id: SessionId) -> HeadView:
+    """Raises NotFound for a session that is not there, or not any more."""
+    head = (await log.heads([session_id])).get(UUID(int=session_id.int))
+    if head is None or head.closed:
+        raise NotFound("no such session")
+    return head
+
+
+async def list_page(log: Log, org_id: OrgId, session_id: SessionId, wanted: EventFilter) -> Listing:
+    """Raises NotFound."""
+    await live_head(log, session_id)
+    return await log.list(session_id, org_id, wanted)
+
+
+async def all_events(log: Log, org_id: OrgId, session_id: SessionId) -> Sequence[StoredEvent]:
+    """From the first on, page by page; pages of `read` are bounded in bytes too."""
+    found: list[StoredEvent] = []
+    more = True
+    while more:
+        after = Position(found[-1].seq if found else 0, 0)
+        page = await log.read(
+            session_id, org_id, after=after, limit=READ_ROWS_MAX, events_only=True
+        )
+        found.extend(page.events)
+        more = page.more and bool(page.events)
+    return found
+
+
+async def summary(log: Log, org_id: OrgId, session_id: SessionId) -> Summary:
+    """Raises NotFound."""
+    await live_head(log, session_id)
+    events = await all_events(log, org_id, session_id)
+    counts = Counter(event.type for event in events)
+    return Summary(
+        total=len(events),
+        turn_count=counts["turn.started"],
+        error_count=sum(counts[type_] for type_ in ERROR_TYPES),
+        first_ms=events[0].ts_ms if events else None,
+        last_ms=events[-1].ts_ms if events else None,
+        by_type=dict(sorted(counts.items())),
+    )

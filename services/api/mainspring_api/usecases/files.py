@@ -1,0 +1,167 @@
+"""Files of a workspace: whole files by path, directories made as needed."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
+from mainspring_kernel.ids import Ids, OrgId, SessionId, WorkspaceId
+from mainspring_kernel.limits import FILE_BYTES_MAX
+from mainspring_schema.agents import InitialFile
+from msgspec import Struct
+
+from mainspring_api.domain import paths
+from mainspring_api.domain.resources import File
+from mainspring_api.ports.store import Transaction
+
+
+class FileDraft(Struct, frozen=True, kw_only=True):
+    """`content` of None leaves it as it is."""
+
+    content: bytes | None = None
+    is_directory: bool = False
+    is_readonly: bool | None = None
+
+
+class Write(Struct, frozen=True, kw_only=True):
+    """Where and when a write happens, and where new ids come from."""
+
+    org_id: OrgId
+    workspace_id: WorkspaceId
+    now_ms: int
+
+
+def decode_content(content: str | None, encoding: str | None) -> bytes | None:
+    """Raises ValidationFailed for broken base64 or another encoding, PayloadTooLarge."""
+    if content is None:
+        return None
+    match encoding:
+        case "base64":
+            try:
+                data = base64.b64decode(content, validate=True)
+            except (binascii.Error, ValueError):
+                raise ValidationFailed("content is not base64") from None
+        case None | "text":
+            data = content.encode()
+        case _:
+            raise ValidationFailed("encoding is text or base64")
+    if len(data) > FILE_BYTES_MAX:
+        what = "a file"
+        raise PayloadTooLarge(what, FILE_BYTES_MAX)
+    return data
+
+
+async def check_workspace(tx: Transaction, id_: WorkspaceId) -> None:
+    """A session's own workspace bears the session's id. Raises NotFound."""
+    if await tx.workspace(id_) is None and await tx.session(SessionId(id_)) is None:
+        raise NotFound("no such workspace")
+
+
+async def list_directory(
+    tx: Transaction, id_: WorkspaceId, path: str, *, recursive: bool
+) -> Sequence[File]:
+    """Raises NotFound for a directory that is not there."""
+    await check_workspace(tx, id_)
+    directory = paths.normalise(path)
+    everything = await tx.files(id_)
+    if directory != "/" and not any(f.path == directory and f.is_directory for f in everything):
+        raise NotFound("no such directory")
+    within = paths.is_below if recursive else paths.is_directly_in
+    return [file for file in everything if within(file.path, directory)]
+
+
+async def read(tx: Transaction, id_: WorkspaceId, path: str) -> File:
+    """Raises NotFound."""
+    await check_workspace(tx, id_)
+    file = await tx.file(id_, paths.normalise(path))
+    if file is None:
+        raise NotFound("no such file")
+    return file
+
+
+async def create(tx: Transaction, write: Write, path: str, draft: FileDraft, ids: Ids) -> File:
+    """Raises Conflict where something is at the path."""
+    await check_workspace(tx, write.workspace_id)
+    where = paths.normalise(path)
+    if where == "/" or await tx.file(write.workspace_id, where) is not None:
+        raise Conflict("the path is taken")
+    file = make_file(write, where, draft, ids.uuid7())
+    await tx.put_files([*await _missing_parents(tx, write, where, ids), file])
+    return file
+
+
+async def update(tx: Transaction, write: Write, path: str, draft: FileDraft) -> File:
+    """Raises NotFound, Conflict for a read-only file or a directory."""
+    file = await read(tx, write.workspace_id, path)
+    if file.is_directory or (file.is_readonly and draft.is_readonly is not False):
+        raise Conflict("the file is read-only" if file.is_readonly else "this is a directory")
+    content = file.content if draft.content is None else draft.content
+    changed = msgspec.structs.replace(
+        file,
+        content=content,
+        size_bytes=len(content or b""),
+        is_readonly=file.is_readonly if draft.is_readonly is None else draft.is_readonly,
+        updated_ms=write.now_ms,
+    )
+    await tx.put_files([changed])
+    return changed
+
+
+async def delete(tx: Transaction, id_: WorkspaceId, path: str, *, recursive: bool) -> bool:
+    """Whether something was there. Raises Conflict for a directory that holds something."""
+    await check_workspace(tx, id_)
+    where = paths.normalise(path)
+    everything = await tx.files(id_)
+    below = [file for file in everything if paths.is_below(file.path, where)]
+    if below and not recursive:
+        raise Conflict("the directory is not empty")
+    gone = [file for file in everything if file.path == where] + below
+    if any(file.is_readonly for file in gone):
+        raise Conflict("a read-only file is never removed")
+    return await tx.remove_files(id_, [file.path for file in gone]) > 0
+
+
+async def write_initial(
+    tx: Transaction, write: Write, initial: Sequence[InitialFile], ids: Ids
+) -> None:
+    """A new session's files with the directories above them."""
+    files: dict[str, File] = {}
+    for one in initial:
+        where = paths.normalise(one.path)
+        for above in paths.ancestors(where):
+            directory = FileDraft(is_directory=True)
+            files.setdefault(above, make_file(write, above, directory, ids.uuid7()))
+        content = decode_content(one.content, one.encoding)
+        draft = FileDraft(content=content, is_readonly=one.is_readonly)
+        files[where] = make_file(write, where, draft, ids.uuid7())
+    if files:
+        await tx.put_files(list(files.values()))
+
+
+def make_file(write: Write, path: str, draft: FileDraft, id_: UUID) -> File:
+    content = None if draft.is_directory else draft.content or b""
+    return File(
+        org_id=write.org_id,
+        workspace_id=write.workspace_id,
+        path=path,
+        id=id_,
+        is_directory=draft.is_directory,
+        is_readonly=bool(draft.is_readonly),
+        size_bytes=len(content or b""),
+        content=content,
+        created_ms=write.now_ms,
+        updated_ms=write.now_ms,
+    )
+
+
+async def _missing_parents(tx: Transaction, write: Write, path: str, ids: Ids) -> list[File]:
+    parents: list[File] = []
+    for above in paths.ancestors(path):
+        there = await tx.file(write.workspace_id, above)
+        if there is None:
+            parents.append(make_file(write, above, FileDraft(is_directory=True), ids.uuid7()))
+        elif not there.is_directory:
+            raise Conflict(f"{above} is a file")
+    return parents

@@ -1,0 +1,158 @@
+"""Harnesses: those of the house, which nobody changes, and those of the organization."""
+
+from collections.abc import Sequence
+
+import msgspec
+from mainspring_kernel.errors import Conflict, NameTaken, NotFound, PermissionDenied
+from mainspring_kernel.ids import HarnessId, Prefix, from_wire
+from msgspec import Struct
+
+from mainspring_api.domain import catalogue
+from mainspring_api.domain.naming import check_name, matches
+from mainspring_api.domain.resources import Harness, Status, Tier
+from mainspring_api.ports.store import Listed, Transaction
+
+DEPTH_MAX = 8
+"""Ancestors of a harness; folding reads them all."""
+
+
+class HarnessDraft(Struct, frozen=True, kw_only=True):
+    """What a client says of a harness."""
+
+    name: str
+    display_name: str | None = None
+    description: str | None = None
+    parent_id: HarnessId | None = None
+    tier: Tier
+
+
+async def create(tx: Transaction, draft: HarnessDraft, *, id_: HarnessId, now_ms: int) -> Harness:
+    """Raises NameTaken, ValidationFailed, NotFound for an unknown parent."""
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    check_name(draft.name)
+    if await _named(tx, draft.name) is not None:
+        raise NameTaken(f"a harness named {draft.name!r} exists")
+    if draft.parent_id is not None:
+        await chain(tx, draft.parent_id)
+    harness = Harness(
+        org_id=organization.id,
+        id=id_,
+        name=draft.name,
+        display_name=draft.display_name,
+        description=draft.description,
+        parent_id=draft.parent_id,
+        tier=draft.tier,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    await tx.put_harness(harness)
+    return harness
+
+
+async def get(tx: Transaction, ref: str) -> Harness:
+    """By id or by name. Raises NotFound."""
+    found = (
+        await find(tx, HarnessId(from_wire(Prefix.HARNESS, ref)))
+        if ref.startswith(f"{Prefix.HARNESS}_")
+        else await _named(tx, ref)
+    )
+    if found is None:
+        raise NotFound(f"no harness {ref[:64]!r}")
+    return found
+
+
+async def find(tx: Transaction, id_: HarnessId) -> Harness | None:
+    """Built-in ones first: no row can stand in their place."""
+    organization = await tx.organization()
+    if organization is None:
+        return None
+    return catalogue.built_in_harness(organization.id, id_) or await tx.harness(id_)
+
+
+async def _named(tx: Transaction, name: str) -> Harness | None:
+    organization = await tx.organization()
+    if organization is None:
+        return None
+    for built_in in catalogue.built_in_harnesses(organization.id):
+        if built_in.name == name:
+            return built_in
+    return await tx.harness_named(name)
+
+
+async def list_all(tx: Transaction, listed: Listed) -> Sequence[Harness]:
+    """Built-in ones first, then the organization's by name."""
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    built_in = [
+        harness
+        for harness in catalogue.built_in_harnesses(organization.id)
+        if matches(listed.tokens, harness.name, harness.display_name, harness.description)
+    ]
+    return [*built_in, *await tx.harnesses(listed)]
+
+
+async def change(
+    tx: Transaction, ref: str, draft: HarnessDraft, *, status: Status | None, now_ms: int
+) -> Harness:
+    """Replaces what a client may say. Raises PermissionDenied for a built-in one."""
+    harness = await _changeable(tx, ref)
+    if draft.name != harness.name:
+        check_name(draft.name)
+        if await _named(tx, draft.name) is not None:
+            raise NameTaken(f"a harness named {draft.name!r} exists")
+    if draft.parent_id is not None:
+        await _check_no_circle(tx, harness.id, draft.parent_id)
+    changed = msgspec.structs.replace(
+        harness,
+        name=draft.name,
+        display_name=draft.display_name,
+        description=draft.description,
+        parent_id=draft.parent_id,
+        tier=draft.tier,
+        status=status or harness.status,
+        archived_ms=now_ms if status == "archived" else None,
+        rev=harness.rev + 1,
+        updated_ms=now_ms,
+    )
+    await tx.put_harness(changed)
+    return changed
+
+
+async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
+    """Archiving an archived one changes nothing."""
+    harness = await _changeable(tx, ref)
+    if harness.status != "archived":
+        archived = msgspec.structs.replace(
+            harness, status="archived", archived_ms=now_ms, updated_ms=now_ms, rev=harness.rev + 1
+        )
+        await tx.put_harness(archived)
+
+
+async def chain(tx: Transaction, id_: HarnessId) -> Sequence[Harness]:
+    """The harness and its ancestors, root first. Raises NotFound, Conflict when it is too deep."""
+    links: list[Harness] = []
+    next_id: HarnessId | None = id_
+    while next_id is not None:
+        if len(links) > DEPTH_MAX:
+            raise Conflict(f"harnesses inherit over at most {DEPTH_MAX} levels")
+        harness = await find(tx, next_id)
+        if harness is None:
+            raise NotFound("no such harness")
+        links.append(harness)
+        next_id = harness.parent_id
+    return links[::-1]
+
+
+async def _check_no_circle(tx: Transaction, id_: HarnessId, parent_id: HarnessId) -> None:
+    if any(ancestor.id == id_ for ancestor in await chain(tx, parent_id)):
+        raise Conflict("a harness cannot inherit from itself")
+
+
+async def _changeable(tx: Transaction, ref: str) -> Harness:
+    harness = await get(tx, ref)
+    if harness.built_in:
+        raise PermissionDenied("built-in harnesses are read-only; copy one to change it")
+    return harness

@@ -1,0 +1,72 @@
+"""Shows what the tiers fold into, before anything is sent to a model."""
+
+from mainspring_harness.folding import Folded
+from mainspring_harness.prompt import Blueprint, blueprint, system_prompt
+from mainspring_harness.registry import Registry
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import AgentId, OrgId, SessionId
+from mainspring_schema.agents import RuntimeAgent
+from msgspec import Struct
+
+from mainspring_api.domain import catalogue
+from mainspring_api.domain.resources import Agent
+from mainspring_api.domain.tiers import Tiers, folded_agent, folded_tiers
+from mainspring_api.ports.store import Store, Transaction
+from mainspring_api.usecases import harnesses
+from mainspring_api.usecases.agents import AgentDraft
+from mainspring_api.usecases.configuration import load_tiers
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """The folded agent with its capabilities applied, and where each value came from."""
+
+    agent: RuntimeAgent
+    folded: Folded
+    plan: Blueprint
+    system_prompt: str
+
+
+async def of_session(
+    store: Store, registry: Registry, org_id: OrgId, session_id: SessionId
+) -> Preview:
+    """Exactly what the session's next turn works with. Raises NotFound."""
+    return preview(registry, await load_tiers(store, org_id, session_id))
+
+
+async def of_agent(
+    tx: Transaction, registry: Registry, draft: AgentDraft, *, id_: AgentId, now_ms: int
+) -> Preview:
+    """An agent that need not exist. Raises NotFound for an unknown harness."""
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    harness_id = (
+        (await harnesses.get(tx, draft.harness)).id
+        if draft.harness is not None
+        else organization.default_harness_id or catalogue.GENERIC_HARNESS_ID
+    )
+    agent = Agent(
+        org_id=organization.id,
+        id=id_,
+        name=draft.name,
+        display_name=draft.display_name,
+        description=draft.description,
+        harness_id=harness_id,
+        tier=draft.tier,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    tiers = Tiers(
+        harnesses=await harnesses.chain(tx, harness_id),
+        agent=agent,
+        default_model_id=organization.default_model_id,
+    )
+    return preview(registry, tiers)
+
+
+def preview(registry: Registry, tiers: Tiers) -> Preview:
+    """Raises what the registry raises for unknown or wrong capabilities."""
+    folded = folded_tiers(tiers)
+    agent = folded_agent(tiers, folded)
+    plan = blueprint(agent, registry)
+    return Preview(agent=agent, folded=folded, plan=plan, system_prompt=system_prompt(plan))

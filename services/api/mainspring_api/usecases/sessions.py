@@ -1,0 +1,189 @@
+"""Sessions: made with their log in one transaction, read with their head, deleted through it."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+from mainspring_kernel.errors import NotFound, ValidationFailed
+from mainspring_kernel.ids import (
+    Ids,
+    OrgId,
+    Prefix,
+    SessionId,
+    WorkspaceId,
+    to_wire,
+)
+from mainspring_schema import chain
+from mainspring_schema.commands import Close
+from mainspring_schema.events import Context, draft
+from mainspring_schema.grants import OpenHead
+from msgspec import Struct
+
+from mainspring_api.domain import catalogue
+from mainspring_api.domain.resources import Session, Tier
+from mainspring_api.domain.tiers import Tiers, folded_tiers
+from mainspring_api.ports.control import Control
+from mainspring_api.ports.log import HeadView, Log
+from mainspring_api.ports.store import Listed, Store, Transaction
+from mainspring_api.usecases import agents, files, harnesses
+
+
+class SessionDraft(Struct, frozen=True, kw_only=True):
+    """What a client says of a session. `agent` and `harness` are an id or a name each."""
+
+    agent: str | None = None
+    harness: str | None = None
+    workspace_id: WorkspaceId | None = None
+    title: str | None = None
+    locale: str | None = None
+    tier: Tier
+
+
+class SessionView(Struct, frozen=True, kw_only=True):
+    """A session with what its head says; without a head it was just made."""
+
+    session: Session
+    status: str = "started"
+    paused: bool = False
+    active_ms: int = 0
+
+
+async def create(
+    tx: Transaction, draft_: SessionDraft, *, id_: SessionId, ids: Ids, now_ms: int
+) -> SessionView:
+    """Raises NotFound for an unknown agent, harness or workspace."""
+    tiers = await _tiers_of(tx, draft_)
+    harness = tiers.harnesses[-1]
+    session = Session(
+        org_id=harness.org_id,
+        id=id_,
+        workspace_id=draft_.workspace_id or WorkspaceId(id_),
+        harness_id=harness.id,
+        agent_id=tiers.agent.id if tiers.agent else None,
+        title=draft_.title,
+        locale=draft_.locale,
+        tier=draft_.tier,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    if draft_.workspace_id is not None:
+        await files.check_workspace(tx, draft_.workspace_id)
+    await tx.put_session(session)
+    folded = folded_tiers(msgspec.structs.replace(tiers, session=session))
+    write = files.Write(org_id=session.org_id, workspace_id=session.workspace_id, now_ms=now_ms)
+    initial = [file.value for file in folded.initial_files]
+    await files.write_initial(tx, write, initial, ids)
+    await tx.open_log(_first_event(session, now_ms))
+    return SessionView(session=session, active_ms=now_ms)
+
+
+async def _tiers_of(tx: Transaction, draft_: SessionDraft) -> Tiers:
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    agent = await agents.get(tx, draft_.agent) if draft_.agent is not None else None
+    if agent is not None and agent.status != "active":
+        raise ValidationFailed("the agent is archived")
+    if draft_.harness is not None:
+        harness_id = (await harnesses.get(tx, draft_.harness)).id
+    elif agent is not None:
+        harness_id = agent.harness_id
+    else:
+        harness_id = organization.default_harness_id or catalogue.GENERIC_HARNESS_ID
+    return Tiers(
+        harnesses=await harnesses.chain(tx, harness_id),
+        agent=agent,
+        default_model_id=organization.default_model_id,
+    )
+
+
+def _first_event(session: Session, now_ms: int) -> OpenHead:
+    data: dict[str, object] = {"harness_id": to_wire(Prefix.HARNESS, session.harness_id)}
+    if session.agent_id is not None:
+        data["agent_id"] = to_wire(Prefix.AGENT, session.agent_id)
+    if session.tier.model_id is not None:
+        data["model_id"] = session.tier.model_id
+    event = draft("session.started", Context(), data)
+    return OpenHead(
+        session_id=session.id,
+        org_id=session.org_id,
+        type=event.type,
+        ts_ms=now_ms,
+        payload=event.payload,
+        hash=chain.link(
+            chain.GENESIS,
+            session_id=session.id,
+            seq=1,
+            type_=event.type,
+            ts_ms=now_ms,
+            payload=event.payload,
+        ),
+    )
+
+
+async def get(store: Store, log: Log, org_id: OrgId, id_: SessionId) -> SessionView:
+    """Raises NotFound; whether a session is deleted is read from its head."""
+    async with store.transaction(org_id) as tx:
+        session = await tx.session(id_)
+    if session is None:
+        raise NotFound("no such session")
+    view = with_head(session, await log.heads([id_]))
+    if view is None:
+        raise NotFound("no such session")
+    return view
+
+
+async def list_page(
+    store: Store, log: Log, org_id: OrgId, listed: Listed, *, agent: str | None
+) -> tuple[Sequence[SessionView], int]:
+    """Newest first, and how many match."""
+    async with store.transaction(org_id) as tx:
+        agent_id = (await agents.get(tx, agent)).id if agent is not None else None
+        sessions, total = await tx.sessions(listed, agent_id=agent_id)
+    heads = await log.heads([session.id for session in sessions]) if sessions else {}
+    views = [with_head(session, heads) for session in sessions]
+    return [view for view in views if view is not None], total
+
+
+def with_head(session: Session, heads: Mapping[UUID, HeadView]) -> SessionView | None:
+    """None where the head says that the session is gone."""
+    head = heads.get(session.id)
+    if head is None or head.closed:
+        return None
+    return SessionView(
+        session=session,
+        status=head.status,
+        paused=head.paused,
+        active_ms=max(head.updated_ms, session.updated_ms),
+    )
+
+
+async def change(tx: Transaction, session: Session, *, now_ms: int) -> Session:
+    """`session` holds the changed members and was read with its lock."""
+    changed = msgspec.structs.replace(session, rev=session.rev + 1, updated_ms=now_ms)
+    await tx.put_session(changed)
+    return changed
+
+
+async def delete(
+    store: Store, control: Control, org_id: OrgId, id_: SessionId, *, now_ms: int
+) -> None:
+    """The intent is committed first, so that the sweep finishes what is cut here.
+
+    Raises NotFound.
+    """
+    async with store.transaction(org_id) as tx:
+        begun = await tx.begin_delete(id_, now_ms=now_ms)
+    if not begun:
+        raise NotFound("no such session")
+    await finish_delete(store, control, org_id, id_)
+
+
+async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: SessionId) -> None:
+    """Safe to repeat."""
+    try:
+        await control.close(Close(org_id=org_id, session_id=id_))
+    except NotFound:
+        pass  # its log was closed by an earlier try
+    async with store.transaction(org_id) as tx:
+        await tx.finish_delete(id_)

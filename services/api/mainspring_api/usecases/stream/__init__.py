@@ -1,0 +1,1 @@
+"""Open streams: one follower per session feeds all its subscribers."""

@@ -1,0 +1,41 @@
+"""What repeats in the background: unfinished deletions and old request keys."""
+
+import logging
+
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.limits import (
+    DELETE_RETRY_S,
+    DELETES_PER_SWEEP_MAX,
+    IDEMPOTENCY_RETENTION_S,
+    KEYS_PER_SWEEP_MAX,
+)
+
+from mainspring_api.ports.control import Control
+from mainspring_api.ports.store import Store
+from mainspring_api.usecases.sessions import finish_delete
+
+_log = logging.getLogger(__name__)
+PERIOD_S = 30.0
+
+
+async def run(store: Store, control: Control, clock: Clock) -> None:
+    """Until cancelled. Replicas may do the same work: every step is safe to repeat."""
+    while True:
+        await clock.sleep(PERIOD_S)
+        try:
+            await sweep(store, control, clock.wall_ms())
+        except MainspringError as error:
+            _log.info("upkeep waits for the next pass: %s", error.detail)
+
+
+async def sweep(store: Store, control: Control, now_ms: int) -> int:
+    """How many deletions were finished."""
+    before_ms = now_ms - round(DELETE_RETRY_S * 1000)
+    unfinished = await store.unfinished_deletes(before_ms=before_ms, limit=DELETES_PER_SWEEP_MAX)
+    for one in unfinished:
+        await finish_delete(store, control, one.org_id, one.session_id)
+    await store.forget_keys(
+        before_ms=now_ms - IDEMPOTENCY_RETENTION_S * 1000, limit=KEYS_PER_SWEEP_MAX
+    )
+    return len(unfinished)

@@ -1,0 +1,95 @@
+"""Workspaces that several sessions may share; a name is free again once its bearer is archived."""
+
+from collections.abc import Sequence
+
+import msgspec
+from mainspring_kernel.errors import NameTaken, NotFound
+from mainspring_kernel.ids import SessionId, WorkspaceId
+
+from mainspring_api.domain.resources import Status, Workspace
+from mainspring_api.ports.store import Listed, Transaction
+
+
+async def create(
+    tx: Transaction, name: str, description: str | None, *, id_: WorkspaceId, now_ms: int
+) -> Workspace:
+    """Raises NameTaken."""
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    if await tx.workspace_named(name) is not None:
+        raise NameTaken(f"a workspace named {name[:64]!r} exists")
+    workspace = Workspace(
+        org_id=organization.id,
+        id=id_,
+        name=name,
+        description=description,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    await tx.put_workspace(workspace)
+    return workspace
+
+
+async def get(tx: Transaction, id_: WorkspaceId) -> Workspace:
+    """A session's own workspace is shown as one, too. Raises NotFound."""
+    workspace = await tx.workspace(id_)
+    if workspace is not None:
+        return workspace
+    session = await tx.session(SessionId(id_))
+    if session is None or session.workspace_id != id_:
+        raise NotFound("no such workspace")
+    return Workspace(
+        org_id=session.org_id,
+        id=id_,
+        name=f"session-{id_.hex}",
+        created_ms=session.created_ms,
+        updated_ms=session.updated_ms,
+    )
+
+
+async def list_all(tx: Transaction, listed: Listed) -> Sequence[Workspace]:
+    """Those that were made on their own, newest first."""
+    return await tx.workspaces(listed)
+
+
+async def change(
+    tx: Transaction,
+    id_: WorkspaceId,
+    *,
+    name: str | None,
+    description: str | None,
+    status: Status | None,
+    now_ms: int,
+) -> Workspace:
+    """Raises NotFound, NameTaken."""
+    workspace = await tx.workspace(id_)
+    if workspace is None:
+        raise NotFound("no such workspace")
+    wanted = status or workspace.status
+    new_name = name or workspace.name
+    other = await tx.workspace_named(new_name)
+    if wanted == "active" and other is not None and other.id != id_:
+        raise NameTaken(f"a workspace named {new_name[:64]!r} exists")
+    changed = msgspec.structs.replace(
+        workspace,
+        name=new_name,
+        description=description,
+        status=wanted,
+        archived_ms=None if wanted == "active" else workspace.archived_ms or now_ms,
+        updated_ms=now_ms,
+    )
+    await tx.put_workspace(changed)
+    return changed
+
+
+async def archive(tx: Transaction, id_: WorkspaceId, *, now_ms: int) -> None:
+    """Archiving an archived one changes nothing. Raises NotFound."""
+    workspace = await tx.workspace(id_)
+    if workspace is None:
+        raise NotFound("no such workspace")
+    if workspace.status == "active":
+        archived = msgspec.structs.replace(
+            workspace, status="archived", archived_ms=now_ms, updated_ms=now_ms
+        )
+        await tx.put_workspace(archived)

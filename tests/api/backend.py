@@ -1,0 +1,277 @@
+"""Engine, log and bus in one small fake: what api needs of them, and ways to lose messages."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID, uuid4
+
+import msgspec
+from mainspring_api.ports.feed import Deliver
+from mainspring_api.ports.log import HeadView, Listing, Page, Verification
+from mainspring_kernel.errors import (
+    IdempotencyMismatch,
+    NotFound,
+    NotWaitingForToolResults,
+    Unavailable,
+)
+from mainspring_kernel.ids import OrgId, Position, SessionId
+from mainspring_schema.commands import (
+    Cancel,
+    CancelReceipt,
+    Close,
+    CloseReceipt,
+    Receipt,
+    Submit,
+    SubmitToolResults,
+    ToolResultsReceipt,
+)
+from mainspring_schema.events import Context, InputMessage, StoredDelta, StoredEvent, draft
+from mainspring_schema.grants import OpenHead
+from mainspring_schema.listing import EventFilter
+from mainspring_schema.stream import LogBatch
+
+TS = 1_763_800_000_000
+
+
+class FakeSession:
+    def __init__(self, org_id: UUID) -> None:
+        self.org_id = org_id
+        self.events: list[StoredEvent] = []
+        self.deltas: list[StoredDelta] = []
+        self.status = "started"
+        self.closed = False
+        self.turn_first = 0
+        self.submitted: dict[str, Submit] = {}
+        self.seqs: dict[UUID, int] = {}
+
+    @property
+    def seq(self) -> int:
+        return self.events[-1].seq if self.events else 0
+
+    @property
+    def n(self) -> int:
+        return sum(delta.seq == self.seq for delta in self.deltas)
+
+
+class Backend:
+    """Implements Log, Control, Feed and both grants."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[UUID, FakeSession] = {}
+        self.away = False
+        self.bus = True
+        self.store_epoch = 1
+        self.reads = 0
+        self.submits: list[Submit] = []
+        self.waiting_calls: dict[UUID, str] = {}
+        self.held: dict[tuple[UUID, int], tuple[UUID, UUID]] = {}
+        self._listeners: dict[UUID, list[Deliver]] = {}
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────
+
+    def append(self, session_id: UUID, type_: str, data: object, *, publish: bool = True) -> int:
+        session = self.sessions[session_id]
+        event = StoredEvent(
+            seq=session.seq + 1,
+            type=type_,
+            ts_ms=TS,
+            payload=draft(type_, Context(), data).payload,
+            deltas_before=session.n,
+        )
+        session.events.append(event)
+        self._publish(session_id, LogBatch(self.store_epoch, (event,)), publish)
+        return event.seq
+
+    def stream(
+        self,
+        session_id: UUID,
+        anchor: str,
+        fragment: str,
+        *,
+        offset: int,
+        publish: bool = True,
+        turn: UUID = UUID(int=7),
+        attempt: int = 1,
+        channel: str = "text",
+        reset: bool = False,
+    ) -> None:
+        session = self.sessions[session_id]
+        delta = StoredDelta(
+            session.seq, session.n + 1, TS, turn, anchor, attempt, channel, offset, fragment, reset
+        )
+        session.deltas.append(delta)
+        self._publish(session_id, LogBatch(self.store_epoch, (), (delta,)), publish)
+
+    def close_log(self, session_id: UUID, *, publish: bool = True) -> None:
+        self.sessions[session_id].closed = True
+        self.sessions[session_id].status = "idle"
+        self._publish(session_id, LogBatch(self.store_epoch, (), (), closed=True), publish)
+
+    def _publish(self, session_id: UUID, batch: LogBatch, publish: bool) -> None:
+        if publish and self.bus:
+            for deliver in self._listeners.get(session_id, ()):
+                deliver(batch)
+
+    def open(self, heads: Sequence[OpenHead]) -> None:
+        for head in heads:
+            session = FakeSession(head.org_id)
+            session.events.append(StoredEvent(1, head.type, head.ts_ms, head.payload))
+            self.sessions[head.session_id] = session
+
+    def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:
+        return self.held.get((task_id, fence))
+
+    # ── Feed ────────────────────────────────────────────────────────────────────────────────
+
+    async def subscribe(
+        self, org_id: OrgId, session_id: SessionId, deliver: Deliver
+    ) -> "FakeSubscription":
+        self._listeners.setdefault(session_id, []).append(deliver)
+        return FakeSubscription(self._listeners[session_id], deliver)
+
+    # ── Log ─────────────────────────────────────────────────────────────────────────────────
+
+    def _session(self, session_id: UUID, org_id: UUID) -> FakeSession:
+        self._check_away()
+        session = self.sessions.get(session_id)
+        if session is None or session.org_id != org_id:
+            raise NotFound
+        return session
+
+    def _check_away(self) -> None:
+        if self.away:
+            raise Unavailable("the backend is away", retry_after_s=2.0)
+
+    def head(self, session_id: UUID) -> HeadView:
+        session = self.sessions[session_id]
+        return HeadView(
+            session_id=session_id,
+            seq=session.seq,
+            n=session.n,
+            status=session.status,
+            closed=session.closed,
+            turn_first_seq=session.turn_first,
+            updated_ms=TS,
+        )
+
+    async def read(
+        self,
+        session_id: SessionId,
+        org_id: OrgId,
+        *,
+        after: Position | None,
+        limit: int,
+        events_only: bool = False,
+    ) -> Page:
+        self.reads += 1
+        session = self._session(session_id, org_id)
+        at = after or Position(max(0, session.turn_first - 1), 1 << 27)
+        items: list[StoredEvent | StoredDelta] = [*session.events]
+        items += [] if events_only else session.deltas
+        found = sorted(
+            (item for item in items if where(item) > at),
+            key=where,
+        )
+        kept = found[:limit]
+        return Page(
+            events=tuple(item for item in kept if isinstance(item, StoredEvent)),
+            deltas=tuple(item for item in kept if isinstance(item, StoredDelta)),
+            head=self.head(session_id),
+            more=len(found) > limit,
+        )
+
+    async def list(self, session_id: SessionId, org_id: OrgId, filter_: EventFilter) -> Listing:
+        session = self._session(session_id, org_id)
+        found = [
+            event
+            for event in session.events
+            if (not filter_.types or event.type in filter_.types)
+            and event.type not in filter_.exclude
+        ]
+        page = [
+            event
+            for event in found
+            if event.seq > (filter_.after_seq or 0)
+            and (filter_.before_seq is None or event.seq < filter_.before_seq)
+        ]
+        newest = filter_.after_seq is None
+        page = page[-filter_.limit :] if newest else page[: filter_.limit]
+        return Listing(
+            events=tuple(reversed(page) if filter_.descending else page), total=len(found)
+        )
+
+    async def heads(self, session_ids: Sequence[UUID]) -> Mapping[UUID, HeadView]:
+        self._check_away()
+        return {id_: self.head(id_) for id_ in session_ids if id_ in self.sessions}
+
+    async def epoch(self) -> int:
+        return self.store_epoch
+
+    async def verify(self, session_id: SessionId) -> Verification:
+        return Verification(events=self.sessions[session_id].seq, intact=True)
+
+    # ── Control ─────────────────────────────────────────────────────────────────────────────
+
+    async def submit(self, command: Submit) -> Receipt:
+        session = self._session(command.session_id, command.org_id)
+        if session.closed:
+            raise NotFound
+        self.submits.append(command)
+        key = command.idempotency_key
+        first = session.submitted.get(key) if key is not None else None
+        if first is not None:
+            if first.body_hash != command.body_hash:
+                raise IdempotencyMismatch
+            return self._receipt(session, first, duplicate=True)
+        session.turn_first = session.seq + 1
+        session.seqs[command.message_id] = session.seq + 1
+        if key is not None:
+            session.submitted[key] = command
+        self.append(command.session_id, "input.message", InputMessage(message=command.message))
+        return self._receipt(session, command)
+
+    def _receipt(
+        self, session: FakeSession, command: Submit, *, duplicate: bool = False
+    ) -> Receipt:
+        return Receipt(
+            message_id=command.message_id,
+            turn_id=uuid4(),
+            seq=session.seqs[command.message_id],
+            steered=False,
+            created_ms=TS,
+            duplicate=duplicate,
+        )
+
+    async def cancel(self, command: Cancel) -> CancelReceipt:
+        session = self._session(command.session_id, command.org_id)
+        if session.status != "active":
+            return CancelReceipt(status="no_op")
+        session.status = "idle"
+        return CancelReceipt(status="cancelled")
+
+    async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
+        self._session(command.session_id, command.org_id)
+        if self.waiting_calls.pop(command.session_id, None) is None:
+            raise NotWaitingForToolResults("nothing was asked")
+        return ToolResultsReceipt(accepted=len(command.results), status="active")
+
+    async def close(self, command: Close) -> CloseReceipt:
+        session = self._session(command.session_id, command.org_id)
+        self.close_log(command.session_id)
+        return CloseReceipt(closed=session.closed)
+
+
+class FakeSubscription:
+    def __init__(self, listeners: list[Deliver], deliver: Deliver) -> None:
+        self._listeners = listeners
+        self._deliver = deliver
+
+    async def close(self) -> None:
+        if self._deliver in self._listeners:
+            self._listeners.remove(self._deliver)
+
+
+def where(item: StoredEvent | StoredDelta) -> Position:
+    return Position(item.seq, item.n if isinstance(item, StoredDelta) else 0)
+
+
+def data_of(event: StoredEvent) -> dict[str, object]:
+    return msgspec.json.decode(event.payload, type=dict[str, dict[str, object]])["data"]

@@ -1,0 +1,59 @@
+import threading
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from litestar import Litestar
+from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.http.tracing import NoSpans
+from mainspring_api.adapters.keys import EnvironmentKeys
+from mainspring_api.adapters.memory.store import MemoryStore, organization_of
+from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.stream.hub import Hub
+from mainspring_harness.builtin import builtin_registry
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.draws import SystemDraws
+from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
+
+from tests.api.backend import Backend
+
+
+@pytest.fixture
+def backend() -> Backend:
+    return Backend()
+
+
+@pytest.fixture
+def services(backend: Backend) -> Services:
+    clock = SystemClock()
+    store = MemoryStore(
+        lock=threading.RLock(),
+        log=backend,
+        hold=backend,
+        first=organization_of(DEFAULT_ORG_ID, "default", clock.wall_ms()),
+    )
+    return Services(
+        store=store,
+        control=backend,
+        log=backend,
+        hub=Hub(backend, backend, clock, SystemDraws()),
+        configurations=Configurations(store),
+        credentials=EnvironmentKeys({"openai": "sk-test"}),
+        registry=builtin_registry(),
+        clock=clock,
+        ids=RandomIds(clock),
+        spans=NoSpans(),
+    )
+
+
+@pytest.fixture
+def app(services: Services) -> Litestar:
+    return application(services)
+
+
+@pytest.fixture
+async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        yield client
