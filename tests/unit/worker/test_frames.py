@@ -1,0 +1,165 @@
+"""Frames as protobuf: nothing is lost on the way, and the bytes of old versions stay readable."""
+
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+from mainspring_rpc.frames import (
+    MalformedFrame,
+    from_worker_from_proto,
+    from_worker_to_proto,
+    to_worker_from_proto,
+    to_worker_to_proto,
+)
+from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.frames import (
+    Acknowledgement,
+    Attach,
+    Attached,
+    Beat,
+    Config,
+    Emit,
+    FromWorker,
+    Held,
+    Result,
+    Task,
+    ToWorker,
+    Verdict,
+)
+from mainspring_schema.tasks import EmitEvent
+
+GOLDEN = Path(__file__).parent / "golden"
+HELD = Held(UUID(int=7), 3)
+OTHER = Held(UUID(int=8), 1)
+HASH = bytes(range(32))
+
+FROM_WORKER = FromWorker(
+    attach=Attach(
+        incarnation=UUID(int=9),
+        attach_number=2,
+        name="worker-1",
+        build="0.1.0",
+        queues=("default", "gpu"),
+        capabilities=("", "test_math"),
+        slots=16,
+        held=(HELD, OTHER),
+    ),
+    credits=5,
+    results=(Result(held=HELD, hash=HASH, body=b"\x81\xa1a\x01"),),
+    starts=(HELD,),
+    emits=(Emit(held=OTHER, counter=2, events=(EmitEvent(type="tool.progress", data={"n": 1}),)),),
+    beat=Beat(held=(HELD,), loop_lag_ms=12),
+    configs_wanted=(HASH,),
+    draining=True,
+    returned=(OTHER,),
+)
+TO_WORKER = ToWorker(
+    attached=Attached(lease_ms=10_000, lost=(OTHER,)),
+    tasks=(
+        Task(
+            held=HELD,
+            session_id=UUID(int=1),
+            org_id=UUID(int=2),
+            traceparent="00-0000000000000000000000000000000a-000000000000000b-01",
+            payload=b"payload",
+            config=Config(hash=HASH, body=b"{}"),
+            tail=(StoredEvent(1, "input.message", 5, b"{}", 2),),
+        ),
+        Task(
+            held=OTHER,
+            session_id=UUID(int=1),
+            org_id=UUID(int=2),
+            traceparent="",
+            payload=b"",
+        ),
+    ),
+    results=(Acknowledgement(held=HELD, verdict=Verdict.COMMITTED),),
+    starts=(Acknowledgement(held=HELD, verdict=Verdict.DUPLICATE),),
+    emits=(Acknowledgement(held=HELD, verdict=Verdict.STALE, counter=2),),
+    lost=(OTHER,),
+    cancelled=(HELD,),
+    configs=(Config(hash=HASH, body=b""),),
+    renewed=(HELD,),
+    leaving=True,
+)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [FROM_WORKER, FromWorker(), FromWorker(credits=1)],
+    ids=["full", "empty", "credits"],
+)
+def test_frame_from_a_worker_comes_back_whole(frame: FromWorker) -> None:
+    data = from_worker_to_proto(frame).SerializeToString()
+
+    assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == frame
+
+
+@pytest.mark.parametrize(
+    "frame", [TO_WORKER, ToWorker(), ToWorker(leaving=True)], ids=["full", "empty", "leaving"]
+)
+def test_frame_to_a_worker_comes_back_whole(frame: ToWorker) -> None:
+    data = to_worker_to_proto(frame).SerializeToString()
+
+    assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == frame
+
+
+def test_every_member_is_in_the_samples() -> None:
+    for sample in (FROM_WORKER, TO_WORKER):
+        empty = type(sample)()
+        for name in sample.__struct_fields__:
+            assert getattr(sample, name) != getattr(empty, name), name
+
+
+def test_bytes_of_a_frame_from_a_worker_stay_readable() -> None:
+    data = bytes.fromhex((GOLDEN / "from_worker.hex").read_text())
+
+    assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == FROM_WORKER
+
+
+def test_bytes_of_a_frame_to_a_worker_stay_readable() -> None:
+    data = bytes.fromhex((GOLDEN / "to_worker.hex").read_text())
+
+    assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == TO_WORKER
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pb.WorkRequest(starts=[pb.Start(task_id=b"short", fence=1)]),
+        pb.WorkRequest(configs_wanted=[b"short"]),
+        pb.WorkRequest(results=[pb.Result(task_id=bytes(16), fence=1, hash=b"", body=b"")]),
+        pb.WorkRequest(emits=[pb.Emit(task_id=bytes(16), fence=1, counter=1, events=b"\xc1")]),
+    ],
+    ids=["task id", "config hash", "result hash", "events"],
+)
+def test_unreadable_frame_from_a_worker_is_malformed(message: pb.WorkRequest) -> None:
+    with pytest.raises(MalformedFrame):
+        from_worker_from_proto(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pb.WorkResponse(lost=[pb.Held(task_id=b"", fence=1)]),
+        pb.WorkResponse(results=[pb.Acknowledgement(task_id=bytes(16), fence=1)]),
+        pb.WorkResponse(
+            tasks=[
+                pb.Task(task_id=bytes(16), session_id=bytes(16), org_id=bytes(16), tail=b"\x91\x01")
+            ]
+        ),
+    ],
+    ids=["task id", "verdict", "tail"],
+)
+def test_unreadable_frame_to_a_worker_is_malformed(message: pb.WorkResponse) -> None:
+    with pytest.raises(MalformedFrame):
+        to_worker_from_proto(message)
+
+
+def test_verdict_conflict_never_leaves_the_engine() -> None:
+    conflict = Acknowledgement(held=HELD, verdict=Verdict.CONFLICT)
+
+    with pytest.raises(ValueError, match="CONFLICT"):
+        to_worker_to_proto(msgspec.structs.replace(TO_WORKER, results=(conflict,)))
