@@ -1,0 +1,124 @@
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pytest
+from mainspring_runtime.settings import (
+    Address,
+    Bind,
+    BindHost,
+    ProcessSettings,
+    SettingsError,
+    is_loopback,
+    load,
+)
+
+
+class Example(ProcessSettings, frozen=True, kw_only=True):
+    database_url: str
+    engine_bind: Bind
+    engine_addr: Address = Address("127.0.0.1", 9001)
+    api_host: BindHost = BindHost("127.0.0.1")
+    api_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9000
+    home: Path | None = None
+
+
+GOOD = {
+    "MAINSPRING_DATABASE_URL": "postgresql://x:secret@127.0.0.1/y",
+    "MAINSPRING_ENGINE_BIND": "127.0.0.1:9001",
+}
+
+
+def problems(**changes: str) -> dict[str, str]:
+    with pytest.raises(SettingsError) as caught:
+        load(Example, {**GOOD, **{f"MAINSPRING_{key}": value for key, value in changes.items()}})
+    return {problem.variable: problem.reason for problem in caught.value.problems}
+
+
+def test_settings_are_read_with_their_types_and_defaults() -> None:
+    settings = load(
+        Example,
+        {
+            **GOOD,
+            "MAINSPRING_API_PORT": "8080",
+            "MAINSPRING_HOME": "x/y",
+            "MAINSPRING_TRACE_RATIO": "0.5",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+            "UNRELATED": "1",
+        },
+    )
+
+    assert settings.engine_bind == Bind("127.0.0.1", 9001)
+    assert (settings.api_port, settings.home, settings.trace_ratio) == (8080, Path("x/y"), 0.5)
+    assert settings.otlp_endpoint == "http://127.0.0.1:4318"
+    assert settings.log_level == "INFO"
+
+
+def test_an_empty_variable_is_an_absent_one() -> None:
+    assert load(Example, {**GOOD, "MAINSPRING_API_PORT": " "}).api_port == 9000
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Example, {"MAINSPRING_API_PORT": "many", "MAINSPRING_ENGINE_BIND": "nowhere"})
+
+    assert {problem.variable for problem in caught.value.problems} == {
+        "MAINSPRING_DATABASE_URL",
+        "MAINSPRING_ENGINE_BIND",
+        "MAINSPRING_API_PORT",
+    }
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("API_PORT", "many", "expected int, got 'many'"),
+        ("API_PORT", "70000", "expected int <= 65535"),
+        ("ENGINE_BIND", "9001", "'9001' is not host:port"),
+        ("ENGINE_ADDR", "host:port", "'host:port' is not host:port"),
+        ("ENGINE_ADDR", "host:70000", "'host:70000' is not host:port"),
+        ("INSECURE_BIND", "perhaps", "expected bool, got 'perhaps'"),
+        ("TRACE_RATIO", "1.5", "must lie in 0 to 1"),
+        ("LOG_LEVEL", "loud", "must be one of DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(name: str, value: str, said: str) -> None:
+    found = problems(**{name: value})
+
+    assert list(found) == [f"MAINSPRING_{name}"]
+    assert said in found[f"MAINSPRING_{name}"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("ENGINE_BIND", "0.0.0.0:9001"), ("API_HOST", "::")])
+def test_a_bind_beyond_this_machine_is_refused_unless_asked_for(name: str, value: str) -> None:
+    found = problems(**{name: value})
+
+    assert "MAINSPRING_INSECURE_BIND=1" in found[f"MAINSPRING_{name}"]
+    allowed = {**GOOD, f"MAINSPRING_{name}": value, "MAINSPRING_INSECURE_BIND": "1"}
+    assert load(Example, allowed).insecure_bind
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("example.com", False),
+    ],
+)
+def test_loopback_is_told_without_looking_names_up(host: str, *, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_addresses_compare_by_what_they_say() -> None:
+    assert Address.parse("[::1]:80") == Address("[::1]", 80)
+    assert Address("a", 1) != Bind("a", 1)
+    assert len({Address("a", 1), Address("a", 1)}) == 1
+    assert repr(Bind("a", 1)) == "Bind('a:1')"
