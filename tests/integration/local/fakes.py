@@ -53,7 +53,7 @@ def program(folder: Path, name: str, script: str = SERVICE, *, grace: float = 10
 
 def exists(path: Path) -> Callable[[], Awaitable[bool]]:
     async def answer() -> bool:
-        return path.exists()  # noqa: ASYNC240 -- answers from memory
+        return path.exists()
 
     return answer
 
