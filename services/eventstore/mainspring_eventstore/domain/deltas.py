@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 
+from mainspring_kernel import limits
+from mainspring_kernel.errors import PayloadTooLarge, ValidationFailed
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from mainspring_eventstore.domain.limits import INT4_MAX, NAME_CHARS_MAX
 
 
 class OpenAnchor(Struct, frozen=True, kw_only=True):
@@ -35,3 +39,27 @@ def raised(anchor: OpenAnchor | None, attempt: int) -> OpenAnchor:
     if anchor is not None and attempt <= anchor.attempt:
         return anchor
     return OpenAnchor(attempt=attempt)
+
+
+def admitted(item: DeltaAppend) -> DeltaAppend:
+    """The item as it may be stored. Raises ValidationFailed for one that nothing honest sends.
+
+    Postgres keeps no NUL in texts; the replacement has the same length, so offsets hold. The
+    completed event has the text as it was.
+    """
+    names = item.anchor + item.channel
+    if not item.anchor or not item.channel or len(names) > NAME_CHARS_MAX or "\0" in names:
+        message = f"anchor and channel need 1 to {NAME_CHARS_MAX} characters together"
+        raise ValidationFailed(message)
+    if not 1 <= item.attempt <= INT4_MAX or item.offset + len(item.fragment) > INT4_MAX:
+        message = "attempt or offset is out of range"
+        raise ValidationFailed(message)
+    if item.reset and item.offset:
+        message = "a reset starts at offset 0"
+        raise ValidationFailed(message)
+    if len(item.fragment.encode()) > limits.DELTA_FRAGMENT_BYTES_MAX:
+        what = "a fragment"
+        raise PayloadTooLarge(what, limits.DELTA_FRAGMENT_BYTES_MAX)
+    if "\0" not in item.fragment:
+        return item
+    return structs.replace(item, fragment=item.fragment.replace("\0", "\ufffd"))

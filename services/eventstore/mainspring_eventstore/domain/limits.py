@@ -22,3 +22,9 @@ SWEEP_TURNS_MAX: Final = 500
 """Turns whose deltas one pass looks at."""
 SWEEP_ROWS_MAX: Final = 20_000
 """Deltas that one pass deletes."""
+NAME_CHARS_MAX: Final = 256
+"""An anchor's wire id or a provider's tool call id, with its channel; they are keys in the head."""
+INT4_MAX: Final = (1 << 31) - 1
+"""What the columns for attempts and offsets hold: a text of two billion characters."""
+INT8_MAX: Final = (1 << 63) - 1
+"""What the columns for sequences and times hold."""

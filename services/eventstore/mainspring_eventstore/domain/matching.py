@@ -8,6 +8,8 @@ from mainspring_schema.events import StoredEvent
 from mainspring_schema.listing import EventFilter
 from msgspec import Struct
 
+from mainspring_eventstore.domain.limits import INT8_MAX
+
 _PAYLOAD: Final = msgspec.json.Decoder(dict[str, object])
 
 
@@ -30,12 +32,12 @@ class Columns(Struct, frozen=True, kw_only=True):
 
 
 def columns_of(wanted: EventFilter) -> Columns:
-    """The filter without its paging members."""
+    """The filter without its paging members, in values that the columns' types hold."""
     return Columns(
-        types=wanted.types,
-        exclude=wanted.exclude,
-        from_ms=wanted.from_ms,
-        to_ms=wanted.to_ms,
+        types=tuple(type_.replace("\0", " ") for type_ in wanted.types),
+        exclude=tuple(type_.replace("\0", " ") for type_ in wanted.exclude),
+        from_ms=_int8(wanted.from_ms),
+        to_ms=_int8(wanted.to_ms),
         turn_id=wanted.turn_id,
         needles=_needles(wanted),
         text=_plain_text(wanted.text),
@@ -78,6 +80,10 @@ def fits_payload(payload: bytes, wanted: EventFilter) -> bool:
         and (wanted.tool_name is None or _names_tool(whole.get("data"), wanted.tool_name))
         and (not wanted.text or _says(whole.get("data"), wanted.text.lower()))
     )
+
+
+def _int8(value: int | None) -> int | None:
+    return None if value is None else max(-INT8_MAX, min(value, INT8_MAX))
 
 
 def _needles(wanted: EventFilter) -> tuple[bytes, ...]:

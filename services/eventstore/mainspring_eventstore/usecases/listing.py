@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.domain import matching
 from mainspring_eventstore.domain.matching import Columns
+from mainspring_eventstore.domain.pages import bytes_of
 from mainspring_eventstore.ports.log import LogStore
 
 
@@ -36,7 +37,10 @@ class _Window(Struct, frozen=True, kw_only=True):
 async def list_events(
     store: LogStore, session_id: UUID, org_id: UUID, wanted: EventFilter
 ) -> Listed:
-    """Nothing, and a total of 0, for an unknown session."""
+    """Nothing, and a total of 0, for an unknown session.
+
+    A page that would be too large for an answer is cut at its far end, away from the cursor.
+    """
     columns = matching.columns_of(wanted)
     windows = _windows(wanted)
     if matching.reads_payload(wanted):
@@ -49,20 +53,33 @@ async def list_events(
             )
         total = await store.count_events(session_id, org_id, columns)
         listed = Listed(events=tuple(events), total=total)
-    return Listed(events=listed.events[::-1], total=listed.total) if wanted.descending else listed
+    kept = _within_bytes(listed.events, newest=windows[0].newest and len(windows) == 1)
+    return Listed(events=kept[::-1] if wanted.descending else kept, total=listed.total)
+
+
+def _within_bytes(events: tuple[StoredEvent, ...], *, newest: bool) -> tuple[StoredEvent, ...]:
+    left = limits.READ_BYTES_MAX
+    kept: list[StoredEvent] = []
+    for event in reversed(events) if newest else events:
+        left -= bytes_of(event)
+        if kept and left < 0:
+            break
+        kept.append(event)
+    return tuple(reversed(kept)) if newest else tuple(kept)
 
 
 def _windows(wanted: EventFilter) -> tuple[_Window, ...]:
     """In ascending order and without overlap. `around` takes `window` events on each side."""
-    after = wanted.after_seq or 0
-    before = wanted.before_seq
+    after = min(wanted.after_seq or 0, bounds.INT8_MAX - 1)
+    before = None if wanted.before_seq is None else min(wanted.before_seq, bounds.INT8_MAX)
     if wanted.around is None:
         limit = max(1, min(wanted.limit, limits.PAGE_ROWS_MAX))
         newest = wanted.after_seq is None
         return (_Window(after_seq=after, before_seq=before, limit=limit, newest=newest),)
     side = max(0, min(wanted.window, limits.EVENTS_AROUND_ROWS_MAX))
-    until = wanted.around if before is None else min(before, wanted.around)
-    since = max(after, wanted.around - 1)
+    around = min(wanted.around, bounds.INT8_MAX)
+    until = around if before is None else min(before, around)
+    since = max(after, around - 1)
     earlier = _Window(after_seq=after, before_seq=until, limit=side, newest=True)
     later = _Window(after_seq=since, before_seq=before, limit=side + 1, newest=False)
     return (earlier, later) if side else (later,)
