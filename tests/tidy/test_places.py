@@ -30,6 +30,7 @@ HOSTS_ALLOWED = re.compile(
     r"|www\.apache\.org"  # the licence's own text
     r"|(.+\.)?(openai|anthropic|googleapis|schemastore)\.(com|org)"  # providers' own addresses
     r"|json-schema\.org"
+    r"|opentelemetry\.io"  # schema addresses of its conventions, which identify and are not fetched
     r")$"
 )
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
@@ -92,11 +92,21 @@ def current_trace() -> TraceContext | None:
     return _current.get()
 
 
+def enter_trace(context: TraceContext | None) -> "Token[TraceContext | None]":
+    """Makes `context` the current one; what it returns goes to `leave_trace`."""
+    return _current.set(context)
+
+
+def leave_trace(token: "Token[TraceContext | None]") -> None:
+    """Makes the one before current again."""
+    _current.reset(token)
+
+
 @contextmanager
 def use_trace(context: TraceContext | None) -> Generator[None]:
     """Makes `context` the current one inside the block."""
-    token = _current.set(context)
+    token = enter_trace(context)
     try:
         yield
     finally:
-        _current.reset(token)
+        leave_trace(token)

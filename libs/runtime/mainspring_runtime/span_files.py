@@ -31,16 +31,16 @@ class SpanFile:
         self._older = self._path.with_suffix(".1.jsonl")
         self._bytes_max = bytes_max
         self._encoder = msgspec.json.Encoder()
-        self._lines: list[bytes] = []
+        self._records: list[SpanRecord] = []
         self._timer: asyncio.TimerHandle | None = None
         self._file: int | None = None
         self._written = 0
         self.dropped = 0
 
     def put(self, record: SpanRecord) -> None:
-        """Keeps the line for the next write."""
-        self._lines.append(self._encoder.encode(line(record, self._service)))
-        if len(self._lines) >= _BATCH_SPANS_MAX:
+        """Keeps it for the next write; encoding waits too, off the caller's path."""
+        self._records.append(record)
+        if len(self._records) >= _BATCH_SPANS_MAX:
             self.flush()
         elif self._timer is None:
             self._flush_soon()
@@ -50,9 +50,10 @@ class SpanFile:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        lines, self._lines = self._lines, []
-        if not lines:
+        records, self._records = self._records, []
+        if not records:
             return
+        lines = [self._encoder.encode(line(each, self._service)) for each in records]
         block = b"\n".join(lines) + b"\n"
         try:
             self._make_room(len(block))

@@ -9,8 +9,9 @@ A trace that is not sampled costs a context variable and nothing else.
 """
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextvars import Token
+from types import TracebackType
 from typing import Final
 
 import msgspec
@@ -18,6 +19,8 @@ from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.tracing import (
     TraceContext,
     current_trace,
+    enter_trace,
+    leave_trace,
     new_trace,
     span_id_for,
     use_trace,
@@ -82,6 +85,47 @@ class Span:
         self.set(names.ERROR_TYPE, kind)
 
 
+class SpanBlock:
+    """The `with` block of a span. A class, for a generator would cost an unsampled one most."""
+
+    __slots__ = ("_span", "_started", "_telemetry", "_token")
+
+    def __init__(
+        self, telemetry: "Telemetry", context: TraceContext | None, started: SpanRecord | None
+    ) -> None:
+        self._telemetry = telemetry
+        self._started = started
+        self._span = Span(context, started.attributes if started else None)
+        self._token: Token[TraceContext | None] | None = None
+
+    def __enter__(self) -> Span:
+        self._token = enter_trace(self._span.context)
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            leave_trace(self._token)
+        if self._started is None:
+            return
+        span = self._span
+        if error is not None and span.status is SpanStatus.UNSET:
+            span.fail(_error_type(error), str(error))
+        self._telemetry.record(
+            msgspec.structs.replace(
+                self._started,
+                end_ns=self._telemetry.now_ns(),
+                attributes=span.attributes,
+                status=span.status,
+                message=span.message,
+            )
+        )
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded and in which words."""
 
@@ -125,7 +169,6 @@ class Telemetry:
         """The time as spans count it."""
         return self._now_ns()
 
-    @contextmanager
     def span(
         self,
         name: str,
@@ -134,40 +177,25 @@ class Telemetry:
         kind: SpanKind = SpanKind.INTERNAL,
         attributes: Attributes | None = None,
         links: tuple[TraceContext, ...] = (),
-    ) -> Generator[Span]:
-        """A span around the block, under `parent` or else the current trace, and current inside.
+    ) -> "SpanBlock":
+        """A span around a `with` block, under `parent` or else the current trace, current inside.
 
         An error that leaves the block marks it as failed. Without any trace nothing is recorded.
         """
         above = parent or current_trace()
         if above is None or not above.sampled:
-            with use_trace(above):
-                yield Span(above, None)
-            return
-        span = Span(above.under(self.new_span_id()), attributes)
-        start_ns = self._now_ns()
-        try:
-            with use_trace(span.context):
-                yield span
-        except BaseException as error:
-            if span.status is SpanStatus.UNSET:
-                span.fail(_error_type(error), str(error))
-            raise
-        finally:
-            self.record(
-                SpanRecord(
-                    name=name,
-                    context=span.context or above,
-                    parent_span_id=above.span_id,
-                    start_ns=start_ns,
-                    end_ns=self._now_ns(),
-                    attributes=span.attributes,
-                    kind=kind,
-                    status=span.status,
-                    message=span.message,
-                    links=links,
-                )
-            )
+            return SpanBlock(self, above, None)
+        started = SpanRecord(
+            name=name,
+            context=above.under(self.new_span_id()),
+            parent_span_id=above.span_id,
+            start_ns=self._now_ns(),
+            end_ns=0,
+            attributes=attributes or {},
+            kind=kind,
+            links=links,
+        )
+        return SpanBlock(self, started.context, started)
 
     def record(self, span: SpanRecord) -> None:
         """Records a finished span with exactly the ids it has. Nothing where it is not sampled.
