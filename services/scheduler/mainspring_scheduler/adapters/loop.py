@@ -29,7 +29,7 @@ class Loop:
         calls: DutyCalls,
         clock: Clock,
         draws: Draws,
-        drain_s: float = limits.DRAIN_S,
+        drain_s: float = limits.DRAIN_S * 3 / 4,  # what is left closes the connections
     ) -> None:
         self._store = store
         self._calls = calls

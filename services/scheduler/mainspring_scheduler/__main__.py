@@ -1,0 +1,5 @@
+import sys
+
+from mainspring_scheduler.main import main
+
+sys.exit(main())

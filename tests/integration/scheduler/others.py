@@ -1,0 +1,55 @@
+"""An engine and an eventstore that only count what they are asked."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+from mainspring_kernel.errors import MainspringError, NotImplementedHere
+from mainspring_rpc import Server, Service, serve
+from mainspring_rpc.generated.control.v1 import control_pb2 as control
+from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
+
+
+class Unasked:
+    """Answers every method of a service, so that a fake says only what its test is about."""
+
+    async def _refuse(self, _: object, /) -> Message:
+        raise NotImplementedHere
+
+    submit_many = cancel = submit_tool_results = close_session = _refuse
+    append_many = read = list = heads = verify = _refuse
+
+
+@dataclass(kw_only=True)
+class Engine(Unasked):
+    kinds: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
+    refusal: MainspringError | None = None
+
+    async def sweep(self, request: control.SweepRequest, /) -> control.SweepResponse:
+        if self.refusal is not None:
+            raise self.refusal
+        self.kinds.put_nowait(request.kind)
+        return control.SweepResponse(handled=0)
+
+    async def upkeep(self, _: control.UpkeepRequest, /) -> control.UpkeepResponse:
+        return control.UpkeepResponse(partitions_made=2)
+
+
+@dataclass(kw_only=True)
+class EventStore(Unasked):
+    upkeeps: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+
+    async def upkeep(self, _: eventstore.UpkeepRequest, /) -> eventstore.UpkeepResponse:
+        self.upkeeps.put_nowait(None)
+        return eventstore.UpkeepResponse(partitions_made=1, deltas_dropped=40)
+
+
+async def listen(engine: Engine, log: EventStore) -> Server:
+    """Both on one port, as the channels do not mind."""
+    return await serve(
+        "127.0.0.1:0",
+        [
+            Service(control.DESCRIPTOR.services_by_name["ControlService"], engine),
+            Service(eventstore.DESCRIPTOR.services_by_name["EventStoreService"], log),
+        ],
+    )
