@@ -1,10 +1,13 @@
 """All drivers of a worker by name; each is made when it is first asked for."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 from mainspring_kernel.clock import Clock
 
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
+from mainspring_worker.adapters.models.providers.driver import DRIVERS, ProviderDriver
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelDriver
 
@@ -34,6 +37,13 @@ class Drivers:
             await driver.aclose()
 
 
-def drivers(clock: Clock) -> Drivers:
+def drivers(clock: Clock, *, proxy: str | None = None) -> Drivers:
     """The simulator and the real providers, whose libraries load with their first call."""
-    return Drivers({"llmsim": lambda: LlmSim(clock)})
+    makers: dict[str, Callable[[], ModelDriver]] = {"llmsim": lambda: LlmSim(clock)}
+    for name in DRIVERS:
+        makers[name] = partial(ProviderDriver, name, proxy=proxy)
+    return Drivers(makers)
+
+
+KEYLESS: Final = frozenset({"llmsim"})
+"""Drivers that are called without credentials."""

@@ -1,0 +1,469 @@
+"""Answers in each provider's own words, built from the types of its own library."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from anthropic import types as claude
+from google.genai import types as gemini
+from openai.types import chat, completion_usage, responses
+from openai.types.chat import chat_completion_chunk as chunks
+from openai.types.responses import response_usage
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Call:
+    name: str
+    fragments: Sequence[str]
+    id: str = "call_1"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model shall say, in nobody's words."""
+
+    texts: Sequence[str] = ()
+    thinking: Sequence[str] = ()
+    calls: Sequence[Call] = field(default_factory=tuple)
+    finish: Literal["stop", "length", "tool_call", "content_filter"] = "stop"
+
+
+INPUT_TOKENS, OUTPUT_TOKENS, CACHED_TOKENS = 120, 30, 20
+RESPONSE_ID = "resp_0123"
+
+
+class Dialect(Protocol):
+    driver: str
+    model: str
+    path: str
+    streams_arguments: bool
+    shows_thinking: bool
+
+    def events(self, said: Said) -> Iterator[bytes]:
+        """The events of the answer, in order; the last of them ends it."""
+        ...
+
+    def error(self, status: int, message: str, code: str) -> bytes:
+        """The body of an error response."""
+        ...
+
+    def error_event(self) -> bytes | None:
+        """`overloaded` in mid stream, where the provider has such an event."""
+        ...
+
+
+def dump(model: BaseModel) -> str:
+    return model.model_dump_json(exclude_none=True, by_alias=True)
+
+
+def frame(event: BaseModel) -> bytes:
+    """A server-sent event named by its type."""
+    text = event.model_dump_json(exclude_none=True, by_alias=True, warnings=False)
+    return f"event: {json.loads(text)['type']}\ndata: {text}\n\n".encode()
+
+
+class Completions:
+    driver = "openai_completions"
+    model = "model-1"
+    path = "/chat/completions"
+    streams_arguments = True
+    shows_thinking = False
+
+    def events(self, said: Said) -> Iterator[bytes]:
+        yield self._chunk(chunks.ChoiceDelta(role="assistant", content=""))
+        for text in said.texts:
+            yield self._chunk(chunks.ChoiceDelta(content=text))
+        for index, call in enumerate(said.calls):
+            for number, fragment in enumerate(call.fragments):
+                function = chunks.ChoiceDeltaToolCallFunction(
+                    name=call.name if number == 0 else None, arguments=fragment
+                )
+                delta = chunks.ChoiceDeltaToolCall(
+                    index=index,
+                    id=call.id if number == 0 else None,
+                    function=function,
+                    type="function",
+                )
+                yield self._chunk(chunks.ChoiceDelta(tool_calls=[delta]))
+        reasons: dict[str, Literal["stop", "length", "tool_calls", "content_filter"]] = {
+            "stop": "stop",
+            "length": "length",
+            "tool_call": "tool_calls",
+            "content_filter": "content_filter",
+        }
+        yield self._chunk(chunks.ChoiceDelta(), finish=reasons[said.finish])
+        usage = completion_usage.CompletionUsage(
+            prompt_tokens=INPUT_TOKENS,
+            completion_tokens=OUTPUT_TOKENS,
+            total_tokens=INPUT_TOKENS + OUTPUT_TOKENS,
+            prompt_tokens_details=completion_usage.PromptTokensDetails(cached_tokens=CACHED_TOKENS),
+        )
+        yield self._frame(chat.ChatCompletionChunk(**self._head(), choices=[], usage=usage))
+        yield b"data: [DONE]\n\n"
+
+    def error(self, status: int, message: str, code: str) -> bytes:
+        return b'{"error":{"message":"%s","type":"%s","code":"%s"}}' % (
+            message.encode(),
+            code.encode(),
+            code.encode(),
+        )
+
+    def error_event(self) -> bytes | None:
+        return b"data: " + self.error(200, "overloaded", "server_is_overloaded") + b"\n\n"
+
+    def _chunk(
+        self,
+        delta: chunks.ChoiceDelta,
+        finish: Literal["stop", "length", "tool_calls", "content_filter"] | None = None,
+    ) -> bytes:
+        choice = chunks.Choice(index=0, delta=delta, finish_reason=finish)
+        return self._frame(chat.ChatCompletionChunk(**self._head(), choices=[choice]))
+
+    def _head(self) -> dict[str, object]:
+        return {
+            "id": RESPONSE_ID,
+            "created": 1_790_000_000,
+            "model": "model-2026",
+            "object": "chat.completion.chunk",
+        }
+
+    def _frame(self, chunk: chat.ChatCompletionChunk) -> bytes:
+        return f"data: {dump(chunk)}\n\n".encode()
+
+
+class Responses:
+    driver = "openai"
+    model = "gpt-5.2"
+    path = "/responses"
+    streams_arguments = True
+    shows_thinking = True
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def events(self, said: Said) -> Iterator[bytes]:
+        self._number = 0
+        yield self._frame(
+            responses.ResponseCreatedEvent(
+                response=self._response("in_progress"),
+                sequence_number=self._next(),
+                type="response.created",
+            )
+        )
+        output = 0
+        if said.thinking:
+            yield from self._thinking(said.thinking, output)
+            output += 1
+        if said.texts:
+            yield from self._text(said.texts, output)
+            output += 1
+        for call in said.calls:
+            yield from self._call(call, output)
+            output += 1
+        if said.finish == "length":
+            response = self._response("incomplete", reason="max_output_tokens")
+            yield self._frame(
+                responses.ResponseIncompleteEvent(
+                    response=response, sequence_number=self._next(), type="response.incomplete"
+                )
+            )
+        else:
+            yield self._frame(
+                responses.ResponseCompletedEvent(
+                    response=self._response("completed"),
+                    sequence_number=self._next(),
+                    type="response.completed",
+                )
+            )
+
+    def error(self, status: int, message: str, code: str) -> bytes:
+        return Completions().error(status, message, code)
+
+    def error_event(self) -> bytes | None:
+        return self._frame(
+            responses.ResponseErrorEvent(
+                code="server_is_overloaded",
+                message="overloaded",
+                sequence_number=self._next(),
+                type="error",
+            )
+        )
+
+    def _thinking(self, pieces: Sequence[str], output: int) -> Iterator[bytes]:
+        item = responses.ResponseReasoningItem(id="rs_1", summary=[], type="reasoning")
+        yield self._added(item, output)
+        for piece in pieces:
+            yield self._frame(
+                responses.ResponseReasoningSummaryTextDeltaEvent(
+                    delta=piece,
+                    item_id="rs_1",
+                    output_index=output,
+                    sequence_number=self._next(),
+                    summary_index=0,
+                    type="response.reasoning_summary_text.delta",
+                )
+            )
+        done = responses.ResponseReasoningItem(
+            id="rs_1",
+            summary=[
+                responses.response_reasoning_item.Summary(text="".join(pieces), type="summary_text")
+            ],
+            encrypted_content="sealed",
+            type="reasoning",
+        )
+        yield self._item_done(done, output)
+
+    def _text(self, pieces: Sequence[str], output: int) -> Iterator[bytes]:
+        item = responses.ResponseOutputMessage(
+            id="msg_1", content=[], role="assistant", status="in_progress", type="message"
+        )
+        yield self._added(item, output)
+        for piece in pieces:
+            yield self._frame(
+                responses.ResponseTextDeltaEvent(
+                    content_index=0,
+                    delta=piece,
+                    item_id="msg_1",
+                    logprobs=[],
+                    output_index=output,
+                    sequence_number=self._next(),
+                    type="response.output_text.delta",
+                )
+            )
+        text = responses.ResponseOutputText(
+            annotations=[], text="".join(pieces), type="output_text"
+        )
+        done = responses.ResponseOutputMessage(
+            id="msg_1", content=[text], role="assistant", status="completed", type="message"
+        )
+        yield self._item_done(done, output)
+
+    def _call(self, call: Call, output: int) -> Iterator[bytes]:
+        item_id = f"fc_{output}"
+        item = responses.ResponseFunctionToolCall(
+            id=item_id, arguments="", call_id=call.id, name=call.name, type="function_call"
+        )
+        yield self._added(item, output)
+        for fragment in call.fragments:
+            yield self._frame(
+                responses.ResponseFunctionCallArgumentsDeltaEvent(
+                    delta=fragment,
+                    item_id=item_id,
+                    output_index=output,
+                    sequence_number=self._next(),
+                    type="response.function_call_arguments.delta",
+                )
+            )
+        yield self._item_done(
+            item.model_copy(update={"arguments": "".join(call.fragments)}), output
+        )
+
+    def _added(self, item: responses.ResponseOutputItem, output: int) -> bytes:
+        return self._frame(
+            responses.ResponseOutputItemAddedEvent(
+                item=item,
+                output_index=output,
+                sequence_number=self._next(),
+                type="response.output_item.added",
+            )
+        )
+
+    def _item_done(self, item: responses.ResponseOutputItem, output: int) -> bytes:
+        return self._frame(
+            responses.ResponseOutputItemDoneEvent(
+                item=item,
+                output_index=output,
+                sequence_number=self._next(),
+                type="response.output_item.done",
+            )
+        )
+
+    def _response(
+        self, status: responses.ResponseStatus, reason: Literal["max_output_tokens"] | None = None
+    ) -> responses.Response:
+        usage = None
+        if status != "in_progress":
+            usage = responses.ResponseUsage(
+                input_tokens=INPUT_TOKENS,
+                input_tokens_details=response_usage.InputTokensDetails.model_construct(
+                    cached_tokens=CACHED_TOKENS
+                ),
+                output_tokens=OUTPUT_TOKENS,
+                output_tokens_details=response_usage.OutputTokensDetails(reasoning_tokens=5),
+                total_tokens=INPUT_TOKENS + OUTPUT_TOKENS,
+            )
+        details = None
+        if reason is not None:
+            details = responses.response.IncompleteDetails(reason=reason)
+        return responses.Response(
+            id=RESPONSE_ID,
+            created_at=1_790_000_000,
+            model="model-2026",
+            object="response",
+            output=[],
+            parallel_tool_calls=True,
+            tool_choice="auto",
+            tools=[],
+            status=status,
+            usage=usage,
+            incomplete_details=details,
+        )
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _frame(self, event: BaseModel) -> bytes:
+        return frame(event)
+
+
+class Anthropic:
+    driver = "anthropic"
+    model = "model-1"
+    path = "/v1/messages"
+    streams_arguments = True
+    shows_thinking = True
+
+    def events(self, said: Said) -> Iterator[bytes]:
+        yield self._frame(self._start())
+        index = 0
+        if said.thinking:
+            block = claude.ThinkingBlock(type="thinking", thinking="", signature="")
+            deltas: list[BaseModel] = [
+                claude.ThinkingDelta(type="thinking_delta", thinking=text) for text in said.thinking
+            ]
+            deltas.append(claude.SignatureDelta(type="signature_delta", signature="sealed"))
+            yield from self._block(index, block, deltas)
+            index += 1
+        if said.texts:
+            text_deltas = [claude.TextDelta(type="text_delta", text=text) for text in said.texts]
+            yield from self._block(index, claude.TextBlock(type="text", text=""), text_deltas)
+            index += 1
+        for call in said.calls:
+            use = claude.ToolUseBlock.model_construct(
+                type="tool_use", id=call.id, name=call.name, input={}
+            )
+            written = [
+                claude.InputJSONDelta(type="input_json_delta", partial_json=fragment)
+                for fragment in call.fragments
+            ]
+            yield from self._block(index, use, written)
+            index += 1
+        yield self._frame(self._ending(said))
+        yield self._frame(claude.RawMessageStopEvent(type="message_stop"))
+
+    def error(self, status: int, message: str, code: str) -> bytes:
+        return b'{"type":"error","error":{"type":"%s","message":"%s"}}' % (
+            code.encode(),
+            message.encode(),
+        )
+
+    def error_event(self) -> bytes | None:
+        return b"event: error\ndata: " + self.error(200, "busy", "overloaded_error") + b"\n\n"
+
+    def _start(self) -> claude.RawMessageStartEvent:
+        usage = claude.Usage(
+            input_tokens=INPUT_TOKENS - CACHED_TOKENS,
+            output_tokens=1,
+            cache_read_input_tokens=CACHED_TOKENS,
+        )
+        message = claude.Message(
+            id=RESPONSE_ID,
+            content=[],
+            model="model-2026",
+            role="assistant",
+            type="message",
+            usage=usage,
+        )
+        return claude.RawMessageStartEvent(type="message_start", message=message)
+
+    def _block(self, index: int, block: BaseModel, deltas: Sequence[BaseModel]) -> Iterator[bytes]:
+        yield self._frame(
+            claude.RawContentBlockStartEvent.model_construct(
+                type="content_block_start", index=index, content_block=block
+            )
+        )
+        for delta in deltas:
+            yield self._frame(
+                claude.RawContentBlockDeltaEvent.model_construct(
+                    type="content_block_delta", index=index, delta=delta
+                )
+            )
+        yield self._frame(claude.RawContentBlockStopEvent(type="content_block_stop", index=index))
+
+    def _ending(self, said: Said) -> BaseModel:
+        reasons: dict[str, claude.StopReason] = {
+            "stop": "end_turn",
+            "length": "max_tokens",
+            "tool_call": "tool_use",
+            "content_filter": "refusal",
+        }
+        return claude.RawMessageDeltaEvent.model_construct(
+            type="message_delta",
+            delta=claude.raw_message_delta_event.Delta.model_construct(
+                stop_reason=reasons[said.finish]
+            ),
+            usage=claude.MessageDeltaUsage.model_construct(output_tokens=OUTPUT_TOKENS),
+        )
+
+    def _frame(self, event: BaseModel) -> bytes:
+        return frame(event)
+
+
+class Gemini:
+    driver = "gemini"
+    model = "model-1"
+    path = "/v1beta/models/model-1:streamGenerateContent?alt=sse"
+    streams_arguments = False
+    shows_thinking = True
+
+    def events(self, said: Said) -> Iterator[bytes]:
+        for text in said.thinking:
+            yield self._frame([gemini.Part(text=text, thought=True)])
+        for text in said.texts:
+            yield self._frame([gemini.Part(text=text)])
+        for call in said.calls:
+            arguments = json.loads("".join(call.fragments))
+            function = gemini.FunctionCall(id=call.id, name=call.name, args=arguments)
+            yield self._frame([gemini.Part(function_call=function, thought_signature=b"sealed")])
+        reasons = {
+            "stop": gemini.FinishReason.STOP,
+            "length": gemini.FinishReason.MAX_TOKENS,
+            "tool_call": gemini.FinishReason.STOP,
+            "content_filter": gemini.FinishReason.SAFETY,
+        }
+        yield self._frame([gemini.Part(text="")], finish=reasons[said.finish])
+
+    def error(self, status: int, message: str, code: str) -> bytes:
+        return b'{"error":{"code":%d,"message":"%s","status":"%s"}}' % (
+            status,
+            message.encode(),
+            code.encode(),
+        )
+
+    def error_event(self) -> bytes | None:
+        return None
+
+    def _frame(self, parts: list[gemini.Part], finish: gemini.FinishReason | None = None) -> bytes:
+        response = gemini.GenerateContentResponse(
+            candidates=[
+                gemini.Candidate(
+                    content=gemini.Content(parts=parts, role="model"),
+                    finish_reason=finish,
+                    index=0,
+                )
+            ],
+            model_version="model-2026",
+            response_id=RESPONSE_ID,
+            usage_metadata=gemini.GenerateContentResponseUsageMetadata(
+                prompt_token_count=INPUT_TOKENS,
+                candidates_token_count=OUTPUT_TOKENS if finish else 1,
+                cached_content_token_count=CACHED_TOKENS,
+            ),
+        )
+        return f"data: {dump(response)}\r\n\r\n".encode()
+
+
+DIALECTS: tuple[Dialect, ...] = (Completions(), Responses(), Anthropic(), Gemini())
