@@ -45,7 +45,7 @@ declare
     v_heads bigint;
     v_events bigint;
 begin
-    with span as (
+    with span as materialized (
         select e.session_id, min(e.seq) as first_seq, max(e.seq) as last_seq, count(*) as events
         from unnest(e_session, e_seq) as e (session_id, seq)
         group by e.session_id
@@ -58,7 +58,7 @@ begin
         order by a.session_id, a.anchor, a.item desc
     ),
 
-    anchors as (
+    anchors as materialized (
         select
             w.session_id,
             array_agg(w.anchor) filter (where w.attempt is null) as gone,
@@ -74,20 +74,13 @@ begin
         group by w.session_id
     ),
 
-    moved as (
-        update log.head as d
-        set
-            last_seq = h.last_seq,
-            n = case when s.events is null then d.n else 0 end,
-            hash = h.hash,
-            ts_ms = h.ts_ms,
-            status = h.status,
-            active_turn = h.active_turn,
-            turn_first_seq = h.turn_first_seq,
-            anchors
-            = case when h.close_anchors then '{}'::jsonb else d.anchors - coalesce(a.gone, '{}') end
-            || coalesce(a.opened, '{}'::jsonb),
-            closing_done = d.closed
+    -- Joined before the heads come in: so it stays a hash join, whatever few rows they promise.
+    changes as materialized (
+        select
+            h.session_id, h.org_id, h.last_seq, h.hash, h.ts_ms, h.status, h.active_turn,
+            h.turn_first_seq, h.close_anchors,
+            coalesce(s.events, 0) as events, s.first_seq, s.last_seq as events_last_seq,
+            coalesce(a.gone, '{}') as gone, coalesce(a.opened, '{}') as opened
         from unnest(
             h_session, h_org, h_last_seq, h_hash, h_ts,
             h_status, h_active_turn, h_turn_first_seq, h_close_anchors
@@ -97,13 +90,30 @@ begin
         )
         left join span as s on h.session_id = s.session_id
         left join anchors as a on h.session_id = a.session_id
+    ),
+
+    moved as (
+        update log.head as d
+        set
+            last_seq = c.last_seq,
+            n = case when c.events = 0 then d.n else 0 end,
+            hash = c.hash,
+            ts_ms = c.ts_ms,
+            status = c.status,
+            active_turn = c.active_turn,
+            turn_first_seq = c.turn_first_seq,
+            anchors
+            = case when c.close_anchors then '{}'::jsonb else d.anchors - c.gone end || c.opened,
+            closing_done = d.closed
+        from changes as c
         where
-            d.session_id = h.session_id
-            and d.org_id = h.org_id
+            d.session_id = c.session_id
+            and d.session_id = any(h_session)
+            and d.org_id = c.org_id
             and (not d.closed or (p_closing and not d.closing_done))
-            and d.ts_ms <= h.ts_ms
-            and h.last_seq = d.last_seq + coalesce(s.events, 0)
-            and (s.events is null or (s.first_seq = d.last_seq + 1 and s.last_seq = h.last_seq))
+            and d.ts_ms <= c.ts_ms
+            and c.last_seq = d.last_seq + c.events
+            and (c.events = 0 or (c.first_seq = d.last_seq + 1 and c.events_last_seq = c.last_seq))
         returning d.session_id, old.last_seq, old.n
     ),
 

@@ -138,7 +138,8 @@ class Backend:
 
     def _check_away(self) -> None:
         if self.away:
-            raise Unavailable("the backend is away", retry_after_s=2.0)
+            msg = "the backend is away"
+            raise Unavailable(msg, retry_after_s=2.0)
 
     def head(self, session_id: UUID) -> HeadView:
         session = self.sessions[session_id]
@@ -250,7 +251,8 @@ class Backend:
     async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
         self._session(command.session_id, command.org_id)
         if self.waiting_calls.pop(command.session_id, None) is None:
-            raise NotWaitingForToolResults("nothing was asked")
+            msg = "nothing was asked"
+            raise NotWaitingForToolResults(msg)
         return ToolResultsReceipt(accepted=len(command.results), status="active")
 
     async def close(self, command: Close) -> CloseReceipt:

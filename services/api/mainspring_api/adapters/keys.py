@@ -18,6 +18,7 @@ class EnvironmentKeys:
         del org_id  # rows of an organization's own keys come with its own providers
         provider = PROVIDERS.get(provider_id)
         if provider is None:
-            raise NotFound("no such provider")
+            msg = "no such provider"
+            raise NotFound(msg)
         name = provider.key_name or ""
         return Credentials(api_key=self._keys.get(name, ""), base_url=self._base_urls.get(name, ""))

@@ -81,5 +81,6 @@ def check_reach(resume: Resume, *, epoch: int, head: Position) -> bool:
     if resume.epoch is not None and resume.epoch < epoch:
         return False
     if (resume.epoch or 0) > epoch or resume.position > head:
-        raise CursorMismatch("the cursor points past the end of this session")
+        msg = "the cursor points past the end of this session"
+        raise CursorMismatch(msg)
     return True

@@ -4,7 +4,7 @@ from typing import Final
 
 from mainspring_kernel.errors import ValidationFailed
 
-PATH_CHARS_MAX: Final = 1024
+PATH_BYTES_MAX: Final = 1024
 _MOUNT: Final = "/workspace"
 """What agents see; clients write paths with or without it."""
 
@@ -14,15 +14,17 @@ def normalise(path: str) -> str:
 
     Raises ValidationFailed for `..`, `.`, empty parts, NUL and overlong paths.
     """
-    if len(path) > PATH_CHARS_MAX or "\x00" in path or "\\" in path:
-        raise ValidationFailed("a path is too long or holds a forbidden character")
+    if len(path.encode()) > PATH_BYTES_MAX or "\x00" in path or "\\" in path:
+        msg = "a path is too long or holds a forbidden character"
+        raise ValidationFailed(msg)
     if path == _MOUNT or path.startswith(f"{_MOUNT}/"):
         path = path[len(_MOUNT) :]
     parts = path.removeprefix("/").removesuffix("/").split("/")
     if parts == [""]:
         return "/"
     if any(part in {"", ".", ".."} for part in parts):
-        raise ValidationFailed(f"not a path inside the workspace: {path[:64]!r}")
+        msg = f"not a path inside the workspace: {path[:64]!r}"
+        raise ValidationFailed(msg)
     return "/" + "/".join(parts)
 
 

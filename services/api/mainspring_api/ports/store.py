@@ -187,10 +187,6 @@ class Store(Protocol):
         """Raises NameTaken."""
         ...
 
-    async def organizations(self) -> Sequence[Organization]:
-        """All, by name."""
-        ...
-
     async def held_org(self, task_id: TaskId, fence: int) -> OrgId | None:
         """Whose task this is; None where the caller holds it no more."""
         ...

@@ -43,7 +43,8 @@ async def upsert(
     if known is None and named is not None and given_id in {None, named.id}:
         known = named
     if named is not None and (known is None or named.id != known.id):
-        raise NameTaken(f"another agent is named {draft.name!r}")
+        msg = f"another agent is named {draft.name!r}"
+        raise NameTaken(msg)
     if known is not None:
         return Upserted(agent=await _replace(tx, known, draft, harness_id, now_ms), created=False)
     agent = await _new(tx, draft, given_id or new_id, harness_id, now_ms)
@@ -97,7 +98,8 @@ async def get(tx: Transaction, ref: str, *, lock: bool = False) -> Agent:
         else await tx.agent_named(ref, lock=lock)
     )
     if agent is None:
-        raise NotFound(f"no agent {ref[:64]!r}")
+        msg = f"no agent {ref[:64]!r}"
+        raise NotFound(msg)
     return agent
 
 
@@ -113,7 +115,8 @@ async def change(
     if draft.name != agent.name:
         check_name(draft.name)
         if await tx.agent_named(draft.name) is not None:
-            raise NameTaken(f"another agent is named {draft.name!r}")
+            msg = f"another agent is named {draft.name!r}"
+            raise NameTaken(msg)
     harness_id = agent.harness_id if draft.harness is None else await _harness_id(tx, draft.harness)
     changed = await _replace(tx, agent, draft, harness_id, now_ms)
     wanted = status or agent.status

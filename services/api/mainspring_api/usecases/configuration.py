@@ -35,7 +35,8 @@ class Configurations:
         """One statement while nothing changed. Raises NotFound for an unknown session."""
         basis = await self._store.basis(org_id, session_id)
         if basis is None:
-            raise NotFound("no such session")
+            msg = "no such session"
+            raise NotFound(msg)
         kept = self._folded.get(_Key(basis, model_id))
         if kept is not None:
             self._folded.move_to_end(_Key(basis, model_id))
@@ -69,7 +70,8 @@ async def load_tiers(store: Store, org_id: OrgId, session_id: SessionId) -> Tier
         organization = await tx.organization()
         session = await tx.session(session_id)
         if organization is None or session is None:
-            raise NotFound("no such session")
+            msg = "no such session"
+            raise NotFound(msg)
         agent = await tx.agent(session.agent_id) if session.agent_id is not None else None
         chain = await harnesses.chain(tx, session.harness_id)
     return Tiers(
@@ -85,7 +87,8 @@ def basis_of(tiers: Tiers) -> Basis:
     """The same as the store's statement gives for these very rows."""
     session, agent, harness = tiers.session, tiers.agent, tiers.harnesses[-1]
     if session is None:
-        raise NotFound("no such session")
+        msg = "no such session"
+        raise NotFound(msg)
     return Basis(
         tier=encode_tier(session.tier),
         org_id=harness.org_id,

@@ -31,7 +31,8 @@ async def live_head(log: Log, session_id: SessionId) -> HeadView:
     """Raises NotFound for a session that is not there, or not any more."""
     head = (await log.heads([session_id])).get(UUID(int=session_id.int))
     if head is None or head.closed:
-        raise NotFound("no such session")
+        msg = "no such session"
+        raise NotFound(msg)
     return head
 
 

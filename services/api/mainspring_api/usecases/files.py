@@ -42,11 +42,13 @@ def decode_content(content: str | None, encoding: str | None) -> bytes | None:
             try:
                 data = base64.b64decode(content, validate=True)
             except (binascii.Error, ValueError):
-                raise ValidationFailed("content is not base64") from None
+                msg = "content is not base64"
+                raise ValidationFailed(msg) from None
         case None | "text":
             data = content.encode()
         case _:
-            raise ValidationFailed("encoding is text or base64")
+            msg = "encoding is text or base64"
+            raise ValidationFailed(msg)
     if len(data) > FILE_BYTES_MAX:
         what = "a file"
         raise PayloadTooLarge(what, FILE_BYTES_MAX)
@@ -56,7 +58,8 @@ def decode_content(content: str | None, encoding: str | None) -> bytes | None:
 async def check_workspace(tx: Transaction, id_: WorkspaceId) -> None:
     """A session's own workspace bears the session's id. Raises NotFound."""
     if await tx.workspace(id_) is None and await tx.session(SessionId(id_)) is None:
-        raise NotFound("no such workspace")
+        msg = "no such workspace"
+        raise NotFound(msg)
 
 
 async def list_directory(
@@ -67,7 +70,8 @@ async def list_directory(
     directory = paths.normalise(path)
     everything = await tx.files(id_)
     if directory != "/" and not any(f.path == directory and f.is_directory for f in everything):
-        raise NotFound("no such directory")
+        msg = "no such directory"
+        raise NotFound(msg)
     within = paths.is_below if recursive else paths.is_directly_in
     return [file for file in everything if within(file.path, directory)]
 
@@ -77,7 +81,8 @@ async def read(tx: Transaction, id_: WorkspaceId, path: str) -> File:
     await check_workspace(tx, id_)
     file = await tx.file(id_, paths.normalise(path))
     if file is None:
-        raise NotFound("no such file")
+        msg = "no such file"
+        raise NotFound(msg)
     return file
 
 
@@ -86,7 +91,8 @@ async def create(tx: Transaction, write: Write, path: str, draft: FileDraft, ids
     await check_workspace(tx, write.workspace_id)
     where = paths.normalise(path)
     if where == "/" or await tx.file(write.workspace_id, where) is not None:
-        raise Conflict("the path is taken")
+        msg = "the path is taken"
+        raise Conflict(msg)
     file = make_file(write, where, draft, ids.uuid7())
     await tx.put_files([*await _missing_parents(tx, write, where, ids), file])
     return file
@@ -116,10 +122,12 @@ async def delete(tx: Transaction, id_: WorkspaceId, path: str, *, recursive: boo
     everything = await tx.files(id_)
     below = [file for file in everything if paths.is_below(file.path, where)]
     if below and not recursive:
-        raise Conflict("the directory is not empty")
+        msg = "the directory is not empty"
+        raise Conflict(msg)
     gone = [file for file in everything if file.path == where] + below
     if any(file.is_readonly for file in gone):
-        raise Conflict("a read-only file is never removed")
+        msg = "a read-only file is never removed"
+        raise Conflict(msg)
     return await tx.remove_files(id_, [file.path for file in gone]) > 0
 
 
@@ -163,5 +171,6 @@ async def _missing_parents(tx: Transaction, write: Write, path: str, ids: Ids) -
         if there is None:
             parents.append(make_file(write, above, FileDraft(is_directory=True), ids.uuid7()))
         elif not there.is_directory:
-            raise Conflict(f"{above} is a file")
+            msg = f"{above} is a file"
+            raise Conflict(msg)
     return parents

@@ -33,7 +33,8 @@ async def create(tx: Transaction, draft: HarnessDraft, *, id_: HarnessId, now_ms
         raise NotFound
     check_name(draft.name)
     if await _named(tx, draft.name) is not None:
-        raise NameTaken(f"a harness named {draft.name!r} exists")
+        msg = f"a harness named {draft.name!r} exists"
+        raise NameTaken(msg)
     if draft.parent_id is not None:
         await chain(tx, draft.parent_id)
     harness = Harness(
@@ -59,7 +60,8 @@ async def get(tx: Transaction, ref: str) -> Harness:
         else await _named(tx, ref)
     )
     if found is None:
-        raise NotFound(f"no harness {ref[:64]!r}")
+        msg = f"no harness {ref[:64]!r}"
+        raise NotFound(msg)
     return found
 
 
@@ -102,7 +104,8 @@ async def change(
     if draft.name != harness.name:
         check_name(draft.name)
         if await _named(tx, draft.name) is not None:
-            raise NameTaken(f"a harness named {draft.name!r} exists")
+            msg = f"a harness named {draft.name!r} exists"
+            raise NameTaken(msg)
     if draft.parent_id is not None:
         await _check_no_circle(tx, harness.id, draft.parent_id)
     changed = msgspec.structs.replace(
@@ -137,10 +140,12 @@ async def chain(tx: Transaction, id_: HarnessId) -> Sequence[Harness]:
     next_id: HarnessId | None = id_
     while next_id is not None:
         if len(links) > DEPTH_MAX:
-            raise Conflict(f"harnesses inherit over at most {DEPTH_MAX} levels")
+            msg = f"harnesses inherit over at most {DEPTH_MAX} levels"
+            raise Conflict(msg)
         harness = await find(tx, next_id)
         if harness is None:
-            raise NotFound("no such harness")
+            msg = "no such harness"
+            raise NotFound(msg)
         links.append(harness)
         next_id = harness.parent_id
     return links[::-1]
@@ -148,11 +153,13 @@ async def chain(tx: Transaction, id_: HarnessId) -> Sequence[Harness]:
 
 async def _check_no_circle(tx: Transaction, id_: HarnessId, parent_id: HarnessId) -> None:
     if any(ancestor.id == id_ for ancestor in await chain(tx, parent_id)):
-        raise Conflict("a harness cannot inherit from itself")
+        msg = "a harness cannot inherit from itself"
+        raise Conflict(msg)
 
 
 async def _changeable(tx: Transaction, ref: str) -> Harness:
     harness = await get(tx, ref)
     if harness.built_in:
-        raise PermissionDenied("built-in harnesses are read-only; copy one to change it")
+        msg = "built-in harnesses are read-only; copy one to change it"
+        raise PermissionDenied(msg)
     return harness

@@ -83,7 +83,8 @@ async def _tiers_of(tx: Transaction, draft_: SessionDraft) -> Tiers:
         raise NotFound
     agent = await agents.get(tx, draft_.agent) if draft_.agent is not None else None
     if agent is not None and agent.status != "active":
-        raise ValidationFailed("the agent is archived")
+        msg = "the agent is archived"
+        raise ValidationFailed(msg)
     if draft_.harness is not None:
         harness_id = (await harnesses.get(tx, draft_.harness)).id
     elif agent is not None:
@@ -126,10 +127,12 @@ async def get(store: Store, log: Log, org_id: OrgId, id_: SessionId) -> SessionV
     async with store.transaction(org_id) as tx:
         session = await tx.session(id_)
     if session is None:
-        raise NotFound("no such session")
+        msg = "no such session"
+        raise NotFound(msg)
     view = with_head(session, await log.heads([id_]))
     if view is None:
-        raise NotFound("no such session")
+        msg = "no such session"
+        raise NotFound(msg)
     return view
 
 
@@ -175,7 +178,8 @@ async def delete(
     async with store.transaction(org_id) as tx:
         begun = await tx.begin_delete(id_, now_ms=now_ms)
     if not begun:
-        raise NotFound("no such session")
+        msg = "no such session"
+        raise NotFound(msg)
     await finish_delete(store, control, org_id, id_)
 
 

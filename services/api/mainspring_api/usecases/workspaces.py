@@ -18,7 +18,8 @@ async def create(
     if organization is None:
         raise NotFound
     if await tx.workspace_named(name) is not None:
-        raise NameTaken(f"a workspace named {name[:64]!r} exists")
+        msg = f"a workspace named {name[:64]!r} exists"
+        raise NameTaken(msg)
     workspace = Workspace(
         org_id=organization.id,
         id=id_,
@@ -38,7 +39,8 @@ async def get(tx: Transaction, id_: WorkspaceId) -> Workspace:
         return workspace
     session = await tx.session(SessionId(id_))
     if session is None or session.workspace_id != id_:
-        raise NotFound("no such workspace")
+        msg = "no such workspace"
+        raise NotFound(msg)
     return Workspace(
         org_id=session.org_id,
         id=id_,
@@ -65,12 +67,14 @@ async def change(
     """Raises NotFound, NameTaken."""
     workspace = await tx.workspace(id_)
     if workspace is None:
-        raise NotFound("no such workspace")
+        msg = "no such workspace"
+        raise NotFound(msg)
     wanted = status or workspace.status
     new_name = name or workspace.name
     other = await tx.workspace_named(new_name)
     if wanted == "active" and other is not None and other.id != id_:
-        raise NameTaken(f"a workspace named {new_name[:64]!r} exists")
+        msg = f"a workspace named {new_name[:64]!r} exists"
+        raise NameTaken(msg)
     changed = msgspec.structs.replace(
         workspace,
         name=new_name,
@@ -87,7 +91,8 @@ async def archive(tx: Transaction, id_: WorkspaceId, *, now_ms: int) -> None:
     """Archiving an archived one changes nothing. Raises NotFound."""
     workspace = await tx.workspace(id_)
     if workspace is None:
-        raise NotFound("no such workspace")
+        msg = "no such workspace"
+        raise NotFound(msg)
     if workspace.status == "active":
         archived = msgspec.structs.replace(
             workspace, status="archived", archived_ms=now_ms, updated_ms=now_ms

@@ -46,14 +46,16 @@ def decode_body(data: bytes, type_: type[T], content_type: str) -> T:
     """Strict JSON. Raises MalformedBody, UnsupportedMediaType, ValidationFailed."""
     media = content_type.partition(";")[0].strip().lower()
     if media and media != JSON and not media.endswith("+json"):
-        raise UnsupportedMediaType(f"this route reads {JSON}")
+        msg = f"this route reads {JSON}"
+        raise UnsupportedMediaType(msg)
     _check_shape(data)
     try:
         return _decoder(type_).decode(data)
     except msgspec.ValidationError as error:
         raise ValidationFailed(str(error)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise MalformedBody(f"the body is not JSON: {error}") from error
+        msg = f"the body is not JSON: {error}"
+        raise MalformedBody(msg) from error
 
 
 def _check_shape(data: bytes) -> None:
@@ -64,17 +66,20 @@ def _check_shape(data: bytes) -> None:
     try:
         value: object = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise MalformedBody(f"the body is not JSON: {error}") from error
+        msg = f"the body is not JSON: {error}"
+        raise MalformedBody(msg) from error
     _check_value(value, depth=0)
 
 
 def _check_value(value: object, *, depth: int) -> None:
     if depth > limits.JSON_DEPTH_MAX:
-        raise MalformedBody(f"the body nests deeper than {limits.JSON_DEPTH_MAX}")
+        msg = f"the body nests deeper than {limits.JSON_DEPTH_MAX}"
+        raise MalformedBody(msg)
     match value:
         case str():
             if "\x00" in value:
-                raise MalformedBody("the body holds a NUL character")
+                msg = "the body holds a NUL character"
+                raise MalformedBody(msg)
         case dict():
             for key, member in value.items():
                 _check_value(key, depth=depth)
@@ -93,16 +98,19 @@ def decode_query(raw: bytes, type_: type[T]) -> T:
             raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000
         )
     except (UnicodeError, ValueError) as error:
-        raise InvalidParameter("the query is not percent-encoded UTF-8") from error
+        msg = "the query is not percent-encoded UTF-8"
+        raise InvalidParameter(msg) from error
     if any("\x00" in key or "\x00" in value for key, value in pairs):
-        raise InvalidParameter("the query holds a NUL character")
+        msg = "the query holds a NUL character"
+        raise InvalidParameter(msg)
     given: dict[str, object] = {}
     for field in _fields(type_):
         values = [value for key, value in pairs if key == field.name]
         if field.repeated:
             given[field.name] = values
         elif len(values) > 1:
-            raise InvalidParameter(f"{field.name} was given twice")
+            msg = f"{field.name} was given twice"
+            raise InvalidParameter(msg)
         elif values:
             given[field.name] = values[0]
     try:
@@ -161,7 +169,8 @@ def canonical_hash(data: bytes) -> bytes:
 def check_headers(raw: list[tuple[bytes, bytes]]) -> None:
     """Raises InvalidParameter for more than any honest client sends."""
     if sum(len(name) + len(value) for name, value in raw) > limits.HEADERS_BYTES_MAX:
-        raise InvalidParameter(f"headers may have at most {limits.HEADERS_BYTES_MAX} bytes")
+        msg = f"headers may have at most {limits.HEADERS_BYTES_MAX} bytes"
+        raise InvalidParameter(msg)
 
 
 # ── what goes out ───────────────────────────────────────────────────────────────────────────────

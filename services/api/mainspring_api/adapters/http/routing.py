@@ -139,7 +139,8 @@ class KnownOrganizations:
         if org_id in self._known:
             return
         if not await self._services.store.organization_exists(org_id):
-            raise NotFound("no such organization")
+            msg = "no such organization"
+            raise NotFound(msg)
         self._known.add(org_id)
 
 

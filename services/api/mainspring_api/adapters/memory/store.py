@@ -73,11 +73,9 @@ class MemoryStore:
 
     async def create_organization(self, organization: Organization) -> None:
         if any(known.name == organization.name for known in self._rows.organizations.values()):
-            raise NameTaken(f"an organization named {organization.name!r} exists")
+            msg = f"an organization named {organization.name!r} exists"
+            raise NameTaken(msg)
         self._rows.organizations[organization.id] = organization
-
-    async def organizations(self) -> Sequence[Organization]:
-        return sorted(self._rows.organizations.values(), key=lambda known: known.name)
 
     async def held_org(self, task_id: TaskId, fence: int) -> OrgId | None:
         with self._lock:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
-from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.errors import MainspringError, NameTaken
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
 from mainspring_schema.grants import OpenHead
 
@@ -45,6 +45,7 @@ class MemoryTransaction:
         return sorted(found, key=lambda harness: harness.name)
 
     async def put_harness(self, harness: Harness) -> None:
+        self._check_owner(harness.org_id)
         check_free(self._own(self._rows.harnesses.values()), harness)
         self._rows.harnesses[self._org_id, harness.id] = harness
         self._raise_heirs(harness.id)
@@ -71,6 +72,7 @@ class MemoryTransaction:
         return found[listed.offset : listed.offset + listed.limit], len(found)
 
     async def put_agent(self, agent: Agent) -> None:
+        self._check_owner(agent.org_id)
         check_free(self._own(self._rows.agents.values()), agent)
         self._rows.agents[self._org_id, agent.id] = agent
 
@@ -97,6 +99,7 @@ class MemoryTransaction:
         return found[listed.offset : listed.offset + listed.limit], len(found)
 
     async def put_session(self, session: Session) -> None:
+        self._check_owner(session.org_id)
         self._rows.sessions[self._org_id, session.id] = session
 
     async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
@@ -121,14 +124,15 @@ class MemoryTransaction:
         return living(self._rows.workspaces.get((self._org_id, id_)))
 
     async def workspace_named(self, name: str) -> Workspace | None:
-        found = named(self._own(self._rows.workspaces.values()), name)
-        return found if found is not None and found.status == "active" else None
+        active = [one for one in self._rows.workspaces.values() if one.status == "active"]
+        return named(self._own(active), name)
 
     async def workspaces(self, listed: Listed) -> Sequence[Workspace]:
         found = matching(self._own(self._rows.workspaces.values()), listed)
         return sorted(found, key=lambda one: (one.created_ms, one.id), reverse=True)
 
     async def put_workspace(self, workspace: Workspace) -> None:
+        self._check_owner(workspace.org_id)
         if workspace.status == "active":
             others = [one for one in self._rows.workspaces.values() if one.status == "active"]
             check_free(self._own(others), workspace)
@@ -146,6 +150,7 @@ class MemoryTransaction:
 
     async def put_files(self, files: Sequence[File]) -> None:
         for file in files:
+            self._check_owner(file.org_id)
             self._rows.files[self._org_id, file.workspace_id, file.path] = file
 
     async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
@@ -168,6 +173,12 @@ class MemoryTransaction:
 
     async def drop_key(self, key: RequestKey) -> None:
         self._rows.keys.pop(self._key(key), None)
+
+    def _check_owner(self, org_id: OrgId) -> None:
+        """What the row-level policies do in Postgres."""
+        if org_id != self._org_id:
+            message = "a row of another organization"
+            raise MainspringError(message)
 
     def _key(self, key: RequestKey) -> KeyId:
         return KeyId(self._org_id, key.route, key.key)
@@ -200,4 +211,5 @@ def label(row: Harness | Agent | Workspace) -> str | None:
 def check_free(rows: Iterable[T], row: T) -> None:
     other = named(rows, row.name)
     if other is not None and other.id != row.id:
-        raise NameTaken(f"the name {row.name!r} is taken")
+        msg = f"the name {row.name!r} is taken"
+        raise NameTaken(msg)

@@ -90,7 +90,8 @@ class Hub:
 
     def _check_limits(self, session_id: SessionId, org_id: OrgId) -> None:
         if self._draining:
-            raise Unavailable("this server is going away; another one answers")
+            msg = "this server is going away; another one answers"
+            raise Unavailable(msg)
         follower = self._followers.get(session_id)
         if follower is not None and len(follower.subscribers) >= SSE_STREAMS_PER_SESSION_MAX:
             message = f"at most {SSE_STREAMS_PER_SESSION_MAX} streams per session"

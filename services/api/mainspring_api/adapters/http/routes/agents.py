@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from mainspring_kernel import limits
+from mainspring_kernel.errors import NameTaken
 from mainspring_kernel.ids import AgentId, Prefix, from_wire
 from msgspec import Meta, Struct
 
@@ -107,7 +108,12 @@ async def _upsert(call: Call[AgentBody, NoQuery], given_id: AgentId | None) -> R
         )
         return json_answer(agent_view(done.agent), status=201 if done.created else 200)
 
-    return reply_of(await once(services.store, call.org_id, call.key, work))
+    try:
+        answer = await once(services.store, call.org_id, call.key, work)
+    except NameTaken:
+        # Somebody created the same name at this moment: now it is there to be updated.
+        answer = await once(services.store, call.org_id, call.key, work)
+    return reply_of(answer)
 
 
 @table.route("POST", "/agents/preview", body=AgentPreviewBody, answer=PreviewView)

@@ -145,7 +145,8 @@ async def get_model(call: Call[NoBody, NoQuery]) -> Reply:
     """One model."""
     model = catalogue.MODELS.get(ModelId(from_wire(Prefix.MODEL, call.path["model_id"])))
     if model is None:
-        raise NotFound("no such model")
+        msg = "no such model"
+        raise NotFound(msg)
     return json_reply(_model(call, model))
 
 
@@ -200,7 +201,8 @@ def _provider_of(call: Call[NoBody, NoQuery]) -> Provider:
     id_ = ProviderId(from_wire(Prefix.PROVIDER, call.path["provider_id"]))
     provider = catalogue.PROVIDERS.get(id_)
     if provider is None:
-        raise NotFound("no such provider")
+        msg = "no such provider"
+        raise NotFound(msg)
     return provider
 
 
@@ -255,4 +257,5 @@ async def get_capability(call: Call[NoBody, NoQuery]) -> Reply:
     for entry in call.services.registry.catalogue():
         if call.path["capability_id"] in {entry.info.id, *entry.info.aliases}:
             return json_reply(capability_out(entry))
-    raise NotFound("no such capability")
+    msg = "no such capability"
+    raise NotFound(msg)

@@ -121,7 +121,8 @@ async def update_session(call: Call[SessionPatch, NoQuery]) -> Reply:
     async with services.store.transaction(call.org_id) as tx:
         present = await tx.session(id_, lock=True)
         if present is None:
-            raise NotFound("no such session")
+            msg = "no such session"
+            raise NotFound(msg)
         changed = patched(present, call.body, services.registry)
         await sessions.change(tx, changed, now_ms=call.now_ms)
     view = await sessions.get(services.store, services.log, call.org_id, id_)
@@ -210,6 +211,7 @@ async def _pin(call: Call[NoBody, NoQuery], *, pinned: bool) -> Reply:
     async with call.services.store.transaction(call.org_id) as tx:
         session = await tx.session(session_id_of(call), lock=True)
         if session is None:
-            raise NotFound("no such session")
+            msg = "no such session"
+            raise NotFound(msg)
         await tx.put_session(msgspec.structs.replace(session, pinned=pinned))
     return Reply(status=204)

@@ -150,7 +150,8 @@ async def owner_of(call: Call[object, object], tx: Transaction) -> WorkspaceId:
         return workspace_id_of(call)
     session = await tx.session(SessionId(from_wire(Prefix.SESSION, call.path["session_id"])))
     if session is None:
-        raise NotFound("no such session")
+        msg = "no such session"
+        raise NotFound(msg)
     return session.workspace_id
 
 

@@ -58,7 +58,8 @@ def checked_content(body: MessageBody) -> tuple[InputPart, ...]:
     check_model_id(body.controls.model_id if body.controls else None)
     for part in body.message.content:
         if isinstance(part, ToolResultPart) != (body.message.role == "tool_result"):
-            raise ValidationFailed("tool_result parts go with role tool_result and no other")
+            msg = "tool_result parts go with role tool_result and no other"
+            raise ValidationFailed(msg)
     return tuple(body.message.content)
 
 
@@ -78,7 +79,8 @@ def client_results(body: ToolResultsBody) -> tuple[ClientToolResult, ...]:
     """Raises ValidationFailed where a call is answered twice in one body."""
     ids = [one.tool_call_id for one in body.tool_results]
     if len(set(ids)) < len(ids):
-        raise ValidationFailed("a tool call has two results", data={"field": "tool_results"})
+        msg = "a tool call has two results"
+        raise ValidationFailed(msg, data={"field": "tool_results"})
     return tuple(
         ClientToolResult(tool_call_id=one.tool_call_id, result=one.result, error=one.error)
         for one in body.tool_results
@@ -157,13 +159,15 @@ def event_filter(query: EventsQuery, session_id: SessionId, epoch: int) -> Event
 def check_types(types: tuple[str, ...]) -> None:
     for type_ in types:
         if type_ not in KNOWN_TYPES:
-            raise UnknownEventType(f"no event type {type_[:64]!r}", data={"type": type_[:64]})
+            msg = f"no event type {type_[:64]!r}"
+            raise UnknownEventType(msg, data={"type": type_[:64]})
 
 
 def _seq_of(event_id: str, session_id: SessionId, epoch: int) -> int:
     resume = resume_from_id(from_wire(Prefix.EVENT, event_id), session_id)
     if resume.epoch != epoch:
-        raise CursorMismatch("the cursor belongs to another store")
+        msg = "the cursor belongs to another store"
+        raise CursorMismatch(msg)
     return resume.position.seq
 
 

@@ -34,7 +34,8 @@ Description = Annotated[str, Meta(max_length=4000)]
 def exclusive(id_: str | None, name: str | None, prefix: str) -> str | None:
     """The one that is given. Raises ValidationFailed for both, InvalidId for a malformed id."""
     if id_ is not None and name is not None:
-        raise ValidationFailed(f"give {prefix}_id or {prefix}_name, not both")
+        msg = f"give {prefix}_id or {prefix}_name, not both"
+        raise ValidationFailed(msg)
     if id_ is not None:
         from_wire(prefix, id_)
     return id_ if id_ is not None else name

@@ -128,7 +128,8 @@ def check_tier(tier: Tier, registry: Registry) -> None:
         check_schema(tool.name, tool.parameters)
     for file in tier.initial_files:
         if normalise(file.path) == "/":
-            raise ValidationFailed("an initial file needs a name")
+            msg = "an initial file needs a name"
+            raise ValidationFailed(msg)
         decode_content(file.content, file.encoding)
 
 
@@ -150,7 +151,8 @@ def _tools(
     tools = _listed(value, present, _tool)
     names = [tool.name for tool in tools]
     if len(set(names)) < len(names):
-        raise ValidationFailed("two tools have the same name", data={"field": "tools"})
+        msg = "two tools have the same name"
+        raise ValidationFailed(msg, data={"field": "tools"})
     return tools
 
 

@@ -1,0 +1,6 @@
+import sys
+
+from mainspring_api.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Natural batching: one call in the air, and whatever waits meanwhile rides the next."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from mainspring_kernel.errors import MainspringError, TooManyRequests
+
+Item = TypeVar("Item")
+Got = TypeVar("Got")
+
+
+class _Waiting(NamedTuple, Generic[Item, Got]):
+    item: Item
+    answer: "asyncio.Future[Got]"
+
+
+class Flights(Generic[Item, Got]):
+    """No timer: an idle lane sends at once, a busy one sends as much as came together."""
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Item]], Awaitable[Sequence[Got | MainspringError]]],
+        *,
+        items_max: int,
+        waiting_max: int,
+        in_air_max: int = 1,
+    ) -> None:
+        self._send = send
+        self._items_max = items_max
+        self._waiting_max = waiting_max
+        self._in_air_max = in_air_max
+        self._waiting: deque[_Waiting[Item, Got]] = deque()
+        self._in_air: set[asyncio.Task[None]] = set()
+
+    async def ask(self, item: Item) -> Got:
+        """The answer to this item. Raises its error, or TooManyRequests where too many wait."""
+        if len(self._waiting) >= self._waiting_max:
+            raise TooManyRequests
+        waiting = _Waiting(item, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._take_off()
+        return await waiting.answer
+
+    def _take_off(self) -> None:
+        while self._waiting and len(self._in_air) < self._in_air_max:
+            count = min(len(self._waiting), self._items_max)
+            aboard = [self._waiting.popleft() for _ in range(count)]
+            task = asyncio.create_task(self._fly(aboard))
+            self._in_air.add(task)
+            task.add_done_callback(self._landed)
+
+    def _landed(self, task: "asyncio.Task[None]") -> None:
+        self._in_air.discard(task)
+        self._take_off()
+
+    async def _fly(self, aboard: Sequence[_Waiting[Item, Got]]) -> None:
+        try:
+            answers = await self._send([waiting.item for waiting in aboard])
+        except Exception as error:  # noqa: BLE001 -- it belongs to all who ride, and is raised there
+            for waiting in aboard:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+            return
+        for waiting, answer in zip(aboard, answers, strict=True):
+            if waiting.answer.done():
+                continue  # whoever asked has gone
+            if isinstance(answer, MainspringError):
+                waiting.answer.set_exception(answer)
+            else:
+                waiting.answer.set_result(answer)

@@ -1,0 +1,74 @@
+"""Serves the application with uvicorn inside a process that somebody else starts and stops."""
+
+import asyncio
+import contextlib
+from collections.abc import Generator
+
+import uvicorn
+from litestar import Litestar
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import HEADERS_BYTES_MAX
+
+_DRAIN_S = 5
+_BACKLOG = 4096
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals belong to the process, not to the server in it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+class HttpServer:
+    def __init__(self, app: Litestar, host: str, port: int) -> None:
+        config = uvicorn.Config(
+            app,  # pyright: ignore[reportArgumentType] -- uvicorn and Litestar spell ASGI differently
+            host=host,
+            port=port,
+            http="httptools",
+            loop="none",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_DRAIN_S,
+            h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
+        )
+        self._server = _Uvicorn(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns once it listens. Raises Unavailable where the port is taken."""
+        self._serving = asyncio.create_task(self._serve(), name="http")
+        while not self._server.started:
+            if self._serving.done():
+                self._serving.result()
+                detail = "the http server ended at its start"
+                raise Unavailable(detail)
+            await asyncio.sleep(0.01)
+
+    async def _serve(self) -> None:
+        config = self._server.config
+        try:
+            await self._server.serve()
+        except SystemExit:
+            detail = f"cannot listen on {config.host}:{config.port}; is the port taken?"
+            raise Unavailable(detail) from None
+
+    @property
+    def port(self) -> int:
+        """The one it listens on, also where 0 was asked."""
+        for server in self._server.servers:
+            for socket in server.sockets:
+                return int(socket.getsockname()[1])
+        return self._server.config.port
+
+    async def stop(self) -> None:
+        """Waits for requests in flight, a few seconds at most. Safe twice."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await asyncio.wait({self._serving})

@@ -1,0 +1,90 @@
+-- name: workspace_by_id
+-- A workspace that has a row of its own.
+select org_id, id, name, description, status, created_ms, updated_ms, archived_ms
+from api.workspace
+where id = $1 and status <> 'deleted';
+
+-- name: workspace_by_name
+-- The active workspace that bears a name.
+select org_id, id, name, description, status, created_ms, updated_ms, archived_ms
+from api.workspace
+where name = $1 and status = 'active';
+
+-- name: list_workspaces
+-- Workspaces that hold all words of a search, newest first.
+select org_id, id, name, description, status, created_ms, updated_ms, archived_ms
+from api.workspace
+where
+    (status = 'active' or ($2::boolean and status = 'archived'))
+    and not exists (
+        select from unnest($1::text[]) as w (word)
+        where position(w.word in lower(concat_ws(chr(10), name, description))) = 0
+    )
+order by created_ms desc, id desc
+limit $3;
+
+-- name: put_workspace
+-- Inserts a workspace or replaces it by id.
+insert into api.workspace (
+    org_id, id, name, description, status, created_ms, updated_ms, archived_ms
+) values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (org_id, id) do update set
+    name = excluded.name, description = excluded.description, status = excluded.status,
+    updated_ms = excluded.updated_ms, archived_ms = excluded.archived_ms;
+
+-- name: list_files
+-- All files of a workspace by path, without their content.
+select
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes,
+    null::bytea as content, created_ms, updated_ms
+from api.file
+where workspace_id = $1
+order by path;
+
+-- name: file_by_path
+-- One file with its content.
+select
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+from api.file
+where workspace_id = $1 and path = $2;
+
+-- name: put_file
+-- Inserts a file or replaces it by path.
+insert into api.file (
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (org_id, workspace_id, path) do update set
+    is_directory = excluded.is_directory, is_readonly = excluded.is_readonly,
+    size_bytes = excluded.size_bytes, content = excluded.content,
+    updated_ms = excluded.updated_ms;
+
+-- name: remove_files
+-- Removes files by path.
+delete from api.file where workspace_id = $1 and path = any($2::text[]);
+
+-- name: claim_key
+-- Takes a request's key; waits for another transaction that has it, and then takes nothing.
+insert into api.request_key (org_id, route, key, body_hash, claimed_ms)
+values ($1, $2, $3, $4, $5)
+on conflict (org_id, route, key) do nothing;
+
+-- name: kept_answer
+-- What is kept under a key.
+select body_hash, status, body, claimed_ms
+from api.request_key
+where route = $1 and key = $2;
+
+-- name: keep_answer
+-- Keeps the answer of the request that holds the key.
+update api.request_key set status = $3, body = $4
+where route = $1 and key = $2;
+
+-- name: drop_key
+-- Gives a key back after its request failed.
+delete from api.request_key where route = $1 and key = $2;
+
+-- name: forget_keys
+-- Removes old keys of all organizations.
+select api.forget_keys($1::bigint, $2::int);

@@ -1,0 +1,144 @@
+-- name: enter
+-- Names the organization of this transaction for the row-level policies.
+select set_config('mainspring.org_id', $1::uuid::text, true);
+
+-- name: basis
+-- The revisions a session's configuration rests on: the one statement of the message path.
+-- repeatable
+select tier, org_rev, harness_id, harness_rev, agent_id, agent_rev
+from api.basis($1::uuid, $2::uuid);
+
+-- name: organization
+-- The organization of this transaction.
+select id, name, default_model_id, default_harness_id, rev, created_ms, updated_ms
+from api.organization;
+
+-- name: insert_organization
+-- A new organization; its transaction is named for it.
+insert into api.organization (
+    id, name, default_model_id, default_harness_id, rev, created_ms, updated_ms
+) values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: harness_by_id
+-- A harness that is not deleted.
+select
+    org_id, id, name, display_name, description, parent_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.harness
+where id = $1 and status <> 'deleted';
+
+-- name: harness_by_name
+-- The harness that bears a name, archived or not.
+select
+    org_id, id, name, display_name, description, parent_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.harness
+where name = $1 and status <> 'deleted';
+
+-- name: list_harnesses
+-- Harnesses that hold all words of a search, by name.
+select
+    org_id, id, name, display_name, description, parent_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.harness
+where
+    (status = 'active' or ($2::boolean and status = 'archived'))
+    and not exists (
+        select from unnest($1::text[]) as w (word)
+        where position(w.word in lower(concat_ws(chr(10), name, display_name, description))) = 0
+    )
+order by name
+limit $3;
+
+-- name: put_harness
+-- Inserts a harness or replaces it by id.
+insert into api.harness (
+    org_id, id, name, display_name, description, parent_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+on conflict (org_id, id) do update set
+    name = excluded.name, display_name = excluded.display_name,
+    description = excluded.description, parent_id = excluded.parent_id, tier = excluded.tier,
+    status = excluded.status, rev = excluded.rev, updated_ms = excluded.updated_ms,
+    archived_ms = excluded.archived_ms;
+
+-- name: raise_heirs
+-- A change of a harness is a change of all that inherit from it.
+with recursive heirs as (
+    select h.id from api.harness as h where h.parent_id = $1
+    union
+    select h.id from api.harness as h inner join heirs on h.parent_id = heirs.id
+)
+update api.harness set rev = rev + 1 where id in (select heirs.id from heirs);
+
+-- name: agent_by_id
+-- An agent that is not deleted.
+select
+    org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.agent
+where id = $1 and status <> 'deleted';
+
+-- name: lock_agent_by_id
+-- The same, kept from others until the transaction ends.
+select
+    org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.agent
+where id = $1 and status <> 'deleted'
+for no key update;
+
+-- name: agent_by_name
+-- The agent that bears a name, archived or not.
+select
+    org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.agent
+where name = $1 and status <> 'deleted';
+
+-- name: lock_agent_by_name
+-- The same, kept from others until the transaction ends.
+select
+    org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.agent
+where name = $1 and status <> 'deleted'
+for no key update;
+
+-- name: list_agents
+-- A page of agents that hold all words of a search, newest first.
+select
+    org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+from api.agent
+where
+    (status = 'active' or ($2::boolean and status = 'archived'))
+    and not exists (
+        select from unnest($1::text[]) as w (word)
+        where position(w.word in lower(concat_ws(chr(10), name, display_name, description))) = 0
+    )
+order by created_ms desc, id desc
+offset $3 limit $4;
+
+-- name: count_agents
+-- How many agents the same search finds.
+select count(*)
+from api.agent
+where
+    (status = 'active' or ($2::boolean and status = 'archived'))
+    and not exists (
+        select from unnest($1::text[]) as w (word)
+        where position(w.word in lower(concat_ws(chr(10), name, display_name, description))) = 0
+    );
+
+-- name: put_agent
+-- Inserts an agent or replaces it by id.
+insert into api.agent (
+    org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
+    updated_ms, archived_ms
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+on conflict (org_id, id) do update set
+    name = excluded.name, display_name = excluded.display_name,
+    description = excluded.description, harness_id = excluded.harness_id, tier = excluded.tier,
+    status = excluded.status, rev = excluded.rev, updated_ms = excluded.updated_ms,
+    archived_ms = excluded.archived_ms;

@@ -1,0 +1,84 @@
+-- name: session_by_id
+-- A session whose deletion has not begun.
+select
+    org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
+    updated_ms, pinned
+from api.session
+where id = $1 and deleting_ms is null;
+
+-- name: lock_session_by_id
+-- The same, kept from others until the transaction ends.
+select
+    org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
+    updated_ms, pinned
+from api.session
+where id = $1 and deleting_ms is null
+for no key update;
+
+-- name: list_sessions
+-- A page of sessions that hold all words of a search, newest first.
+select
+    org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
+    updated_ms, pinned
+from api.session
+where
+    deleting_ms is null
+    and ($2::uuid is null or agent_id = $2)
+    and not exists (
+        select from unnest($1::text[]) as w (word)
+        where position(w.word in lower(coalesce(title, ''))) = 0
+    )
+order by created_ms desc, id desc
+offset $3 limit $4;
+
+-- name: count_sessions
+-- How many sessions the same search finds.
+select count(*)
+from api.session
+where
+    deleting_ms is null
+    and ($2::uuid is null or agent_id = $2)
+    and not exists (
+        select from unnest($1::text[]) as w (word)
+        where position(w.word in lower(coalesce(title, ''))) = 0
+    );
+
+-- name: put_session
+-- Inserts a session or replaces what may change of it.
+insert into api.session (
+    org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
+    updated_ms, pinned
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+on conflict (org_id, id) do update set
+    title = excluded.title, locale = excluded.locale, tier = excluded.tier, rev = excluded.rev,
+    updated_ms = excluded.updated_ms, pinned = excluded.pinned;
+
+-- name: begin_delete
+-- Hides a session from readers; an earlier beginning stands.
+update api.session set deleting_ms = coalesce(deleting_ms, $2::bigint)
+where id = $1;
+
+-- name: finish_delete
+-- Removes a session with the files of its own workspace.
+with gone as (
+    delete from api.session where id = $1 and deleting_ms is not null
+    returning org_id, id
+)
+delete from api.file as f using gone
+where f.org_id = gone.org_id and f.workspace_id = gone.id;
+
+-- name: open_log
+-- Makes a session's log with its first event, by the log owner's granted function.
+select log.open_v1(
+    array[$1::uuid], array[$2::uuid], array[$3::text], array[$4::bigint], array[$5::bytea],
+    array[$6::bytea]
+);
+
+-- name: held
+-- Whose task this is, kept from changing hands meanwhile; no row for a lost one.
+select session_id, org_id from engine.hold_v1($1::uuid, $2::int);
+
+-- name: unfinished_deletes
+-- Deletions that began long ago, over all organizations.
+-- repeatable
+select org_id, session_id from api.unfinished_deletes($1::bigint, $2::int);

@@ -1,0 +1,70 @@
+"""The store in Postgres."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import OrgId, SessionId, TaskId
+from mainspring_postgres import Database, UniqueViolation
+
+from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
+from mainspring_api.adapters.postgres.transaction import F, PostgresTransaction, R, S
+from mainspring_api.domain.resources import Basis, Organization
+from mainspring_api.ports.store import Transaction, Unfinished
+
+
+class PostgresStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def transaction(self, org_id: OrgId) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as tx:
+            await tx.execute(R["enter"], org_id)
+            yield PostgresTransaction(tx, org_id)
+
+    async def basis(self, org_id: OrgId, session_id: SessionId) -> Basis | None:
+        row = await self._database.fetchrow_as(BasisRow, R["basis"], org_id, session_id)
+        if row is None:
+            return None
+        return Basis(
+            tier=row.tier,
+            org_id=org_id,
+            org_rev=row.org_rev,
+            harness_id=row.harness_id,
+            harness_rev=row.harness_rev,
+            agent_id=row.agent_id,
+            agent_rev=row.agent_rev,
+        )
+
+    async def organization_exists(self, org_id: OrgId) -> bool:
+        async with self.transaction(org_id) as tx:
+            return await tx.organization() is not None
+
+    async def create_organization(self, organization: Organization) -> None:
+        try:
+            async with self._database.transaction() as tx:
+                await tx.execute(R["enter"], organization.id)
+                await tx.execute(
+                    R["insert_organization"],
+                    organization.id,
+                    organization.name,
+                    organization.default_model_id,
+                    organization.default_harness_id,
+                    organization.rev,
+                    organization.created_ms,
+                    organization.updated_ms,
+                )
+        except UniqueViolation as error:
+            detail = f"an organization named {organization.name!r} exists"
+            raise NameTaken(detail) from error
+
+    async def held_org(self, task_id: TaskId, fence: int) -> OrgId | None:
+        row = await self._database.fetchrow_as(HeldRow, S["held"], task_id, fence)
+        return row.org_id if row is not None else None
+
+    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
+        return await self._database.fetch_as(Unfinished, S["unfinished_deletes"], before_ms, limit)
+
+    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
+        return await self._database.fetchval_as(int, F["forget_keys"], before_ms, limit)

@@ -1,0 +1,192 @@
+"""The resources of one organization inside one transaction."""
+
+from collections.abc import Sequence
+
+import msgspec
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
+from mainspring_kernel.limits import PAGE_ROWS_MAX
+from mainspring_postgres import Query, Transaction, UniqueViolation, load_queries
+from mainspring_schema.grants import OpenHead
+
+from mainspring_api.adapters.postgres.rows import (
+    AgentRow,
+    HarnessRow,
+    SessionRow,
+    agent_values,
+    harness_values,
+    session_values,
+)
+from mainspring_api.domain.resources import (
+    Agent,
+    File,
+    Harness,
+    Organization,
+    Session,
+    Workspace,
+)
+from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
+
+_HERE = "mainspring_api.adapters.postgres"
+R = load_queries(_HERE, "resources.sql")
+S = load_queries(_HERE, "sessions.sql")
+F = load_queries(_HERE, "files.sql")
+
+
+class PostgresTransaction:
+    """The row-level policies see to it that no other organization's rows are met."""
+
+    def __init__(self, tx: Transaction, org_id: OrgId) -> None:
+        self._tx = tx
+        self._org_id = org_id
+
+    async def organization(self) -> Organization | None:
+        return await self._tx.fetchrow_as(Organization, R["organization"])
+
+    async def _put(self, query: Query, values: tuple[object, ...]) -> None:
+        try:
+            await self._tx.execute(query, *values)
+        except UniqueViolation as error:
+            detail = "the name is taken"
+            raise NameTaken(detail) from error
+
+    # ── harnesses ───────────────────────────────────────────────────────────────────────────
+
+    async def harness(self, id_: HarnessId) -> Harness | None:
+        row = await self._tx.fetchrow_as(HarnessRow, R["harness_by_id"], id_)
+        return row.resource() if row else None
+
+    async def harness_named(self, name: str) -> Harness | None:
+        row = await self._tx.fetchrow_as(HarnessRow, R["harness_by_name"], name)
+        return row.resource() if row else None
+
+    async def harnesses(self, listed: Listed) -> Sequence[Harness]:
+        rows = await self._tx.fetch_as(
+            HarnessRow,
+            R["list_harnesses"],
+            list(listed.tokens),
+            listed.include_archived,
+            PAGE_ROWS_MAX,
+        )
+        return [row.resource() for row in rows]
+
+    async def put_harness(self, harness: Harness) -> None:
+        await self._put(R["put_harness"], harness_values(harness))
+        await self._tx.execute(R["raise_heirs"], harness.id)
+
+    # ── agents ──────────────────────────────────────────────────────────────────────────────
+
+    async def agent(self, id_: AgentId, *, lock: bool = False) -> Agent | None:
+        query = R["lock_agent_by_id" if lock else "agent_by_id"]
+        row = await self._tx.fetchrow_as(AgentRow, query, id_)
+        return row.resource() if row else None
+
+    async def agent_named(self, name: str, *, lock: bool = False) -> Agent | None:
+        query = R["lock_agent_by_name" if lock else "agent_by_name"]
+        row = await self._tx.fetchrow_as(AgentRow, query, name)
+        return row.resource() if row else None
+
+    async def agents(self, listed: Listed) -> tuple[Sequence[Agent], int]:
+        words, archived = list(listed.tokens), listed.include_archived
+        rows = await self._tx.fetch_as(
+            AgentRow, R["list_agents"], words, archived, listed.offset, listed.limit
+        )
+        total = await self._tx.fetchval_as(int, R["count_agents"], words, archived)
+        return [row.resource() for row in rows], total
+
+    async def put_agent(self, agent: Agent) -> None:
+        await self._put(R["put_agent"], agent_values(agent))
+
+    # ── sessions ────────────────────────────────────────────────────────────────────────────
+
+    async def session(self, id_: SessionId, *, lock: bool = False) -> Session | None:
+        query = S["lock_session_by_id" if lock else "session_by_id"]
+        row = await self._tx.fetchrow_as(SessionRow, query, id_)
+        return row.resource() if row else None
+
+    async def sessions(
+        self, listed: Listed, *, agent_id: AgentId | None = None
+    ) -> tuple[Sequence[Session], int]:
+        words = list(listed.tokens)
+        rows = await self._tx.fetch_as(
+            SessionRow, S["list_sessions"], words, agent_id, listed.offset, listed.limit
+        )
+        total = await self._tx.fetchval_as(int, S["count_sessions"], words, agent_id)
+        return [row.resource() for row in rows], total
+
+    async def put_session(self, session: Session) -> None:
+        await self._tx.execute(S["put_session"], *session_values(session))
+
+    async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
+        return await self._tx.execute(S["begin_delete"], id_, now_ms) > 0
+
+    async def finish_delete(self, id_: SessionId) -> None:
+        await self._tx.execute(S["finish_delete"], id_)
+
+    async def open_log(self, head: OpenHead) -> None:
+        await self._tx.execute(S["open_log"], *msgspec.structs.astuple(head))
+
+    # ── workspaces and files ────────────────────────────────────────────────────────────────
+
+    async def workspace(self, id_: WorkspaceId) -> Workspace | None:
+        return await self._tx.fetchrow_as(Workspace, F["workspace_by_id"], id_)
+
+    async def workspace_named(self, name: str) -> Workspace | None:
+        return await self._tx.fetchrow_as(Workspace, F["workspace_by_name"], name)
+
+    async def workspaces(self, listed: Listed) -> Sequence[Workspace]:
+        return await self._tx.fetch_as(
+            Workspace,
+            F["list_workspaces"],
+            list(listed.tokens),
+            listed.include_archived,
+            PAGE_ROWS_MAX,
+        )
+
+    async def put_workspace(self, workspace: Workspace) -> None:
+        await self._put(F["put_workspace"], msgspec.structs.astuple(workspace))
+
+    async def files(self, workspace_id: WorkspaceId) -> Sequence[File]:
+        return await self._tx.fetch_as(File, F["list_files"], workspace_id)
+
+    async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
+        return await self._tx.fetchrow_as(File, F["file_by_path"], workspace_id, path)
+
+    async def put_files(self, files: Sequence[File]) -> None:
+        await self._tx.executemany(
+            F["put_file"],
+            [
+                (
+                    file.org_id,
+                    file.workspace_id,
+                    file.path,
+                    file.id,
+                    file.is_directory,
+                    file.is_readonly,
+                    file.size_bytes,
+                    file.content,
+                    file.created_ms,
+                    file.updated_ms,
+                )
+                for file in files
+            ],
+        )
+
+    async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
+        return await self._tx.execute(F["remove_files"], workspace_id, list(paths))
+
+    # ── keys of requests ────────────────────────────────────────────────────────────────────
+
+    async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
+        taken = await self._tx.execute(
+            F["claim_key"], self._org_id, key.route, key.key, key.body_hash, key.now_ms
+        )
+        if taken:
+            return None
+        return await self._tx.fetchrow_as(KeptAnswer, F["kept_answer"], key.route, key.key)
+
+    async def keep_answer(self, key: RequestKey, *, status: int, body: bytes) -> None:
+        await self._tx.execute(F["keep_answer"], key.route, key.key, status, body)
+
+    async def drop_key(self, key: RequestKey) -> None:
+        await self._tx.execute(F["drop_key"], key.route, key.key)

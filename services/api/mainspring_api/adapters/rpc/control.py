@@ -1,0 +1,78 @@
+"""The engine over gRPC."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+from mainspring_kernel.errors import MainspringError, ValidationFailed, rebuild
+from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX, SUBMIT_FLIGHT_ITEMS_MAX
+from mainspring_rpc import ControlClient
+from mainspring_rpc.generated.control.v1 import control_pb2 as pb
+from mainspring_schema import codec
+from mainspring_schema.commands import (
+    Cancel,
+    CancelReceipt,
+    Close,
+    CloseReceipt,
+    Receipt,
+    Submit,
+    SubmitToolResults,
+    ToolResultsReceipt,
+)
+
+from mainspring_api.adapters.flights import Flights
+
+T = TypeVar("T")
+_RECEIPT = msgspec.msgpack.Decoder(Receipt)
+
+
+class RpcControl:
+    """All waiting submits ride one call, and one call is in the air."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+        self._submits: Flights[bytes, Receipt] = Flights(
+            self._submit_many,
+            items_max=SUBMIT_FLIGHT_ITEMS_MAX,
+            waiting_max=LANE_QUEUE_ITEMS_MAX,
+        )
+
+    async def submit(self, command: Submit) -> Receipt:
+        return await self._submits.ask(packed(command))
+
+    async def _submit_many(self, items: Sequence[bytes]) -> Sequence[Receipt | MainspringError]:
+        response = await self._client.submit_many(pb.SubmitManyRequest(items=items))
+        return [_answer(answer) for answer in response.answers]
+
+    async def cancel(self, command: Cancel) -> CancelReceipt:
+        response = await self._client.cancel(pb.CancelRequest(command=packed(command)))
+        return msgspec.msgpack.decode(response.receipt, type=CancelReceipt)
+
+    async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
+        request = pb.SubmitToolResultsRequest(command=packed(command))
+        response = await self._client.submit_tool_results(request)
+        return msgspec.msgpack.decode(response.receipt, type=ToolResultsReceipt)
+
+    async def close(self, command: Close) -> CloseReceipt:
+        request = pb.CloseSessionRequest(command=packed(command))
+        response = await self._client.close_session(request)
+        return msgspec.msgpack.decode(response.receipt, type=CloseReceipt)
+
+
+def packed(command: Submit | Cancel | SubmitToolResults | Close) -> bytes:
+    """Raises ValidationFailed for a number that no service could read."""
+    try:
+        return codec.pack(command)
+    except OverflowError as error:
+        detail = "a number is out of range"
+        raise ValidationFailed(detail) from error
+
+
+def _answer(answer: pb.SubmitAnswer) -> Receipt | MainspringError:
+    if answer.HasField("refusal"):
+        refusal = answer.refusal
+        wait_ms = refusal.retry_after_ms
+        return rebuild(
+            refusal.code, refusal.message, retry_after_s=wait_ms / 1000 if wait_ms else None
+        )
+    return _RECEIPT.decode(answer.receipt)

@@ -1,0 +1,123 @@
+"""Wiring by hand: what an api consists of, and how it starts and drains."""
+
+import os
+
+from mainspring_harness.builtin import builtin_registry
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.draws import SystemDraws
+from mainspring_kernel.ids import RandomIds
+from mainspring_messaging import NatsBus
+from mainspring_postgres import Database, Options
+from mainspring_rpc import (
+    Channel,
+    ControlClient,
+    EventStoreClient,
+    Server,
+    resource_service,
+    serve,
+)
+from mainspring_runtime.lifecycle import Service, run_service
+from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
+
+from mainspring_api.adapters.feed import BusFeed
+from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.server import HttpServer
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.keys import EnvironmentKeys
+from mainspring_api.adapters.postgres.store import PostgresStore
+from mainspring_api.adapters.rpc.control import RpcControl
+from mainspring_api.adapters.rpc.log import RpcLog
+from mainspring_api.adapters.rpc.resource import ResourceServicer
+from mainspring_api.adapters.spans import RecordedPosts
+from mainspring_api.usecases import upkeep
+from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.stream.hub import Hub
+
+NAME = "api"
+KEY_VARIABLES = {
+    "openai": ("OPENAI_API_KEY", "DEFAULT_OPENAI_API_KEY"),
+    "anthropic": ("ANTHROPIC_API_KEY", "DEFAULT_ANTHROPIC_API_KEY"),
+    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY", "DEFAULT_GEMINI_API_KEY"),
+}
+"""Provider → the variables its key is looked for in; the first that is set counts."""
+BASE_URL_VARIABLES = {
+    "openai": ("OPENAI_BASE_URL",),
+    "anthropic": ("ANTHROPIC_BASE_URL",),
+    "gemini": ("GOOGLE_GEMINI_BASE_URL",),
+}
+
+
+class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
+    database_url: str
+    nats_url: str
+    engine_addr: Address
+    eventstore_addr: Address
+    api_host: BindHost = BindHost("127.0.0.1")
+    api_port: int = 9000
+    resource_bind: Bind = Bind("127.0.0.1", 9002)
+
+
+async def start(settings: ApiSettings, service: Service) -> None:
+    """The closers run backwards: streams are told first, the pool closes last."""
+    stack = service.stack
+    options = Options(url=settings.database_url, application_name=f"mainspring-{NAME}")
+    database = await Database.open(options)
+    stack.push_async_callback(database.close)
+    bus = NatsBus(settings.nats_url, name=f"mainspring-{NAME}")
+    stack.push_async_callback(bus.close)
+    await bus.start()
+    engine = Channel(str(settings.engine_addr))
+    stack.push_async_callback(engine.close)
+    eventstore = Channel(str(settings.eventstore_addr))
+    stack.push_async_callback(eventstore.close)
+    clock, draws = SystemClock(), SystemDraws()
+    store = PostgresStore(database)
+    log = RpcLog(EventStoreClient(eventstore))
+    keys = EnvironmentKeys(_found(KEY_VARIABLES), _found(BASE_URL_VARIABLES))
+    services = Services(
+        store=store,
+        control=RpcControl(ControlClient(engine)),
+        log=log,
+        hub=Hub(log, BusFeed(bus), clock, draws),
+        configurations=Configurations(store),
+        credentials=keys,
+        registry=builtin_registry(),
+        clock=clock,
+        ids=RandomIds(clock),
+        spans=RecordedPosts(service.telemetry),
+    )
+    resource = await serve(
+        str(settings.resource_bind), [resource_service(ResourceServicer(store, keys))]
+    )
+    stack.push_async_callback(_leave, resource)
+    await serve_http(services, service, settings.api_host, settings.api_port)
+    await resource.set_serving(serving=True)
+
+
+async def serve_http(services: Services, service: Service, host: str, port: int) -> HttpServer:
+    """Also for one process with everything in it."""
+    service.spawn("hub", services.hub.run())
+    service.spawn("upkeep", upkeep.run(services.store, services.control, services.clock))
+    server = HttpServer(application(services), host, port)
+    await server.start()
+    service.stack.push_async_callback(server.stop)
+    service.stack.callback(services.hub.drain)
+    return server
+
+
+async def _leave(server: Server) -> None:
+    await server.set_serving(serving=False)
+    await server.stop()
+
+
+def _found(variables: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    return {
+        name: next(value for one in names if (value := os.environ.get(one)))
+        for name, names in variables.items()
+        if any(os.environ.get(one) for one in names)
+    }
+
+
+def main() -> int:
+    """The exit status of the process."""
+    return run_service(NAME, ApiSettings, start, os.environ)

@@ -1,0 +1,352 @@
+"""Both stores answer alike."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from mainspring_api.domain.resources import (
+    Agent,
+    Basis,
+    File,
+    Harness,
+    Session,
+    Tier,
+    Workspace,
+    encode_tier,
+)
+from mainspring_api.ports.store import Listed, RequestKey, Store
+from mainspring_kernel.errors import MainspringError, NameTaken
+from mainspring_kernel.ids import (
+    DEFAULT_ORG_ID,
+    AgentId,
+    HarnessId,
+    OrgId,
+    RandomIds,
+    SessionId,
+    TaskId,
+    WorkspaceId,
+)
+from mainspring_kernel.clock import SystemClock
+from mainspring_schema import chain
+from mainspring_schema.grants import OpenHead
+
+from tests.contract.api.conftest import NOW_MS
+from mainspring_api.adapters.memory.store import organization_of
+
+IDS = RandomIds(SystemClock())
+
+
+def new_agent(name: str = "helper", **more: object) -> Agent:
+    agent = Agent(
+        org_id=DEFAULT_ORG_ID,
+        id=AgentId(IDS.uuid7()),
+        name=name,
+        harness_id=HarnessId(uuid4()),
+        tier=Tier(system_prompt="Be kind."),
+        created_ms=NOW_MS,
+        updated_ms=NOW_MS,
+    )
+    return msgspec.structs.replace(agent, **more)
+
+
+def new_harness(name: str, parent: HarnessId | None = None) -> Harness:
+    return Harness(
+        org_id=DEFAULT_ORG_ID,
+        id=HarnessId(IDS.uuid7()),
+        name=name,
+        parent_id=parent,
+        tier=Tier(),
+        created_ms=NOW_MS,
+        updated_ms=NOW_MS,
+    )
+
+
+def new_session(**more: object) -> Session:
+    id_ = IDS.uuid7()
+    session = Session(
+        org_id=DEFAULT_ORG_ID,
+        id=SessionId(id_),
+        workspace_id=WorkspaceId(id_),
+        harness_id=HarnessId(uuid4()),
+        tier=Tier(tags=("a",)),
+        created_ms=NOW_MS,
+        updated_ms=NOW_MS,
+    )
+    return msgspec.structs.replace(session, **more)
+
+
+def opening(session: Session) -> OpenHead:
+    payload = b'{"context":{},"data":{}}'
+    hash_ = chain.link(
+        chain.GENESIS,
+        session_id=session.id,
+        seq=1,
+        type_="session.started",
+        ts_ms=NOW_MS,
+        payload=payload,
+    )
+    return OpenHead(
+        session_id=session.id,
+        org_id=session.org_id,
+        type="session.started",
+        ts_ms=NOW_MS,
+        payload=payload,
+        hash=hash_,
+    )
+
+
+async def test_what_was_put_is_read_back(store: Store) -> None:
+    agent, harness, session = new_agent(), new_harness("h"), new_session(title="T")
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_agent(agent)
+        await tx.put_harness(harness)
+        await tx.put_session(session)
+        await tx.open_log(opening(session))
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        found = (
+            await tx.agent(agent.id),
+            await tx.agent_named("helper", lock=True),
+            await tx.harness(harness.id),
+            await tx.session(session.id),
+        )
+
+    assert found == (agent, agent, harness, session)
+
+
+async def test_another_organization_sees_nothing(store: Store) -> None:
+    agent, session = new_agent(), new_session()
+    other = organization_of(uuid4(), "other", NOW_MS)
+    await store.create_organization(other)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_agent(agent)
+        await tx.put_session(session)
+    async with store.transaction(other.id) as tx:
+        found = (
+            await tx.agent(agent.id),
+            await tx.agents(Listed()),
+            await tx.session(session.id),
+            await tx.begin_delete(session.id, now_ms=NOW_MS),
+        )
+
+    assert found == (None, ([], 0), None, False)
+    assert await store.basis(other.id, session.id) is None
+
+
+async def test_a_transaction_writes_only_for_its_own_organization(store: Store) -> None:
+    other = organization_of(uuid4(), "other", NOW_MS)
+    await store.create_organization(other)
+    foreign = new_agent(org_id=OrgId(uuid4()))
+
+    with pytest.raises(MainspringError):
+        async with store.transaction(other.id) as tx:
+            await tx.put_agent(foreign)
+
+
+async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    agent = new_agent()
+
+    with pytest.raises(ZeroDivisionError):
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.put_agent(agent)
+            raise ZeroDivisionError
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await tx.agent(agent.id) is None
+
+
+async def test_a_name_belongs_to_one_agent(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_agent(new_agent("taken"))
+
+    with pytest.raises(NameTaken):
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.put_agent(new_agent("taken"))
+
+
+async def test_agents_are_listed_newest_first_by_words(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for index, name in enumerate(("weather-one", "weather-two", "other")):
+            await tx.put_agent(new_agent(name, created_ms=NOW_MS + index))
+        await tx.put_agent(new_agent("weather-old", status="archived", archived_ms=NOW_MS))
+        found, total = await tx.agents(Listed(tokens=("weather",), limit=1))
+        everything, _ = await tx.agents(Listed(tokens=("weather",), include_archived=True))
+
+    assert ([agent.name for agent in found], total) == (["weather-two"], 2)
+    assert len(everything) == 3
+
+
+async def test_the_basis_holds_every_revision(store: Store) -> None:
+    parent = new_harness("parent")
+    harness = new_harness("child", parent.id)
+    agent = new_agent(rev=4)
+    session = new_session(harness_id=harness.id, agent_id=agent.id)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_harness(parent)
+        await tx.put_harness(harness)
+        await tx.put_agent(agent)
+        await tx.put_session(session)
+    before = await store.basis(DEFAULT_ORG_ID, session.id)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_harness(msgspec.structs.replace(parent, rev=2))
+    after = await store.basis(DEFAULT_ORG_ID, session.id)
+
+    assert before == Basis(
+        tier=encode_tier(session.tier),
+        org_id=DEFAULT_ORG_ID,
+        org_rev=1,
+        harness_id=harness.id,
+        harness_rev=before.harness_rev if before else 0,
+        agent_id=agent.id,
+        agent_rev=4,
+    )
+    assert before is not None
+    assert after is not None
+    assert after.harness_rev == before.harness_rev + 1
+
+
+async def test_a_begun_delete_hides_and_is_found_until_it_ends(store: Store) -> None:
+    session = new_session()
+    file = new_file(session.workspace_id, "/a")
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(session)
+        await tx.put_files([file])
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        begun = await tx.begin_delete(session.id, now_ms=NOW_MS)
+        again = await tx.begin_delete(session.id, now_ms=NOW_MS + 9000)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        hidden = await tx.session(session.id)
+    unfinished = await store.unfinished_deletes(before_ms=NOW_MS + 1, limit=5)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.finish_delete(session.id)
+        gone = await tx.begin_delete(session.id, now_ms=NOW_MS)
+        files = await tx.files(session.workspace_id)
+
+    assert (begun, again, hidden, gone, list(files)) == (True, True, None, False, [])
+    assert [one.session_id for one in unfinished] == [session.id]
+    assert await store.unfinished_deletes(before_ms=NOW_MS + 1, limit=5) == []
+
+
+def new_file(workspace_id: WorkspaceId, path: str, content: bytes | None = b"x") -> File:
+    return File(
+        org_id=DEFAULT_ORG_ID,
+        workspace_id=workspace_id,
+        path=path,
+        id=IDS.uuid7(),
+        size_bytes=len(content or b""),
+        content=content,
+        created_ms=NOW_MS,
+        updated_ms=NOW_MS,
+    )
+
+
+async def test_files_are_listed_without_and_read_with_content(store: Store) -> None:
+    workspace = WorkspaceId(IDS.uuid7())
+    files = [new_file(workspace, "/b", b"\x00b"), new_file(workspace, "/a")]
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_files(files)
+        listed = await tx.files(workspace)
+        read = await tx.file(workspace, "/b")
+        removed = await tx.remove_files(workspace, ["/a", "/nowhere"])
+
+    assert [(file.path, file.content) for file in listed] == [("/a", None), ("/b", None)]
+    assert read == files[0]
+    assert removed == 1
+
+
+async def test_an_archived_workspace_frees_its_name(store: Store) -> None:
+    def workspace() -> Workspace:
+        return Workspace(
+            org_id=DEFAULT_ORG_ID,
+            id=WorkspaceId(IDS.uuid7()),
+            name="w",
+            created_ms=NOW_MS,
+            updated_ms=NOW_MS,
+        )
+
+    first = workspace()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_workspace(first)
+        await tx.put_workspace(
+            msgspec.structs.replace(first, status="archived", archived_ms=NOW_MS)
+        )
+        await tx.put_workspace(workspace())
+        named = await tx.workspace_named("w")
+
+    assert named is not None
+    assert named.id != first.id
+
+
+def key(text: str = "k", *, body: bytes = b"h") -> RequestKey:
+    return RequestKey(route="create:1", key=text, body_hash=body, now_ms=NOW_MS)
+
+
+async def test_a_key_is_claimed_once_and_keeps_its_answer(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        first = await tx.claim_key(key())
+        await tx.keep_answer(key(), status=201, body=b"{}")
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        second = await tx.claim_key(key(body=b"other"))
+
+    assert first is None
+    assert second is not None
+    assert (second.status, second.body, second.body_hash) == (201, b"{}", b"h")
+
+
+async def test_a_key_of_a_failed_transaction_is_free_again(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.claim_key(key())
+            raise ZeroDivisionError
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await tx.claim_key(key()) is None
+
+
+async def test_a_concurrent_duplicate_waits_for_the_first(store: Store) -> None:
+    order: list[str] = []
+    claimed = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def first() -> None:
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.claim_key(key())
+            claimed.set()
+            await go_on.wait()
+            await tx.keep_answer(key(), status=200, body=b"1")
+            order.append("first")
+
+    async def second() -> None:
+        await claimed.wait()
+        go_on.set()
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            kept = await tx.claim_key(key())
+            order.append(f"second saw {kept.body.decode() if kept else 'nothing'}")
+
+    await asyncio.gather(first(), second())
+
+    assert order == ["first", "second saw 1"]
+
+
+async def test_old_keys_are_forgotten(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.claim_key(key("old"))
+
+    kept = await store.forget_keys(before_ms=NOW_MS, limit=10)
+    gone = await store.forget_keys(before_ms=NOW_MS + 1, limit=10)
+
+    assert (kept, gone) == (0, 1)
+
+
+async def test_a_task_nobody_holds_gives_no_organization(store: Store) -> None:
+    assert await store.held_org(TaskId(UUID(int=5)), 1) is None
+
+
+async def test_organizations_are_known_or_not(store: Store) -> None:
+    assert await store.organization_exists(DEFAULT_ORG_ID)
+    assert not await store.organization_exists(OrgId(uuid4()))
