@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from mainspring_postgres import Database, load_queries
+from mainspring_postgres import Database, Transaction, load_queries
 from mainspring_postgres.queries import Query
 
 _FILES: Final = ("tasks.sql", "turns.sql", "log.sql")
@@ -36,17 +36,17 @@ def invariants() -> list[Query]:
 
 async def examine(database: Database, queries: Sequence[Query]) -> list[Finding]:
     """What the queries say of one and the same moment."""
-    findings: list[Finding] = []
     async with database.snapshot() as tx:
-        for query in queries:
-            answer = await tx.fetchrow_as(_Answer, query)
-            assert answer is not None  # noqa: S101 -- an aggregate without groups has one row
-            findings.append(
-                Finding(
-                    name=query.name,
-                    rule=query.purpose,
-                    examined=answer.examined,
-                    violating=tuple(answer.violating),
-                )
-            )
-    return findings
+        return [await ask(tx, query) for query in queries]
+
+
+async def ask(tx: Transaction, query: Query) -> Finding:
+    """What one query says inside `tx`."""
+    answer = await tx.fetchrow_as(_Answer, query)
+    assert answer is not None  # noqa: S101 -- an aggregate without groups has one row
+    return Finding(
+        name=query.name,
+        rule=query.purpose,
+        examined=answer.examined,
+        violating=tuple(answer.violating),
+    )

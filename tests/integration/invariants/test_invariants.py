@@ -1,0 +1,188 @@
+"""Each invariant holds on a sound history, examines something there, and finds its violation."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import UUID
+
+import pytest
+from mainspring_kernel.clock import SystemClock
+from mainspring_local.invariants import checks
+from mainspring_postgres import Database, Options, Query
+from mainspring_schema import chain
+from mainspring_testkit.fixtures import Database as OwnDatabase
+
+NOW_MS = SystemClock().wall_ms()
+ORG, SESSION, DONE, OPEN = (UUID(int=(NOW_MS << 80) + n) for n in (1, 2, 3, 4))
+"""The one session, a turn of it that completed, and one that goes on."""
+REASON, TOOL, NEXT, MESSAGE, WORKER = (UUID(int=(NOW_MS << 80) + n) for n in (5, 6, 7, 8, 9))
+
+EVENTS: tuple[tuple[str, UUID | None, str], ...] = (
+    ("input.message", None, "{}"),
+    ("turn.started", DONE, "{}"),
+    ("tool.started", DONE, '{"data":{"tool_call":{"id":"c1"}}}'),
+    ("tool.completed", DONE, '{"data":{"tool_call_id":"c1"}}'),
+    ("turn.completed", DONE, "{}"),
+    ("session.idled", DONE, "{}"),
+    ("turn.started", OPEN, "{}"),
+)
+
+
+def history() -> str:
+    """A sound history as SQL; written past triggers, as no engine takes part."""
+    rows: list[str] = []
+    previous = chain.GENESIS
+    for seq, (type_, turn, text) in enumerate(EVENTS, start=1):
+        payload = text.encode()
+        previous = chain.link(
+            previous, session_id=SESSION, seq=seq, type_=type_, ts_ms=seq, payload=payload
+        )
+        turn_id = f"'{turn}'" if turn else "null"
+        rows.append(
+            f"('{SESSION}', {seq}, '{type_}', {seq}, {turn_id}, '\\x{payload.hex()}', 0, "
+            f"'\\x{previous.hex()}')"
+        )
+    return f"""
+    insert into log.head (session_id, org_id, last_seq, n, hash, ts_ms, status, active_turn)
+    values ('{SESSION}', '{ORG}', {len(EVENTS)}, 2, '\\x{previous.hex()}', 9, 2, '{OPEN}');
+    insert into log.event (session_id, seq, type, ts_ms, turn_id, payload, deltas_before, h)
+    values {", ".join(rows)};
+    insert into log.delta (turn_id, session_id, seq, n, anchor, attempt, channel, "offset",
+        fragment, ts_ms)
+    values ('{OPEN}', '{SESSION}', {len(EVENTS)}, 1, 'm', 1, 'text', 0, 'a', 9),
+        ('{OPEN}', '{SESSION}', {len(EVENTS)}, 2, 'm', 1, 'text', 1, 'b', 9);
+    insert into engine.workflow (id, session_id, org_id, ordinal, outcome, state, config_hash,
+        started_ms)
+    values ('{DONE}', '{SESSION}', '{ORG}', 1, 1, '', '', 1),
+        ('{OPEN}', '{SESSION}', '{ORG}', 2, 0, '', '', 1);
+    insert into engine.inbox (session_id, message_id, org_id, seq, ts_ms, config_hash, turn_id,
+        workflow_id, body_hash)
+    values ('{SESSION}', '{MESSAGE}', '{ORG}', 1, 1, '', '{DONE}', '{DONE}', 'b');
+    insert into engine.idempotency (session_id, key, message_id, org_id, body_hash)
+    values ('{SESSION}', 'k', '{MESSAGE}', '{ORG}', 'b');
+    insert into engine.worker (incarnation, attach_number, name, build, attached_at)
+    values ('{WORKER}', 1, 'w', '', now());
+    insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
+    values ('{MESSAGE}', '{OPEN}', '{SESSION}', '{ORG}', 'x', now() + interval '1 hour');
+    insert into engine.task (id, workflow_id, session_id, org_id, route, kind, effect, state,
+        fence, rev, claim_rev, run_at, claimed_at, stamped_at, lease_until, incarnation, step,
+        input_hash)
+    values ('{NEXT}', '{OPEN}', '{SESSION}', '{ORG}', 1, 1, 1, 2, 2, 4, 4, now(), now(), now(),
+        now() + interval '10 seconds', '{WORKER}', 'reason/1', '');
+    insert into engine.payload (task_id, org_id, step, payload, input_hash)
+    values ('{TOOL}', '{ORG}', 'tool/1/0', '', 'in');
+    insert into engine.step_result (workflow_id, step, org_id, task_id, fence, rev, input_hash,
+        body, hash)
+    values ('{DONE}', 'tool/1/0', '{ORG}', '{TOOL}', 1, 2, 'in', '', '');
+    insert into engine.effect (workflow_id, step, org_id, task_id, class, state, fence, rev,
+        started_at)
+    values ('{DONE}', 'tool/1/0', '{ORG}', '{TOOL}', 3, 3, 1, 2, now());
+    {attempt(TOOL, DONE, fence=1, claim=1, close=2, closing=1, started=True)};
+    {attempt(NEXT, OPEN, fence=1, claim=1, close=3, closing=4)};
+    """
+
+
+def attempt(
+    task: UUID, workflow: UUID, *, fence: int, claim: int, close: int, closing: int,
+    started: bool = False,
+) -> str:  # fmt: skip
+    return f"""
+    insert into engine.attempt (task_id, fence, workflow_id, org_id, step, incarnation,
+        attach_number, claim_rev, close_rev, claimed_at, closed_at, stamped_at, lease_until,
+        acknowledged, started, closing)
+    values ('{task}', {fence}, '{workflow}', '{ORG}', 's', '{WORKER}', 1, {claim}, {close}, now(),
+        now(), now(), now() + interval '10 seconds', true, {started}, {closing})"""
+
+
+LOOSE = "set local session_replication_role = replica; "
+"""Past triggers: the very protection that makes these violations hard to come by."""
+UNCHECKED = """
+    alter table engine.task drop constraint task_check;
+    alter table engine.task drop constraint task_check1;
+"""
+
+VIOLATIONS = {
+    "fences_are_dense": f"update engine.task set fence = 5 where id = '{NEXT}'",
+    "attempts_do_not_overlap": f"update engine.attempt set close_rev = 4 where task_id = '{NEXT}'",
+    "results_bear_the_highest_fence": attempt(TOOL, DONE, fence=2, claim=2, close=3, closing=5),
+    "closed_tasks_stay_closed": attempt(TOOL, DONE, fence=2, claim=3, close=4, closing=2),
+    "states_fit_together": f"{UNCHECKED} update engine.task set incarnation = null",
+    "leases_are_dated_here": "update engine.task set lease_until = lease_until + interval '1 s'",
+    "attempts_are_bounded": ";".join(
+        attempt(NEXT, OPEN, fence=fence, claim=fence, close=fence, closing=5)
+        for fence in range(2, 31)
+    ),
+    "results_keep_their_input": "update engine.payload set input_hash = 'other'",
+    "effects_tell_the_truth": "update engine.effect set started_at = null",
+    "effects_start_once": attempt(TOOL, DONE, fence=2, claim=3, close=4, closing=4, started=True),
+    "messages_have_a_turn": f"update engine.inbox set workflow_id = '{NEXT}'",
+    "keys_name_their_message": "update engine.idempotency set body_hash = 'other'",
+    "turns_have_one_outcome": f"update engine.workflow set outcome = 2 where id = '{DONE}'",
+    "nothing_follows_an_outcome": "update log.event set type = 'act.completed' where seq = 6",
+    "one_turn_at_a_time": f"update engine.workflow set outcome = 0 where id = '{DONE}'",
+    "calls_have_one_result": "update log.event set type = 'x' where type = 'tool.completed'",
+    "ended_turns_hold_nothing": f"update engine.timer set workflow_id = '{DONE}'",
+    "running_turns_wait_for_something": "delete from engine.task; delete from engine.timer",
+    "timers_fire_in_time": "update engine.timer set due_at = now() - interval '3 seconds'",
+    "organizations_agree": f"update engine.inbox set org_id = '{SESSION}'",
+    "sequences_are_dense": "delete from log.event where seq = 4",
+    "deltas_are_dense": "update log.delta set n = 3 where n = 2",
+    "chains_are_whole": "update log.event set payload = '[]' where seq = 1",
+}
+
+
+INVARIANTS = {query.name: query for query in checks.invariants()}
+
+
+async def connect(url: str) -> Database:
+    return await Database.open(
+        Options(url=url, application_name="test", durability_required=False, connections_max=1)
+    )
+
+
+@pytest.fixture(scope="module")
+async def sound(module_database: OwnDatabase) -> OwnDatabase:
+    module_database.sql(LOOSE + history())
+    return module_database
+
+
+@pytest.fixture(scope="module")
+async def reader(sound: OwnDatabase) -> AsyncIterator[Database]:
+    """As `mainspring verify` reads: everything, and nothing can be written."""
+    opened = await connect(sound.url("verify_run"))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="module")
+async def vandal(sound: OwnDatabase) -> AsyncIterator[Database]:
+    opened = await connect(sound.url())
+    yield opened
+    await opened.close()
+
+
+class UndoneError(Exception):
+    """Rolls a planted violation back."""
+
+
+async def test_a_sound_history_breaks_nothing_and_every_rule_looks_at_it(reader: Database) -> None:
+    findings = await checks.examine(reader, list(INVARIANTS.values()))
+
+    assert {one.name: one.violating for one in findings if one.violating} == {}
+    assert [one.name for one in findings if one.examined == 0] == []
+
+
+def test_every_invariant_has_a_planted_violation() -> None:
+    assert sorted(INVARIANTS) == sorted(VIOLATIONS)
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+async def test_a_planted_violation_is_found(vandal: Database, name: str) -> None:
+    plant = Query(name="plant", purpose="A violation.", sql=LOOSE + VIOLATIONS[name])
+
+    with suppress(UndoneError):
+        async with vandal.transaction() as tx:
+            await tx.execute(plant)
+            finding = await checks.ask(tx, INVARIANTS[name])
+            raise UndoneError
+
+    assert finding.violating
