@@ -77,6 +77,7 @@ def check_deps() -> bool:
 def check_sql() -> bool:
     queries = [str(path) for kind in MEMBERS for path in Path(kind).rglob("*.sql")]
     results = [squawk(sorted(Path("migrations").glob("*_*.sql")))]
+    results.append(run("python", "infra/gen.py", "--check", "schema"))
     if queries:
         results.append(
             run("sqlfluff", "lint", "--disable-progress-bar", "--nocolor", "-p", "2", *queries)

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import signal
+import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mainspring_kernel import backoff
@@ -86,7 +89,11 @@ class Child:
             self._process = process
             self.starts += 1
             self._started.notify_all()
-        await self._pump(process)
+        pumping = asyncio.create_task(self._pump(process))
+        await exited(process.pid)
+        # What it had started would keep the pipe open, and no restart would come.
+        kill_group(process.pid)
+        await pumping
         status = await process.wait()
         identity.forget(self._home.records, program.name)
         return status
@@ -142,7 +149,7 @@ class Child:
             await asyncio.wait_for(process.wait(), self.program.stop_seconds_max)
         except TimeoutError:
             self._say(f"did not drain in {self.program.stop_seconds_max:.0f} s; killing it")
-            identity.send(known, 9)
+            identity.send(known, signal.SIGKILL)
             await process.wait()
         identity.forget(self._home.records, self.program.name)
 
@@ -153,6 +160,31 @@ class Child:
 
     def _say(self, text: str) -> None:
         self._console.say(f"{self.program.name} {text}")
+
+
+async def exited(pid: int) -> None:
+    """Returns when the process ends, also while others hold its pipes open."""
+    if sys.platform != "linux":
+        while identity.started(pid) is not None:  # noqa: ASYNC110 -- nothing tells of an exit here
+            await asyncio.sleep(HEALTH_POLL_SECONDS)
+        return
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+    loop.add_reader(watched, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(watched)
+        os.close(watched)
+
+
+def kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 class Folders:

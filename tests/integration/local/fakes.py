@@ -21,6 +21,13 @@ note("started")
 while True:
     signal.pause()
 """
+PARENT = (
+    """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+"""
+    + SERVICE
+)
 STUBBORN = """
 import signal, sys, pathlib
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

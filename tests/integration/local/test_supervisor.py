@@ -71,6 +71,18 @@ async def test_killed_child_is_started_again(supervisor: Supervisor, tmp_path: P
     assert child.pid != first
 
 
+async def test_killed_child_is_started_again_though_its_own_child_holds_the_pipe(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    await supervisor.start([fakes.program(tmp_path, "worker", fakes.PARENT)])
+    child = supervisor.child("worker")
+    assert child.pid is not None
+
+    os.kill(child.pid, signal.SIGKILL)
+
+    await asyncio.wait_for(child.wait_starts(2), WAIT_SECONDS)
+
+
 async def test_stop_while_a_restart_waits_starts_nothing(tmp_path: Path) -> None:
     folders = Folders(logs=tmp_path, records=tmp_path)
     supervisor = Supervisor(folders, Console(io.StringIO()), draw=lambda: 0.999)

@@ -1,0 +1,3978 @@
+--
+-- PostgreSQL database dump
+--
+
+
+-- Dumped from database version 18.6
+-- Dumped by pg_dump version 18.6
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: api; Type: SCHEMA; Schema: -; Owner: api_owner
+--
+
+CREATE SCHEMA api;
+
+
+ALTER SCHEMA api OWNER TO api_owner;
+
+--
+-- Name: engine; Type: SCHEMA; Schema: -; Owner: engine_owner
+--
+
+CREATE SCHEMA engine;
+
+
+ALTER SCHEMA engine OWNER TO engine_owner;
+
+--
+-- Name: log; Type: SCHEMA; Schema: -; Owner: log_owner
+--
+
+CREATE SCHEMA log;
+
+
+ALTER SCHEMA log OWNER TO log_owner;
+
+--
+-- Name: scheduler; Type: SCHEMA; Schema: -; Owner: scheduler_owner
+--
+
+CREATE SCHEMA scheduler;
+
+
+ALTER SCHEMA scheduler OWNER TO scheduler_owner;
+
+--
+-- Name: pg_stat_statements; Type: EXTENSION; Schema: -; Owner: -
+--
+
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;
+
+
+--
+-- Name: claim_want; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.claim_want AS (
+	route integer,
+	after_org uuid,
+	incarnation uuid,
+	attach_number bigint,
+	slots integer
+);
+
+
+ALTER TYPE engine.claim_want OWNER TO engine_owner;
+
+--
+-- Name: close_answer; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.close_answer AS (
+	verdict smallint,
+	claimed_ms bigint,
+	incarnation uuid
+);
+
+
+ALTER TYPE engine.close_answer OWNER TO engine_owner;
+
+--
+-- Name: commit_accept; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_accept AS (
+	item integer,
+	session_id uuid,
+	org_id uuid,
+	message_id uuid,
+	seq bigint,
+	ts_ms bigint,
+	config_hash bytea,
+	turn_id uuid,
+	controls bytea,
+	consumed_by uuid,
+	idempotency_key text,
+	body_hash bytea
+);
+
+
+ALTER TYPE engine.commit_accept OWNER TO engine_owner;
+
+--
+-- Name: commit_anchor; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_anchor AS (
+	item integer,
+	session_id uuid,
+	anchor text,
+	attempt integer
+);
+
+
+ALTER TYPE engine.commit_anchor OWNER TO engine_owner;
+
+--
+-- Name: commit_close; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_close AS (
+	item integer,
+	task_id uuid,
+	fence integer,
+	expected smallint,
+	closing smallint,
+	result_hash bytea,
+	error_code text,
+	delay_ms bigint,
+	counts_failure boolean,
+	counts_death boolean
+);
+
+
+ALTER TYPE engine.commit_close OWNER TO engine_owner;
+
+--
+-- Name: commit_config; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_config AS (
+	item integer,
+	hash bytea,
+	org_id uuid,
+	body bytea
+);
+
+
+ALTER TYPE engine.commit_config OWNER TO engine_owner;
+
+--
+-- Name: commit_consume; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_consume AS (
+	item integer,
+	session_id uuid,
+	message_id uuid,
+	workflow_id uuid
+);
+
+
+ALTER TYPE engine.commit_consume OWNER TO engine_owner;
+
+--
+-- Name: commit_dead_letter; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_dead_letter AS (
+	item integer,
+	task_id uuid,
+	workflow_id uuid,
+	session_id uuid,
+	org_id uuid,
+	reason text,
+	detail text
+);
+
+
+ALTER TYPE engine.commit_dead_letter OWNER TO engine_owner;
+
+--
+-- Name: commit_drop; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_drop AS (
+	item integer,
+	timer_id uuid
+);
+
+
+ALTER TYPE engine.commit_drop OWNER TO engine_owner;
+
+--
+-- Name: commit_emit; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_emit AS (
+	item integer,
+	task_id uuid,
+	fence integer,
+	counter integer
+);
+
+
+ALTER TYPE engine.commit_emit OWNER TO engine_owner;
+
+--
+-- Name: commit_event; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_event AS (
+	item integer,
+	session_id uuid,
+	seq bigint,
+	type text,
+	ts_ms bigint,
+	turn_id uuid,
+	payload bytea,
+	hash bytea
+);
+
+
+ALTER TYPE engine.commit_event OWNER TO engine_owner;
+
+--
+-- Name: commit_item; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_item AS (
+	item integer,
+	session_id uuid,
+	org_id uuid,
+	last_seq bigint,
+	hash bytea,
+	status smallint,
+	paused boolean,
+	active_turn uuid,
+	turn_first_seq bigint,
+	closed boolean,
+	to_last_seq bigint,
+	to_hash bytea,
+	to_ts_ms bigint,
+	to_status smallint,
+	to_active_turn uuid,
+	to_turn_first_seq bigint,
+	to_closed boolean,
+	events integer,
+	close_anchors boolean,
+	moves_head boolean
+);
+
+
+ALTER TYPE engine.commit_item OWNER TO engine_owner;
+
+--
+-- Name: commit_mark; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_mark AS (
+	item integer,
+	task_id uuid,
+	fence integer
+);
+
+
+ALTER TYPE engine.commit_mark OWNER TO engine_owner;
+
+--
+-- Name: commit_result; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_result AS (
+	item integer,
+	workflow_id uuid,
+	step text,
+	task_id uuid,
+	fence integer,
+	body bytea,
+	hash bytea
+);
+
+
+ALTER TYPE engine.commit_result OWNER TO engine_owner;
+
+--
+-- Name: commit_task; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_task AS (
+	item integer,
+	id uuid,
+	workflow_id uuid,
+	session_id uuid,
+	org_id uuid,
+	kind smallint,
+	route integer,
+	priority smallint,
+	effect smallint,
+	step text,
+	payload bytea,
+	incarnation uuid,
+	attach_number bigint
+);
+
+
+ALTER TYPE engine.commit_task OWNER TO engine_owner;
+
+--
+-- Name: commit_timer; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_timer AS (
+	item integer,
+	id uuid,
+	workflow_id uuid,
+	session_id uuid,
+	org_id uuid,
+	kind text,
+	delay_ms bigint
+);
+
+
+ALTER TYPE engine.commit_timer OWNER TO engine_owner;
+
+--
+-- Name: commit_workflow; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_workflow AS (
+	item integer,
+	id uuid,
+	session_id uuid,
+	org_id uuid,
+	expected_rev integer,
+	ordinal integer,
+	outcome smallint,
+	state bytea,
+	config_hash bytea,
+	traceparent text,
+	started_ms bigint
+);
+
+
+ALTER TYPE engine.commit_workflow OWNER TO engine_owner;
+
+--
+-- Name: head_view; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.head_view AS (
+	session_id uuid,
+	org_id uuid,
+	last_seq bigint,
+	hash bytea,
+	ts_ms bigint,
+	status smallint,
+	paused boolean,
+	active_turn uuid,
+	turn_first_seq bigint,
+	closed boolean
+);
+
+
+ALTER TYPE engine.head_view OWNER TO engine_owner;
+
+--
+-- Name: inbox_view; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.inbox_view AS (
+	session_id uuid,
+	message_id uuid,
+	seq bigint,
+	config_hash bytea,
+	controls bytea
+);
+
+
+ALTER TYPE engine.inbox_view OWNER TO engine_owner;
+
+--
+-- Name: known_message; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.known_message AS (
+	item integer,
+	asked_id uuid,
+	message_id uuid,
+	body_hash bytea,
+	seq bigint,
+	ts_ms bigint,
+	turn_id uuid
+);
+
+
+ALTER TYPE engine.known_message OWNER TO engine_owner;
+
+--
+-- Name: workflow_view; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.workflow_view AS (
+	id uuid,
+	session_id uuid,
+	org_id uuid,
+	ordinal integer,
+	rev integer,
+	outcome smallint,
+	state bytea,
+	config_hash bytea,
+	traceparent text,
+	started_ms bigint
+);
+
+
+ALTER TYPE engine.workflow_view OWNER TO engine_owner;
+
+--
+-- Name: basis(uuid, uuid); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.basis(p_org uuid, p_session uuid) RETURNS TABLE(tier bytea, org_rev integer, harness_id uuid, harness_rev integer, agent_id uuid, agent_rev integer)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform set_config('mainspring.org_id', p_org::text, true);
+    return query
+    select s.tier, o.rev, s.harness_id, coalesce(h.rev, 0), s.agent_id, coalesce(a.rev, 0)
+    from api.session as s
+    inner join api.organization as o on o.id = s.org_id
+    left join api.harness as h on h.org_id = s.org_id and h.id = s.harness_id
+    left join api.agent as a on a.org_id = s.org_id and a.id = s.agent_id
+    where s.org_id = p_org and s.id = p_session and s.deleting_ms is null;
+end
+$$;
+
+
+ALTER FUNCTION api.basis(p_org uuid, p_session uuid) OWNER TO api_owner;
+
+--
+-- Name: forget_keys(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_count int;
+begin
+    delete from api.request_key
+    where ctid in (
+        select k.ctid
+        from api.request_key as k
+        where k.claimed_ms < p_before_ms
+        order by k.claimed_ms
+        limit p_limit
+        -- Skips what another replica removes at this moment: it will be gone either way.
+        for update skip locked
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+
+ALTER FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
+
+--
+-- Name: unfinished_deletes(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.unfinished_deletes(p_before_ms bigint, p_limit integer) RETURNS TABLE(org_id uuid, session_id uuid)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select s.org_id, s.id
+    from api.session as s
+    where s.deleting_ms < p_before_ms
+    order by s.deleting_ms
+    limit p_limit
+$$;
+
+
+ALTER FUNCTION api.unfinished_deletes(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
+
+--
+-- Name: attach_v1(bigint, smallint, uuid[], bigint[], text[], text[], uuid[], uuid[], integer[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint, p_incarnation uuid[], p_attach_number bigint[], p_name text[], p_build text[], h_incarnation uuid[], h_task uuid[], h_fence integer[]) RETURNS TABLE(incarnation uuid, kind integer, task_id uuid, fence integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_now timestamptz;
+    v_accepted uuid[];
+begin
+    with written as (
+        insert into engine.worker as w (incarnation, attach_number, name, build, attached_at)
+        select p.incarnation, p.attach_number, p.name, p.build, clock_timestamp()
+        from unnest(p_incarnation, p_attach_number, p_name, p_build)
+            as p (incarnation, attach_number, name, build)
+        order by p.incarnation
+        on conflict (incarnation) do update
+        set
+            attach_number = excluded.attach_number, name = excluded.name, build = excluded.build,
+            attached_at = excluded.attached_at
+        -- The same number again is a repeat whose answer was lost.
+        where w.attach_number <= excluded.attach_number
+        returning w.incarnation
+    )
+
+    select coalesce(array_agg(w.incarnation), '{}') into v_accepted from written as w;
+
+    perform
+    from engine.task as t
+    where
+        t.id = any(
+            array(
+                select x.id from engine.task as x
+                where x.state = 2 and x.incarnation = any(v_accepted)
+            ) || h_task
+        )
+    order by t.id
+    for no key update;
+    v_now := clock_timestamp();
+
+    return query select a.incarnation, 1, null::uuid, null::int
+    from unnest(v_accepted) as a (incarnation);
+
+    return query
+    with held as (
+        update engine.task as t
+        set
+            attach_number = p.attach_number,
+            acknowledged = true,
+            stamped_at = v_now,
+            lease_until = v_now + p_lease_ms * interval '1 millisecond',
+            rev = t.rev + 1
+        from unnest(h_incarnation, h_task, h_fence) as h (incarnation, task_id, fence)
+        inner join unnest(p_incarnation, p_attach_number) as p (incarnation, attach_number)
+            on h.incarnation = p.incarnation
+        where
+            t.id = h.task_id and t.id = any(h_task)
+            and t.fence = h.fence and t.state = 2
+            and t.incarnation = h.incarnation and h.incarnation = any(v_accepted)
+        returning t.incarnation, t.id, t.fence, t.cancelling
+    )
+
+    select h.incarnation, case when d.id is null then 2 else 3 end, h.task_id, h.fence
+    from unnest(h_incarnation, h_task, h_fence) as h (incarnation, task_id, fence)
+    left join held as d
+        on h.task_id = d.id and h.fence = d.fence and h.incarnation = d.incarnation
+    where h.incarnation = any(v_accepted) and (d.id is null or d.cancelling);
+
+    -- Who lists a task did not die of it, though he lost it.
+    update engine.task as t
+    set deaths = t.deaths - 1, died = array_remove(t.died, h.fence), rev = t.rev + 1
+    from unnest(h_incarnation, h_task, h_fence) as h (incarnation, task_id, fence)
+    where
+        t.id = h.task_id and t.id = any(h_task)
+        and h.fence = any(t.died) and h.incarnation = any(v_accepted)
+        and exists (
+            select from engine.attempt as a
+            where a.task_id = h.task_id and a.fence = h.fence and a.incarnation = h.incarnation
+        );
+
+    return query
+    with released as (
+        update engine.task as t
+        set
+            state = 1,
+            run_at = v_now,
+            rev = t.rev + 1,
+            lease_until = null,
+            incarnation = null,
+            attach_number = null,
+            acknowledged = false,
+            uncounted = t.uncounted + 1
+        where
+            t.state = 2 and t.incarnation = any(v_accepted)
+            and not exists (
+                select from unnest(h_task, h_fence) as h (task_id, fence)
+                where h.task_id = t.id and h.fence = t.fence
+            )
+            -- These write events when they end: the lease and the commit lane see to them.
+            and not t.cancelling and not (t.effect >= 3 and t.started_fence > 0)
+        returning
+            t.id, t.fence, t.workflow_id, t.org_id, t.step, old.incarnation, old.attach_number,
+            t.claim_rev, t.rev, t.claimed_at, t.stamped_at, old.lease_until, old.acknowledged,
+            t.started_fence
+    ),
+
+    kept as (
+        insert into engine.attempt (
+            task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+            close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
+            closing
+        )
+        select
+            r.id, r.fence, r.workflow_id, r.org_id, r.step, r.incarnation, r.attach_number,
+            r.claim_rev, r.rev, r.claimed_at, v_now, r.stamped_at, r.lease_until,
+            r.acknowledged, r.started_fence = r.fence, p_undelivered
+        from released as r
+    )
+
+    select r.incarnation, 4, r.id, r.fence from released as r;
+end
+$$;
+
+
+ALTER FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint, p_incarnation uuid[], p_attach_number bigint[], p_name text[], p_build text[], h_incarnation uuid[], h_task uuid[], h_fence integer[]) OWNER TO engine_owner;
+
+--
+-- Name: claim_v1(bigint, integer, engine.claim_want[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_wants engine.claim_want[]) RETURNS TABLE(task_id uuid, fence integer, route integer, session_id uuid, workflow_id uuid, org_id uuid, payload bytea, config_hash bytea, traceparent text, failures integer, incarnation uuid, started boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_want record;
+    v_now timestamptz;
+begin
+    for v_want in
+        select
+            w.route, min(w.after_org::text)::uuid as after_org, count(*)::int as slots,
+            array_agg(w.incarnation order by g.n, w.ordinality) as seats,
+            array_agg(w.attach_number order by g.n, w.ordinality) as numbers
+        from unnest(p_wants) with ordinality as w
+        inner join engine.worker as k
+            on w.incarnation = k.incarnation and w.attach_number = k.attach_number
+        cross join lateral generate_series(1, w.slots) as g (n)
+        group by w.route
+        order by w.route
+    loop
+        v_now := clock_timestamp();
+        return query
+        with recursive behind as (
+            (
+                select t.org_id, 1 as place
+                from engine.task as t
+                where t.state = 1 and t.route = v_want.route and t.org_id > v_want.after_org
+                order by t.org_id
+                limit 1
+            )
+            union all
+            select n.org_id, b.place + 1
+            from behind as b
+            cross join lateral (
+                select t.org_id
+                from engine.task as t
+                where t.state = 1 and t.route = v_want.route and t.org_id > b.org_id
+                order by t.org_id
+                limit 1
+            ) as n
+            where b.place < p_orgs_max
+        ),
+
+        before as (
+            (
+                select t.org_id, p_orgs_max + 1 as place
+                from engine.task as t
+                where t.state = 1 and t.route = v_want.route and t.org_id <= v_want.after_org
+                order by t.org_id
+                limit 1
+            )
+            union all
+            select n.org_id, b.place + 1
+            from before as b
+            cross join lateral (
+                select t.org_id
+                from engine.task as t
+                where
+                    t.state = 1 and t.route = v_want.route
+                    and t.org_id > b.org_id and t.org_id <= v_want.after_org
+                order by t.org_id
+                limit 1
+            ) as n
+            where b.place < 2 * p_orgs_max
+        ),
+
+        ready as (
+            select
+                t.id, t.priority, o.place,
+                row_number() over (partition by o.place, t.priority order by t.id) as round
+            from (table behind union all table before) as o
+            cross join lateral (
+                select x.id, x.priority
+                from engine.task as x
+                where x.state = 1 and x.route = v_want.route and x.org_id = o.org_id
+                order by x.priority desc, x.id
+                limit 2 * v_want.slots + 16
+            ) as t
+        ),
+
+        ranked as materialized (
+            select r.id, row_number() over (order by r.priority desc, r.round, r.place) as rank
+            from ready as r
+            order by r.priority desc, r.round, r.place
+            limit 2 * v_want.slots + 16
+        ),
+
+        taken as materialized (
+            -- Skips what another claim takes at this moment: the next in rank will do.
+            select t.id
+            from ranked as r
+            inner join engine.task as t on r.id = t.id
+            where t.state = 1 and not t.cancelling
+            order by r.rank
+            limit v_want.slots
+            for no key update of t skip locked
+        ),
+
+        seated as (
+            select k.id, row_number() over (order by r.rank) as seat
+            from taken as k
+            inner join ranked as r on k.id = r.id
+        ),
+
+        claimed as (
+            update engine.task as t
+            set
+                state = 2,
+                fence = t.fence + 1,
+                rev = t.rev + 1,
+                claim_rev = t.rev + 1,
+                claimed_at = v_now,
+                stamped_at = v_now,
+                lease_until = v_now + p_lease_ms * interval '1 millisecond',
+                incarnation = v_want.seats[s.seat],
+                attach_number = v_want.numbers[s.seat],
+                acknowledged = false
+            from seated as s
+            where t.id = s.id and t.id = any(array(select k.id from taken as k))
+            returning
+                t.id, t.fence, t.route, t.session_id, t.workflow_id, t.org_id, t.failures,
+                t.incarnation, t.started_fence, s.seat
+        )
+
+        select
+            c.id, c.fence, c.route, c.session_id, c.workflow_id, c.org_id, p.payload,
+            w.config_hash, w.traceparent, c.failures::int, c.incarnation, c.started_fence > 0
+        from claimed as c
+        inner join lateral (
+            select x.payload from engine.payload as x where x.task_id = c.id limit 1
+        ) as p on true
+        inner join lateral (
+            select x.config_hash, x.traceparent from engine.workflow as x
+            where x.id = c.workflow_id limit 1
+        ) as w on true
+        order by c.seat;
+    end loop;
+end
+$$;
+
+
+ALTER FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_wants engine.claim_want[]) OWNER TO engine_owner;
+
+--
+-- Name: commit_v1(bigint, bigint, engine.commit_item[], engine.commit_event[], engine.commit_anchor[], engine.commit_workflow[], engine.commit_close[], engine.commit_mark[], engine.commit_emit[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_dead_letter[], engine.commit_config[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_fits boolean[];
+    v_fit boolean;
+    v_moves boolean;
+    v_closing boolean;
+    v_ending boolean;
+    v_moved int[];
+    v_duplicate int[];
+    v_stale int[];
+    v_delayed boolean := false;
+    v_ended boolean := false;
+    v_effects boolean := false;
+begin
+    -- Heads. Their times bound the proposed ones from below, the database's clock from both sides.
+    select
+        array_agg(j.fits order by j.item), bool_and(j.fits), array_agg(j.n order by j.item),
+        bool_or(j.moves_head), bool_or(j.closed), bool_or(j.to_closed and not j.closed)
+    into v_fits, v_fit, deltas_before, v_moves, v_closing, v_ending
+    from (
+        select
+            i.item, i.moves_head, i.closed, i.to_closed,
+            h.session_id is not null
+            and h.org_id = i.org_id and h.last_seq = i.last_seq and h.hash = i.hash
+            and h.status = i.status and h.paused = i.paused and h.closed = i.closed
+            and h.active_turn is not distinct from i.active_turn
+            and h.turn_first_seq = i.turn_first_seq
+            and (
+                i.events = 0 or i.to_ts_ms between
+                greatest(h.ts_ms, (extract(epoch from clock_timestamp()) * 1000)::bigint - p_drift_ms)
+                and greatest(h.ts_ms, (extract(epoch from clock_timestamp()) * 1000)::bigint + p_drift_ms)
+            ) as fits,
+            case when i.events > 0 then coalesce(h.n, 0) else 0 end as n
+        from unnest(p_items) as i
+        left join log.lock_v1(array(select s.session_id from unnest(p_items) as s)) as h
+            on i.session_id = h.session_id
+    ) as j;
+    now_ms := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+
+    -- Workflows of items whose head fits; a missing row counts as rev 0.
+    if cardinality(p_workflows) > 0 then
+        with locked as materialized (
+            select w.id, w.rev
+            from engine.workflow as w
+            where w.id = any(array(select c.id from unnest(p_workflows) as c where v_fits[c.item]))
+            order by w.id
+            for no key update
+        )
+
+        select array_agg(c.item) into v_moved
+        from unnest(p_workflows) as c
+        left join locked as l on c.id = l.id
+        where v_fits[c.item] and coalesce(l.rev, 0) <> c.expected_rev;
+    end if;
+
+    -- Tasks. Of items that do not fit anyway they are only looked at.
+    if cardinality(p_closes) > 0 or cardinality(p_marks) > 0 or cardinality(p_emits) > 0 then
+        with asked as materialized (
+            select
+                1 as part, c.ordinality as n, c.item, c.task_id, c.fence, c.expected, c.result_hash,
+                null::int as counter, c.delay_ms is not null as delayed
+            from unnest(p_closes) with ordinality as c
+            union all
+            select 2, m.ordinality, m.item, m.task_id, m.fence, 2, null, null, false
+            from unnest(p_marks) with ordinality as m
+            union all
+            select 3, e.ordinality, e.item, e.task_id, e.fence, 2, null, e.counter, false
+            from unnest(p_emits) with ordinality as e
+        ),
+
+        locked as materialized (
+            select t.id, t.fence, t.state, t.emit_counter, t.effect, t.claimed_at, t.incarnation
+            from engine.task as t
+            where t.id = any(array(select a.task_id from asked as a where v_fits[a.item]))
+            order by t.id
+            for no key update
+        ),
+
+        seen as (
+            select l.* from locked as l
+            union all
+            select t.id, t.fence, t.state, t.emit_counter, t.effect, t.claimed_at, t.incarnation
+            from engine.task as t
+            where
+                not v_fit
+                and t.id = any(array(select a.task_id from asked as a where not v_fits[a.item]))
+                and t.id <> all(array(select l.id from locked as l))
+        ),
+
+        judged as (
+            select
+                a.part, a.n, a.item, a.delayed, t.effect,
+                case
+                    when t.fence = a.fence and t.state = a.expected
+                        then case when a.counter <= t.emit_counter then 2 else 1 end
+                    when
+                        a.result_hash <> '' and exists (
+                            select from engine.attempt as b
+                            where
+                                b.task_id = a.task_id
+                                and b.fence = a.fence
+                                and b.result_hash = a.result_hash
+                        ) then 2
+                    else 3
+                end::smallint as verdict,
+                (extract(epoch from t.claimed_at) * 1000)::bigint as claimed_ms,
+                t.incarnation
+            from asked as a
+            left join seen as t on a.task_id = t.id
+        )
+
+        select
+            array_agg((j.verdict, j.claimed_ms, j.incarnation)::engine.close_answer order by j.n)
+            filter (where j.part = 1),
+            array_agg(j.verdict order by j.n) filter (where j.part = 2),
+            array_agg(j.verdict order by j.n) filter (where j.part = 3),
+            array_agg(j.item) filter (where j.verdict = 2),
+            array_agg(j.item) filter (where j.verdict = 3),
+            bool_or(j.delayed),
+            bool_or(j.part = 1 and not j.delayed),
+            bool_or(j.part = 1 and j.effect >= 3)
+        into closes, marks, emits, v_duplicate, v_stale, v_delayed, v_ended, v_effects
+        from judged as j;
+    end if;
+
+    -- Messages that came before, by their id or by their key.
+    if cardinality(p_accepts) > 0 then
+        select array_agg(
+            (a.item, a.message_id, k.message_id, k.body_hash, k.seq, k.ts_ms, k.turn_id)
+            ::engine.known_message
+        )
+        into known
+        from unnest(p_accepts) as a
+        cross join lateral (
+            select i.message_id, i.body_hash, i.seq, i.ts_ms, i.turn_id
+            from engine.inbox as i
+            where i.session_id = a.session_id and i.message_id = a.message_id
+            union all
+            select i.message_id, d.body_hash, i.seq, i.ts_ms, i.turn_id
+            from engine.idempotency as d
+            inner join engine.inbox as i
+                on d.session_id = i.session_id and d.message_id = i.message_id
+            where d.session_id = a.session_id and d.key = a.idempotency_key
+            limit 1
+        ) as k;
+        if known is not null then
+            v_duplicate := coalesce(v_duplicate, '{}')
+            || array(select (k.item) from unnest(known) as k);
+        end if;
+    end if;
+
+    verdicts := array_fill(1::smallint, array[cardinality(p_items)]);
+    if not v_fit or v_moved is not null or v_duplicate is not null or v_stale is not null then
+        verdicts := array(
+            select
+                case
+                    when i.item = any(v_duplicate) then 2
+                    when i.item = any(v_stale) then 3
+                    when not v_fits[i.item] or i.item = any(v_moved) then 5
+                    else 1
+                end
+            from unnest(p_items) as i
+            order by i.item
+        );
+        -- What was fit by itself in an item that is not written: decide again.
+        closes := array(
+            select (
+                case when v_closes.verdict = 1 and verdicts[c.item] <> 1 then 5::smallint else v_closes.verdict end,
+                v_closes.claimed_ms, v_closes.incarnation
+            )::engine.close_answer
+            from unnest(p_closes) with ordinality as c
+            inner join unnest(closes) with ordinality as v_closes on c.ordinality = v_closes.ordinality
+            order by c.ordinality
+        );
+        marks := array(
+            select case when marks[m.ordinality] = 1 and verdicts[m.item] <> 1 then 5 else marks[m.ordinality] end
+            from unnest(p_marks) with ordinality as m
+            order by m.ordinality
+        );
+        emits := array(
+            select case when emits[e.ordinality] = 1 and verdicts[e.item] <> 1 then 5 else emits[e.ordinality] end
+            from unnest(p_emits) with ordinality as e
+            order by e.ordinality
+        );
+        select l.heads, l.workflows, l.inbox into heads, workflows, inbox
+        from engine.load_v1(
+            array(select i.session_id from unnest(p_items) as i where verdicts[i.item] = 5)
+        ) as l;
+        if 1 <> all(verdicts) then
+            return;
+        end if;
+        p_events := array(select c from unnest(p_events) as c where verdicts[c.item] = 1);
+        p_anchors := array(select c from unnest(p_anchors) as c where verdicts[c.item] = 1);
+        p_workflows := array(select c from unnest(p_workflows) as c where verdicts[c.item] = 1);
+        p_closes := array(select c from unnest(p_closes) as c where verdicts[c.item] = 1);
+        p_marks := array(select c from unnest(p_marks) as c where verdicts[c.item] = 1);
+        p_emits := array(select c from unnest(p_emits) as c where verdicts[c.item] = 1);
+        p_results := array(select c from unnest(p_results) as c where verdicts[c.item] = 1);
+        p_tasks := array(select c from unnest(p_tasks) as c where verdicts[c.item] = 1);
+        p_accepts := array(select c from unnest(p_accepts) as c where verdicts[c.item] = 1);
+        p_consumes := array(select c from unnest(p_consumes) as c where verdicts[c.item] = 1);
+        p_timers := array(select c from unnest(p_timers) as c where verdicts[c.item] = 1);
+        p_dropped := array(select c from unnest(p_dropped) as c where verdicts[c.item] = 1);
+        p_dead_letters := array(select c from unnest(p_dead_letters) as c where verdicts[c.item] = 1);
+        p_configs := array(select c from unnest(p_configs) as c where verdicts[c.item] = 1);
+        p_items := array(select c from unnest(p_items) as c where verdicts[c.item] = 1);
+    end if;
+
+    if v_moves then
+        perform engine.write_log(p_items, p_events, p_anchors, false);
+        if v_closing then
+            perform engine.write_log(p_items, p_events, p_anchors, true);
+        end if;
+    end if;
+    if v_ending then
+        perform log.close_v1(array_agg(i.session_id), array_agg(i.org_id))
+        from unnest(p_items) as i
+        where i.to_closed and not i.closed;
+    end if;
+    if cardinality(p_workflows) > 0 then
+        perform engine.write_workflows(p_workflows);
+    end if;
+    if cardinality(p_marks) > 0 or cardinality(p_emits) > 0 then
+        perform engine.write_marks(p_marks, p_emits);
+    end if;
+    if v_effects then
+        perform engine.write_effects(p_closes);
+    end if;
+    if v_ended or cardinality(p_results) > 0 then
+        perform engine.write_closes(p_closes, p_results);
+    end if;
+    if v_delayed then
+        perform engine.write_delays(p_closes);
+    end if;
+    if cardinality(p_tasks) > 0 then
+        unclaimed := engine.write_tasks(p_tasks, p_lease_ms);
+    end if;
+    if cardinality(p_accepts) > 0 or cardinality(p_consumes) > 0 then
+        perform engine.write_inputs(p_accepts, p_consumes);
+    end if;
+    if cardinality(p_timers) > 0 or cardinality(p_dropped) > 0 then
+        perform engine.write_timers(p_timers, p_dropped);
+    end if;
+    if cardinality(p_dead_letters) > 0 then
+        insert into engine.dead_letter (task_id, workflow_id, session_id, org_id, reason, detail)
+        select c.task_id, c.workflow_id, c.session_id, c.org_id, c.reason, c.detail
+        from unnest(p_dead_letters) as c;
+    end if;
+    if cardinality(p_configs) > 0 then
+        insert into engine.config (hash, org_id, body)
+        select c.hash, c.org_id, c.body
+        from unnest(p_configs) as c
+        order by c.hash
+        on conflict (hash) do nothing;
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) OWNER TO engine_owner;
+
+--
+-- Name: hold_v1(uuid, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.hold_v1(p_task uuid, p_fence integer) RETURNS TABLE(session_id uuid, org_id uuid)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    return query
+    select t.session_id, t.org_id
+    from engine.task as t
+    where t.id = p_task and t.fence = p_fence and t.state = 2
+    for share;
+end
+$$;
+
+
+ALTER FUNCTION engine.hold_v1(p_task uuid, p_fence integer) OWNER TO engine_owner;
+
+--
+-- Name: load_v1(uuid[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.load_v1(p_sessions uuid[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+    heads := array(
+        select (
+            h.session_id, h.org_id, h.last_seq, h.hash, h.ts_ms, h.status, h.paused,
+            h.active_turn, h.turn_first_seq, h.closed
+        )::engine.head_view
+        from log.heads_v1(p_sessions) as h
+    );
+    workflows := array(
+        select (
+            w.id, w.session_id, w.org_id, w.ordinal, w.rev, w.outcome, w.state, w.config_hash,
+            w.traceparent, w.started_ms
+        )::engine.workflow_view
+        from unnest(p_sessions) as s (session_id)
+        cross join lateral (
+            select n.* from engine.workflow as n
+            where n.session_id = s.session_id
+            order by n.ordinal desc
+            limit 1
+        ) as w
+    );
+    inbox := array(
+        select (i.session_id, i.message_id, i.seq, i.config_hash, i.controls)::engine.inbox_view
+        from engine.inbox as i
+        where i.session_id = any(p_sessions) and i.workflow_id is null
+        order by i.session_id, i.seq
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.load_v1(p_sessions uuid[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) OWNER TO engine_owner;
+
+--
+-- Name: make_partitions_v1(bigint, bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+declare
+    v_week bigint := p_from_ms - mod(p_from_ms - 345600000, 604800000);
+    v_parent text;
+    v_name text;
+    v_made int := 0;
+begin
+    if p_until_ms - p_from_ms > 60 * 604800000::bigint then
+        raise exception 'engine.make_partitions_v1: at most 60 weeks at once';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('engine.make_partitions_v1', 0));
+    while v_week <= p_until_ms loop
+        foreach v_parent in array array['payload', 'attempt', 'step_result', 'effect'] loop
+            v_name := v_parent || '_'
+                || to_char(to_timestamp(v_week / 1000) at time zone 'UTC', 'IYYY"w"IW');
+            continue when to_regclass('engine.' || v_name) is not null;
+            -- Attaching takes a weaker lock on the parent than `create table … partition of`:
+            -- writers go on.
+            execute format('create table engine.%I (like engine.%I including all)', v_name, v_parent);
+            execute format(
+                'create trigger %I before truncate on engine.%I '
+                'for each statement execute function engine.refuse_change_v1()',
+                v_parent || '_is_not_truncated', v_name
+            );
+            execute format(
+                'alter table engine.%I attach partition engine.%I for values from (%L) to (%L)',
+                v_parent, v_name,
+                engine.uuid_at_ms(v_week), engine.uuid_at_ms(v_week + 604800000)
+            );
+            v_made := v_made + 1;
+        end loop;
+        v_week := v_week + 604800000;
+    end loop;
+    return v_made;
+end
+$$;
+
+
+ALTER FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint) OWNER TO engine_owner;
+
+--
+-- Name: refuse_change_v1(); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.refuse_change_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception '% of %.% is refused: its rows are final', tg_op, tg_table_schema, tg_table_name
+        using errcode = 'object_not_in_prerequisite_state';
+end
+$$;
+
+
+ALTER FUNCTION engine.refuse_change_v1() OWNER TO engine_owner;
+
+--
+-- Name: refuse_way_back_v1(); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.refuse_way_back_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception 'effect %: % does not follow %', old.step, new.state, old.state
+        using errcode = 'object_not_in_prerequisite_state';
+end
+$$;
+
+
+ALTER FUNCTION engine.refuse_way_back_v1() OWNER TO engine_owner;
+
+--
+-- Name: routes_v1(text[], text[], text[], text[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) RETURNS integer[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into engine.route (queue, capability, build, model)
+    select distinct p.queue, p.capability, p.build, p.model
+    from unnest(p_queue, p_capability, p_build, p_model) as p (queue, capability, build, model)
+    where not exists (
+        select from engine.route as r
+        where
+            r.queue = p.queue and r.capability = p.capability
+            and r.build = p.build and r.model = p.model
+    )
+    order by p.queue, p.capability, p.build, p.model
+    on conflict do nothing;
+    return array(
+        select r.id
+        from unnest(p_queue, p_capability, p_build, p_model) with ordinality
+            as p (queue, capability, build, model, n)
+        inner join engine.route as r
+            on
+                p.queue = r.queue and p.capability = r.capability
+                and p.build = r.build and p.model = r.model
+        order by p.n
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) OWNER TO engine_owner;
+
+--
+-- Name: uuid_at_ms(bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.uuid_at_ms(p_ms bigint) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select (lpad(to_hex(p_ms), 12, '0') || repeat('0', 20))::uuid
+$$;
+
+
+ALTER FUNCTION engine.uuid_at_ms(p_ms bigint) OWNER TO engine_owner;
+
+--
+-- Name: write_closes(engine.commit_close[], engine.commit_result[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_closes(p_closes engine.commit_close[], p_results engine.commit_result[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_kept bigint;
+begin
+    with gone as (
+        delete from engine.task as t
+        using unnest(p_closes) as c
+        where
+            c.delay_ms is null
+            and t.id = c.task_id
+            and t.id = any(array(select x.task_id from unnest(p_closes) as x where x.delay_ms is null))
+        returning
+            t.id, t.fence, t.workflow_id, t.org_id, t.step, t.incarnation, t.attach_number,
+            t.claim_rev, t.rev, t.claimed_at, t.stamped_at, t.lease_until, t.acknowledged,
+            t.started_fence, t.state, t.input_hash, c.closing, c.result_hash, c.error_code
+    ),
+
+    attempts as (
+        insert into engine.attempt (
+            task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+            close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
+            closing, result_hash, error_code
+        )
+        select
+            g.id, g.fence, g.workflow_id, g.org_id, g.step, g.incarnation, g.attach_number,
+            g.claim_rev, g.rev + 1, g.claimed_at, v_now, g.stamped_at, g.lease_until,
+            g.acknowledged, g.started_fence = g.fence, g.closing, g.result_hash, g.error_code
+        from gone as g
+        where g.state = 2
+    )
+
+    insert into engine.step_result (
+        workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash
+    )
+    select r.workflow_id, r.step, g.org_id, r.task_id, r.fence, g.rev + 1, g.input_hash, r.body, r.hash
+    from unnest(p_results) as r
+    inner join gone as g
+        on r.task_id = g.id and r.fence = g.fence and r.workflow_id = g.workflow_id;
+
+    get diagnostics v_kept = row_count;
+    if v_kept <> cardinality(p_results) then
+        raise exception 'engine.commit: % of % step results belong to a task that closes',
+            v_kept, cardinality(p_results) using errcode = 'MSE01';
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_closes(p_closes engine.commit_close[], p_results engine.commit_result[]) OWNER TO engine_owner;
+
+--
+-- Name: write_delays(engine.commit_close[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_delays(p_closes engine.commit_close[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    with delayed as (
+        update engine.task as t
+        set
+            state = 3,
+            rev = t.rev + 1,
+            run_at = v_now + c.delay_ms * interval '1 millisecond',
+            lease_until = null,
+            incarnation = null,
+            attach_number = null,
+            acknowledged = false,
+            failures = t.failures + c.counts_failure::int,
+            deaths = t.deaths + c.counts_death::int,
+            died = case when c.counts_death then array_append(t.died, t.fence) else t.died end,
+            uncounted = t.uncounted + (not (c.counts_failure or c.counts_death))::int
+        from unnest(p_closes) as c
+        where
+            c.delay_ms is not null
+            and t.id = c.task_id
+            and t.id = any(
+                array(select x.task_id from unnest(p_closes) as x where x.delay_ms is not null)
+            )
+        returning
+            t.id, t.fence, t.workflow_id, t.org_id, t.step, old.incarnation, old.attach_number,
+            t.claim_rev, t.rev, t.claimed_at, t.stamped_at, old.lease_until, old.acknowledged,
+            t.started_fence, old.state, c.closing, c.result_hash, c.error_code
+    )
+
+    insert into engine.attempt (
+        task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+        close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
+        closing, result_hash, error_code
+    )
+    select
+        d.id, d.fence, d.workflow_id, d.org_id, d.step, d.incarnation, d.attach_number,
+        d.claim_rev, d.rev, d.claimed_at, v_now, d.stamped_at, d.lease_until, d.acknowledged,
+        d.started_fence = d.fence, d.closing, d.result_hash, d.error_code
+    from delayed as d
+    where d.state = 2;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_delays(p_closes engine.commit_close[]) OWNER TO engine_owner;
+
+--
+-- Name: write_effects(engine.commit_close[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_effects(p_closes engine.commit_close[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update engine.effect as e
+    set
+        state = case
+            when t.started_fence = 0 then 6
+            when c.closing = 1 then 3
+            when c.closing = 2 then 4
+            else 5
+        end,
+        rev = t.rev + 1,
+        closed_at = clock_timestamp()
+    from unnest(p_closes) as c
+    inner join engine.task as t on c.task_id = t.id
+    where
+        c.delay_ms is null
+        and t.effect >= 3
+        and e.workflow_id = t.workflow_id
+        and e.step = t.step;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_effects(p_closes engine.commit_close[]) OWNER TO engine_owner;
+
+--
+-- Name: write_inputs(engine.commit_accept[], engine.commit_consume[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_inputs(p_accepts engine.commit_accept[], p_consumes engine.commit_consume[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_consumed bigint;
+begin
+    if cardinality(p_accepts) > 0 then
+        insert into engine.inbox (
+            session_id, message_id, org_id, seq, ts_ms, config_hash, turn_id, controls,
+            workflow_id, body_hash
+        )
+        select
+            c.session_id, c.message_id, c.org_id, c.seq, c.ts_ms, c.config_hash, c.turn_id,
+            c.controls, c.consumed_by, c.body_hash
+        from unnest(p_accepts) as c;
+
+        insert into engine.idempotency (session_id, key, message_id, org_id, body_hash)
+        select c.session_id, c.idempotency_key, c.message_id, c.org_id, c.body_hash
+        from unnest(p_accepts) as c
+        where c.idempotency_key is not null;
+    end if;
+
+    if cardinality(p_consumes) > 0 then
+        update engine.inbox as i
+        set workflow_id = c.workflow_id
+        from unnest(p_consumes) as c
+        where
+            i.session_id = c.session_id
+            and i.message_id = c.message_id
+            and i.workflow_id is null
+            and i.session_id = any(array(select x.session_id from unnest(p_consumes) as x))
+            and i.message_id = any(array(select x.message_id from unnest(p_consumes) as x));
+        get diagnostics v_consumed = row_count;
+        if v_consumed <> cardinality(p_consumes) then
+            raise exception 'engine.commit: % of % consumed messages were waiting',
+                v_consumed, cardinality(p_consumes) using errcode = 'MSE01';
+        end if;
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_inputs(p_accepts engine.commit_accept[], p_consumes engine.commit_consume[]) OWNER TO engine_owner;
+
+--
+-- Name: write_log(engine.commit_item[], engine.commit_event[], engine.commit_anchor[], boolean); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_log(p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_closing boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_sessions uuid[] := array(
+        select i.session_id from unnest(p_items) as i where i.moves_head and i.closed = p_closing
+    );
+    e record;
+    h record;
+    a record;
+begin
+    if cardinality(v_sessions) = 0 then
+        return;
+    end if;
+    select
+        coalesce(array_agg(v.session_id), '{}') as session_id, coalesce(array_agg(v.seq), '{}') as seq,
+        coalesce(array_agg(v.type), '{}') as type, coalesce(array_agg(v.ts_ms), '{}') as ts_ms,
+        coalesce(array_agg(v.turn_id), '{}') as turn_id,
+        coalesce(array_agg(v.payload), '{}') as payload, coalesce(array_agg(v.hash), '{}') as hash
+    into e
+    from unnest(p_events) as v
+    where v.session_id = any(v_sessions);
+    select
+        array_agg(i.session_id) as session_id, array_agg(i.org_id) as org_id,
+        array_agg(i.to_last_seq) as last_seq, array_agg(i.to_hash) as hash,
+        array_agg(i.to_ts_ms) as ts_ms, array_agg(i.to_status) as status,
+        array_agg(i.to_active_turn) as active_turn,
+        array_agg(i.to_turn_first_seq) as turn_first_seq, array_agg(i.close_anchors) as close_anchors
+    into h
+    from unnest(p_items) as i
+    where i.moves_head and i.closed = p_closing;
+    select
+        coalesce(array_agg(v.session_id), '{}') as session_id,
+        coalesce(array_agg(v.anchor), '{}') as anchor, coalesce(array_agg(v.attempt), '{}') as attempt
+    into a
+    from unnest(p_anchors) as v
+    where v.session_id = any(v_sessions);
+    if p_closing then
+        perform log.append_closing_v1(
+            e.session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload, e.hash,
+            h.session_id, h.org_id, h.last_seq, h.hash, h.ts_ms, h.status, h.active_turn,
+            h.turn_first_seq, h.close_anchors, a.session_id, a.anchor, a.attempt
+        );
+    else
+        perform log.append_v1(
+            e.session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload, e.hash,
+            h.session_id, h.org_id, h.last_seq, h.hash, h.ts_ms, h.status, h.active_turn,
+            h.turn_first_seq, h.close_anchors, a.session_id, a.anchor, a.attempt
+        );
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_log(p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_closing boolean) OWNER TO engine_owner;
+
+--
+-- Name: write_marks(engine.commit_mark[], engine.commit_emit[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_marks(p_marks engine.commit_mark[], p_emits engine.commit_emit[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update engine.task as t
+    set
+        cancelling = t.cancelling or c.cancelling,
+        emit_counter = greatest(t.emit_counter, c.counter),
+        rev = t.rev + 1
+    from (
+        select x.task_id, bool_or(x.cancelling) as cancelling, max(x.counter) as counter
+        from (
+            select m.task_id, true as cancelling, 0 as counter from unnest(p_marks) as m
+            union all
+            select e.task_id, false, e.counter from unnest(p_emits) as e
+        ) as x
+        group by x.task_id
+    ) as c
+    where
+        t.id = c.task_id
+        and t.id = any(
+            array(select m.task_id from unnest(p_marks) as m)
+            || array(select e.task_id from unnest(p_emits) as e)
+        );
+end
+$$;
+
+
+ALTER FUNCTION engine.write_marks(p_marks engine.commit_mark[], p_emits engine.commit_emit[]) OWNER TO engine_owner;
+
+--
+-- Name: write_tasks(engine.commit_task[], bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_tasks(p_tasks engine.commit_task[], p_lease_ms bigint) RETURNS uuid[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_unclaimed uuid[];
+begin
+    with payloads as (
+        insert into engine.payload (task_id, org_id, step, payload, input_hash)
+        select c.id, c.org_id, c.step, c.payload, sha256(c.payload)
+        from unnest(p_tasks) as c
+    ),
+
+    effects as (
+        insert into engine.effect (workflow_id, step, org_id, task_id, class, rev)
+        select c.workflow_id, c.step, c.org_id, c.id, c.effect, 1
+        from unnest(p_tasks) as c
+        where c.effect >= 3
+    ),
+
+    added as (
+        insert into engine.task (
+            id, workflow_id, session_id, org_id, route, priority, kind, effect, step, input_hash,
+            run_at, state, fence, claim_rev, claimed_at, stamped_at, lease_until, incarnation,
+            attach_number
+        )
+        select
+            c.id, c.workflow_id, c.session_id, c.org_id, c.route, c.priority, c.kind, c.effect,
+            c.step, sha256(c.payload), v_now,
+            case when w.incarnation is null then 1 else 2 end,
+            case when w.incarnation is null then 0 else 1 end,
+            case when w.incarnation is null then 0 else 1 end,
+            case when w.incarnation is not null then v_now end,
+            case when w.incarnation is not null then v_now end,
+            case when w.incarnation is not null
+                then v_now + p_lease_ms * interval '1 millisecond' end,
+            w.incarnation,
+            w.attach_number
+        from unnest(p_tasks) as c
+        left join engine.worker as w
+            on
+                c.incarnation = w.incarnation
+                and c.attach_number = w.attach_number
+                and w.incarnation = any(array(select x.incarnation from unnest(p_tasks) as x))
+        returning id, state
+    )
+
+    select array_agg(a.id) into v_unclaimed
+    from added as a
+    where
+        a.state = 1
+        and a.id = any(array(select x.id from unnest(p_tasks) as x where x.incarnation is not null));
+    return v_unclaimed;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_tasks(p_tasks engine.commit_task[], p_lease_ms bigint) OWNER TO engine_owner;
+
+--
+-- Name: write_timers(engine.commit_timer[], engine.commit_drop[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_timers(p_timers engine.commit_timer[], p_dropped engine.commit_drop[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if cardinality(p_dropped) > 0 then
+        -- One that is gone was dropped before; that is no conflict, for its effect rides the head.
+        delete from engine.timer as t
+        where t.id = any(array(select d.timer_id from unnest(p_dropped) as d));
+    end if;
+    if cardinality(p_timers) > 0 then
+        insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
+        select
+            c.id, c.workflow_id, c.session_id, c.org_id, c.kind,
+            clock_timestamp() + c.delay_ms * interval '1 millisecond'
+        from unnest(p_timers) as c;
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_timers(p_timers engine.commit_timer[], p_dropped engine.commit_drop[]) OWNER TO engine_owner;
+
+--
+-- Name: write_workflows(engine.commit_workflow[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_workflows(p_workflows engine.commit_workflow[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    -- Ended turns first: the next one of a session may start in the same flight.
+    update engine.workflow as w
+    set
+        rev = w.rev + 1,
+        outcome = c.outcome,
+        state = c.state,
+        config_hash = c.config_hash,
+        traceparent = c.traceparent
+    from unnest(p_workflows) as c
+    where
+        c.expected_rev > 0
+        and w.id = c.id
+        and w.id = any(array(select x.id from unnest(p_workflows) as x where x.expected_rev > 0));
+
+    insert into engine.workflow (
+        id, session_id, org_id, ordinal, outcome, state, config_hash, traceparent, started_ms
+    )
+    select
+        c.id, c.session_id, c.org_id, c.ordinal, c.outcome, c.state, c.config_hash, c.traceparent,
+        c.started_ms
+    from unnest(p_workflows) as c
+    where c.expected_rev = 0;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_workflows(p_workflows engine.commit_workflow[]) OWNER TO engine_owner;
+
+--
+-- Name: append_closing_v1(uuid[], bigint[], text[], bigint[], uuid[], bytea[], bytea[], uuid[], uuid[], bigint[], bytea[], bigint[], smallint[], uuid[], bigint[], boolean[], uuid[], text[], integer[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.append_closing_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform log.append_rows(
+        true, e_session, e_seq, e_type, e_ts, e_turn, e_payload, e_hash,
+        h_session, h_org, h_last_seq, h_hash, h_ts, h_status, h_active_turn, h_turn_first_seq,
+        h_close_anchors, a_session, a_anchor, a_attempt
+    );
+end
+$$;
+
+
+ALTER FUNCTION log.append_closing_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) OWNER TO log_owner;
+
+--
+-- Name: append_deltas_v1(uuid[], uuid[], text[], integer[], text[], integer[], text[], boolean[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]) RETURNS TABLE(item integer, verdict smallint, seq bigint, n integer, ts_ms bigint)
+    LANGUAGE plpgsql SECURITY DEFINER ROWS 32
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_now bigint;
+begin
+    perform from log.head as h
+    where h.session_id = any(p_session)
+    order by h.session_id
+    for no key update;
+    -- After the locks, so that times do not fall in position order.
+    v_now := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+
+    return query
+    with given as (
+        select
+            i.*,
+            h.last_seq,
+            h.n as head_n,
+            char_length(i.fragment) as chars,
+            case
+                when h.closed or h.active_turn is distinct from i.turn_id then null
+                else (h.anchors -> i.anchor ->> 'a')::int
+            end as open_attempt,
+            coalesce((h.anchors -> i.anchor -> 'c' ->> i.channel)::int, 0) as start
+        from unnest(
+            p_session, p_turn, p_anchor, p_attempt, p_channel, p_offset, p_fragment, p_reset
+        ) with ordinality as i (
+            session_id, turn_id, anchor, attempt, channel, "offset", fragment, reset, item
+        )
+        left join log.head as h on i.session_id = h.session_id
+    ),
+
+    folded as (
+        select
+            g.*,
+            log.channel_end(g.start, g."offset", g.chars) over stream as channel_end
+        from given as g
+        window stream as (
+            partition by g.session_id, g.turn_id, g.anchor, g.attempt, g.channel
+            order by g.item rows unbounded preceding
+        )
+    ),
+
+    judged as (
+        select
+            f.*,
+            case
+                when f.open_attempt is null or f.attempt < f.open_attempt then 3
+                when f.attempt > f.open_attempt or f."offset" > f.next_offset then 4
+                when f."offset" < f.next_offset or f.chars = 0 then 2
+                else 1
+            end::smallint as verdict
+        from (
+            select
+                x.*,
+                coalesce(lag(x.channel_end) over (
+                    partition by x.session_id, x.turn_id, x.anchor, x.attempt, x.channel
+                    order by x.item
+                ), x.start) as next_offset
+            from folded as x
+        ) as f
+    ),
+
+    placed as (
+        select
+            j.*,
+            (j.head_n + row_number() over (partition by j.session_id order by j.item))::int as n
+        from judged as j
+        where j.verdict = 1
+    ),
+
+    added as (
+        insert into log.delta (
+            turn_id, session_id, seq, n, anchor, attempt, channel, "offset", fragment, reset, ts_ms
+        )
+        select
+            p.turn_id, p.session_id, p.last_seq, p.n, p.anchor, p.attempt, p.channel, p."offset",
+            p.fragment, p.reset, v_now
+        from placed as p
+    ),
+
+    channels as (
+        select p.session_id, p.anchor, p.channel, max(p.channel_end) as channel_end, max(p.n) as n
+        from placed as p
+        group by p.session_id, p.anchor, p.channel
+    ),
+
+    ends as (
+        select
+            c.session_id, c.anchor, jsonb_object_agg(c.channel, c.channel_end) as channels,
+            max(c.n) as n
+        from channels as c
+        group by c.session_id, c.anchor
+    ),
+
+    raised as (
+        select
+            e.session_id, max(e.n) as n,
+            jsonb_object_agg(
+                e.anchor,
+                jsonb_set(h.anchors -> e.anchor, '{c}', (h.anchors -> e.anchor -> 'c') || e.channels)
+            ) as anchors
+        from ends as e
+        inner join log.head as h on e.session_id = h.session_id
+        group by e.session_id
+    ),
+
+    moved as (
+        update log.head as h
+        set n = r.n, anchors = h.anchors || r.anchors
+        from raised as r
+        where h.session_id = r.session_id
+    )
+
+    select
+        j.item::int, j.verdict,
+        case when j.verdict = 1 then j.last_seq else 0 end,
+        coalesce(p.n, 0),
+        case when j.verdict = 1 then v_now else 0 end
+    from judged as j
+    left join placed as p on j.item = p.item
+    order by j.item;
+end
+$$;
+
+
+ALTER FUNCTION log.append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]) OWNER TO log_owner;
+
+--
+-- Name: append_rows(boolean, uuid[], bigint[], text[], bigint[], uuid[], bytea[], bytea[], uuid[], uuid[], bigint[], bytea[], bigint[], smallint[], uuid[], bigint[], boolean[], uuid[], text[], integer[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.append_rows(p_closing boolean, e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_heads bigint;
+    v_events bigint;
+begin
+    with span as (
+        select e.session_id, min(e.seq) as first_seq, max(e.seq) as last_seq, count(*) as events
+        from unnest(e_session, e_seq) as e (session_id, seq)
+        group by e.session_id
+    ),
+
+    wanted as (
+        select distinct on (a.session_id, a.anchor) a.session_id, a.anchor, a.attempt
+        from unnest(a_session, a_anchor, a_attempt) with ordinality
+            as a (session_id, anchor, attempt, item)
+        order by a.session_id, a.anchor, a.item desc
+    ),
+
+    anchors as (
+        select
+            w.session_id,
+            array_agg(w.anchor) filter (where w.attempt is null) as gone,
+            jsonb_object_agg(
+                w.anchor, jsonb_build_object('a', w.attempt, 'c', '{}'::jsonb)
+            ) filter (
+                where h.close_anchors or coalesce((d.anchors -> w.anchor ->> 'a')::int, 0) < w.attempt
+            ) as opened
+        from wanted as w
+        inner join unnest(h_session, h_close_anchors) as h (session_id, close_anchors)
+            on w.session_id = h.session_id
+        inner join log.head as d on w.session_id = d.session_id
+        group by w.session_id
+    ),
+
+    moved as (
+        update log.head as d
+        set
+            last_seq = h.last_seq,
+            n = case when s.events is null then d.n else 0 end,
+            hash = h.hash,
+            ts_ms = h.ts_ms,
+            status = h.status,
+            active_turn = h.active_turn,
+            turn_first_seq = h.turn_first_seq,
+            anchors
+            = case when h.close_anchors then '{}'::jsonb else d.anchors - coalesce(a.gone, '{}') end
+            || coalesce(a.opened, '{}'::jsonb),
+            closing_done = d.closed
+        from unnest(
+            h_session, h_org, h_last_seq, h_hash, h_ts,
+            h_status, h_active_turn, h_turn_first_seq, h_close_anchors
+        ) as h (
+            session_id, org_id, last_seq, hash, ts_ms,
+            status, active_turn, turn_first_seq, close_anchors
+        )
+        left join span as s on h.session_id = s.session_id
+        left join anchors as a on h.session_id = a.session_id
+        where
+            d.session_id = h.session_id
+            and d.org_id = h.org_id
+            and (not d.closed or (p_closing and not d.closing_done))
+            and d.ts_ms <= h.ts_ms
+            and h.last_seq = d.last_seq + coalesce(s.events, 0)
+            and (s.events is null or (s.first_seq = d.last_seq + 1 and s.last_seq = h.last_seq))
+        returning d.session_id, old.last_seq, old.n
+    ),
+
+    added as (
+        insert into log.event (session_id, seq, type, ts_ms, turn_id, payload, deltas_before, h)
+        select
+            e.session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload,
+            case when e.seq = m.last_seq + 1 then m.n else 0 end,
+            e.hash
+        from unnest(e_session, e_seq, e_type, e_ts, e_turn, e_payload, e_hash)
+            as e (session_id, seq, type, ts_ms, turn_id, payload, hash)
+        inner join moved as m on e.session_id = m.session_id
+        returning 1
+    )
+
+    select (select count(*) from moved), (select count(*) from added)
+    into v_heads, v_events;
+
+    if v_heads <> cardinality(h_session) or v_events <> cardinality(e_session) then
+        raise exception 'log.append: % of % heads fit their rows, % of % events have a head',
+            v_heads, cardinality(h_session), v_events, cardinality(e_session)
+            using errcode = 'MSL01',
+            hint = 'unknown, closed or foreign session, seq not last_seq + 1, a gap, or an older time';
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION log.append_rows(p_closing boolean, e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) OWNER TO log_owner;
+
+--
+-- Name: append_v1(uuid[], bigint[], text[], bigint[], uuid[], bytea[], bytea[], uuid[], uuid[], bigint[], bytea[], bigint[], smallint[], uuid[], bigint[], boolean[], uuid[], text[], integer[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform log.append_rows(
+        false, e_session, e_seq, e_type, e_ts, e_turn, e_payload, e_hash,
+        h_session, h_org, h_last_seq, h_hash, h_ts, h_status, h_active_turn, h_turn_first_seq,
+        h_close_anchors, a_session, a_anchor, a_attempt
+    );
+end
+$$;
+
+
+ALTER FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) OWNER TO log_owner;
+
+--
+-- Name: close_v1(uuid[], uuid[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.close_v1(p_sessions uuid[], p_orgs uuid[]) RETURNS TABLE(session_id uuid, closed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    perform from log.head as h
+    where h.session_id = any(p_sessions)
+    order by h.session_id
+    for no key update;
+
+    return query
+    update log.head as h
+    set closed = true, anchors = '{}'
+    from unnest(p_sessions, p_orgs) as p (session_id, org_id)
+    where h.session_id = p.session_id and h.org_id = p.org_id
+    returning h.session_id, not old.closed;
+end
+$$;
+
+
+ALTER FUNCTION log.close_v1(p_sessions uuid[], p_orgs uuid[]) OWNER TO log_owner;
+
+--
+-- Name: drop_delta_partitions_v1(); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.drop_delta_partitions_v1() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $$
+declare
+    v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+    v_partition record;
+    v_rows boolean;
+    v_dropped int := 0;
+begin
+    update log.store set partitions_checked_ms = v_now
+    where partitions_checked_ms < v_now - 86400000;
+    if not found then
+        return 0;
+    end if;
+    for v_partition in
+        select c.relname::text as name, b.week_ms
+        from pg_inherits as i
+        inner join pg_class as c on i.inhrelid = c.oid
+        cross join lateral (
+            select (
+                extract(epoch from to_date(right(c.relname, 7), 'IYYY"w"IW')) * 1000
+            )::bigint as week_ms
+        ) as b
+        where i.inhparent = 'log.delta'::regclass and b.week_ms + 3 * 604800000::bigint < v_now
+        order by b.week_ms
+        limit 10
+    loop
+        execute format('select exists (select from log.%I)', v_partition.name) into v_rows;
+        -- A turn that still waits may stream again. New turns have new ids, so no lock is needed to
+        -- ask.
+        continue when v_rows or exists (
+            select from log.head
+            where active_turn >= log.uuid_at_ms(v_partition.week_ms)
+                and active_turn < log.uuid_at_ms(v_partition.week_ms + 604800000)
+        );
+        begin
+            execute format('drop table log.%I', v_partition.name);
+            v_dropped := v_dropped + 1;
+        exception when lock_not_available then null;
+        end;
+    end loop;
+    return v_dropped;
+end
+$$;
+
+
+ALTER FUNCTION log.drop_delta_partitions_v1() OWNER TO log_owner;
+
+--
+-- Name: drop_deltas_v1(bigint, integer, integer); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.drop_deltas_v1(p_keep_ms bigint, p_turns integer, p_rows integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_after uuid;
+    v_until bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint - p_keep_ms;
+    v_turns uuid[];
+    v_over uuid[];
+    v_dropped bigint;
+begin
+    -- Skips the row while another sweep holds it: that one does the work.
+    select s.swept_turn into v_after from log.store as s
+    order by s.only_row limit 1 for update skip locked;
+    if not found then
+        return 0;
+    end if;
+    with recursive turns as (
+        (
+            select d.turn_id, d.session_id, d.seq, 1 as i
+            from log.delta as d
+            where d.turn_id > v_after and d.turn_id < log.uuid_at_ms(v_until)
+            order by d.turn_id, d.session_id, d.seq
+            limit 1
+        )
+        union all
+        select x.turn_id, x.session_id, x.seq, t.i + 1
+        from turns as t
+        cross join lateral (
+            select d.turn_id, d.session_id, d.seq
+            from log.delta as d
+            where d.turn_id > t.turn_id and d.turn_id < log.uuid_at_ms(v_until)
+            order by d.turn_id, d.session_id, d.seq
+            limit 1
+        ) as x
+        where t.i < p_turns
+    )
+
+    select
+        array_agg(t.turn_id order by t.turn_id),
+        array_agg(t.turn_id) filter (where exists (
+            select from log.event as e
+            where e.session_id = t.session_id and e.seq > t.seq and e.turn_id = t.turn_id
+                and e.type in ('turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed')
+                and e.ts_ms <= v_until
+        ))
+    into v_turns, v_over
+    from turns as t;
+
+    delete from log.delta as d
+    where (d.turn_id, d.session_id, d.seq, d.n) in (
+        select x.turn_id, x.session_id, x.seq, x.n
+        from log.delta as x
+        where x.turn_id = any(v_over)
+        limit p_rows
+    );
+    get diagnostics v_dropped = row_count;
+    if v_dropped < p_rows then
+        update log.store
+        set swept_turn = case
+            when cardinality(v_turns) = p_turns then v_turns[p_turns]
+            else '00000000-0000-0000-0000-000000000000'
+        end;
+    end if;
+    return v_dropped;
+end
+$$;
+
+
+ALTER FUNCTION log.drop_deltas_v1(p_keep_ms bigint, p_turns integer, p_rows integer) OWNER TO log_owner;
+
+--
+-- Name: epoch_v1(); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.epoch_v1() RETURNS smallint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select s.epoch from log.store as s $$;
+
+
+ALTER FUNCTION log.epoch_v1() OWNER TO log_owner;
+
+--
+-- Name: heads_v1(uuid[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.heads_v1(p_sessions uuid[]) RETURNS TABLE(session_id uuid, org_id uuid, last_seq bigint, n integer, hash bytea, ts_ms bigint, status smallint, paused boolean, active_turn uuid, turn_first_seq bigint, closed boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    return query
+    select
+        h.session_id, h.org_id, h.last_seq, h.n, h.hash, h.ts_ms,
+        h.status, h.paused, h.active_turn, h.turn_first_seq, h.closed
+    from log.head as h
+    where h.session_id = any(p_sessions)
+    order by h.session_id;
+end
+$$;
+
+
+ALTER FUNCTION log.heads_v1(p_sessions uuid[]) OWNER TO log_owner;
+
+--
+-- Name: lineage_v1(uuid, uuid); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.lineage_v1(p_session uuid, p_org uuid) RETURNS TABLE(session_id uuid, floor bigint, ceiling bigint, parent_hash bytea, own boolean, depth integer)
+    LANGUAGE sql STABLE
+    AS $$
+    with recursive lineage as (
+        select
+            h.session_id,
+            h.parent,
+            coalesce(h.parent_seq, 0) as floor,
+            h.last_seq as ceiling,
+            coalesce(h.parent_hash, '') as parent_hash,
+            1 as depth
+        from log.head as h
+        where h.session_id = p_session and (p_org is null or h.org_id = p_org)
+        union all
+        select
+            p.session_id,
+            p.parent,
+            coalesce(p.parent_seq, 0),
+            least(l.floor, l.ceiling),
+            coalesce(p.parent_hash, ''),
+            l.depth + 1
+        from lineage as l
+        inner join log.head as p on l.parent = p.session_id
+        where l.depth < 64
+    )
+
+    select l.session_id, l.floor, l.ceiling, l.parent_hash, l.depth = 1, l.depth from lineage as l
+$$;
+
+
+ALTER FUNCTION log.lineage_v1(p_session uuid, p_org uuid) OWNER TO log_owner;
+
+--
+-- Name: lock_v1(uuid[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.lock_v1(p_sessions uuid[]) RETURNS TABLE(session_id uuid, org_id uuid, last_seq bigint, n integer, hash bytea, ts_ms bigint, status smallint, paused boolean, active_turn uuid, turn_first_seq bigint, closed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER ROWS 32
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+    return query
+    select
+        h.session_id, h.org_id, h.last_seq, h.n, h.hash, h.ts_ms,
+        h.status, h.paused, h.active_turn, h.turn_first_seq, h.closed
+    from log.head as h
+    where h.session_id = any(p_sessions)
+    order by h.session_id
+    for no key update;
+end
+$$;
+
+
+ALTER FUNCTION log.lock_v1(p_sessions uuid[]) OWNER TO log_owner;
+
+--
+-- Name: make_partitions_v1(bigint, bigint); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.make_partitions_v1(from_ms bigint, until_ms bigint) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+declare
+    v_week bigint := log.week_start_ms(from_ms);
+    v_parent text;
+    v_name text;
+    v_made int := 0;
+begin
+    if until_ms - from_ms > 60 * 604800000::bigint then
+        raise exception 'log.make_partitions_v1: at most 60 weeks at once';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('log.make_partitions_v1', 0));
+    while v_week <= until_ms loop
+        foreach v_parent in array array['event', 'delta'] loop
+            v_name := v_parent || '_'
+                || to_char(to_timestamp(v_week / 1000) at time zone 'UTC', 'IYYY"w"IW');
+            continue when to_regclass('log.' || v_name) is not null;
+            -- Attaching takes a weaker lock on the parent than `create table … partition of`:
+            -- writers go on.
+            execute format('create table log.%I (like log.%I including all)', v_name, v_parent);
+            if v_parent = 'event' then
+                execute format(
+                    'create trigger event_is_not_truncated before truncate on log.%I '
+                    'for each statement execute function log.refuse_change_v1()', v_name
+                );
+            end if;
+            execute format(
+                'alter table log.%I attach partition log.%I for values from (%L) to (%L)',
+                v_parent, v_name, log.uuid_at_ms(v_week), log.uuid_at_ms(v_week + 604800000)
+            );
+            v_made := v_made + 1;
+        end loop;
+        v_week := v_week + 604800000;
+    end loop;
+    return v_made;
+end
+$$;
+
+
+ALTER FUNCTION log.make_partitions_v1(from_ms bigint, until_ms bigint) OWNER TO log_owner;
+
+--
+-- Name: offset_after(integer, integer, integer, integer); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.offset_after(p_next integer, p_start integer, p_offset integer, p_chars integer) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return case
+        when p_offset = coalesce(p_next, p_start) then p_offset + p_chars
+        else coalesce(p_next, p_start)
+    end;
+end
+$$;
+
+
+ALTER FUNCTION log.offset_after(p_next integer, p_start integer, p_offset integer, p_chars integer) OWNER TO log_owner;
+
+--
+-- Name: open_v1(uuid[], uuid[], text[], bigint[], bytea[], bytea[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into log.head (session_id, org_id, last_seq, hash, ts_ms, status, epoch)
+    select p.session_id, p.org_id, 1, p.hash, p.ts_ms, 1, s.epoch
+    from unnest(p_session, p_org, p_ts, p_hash) as p (session_id, org_id, ts_ms, hash)
+    cross join log.store as s
+    order by p.session_id;
+
+    insert into log.event (session_id, seq, type, ts_ms, payload, h)
+    select p.session_id, 1, p.type, p.ts_ms, p.payload, p.hash
+    from unnest(p_session, p_type, p_ts, p_payload, p_hash)
+        as p (session_id, type, ts_ms, payload, hash);
+end
+$$;
+
+
+ALTER FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) OWNER TO log_owner;
+
+--
+-- Name: partition_horizon_v1(); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.partition_horizon_v1() RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_week bigint := log.week_start_ms((extract(epoch from clock_timestamp()) * 1000)::bigint);
+    v_name text;
+begin
+    loop
+        v_name := to_char(to_timestamp(v_week / 1000) at time zone 'UTC', 'IYYY"w"IW');
+        exit when to_regclass('log.event_' || v_name) is null
+            or to_regclass('log.delta_' || v_name) is null;
+        v_week := v_week + 604800000;
+    end loop;
+    return v_week;
+end
+$$;
+
+
+ALTER FUNCTION log.partition_horizon_v1() OWNER TO log_owner;
+
+--
+-- Name: refuse_change_v1(); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.refuse_change_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception '% of %.% is refused: the log only grows', tg_op, tg_table_schema, tg_table_name
+        using errcode = 'object_not_in_prerequisite_state';
+end
+$$;
+
+
+ALTER FUNCTION log.refuse_change_v1() OWNER TO log_owner;
+
+--
+-- Name: uuid_at_ms(bigint); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.uuid_at_ms(p_ms bigint) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select (lpad(to_hex(p_ms), 12, '0') || repeat('0', 20))::uuid
+$$;
+
+
+ALTER FUNCTION log.uuid_at_ms(p_ms bigint) OWNER TO log_owner;
+
+--
+-- Name: week_start_ms(bigint); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.week_start_ms(p_ms bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p_ms - mod(p_ms - 345600000, 604800000)
+$$;
+
+
+ALTER FUNCTION log.week_start_ms(p_ms bigint) OWNER TO log_owner;
+
+--
+-- Name: channel_end(integer, integer, integer); Type: AGGREGATE; Schema: log; Owner: log_owner
+--
+
+CREATE AGGREGATE log.channel_end(p_start integer, p_offset integer, p_chars integer) (
+    SFUNC = log.offset_after,
+    STYPE = integer
+);
+
+
+ALTER AGGREGATE log.channel_end(p_start integer, p_offset integer, p_chars integer) OWNER TO log_owner;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: agent; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.agent (
+    org_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    display_name text,
+    description text,
+    harness_id uuid NOT NULL,
+    tier bytea NOT NULL,
+    status text NOT NULL,
+    rev integer NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    archived_ms bigint,
+    CONSTRAINT agent_status_check CHECK ((status = ANY (ARRAY['active'::text, 'archived'::text, 'deleted'::text])))
+);
+
+ALTER TABLE ONLY api.agent FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.agent OWNER TO api_owner;
+
+--
+-- Name: file; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.file (
+    org_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    path text NOT NULL,
+    id uuid NOT NULL,
+    is_directory boolean NOT NULL,
+    is_readonly boolean NOT NULL,
+    size_bytes bigint NOT NULL,
+    content bytea,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.file FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.file OWNER TO api_owner;
+
+--
+-- Name: harness; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.harness (
+    org_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    display_name text,
+    description text,
+    parent_id uuid,
+    tier bytea NOT NULL,
+    status text NOT NULL,
+    rev integer NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    archived_ms bigint,
+    CONSTRAINT harness_status_check CHECK ((status = ANY (ARRAY['active'::text, 'archived'::text, 'deleted'::text])))
+);
+
+ALTER TABLE ONLY api.harness FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.harness OWNER TO api_owner;
+
+--
+-- Name: organization; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.organization (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    default_model_id text,
+    default_harness_id uuid,
+    rev integer DEFAULT 1 NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.organization FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.organization OWNER TO api_owner;
+
+--
+-- Name: request_key; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.request_key (
+    org_id uuid NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    body_hash bytea NOT NULL,
+    status integer,
+    body bytea DEFAULT '\x'::bytea NOT NULL,
+    claimed_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.request_key FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.request_key OWNER TO api_owner;
+
+--
+-- Name: session; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.session (
+    org_id uuid NOT NULL,
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    harness_id uuid NOT NULL,
+    agent_id uuid,
+    title text,
+    locale text,
+    tier bytea NOT NULL,
+    pinned boolean DEFAULT false NOT NULL,
+    rev integer NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    deleting_ms bigint
+)
+WITH (fillfactor='85');
+
+ALTER TABLE ONLY api.session FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.session OWNER TO api_owner;
+
+--
+-- Name: workspace; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.workspace (
+    org_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    description text,
+    status text NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    archived_ms bigint,
+    CONSTRAINT workspace_status_check CHECK ((status = ANY (ARRAY['active'::text, 'archived'::text, 'deleted'::text])))
+);
+
+ALTER TABLE ONLY api.workspace FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.workspace OWNER TO api_owner;
+
+--
+-- Name: attempt; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.attempt (
+    task_id uuid NOT NULL,
+    fence integer NOT NULL,
+    workflow_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    step text NOT NULL,
+    incarnation uuid NOT NULL,
+    attach_number bigint NOT NULL,
+    claim_rev integer NOT NULL,
+    close_rev integer NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
+    stamped_at timestamp with time zone NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    acknowledged boolean NOT NULL,
+    started boolean NOT NULL,
+    closing smallint NOT NULL,
+    result_hash bytea DEFAULT '\x'::bytea NOT NULL,
+    error_code text DEFAULT ''::text NOT NULL,
+    CONSTRAINT attempt_fence_check CHECK ((fence >= 1))
+)
+PARTITION BY RANGE (task_id);
+
+
+ALTER TABLE engine.attempt OWNER TO engine_owner;
+
+--
+-- Name: config; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.config (
+    hash bytea NOT NULL,
+    org_id uuid NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE engine.config OWNER TO engine_owner;
+
+--
+-- Name: dead_letter; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.dead_letter (
+    task_id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE engine.dead_letter OWNER TO engine_owner;
+
+--
+-- Name: effect; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.effect (
+    workflow_id uuid NOT NULL,
+    step text NOT NULL,
+    org_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    class smallint NOT NULL,
+    state smallint DEFAULT 1 NOT NULL,
+    fence integer DEFAULT 0 NOT NULL,
+    rev integer NOT NULL,
+    started_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT effect_class_check CHECK ((class = ANY (ARRAY[3, 4]))),
+    CONSTRAINT effect_state_check CHECK (((state >= 1) AND (state <= 6)))
+)
+PARTITION BY RANGE (workflow_id);
+
+
+ALTER TABLE engine.effect OWNER TO engine_owner;
+
+--
+-- Name: idempotency; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.idempotency (
+    session_id uuid NOT NULL,
+    key text NOT NULL,
+    message_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    body_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE engine.idempotency OWNER TO engine_owner;
+
+--
+-- Name: inbox; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.inbox (
+    session_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    ts_ms bigint NOT NULL,
+    config_hash bytea NOT NULL,
+    turn_id uuid NOT NULL,
+    controls bytea,
+    workflow_id uuid,
+    body_hash bytea NOT NULL
+)
+WITH (fillfactor='85');
+
+
+ALTER TABLE engine.inbox OWNER TO engine_owner;
+
+--
+-- Name: payload; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.payload (
+    task_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    step text NOT NULL,
+    payload bytea NOT NULL,
+    input_hash bytea NOT NULL
+)
+PARTITION BY RANGE (task_id);
+
+
+ALTER TABLE engine.payload OWNER TO engine_owner;
+
+--
+-- Name: route; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.route (
+    id integer NOT NULL,
+    queue text NOT NULL,
+    capability text NOT NULL,
+    build text NOT NULL,
+    model text NOT NULL
+);
+
+
+ALTER TABLE engine.route OWNER TO engine_owner;
+
+--
+-- Name: route_id_seq; Type: SEQUENCE; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE engine.route ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME engine.route_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: signal; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.signal (
+    session_id uuid NOT NULL,
+    source_turn uuid NOT NULL,
+    kind text NOT NULL,
+    org_id uuid NOT NULL,
+    body bytea DEFAULT '\x'::bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    consumed_by uuid
+);
+
+
+ALTER TABLE engine.signal OWNER TO engine_owner;
+
+--
+-- Name: step_result; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.step_result (
+    workflow_id uuid NOT NULL,
+    step text NOT NULL,
+    org_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    fence integer NOT NULL,
+    rev integer NOT NULL,
+    input_hash bytea NOT NULL,
+    body bytea NOT NULL,
+    hash bytea NOT NULL
+)
+PARTITION BY RANGE (workflow_id);
+
+
+ALTER TABLE engine.step_result OWNER TO engine_owner;
+
+--
+-- Name: sweep; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.sweep (
+    kind text NOT NULL,
+    swept_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE engine.sweep OWNER TO engine_owner;
+
+--
+-- Name: task; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.task (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    route integer NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    kind smallint NOT NULL,
+    effect smallint NOT NULL,
+    state smallint NOT NULL,
+    fence integer DEFAULT 0 NOT NULL,
+    rev integer DEFAULT 1 NOT NULL,
+    claim_rev integer DEFAULT 0 NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    claimed_at timestamp with time zone,
+    stamped_at timestamp with time zone,
+    lease_until timestamp with time zone,
+    incarnation uuid,
+    attach_number bigint,
+    acknowledged boolean DEFAULT false NOT NULL,
+    cancelling boolean DEFAULT false NOT NULL,
+    started_fence integer DEFAULT 0 NOT NULL,
+    emit_counter integer DEFAULT 0 NOT NULL,
+    deaths smallint DEFAULT 0 NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    uncounted smallint DEFAULT 0 NOT NULL,
+    died integer[],
+    step text NOT NULL,
+    input_hash bytea NOT NULL,
+    CONSTRAINT task_check CHECK (((state = 2) = (lease_until IS NOT NULL))),
+    CONSTRAINT task_check1 CHECK (((state = 2) = (incarnation IS NOT NULL))),
+    CONSTRAINT task_effect_check CHECK (((effect >= 1) AND (effect <= 4))),
+    CONSTRAINT task_state_check CHECK (((state >= 1) AND (state <= 4)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+
+ALTER TABLE engine.task OWNER TO engine_owner;
+
+--
+-- Name: timer; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.timer (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    kind text NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE engine.timer OWNER TO engine_owner;
+
+--
+-- Name: worker; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.worker (
+    incarnation uuid NOT NULL,
+    attach_number bigint NOT NULL,
+    name text NOT NULL,
+    build text NOT NULL,
+    attached_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE engine.worker OWNER TO engine_owner;
+
+--
+-- Name: workflow; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.workflow (
+    id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    rev integer DEFAULT 1 NOT NULL,
+    outcome smallint DEFAULT 0 NOT NULL,
+    state bytea NOT NULL,
+    config_hash bytea NOT NULL,
+    traceparent text DEFAULT ''::text NOT NULL,
+    started_ms bigint NOT NULL,
+    CONSTRAINT workflow_ordinal_check CHECK ((ordinal >= 1)),
+    CONSTRAINT workflow_outcome_check CHECK (((outcome >= 0) AND (outcome <= 4))),
+    CONSTRAINT workflow_state_check CHECK ((octet_length(state) <= 1536))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+
+ALTER TABLE engine.workflow OWNER TO engine_owner;
+
+--
+-- Name: delta; Type: TABLE; Schema: log; Owner: log_owner
+--
+
+CREATE TABLE log.delta (
+    turn_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    n integer NOT NULL,
+    anchor text NOT NULL,
+    attempt integer NOT NULL,
+    channel text NOT NULL,
+    "offset" integer NOT NULL,
+    fragment text NOT NULL,
+    reset boolean DEFAULT false NOT NULL,
+    ts_ms bigint NOT NULL,
+    CONSTRAINT delta_fragment_check CHECK ((fragment <> ''::text)),
+    CONSTRAINT delta_n_check CHECK ((n >= 1))
+)
+PARTITION BY RANGE (turn_id);
+
+
+ALTER TABLE log.delta OWNER TO log_owner;
+
+--
+-- Name: event; Type: TABLE; Schema: log; Owner: log_owner
+--
+
+CREATE TABLE log.event (
+    session_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    type text NOT NULL,
+    ts_ms bigint NOT NULL,
+    turn_id uuid,
+    payload bytea NOT NULL,
+    deltas_before integer DEFAULT 0 NOT NULL,
+    h bytea NOT NULL,
+    CONSTRAINT event_seq_check CHECK ((seq >= 1))
+)
+PARTITION BY RANGE (session_id);
+
+
+ALTER TABLE log.event OWNER TO log_owner;
+
+--
+-- Name: head; Type: TABLE; Schema: log; Owner: log_owner
+--
+
+CREATE TABLE log.head (
+    session_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    last_seq bigint DEFAULT 0 NOT NULL,
+    n integer DEFAULT 0 NOT NULL,
+    hash bytea DEFAULT '\x'::bytea NOT NULL,
+    algorithm smallint DEFAULT 1 NOT NULL,
+    ts_ms bigint NOT NULL,
+    status smallint DEFAULT 1 NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    active_turn uuid,
+    turn_first_seq bigint DEFAULT 0 NOT NULL,
+    anchors jsonb DEFAULT '{}'::jsonb NOT NULL,
+    closed boolean DEFAULT false NOT NULL,
+    closing_done boolean DEFAULT false NOT NULL,
+    parent uuid,
+    parent_seq bigint,
+    parent_hash bytea,
+    epoch smallint DEFAULT 1 NOT NULL,
+    CONSTRAINT head_check CHECK ((((parent IS NULL) = (parent_seq IS NULL)) AND ((parent IS NULL) = (parent_hash IS NULL)))),
+    CONSTRAINT head_last_seq_check CHECK ((last_seq >= 0)),
+    CONSTRAINT head_n_check CHECK ((n >= 0)),
+    CONSTRAINT head_status_check CHECK (((status >= 1) AND (status <= 4)))
+)
+WITH (fillfactor='75', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+
+
+ALTER TABLE log.head OWNER TO log_owner;
+
+--
+-- Name: store; Type: TABLE; Schema: log; Owner: log_owner
+--
+
+CREATE TABLE log.store (
+    only_row boolean DEFAULT true NOT NULL,
+    epoch smallint DEFAULT 1 NOT NULL,
+    swept_turn uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    partitions_checked_ms bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT store_epoch_check CHECK (((epoch >= 0) AND (epoch <= 63))),
+    CONSTRAINT store_only_row_check CHECK (only_row)
+);
+
+
+ALTER TABLE log.store OWNER TO log_owner;
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: public; Owner: mainspring
+--
+
+CREATE TABLE public.schema_migrations (
+    version character varying NOT NULL
+);
+
+
+ALTER TABLE public.schema_migrations OWNER TO mainspring;
+
+--
+-- Name: duty; Type: TABLE; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE TABLE scheduler.duty (
+    name text NOT NULL,
+    period_ms integer NOT NULL,
+    hold_ms integer NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    taken_at timestamp with time zone,
+    CONSTRAINT duty_check CHECK (((hold_ms > 0) AND (hold_ms <= period_ms))),
+    CONSTRAINT duty_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT duty_period_ms_check CHECK ((period_ms > 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_scale_factor='0');
+
+
+ALTER TABLE scheduler.duty OWNER TO scheduler_owner;
+
+--
+-- Name: agent agent_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.agent
+    ADD CONSTRAINT agent_pkey PRIMARY KEY (org_id, id);
+
+
+--
+-- Name: file file_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.file
+    ADD CONSTRAINT file_pkey PRIMARY KEY (org_id, workspace_id, path);
+
+
+--
+-- Name: harness harness_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.harness
+    ADD CONSTRAINT harness_pkey PRIMARY KEY (org_id, id);
+
+
+--
+-- Name: organization organization_name_key; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.organization
+    ADD CONSTRAINT organization_name_key UNIQUE (name);
+
+
+--
+-- Name: organization organization_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.organization
+    ADD CONSTRAINT organization_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: request_key request_key_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.request_key
+    ADD CONSTRAINT request_key_pkey PRIMARY KEY (org_id, route, key);
+
+
+--
+-- Name: session session_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (org_id, id);
+
+
+--
+-- Name: workspace workspace_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.workspace
+    ADD CONSTRAINT workspace_pkey PRIMARY KEY (org_id, id);
+
+
+--
+-- Name: attempt attempt_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (task_id, fence);
+
+
+--
+-- Name: config config_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.config
+    ADD CONSTRAINT config_pkey PRIMARY KEY (hash);
+
+
+--
+-- Name: dead_letter dead_letter_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (task_id);
+
+
+--
+-- Name: effect effect_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.effect
+    ADD CONSTRAINT effect_pkey PRIMARY KEY (workflow_id, step);
+
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (session_id, key);
+
+
+--
+-- Name: inbox inbox_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (session_id, message_id);
+
+
+--
+-- Name: payload payload_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.payload
+    ADD CONSTRAINT payload_pkey PRIMARY KEY (task_id);
+
+
+--
+-- Name: route route_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.route
+    ADD CONSTRAINT route_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: route route_queue_capability_build_model_key; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.route
+    ADD CONSTRAINT route_queue_capability_build_model_key UNIQUE (queue, capability, build, model);
+
+
+--
+-- Name: signal signal_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.signal
+    ADD CONSTRAINT signal_pkey PRIMARY KEY (session_id, source_turn, kind);
+
+
+--
+-- Name: step_result step_result_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.step_result
+    ADD CONSTRAINT step_result_pkey PRIMARY KEY (workflow_id, step);
+
+
+--
+-- Name: sweep sweep_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.sweep
+    ADD CONSTRAINT sweep_pkey PRIMARY KEY (kind);
+
+
+--
+-- Name: task task_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.task
+    ADD CONSTRAINT task_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: timer timer_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.timer
+    ADD CONSTRAINT timer_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: worker worker_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.worker
+    ADD CONSTRAINT worker_pkey PRIMARY KEY (incarnation);
+
+
+--
+-- Name: workflow workflow_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.workflow
+    ADD CONSTRAINT workflow_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: delta delta_pkey; Type: CONSTRAINT; Schema: log; Owner: log_owner
+--
+
+ALTER TABLE ONLY log.delta
+    ADD CONSTRAINT delta_pkey PRIMARY KEY (turn_id, session_id, seq, n);
+
+
+--
+-- Name: event event_pkey; Type: CONSTRAINT; Schema: log; Owner: log_owner
+--
+
+ALTER TABLE ONLY log.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (session_id, seq);
+
+
+--
+-- Name: head head_pkey; Type: CONSTRAINT; Schema: log; Owner: log_owner
+--
+
+ALTER TABLE ONLY log.head
+    ADD CONSTRAINT head_pkey PRIMARY KEY (session_id);
+
+
+--
+-- Name: store store_pkey; Type: CONSTRAINT; Schema: log; Owner: log_owner
+--
+
+ALTER TABLE ONLY log.store
+    ADD CONSTRAINT store_pkey PRIMARY KEY (only_row);
+
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: mainspring
+--
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: duty duty_pkey; Type: CONSTRAINT; Schema: scheduler; Owner: scheduler_owner
+--
+
+ALTER TABLE ONLY scheduler.duty
+    ADD CONSTRAINT duty_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: agent_name; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE UNIQUE INDEX agent_name ON api.agent USING btree (org_id, name) WHERE (status <> 'deleted'::text);
+
+
+--
+-- Name: agent_newest; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX agent_newest ON api.agent USING btree (org_id, created_ms DESC, id DESC) WHERE (status = 'active'::text);
+
+
+--
+-- Name: harness_heirs; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX harness_heirs ON api.harness USING btree (org_id, parent_id) WHERE (parent_id IS NOT NULL);
+
+
+--
+-- Name: harness_name; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE UNIQUE INDEX harness_name ON api.harness USING btree (org_id, name) WHERE (status <> 'deleted'::text);
+
+
+--
+-- Name: request_key_age; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX request_key_age ON api.request_key USING btree (claimed_ms);
+
+
+--
+-- Name: session_deleting; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX session_deleting ON api.session USING btree (deleting_ms) WHERE (deleting_ms IS NOT NULL);
+
+
+--
+-- Name: session_newest; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX session_newest ON api.session USING btree (org_id, created_ms DESC, id DESC) WHERE (deleting_ms IS NULL);
+
+
+--
+-- Name: session_of_agent; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX session_of_agent ON api.session USING btree (org_id, agent_id, created_ms DESC, id DESC) WHERE ((deleting_ms IS NULL) AND (agent_id IS NOT NULL));
+
+
+--
+-- Name: workspace_name; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE UNIQUE INDEX workspace_name ON api.workspace USING btree (org_id, name) WHERE (status = 'active'::text);
+
+
+--
+-- Name: inbox_waiting; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX inbox_waiting ON engine.inbox USING btree (session_id, seq) WHERE (workflow_id IS NULL);
+
+
+--
+-- Name: signal_waiting; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX signal_waiting ON engine.signal USING btree (session_id) WHERE (consumed_by IS NULL);
+
+
+--
+-- Name: task_delayed; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX task_delayed ON engine.task USING btree (run_at) WHERE (state = 3);
+
+
+--
+-- Name: task_leased; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX task_leased ON engine.task USING btree (incarnation, id) WHERE (state = 2);
+
+
+--
+-- Name: task_ready; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX task_ready ON engine.task USING btree (route, org_id, priority DESC, id) WHERE (state = 1);
+
+
+--
+-- Name: task_workflow; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX task_workflow ON engine.task USING btree (workflow_id);
+
+
+--
+-- Name: timer_due; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX timer_due ON engine.timer USING btree (due_at);
+
+
+--
+-- Name: workflow_ordinal; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE UNIQUE INDEX workflow_ordinal ON engine.workflow USING btree (session_id, ordinal);
+
+
+--
+-- Name: attempt attempt_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER attempt_is_final BEFORE DELETE OR UPDATE ON engine.attempt FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: config config_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER config_is_final BEFORE DELETE OR UPDATE ON engine.config FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: dead_letter dead_letter_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER dead_letter_is_final BEFORE DELETE OR UPDATE ON engine.dead_letter FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: effect effect_moves_forward; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER effect_moves_forward BEFORE UPDATE ON engine.effect FOR EACH ROW WHEN ((NOT (((old.state = 1) AND (new.state = ANY (ARRAY[2, 6]))) OR ((old.state = 2) AND (new.state = ANY (ARRAY[3, 4, 5]))) OR ((old.state = 2) AND (new.state = 2) AND (old.class = 4))))) EXECUTE FUNCTION engine.refuse_way_back_v1();
+
+
+--
+-- Name: effect effect_stays; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER effect_stays BEFORE DELETE ON engine.effect FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: idempotency idempotency_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER idempotency_is_final BEFORE UPDATE ON engine.idempotency FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: payload payload_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER payload_is_final BEFORE DELETE OR UPDATE ON engine.payload FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: step_result step_result_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER step_result_is_final BEFORE DELETE OR UPDATE ON engine.step_result FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: delta delta_is_immutable; Type: TRIGGER; Schema: log; Owner: log_owner
+--
+
+CREATE TRIGGER delta_is_immutable BEFORE UPDATE ON log.delta FOR EACH ROW EXECUTE FUNCTION log.refuse_change_v1();
+
+
+--
+-- Name: event event_is_immutable; Type: TRIGGER; Schema: log; Owner: log_owner
+--
+
+CREATE TRIGGER event_is_immutable BEFORE DELETE OR UPDATE ON log.event FOR EACH ROW EXECUTE FUNCTION log.refuse_change_v1();
+
+
+--
+-- Name: event event_is_not_truncated; Type: TRIGGER; Schema: log; Owner: log_owner
+--
+
+CREATE TRIGGER event_is_not_truncated BEFORE TRUNCATE ON log.event FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change_v1();
+
+
+--
+-- Name: agent; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.agent ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: file; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.file ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: harness; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.harness ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: organization; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.organization ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.agent TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: file own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.file TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: harness own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.harness TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: organization own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.organization TO api_run USING ((id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: request_key own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.request_key TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: session own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.session TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: workspace own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.workspace TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: request_key; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.request_key ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: session; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.session ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: request_key upkeep; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY upkeep ON api.request_key TO api_owner USING (true);
+
+
+--
+-- Name: session upkeep; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY upkeep ON api.session FOR SELECT TO api_owner USING (true);
+
+
+--
+-- Name: workspace; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.workspace ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: SCHEMA api; Type: ACL; Schema: -; Owner: api_owner
+--
+
+GRANT USAGE ON SCHEMA api TO api_run;
+
+
+--
+-- Name: SCHEMA engine; Type: ACL; Schema: -; Owner: engine_owner
+--
+
+GRANT USAGE ON SCHEMA engine TO engine_run;
+GRANT USAGE ON SCHEMA engine TO api_owner;
+GRANT USAGE ON SCHEMA engine TO api_run;
+
+
+--
+-- Name: SCHEMA log; Type: ACL; Schema: -; Owner: log_owner
+--
+
+GRANT USAGE ON SCHEMA log TO log_run;
+GRANT USAGE ON SCHEMA log TO engine_owner;
+GRANT USAGE ON SCHEMA log TO api_owner;
+GRANT USAGE ON SCHEMA log TO api_run;
+
+
+--
+-- Name: SCHEMA scheduler; Type: ACL; Schema: -; Owner: scheduler_owner
+--
+
+GRANT USAGE ON SCHEMA scheduler TO scheduler_run;
+
+
+--
+-- Name: FUNCTION basis(p_org uuid, p_session uuid); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.basis(p_org uuid, p_session uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.basis(p_org uuid, p_session uuid) TO api_run;
+
+
+--
+-- Name: FUNCTION forget_keys(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) TO api_run;
+
+
+--
+-- Name: FUNCTION unfinished_deletes(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.unfinished_deletes(p_before_ms bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.unfinished_deletes(p_before_ms bigint, p_limit integer) TO api_run;
+
+
+--
+-- Name: FUNCTION attach_v1(p_lease_ms bigint, p_undelivered smallint, p_incarnation uuid[], p_attach_number bigint[], p_name text[], p_build text[], h_incarnation uuid[], h_task uuid[], h_fence integer[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint, p_incarnation uuid[], p_attach_number bigint[], p_name text[], p_build text[], h_incarnation uuid[], h_task uuid[], h_fence integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint, p_incarnation uuid[], p_attach_number bigint[], p_name text[], p_build text[], h_incarnation uuid[], h_task uuid[], h_fence integer[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION claim_v1(p_lease_ms bigint, p_orgs_max integer, p_wants engine.claim_want[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_wants engine.claim_want[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_wants engine.claim_want[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION hold_v1(p_task uuid, p_fence integer); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.hold_v1(p_task uuid, p_fence integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.hold_v1(p_task uuid, p_fence integer) TO api_owner;
+GRANT ALL ON FUNCTION engine.hold_v1(p_task uuid, p_fence integer) TO api_run;
+
+
+--
+-- Name: FUNCTION load_v1(p_sessions uuid[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.load_v1(p_sessions uuid[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.load_v1(p_sessions uuid[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION make_partitions_v1(p_from_ms bigint, p_until_ms bigint); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint) TO engine_run;
+
+
+--
+-- Name: FUNCTION routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION write_closes(p_closes engine.commit_close[], p_results engine.commit_result[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_closes(p_closes engine.commit_close[], p_results engine.commit_result[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_delays(p_closes engine.commit_close[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_delays(p_closes engine.commit_close[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_effects(p_closes engine.commit_close[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_effects(p_closes engine.commit_close[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_inputs(p_accepts engine.commit_accept[], p_consumes engine.commit_consume[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_inputs(p_accepts engine.commit_accept[], p_consumes engine.commit_consume[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_log(p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_closing boolean); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_log(p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_closing boolean) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_marks(p_marks engine.commit_mark[], p_emits engine.commit_emit[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_marks(p_marks engine.commit_mark[], p_emits engine.commit_emit[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_tasks(p_tasks engine.commit_task[], p_lease_ms bigint); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_tasks(p_tasks engine.commit_task[], p_lease_ms bigint) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_timers(p_timers engine.commit_timer[], p_dropped engine.commit_drop[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_timers(p_timers engine.commit_timer[], p_dropped engine.commit_drop[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_workflows(p_workflows engine.commit_workflow[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_workflows(p_workflows engine.commit_workflow[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION append_closing_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.append_closing_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.append_closing_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) TO engine_owner;
+
+
+--
+-- Name: FUNCTION append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]) TO log_run;
+
+
+--
+-- Name: FUNCTION append_rows(p_closing boolean, e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.append_rows(p_closing boolean, e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) TO engine_owner;
+
+
+--
+-- Name: FUNCTION close_v1(p_sessions uuid[], p_orgs uuid[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.close_v1(p_sessions uuid[], p_orgs uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.close_v1(p_sessions uuid[], p_orgs uuid[]) TO engine_owner;
+
+
+--
+-- Name: FUNCTION drop_delta_partitions_v1(); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.drop_delta_partitions_v1() FROM PUBLIC;
+GRANT ALL ON FUNCTION log.drop_delta_partitions_v1() TO log_run;
+
+
+--
+-- Name: FUNCTION drop_deltas_v1(p_keep_ms bigint, p_turns integer, p_rows integer); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.drop_deltas_v1(p_keep_ms bigint, p_turns integer, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.drop_deltas_v1(p_keep_ms bigint, p_turns integer, p_rows integer) TO log_run;
+
+
+--
+-- Name: FUNCTION epoch_v1(); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.epoch_v1() FROM PUBLIC;
+GRANT ALL ON FUNCTION log.epoch_v1() TO engine_run;
+
+
+--
+-- Name: FUNCTION heads_v1(p_sessions uuid[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.heads_v1(p_sessions uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.heads_v1(p_sessions uuid[]) TO engine_owner;
+
+
+--
+-- Name: FUNCTION lineage_v1(p_session uuid, p_org uuid); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.lineage_v1(p_session uuid, p_org uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.lineage_v1(p_session uuid, p_org uuid) TO log_run;
+
+
+--
+-- Name: FUNCTION lock_v1(p_sessions uuid[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.lock_v1(p_sessions uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.lock_v1(p_sessions uuid[]) TO engine_owner;
+
+
+--
+-- Name: FUNCTION make_partitions_v1(from_ms bigint, until_ms bigint); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.make_partitions_v1(from_ms bigint, until_ms bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.make_partitions_v1(from_ms bigint, until_ms bigint) TO log_run;
+
+
+--
+-- Name: FUNCTION open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) TO api_owner;
+GRANT ALL ON FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) TO api_run;
+
+
+--
+-- Name: FUNCTION partition_horizon_v1(); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.partition_horizon_v1() FROM PUBLIC;
+GRANT ALL ON FUNCTION log.partition_horizon_v1() TO log_run;
+
+
+--
+-- Name: TABLE agent; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.agent TO api_run;
+
+
+--
+-- Name: TABLE file; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.file TO api_run;
+
+
+--
+-- Name: TABLE harness; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.harness TO api_run;
+
+
+--
+-- Name: TABLE organization; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.organization TO api_run;
+
+
+--
+-- Name: TABLE request_key; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.request_key TO api_run;
+
+
+--
+-- Name: TABLE session; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.session TO api_run;
+
+
+--
+-- Name: TABLE workspace; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.workspace TO api_run;
+
+
+--
+-- Name: TABLE attempt; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT ON TABLE engine.attempt TO engine_run;
+
+
+--
+-- Name: TABLE config; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.config TO engine_run;
+
+
+--
+-- Name: TABLE dead_letter; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.dead_letter TO engine_run;
+
+
+--
+-- Name: TABLE effect; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,UPDATE ON TABLE engine.effect TO engine_run;
+
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.idempotency TO engine_run;
+
+
+--
+-- Name: TABLE inbox; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.inbox TO engine_run;
+
+
+--
+-- Name: TABLE payload; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.payload TO engine_run;
+
+
+--
+-- Name: TABLE route; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.route TO engine_run;
+
+
+--
+-- Name: TABLE signal; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.signal TO engine_run;
+
+
+--
+-- Name: TABLE step_result; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.step_result TO engine_run;
+
+
+--
+-- Name: TABLE sweep; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE engine.sweep TO engine_run;
+
+
+--
+-- Name: TABLE task; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,UPDATE ON TABLE engine.task TO engine_run;
+
+
+--
+-- Name: TABLE timer; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.timer TO engine_run;
+
+
+--
+-- Name: TABLE worker; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: TABLE workflow; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.workflow TO engine_run;
+
+
+--
+-- Name: TABLE delta; Type: ACL; Schema: log; Owner: log_owner
+--
+
+GRANT SELECT ON TABLE log.delta TO log_run;
+
+
+--
+-- Name: TABLE event; Type: ACL; Schema: log; Owner: log_owner
+--
+
+GRANT SELECT ON TABLE log.event TO log_run;
+
+
+--
+-- Name: TABLE head; Type: ACL; Schema: log; Owner: log_owner
+--
+
+GRANT SELECT ON TABLE log.head TO log_run;
+
+
+--
+-- Name: TABLE store; Type: ACL; Schema: log; Owner: log_owner
+--
+
+GRANT SELECT ON TABLE log.store TO log_run;
+
+
+--
+-- Name: TABLE duty; Type: ACL; Schema: scheduler; Owner: scheduler_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE scheduler.duty TO scheduler_run;
+
+
+--
+-- PostgreSQL database dump complete
+--
