@@ -146,5 +146,8 @@ class PostgresStore:
             int, SWEEPS["make_partitions"], PARTITIONS_BEHIND_MS, PARTITIONS_AHEAD_MS
         )
 
+    async def epoch(self) -> int:
+        return await self._database.fetchval_as(int, SWEEPS["epoch"])
+
     async def ping(self) -> None:
         await self._database.ping()

@@ -49,3 +49,8 @@ select engine.make_partitions_v1(
     (extract(epoch from clock_timestamp()) * 1000)::bigint - $1::bigint,
     (extract(epoch from clock_timestamp()) * 1000)::bigint + $2::bigint
 ) as made;
+
+-- name: epoch
+-- The log's epoch, which positions on the bus carry.
+-- repeatable
+select log.epoch_v1()::int as epoch;
