@@ -54,9 +54,7 @@ def test_attach_offers_all_free_slots_and_lists_what_is_held() -> None:
 def test_attach_numbers_rise() -> None:
     core = WorkerCore(identity())
 
-    numbers = [core.open_stream(0.0)[0] for _ in range(3)]
-
-    assert numbers == [1, 2, 3]
+    assert [core.open_stream(0.0)[0] for _ in range(3)] == [1, 2, 3]
 
 
 def test_frames_of_an_older_stream_are_ignored() -> None:

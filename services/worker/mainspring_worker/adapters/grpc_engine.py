@@ -1,6 +1,8 @@
 """The stream to an engine over gRPC; several addresses are taken in turn."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError
@@ -10,12 +12,16 @@ from mainspring_rpc.frames import from_worker_to_proto, to_worker_from_proto
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_schema.frames import FromWorker, ToWorker
 
+from mainspring_worker.domain.limits import CLOSE_S
 from mainspring_worker.ports.engine import EngineStream, LinkBroken
 
 
 class GrpcEngineStream:
     def __init__(self, stream: Stream[pb.WorkRequest, pb.WorkResponse]) -> None:
         self._stream = stream
+        # gRPC bears one reader at a time, and `close` reads while another may still wait.
+        self._reading = asyncio.Lock()
+        self._closed = False
 
     async def send(self, frame: FromWorker) -> None:
         try:
@@ -25,7 +31,8 @@ class GrpcEngineStream:
 
     async def receive(self) -> ToWorker:
         try:
-            message = await self._stream.receive()
+            async with self._reading:
+                message = await self._stream.receive()
             if message is not None:
                 return to_worker_from_proto(message)
         except MainspringError as error:
@@ -34,8 +41,15 @@ class GrpcEngineStream:
         raise LinkBroken(reason)
 
     async def close(self) -> None:
-        # Half-closing first lets what was written arrive before the call is reset.
+        if self._closed:
+            return
+        self._closed = True
+        # A reset discards what the engine has not read yet, so it gets a moment to read to the end.
         await self._stream.finish_sending()
+        with suppress(MainspringError, TimeoutError):
+            async with asyncio.timeout(CLOSE_S), self._reading:
+                while await self._stream.receive() is not None:
+                    pass
         self._stream.cancel()
 
 

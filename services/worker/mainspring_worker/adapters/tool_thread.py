@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from mainspring_schema.messages import Json
@@ -39,14 +40,14 @@ class ToolThread:
             return await tool.call(arguments, context)
         call = tool.call(arguments, _crossing(context))
         return await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(_run(call), self._tool_loop())
+            asyncio.run_coroutine_threadsafe(_awaited(call), self._tool_loop())
         )
 
     async def _compute(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="tool")
         return await asyncio.get_running_loop().run_in_executor(
-            self._pool, lambda: asyncio.run(_run(tool.call(arguments, context)))
+            self._pool, lambda: asyncio.run(_awaited(tool.call(arguments, context)))
         )
 
     def _tool_loop(self) -> asyncio.AbstractEventLoop:
@@ -67,13 +68,23 @@ class ToolThread:
             return
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
+        ended = asyncio.run_coroutine_threadsafe(_end_calls(), loop)
+        with suppress(TimeoutError):
+            ended.result(_STOP_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_S)
         if not thread.is_alive():
             loop.close()
 
 
-async def _run(call: Awaitable[ToolOutcome]) -> ToolOutcome:
+async def _end_calls() -> None:
+    calls = asyncio.all_tasks() - {asyncio.current_task()}
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def _awaited(call: Awaitable[ToolOutcome]) -> ToolOutcome:
     return await call
 
 

@@ -46,7 +46,7 @@ class DeltaBuffer:
     def __init__(self, anchor: Anchor) -> None:
         self._anchor = anchor
         self._pending: list[tuple[str, list[str]]] = []
-        """Runs of one channel, in the order in which they came."""
+        """Stretches of one channel, in the order in which they came."""
         self._pending_chars = 0
         self._since: float | None = None
         self._offsets: dict[str, int] = {}
@@ -76,7 +76,7 @@ class DeltaBuffer:
 
     def complete(self) -> None:
         """The stream ended: drops what was complete before its first flush, the rest is due."""
-        self._pending = [run for run in self._pending if run[0] in self._offsets]
+        self._pending = [part for part in self._pending if part[0] in self._offsets]
         self._pending_chars = sum(len(text) for _, texts in self._pending for text in texts)
         if not self._pending:
             self._since = None

@@ -11,6 +11,8 @@ BEATS_PER_LEASE: Final = 3
 """Two beats in a row may be lost before a lease ends."""
 ATTACH_TIMEOUT_S: Final = 5.0
 """How long an engine may take to answer an attach before another one is tried."""
+CLOSE_S: Final = 0.5
+"""How long an engine may take to end a stream that was closed in order, before it is reset."""
 CONFIG_TIMEOUT_S: Final = 10.0
 """How long a task waits for its configuration: one lease, then it is handed back."""
 DRAIN_ACK_S: Final = 3.0

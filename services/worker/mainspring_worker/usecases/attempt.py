@@ -95,7 +95,7 @@ class Attempt:
 
     # ── for the driver of the stream ─────────────────────────────────────────────────────────
 
-    def runs_in(self, running: "asyncio.Task[None]") -> None:
+    def goes_on_in(self, running: "asyncio.Task[None]") -> None:
         """Where the step runs, so that it can be interrupted."""
         self._running = running
 

@@ -117,7 +117,7 @@ class Attempts:
         attempt = Attempt(task, payload, core=self._core, clock=self._clock, wake=self._wake)
         self._open[task.held] = attempt
         running = asyncio.create_task(self._carry_out(attempt))
-        attempt.runs_in(running)
+        attempt.goes_on_in(running)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 

@@ -2,8 +2,10 @@
 
 from typing import assert_never
 
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import STEP_RESULT_BYTES_MAX
 from mainspring_kernel.tracing import use_trace
+from mainspring_runtime.logs import log_fields
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     Failure,
@@ -28,7 +30,9 @@ class Steps:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack, AttemptVoid or CancelledError for none."""
-        with use_trace(attempt.trace):
+        session = to_wire(Prefix.SESSION, attempt.task.session_id)
+        turn = to_wire(Prefix.TURN, attempt.payload.turn_id)
+        with use_trace(attempt.trace), log_fields(session=session, turn=turn):
             return _packed(await self._carry_out(attempt))
 
     async def _carry_out(self, attempt: Attempt) -> TaskResult:

@@ -109,21 +109,23 @@ class Worker:
             return False
         number, first = self._core.open_stream(self._clock.mono())
         self._joined.clear()
-        roles = (
-            asyncio.create_task(self._read(stream, number, attempts), name="read"),
+        reading = asyncio.create_task(self._read(stream, number, attempts), name="read")
+        others = (
             asyncio.create_task(self._write(stream, first), name="write"),
             asyncio.create_task(self._beats(), name="beat"),
             asyncio.create_task(self._until_drained(), name="drained"),
         )
         try:
-            done, _ = await asyncio.wait(roles, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((reading, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
             joined = self._core.attached
             self._core.close_stream(number)
-            for role in roles:
+            for role in others:
                 role.cancel()
+            # Before the reader: cancelling a read would reset the stream with what it carries.
             await stream.close()
-            await asyncio.gather(*roles, return_exceptions=True)
+            reading.cancel()
+            await asyncio.gather(reading, *others, return_exceptions=True)
         # Both ends see a break; one line tells it.
         _say_why(next(iter(done)))
         return joined
