@@ -154,12 +154,20 @@ class Child:
         identity.forget(self._home.records, self.program.name)
 
     def _complaint(self, what: str) -> StartProblem:
-        last = next((line for line in reversed(self.log.tail(20)) if line.strip()), "")
-        tail = f": {readable(last)}" if last else ""
+        tail = f": {last_words(self.log.tail(20))}".rstrip(": ")
         return StartProblem(f"{self.program.name} {what}{tail}; its log is {self.log.path}")
 
     def _say(self, text: str) -> None:
         self._console.say(f"{self.program.name} {text}")
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """The last error of a log in one line, else its last line."""
+    said = [line for line in lines if line.strip()]
+    errors = [line for line in said if "ERROR" in line or "CRITICAL" in line]
+    shown = readable((errors or said or [""])[-1]).splitlines()
+    # Of a traceback the end says it.
+    return " ".join(dict.fromkeys([shown[0], shown[-1].strip()])) if shown else ""
 
 
 async def exited(pid: int) -> None:
