@@ -8,12 +8,11 @@ from itertools import pairwise
 NAME = re.compile(r"^-- name:\s*(\S*)\s*$")
 SKIP = re.compile(r"\bskip\s+locked\b", re.IGNORECASE)
 ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
+LITERAL = re.compile(r"'[^']*'")
 LIMIT = re.compile(r"\blimit\b", re.IGNORECASE)
 
-COMMENT_LINES = 4
-"""How far above a lock its comment may stand."""
 LOCK_LINES = 14
-"""How far above a lock the order and the limit of its query may stand."""
+"""How far above a lock its order, its limit and its comment may stand."""
 PURPOSE_WORDS_MIN = 3
 
 
@@ -39,6 +38,11 @@ def queries(text: str) -> Iterator[Query]:
         )
 
 
+def code(text: str) -> str:
+    """Without comments and literals, line by line."""
+    return "\n".join(LITERAL.sub("''", line.partition("--")[0]) for line in text.splitlines())
+
+
 def unnamed(path: str, text: str) -> list[str]:
     """A query file without a name, a query without a purpose, a statement that no name claims."""
     found = list(queries(text))
@@ -54,7 +58,7 @@ def unnamed(path: str, text: str) -> list[str]:
             complaints.append(f"{path}:{query.line}: the name is missing")
         if len(query.purpose.split()) < PURPOSE_WORDS_MIN:
             complaints.append(f"{path}:{query.line}: {query.name} says no purpose below its name")
-        if query.body.count(";") > 1 and "$$" not in query.body:
+        if code(query.body).count(";") > 1:
             complaints.append(f"{path}:{query.line}: {query.name} holds more than one statement")
     return complaints
 
@@ -63,15 +67,13 @@ def unsaid_locks(path: str, text: str) -> list[str]:
     """A `skip locked` without its order, its limit, or a word on what it skips and why."""
     lines = text.splitlines()
     complaints: list[str] = []
-    for index, line in enumerate(lines):
-        code, _, comment = line.partition("--")
-        if not SKIP.search(code):
+    bare = code(text).splitlines()
+    for index, line in enumerate(bare):
+        if not SKIP.search(line):
             continue
-        above = lines[max(0, index - COMMENT_LINES) : index + 2]
-        query = "\n".join(
-            part.partition("--")[0] for part in lines[max(0, index - LOCK_LINES) : index + 2]
-        )
-        if not comment and not any("--" in part for part in above):
+        above = lines[max(0, index - LOCK_LINES) : index + 2]
+        query = "\n".join(bare[max(0, index - LOCK_LINES) : index + 2])
+        if not any("skip" in part.partition("--")[2].lower() for part in above):
             complaints.append(f"{path}:{index + 1}: says not what it skips and why")
         if not ORDER.search(query):
             complaints.append(f"{path}:{index + 1}: locks without an order")

@@ -79,8 +79,8 @@ SINS = {
         file="mainspring_scheduler/utils.py", line="", contract="inside"
     ),
     "a use case that knows its adapters": Sin(
-        file="mainspring_scheduler/usecases/planted.py",
-        line="import mainspring_scheduler.adapters",
+        file="mainspring_eventstore/usecases/planted.py",
+        line="import mainspring_eventstore.adapters",
         contract="inside",
     ),
     "a service that knows another": Sin(
@@ -99,7 +99,7 @@ SINS = {
     ),
     "a use case that reaches a driver through our library": Sin(
         file="mainspring_engine/usecases/planted.py",
-        line="import mainspring_postgres.pool",
+        line="import mainspring_postgres.database",
         contract="drivers",
     ),
 }

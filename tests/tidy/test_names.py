@@ -7,7 +7,7 @@ import pytest
 
 from tests.tidy import tree, words
 
-EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "misc", "tools", "shared"}
+EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "misc"}
 
 
 def empty_names(path: str) -> list[str]:

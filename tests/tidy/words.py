@@ -32,6 +32,9 @@ PHRASES = {
 ROLE = re.compile(r"^(api|engine|eventstore|log|scheduler|verify|[a-z]{1,2}|\{\w+\})?_run$")
 """The login role of a service is `<service>_run`: a database name, no noun of ours."""
 
+VERBS = {"run_at", "run_after", "run_until"}
+"""Nouns that hold the verb: when a task may run."""
+
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -41,7 +44,7 @@ def split(identifier: str) -> list[str]:
 
 def complaint(identifier: str) -> str | None:
     """What is wrong with a noun, None where nothing is."""
-    if ROLE.match(identifier.lower()):
+    if ROLE.match(identifier.lower()) or identifier.lower() in VERBS:
         return None
     parts = split(identifier)
     for part in parts:
