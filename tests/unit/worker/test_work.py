@@ -4,10 +4,13 @@ import asyncio
 import threading
 
 import msgspec
+import pytest
+from mainspring_schema.agents import EffectClass
 from mainspring_schema.frames import Config, Held, ToWorker, Verdict
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+from mainspring_worker.usecases import work as work_module
 
 from tests.unit.worker.fake_engine import WAIT_S
 from tests.unit.worker.making import CONFIG_HASH, held, history, reason_payload, task, tool_payload
@@ -297,3 +300,30 @@ async def test_idle_worker_drains_at_once() -> None:
             await b.running
 
         await engine.hung_up()
+
+
+@pytest.mark.parametrize("effect_class", ["idempotent", "at_most_once"])
+async def test_drain_deadline_hands_back_or_tells_what_is_unknown(
+    effect_class: EffectClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_module, "DRAIN_WORK_S", 0.05)
+    gate = Gate()
+    async with bench(tools=[tool(gate, effect_class=effect_class)]) as b:
+        engine = await b.engine.attached()
+        engine.give(task(payload=tool_payload(effect_class=effect_class)))
+        if effect_class == "at_most_once":
+            await engine.until(lambda f: f.starts)
+            engine.grant_start(held())
+        await gate.until_entered()
+
+        draining = asyncio.create_task(b.worker.drain())
+        frame = await engine.until(lambda f: f.results or f.returned)
+        engine.acknowledge(held())
+
+        async with asyncio.timeout(WAIT_S):
+            await draining
+            await b.running
+        if effect_class == "idempotent":
+            assert (frame.returned, frame.results) == ((held(),), ())
+        else:
+            assert RESULT.decode(frame.results[0].body).status == "unknown"
