@@ -7,7 +7,6 @@ import sys
 import threading
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -26,8 +25,8 @@ from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.stream import LogBatch, decode_batch
 from mainspring_schema.subjects import session_log
-from mainspring_testkit import servers
-from mainspring_testkit.servers import NatsServer, PostgresServer
+from mainspring_testkit.fixtures import Database as OwnDatabase
+from mainspring_testkit.servers import NatsServer
 
 from tests.contract.eventstore.event_log import CLOCK, IDS, MemoryWorld, Story
 
@@ -172,36 +171,31 @@ async def until_ready(process: asyncio.subprocess.Process) -> None:
     pytest.fail("the process ended before it was ready")
 
 
-@pytest.fixture
-async def durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresServer]:
-    """A server with fsync: the service refuses to work on the quick ones of other tests."""
-    monkeypatch.setattr(servers, "TEST_SETTINGS", {})
-    with servers.embedded_postgres(tmp_path) as server:
-        await server.migrate("mainspring")
-        yield server
-
-
 async def test_the_process_makes_missing_partitions_and_drains_on_sigterm(
-    durable: PostgresServer, nats: NatsServer
+    database: OwnDatabase, nats: NatsServer
 ) -> None:
-    last = "select max(inhrelid::regclass::text) from pg_inherits where inhparent = {}"
-    newest = durable.sql(last.format("'log.event'::regclass"), database="mainspring").strip()
-    durable.sql(f"drop table {newest}", database="mainspring")
+    last = (
+        "select max(inhrelid::regclass::text) from pg_inherits "
+        "where inhparent = 'log.event'::regclass"
+    )
+    newest = database.sql(last).strip()
+    database.sql(f"drop table {newest}")
     process = await started(
         {
-            "MAINSPRING_DATABASE_URL": durable.url("mainspring", role="log_run"),
+            "MAINSPRING_DATABASE_URL": database.url("log_run"),
             "MAINSPRING_NATS_URL": nats.url,
             "MAINSPRING_EVENTSTORE_BIND": "127.0.0.1:0",
         }
     )
 
-    await until_ready(process)
-    process.send_signal(signal.SIGTERM)
-    await process.communicate()
+    try:
+        await until_ready(process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
 
     assert process.returncode == 0
-    made = durable.sql(last.format("'log.event'::regclass"), database="mainspring").strip()
-    assert made == newest
+    assert database.sql(last).strip() == newest
 
 
 async def test_bad_settings_end_with_status_2_and_a_line_each() -> None:

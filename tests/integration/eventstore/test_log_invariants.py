@@ -15,8 +15,7 @@ INVARIANTS = load_queries("mainspring_eventstore.adapters.postgres", "invariants
 
 class Finding(Struct, frozen=True, kw_only=True):
     examined: int
-    broken: int
-    first_broken: list[str]
+    violating: list[str]
 
 
 class TakenBack(Exception):
@@ -48,7 +47,7 @@ async def test_an_honest_log_breaks_nothing(shared_log_world: PostgresWorld) -> 
     found = await findings(shared_log_world)
 
     assert verdicts == [AppendVerdict.COMMITTED]
-    assert [finding.first_broken for finding in found.values()] == [[]] * len(INVARIANTS)
+    assert [finding.violating for finding in found.values()] == [[]] * len(INVARIANTS)
     assert all(finding.examined > 0 for finding in found.values())
 
 
@@ -87,4 +86,4 @@ async def test_a_planted_violation_is_found(
         shared_log_world, "set local session_replication_role = replica", violation
     )
 
-    assert {name for name, finding in found.items() if finding.broken} == expected
+    assert {name for name, finding in found.items() if finding.violating} == expected
