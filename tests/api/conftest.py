@@ -26,6 +26,10 @@ def backend() -> Backend:
 
 @pytest.fixture
 def services(backend: Backend) -> Services:
+    return wired(backend)
+
+
+def wired(backend: Backend) -> Services:
     clock = SystemClock()
     store = MemoryStore(
         lock=threading.RLock(),

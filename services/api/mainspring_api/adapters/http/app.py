@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import msgspec
-from litestar import Litestar, Response, asgi, get
-from litestar.types import Receive, Scope, Send
+from litestar import Litestar, Response, get
 from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
 from mainspring_api.adapters.http import openapi, page
-from mainspring_api.adapters.http.edge import JSON, handle_error
+from mainspring_api.adapters.http.edge import JSON, HttpRequest, handle_error
 from mainspring_api.adapters.http.routes import (
     agents,
     catalogue,
@@ -19,7 +18,7 @@ from mainspring_api.adapters.http.routes import (
 )
 from mainspring_api.adapters.http.routing import PREFIX, Route, handlers
 from mainspring_api.adapters.http.services import Services
-from mainspring_api.adapters.http.sse import EventStreams
+from mainspring_api.adapters.http.sse import EventStreams, StreamResponse
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
 
 VERSION = "0.1.0"
@@ -36,9 +35,9 @@ def application(services: Services) -> Litestar:
     document = openapi.document(routes, StreamQuery)
     streams = EventStreams(services)
 
-    @asgi(f"{PREFIX}/sessions/{{session_id:str}}/sse", copy_scope=False)
-    async def stream_events(scope: Scope, receive: Receive, send: Send) -> None:
-        await streams.answer(scope, receive, send)
+    @get(f"{PREFIX}/sessions/{{session_id:str}}/sse", name="stream_events")
+    async def stream_events(request: HttpRequest) -> StreamResponse:
+        return await streams.open(request)
 
     return Litestar(
         route_handlers=[

@@ -4,9 +4,8 @@ import asyncio
 from contextlib import aclosing
 from typing import Final
 
-import msgspec
-from litestar.types import Receive, Scope, Send
-from mainspring_kernel.errors import MainspringError
+from litestar import Response
+from litestar.types import ASGIApp, Receive, Scope, Send
 from mainspring_kernel.ids import Prefix, SessionId, from_wire
 
 from mainspring_api.adapters.http import edge
@@ -23,40 +22,20 @@ _HEADERS: Final = [
 
 
 class EventStreams:
-    """The ASGI application behind `/sessions/{id}/sse`."""
+    """Opens streams: until the first reading is done an error still becomes a status."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._organizations = KnownOrganizations(services)
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            stream = await self._open(scope)
-        except Exception as error:  # noqa: BLE001 -- the edge: every error becomes an answer
-            await _refuse(edge.ours(error), send)
-            return
-        gone = asyncio.create_task(_watch(receive, stream))
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})  # pyright: ignore[reportArgumentType] -- a message of ASGI
-            async with aclosing(stream.chunks()) as chunks:
-                async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            gone.cancel()
-            await stream.close()
-
-    async def _open(self, scope: Scope) -> SessionStream:
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
+    async def open(self, request: edge.HttpRequest) -> "StreamResponse":
+        edge.check_headers(request.scope["headers"])
+        headers = request.headers
         org_id = edge.organization_of(headers)
         await self._organizations.check(org_id)
-        path: dict[str, str] = scope["path_params"]  # pyright: ignore[reportGeneralTypeIssues] -- set by the router
-        session_id = SessionId(from_wire(Prefix.SESSION, str(path["session_id"])))
-        query = edge.decode_query(scope["query_string"], StreamQuery)
-        return await open_stream(
+        session_id = SessionId(from_wire(Prefix.SESSION, str(request.path_params["session_id"])))
+        query = edge.decode_query(request.scope["query_string"], StreamQuery)
+        stream = await open_stream(
             self._services.hub,
             Opening(
                 session_id=session_id,
@@ -66,6 +45,32 @@ class EventStreams:
                 exclude=frozenset(query.exclude),
             ),
         )
+        return StreamResponse(stream)
+
+
+class StreamResponse(Response[bytes]):
+    """Litestar's own streaming wraps every chunk in layers; this sends them as they are."""
+
+    def __init__(self, stream: SessionStream) -> None:
+        super().__init__(content=b"")
+        self._stream = stream
+
+    def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # pyright: ignore[reportIncompatibleMethodOverride] -- any ASGI application will do
+        return self._send_all
+
+    async def _send_all(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        stream = self._stream
+        gone = asyncio.create_task(_watch(receive, stream))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            async with aclosing(stream.chunks()) as chunks:
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            gone.cancel()
+            await stream.close()
 
 
 async def _watch(receive: Receive, stream: SessionStream) -> None:
@@ -75,14 +80,3 @@ async def _watch(receive: Receive, stream: SessionStream) -> None:
         if message["type"] == "http.disconnect":
             stream.disconnected()
             return
-
-
-async def _refuse(error: MainspringError, send: Send) -> None:
-    body = msgspec.json.encode(edge.problem_of(error))
-    headers = [
-        (b"content-type", edge.PROBLEM.encode()),
-        (b"content-length", str(len(body)).encode()),
-        *((k.lower().encode(), v.encode()) for k, v in edge.problem_headers(error).items()),
-    ]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})  # pyright: ignore[reportArgumentType] -- a message of ASGI
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,229 @@
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from mainspring_api.adapters.http.app import application
+
+from tests.api.backend import Backend
+from tests.api.conftest import wired
+from tests.api.test_resources import V1, made_session, message
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """One application for all: what is refused leaves nothing behind."""
+    transport = httpx.ASGITransport(app=application(wired(Backend())))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        yield client
+
+
+async def refused(client: httpx.AsyncClient, content: bytes, **headers: str) -> tuple[int, str]:
+    answer = await client.post(f"{V1}/agents", content=content, headers=JSON | headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code
+    assert answer.json()["error"]["code"] == answer.json()["code"]
+    return answer.status_code, answer.json()["code"]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"{", 400, "malformed_body"),
+        (b"", 400, "malformed_body"),
+        (b"[]", 422, "validation_failed"),
+        (b'{"name": "\xff", "system_prompt": ""}', 400, "malformed_body"),
+        (b'{"name": "a", "system_prompt": "\\u0000"}', 400, "malformed_body"),
+        (b'{"name": "a", "system_prompt": "\x00"}', 400, "malformed_body"),
+        (b'{"name": "a", "system_prompt": "\\ud800"}', 400, "malformed_body"),
+        (b'{"name": "Not A Name", "system_prompt": ""}', 422, "validation_failed"),
+        (b'{"name": 3, "system_prompt": ""}', 422, "validation_failed"),
+        (b'{"name": "a"}', 422, "validation_failed"),
+        (b'{"name":"a","system_prompt":"","max_iterations":0}', 422, "validation_failed"),
+        (b'{"name":"a","system_prompt":"","default_model_id":"x"}', 400, "invalid_id"),
+        (b'{"name":"a","system_prompt":"","harness_id":"agent_1"}', 400, "invalid_id"),
+        (b'{"name":"a","system_prompt":"","harness_name":"nowhere"}', 404, "not_found"),
+        (b'{"name":"a","system_prompt":"","id":"agent_xyz"}', 400, "invalid_id"),
+        (
+            b'{"name":"a","system_prompt":"","hints":' + b'{"a":' * 70 + b"1" + b"}" * 71,
+            400,
+            "malformed_body",
+        ),
+        (b'{"a":' * 100_000, 400, "malformed_body"),
+        (
+            b'{"name":"a","system_prompt":"","initial_files":[{"path":"../x","content":""}]}',
+            422,
+            "validation_failed",
+        ),
+        (
+            b'{"name":"a","system_prompt":"","initial_files":'
+            b'[{"path":"x","content":"?","encoding":"base64"}]}',
+            422,
+            "validation_failed",
+        ),
+        (
+            b'{"name":"a","system_prompt":"","tools":[{"name":"t","parameters":{"type":"array"}}]}',
+            422,
+            "invalid_tool_schema",
+        ),
+        (
+            b'{"name":"a","system_prompt":"","tools":[{"name":"t"},{"name":"t"}]}',
+            422,
+            "validation_failed",
+        ),
+    ],
+)
+async def test_a_bad_body_is_named(
+    client: httpx.AsyncClient, content: bytes, status: int, code: str
+) -> None:
+    assert await refused(client, content) == (status, code)
+
+
+async def test_a_body_over_the_bound_is_refused(client: httpx.AsyncClient) -> None:
+    content = b'{"name":"a","system_prompt":"' + b"x" * (1 << 20) + b'"}'
+
+    assert await refused(client, content) == (413, "payload_too_large")
+
+
+async def test_another_media_type_is_refused(client: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answer = await client.post(f"{V1}/agents", content=b"{}", headers=headers)
+
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+async def test_a_bad_key_is_refused(client: httpx.AsyncClient, key: str) -> None:
+    status, code = await refused(
+        client, b'{"name":"a","system_prompt":""}', **{"Idempotency-Key": key}
+    )
+
+    assert (status, code) == (400, "invalid_parameter")
+
+
+async def test_headers_are_bounded(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"{V1}/agents", headers={"X-Padding": "x" * 40_000})
+
+    assert answer.status_code == 400
+
+
+async def test_unknown_members_are_ignored(client: httpx.AsyncClient) -> None:
+    body = {"name": "a", "system_prompt": "", "org_id": "org_1", "nonsense": {"x": 1}}
+
+    assert (await client.post(f"{V1}/agents", json=body)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("since_id=event_" + "0" * 32 + "&after_sequence=1", "conflicting_cursors"),
+        ("since_id=nonsense", "invalid_id"),
+        ("since_id=event_" + "0" * 32, "invalid_id"),
+        ("types=no.such.type", "unknown_event_type"),
+        ("exclude=no.such.type", "unknown_event_type"),
+        ("after_sequence=-1", "invalid_parameter"),
+        ("after_sequence=x", "invalid_parameter"),
+        ("after_sequence=1&after_sequence=2", "invalid_parameter"),
+        ("types=%ff", "invalid_parameter"),
+        ("types=%00", "invalid_parameter"),
+    ],
+)
+@pytest.mark.parametrize("route", ["events", "sse"])
+async def test_a_bad_query_is_named(
+    client: httpx.AsyncClient, route: str, query: str, code: str
+) -> None:
+    session = await made_session(client)
+
+    answer = await client.get(f"{V1}/sessions/{session['id']}/{route}?{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "from_ts=yesterday", "turn_id=turn_1", "window=-1", "order_desc=maybe"]
+)
+async def test_a_bad_filter_is_400(client: httpx.AsyncClient, query: str) -> None:
+    session = await made_session(client)
+
+    answer = await client.get(f"{V1}/sessions/{session['id']}/events?{query}")
+
+    assert answer.status_code == 400
+
+
+async def test_a_cursor_of_another_session_is_refused(client: httpx.AsyncClient) -> None:
+    one, other = await made_session(client), await made_session(client)
+    events = (await client.get(f"{V1}/sessions/{one['id']}/events")).json()["data"]
+
+    answers = [
+        await client.get(f"{V1}/sessions/{other['id']}/{route}?since_id={events[0]['id']}")
+        for route in ("events", "sse")
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert {answer.json()["code"] for answer in answers} == {"cursor_mismatch"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nowhere", "/nowhere", "/api/v1/agents/x/y"])
+async def test_an_unknown_route_is_a_problem_too(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
+
+
+async def test_an_unknown_method_says_which_there_are(client: httpx.AsyncClient) -> None:
+    answer = await client.put(f"{V1}/agents")
+
+    assert answer.status_code == 405
+    assert answer.json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": {"content": []}},
+        {"message": {"role": "agent", "content": [{"type": "text", "text": "x"}]}},
+        {"message": {"content": [{"type": "tool_call", "id": "1", "name": "x"}]}},
+        {"message": {"content": [{"type": "tool_result", "tool_call_id": "1"}]}},
+        {"message": {"content": [{"text": "x"}]}},
+        {},
+    ],
+)
+async def test_a_bad_message_is_422(client: httpx.AsyncClient, body: dict[str, object]) -> None:
+    session = await made_session(client)
+
+    answer = await client.post(f"{V1}/sessions/{session['id']}/messages", json=body)
+
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("id_", ["nonsense", "session_xyz", "agent_" + "0" * 32])
+async def test_a_malformed_id_is_400(client: httpx.AsyncClient, id_: str) -> None:
+    answers = [
+        await client.get(f"{V1}/sessions/{id_}"),
+        await client.get(f"{V1}/sessions/{id_}/events"),
+        await client.get(f"{V1}/sessions/{id_}/sse"),
+        await client.post(f"{V1}/sessions/{id_}/messages", json=message("x")),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400] * 4
+
+
+async def test_an_unknown_session_is_404_everywhere(client: httpx.AsyncClient) -> None:
+    path = f"{V1}/sessions/session_{'0' * 31}1"
+    answers = [
+        await client.get(path),
+        await client.get(f"{path}/events"),
+        await client.get(f"{path}/events/summary"),
+        await client.get(f"{path}/messages"),
+        await client.get(f"{path}/sse"),
+        await client.get(f"{path}/preview"),
+        await client.get(f"{path}/fs"),
+        await client.post(f"{path}/messages", json=message("x")),
+        await client.post(f"{path}/cancel", json={}),
+        await client.delete(path),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404] * 10

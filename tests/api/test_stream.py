@@ -1,0 +1,368 @@
+"""The stream on the live application, with a bus that may lose what it likes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import httpx
+import pytest
+from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.server import HttpServer
+from mainspring_api.adapters.http.services import Services
+from mainspring_kernel.limits import SSE_QUEUE_FRAMES_MAX, SSE_STREAMS_PER_SESSION_MAX
+
+from tests.api.backend import Backend
+from tests.api.test_resources import V1, made_session
+
+Frame = tuple[str, str, dict[str, object]]
+PATIENCE_S = 10.0
+
+
+@pytest.fixture
+async def live(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    server = HttpServer(application(services), "127.0.0.1", 0)
+    await server.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
+        yield client
+        services.hub.drain()
+    await server.stop()
+
+
+class Watcher:
+    """One client of the stream."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.aiter_lines()
+        self.comments: list[str] = []
+
+    async def frame(self) -> Frame:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._frame()
+
+    async def _frame(self) -> Frame:
+        type_ = id_ = data = ""
+        async for line in self._lines:
+            name, _, value = line.partition(": ")
+            if line.startswith(":"):
+                self.comments.append(line)
+            elif name == "event":
+                type_ = value
+            elif name == "id":
+                id_ = value
+            elif name == "data":
+                data = value
+            elif not line and data:
+                return type_, id_, json.loads(data)
+        raise EOFError
+
+    async def frames(self, count: int) -> list[Frame]:
+        return [await self.frame() for _ in range(count)]
+
+    async def until_end(self) -> list[Frame]:
+        found: list[Frame] = []
+        while True:
+            try:
+                found.append(await self.frame())
+            except EOFError:
+                return found
+
+
+def watching(
+    client: httpx.AsyncClient, session: dict[str, object], query: str = "", **headers: str
+) -> "Opened":
+    return Opened(client, f"{V1}/sessions/{session['id']}/sse{query}", headers)
+
+
+class Opened:
+    def __init__(self, client: httpx.AsyncClient, path: str, headers: dict[str, str]) -> None:
+        self._stream = client.stream("GET", path, headers=headers)
+
+    async def __aenter__(self) -> Watcher:
+        response = await self._stream.__aenter__()
+        assert response.status_code == 200
+        watcher = Watcher(response)
+        type_, _, _ = await watcher.frame()
+        assert type_ == "connected"
+        return watcher
+
+    async def __aexit__(self, *args: object) -> None:
+        await self._stream.__aexit__(None, None, None)
+
+
+@pytest.fixture
+async def session(live: httpx.AsyncClient) -> dict[str, object]:
+    return await made_session(live)
+
+
+def uuid_of(session: dict[str, object]) -> UUID:
+    return UUID(str(session["id"]).removeprefix("session_"))
+
+
+def positions(frames: list[Frame]) -> list[object]:
+    return [data.get("sequence") for _, _, data in frames]
+
+
+async def test_history_then_live_without_gap(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    backend.append(id_, "turn.started", {})
+
+    async with watching(live, session, "?after_sequence=0") as watcher:
+        before = await watcher.frames(2)
+        backend.append(id_, "turn.completed", {})
+        after = await watcher.frames(1)
+
+    assert positions(before + after) == [1, 2, 3]
+    assert all(frame_id == data["id"] for _, frame_id, data in before + after)
+    assert all(data["session_id"] == session["id"] for _, _, data in before + after)
+
+
+async def test_without_cursor_the_newest_turn_is_replayed(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    for _ in range(2):
+        backend.append(id_, "turn.started", {})
+        backend.append(id_, "turn.completed", {})
+    backend.sessions[id_].turn_first = 4
+
+    async with watching(live, session) as watcher:
+        found = await watcher.frames(2)
+
+    assert positions(found) == [4, 5]
+
+
+async def test_an_event_the_bus_lost_is_read_when_the_next_one_shows_the_gap(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+
+    async with watching(live, session, "?after_sequence=0") as watcher:
+        await watcher.frames(1)
+        backend.append(id_, "turn.started", {}, publish=False)
+        backend.append(id_, "turn.completed", {})
+        found = await watcher.frames(2)
+
+    assert positions(found) == [2, 3]
+
+
+async def test_lost_deltas_show_in_deltas_before(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+
+    async with watching(live, session, "?after_sequence=0") as watcher:
+        await watcher.frames(1)
+        backend.stream(id_, "message_1", "lost", offset=0, publish=False)
+        backend.append(id_, "turn.completed", {})
+        found = await watcher.frames(2)
+
+    assert [type_ for type_, _, _ in found] == ["output.message.delta", "turn.completed"]
+
+
+async def test_without_any_bus_the_sweep_brings_everything(
+    live: httpx.AsyncClient,
+    backend: Backend,
+    session: dict[str, object],
+    services: Services,
+) -> None:
+    id_ = uuid_of(session)
+    backend.bus = False
+
+    async with watching(live, session, "?after_sequence=0") as watcher:
+        await watcher.frames(1)
+        backend.append(id_, "turn.started", {})
+        backend.stream(id_, "message_1", "a", offset=0)
+        await services.hub.sweep()
+        found = await watcher.frames(2)
+
+    assert [type_ for type_, _, _ in found] == ["turn.started", "output.message.delta"]
+
+
+async def test_deltas_accumulate_and_can_be_resumed_from(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    backend.append(id_, "output.message.started", {"message_id": "message_1"})
+    backend.stream(id_, "message_1", "Hel", offset=0)
+    backend.stream(id_, "message_1", "lo", offset=3)
+
+    async with watching(live, session, "?after_sequence=1") as watcher:
+        _, first, second = await watcher.frames(3)
+    async with watching(live, session, f"?since_id={first[1]}") as watcher:
+        again = await watcher.frame()
+        backend.stream(id_, "message_1", "!", offset=5)
+        live_delta = await watcher.frame()
+
+    assert second == again
+    assert again[2]["data"]["accumulated"] == "Hello"
+    assert live_delta[2]["data"]["delta"] == "!"
+    assert live_delta[2]["data"]["accumulated"] == "Hello!"
+    assert "sequence" not in again[2]
+
+
+async def test_a_reset_voids_what_came_before(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    backend.append(id_, "output.message.started", {"message_id": "m"})
+    backend.stream(id_, "m", "half", offset=0)
+
+    async with watching(live, session, "?after_sequence=2") as watcher:
+        await watcher.frames(1)
+        backend.stream(id_, "m", "new", offset=0, attempt=2, reset=True)
+        _, _, data = await watcher.frame()
+
+    assert data["data"]["accumulated"] == "new"
+    assert data["data"]["reset"] is True
+
+
+async def test_last_event_id_beats_the_query(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    backend.append(id_, "turn.started", {})
+    backend.append(id_, "turn.completed", {})
+    events = (await live.get(f"{V1}/sessions/{session['id']}/events")).json()["data"]
+    query = f"?since_id={events[0]['id']}"
+
+    async with watching(live, session, query, **{"Last-Event-ID": events[1]["id"]}) as watcher:
+        found = await watcher.frames(1)
+
+    assert positions(found) == [3]
+
+
+async def test_types_keep_and_exclude_drops(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    query = "?after_sequence=0&types=turn.started&types=turn.completed&exclude=turn.started"
+
+    async with watching(live, session, query) as watcher:
+        backend.append(id_, "turn.started", {})
+        backend.stream(id_, "m", "x", offset=0)
+        backend.append(id_, "turn.completed", {})
+        found = await watcher.frames(1)
+
+    assert [type_ for type_, _, _ in found] == ["turn.completed"]
+
+
+async def test_two_subscribers_get_the_same_bytes(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+
+    async with (
+        watching(live, session, "?after_sequence=0") as one,
+        watching(live, session, "?after_sequence=0") as other,
+    ):
+        backend.append(id_, "turn.started", {})
+        backend.stream(id_, "m", "x", offset=0)
+        found = await one.frames(3), await other.frames(3)
+
+    assert found[0] == found[1]
+
+
+async def test_a_slow_client_misses_nothing(
+    live: httpx.AsyncClient,
+    backend: Backend,
+    session: dict[str, object],
+    services: Services,
+) -> None:
+    id_ = uuid_of(session)
+    count = SSE_QUEUE_FRAMES_MAX * 2
+
+    async with watching(live, session, "?after_sequence=0") as watcher:
+        await watcher.frames(1)
+        # In one go, so that the stream's own task finds an overflowed queue.
+        for _ in range(count):
+            backend.append(id_, "turn.started", {})
+        found = await watcher.frames(count)
+
+    assert positions(found) == list(range(2, count + 2))
+
+
+async def test_a_cursor_of_an_older_store_gets_one_resync(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    backend.append(uuid_of(session), "turn.started", {})
+    events = (await live.get(f"{V1}/sessions/{session['id']}/events")).json()["data"]
+    backend.store_epoch = 2
+
+    async with watching(live, session, f"?since_id={events[0]['id']}") as watcher:
+        type_, frame_id, data = await watcher.frame()
+        history = await watcher.frames(2)
+
+    assert type_ == "stream.resync"
+    assert frame_id == data["id"]
+    assert "sequence" not in data
+    assert positions(history) == [1, 2]
+
+
+async def test_a_cursor_past_the_end_is_refused(
+    live: httpx.AsyncClient, session: dict[str, object]
+) -> None:
+    answer = await live.get(f"{V1}/sessions/{session['id']}/sse?after_sequence=5")
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "cursor_mismatch"
+
+
+async def test_a_deleted_session_sends_its_last_events_and_closes(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+
+    async with watching(live, session, "?after_sequence=0") as watcher:
+        await watcher.frames(1)
+        backend.append(id_, "turn.cancelled", {})
+        backend.append(id_, "session.idled", {}, publish=False)
+        backend.close_log(id_)
+        found = await watcher.until_end()
+
+    assert [type_ for type_, _, _ in found] == ["turn.cancelled", "session.idled"]
+
+
+async def test_streams_per_session_are_limited(
+    live: httpx.AsyncClient, session: dict[str, object]
+) -> None:
+    opened = [watching(live, session) for _ in range(SSE_STREAMS_PER_SESSION_MAX)]
+    # Kept, for a watcher that is collected closes its stream.
+    watchers = [await one.__aenter__() for one in opened]
+
+    refused = await live.get(f"{V1}/sessions/{session['id']}/sse")
+    for one in opened:
+        await one.__aexit__()
+
+    assert len(watchers) == SSE_STREAMS_PER_SESSION_MAX
+    assert refused.status_code == 429
+    assert refused.json()["code"] == "too_many_requests"
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+async def test_a_drain_tells_every_client_to_come_again(
+    live: httpx.AsyncClient, session: dict[str, object], services: Services
+) -> None:
+    async with watching(live, session, "?after_sequence=1") as watcher:
+        services.hub.drain()
+        found = await watcher.until_end()
+
+    (type_, _, data) = found[-1]
+    assert type_ == "disconnecting"
+    assert data["reason"] == "server_maintenance"
+    assert services.hub.streams == 0
+
+
+async def test_a_client_that_leaves_frees_its_place(
+    live: httpx.AsyncClient, session: dict[str, object], services: Services
+) -> None:
+    async with watching(live, session):
+        assert services.hub.streams == 1
+
+    async with asyncio.timeout(PATIENCE_S):
+        while services.hub.streams:
+            await asyncio.sleep(0)
+    assert not services.hub._followers
