@@ -9,6 +9,8 @@ language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$ select s.epoch from log.store as s $$;
 revoke execute on function log.epoch_v1() from public;
+-- The engine's other calls go through its owner's functions; this one it makes itself.
+grant usage on schema log to engine_run;
 grant execute on function log.epoch_v1() to engine_run;
 reset role;
 
@@ -17,3 +19,4 @@ set local lock_timeout = '4s';
 set local statement_timeout = '30s';
 
 drop function if exists log.epoch_v1();
+revoke usage on schema log from engine_run;

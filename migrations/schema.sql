@@ -3519,6 +3519,7 @@ GRANT USAGE ON SCHEMA log TO log_run;
 GRANT USAGE ON SCHEMA log TO engine_owner;
 GRANT USAGE ON SCHEMA log TO api_owner;
 GRANT USAGE ON SCHEMA log TO api_run;
+GRANT USAGE ON SCHEMA log TO engine_run;
 
 
 --
