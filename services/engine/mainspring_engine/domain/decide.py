@@ -8,13 +8,13 @@ from typing import assert_never
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel.errors import NotWaitingForToolResults, TooManyRequests
+from mainspring_kernel.errors import IdempotencyMismatch, NotWaitingForToolResults, TooManyRequests
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import INBOX_ROWS_MAX
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
 from mainspring_schema.events import Context
-from mainspring_schema.frames import Verdict
+from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.tasks import ReasonResult, ToolResult
 
 from mainspring_engine.domain import intents
@@ -87,6 +87,9 @@ def _new_trace(materials: Materials) -> TraceContext:
 
 
 def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> commands.Receipt:
+    twin = _twin(plan, command)
+    if twin is not None:
+        return twin
     if len(plan.inbox) >= INBOX_ROWS_MAX:
         detail = f"{INBOX_ROWS_MAX} messages wait in this session"
         raise TooManyRequests(detail)
@@ -141,6 +144,28 @@ def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> comma
         created_ms=plan.now_ms,
         traceparent=turn.workflow.traceparent,
         message=message,
+    )
+
+
+def _twin(plan: Plan, command: commands.Submit) -> commands.Receipt | None:
+    """The answer to a message that came twice in one flight. Earlier ones the store knows."""
+    key = command.idempotency_key
+    for accept in plan.accepts:
+        if accept.message_id == command.message_id:
+            break
+        if key is not None and accept.idempotency_key == key:
+            if accept.body_hash != command.body_hash:
+                raise IdempotencyMismatch
+            break
+    else:
+        return None
+    return commands.Receipt(
+        message_id=accept.message_id,
+        turn_id=accept.turn_id,
+        seq=accept.seq,
+        steered=False,
+        created_ms=accept.ts_ms,
+        duplicate=True,
     )
 
 
@@ -242,6 +267,8 @@ def _close_unexpected(plan: Plan, task_id: UUID, fence: int, result_hash: bytes)
 def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdict:
     turn = _turn(plan, materials)
     emit = intent.emit
+    if _emitted_before(plan, emit):
+        return Verdict.DUPLICATE
     plan.emits.append(
         EmitCounter(task_id=emit.held.task_id, fence=emit.held.fence, counter=emit.counter)
     )
@@ -253,6 +280,16 @@ def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdi
             plan.anchors.append(Anchor(anchor=anchor, attempt=emit.held.fence))
         turn.emit(event.type, event.data, emit.held.task_id)
     return Verdict.COMMITTED
+
+
+def _emitted_before(plan: Plan, emit: Emit) -> bool:
+    """Whether the same flight holds these events already; earlier ones the store counts."""
+    return any(
+        other.task_id == emit.held.task_id
+        and other.fence == emit.held.fence
+        and other.counter >= emit.counter
+        for other in plan.emits
+    )
 
 
 # ── what time brings ────────────────────────────────────────────────────────────────────────────

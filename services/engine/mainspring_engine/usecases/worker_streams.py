@@ -86,7 +86,7 @@ class WorkerStreams:
             )
             self._links.hold(link, held)
         self._links.add(link)
-        self._roster.add(_seat(attach, len(link.held)))
+        self._roster.add(_seat(attach))
         for held in reply.cancelling:
             outbox.cancelled(held)
         if reply.released:
@@ -182,14 +182,14 @@ class WorkerStreams:
         task.add_done_callback(self._background.discard)
 
 
-def _seat(attach: Attach, held: int) -> Seat:
+def _seat(attach: Attach) -> Seat:
+    """Without credits: each frame brings its own, the attaching one all free slots."""
     offer = Offer(
         queues=frozenset(attach.queues),
         capabilities=frozenset(attach.capabilities),
         build=attach.build,
     )
-    free = max(0, attach.slots - held)
-    return Seat(attach.incarnation, attach.attach_number, offer, free)
+    return Seat(attach.incarnation, attach.attach_number, offer, 0)
 
 
 class _ResultTicket:
