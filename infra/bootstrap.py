@@ -22,7 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
 PINS = ("uv==0.13.8", "go-task-bin==3.54.0")
 DIRECT_VERBS = ("up", "dev", "demo")
-PROVIDER_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+PROVIDER_KEYS = tuple(
+    f"{prefix}{name}_API_KEY"
+    for name in ("OPENAI", "ANTHROPIC", "GEMINI", "GOOGLE")
+    for prefix in ("", "DEFAULT_")
+)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ COLORS = ("36", "33", "35", "32", "34", "96", "93", "95")
 LINE_CHARACTERS_MAX = 2000
 CLOCK = slice(11, 19)  # the time of day in an ISO timestamp
 SHOWN_APART = ("timestamp", "ts", "time", "level", "message", "event", "msg")
-HIDDEN = ("service", "logger", "trace_id", "span_id")  # they are in the log file
+HIDDEN = ("service", "logger", "trace_id", "span_id", "color_message")  # they are in the log file
 
 
 class Console:

@@ -85,7 +85,7 @@ def run_up(parsed: Arguments, settings: environment.Settings, console: Console) 
             # The stack itself is healthy: let the user look at it.
             console.say(f"the demo turn failed: {problem}")
         console.say(f"API      {ready.api_url}/api/v1")
-        console.say(f"browse   {ready.api_url}/api/v1/docs")
+        console.say(f"browse   {ready.api_url}/api-doc")
         console.say(f"logs     {ready.home.logs}")
         console.say("ready; Ctrl-C stops everything in order")
         await asyncio.Event().wait()
