@@ -101,8 +101,7 @@ def fold(
         model_id=_model_id(named, message_model_id, default_model_id),
         max_iterations=_max_iterations(named),
         parallel_tool_calls=_last(
-            ((layer.parallel_tool_calls, origin) for layer, origin in named),
-            default=True,
+            ((layer.parallel_tool_calls, origin) for layer, origin in named), default=True
         ),
     )
 

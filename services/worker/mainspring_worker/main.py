@@ -24,7 +24,7 @@ from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.adapters.spans import RecordedSpans
 from mainspring_worker.adapters.tool_thread import ToolThread
-from mainspring_worker.adapters.tools.shelf import builtin_tools
+from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.domain.core import Identity, WorkerCore
 from mainspring_worker.domain.limits import SLOTS_DEFAULT, SLOTS_MAX
 from mainspring_worker.ports.credentials import CredentialSource

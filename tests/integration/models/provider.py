@@ -1,10 +1,12 @@
 """A fake provider: a bare HTTP server on loopback that plays scripted answers, byte by byte."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import cast
+
+import msgspec
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ class Provider:
         first, *lines = head.decode().strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        self.asked.append(Asked(first.split(" ")[1], headers, json.loads(body)))
+        self.asked.append(
+            Asked(first.split(" ")[1], headers, msgspec.json.decode(body, type=dict[str, object]))
+        )
         if self.answer.stall_before_headers:
             await self._stall(reader)
             return False
@@ -112,10 +116,10 @@ class Provider:
 
 
 @asynccontextmanager
-async def provider(answer: Answer) -> AsyncIterator[Provider]:
+async def provider(answer: Answer) -> AsyncGenerator[Provider]:
     made = Provider(answer)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+    _, port = cast("tuple[str, int]", server.sockets[0].getsockname())
     made.url = f"http://127.0.0.1:{port}"
     try:
         yield made

@@ -13,8 +13,18 @@ from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.messages import Json
 
 
-def named(id_: str, *needs: str, **more: object) -> Capability:
-    info = Info(id=id_, name=id_, description=id_, status="available", dependencies=needs, **more)  # pyright: ignore[reportArgumentType]
+def named(
+    id_: str, *needs: str, aliases: tuple[str, ...] = (), config_schema: Json | None = None
+) -> Capability:
+    info = Info(
+        id=id_,
+        name=id_,
+        description=id_,
+        status="available",
+        dependencies=needs,
+        aliases=aliases,
+        config_schema=config_schema,
+    )
     return Capability(info=info)
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 from mainspring_harness.builtin.arithmetic import TEST_MATH
@@ -300,6 +301,16 @@ async def test_a_script_that_cannot_be_read_says_why(sim: LlmSim, block: str) ->
     assert failed.failure.message.startswith("llmsim script: ")
 
 
+async def test_the_script_in_the_documentation_does_what_it_says(sim: LlmSim) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    asked = said(page.split("````")[1])
+    later = (asked, answered("add"), returned("add", "3"))
+
+    assert [call.name for call in (await done(sim, request(asked))).tool_calls] == ["add"]
+    assert (await failure(sim, request(*later))).failure.code == "provider_overloaded"
+    assert (await done(sim, request(*later, attempt=2))).text == "The sum is 3."
+
+
 # ── pace ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -315,7 +326,8 @@ async def test_a_stall_ends_at_the_gap_timer(sim: LlmSim, clock: ManualClock) ->
 
 
 async def test_a_stalled_call_can_be_cancelled(sim: LlmSim, clock: ManualClock) -> None:
-    playing = asyncio.create_task(play(sim, request(said(script({"turns": [{"stall": {}}]})))))
+    body = '```llmsim\n{"turns": [{"stall": {}}]}\n```'
+    playing = asyncio.create_task(play(sim, request(said(body))))
     await clock.until_sleeping()
 
     playing.cancel()

@@ -1,4 +1,5 @@
 import math
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -6,7 +7,7 @@ from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import ManualClock
 from mainspring_schema.messages import Json
-from mainspring_worker.adapters.tools.shelf import builtin_tools
+from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 NOW_MS = 1_795_341_600_999  # 2026-11-22T10:00:00Z
@@ -34,7 +35,7 @@ async def call(capability: str, name: str, **arguments: object) -> ToolOutcome:
 def result(outcome: ToolOutcome) -> Json:
     assert (outcome.status, outcome.error) == ("success", None)
     assert isinstance(outcome.result, dict)
-    return outcome.result
+    return cast("Json", outcome.result)
 
 
 @pytest.mark.parametrize(
@@ -118,8 +119,7 @@ async def test_units_are_converted() -> None:
 async def test_a_forecast_has_as_many_days_as_asked(arguments: Json, days: int) -> None:
     told = result(await call("test_weather", "get_forecast", location="Rome", **arguments))
 
-    forecast = told["forecast"]
-    assert isinstance(forecast, list)
+    forecast = cast("list[object]", told["forecast"])
     assert len(forecast) == days
 
 

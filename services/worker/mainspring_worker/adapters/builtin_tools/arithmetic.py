@@ -5,7 +5,7 @@ from typing import Final
 
 from mainspring_schema.messages import Json
 
-from mainspring_worker.adapters.tools.function import error
+from mainspring_worker.adapters.builtin_tools.function import error
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 Number = int | float
