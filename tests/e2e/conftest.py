@@ -1,0 +1,3 @@
+from tests.e2e.sdk import base_url, client
+
+__all__ = ["base_url", "client"]

@@ -1,0 +1,207 @@
+"""What the SDK's own cookbook and examples do, and each change read back by another call."""
+
+import asyncio
+
+import pytest
+from everruns_sdk import Everruns
+from everruns_sdk.errors import ApiError, NotFoundError
+from everruns_sdk.models import (
+    AgentCapabilityConfig,
+    ContentPart,
+    Event,
+    InitialFile,
+    ToolDefinition,
+    generate_agent_id,
+)
+
+from tests.e2e.sdk import OUTCOMES, types, until
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.filterwarnings("ignore:Everruns:DeprecationWarning"),
+]
+
+WEATHER = ToolDefinition(
+    type="client_side",
+    name="get_weather",
+    description="The weather of a city",
+    parameters={
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+)
+
+
+async def test_dad_jokes(client: Everruns) -> None:
+    agent = await client.agents.create(
+        "dad-jokes-bot-py", "You tell dad jokes.", description="Jokes"
+    )
+    session = await client.sessions.create(agent_id=agent.id, title="Jokes")
+    message = await client.messages.create(session.id, "Tell me a joke")
+
+    seen = await until(client, session.id, OUTCOMES)
+    listed = await client.messages.list(session.id)
+
+    assert types(seen)[-1] == "turn.completed"
+    assert types(seen)[0] == "input.message"
+    assert [one.role for one in listed] == ["user", "agent"]
+    assert listed[0].id == message.id
+
+
+async def test_client_side_weather_tool(client: Everruns) -> None:
+    agent = await client.agents.create("weather-py", "Use the tool.", tools=[WEATHER])
+    session = await client.sessions.create(agent_id=agent.id, tools=[WEATHER])
+    before = await client.events.list(session.id)
+    stream = asyncio.create_task(carry_out_tools(client, session.id, before[-1].id))
+    await client.messages.create(session.id, "What is the weather in Lisbon?")
+
+    seen = await stream
+    results = [event for event in seen if event.type == "tool.completed"]
+
+    assert types(seen)[-1] == "turn.completed"
+    assert len(results) == 1
+    assert results[0].data["success"] is True
+    assert "sunny" in str((await client.messages.list(session.id))[-1].content)
+
+
+async def carry_out_tools(client: Everruns, session_id: str, since_id: str) -> list[Event]:
+    seen: list[Event] = []
+    while not seen or seen[-1].type not in OUTCOMES:
+        last = seen[-1].id if seen else since_id
+        seen += await until(client, session_id, OUTCOMES | {"tool.call_requested"}, since_id=last)
+        if seen[-1].type == "tool.call_requested":
+            answers = [
+                ContentPart.make_tool_result(call.id, {"city": "Lisbon", "sky": "sunny"})
+                for call in seen[-1].tool_calls()
+            ]
+            answered = await client.messages.create_tool_results(session_id, answers)
+            assert answered.accepted == len(answers)
+    return seen
+
+
+async def test_tool_results_that_nobody_waits_for(client: Everruns) -> None:
+    session = await client.sessions.create()
+
+    with pytest.raises(ApiError) as refused:
+        await client.messages.create_tool_results(
+            session.id, [ContentPart.make_tool_result("call_x", {})]
+        )
+
+    assert refused.value.status_code == 409
+    assert "not waiting for tool results" in refused.value.message
+
+
+async def test_current_time(client: Everruns) -> None:
+    agent = await client.agents.create(
+        "assistant-py", "Help.", capabilities=[AgentCapabilityConfig(ref="current_time")]
+    )
+    session = await client.sessions.create(agent_id=agent.id)
+    await client.messages.create(session.id, "What time is it?")
+
+    seen = await until(client, session.id, OUTCOMES)
+    await client.sessions.delete(session.id)
+    await client.agents.delete(agent.id)
+
+    assert types(seen)[-1] == "turn.completed"
+    assert "tool.completed" in types(seen)
+    assert (await client.agents.get(agent.id)).status == "archived"
+    with pytest.raises(NotFoundError):
+        await client.sessions.get(session.id)
+
+
+async def test_initial_files_and_a_delete_while_the_turn_goes_on(client: Everruns) -> None:
+    agent = await client.agents.create("files-py", "Read files.")
+    session = await client.sessions.create(
+        agent_id=agent.id,
+        initial_files=[
+            InitialFile(path="/workspace/README.md", content="# Hi", encoding="text"),
+            InitialFile(path="/workspace/data/x.csv", content="a,b", is_readonly=True),
+        ],
+    )
+    assert session.workspace_id is not None
+    file = await client.workspace_files.read(session.workspace_id, "data/x.csv")
+    tree = await client.workspace_files.list(session.workspace_id, recursive=True)
+
+    await client.messages.create(session.id, "Read the files")
+    await client.sessions.delete(session.id)
+
+    assert (file.content, file.is_readonly) == ("a,b", True)
+    assert [one.path for one in tree] == ["/README.md", "/data", "/data/x.csv"]
+    with pytest.raises(NotFoundError):
+        await client.messages.list(session.id)
+
+
+async def test_the_same_name_again_updates_and_wakes(client: Everruns) -> None:
+    first = await client.agents.create("again-py", "One.")
+    await client.agents.delete(first.id)
+    second = await client.agents.create("again-py", "Two.")
+
+    assert second.id == first.id
+    assert (await client.agents.get("again-py")).system_prompt == "Two."
+    assert second.status == "active"
+
+
+async def test_an_agent_with_an_id_of_the_client(client: Everruns) -> None:
+    id_ = generate_agent_id()
+
+    await client.agents.apply(id_, "applied-py", "One.", tags=["a"])
+    await client.agents.apply(id_, "applied-py", "Two.", tags=["b"])
+
+    got = await client.agents.get(id_)
+    assert (got.system_prompt, got.tags) == ("Two.", ["b"])
+    assert id_ in [agent.id for agent in await client.agents.list(search="applied")]
+
+
+async def test_events_are_dense_and_can_be_resumed(client: Everruns) -> None:
+    session = await client.sessions.create()
+    await client.messages.create(session.id, "Hello")
+    seen = await until(client, session.id, OUTCOMES)
+    durable = [event for event in seen if event.sequence is not None]
+    cut = seen[len(seen) // 2]
+
+    again = await until(client, session.id, OUTCOMES, since_id=cut.id)
+    listed = await client.events.list(session.id, after_sequence=0, limit=1000)
+
+    assert again == seen[len(seen) // 2 + 1 :]
+    assert [event.sequence for event in listed] == list(range(1, len(listed) + 1))
+    assert [event.id for event in durable] == [
+        event.id for event in listed if event.sequence in {e.sequence for e in durable}
+    ]
+
+
+async def test_cancel_of_an_idle_session_changes_nothing(client: Everruns) -> None:
+    session = await client.sessions.create()
+
+    await client.sessions.cancel(session.id)
+
+    assert (await client.sessions.get(session.id)).status == "started"
+
+
+async def test_the_catalogue(client: Everruns) -> None:
+    models = await client.models.list()
+    capabilities = await client.capabilities.list()
+    harnesses = await client.harnesses.list()
+
+    assert {"llmsim", "llmsim-latency"} <= {model.model_id for model in models}
+    assert "current_time" in [capability.id for capability in capabilities]
+    assert (await client.capabilities.get("current_time")).tool_definitions
+    assert ["base", "generic"] == [one.name for one in harnesses][:2]
+    assert (await client.harnesses.get(harnesses[0].id)).name == "base"
+
+
+async def test_workspaces(client: Everruns) -> None:
+    for _ in range(2):
+        workspace = await client.workspaces.create("shared-py")
+        files = client.workspace_files
+        await files.create(workspace.id, "notes/welcome.md", "# Welcome")
+        read = await files.read(workspace.id, "notes/welcome.md")
+        await files.update(workspace.id, "notes/welcome.md", "# Changed")
+        changed = await files.read(workspace.id, "notes/welcome.md")
+        stat = await files.stat(workspace.id, "notes")
+        gone = await files.delete(workspace.id, "notes", recursive=True)
+        await client.workspaces.delete(workspace.id)
+
+        assert (read.content, changed.content) == ("# Welcome", "# Changed")
+        assert stat.is_directory
+        assert gone.deleted
