@@ -3,14 +3,15 @@
 from typing import cast
 from uuid import UUID
 
-from mainspring_engine.adapters.postgres import replies
-from mainspring_engine.adapters.postgres.claims import TASKS
-from mainspring_engine.adapters.postgres.flights import LEASE_MS
-from mainspring_engine.domain.rows import OpenTask
-from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Renewed
 from mainspring_kernel.limits import LEASE_RENEW_AFTER_S, POSTGRES_SETTLE_S
 from mainspring_postgres import Database
 from mainspring_schema.frames import Verdict
+
+from mainspring_engine.adapters.postgres.claims import TASKS
+from mainspring_engine.adapters.postgres.flights import LEASE_MS
+from mainspring_engine.adapters.postgres.replies import expired_task, open_task
+from mainspring_engine.domain.rows import OpenTask
+from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Renewed
 
 
 class Holding:
@@ -21,7 +22,7 @@ class Holding:
         found: dict[UUID, tuple[OpenTask, ...]] = {}
         for row in await self._database.fetch(TASKS["open_tasks"], list(workflows)):
             workflow_id = cast(UUID, row["workflow_id"])
-            found[workflow_id] = (*found.get(workflow_id, ()), replies.open_task(row))
+            found[workflow_id] = (*found.get(workflow_id, ()), open_task(row))
         return found
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
@@ -46,14 +47,12 @@ class Holding:
         return tuple(Verdict(cast(int, row["verdict"])) for row in rows)
 
     async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
-        rows = await self._database.fetch(
-            TASKS["expired"], limit, round(POSTGRES_SETTLE_S * 1000)
-        )
-        return tuple(replies.expired_task(row) for row in rows)
+        rows = await self._database.fetch(TASKS["expired"], limit, round(POSTGRES_SETTLE_S * 1000))
+        return tuple(expired_task(row) for row in rows)
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
         rows = await self._database.fetch(TASKS["held_by"], incarnation)
-        return tuple(replies.expired_task(row) for row in rows)
+        return tuple(expired_task(row) for row in rows)
 
     async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
         rows = await self._database.fetch(

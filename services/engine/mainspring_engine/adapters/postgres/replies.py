@@ -5,6 +5,9 @@ from typing import cast
 from uuid import UUID
 
 import msgspec
+from mainspring_postgres import Row
+from mainspring_schema.frames import Held, Verdict
+from mainspring_schema.messages import Controls
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.rows import (
@@ -17,16 +20,13 @@ from mainspring_engine.domain.rows import (
     Workflow,
 )
 from mainspring_engine.ports.store import Closed, Committed, ExpiredTask, Known
-from mainspring_postgres import Row
-from mainspring_schema.frames import Held, Verdict
-from mainspring_schema.messages import Controls
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _CONTROLS = msgspec.msgpack.Decoder(Controls)
 
 
 def committed(flight: tuple[Changes, ...], reply: Row) -> tuple[Committed, ...]:
-    verdicts = _numbers(reply["verdicts"])
+    verdicts = _numbers(reply, "verdicts")
     if all(verdict == Verdict.COMMITTED for verdict in verdicts):
         present: dict[UUID, View] = {}
     else:
@@ -43,12 +43,12 @@ class _Cut:
 
     def __init__(self, reply: Row) -> None:
         self._now_ms = cast(int, reply["now_ms"])
-        self._deltas = _numbers(reply["deltas_before"])
-        self._closes = iter(_rows(reply["closes"]))
-        self._marks = iter(_numbers(reply["marks"]))
-        self._emits = iter(_numbers(reply["emits"]))
-        self._unclaimed = frozenset(cast("Sequence[UUID]", reply["unclaimed"] or ()))
-        self._known = _rows(reply["known"])
+        self._deltas = _numbers(reply, "deltas_before")
+        self._closes = iter(_rows(reply, "closes"))
+        self._marks = iter(_numbers(reply, "marks"))
+        self._emits = iter(_numbers(reply, "emits"))
+        self._unclaimed = frozenset(cast("Sequence[UUID] | None", reply["unclaimed"]) or ())
+        self._known = _rows(reply, "known")
 
     def item(
         self, item: int, changes: Changes, verdict: Verdict, present: dict[UUID, View]
@@ -77,11 +77,11 @@ class _Cut:
 
 def views(reply: Row) -> dict[UUID, View]:
     """By session; sessions without a head are absent."""
-    workflows = {cast(UUID, row["session_id"]): _workflow(row) for row in _rows(reply["workflows"])}
+    workflows = {cast(UUID, row["session_id"]): _workflow(row) for row in _rows(reply, "workflows")}
     inbox: dict[UUID, list[InboxRow]] = {}
-    for row in _rows(reply["inbox"]):
+    for row in _rows(reply, "inbox"):
         inbox.setdefault(cast(UUID, row["session_id"]), []).append(_inbox_row(row))
-    heads = [_head(row) for row in _rows(reply["heads"])]
+    heads = [_head(row) for row in _rows(reply, "heads")]
     return {
         head.session_id: View(
             head=head,
@@ -94,9 +94,7 @@ def views(reply: Row) -> dict[UUID, View]:
 
 def open_task(row: Row) -> OpenTask:
     """Of a row that may have more columns."""
-    return msgspec.convert(
-        {name: row[name] for name in OpenTask.__struct_fields__}, OpenTask
-    )
+    return msgspec.convert({name: row[name] for name in OpenTask.__struct_fields__}, OpenTask)
 
 
 def expired_task(row: Row) -> ExpiredTask:
@@ -106,15 +104,17 @@ def expired_task(row: Row) -> ExpiredTask:
         workflow_id=cast(UUID, row["workflow_id"]),
         org_id=cast(UUID, row["org_id"]),
         acknowledged=cast(bool, row["acknowledged"]),
+        claimed_ms=cast(int, row["claimed_ms"]),
+        traceparent=cast(str, row["traceparent"]),
     )
 
 
-def _rows(value: object) -> Sequence[Row]:
-    return cast("Sequence[Row]", value or ())
+def _rows(reply: Row, name: str) -> Sequence[Row]:
+    return cast("Sequence[Row] | None", reply[name]) or ()
 
 
-def _numbers(value: object) -> Sequence[int]:
-    return cast("Sequence[int]", value or ())
+def _numbers(reply: Row, name: str) -> Sequence[int]:
+    return cast("Sequence[int] | None", reply[name]) or ()
 
 
 def _closed(held: Held, row: Row) -> Closed:

@@ -1,12 +1,17 @@
-"""The port over named queries and the functions of schema `engine`; each operation is one statement."""
+"""The port over named queries and functions of schema `engine`: one statement per operation."""
 
 import logging
 from typing import Final, cast
 from uuid import UUID
 
-from mainspring_engine.adapters.postgres import flights, replies
+from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS
+from mainspring_postgres import Database, QueryFailed, load_queries
+from mainspring_schema.frames import Verdict
+
 from mainspring_engine.adapters.postgres.claims import Claims
+from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
+from mainspring_engine.adapters.postgres.replies import committed, views
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
@@ -24,9 +29,6 @@ from mainspring_engine.ports.store import (
     Step,
     Want,
 )
-from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS
-from mainspring_postgres import Database, QueryFailed, load_queries
-from mainspring_schema.frames import Verdict
 
 _PACKAGE: Final = "mainspring_engine.adapters.postgres"
 COMMIT: Final = load_queries(_PACKAGE, "commit.sql")
@@ -50,16 +52,12 @@ class PostgresStore:
         if len({changes.expected.session_id for changes in flight}) < len(flight):
             message = "a flight has at most one item per session"
             raise ValueError(message)
-        routes = await self._routes.of(flights.routes_of(flight))
+        routes = await self._routes.of(routes_of(flight))
         return await self._commit(flight, routes)
 
-    async def _commit(
-        self, flight: tuple[Changes, ...], routes: flights.Routes
-    ) -> tuple[Committed, ...]:
+    async def _commit(self, flight: tuple[Changes, ...], routes: Routes) -> tuple[Committed, ...]:
         try:
-            rows = await self._database.fetch(
-                COMMIT["commit"], *flights.arguments(flight, routes)
-            )
+            rows = await self._database.fetch(COMMIT["commit"], *arguments(flight, routes))
         # The driver refuses what no column can hold by a ValueError, before anything is sent.
         except (QueryFailed, ValueError, OverflowError) as error:
             if len(flight) == 1:
@@ -67,7 +65,7 @@ class PostgresStore:
             middle = len(flight) // 2
             first = await self._commit(flight[:middle], routes)
             return first + await self._commit(flight[middle:], routes)
-        return replies.committed(flight, rows[0])
+        return committed(flight, rows[0])
 
     async def _invalid(self, changes: Changes, error: Exception) -> Committed:
         session_id = changes.expected.session_id.hex
@@ -79,7 +77,7 @@ class PostgresStore:
 
     async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
         rows = await self._database.fetch(COMMIT["load"], list(sessions))
-        return replies.views(rows[0])
+        return views(rows[0])
 
     async def steps(self, wanted: tuple[Step, ...]) -> dict[tuple[UUID, str], bytes]:
         rows = await self._database.fetch(

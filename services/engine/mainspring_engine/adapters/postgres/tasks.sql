@@ -126,27 +126,31 @@ from engine.attach_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- Leases that ran out; none soon after the server's own start, for its outage was nobody's death.
 -- repeatable
 select
-    session_id, workflow_id, org_id, acknowledged,
-    id, kind, state, fence, effect, started_fence > 0 as started, cancelling, deaths, failures,
-    uncounted, incarnation
-from engine.task
+    t.session_id, t.workflow_id, t.org_id, t.acknowledged,
+    t.id, t.kind, t.state, t.fence, t.effect, t.started_fence > 0 as started, t.cancelling,
+    t.deaths, t.failures, t.uncounted, t.incarnation, w.traceparent,
+    (extract(epoch from t.claimed_at) * 1000)::bigint as claimed_ms
+from engine.task as t
+inner join engine.workflow as w on t.workflow_id = w.id
 where
-    state = 2
-    and lease_until < clock_timestamp()
+    t.state = 2
+    and t.lease_until < clock_timestamp()
     and clock_timestamp() > pg_postmaster_start_time() + $2::bigint * interval '1 millisecond'
-order by lease_until
+order by t.lease_until
 limit $1;
 
 -- name: held_by
 -- Everything that an incarnation holds.
 -- repeatable
 select
-    session_id, workflow_id, org_id, acknowledged,
-    id, kind, state, fence, effect, started_fence > 0 as started, cancelling, deaths, failures,
-    uncounted, incarnation
-from engine.task
-where state = 2 and incarnation = $1
-order by id;
+    t.session_id, t.workflow_id, t.org_id, t.acknowledged,
+    t.id, t.kind, t.state, t.fence, t.effect, t.started_fence > 0 as started, t.cancelling,
+    t.deaths, t.failures, t.uncounted, t.incarnation, w.traceparent,
+    (extract(epoch from t.claimed_at) * 1000)::bigint as claimed_ms
+from engine.task as t
+inner join engine.workflow as w on t.workflow_id = w.id
+where t.state = 2 and t.incarnation = $1
+order by t.id;
 
 -- name: release
 -- Makes leased tasks ready again and closes their attempts; says which, under the tasks' locks.

@@ -1,0 +1,5 @@
+"""The engine's store in memory: dictionaries under one lock, the same statuses as in Postgres."""
+
+from mainspring_engine.adapters.memory.store import MemoryStore
+
+__all__ = ["MemoryStore"]

@@ -1,0 +1,309 @@
+"""The port over dictionaries. Backs `dev` and the simulator; gone with its process."""
+
+from contextlib import AbstractContextManager
+from uuid import UUID
+
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.limits import LEASE_RENEW_AFTER_S, POSTGRES_SETTLE_S
+from mainspring_schema import grants
+from mainspring_schema.frames import Verdict
+
+from mainspring_engine.adapters.memory.dispatch import Dispatch
+from mainspring_engine.adapters.memory.judging import judge
+from mainspring_engine.adapters.memory.tables import Tables, TaskRow
+from mainspring_engine.adapters.memory.writing import LEASE_MS, write
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import (
+    Effect,
+    Head,
+    InboxRow,
+    OpenTask,
+    SessionStatus,
+    TaskState,
+    View,
+)
+from mainspring_engine.ports.log import GrantedLog
+from mainspring_engine.ports.store import (
+    Attachment,
+    AttachReply,
+    Claimed,
+    Committed,
+    DueTimer,
+    ExpiredTask,
+    Release,
+    Renewal,
+    Renewed,
+    Step,
+    Want,
+)
+
+_STARTED = 2
+
+
+class MemoryStore:
+    """`lock` is shared by all twins of the process and re-entrant; `log` is the log's twin."""
+
+    def __init__(
+        self,
+        *,
+        lock: AbstractContextManager[object],
+        log: GrantedLog,
+        clock: Clock,
+        settle_s: float = POSTGRES_SETTLE_S,
+    ) -> None:
+        self._lock = lock
+        self._log = log
+        self._clock = clock
+        self._settled_ms = clock.wall_ms() + round(settle_s * 1000)
+        self.tables = Tables()
+        self._dispatch = Dispatch(self.tables)
+
+    # ── sessions ────────────────────────────────────────────────────────────────────────────────
+
+    async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
+        if len({changes.expected.session_id for changes in flight}) < len(flight):
+            message = "a flight has at most one item per session"
+            raise ValueError(message)
+        with self._lock:
+            return tuple(self._commit(changes) for changes in flight)
+
+    def _commit(self, changes: Changes) -> Committed:
+        now_ms = self._clock.wall_ms()
+        heads = self._log.lock([changes.expected.session_id])
+        head = heads[0] if heads else None
+        judged = judge(self.tables, changes, head, now_ms)
+        unclaimed: tuple[UUID, ...] = ()
+        if judged.verdict is Verdict.COMMITTED:
+            try:
+                unclaimed = write(self.tables, self._log, changes, now_ms)
+            except MainspringError as error:
+                return Committed(verdict=Verdict.INVALID, now_ms=now_ms, problem=str(error))
+        committed = judged.verdict is Verdict.COMMITTED
+        return Committed(
+            verdict=judged.verdict,
+            now_ms=now_ms,
+            deltas_before=head.n if committed and head is not None and changes.events else 0,
+            closes=judged.closes,
+            marks=judged.marks,
+            emits=judged.emits,
+            unclaimed=unclaimed,
+            known=judged.known,
+            view=self._view(head) if judged.verdict is Verdict.CONFLICT else None,
+        )
+
+    async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
+        with self._lock:
+            return {head.session_id: self._view(head) for head in self._log.lock(sessions)}
+
+    def _view(self, head: grants.Head | None) -> View:
+        if head is None:
+            return View(head=None, workflow=None)
+        newest = self.tables.newest.get(head.session_id)
+        entries = self.tables.inbox.get(head.session_id, {}).values()
+        waiting = sorted((e for e in entries if e.workflow_id is None), key=lambda e: e.seq)
+        return View(
+            head=_head(head),
+            workflow=None if newest is None else self.tables.workflows[newest],
+            inbox=tuple(
+                InboxRow(
+                    message_id=entry.message_id,
+                    seq=entry.seq,
+                    config_hash=entry.config_hash,
+                    controls=entry.controls,
+                )
+                for entry in waiting
+            ),
+        )
+
+    async def open_tasks(self, workflows: tuple[UUID, ...]) -> dict[UUID, tuple[OpenTask, ...]]:
+        with self._lock:
+            found: dict[UUID, tuple[OpenTask, ...]] = {}
+            for task in sorted(self.tables.tasks.values(), key=lambda t: t.id.int):
+                if task.workflow_id in workflows:
+                    found[task.workflow_id] = (*found.get(task.workflow_id, ()), task.open())
+            return found
+
+    async def steps(self, wanted: tuple[Step, ...]) -> dict[tuple[UUID, str], bytes]:
+        with self._lock:
+            keys = [(step.workflow_id, step.step) for step in wanted]
+            return {key: self.tables.steps[key].body for key in keys if key in self.tables.steps}
+
+    async def configs(self, hashes: tuple[bytes, ...]) -> dict[bytes, bytes]:
+        with self._lock:
+            known = self.tables.configs
+            return {digest: known[digest] for digest in hashes if digest in known}
+
+    # ── tasks ───────────────────────────────────────────────────────────────────────────────────
+
+    async def routes(self) -> tuple[Route, ...]:
+        with self._lock:
+            return tuple(self.tables.routes)
+
+    async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
+        with self._lock:
+            self.tables.routes.update(dict.fromkeys(want.route for want in wants))
+            return self._dispatch.claim(wants, self._clock.wall_ms())
+
+    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
+        with self._lock:
+            now_ms = self._clock.wall_ms()
+            return tuple(self._dispatch.attach(attachment, now_ms) for attachment in attachments)
+
+    async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
+        with self._lock:
+            return tuple(self._renew(renewal) for renewal in renewals)
+
+    def _renew(self, renewal: Renewal) -> Renewed:
+        now_ms = self._clock.wall_ms()
+        task = self._of(renewal)
+        if task is None:
+            return Renewed(held=renewal.held, lost=True, cancelling=False)
+        old = task.stamped_ms < now_ms - round(LEASE_RENEW_AFTER_S * 1000)
+        if old or not task.acknowledged:
+            task.acknowledged = True
+            task.rev += 1
+            task.stamp(now_ms, LEASE_MS)
+        return Renewed(held=renewal.held, lost=False, cancelling=task.cancelling)
+
+    async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
+        with self._lock:
+            return tuple(self._start(start) for start in starts)
+
+    def _start(self, start: Renewal) -> Verdict:
+        task = self._of(start)
+        if task is None or task.cancelling:
+            return Verdict.STALE
+        if task.started_fence == task.fence:
+            return Verdict.DUPLICATE
+        if task.effect is Effect.AT_MOST_ONCE and task.started_fence > 0:
+            return Verdict.STALE
+        task.started_fence = task.fence
+        task.acknowledged = True
+        task.rev += 1
+        effect = self.tables.effects.get((task.workflow_id, task.step))
+        if effect is not None:
+            effect.state, effect.fence, effect.rev = _STARTED, task.fence, task.rev
+        return Verdict.COMMITTED
+
+    def _of(self, renewal: Renewal) -> TaskRow | None:
+        """The task, where this very attempt holds it."""
+        task = self.tables.tasks.get(renewal.held.task_id)
+        if task is None or task.state is not TaskState.LEASED or task.held != renewal.held:
+            return None
+        return task if task.incarnation == renewal.incarnation else None
+
+    async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
+        with self._lock:
+            now_ms = self._clock.wall_ms()
+            if now_ms <= self._settled_ms:
+                return ()
+            over = [task for task in self._leased() if task.lease_until_ms < now_ms]
+            over.sort(key=lambda task: task.lease_until_ms)
+            return tuple(task.expired() for task in over[:limit])
+
+    async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
+        with self._lock:
+            mine = [task for task in self._leased() if task.incarnation == incarnation]
+            mine.sort(key=lambda task: task.id.int)
+            return tuple(task.expired() for task in mine)
+
+    def _leased(self) -> list[TaskRow]:
+        return [task for task in self.tables.tasks.values() if task.state is TaskState.LEASED]
+
+    async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
+        with self._lock:
+            return tuple(self._release(release) for release in releases)
+
+    def _release(self, release: Release) -> Verdict:
+        now_ms = self._clock.wall_ms()
+        task = self.tables.tasks.get(release.held.task_id)
+        if task is None or not _may_release(task, release, now_ms):
+            return Verdict.STALE
+        counts = release.counts_death and task.acknowledged
+        self.tables.close_attempt(task, release.closing, now_ms=now_ms)
+        if counts:
+            task.die()
+        else:
+            task.uncounted += 1
+        task.let_go(TaskState.READY, now_ms)
+        return Verdict.COMMITTED
+
+    # ── time ────────────────────────────────────────────────────────────────────────────────────
+
+    async def ready_retries(self, limit: int) -> tuple[Route, ...]:
+        with self._lock:
+            now_ms = self._clock.wall_ms()
+            due = [
+                task
+                for task in self.tables.tasks.values()
+                if task.state is TaskState.DELAYED and task.run_ms <= now_ms and not task.cancelling
+            ]
+            due.sort(key=lambda task: task.run_ms)
+            for task in due[:limit]:
+                task.state = TaskState.READY
+                task.rev += 1
+            return tuple(task.route for task in due[:limit])
+
+    async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
+        with self._lock:
+            now_ms = self._clock.wall_ms()
+            due = [timer for timer in self.tables.timers.values() if timer.due_ms <= now_ms]
+            due.sort(key=lambda timer: timer.due_ms)
+            return tuple(
+                DueTimer(
+                    id=timer.id,
+                    workflow_id=timer.workflow_id,
+                    session_id=timer.session_id,
+                    org_id=timer.org_id,
+                    kind=timer.kind,
+                )
+                for timer in due[:limit]
+            )
+
+    async def stamp_sweep(self, kind: str) -> None:
+        with self._lock:
+            self.tables.sweeps[kind] = self._clock.wall_ms()
+
+    async def sweep_ages_ms(self) -> dict[str, int]:
+        with self._lock:
+            now_ms = self._clock.wall_ms()
+            return {kind: now_ms - stamped for kind, stamped in self.tables.sweeps.items()}
+
+    async def make_partitions(self) -> int:
+        return 0
+
+    async def epoch(self) -> int:
+        with self._lock:
+            return self._log.epoch
+
+    async def ping(self) -> None:
+        pass
+
+
+def _may_release(task: TaskRow, release: Release, now_ms: int) -> bool:
+    return (
+        task.state is TaskState.LEASED
+        and task.held == release.held
+        and not task.cancelling
+        and not (release.unstarted_only and task.started_fence == task.fence)
+        and not (release.expired_only and task.lease_until_ms >= now_ms)
+        and release.incarnation in (None, task.incarnation)
+        and release.attach_number in (None, task.attach_number)
+    )
+
+
+def _head(head: grants.Head) -> Head:
+    return Head(
+        session_id=head.session_id,
+        org_id=head.org_id,
+        last_seq=head.last_seq,
+        hash=head.hash,
+        ts_ms=head.ts_ms,
+        status=SessionStatus(head.status),
+        paused=head.paused,
+        active_turn=head.active_turn,
+        turn_first_seq=head.turn_first_seq,
+        closed=head.closed,
+    )

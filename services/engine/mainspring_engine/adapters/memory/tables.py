@@ -1,0 +1,219 @@
+"""The rows of schema `engine` as structs, and the dictionaries that hold them."""
+
+from uuid import UUID
+
+from mainspring_schema.frames import Held
+from mainspring_schema.messages import Controls
+from msgspec import Struct
+
+from mainspring_engine.domain.changes import DeadLetter
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import (
+    Closing,
+    Effect,
+    OpenTask,
+    TaskKind,
+    TaskState,
+    Workflow,
+)
+from mainspring_engine.ports.store import ExpiredTask
+
+
+class TaskRow(Struct, kw_only=True):
+    """Mutable: the hot row. Times in milliseconds of the store's clock."""
+
+    id: UUID
+    workflow_id: UUID
+    session_id: UUID
+    org_id: UUID
+    route: Route
+    priority: int
+    kind: TaskKind
+    effect: Effect
+    step: str
+    run_ms: int
+    state: TaskState = TaskState.READY
+    fence: int = 0
+    rev: int = 1
+    claim_rev: int = 0
+    claimed_ms: int = 0
+    stamped_ms: int = 0
+    lease_until_ms: int = 0
+    incarnation: UUID | None = None
+    attach_number: int | None = None
+    acknowledged: bool = False
+    cancelling: bool = False
+    started_fence: int = 0
+    emit_counter: int = 0
+    deaths: int = 0
+    failures: int = 0
+    uncounted: int = 0
+    died: set[int] = set()
+
+    @property
+    def held(self) -> Held:
+        return Held(self.id, self.fence)
+
+    def lease(self, incarnation: UUID, attach_number: int, *, now_ms: int, lease_ms: int) -> None:
+        self.state = TaskState.LEASED
+        self.fence += 1
+        self.claim_rev = self.rev
+        self.claimed_ms = now_ms
+        self.incarnation, self.attach_number = incarnation, attach_number
+        self.acknowledged = False
+        self.stamp(now_ms, lease_ms)
+
+    def stamp(self, now_ms: int, lease_ms: int) -> None:
+        self.stamped_ms = now_ms
+        self.lease_until_ms = now_ms + lease_ms
+
+    def let_go(self, state: TaskState, run_ms: int) -> None:
+        self.state, self.run_ms = state, run_ms
+        self.incarnation = self.attach_number = None
+        self.lease_until_ms = 0
+        self.acknowledged = False
+
+    def die(self) -> None:
+        self.deaths += 1
+        self.died.add(self.fence)
+
+    def open(self) -> OpenTask:
+        return OpenTask(
+            id=self.id,
+            kind=self.kind,
+            state=self.state,
+            fence=self.fence,
+            effect=self.effect,
+            started=self.started_fence > 0,
+            cancelling=self.cancelling,
+            deaths=self.deaths,
+            failures=self.failures,
+            uncounted=self.uncounted,
+            incarnation=self.incarnation,
+        )
+
+    def expired(self) -> ExpiredTask:
+        return ExpiredTask(
+            task=self.open(),
+            session_id=self.session_id,
+            workflow_id=self.workflow_id,
+            org_id=self.org_id,
+            acknowledged=self.acknowledged,
+        )
+
+
+class AttemptRow(Struct, frozen=True, kw_only=True):
+    """Inserted when the attempt closes."""
+
+    task_id: UUID
+    fence: int
+    incarnation: UUID
+    claim_rev: int
+    close_rev: int
+    claimed_ms: int
+    closed_ms: int
+    stamped_ms: int
+    lease_until_ms: int
+    acknowledged: bool
+    started: bool
+    closing: Closing
+    result_hash: bytes = b""
+    error_code: str = ""
+
+
+class InboxEntry(Struct, kw_only=True):
+    session_id: UUID
+    message_id: UUID
+    seq: int
+    ts_ms: int
+    config_hash: bytes
+    turn_id: UUID
+    controls: Controls | None
+    workflow_id: UUID | None
+    body_hash: bytes
+
+
+class Payload(Struct, frozen=True, kw_only=True):
+    payload: bytes
+    input_hash: bytes
+
+
+class StepRow(Struct, frozen=True, kw_only=True):
+    task_id: UUID
+    fence: int
+    rev: int
+    input_hash: bytes
+    body: bytes
+    hash: bytes
+
+
+class EffectRow(Struct, kw_only=True):
+    """`state`: 1 intended, 2 started, 3 done, 4 failed, 5 unknown, 6 closed unstarted."""
+
+    task_id: UUID
+    effect: Effect
+    state: int = 1
+    fence: int = 0
+    rev: int = 1
+
+
+class TimerRow(Struct, frozen=True, kw_only=True):
+    id: UUID
+    workflow_id: UUID
+    session_id: UUID
+    org_id: UUID
+    kind: str
+    due_ms: int
+
+
+class Tables:
+    """What schema `engine` holds; read and written under the store's lock only."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[UUID, Workflow] = {}
+        self.ordinals: set[tuple[UUID, int]] = set()
+        self.newest: dict[UUID, UUID] = {}
+        """Session → its newest workflow."""
+        self.tasks: dict[UUID, TaskRow] = {}
+        self.payloads: dict[UUID, Payload] = {}
+        self.attempts: dict[Held, AttemptRow] = {}
+        self.steps: dict[tuple[UUID, str], StepRow] = {}
+        self.effects: dict[tuple[UUID, str], EffectRow] = {}
+        self.inbox: dict[UUID, dict[UUID, InboxEntry]] = {}
+        """Session → message → row."""
+        self.keys: dict[tuple[UUID, str], tuple[UUID, bytes]] = {}
+        self.timers: dict[UUID, TimerRow] = {}
+        self.dead_letters: dict[UUID, DeadLetter] = {}
+        self.configs: dict[bytes, bytes] = {}
+        self.routes: dict[Route, None] = {}
+        self.workers: dict[UUID, int] = {}
+        self.sweeps: dict[str, int] = {}
+
+    def close_attempt(
+        self,
+        task: TaskRow,
+        closing: Closing,
+        *,
+        now_ms: int,
+        result_hash: bytes = b"",
+        error_code: str = "",
+    ) -> None:
+        """The attempt row of a leased task, before the task changes; raises the task's rev."""
+        assert task.incarnation is not None  # noqa: S101 - a leased task has its holder
+        task.rev += 1
+        self.attempts[task.held] = AttemptRow(
+            task_id=task.id,
+            fence=task.fence,
+            incarnation=task.incarnation,
+            claim_rev=task.claim_rev,
+            close_rev=task.rev,
+            claimed_ms=task.claimed_ms,
+            closed_ms=now_ms,
+            stamped_ms=task.stamped_ms,
+            lease_until_ms=task.lease_until_ms,
+            acknowledged=task.acknowledged,
+            started=task.started_fence == task.fence,
+            closing=closing,
+            result_hash=result_hash,
+            error_code=error_code,
+        )
