@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 from mainspring_kernel import errors
+from mainspring_worker.ports.failures import Kind
 
 from tests.tidy import tree
 
@@ -15,6 +16,7 @@ PATH = re.compile(r"^(?:\./)?[\w.{},*<>-]+(?:/[\w.{},*<>-]*)+$|^[\w-]+\.(?:md|to
 TOP = {PurePosixPath(path).parts[0] for path in tree.files()}
 ERROR = re.compile(r"^### `[a-z0-9_]+` \(\d{3}\)$", re.MULTILINE)
 ERRORS_MIN = 25
+FAILURE = re.compile(r"\bFailure\(\s*error_class=\"[a-z_]+\",\s*code=\"([a-z_]+)\"")
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
 README_PARTS = ("owns", "asks", "promises")
 
@@ -99,6 +101,21 @@ def test_every_error_code_has_one_heading_with_its_status() -> None:
     assert sorted(headings) == sorted(
         f"### `{code}` ({status})" for code, status in error_codes().items()
     )
+
+
+def failure_codes() -> set[str]:
+    """What `Failure(code=…)` says anywhere, and the table of model failures."""
+    found = {str(kind.code) for kind in Kind}
+    for path in tree.written(".py"):
+        if path.startswith("services/"):
+            found |= set(tree.matches(FAILURE, tree.text(path), 1))
+    return found
+
+
+def test_every_code_of_a_failed_turn_is_explained() -> None:
+    told = tree.text("docs/errors.md").partition("## Codes of turns that failed")[2]
+
+    assert sorted(code for code in failure_codes() if f"`{code}`" not in told) == []
 
 
 def test_reading_the_classes_finds_what_they_register() -> None:

@@ -32,7 +32,7 @@ PHRASES = {
 ROLE = re.compile(r"^(api|engine|eventstore|log|scheduler|verify|[a-z]{1,2}|\{\w+\})?_run$")
 """The login role of a service is `<service>_run`: a database name, no noun of ours."""
 
-VERBS = {"run_at", "run_after", "run_until"}
+VERBS = {"run_at", "run_at_ms", "run_after", "run_until"}
 """Nouns that hold the verb: when a task may run."""
 
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
