@@ -70,50 +70,65 @@ class Engine:
         epoch: int,
     ) -> None:
         self._bus = bus
-        self._draws = draws
-        roster, links, sessions = Roster(), Links(), Sessions()
-        agents = Agents(store)
-        self.witness = witness(agents)
-        announcer = BusAnnouncer(bus)
-        pusher = Pusher(links, agents, sessions, self._undelivered)
+        self.store = store
+        self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
+        self._agents = Agents(store)
+        self._witness = witness(self._agents)
+        self._announcer = BusAnnouncer(bus)
+        self._time = DatabaseTime(clock)
+        self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered)
+        flights = self._flights(
+            Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
+        )
+        self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
+        self._claimer = Claimer(store=store, roster=self._roster, pusher=self._pusher, clock=clock)
+        self._leases = Leases(
+            store=store,
+            links=self._links,
+            lanes=self._lanes,
+            clock=clock,
+            time=self._time,
+            witness=self._witness,
+            woken=self._claimer.look,
+        )
+        self.control = Control(self._lanes)
+        self.sweeps = Sweeps(
+            store=store,
+            lanes=self._lanes,
+            leases=self._leases,
+            announcer=self._announcer,
+            clock=clock,
+        )
+        self.conversations = Conversations(self._streams())
+
+    def _flights(self, materials: Materials, epoch: int) -> SessionFlights:
         assignment = Assignment(
-            roster=roster,
-            links=links,
-            pusher=pusher,
-            sessions=sessions,
-            announcer=announcer,
-            witness=self.witness,
+            roster=self._roster,
+            links=self._links,
+            pusher=self._pusher,
+            sessions=self._sessions,
+            announcer=self._announcer,
+            witness=self._witness,
             epoch=epoch,
         )
-        flights = SessionFlights(
-            store=store,
-            sessions=sessions,
-            agents=agents,
+        return SessionFlights(
+            store=self.store,
+            sessions=self._sessions,
+            agents=self._agents,
             assignment=assignment,
-            time=DatabaseTime(clock),
-            materials=Materials(agents=agents, ids=ids, draws=draws, trace_ratio=trace_ratio),
+            time=self._time,
+            materials=materials,
         )
-        lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
-        claimer = Claimer(store=store, roster=roster, pusher=pusher, clock=clock)
-        self._leases = Leases(
-            store=store, links=links, lanes=lanes, clock=clock, woken=claimer.look
-        )
-        self._lanes, self._links, self._claimer = lanes, links, claimer
-        self.store = store
-        self.control = Control(lanes)
-        self.sweeps = Sweeps(
-            store=store, lanes=lanes, leases=self._leases, announcer=announcer, clock=clock
-        )
-        self.conversations = Conversations(
-            WorkerStreams(
-                store=store,
-                links=links,
-                roster=roster,
-                lanes=lanes,
-                leases=self._leases,
-                claimer=claimer,
-                agents=agents,
-            )
+
+    def _streams(self) -> WorkerStreams:
+        return WorkerStreams(
+            store=self.store,
+            links=self._links,
+            roster=self._roster,
+            lanes=self._lanes,
+            leases=self._leases,
+            claimer=self._claimer,
+            agents=self._agents,
         )
 
     def _undelivered(self, held: Held) -> None:

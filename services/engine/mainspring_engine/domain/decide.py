@@ -15,6 +15,7 @@ from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Emit, Verdict
+from mainspring_schema.messages import Message
 from mainspring_schema.tasks import ReasonResult, ToolResult
 
 from mainspring_engine.domain import intents
@@ -93,6 +94,29 @@ def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> comma
     if len(plan.inbox) >= INBOX_ROWS_MAX:
         detail = f"{INBOX_ROWS_MAX} messages wait in this session"
         raise TooManyRequests(detail)
+    running = plan.running
+    message, seq = _accept(plan, command, materials)
+    if running is None:
+        trace = TraceContext.parse(command.traceparent) or _new_trace(materials)
+        turn = machine.open_turn(plan, message, materials, trace=trace)
+        # The sender is told which turn takes the message, which was not known before.
+        plan.accepts[-1] = msgspec.structs.replace(plan.accepts[-1], turn_id=turn.workflow.id)
+    else:
+        turn = Turn(plan, running, materials)
+        machine.steer(turn)
+    return commands.Receipt(
+        message_id=command.message_id,
+        turn_id=turn.workflow.id,
+        seq=seq,
+        steered=running is not None,
+        created_ms=plan.now_ms,
+        traceparent=turn.workflow.traceparent,
+        message=message,
+    )
+
+
+def _accept(plan: Plan, command: commands.Submit, materials: Materials) -> tuple[Message, int]:
+    """Appends the message and puts it into the inbox; returns it as committed, with its seq."""
     if command.config is not None:
         plan.configs.append(
             Config(hash=command.config_hash, org_id=command.org_id, body=command.config)
@@ -117,34 +141,19 @@ def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> comma
             controls=message.controls,
         )
     )
-    accept = Accept(
-        message_id=command.message_id,
-        seq=seq,
-        ts_ms=plan.now_ms,
-        config_hash=command.config_hash,
-        turn_id=command.message_id if running is None else running.id,
-        controls=message.controls,
-        idempotency_key=command.idempotency_key,
-        body_hash=command.body_hash,
+    plan.accepts.append(
+        Accept(
+            message_id=command.message_id,
+            seq=seq,
+            ts_ms=plan.now_ms,
+            config_hash=command.config_hash,
+            turn_id=command.message_id if running is None else running.id,
+            controls=message.controls,
+            idempotency_key=command.idempotency_key,
+            body_hash=command.body_hash,
+        )
     )
-    plan.accepts.append(accept)
-    if running is None:
-        trace = TraceContext.parse(command.traceparent) or _new_trace(materials)
-        turn = machine.open_turn(plan, message, materials, trace=trace)
-        accept = msgspec.structs.replace(plan.accepts[-1], turn_id=turn.workflow.id)
-        plan.accepts[-1] = accept
-    else:
-        turn = Turn(plan, running, materials)
-        machine.steer(turn)
-    return commands.Receipt(
-        message_id=command.message_id,
-        turn_id=turn.workflow.id,
-        seq=seq,
-        steered=running is not None,
-        created_ms=plan.now_ms,
-        traceparent=turn.workflow.traceparent,
-        message=message,
-    )
+    return message, seq
 
 
 def _twin(plan: Plan, command: commands.Submit) -> commands.Receipt | None:

@@ -124,13 +124,18 @@ class AttachReply(Struct, frozen=True, kw_only=True):
 
 
 class ExpiredTask(Struct, frozen=True, kw_only=True):
-    """A task whose lease ran out, or whose worker's stream is gone, read without a lock."""
+    """A task whose lease ran out, or whose worker's stream is gone, read without a lock.
+
+    `claimed_ms` and `traceparent` are for the span of the attempt that ends.
+    """
 
     task: OpenTask
     session_id: UUID
     workflow_id: UUID
     org_id: UUID
     acknowledged: bool
+    claimed_ms: int = 0
+    traceparent: str = ""
 
 
 class Release(Struct, frozen=True, kw_only=True):

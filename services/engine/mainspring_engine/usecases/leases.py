@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 from uuid import UUID
 
 from mainspring_kernel.clock import Clock
@@ -13,12 +14,21 @@ from mainspring_schema.frames import Acknowledgement, Held, Verdict
 from mainspring_engine.domain.intents import Died
 from mainspring_engine.domain.loss import closing_of, needs_lane
 from mainspring_engine.domain.rows import Closing
+from mainspring_engine.ports.outside import AttemptEnd, Witness
 from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Store
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.links import Link, Links
+from mainspring_engine.usecases.time import DatabaseTime
 
 _log = logging.getLogger(__name__)
+
+
+class Loss(NamedTuple):
+    """A release, with the task as it was where its attempt deserves a span."""
+
+    release: Release
+    task: ExpiredTask | None
 
 
 class Leases:
@@ -27,13 +37,15 @@ class Leases:
     What came meanwhile rides the next.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named port each
         self,
         *,
         store: Store,
         links: Links,
         lanes: Lanes,
         clock: Clock,
+        time: DatabaseTime,
+        witness: Witness,
         woken: Callable[[], None],
     ) -> None:
         self._store = store
@@ -43,6 +55,8 @@ class Leases:
         self._woken = woken
         self._renewals = Batcher(self._renew)
         self._starts = Batcher(self._start)
+        self._witness = witness
+        self._time = time
         self._releases = Batcher(self._release)
         self.beaten: bool = False
         """Whether one flight of renewals has landed: before it this engine expires nothing."""
@@ -70,11 +84,11 @@ class Leases:
 
     def undelivered(self, held: Held) -> None:
         """A claim that could not be pushed."""
-        self._releases.put(Release(held=held, closing=Closing.UNDELIVERED))
+        self._releases.put(Loss(Release(held=held, closing=Closing.UNDELIVERED), None))
 
     def returned(self, held: Held) -> None:
         """A worker gave a task back unstarted."""
-        self._releases.put(Release(held=held, closing=Closing.RETURNED))
+        self._releases.put(Loss(Release(held=held, closing=Closing.RETURNED), None))
 
     # ── flights ─────────────────────────────────────────────────────────────────────────────────
 
@@ -100,8 +114,11 @@ class Leases:
             if link is not None:
                 link.outbox.start(Acknowledgement(held=start.held, verdict=verdict))
 
-    async def _release(self, releases: tuple[Release, ...]) -> None:
-        verdicts = await self._store.release(releases)
+    async def _release(self, losses: tuple[Loss, ...]) -> None:
+        verdicts = await self._store.release(tuple(loss.release for loss in losses))
+        for loss, verdict in zip(losses, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED and loss.task is not None:
+                self._witness.attempt_ended(_end_of(loss.task, loss.release, self._time.now_ms()))
         if Verdict.COMMITTED in verdicts:
             self._woken()
 
@@ -117,14 +134,14 @@ class Leases:
             except Unavailable:
                 # Counted only while the database answers: its outage was nobody's death.
                 await self._clock.sleep(STREAM_GRACE_S)
-        releases = [
-            self._loss(task, incarnation=link.incarnation, attach_number=link.attach_number)
-            for task in tasks
-            if not (task.task.effect.needs_start and task.task.started)
-        ]
-        for release in releases:
+        for task in tasks:
+            if task.task.effect.needs_start and task.task.started:
+                continue  # it waits for its lease: the effect may still be under way
+            release = self._loss(
+                task, incarnation=link.incarnation, attach_number=link.attach_number
+            )
             if release is not None:
-                self._releases.put(release)
+                self._releases.put(Loss(release, task))
 
     async def expire(self) -> tuple[int, bool]:
         """One pass over leases that ran out; how many, and whether more may be there."""
@@ -134,7 +151,7 @@ class Leases:
         for task in tasks:
             release = self._loss(task)
             if release is not None:
-                self._releases.put(release)
+                self._releases.put(Loss(release, task))
         return len(tasks), len(tasks) == SWEEP_BATCH_ROWS_MAX
 
     def _loss(
@@ -157,6 +174,18 @@ class Leases:
             incarnation=incarnation,
             attach_number=attach_number,
         )
+
+
+def _end_of(lost: ExpiredTask, release: Release, now_ms: int) -> AttemptEnd:
+    return AttemptEnd(
+        held=release.held,
+        session_id=lost.session_id,
+        workflow_id=lost.workflow_id,
+        traceparent=lost.traceparent,
+        closing=release.closing,
+        claimed_ms=lost.claimed_ms,
+        ended_ms=now_ms,
+    )
 
 
 def _died(lost: ExpiredTask) -> Died:

@@ -3,7 +3,7 @@
 from typing import cast
 from uuid import UUID
 
-from mainspring_kernel.limits import LEASE_RENEW_AFTER_S, POSTGRES_SETTLE_S
+from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
 from mainspring_postgres import Database
 from mainspring_schema.frames import Verdict
 
@@ -15,8 +15,9 @@ from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Renewed
 
 
 class Holding:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, settle_ms: int) -> None:
         self._database = database
+        self._settle_ms = settle_ms
 
     async def open_tasks(self, workflows: tuple[UUID, ...]) -> dict[UUID, tuple[OpenTask, ...]]:
         found: dict[UUID, tuple[OpenTask, ...]] = {}
@@ -47,7 +48,7 @@ class Holding:
         return tuple(Verdict(cast(int, row["verdict"])) for row in rows)
 
     async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
-        rows = await self._database.fetch(TASKS["expired"], limit, round(POSTGRES_SETTLE_S * 1000))
+        rows = await self._database.fetch(TASKS["expired"], limit, self._settle_ms)
         return tuple(expired_task(row) for row in rows)
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:

@@ -4,7 +4,7 @@ import logging
 from typing import Final, cast
 from uuid import UUID
 
-from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS
+from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS, POSTGRES_SETTLE_S
 from mainspring_postgres import Database, QueryFailed, load_queries
 from mainspring_schema.frames import Verdict
 
@@ -38,11 +38,13 @@ _log = logging.getLogger(__name__)
 
 
 class PostgresStore:
-    def __init__(self, database: Database) -> None:
+    """`settle_s`: no lease expires so soon after the server's own start; tests shorten it."""
+
+    def __init__(self, database: Database, *, settle_s: float = POSTGRES_SETTLE_S) -> None:
         self._database = database
         self._routes = RouteNumbers(database, COMMIT)
         self._claims = Claims(database, self._routes)
-        self._holding = Holding(database)
+        self._holding = Holding(database, settle_ms=round(settle_s * 1000))
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 

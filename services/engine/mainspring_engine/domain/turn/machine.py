@@ -35,7 +35,22 @@ def open_turn(
 ) -> Turn:
     """Starts the next turn with all that waits in the inbox; `message` where it is at hand."""
     first = plan.inbox[0]
-    ordinal = 1 if plan.workflow is None else plan.workflow.ordinal + 1
+    turn = Turn(plan, _new_workflow(plan, materials, trace), materials)
+    turn_id = turn.workflow.id
+    plan.set_active_turn(turn_id, first_seq=first.seq)
+    activated = {
+        "turn_id": facts.turn_id(turn_id),
+        "input_message_id": facts.message_id(first.message_id),
+    }
+    turn.emit("session.activated", activated)
+    turn.emit("turn.started", facts.turn_started(turn_id, message, first.message_id, turn.agent))
+    turn.next_model_call()
+    turn.save()
+    return turn
+
+
+def _new_workflow(plan: Plan, materials: Materials, trace: TraceContext) -> Workflow:
+    first = plan.inbox[0]
     blank = TurnState(
         phase=Phase.REASON,
         iteration=0,
@@ -44,11 +59,11 @@ def open_turn(
         reason_task=None,
     )
     workflow_id = materials.ids.uuid7()
-    workflow = Workflow(
+    return Workflow(
         id=workflow_id,
         session_id=plan.head.session_id,
         org_id=plan.head.org_id,
-        ordinal=ordinal,
+        ordinal=1 if plan.workflow is None else plan.workflow.ordinal + 1,
         rev=0,
         outcome=Outcome.RUNNING,
         state=states.encode(blank),
@@ -57,21 +72,6 @@ def open_turn(
         traceparent=trace.under(span_id_for(workflow_id, 0)).format(),
         started_ms=plan.now_ms,
     )
-    turn = Turn(plan, workflow, materials)
-    plan.set_active_turn(workflow.id, first_seq=first.seq)
-    turn.emit(
-        "session.activated",
-        {
-            "turn_id": facts.turn_id(workflow.id),
-            "input_message_id": facts.message_id(first.message_id),
-        },
-    )
-    turn.emit(
-        "turn.started", facts.turn_started(workflow.id, message, first.message_id, turn.agent)
-    )
-    turn.next_model_call()
-    turn.save()
-    return turn
 
 
 def steer(turn: Turn) -> None:

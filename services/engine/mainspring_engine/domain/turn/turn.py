@@ -25,6 +25,7 @@ from mainspring_engine.domain.rows import (
     EFFECTS,
     Closing,
     Effect,
+    InboxRow,
     OpenTask,
     Outcome,
     SessionStatus,
@@ -108,24 +109,7 @@ class Turn:
             )
         iteration = self.state.iteration + 1
         message, task_id = self.ids.uuid4(), self.ids.uuid7()
-        self.emit(
-            "reason.started",
-            ReasonStarted(
-                harness_id=self.agent.harness_id,
-                agent_id=self.agent.agent_id,
-                metadata=self.agent.model,
-                iteration=iteration,
-                message_id=facts.message_id(message),
-                consumed=tuple(facts.message_id(row.message_id) for row in taken),
-            ),
-            task_id,
-        )
-        through = self.emit(
-            "output.message.started",
-            facts.message_started(self.workflow.id, message, iteration, self.agent),
-            task_id,
-        )
-        self.plan.anchors.append(Anchor(anchor=facts.message_id(message), attempt=1))
+        through = self._announce_model_call(iteration, message, task_id, taken)
         task = ReasonTask(
             turn_id=self.workflow.id,
             iteration=iteration,
@@ -134,17 +118,13 @@ class Turn:
             config_hash=self.workflow.config_hash,
             controls=taken[-1].controls if taken else None,
         )
-        self.plan.tasks.append(
-            NewTask(
-                id=task_id,
-                workflow_id=self.workflow.id,
-                kind=TaskKind.REASON,
-                route=Route(model=self.agent.model_route),
-                priority=PRIORITY_TURN,
-                effect=Effect.PURE,
-                step=f"reason:{iteration}",
-                payload=pack(task),
-            )
+        self._add_task(
+            task_id,
+            TaskKind.REASON,
+            Route(model=self.agent.model_route),
+            Effect.PURE,
+            step=f"reason:{iteration}",
+            payload=pack(task),
         )
         self.plan.set_status(SessionStatus.ACTIVE)
         self.update(
@@ -156,6 +136,50 @@ class Turn:
             call_count=0,
             call_errors=0,
             through_seq=through,
+        )
+
+    def _announce_model_call(
+        self, iteration: int, message: UUID, task_id: UUID, taken: tuple[InboxRow, ...]
+    ) -> int:
+        """The events before the call; returns the position up to which its prompt is folded."""
+        started = ReasonStarted(
+            harness_id=self.agent.harness_id,
+            agent_id=self.agent.agent_id,
+            metadata=self.agent.model,
+            iteration=iteration,
+            message_id=facts.message_id(message),
+            consumed=tuple(facts.message_id(row.message_id) for row in taken),
+        )
+        self.emit("reason.started", started, task_id)
+        through = self.emit(
+            "output.message.started",
+            facts.message_started(self.workflow.id, message, iteration, self.agent),
+            task_id,
+        )
+        self.plan.anchors.append(Anchor(anchor=facts.message_id(message), attempt=1))
+        return through
+
+    def _add_task(
+        self,
+        task_id: UUID,
+        kind: TaskKind,
+        route: Route,
+        effect: Effect,
+        *,
+        step: str,
+        payload: bytes,
+    ) -> None:
+        self.plan.tasks.append(
+            NewTask(
+                id=task_id,
+                workflow_id=self.workflow.id,
+                kind=kind,
+                route=route,
+                priority=PRIORITY_TURN,
+                effect=effect,
+                step=step,
+                payload=payload,
+            )
         )
 
     def start_tool(self, call: ToolCall, index: int) -> OpenCall:
@@ -177,17 +201,13 @@ class Turn:
             idempotency_key=f"{self.workflow.id.hex}:{call.id}",
             config_hash=self.workflow.config_hash,
         )
-        self.plan.tasks.append(
-            NewTask(
-                id=task_id,
-                workflow_id=self.workflow.id,
-                kind=TaskKind.TOOL,
-                route=Route(capability=call.capability_id or ""),
-                priority=PRIORITY_TURN,
-                effect=EFFECTS[call.effect_class],
-                step=f"tool:{self.state.iteration}:{index}",
-                payload=pack(task),
-            )
+        self._add_task(
+            task_id,
+            TaskKind.TOOL,
+            Route(capability=call.capability_id or ""),
+            EFFECTS[call.effect_class],
+            step=f"tool:{self.state.iteration}:{index}",
+            payload=pack(task),
         )
         return OpenCall(index, call.name, task_id)
 
