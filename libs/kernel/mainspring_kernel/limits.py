@@ -138,7 +138,7 @@ INBOX_ROWS_MAX: Final = 100
 """Unconsumed messages of one session; the next gets 429."""
 TOOL_CALLS_PER_RESPONSE_MAX: Final = 16
 """Calls that one model answer may ask for; the others get an error result."""
-TURN_ITERATIONS_DEFAULT: Final = 25
+TURN_ITERATIONS_DEFAULT: Final = 500
 """Model calls of one turn where no tier says otherwise."""
 TURN_ITERATIONS_MAX: Final = 500
 """What a tier may ask for."""
@@ -210,7 +210,7 @@ HEADS_SWEEP_S: Final = 1.0
 
 SWEEP_PERIOD_MS: Final = 1500
 """Between two passes of one sweep, and between two claims of duties. An idle stack may send 5
-statements a second: one claim and four sweeps per period are 3.3. No due row waits 2 s (a promise),
+statements a second: one claim and three sweeps per period are 2.7. No due row waits 2 s (a promise),
 and a lease of 10 s still gives recovery within 12."""
 SWEEP_BUSY_MS: Final = 250
 """The same after a pass that found rows: what falls due comes in swarms, and work pays for it."""

@@ -14,7 +14,6 @@ class Duty(StrEnum):
     TIMERS = "engine.timers"
     RETRIES = "engine.retries"
     LEASES = "engine.leases"
-    SIGNALS = "engine.signals"
     ENGINE_UPKEEP = "engine.upkeep"
     LOG_UPKEEP = "eventstore.upkeep"
 
@@ -87,7 +86,6 @@ PLANS: Final[Mapping[Duty, Plan]] = {
     Duty.TIMERS: _sweep(Duty.TIMERS),
     Duty.RETRIES: _sweep(Duty.RETRIES),
     Duty.LEASES: _sweep(Duty.LEASES),
-    Duty.SIGNALS: _sweep(Duty.SIGNALS),
     Duty.ENGINE_UPKEEP: _upkeep(Duty.ENGINE_UPKEEP),
     Duty.LOG_UPKEEP: _upkeep(Duty.LOG_UPKEEP),
 }

@@ -33,7 +33,6 @@ async def calls(engine: Engine) -> AsyncIterator[RpcDutyCalls]:
         (Duty.TIMERS, control.SWEEP_KIND_TIMERS),
         (Duty.RETRIES, control.SWEEP_KIND_RETRIES),
         (Duty.LEASES, control.SWEEP_KIND_LEASES),
-        (Duty.SIGNALS, control.SWEEP_KIND_SIGNALS),
     ],
 )
 async def test_a_sweep_asks_for_its_own_kind(

@@ -201,7 +201,7 @@ async def test_two_replicas_do_the_work_of_one() -> None:
             await settled()
 
     # Each start makes everything due once.
-    assert (first.passes + second.passes)[Duty.SIGNALS] == 8
+    assert (first.passes + second.passes)[Duty.RETRIES] == 8
 
 
 async def test_stop_lets_what_is_in_flight_end() -> None:

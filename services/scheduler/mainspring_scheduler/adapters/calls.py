@@ -12,7 +12,6 @@ _SWEEPS: Final[Mapping[Duty, control.SweepKind]] = {
     Duty.TIMERS: control.SWEEP_KIND_TIMERS,
     Duty.RETRIES: control.SWEEP_KIND_RETRIES,
     Duty.LEASES: control.SWEEP_KIND_LEASES,
-    Duty.SIGNALS: control.SWEEP_KIND_SIGNALS,
 }
 
 
@@ -25,7 +24,7 @@ class RpcDutyCalls:
 
     async def perform(self, duty: Duty) -> Report:
         match duty:
-            case Duty.TIMERS | Duty.RETRIES | Duty.LEASES | Duty.SIGNALS:
+            case Duty.TIMERS | Duty.RETRIES | Duty.LEASES:
                 return await self._sweep(_SWEEPS[duty])
             case Duty.ENGINE_UPKEEP:
                 made = await self._engine.upkeep(

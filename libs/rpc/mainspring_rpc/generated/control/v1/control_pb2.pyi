@@ -13,12 +13,10 @@ class SweepKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SWEEP_KIND_TIMERS: _ClassVar[SweepKind]
     SWEEP_KIND_RETRIES: _ClassVar[SweepKind]
     SWEEP_KIND_LEASES: _ClassVar[SweepKind]
-    SWEEP_KIND_SIGNALS: _ClassVar[SweepKind]
 SWEEP_KIND_UNSPECIFIED: SweepKind
 SWEEP_KIND_TIMERS: SweepKind
 SWEEP_KIND_RETRIES: SweepKind
 SWEEP_KIND_LEASES: SweepKind
-SWEEP_KIND_SIGNALS: SweepKind
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "retry_after_ms")
