@@ -180,10 +180,13 @@ class Backend:
         )
 
     async def list(self, session_id: SessionId, org_id: OrgId, filter_: EventFilter) -> Listing:
-        session = self._session(session_id, org_id)
+        self._check_away()
+        session = self.sessions.get(session_id)
+        # As the event store answers: nothing, and no error, for what it does not know.
+        events = session.events if session is not None and session.org_id == org_id else []
         found = [
             event
-            for event in session.events
+            for event in events
             if (not filter_.types or event.type in filter_.types)
             and event.type not in filter_.exclude
         ]

@@ -250,17 +250,34 @@ async def test_spacing_and_order_make_no_other_body(client: httpx.AsyncClient) -
     assert first.content == second.content
 
 
-async def test_organizations_do_not_see_each_other(
-    client: httpx.AsyncClient, services: object
-) -> None:
+async def test_organizations_do_not_see_each_other(client: httpx.AsyncClient) -> None:
     agent = await made_agent(client)
+    session = await made_session(client, agent_id=agent["id"])
+    other = {"X-Org-Id": (await client.post(f"{V1}/orgs", json={"name": "other"})).json()["id"]}
 
+    answers = [
+        await client.get(f"{V1}/agents/{agent['id']}", headers=other),
+        await client.get(f"{V1}/sessions/{session['id']}", headers=other),
+        await client.get(f"{V1}/sessions/{session['id']}/events", headers=other),
+        await client.get(f"{V1}/sessions/{session['id']}/events/summary", headers=other),
+        await client.get(f"{V1}/sessions/{session['id']}/messages", headers=other),
+        await client.get(f"{V1}/sessions/{session['id']}/sse", headers=other),
+        await client.post(
+            f"{V1}/sessions/{session['id']}/messages", json=message("x"), headers=other
+        ),
+        await client.delete(f"{V1}/sessions/{session['id']}", headers=other),
+        await client.post(f"{V1}/sessions", json={"agent_id": agent["id"]}, headers=other),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert (await client.get(f"{V1}/sessions", headers=other)).json()["total"] == 0
+
+
+async def test_an_organization_nobody_made_is_not_found(client: httpx.AsyncClient) -> None:
     unknown = await client.get(f"{V1}/agents", headers={"X-Org-Id": "org_" + "0" * 32})
     malformed = await client.get(f"{V1}/agents", headers={"X-Org-Id": "nonsense"})
 
-    assert unknown.status_code == 404
-    assert malformed.status_code == 400
-    assert agent["status"] == "active"
+    assert (unknown.status_code, malformed.status_code) == (404, 400)
 
 
 async def test_models_and_providers_show_who_can_be_called(client: httpx.AsyncClient) -> None:

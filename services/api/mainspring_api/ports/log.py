@@ -73,7 +73,7 @@ class Log(Protocol):
         ...
 
     async def list(self, session_id: SessionId, org_id: OrgId, filter_: EventFilter) -> Listing:
-        """Events by filter. Raises NotFound as `read`."""
+        """Events by filter; none for an unknown session or one of another organization."""
         ...
 
     async def heads(self, session_ids: Sequence[UUID]) -> Mapping[UUID, HeadView]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from uuid import UUID
 
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, Position, SessionId
@@ -11,7 +10,8 @@ from mainspring_schema.events import StoredEvent
 from mainspring_schema.listing import EventFilter
 from msgspec import Struct
 
-from mainspring_api.ports.log import HeadView, Listing, Log
+from mainspring_api.ports.log import Listing, Log
+from mainspring_api.ports.store import Store
 
 ERROR_TYPES = frozenset({"turn.failed"})
 
@@ -27,18 +27,18 @@ class Summary(Struct, frozen=True, kw_only=True):
     by_type: dict[str, int]
 
 
-async def live_head(log: Log, session_id: SessionId) -> HeadView:
-    """Raises NotFound for a session that is not there, or not any more."""
-    head = (await log.heads([session_id])).get(UUID(int=session_id.int))
-    if head is None or head.closed:
+async def check_session(store: Store, org_id: OrgId, session_id: SessionId) -> None:
+    """Raises NotFound unless the organization has this session: the log's lists do not tell."""
+    if await store.basis(org_id, session_id) is None:
         msg = "no such session"
         raise NotFound(msg)
-    return head
 
 
-async def list_page(log: Log, org_id: OrgId, session_id: SessionId, wanted: EventFilter) -> Listing:
+async def list_page(
+    store: Store, log: Log, org_id: OrgId, session_id: SessionId, wanted: EventFilter
+) -> Listing:
     """Raises NotFound."""
-    await live_head(log, session_id)
+    await check_session(store, org_id, session_id)
     return await log.list(session_id, org_id, wanted)
 
 
@@ -56,9 +56,9 @@ async def all_events(log: Log, org_id: OrgId, session_id: SessionId) -> Sequence
     return found
 
 
-async def summary(log: Log, org_id: OrgId, session_id: SessionId) -> Summary:
+async def summary(store: Store, log: Log, org_id: OrgId, session_id: SessionId) -> Summary:
     """Raises NotFound."""
-    await live_head(log, session_id)
+    await check_session(store, org_id, session_id)
     events = await all_events(log, org_id, session_id)
     counts = Counter(event.type for event in events)
     return Summary(

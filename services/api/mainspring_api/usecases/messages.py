@@ -14,8 +14,9 @@ from mainspring_api.domain.tiers import Configuration
 from mainspring_api.domain.times import rfc3339
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import Log
+from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
-from mainspring_api.usecases.events import all_events, live_head
+from mainspring_api.usecases.events import all_events, check_session
 
 
 class MessageDraft(Struct, frozen=True, kw_only=True):
@@ -115,10 +116,16 @@ async def _committed_message(
 
 
 async def list_all(
-    log: Log, org_id: OrgId, session_id: SessionId, *, limit: int | None, offset: int = 0
+    store: Store,
+    log: Log,
+    org_id: OrgId,
+    session_id: SessionId,
+    *,
+    limit: int | None,
+    offset: int = 0,
 ) -> tuple[tuple[Message, ...], int]:
     """Messages as a model reads them, oldest first, and how many there are. Raises NotFound."""
-    await live_head(log, session_id)
+    await check_session(store, org_id, session_id)
     events = await all_events(log, org_id, session_id)
     messages = messages_view(events)
     until = None if limit is None else offset + limit

@@ -13,6 +13,7 @@ from mainspring_api.adapters.http.routes import (
     catalogue,
     harnesses,
     messages,
+    organizations,
     sessions,
     workspaces,
 )
@@ -22,7 +23,7 @@ from mainspring_api.adapters.http.sse import EventStreams, StreamResponse
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
 
 VERSION = "0.1.0"
-TABLES = (agents, harnesses, sessions, messages, workspaces, catalogue)
+TABLES = (agents, harnesses, sessions, messages, workspaces, catalogue, organizations)
 
 
 def all_routes() -> Sequence[Route]:

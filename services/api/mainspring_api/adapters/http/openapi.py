@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from mainspring_kernel import limits
+from mainspring_kernel.ids import Prefix
 
 from mainspring_api.adapters.http.edge import JSON, PROBLEM, Problem
 from mainspring_api.adapters.http.routing import NoBody, Route
@@ -17,6 +18,19 @@ _SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
 _ALWAYS: Final = (400, 404, 429, 503)
 """Every route may answer these; 413, 415 and 422 only where a body is read."""
 _BODIES: Final = (413, 415, 422)
+_IDS: Final = {
+    "session_id": Prefix.SESSION,
+    "workspace_id": Prefix.WORKSPACE,
+    "model_id": Prefix.MODEL,
+    "provider_id": Prefix.PROVIDER,
+    "org_id": Prefix.ORG,
+}
+"""Parameters that are ids and nothing else; agents and harnesses answer to their names too."""
+_ORGANIZATION: Final[Json] = {
+    "name": "X-Org-Id",
+    "in": "header",
+    "schema": {"type": "string", "pattern": f"^{Prefix.ORG}_[0-9a-f]{{32}}$"},
+}
 _TITLES: Final = {
     200: "Done",
     201: "Created",
@@ -91,17 +105,23 @@ def _operation(route: Route, schemas: dict[int, Json]) -> Json:
 
 def _path_parameters(path: str) -> list[Json]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
         for name in _PARAMETER.findall(path)
     ]
 
 
+def _path_schema(name: str) -> Json:
+    prefix = _IDS.get(name)
+    if prefix is None:
+        return {"type": "string", "minLength": 1}
+    return {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}$"}
+
+
 def _headers(route: Route) -> list[Json]:
-    organization: Json = {"name": "X-Org-Id", "in": "header", "schema": {"type": "string"}}
     if route.method != "POST":
-        return [organization]
+        return [_ORGANIZATION]
     schema = {"type": "string", "minLength": 1, "maxLength": limits.IDEMPOTENCY_KEY_CHARS_MAX}
-    return [organization, {"name": "Idempotency-Key", "in": "header", "schema": schema}]
+    return [_ORGANIZATION, {"name": "Idempotency-Key", "in": "header", "schema": schema}]
 
 
 def _query(type_: type[object]) -> list[Json]:
@@ -157,7 +177,6 @@ def problem_response(status: int) -> Json:
 
 def _stream(query: type[object]) -> Json:
     last = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
-    organization = {"name": "X-Org-Id", "in": "header", "schema": {"type": "string"}}
     described = "Events as they happen: `connected`, then history from the cursor, then live."
     return {
         "operationId": "stream_events",
@@ -166,7 +185,7 @@ def _stream(query: type[object]) -> Json:
         "tags": ["messages"],
         "parameters": [
             *_path_parameters("{session_id:str}"),
-            organization,
+            _ORGANIZATION,
             last,
             *_query(query),
         ],

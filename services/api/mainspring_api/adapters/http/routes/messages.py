@@ -58,7 +58,12 @@ async def list_messages(call: Call[NoBody, MessagesQuery]) -> Reply:
     """Messages in the order a model reads them."""
     id_, query = session_id_of(call), call.query
     found, total = await messages.list_all(
-        call.services.log, call.org_id, id_, limit=query.limit, offset=query.offset
+        call.services.store,
+        call.services.log,
+        call.org_id,
+        id_,
+        limit=query.limit,
+        offset=query.offset,
     )
     return json_reply(MessageList(data=found, total=total))
 
@@ -132,7 +137,9 @@ async def list_events(call: Call[NoBody, EventsQuery]) -> Reply:
     """Events by filter, oldest first; `X-Total-Count` counts all that match."""
     id_, log = session_id_of(call), call.services.log
     epoch = await log.epoch()
-    listing = await events.list_page(log, call.org_id, id_, event_filter(call.query, id_, epoch))
+    listing = await events.list_page(
+        call.services.store, log, call.org_id, id_, event_filter(call.query, id_, epoch)
+    )
     shown = b",".join(event_json(one, session_id=id_, epoch=epoch) for one in listing.events)
     return Reply(body=b'{"data":[%s]}' % shown, headers={"X-Total-Count": str(listing.total)})
 
@@ -140,7 +147,9 @@ async def list_events(call: Call[NoBody, EventsQuery]) -> Reply:
 @table.route("GET", "/sessions/{session_id:str}/events/summary", answer=SummaryView)
 async def summarize_events(call: Call[NoBody, NoQuery]) -> Reply:
     """What happened, counted."""
-    found = await events.summary(call.services.log, call.org_id, session_id_of(call))
+    found = await events.summary(
+        call.services.store, call.services.log, call.org_id, session_id_of(call)
+    )
     return json_reply(
         SummaryView(
             total=found.total,

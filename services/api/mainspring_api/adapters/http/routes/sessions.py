@@ -39,7 +39,6 @@ from mainspring_api.domain.naming import tokens
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import preview, sessions
-from mainspring_api.usecases.events import live_head
 from mainspring_api.usecases.once import Answer, once, once_elsewhere
 
 table = RouteTable("sessions")
@@ -117,7 +116,6 @@ async def get_session(call: Call[NoBody, NoQuery]) -> Reply:
 async def update_session(call: Call[SessionPatch, NoQuery]) -> Reply:
     """Changes the members that are given; the next message works with them."""
     services, id_ = call.services, session_id_of(call)
-    await live_head(services.log, id_)
     async with services.store.transaction(call.org_id) as tx:
         present = await tx.session(id_, lock=True)
         if present is None:
@@ -190,7 +188,6 @@ async def preview_session(call: Call[NoBody, NoQuery]) -> Reply:
     """What the tiers of a session fold into: exactly what its next turn works with."""
     services = call.services
     id_ = session_id_of(call)
-    await live_head(services.log, id_)
     shown = await preview.of_session(services.store, services.registry, call.org_id, id_)
     return json_reply(preview_view(shown))
 
