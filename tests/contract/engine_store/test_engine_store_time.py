@@ -1,0 +1,280 @@
+"""Leases, starts, releases, retries, timers and sweeps."""
+
+import pytest
+from mainspring_engine.domain.changes import MarkTask, Timer
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing, Effect, TaskState
+from mainspring_engine.ports.store import ExpiredTask, Release
+from mainspring_schema.frames import Held, Verdict
+
+from tests.contract.engine_store.engine_worlds import (
+    IDS,
+    ROUTE,
+    Session,
+    Worker,
+    World,
+    close,
+    result,
+)
+
+ALL = 10_000
+
+
+async def held_task(
+    session: Session, worker: Worker, effect: Effect = Effect.PURE, route: Route = ROUTE
+) -> Held:
+    task = session.task("tool:1:0", claim=worker.claim, effect=effect, route=route)
+    await session.start_turn(task)
+    return Held(task.id, 1)
+
+
+async def expired(world: World, held: Held) -> ExpiredTask | None:
+    found = await world.store.expired(ALL)
+    return next((one for one in found if one.task.id == held.task_id), None)
+
+
+# ── leases ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_lease_lives_as_long_as_it_is_renewed(session: Session, worker: Worker) -> None:
+    held = await held_task(session, worker)
+    world = session.world
+    for _ in range(3):
+        await world.pass_time(6)
+        (renewed,) = await world.store.renew((worker.renewal(held),))
+        assert not renewed.lost
+        assert await expired(world, held) is None
+
+    await world.pass_time(11)
+
+    assert await expired(world, held) is not None
+
+
+async def test_the_first_renewal_acknowledges(session: Session, worker: Worker) -> None:
+    held = await held_task(session, worker)
+    (before,) = await session.world.store.held_by(worker.id)
+
+    await session.world.store.renew((worker.renewal(held),))
+
+    (after,) = await session.world.store.held_by(worker.id)
+    assert (before.acknowledged, after.acknowledged) == (False, True)
+
+
+async def test_renewals_answer_in_their_order(
+    world: World, session: Session, worker: Worker
+) -> None:
+    held = await held_task(session, worker)
+    other = await Worker.attached(world)
+    asked = (
+        worker.renewal(Held(IDS.uuid7(), 1)),
+        worker.renewal(held),
+        worker.renewal(Held(held.task_id, 2)),
+        other.renewal(held),
+    )
+
+    replies = await world.store.renew(asked)
+
+    assert [reply.held for reply in replies] == [one.held for one in asked]
+    assert [reply.lost for reply in replies] == [True, False, True, True]
+
+
+async def test_an_empty_flight_of_renewals_lands(world: World) -> None:
+    assert await world.store.renew(()) == ()
+
+
+# ── starts ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_start_is_acknowledged_again_to_the_same_fence(
+    session: Session, worker: Worker
+) -> None:
+    held = await held_task(session, worker, Effect.AT_MOST_ONCE)
+
+    first = await session.world.store.start((worker.renewal(held),))
+    again = await session.world.store.start((worker.renewal(held),))
+
+    assert (first, again) == ((Verdict.COMMITTED,), (Verdict.DUPLICATE,))
+    (task,) = await session.world.store.held_by(worker.id)
+    assert (task.task.started, task.acknowledged) == (True, True)
+    assert await session.world.effect_state(session.turn, "tool:1:0") == 2
+
+
+async def test_a_cancelled_call_does_not_start(session: Session, worker: Worker) -> None:
+    held = await held_task(session, worker, Effect.AT_MOST_ONCE)
+    await session.commit(session.changes(marks=(MarkTask(task_id=held.task_id, fence=1),)))
+
+    verdicts = await session.world.store.start((worker.renewal(held),))
+
+    assert verdicts == (Verdict.STALE,)
+    assert await session.world.effect_state(session.turn, "tool:1:0") == 1
+
+
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [(Effect.AT_MOST_ONCE, Verdict.STALE), (Effect.VERIFIABLE, Verdict.COMMITTED)],
+)
+async def test_only_a_verifiable_call_starts_again_by_a_second_attempt(
+    session: Session, worker: Worker, queue: str, effect: Effect, verdict: Verdict
+) -> None:
+    held = await held_task(session, worker, effect, route=Route(queue=queue))
+    store = session.world.store
+    await store.start((worker.renewal(held),))
+    await store.release(
+        (Release(held=held, closing=Closing.EXPIRED, counts_death=True, unstarted_only=False),)
+    )
+    (second,) = await worker.take(1, Route(queue=queue))
+
+    verdicts = await store.start((worker.renewal(second.held),))
+
+    assert second.started
+    assert verdicts == (verdict,)
+
+
+# ── losses ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_expired_lease_shows_the_task_and_where_it_belongs(
+    session: Session, worker: Worker
+) -> None:
+    held = await held_task(session, worker)
+    await session.world.pass_time(11)
+
+    found = await expired(session.world, held)
+
+    assert found is not None
+    assert (found.session_id, found.workflow_id) == (session.id, session.turn)
+    assert (found.org_id, found.acknowledged) == (session.org_id, False)
+    assert (found.task.fence, found.task.incarnation) == (1, worker.id)
+
+
+@pytest.mark.parametrize(("acknowledged", "deaths", "uncounted"), [(True, 1, 0), (False, 0, 1)])
+async def test_only_an_acknowledged_attempt_dies(
+    session: Session, worker: Worker, acknowledged: bool, deaths: int, uncounted: int
+) -> None:
+    held = await held_task(session, worker)
+    store = session.world.store
+    if acknowledged:
+        await store.renew((worker.renewal(held),))
+    await session.world.pass_time(11)
+    release = Release(held=held, closing=Closing.EXPIRED, counts_death=True, expired_only=True)
+
+    first = await store.release((release,))
+    again = await store.release((release,))
+
+    assert (first, again) == ((Verdict.COMMITTED,), (Verdict.STALE,))
+    (task,) = (await store.open_tasks((session.turn,)))[session.turn]
+    assert (task.state, task.deaths, task.uncounted) == (TaskState.READY, deaths, uncounted)
+    assert await session.world.attempts(held.task_id) == [(1, int(Closing.EXPIRED))]
+
+
+@pytest.mark.parametrize("why", ["lease", "started", "attach", "worker", "fence", "cancelling"])
+async def test_a_release_compares_under_the_lock(
+    session: Session, worker: Worker, why: str
+) -> None:
+    held = await held_task(session, worker, Effect.VERIFIABLE)
+    if why == "started":
+        await session.world.store.start((worker.renewal(held),))
+    if why == "cancelling":
+        await session.commit(session.changes(marks=(MarkTask(task_id=held.task_id, fence=1),)))
+    release = Release(
+        held=Held(held.task_id, 2) if why == "fence" else held,
+        closing=Closing.UNDELIVERED,
+        expired_only=why == "lease",
+        incarnation=IDS.uuid7() if why == "worker" else None,
+        attach_number=2 if why == "attach" else None,
+    )
+
+    assert await session.world.store.release((release,)) == (Verdict.STALE,)
+
+
+async def test_held_by_lists_one_incarnation(
+    world: World, session: Session, worker: Worker
+) -> None:
+    held = await held_task(session, worker)
+    other = await Worker.attached(world)
+
+    assert [one.task.id for one in await world.store.held_by(worker.id)] == [held.task_id]
+    assert await world.store.held_by(other.id) == ()
+
+
+# ── retries ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_retry_waits_its_delay(session: Session, worker: Worker, queue: str) -> None:
+    held = await held_task(session, worker, route=Route(queue=queue))
+    store = session.world.store
+    retry = close(held, closing=Closing.RETRIED, delay_ms=30_000, counts_failure=True)
+
+    reply = await session.commit(session.changes(closes=(retry,)))
+
+    assert reply.verdict is Verdict.COMMITTED
+    (waiting,) = (await store.open_tasks((session.turn,)))[session.turn]
+    assert (waiting.state, waiting.failures) == (TaskState.DELAYED, 1)
+    assert Route(queue=queue) not in await store.ready_retries(ALL)
+    await session.world.pass_time(31)
+    assert Route(queue=queue) in await store.ready_retries(ALL)
+    (second,) = await worker.take(1, Route(queue=queue))
+    assert (second.held, second.failures) == (Held(held.task_id, 2), 1)
+    ending = await session.commit(
+        session.changes(
+            closes=(close(second.held),), results=(result(session, second.held, "tool:1:0"),)
+        )
+    )
+    assert ending.verdict is Verdict.COMMITTED
+    assert await session.world.attempts(held.task_id) == [(1, int(Closing.RETRIED)), (2, 1)]
+
+
+async def test_the_failure_that_was_retried_is_a_duplicate(
+    session: Session, worker: Worker
+) -> None:
+    held = await held_task(session, worker)
+    retry = close(held, closing=Closing.RETRIED, delay_ms=30_000, counts_failure=True)
+    await session.commit(session.changes(closes=(retry,)))
+
+    reply = await session.commit(session.changes(closes=(retry,)))
+
+    assert reply.verdict is Verdict.DUPLICATE
+
+
+# ── timers and sweeps ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_timer_is_due_after_its_delay_until_it_is_dropped(session: Session) -> None:
+    timer = Timer(id=IDS.uuid7(), workflow_id=session.turn, kind="cancel", delay_ms=10_000)
+    await session.commit(session.changes(workflows=(session.workflow(),), timers=(timer,)))
+    store = session.world.store
+
+    early = [due.id for due in await store.due_timers(ALL)]
+    await session.world.pass_time(11)
+    found = [due for due in await store.due_timers(ALL) if due.id == timer.id]
+    first = await session.commit(session.changes(events=0, dropped_timers=(timer.id,)))
+    again = await session.commit(session.changes(events=0, dropped_timers=(timer.id,)))
+
+    assert timer.id not in early
+    (due,) = found
+    assert (due.workflow_id, due.session_id) == (session.turn, session.id)
+    assert (due.org_id, due.kind) == (session.org_id, "cancel")
+    assert first.verdict is again.verdict is Verdict.COMMITTED
+    assert timer.id not in [due.id for due in await store.due_timers(ALL)]
+
+
+async def test_sweeps_tell_how_long_ago_they_were(world: World) -> None:
+    kind = IDS.uuid4().hex
+    assert kind not in await world.store.sweep_ages_ms()
+
+    await world.store.stamp_sweep(kind)
+    await world.pass_time(5)
+
+    assert 5000 <= (await world.store.sweep_ages_ms())[kind] < 15_000
+
+
+async def test_partitions_are_made_once(world: World) -> None:
+    await world.store.make_partitions()
+
+    assert await world.store.make_partitions() == 0
+
+
+async def test_a_store_answers_pings_and_knows_its_epoch(world: World) -> None:
+    await world.store.ping()
+
+    assert await world.store.epoch() == 1
