@@ -287,6 +287,8 @@ COMMIT_ROUNDS_MAX: Final = 16
 """Times a flight is decided again after a conflict; more means two engines fight over a session."""
 CLAIM_SWEEP_S: Final = 1.0
 """How soon a ready task is found although its wake-up was lost."""
+ROUTES_REREAD_S: Final = 5.0
+"""A route that another engine interned is known by its wake-up, or this late without NATS."""
 SWEEP_SILENCE_S: Final = 2.0
 """Without a stamp this young an engine makes the sweeps itself: turns end with no scheduler up."""
 STREAMS_LEAVE_S: Final = 3.0

@@ -75,31 +75,37 @@ class Engine:
         self._agents = Agents(store)
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
-        self._time = DatabaseTime(clock)
+        self._time, self._clock = DatabaseTime(clock), clock
         self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered)
         flights = self._flights(
             Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
         )
         self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
         self._claimer = Claimer(store=store, roster=self._roster, pusher=self._pusher, clock=clock)
-        self._leases = Leases(
-            store=store,
+        self._leases = self._make_leases()
+        self.control = Control(self._lanes)
+        self.sweeps = self._make_sweeps()
+        self.conversations = Conversations(self._streams())
+
+    def _make_leases(self) -> Leases:
+        return Leases(
+            store=self.store,
             links=self._links,
             lanes=self._lanes,
-            clock=clock,
+            clock=self._clock,
             time=self._time,
             witness=self._witness,
             woken=self._claimer.look,
         )
-        self.control = Control(self._lanes)
-        self.sweeps = Sweeps(
-            store=store,
+
+    def _make_sweeps(self) -> Sweeps:
+        return Sweeps(
+            store=self.store,
             lanes=self._lanes,
             leases=self._leases,
             announcer=self._announcer,
-            clock=clock,
+            clock=self._clock,
         )
-        self.conversations = Conversations(self._streams())
 
     def _flights(self, materials: Materials, epoch: int) -> SessionFlights:
         assignment = Assignment(

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import msgspec
-
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer, decide
@@ -28,7 +27,7 @@ from mainspring_schema import commands
 from mainspring_schema.codec import pack
 from mainspring_schema.events import ModelMetadata, decode_payload
 from mainspring_schema.frames import Held
-from mainspring_schema.messages import Message, TextPart
+from mainspring_schema.messages import Message, TextPart, ToolCallPart
 from mainspring_schema.tasks import ReasonResult, TaskResult, ToolCall, ToolResult
 
 CONFIG = b"c" * 32
@@ -197,6 +196,11 @@ class Desk:
 
     def data_of(self, type_: str) -> list[dict[str, object]]:
         return [data for name, data in self.data if name == type_]
+
+    def requested(self) -> tuple[ToolCallPart, ...]:
+        """The calls that the client was told of last."""
+        data = self.data_of("tool.call_requested")[-1]
+        return msgspec.convert(data["tool_calls"], tuple[ToolCallPart, ...])
 
     def _apply(self, plan: Plan) -> None:
         changes = plan.changes()

@@ -8,7 +8,7 @@ import logging
 
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import CLAIM_BATCH_TASKS_MAX, CLAIM_SWEEP_S
+from mainspring_kernel.limits import CLAIM_BATCH_TASKS_MAX, CLAIM_SWEEP_S, ROUTES_REREAD_S
 
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
@@ -57,14 +57,17 @@ class Claimer:
                 _log.warning("claiming waits: %s", error)
 
     async def _sweep_for_ever(self) -> None:
+        read_at = -ROUTES_REREAD_S
         while True:
             await self._clock.sleep(CLAIM_SWEEP_S)
             if not self._roster.free():
                 continue
-            try:
-                self._known.update(await self._store.routes())
-            except Unavailable:
-                continue
+            if self._clock.mono() - read_at >= ROUTES_REREAD_S:
+                try:
+                    self._known.update(await self._store.routes())
+                except Unavailable:
+                    continue
+                read_at = self._clock.mono()
             self.look()
 
     async def _claim_all(self) -> None:

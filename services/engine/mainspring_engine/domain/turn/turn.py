@@ -110,7 +110,7 @@ class Turn:
         iteration = self.state.iteration + 1
         message, task_id = self.ids.uuid4(), self.ids.uuid7()
         through = self._announce_model_call(iteration, message, task_id, taken)
-        task = ReasonTask(
+        payload = ReasonTask(
             turn_id=self.workflow.id,
             iteration=iteration,
             message_id=message,
@@ -118,13 +118,9 @@ class Turn:
             config_hash=self.workflow.config_hash,
             controls=taken[-1].controls if taken else None,
         )
+        route, step = Route(model=self.agent.model_route), f"reason:{iteration}"
         self._add_task(
-            task_id,
-            TaskKind.REASON,
-            Route(model=self.agent.model_route),
-            Effect.PURE,
-            step=f"reason:{iteration}",
-            payload=pack(task),
+            task_id, TaskKind.REASON, route, Effect.PURE, step=step, payload=pack(payload)
         )
         self.plan.set_status(SessionStatus.ACTIVE)
         self.update(

@@ -1,0 +1,190 @@
+"""How turns end: cancelled, failed, quarantined, closed."""
+
+import pytest
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.rows import Effect, Outcome, SessionStatus, TaskKind, TaskState
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_schema import commands
+from mainspring_schema.tasks import Failure, ReasonResult
+
+from tests.unit.engine.desk import Desk
+
+
+def failed(error_class: ErrorClass, code: str = "boom") -> ReasonResult:
+    return ReasonResult(failure=Failure(error_class=error_class, code=code, message="it broke"))
+
+
+def test_cancel_waits_for_the_holder_and_then_has_the_order_of_the_wire() -> None:
+    desk = Desk()
+    desk.say("long")
+
+    desk.cancel()
+    assert "turn.cancelled" not in desk.types
+    (task,) = desk.tasks.values()
+    assert task.cancelling
+    desk.answer(failed("cancelled"))
+
+    assert desk.types[-4:] == [
+        "turn.cancelled",
+        "input.message",
+        "output.message.completed",
+        "session.idled",
+    ]
+    assert desk.tasks == {}
+
+
+def test_cancel_closes_what_nobody_holds_at_once() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("add")
+    (task,) = desk.open(TaskKind.TOOL)
+    desk.change_task(task, state=TaskState.READY, fence=0)
+
+    desk.cancel()
+
+    assert desk.data_of("tool.completed")[0]["status"] == "cancelled"
+    assert desk.types[-1] == "session.idled"
+    assert desk.view.workflow is not None
+    assert desk.view.workflow.outcome is Outcome.CANCELLED
+
+
+def test_cancel_of_an_idle_session_is_no_op() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.reply("y")
+    before = len(desk.types)
+
+    answer = desk.cancel()
+
+    assert isinstance(answer, commands.CancelReceipt)
+    assert answer.status == "no_op"
+    assert len(desk.types) == before
+
+
+def test_message_after_the_cancel_starts_the_next_turn() -> None:
+    desk = Desk()
+    desk.say("first")
+    desk.cancel()
+
+    desk.say("second")
+    desk.answer(failed("cancelled"))
+
+    assert desk.types.count("turn.started") == 2
+    assert desk.head.status is SessionStatus.ACTIVE
+    desk.reply("ok")
+    assert desk.types.count("turn.completed") == 1
+
+
+def test_message_before_the_cancel_belongs_to_the_cancelled_turn() -> None:
+    desk = Desk()
+    desk.say("first")
+    desk.say("second")
+
+    desk.cancel()
+    desk.answer(failed("cancelled"))
+
+    assert desk.types.count("turn.started") == 1
+    assert desk.head.status is SessionStatus.IDLE
+
+
+def test_transient_failure_is_retried_without_an_event() -> None:
+    desk = Desk()
+    desk.say("x")
+    before = len(desk.types)
+
+    desk.answer(failed("transient"))
+
+    (task,) = desk.tasks.values()
+    assert task.state is TaskState.DELAYED
+    assert len(desk.types) == before
+
+
+@pytest.mark.parametrize("error_class", ["auth", "invalid_request", "model_output"])
+def test_final_failure_ends_the_turn_visibly(error_class: ErrorClass) -> None:
+    desk = Desk()
+    desk.say("x")
+
+    desk.answer(failed(error_class, "provider_misconfigured"))
+
+    assert desk.types[-4:] == [
+        "reason.completed",
+        "output.message.completed",
+        "turn.failed",
+        "session.idled",
+    ]
+    assert desk.data_of("turn.failed")[0]["error_code"] == "provider_misconfigured"
+    assert desk.data_of("output.message.completed")[0]["error_code"] == "provider_misconfigured"
+
+
+def test_message_waiting_when_a_turn_fails_starts_the_next() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.say("y")
+
+    desk.answer(failed("auth"))
+
+    assert desk.types.count("turn.failed") == 1
+    assert desk.types.count("turn.started") == 2
+
+
+def test_started_effect_of_a_dead_worker_is_shown_as_unknown() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("pay")
+    (task,) = desk.open(TaskKind.TOOL)
+    task = desk.change_task(task, effect=Effect.AT_MOST_ONCE, started=True)
+
+    desk.died(task)
+
+    (completed,) = desk.data_of("tool.completed")
+    assert completed["success"] is False
+    assert "not known" in str(completed["error"])
+    assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_last_allowed_death_quarantines_and_fails_the_turn() -> None:
+    desk = Desk()
+    desk.say("x")
+    (task,) = desk.tasks.values()
+    task = desk.change_task(task, deaths=2)
+
+    desk.died(task)
+
+    assert desk.last is not None
+    assert [letter.reason for letter in desk.last.dead_letters] == ["poison"]
+    assert desk.data_of("turn.failed")[0]["error_code"] == "poison"
+
+
+def test_poisoned_tool_gives_its_siblings_a_result_too() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("a", "b")
+    first, _ = desk.open(TaskKind.TOOL)
+    first = desk.change_task(first, deaths=2)
+
+    desk.died(first)
+
+    assert len(desk.data_of("tool.completed")) == 2
+    assert desk.tasks == {}
+
+
+def test_close_ends_the_turn_and_refuses_what_comes() -> None:
+    desk = Desk()
+    desk.say("x")
+    command = commands.Close(org_id=DEFAULT_ORG_ID, session_id=desk.session_id)
+
+    desk.do(intents.SessionClosed(command=command))
+
+    assert desk.types[-2:] == ["turn.cancelled", "session.idled"]
+    assert desk.head.closed
+    with pytest.raises(NotFound):
+        desk.say("y")
+
+
+def test_foreign_organization_finds_no_session() -> None:
+    desk = Desk()
+    command = commands.Cancel(org_id=desk.ids.uuid7(), session_id=desk.session_id)
+
+    with pytest.raises(NotFound):
+        desk.do_as(command.org_id, intents.Cancelled(command=command))
