@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from litestar import Litestar
+
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.tracing import NoSpans
@@ -15,7 +16,6 @@ from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
-
 from tests.api.backend import Backend
 
 

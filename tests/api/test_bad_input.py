@@ -2,8 +2,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from mainspring_api.adapters.http.app import application
 
+from mainspring_api.adapters.http.app import application
 from tests.api.backend import Backend
 from tests.api.conftest import wired
 from tests.api.test_resources import V1, made_session, message

@@ -2,9 +2,9 @@ import asyncio
 
 import httpx
 import pytest
+
 from mainspring_kernel.errors import ConfigurationUnknown
 from mainspring_schema.commands import Receipt, Submit
-
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_agent, made_session, message
 

@@ -6,10 +6,10 @@ import itertools
 import schemathesis
 from hypothesis import HealthCheck, settings
 from litestar.testing import TestClient
-from mainspring_api.adapters.http.app import application
 from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from mainspring_api.adapters.http.app import application
 from tests.api.backend import Backend
 from tests.api.conftest import wired
 

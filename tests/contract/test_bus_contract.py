@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+
 from mainspring_kernel.tracing import TraceContext
 from mainspring_messaging import Bus, MemoryBus, Message, NatsBus
 from mainspring_testkit.servers import NatsServer

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from everruns_sdk import Everruns
 from everruns_sdk.models import Event
-from mainspring_testkit.servers import free_port
 
+from mainspring_testkit.servers import free_port
 from tests.e2e.stacks import READY, Stack
 
 VERBS = ("up",)

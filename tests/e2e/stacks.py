@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from mainspring_local import identity
 from mainspring_local.identity import Process
 

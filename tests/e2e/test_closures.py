@@ -10,11 +10,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+
 from mainspring_local.program import Program
 from mainspring_testkit.fixtures import Database
 from mainspring_testkit.processes import ServerProcess
 from mainspring_testkit.servers import NatsServer, free_port
-
 from tests.e2e import closures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from mainspring_local import identity, sockets
 from mainspring_testkit.servers import free_port
-
 from tests.e2e import stacks
 from tests.e2e.stacks import Stack
 

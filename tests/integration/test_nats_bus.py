@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
 from mainspring_kernel import limits
 from mainspring_messaging import Message, NatsBus, Signal, SignalKind
 from mainspring_testkit import servers

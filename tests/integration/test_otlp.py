@@ -6,15 +6,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
 import pytest
-from mainspring_kernel.tracing import TraceContext, span_id_for
-from mainspring_runtime import names
-from mainspring_runtime.settings import ProcessSettings
-from mainspring_runtime.telemetry import SpanKind, SpanRecord, SpanStatus, open_telemetry
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_runtime import names
+from mainspring_runtime.settings import ProcessSettings
+from mainspring_runtime.telemetry import SpanKind, SpanRecord, SpanStatus, open_telemetry
 
 TASK = UUID(int=7)
 ROOT = TraceContext(0xABC, 0x1, sampled=True)

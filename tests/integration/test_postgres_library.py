@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_postgres import (
     Database,

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
+
 from mainspring_kernel import limits
 from mainspring_kernel.errors import (
     DeadlineExceeded,

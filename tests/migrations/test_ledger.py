@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from mainspring_local.environment import project_root
 from mainspring_postgres.queries import parse_queries
 from mainspring_testkit.fixtures import Database as OwnDatabase

@@ -2,6 +2,7 @@ from uuid import UUID
 
 import hypothesis.strategies as st
 from hypothesis import given
+
 from mainspring_harness.arguments import problems
 from mainspring_harness.conversation import AssistantMessage, ToolReply
 from mainspring_harness.folding import fold
@@ -16,7 +17,6 @@ from mainspring_schema.agents import (
     NetworkAccess,
     ToolDefinition,
 )
-
 from tests.unit.harness.conversations import Log
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mainspring_kernel import backoff
 from mainspring_kernel.ids import (
     EPOCH_MAX,

@@ -5,9 +5,9 @@ import re
 from pathlib import PurePosixPath
 
 import pytest
+
 from mainspring_kernel import errors
 from mainspring_worker.ports.failures import Kind
-
 from tests.tidy import tree
 
 CODE = re.compile(r"`([^`\n]+)`")

@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_kernel import backoff
 
 POLICY = backoff.Policy(first_s=1.0, factor=2.0, max_s=10.0)

@@ -1,6 +1,7 @@
 import re
 
 import pytest
+
 from mainspring_kernel import errors
 from mainspring_kernel.errors import LeaseLost, MainspringError, Unavailable, rebuild, registry
 

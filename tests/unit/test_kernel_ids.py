@@ -1,6 +1,7 @@
 from uuid import UUID
 
 import pytest
+
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import InvalidId
 from mainspring_kernel.ids import (

@@ -1,6 +1,7 @@
 from uuid import UUID
 
 import pytest
+
 from mainspring_kernel.draws import SeededDraws, SystemDraws
 from mainspring_kernel.tracing import (
     TraceContext,

@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_messaging.subjects import is_pattern, is_valid, matches
 
 

@@ -4,6 +4,7 @@ from typing import cast
 import asyncpg
 import msgspec
 import pytest
+
 from mainspring_kernel.errors import Unavailable, rebuild
 from mainspring_postgres import LockTimeout, QueryFailed, Row, RowMismatch, UniqueViolation
 from mainspring_postgres.completion import finished

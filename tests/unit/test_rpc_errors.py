@@ -6,6 +6,7 @@ import pytest
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
 from grpc.aio import AioRpcError, Metadata
+
 from mainspring_kernel.errors import (
     DeadlineExceeded,
     LeaseLost,

@@ -4,13 +4,14 @@ from importlib.metadata import EntryPoint
 from uuid import UUID
 
 import pytest
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+
 from mainspring_runtime import listeners, names
 from mainspring_runtime.listeners import CommittedEvent, Listeners, ListenerThread
 from mainspring_runtime.metrics import Metrics, collected_by
 from mainspring_runtime.model_metrics import ModelMetrics
 from mainspring_runtime.names import Generation
 from mainspring_schema.events import Context, StoredEvent, draft
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 
 def event(type_: str = "turn.completed", data: object = None, seq: int = 1) -> CommittedEvent:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
+
 from mainspring_kernel.tracing import TraceContext, use_trace
 from mainspring_runtime import logs
 

@@ -1,6 +1,7 @@
 """A test per generation, and one against the rest of the file."""
 
 import pytest
+
 from mainspring_runtime import names
 from mainspring_runtime.names import Generation, Instrument
 

@@ -3,6 +3,7 @@ from typing import Annotated
 
 import msgspec
 import pytest
+
 from mainspring_runtime.settings import (
     Address,
     Bind,

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import NotFound
 from mainspring_runtime import names

@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import jsonschema_rs
 import msgspec
-from mainspring_schema.messages import Json
 
 from mainspring_harness.errors import InvalidToolSchema
+from mainspring_schema.messages import Json
 
 _PROBLEMS_MAX = 5
 _SCHEMAS_KEPT = 1024

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 from mainspring_schema.agents import ModelChoice, ToolDefinition
 from mainspring_schema.messages import Json
-from msgspec import Struct
 
 
 class Info(Struct, frozen=True, kw_only=True, omit_defaults=True):

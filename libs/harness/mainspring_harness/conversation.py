@@ -6,6 +6,8 @@ by its one result, and facts have a kind of their own because no person wrote th
 
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from mainspring_schema.events import ModelMetadata
 from mainspring_schema.messages import (
     ExternalActor,
@@ -14,7 +16,6 @@ from mainspring_schema.messages import (
     TextPart,
     ToolCallPart,
 )
-from msgspec import Struct
 
 UserPart: TypeAlias = TextPart | ImagePart | ImageFilePart
 

@@ -7,6 +7,9 @@ docs/architecture.md says. Where each value came from is kept for the preview.
 from collections.abc import Iterable, Sequence
 from typing import Generic, Literal, TypeAlias, TypeVar
 
+from msgspec import Struct
+
+from mainspring_harness.network import combine
 from mainspring_kernel import limits
 from mainspring_schema.agents import (
     CapabilityRef,
@@ -18,9 +21,6 @@ from mainspring_schema.agents import (
     ToolDefinition,
 )
 from mainspring_schema.messages import Json
-from msgspec import Struct
-
-from mainspring_harness.network import combine
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ from typing import assert_never
 from uuid import UUID
 
 import msgspec
-from mainspring_schema.events import StoredEvent, ToolCompleted
-from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
 from msgspec import UNSET, structs
 
 from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+from mainspring_schema.events import StoredEvent, ToolCompleted
+from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
 
 
 def messages_view(events: Iterable[StoredEvent]) -> tuple[Message, ...]:

@@ -8,6 +8,9 @@ prompt and the messages of the REST API are both made from what this places.
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Struct
+
+from mainspring_harness.errors import TranscriptBroken
 from mainspring_schema.events import (
     InputMessage,
     OutputMessageCompleted,
@@ -18,9 +21,6 @@ from mainspring_schema.events import (
     decode_payload,
 )
 from mainspring_schema.messages import Message, ToolCallPart
-from msgspec import Struct
-
-from mainspring_harness.errors import TranscriptBroken
 
 T = TypeVar("T")
 

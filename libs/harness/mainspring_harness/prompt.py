@@ -8,13 +8,13 @@ them, no parser does.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mainspring_schema.agents import RuntimeAgent, ToolDefinition
 from msgspec import Struct
 
 from mainspring_harness.capability import Applied, Fact, PromptContext, no_facts
 from mainspring_harness.conversation import FactsMessage, PromptMessage, UserMessage
 from mainspring_harness.registry import Registry
 from mainspring_harness.toolset import Offered, tool_set
+from mainspring_schema.agents import RuntimeAgent, ToolDefinition
 
 
 class Skill(Struct, frozen=True, kw_only=True):

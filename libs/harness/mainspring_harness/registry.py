@@ -2,9 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from mainspring_kernel import limits
-from mainspring_schema.agents import CapabilityRef, ToolDefinition
-from mainspring_schema.messages import Json
 from msgspec import Struct
 
 from mainspring_harness import arguments
@@ -15,6 +12,9 @@ from mainspring_harness.errors import (
     TooManyCapabilities,
     UnknownCapability,
 )
+from mainspring_kernel import limits
+from mainspring_schema.agents import CapabilityRef, ToolDefinition
+from mainspring_schema.messages import Json
 
 
 class CatalogueEntry(Struct, frozen=True, kw_only=True):

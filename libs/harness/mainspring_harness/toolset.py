@@ -5,14 +5,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel import limits
-from mainspring_schema.agents import EffectClass, ToolDefinition
-from mainspring_schema.tasks import NamedCall, ToolCall
 from msgspec import Struct
 
 from mainspring_harness import arguments
 from mainspring_harness.capability import Applied
 from mainspring_harness.errors import InvalidToolSchema
+from mainspring_kernel import limits
+from mainspring_schema.agents import EffectClass, ToolDefinition
+from mainspring_schema.tasks import NamedCall, ToolCall
 
 
 class Offered(Struct, frozen=True, kw_only=True):

@@ -9,16 +9,6 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 import msgspec
-from mainspring_schema.events import OutputMessageCompleted, StoredEvent, ToolCompleted
-from mainspring_schema.messages import (
-    ImageFilePart,
-    ImagePart,
-    Message,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-    text_of,
-)
 from msgspec import UNSET
 
 from mainspring_harness.conversation import (
@@ -31,6 +21,16 @@ from mainspring_harness.conversation import (
 )
 from mainspring_harness.errors import TranscriptBroken
 from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+from mainspring_schema.events import OutputMessageCompleted, StoredEvent, ToolCompleted
+from mainspring_schema.messages import (
+    ImageFilePart,
+    ImagePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    text_of,
+)
 
 
 class Transcript:

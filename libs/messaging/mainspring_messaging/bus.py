@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 import msgspec
+
 from mainspring_kernel.tracing import TraceContext
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ from collections import deque
 
 from mainspring_kernel import limits
 from mainspring_kernel.tracing import TraceContext
-
 from mainspring_messaging.bus import Callback, Message, SignalKind, Watcher, Watchers
 from mainspring_messaging.subjects import is_pattern, is_valid, matches
 

@@ -6,12 +6,12 @@ from collections import deque
 from typing import Final
 
 import nats.errors
-from mainspring_kernel import limits
-from mainspring_kernel.tracing import TRACEPARENT, TraceContext
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
+from mainspring_kernel import limits
+from mainspring_kernel.tracing import TRACEPARENT, TraceContext
 from mainspring_messaging.bus import Callback, Message, SignalKind, Watcher, Watchers
 from mainspring_messaging.subjects import is_valid
 

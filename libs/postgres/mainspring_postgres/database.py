@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import asyncpg
 import msgspec
+
 from mainspring_kernel import backoff, limits
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.errors import MainspringError, Unavailable
-
 from mainspring_postgres.completion import finished
 from mainspring_postgres.errors import DurabilityOff, lost_connection, translate
 from mainspring_postgres.queries import Query

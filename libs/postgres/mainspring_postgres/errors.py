@@ -3,6 +3,7 @@
 from typing import Final
 
 import asyncpg
+
 from mainspring_kernel.errors import MainspringError, Unavailable
 
 

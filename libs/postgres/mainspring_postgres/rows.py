@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 import msgspec
+
 from mainspring_kernel.errors import MainspringError
 
 Row = asyncpg.Record

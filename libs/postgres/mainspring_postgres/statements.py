@@ -7,8 +7,8 @@ from typing import TypeAlias, TypeVar
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
-from mainspring_kernel.errors import MainspringError
 
+from mainspring_kernel.errors import MainspringError
 from mainspring_postgres.errors import translate
 from mainspring_postgres.queries import Query
 from mainspring_postgres.rows import Row, decode, decode_value

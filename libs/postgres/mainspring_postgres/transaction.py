@@ -4,7 +4,6 @@ from types import TracebackType
 from typing import Final
 
 from mainspring_kernel.errors import MainspringError, Unavailable
-
 from mainspring_postgres.completion import finished
 from mainspring_postgres.errors import lost_connection
 from mainspring_postgres.lending import Lender

@@ -15,10 +15,10 @@ from grpc.aio import (
     StreamStreamMultiCallable,
     UnaryUnaryMultiCallable,
 )
+
 from mainspring_kernel import limits
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_kernel.tracing import TRACEPARENT, current_trace
-
 from mainspring_rpc.options import CHANNEL, quieten
 from mainspring_rpc.wire_errors import error_of
 

@@ -9,7 +9,9 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+
 from mainspring_kernel.errors import MainspringError
+from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_schema.codec import pack
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import (
@@ -27,8 +29,6 @@ from mainspring_schema.frames import (
     Verdict,
 )
 from mainspring_schema.tasks import EmitEvent
-
-from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 
 _EVENTS: Final = msgspec.msgpack.Decoder(tuple[EmitEvent, ...])
 _TAIL: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])

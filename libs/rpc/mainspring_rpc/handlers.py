@@ -14,9 +14,9 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc.aio import ServicerContext
+
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_kernel.tracing import TRACEPARENT, TraceContext, use_trace
-
 from mainspring_rpc.wire_errors import metadata_of, status_of
 
 Req = TypeVar("Req", bound=Message)

@@ -4,8 +4,8 @@ import asyncio
 import sys
 
 from grpc_health.v1 import health_pb2
-from mainspring_kernel.errors import MainspringError
 
+from mainspring_kernel.errors import MainspringError
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.health import SERVING
 

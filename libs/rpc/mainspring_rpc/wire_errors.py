@@ -6,6 +6,7 @@ from typing import Final
 import grpc
 import msgspec
 from grpc.aio import AioRpcError
+
 from mainspring_kernel import limits
 from mainspring_kernel.errors import (
     DeadlineExceeded,

@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 
 from mainspring_kernel import limits
 from mainspring_kernel.errors import MainspringError
-
 from mainspring_runtime import logs
 from mainspring_runtime.settings import ProcessSettings, SettingsError, load
 from mainspring_runtime.telemetry import OFF, Telemetry, open_telemetry

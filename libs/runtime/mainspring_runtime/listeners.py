@@ -14,11 +14,11 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel import limits
-from mainspring_schema.events import StoredEvent
 
+from mainspring_kernel import limits
 from mainspring_runtime import names
 from mainspring_runtime.metrics import Metrics
+from mainspring_schema.events import StoredEvent
 
 GROUP: Final = "mainspring.event_listeners"
 _log = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Final, TextIO
 
-from mainspring_kernel.tracing import current_trace
 from pythonjsonlogger.msgspec import MsgspecFormatter
+
+from mainspring_kernel.tracing import current_trace
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, str]] = ContextVar("mainspring_log_fields", default=_NONE)

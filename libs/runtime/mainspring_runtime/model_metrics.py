@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from mainspring_schema.events import decode_payload
 
 from mainspring_runtime import names
 from mainspring_runtime.listeners import CommittedEvent
 from mainspring_runtime.metrics import Metrics
 from mainspring_runtime.names import Attribute
+from mainspring_schema.events import decode_payload
 
 _log = logging.getLogger(__name__)
 _MODALITY: Final = "text"

@@ -6,7 +6,6 @@ crash are made after the fact, which the SDK's own tracer cannot do.
 
 from typing import Final
 
-from mainspring_kernel import limits
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
@@ -17,6 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.trace import SpanKind as OtelKind
 
+from mainspring_kernel import limits
 from mainspring_runtime import names
 from mainspring_runtime.metrics import Metrics, collected_by
 from mainspring_runtime.names import Generation

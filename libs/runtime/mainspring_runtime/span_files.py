@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from mainspring_kernel import limits
 
+from mainspring_kernel import limits
 from mainspring_runtime.spans import SpanRecord
 
 _FLUSH_S: Final = 0.05

@@ -4,8 +4,8 @@ from enum import Enum
 from typing import Protocol
 
 import msgspec
-from mainspring_kernel.tracing import TraceContext
 
+from mainspring_kernel.tracing import TraceContext
 from mainspring_runtime.names import Attributes
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final
 
 import msgspec
+
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.tracing import (
     TraceContext,
@@ -25,7 +26,6 @@ from mainspring_kernel.tracing import (
     span_id_for,
     use_trace,
 )
-
 from mainspring_runtime import names
 from mainspring_runtime.metrics import Metrics
 from mainspring_runtime.names import Attribute, Attributes, Generation

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_socket
-from mainspring_local import environment
 
+from mainspring_local import environment
 from mainspring_testkit import servers
 from mainspring_testkit.servers import NatsServer, PostgresServer
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+
 from mainspring_local import migrations
 from mainspring_local.embedded.nats import Nats
 from mainspring_local.embedded.postgres import Postgres, binary
 from mainspring_local.environment import project_root
 from mainspring_local.sockets import port_of
-
 from mainspring_testkit import containers
 from mainspring_testkit.processes import ServerProcess
 

@@ -2,6 +2,19 @@
 
 import os
 
+from mainspring_api.adapters.feed import BusFeed
+from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.server import HttpServer
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.keys import EnvironmentKeys
+from mainspring_api.adapters.postgres.store import PostgresStore
+from mainspring_api.adapters.rpc.control import RpcControl
+from mainspring_api.adapters.rpc.log import RpcLog
+from mainspring_api.adapters.rpc.resource import ResourceServicer
+from mainspring_api.adapters.spans import RecordedPosts
+from mainspring_api.usecases import upkeep
+from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
@@ -18,20 +31,6 @@ from mainspring_rpc import (
 )
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
-
-from mainspring_api.adapters.feed import BusFeed
-from mainspring_api.adapters.http.app import application
-from mainspring_api.adapters.http.server import HttpServer
-from mainspring_api.adapters.http.services import Services
-from mainspring_api.adapters.keys import EnvironmentKeys
-from mainspring_api.adapters.postgres.store import PostgresStore
-from mainspring_api.adapters.rpc.control import RpcControl
-from mainspring_api.adapters.rpc.log import RpcLog
-from mainspring_api.adapters.rpc.resource import ResourceServicer
-from mainspring_api.adapters.spans import RecordedPosts
-from mainspring_api.usecases import upkeep
-from mainspring_api.usecases.configuration import Configurations
-from mainspring_api.usecases.stream.hub import Hub
 
 NAME = "api"
 KEY_VARIABLES = {

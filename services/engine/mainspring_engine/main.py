@@ -5,19 +5,6 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from mainspring_kernel.clock import Clock, SystemClock
-from mainspring_kernel.draws import Draws, SystemDraws
-from mainspring_kernel.ids import Ids, RandomIds
-from mainspring_kernel.limits import COMMIT_LANES, STREAMS_LEAVE_S
-from mainspring_messaging import Bus, NatsBus
-from mainspring_postgres import Database, Options
-from mainspring_rpc import Server, serve
-from mainspring_rpc.services import control_service, worker_service
-from mainspring_runtime.lifecycle import Service, run_service
-from mainspring_runtime.listeners import Listeners
-from mainspring_runtime.settings import Bind, ProcessSettings
-from mainspring_schema.frames import Held
-
 from mainspring_engine.adapters.announcer import BusAnnouncer
 from mainspring_engine.adapters.grpc_control import ControlServicer
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
@@ -42,6 +29,18 @@ from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.sweeps import Sweeps
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_engine.usecases.worker_streams import WorkerStreams
+from mainspring_kernel.clock import Clock, SystemClock
+from mainspring_kernel.draws import Draws, SystemDraws
+from mainspring_kernel.ids import Ids, RandomIds
+from mainspring_kernel.limits import COMMIT_LANES, STREAMS_LEAVE_S
+from mainspring_messaging import Bus, NatsBus
+from mainspring_postgres import Database, Options
+from mainspring_rpc import Server, serve
+from mainspring_rpc.services import control_service, worker_service
+from mainspring_runtime.lifecycle import Service, run_service
+from mainspring_runtime.listeners import Listeners
+from mainspring_runtime.settings import Bind, ProcessSettings
+from mainspring_schema.frames import Held
 
 WitnessFactory = Callable[[Agents], Witness]
 

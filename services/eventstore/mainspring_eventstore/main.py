@@ -2,16 +2,15 @@
 
 import os
 
+from mainspring_eventstore.adapters.grpc_eventstore import EventStoreServicer
+from mainspring_eventstore.adapters.postgres import PostgresStore
+from mainspring_eventstore.adapters.publisher import BusPublisher
+from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_messaging import NatsBus
 from mainspring_postgres import Database, Options
 from mainspring_rpc import Server, event_store_service, serve
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Bind, ProcessSettings
-
-from mainspring_eventstore.adapters.grpc_eventstore import EventStoreServicer
-from mainspring_eventstore.adapters.postgres import PostgresStore
-from mainspring_eventstore.adapters.publisher import BusPublisher
-from mainspring_eventstore.usecases.eventstore import EventStore
 
 NAME = "eventstore"
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from mainspring_kernel import backoff
-
 from mainspring_local import identity
 from mainspring_local.console import Console, LogFile, readable
 from mainspring_local.errors import StartProblem

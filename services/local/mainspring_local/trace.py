@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+
 from mainspring_runtime import names
 
 NS_PER_MS = 1_000_000

@@ -2,12 +2,11 @@
 
 from mainspring_kernel import ids
 from mainspring_kernel.errors import MainspringError
+from mainspring_local.console import Console
+from mainspring_local.errors import StartProblem
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.clients import EventStoreClient
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
-
-from mainspring_local.console import Console
-from mainspring_local.errors import StartProblem
 
 VERIFY_SECONDS_MAX = 120.0
 

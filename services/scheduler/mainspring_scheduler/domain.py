@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from mainspring_kernel import backoff, limits
 from msgspec import Struct
+
+from mainspring_kernel import backoff, limits
 
 
 class Duty(StrEnum):

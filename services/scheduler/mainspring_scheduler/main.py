@@ -8,7 +8,6 @@ from mainspring_postgres import Database, Options
 from mainspring_rpc import Channel, ControlClient, EventStoreClient, serve
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, ProcessSettings
-
 from mainspring_scheduler.adapters.calls import RpcDutyCalls
 from mainspring_scheduler.adapters.loop import Loop
 from mainspring_scheduler.adapters.postgres import PostgresDutyStore

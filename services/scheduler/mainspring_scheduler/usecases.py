@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection
 
 from mainspring_kernel.errors import MainspringError
-
 from mainspring_scheduler.domain import (
     PLANS,
     Claimed,

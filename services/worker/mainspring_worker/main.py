@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Annotated, Final, Self
 
 import msgspec
+
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
@@ -17,14 +18,13 @@ from mainspring_rpc.channel import Channel
 from mainspring_rpc.server import serve
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, ProcessSettings
-
+from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_engine import GrpcEngineLink
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.adapters.spans import RecordedSpans
 from mainspring_worker.adapters.tool_thread import ToolThread
-from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.domain.core import Identity, WorkerCore
 from mainspring_worker.domain.limits import SLOTS_DEFAULT, SLOTS_MAX
 from mainspring_worker.ports.credentials import CredentialSource

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.ports.store import Store

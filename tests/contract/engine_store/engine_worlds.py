@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 import msgspec
+
 from mainspring_engine.adapters.memory import MemoryStore
 from mainspring_engine.adapters.postgres import PostgresStore
 from mainspring_engine.domain.changes import (

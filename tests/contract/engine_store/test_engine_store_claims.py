@@ -5,12 +5,12 @@ from uuid import UUID
 
 import msgspec
 import pytest
+
 from mainspring_engine.domain.changes import MarkTask
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, TaskState
 from mainspring_engine.ports.store import Release
 from mainspring_schema.frames import Held, Verdict
-
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World
 
 

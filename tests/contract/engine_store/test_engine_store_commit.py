@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
+
 from mainspring_engine.domain.changes import Anchor, Config, Consume, DeadLetter
 from mainspring_engine.domain.rows import Effect, Outcome, SessionStatus, TaskState, View
 from mainspring_engine.ports.store import Step
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import DeltaAppend
-
 from tests.contract.engine_store.engine_worlds import (
     IDS,
     ROUTE,

@@ -1,12 +1,12 @@
 """Leases, starts, releases, retries, timers and sweeps."""
 
 import pytest
+
 from mainspring_engine.domain.changes import MarkTask, Timer
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, TaskState
 from mainspring_engine.ports.store import ExpiredTask, Release
 from mainspring_schema.frames import Held, Verdict
-
 from tests.contract.engine_store.engine_worlds import (
     IDS,
     ROUTE,

@@ -2,10 +2,10 @@
 
 import msgspec
 import pytest
+
 from mainspring_engine.domain.changes import EmitCounter, MarkTask
 from mainspring_engine.domain.rows import TaskState, View
 from mainspring_schema.frames import Held, Verdict
-
 from tests.contract.engine_store.engine_worlds import (
     IDS,
     Session,

@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 from typing import cast
 
 import pytest
+
 from mainspring_postgres import Database, Options
 from mainspring_testkit.fixtures import Database as OwnDatabase
-
 from tests.contract.eventstore.event_log import MemoryWorld, PostgresWorld, Story, World
 
 

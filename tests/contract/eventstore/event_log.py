@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
+
 from mainspring_eventstore.adapters.memory import MemoryLog, MemoryStore
 from mainspring_eventstore.adapters.postgres import PostgresStore
 from mainspring_eventstore.domain.errors import AppendRefused

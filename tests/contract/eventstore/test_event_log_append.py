@@ -1,13 +1,13 @@
 """Events, heads and anchors through the granted functions."""
 
 import pytest
+from msgspec.structs import replace
+
 from mainspring_eventstore.domain.errors import AppendRefused
 from mainspring_eventstore.usecases.reading import Read, read
 from mainspring_kernel.errors import Conflict
 from mainspring_kernel.ids import Position
 from mainspring_schema.grants import AppendVerdict, OpenHead, SessionStatus
-from msgspec.structs import replace
-
 from tests.contract.eventstore.event_log import IDS, Story, World
 
 

@@ -1,12 +1,12 @@
 """Streamed fragments: verdicts and the one total order."""
 
+from msgspec.structs import replace
+
 from mainspring_eventstore.ports.log import Page
 from mainspring_eventstore.usecases.reading import Read, read
 from mainspring_kernel.ids import Position
 from mainspring_schema.events import StoredDelta
 from mainspring_schema.grants import AppendVerdict, DeltaAnswer
-from msgspec.structs import replace
-
 from tests.contract.eventstore.event_log import IDS, Story, World
 
 COMMITTED = AppendVerdict.COMMITTED

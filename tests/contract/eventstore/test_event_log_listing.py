@@ -1,14 +1,14 @@
 """Filters, totals and windows of the event listing."""
 
 import pytest
+from msgspec import json
+from msgspec.structs import replace
+
 from mainspring_eventstore.domain import limits
 from mainspring_eventstore.usecases.listing import Listed, list_events
 from mainspring_schema.events import Context, Payload
 from mainspring_schema.grants import AppendEvent
 from mainspring_schema.listing import EventFilter
-from msgspec import json
-from msgspec.structs import replace
-
 from tests.contract.eventstore.event_log import IDS, Story, World
 
 

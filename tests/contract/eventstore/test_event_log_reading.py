@@ -4,7 +4,6 @@ from mainspring_eventstore.ports.log import Page, PageQuery
 from mainspring_eventstore.usecases.reading import Read, heads, read
 from mainspring_kernel.ids import Position
 from mainspring_schema.grants import SessionStatus
-
 from tests.contract.eventstore.event_log import IDS, Story, World
 
 Row = tuple[int, int]

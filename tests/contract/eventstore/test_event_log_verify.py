@@ -1,12 +1,12 @@
 """The hash chain, and what upkeep may drop."""
 
 import pytest
+from msgspec.structs import replace
+
 from mainspring_eventstore.domain import limits
 from mainspring_eventstore.usecases.upkeep import upkeep
 from mainspring_eventstore.usecases.verify import verify
 from mainspring_kernel.ids import RandomIds
-from msgspec.structs import replace
-
 from tests.contract.eventstore.event_log import CLOCK, IDS, Story, World
 from tests.contract.eventstore.test_event_log_reading import forked, page_after, streamed
 

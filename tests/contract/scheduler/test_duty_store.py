@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import pytest
+
 from mainspring_kernel import backoff
 from mainspring_kernel.clock import ManualClock
 from mainspring_postgres import Database, Options

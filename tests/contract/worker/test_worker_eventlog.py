@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.ids import Position
 from mainspring_rpc.channel import Channel
@@ -18,7 +19,6 @@ from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.memory import MemoryEventLog
 from mainspring_worker.domain.deltas import Delta
 from mainspring_worker.ports.eventlog import AppendVerdict, EventLog
-
 from tests.unit.worker.making import ANCHOR, ORG, SESSION, TURN, held, history
 
 

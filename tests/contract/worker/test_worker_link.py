@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+
 from mainspring_kernel.draws import SeededDraws
 from mainspring_rpc.frames import from_worker_from_proto, to_worker_to_proto
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
@@ -15,7 +16,6 @@ from mainspring_schema.frames import Attached, FromWorker, ToWorker
 from mainspring_worker.adapters.grpc_engine import GrpcEngineLink
 from mainspring_worker.adapters.queue_engine import QueueEngineLink
 from mainspring_worker.ports.engine import EngineLink, EngineStream, LinkBroken
-
 from tests.unit.worker.fake_engine import WAIT_S
 
 Talk = Callable[["Side"], Awaitable[None]]

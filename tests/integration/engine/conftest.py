@@ -1,8 +1,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from mainspring_testkit.fixtures import Database
 
+from mainspring_testkit.fixtures import Database
 from tests.integration.engine.house import House, open_house
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import msgspec
+
 from mainspring_engine.adapters.postgres import PostgresStore
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.main import Engine

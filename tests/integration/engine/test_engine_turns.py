@@ -17,7 +17,6 @@ from mainspring_schema.tasks import (
     ToolCall,
     ToolResult,
 )
-
 from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
 

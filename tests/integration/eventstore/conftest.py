@@ -1,9 +1,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from mainspring_postgres import Database, Options
 from mainspring_testkit.fixtures import Database as OwnDatabase
-
 from tests.contract.eventstore.event_log import PostgresWorld
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+
 from mainspring_eventstore.adapters.grpc_eventstore import EventStoreServicer
 from mainspring_eventstore.adapters.memory import MemoryLog, MemoryStore
 from mainspring_eventstore.adapters.publisher import BusPublisher
@@ -27,7 +28,6 @@ from mainspring_schema.stream import LogBatch, decode_batch
 from mainspring_schema.subjects import session_log
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from mainspring_testkit.servers import NatsServer
-
 from tests.contract.eventstore.event_log import CLOCK, IDS, MemoryWorld, Story
 
 EVENTS = msgspec.msgpack.Decoder(list[StoredEvent])

@@ -5,12 +5,12 @@ import re
 
 import msgspec
 import pytest
+
 from mainspring_eventstore.adapters.postgres.store import PostgresStore, hot_queries
 from mainspring_eventstore.domain.deltas import OpenAnchor
 from mainspring_postgres import LockTimeout, QueryFailed
 from mainspring_schema.grants import AppendVerdict
 from mainspring_testkit.fixtures import Database as OwnDatabase
-
 from tests.contract.eventstore.event_log import IDS, LOCK, PostgresWorld, Story, query
 from tests.integration.eventstore.conftest import opened
 

@@ -3,10 +3,10 @@
 import contextlib
 
 import pytest
-from mainspring_postgres import load_queries
-from mainspring_schema.grants import AppendVerdict
 from msgspec import Struct
 
+from mainspring_postgres import load_queries
+from mainspring_schema.grants import AppendVerdict
 from tests.contract.eventstore.event_log import PostgresWorld, Story, query
 from tests.contract.eventstore.test_event_log_reading import forked, streamed
 

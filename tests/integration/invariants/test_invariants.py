@@ -5,6 +5,7 @@ from contextlib import suppress
 from uuid import UUID
 
 import pytest
+
 from mainspring_kernel.clock import SystemClock
 from mainspring_local.invariants import checks
 from mainspring_postgres import Database, Options, Query

@@ -2,6 +2,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from mainspring_local import home, sockets
 from mainspring_local.errors import StartProblem
 from mainspring_local.home import Home

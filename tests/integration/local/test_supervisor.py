@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from mainspring_local import identity
 from mainspring_local.console import Console
 from mainspring_local.errors import StartProblem
 from mainspring_local.supervisor import Folders, Supervisor, end_orphans
-
 from tests.integration.local import fakes
 
 WAIT_SECONDS = 20.0

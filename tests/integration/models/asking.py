@@ -5,6 +5,7 @@ from contextlib import aclosing
 from uuid import UUID
 
 import pytest
+
 from mainspring_harness.conversation import PromptMessage, UserMessage
 from mainspring_schema.agents import ModelChoice, ToolDefinition
 from mainspring_schema.messages import TextPart
@@ -17,7 +18,6 @@ from mainspring_worker.ports.model import (
     ModelItem,
     ModelRequest,
 )
-
 from tests.integration.models.dialects import DIALECTS
 from tests.integration.models.provider import Answer, Cut, Provider, Send, Stall
 from tests.integration.models.said import Dialect, Said

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from mainspring_worker.adapters.models.providers.driver import DRIVERS, ProviderDriver
 
 

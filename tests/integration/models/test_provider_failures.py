@@ -4,9 +4,9 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+
 from mainspring_worker.adapters.models.providers.driver import ProviderDriver
 from mainspring_worker.ports.model import Deadlines, TextDelta
-
 from tests.integration.models.anthropic_words import Anthropic
 from tests.integration.models.asking import (
     KEY,

@@ -3,12 +3,12 @@
 from typing import cast
 
 import pytest
+
 from mainspring_harness.conversation import AssistantMessage, ToolReply
 from mainspring_schema.events import ModelMetadata
 from mainspring_schema.messages import ToolCallPart
 from mainspring_worker.adapters.models.providers.driver import ProviderDriver
 from mainspring_worker.ports.model import TextDelta, ThinkingDelta, ToolArgumentsDelta
-
 from tests.integration.models.asking import (
     HELLO,
     KEY,

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
+
 from mainspring_kernel.errors import MainspringError, NotImplementedHere
 from mainspring_rpc import Server, Service, serve
 from mainspring_rpc.generated.control.v1 import control_pb2 as control

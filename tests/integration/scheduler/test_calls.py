@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from mainspring_kernel.errors import TooManyRequests, Unavailable
 from mainspring_rpc import Channel, ControlClient, EventStoreClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as control
 from mainspring_scheduler.adapters.calls import RpcDutyCalls
 from mainspring_scheduler.domain import Duty, Report
 from mainspring_testkit.servers import free_port
-
 from tests.integration.scheduler.others import Engine, EventStore, listen
 
 

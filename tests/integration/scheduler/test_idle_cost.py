@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 
 import pytest
+
 from mainspring_kernel import limits
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws

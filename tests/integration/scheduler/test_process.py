@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+
 from mainspring_rpc import probe
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from mainspring_testkit.servers import free_port
-
 from tests.integration.scheduler.others import Engine, EventStore, listen
 
 SWEEP_KINDS = {1, 2, 3}

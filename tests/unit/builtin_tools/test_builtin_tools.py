@@ -3,6 +3,7 @@ from typing import cast
 from uuid import UUID
 
 import pytest
+
 from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import ManualClock

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import msgspec
+
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer, decide

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
+
 from mainspring_eventstore.domain import limits
 from mainspring_eventstore.ports.log import Appended, LogStore
 from mainspring_eventstore.usecases.append import Appender

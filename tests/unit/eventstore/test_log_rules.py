@@ -3,6 +3,8 @@
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
+
 from mainspring_eventstore.domain.deltas import admitted
 from mainspring_eventstore.domain.limits import INT4_MAX, NAME_CHARS_MAX
 from mainspring_eventstore.domain.pages import cut
@@ -10,7 +12,6 @@ from mainspring_kernel.errors import MainspringError, PayloadTooLarge, Validatio
 from mainspring_kernel.limits import DELTA_FRAGMENT_BYTES_MAX
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.grants import DeltaAppend
-from msgspec.structs import replace
 
 HONEST = DeltaAppend(
     session_id=UUID(int=1),

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from mainspring_schema.events import (
     Context,
     InputMessage,
@@ -13,7 +15,6 @@ from mainspring_schema.events import (
     draft,
 )
 from mainspring_schema.messages import ContentPart, Message, TextPart, ToolCallPart
-from msgspec import UNSET
 
 TURN = "turn_" + "0" * 31 + "1"
 

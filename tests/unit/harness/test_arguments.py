@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_harness.arguments import check_schema, problems
 from mainspring_harness.errors import InvalidToolSchema
 from mainspring_schema.messages import Json

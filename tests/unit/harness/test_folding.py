@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_harness.folding import Origin, fold, runtime_agent
 from mainspring_kernel import limits
 from mainspring_schema.agents import (

@@ -1,8 +1,8 @@
+from msgspec import UNSET
+
 from mainspring_harness.messages_view import messages_view, result_message_id
 from mainspring_kernel.ids import from_wire
 from mainspring_schema.messages import ToolResultPart
-from msgspec import UNSET
-
 from tests.unit.harness.conversations import Log, message_id
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_harness.network import combine, covers
 from mainspring_schema.agents import NetworkAccess
 

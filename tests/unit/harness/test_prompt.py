@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.capability import Capability, Fact, Info, PromptContext
 from mainspring_harness.conversation import FactsMessage, UserMessage
@@ -16,7 +17,6 @@ from mainspring_harness.registry import Registry
 from mainspring_harness.transcript import Transcript
 from mainspring_schema.agents import CapabilityRef, ModelChoice, RuntimeAgent
 from mainspring_schema.messages import Json
-
 from tests.unit.harness.conversations import Log
 
 GOLDEN = Path(__file__).parent / "golden"

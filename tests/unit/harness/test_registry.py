@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.capability import Capability, Info
 from mainspring_harness.errors import (

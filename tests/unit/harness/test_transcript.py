@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_harness.conversation import (
     AssistantMessage,
     PromptMessage,
@@ -7,7 +8,6 @@ from mainspring_harness.conversation import (
 )
 from mainspring_harness.errors import TranscriptBroken
 from mainspring_harness.transcript import Transcript
-
 from tests.unit.harness.conversations import Log
 
 

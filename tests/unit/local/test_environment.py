@@ -1,4 +1,5 @@
 import pytest
+
 from mainspring_local import environment
 from mainspring_local.console import readable
 from mainspring_local.errors import BadEnvironment

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from uuid import UUID
 
 import pytest
+
 from mainspring_harness.conversation import (
     AssistantMessage,
     PromptMessage,

@@ -1,12 +1,12 @@
 import sys
 
 import pytest
+from msgspec import structs
+
 from mainspring_kernel.clock import ManualClock
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.model import Credentials, ModelFailure
-from msgspec import structs
-
 from tests.unit.models.calls import failure, request, said
 
 

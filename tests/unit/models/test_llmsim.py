@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.current_time import CURRENT_TIME
 from mainspring_harness.builtin.weather import TEST_WEATHER
@@ -19,7 +20,6 @@ from mainspring_worker.ports.model import (
     ThinkingDelta,
     ToolArgumentsDelta,
 )
-
 from tests.unit.models.calls import (
     OTHER_TURN,
     answered,

@@ -1,6 +1,7 @@
 """What follows from an outcome: pure decisions over values."""
 
 import pytest
+
 from mainspring_kernel import limits
 from mainspring_scheduler import domain
 from mainspring_scheduler.domain import PLANS, Claimed, Duty, Failed, Report

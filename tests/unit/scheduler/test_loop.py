@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+
 from mainspring_kernel import limits
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws

@@ -13,7 +13,6 @@ from mainspring_schema.frames import (
     ToWorker,
     Verdict,
 )
-
 from tests.unit.worker.making import LEASE_MS
 
 WAIT_S = 10.0

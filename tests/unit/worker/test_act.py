@@ -2,13 +2,13 @@
 
 import msgspec
 import pytest
+
 from mainspring_kernel.limits import TOOL_RESULT_INLINE_BYTES_MAX
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 from mainspring_worker.usecases import act as act_module
-
 from tests.unit.worker.making import held, task, tool_payload
 from tests.unit.worker.workbench import Body, TestTool, bench, tool
 

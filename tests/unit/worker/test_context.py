@@ -5,13 +5,13 @@ from uuid import UUID
 
 import msgspec
 import pytest
+
 from mainspring_harness.errors import TranscriptBroken
 from mainspring_kernel.ids import Position
 from mainspring_schema.events import StoredEvent
 from mainspring_worker.adapters.memory import MemoryEventLog
 from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.usecases.context import Contexts
-
 from tests.unit.worker.making import SESSION, event, history, task
 
 

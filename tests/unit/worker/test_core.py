@@ -16,7 +16,6 @@ from mainspring_worker.domain.actions import (
 )
 from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.domain.limits import LEASE_MARGIN_S
-
 from tests.unit.worker.making import LEASE_MS, attached_core, held, identity, task
 
 LEASE_S = LEASE_MS / 1000

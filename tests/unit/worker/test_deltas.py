@@ -4,6 +4,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mainspring_kernel.limits import DELTA_FLUSH_BYTES, DELTA_FLUSH_MS, DELTA_FLUSH_MS_MAX
 from mainspring_worker.domain.deltas import Anchor, DeltaBuffer, FlushInterval
 

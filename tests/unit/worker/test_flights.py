@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
+
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import Unavailable
@@ -14,7 +15,6 @@ from mainspring_worker.domain.deltas import Anchor, Delta
 from mainspring_worker.ports.eventlog import AppendVerdict
 from mainspring_worker.usecases import flights as flights_module
 from mainspring_worker.usecases.flights import Flights
-
 from tests.unit.worker.fake_engine import WAIT_S
 from tests.unit.worker.making import ANCHOR, SESSION, TURN
 

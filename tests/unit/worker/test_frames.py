@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+
 from mainspring_rpc.frames import (
     MalformedFrame,
     from_worker_from_proto,

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 import pytest
+
 from mainspring_schema.agents import CapabilityRef, ToolDefinition, encode_runtime_agent
 from mainspring_schema.events import StoredDelta, Usage
 from mainspring_schema.frames import Config, Emit, FromWorker, ToWorker
@@ -19,7 +20,6 @@ from mainspring_worker.ports.model import (
     ThinkingDelta,
     UsageReported,
 )
-
 from tests.unit.worker.fake_engine import WAIT_S, Conversation
 from tests.unit.worker.making import (
     ANCHOR,

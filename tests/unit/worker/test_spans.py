@@ -1,6 +1,7 @@
 """Spans of model and tool calls: under the attempt, and nothing hangs under them."""
 
 import pytest
+
 from mainspring_kernel.tracing import TraceContext, current_trace
 from mainspring_runtime import names
 from mainspring_runtime.spans import SpanKind, SpanRecord, SpanStatus
@@ -9,7 +10,6 @@ from mainspring_schema.events import Usage
 from mainspring_schema.tasks import Failure, ReasonResult, ToolResult
 from mainspring_worker.adapters.spans import RecordedSpans
 from mainspring_worker.ports.model import ModelRequest
-
 from tests.unit.worker.making import agent, reason_payload, task, tool_payload
 
 

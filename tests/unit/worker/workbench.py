@@ -25,7 +25,6 @@ from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
 from mainspring_worker.usecases.work import Worker
-
 from tests.unit.worker.fake_engine import FakeEngine
 from tests.unit.worker.making import ANCHOR, SESSION, identity
 

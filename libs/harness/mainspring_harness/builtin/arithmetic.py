@@ -1,9 +1,8 @@
 """Sums for tests: small, exact, and able to fail (division by zero)."""
 
+from mainspring_harness.capability import Capability, Info, PromptContext
 from mainspring_schema.agents import ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
-
-from mainspring_harness.capability import Capability, Info, PromptContext
 
 
 def _operation(name: str, description: str) -> ToolDefinition:

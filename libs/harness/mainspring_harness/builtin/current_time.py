@@ -1,9 +1,8 @@
 """What time it is."""
 
+from mainspring_harness.capability import Capability, Info
 from mainspring_schema.agents import ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
-
-from mainspring_harness.capability import Capability, Info
 
 GET_CURRENT_TIME = ToolDefinition(
     name="get_current_time",

@@ -1,9 +1,8 @@
 """Made-up weather for tests: the same place always has the same weather."""
 
+from mainspring_harness.capability import Capability, Info, PromptContext
 from mainspring_schema.agents import ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
-
-from mainspring_harness.capability import Capability, Info, PromptContext
 
 FORECAST_DAYS_MAX = 7
 

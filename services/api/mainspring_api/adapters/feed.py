@@ -3,13 +3,13 @@
 import logging
 
 import msgspec
+
+from mainspring_api.ports.feed import Deliver
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import BUS_FLUSH_TIMEOUT_S
 from mainspring_messaging import Bus, Message, Subscription
 from mainspring_schema.stream import decode_batch
 from mainspring_schema.subjects import session_log
-
-from mainspring_api.ports.feed import Deliver
 
 _log = logging.getLogger(__name__)
 

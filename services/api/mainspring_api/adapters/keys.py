@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import OrgId, ProviderId
-
 from mainspring_api.domain.catalogue import PROVIDERS
 from mainspring_api.ports.credentials import Credentials
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId, ProviderId
 
 
 class EnvironmentKeys:

@@ -8,10 +8,11 @@ dense in n below their event, and each event says how many deltas stood before i
 from enum import Enum
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_kernel.errors import CursorMismatch
 from mainspring_kernel.ids import Position, parse_position_id, session_tag
 from mainspring_schema.events import StoredDelta, StoredEvent
-from msgspec import Struct
 
 
 class Next(Enum):

@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
-from mainspring_harness.folding import Folded, fold, runtime_agent
-from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
-from mainspring_schema.agents import RuntimeAgent, encode_runtime_agent
 from msgspec import Struct
 
 from mainspring_api.domain.catalogue import model_choice
 from mainspring_api.domain.resources import Agent, Harness, Session
+from mainspring_harness.folding import Folded, fold, runtime_agent
+from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
+from mainspring_schema.agents import RuntimeAgent, encode_runtime_agent
 
 
 class Tiers(Struct, frozen=True, kw_only=True):

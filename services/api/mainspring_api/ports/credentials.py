@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
-from mainspring_kernel.ids import OrgId, ProviderId
 from msgspec import Struct
+
+from mainspring_kernel.ids import OrgId, ProviderId
 
 
 class Credentials(Struct, frozen=True, kw_only=True):

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.listing import EventFilter
-from msgspec import Struct
 
 
 class HeadView(Struct, frozen=True, kw_only=True):

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, TaskId, WorkspaceId
-from mainspring_schema.grants import OpenHead
 from msgspec import Struct
 
 from mainspring_api.domain.resources import (
@@ -17,6 +15,8 @@ from mainspring_api.domain.resources import (
     Session,
     Workspace,
 )
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, TaskId, WorkspaceId
+from mainspring_schema.grants import OpenHead
 
 
 class Listed(Struct, frozen=True, kw_only=True):

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 import msgspec
-from mainspring_kernel.errors import NameTaken, NotFound
-from mainspring_kernel.ids import AgentId, HarnessId, Prefix, from_wire
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue
@@ -12,6 +10,8 @@ from mainspring_api.domain.naming import check_name
 from mainspring_api.domain.resources import Agent, Status, Tier
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import harnesses
+from mainspring_kernel.errors import NameTaken, NotFound
+from mainspring_kernel.ids import AgentId, HarnessId, Prefix, from_wire
 
 
 class AgentDraft(Struct, frozen=True, kw_only=True):

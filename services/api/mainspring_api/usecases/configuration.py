@@ -3,14 +3,13 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import OrgId, SessionId
-from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
-
 from mainspring_api.domain.resources import Basis, encode_tier
 from mainspring_api.domain.tiers import Configuration, Tiers, configure
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import harnesses
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId, SessionId
+from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
 
 HASHES_KNOWN_MAX = 100_000
 """32 bytes each: what the engine has is sent once per process."""

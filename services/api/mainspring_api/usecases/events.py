@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec import Struct
+
+from mainspring_api.ports.log import Listing, Log
+from mainspring_api.ports.store import Store
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_kernel.limits import READ_ROWS_MAX
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.listing import EventFilter
-from msgspec import Struct
-
-from mainspring_api.ports.log import Listing, Log
-from mainspring_api.ports.store import Store
 
 ERROR_TYPES = frozenset({"turn.failed"})
 

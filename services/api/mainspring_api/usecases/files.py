@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
-from mainspring_kernel.ids import Ids, OrgId, SessionId, WorkspaceId
-from mainspring_kernel.limits import FILE_BYTES_MAX
-from mainspring_schema.agents import InitialFile
 from msgspec import Struct
 
 from mainspring_api.domain import paths
 from mainspring_api.domain.resources import File
 from mainspring_api.ports.store import Transaction
+from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
+from mainspring_kernel.ids import Ids, OrgId, SessionId, WorkspaceId
+from mainspring_kernel.limits import FILE_BYTES_MAX
+from mainspring_schema.agents import InitialFile
 
 
 class FileDraft(Struct, frozen=True, kw_only=True):

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import msgspec
-from mainspring_kernel.errors import Conflict, NameTaken, NotFound, PermissionDenied
-from mainspring_kernel.ids import HarnessId, Prefix, from_wire
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.naming import check_name, matches
 from mainspring_api.domain.resources import Harness, Status, Tier
 from mainspring_api.ports.store import Listed, Transaction
+from mainspring_kernel.errors import Conflict, NameTaken, NotFound, PermissionDenied
+from mainspring_kernel.ids import HarnessId, Prefix, from_wire
 
 DEPTH_MAX = 8
 """Ancestors of a harness; folding reads them all."""

@@ -1,13 +1,6 @@
 """The message path: one statement, one flight to the engine, one answer."""
 
 import msgspec
-from mainspring_harness.messages_view import messages_view
-from mainspring_kernel.errors import ConfigurationUnknown, MainspringError
-from mainspring_kernel.ids import MessageId, OrgId, Prefix, SessionId, to_wire
-from mainspring_schema.commands import Receipt, Submit
-from mainspring_schema.events import StoredEvent
-from mainspring_schema.listing import EventFilter
-from mainspring_schema.messages import Controls, ExternalActor, InputPart, Json, Message, Role
 from msgspec import Struct
 
 from mainspring_api.domain.tiers import Configuration
@@ -17,6 +10,13 @@ from mainspring_api.ports.log import Log
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.events import all_events, check_session
+from mainspring_harness.messages_view import messages_view
+from mainspring_kernel.errors import ConfigurationUnknown, MainspringError
+from mainspring_kernel.ids import MessageId, OrgId, Prefix, SessionId, to_wire
+from mainspring_schema.commands import Receipt, Submit
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.listing import EventFilter
+from mainspring_schema.messages import Controls, ExternalActor, InputPart, Json, Message, Role
 
 
 class MessageDraft(Struct, frozen=True, kw_only=True):

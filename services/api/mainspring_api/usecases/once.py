@@ -2,6 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
+from msgspec import Struct
+
+from mainspring_api.ports.store import KeptAnswer, RequestKey, Store, Transaction
 from mainspring_kernel.errors import (
     IdempotencyInProgress,
     IdempotencyMismatch,
@@ -9,9 +12,6 @@ from mainspring_kernel.errors import (
 )
 from mainspring_kernel.ids import OrgId
 from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
-from msgspec import Struct
-
-from mainspring_api.ports.store import KeptAnswer, RequestKey, Store, Transaction
 
 
 class Answer(Struct, frozen=True, kw_only=True):

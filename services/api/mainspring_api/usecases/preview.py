@@ -1,11 +1,5 @@
 """Shows what the tiers fold into, before anything is sent to a model."""
 
-from mainspring_harness.folding import Folded
-from mainspring_harness.prompt import Blueprint, blueprint, system_prompt
-from mainspring_harness.registry import Registry
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import AgentId, OrgId, SessionId
-from mainspring_schema.agents import RuntimeAgent
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue
@@ -15,6 +9,12 @@ from mainspring_api.ports.store import Store, Transaction
 from mainspring_api.usecases import harnesses
 from mainspring_api.usecases.agents import AgentDraft
 from mainspring_api.usecases.configuration import load_tiers
+from mainspring_harness.folding import Folded
+from mainspring_harness.prompt import Blueprint, blueprint, system_prompt
+from mainspring_harness.registry import Registry
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import AgentId, OrgId, SessionId
+from mainspring_schema.agents import RuntimeAgent
 
 
 class Preview(Struct, frozen=True, kw_only=True):

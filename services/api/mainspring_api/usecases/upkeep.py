@@ -2,6 +2,9 @@
 
 import logging
 
+from mainspring_api.ports.control import Control
+from mainspring_api.ports.store import Store
+from mainspring_api.usecases.sessions import finish_delete
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.limits import (
@@ -10,10 +13,6 @@ from mainspring_kernel.limits import (
     IDEMPOTENCY_RETENTION_S,
     KEYS_PER_SWEEP_MAX,
 )
-
-from mainspring_api.ports.control import Control
-from mainspring_api.ports.store import Store
-from mainspring_api.usecases.sessions import finish_delete
 
 _log = logging.getLogger(__name__)
 PERIOD_S = 30.0

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from mainspring_kernel.errors import NameTaken, NotFound
-from mainspring_kernel.ids import SessionId, WorkspaceId
 
 from mainspring_api.domain.resources import Status, Workspace
 from mainspring_api.ports.store import Listed, Transaction
+from mainspring_kernel.errors import NameTaken, NotFound
+from mainspring_kernel.ids import SessionId, WorkspaceId
 
 
 async def create(

@@ -2,14 +2,13 @@
 
 from uuid import UUID
 
+from mainspring_engine.domain.routes import Route
 from mainspring_messaging import Bus
 from mainspring_schema import subjects
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.stream import LogBatch
 from mainspring_schema.wake import CancelMarked, ReadyTasks
-
-from mainspring_engine.domain.routes import Route
 
 
 class BusAnnouncer:

@@ -3,14 +3,14 @@
 from typing import Final, TypeVar
 
 import msgspec
-from mainspring_kernel.errors import MainspringError, MalformedBody
-from mainspring_rpc.generated.control.v1 import control_pb2 as pb
-from mainspring_schema import commands
-from mainspring_schema.codec import pack
 
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
+from mainspring_kernel.errors import MainspringError, MalformedBody
+from mainspring_rpc.generated.control.v1 import control_pb2 as pb
+from mainspring_schema import commands
+from mainspring_schema.codec import pack
 
 _SUBMIT: Final = msgspec.msgpack.Decoder(commands.Submit)
 _CANCEL: Final = msgspec.msgpack.Decoder(commands.Cancel)

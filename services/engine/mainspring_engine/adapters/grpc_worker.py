@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+from mainspring_engine.usecases.conversation import Conversations
 from mainspring_rpc.frames import from_worker_from_proto, to_worker_to_proto
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_rpc.handlers import ServerStream
 from mainspring_schema.frames import FromWorker
-
-from mainspring_engine.usecases.conversation import Conversations
 
 
 class WorkerServicer:

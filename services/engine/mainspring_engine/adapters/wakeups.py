@@ -4,13 +4,13 @@ import logging
 from typing import Final
 
 import msgspec
-from mainspring_messaging import Bus, Message
-from mainspring_schema import subjects
-from mainspring_schema.wake import CancelMarked, ReadyTasks
 
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.links import Links
+from mainspring_messaging import Bus, Message
+from mainspring_schema import subjects
+from mainspring_schema.wake import CancelMarked, ReadyTasks
 
 _log = logging.getLogger(__name__)
 _READY: Final = msgspec.msgpack.Decoder(ReadyTasks)

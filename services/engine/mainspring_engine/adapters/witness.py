@@ -6,6 +6,12 @@ committed: what workers and event stores hung under them fits, also when those w
 
 from typing import Final
 
+from mainspring_engine.domain.changes import Changes, WorkflowChange
+from mainspring_engine.domain.rows import Closing, Outcome
+from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.ports.outside import AttemptEnd
+from mainspring_engine.ports.store import Closed
+from mainspring_engine.usecases.agents import Agents
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_runtime import names
@@ -14,13 +20,6 @@ from mainspring_runtime.spans import SpanRecord, SpanStatus
 from mainspring_runtime.telemetry import Telemetry
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Verdict
-
-from mainspring_engine.domain.changes import Changes, WorkflowChange
-from mainspring_engine.domain.rows import Closing, Outcome
-from mainspring_engine.domain.turn.agent import TurnAgent
-from mainspring_engine.ports.outside import AttemptEnd
-from mainspring_engine.ports.store import Closed
-from mainspring_engine.usecases.agents import Agents
 
 _NS_PER_MS: Final = 1_000_000
 _GOOD: Final = frozenset({Closing.RESULT, Closing.RETURNED, Closing.UNDELIVERED})

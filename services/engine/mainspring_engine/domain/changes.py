@@ -8,11 +8,11 @@ decides.
 
 from uuid import UUID
 
-from mainspring_schema.messages import Controls
 from msgspec import Struct
 
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, Head, Outcome, TaskKind, TaskState
+from mainspring_schema.messages import Controls
 
 
 class NewEvent(Struct, frozen=True, kw_only=True):

@@ -8,15 +8,6 @@ from typing import assert_never
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel.errors import IdempotencyMismatch, NotWaitingForToolResults, TooManyRequests
-from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import INBOX_ROWS_MAX
-from mainspring_kernel.tracing import TraceContext, new_trace
-from mainspring_schema import commands
-from mainspring_schema.events import Context
-from mainspring_schema.frames import Emit, Verdict
-from mainspring_schema.messages import Message
-from mainspring_schema.tasks import ReasonResult, ToolResult
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, EmitCounter
@@ -26,6 +17,15 @@ from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
 from mainspring_engine.domain.turn import ending, facts, machine
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
+from mainspring_kernel.errors import IdempotencyMismatch, NotWaitingForToolResults, TooManyRequests
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.limits import INBOX_ROWS_MAX
+from mainspring_kernel.tracing import TraceContext, new_trace
+from mainspring_schema import commands
+from mainspring_schema.events import Context
+from mainspring_schema.frames import Emit, Verdict
+from mainspring_schema.messages import Message
+from mainspring_schema.tasks import ReasonResult, ToolResult
 
 Answer = (
     commands.Receipt

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from mainspring_schema import commands
-from mainspring_schema.frames import Emit, Held
-from mainspring_schema.tasks import TaskResult
 from msgspec import Struct
 
 from mainspring_engine.domain.rows import OpenTask
+from mainspring_schema import commands
+from mainspring_schema.frames import Emit, Held
+from mainspring_schema.tasks import TaskResult
 
 
 class Submitted(Struct, frozen=True, kw_only=True):

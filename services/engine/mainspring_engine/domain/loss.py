@@ -1,8 +1,7 @@
 """What becomes of a task whose attempt ended without a result. Pure; the store compares again."""
 
-from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
-
 from mainspring_engine.domain.rows import Closing, OpenTask
+from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
 
 
 def needs_lane(task: OpenTask, *, acknowledged: bool) -> bool:

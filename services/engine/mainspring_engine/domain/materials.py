@@ -3,12 +3,12 @@
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_kernel.draws import Draws
-from mainspring_kernel.ids import Ids
 from msgspec import Struct, field
 
 from mainspring_engine.domain.rows import OpenTask
 from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.ids import Ids
 
 
 class AgentSource(Protocol):

@@ -8,10 +8,6 @@ row change per workflow.
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel.errors import NotFound, PayloadTooLarge
-from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
-from mainspring_schema.chain import link
-from mainspring_schema.events import Context, StoredEvent, draft
 
 from mainspring_engine.domain.changes import (
     Accept,
@@ -30,6 +26,10 @@ from mainspring_engine.domain.changes import (
     WorkflowChange,
 )
 from mainspring_engine.domain.rows import Head, InboxRow, Outcome, SessionStatus, View, Workflow
+from mainspring_kernel.errors import NotFound, PayloadTooLarge
+from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
+from mainspring_schema.chain import link
+from mainspring_schema.events import Context, StoredEvent, draft
 
 
 class Plan:

@@ -4,8 +4,9 @@ from enum import IntEnum
 from typing import Final
 from uuid import UUID
 
-from mainspring_schema.messages import Controls
 from msgspec import Struct
+
+from mainspring_schema.messages import Controls
 
 
 class SessionStatus(IntEnum):

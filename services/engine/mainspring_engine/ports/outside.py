@@ -3,14 +3,14 @@
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_schema.frames import Acknowledgement, Config, Held, Task
-from mainspring_schema.stream import LogBatch
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Closed
+from mainspring_schema.frames import Acknowledgement, Config, Held, Task
+from mainspring_schema.stream import LogBatch
 
 
 class Announcer(Protocol):

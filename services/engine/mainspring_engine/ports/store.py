@@ -8,12 +8,12 @@ unknown, and repeating it settles that.
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_schema.frames import Held, Verdict
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, OpenTask, View
+from mainspring_schema.frames import Held, Verdict
 
 
 class Known(Struct, frozen=True, kw_only=True):

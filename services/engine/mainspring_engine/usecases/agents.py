@@ -5,13 +5,12 @@ Their bytes for workers, what the turn machine needs of them for decisions.
 
 from collections import OrderedDict
 
-from mainspring_kernel.errors import ConfigurationUnknown
-from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
-from mainspring_schema.agents import decode_runtime_agent
-
 from mainspring_engine.domain.intents import Intent, Submitted
 from mainspring_engine.domain.turn.agent import TurnAgent, turn_agent
 from mainspring_engine.ports.store import Store
+from mainspring_kernel.errors import ConfigurationUnknown
+from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
+from mainspring_schema.agents import decode_runtime_agent
 
 
 class Agents:

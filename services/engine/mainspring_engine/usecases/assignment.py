@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from mainspring_schema.events import StoredEvent
-from mainspring_schema.frames import Held
-from mainspring_schema.stream import LogBatch
 
 from mainspring_engine.domain.changes import Changes, Claim, NewTask
 from mainspring_engine.domain.roster import Roster
@@ -20,6 +17,9 @@ from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.sessions import Sessions
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.frames import Held
+from mainspring_schema.stream import LogBatch
 
 
 class Assignment:

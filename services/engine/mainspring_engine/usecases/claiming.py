@@ -6,14 +6,13 @@ Wake-ups say when to look; a sweep each second makes sure that somebody looks.
 import asyncio
 import logging
 
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import CLAIM_BATCH_TASKS_MAX, CLAIM_SWEEP_S, ROUTES_REREAD_S
-
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.store import Store, Want
 from mainspring_engine.usecases.pushing import Pusher
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import CLAIM_BATCH_TASKS_MAX, CLAIM_SWEEP_S, ROUTES_REREAD_S
 
 _log = logging.getLogger(__name__)
 

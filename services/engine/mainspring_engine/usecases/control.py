@@ -2,11 +2,10 @@
 
 import asyncio
 
-from mainspring_kernel.errors import MainspringError
-from mainspring_schema import commands
-
 from mainspring_engine.domain.intents import Cancelled, ClientAnswered, SessionClosed, Submitted
 from mainspring_engine.usecases.lane import Lanes
+from mainspring_kernel.errors import MainspringError
+from mainspring_schema import commands
 
 
 class Control:

@@ -4,12 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from mainspring_kernel.errors import MalformedBody
-from mainspring_schema.frames import FromWorker, ToWorker
-
 from mainspring_engine.usecases.links import Link
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.worker_streams import WorkerStreams
+from mainspring_kernel.errors import MalformedBody
+from mainspring_schema.frames import FromWorker, ToWorker
 
 _log = logging.getLogger(__name__)
 

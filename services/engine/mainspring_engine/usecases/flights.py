@@ -3,17 +3,6 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from mainspring_kernel.errors import (
-    ConfigurationUnknown,
-    IdempotencyMismatch,
-    MainspringError,
-    NotFound,
-    Unavailable,
-)
-from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
-from mainspring_schema import commands
-from mainspring_schema.frames import Verdict
-
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer, decide
 from mainspring_engine.domain.intents import Answered, Emitted, Submitted, org_of, session_of
@@ -31,6 +20,16 @@ from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.lane import Entry, is_empty
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.time import DatabaseTime
+from mainspring_kernel.errors import (
+    ConfigurationUnknown,
+    IdempotencyMismatch,
+    MainspringError,
+    NotFound,
+    Unavailable,
+)
+from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
+from mainspring_schema import commands
+from mainspring_schema.frames import Verdict
 
 
 class Decided(NamedTuple):

@@ -11,16 +11,16 @@ from collections import deque
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_kernel.backoff import RECONNECT, delay_s
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.draws import Draws
-from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
-from mainspring_kernel.limits import COMMIT_FLIGHT_ITEMS_MAX, LANE_QUEUE_ITEMS_MAX
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer
 from mainspring_engine.domain.intents import Command, Intent, session_of
+from mainspring_kernel.backoff import RECONNECT, delay_s
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
+from mainspring_kernel.limits import COMMIT_FLIGHT_ITEMS_MAX, LANE_QUEUE_ITEMS_MAX
 
 _log = logging.getLogger(__name__)
 

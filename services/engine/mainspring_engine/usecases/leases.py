@@ -6,11 +6,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
-from mainspring_schema.frames import Acknowledgement, Held, Verdict
-
 from mainspring_engine.domain.intents import Died
 from mainspring_engine.domain.loss import closing_of, needs_lane
 from mainspring_engine.domain.rows import Closing
@@ -20,6 +15,10 @@ from mainspring_engine.usecases.batching import Batcher
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.links import Link, Links
 from mainspring_engine.usecases.time import DatabaseTime
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
+from mainspring_schema.frames import Acknowledgement, Held, Verdict
 
 _log = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from mainspring_schema.frames import Held
 from msgspec import Struct
 
 from mainspring_engine.ports.outside import Outbox
+from mainspring_schema.frames import Held
 
 
 class HeldTask(Struct, frozen=True, kw_only=True):

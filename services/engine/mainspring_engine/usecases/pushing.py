@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from mainspring_kernel.tracing import TraceContext, span_id_for
-from mainspring_schema.frames import Config, Held, Task
-
 from mainspring_engine.domain.changes import Changes, NewTask
 from mainspring_engine.ports.store import Claimed
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.sessions import Sessions
+from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_schema.frames import Config, Held, Task
 
 
 class Pusher:

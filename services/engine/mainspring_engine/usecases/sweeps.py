@@ -8,15 +8,14 @@ import logging
 from enum import StrEnum
 from typing import NamedTuple
 
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
-
 from mainspring_engine.domain.intents import TimerDue
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.leases import Leases
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
 
 _log = logging.getLogger(__name__)
 

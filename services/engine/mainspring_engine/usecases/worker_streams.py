@@ -7,6 +7,18 @@ from collections.abc import Coroutine
 from typing import Final
 
 import msgspec
+
+from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.intents import Answered, Emitted
+from mainspring_engine.domain.roster import Roster, Seat
+from mainspring_engine.domain.routes import Offer
+from mainspring_engine.ports.outside import Outbox
+from mainspring_engine.ports.store import Attachment, Store
+from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.leases import Leases
+from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_kernel.errors import LeaseLost, Unavailable
 from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.frames import (
@@ -21,18 +33,6 @@ from mainspring_schema.frames import (
     Verdict,
 )
 from mainspring_schema.tasks import TaskResult
-
-from mainspring_engine.domain.decide import Answer
-from mainspring_engine.domain.intents import Answered, Emitted
-from mainspring_engine.domain.roster import Roster, Seat
-from mainspring_engine.domain.routes import Offer
-from mainspring_engine.ports.outside import Outbox
-from mainspring_engine.ports.store import Attachment, Store
-from mainspring_engine.usecases.agents import Agents
-from mainspring_engine.usecases.claiming import Claimer
-from mainspring_engine.usecases.lane import Lanes
-from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import HeldTask, Link, Links
 
 _log = logging.getLogger(__name__)
 _RESULT: Final[msgspec.msgpack.Decoder[TaskResult]] = msgspec.msgpack.Decoder(TaskResult)

@@ -5,6 +5,10 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+
+from mainspring_eventstore.ports.log import HeadView
+from mainspring_eventstore.usecases.eventstore import EventStore
+from mainspring_eventstore.usecases.reading import Read
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import N_MAX, SEQ_MAX, Position
 from mainspring_kernel.tracing import current_trace
@@ -14,10 +18,6 @@ from mainspring_runtime.telemetry import SpanKind, Telemetry
 from mainspring_schema.codec import pack
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.listing import EventFilter
-
-from mainspring_eventstore.ports.log import HeadView
-from mainspring_eventstore.usecases.eventstore import EventStore
-from mainspring_eventstore.usecases.reading import Read
 
 _FILTER: Final = msgspec.msgpack.Decoder(EventFilter)
 _NOTHING: Final = pack([])

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from mainspring_schema import chain
 from msgspec import Struct
+
+from mainspring_schema import chain
 
 
 class ChainRow(Struct, frozen=True, kw_only=True):

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from mainspring_kernel import limits
-from mainspring_kernel.errors import PayloadTooLarge, ValidationFailed
-from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from msgspec import Struct, structs
 
 from mainspring_eventstore.domain.limits import INT4_MAX, NAME_CHARS_MAX
+from mainspring_kernel import limits
+from mainspring_kernel.errors import PayloadTooLarge, ValidationFailed
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
 
 
 class OpenAnchor(Struct, frozen=True, kw_only=True):

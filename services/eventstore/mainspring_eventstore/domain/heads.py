@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from mainspring_schema.grants import Anchor, AppendEvent, AppendHead, Head, SessionStatus
 from msgspec import Struct, structs
 
 from mainspring_eventstore.domain.deltas import OpenAnchor, raised
+from mainspring_schema.grants import Anchor, AppendEvent, AppendHead, Head, SessionStatus
 
 
 class HeadRow(Struct, frozen=True, kw_only=True):

@@ -4,11 +4,11 @@ from typing import Final, cast
 from uuid import UUID
 
 import msgspec
-from mainspring_schema.events import StoredEvent
-from mainspring_schema.listing import EventFilter
 from msgspec import Struct
 
 from mainspring_eventstore.domain.limits import INT8_MAX
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.listing import EventFilter
 
 _PAYLOAD: Final = msgspec.json.Decoder(dict[str, object])
 

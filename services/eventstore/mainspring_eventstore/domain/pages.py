@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from heapq import merge
 
-from mainspring_schema.events import StoredDelta, StoredEvent
 from msgspec import Struct
+
+from mainspring_schema.events import StoredDelta, StoredEvent
 
 ROW_OVERHEAD_BYTES = 160
 """What position, time, type and ids of a row add to its text, roughly."""

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_kernel.ids import Position
-from mainspring_schema.events import StoredDelta, StoredEvent
-from mainspring_schema.grants import DeltaAnswer, DeltaAppend, SessionStatus
 from msgspec import Struct
 
 from mainspring_eventstore.domain.audit import ChainRow
 from mainspring_eventstore.domain.matching import Columns
+from mainspring_kernel.ids import Position
+from mainspring_schema.events import StoredDelta, StoredEvent
+from mainspring_schema.grants import DeltaAnswer, DeltaAppend, SessionStatus
 
 
 class Appended(Struct, frozen=True, kw_only=True):

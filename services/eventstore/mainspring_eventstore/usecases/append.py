@@ -5,17 +5,17 @@ from collections import deque
 from collections.abc import Sequence
 from contextvars import Context
 
+from msgspec import Struct
+
+from mainspring_eventstore.domain import limits as bounds
+from mainspring_eventstore.ports.bus import Publisher
+from mainspring_eventstore.ports.log import Appended, LogStore
 from mainspring_kernel import limits
 from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
 from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.events import StoredDelta
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.stream import LogBatch
-from msgspec import Struct
-
-from mainspring_eventstore.domain import limits as bounds
-from mainspring_eventstore.ports.bus import Publisher
-from mainspring_eventstore.ports.log import Appended, LogStore
 
 
 class Waiting(Struct, frozen=True, kw_only=True):

@@ -3,12 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from mainspring_kernel import limits
-from mainspring_kernel.errors import ValidationFailed
-from mainspring_kernel.tracing import TraceContext
-from mainspring_schema.grants import AppendVerdict, DeltaAppend
-from mainspring_schema.listing import EventFilter
-
 from mainspring_eventstore.domain import deltas
 from mainspring_eventstore.ports.bus import Publisher
 from mainspring_eventstore.ports.log import Epoch, LogStore, Page, Upkept
@@ -17,6 +11,11 @@ from mainspring_eventstore.usecases.append import Appender
 from mainspring_eventstore.usecases.listing import Listed
 from mainspring_eventstore.usecases.reading import Read
 from mainspring_eventstore.usecases.verify import Verified
+from mainspring_kernel import limits
+from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.tracing import TraceContext
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
+from mainspring_schema.listing import EventFilter
 
 
 class EventStore:

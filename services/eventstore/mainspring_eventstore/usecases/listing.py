@@ -3,9 +3,6 @@
 from collections import deque
 from uuid import UUID
 
-from mainspring_kernel import limits
-from mainspring_schema.events import StoredEvent
-from mainspring_schema.listing import EventFilter
 from msgspec import Struct, structs
 
 from mainspring_eventstore.domain import limits as bounds
@@ -13,6 +10,9 @@ from mainspring_eventstore.domain import matching
 from mainspring_eventstore.domain.matching import Columns
 from mainspring_eventstore.domain.pages import bytes_of
 from mainspring_eventstore.ports.log import LogStore
+from mainspring_kernel import limits
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.listing import EventFilter
 
 
 class Listed(Struct, frozen=True, kw_only=True):

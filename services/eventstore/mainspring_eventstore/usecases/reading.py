@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from mainspring_kernel import limits
-from mainspring_kernel.errors import ValidationFailed
-from mainspring_kernel.ids import Position
 from msgspec import Struct
 
 from mainspring_eventstore.ports.log import Epoch, LogStore, Page, PageQuery
+from mainspring_kernel import limits
+from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.ids import Position
 
 
 class Read(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+
 from mainspring_postgres import Database, Transaction, load_queries
 from mainspring_postgres.queries import Query
 

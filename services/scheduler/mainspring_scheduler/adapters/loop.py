@@ -7,7 +7,6 @@ from mainspring_kernel import backoff, limits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError
-
 from mainspring_scheduler import usecases
 from mainspring_scheduler.domain import Claimed, Duty, Failed, Outcome, Report, news
 from mainspring_scheduler.ports import DutyCalls, DutyStore

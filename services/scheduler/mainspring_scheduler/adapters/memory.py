@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mainspring_kernel.clock import Clock
-
 from mainspring_scheduler.domain import Claimed, Duty, Plan, Settlement
 
 

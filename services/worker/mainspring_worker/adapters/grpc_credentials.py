@@ -4,7 +4,6 @@ from mainspring_rpc.channel import Channel
 from mainspring_rpc.clients import ResourceClient
 from mainspring_rpc.generated.resource.v1 import resource_pb2 as pb
 from mainspring_schema.frames import Held
-
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.model import Credentials
 

@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import READ_ROWS_MAX
@@ -12,7 +13,6 @@ from mainspring_rpc.channel import Channel
 from mainspring_rpc.clients import EventStoreClient
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as pb
 from mainspring_schema.events import StoredDelta, StoredEvent
-
 from mainspring_worker.domain.deltas import Delta
 from mainspring_worker.ports.eventlog import AppendVerdict, LogPage
 

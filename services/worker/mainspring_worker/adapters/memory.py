@@ -9,7 +9,6 @@ from mainspring_kernel.ids import Position
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
-
 from mainspring_worker.domain.deltas import Delta
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import AppendVerdict, LogPage

@@ -4,7 +4,6 @@ import asyncio
 from typing import Protocol
 
 from mainspring_schema.frames import FromWorker, ToWorker
-
 from mainspring_worker.ports.engine import EngineStream, LinkBroken
 
 

@@ -10,7 +10,6 @@ from mainspring_runtime.telemetry import Span, SpanKind, Telemetry
 from mainspring_schema.codec import to_json
 from mainspring_schema.frames import Task
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
-
 from mainspring_worker.ports.model import ModelRequest
 from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
 

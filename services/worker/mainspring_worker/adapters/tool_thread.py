@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-from mainspring_schema.messages import Json
 from msgspec import structs
 
+from mainspring_schema.messages import Json
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 
 _POOL_THREADS: Final = 4

@@ -2,8 +2,9 @@
 
 from typing import TypeAlias
 
-from mainspring_schema.frames import Config, Held, Task, Verdict
 from msgspec import Struct
+
+from mainspring_schema.frames import Config, Held, Task, Verdict
 
 
 class Begin(Struct, frozen=True):

@@ -11,6 +11,8 @@ from enum import Enum
 from hashlib import sha256
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.frames import (
     Acknowledgement,
@@ -26,8 +28,6 @@ from mainspring_schema.frames import (
     Verdict,
 )
 from mainspring_schema.tasks import EmitEvent
-from msgspec import Struct
-
 from mainspring_worker.domain.actions import (
     Action,
     Begin,

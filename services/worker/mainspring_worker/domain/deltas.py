@@ -6,13 +6,14 @@ A channel that is complete before its first flush sends nothing, for the complet
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_kernel.limits import (
     DELTA_FLUSH_BYTES,
     DELTA_FLUSH_MS,
     DELTA_FLUSH_MS_MAX,
     DELTA_FRAGMENT_BYTES_MAX,
 )
-from msgspec import Struct
 
 _FRAGMENT_CHARS_MAX: Final = DELTA_FRAGMENT_BYTES_MAX // 4
 """No character has more than four bytes in UTF-8."""

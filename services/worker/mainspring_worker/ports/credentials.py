@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from mainspring_schema.frames import Held
 from msgspec import Struct
 
+from mainspring_schema.frames import Held
 from mainspring_worker.ports.model import Credentials
 
 

@@ -5,10 +5,10 @@ from enum import IntEnum
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_kernel.ids import Position
-from mainspring_schema.events import StoredDelta, StoredEvent
 from msgspec import Struct
 
+from mainspring_kernel.ids import Position
+from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_worker.domain.deltas import Delta
 
 

@@ -6,7 +6,6 @@ The class decides what the engine does (retry, wait, end the turn), the code is 
 from enum import Enum
 
 from mainspring_schema.tasks import ErrorClass, Failure
-
 from mainspring_worker.ports.model import ModelFailure
 
 

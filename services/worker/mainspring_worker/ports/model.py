@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_harness.conversation import PromptMessage
 from mainspring_schema.agents import ModelChoice, ToolDefinition
 from mainspring_schema.events import Usage
 from mainspring_schema.tasks import Failure
-from msgspec import Struct
 
 
 class Deadlines(Struct, frozen=True, kw_only=True):

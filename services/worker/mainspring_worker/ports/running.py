@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from mainspring_schema.messages import Json
-
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 
 

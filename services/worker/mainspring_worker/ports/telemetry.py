@@ -10,7 +10,6 @@ from typing import Protocol
 
 from mainspring_schema.frames import Task
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
-
 from mainspring_worker.ports.model import ModelRequest
 
 

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_kernel.clock import Clock
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.messages import Json
-from msgspec import Struct
 
 
 class ToolContext(Struct, frozen=True, kw_only=True):

@@ -5,12 +5,12 @@ import logging
 from typing import Final
 
 import msgspec
+
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S, TOOL_RESULT_INLINE_BYTES_MAX
 from mainspring_schema.codec import to_json
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, Failure, ToolResult, ToolTask
-
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TRUNCATED_PREVIEW_CHARS
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry

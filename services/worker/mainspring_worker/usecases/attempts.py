@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
+
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held, Task, Verdict
 from mainspring_schema.tasks import TaskPayload
-
 from mainspring_worker.domain import actions as acts
 from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.usecases.attempt import Attempt, AttemptVoid, HandedBack, Stop

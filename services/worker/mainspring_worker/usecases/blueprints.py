@@ -3,13 +3,13 @@
 from hashlib import sha256
 from typing import Final
 
+from msgspec import Struct
+
 from mainspring_harness.prompt import Blueprint, blueprint, system_prompt
 from mainspring_harness.registry import Registry
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX, CONTEXT_CACHE_BYTES_MAX
 from mainspring_schema.agents import RuntimeAgent
 from mainspring_schema.codec import canonical_json
-from msgspec import Struct
-
 from mainspring_worker.domain.cache import Cache
 
 _PER_PROMPT: Final = 4

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
+from msgspec import MsgspecError
+
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX, CONTEXT_CACHE_BYTES_MAX
 from mainspring_schema.agents import RuntimeAgent, decode_runtime_agent
 from mainspring_schema.frames import Config
-from msgspec import MsgspecError
-
 from mainspring_worker.domain.cache import Cache
 from mainspring_worker.domain.limits import CONFIG_TIMEOUT_S
 from mainspring_worker.usecases.attempt import HandedBack

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_harness.errors import TranscriptBroken
 from mainspring_harness.transcript import Transcript
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import CONTEXT_CACHE_BYTES_MAX
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Task
-from msgspec import Struct
-
 from mainspring_worker.domain.cache import Cache
 from mainspring_worker.domain.limits import CONTEXT_CACHE_ENTRIES_MAX, READ_PAGES_MAX
 from mainspring_worker.ports.eventlog import EventLog

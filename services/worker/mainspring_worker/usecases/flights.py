@@ -14,7 +14,6 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.limits import APPEND_FLIGHT_ITEMS_MAX, DELTA_GIVE_UP_S
-
 from mainspring_worker.domain.deltas import Anchor, Delta, DeltaBuffer, FlushInterval
 from mainspring_worker.ports.eventlog import AppendVerdict, EventLog
 

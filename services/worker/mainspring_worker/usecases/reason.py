@@ -5,6 +5,8 @@ from contextlib import aclosing
 from hashlib import sha256
 from typing import Final
 
+from msgspec import structs
+
 from mainspring_harness.errors import TranscriptBroken
 from mainspring_harness.prompt import with_dynamic_facts
 from mainspring_harness.toolset import AskedCall, resolve_calls
@@ -21,8 +23,6 @@ from mainspring_kernel.ids import Position, Prefix, to_wire
 from mainspring_schema.agents import ModelChoice
 from mainspring_schema.events import Usage
 from mainspring_schema.tasks import EmitEvent, Failure, ReasonResult, ReasonTask, ToolCall
-from msgspec import structs
-
 from mainspring_worker.domain.deltas import Anchor
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
 from mainspring_worker.ports.credentials import CredentialSource

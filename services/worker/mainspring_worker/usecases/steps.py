@@ -15,7 +15,6 @@ from mainspring_schema.tasks import (
     ToolResult,
     ToolTask,
 )
-
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.attempt import Attempt
 from mainspring_worker.usecases.reason import Reasoning

@@ -10,7 +10,6 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import DELTA_FLUSH_BYTES, DELTA_FLUSH_MS
 from mainspring_schema.tasks import EmitEvent, ReasonTask
-
 from mainspring_worker.ports.model import TextDelta, ThinkingDelta, ToolArgumentsDelta
 from mainspring_worker.usecases.attempt import Attempt
 from mainspring_worker.usecases.flights import DeltaStream

@@ -17,7 +17,6 @@ from mainspring_kernel.limits import (
     HEARTBEAT_S,
 )
 from mainspring_schema.frames import FromWorker
-
 from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.domain.limits import (
     ATTACH_TIMEOUT_S,

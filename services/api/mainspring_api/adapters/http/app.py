@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from litestar import Litestar, Response, get
-from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
 from mainspring_api.adapters.http import openapi, page
 from mainspring_api.adapters.http.edge import JSON, HttpRequest, handle_error
@@ -21,6 +20,7 @@ from mainspring_api.adapters.http.routing import PREFIX, Route, handlers
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.sse import EventStreams, StreamResponse
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
+from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
 VERSION = "0.1.0"
 TABLES = (agents, harnesses, sessions, messages, workspaces, catalogue, organizations)

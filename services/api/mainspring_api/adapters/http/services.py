@@ -1,8 +1,5 @@
 """Everything a request may need, wired once in main."""
 
-from mainspring_harness.registry import Registry
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.ids import Ids
 from msgspec import Struct
 
 from mainspring_api.adapters.http.tracing import PostSpans
@@ -12,6 +9,9 @@ from mainspring_api.ports.log import Log
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
+from mainspring_harness.registry import Registry
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.ids import Ids
 
 
 class Services(Struct, frozen=True, kw_only=True):

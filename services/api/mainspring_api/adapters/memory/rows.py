@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
-
 from mainspring_api.domain.resources import (
     Agent,
     File,
@@ -13,6 +11,7 @@ from mainspring_api.domain.resources import (
     Workspace,
 )
 from mainspring_api.ports.store import KeptAnswer
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
 
 
 class KeyId(NamedTuple):

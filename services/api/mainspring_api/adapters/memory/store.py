@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from uuid import UUID
 
-from mainspring_kernel.errors import NameTaken
-from mainspring_kernel.ids import OrgId, SessionId, TaskId
-
 from mainspring_api.adapters.memory.rows import Rows
 from mainspring_api.adapters.memory.transaction import MemoryTransaction
 from mainspring_api.domain.resources import Basis, Organization, encode_tier
 from mainspring_api.ports.grants import HoldGrant, LogGrant
 from mainspring_api.ports.store import Transaction, Unfinished
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import OrgId, SessionId, TaskId
 
 
 class MemoryStore:

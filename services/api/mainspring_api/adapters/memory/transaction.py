@@ -4,9 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
-from mainspring_kernel.errors import MainspringError, NameTaken
-from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
-from mainspring_schema.grants import OpenHead
 
 from mainspring_api.adapters.memory.rows import KeyId, Rows
 from mainspring_api.domain.naming import matches
@@ -19,6 +16,9 @@ from mainspring_api.domain.resources import (
     Workspace,
 )
 from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
+from mainspring_kernel.errors import MainspringError, NameTaken
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
+from mainspring_schema.grants import OpenHead
 
 T = TypeVar("T", Harness, Agent, Workspace)
 

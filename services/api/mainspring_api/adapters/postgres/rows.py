@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
 from msgspec import Struct
 
 from mainspring_api.domain.resources import (
@@ -12,6 +11,7 @@ from mainspring_api.domain.resources import (
     decode_tier,
     encode_tier,
 )
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
 
 Status = Literal["active", "archived", "deleted"]
 

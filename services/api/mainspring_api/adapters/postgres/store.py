@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from mainspring_kernel.errors import NameTaken
-from mainspring_kernel.ids import OrgId, SessionId, TaskId
-from mainspring_postgres import Database, UniqueViolation
-
 from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
 from mainspring_api.adapters.postgres.transaction import F, PostgresTransaction, R, S
 from mainspring_api.domain.resources import Basis, Organization
 from mainspring_api.ports.store import Transaction, Unfinished
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import OrgId, SessionId, TaskId
+from mainspring_postgres import Database, UniqueViolation
 
 
 class PostgresStore:

@@ -3,11 +3,6 @@
 from collections.abc import Sequence
 
 import msgspec
-from mainspring_kernel.errors import NameTaken
-from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
-from mainspring_kernel.limits import PAGE_ROWS_MAX
-from mainspring_postgres import Query, Transaction, UniqueViolation, load_queries
-from mainspring_schema.grants import OpenHead
 
 from mainspring_api.adapters.postgres.rows import (
     AgentRow,
@@ -26,6 +21,11 @@ from mainspring_api.domain.resources import (
     Workspace,
 )
 from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
+from mainspring_kernel.limits import PAGE_ROWS_MAX
+from mainspring_postgres import Query, Transaction, UniqueViolation, load_queries
+from mainspring_schema.grants import OpenHead
 
 _HERE = "mainspring_api.adapters.postgres"
 R = load_queries(_HERE, "resources.sql")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
+
+from mainspring_api.adapters.flights import Flights
 from mainspring_kernel.errors import MainspringError, ValidationFailed, rebuild
 from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX, SUBMIT_FLIGHT_ITEMS_MAX
 from mainspring_rpc import ControlClient
@@ -19,8 +21,6 @@ from mainspring_schema.commands import (
     SubmitToolResults,
     ToolResultsReceipt,
 )
-
-from mainspring_api.adapters.flights import Flights
 
 T = TypeVar("T")
 _RECEIPT = msgspec.msgpack.Decoder(Receipt)

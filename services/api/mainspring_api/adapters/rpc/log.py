@@ -5,6 +5,9 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+
+from mainspring_api.adapters.flights import Flights
+from mainspring_api.ports.log import HeadView, Listing, Page, Verification
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_kernel.limits import HEADS_PER_CALL_MAX, LANE_QUEUE_ITEMS_MAX
@@ -13,9 +16,6 @@ from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as pb
 from mainspring_schema import codec
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.listing import EventFilter
-
-from mainspring_api.adapters.flights import Flights
-from mainspring_api.ports.log import HeadView, Listing, Page, Verification
 
 _EVENTS: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])
 _DELTAS: Final = msgspec.msgpack.Decoder(tuple[StoredDelta, ...])

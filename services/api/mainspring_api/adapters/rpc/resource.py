@@ -2,13 +2,12 @@
 
 from uuid import UUID
 
-from mainspring_kernel.errors import InvalidParameter
-from mainspring_kernel.ids import Prefix, ProviderId, TaskId, from_wire
-from mainspring_rpc.generated.resource.v1 import resource_pb2 as pb
-
 from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.credentials import credentials_for
+from mainspring_kernel.errors import InvalidParameter
+from mainspring_kernel.ids import Prefix, ProviderId, TaskId, from_wire
+from mainspring_rpc.generated.resource.v1 import resource_pb2 as pb
 
 _UUID_BYTES = 16
 

@@ -1,15 +1,15 @@
 """Learns the text that a message had before a cursor, so that `accumulated` is whole on resume."""
 
 import msgspec
-from mainspring_kernel.ids import OrgId, Position, SessionId
-from mainspring_kernel.limits import SSE_ANCHORS_MAX, SSE_READ_ROWS
-from mainspring_schema.events import StoredDelta
-from mainspring_schema.listing import EventFilter
 from msgspec import Struct
 
 from mainspring_api.domain.cursor import position_of
 from mainspring_api.domain.frames import Framer
 from mainspring_api.ports.log import Log
+from mainspring_kernel.ids import OrgId, Position, SessionId
+from mainspring_kernel.limits import SSE_ANCHORS_MAX, SSE_READ_ROWS
+from mainspring_schema.events import StoredDelta
+from mainspring_schema.listing import EventFilter
 
 _PAGES_MAX = 50
 

@@ -5,6 +5,11 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from mainspring_api.domain.frames import Framer
+from mainspring_api.ports.feed import Feed
+from mainspring_api.ports.log import Log
+from mainspring_api.usecases.stream.follower import Follower
+from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
@@ -17,12 +22,6 @@ from mainspring_kernel.limits import (
     SSE_STREAMS_PER_ORG_MAX,
     SSE_STREAMS_PER_SESSION_MAX,
 )
-
-from mainspring_api.domain.frames import Framer
-from mainspring_api.ports.feed import Feed
-from mainspring_api.ports.log import Log
-from mainspring_api.usecases.stream.follower import Follower
-from mainspring_api.usecases.stream.subscriber import Subscriber
 
 _log = logging.getLogger(__name__)
 _CYCLE_JITTER = 0.2

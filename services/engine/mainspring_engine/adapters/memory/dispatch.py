@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
-from mainspring_schema.frames import Held
-
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.ports.store import Attachment, AttachReply, Claimed, Want
+from mainspring_schema.frames import Held
 
 _NOBODY = UUID(int=0)
 

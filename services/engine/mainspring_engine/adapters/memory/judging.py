@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
-from mainspring_schema.frames import Held, Verdict
-from mainspring_schema.grants import Head
 from msgspec import Struct
 
 from mainspring_engine.adapters.memory.tables import InboxEntry, Tables
 from mainspring_engine.domain.changes import Accept, Changes, CloseTask, EmitCounter, MarkTask
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.store import Closed, Known
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
+from mainspring_schema.frames import Held, Verdict
+from mainspring_schema.grants import Head
 
 
 class Judgement(Struct, frozen=True, kw_only=True):

@@ -3,12 +3,6 @@
 from contextlib import AbstractContextManager
 from uuid import UUID
 
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import MainspringError
-from mainspring_kernel.limits import LEASE_RENEW_AFTER_S, POSTGRES_SETTLE_S
-from mainspring_schema import grants
-from mainspring_schema.frames import Verdict
-
 from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow
@@ -38,6 +32,11 @@ from mainspring_engine.ports.store import (
     Step,
     Want,
 )
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.limits import LEASE_RENEW_AFTER_S, POSTGRES_SETTLE_S
+from mainspring_schema import grants
+from mainspring_schema.frames import Verdict
 
 _STARTED = 2
 

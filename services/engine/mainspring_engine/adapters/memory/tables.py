@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from mainspring_schema.frames import Held
-from mainspring_schema.messages import Controls
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import DeadLetter
@@ -17,6 +15,8 @@ from mainspring_engine.domain.rows import (
     Workflow,
 )
 from mainspring_engine.ports.store import ExpiredTask
+from mainspring_schema.frames import Held
+from mainspring_schema.messages import Controls
 
 
 class TaskRow(Struct, kw_only=True):

@@ -3,10 +3,6 @@
 import hashlib
 from uuid import UUID
 
-from mainspring_kernel.errors import MainspringError
-from mainspring_kernel.limits import LEASE_S, WORKFLOW_STATE_BYTES_MAX
-from mainspring_schema import grants
-
 from mainspring_engine.adapters.memory.tables import (
     EffectRow,
     InboxEntry,
@@ -19,6 +15,9 @@ from mainspring_engine.adapters.memory.tables import (
 from mainspring_engine.domain.changes import Accept, Changes, CloseTask, NewTask, WorkflowChange
 from mainspring_engine.domain.rows import Closing, TaskState, Workflow
 from mainspring_engine.ports.log import GrantedLog
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.limits import LEASE_S, WORKFLOW_STATE_BYTES_MAX
+from mainspring_schema import grants
 
 LEASE_MS = round(LEASE_S * 1000)
 _DONE, _FAILED, _UNKNOWN, _CLOSED = 3, 4, 5, 6

@@ -3,15 +3,14 @@
 from typing import Final, cast
 from uuid import UUID
 
-from mainspring_kernel.limits import CLAIM_ORGS_MAX
-from mainspring_postgres import Database, Row, load_queries
-from mainspring_schema.frames import Held
-
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Attachment, AttachReply, Claimed, Want
+from mainspring_kernel.limits import CLAIM_ORGS_MAX
+from mainspring_postgres import Database, Row, load_queries
+from mainspring_schema.frames import Held
 
 TASKS: Final = load_queries("mainspring_engine.adapters.postgres", "tasks.sql")
 _NOBODY: Final = UUID(int=0)

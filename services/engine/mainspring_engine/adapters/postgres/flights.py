@@ -5,11 +5,10 @@ The order of a tuple is the order of the columns of its type in the migration.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, LEASE_S
-from mainspring_schema.codec import pack
-
 from mainspring_engine.domain.changes import Changes, NewTask
 from mainspring_engine.domain.routes import Route
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, LEASE_S
+from mainspring_schema.codec import pack
 
 Row = tuple[object, ...]
 Routes = Mapping[Route, int]

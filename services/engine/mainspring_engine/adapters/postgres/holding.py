@@ -3,15 +3,14 @@
 from typing import cast
 from uuid import UUID
 
-from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
-from mainspring_postgres import Database
-from mainspring_schema.frames import Verdict
-
 from mainspring_engine.adapters.postgres.claims import TASKS
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.replies import expired_task, open_task
 from mainspring_engine.domain.rows import OpenTask
 from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Renewed
+from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
+from mainspring_postgres import Database
+from mainspring_schema.frames import Verdict
 
 
 class Holding:

@@ -5,9 +5,6 @@ from typing import cast
 from uuid import UUID
 
 import msgspec
-from mainspring_postgres import Row
-from mainspring_schema.frames import Held, Verdict
-from mainspring_schema.messages import Controls
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.rows import (
@@ -20,6 +17,9 @@ from mainspring_engine.domain.rows import (
     Workflow,
 )
 from mainspring_engine.ports.store import Closed, Committed, ExpiredTask, Known
+from mainspring_postgres import Row
+from mainspring_schema.frames import Held, Verdict
+from mainspring_schema.messages import Controls
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _CONTROLS = msgspec.msgpack.Decoder(Controls)

@@ -2,10 +2,9 @@
 
 from typing import cast
 
+from mainspring_engine.domain.routes import Route
 from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
 from mainspring_postgres import Database, Queries, Row
-
-from mainspring_engine.domain.routes import Route
 
 
 class RouteNumbers:

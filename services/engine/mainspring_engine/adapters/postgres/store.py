@@ -4,10 +4,6 @@ import logging
 from typing import Final, cast
 from uuid import UUID
 
-from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS, POSTGRES_SETTLE_S
-from mainspring_postgres import Database, QueryFailed, load_queries
-from mainspring_schema.frames import Verdict
-
 from mainspring_engine.adapters.postgres.claims import Claims
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
@@ -29,6 +25,9 @@ from mainspring_engine.ports.store import (
     Step,
     Want,
 )
+from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS, POSTGRES_SETTLE_S
+from mainspring_postgres import Database, QueryFailed, load_queries
+from mainspring_schema.frames import Verdict
 
 _PACKAGE: Final = "mainspring_engine.adapters.postgres"
 COMMIT: Final = load_queries(_PACKAGE, "commit.sql")

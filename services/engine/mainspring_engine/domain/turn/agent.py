@@ -1,8 +1,9 @@
 """What the turn machine knows of the folded agent. The engine never reads the prompt."""
 
+from msgspec import Struct
+
 from mainspring_schema.agents import RuntimeAgent
 from mainspring_schema.events import ModelMetadata
-from msgspec import Struct
 
 
 class TurnAgent(Struct, frozen=True, kw_only=True):

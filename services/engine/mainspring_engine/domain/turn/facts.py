@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.turn.state import TurnState
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.codec import to_json
 from mainspring_schema.events import OutputMessageCompleted, ToolCompleted
 from mainspring_schema.messages import ContentPart, Json, Message, TextPart, ToolCallPart
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
-
-from mainspring_engine.domain.turn.agent import TurnAgent
-from mainspring_engine.domain.turn.state import TurnState
 
 PREVIEW_CHARS_MAX = 200
 """Of a text shown in a list or a summary."""

@@ -4,11 +4,6 @@ Each function is one thing that can happen to a session. Time comes with the pla
 ports.
 """
 
-from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
-from mainspring_kernel.tracing import TraceContext, span_id_for
-from mainspring_schema.messages import Message
-from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
-
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
 from mainspring_engine.domain.materials import Materials
@@ -25,6 +20,10 @@ from mainspring_engine.domain.turn import ending, facts
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
 from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
+from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
+from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_schema.messages import Message
+from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
 REPAIRS_MAX = 2
 """Model answers in a row whose calls are all unusable; one more fails the turn."""

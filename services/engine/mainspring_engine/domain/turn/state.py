@@ -5,10 +5,10 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from mainspring_schema.events import Usage
 from msgspec import Struct
 
 from mainspring_engine.domain.rows import TaskKind, Workflow
+from mainspring_schema.events import Usage
 
 
 class Phase(IntEnum):

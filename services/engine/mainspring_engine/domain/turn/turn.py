@@ -4,18 +4,6 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel.ids import Ids, Prefix, to_wire
-from mainspring_kernel.tracing import TraceContext
-from mainspring_schema.codec import pack
-from mainspring_schema.events import Context, ReasonStarted
-from mainspring_schema.tasks import (
-    NamedCall,
-    ReasonResult,
-    ReasonTask,
-    ToolCall,
-    ToolResult,
-    ToolTask,
-)
 
 from mainspring_engine.domain.changes import Anchor, CloseTask, NewTask, StepResult, Timer
 from mainspring_engine.domain.materials import Materials
@@ -37,6 +25,18 @@ from mainspring_engine.domain.turn import facts
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
+from mainspring_kernel.ids import Ids, Prefix, to_wire
+from mainspring_kernel.tracing import TraceContext
+from mainspring_schema.codec import pack
+from mainspring_schema.events import Context, ReasonStarted
+from mainspring_schema.tasks import (
+    NamedCall,
+    ReasonResult,
+    ReasonTask,
+    ToolCall,
+    ToolResult,
+    ToolTask,
+)
 
 PRIORITY_TURN = 0
 """Turns have one priority until a message may ask for another."""

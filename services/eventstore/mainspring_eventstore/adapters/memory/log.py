@@ -17,6 +17,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from uuid import UUID
 
+from msgspec import Struct, structs
+
+from mainspring_eventstore.domain import deltas
+from mainspring_eventstore.domain.errors import AppendRefused
+from mainspring_eventstore.domain.heads import HeadRow, misfit, moved
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Conflict
 from mainspring_schema.events import StoredDelta, StoredEvent
@@ -30,11 +35,6 @@ from mainspring_schema.grants import (
     Head,
     OpenHead,
 )
-from msgspec import Struct, structs
-
-from mainspring_eventstore.domain import deltas
-from mainspring_eventstore.domain.errors import AppendRefused
-from mainspring_eventstore.domain.heads import HeadRow, misfit, moved
 
 
 class EventRow(Struct, frozen=True, kw_only=True):

@@ -4,11 +4,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from uuid import UUID
 
-from mainspring_kernel import limits
-from mainspring_kernel.ids import Position
-from mainspring_schema.events import OUTCOME_TYPES, StoredDelta, StoredEvent
-from mainspring_schema.grants import DeltaAppend
-
 from mainspring_eventstore.adapters.memory.log import EventRow, MemoryLog
 from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.domain.audit import ChainRow
@@ -25,6 +20,10 @@ from mainspring_eventstore.ports.log import (
     Segment,
     Upkept,
 )
+from mainspring_kernel import limits
+from mainspring_kernel.ids import Position
+from mainspring_schema.events import OUTCOME_TYPES, StoredDelta, StoredEvent
+from mainspring_schema.grants import DeltaAppend
 
 
 class MemoryStore:

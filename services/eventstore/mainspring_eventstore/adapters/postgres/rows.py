@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from mainspring_schema.events import StoredDelta, StoredEvent
-from mainspring_schema.grants import AppendVerdict, DeltaAnswer, SessionStatus
 from msgspec import Struct
 
 from mainspring_eventstore.ports.log import Appended, HeadView
+from mainspring_schema.events import StoredDelta, StoredEvent
+from mainspring_schema.grants import AppendVerdict, DeltaAnswer, SessionStatus
 
 KIND_HEAD, KIND_EVENT, KIND_DELTA = 0, 1, 2
 

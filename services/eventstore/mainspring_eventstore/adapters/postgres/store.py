@@ -3,11 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from mainspring_kernel import limits
-from mainspring_postgres import Database, Query, load_queries
-from mainspring_schema.events import StoredEvent
-from mainspring_schema.grants import DeltaAppend
-
 from mainspring_eventstore.adapters.postgres.rows import (
     KIND_DELTA,
     KIND_EVENT,
@@ -30,6 +25,10 @@ from mainspring_eventstore.ports.log import (
     Segment,
     Upkept,
 )
+from mainspring_kernel import limits
+from mainspring_postgres import Database, Query, load_queries
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.grants import DeltaAppend
 
 QUERIES = load_queries(__package__ or "", "log.sql")
 

@@ -3,7 +3,6 @@ from typing import Final
 
 from mainspring_kernel import limits
 from mainspring_postgres import Database, load_queries
-
 from mainspring_scheduler.domain import Claimed, Duty, Plan, Settlement
 
 _Q: Final = load_queries("mainspring_scheduler.adapters.postgres", "duties.sql")

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mainspring_schema.messages import Json
-
 from mainspring_worker.adapters.builtin_tools.function import error
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 

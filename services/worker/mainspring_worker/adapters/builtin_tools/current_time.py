@@ -2,7 +2,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mainspring_schema.messages import Json
-
 from mainspring_worker.adapters.builtin_tools.function import error
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.messages import Json
-
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 

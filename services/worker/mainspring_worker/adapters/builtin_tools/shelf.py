@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.current_time import CURRENT_TIME
 from mainspring_harness.builtin.weather import TEST_WEATHER
-
 from mainspring_worker.adapters.builtin_tools.arithmetic import OPERATIONS, operation
 from mainspring_worker.adapters.builtin_tools.current_time import get_current_time
 from mainspring_worker.adapters.builtin_tools.function import FunctionTool

@@ -5,7 +5,6 @@ from typing import Final
 
 from mainspring_harness.builtin.weather import FORECAST_DAYS_MAX
 from mainspring_schema.messages import Json
-
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 _CONDITIONS: Final = ("sunny", "partly cloudy", "cloudy", "light rain", "thunderstorm", "snow")

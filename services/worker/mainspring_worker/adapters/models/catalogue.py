@@ -5,7 +5,6 @@ from functools import partial
 from typing import Final
 
 from mainspring_kernel.clock import Clock
-
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.adapters.models.providers.driver import DRIVERS, ProviderDriver
 from mainspring_worker.ports.failures import Kind, failure

@@ -2,9 +2,6 @@
 
 from typing import Annotated
 
-from mainspring_kernel import limits
-from mainspring_kernel.errors import NameTaken
-from mainspring_kernel.ids import AgentId, Prefix, from_wire
 from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http.routing import (
@@ -31,6 +28,9 @@ from mainspring_api.domain.resources import Agent
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import agents, preview
 from mainspring_api.usecases.once import Answer, once
+from mainspring_kernel import limits
+from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.ids import AgentId, Prefix, from_wire
 
 table = RouteTable("agents")
 

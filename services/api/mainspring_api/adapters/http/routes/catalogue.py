@@ -2,11 +2,6 @@
 
 from typing import Annotated, Literal
 
-from mainspring_harness.registry import CatalogueEntry
-from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import ModelId, OrgId, Prefix, ProviderId, from_wire, to_wire
-from mainspring_schema.messages import Json
 from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http.routing import (
@@ -23,6 +18,11 @@ from mainspring_api.domain.catalogue import Model, Provider
 from mainspring_api.domain.naming import matches, tokens
 from mainspring_api.domain.times import rfc3339
 from mainspring_api.ports.credentials import CredentialSource
+from mainspring_harness.registry import CatalogueEntry
+from mainspring_kernel import limits
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import ModelId, OrgId, Prefix, ProviderId, from_wire, to_wire
+from mainspring_schema.messages import Json
 
 table = RouteTable("catalogue")
 _PUBLISHED = rfc3339(catalogue.CREATED_MS)

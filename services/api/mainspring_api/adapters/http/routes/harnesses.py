@@ -1,6 +1,5 @@
 """/harnesses"""
 
-from mainspring_kernel.ids import HarnessId
 from msgspec import Struct
 
 from mainspring_api.adapters.http.routes.agents import PageQuery, listed_of
@@ -24,6 +23,7 @@ from mainspring_api.adapters.http.wire.resources import (
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import harnesses
 from mainspring_api.usecases.once import Answer, once
+from mainspring_kernel.ids import HarnessId
 
 table = RouteTable("harnesses")
 

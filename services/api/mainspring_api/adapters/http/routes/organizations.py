@@ -2,9 +2,6 @@
 
 from typing import Annotated
 
-from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import OrgId, Prefix, from_wire, to_wire
 from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http.routing import (
@@ -20,6 +17,9 @@ from mainspring_api.adapters.http.routing import (
 from mainspring_api.domain.resources import Organization
 from mainspring_api.domain.times import rfc3339
 from mainspring_api.usecases.once import Answer, once_elsewhere
+from mainspring_kernel import limits
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId, Prefix, from_wire, to_wire
 
 table = RouteTable("organizations")
 

@@ -3,11 +3,6 @@
 from typing import Annotated
 
 import msgspec
-from mainspring_harness.registry import Registry
-from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import Prefix, SessionId, from_wire
-from mainspring_schema.commands import Cancel, SubmitToolResults
 from msgspec import UNSET, Meta, Struct
 
 from mainspring_api.adapters.http.routing import (
@@ -40,6 +35,11 @@ from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import preview, sessions
 from mainspring_api.usecases.once import Answer, once, once_elsewhere
+from mainspring_harness.registry import Registry
+from mainspring_kernel import limits
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import Prefix, SessionId, from_wire
+from mainspring_schema.commands import Cancel, SubmitToolResults
 
 table = RouteTable("sessions")
 

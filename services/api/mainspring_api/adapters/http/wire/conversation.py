@@ -2,6 +2,11 @@
 
 from typing import Annotated, Literal
 
+from msgspec import Meta, Struct
+
+from mainspring_api.domain.cursor import Resume, resume_from_id
+from mainspring_api.domain.tiers import check_model_id
+from mainspring_api.domain.times import parse_rfc3339
 from mainspring_kernel import limits
 from mainspring_kernel.errors import (
     ConflictingCursors,
@@ -28,11 +33,6 @@ from mainspring_schema.messages import (
     TextPart,
     ToolResultPart,
 )
-from msgspec import Meta, Struct
-
-from mainspring_api.domain.cursor import Resume, resume_from_id
-from mainspring_api.domain.tiers import check_model_id
-from mainspring_api.domain.times import parse_rfc3339
 
 KNOWN_TYPES = frozenset(EVENT_TYPES)
 

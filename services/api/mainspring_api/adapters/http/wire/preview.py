@@ -1,7 +1,5 @@
 """The folded result of the tiers, and who said what, on the wire."""
 
-from mainspring_harness.folding import Origin
-from mainspring_schema.agents import ModelChoice
 from msgspec import Struct
 
 from mainspring_api.adapters.http.wire.tiers import (
@@ -13,6 +11,8 @@ from mainspring_api.adapters.http.wire.tiers import (
     tool_view,
 )
 from mainspring_api.usecases.preview import Preview
+from mainspring_harness.folding import Origin
+from mainspring_schema.agents import ModelChoice
 
 
 class OriginView(Struct, frozen=True, kw_only=True):

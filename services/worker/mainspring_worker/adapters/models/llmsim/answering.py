@@ -6,6 +6,8 @@ from itertools import cycle, islice
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+
 from mainspring_harness.conversation import (
     AssistantMessage,
     FactsMessage,
@@ -14,8 +16,6 @@ from mainspring_harness.conversation import (
     UserMessage,
 )
 from mainspring_kernel.ids import Prefix, to_wire
-from msgspec import Struct
-
 from mainspring_worker.adapters.models.llmsim import guessing
 from mainspring_worker.adapters.models.llmsim.script import (
     Latency,

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Final
 
 import msgspec
+
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.events import Usage
-
 from mainspring_worker.adapters.models.llmsim.answering import (
     Reply,
     answer,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
-from mainspring_schema.messages import Json
 from msgspec import Struct
 
+from mainspring_schema.messages import Json
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelFailure
 

@@ -8,7 +8,6 @@ from typing import Final, TypeAlias, TypeVar, assert_never
 import httpx2
 from anthropic import AsyncAnthropic
 from google.genai.types import HttpRetryOptions
-from mainspring_schema.events import Usage
 from openai import AsyncOpenAI
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.models import Model, StreamedResponse
@@ -21,6 +20,7 @@ from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
+from mainspring_schema.events import Usage
 from mainspring_worker.adapters.models.providers import errors, items, prompt
 from mainspring_worker.adapters.models.providers.driver import DriverName
 from mainspring_worker.adapters.models.providers.transport import WATCH, Watch, Watched

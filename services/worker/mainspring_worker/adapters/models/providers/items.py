@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from mainspring_schema.events import Usage
 from pydantic_ai import messages as theirs
 from pydantic_ai.models import StreamedResponse
 from pydantic_ai.usage import RequestUsage
 
+from mainspring_schema.events import Usage
 from mainspring_worker.adapters.models.providers.opaque import seal
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import (

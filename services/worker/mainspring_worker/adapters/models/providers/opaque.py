@@ -5,9 +5,10 @@ without them. The text is JSON of ours; nobody but this module reads it.
 """
 
 import msgspec
-from mainspring_schema.messages import Json
 from msgspec import Struct
 from pydantic_ai.messages import ModelResponse, ThinkingPart, ToolCallPart
+
+from mainspring_schema.messages import Json
 
 
 class Thought(Struct, frozen=True, kw_only=True, omit_defaults=True):

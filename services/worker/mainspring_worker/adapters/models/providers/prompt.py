@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from typing import Final, assert_never
 
 import msgspec
+from pydantic_ai import messages as theirs
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.settings import ModelSettings, ThinkingLevel
+from pydantic_ai.tools import ToolDefinition
+
 from mainspring_harness.conversation import (
     AssistantMessage,
     FactsMessage,
@@ -15,11 +20,6 @@ from mainspring_harness.conversation import (
 )
 from mainspring_schema.agents import ToolDefinition as OurTool
 from mainspring_schema.messages import ImageFilePart, ImagePart, TextPart
-from pydantic_ai import messages as theirs
-from pydantic_ai.models import ModelRequestParameters
-from pydantic_ai.settings import ModelSettings, ThinkingLevel
-from pydantic_ai.tools import ToolDefinition
-
 from mainspring_worker.adapters.models.providers.opaque import Opaque, Thought, unseal
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelRequest
