@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
-from mainspring_kernel.ids import Ids
 from mainspring_engine.usecases.conversation import Conversations
+from mainspring_kernel.ids import Ids
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import (
     Acknowledgement,
@@ -22,6 +23,7 @@ from mainspring_schema.frames import (
 )
 from mainspring_schema.tasks import ReasonResult, ReasonTask, TaskPayload, TaskResult, ToolTask
 
+T = TypeVar("T")
 _PAYLOAD: msgspec.msgpack.Decoder[TaskPayload] = msgspec.msgpack.Decoder(TaskPayload)
 
 
@@ -119,20 +121,21 @@ class ScriptedWorker:
             self.frames.append(frame)
             if frame.attached is not None:
                 attached.set()
-            for queue, items in (
-                (self.tasks, frame.tasks),
-                (self.acks, frame.results),
-                (self.starts, frame.starts),
-                (self.emits, frame.emits),
-                (self.lost, frame.lost),
-                (self.cancelled, frame.cancelled),
-                (self.renewed, frame.renewed),
-            ):
-                for item in items:
-                    queue.put_nowait(item)  # type: ignore[arg-type] # each queue with its own items
+            put_all(self.tasks, frame.tasks)
+            put_all(self.acks, frame.results)
+            put_all(self.starts, frame.starts)
+            put_all(self.emits, frame.emits)
+            put_all(self.lost, frame.lost)
+            put_all(self.cancelled, frame.cancelled)
+            put_all(self.renewed, frame.renewed)
 
     async def _frames(
         self, outgoing: asyncio.Queue[FromWorker | None]
     ) -> AsyncIterator[FromWorker]:
         while (frame := await outgoing.get()) is not None:
             yield frame
+
+
+def put_all(queue: asyncio.Queue[T], items: tuple[T, ...]) -> None:
+    for item in items:
+        queue.put_nowait(item)

@@ -7,7 +7,7 @@ from mainspring_engine.domain.rows import SessionStatus, TaskKind
 from mainspring_kernel.errors import NotWaitingForToolResults
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
-from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
+from mainspring_schema.tasks import ReasonResult, ToolCall, ToolResult
 
 from tests.unit.engine.desk import AGENT, CONFIG, Desk
 
@@ -22,10 +22,6 @@ def client_results(desk: Desk, *ids: str) -> intents.ClientAnswered:
             ),
         )
     )
-
-
-def failed(error_class: ErrorClass, code: str = "boom") -> ReasonResult:
-    return ReasonResult(failure=Failure(error_class=error_class, code=code, message="it broke"))
 
 
 def test_text_turn_has_the_event_order_of_the_wire() -> None:

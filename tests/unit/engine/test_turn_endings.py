@@ -6,7 +6,7 @@ from mainspring_engine.domain.rows import Effect, Outcome, SessionStatus, TaskKi
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
-from mainspring_schema.tasks import Failure, ReasonResult
+from mainspring_schema.tasks import ErrorClass, Failure, ReasonResult
 
 from tests.unit.engine.desk import Desk
 
