@@ -114,6 +114,9 @@ class Worker:
             asyncio.create_task(self._beats(), name="beat"),
             asyncio.create_task(self._until_drained(), name="drained"),
         )
+        for role in (reading, *others):
+            # A stop may cut the wait below: then nobody else asks how the role ended.
+            role.add_done_callback(_look_at)
         try:
             done, _ = await asyncio.wait((reading, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -194,6 +197,11 @@ class Worker:
     def _want_config(self, hash_: bytes) -> None:
         self._core.want_config(hash_)
         self._wake.set()
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _say_why(role: "asyncio.Task[None]") -> None:
