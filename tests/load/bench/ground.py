@@ -1,0 +1,173 @@
+"""The ground the bench stands on: a whole stack of its own, and a look into its database."""
+
+import os
+import random
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from mainspring_local import environment, home, sockets, stack
+from mainspring_local.console import Console
+from mainspring_local.program import Program
+from mainspring_local.supervisor import Folders, Supervisor
+from mainspring_postgres import Database, Options, load_queries
+
+from tests.load.bench import statements
+from tests.load.bench.crew import BenchFailed
+from tests.load.bench.statements import Statement
+
+QUERIES: Final = load_queries("tests.load.bench", "queries.sql")
+PROCESSES: Final = ("postgres", "nats", "api", "engine", "eventstore", "scheduler", "worker")
+INHERITED: Final = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "VIRTUAL_ENV")
+
+
+class Setting(msgspec.Struct, frozen=True):
+    name: str
+    setting: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    outcome: int
+    turns: int
+
+
+class Open(msgspec.Struct, frozen=True):
+    name: str
+    open: int
+
+
+class Recount(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database says was done."""
+
+    inputs: int
+    completed: int
+    others: int
+    logged: int
+
+
+class Ground:
+    def __init__(self, ready: stack.Stack, supervisor: Supervisor, database: Database) -> None:
+        self.stack = ready
+        self.supervisor = supervisor
+        self.database = database
+
+    @property
+    def host(self) -> str:
+        return self.stack.dialled_host
+
+    @property
+    def port(self) -> int:
+        return self.stack.settings.api_port
+
+    def pids(self) -> dict[str, int]:
+        found = {name: self.supervisor.child(name).pid for name in PROCESSES}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
+    async def reset_statements(self) -> None:
+        await self.database.fetch(QUERIES["reset_statements"])
+
+    async def statements(self) -> dict[statements.Key, Statement]:
+        return statements.snapshot(
+            await self.database.fetch_as(Statement, QUERIES["statements"])
+        )
+
+    async def track(self, *, nested: bool) -> None:
+        await self.database.execute(QUERIES["track_all" if nested else "track_top"])
+        await self.database.fetch(QUERIES["reload"])
+
+    async def recount(self) -> Recount:
+        outcomes = {
+            row.outcome: row.turns
+            for row in await self.database.fetch_as(Outcome, QUERIES["turns"])
+        }
+        completed = outcomes.pop(1, 0)
+        return Recount(
+            inputs=await self.database.fetchval_as(int, QUERIES["inputs"]),
+            completed=completed,
+            others=sum(outcomes.values()),
+            logged=await self.database.fetchval_as(int, QUERIES["completions"]),
+        )
+
+    async def connections(self) -> dict[str, int]:
+        rows = await self.database.fetch_as(Open, QUERIES["connections"])
+        return {row.name: row.open for row in rows}
+
+    async def require_durable(self) -> None:
+        """Raises BenchFailed where the server would win time by losing commits."""
+        rows = await self.database.fetch_as(Setting, QUERIES["durability"])
+        off = [row.name for row in rows if row.setting == "off"]
+        if off:
+            msg = f"Postgres runs with {', '.join(off)} off"
+            raise BenchFailed(msg)
+
+    def second_worker(self) -> Program:
+        """Another one beside the stack's own."""
+        own = stack.service(self.stack, "worker")
+        port = free_port()
+        address = f"{sockets.LOOPBACK}:{port}"
+
+        async def answers() -> bool:
+            return await sockets.accepts(sockets.LOOPBACK, port) and await stack.probe(address)
+
+        words = own.environment | {
+            "MAINSPRING_WORKER_BIND": address,
+            "MAINSPRING_WORKER_NAME": "worker-2",
+        }
+        return msgspec.structs.replace(
+            own, name="worker-2", environment=words, healthy=answers
+        )
+
+
+def quiet_environment(inherited: Mapping[str, str], ratio: float) -> dict[str, str]:
+    """Nothing of the caller's own settings, keys or endpoints reaches the stack."""
+    kept = {name: inherited[name] for name in INHERITED if name in inherited}
+    return kept | {
+        "MAINSPRING_TRACE_RATIO": str(ratio),
+        "MAINSPRING_LOG_LEVEL": "WARNING",
+        "MAINSPRING_WORKER_NAME": "worker",
+    }
+
+
+@asynccontextmanager
+async def ground(folder: Path, ratio: float) -> AsyncGenerator[Ground]:
+    """A stack in `folder`; everything it started is gone at the end. Raises StartProblem."""
+    settings = environment.Settings(
+        home=folder,
+        api_host=sockets.LOOPBACK,
+        api_port=free_port(),
+        insecure_bind=False,
+        inherited=quiet_environment(os.environ, ratio),
+    )
+    where = home.Home(folder)
+    where.prepare()
+    lock, _ = home.take_lock(where)
+    try:
+        with (where.logs / "bench.log").open("a") as log:
+            console = Console(log)
+            ready = stack.prepare(settings, environment.project_root(), where)
+            folders = Folders(logs=where.logs, records=where.records)
+            supervisor = Supervisor(folders, console, draw=random.random)
+            try:
+                await stack.start(ready, supervisor, console)
+                options = Options(
+                    url=ready.postgres.url(), application_name="mainspring-bench",
+                    connections_max=2,
+                )  # fmt: skip
+                database = await Database.open(options)
+                try:
+                    yield Ground(ready, supervisor, database)
+                finally:
+                    await database.close()
+            finally:
+                await supervisor.stop()
+    finally:
+        lock.release()
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((sockets.LOOPBACK, 0))
+        return sockets.port_of(probe)

@@ -1,0 +1,71 @@
+-- name: reset_statements
+-- Forgets what was counted.
+select pg_stat_statements_reset();
+
+-- name: statements
+-- What the services' roles sent, summed since the reset; inside granted functions it is their owners.
+select
+    r.rolname::text as role,
+    s.query,
+    s.toplevel,
+    s.calls::int as calls,
+    s.total_exec_time as exec_ms,
+    (s.shared_blks_hit + s.shared_blks_read)::int as blocks
+from pg_stat_statements as s
+inner join pg_roles as r on s.userid = r.oid
+where r.rolname ~ '_(run|owner)$' and s.query not like '%pg_stat_statements%';
+
+-- name: track_all
+-- Counts statements inside functions as well.
+alter system set pg_stat_statements.track = 'all';
+
+-- name: track_top
+-- Counts what clients send, and no more.
+alter system set pg_stat_statements.track = 'top';
+
+-- name: reload
+-- Makes the servers of all connections read the settings again.
+select pg_reload_conf();
+
+-- name: turns
+-- Turns by outcome: 0 goes on, 1 completed, 2 failed, 3 cancelled, 4 sealed.
+select outcome::int as outcome, count(*)::int as turns
+from engine.workflow
+group by outcome;
+
+-- name: completions
+-- Outcomes as the log has them.
+select count(*)::int from log.event where type = 'turn.completed';
+
+-- name: inputs
+-- Messages that were taken in.
+select count(*)::int from engine.inbox;
+
+-- name: connections
+-- Connections of the services by their names.
+select application_name::text as name, count(*)::int as open
+from pg_stat_activity
+where application_name like 'mainspring-%' and application_name <> 'mainspring-bench'
+group by application_name;
+
+-- name: holder
+-- The worker that has a session's open task.
+select w.name::text as worker
+from engine.task as t
+inner join engine.worker as w on t.incarnation = w.incarnation
+where t.session_id = $1 and t.state = 2;
+
+-- name: durability
+-- Settings without which no figure counts.
+select name::text as name, setting::text as setting
+from pg_settings
+where name in ('fsync', 'full_page_writes', 'synchronous_commit');
+
+-- name: server_version
+-- Of Postgres.
+select current_setting('server_version');
+
+-- name: add_organization
+-- One more organization, for more streams than one may have.
+insert into api.organization (id, name, created_ms, updated_ms)
+values ($1, $2, 0, 0);

@@ -1,0 +1,134 @@
+"""What the bench says at its end: a table for people, one object for programs."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from tests.load.bench.percentiles import Spread
+from tests.load.bench.statements import PerTurn
+from tests.load.bench.targets import TARGETS
+
+QUERY_CHARS_SHOWN = 68
+STATEMENTS_SHOWN = 14
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """What one process took while a load went on."""
+
+    process: str
+    cpu_s: float
+    cpu_ms_per_turn: float
+    memory_mib: float
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """`figures` is flat; everything else is beside it for who wants to know more."""
+
+    machine: dict[str, str]
+    versions: dict[str, str]
+    commit: str
+    sampling: dict[str, float]
+    figures: dict[str, float]
+    spreads: dict[str, Spread]
+    statements: list[PerTurn]
+    nested: list[PerTurn]
+    costs: dict[str, list[Cost]]
+    counts: dict[str, int]
+    notes: list[str]
+
+
+def encode(report: Report) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def render(report: Report) -> str:
+    blocks = [
+        _figures(report.figures),
+        _spreads(report.spreads),
+        *(_costs(load, costs) for load, costs in report.costs.items()),
+        _statements("statements per turn", report.statements),
+        _statements("inside functions", report.nested),
+        "\n".join(report.notes),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def missed(figures: Mapping[str, float]) -> list[str]:
+    """Keys with a target that was not reached."""
+    return [
+        key for key, value in figures.items() if key in TARGETS and not TARGETS[key].reached(value)
+    ]
+
+
+def number(value: float) -> str:
+    """Three digits that mean something, none that do not."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they must be; all but the first and the last lean right."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+
+    def shown(line: Sequence[str]) -> str:
+        last = len(line) - 1
+        cells = (
+            cell.ljust(width) if column in (0, last) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([shown(head), rule, *map(shown, rows)])
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    rows: list[list[str]] = []
+    for key, value in figures.items():
+        target = TARGETS.get(key)
+        if target is None:
+            rows.append([key, number(value), "", "", ""])
+            continue
+        bound = f"{'<=' if target.at_most else '>='} {number(target.value)}"
+        verdict = "reached" if target.reached(value) else "MISSED"
+        rows.append([key, number(value), bound, verdict, target.what])
+    return table(["figure", "measured", "target", "", "what"], rows)
+
+
+def _spreads(spreads: Mapping[str, Spread]) -> str:
+    rows = [
+        [name, str(s.count), number(s.p50), number(s.p95), number(s.p99), number(s.worst)]
+        for name, s in spreads.items()
+    ]
+    return table(["samples", "count", "p50", "p95", "p99", "worst"], rows) if rows else ""
+
+
+def _costs(load: str, costs: Sequence[Cost]) -> str:
+    rows = [
+        [c.process, number(c.cpu_s), number(c.cpu_ms_per_turn), number(c.memory_mib)]
+        for c in costs
+    ]
+    return table([f"processes, {load}", "CPU s", "CPU ms/turn", "MiB"], rows)
+
+
+def _statements(title: str, statements: Sequence[PerTurn]) -> str:
+    if not statements:
+        return ""
+    rows = [
+        [s.role, number(s.calls), number(s.exec_ms), number(s.blocks), _short(s.query)]
+        for s in statements[:STATEMENTS_SHOWN]
+    ]
+    calls = sum(s.calls for s in statements)
+    milliseconds = sum(s.exec_ms for s in statements)
+    blocks = sum(s.blocks for s in statements)
+    rows.append(["all", number(calls), number(milliseconds), number(blocks), ""])
+    return table([title, "calls", "ms", "blocks", "statement"], rows)
+
+
+def _short(query: str) -> str:
+    if len(query) <= QUERY_CHARS_SHOWN:
+        return query
+    return query[: QUERY_CHARS_SHOWN - 1] + "…"
