@@ -16,6 +16,8 @@ AGENT = {
     "system_prompt": "You are a friendly assistant. Use your tools, then answer in one sentence.",
     "capabilities": [{"ref": "current_time"}, {"ref": "test_math"}, {"ref": "test_weather"}],
 }
+UNHURRIED = '\n```llmsim\n{"latency": {"ttft_ms": 150, "token_ms": 60}}\n```'
+"""For the system prompt: the simulator streams slowly enough to be cut in the middle."""
 QUESTION = "What is the weather in Lisbon, and what time is it there?"
 SIMULATOR = "llmsim"
 SIMULATOR_MODEL = "llmsim-latency"  # streams at a pace one can watch
@@ -45,13 +47,16 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-async def run(api: Api, console: Console, *, provider: str | None, watch: Watcher) -> Turn:
+async def run(
+    api: Api, console: Console, *, provider: str | None, watch: Watcher, unhurried: bool = False
+) -> Turn:
     """Carries one question to its outcome; `watch` sees every event first. Raises StartProblem."""
     model_id = await choose_model(api, provider or SIMULATOR)
     agent_id = await api.create("/agents", AGENT)
-    session_id = await api.create(
-        "/sessions", {"agent_id": agent_id, "title": "Demo", "model_id": model_id}
-    )
+    session = {"agent_id": agent_id, "title": "Demo", "model_id": model_id}
+    if unhurried:
+        session["system_prompt"] = UNHURRIED
+    session_id = await api.create("/sessions", session)
     console.line("user", QUESTION)
     began = time.monotonic()
     content = [{"type": "text", "text": QUESTION}]

@@ -112,7 +112,7 @@ async def survive(
     killer = recovery.KillWorker(
         lambda: worker.pid, recovery.reader(ready.reading_postgres), console
     )
-    turn = await demonstrate(ready, console, provider=provider, watch=killer.watch)
+    turn = await demonstrate(ready, console, provider=provider, watch=killer.watch, unhurried=True)
     kept = await killer.report(turn.session_id)
     return kept and turn.outcome == "turn.completed"
 
@@ -127,10 +127,11 @@ async def demonstrate(
     *,
     provider: str | None,
     watch: demo.Watcher = unwatched,
+    unhurried: bool = False,
 ) -> demo.Turn:
     try:
         async with client.Api(ready.api_url) as api, asyncio.timeout(DEMO_SECONDS_MAX):
-            turn = await demo.run(api, console, provider=provider, watch=watch)
+            turn = await demo.run(api, console, provider=provider, watch=watch, unhurried=unhurried)
     except TimeoutError as error:
         raise StartProblem(
             f"the turn has no outcome after {DEMO_SECONDS_MAX:.0f} s; see {ready.home.logs}"

@@ -55,10 +55,11 @@ class KillWorker:
         pid = self._pid()
         if pid is None:
             return
-        self._before = results(await self._read(session_id))
         os.kill(pid, signal.SIGKILL)
         self._killed_at = time.monotonic()
         self._console.say(f"killed the worker (pid {pid}) in the middle of its answer")
+        # Only now: reading takes long enough for a quick answer to be finished meanwhile.
+        self._before = results(await self._read(session_id))
 
     async def report(self, session_id: str) -> bool:
         """Prints what happened and whether it is what we promise."""
