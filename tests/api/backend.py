@@ -29,6 +29,7 @@ from mainspring_schema.listing import EventFilter
 from mainspring_schema.stream import LogBatch
 
 TS = 1_763_800_000_000
+TURN = UUID(int=7)
 
 
 class FakeSession:
@@ -88,7 +89,7 @@ class Backend:
         *,
         offset: int,
         publish: bool = True,
-        turn: UUID = UUID(int=7),
+        turn: UUID = TURN,
         attempt: int = 1,
         channel: str = "text",
         reset: bool = False,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -357,12 +358,24 @@ async def test_a_drain_tells_every_client_to_come_again(
 
 
 async def test_a_client_that_leaves_frees_its_place(
-    live: httpx.AsyncClient, session: dict[str, object], services: Services
+    live: httpx.AsyncClient,
+    session: dict[str, object],
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with watching(live, session):
-        assert services.hub.streams == 1
+    left = asyncio.Event()
+    leave = services.hub.leave
 
+    async def leave_and_tell(*args: Any) -> None:
+        await leave(*args)
+        left.set()
+
+    monkeypatch.setattr(services.hub, "leave", leave_and_tell)
+    async with watching(live, session):
+        joined = services.hub.streams
     async with asyncio.timeout(PATIENCE_S):
-        while services.hub.streams:
-            await asyncio.sleep(0)
+        await left.wait()
+
+    assert joined == 1
+    assert services.hub.streams == 0
     assert not services.hub._followers

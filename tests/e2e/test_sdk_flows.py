@@ -186,7 +186,7 @@ async def test_the_catalogue(client: Everruns) -> None:
     assert {"llmsim", "llmsim-latency"} <= {model.model_id for model in models}
     assert "current_time" in [capability.id for capability in capabilities]
     assert (await client.capabilities.get("current_time")).tool_definitions
-    assert ["base", "generic"] == [one.name for one in harnesses][:2]
+    assert [one.name for one in harnesses][:2] == ["base", "generic"]
     assert (await client.harnesses.get(harnesses[0].id)).name == "base"
 
 

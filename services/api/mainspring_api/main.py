@@ -1,6 +1,7 @@
 """Wiring by hand: what an api consists of, and how it starts and drains."""
 
 import os
+from collections.abc import Mapping
 
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.app import application
@@ -72,7 +73,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     clock, draws = SystemClock(), SystemDraws()
     store = PostgresStore(database)
     log = RpcLog(EventStoreClient(eventstore))
-    keys = EnvironmentKeys(_found(KEY_VARIABLES), _found(BASE_URL_VARIABLES))
+    keys = provider_keys(os.environ)
     services = Services(
         store=store,
         control=RpcControl(ControlClient(engine)),
@@ -109,11 +110,18 @@ async def _leave(server: Server) -> None:
     await server.stop()
 
 
-def _found(variables: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def provider_keys(environment: Mapping[str, str]) -> EnvironmentKeys:
+    """Also for one process with everything in it."""
+    return EnvironmentKeys(
+        _found(KEY_VARIABLES, environment), _found(BASE_URL_VARIABLES, environment)
+    )
+
+
+def _found(variables: dict[str, tuple[str, ...]], environment: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: next(value for one in names if (value := os.environ.get(one)))
+        name: next(value for one in names if (value := environment.get(one)))
         for name, names in variables.items()
-        if any(os.environ.get(one) for one in names)
+        if any(environment.get(one) for one in names)
     }
 
 

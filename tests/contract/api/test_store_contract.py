@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.domain.resources import (
     Agent,
     Basis,
@@ -16,6 +17,7 @@ from mainspring_api.domain.resources import (
     encode_tier,
 )
 from mainspring_api.ports.store import Listed, RequestKey, Store
+from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.errors import MainspringError, NameTaken
 from mainspring_kernel.ids import (
     DEFAULT_ORG_ID,
@@ -27,12 +29,10 @@ from mainspring_kernel.ids import (
     TaskId,
     WorkspaceId,
 )
-from mainspring_kernel.clock import SystemClock
 from mainspring_schema import chain
 from mainspring_schema.grants import OpenHead
 
 from tests.contract.api.conftest import NOW_MS
-from mainspring_api.adapters.memory.store import organization_of
 
 IDS = RandomIds(SystemClock())
 

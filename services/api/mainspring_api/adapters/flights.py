@@ -38,10 +38,10 @@ class Flights(Generic[Item, Got]):
         """The answer to this item. Raises its error, or TooManyRequests where too many wait."""
         if len(self._waiting) >= self._waiting_max:
             raise TooManyRequests
-        waiting = _Waiting(item, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+        answer: asyncio.Future[Got] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, answer))
         self._take_off()
-        return await waiting.answer
+        return await answer
 
     def _take_off(self) -> None:
         while self._waiting and len(self._in_air) < self._in_air_max:

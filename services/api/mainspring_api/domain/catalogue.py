@@ -1,12 +1,15 @@
 """What every organization has from the start: harnesses, providers and models of the house.
 
-They are code and no rows, so a new version brings its own without a migration; rows of organizations
-stand beside them.
+They are code and no rows, so a new version brings its own without a migration; an organization's
+rows stand beside them.
 """
 
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
+
+from mainspring_api.domain.resources import Harness, Tier
 from mainspring_kernel.ids import (
     ANTHROPIC_PROVIDER_ID,
     FIRST_HARNESS_ID,
@@ -23,9 +26,6 @@ from mainspring_kernel.ids import (
     to_wire,
 )
 from mainspring_schema.agents import CapabilityRef, ModelChoice
-from msgspec import Struct
-
-from mainspring_api.domain.resources import Harness, Tier
 
 CREATED_MS: Final = 1_763_769_600_000
 """When this catalogue was first published."""

@@ -1,6 +1,6 @@
 """Events and deltas as a client sees them: full Event objects, and those as server-sent frames.
 
-Only ids, types from a fixed list and one-line JSON go into a frame, so no user text can end it early.
+Only ids, types from a fixed list and one-line JSON go into a frame, so no user text ends it early.
 """
 
 import re
@@ -9,21 +9,22 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
+
+from mainspring_api.domain.accumulate import Accumulators
+from mainspring_api.domain.times import rfc3339
 from mainspring_kernel.ids import Position, Prefix, position_id, to_wire
 from mainspring_kernel.limits import SSE_FRAMES_CACHED_MAX
 from mainspring_schema import events
 from mainspring_schema.events import Context, Payload, StoredDelta, StoredEvent
 from mainspring_schema.messages import Json
-from msgspec import Struct
-
-from mainspring_api.domain.accumulate import Accumulators
-from mainspring_api.domain.times import rfc3339
 
 CONNECTED: Final = b'event: connected\ndata: {"status":"connected"}\n\n'
 HEARTBEAT: Final = b": heartbeat\n\n"
 RESYNC: Final = "stream.resync"
 
 _OPAQUE: Final = re.compile(rb'"(?:thinking_signature|signature|encrypted_content)":')
+_OPAQUE_OF_ITEMS: Final = frozenset({"signature", "encrypted_content"})
 _LINE_ENDS: Final = (
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
@@ -44,7 +45,7 @@ def event_json(event: StoredEvent, *, session_id: UUID, epoch: int) -> bytes:
     """The stored bytes under their envelope; opaque reasoning is stored and never shown."""
     payload = event.payload
     if _OPAQUE.search(payload):
-        payload = msgspec.json.encode(_without_opaque(msgspec.json.decode(payload)))
+        payload = _shown(event.type, payload)
     return events.frame(
         payload,
         event_id=to_wire(Prefix.EVENT, position_id(epoch, event.seq, 0, session_id)),
@@ -55,16 +56,26 @@ def event_json(event: StoredEvent, *, session_id: UUID, epoch: int) -> bytes:
     )
 
 
-def _without_opaque(value: object) -> object:
+def _shown(type_: str, payload: bytes) -> bytes:
+    """Only our own members go: what tools and people wrote may bear such names, too."""
+    value = msgspec.json.decode(payload, type=dict[str, object])
+    if type_ == "reason.item":
+        data = msgspec.convert(value.get("data"), dict[str, object])
+        value["data"] = {key: data[key] for key in data if key not in _OPAQUE_OF_ITEMS}
+    return msgspec.json.encode(_without_signatures(value))
+
+
+def _without_signatures(value: object) -> object:
     match value:
         case dict():
+            members = msgspec.convert(value, dict[str, object])
             return {
-                key: _without_opaque(member)
-                for key, member in value.items()
-                if key not in {"thinking_signature", "signature", "encrypted_content"}
+                key: _without_signatures(member)
+                for key, member in members.items()
+                if key != "thinking_signature"
             }
         case list():
-            return [_without_opaque(member) for member in value]
+            return [_without_signatures(one) for one in msgspec.convert(value, list[object])]
         case _:
             return value
 
@@ -91,8 +102,8 @@ class Framer:
     def __init__(self, session_id: UUID, epoch: int) -> None:
         self.session_id = session_id
         self.epoch = epoch
-        self._streaming = Accumulators()
-        self._tool_names: dict[str, str] = {}
+        self.streaming = Accumulators()
+        self.tool_names: dict[str, str] = {}
         self._frames: OrderedDict[int, Frame] = OrderedDict()
 
     def event(self, event: StoredEvent) -> Frame:
@@ -114,23 +125,23 @@ class Framer:
         if event.type == "tool.started":
             self._remember_tool(event.payload)
         elif event.type in events.OUTCOME_TYPES:
-            self._streaming.clear()
-            self._tool_names.clear()
+            self.streaming.clear()
+            self.tool_names.clear()
 
     def adopt(self, other: "Framer") -> None:
         """Takes over what streams, from one that read up to the same position."""
-        self._streaming = other._streaming.copy()
-        self._tool_names = dict(other._tool_names)
+        self.streaming = other.streaming.copy()
+        self.tool_names = dict(other.tool_names)
 
     def lacks_beginning(self, delta: StoredDelta) -> bool:
         """Whether text before this fragment is unknown here: `feed` the anchor's deltas first."""
-        return not self._streaming.joins(delta)
+        return not self.streaming.joins(delta)
 
     def feed(self, delta: StoredDelta) -> None:
-        self._streaming.add(delta)
+        self.streaming.add(delta)
 
     def delta(self, delta: StoredDelta) -> Frame:
-        type_, data = self._delta_data(delta, self._streaming.add(delta))
+        type_, data = self._delta_data(delta, self.streaming.add(delta))
         turn = to_wire(Prefix.TURN, delta.turn_id)
         id_ = to_wire(Prefix.EVENT, position_id(self.epoch, delta.seq, delta.n, self.session_id))
         body = events.frame(
@@ -146,7 +157,7 @@ class Framer:
     def _delta_data(self, delta: StoredDelta, accumulated: str) -> tuple[str, Json]:
         turn = to_wire(Prefix.TURN, delta.turn_id)
         if delta.channel in {"stdout", "stderr"}:
-            name = self._tool_names.get(delta.anchor, "")
+            name = self.tool_names.get(delta.anchor, "")
             call: Json = {"tool_call_id": delta.anchor, "tool_name": name}
             return "tool.output.delta", call | {"delta": delta.fragment, "stream": delta.channel}
         text: Json = {"turn_id": turn, "message_id": delta.anchor}
@@ -178,7 +189,7 @@ class Framer:
             started = msgspec.json.decode(payload, type=_ToolStarted)
         except msgspec.DecodeError:
             return
-        self._tool_names[started.data.tool_call.id] = started.data.tool_call.name
+        self.tool_names[started.data.tool_call.id] = started.data.tool_call.name
 
 
 class _Call(Struct):

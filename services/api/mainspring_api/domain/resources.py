@@ -4,6 +4,8 @@ from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct, field
+
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, Prefix, SessionId, WorkspaceId, to_wire
 from mainspring_schema.agents import (
     CapabilityRef,
@@ -13,7 +15,6 @@ from mainspring_schema.agents import (
     ToolDefinition,
 )
 from mainspring_schema.messages import Json
-from msgspec import Struct, field
 
 Status = Literal["active", "archived", "deleted"]
 
@@ -124,7 +125,7 @@ def layer_of(
 
 
 class Workspace(Struct, frozen=True, kw_only=True):
-    """A session's own workspace has the session's id and no row: it is there while the session is."""
+    """A session's own has the session's id and no row: it is there while the session is."""
 
     org_id: OrgId
     id: WorkspaceId

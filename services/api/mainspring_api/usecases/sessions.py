@@ -1,9 +1,19 @@
 """Sessions: made with their log in one transaction, read with their head, deleted through it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
+
+from mainspring_api.domain import catalogue
+from mainspring_api.domain.resources import Session, Tier
+from mainspring_api.domain.tiers import Tiers, folded_tiers
+from mainspring_api.ports.control import Control
+from mainspring_api.ports.log import HeadView, Log
+from mainspring_api.ports.store import Listed, Store, Transaction
+from mainspring_api.usecases import agents, files, harnesses
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import (
     Ids,
@@ -17,15 +27,6 @@ from mainspring_schema import chain
 from mainspring_schema.commands import Close
 from mainspring_schema.events import Context, draft
 from mainspring_schema.grants import OpenHead
-from msgspec import Struct
-
-from mainspring_api.domain import catalogue
-from mainspring_api.domain.resources import Session, Tier
-from mainspring_api.domain.tiers import Tiers, folded_tiers
-from mainspring_api.ports.control import Control
-from mainspring_api.ports.log import HeadView, Log
-from mainspring_api.ports.store import Listed, Store, Transaction
-from mainspring_api.usecases import agents, files, harnesses
 
 
 class SessionDraft(Struct, frozen=True, kw_only=True):
@@ -143,7 +144,7 @@ async def list_page(
     async with store.transaction(org_id) as tx:
         agent_id = (await agents.get(tx, agent)).id if agent is not None else None
         sessions, total = await tx.sessions(listed, agent_id=agent_id)
-    heads = await log.heads([session.id for session in sessions]) if sessions else {}
+    heads = await log.heads([session.id for session in sessions])
     views = [with_head(session, heads) for session in sessions]
     return [view for view in views if view is not None], total
 
@@ -185,9 +186,8 @@ async def delete(
 
 async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: SessionId) -> None:
     """Safe to repeat."""
-    try:
+    # An earlier try may have closed its log.
+    with suppress(NotFound):
         await control.close(Close(org_id=org_id, session_id=id_))
-    except NotFound:
-        pass  # its log was closed by an earlier try
     async with store.transaction(org_id) as tx:
         await tx.finish_delete(id_)

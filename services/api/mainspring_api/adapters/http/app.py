@@ -23,11 +23,19 @@ from mainspring_api.adapters.http.wire.conversation import StreamQuery
 from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
 VERSION = "0.1.0"
-TABLES = (agents, harnesses, sessions, messages, workspaces, catalogue, organizations)
+TABLES = (
+    agents.table,
+    harnesses.table,
+    sessions.table,
+    messages.table,
+    workspaces.table,
+    catalogue.table,
+    organizations.table,
+)
 
 
 def all_routes() -> Sequence[Route]:
-    return [route for module in TABLES for route in module.table.routes]
+    return [route for table in TABLES for route in table.routes]
 
 
 def application(services: Services) -> Litestar:

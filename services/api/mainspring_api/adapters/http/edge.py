@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -11,6 +11,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from msgspec import Struct
+
 from mainspring_kernel import limits
 from mainspring_kernel.errors import (
     InvalidParameter,
@@ -24,11 +26,10 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import DEFAULT_ORG_ID, OrgId, Prefix, from_wire
-from msgspec import Struct
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-HttpRequest = Request[Any, Any, State]
+HttpRequest = Request[Any, Any, State]  # pyright: ignore[reportExplicitAny] -- user and auth, which no route has
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 _NUL: Final = b"\\u0000"
@@ -64,7 +65,7 @@ def _check_shape(data: bytes) -> None:
     if not suspicious:
         return
     try:
-        value: object = msgspec.json.decode(data)
+        value = msgspec.json.decode(data, type=object)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         msg = f"the body is not JSON: {error}"
         raise MalformedBody(msg) from error
@@ -81,11 +82,11 @@ def _check_value(value: object, *, depth: int) -> None:
                 msg = "the body holds a NUL character"
                 raise MalformedBody(msg)
         case dict():
-            for key, member in value.items():
+            for key, member in msgspec.convert(value, dict[str, object]).items():
                 _check_value(key, depth=depth)
                 _check_value(member, depth=depth + 1)
         case list():
-            for member in value:
+            for member in msgspec.convert(value, list[object]):
                 _check_value(member, depth=depth + 1)
         case _:
             pass
@@ -166,7 +167,7 @@ def canonical_hash(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def check_headers(raw: list[tuple[bytes, bytes]]) -> None:
+def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
     """Raises InvalidParameter for more than any honest client sends."""
     if sum(len(name) + len(value) for name, value in raw) > limits.HEADERS_BYTES_MAX:
         msg = f"headers may have at most {limits.HEADERS_BYTES_MAX} bytes"

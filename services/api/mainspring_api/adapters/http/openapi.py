@@ -1,15 +1,17 @@
 """The OpenAPI document, made from the routes and the very structs that are decoded and encoded."""
+# The document is free-form JSON, whose members nobody could type.
+# pyright: reportAny=false, reportExplicitAny=false
 
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from mainspring_kernel import limits
-from mainspring_kernel.ids import Prefix
 
 from mainspring_api.adapters.http.edge import JSON, PROBLEM, Problem
 from mainspring_api.adapters.http.routing import NoBody, Route
+from mainspring_kernel import limits
+from mainspring_kernel.ids import Prefix
 
 Json = dict[str, Any]
 _PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")

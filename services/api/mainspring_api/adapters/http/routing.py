@@ -7,19 +7,19 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from litestar import HttpMethod, Response
 from litestar.handlers import HTTPRouteHandler
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import OrgId
-from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 from msgspec import Struct
 
 from mainspring_api.adapters.http import edge
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.ports.store import RequestKey
 from mainspring_api.usecases.once import Answer
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId
+from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
 PREFIX = "/api/v1"
-B = TypeVar("B")
-Q = TypeVar("Q")
+B_co = TypeVar("B_co", covariant=True)
+Q_co = TypeVar("Q_co", covariant=True)
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -31,14 +31,14 @@ class NoQuery(Struct, frozen=True, kw_only=True):
     """No parameters are read."""
 
 
-class Call(Struct, Generic[B, Q], frozen=True, kw_only=True):
+class Call(Struct, Generic[B_co, Q_co], frozen=True, kw_only=True):
     """One request, read and checked. `key` is there for a POST with an Idempotency-Key."""
 
     services: Services
     org_id: OrgId
     path: dict[str, str]
-    query: Q
-    body: B
+    query: Q_co
+    body: B_co
     body_hash: bytes
     idempotency_key: str | None
     key: RequestKey | None
@@ -55,7 +55,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
 
 
-Handle = Callable[[Call[Any, Any]], Awaitable[Reply]]
+AnyCall = Call[Any, Any]  # pyright: ignore[reportExplicitAny] -- each handler knows its own two types
+Handle = Callable[[AnyCall], Awaitable[Reply]]
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -89,9 +90,20 @@ class RouteTable:
         self._tag = tag
         self.routes: list[Route] = []
 
-    def route(
-        self, method: Method, path: str, **options: Any
-    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], Handle]:
+    def route(  # noqa: PLR0913 -- one keyword per thing a route may say
+        self,
+        method: Method,
+        path: str,
+        *,
+        body: type[object] = NoBody,
+        query: type[object] = NoQuery,
+        answer: type[object] | None = None,
+        or_answer: type[object] | None = None,
+        status: int = 200,
+        other_statuses: tuple[int, ...] = (),
+        body_bytes_max: int = JSON_BODY_BYTES_MAX,
+        suffix: str = "",
+    ) -> Callable[[Handle], Handle]:
         def register(handle: Handle) -> Handle:
             self.routes.append(
                 Route(
@@ -100,7 +112,14 @@ class RouteTable:
                     handle=handle,
                     summary=(handle.__doc__ or "").partition("\n")[0],
                     tag=self._tag,
-                    **options,
+                    body=body,
+                    query=query,
+                    answer=answer,
+                    or_answer=or_answer,
+                    status=status,
+                    other_statuses=other_statuses,
+                    body_bytes_max=body_bytes_max,
+                    suffix=suffix,
                 )
             )
             return handle
@@ -171,8 +190,9 @@ async def _read(
     services: Services,
     organizations: KnownOrganizations,
     request: edge.HttpRequest,
-) -> Call[Any, Any]:
+) -> AnyCall:
     headers = request.headers
+    params: dict[str, object] = request.path_params
     edge.check_headers(request.scope["headers"])
     org_id = edge.organization_of(headers)
     await organizations.check(org_id)
@@ -187,7 +207,7 @@ async def _read(
     return Call(
         services=services,
         org_id=org_id,
-        path={name: str(value) for name, value in request.path_params.items()},
+        path={name: str(value) for name, value in params.items()},
         query=query,
         body=body,
         body_hash=body_hash,

@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import uvicorn
 from litestar import Litestar
+
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.limits import HEADERS_BYTES_MAX
 
@@ -24,7 +25,7 @@ class _Uvicorn(uvicorn.Server):
 class HttpServer:
     def __init__(self, app: Litestar, host: str, port: int) -> None:
         config = uvicorn.Config(
-            app,  # pyright: ignore[reportArgumentType] -- uvicorn and Litestar spell ASGI differently
+            app,
             host=host,
             port=port,
             http="httptools",
@@ -64,7 +65,8 @@ class HttpServer:
         """The one it listens on, also where 0 was asked."""
         for server in self._server.servers:
             for socket in server.sockets:
-                return int(socket.getsockname()[1])
+                address: tuple[str, int] = socket.getsockname()[:2]
+                return address[1]
         return self._server.config.port
 
     async def stop(self) -> None:

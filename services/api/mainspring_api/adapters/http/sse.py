@@ -1,4 +1,4 @@
-"""The event stream as plain ASGI: one task per client, bytes that all clients of a session share."""
+"""The event stream as plain ASGI: one task per client, bytes that a session's clients share."""
 
 import asyncio
 from contextlib import aclosing
@@ -6,13 +6,13 @@ from typing import Final
 
 from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
-from mainspring_kernel.ids import Prefix, SessionId, from_wire
 
 from mainspring_api.adapters.http import edge
 from mainspring_api.adapters.http.routing import KnownOrganizations
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery, stream_resume
 from mainspring_api.usecases.stream.session_stream import Opening, SessionStream, open_stream
+from mainspring_kernel.ids import Prefix, SessionId, from_wire
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -33,7 +33,8 @@ class EventStreams:
         headers = request.headers
         org_id = edge.organization_of(headers)
         await self._organizations.check(org_id)
-        session_id = SessionId(from_wire(Prefix.SESSION, str(request.path_params["session_id"])))
+        params: dict[str, object] = request.path_params
+        session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
         query = edge.decode_query(request.scope["query_string"], StreamQuery)
         stream = await open_stream(
             self._services.hub,

@@ -35,6 +35,12 @@ class Rows:
 
     def draft(self) -> "Rows":
         twin = Rows()
-        for name, table in vars(self).items():
-            setattr(twin, name, dict(table))
+        twin.organizations = dict(self.organizations)
+        twin.harnesses = dict(self.harnesses)
+        twin.agents = dict(self.agents)
+        twin.sessions = dict(self.sessions)
+        twin.deleting = dict(self.deleting)
+        twin.workspaces = dict(self.workspaces)
+        twin.files = dict(self.files)
+        twin.keys = dict(self.keys)
         return twin

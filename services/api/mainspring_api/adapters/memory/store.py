@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from uuid import UUID
 
@@ -34,7 +34,7 @@ class MemoryStore:
         self._rows.organizations[first.id] = first
 
     @asynccontextmanager
-    async def transaction(self, org_id: OrgId) -> AsyncIterator[Transaction]:
+    async def transaction(self, org_id: OrgId) -> AsyncGenerator[Transaction]:
         async with self._turn:
             before = copy.copy(self._rows)
             self._rows = self._rows.draft()

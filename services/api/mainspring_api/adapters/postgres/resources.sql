@@ -69,6 +69,7 @@ with recursive heirs as (
     union
     select h.id from api.harness as h inner join heirs on h.parent_id = heirs.id
 )
+
 update api.harness set rev = rev + 1 where id in (select heirs.id from heirs);
 
 -- name: agent_by_id
@@ -118,7 +119,7 @@ where
         where position(w.word in lower(concat_ws(chr(10), name, display_name, description))) = 0
     )
 order by created_ms desc, id desc
-offset $3 limit $4;
+limit $4 offset $3;
 
 -- name: count_agents
 -- How many agents the same search finds.

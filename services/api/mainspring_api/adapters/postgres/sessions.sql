@@ -29,7 +29,7 @@ where
         where position(w.word in lower(coalesce(title, ''))) = 0
     )
 order by created_ms desc, id desc
-offset $3 limit $4;
+limit $4 offset $3;
 
 -- name: count_sessions
 -- How many sessions the same search finds.
@@ -64,6 +64,7 @@ with gone as (
     delete from api.session where id = $1 and deleting_ms is not null
     returning org_id, id
 )
+
 delete from api.file as f using gone
 where f.org_id = gone.org_id and f.workspace_id = gone.id;
 

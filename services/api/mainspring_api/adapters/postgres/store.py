@@ -1,6 +1,6 @@
 """The store in Postgres."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
@@ -17,7 +17,7 @@ class PostgresStore:
         self._database = database
 
     @asynccontextmanager
-    async def transaction(self, org_id: OrgId) -> AsyncIterator[Transaction]:
+    async def transaction(self, org_id: OrgId) -> AsyncGenerator[Transaction]:
         async with self._database.transaction() as tx:
             await tx.execute(R["enter"], org_id)
             yield PostgresTransaction(tx, org_id)

@@ -76,6 +76,8 @@ class RpcLog:
         return Listing(events=events, total=response.total)
 
     async def heads(self, session_ids: Sequence[UUID]) -> Mapping[UUID, HeadView]:
+        if not session_ids:
+            return {}
         if len(session_ids) == 1:
             found: Sequence[HeadView | None] = [await self._heads.ask(session_ids[0])]
         else:

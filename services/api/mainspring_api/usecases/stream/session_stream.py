@@ -1,11 +1,7 @@
 """One client's stream: history from its cursor, then the live tail, until one side ends it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
-from mainspring_kernel.errors import NotFound, Unavailable
-from mainspring_kernel.ids import OrgId, Position, SessionId
-from mainspring_kernel.limits import SSE_READ_ROWS
-from mainspring_schema.events import StoredDelta
 from msgspec import Struct
 
 from mainspring_api.domain import frames
@@ -16,6 +12,10 @@ from mainspring_api.usecases.stream.beginnings import learn_beginning
 from mainspring_api.usecases.stream.follower import Follower, in_order
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_api.usecases.stream.subscriber import Subscriber
+from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.ids import OrgId, Position, SessionId
+from mainspring_kernel.limits import SSE_READ_ROWS
+from mainspring_schema.events import StoredDelta
 
 RETRY_MS = 500
 RETRY_SPREAD_MS = 500
@@ -92,7 +92,7 @@ class SessionStream:
 
     # ── bytes ───────────────────────────────────────────────────────────────────────────────
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """Ends with `disconnecting` where the client shall come again, plainly otherwise."""
         spread = int(RETRY_SPREAD_MS * self._hub.draws.unit())
         yield frames.retry(RETRY_MS + spread) + frames.CONNECTED
@@ -108,7 +108,7 @@ class SessionStream:
         if self._subscriber.ending is not None:
             yield frames.disconnecting(self._subscriber.ending, CYCLE_RETRY_MS + spread)
 
-    async def _history(self) -> AsyncIterator[bytes]:
+    async def _history(self) -> AsyncGenerator[bytes]:
         page, self._first = self._first, None
         while True:
             if page is None:
@@ -127,7 +127,7 @@ class SessionStream:
                     return
             page = None
 
-    async def _live(self) -> AsyncIterator[bytes]:
+    async def _live(self) -> AsyncGenerator[bytes]:
         subscriber = self._subscriber
         while True:
             await subscriber.wait()

@@ -2,9 +2,6 @@
 
 from typing import Annotated
 
-from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import Prefix, SessionId, WorkspaceId, from_wire
 from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http.routing import (
@@ -31,6 +28,9 @@ from mainspring_api.domain.naming import tokens
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import files, workspaces
 from mainspring_api.usecases.once import Answer, once
+from mainspring_kernel import limits
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import Prefix, SessionId, WorkspaceId, from_wire
 
 table = RouteTable("workspaces")
 FILE_BODY_BYTES_MAX = limits.FILE_BYTES_MAX * 4 // 3 + limits.MIB
@@ -229,17 +229,34 @@ def draft_of(body: FileWrite) -> files.FileDraft:
 def register_files(owner: str, suffix: str) -> None:
     """The same routes below a workspace and below a session."""
     at = f"{owner}/fs"
-    reading = {"query": TreeQuery, "suffix": suffix}
-    writing = {"body": FileWrite, "suffix": suffix, "body_bytes_max": FILE_BODY_BYTES_MAX}
-    table.route("GET", at, answer=FileList, **reading)(list_files)
-    table.route("POST", f"{at}/_/stat", body=StatBody, answer=FileView, suffix=suffix)(stat_file)
     one = f"{at}/{{path:path}}"
-    table.route("GET", one, answer=FileView, or_answer=FileList, **reading)(get_file)
-    table.route("POST", one, answer=FileView, status=201, other_statuses=(409,), **writing)(
-        create_file
+    table.route("GET", at, query=TreeQuery, answer=FileList, suffix=suffix)(list_files)
+    table.route("POST", f"{at}/_/stat", body=StatBody, answer=FileView, suffix=suffix)(stat_file)
+    table.route("GET", one, query=TreeQuery, answer=FileView, or_answer=FileList, suffix=suffix)(
+        get_file
     )
-    table.route("PUT", one, answer=FileView, other_statuses=(409,), **writing)(update_file)
-    table.route("DELETE", one, answer=Deleted, other_statuses=(409,), **reading)(delete_file)
+    table.route(
+        "POST",
+        one,
+        body=FileWrite,
+        answer=FileView,
+        status=201,
+        other_statuses=(409,),
+        body_bytes_max=FILE_BODY_BYTES_MAX,
+        suffix=suffix,
+    )(create_file)
+    table.route(
+        "PUT",
+        one,
+        body=FileWrite,
+        answer=FileView,
+        other_statuses=(409,),
+        body_bytes_max=FILE_BODY_BYTES_MAX,
+        suffix=suffix,
+    )(update_file)
+    table.route(
+        "DELETE", one, query=TreeQuery, answer=Deleted, other_statuses=(409,), suffix=suffix
+    )(delete_file)
 
 
 register_files("/workspaces/{workspace_id:str}", "")

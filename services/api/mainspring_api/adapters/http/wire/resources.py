@@ -4,10 +4,6 @@ import base64
 from typing import Annotated, Literal
 
 import msgspec
-from mainspring_harness.registry import Registry
-from mainspring_kernel import limits
-from mainspring_kernel.errors import ValidationFailed
-from mainspring_kernel.ids import HarnessId, Prefix, WorkspaceId, from_wire, to_wire
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mainspring_api.adapters.http.wire.tiers import (
@@ -15,15 +11,19 @@ from mainspring_api.adapters.http.wire.tiers import (
     Prompt,
     TierBody,
     TierView,
+    joined,
     kept,
     tier_of,
-    tier_view,
 )
 from mainspring_api.domain.resources import Agent, File, Harness, Status, Tier, Workspace
 from mainspring_api.domain.times import rfc3339
 from mainspring_api.usecases.agents import AgentDraft
 from mainspring_api.usecases.harnesses import HarnessDraft
 from mainspring_api.usecases.sessions import SessionDraft, SessionView
+from mainspring_harness.registry import Registry
+from mainspring_kernel import limits
+from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.ids import HarnessId, Prefix, WorkspaceId, from_wire, to_wire
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=limits.NAME_CHARS_MAX)]
 Ref = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
@@ -41,7 +41,7 @@ def exclusive(id_: str | None, name: str | None, prefix: str) -> str | None:
     return id_ if id_ is not None else name
 
 
-def set_or_none(value: str | None | UnsetType) -> str | None:
+def set_or_none(value: str | UnsetType | None) -> str | None:
     return None if isinstance(value, UnsetType) else value
 
 
@@ -50,11 +50,11 @@ def set_or_none(value: str | None | UnsetType) -> str | None:
 
 class AgentPatch(TierBody, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
-    display_name: Label | None | UnsetType = UNSET
-    description: Description | None | UnsetType = UNSET
-    default_model_id: Id | None | UnsetType = UNSET
-    harness_id: Id | None | UnsetType = UNSET
-    harness_name: Ref | None | UnsetType = UNSET
+    display_name: Label | UnsetType | None = UNSET
+    description: Description | UnsetType | None = UNSET
+    default_model_id: Id | UnsetType | None = UNSET
+    harness_id: Id | UnsetType | None = UNSET
+    harness_name: Ref | UnsetType | None = UNSET
     status: Literal["active", "archived"] | UnsetType = UNSET
 
 
@@ -90,7 +90,7 @@ class AgentView(TierView, frozen=True, kw_only=True):
     name: str
     display_name: str | None
     description: str | None
-    system_prompt: str  # pyright: ignore[reportIncompatibleVariableOverride] -- an agent always has one on the wire
+    system_prompt: str
     harness_id: str
     default_model_id: str | None
     status: Status
@@ -100,9 +100,10 @@ class AgentView(TierView, frozen=True, kw_only=True):
 
 
 def agent_view(agent: Agent) -> AgentView:
-    shared = msgspec.structs.asdict(tier_view(agent.tier))
-    shared["system_prompt"] = agent.tier.system_prompt or ""
-    return AgentView(
+    return joined(
+        AgentView,
+        agent.tier,
+        system_prompt=agent.tier.system_prompt or "",
         id=to_wire(Prefix.AGENT, agent.id),
         name=agent.name,
         display_name=agent.display_name,
@@ -113,7 +114,6 @@ def agent_view(agent: Agent) -> AgentView:
         created_at=rfc3339(agent.created_ms),
         updated_at=rfc3339(agent.updated_ms),
         archived_at=time_or_none(agent.archived_ms),
-        **shared,
     )
 
 
@@ -126,11 +126,11 @@ def time_or_none(ms: int | None) -> str | None:
 
 class HarnessPatch(TierBody, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
-    display_name: Label | None | UnsetType = UNSET
-    description: Description | None | UnsetType = UNSET
-    default_model_id: Id | None | UnsetType = UNSET
-    parent_harness_id: Id | None | UnsetType = UNSET
-    embedder_metadata: dict[str, str] | None | UnsetType = UNSET
+    display_name: Label | UnsetType | None = UNSET
+    description: Description | UnsetType | None = UNSET
+    default_model_id: Id | UnsetType | None = UNSET
+    parent_harness_id: Id | UnsetType | None = UNSET
+    embedder_metadata: dict[str, str] | UnsetType | None = UNSET
     status: Literal["active", "archived"] | UnsetType = UNSET
 
 
@@ -176,7 +176,9 @@ class HarnessView(TierView, frozen=True, kw_only=True):
 
 
 def harness_view(harness: Harness) -> HarnessView:
-    return HarnessView(
+    return joined(
+        HarnessView,
+        harness.tier,
         id=to_wire(Prefix.HARNESS, harness.id),
         name=harness.name,
         display_name=harness.display_name,
@@ -189,7 +191,6 @@ def harness_view(harness: Harness) -> HarnessView:
         created_at=rfc3339(harness.created_ms),
         updated_at=rfc3339(harness.updated_ms),
         archived_at=time_or_none(harness.archived_ms),
-        **msgspec.structs.asdict(tier_view(harness.tier)),
     )
 
 
@@ -197,9 +198,9 @@ def harness_view(harness: Harness) -> HarnessView:
 
 
 class SessionPatch(TierBody, frozen=True, kw_only=True):
-    title: Label | None | UnsetType = UNSET
-    locale: Annotated[str, Meta(max_length=35)] | None | UnsetType = UNSET
-    model_id: Id | None | UnsetType = UNSET
+    title: Label | UnsetType | None = UNSET
+    locale: Annotated[str, Meta(max_length=35)] | UnsetType | None = UNSET
+    model_id: Id | UnsetType | None = UNSET
 
 
 class SessionBody(SessionPatch, frozen=True, kw_only=True):
@@ -249,7 +250,9 @@ ANONYMOUS_PRINCIPAL = "user_" + "0" * 31 + "1"
 
 def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut:
     session = view.session
-    return SessionOut(
+    return joined(
+        SessionOut,
+        session.tier,
         id=to_wire(Prefix.SESSION, session.id),
         organization_id=to_wire(Prefix.ORG, session.org_id),
         workspace_id=to_wire(Prefix.WORKSPACE, session.workspace_id),
@@ -266,7 +269,6 @@ def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut
         owner_principal_id=ANONYMOUS_PRINCIPAL,
         created_at=rfc3339(session.created_ms),
         updated_at=rfc3339(max(view.active_ms, session.updated_ms)),
-        **msgspec.structs.asdict(tier_view(session.tier)),
     )
 
 
@@ -282,7 +284,7 @@ class WorkspacePatch(Struct, frozen=True, kw_only=True):
     name: (
         Annotated[str, Meta(min_length=1, max_length=limits.DISPLAY_NAME_CHARS_MAX)] | UnsetType
     ) = UNSET
-    description: Description | None | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
     status: Literal["active", "archived"] | UnsetType = UNSET
 
 

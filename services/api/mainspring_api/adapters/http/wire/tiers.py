@@ -8,6 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from mainspring_api.domain.naming import check_tags
+from mainspring_api.domain.paths import normalise
+from mainspring_api.domain.resources import Tier
+from mainspring_api.domain.tiers import check_model_id
+from mainspring_api.usecases.files import decode_content
 from mainspring_harness.arguments import check_schema
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
@@ -21,13 +28,6 @@ from mainspring_schema.agents import (
     ToolHints,
 )
 from mainspring_schema.messages import Json
-from msgspec import UNSET, Meta, Struct, UnsetType
-
-from mainspring_api.domain.naming import check_tags
-from mainspring_api.domain.paths import normalise
-from mainspring_api.domain.resources import Tier
-from mainspring_api.domain.tiers import check_model_id
-from mainspring_api.usecases.files import decode_content
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -72,31 +72,31 @@ class NetworkBody(Struct, frozen=True, kw_only=True):
     blocked: list[str] | None = None
 
 
+Tools = Annotated[list[ToolBody], Meta(max_length=limits.TOOLS_PER_AGENT_MAX)]
+Files = Annotated[list[FileBody], Meta(max_length=limits.INITIAL_FILES_MAX)]
+
+
 class TierBody(Struct, frozen=True, kw_only=True, rename={"mcp_servers_camel": "mcpServers"}):
-    system_prompt: Prompt | None | UnsetType = UNSET
-    capabilities: list[CapabilityBody] | None | UnsetType = UNSET
-    tools: (
-        Annotated[list[ToolBody], Meta(max_length=limits.TOOLS_PER_AGENT_MAX)] | None | (UnsetType)
-    ) = UNSET
-    initial_files: (
-        Annotated[list[FileBody], Meta(max_length=limits.INITIAL_FILES_MAX)] | None | (UnsetType)
-    ) = UNSET
-    mcp_servers: dict[str, Json] | None | UnsetType = UNSET
-    mcp_servers_camel: dict[str, Json] | None | UnsetType = UNSET
-    network_access: NetworkBody | None | UnsetType = UNSET
-    max_iterations: Iterations | None | UnsetType = UNSET
-    parallel_tool_calls: bool | None | UnsetType = UNSET
-    tags: list[Tag] | None | UnsetType = UNSET
-    hints: Json | None | UnsetType = UNSET
+    system_prompt: Prompt | UnsetType | None = UNSET
+    capabilities: list[CapabilityBody] | UnsetType | None = UNSET
+    tools: Tools | UnsetType | None = UNSET
+    initial_files: Files | UnsetType | None = UNSET
+    mcp_servers: dict[str, Json] | UnsetType | None = UNSET
+    mcp_servers_camel: dict[str, Json] | UnsetType | None = UNSET
+    network_access: NetworkBody | UnsetType | None = UNSET
+    max_iterations: Iterations | UnsetType | None = UNSET
+    parallel_tool_calls: bool | UnsetType | None = UNSET
+    tags: list[Tag] | UnsetType | None = UNSET
+    hints: Json | UnsetType | None = UNSET
 
 
-def kept(value: T | None | UnsetType, present: T | None) -> T | None:
+def kept(value: T | UnsetType | None, present: T | None) -> T | None:
     """What a member becomes: `present` where it was left out."""
     return present if isinstance(value, UnsetType) else value
 
 
 def tier_of(
-    body: TierBody, present: Tier, registry: Registry, model_id: str | None | UnsetType
+    body: TierBody, present: Tier, registry: Registry, model_id: str | UnsetType | None
 ) -> Tier:
     """The tier with what the body gives. Raises ValidationFailed and the errors of the harness."""
     servers = body.mcp_servers_camel if body.mcp_servers is UNSET else body.mcp_servers
@@ -134,7 +134,7 @@ def check_tier(tier: Tier, registry: Registry) -> None:
 
 
 def _listed(
-    value: Sequence[B] | None | UnsetType, present: tuple[T, ...], make: Callable[[B], T]
+    value: Sequence[B] | UnsetType | None, present: tuple[T, ...], make: Callable[[B], T]
 ) -> tuple[T, ...]:
     if isinstance(value, UnsetType):
         return present
@@ -146,7 +146,7 @@ def _capability(body: CapabilityBody) -> CapabilityRef:
 
 
 def _tools(
-    value: Sequence[ToolBody] | None | UnsetType, present: tuple[ToolDefinition, ...]
+    value: Sequence[ToolBody] | UnsetType | None, present: tuple[ToolDefinition, ...]
 ) -> tuple[ToolDefinition, ...]:
     tools = _listed(value, present, _tool)
     names = [tool.name for tool in tools]
@@ -182,7 +182,7 @@ def _file(body: FileBody) -> InitialFile:
 
 
 def _network(
-    value: NetworkBody | None | UnsetType, present: NetworkAccess | None
+    value: NetworkBody | UnsetType | None, present: NetworkAccess | None
 ) -> NetworkAccess | None:
     if isinstance(value, UnsetType):
         return present
@@ -239,6 +239,12 @@ class TierView(Struct, frozen=True, kw_only=True, rename={"mcp_servers": "mcpSer
     parallel_tool_calls: bool | None
     tags: tuple[str, ...]
     hints: Json | None
+
+
+def joined(view: Callable[..., T], tier: Tier, **own: object) -> T:
+    """A view that extends TierView: the tier's members and its own."""
+    members: dict[str, object] = msgspec.structs.asdict(tier_view(tier)) | own
+    return view(**members)
 
 
 def or_unset(value: T | None) -> T | UnsetType:
