@@ -211,6 +211,17 @@ class MemoryStore:
     def _leased(self) -> list[TaskRow]:
         return [task for task in self.tables.tasks.values() if task.state is TaskState.LEASED]
 
+    def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:
+        """What `engine.hold_v1` grants to api: session and organization of a task held at `fence`.
+
+        Synchronous, for the caller holds the shared lock over its transaction.
+        """
+        with self._lock:
+            task = self.tables.tasks.get(task_id)
+            if task is None or task.state is not TaskState.LEASED or task.fence != fence:
+                return None
+            return task.session_id, task.org_id
+
     async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
         with self._lock:
             return tuple(self._release(release) for release in releases)
@@ -237,9 +248,9 @@ class MemoryStore:
             due = [
                 task
                 for task in self.tables.tasks.values()
-                if task.state is TaskState.DELAYED and task.run_ms <= now_ms and not task.cancelling
+                if task.state is TaskState.DELAYED and task.ready_ms <= now_ms and not task.cancelling
             ]
-            due.sort(key=lambda task: task.run_ms)
+            due.sort(key=lambda task: task.ready_ms)
             for task in due[:limit]:
                 task.state = TaskState.READY
                 task.rev += 1

@@ -31,7 +31,7 @@ class TaskRow(Struct, kw_only=True):
     kind: TaskKind
     effect: Effect
     step: str
-    run_ms: int
+    ready_ms: int
     state: TaskState = TaskState.READY
     fence: int = 0
     rev: int = 1
@@ -67,8 +67,8 @@ class TaskRow(Struct, kw_only=True):
         self.stamped_ms = now_ms
         self.lease_until_ms = now_ms + lease_ms
 
-    def let_go(self, state: TaskState, run_ms: int) -> None:
-        self.state, self.run_ms = state, run_ms
+    def let_go(self, state: TaskState, ready_ms: int) -> None:
+        self.state, self.ready_ms = state, ready_ms
         self.incarnation = self.attach_number = None
         self.lease_until_ms = 0
         self.acknowledged = False

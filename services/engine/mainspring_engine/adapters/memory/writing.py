@@ -199,14 +199,14 @@ def _close(tables: Tables, changes: Changes, close: CloseTask, now_ms: int) -> N
             )
 
 
-def _delay(task: TaskRow, close: CloseTask, run_ms: int) -> None:
+def _delay(task: TaskRow, close: CloseTask, ready_ms: int) -> None:
     if close.counts_death:
         task.die()
     if close.counts_failure:
         task.failures += 1
     if not (close.counts_death or close.counts_failure):
         task.uncounted += 1
-    task.let_go(TaskState.DELAYED, run_ms)
+    task.let_go(TaskState.DELAYED, ready_ms)
 
 
 def _effect_state(task: TaskRow, closing: Closing) -> int:
@@ -228,7 +228,7 @@ def _add_task(tables: Tables, changes: Changes, new: NewTask, now_ms: int) -> bo
         kind=new.kind,
         effect=new.effect,
         step=new.step,
-        run_ms=now_ms,
+        ready_ms=now_ms,
     )
     current = claim is not None and tables.workers.get(claim.incarnation) == claim.attach_number
     if claim is not None and current:

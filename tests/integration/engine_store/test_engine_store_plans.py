@@ -1,0 +1,144 @@
+"""Hot statements on filled tables: which index they use, and that renewals stay heap-only."""
+
+from collections.abc import AsyncIterator
+from typing import TypeAlias, cast
+
+import asyncpg
+import pytest
+
+from mainspring_engine.adapters.postgres.claims import TASKS
+from mainspring_engine.adapters.postgres.flights import arguments
+from mainspring_engine.adapters.postgres.store import COMMIT
+from mainspring_schema.frames import Held
+from mainspring_testkit.fixtures import Database as OwnDatabase
+from tests.contract.engine_store.engine_worlds import (
+    IDS,
+    ROUTE,
+    PostgresWorld,
+    Session,
+    Worker,
+    close,
+    query,
+    result,
+)
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+FILL = """
+with numbers as (
+    select n, lpad(to_hex((extract(epoch from now()) * 1000)::bigint), 12, '0')
+        || '7000' || '8000' || lpad(to_hex($2::bigint + n), 12, '0') as id
+    from generate_series(1, $1) as n
+)
+insert into engine.task (
+    id, workflow_id, session_id, org_id, route, kind, effect, state, run_at, step, input_hash,
+    fence, lease_until, incarnation, stamped_at, claimed_at
+)
+select
+    id::uuid, id::uuid, id::uuid, lpad(to_hex(n % 50), 32, '0')::uuid, $3 + n % 4, 1, 1,
+    case when n % 10 = 0 then 2 else 1 end, now(), 'step', '\\x00', 1,
+    case when n % 10 = 0 then now() + interval '1 hour' end,
+    case when n % 10 = 0 then id::uuid end, now(), now()
+from numbers
+"""
+
+
+@pytest.fixture
+async def watched(module_database: OwnDatabase) -> AsyncIterator[tuple[Connection, list[str]]]:
+    """A connection that reports the plan of every statement, nested ones too."""
+    connection = await asyncpg.connect(module_database.url())
+    plans: list[str] = []
+    for statement in (
+        "load 'auto_explain'",
+        "set auto_explain.log_min_duration = 0",
+        "set auto_explain.log_nested_statements = on",
+        "set client_min_messages = log",
+    ):
+        await connection.execute(statement)
+    connection.add_log_listener(lambda _, message: plans.append(str(message)))
+    yield connection, plans
+    await connection.close()
+
+
+async def fill(world: PostgresWorld, connection: Connection) -> None:
+    for block in range(4):
+        await connection.execute(FILL, 10_000, block * 10_000, 1000)
+    await connection.execute("analyze engine.task")
+
+
+async def test_a_claim_reads_the_ready_index_alone(
+    world: PostgresWorld, watched: tuple[Connection, list[str]]
+) -> None:
+    connection, plans = watched
+    await fill(world, connection)
+    worker = await Worker.attached(world)
+    plans.clear()
+
+    await connection.fetch(TASKS["claim"].sql, 10_000, 256, [(1001, IDS.uuid7(), worker.id, 1, 16)])
+
+    scans = [plan for plan in plans if "engine.task" in plan]
+    assert scans
+    assert any("Index Only Scan using task_ready" in plan for plan in scans)
+    assert not [plan for plan in scans if "Seq Scan" in plan]
+
+
+async def test_a_commit_scans_no_table(
+    world: PostgresWorld, watched: tuple[Connection, list[str]]
+) -> None:
+    connection, plans = watched
+    session, worker = await Session.opened(world), await Worker.attached(world)
+    task = session.task(claim=worker.claim)
+    await session.start_turn(task)
+    held = Held(task.id, 1)
+    await world.store.claim((worker.want(1),))
+    route = await world.owner.fetch(COMMIT["routes"])
+    changes = session.changes(
+        workflows=(session.workflow(),),
+        closes=(close(held),),
+        results=(result(session, held),),
+        tasks=(session.task("reason:2", claim=worker.claim),),
+    )
+    plans.clear()
+
+    (row,) = await connection.fetch(
+        COMMIT["commit"].sql, *arguments((changes,), {ROUTE: cast("int", route[0]["id"])})
+    )
+
+    assert row["verdicts"] == [1]
+    assert any("engine.task" in plan for plan in plans)
+    # The driver asks the catalogue for the types of its arguments once per connection.
+    ours = [plan for plan in plans if "typeinfo_tree" not in plan]
+    assert not [plan for plan in ours if "Seq Scan" in plan]
+
+
+async def test_renewals_stay_heap_only(world: PostgresWorld) -> None:
+    session, worker = await Session.opened(world), await Worker.attached(world)
+    tasks = [session.task(str(n), claim=worker.claim) for n in range(200)]
+    await session.start_turn(*tasks)
+    renewals = tuple(worker.renewal(Held(task.id, 1)) for task in tasks)
+    made = heap_only = 0
+
+    for _ in range(10):
+        await world.pass_time(4)
+        before = await updates(world)
+        await world.store.renew(renewals)
+        after = await updates(world)
+        made += after[0] - before[0]
+        heap_only += after[1] - before[1]
+
+    assert made == 2000
+    assert heap_only / made > 0.9, f"{heap_only} of {made}"
+
+
+async def updates(world: PostgresWorld) -> tuple[int, int]:
+    """All and heap-only updates of engine.task so far."""
+    for database in (world.owner, world.database):
+        # Each backend keeps its counts for a while; this one is about to be read.
+        await database.fetch(query("select pg_stat_force_next_flush()"))
+    (row,) = await world.owner.fetch(
+        query(
+            "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables"
+            " where schemaname = 'engine' and relname = 'task'"
+        )
+    )
+    return cast("int", row["n_tup_upd"]), cast("int", row["n_tup_hot_upd"])
