@@ -28,7 +28,9 @@ def unreasoned(path: str, text: str) -> list[str]:
         match = SWITCH.search(line)
         if match is None:
             continue
-        reason = match["rest"].strip(" -#—:")
+        # sqlfluff reads its switch only at the end of a comment, so there the reason precedes.
+        before = line[: match.start()].partition("--")[2]
+        reason = f"{before} {match['rest']}".strip(" -#—:")
         if len(reason.split()) < REASON_WORDS_MIN:
             found.append(f"{path}:{number}: {line.strip()}")
     return found
@@ -68,6 +70,7 @@ def test_a_bare_exception_is_found(line: str) -> None:
     [
         "x = 1  # noqa: S104 -- compared only",
         "x = 1  # pyright: ignore[reportAny] -- asyncpg types its rows so",
+        "limit 1 -- a step has one result -- noqa: AM09",
         "# A noqa in prose is no switch.",
     ],
 )

@@ -43,7 +43,7 @@ select kind, (extract(epoch from clock_timestamp() - swept_at) * 1000)::bigint a
 from engine.sweep;
 
 -- name: make_partitions
--- Makes the wide tables' partitions from $1 ms behind to $2 ms ahead; returns how many were missing.
+-- Makes the wide tables' partitions from $1 ms behind to $2 ms ahead; says how many were missing.
 -- repeatable
 select engine.make_partitions_v1(
     (extract(epoch from clock_timestamp()) * 1000)::bigint - $1::bigint,

@@ -182,7 +182,6 @@ fit as materialized (
         a.n, a.task_id, a.closing, a.counts_death
     from asked as a
     inner join locked as l on a.task_id = l.id
-    cross join stamp as s
     where
         l.state = 2 and l.fence = a.fence
         -- Nothing re-readies the tasks of a cancelling workflow; the commit lane ends them.
@@ -228,7 +227,7 @@ attempts as (
     select
         r.id, r.fence, r.workflow_id, r.org_id, r.step, r.incarnation, r.attach_number, r.claim_rev,
         r.rev, r.claimed_at, r.now, r.stamped_at, r.lease_until, r.acknowledged,
-        r.started_fence = r.fence, r.closing
+        r.started_fence = r.fence as started, r.closing
     from released as r
 )
 
