@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Final, TextIO
+from typing import Final, Protocol
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
@@ -40,7 +40,15 @@ class _Context(logging.Filter):
         return True
 
 
-def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -> None:
+class Writes(Protocol):
+    """Where lines go; each comes in one call, with its end."""
+
+    def write(self, text: str, /) -> object:
+        """Takes a line."""
+        ...
+
+
+def configure(service: str, level: str = "INFO", stream: Writes | None = None) -> None:
     """Sends every logger of the process through one JSON handler. Call once, in main."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(

@@ -21,6 +21,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inherited: dict[str, str]
     """Everything else of the environment; services get it below their own settings."""
 
+    @property
+    def dialled_host(self) -> str:
+        host = self.api_host
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared only
+
+    @property
+    def api_url(self) -> str:
+        host = self.dialled_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
+
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
     values = dict(os.environ if environment is None else environment)

@@ -61,8 +61,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="mainspring", description="A whole stack on this machine.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     up = verbs.add_parser("up", help="start the stack, run one demo turn, stay")
+    dev = verbs.add_parser("dev", help="the same in one process and in memory")
     shown = verbs.add_parser("demo", help="as up, but exit after the turn")
-    for verb in (up, shown):
+    for verb in (up, dev, shown):
         verb.add_argument("--provider", help="a real model (openai, anthropic, …); its key is set")
     shown.add_argument(
         "--kill-worker", action="store_true", help="kill the worker in the middle of its answer"
@@ -79,19 +80,44 @@ def parser() -> argparse.ArgumentParser:
 def run_up(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
     async def stay(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
         await stack.start(ready, supervisor, console)
-        try:
-            await demonstrate(ready, console, provider=parsed.provider)
-        except StartProblem as problem:
-            # The stack itself is healthy: let the user look at it.
-            console.say(f"the demo turn failed: {problem}")
-        console.say(f"API      {ready.api_url}/api/v1")
-        console.say(f"browse   {ready.api_url}/api-doc")
-        console.say(f"logs     {ready.home.logs}")
-        console.say("ready; Ctrl-C stops everything in order")
+        await welcome(settings, ready.home, console, provider=parsed.provider)
         await asyncio.Event().wait()
         return 0
 
     return asyncio.run(owned(settings, console, stay))
+
+
+def run_dev(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    # Only here: the other verbs start services and need none of their code.
+    from mainspring_local.dev import running  # noqa: PLC0415 - see above
+
+    async def stay() -> None:
+        await welcome(settings, folder, console, provider=parsed.provider)
+        await asyncio.Event().wait()
+
+    async def live() -> int:
+        stopped = asyncio.Event()
+        install_handlers(stopped)
+        return await until(stopped, running.run(settings, folder, console, stay))
+
+    folder = home.Home(settings.home)
+    folder.prepare()
+    return asyncio.run(live())
+
+
+async def welcome(
+    settings: environment.Settings, folder: home.Home, console: Console, *, provider: str | None
+) -> None:
+    """The demo turn, then where things are."""
+    try:
+        await demonstrate(settings, folder, console, provider=provider)
+    except StartProblem as problem:
+        # The stack itself is healthy: let the user look at it.
+        console.say(f"the demo turn failed: {problem}")
+    console.say(f"API      {settings.api_url}/api/v1")
+    console.say(f"browse   {settings.api_url}/api-doc")
+    console.say(f"logs     {folder.logs}")
+    console.say("ready; Ctrl-C stops everything in order")
 
 
 def run_demo(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
@@ -99,7 +125,7 @@ def run_demo(parsed: Arguments, settings: environment.Settings, console: Console
         await stack.start(ready, supervisor, console)
         if parsed.kill_worker:
             return 0 if await survive(ready, supervisor, console, parsed.provider) else 1
-        turn = await demonstrate(ready, console, provider=parsed.provider)
+        turn = await demonstrate(settings, ready.home, console, provider=parsed.provider)
         return 0 if turn.outcome == "turn.completed" else 1
 
     return asyncio.run(owned(settings, console, show))
@@ -112,7 +138,14 @@ async def survive(
     killer = recovery.KillWorker(
         lambda: worker.pid, recovery.reader(ready.reading_postgres), console
     )
-    turn = await demonstrate(ready, console, provider=provider, watch=killer.watch, unhurried=True)
+    turn = await demonstrate(
+        ready.settings,
+        ready.home,
+        console,
+        provider=provider,
+        watch=killer.watch,
+        unhurried=True,
+    )
     kept = await killer.report(turn.session_id)
     return kept and turn.outcome == "turn.completed"
 
@@ -122,7 +155,8 @@ async def unwatched(_event: client.Event) -> None:
 
 
 async def demonstrate(
-    ready: stack.Stack,
+    settings: environment.Settings,
+    folder: home.Home,
     console: Console,
     *,
     provider: str | None,
@@ -130,11 +164,11 @@ async def demonstrate(
     unhurried: bool = False,
 ) -> demo.Turn:
     try:
-        async with client.Api(ready.api_url) as api, asyncio.timeout(DEMO_SECONDS_MAX):
+        async with client.Api(settings.api_url) as api, asyncio.timeout(DEMO_SECONDS_MAX):
             turn = await demo.run(api, console, provider=provider, watch=watch, unhurried=unhurried)
     except TimeoutError as error:
         raise StartProblem(
-            f"the turn has no outcome after {DEMO_SECONDS_MAX:.0f} s; see {ready.home.logs}"
+            f"the turn has no outcome after {DEMO_SECONDS_MAX:.0f} s; see {folder.logs}"
         ) from error
     console.say(f"session {turn.session_id}: {turn.outcome} after {turn.seconds:.2f} s")
     return turn
@@ -226,6 +260,7 @@ async def until(stopped: asyncio.Event, session: Awaitable[int]) -> int:
 
 VERBS: dict[str, Verb] = {
     "up": run_up,
+    "dev": run_dev,
     "demo": run_demo,
     "migrate": run_migrate,
     "down": run_down,

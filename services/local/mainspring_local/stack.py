@@ -33,13 +33,11 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dialled_host(self) -> str:
-        host = self.settings.api_host
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared only
+        return self.settings.dialled_host
 
     @property
     def api_url(self) -> str:
-        host = self.dialled_host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.api_port}"
+        return self.settings.api_url
 
     @property
     def postgres(self) -> Postgres:

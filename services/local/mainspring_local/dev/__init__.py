@@ -1,0 +1,1 @@
+"""`mainspring dev`: the services in one process, over their memory twins."""

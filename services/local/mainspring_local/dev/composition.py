@@ -1,0 +1,140 @@
+"""The five services wired by hand into one process: one lock, one clock, one bus."""
+
+import threading
+
+import msgspec
+
+from mainspring_api.adapters.feed import BusFeed
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.keys import EnvironmentKeys
+from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
+from mainspring_api.adapters.memory.store import organization_of
+from mainspring_api.adapters.spans import RecordedPosts
+from mainspring_api.main import serve_http
+from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.stream.hub import Hub
+from mainspring_engine.adapters.memory import MemoryStore as EngineStore
+from mainspring_engine.adapters.witness import TelemetryWitness
+from mainspring_engine.main import Engine
+from mainspring_eventstore.adapters.memory import MemoryLog
+from mainspring_eventstore.adapters.memory import MemoryStore as LogStore
+from mainspring_eventstore.adapters.publisher import BusPublisher
+from mainspring_eventstore.usecases.eventstore import EventStore
+from mainspring_harness.builtin import builtin_registry
+from mainspring_kernel.clock import Clock, SystemClock
+from mainspring_kernel.draws import Draws, SystemDraws
+from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
+from mainspring_local.dev.doors import EngineDoor
+from mainspring_local.dev.roads import (
+    DirectControl,
+    DirectCredentials,
+    DirectDuties,
+    DirectEventLog,
+    DirectLog,
+)
+from mainspring_messaging import MemoryBus
+from mainspring_runtime.lifecycle import Service
+from mainspring_runtime.listeners import Listeners
+from mainspring_scheduler.adapters.loop import Loop
+from mainspring_scheduler.adapters.memory import MemoryDutyStore
+from mainspring_worker.adapters.queue_engine import QueueEngineLink
+from mainspring_worker.main import Roads, assemble, identity
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What all services share, and the stores of those that have one."""
+
+    clock: Clock
+    draws: Draws
+    ids: RandomIds
+    bus: MemoryBus
+    eventstore: EventStore
+    engine: Engine
+    api_store: ApiStore
+    keys: EnvironmentKeys
+
+
+async def start(
+    service: Service, keys: EnvironmentKeys, *, host: str, port: int, trace_ratio: float
+) -> None:
+    """Starts everything in the order of `up`. The closers run backwards."""
+    parts = await _parts(service, keys, trace_ratio)
+    service.stack.push_async_callback(parts.bus.close)
+    service.stack.push_async_callback(parts.eventstore.drain)
+    service.spawn("engine", parts.engine.work())
+    _start_scheduler(service, parts)
+    await _start_worker(service, parts)
+    await serve_http(_api(service, parts), service, host, port)
+
+
+async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) -> Parts:
+    clock, draws, bus = SystemClock(), SystemDraws(), MemoryBus()
+    ids = RandomIds(clock)
+    # Re-entrant, for a twin that holds it calls what another one grants.
+    lock = threading.RLock()
+    log = MemoryLog(lock=lock, clock=clock)
+    engine_store = EngineStore(lock=lock, log=log, clock=clock)
+    first = organization_of(DEFAULT_ORG_ID, "default", clock.wall_ms())
+    listeners = Listeners.load(service.telemetry.metrics)
+    service.stack.callback(listeners.close)
+    engine = Engine(
+        store=engine_store,
+        bus=bus,
+        witness=lambda agents: TelemetryWitness(service.telemetry, listeners, agents),
+        clock=clock,
+        ids=ids,
+        draws=draws,
+        trace_ratio=trace_ratio,
+        epoch=log.epoch,
+    )
+    return Parts(
+        clock=clock,
+        draws=draws,
+        ids=ids,
+        bus=bus,
+        eventstore=await EventStore.open(LogStore(log), BusPublisher(bus)),
+        engine=engine,
+        api_store=ApiStore(lock=lock, log=log, hold=engine_store, first=first),
+        keys=keys,
+    )
+
+
+def _start_scheduler(service: Service, parts: Parts) -> None:
+    loop = Loop(
+        store=MemoryDutyStore(parts.clock),
+        calls=DirectDuties(parts.engine.sweeps, parts.eventstore),
+        clock=parts.clock,
+        draws=parts.draws,
+    )
+    service.spawn("scheduler", loop.serve())
+
+
+async def _start_worker(service: Service, parts: Parts) -> None:
+    door = EngineDoor(parts.engine.conversations)
+    service.stack.push_async_callback(door.close)
+    roads = Roads(
+        link=QueueEngineLink(door),
+        log=DirectEventLog(parts.eventstore),
+        credentials=DirectCredentials(parts.api_store, parts.keys),
+    )
+    worker = await assemble(
+        service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws
+    )
+    # Nothing outlives this process, so nobody has to wait for the end of a turn.
+    service.stack.callback(worker.halt)
+
+
+def _api(service: Service, parts: Parts) -> Services:
+    log = DirectLog(parts.eventstore)
+    return Services(
+        store=parts.api_store,
+        control=DirectControl(parts.engine.control),
+        log=log,
+        hub=Hub(log, BusFeed(parts.bus), parts.clock, parts.draws),
+        configurations=Configurations(parts.api_store),
+        credentials=parts.keys,
+        registry=builtin_registry(),
+        clock=parts.clock,
+        ids=parts.ids,
+        spans=RecordedPosts(service.telemetry),
+    )

@@ -1,0 +1,221 @@
+"""What the services ask of each other, as calls inside one process.
+
+Errors are raised as they are.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+from uuid import UUID
+
+from mainspring_api.ports.credentials import CredentialSource
+from mainspring_api.ports.log import HeadView, Listing, Page, Verification
+from mainspring_api.ports.store import Store
+from mainspring_api.usecases.credentials import credentials_for
+from mainspring_engine.usecases.control import Control
+from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
+from mainspring_eventstore.ports.log import HeadView as StoredHead
+from mainspring_eventstore.usecases.eventstore import EventStore
+from mainspring_eventstore.usecases.reading import Read
+from mainspring_kernel.errors import MainspringError, NotFound, ValidationFailed
+from mainspring_kernel.ids import OrgId, Position, Prefix, ProviderId, SessionId, TaskId, from_wire
+from mainspring_kernel.tracing import current_trace
+from mainspring_scheduler.domain import Duty, Report
+from mainspring_schema import codec
+from mainspring_schema.commands import (
+    Cancel,
+    CancelReceipt,
+    Close,
+    CloseReceipt,
+    Receipt,
+    Submit,
+    SubmitToolResults,
+    ToolResultsReceipt,
+)
+from mainspring_schema.frames import Held
+from mainspring_schema.grants import DeltaAppend
+from mainspring_schema.listing import EventFilter
+from mainspring_worker.domain.deltas import Delta
+from mainspring_worker.ports.credentials import ProviderAccess
+from mainspring_worker.ports.eventlog import AppendVerdict, LogPage
+from mainspring_worker.ports.model import Credentials
+
+Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter
+
+
+def checked(value: Crossing) -> None:
+    """What could not cross to another process is refused here too. Raises ValidationFailed."""
+    try:
+        codec.pack(value)
+    except OverflowError as error:
+        detail = "a number is out of range"
+        raise ValidationFailed(detail) from error
+
+
+class DirectControl:
+    """api → engine."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def submit(self, command: Submit) -> Receipt:
+        checked(command)
+        (answer,) = await self._control.submit_many((command,))
+        if isinstance(answer, MainspringError):
+            raise answer
+        return answer
+
+    async def cancel(self, command: Cancel) -> CancelReceipt:
+        checked(command)
+        return await self._control.cancel(command)
+
+    async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
+        checked(command)
+        return await self._control.submit_tool_results(command)
+
+    async def close(self, command: Close) -> CloseReceipt:
+        checked(command)
+        return await self._control.close(command)
+
+
+class DirectLog:
+    """api → eventstore."""
+
+    def __init__(self, eventstore: EventStore) -> None:
+        self._eventstore = eventstore
+
+    async def read(
+        self,
+        session_id: SessionId,
+        org_id: OrgId,
+        *,
+        after: Position | None,
+        limit: int,
+        events_only: bool = False,
+    ) -> Page:
+        wanted = Read(
+            session_id=session_id, org_id=org_id, after=after, limit=limit, events_only=events_only
+        )
+        page = await self._eventstore.read(wanted)
+        if page is None:
+            detail = "no such session"
+            raise NotFound(detail)
+        return Page(events=page.events, deltas=page.deltas, head=_shown(page.head), more=page.more)
+
+    async def list(self, session_id: SessionId, org_id: OrgId, filter_: EventFilter) -> Listing:
+        checked(filter_)
+        listed = await self._eventstore.list_events(session_id, org_id, filter_)
+        return Listing(events=listed.events, total=listed.total)
+
+    async def heads(self, session_ids: Sequence[UUID]) -> Mapping[UUID, HeadView]:
+        found = await self._eventstore.heads(session_ids)
+        return {head.session_id: _shown(head) for head in found.heads if head is not None}
+
+    async def epoch(self) -> int:
+        return (await self._eventstore.heads(())).epoch
+
+    async def verify(self, session_id: SessionId) -> Verification:
+        found = await self._eventstore.verify(session_id)
+        return Verification(
+            events=found.events,
+            intact=found.intact,
+            broken_seq=found.broken_seq,
+            reason=found.reason,
+            head_hash=found.head_hash,
+        )
+
+
+def _shown(head: StoredHead) -> HeadView:
+    return HeadView(
+        session_id=head.session_id,
+        seq=head.seq,
+        n=head.n,
+        status=head.status.wire,
+        paused=head.paused,
+        closed=head.closed,
+        turn_first_seq=head.turn_first_seq,
+        updated_ms=head.updated_ms,
+    )
+
+
+class DirectEventLog:
+    """worker → eventstore."""
+
+    def __init__(self, eventstore: EventStore) -> None:
+        self._eventstore = eventstore
+
+    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+        items = [_append(delta) for delta in deltas]
+        verdicts = await self._eventstore.append_many(items, trace=current_trace())
+        return [AppendVerdict(verdict.value) for verdict in verdicts]
+
+    async def read(
+        self, session_id: UUID, org_id: UUID, *, after: Position, events_only: bool
+    ) -> LogPage:
+        page = await self._eventstore.read(
+            Read(session_id=session_id, org_id=org_id, after=after, events_only=events_only)
+        )
+        if page is None:
+            return LogPage()
+        return LogPage(events=page.events, deltas=page.deltas, more=page.more)
+
+
+def _append(delta: Delta) -> DeltaAppend:
+    return DeltaAppend(
+        session_id=delta.session_id,
+        turn_id=delta.turn_id,
+        anchor=delta.anchor,
+        attempt=delta.attempt,
+        channel=delta.channel,
+        offset=delta.offset,
+        fragment=delta.fragment,
+        reset=delta.reset,
+    )
+
+
+class DirectCredentials:
+    """worker → api: to the holder of a task, as over the wire."""
+
+    def __init__(self, store: Store, source: CredentialSource) -> None:
+        self._store = store
+        self._source = source
+
+    async def fetch(self, held: Held, provider_id: str) -> ProviderAccess:
+        found = await credentials_for(
+            self._store,
+            self._source,
+            TaskId(held.task_id),
+            held.fence,
+            ProviderId(from_wire(Prefix.PROVIDER, provider_id)),
+        )
+        return ProviderAccess(
+            credentials=Credentials(api_key=found.api_key or None),
+            base_url=found.base_url or None,
+        )
+
+
+class DirectDuties:
+    """scheduler → engine and eventstore."""
+
+    def __init__(self, sweeps: Sweeps, eventstore: EventStore) -> None:
+        self._sweeps = sweeps
+        self._eventstore = eventstore
+
+    async def perform(self, duty: Duty) -> Report:
+        match duty:
+            case Duty.TIMERS:
+                return await self._sweep(SweepKind.TIMERS)
+            case Duty.RETRIES:
+                return await self._sweep(SweepKind.RETRIES)
+            case Duty.LEASES:
+                return await self._sweep(SweepKind.LEASES)
+            case Duty.ENGINE_UPKEEP:
+                return Report()  # memory has no partitions
+            case Duty.LOG_UPKEEP:
+                kept = await self._eventstore.upkeep()
+                return Report(handled=kept.deltas_dropped)
+            case _:
+                assert_never(duty)
+
+    async def _sweep(self, kind: SweepKind) -> Report:
+        swept = await self._sweeps.sweep(kind)
+        return Report(handled=swept.handled, more=swept.more)
