@@ -26,7 +26,6 @@ from tests.load.bench.crew import BenchFailed
 from tests.load.bench.gathered import Gathered
 from tests.load.bench.ground import QUERIES, Ground, ground
 from tests.load.bench.plan import Plan, quick
-from tests.load.bench.profile import profiled
 from tests.load.bench.progress import Progress
 from tests.load.bench.recovery import recovery
 from tests.load.bench.sessions import create_agent
@@ -67,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--only", metavar="PARTS", help=f"some of {','.join(PARTS)}; no traced pass")
     top.add_argument("--sampling", type=float, metavar="RATIO", help="of traces; 0 by default")
     top.add_argument(
-        "--profile", type=Path, metavar="FOLDER", help="py-spy's stacks of c32, per service"
+        "--profile", type=Path, metavar="FOLDER", help="samples of the services; slows them"
     )
     return top
 
@@ -84,29 +83,34 @@ def parts_of(parsed: Arguments) -> dict[str, Part]:
     if unknown:
         msg = f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}"
         raise BenchFailed(msg)
-    chosen = {name: part for name, part in PARTS.items() if name in names}
-    if parsed.profile is not None and "c32" in chosen:
-        chosen["c32"] = profiled(measure.turns_of_many, parsed.profile)
-    return chosen
+    return {name: part for name, part in PARTS.items() if name in names}
 
 
 async def run(parsed: Arguments, folder: Path) -> report.Report:
     plan, parts = plan_of(parsed), parts_of(parsed)
     gathered = Gathered()
+    profile = parsed.profile
     progress = Progress(len(parts) + 1 + (3 if plan.traced else 0))
     sampling = dict.fromkeys(parts, parsed.sampling)
+
+    def make(ready: Ground, agent_id: str) -> measure.Bench:
+        return measure.Bench(
+            ground=ready, agent_id=agent_id, plan=plan, progress=progress, gathered=gathered,
+            profile=profile,
+        )  # fmt: skip
+
     try:
         progress.part("starting a stack")
         async with ground(folder / "home", parsed.sampling) as ready:
             await ready.require_durable()
             postgres = await ready.database.fetchval_as(str, QUERIES["server_version"])
-            await carry_out(ready, parts, measure_with(plan, progress, gathered))
+            await carry_out(ready, parts, make)
             for name, open_ in (await ready.connections()).items():
                 gathered.counts[f"connections of {name}"] = open_
         if plan.traced:
             progress.part("starting it again, every trace recorded")
             async with ground(folder / "home", 1.0) as ready:
-                await carry_out(ready, TRACED, measure_with(plan, progress, gathered))
+                await carry_out(ready, TRACED, make)
             sampling |= dict.fromkeys(TRACED, 1.0)
     finally:
         progress.end()
@@ -135,15 +139,6 @@ async def many_traced(bench: measure.Bench) -> None:
 
 TRACED: Final[dict[str, Part]] = {"c1_traced": one_traced, "c32_traced": many_traced}
 Make = Callable[[Ground, str], measure.Bench]
-
-
-def measure_with(plan: Plan, progress: Progress, gathered: Gathered) -> Make:
-    def make(ready: Ground, agent_id: str) -> measure.Bench:
-        return measure.Bench(
-            ground=ready, agent_id=agent_id, plan=plan, progress=progress, gathered=gathered
-        )
-
-    return make
 
 
 async def carry_out(ready: Ground, parts: dict[str, Part], make: Make) -> None:

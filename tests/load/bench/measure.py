@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -12,6 +14,7 @@ from tests.load.bench.gathered import Gathered, recounted
 from tests.load.bench.ground import QUERIES, Ground
 from tests.load.bench.orders import Done, Grow, Open, Order, Pace, Probe, Turns
 from tests.load.bench.plan import Plan
+from tests.load.bench.profile import sampled
 from tests.load.bench.progress import Progress
 from tests.load.bench.statements import Key, Statement
 
@@ -32,6 +35,8 @@ class Bench(Struct, frozen=True, kw_only=True):
     plan: Plan
     progress: Progress
     gathered: Gathered
+    profile: Path | None = None
+    """Where samples of the services go; None takes none."""
 
     def opening(self, sessions: int, org_ids: Sequence[str] = ("",)) -> Open:
         return Open(
@@ -44,6 +49,11 @@ class Bench(Struct, frozen=True, kw_only=True):
 
     def crew(self, size: int) -> Crew:
         return Crew(self.ground.stack.root, size)
+
+    def profiler(self) -> AbstractAsyncContextManager[None]:
+        if self.profile is None:
+            return nullcontext()
+        return sampled(self.profile, self.ground.pids(), self.gathered.notes)
 
     def tell(self, done: int) -> None:
         self.progress.step(f"{done} turns")
@@ -140,7 +150,8 @@ async def turns(bench: Bench, crew: Crew, slots: Sequence[int], name: str) -> in
         Turns(slots=n, until_s=until, turns_max=TURNS_MAX, turns_per_session=TURNS_PER_SESSION)
         for n in slots
     ]
-    done = await crew.do(orders, bench.tell)
+    async with bench.profiler():
+        done = await crew.do(orders, bench.tell)
     after = processes.usage(bench.ground.pids())
     asked = await recounted(bench.ground, recount, done, f"turns {name}")
     measured = [

@@ -1,48 +1,47 @@
-"""Where the services spend their time: py-spy's samples of every service during one part."""
+"""Where the services spend their time: py-spy's samples of every service during one load."""
 
 import asyncio
+import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.load.bench.measure import Bench
+from mainspring_local.program import tie_to_parent
 
 SERVICES: Final = ("api", "engine", "eventstore", "worker")
 SAMPLES_PER_S: Final = 200
 SHOWN: Final = 25
 
 
-def profiled(
-    part: Callable[[Bench], Awaitable[None]], folder: Path
-) -> Callable[[Bench], Awaitable[None]]:
-    """The part with py-spy beside it; its figures are slower than without."""
-
-    async def with_samples(bench: Bench) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        pids = bench.ground.pids()
-        seconds = bench.plan.warm_s + bench.plan.many_s
-        spies = [
-            await asyncio.create_subprocess_exec(
-                str(Path(sys.executable).parent / "py-spy"), "record", "--format", "raw",
-                "--output", str(folder / f"{name}.txt"), "--pid", str(pids[name]),
-                "--rate", str(SAMPLES_PER_S), "--duration", str(round(seconds)),
-                stdout=DEVNULL, stderr=DEVNULL, stdin=DEVNULL,
-            )
-            for name in SERVICES
-        ]  # fmt: skip
-        try:
-            await part(bench)
-        finally:
-            for spy in spies:
-                await spy.wait()
-        for name in SERVICES:
-            lines = (folder / f"{name}.txt").read_text().splitlines()
-            bench.gathered.notes.append(shown(name, lines))
-
-    return with_samples
+@asynccontextmanager
+async def sampled(folder: Path, pids: Mapping[str, int], notes: list[str]) -> AsyncGenerator[None]:
+    """Samples while the block goes on, which is slower for it; what it found goes to the notes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    spies = [
+        await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).parent / "py-spy"), "record", "--format", "raw",
+            "--output", str(folder / f"{name}.txt"), "--pid", str(pids[name]),
+            "--rate", str(SAMPLES_PER_S), "--gil",
+            stdout=DEVNULL, stderr=DEVNULL, stdin=DEVNULL,
+            preexec_fn=tie_to_parent(os.getpid(), signal.SIGKILL),
+        )
+        for name in SERVICES
+    ]  # fmt: skip
+    try:
+        yield
+    finally:
+        for spy in spies:
+            spy.send_signal(signal.SIGINT)
+        for spy in spies:
+            await spy.wait()
+    for name in SERVICES:
+        lines = (folder / f"{name}.txt").read_text().splitlines()
+        notes.append(shown(name, lines))
 
 
 def shown(name: str, stacks: Iterable[str]) -> str:
