@@ -210,8 +210,8 @@ HEADS_SWEEP_S: Final = 1.0
 
 SWEEP_PERIOD_MS: Final = 1500
 """Between two passes of one sweep, and between two claims of duties. An idle stack may send 5
-statements a second: one claim and three sweeps per period are 2.7. No due row waits 2 s (a promise),
-and a lease of 10 s still gives recovery within 12."""
+statements a second: one claim and three sweeps per period are 2.7. No due row waits 2 s (a
+promise), and a lease of 10 s still gives recovery within 12."""
 SWEEP_BUSY_MS: Final = 250
 """The same after a pass that found rows: what falls due comes in swarms, and work pays for it."""
 SWEEP_REPEATS_MAX: Final = 20
@@ -292,4 +292,4 @@ ROUTES_REREAD_S: Final = 5.0
 SWEEP_SILENCE_S: Final = 2.0
 """Without a stamp this young an engine makes the sweeps itself: turns end with no scheduler up."""
 STREAMS_LEAVE_S: Final = 3.0
-"""How long a draining engine waits for its workers to attach elsewhere; then it ends the streams."""
+"""How long a draining engine waits for its workers to attach elsewhere; then it ends streams."""

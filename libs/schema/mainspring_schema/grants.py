@@ -1,7 +1,8 @@
-"""The rows that cross the granted functions of the log: one struct per row of their array arguments.
+"""The rows that cross the log's granted functions: one struct per row of their array arguments.
 
-The Postgres functions (`log.lock_v1`, `log.append_v1`, …) and their memory twin speak these. Field order is the order
-of the SQL arguments and columns, so `msgspec.structs.astuple` transposes into arrays.
+The Postgres functions (`log.lock_v1`, `log.append_v1`, …) and their memory twin speak these. Field
+order is the order of the SQL arguments and columns, so `msgspec.structs.astuple` transposes into
+arrays.
 """
 
 from enum import IntEnum
@@ -36,8 +37,9 @@ class AppendVerdict(IntEnum):
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """A head as `lock` returns it, locked until the transaction ends. An unknown session is simply absent.
+    """A head as `lock` returns it, locked until the transaction ends.
 
+    An unknown session is simply absent.
     `ts_ms` is the time of the newest event. `turn_first_seq` is 0 before the first turn.
     """
 
@@ -69,8 +71,8 @@ class AppendEvent(Struct, frozen=True, kw_only=True):
 class AppendHead(Struct, frozen=True, kw_only=True):
     """What a head becomes by an append; exactly one per session of the batch.
 
-    `last_seq` is the value after the append and stays the same where the session gets no event. `close_anchors`
-    closes all open anchors before those of the batch are opened.
+    `last_seq` is the value after the append and stays the same where the session gets no event.
+    `close_anchors` closes all open anchors before those of the batch are opened.
     """
 
     session_id: UUID
@@ -85,9 +87,10 @@ class AppendHead(Struct, frozen=True, kw_only=True):
 
 
 class Anchor(Struct, frozen=True, kw_only=True):
-    """Opens an anchor or raises its attempt; `attempt` None closes it. Of several for one anchor the last counts.
+    """Opens an anchor or raises its attempt; `attempt` None closes it.
 
-    A raise starts every channel at offset 0 again; an attempt that is not higher changes nothing.
+    Of several for one anchor the last counts. A raise starts every channel at offset 0 again; an
+    attempt that is not higher changes nothing.
     """
 
     session_id: UUID
@@ -109,7 +112,8 @@ class OpenHead(Struct, frozen=True, kw_only=True):
 class DeltaAppend(Struct, frozen=True, kw_only=True):
     """A streamed fragment on its way in. `offset` counts characters of the channel before it.
 
-    A repeat must keep the bounds of its fragments: a lower offset is taken for one that was appended before.
+    A repeat must keep the bounds of its fragments: a lower offset is taken for one that was
+    appended before.
     `reset` goes with offset 0, on the first fragment of a later attempt.
     """
 
@@ -124,7 +128,10 @@ class DeltaAppend(Struct, frozen=True, kw_only=True):
 
 
 class DeltaAnswer(Struct, frozen=True, kw_only=True):
-    """What became of the delta at index `item` (from 1). Position and time are 0 unless it was committed."""
+    """What became of the delta at index `item` (from 1).
+
+    Position and time are 0 unless it was committed.
+    """
 
     item: int
     verdict: AppendVerdict
