@@ -11,6 +11,7 @@ import asyncio
 import difflib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,12 +70,21 @@ def make_requirements(folder: Path) -> None:
     """With hashes and without hosts; the workspace's own members are installed beside them."""
     (folder / REQUIREMENTS).mkdir()
     for service in SERVICES:
-        command = ["uv", "export", "--quiet", "--package", f"mainspring-{service}"]
+        command = [found_uv(), "export", "--quiet", "--package", f"mainspring-{service}"]
         command += ["--no-dev", "--no-emit-workspace", "--no-header", "--no-annotate"]
         # The image of the worker must reach real models; on one machine that is asked for.
         command += ["--all-extras"] if service == "worker" else []
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         (folder / REQUIREMENTS / f"{service}.txt").write_text(done.stdout)
+
+
+def found_uv() -> str:
+    """`./task` puts it on PATH; called without the wrapper, the one the wrapper brought will do."""
+    brought = sorted((ROOT / ".tools").glob("*/bin/uv"))
+    found = shutil.which("uv") or (str(brought[0]) if brought else None)
+    if found is None:
+        sys.exit("gen: there is no uv on PATH; run `./task gen`, which brings it")
+    return found
 
 
 def make_schema(folder: Path) -> None:
