@@ -1,6 +1,6 @@
 -- migrate:up
--- What api owns: organizations and their harnesses, agents, sessions' configuration, workspaces with
--- their files, and the answers kept under Idempotency-Keys. Configuration is kept as the bytes that
+-- What api owns: organizations with their harnesses, agents and sessions, workspaces with their
+-- files, and the answers kept under Idempotency-Keys. Configuration is kept as the bytes that
 -- were encoded, for jsonb would reorder the members of schemas that a model reads.
 --
 -- Row-level security: a transaction names its organization in mainspring.org_id; without it there

@@ -145,12 +145,13 @@ async def test_the_same_name_again_updates_and_wakes(client: Everruns) -> None:
 async def test_an_agent_with_an_id_of_the_client(client: Everruns) -> None:
     id_ = generate_agent_id()
 
-    await client.agents.apply(id_, "applied-py", "One.", tags=["a"])
-    await client.agents.apply(id_, "applied-py", "Two.", tags=["b"])
+    name = f"applied-{id_[-8:]}"
+    await client.agents.apply(id_, name, "One.", tags=["a"])
+    await client.agents.apply(id_, name, "Two.", tags=["b"])
 
     got = await client.agents.get(id_)
     assert (got.system_prompt, got.tags) == ("Two.", ["b"])
-    assert id_ in [agent.id for agent in await client.agents.list(search="applied")]
+    assert id_ in [agent.id for agent in await client.agents.list(search=name)]
 
 
 async def test_events_are_dense_and_can_be_resumed(client: Everruns) -> None:
