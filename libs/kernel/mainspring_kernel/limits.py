@@ -84,6 +84,13 @@ HEARTBEAT_IDLE_S: Final = 10.0
 """Beats of a worker that holds nothing: only the deaf stream must be noticed."""
 HEARTBEAT_JITTER: Final = 0.1
 """Part of the interval by which beats are drawn apart: 1,000 workers must not beat together."""
+WORKER_LISTEN_S: Final = 1.0
+"""How often an engine looks who is silent."""
+WORKER_SILENT_HOLDING_S: Final = 7.0
+"""Two missed beats of a worker that holds tasks: it gets no more until it speaks, and its tasks
+find another when their leases end."""
+WORKER_SILENT_IDLE_S: Final = 23.0
+"""The same of a worker that holds nothing and therefore beats seldom."""
 STREAM_GRACE_S: Final = 1.0
 """A broken stream may come back elsewhere before its unstarted tasks are released."""
 POSTGRES_SETTLE_S: Final = 10.0

@@ -84,7 +84,8 @@ class Engine:
         self._leases = self._make_leases()
         self.control = Control(self._lanes)
         self.sweeps = self._make_sweeps()
-        self.conversations = Conversations(self._streams())
+        self._worker_streams = self._streams(clock)
+        self.conversations = Conversations(self._worker_streams)
 
     def _make_leases(self) -> Leases:
         return Leases(
@@ -125,7 +126,7 @@ class Engine:
             materials=materials,
         )
 
-    def _streams(self) -> WorkerStreams:
+    def _streams(self, clock: Clock) -> WorkerStreams:
         return WorkerStreams(
             store=self.store,
             links=self._links,
@@ -134,6 +135,7 @@ class Engine:
             leases=self._leases,
             claimer=self._claimer,
             agents=self._agents,
+            clock=clock,
         )
 
     def _undelivered(self, held: Held) -> None:
@@ -147,6 +149,7 @@ class Engine:
             group.create_task(self._leases.work())
             group.create_task(self._claimer.work())
             group.create_task(self.sweeps.stand_in())
+            group.create_task(self._worker_streams.listen())
 
     async def drain(self) -> None:
         """Workers are asked to attach elsewhere; what is in the lanes is committed."""

@@ -12,7 +12,7 @@ from mainspring_engine.domain.routes import Offer, Route
 class Seat:
     """One attached worker: what it can take and how much more."""
 
-    __slots__ = ("attach_number", "draining", "free_slots", "incarnation", "offer")
+    __slots__ = ("attach_number", "deaf", "draining", "free_slots", "incarnation", "offer")
 
     def __init__(
         self, incarnation: UUID, attach_number: int, offer: Offer, free_slots: int
@@ -22,6 +22,7 @@ class Seat:
         self.offer = offer
         self.free_slots = free_slots
         self.draining = False
+        self.deaf = False
 
 
 class Roster:
@@ -55,6 +56,13 @@ class Roster:
         seat = self._seats.get(incarnation)
         if seat is not None:
             seat.draining = True
+
+    def mute(self, incarnation: UUID, *, deaf: bool) -> None:
+        """A deaf worker gets nothing; once it is heard again it is as before."""
+        seat = self._seats.get(incarnation)
+        if seat is not None and seat.deaf is not deaf:
+            seat.deaf = deaf
+            self._rotate_in(seat)
 
     def pick(self, route: Route, prefer: UUID | None = None) -> Seat | None:
         """Takes one credit of a worker that serves the route, the preferred one if it can."""
@@ -104,4 +112,4 @@ class Roster:
 
 
 def _free(seat: Seat) -> bool:
-    return seat.free_slots > 0 and not seat.draining
+    return seat.free_slots > 0 and not seat.draining and not seat.deaf

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
 from mainspring_schema.frames import Held
 
@@ -24,6 +25,7 @@ class Link:
         self.incarnation = incarnation
         self.attach_number = attach_number
         self.outbox = outbox
+        self.silence = Silence()
         self.held: dict[UUID, HeldTask] = {}
         self.configs: set[bytes] = set()
         """Hashes this worker was sent."""

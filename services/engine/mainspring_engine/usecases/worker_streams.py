@@ -19,8 +19,9 @@ from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import LeaseLost, Unavailable
-from mainspring_kernel.limits import LEASE_S
+from mainspring_kernel.limits import LEASE_S, WORKER_LISTEN_S
 from mainspring_schema.frames import (
     Acknowledgement,
     Attach,
@@ -51,6 +52,7 @@ class WorkerStreams:
         leases: Leases,
         claimer: Claimer,
         agents: Agents,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._links = links
@@ -59,6 +61,7 @@ class WorkerStreams:
         self._leases = leases
         self._claimer = claimer
         self._agents = agents
+        self._clock = clock
         self._background: set[asyncio.Task[None]] = set()
 
     async def attach(self, attach: Attach, outbox: Outbox) -> tuple[Link, Attached]:
@@ -96,6 +99,8 @@ class WorkerStreams:
 
     def receive(self, link: Link, frame: FromWorker) -> None:
         """Never waits: each part goes to its queue."""
+        link.silence.heard()
+        self._roster.mute(link.incarnation, deaf=False)
         for result in frame.results:
             self._result(link, result)
         for emit in frame.emits:
@@ -123,6 +128,14 @@ class WorkerStreams:
         self._links.remove(link)
         self._roster.remove(link.incarnation, link.attach_number)
         self._spawn(self._leases.broken(link))
+
+    async def listen(self) -> None:
+        """Passes over the workers that fell silent, until they speak."""
+        while True:
+            await self._clock.sleep(WORKER_LISTEN_S)
+            for link in self._links.all():
+                if link.silence.passes(WORKER_LISTEN_S, holding=bool(link.held)):
+                    self._roster.mute(link.incarnation, deaf=True)
 
     async def close(self) -> None:
         """Ends what still waits in the background."""
