@@ -1,0 +1,94 @@
+"""`python gated.py api|worker`: a service of the stack with two more tools, which wait at a gate.
+
+A call writes a line to `<gate>.entered` in the folder MAINSPRING_GATES, the ledger of what took
+effect outside, and then waits until `<gate>.open` is there. So a test can act in the middle of a
+tool call, and count afterwards how often it began.
+"""
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from mainspring_harness import builtin
+from mainspring_harness.capability import Capability, Info
+from mainspring_harness.registry import Registry
+from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
+from mainspring_schema.messages import Json
+
+LOOK_S = 0.01
+CAPABILITY_ID = "test_gates"
+TOOLS: dict[str, EffectClass] = {"pass_gate": "pure", "pass_gate_once": "at_most_once"}
+
+
+def definition(name: str) -> ToolDefinition:
+    return ToolDefinition(
+        name=name,
+        description="Waits at a gate.",
+        parameters={
+            "type": "object",
+            "properties": {"gate": {"type": "string"}},
+            "required": ["gate"],
+        },
+        hints=ToolHints(
+            long_running=True, capability_id=CAPABILITY_ID, capability_name="Test gates"
+        ),
+        policy="auto",
+        effect_class=TOOLS[name],
+    )
+
+
+def tools(_config: Json) -> tuple[ToolDefinition, ...]:
+    return tuple(definition(name) for name in TOOLS)
+
+
+GATES = Capability(
+    info=Info(
+        id=CAPABILITY_ID, name="Test gates", description="Tools that wait.", status="available"
+    ),
+    tools=tools,
+)
+
+
+def add_capability() -> None:
+    made = builtin.builtin_registry
+
+    def with_gates() -> Registry:
+        return Registry([*made()._by_id.values(), GATES])
+
+    builtin.builtin_registry = with_gates
+
+
+def add_tools() -> None:
+    shelf = importlib.import_module("mainspring_worker.adapters.builtin_tools.shelf")
+    function = importlib.import_module("mainspring_worker.adapters.builtin_tools.function")
+    ports = importlib.import_module("mainspring_worker.ports.tool")
+    made = shelf.builtin_tools
+
+    async def pass_gate(arguments: Json, _context: object) -> object:
+        folder, gate = Path(os.environ["MAINSPRING_GATES"]), str(arguments["gate"])
+        with (folder / f"{gate}.entered").open("a") as ledger:
+            ledger.write(f"{os.getpid()}\n")
+        while not (folder / f"{gate}.open").exists():
+            await asyncio.sleep(LOOK_S)
+        return ports.ToolOutcome(result={"passed": gate})
+
+    def with_gates() -> object:
+        whole = made()
+        for name in TOOLS:
+            tool = function.FunctionTool(definition(name), CAPABILITY_ID, pass_gate)
+            whole._tools[CAPABILITY_ID, name] = tool
+        return whole
+
+    shelf.builtin_tools = with_gates
+
+
+if __name__ == "__main__":
+    add_capability()
+    if sys.argv[1] == "worker":
+        add_tools()
+    service = importlib.import_module(f"mainspring_{sys.argv[1]}.main")
+    sys.exit(cast("Callable[[], int]", service.main)())
