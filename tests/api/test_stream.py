@@ -379,3 +379,21 @@ async def test_a_client_that_leaves_frees_its_place(
     assert joined == 1
     assert services.hub.streams == 0
     assert not services.hub._followers
+
+
+async def test_a_log_that_goes_away_ends_the_stream_with_a_word(
+    live: httpx.AsyncClient,
+    backend: Backend,
+    session: dict[str, object],
+) -> None:
+    id_ = uuid_of(session)
+
+    async with watching(live, session, "?after_sequence=0") as watcher:
+        await watcher.frames(1)
+        backend.away = True
+        for _ in range(SSE_QUEUE_FRAMES_MAX + 1):
+            backend.append(id_, "turn.started", {})
+        found = await watcher.until_end()
+
+    assert found[-1][0] == "disconnecting"
+    assert found[-1][2]["reason"] == "unavailable"

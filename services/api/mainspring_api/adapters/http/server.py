@@ -12,6 +12,7 @@ from mainspring_kernel.limits import HEADERS_BYTES_MAX
 
 _DRAIN_S = 5
 _BACKLOG = 4096
+_KEEP_ALIVE_S = 75  # longer than the idle timeouts of common proxies, which reuse connections
 
 
 class _Uvicorn(uvicorn.Server):
@@ -37,6 +38,7 @@ class HttpServer:
             server_header=False,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_DRAIN_S,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
         )
         self._server = _Uvicorn(config)

@@ -12,7 +12,7 @@ from mainspring_api.usecases.stream.beginnings import learn_beginning
 from mainspring_api.usecases.stream.follower import Follower, in_order
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_api.usecases.stream.subscriber import Subscriber
-from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_kernel.limits import SSE_READ_ROWS
 from mainspring_schema.events import StoredDelta
@@ -101,10 +101,11 @@ class SessionStream:
                 yield chunk
             async for chunk in self._live():
                 yield chunk
-        except Unavailable:
-            self._subscriber.end("unavailable")
         except NotFound:
             return
+        except MainspringError:
+            # Whatever is away, the client comes again with its cursor and misses nothing.
+            self._subscriber.end("unavailable")
         if self._subscriber.ending is not None:
             yield frames.disconnecting(self._subscriber.ending, CYCLE_RETRY_MS + spread)
 
