@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+
 from mainspring_kernel.errors import MainspringError
 from mainspring_local.environment import project_root
 from mainspring_local.errors import StartProblem
-
 from tests.load.bench import machine, measure, report
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.gathered import Gathered
@@ -86,27 +86,38 @@ def parts_of(parsed: Arguments) -> dict[str, Part]:
     return {name: part for name, part in PARTS.items() if name in names}
 
 
-async def run(parsed: Arguments, folder: Path) -> report.Report:
+class Found(msgspec.Struct, frozen=True):
+    """What the parts gathered, and on which server."""
+
+    gathered: Gathered
+    postgres: str
+    sampling: dict[str, float]
+
+
+async def run(parsed: Arguments, folder: Path) -> Found:
     plan, parts = plan_of(parsed), parts_of(parsed)
+    progress = Progress(len(parts) + 1 + (len(TRACED) + 1 if plan.traced else 0))
     gathered = Gathered()
-    profile = parsed.profile
-    progress = Progress(len(parts) + 1 + (3 if plan.traced else 0))
-    sampling = dict.fromkeys(parts, parsed.sampling)
 
     def make(ready: Ground, agent_id: str) -> measure.Bench:
         return measure.Bench(
-            ground=ready, agent_id=agent_id, plan=plan, progress=progress, gathered=gathered,
-            profile=profile,
-        )  # fmt: skip
+            ground=ready,
+            agent_id=agent_id,
+            plan=plan,
+            progress=progress,
+            gathered=gathered,
+            profile=parsed.profile,
+        )
 
+    sampling = dict.fromkeys(parts, parsed.sampling)
     try:
         progress.part("starting a stack")
         async with ground(folder / "home", parsed.sampling) as ready:
             await ready.require_durable()
             postgres = await ready.database.fetchval_as(str, QUERIES["server_version"])
             await carry_out(ready, parts, make)
-            for name, open_ in (await ready.connections()).items():
-                gathered.counts[f"connections of {name}"] = open_
+            for name, count in (await ready.connections()).items():
+                gathered.counts[f"connections of {name}"] = count
         if plan.traced:
             progress.part("starting it again, every trace recorded")
             async with ground(folder / "home", 1.0) as ready:
@@ -114,11 +125,16 @@ async def run(parsed: Arguments, folder: Path) -> report.Report:
             sampling |= dict.fromkeys(TRACED, 1.0)
     finally:
         progress.end()
+    return Found(gathered, postgres, sampling)
+
+
+def report_of(found: Found) -> report.Report:
+    gathered = found.gathered
     return report.Report(
         machine=machine.machine(),
-        versions=machine.versions(postgres),
+        versions=machine.versions(found.postgres),
         commit=machine.commit(project_root()),
-        sampling=sampling,
+        sampling=found.sampling,
         figures=gathered.figures,
         spreads=gathered.spreads,
         statements=gathered.statements,
@@ -166,7 +182,7 @@ async def simulator(connection: Connection) -> str:
     return next(model.id for model in models if model.model_id == MODEL)
 
 
-async def until_stopped(work: Awaitable[report.Report]) -> report.Report | None:
+async def until_stopped(work: Awaitable[Found]) -> Found | None:
     """None where a signal ended it first; all it started has ended then as well."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -183,7 +199,7 @@ async def until_stopped(work: Awaitable[report.Report]) -> report.Report | None:
     return working.result()
 
 
-async def bounded(parsed: Arguments, folder: Path) -> report.Report:
+async def bounded(parsed: Arguments, folder: Path) -> Found:
     # More streams and longer histories are asked for by hand: those may take their time.
     larger = parsed.streams > 200 or parsed.history > 200
     async with asyncio.timeout(None if larger else SECONDS_MAX):
@@ -206,13 +222,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if found is None:
         print("bench: stopped", file=sys.stderr)
         return INTERRUPTED
+    shown = report_of(found)
     if parsed.json is not None:
-        parsed.json.write_bytes(report.encode(found))
-    missed = report.missed(found.figures)
-    print(report.render(found))
+        parsed.json.write_bytes(report.encode(shown))
+    print(report.render(shown))
     print(
-        f"{len(missed)} targets missed; commit {found.commit}, {found.machine['cores']} cores, "
-        f"{time.monotonic() - began:.0f} s"
+        f"{len(report.missed(shown.figures))} targets missed; commit {shown.commit}, "
+        f"{shown.machine['cores']} cores, {time.monotonic() - began:.0f} s"
     )
     return 0
 

@@ -87,10 +87,9 @@ async def carry_out(clients: Clients, order: Turns | Pace | Grow) -> Done:
             assert_never(order)
 
 
-def first_of(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def first_of(group: BaseExceptionGroup[Exception]) -> Exception:
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def main() -> int:

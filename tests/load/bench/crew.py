@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Final, Self, assert_never
 
 import msgspec
-from mainspring_local.program import tie_to_parent
 
+from mainspring_local.program import tie_to_parent
 from tests.load.bench.orders import Done, Failed, Open, Order, Progress, Ready, Word
 
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -81,7 +81,7 @@ class Crew:
                         raise BenchFailed(msg)
                     case Ready() | Done() as word:
                         return word
-                    case _ as unknown:
+                    case unknown:
                         assert_never(unknown)
 
         return await asyncio.gather(*(one(index) for index in range(self._size)))

@@ -19,7 +19,6 @@ from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.main import identity
 from mainspring_worker.usecases.attempt import Attempt
 from mainspring_worker.usecases.work import Worker
-
 from tests.load.bench.orders import Done, Probe
 from tests.load.bench.sessions import TEXT, create_session, message
 from tests.load.bench.wire import Address, Connection, WireProblem

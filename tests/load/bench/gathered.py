@@ -43,6 +43,6 @@ async def recounted(ground: Ground, before: Recount, done: Sequence[Done], part:
     }
     if after.others or set(found.values()) != {asked}:
         told = ", ".join(f"{count} {what}" for what, count in found.items())
-        msg = f"{part}: the rows do not tell what the clients tell: {told}; {after.others} not completed"
+        msg = f"{part}: rows and clients do not agree: {told}; {after.others} not completed"
         raise BenchFailed(msg)
     return asked

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+
 from mainspring_local import environment, home, sockets, stack
 from mainspring_local.console import Console
 from mainspring_local.program import Program
 from mainspring_local.supervisor import Folders, Supervisor
 from mainspring_postgres import Database, Options, load_queries
-
 from tests.load.bench import statements
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.statements import Statement
@@ -70,9 +70,7 @@ class Ground:
         await self.database.fetch(QUERIES["reset_statements"])
 
     async def statements(self) -> dict[statements.Key, Statement]:
-        return statements.snapshot(
-            await self.database.fetch_as(Statement, QUERIES["statements"])
-        )
+        return statements.snapshot(await self.database.fetch_as(Statement, QUERIES["statements"]))
 
     async def track(self, *, nested: bool) -> None:
         await self.database.execute(QUERIES["track_all" if nested else "track_top"])
@@ -116,9 +114,7 @@ class Ground:
             "MAINSPRING_WORKER_BIND": address,
             "MAINSPRING_WORKER_NAME": "worker-2",
         }
-        return msgspec.structs.replace(
-            own, name="worker-2", environment=words, healthy=answers
-        )
+        return msgspec.structs.replace(own, name="worker-2", environment=words, healthy=answers)
 
 
 def quiet_environment(inherited: Mapping[str, str], ratio: float) -> dict[str, str]:

@@ -15,7 +15,9 @@ YOUNG_MESSAGES = 4
 class Clients:
     """All clients of one process. `tell` is called with the number of turns so far."""
 
-    def __init__(self, order: Open, sessions: list[Session], lateness: Lateness, tell: Tell) -> None:
+    def __init__(
+        self, order: Open, sessions: list[Session], lateness: Lateness, tell: Tell
+    ) -> None:
         self._address = Address(host=order.host, port=order.port)
         self._order = order
         self._sessions = sessions

@@ -16,6 +16,7 @@ from tests.load.bench.orders import Done, Grow, Open, Order, Pace, Probe, Turns
 from tests.load.bench.plan import Plan
 from tests.load.bench.profile import sampled
 from tests.load.bench.progress import Progress
+from tests.load.bench.report import Cost
 from tests.load.bench.statements import Key, Statement
 
 TURNS_MAX = 40_000
@@ -25,6 +26,7 @@ SESSIONS_OF_MANY = 320
 MANY = 32
 STREAMS_PER_ORG = 900
 YOUNG_SESSIONS = 8
+QUIET_CORES = 0.15  # the bench itself and the kernel's own work stay below
 
 
 class Bench(Struct, frozen=True, kw_only=True):
@@ -142,7 +144,7 @@ async def turns(bench: Bench, crew: Crew, slots: Sequence[int], name: str) -> in
     """Closed loops through a warm-up and a window; how many turns there were in both."""
     plan = bench.plan
     recount = await bench.ground.recount()
-    before = processes.usage(bench.ground.pids())
+    before, busy = processes.usage(bench.ground.pids()), processes.busy_s()
     began = time.monotonic()
     window_s = plan.one_s if sum(slots) == 1 else plan.many_s
     until = began + plan.warm_s + window_s
@@ -152,26 +154,36 @@ async def turns(bench: Bench, crew: Crew, slots: Sequence[int], name: str) -> in
     ]
     async with bench.profiler():
         done = await crew.do(orders, bench.tell)
-    after = processes.usage(bench.ground.pids())
+    after, busy = processes.usage(bench.ground.pids()), processes.busy_s() - busy
+    seconds = time.monotonic() - began
     asked = await recounted(bench.ground, recount, done, f"turns {name}")
     measured = [
-        turn.ms for one in done for turn in one.turns if began + plan.warm_s <= turn.ended_s <= until
+        turn.ms
+        for one in done
+        for turn in one.turns
+        if began + plan.warm_s <= turn.ended_s <= until
     ]
     bench.gathered.samples(f"turn_{name}_ms", measured)
     bench.gathered.figures[f"turns_per_s_{name}"] = len(measured) / window_s
-    bench.gathered.costs[f"turns {name}"] = [
-        *processes.costs(before, after, asked), *clients_cost(done, asked),
-    ]  # fmt: skip
+    costs = [*processes.costs(before, after, asked), *clients_cost(done, asked)]
+    bench.gathered.costs[f"turns {name}"] = costs
+    note_others(bench, name, processes.others(busy, sum(c.cpu_s for c in costs), seconds))
     bench.gathered.counts[f"turns {name}"] = asked
     return asked
 
 
-def clients_cost(done: Sequence[Done], asked: int) -> list[processes.Cost]:
+def note_others(bench: Bench, name: str, cores: float) -> None:
+    """A machine that does other things as well measures them too."""
+    if cores > QUIET_CORES:
+        bench.gathered.notes.append(
+            f"turns {name}: other processes of this machine used {cores:.1f} cores meanwhile"
+        )
+
+
+def clients_cost(done: Sequence[Done], asked: int) -> list[Cost]:
     cpu_s = sum(one.cpu_s for one in done)
     return [
-        processes.Cost(
-            process="(clients)", cpu_s=cpu_s, cpu_ms_per_turn=cpu_s * 1000 / asked, memory_mib=0.0
-        )
+        Cost(process="(clients)", cpu_s=cpu_s, cpu_ms_per_turn=cpu_s * 1000 / asked, memory_mib=0.0)
     ]
 
 
@@ -183,9 +195,7 @@ async def streams(bench: Bench) -> None:
     before = await bench.ground.recount()
     async with bench.crew(1) as crew:
         await crew.open(bench.opening(plan.streams, org_ids))
-        order = Pace(
-            turns_per_s=plan.stream_turns_per_s, until_s=time.monotonic() + plan.stream_s
-        )
+        order = Pace(turns_per_s=plan.stream_turns_per_s, until_s=time.monotonic() + plan.stream_s)
         (done,) = await crew.do([order], bench.tell)
     bench.gathered.counts["streams"] = plan.streams
     bench.gathered.counts["turns with streams"] = await recounted(
@@ -204,9 +214,7 @@ async def organizations(bench: Bench, count: int) -> list[str]:
     found = [""]
     for number in range(1, count):
         id_ = f"01933b5a-0000-7000-8000-{number:012x}"
-        await bench.ground.database.execute(
-            QUERIES["add_organization"], id_, f"bench-{number}"
-        )
+        await bench.ground.database.execute(QUERIES["add_organization"], id_, f"bench-{number}")
         found.append(f"org_{id_.replace('-', '')}")
     return found
 
@@ -245,9 +253,7 @@ async def dispatch(bench: Bench) -> None:
     )
     async with bench.crew(1) as crew:
         (done,) = await crew.do([order], bench.tell)
-    bench.gathered.counts["dispatches"] = await recounted(
-        bench.ground, before, [done], "dispatch"
-    )
+    bench.gathered.counts["dispatches"] = await recounted(bench.ground, before, [done], "dispatch")
     idle_ms = bench.gathered.samples("dispatch_idle_ms", done.dispatch_ms)
     bench.gathered.figures["dispatch_idle_p50_ms"] = idle_ms.p50
     bench.gathered.figures["dispatch_idle_p99_ms"] = idle_ms.p99

@@ -69,6 +69,21 @@ def costs(before: Mapping[str, Usage], after: Mapping[str, Usage], turns: int) -
     return sorted(found, key=lambda cost: -cost.cpu_s)
 
 
+def busy_s() -> float:
+    """CPU seconds of the whole machine since its start; 0 where there is no /proc."""
+    try:
+        words = Path("/proc/stat").read_text().splitlines()[0].split()
+    except OSError:
+        return 0.0
+    user, nice, system, _idle, _waiting, *interrupts = (int(word) for word in words[1:9])
+    return (user + nice + system + sum(interrupts)) / TICKS_PER_S
+
+
+def others(busy: float, known: float, seconds: float) -> float:
+    """Cores that processes outside the bench used, of `busy` CPU seconds in `seconds`."""
+    return max(0.0, busy - known) / seconds
+
+
 def all_pids() -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 

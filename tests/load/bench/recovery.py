@@ -7,8 +7,8 @@ import time
 from typing import Final
 
 import msgspec
-from mainspring_kernel.ids import Prefix, from_wire
 
+from mainspring_kernel.ids import Prefix, from_wire
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.gathered import recounted
 from tests.load.bench.ground import QUERIES, Ground
@@ -20,9 +20,7 @@ from tests.load.bench.wire import Address, Connection, EventStream, Frame
 SECONDS_MAX: Final = 40.0
 SETTLE_S: Final = 0.3
 # The first attempt says five characters and falls silent; the second one answers.
-SCRIPT: Final = {
-    "turns": [{"text": "Hello again.", "stall": {"after_chars": 5, "attempts": 1}}]
-}
+SCRIPT: Final = {"turns": [{"text": "Hello again.", "stall": {"after_chars": 5, "attempts": 1}}]}
 TEXT: Final = f"```llmsim\n{msgspec.json.encode(SCRIPT).decode()}\n```"
 
 
@@ -57,6 +55,7 @@ async def recovery(bench: Bench) -> None:
     for number in range(bench.plan.kills):
         bench.progress.step(f"{number + 1} of {bench.plan.kills}")
         seconds.append(await kill_once(ground, bench.agent_id))
+    await ground.supervisor.child("worker-2").stop()
     done = Done(asked=len(seconds), completed=len(seconds))
     bench.gathered.counts["killed workers"] = await recounted(ground, before, [done], "recovery")
     took = bench.gathered.samples("recovery_s", seconds)
@@ -72,9 +71,7 @@ async def kill_once(ground: Ground, agent_id: str) -> float:
     stream = await EventStream.open(address, f"/sessions/{session_id}/sse?after_sequence=0", watch)
     await connection.call("POST", f"/sessions/{session_id}/messages", message(TEXT))
     await watch.first("output.message.delta")
-    rows = await ground.database.fetch(
-        QUERIES["holder"], from_wire(Prefix.SESSION, session_id)
-    )
+    rows = await ground.database.fetch(QUERIES["holder"], from_wire(Prefix.SESSION, session_id))
     child = ground.supervisor.child(str(rows[0]["worker"]))
     assert child.pid is not None
     starts = child.starts

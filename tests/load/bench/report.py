@@ -108,8 +108,7 @@ def _spreads(spreads: Mapping[str, Spread]) -> str:
 
 def _costs(load: str, costs: Sequence[Cost]) -> str:
     rows = [
-        [c.process, number(c.cpu_s), number(c.cpu_ms_per_turn), number(c.memory_mib)]
-        for c in costs
+        [c.process, number(c.cpu_s), number(c.cpu_ms_per_turn), number(c.memory_mib)] for c in costs
     ]
     return table([f"processes, {load}", "CPU s", "CPU ms/turn", "MiB"], rows)
 

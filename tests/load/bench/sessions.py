@@ -89,7 +89,7 @@ class Session:
 
 
 async def create_agent(connection: Connection, model_id: str) -> str:
-    body = {
+    body: dict[str, object] = {
         "name": "bench",
         "system_prompt": "You are a test.",
         "capabilities": [],
