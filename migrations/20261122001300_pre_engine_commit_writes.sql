@@ -182,12 +182,9 @@ begin
     with delayed as (
         update engine.task as t
         set
-            state = 3,
-            rev = t.rev + 1,
+            state = 3, rev = t.rev + 1,
             run_at = v_now + c.delay_ms * interval '1 millisecond',
-            lease_until = null,
-            incarnation = null,
-            attach_number = null,
+            lease_until = null, incarnation = null, attach_number = null,
             acknowledged = false,
             failures = t.failures + c.counts_failure::int,
             deaths = t.deaths + c.counts_death::int,
@@ -253,18 +250,12 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_unclaimed uuid[];
+    v_effects boolean;
 begin
     with payloads as (
         insert into engine.payload (task_id, org_id, step, payload, input_hash)
         select c.id, c.org_id, c.step, c.payload, sha256(c.payload)
         from unnest(p_tasks) as c
-    ),
-
-    effects as (
-        insert into engine.effect (workflow_id, step, org_id, task_id, class, rev)
-        select c.workflow_id, c.step, c.org_id, c.id, c.effect, 1
-        from unnest(p_tasks) as c
-        where c.effect >= 3
     ),
 
     added as (
@@ -291,14 +282,25 @@ begin
                 c.incarnation = w.incarnation
                 and c.attach_number = w.attach_number
                 and w.incarnation = any(array(select x.incarnation from unnest(p_tasks) as x))
-        returning id, state
+        returning id, state, effect
     )
 
-    select array_agg(a.id) into v_unclaimed
-    from added as a
-    where
-        a.state = 1
-        and a.id = any(array(select x.id from unnest(p_tasks) as x where x.incarnation is not null));
+    select
+        array_agg(a.id) filter (
+            where a.state = 1 and a.id = any(
+                array(select x.id from unnest(p_tasks) as x where x.incarnation is not null)
+            )
+        ),
+        bool_or(a.effect >= 3)
+    into v_unclaimed, v_effects
+    from added as a;
+
+    if v_effects then
+        insert into engine.effect (workflow_id, step, org_id, task_id, class, rev)
+        select c.workflow_id, c.step, c.org_id, c.id, c.effect, 1
+        from unnest(p_tasks) as c
+        where c.effect >= 3;
+    end if;
     return v_unclaimed;
 end
 $$;

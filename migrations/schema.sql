@@ -1314,12 +1314,9 @@ begin
     with delayed as (
         update engine.task as t
         set
-            state = 3,
-            rev = t.rev + 1,
+            state = 3, rev = t.rev + 1,
             run_at = v_now + c.delay_ms * interval '1 millisecond',
-            lease_until = null,
-            incarnation = null,
-            attach_number = null,
+            lease_until = null, incarnation = null, attach_number = null,
             acknowledged = false,
             failures = t.failures + c.counts_failure::int,
             deaths = t.deaths + c.counts_death::int,
@@ -1538,18 +1535,12 @@ CREATE FUNCTION engine.write_tasks(p_tasks engine.commit_task[], p_lease_ms bigi
 declare
     v_now timestamptz := clock_timestamp();
     v_unclaimed uuid[];
+    v_effects boolean;
 begin
     with payloads as (
         insert into engine.payload (task_id, org_id, step, payload, input_hash)
         select c.id, c.org_id, c.step, c.payload, sha256(c.payload)
         from unnest(p_tasks) as c
-    ),
-
-    effects as (
-        insert into engine.effect (workflow_id, step, org_id, task_id, class, rev)
-        select c.workflow_id, c.step, c.org_id, c.id, c.effect, 1
-        from unnest(p_tasks) as c
-        where c.effect >= 3
     ),
 
     added as (
@@ -1576,14 +1567,25 @@ begin
                 c.incarnation = w.incarnation
                 and c.attach_number = w.attach_number
                 and w.incarnation = any(array(select x.incarnation from unnest(p_tasks) as x))
-        returning id, state
+        returning id, state, effect
     )
 
-    select array_agg(a.id) into v_unclaimed
-    from added as a
-    where
-        a.state = 1
-        and a.id = any(array(select x.id from unnest(p_tasks) as x where x.incarnation is not null));
+    select
+        array_agg(a.id) filter (
+            where a.state = 1 and a.id = any(
+                array(select x.id from unnest(p_tasks) as x where x.incarnation is not null)
+            )
+        ),
+        bool_or(a.effect >= 3)
+    into v_unclaimed, v_effects
+    from added as a;
+
+    if v_effects then
+        insert into engine.effect (workflow_id, step, org_id, task_id, class, rev)
+        select c.workflow_id, c.step, c.org_id, c.id, c.effect, 1
+        from unnest(p_tasks) as c
+        where c.effect >= 3;
+    end if;
     return v_unclaimed;
 end
 $$;
@@ -1820,7 +1822,7 @@ declare
     v_heads bigint;
     v_events bigint;
 begin
-    with span as (
+    with span as materialized (
         select e.session_id, min(e.seq) as first_seq, max(e.seq) as last_seq, count(*) as events
         from unnest(e_session, e_seq) as e (session_id, seq)
         group by e.session_id
@@ -1833,7 +1835,7 @@ begin
         order by a.session_id, a.anchor, a.item desc
     ),
 
-    anchors as (
+    anchors as materialized (
         select
             w.session_id,
             array_agg(w.anchor) filter (where w.attempt is null) as gone,
@@ -1849,20 +1851,13 @@ begin
         group by w.session_id
     ),
 
-    moved as (
-        update log.head as d
-        set
-            last_seq = h.last_seq,
-            n = case when s.events is null then d.n else 0 end,
-            hash = h.hash,
-            ts_ms = h.ts_ms,
-            status = h.status,
-            active_turn = h.active_turn,
-            turn_first_seq = h.turn_first_seq,
-            anchors
-            = case when h.close_anchors then '{}'::jsonb else d.anchors - coalesce(a.gone, '{}') end
-            || coalesce(a.opened, '{}'::jsonb),
-            closing_done = d.closed
+    -- Joined before the heads come in: so it stays a hash join, whatever few rows they promise.
+    changes as materialized (
+        select
+            h.session_id, h.org_id, h.last_seq, h.hash, h.ts_ms, h.status, h.active_turn,
+            h.turn_first_seq, h.close_anchors,
+            coalesce(s.events, 0) as events, s.first_seq, s.last_seq as events_last_seq,
+            coalesce(a.gone, '{}') as gone, coalesce(a.opened, '{}') as opened
         from unnest(
             h_session, h_org, h_last_seq, h_hash, h_ts,
             h_status, h_active_turn, h_turn_first_seq, h_close_anchors
@@ -1872,13 +1867,30 @@ begin
         )
         left join span as s on h.session_id = s.session_id
         left join anchors as a on h.session_id = a.session_id
+    ),
+
+    moved as (
+        update log.head as d
+        set
+            last_seq = c.last_seq,
+            n = case when c.events = 0 then d.n else 0 end,
+            hash = c.hash,
+            ts_ms = c.ts_ms,
+            status = c.status,
+            active_turn = c.active_turn,
+            turn_first_seq = c.turn_first_seq,
+            anchors
+            = case when c.close_anchors then '{}'::jsonb else d.anchors - c.gone end || c.opened,
+            closing_done = d.closed
+        from changes as c
         where
-            d.session_id = h.session_id
-            and d.org_id = h.org_id
+            d.session_id = c.session_id
+            and d.session_id = any(h_session)
+            and d.org_id = c.org_id
             and (not d.closed or (p_closing and not d.closing_done))
-            and d.ts_ms <= h.ts_ms
-            and h.last_seq = d.last_seq + coalesce(s.events, 0)
-            and (s.events is null or (s.first_seq = d.last_seq + 1 and s.last_seq = h.last_seq))
+            and d.ts_ms <= c.ts_ms
+            and c.last_seq = d.last_seq + c.events
+            and (c.events = 0 or (c.first_seq = d.last_seq + 1 and c.events_last_seq = c.last_seq))
         returning d.session_id, old.last_seq, old.n
     ),
 

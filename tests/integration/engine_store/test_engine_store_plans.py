@@ -42,6 +42,10 @@ select
 from numbers
 """
 
+OLDER = query(
+    "update engine.task set stamped_at = stamped_at - interval '4 s' where incarnation = $1"
+)
+
 
 @pytest.fixture
 async def watched(module_database: OwnDatabase) -> AsyncIterator[tuple[Connection, list[str]]]:
@@ -119,7 +123,7 @@ async def test_renewals_stay_heap_only(world: PostgresWorld) -> None:
     made = heap_only = 0
 
     for _ in range(10):
-        await world.pass_time(4)
+        await world.owner.execute(OLDER, worker.id)
         before = await updates(world)
         await world.store.renew(renewals)
         after = await updates(world)
