@@ -234,12 +234,11 @@ class Store(Protocol):
         """Timers that are due, read without a lock; they fire through the commit lane."""
         ...
 
-    async def stamp_sweep(self, kind: str) -> None:
-        """Notes by the database clock that a sweep of this kind was made."""
-        ...
-
     async def sweep_ages_ms(self) -> dict[str, int]:
-        """How long ago each kind of sweep was made."""
+        """How long ago `expired`, `ready_retries` and `due_timers` were asked last, by any engine.
+
+        Keys are `leases`, `retries` and `timers`; one never asked is absent.
+        """
         ...
 
     async def make_partitions(self) -> int:

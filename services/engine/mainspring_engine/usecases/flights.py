@@ -241,7 +241,13 @@ class _Lacking(Exception):
 
 def _refuse(group: list[Entry], entries: list[Entry], refused: _Refused) -> list[Entry]:
     """Tells the one who cannot succeed; the others of the session are decided again without it."""
-    refused.entry.ticket.failed(refused.error)
+    if isinstance(refused.error, NotFound) and isinstance(
+        refused.entry.intent, Answered | Emitted
+    ):
+        # The session was deleted meanwhile: a late result is late, not wrong.
+        refused.entry.ticket.done(Verdict.STALE)
+    else:
+        refused.entry.ticket.failed(refused.error)
     _drop(entries, refused.entry)
     return [entry for entry in group if entry is not refused.entry]
 

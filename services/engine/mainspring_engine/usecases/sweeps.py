@@ -42,6 +42,7 @@ class Sweeps:
         self._leases = leases
         self._announcer = announcer
         self._clock = clock
+        self._swept_at: dict[SweepKind, float] = {}
 
     async def sweep(self, kind: SweepKind) -> Swept:
         """One pass. Raises Unavailable."""
@@ -52,7 +53,7 @@ class Sweeps:
                 swept = await self._ready_retries()
             case SweepKind.LEASES:
                 swept = Swept(*await self._leases.expire())
-        await self._store.stamp_sweep(kind.value)
+        self._swept_at[kind] = self._clock.mono()
         return swept
 
     async def _fire_timers(self) -> Swept:
@@ -78,10 +79,18 @@ class Sweeps:
         """Sweeps whatever nobody has swept for SWEEP_SILENCE_S."""
         while True:
             await self._clock.sleep(SWEEP_SILENCE_S)
+            silent = [kind for kind in SweepKind if self._silent(kind)]
+            if not silent:
+                continue  # the calls came here: nobody need be asked
             try:
                 ages = await self._store.sweep_ages_ms()
-                for kind in SweepKind:
+                for kind in silent:
                     if ages.get(kind.value, SWEEP_SILENCE_S * 1000) >= SWEEP_SILENCE_S * 1000:
                         await self.sweep(kind)
             except Unavailable as error:
                 _log.warning("sweeping waits: %s", error)
+
+    def _silent(self, kind: SweepKind) -> bool:
+        """Whether this engine made no such sweep lately; another one may have."""
+        at = self._swept_at.get(kind)
+        return at is None or self._clock.mono() - at >= SWEEP_SILENCE_S

@@ -196,6 +196,7 @@ class MemoryStore:
     async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
         with self._lock:
             now_ms = self._clock.wall_ms()
+            self.tables.sweeps["leases"] = now_ms
             if now_ms <= self._settled_ms:
                 return ()
             over = [task for task in self._leased() if task.lease_until_ms < now_ms]
@@ -245,10 +246,13 @@ class MemoryStore:
     async def ready_retries(self, limit: int) -> tuple[Route, ...]:
         with self._lock:
             now_ms = self._clock.wall_ms()
+            self.tables.sweeps["retries"] = now_ms
             due = [
                 task
                 for task in self.tables.tasks.values()
-                if task.state is TaskState.DELAYED and task.ready_ms <= now_ms and not task.cancelling
+                if task.state is TaskState.DELAYED
+                and task.ready_ms <= now_ms
+                and not task.cancelling
             ]
             due.sort(key=lambda task: task.ready_ms)
             for task in due[:limit]:
@@ -259,6 +263,7 @@ class MemoryStore:
     async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
         with self._lock:
             now_ms = self._clock.wall_ms()
+            self.tables.sweeps["timers"] = now_ms
             due = [timer for timer in self.tables.timers.values() if timer.due_ms <= now_ms]
             due.sort(key=lambda timer: timer.due_ms)
             return tuple(
@@ -271,10 +276,6 @@ class MemoryStore:
                 )
                 for timer in due[:limit]
             )
-
-    async def stamp_sweep(self, kind: str) -> None:
-        with self._lock:
-            self.tables.sweeps[kind] = self._clock.wall_ms()
 
     async def sweep_ages_ms(self) -> dict[str, int]:
         with self._lock:

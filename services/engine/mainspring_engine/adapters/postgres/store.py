@@ -133,9 +133,6 @@ class PostgresStore:
     async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
         return tuple(await self._database.fetch_as(DueTimer, SWEEPS["due_timers"], limit))
 
-    async def stamp_sweep(self, kind: str) -> None:
-        await self._database.execute(SWEEPS["stamp_sweep"], kind)
-
     async def sweep_ages_ms(self) -> dict[str, int]:
         rows = await self._database.fetch(SWEEPS["sweep_ages"])
         return {cast(str, row["kind"]): cast(int, row["age_ms"]) for row in rows}

@@ -1,6 +1,11 @@
 -- name: ready_retries
--- Makes due delayed tasks ready; one route per task.
-with due as materialized (
+-- Makes due delayed tasks ready; one route per task. Stamps the sweep in the same statement.
+with stamped as (
+    insert into engine.sweep (kind, swept_at) values ('retries', clock_timestamp())
+    on conflict (kind) do update set swept_at = excluded.swept_at
+),
+
+due as materialized (
     -- Skips what another sweep or a commit holds: it is theirs, or the next pass will see it.
     select t.id
     from engine.task as t
@@ -22,19 +27,18 @@ select m.route from made_ready as m;
 
 -- name: due_timers
 -- Timers that are due, oldest first, read without a lock: they fire through the commit lane.
+-- Stamps the sweep in the same statement.
 -- repeatable
+with stamped as (
+    insert into engine.sweep (kind, swept_at) values ('timers', clock_timestamp())
+    on conflict (kind) do update set swept_at = excluded.swept_at
+)
+
 select id, workflow_id, session_id, org_id, kind
 from engine.timer
 where due_at <= clock_timestamp()
 order by due_at
 limit $1;
-
--- name: stamp_sweep
--- Notes that a sweep of this kind was made.
--- repeatable
-insert into engine.sweep (kind, swept_at)
-values ($1, clock_timestamp())
-on conflict (kind) do update set swept_at = excluded.swept_at;
 
 -- name: sweep_ages
 -- How long ago each kind of sweep was made.

@@ -124,7 +124,13 @@ from engine.attach_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: expired
 -- Leases that ran out; none soon after the server's own start, for its outage was nobody's death.
+-- Stamps the sweep in the same statement.
 -- repeatable
+with stamped as (
+    insert into engine.sweep (kind, swept_at) values ('leases', clock_timestamp())
+    on conflict (kind) do update set swept_at = excluded.swept_at
+)
+
 select
     t.session_id, t.workflow_id, t.org_id, t.acknowledged,
     t.id, t.kind, t.state, t.fence, t.effect, t.started_fence > 0 as started, t.cancelling,
