@@ -108,8 +108,8 @@ def test_final_failure_ends_the_turn_visibly(error_class: ErrorClass) -> None:
     desk.answer(failed(error_class, "provider_misconfigured"))
 
     assert desk.types[-4:] == [
-        "reason.completed",
         "output.message.completed",
+        "reason.completed",
         "turn.failed",
         "session.idled",
     ]

@@ -248,6 +248,14 @@ async def test_cancel_closes_the_model_stream_and_reports_what_was_used() -> Non
         assert result.text == "so far"
 
 
+async def test_unknown_driver_is_named_before_anybody_asks_for_its_key() -> None:
+    async with bench(script=says(Done(text="hi"))) as b:
+        result = await answer(b, conf=config(driver="unknown"))
+
+        assert result.failure is not None
+        assert result.failure.code == "model_not_available"
+
+
 async def test_missing_key_is_a_failure_that_says_so() -> None:
     async with bench(script=says(Done(text="hi"))) as b:
         result = await answer(b, conf=config(driver="openai"))

@@ -16,6 +16,7 @@ from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.domain.deltas import Delta
 from mainspring_worker.ports.eventlog import AppendVerdict
+from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 from mainspring_worker.usecases.act import Acting
@@ -41,7 +42,8 @@ class ScriptedModel:
         self.closed = asyncio.Event()
 
     def named(self, driver: str) -> ModelDriver:
-        del driver
+        if driver == "unknown":
+            raise failure(Kind.MODEL_NOT_AVAILABLE, "unknown driver")
         return self
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:

@@ -7,7 +7,6 @@ from typing import Final
 
 from msgspec import structs
 
-from mainspring_harness.errors import TranscriptBroken
 from mainspring_harness.prompt import with_dynamic_facts
 from mainspring_harness.toolset import AskedCall, resolve_calls
 from mainspring_harness.transcript import Transcript
@@ -96,7 +95,7 @@ class Reasoning:
                 raise
             _resume()
             return ReasonResult(failure=_CANCELLED, duration_ms=self._ms_since(began))
-        except (ConfigUnusable, MainspringError) as error:
+        except (ConfigUnusable, MainspringError, ModelFailure) as error:
             return ReasonResult(failure=_failure(error), duration_ms=self._ms_since(began))
         call = _Call(attempt, payload, prepared, request, clock=self._clock)
         call.request_hash = _request_hash(prepared, transcript, request)
@@ -161,6 +160,8 @@ class Reasoning:
     ) -> tuple[ModelChoice, Credentials | None]:
         if choice.driver in self._keyless:
             return choice, None
+        # A provider that nobody knows has no credentials either, and that is not what is wrong.
+        self._drivers.named(choice.driver)
         access = await self._credentials.fetch(attempt.held, choice.provider_id)
         if access.base_url is not None and choice.base_url is None:
             choice = structs.replace(choice, base_url=access.base_url)
@@ -309,9 +310,11 @@ def _request_hash(prepared: Prepared, transcript: Transcript, request: ModelRequ
     return digest.digest()
 
 
-def _failure(error: ConfigUnusable | MainspringError) -> Failure:
+def _failure(error: ConfigUnusable | MainspringError | ModelFailure) -> Failure:
     """What went wrong before the model was asked."""
     match error:
+        case ModelFailure():
+            return error.failure
         case ConfigUnusable():
             return Failure(
                 error_class="invalid_request",
@@ -325,8 +328,6 @@ def _failure(error: ConfigUnusable | MainspringError) -> Failure:
             return failed(Kind.MISCONFIGURED, missing).failure
         case PermissionDenied():
             return Failure(error_class="auth", code=error.code, message=_text(error))
-        case TranscriptBroken():
-            return Failure(error_class="invalid_request", code=error.code, message=_text(error))
         case MainspringError():
             return Failure(error_class="invalid_request", code=error.code, message=_text(error))
 

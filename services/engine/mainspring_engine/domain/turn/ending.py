@@ -7,7 +7,7 @@ from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn, abandoned
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_schema.messages import Message, TextPart
-from mainspring_schema.tasks import Failure, ToolResult
+from mainspring_schema.tasks import Failure, ReasonResult, ToolResult
 
 TIMER_CANCEL = "cancel_deadline"
 TIMER_CLIENT = "client_tools"
@@ -31,8 +31,17 @@ def complete(turn: Turn, text: str) -> None:
     _rest(turn, Outcome.COMPLETED)
 
 
-def fail(turn: Turn, failure: Failure, tasks: tuple[OpenTask, ...] = ()) -> None:
-    """A visible outcome with a code: an error message, then `turn.failed`."""
+def fail(
+    turn: Turn,
+    failure: Failure,
+    tasks: tuple[OpenTask, ...] = (),
+    *,
+    answer: ReasonResult | None = None,
+) -> None:
+    """A visible outcome with a code: an error message, then `turn.failed`.
+
+    `answer` is that of the model call that failed: the message stands in its place.
+    """
     turn.close_tasks(tasks)
     turn.finish_open_calls(tasks, why="the turn failed")
     turn.emit(
@@ -45,6 +54,8 @@ def fail(turn: Turn, failure: Failure, tasks: tuple[OpenTask, ...] = ()) -> None
         ),
         turn.state.reason_task,
     )
+    if answer is not None:
+        turn.emit("reason.completed", facts.reason_completed(answer), turn.state.reason_task)
     turn.emit("turn.failed", facts.turn_failed(turn.workflow.id, failure))
     _rest(turn, Outcome.FAILED)
 

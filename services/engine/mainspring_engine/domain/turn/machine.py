@@ -105,8 +105,7 @@ def model_answered(
         delivery.task_id,
     )
     if result.failure is not None:
-        turn.emit("reason.completed", facts.reason_completed(result), delivery.task_id)
-        ending.fail(turn, result.failure)
+        ending.fail(turn, result.failure, answer=result)
         return
     if result.thinking is not None:
         turn.emit("reason.thinking.completed", _thinking(turn, result), delivery.task_id)
