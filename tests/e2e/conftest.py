@@ -3,9 +3,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.e2e.rig import Rig
-from tests.e2e.sdk import base_url, client
-
-__all__ = ["base_url", "client"]
 
 
 @pytest.fixture(scope="session")

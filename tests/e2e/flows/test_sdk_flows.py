@@ -14,7 +14,7 @@ from everruns_sdk.models import (
     generate_agent_id,
 )
 
-from tests.e2e.sdk import OUTCOMES, types, until
+from tests.e2e.flows.sdk import OUTCOMES, types, until
 
 pytestmark = [
     pytest.mark.stack,
