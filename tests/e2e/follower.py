@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 import httpx
 import msgspec
+
 from mainspring_kernel.ids import Position, Prefix, from_wire, parse_position
 
 PATIENCE_S = 40.0
@@ -64,14 +65,18 @@ class Follower:
         def found() -> list[Frame]:
             return [frame for frame in self.frames if wanted(frame)]
 
+        await self.until_true(lambda: len(found()) >= count)
+        return found()[count - 1]
+
+    async def until_true(self, holds: Callable[[], bool]) -> None:
+        """Asked again with every frame that comes."""
         try:
             async with asyncio.timeout(PATIENCE_S), self._news:
-                await self._news.wait_for(lambda: len(found()) >= count or self._task.done())
+                await self._news.wait_for(lambda: holds() or self._task.done())
         except TimeoutError:
             raise AssertionError(f"waited in vain after {self.story()}") from None
         if self._task.done():
             self._task.result()
-        return found()[count - 1]
 
     async def until_type(self, *types: str, count: int = 1) -> Frame:
         return await self.until(lambda frame: frame.type in types, count=count)
@@ -81,6 +86,12 @@ class Follower:
         outcome = await self.until_type(*OUTCOMES, count=turns)
         await self.until_type("session.idled", count=turns)
         return outcome
+
+    async def until_taken_up(self, message_id: str) -> None:
+        """Until a model call saw the message and the session came to rest behind it."""
+        await self.until_true(
+            lambda: message_id in self.taken_up() and self.frames[-1].type == "session.idled"
+        )
 
     async def reconnect(self) -> None:
         """Drops the connection, as a network does; the next one goes to the next api."""
@@ -96,6 +107,16 @@ class Follower:
 
     def of(self, *types: str) -> list[Frame]:
         return [frame for frame in self.frames if frame.type in types]
+
+    def inputs(self) -> list[str]:
+        """The ids of the messages that were accepted, in their order."""
+        messages = [cast("Json", frame.data["message"]) for frame in self.of("input.message")]
+        return [str(message["id"]) for message in messages]
+
+    def taken_up(self) -> list[str]:
+        """The ids of the messages that model calls were the first to see, each time it is said."""
+        named = [frame.data.get("consumed", []) for frame in self.of("reason.started")]
+        return [str(one) for each in named for one in cast("list[object]", each)]
 
     def story(self) -> str:
         """The types that came, deltas counted."""

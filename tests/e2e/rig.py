@@ -11,9 +11,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, cast
+from uuid import uuid4
 
 import httpx
 import msgspec
+
 from mainspring_local import home as homes
 from mainspring_local import recovery, stack
 from mainspring_local.console import Console
@@ -24,14 +26,13 @@ from mainspring_local.sockets import accepts
 from mainspring_local.supervisor import Child, Folders, Supervisor
 from mainspring_postgres import Database, Options
 from mainspring_testkit.servers import free_port
-
 from tests.e2e.follower import PATIENCE_S, Follower, Json
 
 GATED = Path(__file__).with_name("gated.py")
 PLUGINS = Path(__file__).with_name("plugins")
 LOOK_S = 0.02
 TOOLS = ("current_time", "test_math", "test_weather", "test_gates")
-CRASHES = (r"Traceback \(most recent call last\)", r"PANIC:", r"deadlock detected")
+CRASHES = (r'^\{"level":"(ERROR|CRITICAL)"', r"^Traceback \(", r"PANIC:", r"deadlock detected")
 
 
 class Rig:
@@ -106,7 +107,13 @@ class Rig:
     async def bring(self, program: Program) -> None:
         """Starts it and returns when it is healthy."""
         await self._supervisor.start([program])
-        self._children[program.name] = self._supervisor._waves[-1][0]
+        # The newest of that name: one that was taken away is still in its wave.
+        self._children[program.name] = next(
+            child
+            for wave in reversed(self._supervisor._waves)
+            for child in wave
+            if child.program.name == program.name
+        )
 
     async def take_away(self, name: str) -> Program:
         """Kills it for good; the program, to bring it back."""
@@ -180,6 +187,25 @@ class Rig:
         body: Json = {"capabilities": [{"ref": name} for name in tools]}
         return str((await self.call("POST", "/sessions", body))["id"])
 
+    async def insist(self, session_id: str, text: str, *, api: str = "") -> "Insisted":
+        """Posts one message until it is taken, as often as it takes, with one key."""
+        key, statuses = uuid4().hex, []
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    answer = await self.post(
+                        f"/sessions/{session_id}/messages", message(text), key=key, api=api
+                    )
+                except httpx.TransportError:
+                    statuses.append(0)
+                else:
+                    statuses.append(answer.status_code)
+                    if answer.is_success:
+                        return Insisted(str(answer.json()["id"]), statuses)
+                    assert answer.status_code == 503, (answer.status_code, answer.text)
+                    assert float(answer.headers["retry-after"]) > 0
+                await asyncio.sleep(LOOK_S)
+
     async def say(self, session_id: str, text: str, *, api: str = "") -> str:
         """Posts a message; its id."""
         path = f"/sessions/{session_id}/messages"
@@ -236,6 +262,13 @@ class Rig:
         findings = await checks.examine(self._verifier, checks.invariants())
         assert {one.name: one.violating for one in findings if one.violating} == {}
         assert self.crashes() == []
+
+
+class Insisted(NamedTuple):
+    """A message's id, and how each try to post it was answered; 0 where it was not."""
+
+    message_id: str
+    statuses: list[int]
 
 
 class Script(NamedTuple):
