@@ -137,7 +137,14 @@ async def turns_of_many(bench: Bench, suffix: str = "") -> None:
     bench.progress.part(f"turns, {MANY} clients{suffix}")
     async with bench.crew(2) as crew:
         await crew.open(bench.opening(SESSIONS_OF_MANY))
-        await turns(bench, crew, (MANY // 2, MANY // 2), f"c{MANY}{suffix}")
+        await bench.ground.reset_statements()
+        asked = await turns(bench, crew, (MANY // 2, MANY // 2), f"c{MANY}{suffix}")
+        # The idle share is left in: it is a thousandth here.
+        found = statements.per_turn(await bench.ground.statements(), 1.0, {}, 1.0, asked)
+        bench.gathered.figures[f"sql_per_text_turn_c{MANY}{suffix}"] = sum(s.calls for s in found)
+        bench.gathered.figures[f"sql_ms_per_text_turn_c{MANY}{suffix}"] = sum(
+            s.exec_ms for s in found
+        )
 
 
 async def turns(bench: Bench, crew: Crew, slots: Sequence[int], name: str) -> int:
