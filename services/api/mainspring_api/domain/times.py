@@ -1,13 +1,19 @@
 """Times on the wire: RFC 3339 in UTC with milliseconds."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from mainspring_kernel.errors import InvalidParameter
 
 
 def rfc3339(ms: int) -> str:
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{_to_the_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+# Every event of a stream is stamped, and events of one second come together.
+@lru_cache(maxsize=64)
+def _to_the_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_rfc3339(text: str, name: str) -> int:

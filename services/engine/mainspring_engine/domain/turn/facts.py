@@ -1,6 +1,7 @@
 """The data of a turn's events, in the words and shapes of the wire."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from mainspring_engine.domain.turn.agent import TurnAgent
@@ -17,8 +18,13 @@ PREVIEW_CHARS_MAX = 200
 
 def rfc3339(ms: int) -> str:
     """UTC with milliseconds and a Z."""
-    stamp = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{stamp:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{_to_the_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+# Whatever happens in one second shares it.
+@lru_cache(maxsize=64)
+def _to_the_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def message_id(id_: UUID) -> str:
