@@ -43,15 +43,20 @@ class Frame(Struct, frozen=True):
 
 def event_json(event: StoredEvent, *, session_id: UUID, epoch: int) -> bytes:
     """The stored bytes under their envelope; opaque reasoning is stored and never shown."""
+    id_ = to_wire(Prefix.EVENT, position_id(epoch, event.seq, 0, session_id))
+    return _enveloped(event, id_, to_wire(Prefix.SESSION, session_id))
+
+
+def _enveloped(event: StoredEvent, id_: str, session_id: str) -> bytes:
     payload = event.payload
     if _OPAQUE.search(payload):
         payload = _shown(event.type, payload)
     return events.frame(
         payload,
-        event_id=to_wire(Prefix.EVENT, position_id(epoch, event.seq, 0, session_id)),
+        event_id=id_,
         type_=event.type,
         ts=rfc3339(event.ts_ms),
-        session_id=to_wire(Prefix.SESSION, session_id),
+        session_id=session_id,
         seq=event.seq,
     )
 
@@ -102,6 +107,7 @@ class Framer:
     def __init__(self, session_id: UUID, epoch: int) -> None:
         self.session_id = session_id
         self.epoch = epoch
+        self._session = to_wire(Prefix.SESSION, session_id)
         self.streaming = Accumulators()
         self.tool_names: dict[str, str] = {}
         self._frames: OrderedDict[int, Frame] = OrderedDict()
@@ -112,8 +118,8 @@ class Framer:
         if known is not None:
             return known
         self.notice(event)
-        data = event_json(event, session_id=self.session_id, epoch=self.epoch)
         id_ = to_wire(Prefix.EVENT, position_id(self.epoch, event.seq, 0, self.session_id))
+        data = _enveloped(event, id_, self._session)
         frame = Frame(Position(event.seq, 0), event.type, sse(event.type, id_, data))
         self._frames[event.seq] = frame
         if len(self._frames) > SSE_FRAMES_CACHED_MAX:
