@@ -18,13 +18,34 @@ from tests.integration.scheduler.others import Engine, EventStore, listen
 SWEEP_KINDS = {1, 2, 3}
 
 
-async def launch(**settings: str) -> Process:
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("MAINSPRING_")}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mainspring_scheduler",
-        env=plain | {f"MAINSPRING_{name.upper()}": value for name, value in settings.items()},
-        stderr=PIPE,
-    )  # fmt: skip
+class Launch:
+    """Starts schedulers; what still lives at the end of the test is killed."""
+
+    def __init__(self) -> None:
+        self._started: list[Process] = []
+
+    async def __call__(self, **settings: str) -> Process:
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("MAINSPRING_")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mainspring_scheduler",
+            env=plain | {f"MAINSPRING_{name.upper()}": value for name, value in settings.items()},
+            stderr=PIPE,
+        )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    async def end(self) -> None:
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+
+
+@pytest.fixture
+async def launch() -> AsyncIterator[Launch]:
+    launch = Launch()
+    yield launch
+    await launch.end()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +73,7 @@ async def stack(database: OwnDatabase) -> AsyncIterator[Stack]:
 
 
 async def test_a_started_scheduler_serves_its_duties_answers_health_and_drains(
-    stack: Stack, database: OwnDatabase
+    stack: Stack, database: OwnDatabase, launch: Launch
 ) -> None:
     process = await launch(**stack.settings)
     swept = {await stack.engine.kinds.get() for _ in SWEEP_KINDS}
@@ -67,7 +88,7 @@ async def test_a_started_scheduler_serves_its_duties_answers_health_and_drains(
     assert database.sql("select count(*) from scheduler.duty where taken_at is not null") == "5\n"
 
 
-async def test_two_replicas_survive_the_death_of_one(stack: Stack) -> None:
+async def test_two_replicas_survive_the_death_of_one(stack: Stack, launch: Launch) -> None:
     first = await launch(**stack.settings)
     second = await launch(**stack.settings | {"scheduler_bind": f"127.0.0.1:{free_port()}"})
     for _ in range(6):  # both have planted: each start makes everything due
@@ -84,7 +105,7 @@ async def test_two_replicas_survive_the_death_of_one(stack: Stack) -> None:
     assert second.returncode == 0
 
 
-async def test_bad_settings_are_a_line_each() -> None:
+async def test_bad_settings_are_a_line_each(launch: Launch) -> None:
     process = await launch(scheduler_bind="0.0.0.0:9004", engine_addr="nowhere")
     _, told = await process.communicate()
 
