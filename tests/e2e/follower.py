@@ -1,13 +1,15 @@
-"""A client as a user would write it: it posts, follows a stream over any breaks, and keeps a log."""
+"""A client as a user would write it: it follows a stream over any breaks and keeps what came."""
 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 import httpx
 import msgspec
+import pytest
 
 from mainspring_kernel.ids import Position, Prefix, from_wire, parse_position
 
@@ -74,7 +76,7 @@ class Follower:
             async with asyncio.timeout(PATIENCE_S), self._news:
                 await self._news.wait_for(lambda: holds() or self._task.done())
         except TimeoutError:
-            raise AssertionError(f"waited in vain after {self.story()}") from None
+            pytest.fail(f"waited in vain after {self.story()}")
         if self._task.done():
             self._task.result()
 
@@ -171,7 +173,7 @@ async def parsed(lines: AsyncIterator[str]) -> AsyncIterator[Frame]:
 def assert_gapless(frames: list[Frame]) -> None:
     """Each position once, in order, none missing, from the first event on."""
     assert frames[0].position == Position(1, 0)
-    for before, after in zip(frames, frames[1:], strict=False):
+    for before, after in pairwise(frames):
         next_delta = Position(before.position.seq, before.position.n + 1)
         next_event = Position(before.position.seq + 1, 0)
         wanted = next_delta if after.type.endswith(".delta") else next_event

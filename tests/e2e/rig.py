@@ -33,6 +33,7 @@ PLUGINS = Path(__file__).with_name("plugins")
 LOOK_S = 0.02
 TOOLS = ("current_time", "test_math", "test_weather", "test_gates")
 CRASHES = (r'^\{"level":"(ERROR|CRITICAL)"', r"^Traceback \(", r"PANIC:", r"deadlock detected")
+EXPECTED = "listener failing failed"  # one of the plug-ins is there to do so
 
 
 class Rig:
@@ -162,7 +163,7 @@ class Rig:
             f"{path.name}: {line[:600]}"
             for path in sorted(self.home.logs.glob("*.log"))
             for line in path.read_text(errors="replace").splitlines()
-            if told.search(line)
+            if told.search(line) and EXPECTED not in line
         ]
 
     # ── what a user does ────────────────────────────────────────────────────────────────────────
@@ -242,7 +243,7 @@ class Rig:
 
     async def until_sql(self, statement: str, wanted: list[list[str]]) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while await self.sql(statement) != wanted:
+            while await self.sql(statement) != wanted:  # noqa: ASYNC110 -- rows tell nobody
                 await asyncio.sleep(LOOK_S)
 
     async def steps(self, session_id: str) -> list[recovery.Step]:

@@ -1,0 +1,45 @@
+"""Listeners of an installed package: one stuck for ever, one that always fails, one that works."""
+
+import pytest
+
+from tests.e2e.rig import Rig, Script, calls, until
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("durability"),
+]
+
+
+def noted(rig: Rig, listener: str) -> list[str]:
+    return [
+        line
+        for path in rig.gates.glob(f"listener-{listener}-*.txt")
+        for line in path.read_text().splitlines()
+    ]
+
+
+async def test_stuck_and_failing_listeners_cost_no_turn_and_no_other_listener(rig: Rig) -> None:
+    script = Script([calls(("get_weather", {"location": "Lisbon"})), {"text": "Mild."}])
+    session = await rig.session()
+    async with rig.following(session) as follower:
+        for turn in range(1, 4):
+            await rig.say(session, script.text())
+            outcome = await follower.until_outcome(turns=turn)
+            assert outcome.type == "turn.completed"
+    # The session's first event is of the api's transaction; listeners hear the engine's.
+    told = [
+        f"{session.removeprefix('session_')} {frame.sequence} {frame.type}"
+        for frame in follower.frames
+        if not frame.type.endswith(".delta") and frame.sequence != 1
+    ]
+
+    await until(lambda: set(told) <= set(noted(rig, "noting")), "the third listener heard it all")
+
+    mine = [line for line in noted(rig, "noting") if line in set(told)]
+    processes = len(list(rig.gates.glob("listener-stuck-*.txt")))
+    assert mine == told
+    assert len(noted(rig, "stuck")) == processes
+    assert len(noted(rig, "failing")) > processes
+    assert "listener failing failed" in rig.log_of("engine")
