@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import cast
 
 import httpx
 import msgspec
@@ -40,13 +40,6 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
         return cast("Json", self.data[name])
 
 
-class Connection(NamedTuple):
-    """One try to follow: what was asked, and how many frames it brought."""
-
-    cursor: dict[str, str]
-    frames: int
-
-
 class Follower:
     """Follows one session from its first event on, over any number of connections.
 
@@ -56,7 +49,8 @@ class Follower:
     def __init__(self, apis: Iterable[str], session_id: str) -> None:
         self.session_id = session_id
         self.frames: list[Frame] = []
-        self.connections: list[Connection] = []
+        self.cursors: list[dict[str, str]] = []
+        """What each connection asked for."""
         self._apis = tuple(apis)
         self._news = asyncio.Condition()
         self._task = asyncio.create_task(self._follow())
@@ -129,12 +123,10 @@ class Follower:
         """Until cancelled: connects, reads, and resumes behind the last frame it has."""
         async with httpx.AsyncClient(trust_env=False, timeout=SILENCE_S) as http:
             while True:
-                api = self._apis[len(self.connections) % len(self._apis)]
-                cursor = self._cursor()
-                before = len(self.frames)
+                api = self._apis[len(self.cursors) % len(self._apis)]
+                self.cursors.append(self._cursor())
                 with suppress(httpx.TransportError):
-                    await self._connect(http, api, cursor)
-                self.connections.append(Connection(cursor, len(self.frames) - before))
+                    await self._connect(http, api, self.cursors[-1])
                 # An api that is away is asked again a little later, as EventSource does.
                 await asyncio.sleep(RETRY_S)
 

@@ -74,7 +74,7 @@ async def test_a_stream_resumes_on_the_other_api_from_events_and_deltas(
             await follower.reconnect()
         outcome = await follower.until_outcome()
 
-    cut_at = [one.cursor["since_id"] for one in follower.connections[1:]]
+    cut_at = [cursor["since_id"] for cursor in follower.cursors[1:]]
     ids = {frame.id: frame for frame in follower.frames}
     assert outcome.type == "turn.completed"
     assert {ids[id_].type.endswith(".delta") for id_ in cut_at} == {True, False}
