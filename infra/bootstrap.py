@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(ROOT)
     stop_on_signals()
     verb, rest = split(arguments)
+    if has_certificates():
+        # uv trusts a list of its own unless told; behind a company's proxy only the system's works.
+        os.environ.setdefault("UV_SYSTEM_CERTS", "1")
     try:
         tools = bring_tools()
         if verb in DIRECT_VERBS:
@@ -62,6 +66,12 @@ def wants_providers(rest: Sequence[str], environment: Mapping[str, str]) -> bool
     """Real model providers weigh 100 MB, so they are installed only where a key or a flag asks."""
     asked = any(word.split("=")[0] == "--provider" for word in rest)
     return asked or any(environment.get(key) for key in PROVIDER_KEYS)
+
+
+def has_certificates() -> bool:
+    """Slim systems have none; there uv's own list is the better one."""
+    paths = ssl.get_default_verify_paths()
+    return bool(paths.cafile) or (bool(paths.capath) and any(Path(paths.capath).iterdir()))
 
 
 def interpreter() -> str:
