@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Batcher(Generic[T]):
-    """For operations that are hints of state and come again by themselves: beats, starts, releases.
+    """For operations that are hints of state and come again by themselves: beats and releases.
 
     A flight that fails because the store is away is dropped; a lease covers what it would have
-    done.
+    done. Starts, which nobody asks for again, wait for the store in their own flight.
     """
 
     def __init__(self, fly: Callable[[tuple[T, ...]], Awaitable[None]]) -> None:

@@ -107,7 +107,13 @@ class Leases:
                 link.outbox.cancelled(reply.held)
 
     async def _start(self, starts: tuple[Renewal, ...]) -> None:
-        verdicts = await self._store.start(starts)
+        while True:
+            try:
+                verdicts = await self._store.start(starts)
+                break
+            except Unavailable:
+                # A worker asks once, renews and waits: a dropped answer would never come.
+                await self._clock.sleep(STREAM_GRACE_S)
         for start, verdict in zip(starts, verdicts, strict=True):
             link = self._links.get(start.incarnation)
             if link is not None:
