@@ -63,16 +63,15 @@ class Placing:
 
     __slots__ = ("_inbox", "_open", "_shown", "position")
 
-    def __init__(self) -> None:
-        self.position: int = 0
+    def __init__(self, position: int = 0) -> None:
+        self.position: int = position
         self._inbox: dict[str, Message] = {}
         self._open: dict[str, Outcome | None] = {}
         self._shown: frozenset[str] = frozenset()
 
     def copy(self) -> "Placing":
         """An independent copy; costs what is open now, not what the session holds."""
-        twin = Placing()
-        twin.position = self.position
+        twin = Placing(self.position)
         twin._inbox = dict(self._inbox)
         twin._open = dict(self._open)
         twin._shown = self._shown

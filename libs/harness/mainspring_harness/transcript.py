@@ -34,12 +34,15 @@ from mainspring_schema.messages import (
 
 
 class Transcript:
-    """The prompt messages of one session up to `position`."""
+    """The prompt messages of one session up to `position`.
+
+    It may begin after events that are known to hold no message.
+    """
 
     __slots__ = ("_digest", "_messages", "_placing")
 
-    def __init__(self) -> None:
-        self._placing = Placing()
+    def __init__(self, position: int = 0) -> None:
+        self._placing = Placing(position)
         self._messages: list[PromptMessage] = []
         self._digest = hashlib.sha256()
 

@@ -102,7 +102,8 @@ async def test_parallel_tools_run_as_tasks_and_lead_back_to_the_model(house: Hou
         tools = [await worker.next_tool() for _ in range(3)]
         for tool, _ in reversed(tools):
             worker.bring(tool, ToolResult(status="success", result=5))
-        task, payload = await worker.next_reason()
+        first, (task, payload) = task, await worker.next_reason()
+        assert task.tail[0].seq == first.tail[-1].seq + 1
         worker.reply(task, "done")
         for _ in range(5):
             await worker.acknowledged()

@@ -45,6 +45,19 @@ async def test_tail_from_the_start_needs_no_read() -> None:
     assert log.reads == []
 
 
+async def test_tail_behind_the_session_start_needs_no_read() -> None:
+    log = CountingLog()
+    tail = (
+        event(2, "turn.started", {}),
+        event(3, "reason.started", {"harness_id": "harness_1", "consumed": []}),
+    )
+
+    transcript = await Contexts(log).fold(task(tail=tail), through_seq=3)
+
+    assert transcript.position == 3
+    assert log.reads == []
+
+
 async def test_missing_events_are_read_once_in_pages() -> None:
     log = CountingLog((*history(), *MORE))
 

@@ -12,6 +12,7 @@ import msgspec
 from mainspring_engine.domain.changes import Changes, Claim, NewTask
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases.links import Links
@@ -55,7 +56,9 @@ class Assignment:
         )
 
     def _assign(self, task: NewTask, prefer: UUID | None) -> NewTask:
-        seat = self._roster.pick(task.route, prefer)
+        # A model call goes back to the worker that knows the conversation; tools spread out.
+        known = prefer if task.kind is TaskKind.REASON else None
+        seat = self._roster.pick(task.route, known)
         if seat is None:
             return task
         claim = Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from mainspring_engine.domain.changes import Changes, NewTask
+from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.ports.store import Claimed
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.links import HeldTask, Link, Links
@@ -44,6 +45,7 @@ class Pusher:
                 payload=task.payload,
                 config_hash=workflow.config_hash,
                 traceparent=workflow.traceparent,
+                reads_log=task.kind is TaskKind.REASON,
             )
 
     def push_claimed(self, claimed: Claimed) -> None:
@@ -63,13 +65,22 @@ class Pusher:
             payload=claimed.payload,
             config_hash=claimed.config_hash,
             traceparent=claimed.traceparent,
+            # Only a model call names a model, and only it reads the conversation.
+            reads_log=bool(claimed.route.model),
         )
 
     def _push(
-        self, link: Link, task: HeldTask, *, payload: bytes, config_hash: bytes, traceparent: str
+        self,
+        link: Link,
+        task: HeldTask,
+        *,
+        payload: bytes,
+        config_hash: bytes,
+        traceparent: str,
+        reads_log: bool,
     ) -> None:
         self._links.hold(link, task)
-        remembered = self._sessions.get(task.session_id)
+        remembered = self._sessions.get(task.session_id) if reads_log else None
         link.outbox.task(
             Task(
                 held=task.held,

@@ -16,6 +16,7 @@ from mainspring_worker.domain.cache import Cache
 from mainspring_worker.domain.limits import CONTEXT_CACHE_ENTRIES_MAX, READ_PAGES_MAX
 from mainspring_worker.ports.eventlog import EventLog
 
+FIRST_MESSAGE_SEQ: Final = 2
 _ENTRY_BYTES: Final = 1024
 """What an entry costs beside its payloads."""
 
@@ -47,7 +48,9 @@ class Contexts:
         except TranscriptBroken:
             # What was kept may be at fault; the log is not: fold it anew.
             self._kept.drop(task.session_id)
-        return await self._advance(task, _Context(Transcript(), _ENTRY_BYTES), through_seq)
+        # Every log begins with session.started, which holds no message.
+        begins = 1 if task.tail and task.tail[0].seq == FIRST_MESSAGE_SEQ else 0
+        return await self._advance(task, _Context(Transcript(begins), _ENTRY_BYTES), through_seq)
 
     async def _advance(self, task: Task, kept: _Context, through_seq: int) -> Transcript:
         transcript = kept.transcript.copy()
