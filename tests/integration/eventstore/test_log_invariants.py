@@ -10,7 +10,7 @@ from mainspring_schema.grants import AppendVerdict
 from tests.contract.eventstore.event_log import PostgresWorld, Story, query
 from tests.contract.eventstore.test_event_log_reading import forked, streamed
 
-INVARIANTS = load_queries("mainspring_eventstore.adapters.postgres", "invariants.sql")
+INVARIANTS = load_queries("mainspring_local.invariants", "log.sql")
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -51,10 +51,10 @@ async def test_an_honest_log_breaks_nothing(shared_log_world: PostgresWorld) -> 
     assert all(finding.examined > 0 for finding in found.values())
 
 
-DELTAS = "i9_deltas_are_dense"
-ATTEMPTS = "i9_deltas_bear_the_highest_attempt"
-EVENTS = "i9_events_are_dense"
-CHAIN = "i11_chain_is_whole"
+DELTAS = "deltas_are_dense"
+ATTEMPTS = "delta_attempts_never_fall"
+EVENTS = "sequences_are_dense"
+CHAIN = "chains_are_whole"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ REASON, TOOL, NEXT, MESSAGE, WORKER = (UUID(int=(NOW_MS << 80) + n) for n in (5,
 EVENTS: tuple[tuple[str, UUID | None, str], ...] = (
     ("input.message", None, "{}"),
     ("turn.started", DONE, "{}"),
+    ("reason.started", DONE, f'{{"data":{{"consumed":["message_{MESSAGE.hex}"]}}}}'),
     ("tool.started", DONE, '{"data":{"tool_call":{"id":"c1"}}}'),
     ("tool.completed", DONE, '{"data":{"tool_call_id":"c1"}}'),
     ("turn.completed", DONE, "{}"),
@@ -132,7 +133,7 @@ VIOLATIONS = {
     "messages_have_a_turn": f"update engine.inbox set workflow_id = '{NEXT}'",
     "keys_name_their_message": "update engine.idempotency set body_hash = 'other'",
     "turns_have_one_outcome": f"update engine.workflow set outcome = 2 where id = '{DONE}'",
-    "nothing_follows_an_outcome": "update log.event set type = 'act.completed' where seq = 6",
+    "nothing_follows_an_outcome": "update log.event set type = 'act.completed' where seq = 7",
     "one_turn_at_a_time": f"update engine.workflow set outcome = 0 where id = '{DONE}'",
     "calls_have_one_result": "update log.event set type = 'x' where type = 'tool.completed'",
     "ended_turns_hold_nothing": f"update engine.timer set workflow_id = '{DONE}'",
@@ -141,6 +142,14 @@ VIOLATIONS = {
     "organizations_agree": f"update engine.inbox set org_id = '{SESSION}'",
     "sequences_are_dense": "delete from log.event where seq = 4",
     "deltas_are_dense": "update log.delta set n = 3 where n = 2",
+    "delta_attempts_never_fall": "update log.delta set attempt = 2 where n = 1",
+    "messages_are_taken_up_once": f"update engine.inbox set workflow_id = '{OPEN}'",
+    "turns_follow_each_other": "update log.event set seq = seq + 9 where type = 'turn.completed'",
+    "heads_say_what_their_events_say": "update log.head set active_turn = null",
+    "calls_are_answered_before_the_next_model_call": (
+        "update log.event set type = 'reason.started' where type = 'tool.completed'"
+    ),
+    "results_end_their_attempt": "update engine.attempt set closing = 7 where fence = 1",
     "chains_are_whole": "update log.event set payload = '[]' where seq = 1",
 }
 

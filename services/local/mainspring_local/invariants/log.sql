@@ -1,66 +1,161 @@
--- The session log. One row each: see checks.py beside this file.
+-- The session log, in words what breaks a rule. One row each: see checks.py beside this file.
 
 -- name: sequences_are_dense
--- A session's own events are numbered from its fork, or from 1, to its head without a gap.
-with counted as (
+-- Each session's own events are numbered from its start, or its fork, to the head without a gap.
+-- repeatable
+with own as (
     select
-        session_id,
+        e.session_id,
         count(*) as events,
-        min(seq) as first,
-        max(seq) as last
-    from log.event
-    group by session_id
+        min(e.seq) as first_seq,
+        max(e.seq) as last_seq
+    from log.event as e
+    group by e.session_id
 ),
 
-examined as (
+wrong as (
     select
-        h.session_id,
-        coalesce(c.events, 0) = h.last_seq - coalesce(h.parent_seq, 0)
-        and coalesce(c.first = coalesce(h.parent_seq, 0) + 1, true)
-        and coalesce(c.last = h.last_seq, true) as holds
+        coalesce(h.session_id, o.session_id) || ': head ' || coalesce(h.last_seq::text, 'missing')
+        || ', events ' || coalesce(o.events::text || ' from ' || o.first_seq::text, 'none') as what
     from log.head as h
-    left join counted as c on h.session_id = c.session_id
+    full join own as o on h.session_id = o.session_id
+    where
+        h.session_id is null
+        or coalesce(o.events, 0) <> h.last_seq - coalesce(h.parent_seq, 0)
+        or o.first_seq <> coalesce(h.parent_seq, 0) + 1
+        or o.last_seq <> h.last_seq
 )
 
 select
-    count(*) as examined,
-    coalesce(
-        (array_agg(session_id::text order by session_id) filter (where not holds))[1:20], '{}'
-    ) as violating
-from examined;
+    (select coalesce(sum(o.events), 0)::bigint from own as o) as examined,
+    array(
+        select w.what from wrong as w
+        order by w.what limit 20
+    ) as violating;
 
 -- name: deltas_are_dense
--- Kept deltas between two events have no gap, and end where the next event or the head says.
-with counted as (
+-- Between two events the deltas are numbered 1 to what the later event or the head counted.
+-- repeatable
+with kept as (
     select
-        session_id,
-        seq,
+        d.session_id,
+        d.seq,
         count(*) as deltas,
-        min(n) as first,
-        max(n) as last
-    from log.delta
-    group by session_id, seq
+        max(d.n) as last_n,
+        min(d.ts_ms) as first_ms
+    from log.delta as d
+    group by d.session_id, d.seq
 ),
 
-examined as (
+counted as (
+    select
+        k.session_id,
+        k.seq,
+        k.deltas,
+        k.last_n,
+        k.first_ms,
+        coalesce(e.deltas_before, case when h.last_seq = k.seq then h.n else 0 end) as counted
+    from kept as k
+    left join log.head as h on k.session_id = h.session_id
+    left join log.event as e on k.session_id = e.session_id and k.seq + 1 = e.seq
+    union all
+    -- Counted within the hour, and not one of them is there.
     select
         c.session_id,
-        c.deltas = c.last - c.first + 1
-        and c.last <= coalesce(e.deltas_before, h.n) as holds
+        c.seq,
+        0 as deltas,
+        0 as last_n,
+        c.ts_ms as first_ms,
+        c.n as counted
+    from (
+        select
+            h.session_id,
+            h.last_seq as seq,
+            h.ts_ms,
+            h.n
+        from log.head as h
+        where h.n > 0
+        union all
+        select
+            e.session_id,
+            e.seq - 1 as seq,
+            e.ts_ms,
+            e.deltas_before as n
+        from log.event as e
+        where e.deltas_before > 0
+    ) as c
+    where not exists (
+        select from kept as k
+        where k.session_id = c.session_id and k.seq = c.seq
+    )
+),
+
+wrong as (
+    select
+        c.session_id || ' ' || c.seq || ': ' || c.deltas || ' deltas up to ' || c.last_n
+        || ', counted ' || c.counted as what
     from counted as c
-    inner join log.head as h on c.session_id = h.session_id
-    left join log.event as e on c.session_id = e.session_id and c.seq + 1 = e.seq
+    where
+        c.last_n > c.counted
+        -- Upkeep may be at work on what is older than the hour that deltas are kept.
+        or (
+            c.deltas <> c.counted
+            and c.first_ms > extract(epoch from now()) * 1000 - 3600000
+        )
 )
 
 select
-    count(*) as examined,
-    coalesce(
-        (array_agg(session_id::text order by session_id) filter (where not holds))[1:20], '{}'
-    ) as violating
-from examined;
+    (select coalesce(sum(k.deltas), 0)::bigint from kept as k) as examined,
+    array(
+        select w.what from wrong as w
+        order by w.what limit 20
+    ) as violating;
+
+-- name: delta_attempts_never_fall
+-- In position order an anchor's attempt never falls, and a channel's offsets join without a gap.
+-- repeatable
+with ordered as (
+    select
+        d.session_id,
+        d.anchor,
+        d.seq,
+        d.n,
+        d.attempt,
+        d."offset",
+        d.ts_ms,
+        max(d.attempt) over (
+            partition by d.session_id, d.anchor order by d.seq, d.n rows unbounded preceding
+        ) as highest,
+        lag(d."offset" + char_length(d.fragment), 1, 0) over (
+            partition by d.session_id, d.anchor, d.attempt, d.channel order by d.seq, d.n
+        ) as expected
+    from log.delta as d
+),
+
+wrong as (
+    select
+        o.session_id || ' (' || o.seq || ', ' || o.n || ') of ' || o.anchor || ': attempt '
+        || o.attempt || ' of ' || o.highest || ', offset ' || o."offset" || ' for ' || o.expected
+            as what
+    from ordered as o
+    where
+        o.attempt < o.highest
+        or (
+            o."offset" <> o.expected
+            and o.ts_ms > extract(epoch from now()) * 1000 - 3600000
+        )
+)
+
+select
+    (select count(*) from ordered) as examined,
+    array(
+        select w.what from wrong as w
+        order by w.what limit 20
+    ) as violating;
 
 -- name: chains_are_whole
--- Each event's hash covers it and the one before, and the head holds the last (see schema.chain).
+-- Every event's hash follows from the one before and its content, and the head has the last one.
+-- repeatable
 with linked as (
     select
         e.session_id,
@@ -69,31 +164,39 @@ with linked as (
         h.last_seq,
         h.hash,
         sha256(
-            coalesce(
-                lag(e.h) over (partition by e.session_id order by e.seq), h.parent_hash, ''
-            )
+            lag(e.h, 1, coalesce(h.parent_hash, ''))
+                over (
+                    partition by e.session_id order by e.seq
+                )
             || uuid_send(e.session_id)
             || int8send(e.seq)
-            || int8send(octet_length(convert_to(e.type, 'UTF8')))
+            || int8send(octet_length(e.type))
             || convert_to(e.type, 'UTF8')
             || int8send(e.ts_ms)
             || sha256(e.payload)
-        ) as recomputed
+        ) as expected
     from log.event as e
     inner join log.head as h on e.session_id = h.session_id
-    where h.algorithm = 1
 ),
 
-examined as (
-    select
-        session_id,
-        h = recomputed and (seq <> last_seq or h = hash) as holds
-    from linked
+wrong as (
+    select l.session_id || ' ' || l.seq || ': not the hash of its content' as what
+    from linked as l
+    where l.h <> l.expected
+    union all
+    select l.session_id || ' ' || l.seq || ': the head has another hash' as what
+    from linked as l
+    where l.seq = l.last_seq and l.h <> l.hash
+    union all
+    select h.session_id || ': its parent has another hash at ' || h.parent_seq as what
+    from log.head as h
+    inner join log.event as e on h.parent = e.session_id and h.parent_seq = e.seq
+    where h.parent_hash <> e.h
 )
 
 select
-    count(*) as examined,
-    coalesce(
-        (array_agg(distinct session_id::text) filter (where not holds))[1:20], '{}'
-    ) as violating
-from examined;
+    (select count(*) from linked) as examined,
+    array(
+        select w.what from wrong as w
+        order by w.what limit 20
+    ) as violating;

@@ -265,3 +265,25 @@ select
         (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
     ) as violating
 from examined;
+
+-- name: results_end_their_attempt
+-- The attempt that a step result bears the fence of closed with it, and was not cancelled or lost.
+-- The closings are 1 result, 2 failed, 8 quarantined and 9 unknown.
+with examined as (
+    select
+        r.task_id,
+        exists(
+            select from engine.attempt as a
+            where
+                a.task_id = r.task_id and a.fence = r.fence
+                and a.close_rev = r.rev and a.closing in (1, 2, 8, 9)
+        ) as holds
+    from engine.step_result as r
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;

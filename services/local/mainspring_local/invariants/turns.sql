@@ -335,3 +335,133 @@ select
     count(*) as examined,
     coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
 from edges;
+
+-- name: messages_are_taken_up_once
+-- A message is taken up by model calls of its own turn only, and by one of them.
+with taken as (
+    select
+        e.session_id,
+        e.turn_id,
+        replace(substr(c.message, 9), '-', '')::uuid as message_id
+    from log.event as e
+    cross join lateral jsonb_array_elements_text(
+        coalesce(convert_from(e.payload, 'UTF8')::jsonb -> 'data' -> 'consumed', '[]')
+    ) as c (message)
+    where e.type = 'reason.started'
+),
+
+examined as (
+    select
+        t.message_id,
+        count(*) = 1 and bool_and(coalesce(i.workflow_id = t.turn_id, false)) as holds
+    from taken as t
+    left join engine.inbox as i on t.session_id = i.session_id and t.message_id = i.message_id
+    group by t.message_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(message_id::text order by message_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: turns_follow_each_other
+-- A turn starts behind the outcome of the one before it.
+with told as (
+    select
+        turn_id,
+        min(seq) filter (where type = 'turn.started') as started,
+        max(seq) filter (where type <> 'turn.started') as ended
+    from log.event
+    where
+        turn_id is not null
+        and type in (
+            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
+        )
+    group by turn_id
+),
+
+examined as (
+    select
+        later.id,
+        coalesce(t.started > b.ended, false) as holds
+    from engine.workflow as later
+    inner join engine.workflow as before
+        on later.session_id = before.session_id and later.ordinal = before.ordinal + 1
+    left join told as t on later.id = t.turn_id
+    left join told as b on before.id = b.turn_id
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(id::text order by id) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: heads_say_what_their_events_say
+-- A head names a turn if and only if its newest start of a turn has no outcome behind it.
+with told as (
+    select
+        session_id,
+        max(seq) filter (where type = 'turn.started') as started,
+        max(seq) filter (where type <> 'turn.started') as ended
+    from log.event
+    where type in (
+        'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
+    )
+    group by session_id
+),
+
+examined as (
+    select
+        h.session_id,
+        (h.active_turn is not null) = (coalesce(t.started, 0) > coalesce(t.ended, 0)) as holds
+    from log.head as h
+    inner join told as t on h.session_id = t.session_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(session_id::text order by session_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: calls_are_answered_before_the_next_model_call
+-- Between a call's start and its result no model call of that turn begins.
+with calls as (
+    select
+        e.turn_id,
+        e.session_id,
+        e.seq,
+        convert_from(e.payload, 'UTF8')::jsonb -> 'data' -> 'tool_call' ->> 'id' as call_id
+    from log.event as e
+    where e.type = 'tool.started'
+),
+
+examined as (
+    select
+        c.turn_id,
+        not exists (
+            select from log.event as r
+            where
+                r.session_id = c.session_id and r.turn_id = c.turn_id
+                and r.type = 'reason.started' and r.seq > c.seq
+                and not exists (
+                    select from log.event as d
+                    where
+                        d.session_id = c.session_id and d.turn_id = c.turn_id
+                        and d.type = 'tool.completed' and d.seq > c.seq and d.seq < r.seq
+                        and convert_from(d.payload, 'UTF8')::jsonb
+                        -> 'data' ->> 'tool_call_id' = c.call_id
+                )
+        ) as holds
+    from calls as c
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(turn_id::text order by turn_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
