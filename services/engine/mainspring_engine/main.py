@@ -173,6 +173,7 @@ async def start(settings: EngineSettings, service: Service) -> None:
     clock = SystemClock()
     store = PostgresStore(database)
     await store.make_partitions()
+    await store.warm(COMMIT_LANES)
     engine = Engine(
         store=store,
         bus=bus,

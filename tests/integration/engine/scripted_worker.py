@@ -7,6 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import msgspec
+
 from mainspring_engine.usecases.conversation import Conversations
 from mainspring_kernel.ids import Ids
 from mainspring_schema.codec import pack

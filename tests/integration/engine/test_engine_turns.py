@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 
+from mainspring_engine.adapters.postgres import PostgresStore
 from mainspring_engine.domain.rows import Closing
 from mainspring_kernel.errors import IdempotencyMismatch, NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
@@ -350,3 +351,10 @@ async def test_zombie_result_after_the_fence_moved_is_refused(house: House) -> N
         assert (await house.types(session)).count("turn.completed") == 1
         await first.leave()
         await second.leave()
+
+
+async def test_warming_the_store_plans_on_its_connections_and_writes_nothing(house: House) -> None:
+    await PostgresStore(house.database).warm(4)
+
+    assert await house.count("log.event") == 0
+    assert await house.count("engine.workflow") == 0

@@ -10,7 +10,7 @@ from mainspring_kernel.limits import WORKER_SILENT_HOLDING_S, WORKER_SILENT_IDLE
 class Silence:
     """Of one stream. Counted in watched time, so an engine that was frozen itself blames nobody."""
 
-    __slots__ = ("_held_before", "_heard", "_seconds")
+    __slots__ = ("_heard", "_held_before", "_seconds")
 
     def __init__(self) -> None:
         self._seconds = 0.0
