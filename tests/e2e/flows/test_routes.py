@@ -1,0 +1,189 @@
+"""What holds for every route of a kind, whichever the document names."""
+
+from collections.abc import Callable
+from typing import cast
+
+import httpx
+import msgspec
+import pytest
+
+from tests.e2e.flows.wire import Json, Wire, unique
+
+pytestmark = pytest.mark.stack
+HELLO: Json = {"message": {"role": "user", "content": [{"type": "text", "text": "Hello"}]}}
+TOOL: Json = {"type": "client_side", "name": "look_up", "description": "Looks up"}
+
+NOTE = "/note.md"
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """One of each thing that has an id of its own, in the default organization."""
+
+    agent_id: str
+    session_id: str
+    workspace_id: str
+    harness_id: str
+    call_id: str
+
+
+@pytest.fixture
+async def ground(wire: Wire) -> Ground:
+    agent = await wire.make("/agents", {"name": unique("ground"), "system_prompt": "Help."})
+    file: Json = {"path": NOTE, "content": "# Note"}
+    session = await wire.make(
+        "/sessions", {"agent_id": agent["id"], "tools": [TOOL], "initial_files": [file]}
+    )
+    await wire.say(str(session["id"]), "Look up this")
+    waiting = await wire.until(str(session["id"]), "tool.call_requested")
+    (call,) = cast("list[Json]", waiting[-1].data["tool_calls"])
+    return Ground(
+        agent_id=str(agent["id"]),
+        session_id=str(session["id"]),
+        workspace_id=str(session["workspace_id"]),
+        harness_id=str(session["harness_id"]),
+        call_id=str(call["id"]),
+    )
+
+
+async def routes(wire: Wire) -> list[tuple[str, str]]:
+    document = await wire.ask("GET", "/../../api-doc/openapi.json")
+    paths = cast("dict[str, Json]", document.json()["paths"])
+    return [
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, methods in paths.items()
+        for method in methods
+        if path.startswith("/api/v1")
+    ]
+
+
+def filled(path: str, ground: Ground) -> str:
+    values = {name: str(getattr(ground, name)) for name in ground.__struct_fields__}
+    return path.replace("{path}", unique("file") + ".txt").format(**values)
+
+
+# ── Idempotency-Key ─────────────────────────────────────────────────────────────────────────────
+
+Body = Callable[[Ground], Json]
+BODIES: dict[str, Body] = {
+    "/agents": lambda _: {"name": unique("once"), "system_prompt": "Help."},
+    "/agents/preview": lambda _: {"system_prompt": "Help."},
+    "/harnesses": lambda _: {"name": unique("once"), "display_name": "Once"},
+    "/sessions": lambda ground: {"agent_id": ground.agent_id, "title": unique("once")},
+    "/sessions/{session_id}/cancel": lambda _: {},
+    "/sessions/{session_id}/tool-results": lambda ground: {
+        "tool_results": [{"tool_call_id": ground.call_id, "result": {"found": True}}]
+    },
+    "/sessions/{session_id}/messages": lambda _: HELLO,
+    "/workspaces": lambda _: {"name": unique("once")},
+    "/workspaces/{workspace_id}/fs/_/stat": lambda _: {"path": NOTE},
+    "/workspaces/{workspace_id}/fs/{path}": lambda _: {"content": unique("once")},
+    "/sessions/{session_id}/fs/_/stat": lambda _: {"path": NOTE},
+    "/sessions/{session_id}/fs/{path}": lambda _: {"content": unique("once")},
+    "/orgs": lambda _: {"name": unique("once")},
+}
+
+
+async def test_every_post_route_is_tried_below(wire: Wire) -> None:
+    posts = {path for method, path in await routes(wire) if method == "POST"}
+
+    assert posts == BODIES.keys()
+
+
+READS = {
+    "/agents/preview",
+    "/workspaces/{workspace_id}/fs/_/stat",
+    "/sessions/{session_id}/fs/_/stat",
+}
+"""They change nothing, so there is nothing to do once."""
+
+
+@pytest.mark.parametrize("path", sorted(READS))
+async def test_a_reading_post_takes_a_key_and_reads_anew(
+    wire: Wire, ground: Ground, path: str
+) -> None:
+    body, key = BODIES[path](ground), unique("key")
+
+    answers = [
+        await wire.ask("POST", filled(path, ground), body, Idempotency_Key=key) for _ in range(2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+@pytest.mark.parametrize("path", sorted(BODIES.keys() - READS))
+async def test_a_post_with_a_key_happens_once(wire: Wire, ground: Ground, path: str) -> None:
+    target, key, body = filled(path, ground), unique("key"), BODIES[path](ground)
+
+    first = await wire.ask("POST", target, body, Idempotency_Key=key)
+    again = await wire.ask("POST", target, body, Idempotency_Key=key)
+    other = await wire.ask("POST", target, {**body, "title": "another"}, Idempotency_Key=key)
+
+    assert first.status_code in (200, 201), first.text
+    assert (again.status_code, again.text) == (first.status_code, first.text)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+
+
+async def test_a_repeated_message_is_one_input(wire: Wire) -> None:
+    session, key = await wire.session(), unique("key")
+    path = f"/sessions/{session}/messages"
+
+    for _ in range(3):
+        await wire.ask("POST", path, HELLO, Idempotency_Key=key)
+    await wire.to_rest(session)
+    events = await wire.events(session)
+
+    assert [event.type for event in events].count("input.message") == 1
+
+
+# ── organizations ───────────────────────────────────────────────────────────────────────────────
+
+
+MAKING = {("PUT", "/agents/{agent_id}")}
+"""Takes an id from its client, so it finds nothing and makes one of its own."""
+
+
+async def test_an_agent_put_under_a_foreign_id_is_another_one(
+    wire: Wire, base_url: str, ground: Ground
+) -> None:
+    organization = await wire.make("/orgs", {"name": unique("other")})
+    body: Json = {"name": unique("same-id"), "system_prompt": "Mine."}
+
+    async with Wire(f"{base_url}/v1", **{"X-Org-Id": str(organization["id"])}) as stranger:
+        put = await stranger.ask("PUT", f"/agents/{ground.agent_id}", body)
+
+    assert put.status_code in (200, 201), put.text
+    assert (await wire.get(f"/agents/{ground.agent_id}"))["system_prompt"] == "Help."
+
+
+async def test_things_of_another_organization_are_not_found_by_any_route(
+    wire: Wire, base_url: str, ground: Ground
+) -> None:
+    organization = await wire.make("/orgs", {"name": unique("other")})
+    own = ("{session_id}", "{agent_id}", "{workspace_id}")
+    tried = [
+        (method, path)
+        for method, path in await routes(wire)
+        if any(name in path for name in own) and (method, path) not in MAKING
+    ]
+    answers: dict[str, int] = {}
+
+    async with Wire(f"{base_url}/v1", **{"X-Org-Id": str(organization["id"])}) as stranger:
+        for method, path in tried:
+            body = BODIES[path](ground) if method == "POST" else body_of(method)
+            answer = await stranger.ask(method, filled(path, ground), body)
+            answers[f"{method} {path}"] = answer.status_code
+
+    assert "GET /sessions/{session_id}/sse" in answers
+    assert {route: status for route, status in answers.items() if status != 404} == {}
+    assert (await wire.get(f"/sessions/{ground.session_id}"))["status"] == "waitingfortoolresults"
+
+
+def body_of(method: str) -> Json | None:
+    return {"content": "x"} if method in ("PUT", "PATCH") else None
+
+
+async def test_an_unknown_organization_is_not_found(base_url: str) -> None:
+    async with Wire(f"{base_url}/v1", **{"X-Org-Id": "org_" + "0" * 31 + "1"}) as nobody:
+        answer: httpx.Response = await nobody.ask("GET", "/agents")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
