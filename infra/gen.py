@@ -69,6 +69,8 @@ def make_stubs(folder: Path) -> None:
 def make_requirements(folder: Path) -> None:
     """With hashes and without hosts; the workspace's own members are installed beside them."""
     (folder / REQUIREMENTS).mkdir()
+    # Anew, as in a fresh clone: an older lock keeps versions that nobody else gets.
+    subprocess.run([found_uv(), "lock", "--quiet", "--upgrade"], check=True)
     for service in SERVICES:
         command = [found_uv(), "export", "--quiet", "--package", f"mainspring-{service}"]
         command += ["--no-dev", "--no-emit-workspace", "--no-header", "--no-annotate"]
