@@ -15,6 +15,7 @@ from mainspring_local import (
     down,
     environment,
     home,
+    organizations,
     recovery,
     sockets,
     stack,
@@ -35,6 +36,7 @@ class Arguments(argparse.Namespace):
     provider: str | None = None
     kill_worker: bool = False
     session: str = ""
+    name: str = ""
 
 
 Verb = Callable[[Arguments, environment.Settings, Console], int]
@@ -70,10 +72,11 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("migrate", help="apply the migrations")
     verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
-    verified = verbs.add_parser("verify", help="recompute the hash chain of a session")
+    verified = verbs.add_parser("verify", help="ask every invariant, or check one session")
     traced = verbs.add_parser("trace", help="print the spans of a session's turns as a tree")
-    for verb in (verified, traced):
-        verb.add_argument("session", metavar="SESSION", help="session_…, as the API shows it")
+    shown_id = "session_…, as the API shows it"
+    verified.add_argument("session", nargs="?", default="", metavar="SESSION", help=shown_id)
+    traced.add_argument("session", metavar="SESSION", help=shown_id)
     return top
 
 
@@ -193,6 +196,9 @@ def run_migrate(_: Arguments, settings: environment.Settings, console: Console) 
 
 def run_verify(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
     running = stack.recorded(settings, home.Home(settings.home))
+    if not parsed.session:
+        url = running.reading_postgres.url()
+        return 0 if asyncio.run(verify.everything(url, console)) else 1
     address = running.address("eventstore")
     return 0 if asyncio.run(verify.session(address, parsed.session, console)) else 1
 
@@ -204,6 +210,11 @@ def run_trace(parsed: Arguments, settings: environment.Settings, console: Consol
         raise StartProblem(f"no span of {parsed.session} in {folder}")
     for row in trace.render(spans):
         console.raw(row)
+    return 0
+
+
+def run_org(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    asyncio.run(organizations.create(settings.api_url, parsed.name, console))
     return 0
 
 
@@ -266,4 +277,5 @@ VERBS: dict[str, Verb] = {
     "down": run_down,
     "verify": run_verify,
     "trace": run_trace,
+    "org": run_org,
 }

@@ -1,9 +1,15 @@
-"""`mainspring verify SESSION`: the event store recomputes the session's hash chain."""
+"""`mainspring verify [SESSION]`: whether what is stored is sound.
+
+Of a session the event store recomputes the hash chain. Without one every invariant is asked of one
+snapshot of all tables, and says how many rows it examined.
+"""
 
 from mainspring_kernel import ids
 from mainspring_kernel.errors import MainspringError
 from mainspring_local.console import Console
 from mainspring_local.errors import StartProblem
+from mainspring_local.invariants import checks
+from mainspring_postgres import Database, Options
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.clients import EventStoreClient
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
@@ -28,3 +34,35 @@ async def session(address: str, session_id: str, console: Console) -> bool:
     else:
         console.say(f"{session_id}: broken at sequence {answer.broken_seq}: {answer.reason}")
     return answer.intact
+
+
+async def everything(url: str, console: Console) -> bool:
+    """Prints each invariant with the rows it examined and those that break it."""
+    options = Options(
+        url=url,
+        application_name="mainspring-verify",
+        connections_max=1,
+        statement_timeout_ms=round(VERIFY_SECONDS_MAX * 1000),
+        durability_required=False,  # it writes nothing
+    )
+    try:
+        database = await Database.open(options)
+        try:
+            findings = await checks.examine(database, checks.invariants())
+        finally:
+            await database.close()
+    except MainspringError as error:
+        raise StartProblem(f"cannot read what is stored: {error}") from error
+    for finding in findings:
+        console.raw(line(finding))
+    broken = sum(bool(finding.violating) for finding in findings)
+    console.say(f"{len(findings)} invariants, {broken} broken")
+    return broken == 0
+
+
+def line(finding: checks.Finding) -> str:
+    """Name, rows examined and rows violating; of a broken one the rule and the rows too."""
+    counts = f"{finding.name:<46} {finding.examined:>9} {len(finding.violating):>5}"
+    if not finding.violating:
+        return counts
+    return "\n  ".join([counts, finding.rule, *finding.violating])

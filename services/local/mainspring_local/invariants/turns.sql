@@ -344,9 +344,10 @@ with taken as (
         e.turn_id,
         replace(substr(c.message, 9), '-', '')::uuid as message_id
     from log.event as e
-    cross join lateral jsonb_array_elements_text(
-        coalesce(convert_from(e.payload, 'UTF8')::jsonb -> 'data' -> 'consumed', '[]')
-    ) as c (message)
+    cross join
+        lateral jsonb_array_elements_text(
+            coalesce(convert_from(e.payload, 'UTF8')::jsonb -> 'data' -> 'consumed', '[]')
+        ) as c (message)
     where e.type = 'reason.started'
 ),
 
@@ -406,9 +407,10 @@ with told as (
         max(seq) filter (where type = 'turn.started') as started,
         max(seq) filter (where type <> 'turn.started') as ended
     from log.event
-    where type in (
-        'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
-    )
+    where
+        type in (
+            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
+        )
     group by session_id
 ),
 
