@@ -91,6 +91,7 @@ class Found(msgspec.Struct, frozen=True):
 
     gathered: Gathered
     postgres: str
+    calibration: dict[str, float]
     sampling: dict[str, float]
 
 
@@ -110,6 +111,7 @@ async def run(parsed: Arguments, folder: Path) -> Found:
         )
 
     sampling = dict.fromkeys(parts, parsed.sampling)
+    calibration = machine.calibration(folder)
     try:
         progress.part("starting a stack")
         async with ground(folder / "home", parsed.sampling) as ready:
@@ -125,13 +127,14 @@ async def run(parsed: Arguments, folder: Path) -> Found:
             sampling |= dict.fromkeys(TRACED, 1.0)
     finally:
         progress.end()
-    return Found(gathered, postgres, sampling)
+    return Found(gathered, postgres, calibration, sampling)
 
 
 def report_of(found: Found) -> report.Report:
     gathered = found.gathered
     return report.Report(
         machine=machine.machine(),
+        calibration=found.calibration,
         versions=machine.versions(found.postgres),
         commit=machine.commit(project_root()),
         sampling=found.sampling,

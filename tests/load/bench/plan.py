@@ -26,15 +26,15 @@ def quick(plan: Plan) -> Plan:
     """Figures in less than a minute; rougher ones."""
     return Plan(
         warm_s=1.0,
-        one_s=2.5,
-        many_s=4.0,
-        idle_s=2.0,
-        nested_turns=30,
+        one_s=2.0,
+        many_s=3.0,
+        idle_s=1.5,
+        nested_turns=20,
         streams=plan.streams,
-        stream_s=4.0,
+        stream_s=3.0,
         history=min(plan.history, 60),
         history_samples=12,
-        dispatch_samples=60,
+        dispatch_samples=50,
         kills=2,
         traced=False,
     )

@@ -71,8 +71,10 @@ async def kill_once(ground: Ground, agent_id: str) -> float:
     stream = await EventStream.open(address, f"/sessions/{session_id}/sse?after_sequence=0", watch)
     await connection.call("POST", f"/sessions/{session_id}/messages", message(TEXT))
     await watch.first("output.message.delta")
-    rows = await ground.database.fetch(QUERIES["holder"], from_wire(Prefix.SESSION, session_id))
-    child = ground.supervisor.child(str(rows[0]["worker"]))
+    holder = await ground.database.fetchval_as(
+        str, QUERIES["holder"], from_wire(Prefix.SESSION, session_id)
+    )
+    child = ground.supervisor.child(holder)
     assert child.pid is not None
     starts = child.starts
     os.kill(child.pid, signal.SIGKILL)

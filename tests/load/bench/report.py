@@ -26,6 +26,7 @@ class Report(Struct, frozen=True, kw_only=True):
     """`figures` is flat; everything else is beside it for who wants to know more."""
 
     machine: dict[str, str]
+    calibration: dict[str, float]
     versions: dict[str, str]
     commit: str
     sampling: dict[str, float]
@@ -45,6 +46,7 @@ def encode(report: Report) -> bytes:
 def render(report: Report) -> str:
     blocks = [
         _figures(report.figures),
+        table(["machine", ""], [[k, number(v)] for k, v in report.calibration.items()]),
         _spreads(report.spreads),
         *(_costs(load, costs) for load, costs in report.costs.items()),
         _statements("statements per turn", report.statements),

@@ -1,9 +1,10 @@
 import io
+from pathlib import Path
 
 import pytest
 
 from tests.load.bench import __main__ as bench
-from tests.load.bench import processes, profile
+from tests.load.bench import machine, processes, profile
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.ground import quiet_environment
 from tests.load.bench.plan import Plan
@@ -76,3 +77,10 @@ def test_progress_on_a_terminal_is_one_line_and_elsewhere_one_per_part() -> None
 
     assert [line.split()[-1] for line in plain.getvalue().splitlines()] == ["one", "two"]
     assert bar(0.5, 4) == "██··"
+
+
+def test_a_calibration_measures_something_everywhere(tmp_path: Path) -> None:
+    found = machine.calibration(tmp_path)
+
+    assert found
+    assert all(value > 0 for value in found.values()), found

@@ -8,6 +8,7 @@ from tests.load.bench.statements import PerTurn
 def report(**figures: float) -> Report:
     return Report(
         machine={"cores": "2"},
+        calibration={"fdatasync_p50_ms": 0.14},
         versions={"python": "3.11"},
         commit="abc",
         sampling={"c1": 0.0},
@@ -49,7 +50,8 @@ def test_missed_targets_are_named() -> None:
 def test_everything_that_was_gathered_is_shown() -> None:
     text = render(report(turns_per_s_c1=1.0))
 
-    for part in ("turn_c1_ms", "processes, idle", "statements per turn", "select 1", "a note"):
+    shown = "turn_c1_ms", "processes, idle", "statements per turn", "select 1", "fdatasync_p50_ms"
+    for part in (*shown, "a note"):
         assert part in text
 
 
