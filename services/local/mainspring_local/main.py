@@ -77,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
     shown_id = "session_…, as the API shows it"
     verified.add_argument("session", nargs="?", default="", metavar="SESSION", help=shown_id)
     traced.add_argument("session", metavar="SESSION", help=shown_id)
+    org = verbs.add_parser("org", help="organizations of the running stack")
+    made = org.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "create", help="make one and print its id, which X-Org-Id selects"
+    )
+    made.add_argument("name", metavar="NAME")
     return top
 
 
