@@ -18,6 +18,9 @@ from mainspring_harness.capability import Capability, Info
 from mainspring_harness.registry import Registry
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
+from mainspring_worker.adapters.builtin_tools import shelf
+from mainspring_worker.adapters.builtin_tools.function import FunctionTool
+from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 LOOK_S = 0.01
 CAPABILITY_ID = "test_gates"
@@ -62,26 +65,21 @@ def add_capability() -> None:
     builtin.builtin_registry = with_gates
 
 
+async def pass_gate(arguments: Json, _context: ToolContext) -> ToolOutcome:
+    folder, gate = Path(os.environ["MAINSPRING_GATES"]), str(arguments["gate"])
+    with (folder / f"{gate}.entered").open("a") as ledger:
+        ledger.write(f"{os.getpid()}\n")
+    while not (folder / f"{gate}.open").exists():  # noqa: ASYNC110 -- another process opens it
+        await asyncio.sleep(LOOK_S)
+    return ToolOutcome(result={"passed": gate})
+
+
 def add_tools() -> None:
-    shelf = importlib.import_module("mainspring_worker.adapters.builtin_tools.shelf")
-    function = importlib.import_module("mainspring_worker.adapters.builtin_tools.function")
-    ports = importlib.import_module("mainspring_worker.ports.tool")
     made = shelf.builtin_tools
 
-    async def pass_gate(arguments: Json, _context: object) -> object:
-        folder, gate = Path(os.environ["MAINSPRING_GATES"]), str(arguments["gate"])
-        with (folder / f"{gate}.entered").open("a") as ledger:
-            ledger.write(f"{os.getpid()}\n")
-        while not (folder / f"{gate}.open").exists():  # noqa: ASYNC110 -- another process opens it
-            await asyncio.sleep(LOOK_S)
-        return ports.ToolOutcome(result={"passed": gate})
-
-    def with_gates() -> object:
-        whole = made()
-        for name in TOOLS:
-            tool = function.FunctionTool(definition(name), CAPABILITY_ID, pass_gate)
-            whole._tools[CAPABILITY_ID, name] = tool
-        return whole
+    def with_gates() -> shelf.Shelf:
+        gates = (FunctionTool(definition(name), CAPABILITY_ID, pass_gate) for name in TOOLS)
+        return shelf.Shelf([*made()._tools.values(), *gates])
 
     shelf.builtin_tools = with_gates
 

@@ -1,13 +1,14 @@
 """A whole stack whose processes a test can kill, freeze, take away, bring back and double."""
 
 import asyncio
+import io
 import os
 import random
 import re
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -47,6 +48,7 @@ class Rig:
         self._children: dict[str, Child] = {}
         self._http = httpx.AsyncClient(trust_env=False, timeout=30)
         self._verifier: Database | None = None
+        self._said = io.StringIO()
 
     async def start(self) -> None:
         self.home.prepare()
@@ -65,7 +67,6 @@ class Rig:
             inherited=inherited,
         )
         self.stack = stack.prepare(settings, project_root(), self.home)
-        self._said = (self.home.root / "console.log").open("w")
         quiet = Console(self._said)
         folders = Folders(logs=self.home.logs, records=self.home.records)
         self._supervisor = Supervisor(folders, quiet, draw=random.random)
@@ -81,7 +82,6 @@ class Rig:
         if self._verifier is not None:
             await self._verifier.close()
         await self._supervisor.stop()
-        self._said.close()
 
     # ── processes ───────────────────────────────────────────────────────────────────────────────
 
@@ -275,7 +275,7 @@ class Insisted(NamedTuple):
 class Script(NamedTuple):
     """What the simulated model shall do, as a message's text."""
 
-    turns: list[Json]
+    turns: Sequence[Mapping[str, object]]
     token_ms: int = 0
 
     def text(self, words: str = "Play.") -> str:
@@ -283,7 +283,7 @@ class Script(NamedTuple):
         return f"{words}\n```llmsim\n{msgspec.json.encode(block).decode()}\n```"
 
 
-def calls(*made: tuple[str, Json], text: str = "") -> Json:
+def calls(*made: tuple[str, Mapping[str, object]], text: str = "") -> Json:
     """A step of a script that calls tools."""
     return {
         "text": text,
