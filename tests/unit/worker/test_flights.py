@@ -10,6 +10,7 @@ import pytest
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.tracing import TraceContext, current_trace, new_trace, use_trace
 from mainspring_worker.adapters.memory import MemoryEventLog
 from mainspring_worker.domain.deltas import Anchor, Delta
 from mainspring_worker.ports.eventlog import AppendVerdict
@@ -26,12 +27,14 @@ class TroubledLog(MemoryEventLog):
         super().__init__()
         self.failures = 0
         self.flights: list[list[Delta]] = []
+        self.traces: list[TraceContext | None] = []
         self.asked = asyncio.Event()
         self.go_on = asyncio.Event()
         self.go_on.set()
 
     async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
         self.flights.append(list(deltas))
+        self.traces.append(current_trace())
         self.asked.set()
         await self.go_on.wait()
         if self.failures:
@@ -153,3 +156,19 @@ async def test_silent_event_store_is_given_up_on(monkeypatch: pytest.MonkeyPatch
 
         assert stream.refused
         assert log.text == ""
+
+
+async def test_the_first_flight_of_a_stream_carries_its_trace_and_no_later_one() -> None:
+    log = TroubledLog()
+    trace = new_trace(SeededDraws(2), 1.0)
+    async with flying(log) as flights:
+        with use_trace(trace):
+            stream = flights.open(anchor())
+
+        stream.add("text", "first")
+        await log.asked.wait()
+        stream.add("text", "second")
+        await stream.finish()
+
+    assert log.text == "firstsecond"
+    assert log.traces == [trace, None]

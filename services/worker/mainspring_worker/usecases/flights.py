@@ -14,6 +14,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.limits import APPEND_FLIGHT_ITEMS_MAX, DELTA_GIVE_UP_S
+from mainspring_kernel.tracing import TraceContext, current_trace, use_trace
 from mainspring_worker.domain.deltas import Anchor, Delta, DeltaBuffer, FlushInterval
 from mainspring_worker.ports.eventlog import AppendVerdict, EventLog
 
@@ -32,6 +33,8 @@ class DeltaStream:
         self.refused = False
         """A higher attempt streams, or the event store was given up on."""
         self.landed = asyncio.Event()
+        self.trace = current_trace()
+        """Of the attempt, until its first flight has carried it."""
 
     def add(self, channel: str, text: str) -> None:
         """Text of a channel, in the order in which the model said it."""
@@ -143,11 +146,13 @@ class Flights:
 
     async def _fly(self, flight: list[tuple[DeltaStream, Delta]]) -> None:
         deltas = [delta for _, delta in flight]
+        trace = _take_trace(flight)
         before = self._clock.mono()
         failures = 0
         while True:
             try:
-                verdicts = await self._log.append(deltas)
+                with use_trace(trace):
+                    verdicts = await self._log.append(deltas)
                 break
             except (Unavailable, DeadlineExceeded) as error:
                 failures += 1
@@ -163,6 +168,15 @@ class Flights:
                 break
         self._interval.flew(self._clock.mono() - before)
         _settle(flight, verdicts)
+
+
+def _take_trace(flight: list[tuple[DeltaStream, Delta]]) -> TraceContext | None:
+    """A flight serves many turns and a stream needs many flights: each stream is seen once."""
+    for stream, _ in flight:
+        if stream.trace is not None:
+            trace, stream.trace = stream.trace, None
+            return trace
+    return None
 
 
 def _settle(flight: list[tuple[DeltaStream, Delta]], verdicts: Sequence[AppendVerdict]) -> None:
