@@ -22,6 +22,8 @@ from mainspring_postgres.transaction import TransactionScope
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 _log = logging.getLogger(__name__)
+# It tells each outage with a traceback per connection; ours is told once, by who needed it.
+logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
