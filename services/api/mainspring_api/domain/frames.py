@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain.accumulate import Accumulators
-from mainspring_api.domain.times import rfc3339
 from mainspring_kernel.ids import Position, Prefix, position_id, to_wire
 from mainspring_kernel.limits import SSE_FRAMES_CACHED_MAX
+from mainspring_kernel.times import rfc3339
 from mainspring_schema import events
 from mainspring_schema.events import Context, Payload, StoredDelta, StoredEvent
 from mainspring_schema.messages import Json

@@ -4,7 +4,6 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain.tiers import Configuration
-from mainspring_api.domain.times import rfc3339
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.store import Store
@@ -13,6 +12,7 @@ from mainspring_api.usecases.events import all_events, check_session
 from mainspring_harness.messages_view import messages_view
 from mainspring_kernel.errors import ConfigurationUnknown, MainspringError
 from mainspring_kernel.ids import MessageId, OrgId, Prefix, SessionId, to_wire
+from mainspring_kernel.times import rfc3339
 from mainspring_schema.commands import Receipt, Submit
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.listing import EventFilter

@@ -20,6 +20,7 @@ from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_kernel.errors import IdempotencyMismatch, NotWaitingForToolResults, TooManyRequests
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import INBOX_ROWS_MAX
+from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
 from mainspring_schema.events import Context
@@ -123,7 +124,7 @@ def _accept(plan: Plan, command: commands.Submit, materials: Materials) -> tuple
         )
     materials.agent(command.config_hash)
     running = plan.running
-    message = msgspec.structs.replace(command.message, created_at=facts.rfc3339(plan.now_ms))
+    message = msgspec.structs.replace(command.message, created_at=rfc3339(plan.now_ms))
     seq = plan.emit(
         "input.message",
         Context(

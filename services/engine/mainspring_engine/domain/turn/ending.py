@@ -6,6 +6,7 @@ from mainspring_engine.domain.turn import facts
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn, abandoned
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
+from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Message, TextPart
 from mainspring_schema.tasks import Failure, ReasonResult, ToolResult
 
@@ -134,7 +135,7 @@ def finish_cancel(turn: Turn, tasks: tuple[OpenTask, ...], *, note: bool = True)
 
 def _note_cancel(turn: Turn) -> None:
     """The pair of messages that people see in the conversation; no prompt ever holds them."""
-    now = facts.rfc3339(turn.plan.now_ms)
+    now = rfc3339(turn.plan.now_ms)
     asked = Message(
         id=facts.message_id(turn.ids.uuid4()),
         role="user",

@@ -1,12 +1,11 @@
 """The data of a turn's events, in the words and shapes of the wire."""
 
-from datetime import UTC, datetime
-from functools import lru_cache
 from uuid import UUID
 
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.state import TurnState
 from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.times import rfc3339
 from mainspring_schema.codec import to_json
 from mainspring_schema.events import OutputMessageCompleted, ToolCompleted
 from mainspring_schema.messages import ContentPart, Json, Message, TextPart, ToolCallPart
@@ -14,17 +13,6 @@ from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
 PREVIEW_CHARS_MAX = 200
 """Of a text shown in a list or a summary."""
-
-
-def rfc3339(ms: int) -> str:
-    """UTC with milliseconds and a Z."""
-    return f"{_to_the_second(ms // 1000)}.{ms % 1000:03d}Z"
-
-
-# Whatever happens in one second shares it.
-@lru_cache(maxsize=64)
-def _to_the_second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def message_id(id_: UUID) -> str:

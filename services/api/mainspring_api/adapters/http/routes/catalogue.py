@@ -16,12 +16,12 @@ from mainspring_api.adapters.http.wire.tiers import ToolView, tool_view
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.catalogue import Model, Provider
 from mainspring_api.domain.naming import matches, tokens
-from mainspring_api.domain.times import rfc3339
 from mainspring_api.ports.credentials import CredentialSource
 from mainspring_harness.registry import CatalogueEntry
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import ModelId, OrgId, Prefix, ProviderId, from_wire, to_wire
+from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Json
 
 table = RouteTable("catalogue")

@@ -25,11 +25,11 @@ from mainspring_api.adapters.http.wire.conversation import (
     event_filter,
 )
 from mainspring_api.domain.frames import event_json
-from mainspring_api.domain.times import rfc3339
 from mainspring_api.usecases import events, messages, sessions
 from mainspring_api.usecases.messages import MessageDraft, MessagePath
 from mainspring_kernel import limits
 from mainspring_kernel.ids import MessageId, Prefix, SessionId, to_wire
+from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TRACEPARENT
 from mainspring_schema.commands import ClientToolResult, SubmitToolResults
 from mainspring_schema.messages import InputPart, Message, ToolResultPart

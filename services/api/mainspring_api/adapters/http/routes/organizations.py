@@ -15,11 +15,11 @@ from mainspring_api.adapters.http.routing import (
     reply_of,
 )
 from mainspring_api.domain.resources import Organization
-from mainspring_api.domain.times import rfc3339
 from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, Prefix, from_wire, to_wire
+from mainspring_kernel.times import rfc3339
 
 table = RouteTable("organizations")
 

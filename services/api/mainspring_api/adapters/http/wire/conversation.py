@@ -6,7 +6,6 @@ from msgspec import Meta, Struct
 
 from mainspring_api.domain.cursor import Resume, resume_from_id
 from mainspring_api.domain.tiers import check_model_id
-from mainspring_api.domain.times import parse_rfc3339
 from mainspring_kernel import limits
 from mainspring_kernel.errors import (
     ConflictingCursors,
@@ -20,6 +19,7 @@ from mainspring_kernel.ids import (
     SessionId,
     from_wire,
 )
+from mainspring_kernel.times import parse_rfc3339
 from mainspring_schema.commands import ClientToolResult
 from mainspring_schema.events import EVENT_TYPES
 from mainspring_schema.listing import EventFilter

@@ -16,7 +16,6 @@ from mainspring_api.adapters.http.wire.tiers import (
     tier_of,
 )
 from mainspring_api.domain.resources import Agent, File, Harness, Status, Tier, Workspace
-from mainspring_api.domain.times import rfc3339
 from mainspring_api.usecases.agents import AgentDraft
 from mainspring_api.usecases.harnesses import HarnessDraft
 from mainspring_api.usecases.sessions import SessionDraft, SessionView
@@ -24,6 +23,7 @@ from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import HarnessId, Prefix, WorkspaceId, from_wire, to_wire
+from mainspring_kernel.times import rfc3339
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=limits.NAME_CHARS_MAX)]
 Ref = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]

@@ -7,6 +7,7 @@ from mainspring_kernel.errors import InvalidParameter
 
 
 def rfc3339(ms: int) -> str:
+    """UTC with milliseconds and a Z, from milliseconds since the epoch."""
     return f"{_to_the_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 
