@@ -40,8 +40,6 @@ EVENT_TYPES_PER_FILTER_MAX: Final = 64
 
 # ── pages ───────────────────────────────────────────────────────────────────────────────────────
 
-PAGE_ROWS_DEFAULT: Final = 50
-"""A screenful."""
 PAGE_ROWS_MAX: Final = 1000
 """One list answer stays below the body bound for ordinary rows."""
 EVENTS_PAGE_ROWS_DEFAULT: Final = 100
@@ -65,12 +63,8 @@ EVENT_PAYLOAD_BYTES_MAX: Final = 1 * MIB + 64 * KIB
 """A body at its bound with its envelope. Larger is a visible failure of the step."""
 STEP_RESULT_BYTES_MAX: Final = 1 * MIB + 256 * KIB
 """A model's whole answer with its tool calls, below the rpc bound."""
-TASK_PAYLOAD_BYTES_MAX: Final = 1 * MIB + 256 * KIB
-"""Input of one task, below the rpc bound."""
 WORKFLOW_STATE_BYTES_MAX: Final = 1536
 """Ids and counters only: rewritten with every step, so it decides the WAL per step."""
-ERROR_MESSAGE_CHARS_MAX: Final = 2000
-"""Of an error kept in a row; the rest is in the log."""
 
 # ── leases ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,8 +102,6 @@ COMMIT_LANES: Final = 4
 """Flights in the air per engine process; more only queue on the same two disks and cores."""
 COMMIT_FLIGHT_ITEMS_MAX: Final = 256
 """Items of one commit: throughput grows little above, latency and bisecting cost do."""
-COMMIT_FLIGHT_BYTES_MAX: Final = 8 * MIB
-"""The same in bytes of payload."""
 LANE_QUEUE_ITEMS_MAX: Final = 8192
 """Waiting items per lane; above it new submits get 429, results wait on their stream."""
 HEAD_LOCK_TIMEOUT_MS: Final = 2000
@@ -149,10 +141,6 @@ TURN_ITERATIONS_DEFAULT: Final = 500
 """Model calls of one turn where no tier says otherwise."""
 TURN_ITERATIONS_MAX: Final = 500
 """What a tier may ask for."""
-MODEL_CALL_TIMEOUT_S: Final = 600.0
-"""The longest single model call; reasoning models think for minutes."""
-MODEL_IDLE_TIMEOUT_S: Final = 120.0
-"""Silence on a model's stream that counts as a cut."""
 TOOL_CALL_TIMEOUT_S: Final = 120.0
 """Where the tool names no other."""
 CLIENT_TOOL_TIMEOUT_S: Final = 24 * 3600.0

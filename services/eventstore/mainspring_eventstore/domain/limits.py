@@ -12,10 +12,6 @@ VERIFY_PAGE_ROWS: Final = 500
 """Events hashed between two looks at the loop."""
 LINEAGE_DEPTH_MAX: Final = 64
 """Forks of forks that are followed."""
-PARTITIONS_AHEAD_MS: Final = 14 * 86_400_000
-"""Upkeep makes partitions this far ahead, so a week remains when it stops unnoticed for a week."""
-PARTITIONS_BEHIND_MS: Final = 86_400_000
-"""And this far back: an id may come from a clock that is behind."""
 PARTITIONS_WARN_MS: Final = 7 * 86_400_000
 """Less than this ahead means that upkeep did not run."""
 SWEEP_TURNS_MAX: Final = 500

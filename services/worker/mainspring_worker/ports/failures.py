@@ -6,6 +6,7 @@ The class decides what the engine does (retry, wait, end the turn), the code is 
 from enum import Enum
 
 from mainspring_schema.tasks import ErrorClass, Failure
+from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
 from mainspring_worker.ports.model import ModelFailure
 
 
@@ -39,16 +40,13 @@ class Kind(Enum):
         return self.value[1]
 
 
-_MESSAGE_CHARS_MAX = 2000
-
-
 def failure(kind: Kind, message: str, *, retry_after_ms: int | None = None) -> ModelFailure:
     """The error a driver raises. The message is cut at a bound, for it ends in an event."""
     return ModelFailure(
         Failure(
             error_class=kind.error_class,
             code=kind.code,
-            message=message[:_MESSAGE_CHARS_MAX],
+            message=message[:ERROR_TEXT_CHARS_MAX],
             retry_after_ms=retry_after_ms,
         )
     )

@@ -98,7 +98,7 @@ class MemoryStore:
     async def make_partitions(self) -> Upkept:
         now_ms = self._log.clock.wall_ms()
         return Upkept(
-            horizon_ms=now_ms + bounds.PARTITIONS_AHEAD_MS,
+            horizon_ms=now_ms + limits.PARTITIONS_AHEAD_MS,
             now_ms=now_ms,
             partitions_made=0,
             partitions_dropped=0,
@@ -111,7 +111,7 @@ class MemoryStore:
             until_ms = now_ms - limits.DELTA_RETENTION_S * 1000
             dropped = sum(self._drop_deltas(session, until_ms) for session in self._log.deltas)
         return Upkept(
-            horizon_ms=now_ms + bounds.PARTITIONS_AHEAD_MS,
+            horizon_ms=now_ms + limits.PARTITIONS_AHEAD_MS,
             now_ms=now_ms,
             partitions_made=0,
             partitions_dropped=0,

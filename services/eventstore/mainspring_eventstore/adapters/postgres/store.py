@@ -139,8 +139,8 @@ class PostgresStore:
         made = await self._database.fetchval_as(
             int,
             QUERIES["make_partitions"],
-            at.now_ms - bounds.PARTITIONS_BEHIND_MS,
-            at.now_ms + bounds.PARTITIONS_AHEAD_MS,
+            at.now_ms - limits.PARTITIONS_BEHIND_MS,
+            at.now_ms + limits.PARTITIONS_AHEAD_MS,
         )
         return Upkept(
             horizon_ms=at.horizon_ms,
