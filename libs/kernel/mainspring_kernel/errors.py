@@ -126,14 +126,6 @@ class CursorMismatch(MainspringError):
     title = "The cursor belongs to another session"
 
 
-class Unauthenticated(MainspringError):
-    """Credentials are needed, and none, or wrong ones, were given."""
-
-    code = "unauthenticated"
-    status = 401
-    title = "Not authenticated"
-
-
 class PermissionDenied(MainspringError):
     """The caller is known and may not do this."""
 
@@ -156,14 +148,6 @@ class MethodNotAllowed(MainspringError):
     code = "method_not_allowed"
     status = 405
     title = "Method not allowed"
-
-
-class NotAcceptable(MainspringError):
-    """None of the media types the client accepts can be made."""
-
-    code = "not_acceptable"
-    status = 406
-    title = "Not acceptable"
 
 
 class UnsupportedMediaType(MainspringError):
@@ -209,14 +193,6 @@ class NameTaken(MainspringError):
     title = "The name is taken"
 
 
-class VersionConflict(MainspringError):
-    """A compare-and-set lost: somebody changed the thing since it was read. Read and try again."""
-
-    code = "version_conflict"
-    status = 409
-    title = "Changed by somebody else in the meantime"
-
-
 class NotWaitingForToolResults(MainspringError):
     """Tool results came for a session that waits for none: too early, or for the second time.
 
@@ -226,14 +202,6 @@ class NotWaitingForToolResults(MainspringError):
     code = "not_waiting_for_tool_results"
     status = 409
     title = "The session is not waiting for tool results"
-
-
-class LimitReached(MainspringError):
-    """A count that the organization may have is used up: agents, harnesses, sessions."""
-
-    code = "limit_reached"
-    status = 409
-    title = "Limit reached"
 
 
 class IdempotencyInProgress(MainspringError):
