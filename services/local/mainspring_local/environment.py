@@ -1,6 +1,5 @@
 """The command's own settings, read once from the environment and checked before anything opens."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mainspring_local.errors import BadEnvironment, StartProblem
+from mainspring_runtime.settings import is_loopback
 
 API_PORT_DEFAULT = 9000
 PORT_MAX = 65535
@@ -63,15 +63,6 @@ def parse_port(text: str) -> int | None:
     if not text.isascii() or not text.isdigit():
         return None
     return int(text) if 0 < int(text) <= PORT_MAX else None
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def project_root() -> Path:
