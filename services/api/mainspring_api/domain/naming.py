@@ -22,6 +22,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def can_name(text: str) -> bool:
+    """Whether anything can have this name: a path may hold what no store takes, such as NUL."""
+    return _NAME.fullmatch(text) is not None
+
+
 def check_tags(tags: Sequence[str]) -> None:
     if len(tags) > limits.TAGS_MAX:
         message = f"at most {limits.TAGS_MAX} tags"

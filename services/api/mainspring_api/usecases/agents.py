@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue
-from mainspring_api.domain.naming import check_name
+from mainspring_api.domain.naming import can_name, check_name
 from mainspring_api.domain.resources import Agent, Status, Tier
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import harnesses
@@ -95,12 +95,16 @@ async def get(tx: Transaction, ref: str, *, lock: bool = False) -> Agent:
     agent = (
         await tx.agent(AgentId(from_wire(Prefix.AGENT, ref)), lock=lock)
         if ref.startswith(f"{Prefix.AGENT}_")
-        else await tx.agent_named(ref, lock=lock)
+        else await _named(tx, ref, lock=lock)
     )
     if agent is None:
         msg = f"no agent {ref[:64]!r}"
         raise NotFound(msg)
     return agent
+
+
+async def _named(tx: Transaction, name: str, *, lock: bool) -> Agent | None:
+    return await tx.agent_named(name, lock=lock) if can_name(name) else None
 
 
 async def list_page(tx: Transaction, listed: Listed) -> tuple[Sequence[Agent], int]:

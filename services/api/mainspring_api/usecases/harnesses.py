@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue
-from mainspring_api.domain.naming import check_name, matches
+from mainspring_api.domain.naming import can_name, check_name, matches
 from mainspring_api.domain.resources import Harness, Status, Tier
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_kernel.errors import Conflict, NameTaken, NotFound, PermissionDenied
@@ -80,7 +80,7 @@ async def _named(tx: Transaction, name: str) -> Harness | None:
     for built_in in catalogue.built_in_harnesses(organization.id):
         if built_in.name == name:
             return built_in
-    return await tx.harness_named(name)
+    return await tx.harness_named(name) if can_name(name) else None
 
 
 async def list_all(tx: Transaction, listed: Listed) -> Sequence[Harness]:
