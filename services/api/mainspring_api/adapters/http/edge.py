@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from msgspec import Struct
 
 from mainspring_kernel import limits
@@ -41,6 +41,15 @@ _NUL: Final = b"\\u0000"
 @cache
 def _decoder(type_: type[T]) -> "msgspec.json.Decoder[T]":
     return msgspec.json.Decoder(type_)
+
+
+async def read_body(request: HttpRequest) -> bytes:
+    """Raises MalformedBody where the client went away in the middle: nobody reads it, nor a log."""
+    try:
+        return await request.body()
+    except InternalServerException as error:  # Litestar's word for it
+        msg = "the body ended early"
+        raise MalformedBody(msg) from error
 
 
 def decode_body(data: bytes, type_: type[T], content_type: str) -> T:

@@ -197,7 +197,7 @@ async def _read(
     org_id = edge.organization_of(headers)
     await organizations.check(org_id)
     query = edge.decode_query(request.scope["query_string"], route.query)
-    data = b"" if route.method in {"GET", "DELETE"} else await request.body()
+    data = b"" if route.method in {"GET", "DELETE"} else await edge.read_body(request)
     body: object = NoBody()
     if route.body is not NoBody:
         body = edge.decode_body(data, route.body, headers.get("content-type", ""))

@@ -67,11 +67,21 @@ class StreamResponse(Response[bytes]):
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             async with aclosing(stream.chunks()) as chunks:
                 async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    if not await _sent(send, chunk):
+                        return
+            await _sent(send, b"", more=False)
         finally:
             gone.cancel()
             await stream.close()
+
+
+async def _sent(send: Send, body: bytes, *, more: bool = True) -> bool:
+    """False for a connection that is closed: a pipelined request behind this one hides that."""
+    try:
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _watch(receive: Receive, stream: SessionStream) -> None:

@@ -1,0 +1,92 @@
+"""Clients that go away in the middle: nobody reads the answer, and no log calls it our fault."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from typing import cast
+
+import pytest
+from litestar import Litestar
+from litestar.types import HTTPScope, Message
+
+from mainspring_api.adapters.http.sse import StreamResponse
+from mainspring_api.usecases.stream.session_stream import SessionStream
+
+
+def scope(path: str) -> HTTPScope:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"500")]
+    return {  # pyright: ignore[reportReturnType] -- the server's part of a scope, no more
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+        "state": {},
+    }
+
+
+async def test_a_body_that_ends_early_is_no_error_of_ours(
+    app: Litestar, caplog: pytest.LogCaptureFixture
+) -> None:
+    incoming: list[Message] = [
+        {"type": "http.request", "body": b'{"na', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return incoming.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with caplog.at_level(logging.WARNING):
+        await app(scope("/api/v1/agents"), receive, send)  # pyright: ignore[reportArgumentType] -- as a server calls it
+
+    assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [400]
+    assert not caplog.records
+
+
+class EndlessStream:
+    """Chunks for as long as somebody takes them."""
+
+    closed = False
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        while True:
+            yield b":\n\n"
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def disconnected(self) -> None:
+        raise AssertionError
+
+
+async def test_a_stream_ends_with_its_connection() -> None:
+    """A server that has pipelined requests waiting tells of the end by its refusal to write."""
+    stream = EndlessStream()
+    never = asyncio.Event()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if len(sent) == 3:
+            msg = "the handler is closed"
+            raise RuntimeError(msg)
+        sent.append(message)
+
+    response = StreamResponse(cast("SessionStream", cast("object", stream))).to_asgi_response()
+    await response(scope("/"), receive, send)  # pyright: ignore[reportArgumentType] -- as a server calls it
+
+    assert stream.closed
