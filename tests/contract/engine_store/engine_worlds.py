@@ -27,7 +27,6 @@ from mainspring_engine.domain.rows import (
     Effect,
     Head,
     Outcome,
-    SessionStatus,
     TaskKind,
     TaskState,
 )
@@ -38,7 +37,7 @@ from mainspring_kernel.ids import RandomIds
 from mainspring_postgres import Database, Query
 from mainspring_schema.chain import link
 from mainspring_schema.frames import Held, Verdict
-from mainspring_schema.grants import DeltaAppend, OpenHead
+from mainspring_schema.grants import DeltaAppend, OpenHead, SessionStatus
 
 IDS = RandomIds(SystemClock())
 ROUTE = Route(queue="default", model="llmsim")

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain.changes import Anchor, Config, Consume, DeadLetter
-from mainspring_engine.domain.rows import Effect, Outcome, SessionStatus, TaskState, View
+from mainspring_engine.domain.rows import Effect, Outcome, TaskState, View
 from mainspring_engine.ports.store import Step
 from mainspring_schema.frames import Held, Verdict
-from mainspring_schema.grants import DeltaAppend
+from mainspring_schema.grants import DeltaAppend, SessionStatus
 from tests.contract.engine_store.engine_worlds import (
     IDS,
     ROUTE,
@@ -146,7 +146,7 @@ async def test_deltas_are_counted_before_the_next_event(session: Session) -> Non
 
 
 async def test_a_status_changes_without_an_event(session: Session) -> None:
-    waiting = msgspec.structs.replace(session.head, status=SessionStatus.WAITING)
+    waiting = msgspec.structs.replace(session.head, status=SessionStatus.WAITINGFORTOOLRESULTS)
 
     reply = await session.commit(msgspec.structs.replace(session.changes(events=0), after=waiting))
 

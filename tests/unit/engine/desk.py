@@ -13,7 +13,6 @@ from mainspring_engine.domain.rows import (
     Effect,
     Head,
     OpenTask,
-    SessionStatus,
     TaskKind,
     TaskState,
     View,
@@ -28,6 +27,7 @@ from mainspring_schema import commands
 from mainspring_schema.codec import pack
 from mainspring_schema.events import ModelMetadata, decode_payload
 from mainspring_schema.frames import Held
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Message, TextPart, ToolCallPart
 from mainspring_schema.tasks import ReasonResult, TaskResult, ToolCall, ToolResult
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.domain.silence import Silence

@@ -2,13 +2,14 @@
 
 import msgspec
 import pytest
+
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.rows import SessionStatus, TaskKind
+from mainspring_engine.domain.rows import TaskKind
 from mainspring_kernel.errors import NotWaitingForToolResults
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import ReasonResult, ToolCall, ToolResult
-
 from tests.unit.engine.desk import AGENT, CONFIG, Desk
 
 
@@ -130,7 +131,7 @@ def test_client_side_call_parks_the_turn_without_a_task() -> None:
 
     desk.call("get_weather", client=("get_weather",))
 
-    assert desk.head.status is SessionStatus.WAITING
+    assert desk.head.status is SessionStatus.WAITINGFORTOOLRESULTS
     assert desk.tasks == {}
     (call,) = desk.requested()
     desk.do(client_results(desk, call.id))
@@ -165,7 +166,7 @@ def test_partial_client_results_keep_the_session_waiting() -> None:
     ids = [call.id for call in desk.requested()]
 
     desk.do(client_results(desk, ids[0]))
-    assert desk.head.status is SessionStatus.WAITING
+    assert desk.head.status is SessionStatus.WAITINGFORTOOLRESULTS
     with pytest.raises(NotWaitingForToolResults):
         desk.do(client_results(desk, ids[0]))
     desk.do(client_results(desk, ids[1]))

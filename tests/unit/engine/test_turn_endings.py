@@ -1,13 +1,14 @@
 """How turns end: cancelled, failed, quarantined, closed."""
 
 import pytest
+
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.rows import Effect, Outcome, SessionStatus, TaskKind, TaskState
+from mainspring_engine.domain.rows import Effect, Outcome, TaskKind, TaskState
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import ErrorClass, Failure, ReasonResult
-
 from tests.unit.engine.desk import Desk
 
 

@@ -25,11 +25,12 @@ from mainspring_engine.domain.changes import (
     Timer,
     WorkflowChange,
 )
-from mainspring_engine.domain.rows import Head, InboxRow, Outcome, SessionStatus, View, Workflow
+from mainspring_engine.domain.rows import Head, InboxRow, Outcome, View, Workflow
 from mainspring_kernel.errors import NotFound, PayloadTooLarge
 from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
 from mainspring_schema.chain import link
 from mainspring_schema.events import Context, StoredEvent, draft
+from mainspring_schema.grants import SessionStatus
 
 
 class Plan:

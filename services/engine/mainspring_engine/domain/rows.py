@@ -6,28 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Controls
-
-
-class SessionStatus(IntEnum):
-    """What a session is doing; the wire knows these four only."""
-
-    STARTED = 1
-    ACTIVE = 2
-    IDLE = 3
-    WAITING = 4
-
-    @property
-    def wire(self) -> str:
-        return _STATUS_WIRE[self]
-
-
-_STATUS_WIRE: Final = {
-    SessionStatus.STARTED: "started",
-    SessionStatus.ACTIVE: "active",
-    SessionStatus.IDLE: "idle",
-    SessionStatus.WAITING: "waitingfortoolresults",
-}
 
 
 class Outcome(IntEnum):

@@ -14,7 +14,6 @@ from mainspring_engine.domain.rows import (
     Head,
     InboxRow,
     OpenTask,
-    SessionStatus,
     TaskState,
     View,
 )
@@ -312,7 +311,7 @@ def _head(head: grants.Head) -> Head:
         last_seq=head.last_seq,
         hash=head.hash,
         ts_ms=head.ts_ms,
-        status=SessionStatus(head.status),
+        status=head.status,
         paused=head.paused,
         active_turn=head.active_turn,
         turn_first_seq=head.turn_first_seq,

@@ -108,7 +108,7 @@ def _append(log: GrantedLog, changes: Changes) -> None:
         last_seq=after.last_seq,
         hash=after.hash,
         ts_ms=after.ts_ms,
-        status=grants.SessionStatus(after.status),
+        status=after.status,
         active_turn=after.active_turn,
         turn_first_seq=after.turn_first_seq,
         close_anchors=changes.close_anchors,

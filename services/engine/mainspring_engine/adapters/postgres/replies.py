@@ -12,13 +12,13 @@ from mainspring_engine.domain.rows import (
     InboxRow,
     OpenTask,
     Outcome,
-    SessionStatus,
     View,
     Workflow,
 )
 from mainspring_engine.ports.store import Closed, Committed, ExpiredTask, Known
 from mainspring_postgres import Row
 from mainspring_schema.frames import Held, Verdict
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Controls
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}

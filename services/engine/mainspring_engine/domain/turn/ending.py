@@ -1,12 +1,13 @@
 """How a turn ends: exactly one outcome, and what waits behind it."""
 
 from mainspring_engine.domain.changes import CloseTask, MarkTask
-from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, SessionStatus, TaskState
+from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
 from mainspring_engine.domain.turn import facts
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn, abandoned
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Message, TextPart
 from mainspring_schema.tasks import Failure, ReasonResult, ToolResult
 

@@ -12,7 +12,6 @@ from mainspring_engine.domain.rows import (
     Closing,
     OpenTask,
     Outcome,
-    SessionStatus,
     TaskState,
     Workflow,
 )
@@ -22,6 +21,7 @@ from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
 from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
 from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Message
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
@@ -311,7 +311,7 @@ def _park(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     wanted = [facts.call_view(call) for call in calls if call.id in open_ids]
     turn.emit("tool.call_requested", {"tool_calls": wanted})
     turn.update(phase=Phase.CLIENT)
-    turn.plan.set_status(SessionStatus.WAITING)
+    turn.plan.set_status(SessionStatus.WAITINGFORTOOLRESULTS)
     turn.arm(ending.TIMER_CLIENT, CLIENT_TOOL_TIMEOUT_S)
     turn.save()
 

@@ -16,7 +16,6 @@ from mainspring_engine.domain.rows import (
     InboxRow,
     OpenTask,
     Outcome,
-    SessionStatus,
     TaskKind,
     TaskState,
     Workflow,
@@ -29,6 +28,7 @@ from mainspring_kernel.ids import Ids, Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.codec import pack
 from mainspring_schema.events import Context, ReasonStarted
+from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import (
     NamedCall,
     ReasonResult,
