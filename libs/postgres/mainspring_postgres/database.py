@@ -15,12 +15,17 @@ from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_postgres.completion import finished
 from mainspring_postgres.errors import DurabilityOff, lost_connection, translate
 from mainspring_postgres.queries import Query
-from mainspring_postgres.rows import Row, decode, decode_value
-from mainspring_postgres.statements import Connection, StatementCount, Statements, raise_ours
+from mainspring_postgres.rows import Row
+from mainspring_postgres.statements import (
+    Connection,
+    Reading,
+    StatementCount,
+    Statements,
+    raise_ours,
+)
 from mainspring_postgres.transaction import TransactionScope
 
 T = TypeVar("T")
-S = TypeVar("S", bound=msgspec.Struct)
 _log = logging.getLogger(__name__)
 # It tells each outage with a traceback per connection; ours is told once, by who needed it.
 logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
@@ -64,7 +69,7 @@ _DURABILITY = Query(
 _PING = Query(name="ping", purpose="Whether the server answers.", sql="select 1", repeatable=True)
 
 
-class Database:
+class Database(Reading):
     """Statements of their own, and transactions. Make it with `open`, end it with `close`.
 
     Statements outside a transaction commit by themselves: one round trip, no BEGIN. Connection
@@ -126,25 +131,6 @@ class Database:
     async def fetch(self, query: Query, *args: object) -> list[Row]:
         """All rows."""
         return await self._once(query, lambda on: on.fetch(query, *args))
-
-    async def fetchrow(self, query: Query, *args: object) -> Row | None:
-        """The first row, or None."""
-        rows = await self.fetch(query, *args)
-        return rows[0] if rows else None
-
-    async def fetch_as(self, struct: type[S], query: Query, *args: object) -> list[S]:
-        """All rows as structs. Raises RowMismatch."""
-        return decode(struct, await self.fetch(query, *args))
-
-    async def fetchrow_as(self, struct: type[S], query: Query, *args: object) -> S | None:
-        """The first row as a struct, or None. Raises RowMismatch."""
-        rows = await self.fetch(query, *args)
-        return decode(struct, rows[:1])[0] if rows else None
-
-    async def fetchval_as(self, type_: type[T], query: Query, *args: object) -> T:
-        """The first column of the first row, NULL where there is none. Raises RowMismatch."""
-        rows = await self.fetch(query, *args)
-        return decode_value(type_, rows[0][0] if rows else None)
 
     async def execute(self, query: Query, *args: object) -> int:
         """Runs it and returns how many rows it touched."""

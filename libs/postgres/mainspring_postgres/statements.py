@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
@@ -46,8 +46,39 @@ def raise_ours(error: Exception) -> MainspringError:
     return ours
 
 
-class Statements:
-    """The five ways to run a statement on one connection."""
+class Fetching(Protocol):
+    """Whatever sends a statement and has its rows."""
+
+    async def fetch(self, query: Query, *args: object) -> list[Row]:
+        """All rows."""
+        ...
+
+
+class Reading:
+    """What is made of rows, wherever the statement was sent; mixed into what fetches."""
+
+    async def fetchrow(self: Fetching, query: Query, *args: object) -> Row | None:
+        """The first row, or None."""
+        rows = await self.fetch(query, *args)
+        return rows[0] if rows else None
+
+    async def fetch_as(self: Fetching, struct: type[S], query: Query, *args: object) -> list[S]:
+        """All rows as structs. Raises RowMismatch."""
+        return decode(struct, await self.fetch(query, *args))
+
+    async def fetchrow_as(self: Fetching, struct: type[S], query: Query, *args: object) -> S | None:
+        """The first row as a struct, or None. Raises RowMismatch."""
+        rows = await self.fetch(query, *args)
+        return decode(struct, rows[:1])[0] if rows else None
+
+    async def fetchval_as(self: Fetching, type_: type[T], query: Query, *args: object) -> T:
+        """The first column of the first row, NULL where there is none. Raises RowMismatch."""
+        rows = await self.fetch(query, *args)
+        return decode_value(type_, rows[0][0] if rows else None)
+
+
+class Statements(Reading):
+    """The ways to run a statement on one connection."""
 
     def __init__(self, connection: Connection, count: StatementCount) -> None:
         self._connection = connection
@@ -60,25 +91,6 @@ class Statements:
             return await self._connection.fetch(query.sql, *args)
         except Exception as error:
             raise raise_ours(error) from error
-
-    async def fetchrow(self, query: Query, *args: object) -> Row | None:
-        """The first row, or None."""
-        rows = await self.fetch(query, *args)
-        return rows[0] if rows else None
-
-    async def fetch_as(self, struct: type[S], query: Query, *args: object) -> list[S]:
-        """All rows as structs. Raises RowMismatch."""
-        return decode(struct, await self.fetch(query, *args))
-
-    async def fetchrow_as(self, struct: type[S], query: Query, *args: object) -> S | None:
-        """The first row as a struct, or None. Raises RowMismatch."""
-        rows = await self.fetch(query, *args)
-        return decode(struct, rows[:1])[0] if rows else None
-
-    async def fetchval_as(self, type_: type[T], query: Query, *args: object) -> T:
-        """The first column of the first row, NULL where there is none. Raises RowMismatch."""
-        rows = await self.fetch(query, *args)
-        return decode_value(type_, rows[0][0] if rows else None)
 
     async def execute(self, query: Query, *args: object) -> int:
         """Runs it and returns how many rows it touched."""
