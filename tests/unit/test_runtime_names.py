@@ -84,5 +84,3 @@ def test_span_names_follow_the_conventions() -> None:
     assert names.agent_span(None) == "invoke_agent"
     assert names.chat_span("m") == "chat m"
     assert names.tool_span("add") == "execute_tool add"
-    assert names.workflow_span("w") == "invoke_workflow w"
-    assert names.http_span("GET", "/x/{id}") == "GET /x/{id}"

@@ -62,16 +62,16 @@ def test_a_span_hangs_under_its_parent_and_is_current_inside(
 ) -> None:
     with telemetry.span(names.SPAN_SUBMIT, parent=ROOT) as outer:
         assert current_trace() == outer.context
-        with telemetry.span(names.SPAN_COMMIT) as inner:
-            inner.set(names.FLIGHT_ITEMS, 3)
+        with telemetry.span(names.SPAN_APPEND) as inner:
+            inner.set(names.DELTA_COUNT, 3)
 
     first, second = kept.spans
-    assert (first.name, second.name) == (names.SPAN_COMMIT, names.SPAN_SUBMIT)
+    assert (first.name, second.name) == (names.SPAN_APPEND, names.SPAN_SUBMIT)
     assert outer.context is not None
     assert first.parent_span_id == outer.context.span_id
     assert second.parent_span_id == ROOT.span_id
     assert first.context.trace_id == second.context.trace_id == ROOT.trace_id
-    assert first.attributes == {names.FLIGHT_ITEMS: 3}
+    assert first.attributes == {names.DELTA_COUNT: 3}
     assert (second.start_ns, second.end_ns) == (1000, 1003)
     assert current_trace() is None
 
@@ -81,7 +81,7 @@ def test_without_a_sampled_trace_nothing_is_recorded(
     telemetry: Telemetry, kept: Kept, parent: TraceContext | None
 ) -> None:
     with telemetry.span(names.SPAN_SUBMIT, parent=parent) as span:
-        span.set(names.FLIGHT_ITEMS, 3)
+        span.set(names.DELTA_COUNT, 3)
         span.fail("x")
 
         assert span.context == current_trace() == parent
@@ -104,7 +104,7 @@ def test_a_span_is_recorded_after_the_fact_with_the_ids_that_were_chosen(
     telemetry: Telemetry, kept: Kept
 ) -> None:
     attempt = ROOT.under(span_id_for(TURN, 1))
-    with telemetry.span(names.SPAN_HANDLE, parent=attempt):
+    with telemetry.span(names.SPAN_READ, parent=attempt):
         pass  # another process, which knew only the id
 
     telemetry.record(
@@ -179,7 +179,7 @@ def lines_in(folder: Path) -> list[dict[str, object]]:
 def test_a_span_becomes_a_line_of_json(tmp_path: Path) -> None:
     file = SpanFile(tmp_path / "new", "engine")
 
-    file.put(record(attributes={names.FLIGHT_ITEMS: 2, "list": ("a", "b")}))
+    file.put(record(attributes={names.DELTA_COUNT: 2, "list": ("a", "b")}))
     file.close()
 
     assert lines([tmp_path / "new" / f"engine-{os.getpid()}.jsonl"]) == [
@@ -191,7 +191,7 @@ def test_a_span_becomes_a_line_of_json(tmp_path: Path) -> None:
             "kind": "internal",
             "start_ns": 1,
             "end_ns": 2,
-            "attributes": {names.FLIGHT_ITEMS: 2, "list": ["a", "b"]},
+            "attributes": {names.DELTA_COUNT: 2, "list": ["a", "b"]},
             "links": [{"trace_id": f"{0xABC:032x}", "span_id": f"{0x1:016x}"}],
             "status": "unset",
             "message": "",

@@ -67,8 +67,6 @@ def _make(meter: "Meter", name: str, instrument: Instrument) -> Recorder:
     match instrument.kind:
         case Kind.COUNTER:
             return meter.create_counter(name, unit, purpose).add
-        case Kind.GAUGE:
-            return meter.create_up_down_counter(name, unit, purpose).add
         case Kind.HISTOGRAM:
             return meter.create_histogram(
                 name, unit, purpose, explicit_bucket_boundaries_advisory=instrument.bounds

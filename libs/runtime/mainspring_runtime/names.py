@@ -44,27 +44,16 @@ SCOPE: Final = "mainspring"
 
 SPAN_SUBMIT: Final = "mainspring.submit"
 """Engine: a message comes in, from its arrival to its commit."""
-SPAN_DISPATCH: Final = "mainspring.dispatch"
-"""Engine: from the commit that made a task ready to the moment it left for its worker."""
-SPAN_COMMIT: Final = "mainspring.commit"
-"""Engine: one flight of a commit lane."""
 SPAN_ATTEMPT: Final = "mainspring.attempt"
 """Engine, made after the fact: one attempt of a task, from its claim to its close."""
-SPAN_HANDLE: Final = "mainspring.handle"
-"""Worker: a task in its hands."""
-SPAN_PROMPT: Final = "mainspring.prompt"
-"""Worker: reading history and building the prompt."""
 SPAN_APPEND: Final = "mainspring.append_deltas"
 """Event store: the deltas of one stream in one flight."""
 SPAN_READ: Final = "mainspring.read_log"
 """Event store: one Read."""
-SPAN_STREAM: Final = "mainspring.stream"
-"""Api: from a commit to the last client that got it."""
 
 OPERATION_AGENT: Final = "invoke_agent"
 OPERATION_CHAT: Final = "chat"
 OPERATION_TOOL: Final = "execute_tool"
-OPERATION_WORKFLOW: Final = "invoke_workflow"
 
 
 def agent_span(agent: str | None) -> str:
@@ -82,16 +71,6 @@ def tool_span(tool: str) -> str:
     return f"{OPERATION_TOOL} {tool}"
 
 
-def workflow_span(workflow: str) -> str:
-    """One workflow that is no turn."""
-    return f"{OPERATION_WORKFLOW} {workflow}"
-
-
-def http_span(method: str, route: str) -> str:
-    """One request to the api; the route is the template, so that spans group."""
-    return f"{method} {route}"
-
-
 # ── attributes of the conventions (G2) ──────────────────────────────────────────────────────────
 
 AGENT_ID: Final = "gen_ai.agent.id"
@@ -101,15 +80,7 @@ CONVERSATION_ID: Final = "gen_ai.conversation.id"
 CONVERSATION_COMPACTED: Final = "gen_ai.conversation.compacted"
 OPERATION_NAME: Final = "gen_ai.operation.name"
 PROVIDER_NAME: Final = "gen_ai.provider.name"
-OUTPUT_TYPE: Final = "gen_ai.output.type"
-WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 REQUEST_MODEL: Final = "gen_ai.request.model"
-REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
-REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
-REQUEST_TOP_P: Final = "gen_ai.request.top_p"
-REQUEST_TOP_K: Final = "gen_ai.request.top_k"
-REQUEST_SEED: Final = "gen_ai.request.seed"
-REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"
 REQUEST_STREAM: Final = "gen_ai.request.stream"
 REQUEST_REASONING_LEVEL: Final = "gen_ai.request.reasoning.level"
 RESPONSE_ID: Final = "gen_ai.response.id"
@@ -127,7 +98,6 @@ SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
 TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 TOOL_NAME: Final = "gen_ai.tool.name"
 TOOL_TYPE: Final = "gen_ai.tool.type"
-TOOL_DESCRIPTION: Final = "gen_ai.tool.description"
 TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
 TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
@@ -135,8 +105,6 @@ RETRIEVAL_TOP_K: Final = "gen_ai.retrieval.top_k"
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - the name of a metric's dimension
 TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105 - as above
 ERROR_TYPE: Final = "error.type"
-SERVER_ADDRESS: Final = "server.address"
-SERVER_PORT: Final = "server.port"
 HTTP_METHOD: Final = "http.request.method"
 HTTP_ROUTE: Final = "http.route"
 HTTP_STATUS: Final = "http.response.status_code"
@@ -156,22 +124,14 @@ CONTENT: Final = frozenset(
 # ── our own attributes ──────────────────────────────────────────────────────────────────────────
 
 ORG_ID: Final = "mainspring.org.id"
-SESSION_SEQ: Final = "mainspring.session.seq"
 TURN_ID: Final = "mainspring.turn.id"
 TURN_OUTCOME: Final = "mainspring.turn.outcome"
 TURN_ITERATIONS: Final = "mainspring.turn.iterations"
 TASK_ID: Final = "mainspring.task.id"
-TASK_KIND: Final = "mainspring.task.kind"
-STEP_KEY: Final = "mainspring.step.key"
-STEP_ATTEMPT: Final = "mainspring.step.attempt"
 STEP_OUTCOME: Final = "mainspring.step.outcome"
 LEASE_FENCE: Final = "mainspring.lease.fence"
-WORKER_ID: Final = "mainspring.worker.id"
 EFFECT_CLASS: Final = "mainspring.effect.class"
-EFFECT_STATE: Final = "mainspring.effect.state"
-FLIGHT_ITEMS: Final = "mainspring.flight.items"
 DELTA_COUNT: Final = "mainspring.delta.count"
-EVENT_COUNT: Final = "mainspring.event.count"
 LISTENER_NAME: Final = "mainspring.listener.name"
 
 # ── between the generations ─────────────────────────────────────────────────────────────────────
@@ -211,7 +171,6 @@ class Kind(Enum):
 
     COUNTER = "counter"
     HISTOGRAM = "histogram"
-    GAUGE = "gauge"
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,7 +203,6 @@ _SECONDS: Final = _doubling(0.01, 14)
 _TURN_SECONDS: Final = _doubling(0.1, 13)
 _CALLS: Final = _doubling(1, 8)
 _TOKENS: Final = tuple(float(1 << 2 * n) for n in range(14))
-_SHORT_SECONDS: Final = _doubling(0.0005, 16)
 
 
 def _model(g2: str | None, g1: str | None, purpose: str, kind: Kind = Kind.HISTOGRAM) -> Instrument:
@@ -330,26 +288,6 @@ FINISH_REASONS: Final = _same(
 TURN_OUTCOMES: Final = _same(
     "mainspring.turn.outcomes", Kind.COUNTER, "{turn}", "Turns by their outcome."
 )
-DISPATCH_WAIT: Final = _same(
-    "mainspring.task.dispatch.wait",
-    Kind.HISTOGRAM,
-    "s",
-    "From ready to the worker's hands.",
-    _SHORT_SECONDS,
-)
-FLIGHT_SIZE: Final = _same(
-    "mainspring.commit.flight.items", Kind.HISTOGRAM, "{item}", "Items of one flight.", _CALLS
-)
-COMMIT_DURATION: Final = _same(
-    "mainspring.commit.duration", Kind.HISTOGRAM, "s", "One flight's commit.", _SHORT_SECONDS
-)
-LEASES_EXPIRED: Final = _same(
-    "mainspring.lease.expired", Kind.COUNTER, "{lease}", "Leases that ran out."
-)
-TASKS_QUARANTINED: Final = _same(
-    "mainspring.task.quarantined", Kind.COUNTER, "{task}", "Tasks that became dead letters."
-)
-STREAMS_OPEN: Final = _same("mainspring.sse.streams", Kind.GAUGE, "{stream}", "Open SSE streams.")
 LISTENER_DROPPED: Final = _same(
     "mainspring.listener.dropped", Kind.COUNTER, "{event}", "Events a full listener missed."
 )
