@@ -19,22 +19,13 @@ from mainspring_kernel.errors import InvalidId
 OrgId = NewType("OrgId", UUID)
 HarnessId = NewType("HarnessId", UUID)
 AgentId = NewType("AgentId", UUID)
-AgentVersionId = NewType("AgentVersionId", UUID)
 SessionId = NewType("SessionId", UUID)
 WorkspaceId = NewType("WorkspaceId", UUID)
 MessageId = NewType("MessageId", UUID)
 EventId = NewType("EventId", UUID)
-WorkflowId = NewType("WorkflowId", UUID)
-TurnId = WorkflowId
-"""A turn is the built-in workflow: one id, two words."""
 TaskId = NewType("TaskId", UUID)
-TimerId = NewType("TimerId", UUID)
-SignalId = NewType("SignalId", UUID)
-WorkerIncarnation = NewType("WorkerIncarnation", UUID)
-"""One start of one worker process; a restarted worker is another incarnation."""
 ProviderId = NewType("ProviderId", UUID)
 ModelId = NewType("ModelId", UUID)
-ScheduleId = NewType("ScheduleId", UUID)
 
 
 class Prefix(StrEnum):
@@ -65,7 +56,6 @@ def _seed(low: int) -> UUID:
 
 DEFAULT_ORG_ID: Final = OrgId(_seed(0xF001))
 """The organization that is seeded; `X-Org-Id` is optional as long as it is the only one."""
-ANONYMOUS_USER_ID: Final = UUID(int=1)
 
 OPENAI_PROVIDER_ID: Final = ProviderId(_seed(0x001))
 ANTHROPIC_PROVIDER_ID: Final = ProviderId(_seed(0x002))

@@ -92,9 +92,6 @@ class Roster:
         seat.free_slots -= 1
         return seat
 
-    def seats(self) -> tuple[Seat, ...]:
-        return tuple(self._seats.values())
-
     def free(self) -> tuple[Seat, ...]:
         """The workers that could take something now."""
         return tuple(seat for seat in self._seats.values() if _free(seat))

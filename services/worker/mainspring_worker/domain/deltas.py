@@ -72,9 +72,6 @@ class DeltaBuffer:
         # Characters stand for bytes here: exact for ASCII, early enough for the rest.
         return self._since if self._pending_chars >= DELTA_FLUSH_BYTES else self._since + interval_s
 
-    def flushed(self, channel: str) -> bool:
-        return channel in self._offsets
-
     def complete(self) -> None:
         """The stream ended: drops what was complete before its first flush, the rest is due."""
         self._pending = [part for part in self._pending if part[0] in self._offsets]
