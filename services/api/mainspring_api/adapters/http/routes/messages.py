@@ -23,6 +23,7 @@ from mainspring_api.adapters.http.wire.conversation import (
     VerificationView,
     checked_content,
     event_filter,
+    message_results,
 )
 from mainspring_api.domain.frames import event_json
 from mainspring_api.usecases import events, messages, sessions
@@ -31,7 +32,7 @@ from mainspring_kernel import limits
 from mainspring_kernel.ids import MessageId, Prefix, SessionId, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TRACEPARENT
-from mainspring_schema.commands import ClientToolResult, SubmitToolResults
+from mainspring_schema.commands import SubmitToolResults
 from mainspring_schema.messages import InputPart, Message, ToolResultPart
 
 table = RouteTable("messages")
@@ -117,11 +118,7 @@ async def _tool_results(
 ) -> Reply:
     """The same results as a message: the older way in of the same command."""
     parts = [part for part in content if isinstance(part, ToolResultPart)]
-    results = tuple(
-        ClientToolResult(tool_call_id=part.tool_call_id, result=part.result, error=part.error)
-        for part in parts
-    )
-    command = SubmitToolResults(org_id=call.org_id, session_id=id_, results=results)
+    command = SubmitToolResults(org_id=call.org_id, session_id=id_, results=message_results(parts))
     await call.services.control.tool_results(command)
     message = Message(
         id=to_wire(Prefix.MESSAGE, call.services.ids.uuid4()),

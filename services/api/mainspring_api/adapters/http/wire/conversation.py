@@ -1,5 +1,6 @@
 """Messages, events, tool results and what is listed around them, on the wire."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -77,13 +78,23 @@ class ToolResultsBody(Struct, frozen=True, kw_only=True):
 
 def client_results(body: ToolResultsBody) -> tuple[ClientToolResult, ...]:
     """Raises ValidationFailed where a call is answered twice in one body."""
-    ids = [one.tool_call_id for one in body.tool_results]
-    if len(set(ids)) < len(ids):
+    return _results(body.tool_results, "tool_results")
+
+
+def message_results(parts: Sequence[ToolResultPart]) -> tuple[ClientToolResult, ...]:
+    """The same of a message. Raises ValidationFailed."""
+    return _results(parts, "message.content")
+
+
+def _results(
+    given: Sequence[ToolResultBody | ToolResultPart], field: str
+) -> tuple[ClientToolResult, ...]:
+    if len({one.tool_call_id for one in given}) < len(given):
         msg = "a tool call has two results"
-        raise ValidationFailed(msg, data={"field": "tool_results"})
+        raise ValidationFailed(msg, data={"field": field})
     return tuple(
         ClientToolResult(tool_call_id=one.tool_call_id, result=one.result, error=one.error)
-        for one in body.tool_results
+        for one in given
     )
 
 
