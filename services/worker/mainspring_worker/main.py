@@ -65,10 +65,10 @@ class EngineAddresses(Address):
 class Settings(ProcessSettings, frozen=True, kw_only=True):
     """`worker_slots`: tasks in hand at once. `worker_name`: for people; made up where empty."""
 
-    worker_bind: Bind
     engine_addr: EngineAddresses
     eventstore_addr: Address
     resource_addr: Address
+    worker_bind: Bind = Bind("127.0.0.1", 9005)
     worker_slots: Annotated[int, msgspec.Meta(ge=1, le=SLOTS_MAX)] = SLOTS_DEFAULT
     worker_name: str = ""
 
