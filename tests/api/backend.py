@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
 import msgspec
+
 from mainspring_api.ports.feed import Deliver
 from mainspring_api.ports.log import HeadView, Listing, Page, Verification
 from mainspring_kernel.errors import (

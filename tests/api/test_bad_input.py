@@ -5,7 +5,7 @@ import pytest
 
 from mainspring_api.adapters.http.app import application
 from tests.api.backend import Backend
-from tests.api.conftest import wired
+from tests.api.conftest import inside, wired
 from tests.api.test_resources import V1, made_session, message
 
 JSON = {"Content-Type": "application/json"}
@@ -14,8 +14,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """One application for all: what is refused leaves nothing behind."""
-    transport = httpx.ASGITransport(app=application(wired(Backend())))
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+    async with inside(application(wired(Backend()))) as client:
         yield client
 
 

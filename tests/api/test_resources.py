@@ -127,7 +127,7 @@ async def test_a_session_has_what_the_sdk_requires(client: httpx.AsyncClient) ->
 
     assert got["status"] == "started"
     assert got["organization_id"].startswith("org_")
-    assert got["workspace_id"] == session["id"].replace("session_", "wsp_")
+    assert got["workspace_id"] == str(session["id"]).replace("session_", "wsp_")
 
 
 async def test_both_ways_to_name_an_agent_are_refused(client: httpx.AsyncClient) -> None:

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import cast
 from uuid import UUID
 
 import httpx
 import pytest
+
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.usecases.stream.subscriber import Subscriber
+from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import SSE_QUEUE_FRAMES_MAX, SSE_STREAMS_PER_SESSION_MAX
-
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_session
 
@@ -99,6 +101,10 @@ async def session(live: httpx.AsyncClient) -> dict[str, object]:
 
 def uuid_of(session: dict[str, object]) -> UUID:
     return UUID(str(session["id"]).removeprefix("session_"))
+
+
+def data_of(frame: Frame) -> dict[str, object]:
+    return cast("dict[str, object]", frame[2]["data"])
 
 
 def positions(frames: list[Frame]) -> list[object]:
@@ -199,9 +205,9 @@ async def test_deltas_accumulate_and_can_be_resumed_from(
         live_delta = await watcher.frame()
 
     assert second == again
-    assert again[2]["data"]["accumulated"] == "Hello"
-    assert live_delta[2]["data"]["delta"] == "!"
-    assert live_delta[2]["data"]["accumulated"] == "Hello!"
+    assert data_of(again)["accumulated"] == "Hello"
+    assert data_of(live_delta)["delta"] == "!"
+    assert data_of(live_delta)["accumulated"] == "Hello!"
     assert "sequence" not in again[2]
 
 
@@ -215,10 +221,10 @@ async def test_a_reset_voids_what_came_before(
     async with watching(live, session, "?after_sequence=2") as watcher:
         await watcher.frames(1)
         backend.stream(id_, "m", "new", offset=0, attempt=2, reset=True)
-        _, _, data = await watcher.frame()
+        again = await watcher.frame()
 
-    assert data["data"]["accumulated"] == "new"
-    assert data["data"]["reset"] is True
+    assert data_of(again)["accumulated"] == "new"
+    assert data_of(again)["reset"] is True
 
 
 async def test_last_event_id_beats_the_query(
@@ -366,8 +372,8 @@ async def test_a_client_that_leaves_frees_its_place(
     left = asyncio.Event()
     leave = services.hub.leave
 
-    async def leave_and_tell(*args: Any) -> None:
-        await leave(*args)
+    async def leave_and_tell(session_id: SessionId, org_id: OrgId, who: Subscriber) -> None:
+        await leave(session_id, org_id, who)
         left.set()
 
     monkeypatch.setattr(services.hub, "leave", leave_and_tell)

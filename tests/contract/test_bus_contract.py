@@ -15,12 +15,12 @@ TRACE = TraceContext(0xABC, 0xDEF, sampled=True)
 
 @pytest.fixture(params=["memory", "nats"])
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    if request.param == "memory":  # pyright: ignore[reportAny] -- pytest does not type params
+    if request.param == "memory":
         memory = MemoryBus()
         yield memory
         await memory.close()
         return
-    server: NatsServer = request.getfixturevalue("nats")  # pyright: ignore[reportAny] -- as above
+    server: NatsServer = request.getfixturevalue("nats")
     real = NatsBus(server.url, name="contract")
     await real.start(wait_s=5)
     yield real

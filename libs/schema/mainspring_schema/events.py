@@ -114,11 +114,12 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def wire(self) -> Json:
         """Both required members, and the others where they are known."""
         known: Json = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
-        for name in ("cache_read_tokens", "cache_creation_tokens", "reasoning_tokens"):
-            value = getattr(self, name)
-            if value is not None:
-                known[name] = value
-        return known
+        optional = {
+            "cache_read_tokens": self.cache_read_tokens,
+            "cache_creation_tokens": self.cache_creation_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+        }
+        return known | {name: value for name, value in optional.items() if value is not None}
 
 
 def _sum(left: int | None, right: int | None) -> int | None:

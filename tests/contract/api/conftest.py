@@ -1,5 +1,5 @@
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import pytest
@@ -21,7 +21,7 @@ class Grants:
     def __init__(self) -> None:
         self.opened: list[OpenHead] = []
 
-    def open(self, heads: list[OpenHead]) -> None:
+    def open(self, heads: Sequence[OpenHead]) -> None:
         self.opened.extend(heads)
 
     def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:

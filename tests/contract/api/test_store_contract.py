@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+
 from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.domain.resources import (
     Agent,
@@ -31,7 +32,6 @@ from mainspring_kernel.ids import (
 )
 from mainspring_schema import chain
 from mainspring_schema.grants import OpenHead
-
 from tests.contract.api.conftest import NOW_MS
 
 IDS = RandomIds(SystemClock())
@@ -148,10 +148,13 @@ async def test_a_transaction_writes_only_for_its_own_organization(store: Store) 
 async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     agent = new_agent()
 
-    with pytest.raises(ZeroDivisionError):
+    async def put_and_fail() -> None:
         async with store.transaction(DEFAULT_ORG_ID) as tx:
             await tx.put_agent(agent)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await put_and_fail()
 
     async with store.transaction(DEFAULT_ORG_ID) as tx:
         assert await tx.agent(agent.id) is None
@@ -299,10 +302,13 @@ async def test_a_key_is_claimed_once_and_keeps_its_answer(store: Store) -> None:
 
 
 async def test_a_key_of_a_failed_transaction_is_free_again(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def claim_and_fail() -> None:
         async with store.transaction(DEFAULT_ORG_ID) as tx:
             await tx.claim_key(key())
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await claim_and_fail()
 
     async with store.transaction(DEFAULT_ORG_ID) as tx:
         assert await tx.claim_key(key()) is None

@@ -14,11 +14,11 @@ from mainspring_rpc.generated.resource.v1 import resource_pb2
 from mainspring_rpc.server import serve
 from mainspring_rpc.services import event_store_service, resource_service
 from mainspring_schema.codec import pack
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.memory import MemoryEventLog
-from mainspring_worker.domain.deltas import Delta
-from mainspring_worker.ports.eventlog import AppendVerdict, EventLog
+from mainspring_worker.ports.eventlog import EventLog
 from tests.unit.worker.making import ANCHOR, ORG, SESSION, TURN, held, history
 
 
@@ -30,7 +30,7 @@ class Behind:
 
     async def append_many(self, request: pb.AppendManyRequest, /) -> pb.AppendManyResponse:
         items = [
-            Delta(
+            DeltaAppend(
                 session_id=UUID(bytes=item.session_id),
                 turn_id=UUID(bytes=item.turn_id),
                 anchor=item.anchor,
@@ -74,7 +74,7 @@ async def log(request: pytest.FixtureRequest) -> AsyncGenerator[EventLog]:
     memory = MemoryEventLog()
     memory.events[SESSION] = list(history())
     memory.open_anchor(SESSION, ANCHOR, 2)
-    if request.param == "memory":  # pyright: ignore[reportAny] -- pytest types it so
+    if request.param == "memory":
         yield memory
         return
     server = await serve("127.0.0.1:0", [event_store_service(Behind(memory))])
@@ -84,8 +84,8 @@ async def log(request: pytest.FixtureRequest) -> AsyncGenerator[EventLog]:
     await server.stop(0)
 
 
-def delta(offset: int, fragment: str, *, attempt: int = 2, reset: bool = False) -> Delta:
-    return Delta(
+def delta(offset: int, fragment: str, *, attempt: int = 2, reset: bool = False) -> DeltaAppend:
+    return DeltaAppend(
         session_id=SESSION,
         turn_id=TURN,
         anchor=ANCHOR,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Generator
+from typing import cast
 
 import uvicorn
 from litestar import Litestar
@@ -67,8 +68,7 @@ class HttpServer:
         """The one it listens on, also where 0 was asked."""
         for server in self._server.servers:
             for socket in server.sockets:
-                address: tuple[str, int] = socket.getsockname()[:2]
-                return address[1]
+                return cast("tuple[str, int]", socket.getsockname())[1]
         return self._server.config.port
 
     async def stop(self) -> None:

@@ -124,7 +124,8 @@ class PostgresTransaction:
         await self._tx.execute(S["finish_delete"], id_)
 
     async def open_log(self, head: OpenHead) -> None:
-        await self._tx.execute(S["open_log"], *msgspec.structs.astuple(head))
+        values: tuple[object, ...] = msgspec.structs.astuple(head)
+        await self._tx.execute(S["open_log"], *values)
 
     # ── workspaces and files ────────────────────────────────────────────────────────────────
 
