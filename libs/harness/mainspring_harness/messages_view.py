@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import assert_never
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET, structs
 
 from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+from mainspring_schema.codec import read_foreign
 from mainspring_schema.events import StoredEvent, ToolCompleted
 from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
 
@@ -77,8 +77,8 @@ def _value(parts: tuple[ContentPart, ...]) -> object:
     if text[:1] not in {"{", "["}:
         return text
     try:
-        return msgspec.json.decode(text, type=object)
-    except (ValueError, RecursionError):
+        return read_foreign(text)
+    except ValueError:
         return text
 
 

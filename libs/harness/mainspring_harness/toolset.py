@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from mainspring_harness import arguments
@@ -12,6 +11,7 @@ from mainspring_harness.capability import Applied
 from mainspring_harness.errors import InvalidToolSchema
 from mainspring_kernel import limits
 from mainspring_schema.agents import EffectClass, ToolDefinition
+from mainspring_schema.codec import read_foreign
 from mainspring_schema.tasks import NamedCall, ToolCall
 
 
@@ -115,8 +115,8 @@ def _parse(text: str, *, cut: bool) -> tuple[object, str | None]:
     if not text.strip():
         return {}, None
     try:
-        return msgspec.json.decode(text), None
-    except (ValueError, RecursionError) as error:
+        return read_foreign(text), None
+    except ValueError as error:
         why = "the answer was cut at its token bound" if cut else str(error)
         return text, f"invalid arguments: not valid JSON ({why})"
 
