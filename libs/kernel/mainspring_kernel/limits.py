@@ -137,6 +137,8 @@ INBOX_ROWS_MAX: Final = 100
 """Unconsumed messages of one session; the next gets 429."""
 TOOL_CALLS_PER_RESPONSE_MAX: Final = 16
 """Calls that one model answer may ask for; the others get an error result."""
+RETRY_AFTER_S_MAX: Final = 3600.0
+"""A provider that asks for a longer wait is out of service: the turn fails and says so."""
 TURN_ITERATIONS_DEFAULT: Final = 500
 """Model calls of one turn where no tier says otherwise."""
 TURN_ITERATIONS_MAX: Final = 500

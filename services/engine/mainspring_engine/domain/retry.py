@@ -3,7 +3,7 @@
 from typing import Final
 
 from mainspring_kernel.backoff import Policy, delay_s
-from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
+from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX, RETRY_AFTER_S_MAX
 from mainspring_schema.tasks import Failure
 
 MODEL_CALL: Final = Policy(first_s=1.0, factor=2.0, max_s=60.0)
@@ -20,5 +20,7 @@ def delay_ms(failure: Failure, *, failures: int, draw: float) -> int | None:
     """
     if failure.error_class not in RETRYABLE or failures + 1 >= ATTEMPTS_PER_STEP_MAX:
         return None
-    after = None if failure.retry_after_ms is None else failure.retry_after_ms / 1000
+    after = max(0, failure.retry_after_ms or 0) / 1000
+    if after > RETRY_AFTER_S_MAX:
+        return None
     return round(delay_s(MODEL_CALL, failures + 1, draw, retry_after_s=after) * 1000)
