@@ -11,9 +11,9 @@ from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.tracing import TraceContext, current_trace, new_trace, use_trace
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_worker.adapters.memory import MemoryEventLog
-from mainspring_worker.domain.deltas import Anchor, Delta
-from mainspring_worker.ports.eventlog import AppendVerdict
+from mainspring_worker.domain.deltas import Anchor
 from mainspring_worker.usecases import flights as flights_module
 from mainspring_worker.usecases.flights import Flights
 from tests.unit.worker.fake_engine import WAIT_S
@@ -26,13 +26,13 @@ class TroubledLog(MemoryEventLog):
     def __init__(self) -> None:
         super().__init__()
         self.failures = 0
-        self.flights: list[list[Delta]] = []
+        self.flights: list[list[DeltaAppend]] = []
         self.traces: list[TraceContext | None] = []
         self.asked = asyncio.Event()
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
         self.flights.append(list(deltas))
         self.traces.append(current_trace())
         self.asked.set()

@@ -9,13 +9,12 @@ from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.memory import FixedCredentials, MemoryEventLog, Silence
 from mainspring_worker.adapters.queue_engine import QueueEngineLink
 from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.domain.core import WorkerCore
-from mainspring_worker.domain.deltas import Delta
-from mainspring_worker.ports.eventlog import AppendVerdict
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
@@ -66,7 +65,7 @@ class WatchedLog(MemoryEventLog):
         super().__init__()
         self.appended = asyncio.Event()
 
-    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
         verdicts = await super().append(deltas)
         self.appended.set()
         return verdicts

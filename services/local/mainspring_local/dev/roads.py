@@ -32,11 +32,10 @@ from mainspring_schema.commands import (
     ToolResultsReceipt,
 )
 from mainspring_schema.frames import Held
-from mainspring_schema.grants import DeltaAppend
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.listing import EventFilter
-from mainspring_worker.domain.deltas import Delta
 from mainspring_worker.ports.credentials import ProviderAccess
-from mainspring_worker.ports.eventlog import AppendVerdict, LogPage
+from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import Credentials
 
 Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter
@@ -143,10 +142,8 @@ class DirectEventLog:
     def __init__(self, eventstore: EventStore) -> None:
         self._eventstore = eventstore
 
-    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
-        items = [_append(delta) for delta in deltas]
-        verdicts = await self._eventstore.append_many(items, trace=current_trace())
-        return [AppendVerdict(verdict.value) for verdict in verdicts]
+    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
+        return await self._eventstore.append_many(deltas, trace=current_trace())
 
     async def read(
         self, session_id: UUID, org_id: UUID, *, after: Position, events_only: bool
@@ -157,19 +154,6 @@ class DirectEventLog:
         if page is None:
             return LogPage()
         return LogPage(events=page.events, deltas=page.deltas, more=page.more)
-
-
-def _append(delta: Delta) -> DeltaAppend:
-    return DeltaAppend(
-        session_id=delta.session_id,
-        turn_id=delta.turn_id,
-        anchor=delta.anchor,
-        attempt=delta.attempt,
-        channel=delta.channel,
-        offset=delta.offset,
-        fragment=delta.fragment,
-        reset=delta.reset,
-    )
 
 
 class DirectCredentials:

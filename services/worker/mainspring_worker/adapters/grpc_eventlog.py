@@ -13,8 +13,8 @@ from mainspring_rpc.channel import Channel
 from mainspring_rpc.clients import EventStoreClient
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as pb
 from mainspring_schema.events import StoredDelta, StoredEvent
-from mainspring_worker.domain.deltas import Delta
-from mainspring_worker.ports.eventlog import AppendVerdict, LogPage
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
+from mainspring_worker.ports.eventlog import LogPage
 
 _EVENTS: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])
 _DELTAS: Final = msgspec.msgpack.Decoder(tuple[StoredDelta, ...])
@@ -24,7 +24,7 @@ class GrpcEventLog:
     def __init__(self, channel: Channel) -> None:
         self._client = EventStoreClient(channel)
 
-    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
         answer = await self._client.append_many(
             pb.AppendManyRequest(items=[_item(delta) for delta in deltas])
         )
@@ -52,7 +52,7 @@ class GrpcEventLog:
         )
 
 
-def _item(delta: Delta) -> pb.DeltaAppend:
+def _item(delta: DeltaAppend) -> pb.DeltaAppend:
     return pb.DeltaAppend(
         session_id=delta.session_id.bytes,
         turn_id=delta.turn_id.bytes,

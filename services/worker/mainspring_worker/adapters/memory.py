@@ -8,10 +8,10 @@ from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Position
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
-from mainspring_worker.domain.deltas import Delta
 from mainspring_worker.ports.credentials import ProviderAccess
-from mainspring_worker.ports.eventlog import AppendVerdict, LogPage
+from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import ModelRequest
 from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
 
@@ -34,10 +34,10 @@ class MemoryEventLog:
     def close_anchor(self, session_id: UUID, anchor: str) -> None:
         self._attempts.pop((session_id, anchor), None)
 
-    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
         return [self._append(delta) for delta in deltas]
 
-    def _append(self, delta: Delta) -> AppendVerdict:
+    def _append(self, delta: DeltaAppend) -> AppendVerdict:
         attempt = self._attempts.get((delta.session_id, delta.anchor))
         if attempt is None or delta.attempt != attempt:
             return AppendVerdict.STALE

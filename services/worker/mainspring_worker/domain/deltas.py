@@ -14,24 +14,12 @@ from mainspring_kernel.limits import (
     DELTA_FLUSH_MS_MAX,
     DELTA_FRAGMENT_BYTES_MAX,
 )
+from mainspring_schema.grants import DeltaAppend
 
 _FRAGMENT_CHARS_MAX: Final = DELTA_FRAGMENT_BYTES_MAX // 4
 """No character has more than four bytes in UTF-8."""
 _FLIGHT_SHARE: Final = 0.2
 """How much the newest flight counts in the running mean."""
-
-
-class Delta(Struct, frozen=True, kw_only=True):
-    """One fragment for the event store; `offset` counts characters of its channel and attempt."""
-
-    session_id: UUID
-    turn_id: UUID
-    anchor: str
-    attempt: int
-    channel: str
-    offset: int
-    fragment: str
-    reset: bool = False
 
 
 class Anchor(Struct, frozen=True, kw_only=True):
@@ -85,23 +73,23 @@ class DeltaBuffer:
         self._pending_chars = 0
         self._since = None
 
-    def take(self) -> list[Delta]:
+    def take(self) -> list[DeltaAppend]:
         """All that waits, as numbered fragments. They must be sent until they are answered."""
         deltas = [delta for channel, texts in self._pending for delta in self._cut(channel, texts)]
         self.abandon()
         return deltas
 
-    def _cut(self, channel: str, texts: list[str]) -> list[Delta]:
+    def _cut(self, channel: str, texts: list[str]) -> list[DeltaAppend]:
         whole = "".join(texts)
         anchor = self._anchor
-        deltas: list[Delta] = []
+        deltas: list[DeltaAppend] = []
         for begin in range(0, len(whole), _FRAGMENT_CHARS_MAX):
             fragment = whole[begin : begin + _FRAGMENT_CHARS_MAX]
             offset = self._offsets.get(channel, 0)
             self._offsets[channel] = offset + len(fragment)
             reset, self._reset = self._reset, False
             deltas.append(
-                Delta(
+                DeltaAppend(
                     session_id=anchor.session_id,
                     turn_id=anchor.turn_id,
                     anchor=anchor.anchor,

@@ -1,7 +1,6 @@
 """The session log as a worker sees it: fragments in, history out."""
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -9,18 +8,7 @@ from msgspec import Struct
 
 from mainspring_kernel.ids import Position
 from mainspring_schema.events import StoredDelta, StoredEvent
-from mainspring_worker.domain.deltas import Delta
-
-
-class AppendVerdict(IntEnum):
-    """How an append ended for one fragment; the numbers are those of the proto."""
-
-    COMMITTED = 1
-    DUPLICATE = 2
-    STALE = 3
-    """A higher attempt streams, or the anchor is closed."""
-    GAP = 4
-    """An earlier fragment is missing."""
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
 
 
 class LogPage(Struct, frozen=True, kw_only=True):
@@ -34,7 +22,7 @@ class LogPage(Struct, frozen=True, kw_only=True):
 class EventLog(Protocol):
     """Appends and reads. Raises Unavailable or DeadlineExceeded where asking again may help."""
 
-    async def append(self, deltas: Sequence[Delta]) -> Sequence[AppendVerdict]:
+    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
         """One flight over many streams; a verdict per fragment, in order."""
         ...
 

@@ -15,8 +15,9 @@ from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.limits import APPEND_FLIGHT_ITEMS_MAX, DELTA_GIVE_UP_S
 from mainspring_kernel.tracing import TraceContext, current_trace, use_trace
-from mainspring_worker.domain.deltas import Anchor, Delta, DeltaBuffer, FlushInterval
-from mainspring_worker.ports.eventlog import AppendVerdict, EventLog
+from mainspring_schema.grants import AppendVerdict, DeltaAppend
+from mainspring_worker.domain.deltas import Anchor, DeltaBuffer, FlushInterval
+from mainspring_worker.ports.eventlog import EventLog
 
 _LOG: Final = logging.getLogger(__name__)
 _KEPT: Final = frozenset({AppendVerdict.COMMITTED, AppendVerdict.DUPLICATE})
@@ -127,10 +128,10 @@ class Flights:
         finally:
             timer.cancel()
 
-    def _collect(self) -> list[tuple[DeltaStream, Delta]]:
+    def _collect(self) -> list[tuple[DeltaStream, DeltaAppend]]:
         now = self._clock.mono()
         interval = self._interval.seconds
-        flight: list[tuple[DeltaStream, Delta]] = []
+        flight: list[tuple[DeltaStream, DeltaAppend]] = []
         for stream in tuple(self._waiting):
             due = stream.buffer.due_at(interval)
             if due is None or stream.refused:
@@ -144,7 +145,7 @@ class Flights:
                 break
         return flight
 
-    async def _fly(self, flight: list[tuple[DeltaStream, Delta]]) -> None:
+    async def _fly(self, flight: list[tuple[DeltaStream, DeltaAppend]]) -> None:
         deltas = [delta for _, delta in flight]
         trace = _take_trace(flight)
         before = self._clock.mono()
@@ -170,7 +171,7 @@ class Flights:
         _settle(flight, verdicts)
 
 
-def _take_trace(flight: list[tuple[DeltaStream, Delta]]) -> TraceContext | None:
+def _take_trace(flight: list[tuple[DeltaStream, DeltaAppend]]) -> TraceContext | None:
     """A flight serves many turns and a stream needs many flights: each stream is seen once."""
     for stream, _ in flight:
         if stream.trace is not None:
@@ -179,7 +180,9 @@ def _take_trace(flight: list[tuple[DeltaStream, Delta]]) -> TraceContext | None:
     return None
 
 
-def _settle(flight: list[tuple[DeltaStream, Delta]], verdicts: Sequence[AppendVerdict]) -> None:
+def _settle(
+    flight: list[tuple[DeltaStream, DeltaAppend]], verdicts: Sequence[AppendVerdict]
+) -> None:
     for (stream, _), verdict in zip(flight, verdicts, strict=True):
         stream.flying -= 1
         if verdict not in _KEPT:
