@@ -25,4 +25,4 @@ class Unaskable:
 
 async def test_what_is_no_name_is_not_looked_up() -> None:
     with pytest.raises(NotFound):
-        await agents.get(cast("Transaction", Unaskable()), "a\x00b")
+        await agents.get(cast("Transaction", cast("object", Unaskable())), "a\x00b")
