@@ -63,7 +63,8 @@ class Committed(Struct, frozen=True, kw_only=True):
 class Claimed(Struct, frozen=True, kw_only=True):
     """A task that a claim gave to an incarnation. `failures` counts its failed attempts.
 
-    `started`: an earlier attempt started the effect and left no outcome; the tool's probe decides.
+    `started`: an earlier attempt started the effect and left no outcome. No worker is told so yet:
+    the lane closes such a call as unknown before it could be claimed again.
     """
 
     held: Held
