@@ -1,0 +1,86 @@
+"""docker-compose.yml cannot run everywhere; what it tells the services is loaded here."""
+
+import re
+from typing import cast
+
+import msgspec
+import pytest
+import yaml
+
+from mainspring_runtime.settings import Address, SettingsError, load, variable_of
+from tests.tidy import tree
+from tests.tidy.test_settings_told import SERVICES
+
+FILE = "docker-compose.yml"
+ASKED = re.compile(r"\$\{(\w+)(?::\?|:-(\w+))\}")
+
+
+def filled(value: str) -> str:
+    """As compose fills it, every password being set."""
+    return ASKED.sub(lambda match: str(match[2] or f"p{match[1].lower()}"), value)
+
+
+def composed(text: str) -> dict[str, dict[str, str]]:
+    """Service → its environment."""
+    document = cast("dict[str, dict[str, dict[str, object]]]", yaml.safe_load(text))
+    return {
+        name: {key: filled(value) for key, value in environment.items()}
+        for name, service in document["services"].items()
+        if (environment := cast("dict[str, str]", service.get("environment", {})))
+    }
+
+
+def complaints(text: str) -> list[str]:
+    environments = composed(text)
+    known = {
+        variable_of(field.name)
+        for settings in SERVICES.values()
+        for field in msgspec.structs.fields(settings)
+    }
+    found: list[str] = []
+    for service, settings in SERVICES.items():
+        environment = environments.get(service, {})
+        found += [f"{service}: nobody reads {name}" for name in set(environment) - known]
+        try:
+            load(settings, environment)
+        except SettingsError as error:
+            found.append(f"{service}: {error}")
+    return found + unmet(environments)
+
+
+def unmet(environments: dict[str, dict[str, str]]) -> list[str]:
+    """Addresses that no service of the file listens on."""
+    served = {
+        f"{service}:{Address.parse(value).port}"
+        for service, environment in environments.items()
+        for name, value in environment.items()
+        if name.endswith("_BIND") and ":" in value
+    }
+    return sorted(
+        {
+            f"{name}={value}: nobody listens there"
+            for environment in environments.values()
+            for name, value in environment.items()
+            if name.endswith("_ADDR") and value not in served
+        }
+    )
+
+
+def test_every_service_takes_what_the_file_tells_it() -> None:
+    assert not complaints(tree.text(FILE))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MAINSPRING_ENGINE_BIND: 0.0.0.0:9001", "MAINSPRING_ENGINE_BIND: 0.0.0.0:9009"),
+        ("MAINSPRING_ENGINE_BIND: 0.0.0.0:9001", "MAINSPRING_ENGINE_BYND: 0.0.0.0:9001"),
+        ('MAINSPRING_INSECURE_BIND: "1"', 'MAINSPRING_INSECURE_BIND: "0"'),
+        ("  MAINSPRING_NATS_URL:", "  MAINSPRING_NATS:"),
+    ],
+)
+def test_a_wrong_word_in_the_file_is_found(old: str, new: str) -> None:
+    text = tree.text(FILE)
+    assert old in text
+
+    assert complaints(text.replace(old, new))
