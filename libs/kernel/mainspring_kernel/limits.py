@@ -58,7 +58,7 @@ RESUME_OFFSET_MAX: Final = 100_000
 # ── what is stored ──────────────────────────────────────────────────────────────────────────────
 
 TOOL_RESULT_INLINE_BYTES_MAX: Final = 64 * KIB
-"""A larger tool result goes by reference, so that prompts and events stay small."""
+"""A larger tool result is cut and says so, so that prompts and events stay small."""
 EVENT_PAYLOAD_BYTES_MAX: Final = 1 * MIB + 64 * KIB
 """A body at its bound with its envelope. Larger is a visible failure of the step."""
 STEP_RESULT_BYTES_MAX: Final = 1 * MIB + 256 * KIB
@@ -100,6 +100,8 @@ ATTEMPTS_PER_STEP_MAX: Final = 6
 
 COMMIT_LANES: Final = 4
 """Flights in the air per engine process; more only queue on the same two disks and cores."""
+COMMIT_FLIGHT_BYTES_MAX: Final = 8 * MIB
+"""What strangers sent, in one commit: far below the statement timeout. One item always flies."""
 COMMIT_FLIGHT_ITEMS_MAX: Final = 256
 """Items of one commit: throughput grows little above, latency and bisecting cost do."""
 LANE_QUEUE_ITEMS_MAX: Final = 8192

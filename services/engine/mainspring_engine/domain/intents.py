@@ -7,6 +7,7 @@ from msgspec import Struct
 from mainspring_engine.domain.rows import OpenTask
 from mainspring_schema import commands
 from mainspring_schema.frames import Emit, Held
+from mainspring_schema.messages import text_of
 from mainspring_schema.tasks import TaskResult
 
 
@@ -75,3 +76,14 @@ def org_of(intent: Intent) -> UUID:
     if isinstance(intent, Submitted | Cancelled | ClientAnswered | SessionClosed):
         return intent.command.org_id
     return intent.org_id
+
+
+def weight_of(intent: Intent) -> int:
+    """About how many bytes it will write: what strangers sent, without its envelopes."""
+    match intent:
+        case Answered():
+            return len(intent.body)
+        case Submitted(command=command):
+            return len(text_of(command.message.content)) + len(command.config or b"")
+        case _:
+            return 0

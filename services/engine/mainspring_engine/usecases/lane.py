@@ -15,12 +15,16 @@ from msgspec import Struct
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer
-from mainspring_engine.domain.intents import Command, Intent, session_of
+from mainspring_engine.domain.intents import Command, Intent, session_of, weight_of
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
-from mainspring_kernel.limits import COMMIT_FLIGHT_ITEMS_MAX, LANE_QUEUE_ITEMS_MAX
+from mainspring_kernel.limits import (
+    COMMIT_FLIGHT_BYTES_MAX,
+    COMMIT_FLIGHT_ITEMS_MAX,
+    LANE_QUEUE_ITEMS_MAX,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -74,9 +78,19 @@ class Lane:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                size = min(len(self._waiting), COMMIT_FLIGHT_ITEMS_MAX)
-                await self._fly([self._waiting.popleft() for _ in range(size)])
+                await self._fly(self._board())
             self._idle.set()
+
+    def _board(self) -> list[Entry]:
+        """The next flight: as many as the bounds of items and bytes allow, but one at least."""
+        boarded = [self._waiting.popleft()]
+        weight = weight_of(boarded[0].intent)
+        while self._waiting and len(boarded) < COMMIT_FLIGHT_ITEMS_MAX:
+            weight += weight_of(self._waiting[0].intent)
+            if weight > COMMIT_FLIGHT_BYTES_MAX:
+                break
+            boarded.append(self._waiting.popleft())
+        return boarded
 
     async def settled(self) -> None:
         """Returns once nothing waits and nothing flies."""

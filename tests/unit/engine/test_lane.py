@@ -1,0 +1,61 @@
+"""The commit lane: who rides which flight."""
+
+import asyncio
+from uuid import UUID
+
+from mainspring_engine.domain.intents import Answered
+from mainspring_engine.usecases.lane import Entry, Lane, NoTicket
+from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
+from mainspring_schema.frames import Held
+from mainspring_schema.tasks import ToolResult
+
+
+class Airfield:
+    """Notes how many ride each flight."""
+
+    def __init__(self) -> None:
+        self.flights: list[int] = []
+
+    async def fly(self, entries: list[Entry]) -> None:
+        self.flights.append(len(entries))
+        entries.clear()
+
+
+def answered(body: bytes) -> Answered:
+    return Answered(
+        session_id=UUID(int=1),
+        org_id=DEFAULT_ORG_ID,
+        held=Held(UUID(int=2), 1),
+        hash=b"",
+        body=body,
+        result=ToolResult(status="success"),
+    )
+
+
+async def flown(*bodies: bytes) -> list[int]:
+    airfield = Airfield()
+    lane = Lane(airfield, ManualClock(), SeededDraws(1))
+    for body in bodies:
+        lane.put(answered(body), NoTicket())
+    flying = asyncio.create_task(lane.fly_for_ever())
+    await lane.settled()
+    flying.cancel()
+    return airfield.flights
+
+
+async def test_what_waits_rides_one_flight() -> None:
+    assert await flown(*[b"x"] * 10) == [10]
+
+
+async def test_flight_is_cut_at_its_bound_of_items() -> None:
+    assert await flown(*[b"x"] * (COMMIT_FLIGHT_ITEMS_MAX + 3)) == [COMMIT_FLIGHT_ITEMS_MAX, 3]
+
+
+async def test_flight_is_cut_at_its_bound_of_bytes_but_one_always_flies() -> None:
+    large = bytes(COMMIT_FLIGHT_BYTES_MAX // 2)
+    too_large = bytes(COMMIT_FLIGHT_BYTES_MAX + 1)
+
+    assert await flown(large, large, b"x", too_large) == [2, 1, 1]
