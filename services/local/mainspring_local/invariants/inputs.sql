@@ -55,14 +55,16 @@ from examined;
 with calls as (
     select
         turn_id,
-        convert_from(payload, 'UTF8')::jsonb -> 'data' -> 'tool_call' ->> 'id' as call_id,
+        replace(convert_from(payload, 'UTF8'), '\u0000', '\u0001')::jsonb
+        -> 'data' -> 'tool_call' ->> 'id' as call_id,
         0 as results
     from log.event
     where type = 'tool.started'
     union all
     select
         turn_id,
-        convert_from(payload, 'UTF8')::jsonb -> 'data' ->> 'tool_call_id' as call_id,
+        replace(convert_from(payload, 'UTF8'), '\u0000', '\u0001')::jsonb
+        -> 'data' ->> 'tool_call_id' as call_id,
         1 as results
     from log.event
     where type = 'tool.completed'
@@ -95,7 +97,11 @@ with taken as (
     from log.event as e
     cross join
         lateral jsonb_array_elements_text(
-            coalesce(convert_from(e.payload, 'UTF8')::jsonb -> 'data' -> 'consumed', '[]')
+            coalesce(
+                replace(convert_from(e.payload, 'UTF8'), '\u0000', '\u0001')::jsonb
+                -> 'data' -> 'consumed',
+                '[]'
+            )
         ) as c (message)
     where e.type = 'reason.started'
 ),
@@ -123,7 +129,8 @@ with calls as (
         e.turn_id,
         e.session_id,
         e.seq,
-        convert_from(e.payload, 'UTF8')::jsonb -> 'data' -> 'tool_call' ->> 'id' as call_id
+        replace(convert_from(e.payload, 'UTF8'), '\u0000', '\u0001')::jsonb
+        -> 'data' -> 'tool_call' ->> 'id' as call_id
     from log.event as e
     where e.type = 'tool.started'
 ),
@@ -141,7 +148,7 @@ examined as (
                     where
                         d.session_id = c.session_id and d.turn_id = c.turn_id
                         and d.type = 'tool.completed' and d.seq > c.seq and d.seq < r.seq
-                        and convert_from(d.payload, 'UTF8')::jsonb
+                        and replace(convert_from(d.payload, 'UTF8'), '\u0000', '\u0001')::jsonb
                         -> 'data' ->> 'tool_call_id' = c.call_id
                 )
         ) as holds
