@@ -11,7 +11,7 @@ import msgspec
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, EmitCounter
-from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
 from mainspring_engine.domain.turn import ending, facts, machine
@@ -226,6 +226,8 @@ def _open_tasks(turn: Turn) -> tuple[OpenTask, ...]:
     wanted = {task_id for task_id, _ in turn.state.open_tasks()}
     if not wanted:
         return ()
+    if any(task.id in wanted for task in turn.plan.tasks):
+        raise NotYet
     tasks = turn.materials.open_tasks(turn.workflow.id)
     return tuple(task for task in tasks if task.id in wanted)
 

@@ -40,6 +40,13 @@ class TasksMissing(Missing):
         self.workflow_id = workflow_id
 
 
+class NotYet(Exception):
+    """A decision is about tasks that this very plan adds: decide it once they are committed.
+
+    Raised before anything was added for the intent, so what the plan holds so far can fly.
+    """
+
+
 class Materials(Struct, kw_only=True):
     """`steps` and `tasks` live for one flight: tasks are read without a lock and age at once.
 

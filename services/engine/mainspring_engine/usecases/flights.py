@@ -10,6 +10,7 @@ from mainspring_engine.domain.materials import (
     AgentMissing,
     Materials,
     Missing,
+    NotYet,
     StepMissing,
     TasksMissing,
 )
@@ -69,19 +70,19 @@ class SessionFlights:
             draws=self._materials.draws,
             trace_ratio=self._materials.trace_ratio,
         )
-        for _ in range(COMMIT_ROUNDS_MAX):
+        fruitless = 0
+        while entries and fruitless < COMMIT_ROUNDS_MAX:
+            waiting = len(entries)
             await self._load_views(entries)
             decided = [
                 item
                 for group in _by_session(entries)
                 if (item := await self._decide(group, entries, materials)) is not None
             ]
-            if not decided:
-                return
-            await self._commit(decided, entries)
+            if decided:
+                await self._commit(decided, entries)
             materials.tasks.clear()
-            if not entries:
-                return
+            fruitless = fruitless + 1 if len(entries) == waiting else 0
         detail = "too many conflicts on this session"
         for entry in entries:
             entry.ticket.failed(Unavailable(detail))
@@ -148,12 +149,15 @@ class SessionFlights:
                     raise NotFound
                 self._agents.learn(entry.intent)
                 answers.append(decide(plan, entry.intent, materials))
+            except NotYet:
+                # It and what comes after it ride the next round, when its tasks are rows.
+                break
             except Missing as missing:
                 raise _Lacking(entry, missing) from missing
             except MainspringError as error:
                 raise _Refused(entry, error) from error
         assert plan is not None  # noqa: S101 - a group has entries
-        return Decided(group, answers, plan, plan.changes())
+        return Decided(group[: len(answers)], answers, plan, plan.changes())
 
     async def _commit(self, decided: list[Decided], entries: list[Entry]) -> None:
         assigned = [
