@@ -2,9 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
 
-from mainspring_engine.adapters.postgres import PostgresStore
 from mainspring_engine.domain.rows import Closing
 from mainspring_kernel.errors import IdempotencyMismatch, NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
@@ -352,57 +350,3 @@ async def test_zombie_result_after_the_fence_moved_is_refused(house: House) -> N
         assert (await house.types(session)).count("turn.completed") == 1
         await first.leave()
         await second.leave()
-
-
-async def test_warming_the_store_plans_on_its_connections_and_writes_nothing(house: House) -> None:
-    await PostgresStore(house.database).warm(4)
-
-    assert await house.count("log.event") == 0
-    assert await house.count("engine.workflow") == 0
-
-
-async def test_storm_of_messages_cancels_and_a_delete_settles_every_caller(house: House) -> None:
-    session = await house.session()
-    async with house.working() as engine:
-        cancel = commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=session)
-        storm: list[Awaitable[object]] = []
-        for number in range(12):
-            storm.append(house.say(engine, session, f"m{number}"))
-            storm.append(engine.control.cancel(cancel))
-            storm.append(engine.control.cancel(cancel))
-        async with asyncio.timeout(20):
-            await asyncio.gather(*storm)
-            await engine.control.close(commands.Close(org_id=DEFAULT_ORG_ID, session_id=session))
-
-        assert await house.count("engine.workflow where outcome = 0") == 0
-        assert await house.count("engine.task") == 0
-        assert await house.count("engine.inbox where workflow_id is null") == 0
-
-
-async def test_cancel_in_the_flight_that_starts_a_model_call_leaves_no_task_behind(
-    house: House,
-) -> None:
-    session = await house.session()
-    worker = ScriptedWorker(house.ids)
-    async with house.working() as engine:
-        await worker.attach(engine.conversations)
-        await house.say(engine, session, "add")
-        task, payload = await worker.next_reason()
-        call = ToolCall(
-            id=NamedCall(turn_id=payload.turn_id, iteration=1, index=0).id(),
-            name="nope",
-            arguments={},
-            problem="there is no such tool",
-        )
-
-        worker.bring(task, ReasonResult(tool_calls=(call,)))
-        cancel = commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=session)
-        await asyncio.gather(worker.acknowledged(), engine.control.cancel(cancel))
-        again, _ = await worker.next_reason()
-        failure = Failure(error_class="cancelled", code="cancelled", message="stopped")
-        worker.bring(again, ReasonResult(failure=failure))
-        await worker.acknowledged()
-
-        assert await house.count("engine.task") == 0
-        assert (await house.types(session)).count("turn.cancelled") == 1
-        await worker.leave()
