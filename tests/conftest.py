@@ -1,3 +1,5 @@
+from collections import Counter
+
 import hypothesis
 import pytest
 
@@ -9,15 +11,25 @@ hypothesis.settings.load_profile("mainspring")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps the tests of an `xdist_group` on one worker.
+    """Gives every test an id of its own, and keeps those of an `xdist_group` on one worker.
 
-    pytest-xdist 3.8 says the group in a member of items that pytest 9.2 reads no longer, so that
-    without this its groups are silently none.
+    Other plugins write both into a member of items that pytest 9.2 reads no longer. Unmended, the
+    groups are silently none, and xdist runs one of several tests with the same id, also silently.
     """
-    if not config.getoption("loadgroup", default=False):
-        return
     for item in items:
+        if not item.nodeid.endswith(item.name):
+            rename(item, f"{item.nodeid.rpartition('::')[0]}::{item.name}")
         groups = {str(mark.args[0]) for mark in item.iter_markers("xdist_group")}
-        if groups and "@" not in item.nodeid.rpartition("]")[2]:
-            # The very type it has, because its module is pytest's own.
-            item._id = type(item._id).parse(f"{item.nodeid}@{'_'.join(sorted(groups))}")
+        if groups and config.getoption("loadgroup", default=False):
+            rename(item, f"{item.nodeid}@{'_'.join(sorted(groups))}")
+    twins = [
+        nodeid for nodeid, count in Counter(item.nodeid for item in items).items() if count > 1
+    ]
+    if twins:
+        message = f"several tests have one id, of which xdist would run one: {twins}"
+        raise pytest.UsageError(message)
+
+
+def rename(item: pytest.Item, nodeid: str) -> None:
+    # The very type it has, because its module is pytest's own.
+    item._id = type(item._id).parse(nodeid)
