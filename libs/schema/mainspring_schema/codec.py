@@ -1,7 +1,7 @@
 """How structs become bytes: JSON for what people read, MessagePack for what only services read."""
 
 import re
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import msgspec
 
@@ -32,7 +32,7 @@ def read_foreign(text: str) -> object:
     that costs the stack.
     """
     try:
-        value: object = msgspec.json.decode(text)
+        value = cast("object", msgspec.json.decode(text))
         if _LONG.search(text) or text.count("{") + text.count("[") > JSON_DEPTH_MAX:
             pack(value)
             to_json(value)
