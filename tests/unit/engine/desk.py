@@ -83,16 +83,23 @@ class Desk:
     def do(self, intent: intents.Intent) -> Answer:
         return self.do_as(DEFAULT_ORG_ID, intent)
 
+    def do_all(self, *together: intents.Intent) -> list[Answer]:
+        """Several in one flight."""
+        return self._do(DEFAULT_ORG_ID, *together)
+
     def do_as(self, org_id: UUID, intent: intents.Intent) -> Answer:
+        return self._do(org_id, intent)[0]
+
+    def _do(self, org_id: UUID, *together: intents.Intent) -> list[Answer]:
         view = self.view
         assert view.head is not None
         workflow = view.workflow
         if workflow is not None:
             self.materials.tasks[workflow.id] = tuple(self.tasks.values())
         plan = Plan(view, org_id=org_id, now_ms=self.clock.wall_ms())
-        answer = decide(plan, intent, self.materials)
+        answers = [decide(plan, intent, self.materials) for intent in together]
         self._apply(plan)
-        return answer
+        return answers
 
     def say(self, text: str, *, key: str | None = None) -> commands.Receipt:
         message_id = self.ids.uuid4()
@@ -121,16 +128,16 @@ class Desk:
         """A worker brings a result, of the only open task where none is named."""
         if task is None:
             (task,) = self.tasks.values()
-        body = pack(result)
-        return self.do(
-            intents.Answered(
-                session_id=self.session_id,
-                org_id=DEFAULT_ORG_ID,
-                held=Held(task.id, task.fence),
-                hash=b"r" * 32,
-                body=body,
-                result=result,
-            )
+        return self.do(self.answered(result, task))
+
+    def answered(self, result: TaskResult, task: OpenTask) -> intents.Answered:
+        return intents.Answered(
+            session_id=self.session_id,
+            org_id=DEFAULT_ORG_ID,
+            held=Held(task.id, task.fence),
+            hash=b"r" * 32,
+            body=pack(result),
+            result=result,
         )
 
     def reply(self, text: str) -> Answer:
@@ -213,6 +220,8 @@ class Desk:
             self.types.append(event.type)
             raw = decode_payload(event.payload)
             self.data.append((event.type, msgspec.json.decode(raw.data)))
+        for mark in changes.marks:
+            self.change_task(self.tasks[mark.task_id], cancelling=True)
         for close in changes.closes:
             task = self.tasks.get(close.task_id)
             if task is None:
@@ -223,8 +232,6 @@ class Desk:
                 self.change_task(task, state=TaskState.DELAYED, failures=task.failures + 1)
         for result in changes.results:
             self.materials.steps[(result.workflow_id, result.step)] = result.body
-        for mark in changes.marks:
-            self.change_task(self.tasks[mark.task_id], cancelling=True)
         for new in changes.tasks:
             self.tasks[new.id] = OpenTask(
                 id=new.id,

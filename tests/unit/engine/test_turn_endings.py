@@ -189,3 +189,17 @@ def test_foreign_organization_finds_no_session() -> None:
 
     with pytest.raises(NotFound):
         desk.do_as(command.org_id, intents.Cancelled(command=command))
+
+
+def test_timer_that_one_flight_arms_and_disarms_is_never_written() -> None:
+    desk = Desk()
+    desk.say("long")
+    (task,) = desk.tasks.values()
+    cancel = commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=desk.session_id)
+
+    desk.do_all(intents.Cancelled(command=cancel), desk.answered(failed("cancelled"), task))
+
+    assert desk.last is not None
+    assert desk.last.timers == ()
+    assert desk.last.dropped_timers == ()
+    assert "turn.cancelled" in desk.types

@@ -294,9 +294,16 @@ class Turn:
         self.update(timer_id=timer.id)
 
     def disarm(self) -> None:
-        if self.state.timer_id is not None:
-            self.plan.dropped_timers.append(self.state.timer_id)
-            self.update(timer_id=None)
+        timer_id = self.state.timer_id
+        if timer_id is None:
+            return
+        armed = [timer for timer in self.plan.timers if timer.id != timer_id]
+        if len(armed) < len(self.plan.timers):
+            # Armed by this very plan: it never becomes a row.
+            self.plan.timers[:] = armed
+        else:
+            self.plan.dropped_timers.append(timer_id)
+        self.update(timer_id=None)
 
 
 def abandoned(task: OpenTask | None, why: str) -> ToolResult:
