@@ -1,13 +1,14 @@
-"""`python gated.py api|worker`: a service of the stack with two more tools, which wait at a gate.
+"""`python gated.py api|worker`: a service of the stack with tools that wait at a gate, or kill.
 
 A call writes a line to `<gate>.entered` in the folder MAINSPRING_GATES, the ledger of what took
-effect outside, and then waits until `<gate>.open` is there. So a test can act in the middle of a
-tool call, and count afterwards how often it began.
+effect outside. Then it waits until `<gate>.open` is there, or kills its worker where that is what
+it is for. So a test can act in the middle of a tool call, and count afterwards how often it began.
 """
 
 import asyncio
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,11 @@ from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 LOOK_S = 0.01
 CAPABILITY_ID = "test_gates"
-TOOLS: dict[str, EffectClass] = {"pass_gate": "pure", "pass_gate_once": "at_most_once"}
+TOOLS: dict[str, EffectClass] = {
+    "pass_gate": "pure",
+    "pass_gate_once": "at_most_once",
+    "kill_worker": "pure",
+}
 
 
 def definition(name: str) -> ToolDefinition:
@@ -37,7 +42,9 @@ def definition(name: str) -> ToolDefinition:
             "required": ["gate"],
         },
         hints=ToolHints(
-            long_running=True, capability_id=CAPABILITY_ID, capability_name="Test gates"
+            long_running=name != "kill_worker",  # that one shall come before anything else
+            capability_id=CAPABILITY_ID,
+            capability_name="Test gates",
         ),
         policy="auto",
         effect_class=TOOLS[name],
@@ -65,10 +72,21 @@ def add_capability() -> None:
     builtin.builtin_registry = with_gates
 
 
-async def pass_gate(arguments: Json, _context: ToolContext) -> ToolOutcome:
+def enter(arguments: Json) -> tuple[Path, str]:
     folder, gate = Path(os.environ["MAINSPRING_GATES"]), str(arguments["gate"])
     with (folder / f"{gate}.entered").open("a") as ledger:
         ledger.write(f"{os.getpid()}\n")
+    return folder, gate
+
+
+async def kill_worker(arguments: Json, _context: ToolContext) -> ToolOutcome:
+    enter(arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ToolOutcome(error="unreachable", status="error")
+
+
+async def pass_gate(arguments: Json, _context: ToolContext) -> ToolOutcome:
+    folder, gate = enter(arguments)
     while not (folder / f"{gate}.open").exists():  # noqa: ASYNC110 -- another process opens it
         await asyncio.sleep(LOOK_S)
     return ToolOutcome(result={"passed": gate})
@@ -78,7 +96,11 @@ def add_tools() -> None:
     made = shelf.builtin_tools
 
     def with_gates() -> shelf.Shelf:
-        gates = (FunctionTool(definition(name), CAPABILITY_ID, pass_gate) for name in TOOLS)
+        functions = {"kill_worker": kill_worker}
+        gates = (
+            FunctionTool(definition(name), CAPABILITY_ID, functions.get(name, pass_gate))
+            for name in TOOLS
+        )
         return shelf.Shelf([*made()._tools.values(), *gates])
 
     shelf.builtin_tools = with_gates

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from mainspring_kernel.limits import WORKER_DEATHS_MAX
 from tests.e2e.follower import Frame, assert_accumulated, assert_gapless
 from tests.e2e.rig import Rig, Script, calls, turns_of
 
@@ -133,5 +134,18 @@ async def test_a_frozen_worker_is_refused_when_it_wakes(rig: Rig) -> None:
     assert outcome.type == "turn.completed"
     assert after == before
     assert len(follower.of("tool.completed")) == 1
+    assert_gapless(follower.frames)
+    await rig.assert_sound()
+
+
+async def test_a_tool_that_kills_its_worker_at_once_costs_three_workers(rig: Rig) -> None:
+    script = Script([calls(("kill_worker", {"gate": "poison"}))])
+    session = await rig.session()
+    async with rig.following(session) as follower:
+        await rig.say(session, script.text())
+        outcome = await follower.until_outcome()
+
+    assert (outcome.type, outcome.data["error_code"]) == ("turn.failed", "poison")
+    assert rig.entered("poison") == WORKER_DEATHS_MAX
     assert_gapless(follower.frames)
     await rig.assert_sound()

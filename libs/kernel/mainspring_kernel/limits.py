@@ -74,6 +74,9 @@ LEASE_RENEW_AFTER_S: Final = 3.0
 """A lease is renewed only when older than this: fewer writes, and two beats may be lost."""
 HEARTBEAT_S: Final = 3.0
 """Beats of a worker that holds tasks; also the bound of a cancel without NATS."""
+FIRST_BEAT_S: Final = 0.2
+"""A task still in hand this long is named to its engine, whose death counts from then on. Most tool
+calls are over by then and cost no statement."""
 HEARTBEAT_IDLE_S: Final = 10.0
 """Beats of a worker that holds nothing: only the deaf stream must be noticed."""
 HEARTBEAT_JITTER: Final = 0.1
@@ -92,7 +95,8 @@ POSTGRES_SETTLE_S: Final = 10.0
 WORKER_DEATHS_MAX: Final = 3
 """Counted deaths until a task is quarantined: it kills its workers."""
 ATTEMPTS_UNCOUNTED_MAX: Final = 20
-"""Attempts that ended without a counted death (undelivered, released): a loop, not bad luck."""
+"""Attempts that ended without a counted death (undelivered, handed back): a loop, not bad luck.
+What kills its workers is counted above, however quickly it does."""
 ATTEMPTS_PER_STEP_MAX: Final = 6
 """Retries of a transient failure; with backoff this lasts minutes."""
 

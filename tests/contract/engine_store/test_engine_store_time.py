@@ -5,7 +5,7 @@ import pytest
 from mainspring_engine.domain.changes import MarkTask, Timer
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, TaskState
-from mainspring_engine.ports.store import ExpiredTask, Release
+from mainspring_engine.ports.store import ExpiredTask, Handed, Release
 from mainspring_schema.frames import Held, Verdict
 from tests.contract.engine_store.engine_worlds import (
     IDS,
@@ -80,6 +80,40 @@ async def test_renewals_answer_in_their_order(
 
 async def test_an_empty_flight_of_renewals_lands(world: World) -> None:
     assert await world.store.renew(()) == ()
+
+
+async def test_a_stream_that_carried_a_task_acknowledges_it_and_renews_nothing(
+    session: Session, worker: Worker
+) -> None:
+    held = await held_task(session, worker)
+    world = session.world
+    handed = Handed(held=held, incarnation=worker.id, attach_number=1)
+    await world.pass_time(6)
+
+    for _ in range(2):
+        await world.store.acknowledge((handed, handed))
+
+    (after,) = await world.store.held_by(worker.id)
+    await world.pass_time(5)
+    assert after.acknowledged
+    assert await expired(world, held) is not None
+
+
+@pytest.mark.parametrize("why", ["fence", "worker", "attach", "open"])
+async def test_a_stream_speaks_only_for_the_attempt_it_carried(
+    session: Session, worker: Worker, why: str
+) -> None:
+    held = await held_task(session, worker)
+    handed = Handed(
+        held=Held(IDS.uuid7() if why == "open" else held.task_id, 2 if why == "fence" else 1),
+        incarnation=IDS.uuid7() if why == "worker" else worker.id,
+        attach_number=2 if why == "attach" else 1,
+    )
+
+    await session.world.store.acknowledge((handed,))
+
+    (after,) = await session.world.store.held_by(worker.id)
+    assert not after.acknowledged
 
 
 # ── starts ──────────────────────────────────────────────────────────────────────────────────────

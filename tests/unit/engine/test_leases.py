@@ -5,18 +5,19 @@ from typing import cast
 from uuid import UUID
 
 from mainspring_engine.ports.outside import Witness
-from mainspring_engine.ports.store import Renewal, Store
+from mainspring_engine.ports.store import ExpiredTask, Handed, Renewal, Store
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import Link, Links
+from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.limits import STREAM_GRACE_S
-from mainspring_schema.frames import Acknowledgement, Held, Verdict
+from mainspring_schema.frames import Acknowledgement, Held, Task, Verdict
 
 WORKER, HELD = UUID(int=1), Held(UUID(int=2), 1)
+LATER = Held(UUID(int=3), 1)
 
 
 class StoreThatWasAway:
@@ -37,12 +38,23 @@ class StoreThatWasAway:
         return (Verdict.COMMITTED,) * len(starts)
 
 
-async def test_a_start_is_answered_once_the_store_is_back() -> None:
-    clock, links, store, outbox = ManualClock(), Links(), StoreThatWasAway(), FrameOutbox()
-    link = Link(WORKER, 1, outbox)
-    links.add(link)
-    leases = Leases(
-        store=cast("Store", cast("object", store)),
+class StoreThatListens:
+    """Holds nothing; remembers which attempts were acknowledged for their workers."""
+
+    def __init__(self) -> None:
+        self.acknowledged: list[Handed] = []
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        self.acknowledged += handed
+
+    async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
+        del incarnation
+        return ()
+
+
+def leases_over(store: object, links: Links, clock: ManualClock) -> Leases:
+    return Leases(
+        store=cast("Store", store),
         links=links,
         lanes=Lanes(()),
         clock=clock,
@@ -50,6 +62,19 @@ async def test_a_start_is_answered_once_the_store_is_back() -> None:
         witness=cast("Witness", cast("object", None)),
         woken=lambda: None,
     )
+
+
+def push(link: Link, held: Held) -> None:
+    ids = dict.fromkeys(("session_id", "org_id"), UUID(int=9))
+    link.held[held.task_id] = HeldTask(held=held, workflow_id=UUID(int=9), **ids)
+    link.outbox.task(Task(held=held, traceparent="", payload=b"", **ids))
+
+
+async def test_a_start_is_answered_once_the_store_is_back() -> None:
+    clock, links, store, outbox = ManualClock(), Links(), StoreThatWasAway(), FrameOutbox()
+    link = Link(WORKER, 1, outbox)
+    links.add(link)
+    leases = leases_over(store, links, clock)
     work = asyncio.create_task(leases.work())
 
     leases.start(link, HELD)
@@ -61,3 +86,47 @@ async def test_a_start_is_answered_once_the_store_is_back() -> None:
     assert frame is not None
     assert frame.starts == (Acknowledgement(held=HELD, verdict=Verdict.COMMITTED),)
     assert store.asked == 2
+
+
+async def test_a_broken_stream_speaks_for_the_tasks_that_left_on_it() -> None:
+    clock, store, outbox = ManualClock(), StoreThatListens(), FrameOutbox()
+    link = Link(WORKER, 4, outbox)
+    push(link, HELD)
+    await outbox.next_frame()
+    written = asyncio.ensure_future(outbox.next_frame())
+    await asyncio.sleep(0)
+    push(link, LATER)
+    await written  # taken, and in the air when the stream breaks
+
+    broken = asyncio.create_task(leases_over(store, Links(), clock).broken(link))
+    await clock.until_sleeping()
+    before = list(store.acknowledged)
+    clock.advance(STREAM_GRACE_S)
+    await broken
+
+    assert before == []
+    assert store.acknowledged == [Handed(held=HELD, incarnation=WORKER, attach_number=4)]
+
+
+async def test_a_task_that_waited_for_a_frame_was_not_handed_out() -> None:
+    clock, store = ManualClock(), StoreThatListens()
+    link = Link(WORKER, 1, FrameOutbox())
+    push(link, HELD)
+
+    await leases_over(store, Links(), clock).fell_silent(link)
+
+    assert store.acknowledged == []
+
+
+async def test_a_silent_stream_speaks_for_its_tasks_at_once() -> None:
+    clock, store, outbox = ManualClock(), StoreThatListens(), FrameOutbox()
+    link = Link(WORKER, 1, outbox)
+    push(link, HELD)
+    await outbox.next_frame()
+    waiting = asyncio.ensure_future(outbox.next_frame())
+    await asyncio.sleep(0)
+
+    await leases_over(store, Links(), clock).fell_silent(link)
+
+    assert [one.held for one in store.acknowledged] == [HELD]
+    waiting.cancel()

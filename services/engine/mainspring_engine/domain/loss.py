@@ -17,6 +17,13 @@ def needs_lane(task: OpenTask, *, acknowledged: bool) -> bool:
     return task.uncounted + 1 >= ATTEMPTS_UNCOUNTED_MAX
 
 
+def why_quarantined(task: OpenTask) -> str:
+    """For the dead letter and the user, of a task whose last allowed attempt is lost."""
+    if task.deaths + 1 >= WORKER_DEATHS_MAX:
+        return f"the task lost its worker {task.deaths + 1} times"
+    return f"the task was given out {task.uncounted + 1} times and never reached a worker"
+
+
 def closing_of(*, acknowledged: bool) -> Closing:
-    """An attempt that its worker never acknowledged is no death."""
+    """An attempt that nobody acknowledged, neither its worker nor its stream, is no death."""
     return Closing.EXPIRED if acknowledged else Closing.UNDELIVERED

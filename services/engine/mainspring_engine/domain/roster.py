@@ -57,12 +57,17 @@ class Roster:
         if seat is not None:
             seat.draining = True
 
-    def mute(self, incarnation: UUID, *, deaf: bool) -> None:
-        """A deaf worker gets nothing; once it is heard again it is as before."""
+    def mute(self, incarnation: UUID, *, deaf: bool) -> bool:
+        """A deaf worker gets nothing; once it is heard again it is as before.
+
+        Whether that is news.
+        """
         seat = self._seats.get(incarnation)
-        if seat is not None and seat.deaf is not deaf:
-            seat.deaf = deaf
-            self._rotate_in(seat)
+        if seat is None or seat.deaf is deaf:
+            return False
+        seat.deaf = deaf
+        self._rotate_in(seat)
+        return True
 
     def pick(self, route: Route, prefer: UUID | None = None) -> Seat | None:
         """Takes one credit of a worker that serves the route, the preferred one if it can."""

@@ -42,6 +42,10 @@ class Outbox(Protocol):
 
     def config(self, config: Config) -> None: ...
 
+    def unwritten(self) -> frozenset[Held]:
+        """Tasks that were put and have not, or not certainly, left on the stream."""
+        ...
+
 
 class AttemptEnd(Struct, frozen=True, kw_only=True):
     """An attempt that closed, with what its span needs. `claimed_ms` 0: it was never claimed."""

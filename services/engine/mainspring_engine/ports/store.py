@@ -96,6 +96,14 @@ class Renewal(Struct, frozen=True, kw_only=True):
     incarnation: UUID
 
 
+class Handed(Struct, frozen=True, kw_only=True):
+    """An attempt whose task went out on this stream, which then broke or fell silent."""
+
+    held: Held
+    incarnation: UUID
+    attach_number: int
+
+
 class Renewed(Struct, frozen=True, kw_only=True):
     """`lost`: this fence holds no more. `cancelling`: the mark is set, tell the worker."""
 
@@ -205,6 +213,13 @@ class Store(Protocol):
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
         """Renews leases older than LEASE_RENEW_AFTER_S; the first renewal acknowledges a task."""
+        ...
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        """Marks attempts as acknowledged in place of workers that cannot; renews no lease.
+
+        Compares fence, incarnation and attach number: a worker that came back speaks for itself.
+        """
         ...
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:

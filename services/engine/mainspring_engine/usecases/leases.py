@@ -10,7 +10,7 @@ from mainspring_engine.domain.intents import Died
 from mainspring_engine.domain.loss import closing_of, needs_lane
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.outside import AttemptEnd, Witness
-from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Store
+from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal, Store
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.links import Link, Links
@@ -131,9 +131,11 @@ class Leases:
 
     async def broken(self, link: Link) -> None:
         """A stream broke: its worker has a grace to come back, here or at another engine."""
+        handed = link.handed()
         await self._clock.sleep(STREAM_GRACE_S)
         while True:
             try:
+                await self._acknowledge(handed)
                 tasks = await self._store.held_by(link.incarnation)
                 break
             except Unavailable:
@@ -147,6 +149,18 @@ class Leases:
             )
             if release is not None:
                 self._releases.put(Loss(release, task))
+
+    async def fell_silent(self, link: Link) -> None:
+        """A worker says nothing any more and keeps its stream: what it was given may be why."""
+        try:
+            await self._acknowledge(link.handed())
+        except Unavailable as error:
+            _log.warning("a silent worker's tasks count as undelivered: %s", error)
+
+    async def _acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        """A task that kills its worker at once leaves it no time to say that it came."""
+        if handed:
+            await self._store.acknowledge(handed)
 
     async def expire(self) -> tuple[int, bool]:
         """One pass over leases that ran out; how many, and whether more may be there."""

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
+from mainspring_engine.ports.store import Handed
 from mainspring_schema.frames import Held
 
 
@@ -29,6 +30,15 @@ class Link:
         self.held: dict[UUID, HeldTask] = {}
         self.configs: set[bytes] = set()
         """Hashes this worker was sent."""
+
+    def handed(self) -> tuple[Handed, ...]:
+        """The tasks it holds that certainly left on this stream."""
+        unwritten = self.outbox.unwritten()
+        return tuple(
+            Handed(held=task.held, incarnation=self.incarnation, attach_number=self.attach_number)
+            for task in self.held.values()
+            if task.held not in unwritten
+        )
 
 
 class Links:

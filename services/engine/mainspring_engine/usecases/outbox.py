@@ -16,6 +16,8 @@ class FrameOutbox:
     def __init__(self) -> None:
         self._attached: Attached | None = None
         self._tasks: list[Task] = []
+        self._in_hand: tuple[Task, ...] = ()
+        """Those of the frame that is being written."""
         self._results: list[Acknowledgement] = []
         self._starts: list[Acknowledgement] = []
         self._emits: list[Acknowledgement] = []
@@ -68,6 +70,10 @@ class FrameOutbox:
         self._configs.append(config)
         self._woken()
 
+    def unwritten(self) -> frozenset[Held]:
+        """Tasks that were put and have not, or not certainly, left on the stream."""
+        return frozenset(task.held for task in (*self._in_hand, *self._tasks))
+
     def leave(self) -> None:
         """Tells the worker to attach elsewhere."""
         self._leaving = True
@@ -79,11 +85,12 @@ class FrameOutbox:
         self._wake.set()
 
     async def next_frame(self) -> ToWorker | None:
-        """Waits for something to say. None once closed."""
+        """Waits for something to say. None once closed. Asked for the next, the last is written."""
+        self._in_hand = ()
         await self._wake.wait()
         if self._closed:
             return None
-        tasks = self._take_tasks()
+        self._in_hand = tasks = self._take_tasks()
         frame = ToWorker(
             attached=self._attached,
             tasks=tasks,

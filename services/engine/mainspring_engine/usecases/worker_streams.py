@@ -134,8 +134,9 @@ class WorkerStreams:
         while True:
             await self._clock.sleep(WORKER_LISTEN_S)
             for link in self._links.all():
-                if link.silence.passes(WORKER_LISTEN_S, holding=bool(link.held)):
-                    self._roster.mute(link.incarnation, deaf=True)
+                silent = link.silence.passes(WORKER_LISTEN_S, holding=bool(link.held))
+                if silent and self._roster.mute(link.incarnation, deaf=True):
+                    self._spawn(self._leases.fell_silent(link))
 
     async def close(self) -> None:
         """Ends what still waits in the background."""

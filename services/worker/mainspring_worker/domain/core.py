@@ -13,7 +13,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from mainspring_kernel.limits import LEASE_S
+from mainspring_kernel.limits import FIRST_BEAT_S, LEASE_S
 from mainspring_schema.frames import (
     Acknowledgement,
     Attach,
@@ -83,6 +83,8 @@ class WorkerCore:
         self._identity = identity
         self._entries: dict[Held, _Entry] = {}
         self._newest: dict[UUID, Held] = {}
+        self._unnamed: dict[Held, float] = {}
+        """What no attach or beat has named yet, with when it began, oldest first."""
         self._stream = 0
         self._attached = False
         self._attach_left = 0.0
@@ -118,6 +120,11 @@ class WorkerCore:
         return bool(self._entries or self._out.returned)
 
     @property
+    def unnamed(self) -> bool:
+        """Whether anything is in hand of which the engine has not heard since it gave it."""
+        return bool(self._unnamed)
+
+    @property
     def draining(self) -> bool:
         return self._out.draining
 
@@ -142,6 +149,7 @@ class WorkerCore:
         self._attached = False
         self._attach_left = now
         self._listed = self.held
+        self._unnamed.clear()
         self._asked_at = now
         self._out.begin_stream()
         identity = self._identity
@@ -222,6 +230,7 @@ class WorkerCore:
             return
         self._entries[held] = _Entry(now + self._lease_s - LEASE_MARGIN_S)
         self._newest[held.task_id] = held
+        self._unnamed[held] = now
         self._busy += 1
         actions.append(Begin(task))
 
@@ -270,11 +279,13 @@ class WorkerCore:
                 self._forget(held)
                 continue
             entry.phase = Phase.LOST
+            self._unnamed.pop(held, None)
             entry.emits.clear()
             actions.append(Stop(held))
 
     def _forget(self, held: Held) -> None:
         del self._entries[held]
+        self._unnamed.pop(held, None)
         if self._newest.get(held.task_id) == held:
             del self._newest[held.task_id]
 
@@ -311,6 +322,7 @@ class WorkerCore:
             self._forget(held)
             return False
         entry.phase = Phase.FINISHED
+        self._unnamed.pop(held, None)
         entry.starting = False
         entry.result = Result(held=held, hash=sha256(body).digest(), body=body)
         self._out.results.append(entry.result)
@@ -349,6 +361,14 @@ class WorkerCore:
         """A beat rides the next frame."""
         self._out.beat = loop_lag_ms
 
+    def first_beat(self, now: float) -> bool:
+        """A beat names what came FIRST_BEAT_S ago and is still in hand; whether anything is."""
+        due = [held for held, began in self._unnamed.items() if now - began >= FIRST_BEAT_S]
+        for held in due:
+            del self._unnamed[held]
+        self._out.firsts.extend(due)
+        return bool(due)
+
     def drain(self) -> None:
         """No new tasks from now on."""
         self._out.draining = True
@@ -363,12 +383,17 @@ class WorkerCore:
 
     def _beat(self, now: float) -> Beat | None:
         if self._out.beat is None:
-            return None
-        held = self.held
+            running = frozenset(self.running)
+            held = tuple(one for one in self._out.firsts if one in running)
+            if not held:
+                return None
+        else:
+            held = self.held
+            self._unnamed.clear()
         for one in held:
             entry = self._entries[one]
             if entry.asked_at is None:
                 entry.asked_at = now
         if held and self._asked_at is None:
             self._asked_at = now
-        return Beat(held=held, loop_lag_ms=self._out.beat)
+        return Beat(held=held, loop_lag_ms=self._out.beat or 0)

@@ -18,6 +18,8 @@ class Outgoing:
         self.returned: list[Held] = []
         self.beat: int | None = None
         """The loop lag that the next beat reports; None where none is due."""
+        self.firsts: list[Held] = []
+        """Tasks to be named by a beat of their own; a beat that is due names them as well."""
         self.draining = False
         self._drain_told = False
 
@@ -25,6 +27,7 @@ class Outgoing:
         """Forgets what only the old stream could carry; the rest is queued again by the core."""
         self.credits = 0
         self.beat = None
+        self.firsts.clear()
         # Not listed in the attach, which gives them back by that alone.
         self.returned.clear()
         self._drain_told = self.draining
@@ -39,6 +42,7 @@ class Outgoing:
             or self.returned
             or (self.credits and not self.draining)
             or self.beat is not None
+            or self.firsts
             or self.draining != self._drain_told
         )
 
@@ -56,6 +60,7 @@ class Outgoing:
         self._drain_told = self.draining
         self.credits = 0
         self.beat = None
+        self.firsts.clear()
         self.starts.clear()
         self.configs_wanted.clear()
         self.returned.clear()

@@ -1,7 +1,7 @@
 """Keeps one stream with an engine, whatever breaks, and runs the tasks that come over it.
 
-One writer, one reader and one beater per stream. The writer has no timer: it sends what there is as
-soon as there is something, and what comes up during a send rides the next frame.
+One writer, one reader and two beaters per stream. The writer has no timer: it sends what there is
+as soon as there is something, and what comes up during a send rides the next frame.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import (
+    FIRST_BEAT_S,
     HEARTBEAT_IDLE_S,
     HEARTBEAT_JITTER,
     HEARTBEAT_S,
@@ -42,6 +43,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._joined = asyncio.Event()
+        self._given = asyncio.Event()
         self._beat_at = 0.0
         self._attempts: Attempts | None = None
         self.configs = Configs(want=self._want_config, forget=core.drop_config)
@@ -112,6 +114,7 @@ class Worker:
         others = (
             asyncio.create_task(self._write(stream, first), name="write"),
             asyncio.create_task(self._beats(), name="beat"),
+            asyncio.create_task(self._first_beats(), name="first beat"),
             asyncio.create_task(self._until_drained(), name="drained"),
         )
         for role in (reading, *others):
@@ -145,6 +148,8 @@ class Worker:
             for action in self._core.receive(number, frame, self._clock.mono()):
                 leaving = attempts.act(action) or leaving
             self._joined.set()
+            if self._core.unnamed:
+                self._given.set()
             self._wake.set()
             self._notice_end()
             if leaving:
@@ -178,6 +183,16 @@ class Worker:
                 self._beat_at = now
                 self._core.beat(loop_lag_ms=round(max(0.0, now - before - pace) * 1000))
                 self._wake.set()
+
+    async def _first_beats(self) -> None:
+        """Names each task that is not over soon: from then on the death of this worker counts."""
+        while True:
+            await self._given.wait()
+            self._given.clear()
+            while self._core.unnamed:
+                await self._clock.sleep(FIRST_BEAT_S)
+                if self._core.first_beat(self._clock.mono()):
+                    self._wake.set()
 
     async def _until_drained(self) -> None:
         await self._drained.wait()

@@ -25,6 +25,7 @@ from mainspring_engine.ports.store import (
     Committed,
     DueTimer,
     ExpiredTask,
+    Handed,
     Release,
     Renewal,
     Renewed,
@@ -164,6 +165,14 @@ class MemoryStore:
             task.rev += 1
             task.stamp(now_ms, LEASE_MS)
         return Renewed(held=renewal.held, lost=False, cancelling=task.cancelling)
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        with self._lock:
+            for one in handed:
+                task = self._of(Renewal(held=one.held, incarnation=one.incarnation))
+                if task is not None and task.attach_number == one.attach_number:
+                    task.rev += not task.acknowledged
+                    task.acknowledged = True
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
         with self._lock:

@@ -7,7 +7,7 @@ from mainspring_engine.adapters.postgres.claims import TASKS
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.replies import expired_task, open_task
 from mainspring_engine.domain.rows import OpenTask
-from mainspring_engine.ports.store import ExpiredTask, Release, Renewal, Renewed
+from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal, Renewed
 from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
 from mainspring_postgres import Database
 from mainspring_schema.frames import Verdict
@@ -40,6 +40,15 @@ class Holding:
                 cancelling=cast(bool, row["cancelling"]),
             )
             for renewal, row in zip(renewals, rows, strict=True)
+        )
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        await self._database.execute(
+            TASKS["acknowledge"],
+            [h.held.task_id for h in handed],
+            [h.held.fence for h in handed],
+            [h.incarnation for h in handed],
+            [h.attach_number for h in handed],
         )
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:

@@ -20,6 +20,7 @@ from mainspring_engine.ports.store import (
     Committed,
     DueTimer,
     ExpiredTask,
+    Handed,
     Release,
     Renewal,
     Renewed,
@@ -117,6 +118,9 @@ class PostgresStore:
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
         return await self._holding.renew(renewals)
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        await self._holding.acknowledge(handed)
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
         return await self._holding.start(starts)

@@ -67,6 +67,34 @@ left join engine.task as t
         and t.id = any($1::uuid[])
 order by a.n;
 
+-- name: acknowledge
+-- Marks attempts as acknowledged for workers whose stream broke or fell silent after it carried the
+-- task. The lease stays as it is.
+-- repeatable
+with asked as materialized (
+    select a.task_id, a.fence, a.incarnation, a.attach_number
+    from unnest($1::uuid[], $2::int[], $3::uuid[], $4::bigint[])
+        as a (task_id, fence, incarnation, attach_number)
+),
+
+locked as materialized (
+    -- Waits: whoever holds a row now ends its attempt, or leaves it to be marked.
+    select t.id
+    from engine.task as t
+    inner join asked as a on t.id = a.task_id
+    where
+        t.id = any($1::uuid[])
+        and t.state = 2 and t.fence = a.fence and not t.acknowledged
+        and t.incarnation = a.incarnation and t.attach_number = a.attach_number
+    order by t.id
+    for no key update of t
+)
+
+update engine.task as t
+set acknowledged = true, rev = t.rev + 1
+from locked as l
+where t.id = l.id and t.id = any($1::uuid[]);
+
 -- name: start
 -- Marks effects as started, under the tasks' locks. Verdicts: 1 committed, 2 duplicate, 3 stale.
 -- repeatable

@@ -6,6 +6,7 @@ ports.
 
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
+from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import (
@@ -198,7 +199,7 @@ def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
 
 
 def _quarantine(turn: Turn, task: OpenTask, others: tuple[OpenTask, ...]) -> None:
-    detail = f"the task lost its worker {task.deaths + 1} times"
+    detail = why_quarantined(task)
     turn.plan.closes.append(
         CloseTask(
             task_id=task.id,

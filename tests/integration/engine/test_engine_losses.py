@@ -1,0 +1,92 @@
+"""A task that kills its workers before they can say a word costs three of them."""
+
+import asyncio
+
+import pytest
+
+from mainspring_engine.domain.rows import Closing
+from mainspring_kernel.limits import WORKER_DEATHS_MAX
+from mainspring_postgres.queries import Query
+from mainspring_schema.frames import Held
+from tests.integration.engine.house import House
+from tests.integration.engine.scripted_worker import ScriptedWorker
+
+ATTEMPTS = Query(
+    name="attempts",
+    purpose="How attempts ended.",
+    sql="select closing from engine.attempt order by fence",
+)
+AGE = "update engine.task set lease_until = lease_until - interval '1 minute'"
+
+
+async def until(house: House, what: str, count: int) -> None:
+    async with asyncio.timeout(20):
+        while await house.count(what) != count:  # noqa: ASYNC110 -- rows tell nobody
+            await asyncio.sleep(0.02)
+
+
+async def closings(house: House) -> list[Closing]:
+    return [Closing(row["closing"]) for row in await house.admin.fetch(ATTEMPTS)]
+
+
+@pytest.mark.slow
+async def test_task_that_kills_its_workers_at_once_is_quarantined_after_the_third(
+    house: House,
+) -> None:
+    session = await house.session()
+    async with house.working() as engine:
+        await house.say(engine, session, "poison")
+        fences: list[int] = []
+        for _ in range(WORKER_DEATHS_MAX):
+            worker = ScriptedWorker(house.ids)
+            await worker.attach(engine.conversations)
+            task, _ = await worker.next_reason()
+            fences.append(task.held.fence)
+            await worker.leave()
+        await until(house, "engine.task where acknowledged and deaths = 2", 1)
+        await house.admin.run_script(AGE)  # its lease ends
+
+        await until(house, "engine.dead_letter where reason = 'poison'", 1)
+
+    types = await house.types(session)
+    assert fences == [1, 2, 3]
+    assert await closings(house) == [Closing.EXPIRED, Closing.EXPIRED, Closing.QUARANTINED]
+    assert types.count("turn.failed") == 1
+
+
+async def test_task_that_a_returning_worker_never_got_counts_no_death(house: House) -> None:
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await worker.next_reason()
+        await worker.leave()
+
+        await worker.attach(engine.conversations)  # within the grace, and knows of no task
+        again, _ = await worker.next_reason()
+        worker.reply(again, "hi")
+        await worker.acknowledged()
+
+        assert again.held == Held(task.held.task_id, 2)
+        assert await closings(house) == [Closing.UNDELIVERED, Closing.RESULT]
+        await worker.leave()
+
+
+async def test_death_is_taken_back_when_its_worker_comes_and_lists_the_task(house: House) -> None:
+    session = await house.session()
+    first, second = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await first.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await first.next_reason()
+        await first.leave()
+        await until(house, "engine.task where deaths = 1", 1)
+        await second.attach(engine.conversations)
+        await second.next_reason()
+
+        await first.attach(engine.conversations, held=(task.held,))
+
+        assert await house.count("engine.task where deaths = 0") == 1
+        await first.leave()
+        await second.leave()
