@@ -11,6 +11,20 @@ MIB: Final = 1024 * KIB
 
 # ── what comes in ───────────────────────────────────────────────────────────────────────────────
 
+HEADERS_BYTES_MAX: Final = 32 * KIB
+"""The target and all headers of a request, without what stands between them. 431 above it."""
+REQUEST_HEAD_BYTES_MAX: Final = 64 * KIB
+"""A head that has not ended, as it comes: the bound above, with room for any spacing. And what may
+come after a body. Held for each connection, with one read of the socket."""
+REQUEST_HEAD_S: Final = 10.0
+"""From a request's first byte to the end of its headers: one packet for an honest client. 408."""
+REQUEST_BODY_S: Final = 300.0
+"""From there to its last byte: the largest body at 3 Mbit/s. 408."""
+CONNECTION_IDLE_S: Final = 75
+"""Before a connection's first request and between two: longer than the idle timeouts of common
+proxies, which reuse connections."""
+REFUSED_LINGER_S: Final = 2.0
+"""How long a refused client's bytes are thrown away: closed before, its answer may be lost."""
 JSON_BODY_BYTES_MAX: Final = 1 * MIB
 """A message with text and tool results; more is a file. 413 above it."""
 FILE_BYTES_MAX: Final = 100 * MIB
@@ -190,8 +204,6 @@ SSE_ANCHORS_MAX: Final = 32
 """Messages and channels that stream at once in one session."""
 SSE_READ_ROWS: Final = 500
 """Rows of one reading of history: below it a slow client holds few in memory."""
-HEADERS_BYTES_MAX: Final = 32 * KIB
-"""All headers of a request; more is an attack."""
 IDEMPOTENCY_CLAIM_S: Final = 30.0
 """A request that holds its key longer has died; the next one takes it over."""
 DELETE_RETRY_S: Final = 10.0

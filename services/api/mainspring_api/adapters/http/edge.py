@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -174,13 +174,6 @@ def canonical_hash(data: bytes) -> bytes:
     except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
         pass  # a body that is no JSON is its own canonical form
     return hashlib.sha256(data).digest()
-
-
-def check_headers(raw: Iterable[tuple[bytes, bytes]]) -> None:
-    """Raises InvalidParameter for more than any honest client sends."""
-    if sum(len(name) + len(value) for name, value in raw) > limits.HEADERS_BYTES_MAX:
-        msg = f"headers may have at most {limits.HEADERS_BYTES_MAX} bytes"
-        raise InvalidParameter(msg)
 
 
 # ── what goes out ───────────────────────────────────────────────────────────────────────────────

@@ -8,12 +8,12 @@ from typing import cast
 import uvicorn
 from litestar import Litestar
 
+from mainspring_api.adapters.http.protocol import BoundedHttp
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import HEADERS_BYTES_MAX
+from mainspring_kernel.limits import CONNECTION_IDLE_S
 
 _DRAIN_S = 5
 _BACKLOG = 4096
-_KEEP_ALIVE_S = 75  # longer than the idle timeouts of common proxies, which reuse connections
 
 
 class _Uvicorn(uvicorn.Server):
@@ -30,7 +30,7 @@ class HttpServer:
             app,
             host=host,
             port=port,
-            http="httptools",
+            http=BoundedHttp,
             loop="none",
             ws="none",
             lifespan="off",
@@ -39,8 +39,7 @@ class HttpServer:
             server_header=False,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_DRAIN_S,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
+            timeout_keep_alive=CONNECTION_IDLE_S,
         )
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None

@@ -29,7 +29,6 @@ class EventStreams:
         self._organizations = KnownOrganizations(services)
 
     async def open(self, request: edge.HttpRequest) -> "StreamResponse":
-        edge.check_headers(request.scope["headers"])
         headers = request.headers
         org_id = edge.organization_of(headers)
         await self._organizations.check(org_id)
