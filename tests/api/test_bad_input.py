@@ -1,9 +1,11 @@
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx
 import pytest
 
 from mainspring_api.adapters.http.app import application
+from mainspring_kernel.ids import Prefix, position_id, to_wire
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.test_resources import V1, made_session, message
@@ -156,6 +158,53 @@ async def test_a_cursor_of_another_session_is_refused(client: httpx.AsyncClient)
 
     assert [answer.status_code for answer in answers] == [400, 400]
     assert {answer.json()["code"] for answer in answers} == {"cursor_mismatch"}
+
+
+@pytest.mark.parametrize("route", ["events", "sse"])
+@pytest.mark.parametrize(
+    ("epoch", "ahead"),
+    [(1, 1), (2, 0)],
+    ids=["past the end", "of a later store"],
+)
+async def test_a_cursor_that_nobody_can_have_seen_is_refused(
+    client: httpx.AsyncClient, route: str, epoch: int, ahead: int
+) -> None:
+    session = await made_session(client)
+    id_ = UUID(str(session["id"]).removeprefix("session_"))
+    seq = await last_sequence(client, session) + ahead
+    event_id = to_wire(Prefix.EVENT, position_id(epoch, seq, 0, id_))
+
+    answer = await client.get(f"{V1}/sessions/{session['id']}/{route}?since_id={event_id}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_mismatch")
+
+
+@pytest.mark.parametrize("route", ["events", "sse"])
+async def test_a_sequence_past_the_end_is_refused(client: httpx.AsyncClient, route: str) -> None:
+    session = await made_session(client)
+    seq = await last_sequence(client, session) + 1
+
+    answer = await client.get(f"{V1}/sessions/{session['id']}/{route}?after_sequence={seq}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_mismatch")
+
+
+async def test_after_the_newest_event_there_is_nothing_yet(client: httpx.AsyncClient) -> None:
+    session = await made_session(client)
+    path = f"{V1}/sessions/{session['id']}/events"
+    newest = (await client.get(path)).json()["data"][-1]
+
+    answers = [
+        await client.get(f"{path}?{cursor}")
+        for cursor in (f"since_id={newest['id']}", f"after_sequence={newest['sequence']}")
+    ]
+
+    assert [(one.status_code, one.json()) for one in answers] == [(200, {"data": []})] * 2
+
+
+async def last_sequence(client: httpx.AsyncClient, session: dict[str, object]) -> int:
+    events = (await client.get(f"{V1}/sessions/{session['id']}/events")).json()["data"]
+    return events[-1]["sequence"]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nowhere", "/nowhere", "/api/v1/agents/x/y"])

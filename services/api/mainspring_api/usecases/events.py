@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from mainspring_api.domain.cursor import Resume, check_reach
 from mainspring_api.ports.log import Listing, Log
 from mainspring_api.ports.store import Store
-from mainspring_kernel.errors import NotFound
+from mainspring_kernel.errors import CursorMismatch, NotFound
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_kernel.limits import READ_ROWS_MAX
 from mainspring_schema.events import StoredEvent
@@ -27,6 +28,13 @@ class Summary(Struct, frozen=True, kw_only=True):
     by_type: dict[str, int]
 
 
+class EventWish(Struct, frozen=True, kw_only=True):
+    """A filter, and the cursors it was made from."""
+
+    filter: EventFilter
+    cursors: tuple[Resume, ...] = ()
+
+
 async def check_session(store: Store, org_id: OrgId, session_id: SessionId) -> None:
     """Raises NotFound unless the organization has this session: the log's lists do not tell."""
     if await store.basis(org_id, session_id) is None:
@@ -35,11 +43,28 @@ async def check_session(store: Store, org_id: OrgId, session_id: SessionId) -> N
 
 
 async def list_page(
-    store: Store, log: Log, org_id: OrgId, session_id: SessionId, wanted: EventFilter
+    store: Store, log: Log, org_id: OrgId, session_id: SessionId, wish: EventWish
 ) -> Listing:
-    """Raises NotFound."""
+    """Raises NotFound, CursorMismatch."""
     await check_session(store, org_id, session_id)
-    return await log.list(session_id, org_id, wanted)
+    if wish.cursors:
+        await _check_cursors(log, session_id, wish.cursors)
+    return await log.list(session_id, org_id, wish.filter)
+
+
+async def _check_cursors(log: Log, session_id: SessionId, cursors: Sequence[Resume]) -> None:
+    """As a stream would: the same cursor must not be nothing new here and a mistake there.
+
+    A cursor of an older epoch is one too: a stream can say that it begins anew, a list cannot.
+    """
+    head = (await log.heads([session_id])).get(session_id)
+    if head is None:
+        raise NotFound
+    epoch = await log.epoch()
+    for cursor in cursors:
+        if not check_reach(cursor, epoch=epoch, head=head.position):
+            msg = "the cursor belongs to another store"
+            raise CursorMismatch(msg)
 
 
 async def all_events(log: Log, org_id: OrgId, session_id: SessionId) -> Sequence[StoredEvent]:

@@ -22,7 +22,7 @@ from mainspring_api.adapters.http.wire.conversation import (
     TypeCount,
     VerificationView,
     checked_content,
-    event_filter,
+    event_wish,
     message_results,
 )
 from mainspring_api.domain.frames import event_json
@@ -133,10 +133,9 @@ async def _tool_results(
 async def list_events(call: Call[NoBody, EventsQuery]) -> Reply:
     """Events by filter, oldest first; `X-Total-Count` counts all that match."""
     id_, log = session_id_of(call), call.services.log
+    wish = event_wish(call.query, id_)
+    listing = await events.list_page(call.services.store, log, call.org_id, id_, wish)
     epoch = await log.epoch()
-    listing = await events.list_page(
-        call.services.store, log, call.org_id, id_, event_filter(call.query, id_, epoch)
-    )
     shown = b",".join(event_json(one, session_id=id_, epoch=epoch) for one in listing.events)
     return Reply(body=b'{"data":[%s]}' % shown, headers={"X-Total-Count": str(listing.total)})
 

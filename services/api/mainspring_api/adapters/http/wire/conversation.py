@@ -7,10 +7,10 @@ from msgspec import Meta, Struct
 
 from mainspring_api.domain.cursor import Resume, resume_from_id
 from mainspring_api.domain.tiers import check_model_id
+from mainspring_api.usecases.events import EventWish
 from mainspring_kernel import limits
 from mainspring_kernel.errors import (
     ConflictingCursors,
-    CursorMismatch,
     UnknownEventType,
     ValidationFailed,
 )
@@ -138,21 +138,27 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
     order_desc: bool = False
 
 
-def event_filter(query: EventsQuery, session_id: SessionId, epoch: int) -> EventFilter:
+def event_wish(query: EventsQuery, session_id: SessionId) -> EventWish:
     """Raises the 400s of cursors, types, ids and times."""
     check_types((*query.types, *query.exclude))
-    if query.since_id is not None and query.after_sequence is not None:
-        raise ConflictingCursors
-    after = query.after_sequence
-    if query.since_id is not None:
-        after = _seq_of(query.since_id, session_id, epoch)
+    after = _cursor(query.since_id, query.after_sequence, session_id)
+    around = _cursor(query.around, None, session_id)
+    return EventWish(
+        filter=_event_filter(query, after=after, around=around),
+        cursors=tuple(cursor for cursor in (after, around) if cursor is not None),
+    )
+
+
+def _event_filter(
+    query: EventsQuery, *, after: Resume | None, around: Resume | None
+) -> EventFilter:
     turn = query.turn_id
     return EventFilter(
         types=tuple(query.types),
         exclude=tuple(query.exclude),
-        after_seq=after,
+        after_seq=after.position.seq if after is not None else None,
         before_seq=query.before_sequence,
-        around=_seq_of(query.around, session_id, epoch) if query.around is not None else None,
+        around=around.position.seq if around is not None else None,
         window=min(query.window, limits.EVENTS_AROUND_ROWS_MAX),
         from_ms=parse_rfc3339(query.from_ts, "from_ts") if query.from_ts else None,
         to_ms=parse_rfc3339(query.to_ts, "to_ts") if query.to_ts else None,
@@ -174,12 +180,16 @@ def check_types(types: tuple[str, ...]) -> None:
             raise UnknownEventType(msg, data={"type": type_[:64]})
 
 
-def _seq_of(event_id: str, session_id: SessionId, epoch: int) -> int:
-    resume = resume_from_id(from_wire(Prefix.EVENT, event_id), session_id)
-    if resume.epoch != epoch:
-        msg = "the cursor belongs to another store"
-        raise CursorMismatch(msg)
-    return resume.position.seq
+def _cursor(
+    event_id: str | None, after_sequence: int | None, session_id: SessionId
+) -> Resume | None:
+    if event_id is not None and after_sequence is not None:
+        raise ConflictingCursors
+    if event_id is not None:
+        return resume_from_id(from_wire(Prefix.EVENT, event_id), session_id)
+    if after_sequence is not None:
+        return Resume(position=Position(after_sequence, 0))
+    return None
 
 
 class StreamQuery(Struct, frozen=True, kw_only=True):
@@ -194,14 +204,8 @@ def stream_resume(
 ) -> Resume | None:
     """`Last-Event-ID` is what a browser saw last, so it beats the query it was opened with."""
     check_types((*query.types, *query.exclude))
-    if query.since_id is not None and query.after_sequence is not None:
-        raise ConflictingCursors
-    cursor = last_event_id or query.since_id
-    if cursor is not None:
-        return resume_from_id(from_wire(Prefix.EVENT, cursor), session_id)
-    if query.after_sequence is not None:
-        return Resume(position=Position(query.after_sequence, 0))
-    return None
+    asked = _cursor(query.since_id, query.after_sequence, session_id)
+    return _cursor(last_event_id, None, session_id) or asked
 
 
 class TypeCount(Struct, frozen=True, kw_only=True):
