@@ -62,6 +62,26 @@ CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;
 
 
 --
+-- Name: circuit_move; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.circuit_move AS (
+	key text,
+	expected_rev bigint,
+	state smallint,
+	forced boolean,
+	failures integer,
+	successes integer,
+	trips integer,
+	reason text,
+	wait_ms bigint,
+	prober uuid
+);
+
+
+ALTER TYPE engine.circuit_move OWNER TO engine_owner;
+
+--
 -- Name: claim_want; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -1161,6 +1181,60 @@ $$;
 ALTER FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint) OWNER TO engine_owner;
 
 --
+-- Name: move_circuits_v1(engine.circuit_move[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_version bigint;
+    v_now timestamptz;
+begin
+    update engine.board set version = version + 1 returning version into v_version;
+    v_now := clock_timestamp();
+
+    update engine.circuit as c
+    set
+        rev = v_version,
+        state = m.state,
+        forced = m.forced,
+        failures = m.failures,
+        successes = m.successes,
+        trips = m.trips,
+        reason = m.reason,
+        until_at = v_now + m.wait_ms * interval '1 millisecond',
+        prober = m.prober,
+        last_failure_at = case
+            when m.state = 2 and not m.forced then v_now else c.last_failure_at
+        end,
+        opened_at = case when m.state = 2 then v_now else c.opened_at end,
+        half_open_at = case when m.state = 3 then v_now else c.half_open_at end
+    from unnest(p_moves) as m
+    where c.key = m.key and c.rev = m.expected_rev;
+
+    insert into engine.circuit (
+        key, rev, state, forced, failures, successes, trips, reason, until_at, prober,
+        last_failure_at, opened_at, half_open_at
+    )
+    select
+        m.key, v_version, m.state, m.forced, m.failures, m.successes, m.trips, m.reason,
+        v_now + m.wait_ms * interval '1 millisecond', m.prober,
+        case when m.state = 2 and not m.forced then v_now end,
+        case when m.state = 2 then v_now end,
+        case when m.state = 3 then v_now end
+    from unnest(p_moves) as m
+    where m.expected_rev = 0
+    on conflict (key) do nothing;
+    return v_version;
+end
+$$;
+
+
+ALTER FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) OWNER TO engine_owner;
+
+--
 -- Name: refuse_change_v1(); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -1193,6 +1267,24 @@ $$;
 
 
 ALTER FUNCTION engine.refuse_way_back_v1() OWNER TO engine_owner;
+
+--
+-- Name: reset_circuit_v1(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.reset_circuit_v1(p_key text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update engine.board set version = version + 1;
+    delete from engine.circuit where key = p_key;
+    return found;
+end
+$$;
+
+
+ALTER FUNCTION engine.reset_circuit_v1(p_key text) OWNER TO engine_owner;
 
 --
 -- Name: routes_v1(text[], text[], text[], text[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -2558,6 +2650,46 @@ PARTITION BY RANGE (task_id);
 ALTER TABLE engine.attempt OWNER TO engine_owner;
 
 --
+-- Name: board; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.board (
+    one boolean DEFAULT true NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT board_one_check CHECK (one)
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE engine.board OWNER TO engine_owner;
+
+--
+-- Name: circuit; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.circuit (
+    key text NOT NULL,
+    rev bigint NOT NULL,
+    state smallint NOT NULL,
+    forced boolean NOT NULL,
+    failures integer NOT NULL,
+    successes integer NOT NULL,
+    trips integer NOT NULL,
+    reason text NOT NULL,
+    until_at timestamp with time zone,
+    prober uuid,
+    last_failure_at timestamp with time zone,
+    opened_at timestamp with time zone,
+    half_open_at timestamp with time zone,
+    CONSTRAINT circuit_check CHECK (((state = 3) = (prober IS NOT NULL))),
+    CONSTRAINT circuit_state_check CHECK (((state >= 1) AND (state <= 3)))
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE engine.circuit OWNER TO engine_owner;
+
+--
 -- Name: config; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -3039,6 +3171,22 @@ ALTER TABLE ONLY engine.attempt
 
 
 --
+-- Name: board board_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.board
+    ADD CONSTRAINT board_pkey PRIMARY KEY (one);
+
+
+--
+-- Name: circuit circuit_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.circuit
+    ADD CONSTRAINT circuit_pkey PRIMARY KEY (key);
+
+
+--
 -- Name: config config_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -3267,6 +3415,13 @@ CREATE INDEX session_of_agent ON api.session USING btree (org_id, agent_id, crea
 --
 
 CREATE UNIQUE INDEX workspace_name ON api.workspace USING btree (org_id, name) WHERE (status = 'active'::text);
+
+
+--
+-- Name: circuit_rev; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX circuit_rev ON engine.circuit USING btree (rev);
 
 
 --
@@ -3615,6 +3770,22 @@ GRANT ALL ON FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms big
 
 
 --
+-- Name: FUNCTION move_circuits_v1(p_moves engine.circuit_move[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION reset_circuit_v1(p_key text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.reset_circuit_v1(p_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.reset_circuit_v1(p_key text) TO engine_run;
+
+
+--
 -- Name: FUNCTION routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -3851,6 +4022,20 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.workspace TO api_run;
 --
 
 GRANT SELECT,INSERT ON TABLE engine.attempt TO engine_run;
+
+
+--
+-- Name: TABLE board; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.board TO engine_run;
+
+
+--
+-- Name: TABLE circuit; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.circuit TO engine_run;
 
 
 --

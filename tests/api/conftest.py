@@ -13,6 +13,8 @@ from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
+from mainspring_engine.adapters.memory import MemoryGates
+from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
@@ -41,6 +43,7 @@ def wired(backend: Backend) -> Services:
     return Services(
         store=store,
         control=backend,
+        gates=GateControl(MemoryGates(lock=threading.RLock(), clock=clock), lambda: None),
         log=backend,
         hub=Hub(backend, backend, clock, SystemDraws()),
         configurations=Configurations(store),

@@ -151,6 +151,33 @@ PARTITIONS_AHEAD_MS: Final = 14 * 24 * 3600 * 1000
 PARTITIONS_BEHIND_MS: Final = 24 * 3600 * 1000
 """And a day back, for ids made by a clock that is behind, or just before the week turned."""
 
+# ── gates ───────────────────────────────────────────────────────────────────────────────────────
+
+CIRCUIT_FAILURES_MIN: Final = 5
+"""Failures until a circuit may open: fewer are an accident, and a turn outlives six attempts."""
+CIRCUIT_FAILED_PART_MIN: Final = 0.5
+"""And the part of the newest answers they must be: a busy provider always fails some."""
+CIRCUIT_ANSWERS_MAX: Final = 20
+"""Newest answers that an engine weighs per key: an outage shows after ten, at any rate of calls."""
+CIRCUIT_WINDOW_S: Final = 60.0
+"""Older answers say nothing about now."""
+CIRCUIT_OPEN_S: Final = 30.0
+"""How long a provider is left in peace first; doubled with each opening in a row."""
+CIRCUIT_OPEN_S_MAX: Final = 300.0
+"""Until it is asked again at last, whatever it asked for: an outage's end shows in five minutes."""
+CIRCUIT_PROBES_MAX: Final = 2
+"""Probes under way at once, in the whole cluster: an ailing provider is not hit by the backlog."""
+CIRCUIT_SUCCESSES_MIN: Final = 2
+"""Good probes that close it; one may have been lucky."""
+CIRCUIT_PROBE_S: Final = 60.0
+"""One engine's time for probes. A long model call fits; a dead engine's circuit goes on after."""
+CIRCUIT_ENTRIES_MAX: Final = 1_000
+"""Keys an engine counts for, and rows of a list: the least recently used is forgotten."""
+GATE_PASS_S: Final = 1.0
+"""How soon an engine learns without NATS of a gate that another one moved, and moves its own."""
+GATE_REREAD_S: Final = 5.0
+"""The same while nothing is shut or limited: an idle engine sends few statements."""
+
 # ── turns ───────────────────────────────────────────────────────────────────────────────────────
 
 INBOX_ROWS_MAX: Final = 100

@@ -36,6 +36,12 @@ class ControlClient:
         self.upkeep = channel.unary(
             f"{_CONTROL}/Upkeep", control.UpkeepRequest, control.UpkeepResponse
         )
+        self.list_circuits = channel.unary(
+            f"{_CONTROL}/ListCircuits", control.ListCircuitsRequest, control.ListCircuitsResponse
+        )
+        self.set_circuit = channel.unary(
+            f"{_CONTROL}/SetCircuit", control.SetCircuitRequest, control.SetCircuitResponse
+        )
 
 
 class WorkerClient:

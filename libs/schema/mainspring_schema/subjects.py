@@ -11,6 +11,9 @@ WAKE_TASKS: Final = "mainspring.v1.wake.tasks"
 WAKE_CANCEL: Final = "mainspring.v1.wake.cancel"
 """Some leased task was marked; the engine that holds its worker looks at once."""
 
+WAKE_GATES: Final = "mainspring.v1.wake.gates"
+"""A circuit or a limit was changed: engines read the board. It has no payload."""
+
 
 def session_log(org_id: UUID, session_id: UUID) -> str:
     """Where committed events and deltas of one session are copied to."""

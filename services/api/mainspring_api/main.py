@@ -10,6 +10,7 @@ from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.adapters.rpc.control import RpcControl
+from mainspring_api.adapters.rpc.gates import RpcGates
 from mainspring_api.adapters.rpc.log import RpcLog
 from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_api.adapters.spans import RecordedPosts
@@ -71,12 +72,13 @@ async def start(settings: ApiSettings, service: Service) -> None:
     eventstore = Channel(str(settings.eventstore_addr))
     stack.push_async_callback(eventstore.close)
     clock, draws = SystemClock(), SystemDraws()
-    store = PostgresStore(database)
+    store, control = PostgresStore(database), ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
     keys = provider_keys(os.environ)
     services = Services(
         store=store,
-        control=RpcControl(ControlClient(engine)),
+        control=RpcControl(control),
+        gates=RpcGates(control),
         log=log,
         hub=Hub(log, BusFeed(bus), clock, draws),
         configurations=Configurations(store),

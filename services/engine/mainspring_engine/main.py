@@ -8,11 +8,12 @@ from contextlib import suppress
 from mainspring_engine.adapters.announcer import BusAnnouncer
 from mainspring_engine.adapters.grpc_control import ControlServicer
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
-from mainspring_engine.adapters.postgres import PostgresStore
+from mainspring_engine.adapters.postgres import PostgresGates, PostgresStore
 from mainspring_engine.adapters.wakeups import listen
 from mainspring_engine.adapters.witness import TelemetryWitness
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.roster import Roster
+from mainspring_engine.ports.gates import GateStore
 from mainspring_engine.ports.outside import Witness
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.agents import Agents
@@ -21,6 +22,8 @@ from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
 from mainspring_engine.usecases.flights import SessionFlights
+from mainspring_engine.usecases.gate_control import GateControl
+from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import Links
@@ -60,6 +63,7 @@ class Engine:
         self,
         *,
         store: Store,
+        gates: GateStore,
         bus: Bus,
         witness: WitnessFactory,
         clock: Clock,
@@ -75,17 +79,31 @@ class Engine:
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
         self._time, self._clock = DatabaseTime(clock), clock
+        self.gates = self._make_gates(gates, ids)
         self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered)
         flights = self._flights(
             Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
         )
         self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
-        self._claimer = Claimer(store=store, roster=self._roster, pusher=self._pusher, clock=clock)
+        self._claimer = Claimer(
+            store=store, roster=self._roster, gates=self.gates, pusher=self._pusher, clock=clock
+        )
+        self.gates.eased = self._claimer.look
         self._leases = self._make_leases()
         self.control = Control(self._lanes)
+        self.gate_control = GateControl(gates, self._announcer.gates_moved)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
+
+    def _make_gates(self, store: GateStore, ids: Ids) -> Gates:
+        return Gates(
+            store=store,
+            announcer=self._announcer,
+            clock=self._clock,
+            me=ids.uuid7(),
+            able=lambda: bool(self._roster.free()),
+        )
 
     def _make_leases(self) -> Leases:
         return Leases(
@@ -110,6 +128,7 @@ class Engine:
     def _flights(self, materials: Materials, epoch: int) -> SessionFlights:
         assignment = Assignment(
             roster=self._roster,
+            gates=self.gates,
             links=self._links,
             pusher=self._pusher,
             sessions=self._sessions,
@@ -135,6 +154,7 @@ class Engine:
             leases=self._leases,
             claimer=self._claimer,
             agents=self._agents,
+            gates=self.gates,
             clock=clock,
         )
 
@@ -143,11 +163,12 @@ class Engine:
 
     async def work(self) -> None:
         """Lanes, leases, claims and stand-in sweeps, until cancelled."""
-        await listen(self._bus, self._claimer, self._links)
+        await listen(self._bus, self._claimer, self._links, self.gates)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lanes.fly_for_ever())
             group.create_task(self._leases.work())
             group.create_task(self._claimer.work())
+            group.create_task(self.gates.work())
             group.create_task(self.sweeps.stand_in())
             group.create_task(self._worker_streams.listen())
 
@@ -176,6 +197,7 @@ async def start(settings: EngineSettings, service: Service) -> None:
     await store.warm(COMMIT_LANES)
     engine = Engine(
         store=store,
+        gates=PostgresGates(database),
         bus=bus,
         witness=lambda agents: TelemetryWitness(service.telemetry, listeners, agents),
         clock=clock,
@@ -188,7 +210,9 @@ async def start(settings: EngineSettings, service: Service) -> None:
     server = await serve(
         str(settings.engine_bind),
         [
-            control_service(ControlServicer(engine.control, engine.sweeps, store)),
+            control_service(
+                ControlServicer(engine.control, engine.sweeps, engine.gate_control, store)
+            ),
             worker_service(WorkerServicer(engine.conversations)),
         ],
     )

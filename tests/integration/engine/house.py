@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.adapters.postgres import PostgresStore
+from mainspring_engine.adapters.postgres import PostgresGates, PostgresStore
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.main import Engine
 from mainspring_engine.ports.outside import AttemptEnd
@@ -72,6 +72,7 @@ class House:
         clock = SystemClock()
         return Engine(
             store=PostgresStore(self.database),
+            gates=PostgresGates(self.database),
             bus=self.bus,
             witness=lambda _: self.witness,
             clock=clock,

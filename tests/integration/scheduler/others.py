@@ -18,6 +18,7 @@ class Unasked:
         raise NotImplementedHere
 
     submit_many = cancel = submit_tool_results = close_session = _refuse
+    list_circuits = set_circuit = _refuse
     append_many = read = list = heads = verify = _refuse
 
 

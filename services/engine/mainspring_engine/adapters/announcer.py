@@ -24,3 +24,6 @@ class BusAnnouncer:
 
     def cancel_marked(self, held: tuple[Held, ...]) -> None:
         self._bus.publish(subjects.WAKE_CANCEL, pack(CancelMarked(held)))
+
+    def gates_moved(self) -> None:
+        self._bus.publish(subjects.WAKE_GATES, b"")

@@ -6,16 +6,19 @@ import msgspec
 
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.control import Control
+from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
 from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import commands
 from mainspring_schema.codec import pack
+from mainspring_schema.gates import SetCircuit
 
 _SUBMIT: Final = msgspec.msgpack.Decoder(commands.Submit)
 _CANCEL: Final = msgspec.msgpack.Decoder(commands.Cancel)
 _RESULTS: Final = msgspec.msgpack.Decoder(commands.SubmitToolResults)
 _CLOSE: Final = msgspec.msgpack.Decoder(commands.Close)
+_CIRCUIT: Final = msgspec.msgpack.Decoder(SetCircuit)
 
 _SWEEPS: Final = {
     pb.SWEEP_KIND_TIMERS: SweepKind.TIMERS,
@@ -25,8 +28,9 @@ _SWEEPS: Final = {
 
 
 class ControlServicer:
-    def __init__(self, control: Control, sweeps: Sweeps, store: Store) -> None:
+    def __init__(self, control: Control, sweeps: Sweeps, gates: GateControl, store: Store) -> None:
         self._control = control
+        self._gates = gates
         self._sweeps = sweeps
         self._store = store
 
@@ -61,8 +65,18 @@ class ControlServicer:
         del request
         return pb.UpkeepResponse(partitions_made=await self._store.make_partitions())
 
+    # ── gates ───────────────────────────────────────────────────────────────────────────────────
 
-C = TypeVar("C", commands.Submit, commands.Cancel, commands.SubmitToolResults, commands.Close)
+    async def list_circuits(self, request: pb.ListCircuitsRequest, /) -> pb.ListCircuitsResponse:
+        del request
+        return pb.ListCircuitsResponse(circuits=map(pack, await self._gates.circuits()))
+
+    async def set_circuit(self, request: pb.SetCircuitRequest, /) -> pb.SetCircuitResponse:
+        circuit = await self._gates.set_circuit(_decode(_CIRCUIT, request.command))
+        return pb.SetCircuitResponse(circuit=pack(circuit))
+
+
+C = TypeVar("C")
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[C], data: bytes) -> C:

@@ -7,6 +7,7 @@ import msgspec
 
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.links import Links
 from mainspring_messaging import Bus, Message
 from mainspring_schema import subjects
@@ -17,7 +18,7 @@ _READY: Final = msgspec.msgpack.Decoder(ReadyTasks)
 _MARKED: Final = msgspec.msgpack.Decoder(CancelMarked)
 
 
-async def listen(bus: Bus, claimer: Claimer, links: Links) -> None:
+async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates) -> None:
     """Subscribes for the life of the process. A hint that cannot be read is dropped and logged."""
 
     def ready(message: Message) -> None:
@@ -37,5 +38,10 @@ async def listen(bus: Bus, claimer: Claimer, links: Links) -> None:
         for held in hint.held:
             links.cancelled(held)
 
+    def moved(message: Message) -> None:
+        del message  # that there was one says it all
+        gates.look()
+
+    await bus.subscribe(subjects.WAKE_GATES, moved)
     await bus.subscribe(subjects.WAKE_TASKS, ready)
     await bus.subscribe(subjects.WAKE_CANCEL, marked)

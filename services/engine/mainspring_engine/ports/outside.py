@@ -22,6 +22,8 @@ class Announcer(Protocol):
 
     def cancel_marked(self, held: tuple[Held, ...]) -> None: ...
 
+    def gates_moved(self) -> None: ...
+
 
 class Outbox(Protocol):
     """The way to one worker: bounded, with a writer of its own. Never waits."""

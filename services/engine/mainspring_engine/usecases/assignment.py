@@ -15,6 +15,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Committed
+from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.sessions import Sessions
@@ -30,6 +31,7 @@ class Assignment:
         self,
         *,
         roster: Roster,
+        gates: Gates,
         links: Links,
         pusher: Pusher,
         sessions: Sessions,
@@ -38,6 +40,7 @@ class Assignment:
         epoch: int,
     ) -> None:
         self._roster = roster
+        self._gates = gates
         self._links = links
         self._pusher = pusher
         self._sessions = sessions
@@ -58,9 +61,13 @@ class Assignment:
     def _assign(self, task: NewTask, prefer: UUID | None) -> NewTask:
         # A model call goes back to the worker that knows the conversation; tools spread out.
         known = prefer if task.kind is TaskKind.REASON else None
+        if not self._gates.reserve(task.route, 1):
+            return task
         seat = self._roster.pick(task.route, known)
         if seat is None:
+            self._gates.unused(task.route, 1)
             return task
+        self._gates.passed(task.route, task.id)
         claim = Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
         return msgspec.structs.replace(task, claim=claim)
 
@@ -68,7 +75,11 @@ class Assignment:
         """The commit did not come: the credits are free again."""
         for task in changes.tasks:
             if task.claim is not None:
-                self._roster.give_back(task.claim.incarnation)
+                self._give_back(task, task.claim)
+
+    def _give_back(self, task: NewTask, claim: Claim) -> None:
+        self._roster.give_back(claim.incarnation)
+        self._gates.withdrawn(task.route, task.id)
 
     def committed(
         self, changes: Changes, reply: Committed, events: tuple[StoredEvent, ...]
@@ -90,7 +101,7 @@ class Assignment:
         missed = frozenset(reply.unclaimed)
         for task in changes.tasks:
             if task.id in missed and task.claim is not None:
-                self._roster.give_back(task.claim.incarnation)
+                self._give_back(task, task.claim)
         return missed
 
     def _tell_holders(self, changes: Changes, reply: Committed) -> None:

@@ -9,6 +9,7 @@ import logging
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.store import Store, Want
+from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
@@ -20,9 +21,12 @@ _log = logging.getLogger(__name__)
 class Claimer:
     """One loop per process. `hot` are routes where ready tasks are believed to wait."""
 
-    def __init__(self, *, store: Store, roster: Roster, pusher: Pusher, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, roster: Roster, gates: Gates, pusher: Pusher, clock: Clock
+    ) -> None:
         self._store = store
         self._roster = roster
+        self._gates = gates
         self._pusher = pusher
         self._clock = clock
         self._known: set[Route] = set()
@@ -76,28 +80,37 @@ class Claimer:
                 claimed = await self._store.claim(tuple(wants))
             except BaseException:
                 for want in wants:
-                    self._roster.give_back(want.incarnation, want.limit)
+                    self._give_back(want, want.limit)
                 raise
             counts: dict[tuple[object, Route], int] = {}
             for task in claimed:
                 key = (task.incarnation, task.route)
                 counts[key] = counts.get(key, 0) + 1
+                self._gates.passed(task.route, task.held.task_id)
                 self._pusher.push_claimed(task)
             for want in wants:
                 taken = counts.get((want.incarnation, want.route), 0)
                 if taken < want.limit:
-                    self._roster.give_back(want.incarnation, want.limit - taken)
+                    self._give_back(want, want.limit - taken)
                     self._hot.pop(want.route, None)
+
+    def _give_back(self, want: Want, count: int) -> None:
+        self._roster.give_back(want.incarnation, count)
+        self._gates.unused(want.route, count)
 
     def _wants(self) -> list[Want]:
         """Takes the credits it asks for; what is not used is given back."""
         wants: list[Want] = []
         for route in tuple(self._hot):
-            seat = self._roster.pick(route)
+            # A route whose gate is shut stays hot: it is asked again when the gate moves.
+            room = self._gates.reserve(route, CLAIM_BATCH_TASKS_MAX)
+            seat = self._roster.pick(route) if room else None
             if seat is None:
+                self._gates.unused(route, room)
                 continue
-            more = min(seat.free_slots, CLAIM_BATCH_TASKS_MAX - 1)
+            more = min(seat.free_slots, room - 1)
             seat.free_slots -= more
+            self._gates.unused(route, room - more - 1)
             wants.append(
                 Want(
                     route=route,

@@ -11,12 +11,17 @@ from mainspring_schema.frames import Held
 
 
 class HeldTask(Struct, frozen=True, kw_only=True):
-    """A task that was pushed to a link of this process, with where its result belongs."""
+    """A task that was pushed to a link of this process, with where its result belongs.
+
+    `model` is that of its route: its answer counts for this circuit. A task that its worker brought
+    along from another engine has none.
+    """
 
     held: Held
     session_id: UUID
     workflow_id: UUID
     org_id: UUID
+    model: str = ""
 
 
 class Link:

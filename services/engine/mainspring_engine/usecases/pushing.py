@@ -58,6 +58,7 @@ class Pusher:
             session_id=claimed.session_id,
             workflow_id=claimed.workflow_id,
             org_id=claimed.org_id,
+            model=claimed.route.model,
         )
         self._push(
             link,
@@ -109,6 +110,7 @@ def _held_task(task: NewTask, changes: Changes) -> HeldTask:
         session_id=changes.after.session_id,
         workflow_id=task.workflow_id,
         org_id=changes.after.org_id,
+        model=task.route.model,
     )
 
 

@@ -16,6 +16,7 @@ from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.store import Attachment, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
@@ -52,9 +53,11 @@ class WorkerStreams:
         leases: Leases,
         claimer: Claimer,
         agents: Agents,
+        gates: Gates,
         clock: Clock,
     ) -> None:
         self._store = store
+        self._gates = gates
         self._links = links
         self._roster = roster
         self._lanes = lanes
@@ -161,6 +164,7 @@ class WorkerStreams:
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
             return
         self._links.drop(link, result.held)
+        self._gates.answered(task.model, result.held.task_id, decoded.failure)
         intent = Answered(
             session_id=task.session_id,
             org_id=task.org_id,

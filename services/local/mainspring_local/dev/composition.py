@@ -13,6 +13,7 @@ from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.main import serve_http
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
+from mainspring_engine.adapters.memory import MemoryGates
 from mainspring_engine.adapters.memory import MemoryStore as EngineStore
 from mainspring_engine.adapters.witness import TelemetryWitness
 from mainspring_engine.main import Engine
@@ -79,6 +80,7 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
     service.stack.callback(listeners.close)
     engine = Engine(
         store=engine_store,
+        gates=MemoryGates(lock=lock, clock=clock),
         bus=bus,
         witness=lambda agents: TelemetryWitness(service.telemetry, listeners, agents),
         clock=clock,
@@ -129,6 +131,8 @@ def _api(service: Service, parts: Parts) -> Services:
     return Services(
         store=parts.api_store,
         control=DirectControl(parts.engine.control),
+        # The engine's use case has the port's very shape.
+        gates=parts.engine.gate_control,
         log=log,
         hub=Hub(log, BusFeed(parts.bus), parts.clock, parts.draws),
         configurations=Configurations(parts.api_store),

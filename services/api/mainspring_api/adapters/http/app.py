@@ -10,6 +10,7 @@ from mainspring_api.adapters.http.edge import JSON, HttpRequest, handle_error
 from mainspring_api.adapters.http.routes import (
     agents,
     catalogue,
+    gates,
     harnesses,
     messages,
     organizations,
@@ -31,6 +32,7 @@ TABLES = (
     workspaces.table,
     catalogue.table,
     organizations.table,
+    gates.table,
 )
 
 

@@ -5,6 +5,7 @@ from msgspec import Struct
 from mainspring_api.adapters.http.tracing import PostSpans
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.credentials import CredentialSource
+from mainspring_api.ports.gates import Gates
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
@@ -17,6 +18,7 @@ from mainspring_kernel.ids import Ids
 class Services(Struct, frozen=True, kw_only=True):
     store: Store
     control: Control
+    gates: Gates
     log: Log
     hub: Hub
     configurations: Configurations

@@ -1,5 +1,6 @@
 """The engine's store in memory: dictionaries under one lock, the same statuses as in Postgres."""
 
+from mainspring_engine.adapters.memory.gates import MemoryGates
 from mainspring_engine.adapters.memory.store import MemoryStore
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryGates", "MemoryStore"]

@@ -1,5 +1,6 @@
 """The engine's store in Postgres, schema `engine`."""
 
+from mainspring_engine.adapters.postgres.gates import PostgresGates
 from mainspring_engine.adapters.postgres.store import PostgresStore
 
-__all__ = ["PostgresStore"]
+__all__ = ["PostgresGates", "PostgresStore"]

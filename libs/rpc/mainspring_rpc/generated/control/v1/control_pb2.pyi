@@ -107,3 +107,25 @@ class UpkeepResponse(_message.Message):
     PARTITIONS_MADE_FIELD_NUMBER: _ClassVar[int]
     partitions_made: int
     def __init__(self, partitions_made: _Optional[int] = ...) -> None: ...
+
+class ListCircuitsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListCircuitsResponse(_message.Message):
+    __slots__ = ("circuits",)
+    CIRCUITS_FIELD_NUMBER: _ClassVar[int]
+    circuits: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, circuits: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class SetCircuitRequest(_message.Message):
+    __slots__ = ("command",)
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    command: bytes
+    def __init__(self, command: _Optional[bytes] = ...) -> None: ...
+
+class SetCircuitResponse(_message.Message):
+    __slots__ = ("circuit",)
+    CIRCUIT_FIELD_NUMBER: _ClassVar[int]
+    circuit: bytes
+    def __init__(self, circuit: _Optional[bytes] = ...) -> None: ...

@@ -64,6 +64,16 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.UpkeepRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.UpkeepResponse.FromString,
                 _registered_method=True)
+        self.ListCircuits = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/ListCircuits',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListCircuitsRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListCircuitsResponse.FromString,
+                _registered_method=True)
+        self.SetCircuit = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/SetCircuit',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
@@ -111,6 +121,20 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCircuits(self, request, context):
+        """Circuit breakers that are open, were open, or were set by hand.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetCircuit(self, request, context):
+        """Forces a circuit breaker open or closed, or gives it back to the rules.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -143,6 +167,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.Upkeep,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.UpkeepRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.UpkeepResponse.SerializeToString,
+            ),
+            'ListCircuits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCircuits,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListCircuitsRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListCircuitsResponse.SerializeToString,
+            ),
+            'SetCircuit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCircuit,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -307,6 +341,60 @@ class ControlService:
             '/mainspring.control.v1.ControlService/Upkeep',
             mainspring_dot_control_dot_v1_dot_control__pb2.UpkeepRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.UpkeepResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCircuits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/ListCircuits',
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListCircuitsRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListCircuitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCircuit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/SetCircuit',
+            mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitResponse.FromString,
             options,
             channel_credentials,
             insecure,

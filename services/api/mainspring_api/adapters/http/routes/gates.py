@@ -1,0 +1,133 @@
+"""/durable/circuit-breakers: which providers' models are left in peace, and by whose word"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from mainspring_api.adapters.http.routing import (
+    Call,
+    NoBody,
+    NoQuery,
+    Reply,
+    RouteTable,
+    json_reply,
+)
+from mainspring_kernel import limits
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.gates import CircuitView, SetCircuit
+
+table = RouteTable("durable")
+
+
+class ReasonBody(Struct, frozen=True, kw_only=True):
+    """Why it is set by hand; shown to whoever asks next."""
+
+    reason: Annotated[str, Meta(max_length=limits.DISPLAY_NAME_CHARS_MAX)] = ""
+
+
+class CircuitBreaker(Struct, frozen=True, kw_only=True):
+    """`forced` was set by hand and holds until it is deleted. `key` is `provider:model`."""
+
+    key: str
+    state: str
+    forced: bool
+    failure_count: int
+    success_count: int
+    trips: int
+    reason: str
+    retry_after_seconds: float | None
+    last_failure_at: str | None
+    opened_at: str | None
+    half_open_at: str | None
+
+
+class CircuitBreakerList(Struct, frozen=True, kw_only=True):
+    data: tuple[CircuitBreaker, ...]
+    total: int
+
+
+def wire_key(key: str) -> str:
+    """One segment of a path: `provider:model`, with `~1` for a slash in the model's name."""
+    provider, slash, model = key.partition("/")
+    if not slash:
+        return _escaped(provider)
+    return f"{provider}:{_escaped(model)}"
+
+
+def key_of(text: str) -> str:
+    provider, colon, model = text.partition(":")
+    if not colon:
+        return _plain(text)
+    return f"{provider}/{_plain(model)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+def _plain(text: str) -> str:
+    return text.replace("~1", "/").replace("~0", "~")
+
+
+@table.route("GET", "/durable/circuit-breakers", answer=CircuitBreakerList)
+async def list_circuit_breakers(call: Call[NoBody, NoQuery]) -> Reply:
+    """Circuit breakers that are open, were open, or were set by hand."""
+    found = tuple(_shown(circuit) for circuit in await call.services.gates.circuits())
+    return json_reply(CircuitBreakerList(data=found, total=len(found)))
+
+
+@table.route("GET", "/durable/circuit-breakers/{key:str}", answer=CircuitBreaker)
+async def get_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
+    """One circuit breaker."""
+    key = key_of(call.path["key"])
+    for circuit in await call.services.gates.circuits():
+        if circuit.key == key:
+            return json_reply(_shown(circuit))
+    msg = "no such circuit breaker"
+    raise NotFound(msg)
+
+
+@table.route(
+    "POST", "/durable/circuit-breakers/{key:str}/open", body=ReasonBody, answer=CircuitBreaker
+)
+async def open_circuit_breaker(call: Call[ReasonBody, NoQuery]) -> Reply:
+    """Holds its tasks until it is closed or deleted; what runs goes on."""
+    command = SetCircuit(key=key_of(call.path["key"]), action="open", reason=call.body.reason)
+    return json_reply(_shown(await call.services.gates.set_circuit(command)))
+
+
+@table.route(
+    "POST", "/durable/circuit-breakers/{key:str}/close", body=ReasonBody, answer=CircuitBreaker
+)
+async def close_circuit_breaker(call: Call[ReasonBody, NoQuery]) -> Reply:
+    """Lets its tasks pass, whatever fails, until it is opened or deleted."""
+    command = SetCircuit(key=key_of(call.path["key"]), action="close", reason=call.body.reason)
+    return json_reply(_shown(await call.services.gates.set_circuit(command)))
+
+
+@table.route("DELETE", "/durable/circuit-breakers/{key:str}", answer=CircuitBreaker)
+async def delete_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
+    """Gives it back to the rules: closed, with nothing counted."""
+    command = SetCircuit(key=key_of(call.path["key"]), action="reset")
+    return json_reply(_shown(await call.services.gates.set_circuit(command)))
+
+
+def _shown(circuit: CircuitView) -> CircuitBreaker:
+    return CircuitBreaker(
+        key=wire_key(circuit.key),
+        state=circuit.state,
+        forced=circuit.forced,
+        failure_count=circuit.failure_count,
+        success_count=circuit.success_count,
+        trips=circuit.trips,
+        reason=circuit.reason,
+        retry_after_seconds=circuit.wait_ms / 1000 if circuit.wait_ms else None,
+        last_failure_at=_time(circuit.last_failure_ms),
+        opened_at=_time(circuit.opened_ms),
+        half_open_at=_time(circuit.half_open_ms),
+    )
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else rfc3339(ms)

@@ -1,0 +1,75 @@
+"""What an operator asks about the gates, and does to them."""
+
+from collections.abc import Callable
+
+from mainspring_engine.domain import circuit as rules
+from mainspring_engine.domain.circuit import Circuit, CircuitState
+from mainspring_engine.ports.gates import GateStore
+from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
+from mainspring_schema.gates import CircuitView, SetCircuit
+
+_STATES = {
+    CircuitState.CLOSED: "closed",
+    CircuitState.OPEN: "open",
+    CircuitState.HALF_OPEN: "half_open",
+}
+
+
+class GateControl:
+    """Reads what is stored, not what this engine remembers. Every method raises Unavailable."""
+
+    def __init__(self, store: GateStore, moved: Callable[[], None]) -> None:
+        """`moved` tells all engines."""
+        self._store = store
+        self._moved = moved
+
+    async def circuits(self) -> tuple[CircuitView, ...]:
+        """Every circuit that ever left the closed state, or was set by hand; sorted by key."""
+        board = await self._store.board()
+        return tuple(_view(c) for c in sorted(board.circuits, key=lambda c: c.key))
+
+    async def set_circuit(self, command: SetCircuit) -> CircuitView:
+        """`open` and `close` hold until `reset`. Raises NotFound where there is none to close."""
+        if command.action == "reset":
+            return await self._reset(command.key)
+        state = CircuitState.OPEN if command.action == "open" else CircuitState.CLOSED
+        for _ in range(COMMIT_ROUNDS_MAX):
+            before = await self._find(command.key)
+            if before.rev == 0 and state is CircuitState.CLOSED:
+                detail = "no such circuit breaker"
+                raise NotFound(detail)
+            move = rules.forcing(before, state, command.reason)
+            (after,) = (await self._store.move_circuits((move,))).circuits
+            if after.forced and after.state is state:
+                self._moved()
+                return _view(after)
+        detail = "the circuit moves faster than it can be set"
+        raise Unavailable(detail)
+
+    async def _reset(self, key: str) -> CircuitView:
+        if not await self._store.reset_circuit(key):
+            detail = "no such circuit breaker"
+            raise NotFound(detail)
+        self._moved()
+        return _view(Circuit(key=key))
+
+    async def _find(self, key: str) -> Circuit:
+        board = await self._store.board()
+        return next((c for c in board.circuits if c.key == key), Circuit(key=key))
+
+
+def _view(circuit: Circuit) -> CircuitView:
+    return CircuitView(
+        key=circuit.key,
+        state=_STATES[circuit.state],
+        forced=circuit.forced,
+        failure_count=circuit.failures,
+        success_count=circuit.successes,
+        trips=circuit.trips,
+        reason=circuit.reason,
+        wait_ms=circuit.wait_ms,
+        last_failure_ms=circuit.last_failure_ms,
+        opened_ms=circuit.opened_ms,
+        half_open_ms=circuit.half_open_ms,
+    )

@@ -1,0 +1,57 @@
+"""Circuit breakers as operators see and set them."""
+
+import httpx
+import pytest
+
+from mainspring_api.adapters.http.routes.gates import key_of, wire_key
+
+V1 = "/api/v1/durable/circuit-breakers"
+KEY = "provider_1:gpt-5"
+
+
+@pytest.mark.parametrize(
+    ("key", "wire"),
+    [
+        ("provider_1/gpt-5", "provider_1:gpt-5"),
+        ("provider_1/meta/llama~3:8b", "provider_1:meta~1llama~03:8b"),
+        ("llmsim", "llmsim"),
+    ],
+)
+def test_a_key_is_one_segment_of_a_path(key: str, wire: str) -> None:
+    assert wire_key(key) == wire
+    assert key_of(wire) == key
+
+
+async def test_an_opened_breaker_is_listed_and_read(client: httpx.AsyncClient) -> None:
+    opened = await client.post(f"{V1}/{KEY}/open", json={"reason": "maintenance"})
+    listed = (await client.get(V1)).json()
+    read = await client.get(f"{V1}/{KEY}")
+
+    assert opened.status_code == 200, opened.text
+    body = opened.json()
+    assert (body["key"], body["state"], body["forced"]) == (KEY, "open", True)
+    assert (body["reason"], body["retry_after_seconds"]) == ("maintenance", None)
+    assert body["opened_at"]
+    assert listed == {"data": [body], "total": 1}
+    assert read.json() == body
+
+
+async def test_a_breaker_is_closed_by_hand_and_given_back(client: httpx.AsyncClient) -> None:
+    await client.post(f"{V1}/{KEY}/open", json={})
+
+    closed = (await client.post(f"{V1}/{KEY}/close", json={})).json()
+    deleted = (await client.delete(f"{V1}/{KEY}")).json()
+
+    assert (closed["state"], closed["forced"]) == ("closed", True)
+    assert (deleted["state"], deleted["forced"]) == ("closed", False)
+    assert (await client.get(V1)).json()["total"] == 0
+
+
+async def test_what_never_was_is_not_found(client: httpx.AsyncClient) -> None:
+    answers = [
+        await client.get(f"{V1}/{KEY}"),
+        await client.post(f"{V1}/{KEY}/close", json={}),
+        await client.delete(f"{V1}/{KEY}"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404]

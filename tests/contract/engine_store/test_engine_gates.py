@@ -1,0 +1,138 @@
+"""What holds tasks back: one suite for the board in Postgres and in memory."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import cast
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from mainspring_engine.adapters.memory import MemoryGates
+from mainspring_engine.adapters.postgres import PostgresGates
+from mainspring_engine.domain import circuit as rules
+from mainspring_engine.domain.circuit import Circuit, CircuitState
+from mainspring_engine.ports.gates import GateStore
+from mainspring_kernel.clock import ManualClock
+from mainspring_schema.tasks import Failure
+from tests.contract.engine_store.engine_worlds import IDS, PostgresWorld
+
+DOWN = Failure(error_class="transient", code="provider_overloaded", message="overloaded")
+ME, OTHER = IDS.uuid7(), IDS.uuid7()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def gates(request: pytest.FixtureRequest) -> GateStore:
+    if cast("str", request.param) == "memory":
+        return MemoryGates(lock=threading.RLock(), clock=ManualClock())
+    world = cast("PostgresWorld", request.getfixturevalue("postgres_world"))
+    return PostgresGates(world.database)
+
+
+@pytest.fixture
+def key() -> str:
+    """Of a provider that no other test of the module's database uses."""
+    return f"provider_{IDS.uuid4().hex}/model"
+
+
+async def stored(gates: GateStore, key: str) -> Circuit | None:
+    board = await gates.board()
+    return next((circuit for circuit in board.circuits if circuit.key == key), None)
+
+
+async def opened(gates: GateStore, key: str) -> Circuit:
+    move = rules.opening(Circuit(key=key), DOWN, 5)
+    (circuit,) = (await gates.move_circuits((move,))).circuits
+    return circuit
+
+
+async def test_an_opened_circuit_says_why_and_for_how_long(gates: GateStore, key: str) -> None:
+    circuit = await opened(gates, key)
+
+    assert (circuit.state, circuit.forced, circuit.prober) == (CircuitState.OPEN, False, None)
+    assert (circuit.failures, circuit.trips, circuit.reason) == (5, 1, "provider_overloaded")
+    assert 25_000 < circuit.wait_ms <= 30_000
+    assert circuit.opened_ms is not None
+    assert circuit.last_failure_ms == circuit.opened_ms
+    found = await stored(gates, key)
+    assert found is not None
+    assert msgspec.structs.replace(found, wait_ms=circuit.wait_ms) == circuit
+
+
+async def test_every_change_raises_the_version_which_is_the_rev_of_what_changed(
+    gates: GateStore, key: str
+) -> None:
+    before = (await gates.board()).version
+
+    circuit = await opened(gates, key)
+
+    after = await gates.board()
+    assert before < circuit.rev == after.version
+    assert await gates.reset_circuit(key)
+    assert (await gates.board()).version > after.version
+    assert await stored(gates, key) is None
+
+
+async def test_a_move_from_another_rev_changes_nothing(gates: GateStore, key: str) -> None:
+    circuit = await opened(gates, key)
+    late = rules.forcing(Circuit(key=key), CircuitState.CLOSED, "late")
+    older = rules.forcing(
+        msgspec.structs.replace(circuit, rev=circuit.rev - 1), CircuitState.CLOSED, "older"
+    )
+
+    answers = [(await gates.move_circuits((move,))).circuits[0] for move in (late, older)]
+
+    assert {answer.rev for answer in answers} == {circuit.rev}
+    assert {answer.state for answer in answers} == {CircuitState.OPEN}
+
+
+async def test_of_two_engines_that_would_probe_one_does(gates: GateStore, key: str) -> None:
+    circuit = await opened(gates, key)
+
+    async def probe(engine: UUID) -> Circuit:
+        return (await gates.move_circuits((rules.probing(circuit, engine),))).circuits[0]
+
+    first, second = await asyncio.gather(probe(ME), probe(OTHER))
+
+    assert first.prober == second.prober
+    assert first.state is CircuitState.HALF_OPEN
+    assert first.half_open_ms is not None
+    assert first.opened_ms == circuit.opened_ms
+
+
+async def test_a_circuit_goes_round(gates: GateStore, key: str) -> None:
+    moves: list[Callable[[Circuit], rules.CircuitMove]] = [
+        lambda circuit: rules.probing(circuit, ME),
+        lambda circuit: rules.opening(circuit, DOWN, 6),
+        lambda circuit: rules.probing(circuit, OTHER),
+        lambda circuit: rules.closing(circuit, 2),
+    ]
+    circuit = await opened(gates, key)
+    seen: list[tuple[CircuitState, int, int]] = []
+
+    for move in moves:
+        (circuit,) = (await gates.move_circuits((move(circuit),))).circuits
+        seen.append((circuit.state, circuit.trips, circuit.successes))
+
+    assert seen == [
+        (CircuitState.HALF_OPEN, 1, 0),
+        (CircuitState.OPEN, 2, 0),
+        (CircuitState.HALF_OPEN, 2, 0),
+        (CircuitState.CLOSED, 0, 2),
+    ]
+
+
+async def test_several_keys_move_in_one_call(gates: GateStore, key: str) -> None:
+    keys = [f"{key}-{n}" for n in range(3)]
+
+    board = await gates.move_circuits(
+        tuple(rules.forcing(Circuit(key=k), CircuitState.OPEN, "by hand") for k in keys)
+    )
+
+    assert sorted(circuit.key for circuit in board.circuits) == keys
+    assert all(circuit.forced and circuit.last_failure_ms is None for circuit in board.circuits)
+
+
+async def test_what_is_not_there_cannot_be_reset(gates: GateStore, key: str) -> None:
+    assert not await gates.reset_circuit(key)

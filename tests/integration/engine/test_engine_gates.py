@@ -1,0 +1,83 @@
+"""Engines over one database that hold tasks back together."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from mainspring_engine.domain.turn.agent import turn_agent
+from mainspring_engine.main import Engine
+from mainspring_schema.agents import decode_runtime_agent
+from mainspring_schema.frames import Task
+from mainspring_schema.gates import SetCircuit
+from mainspring_schema.tasks import Failure, ReasonResult
+from tests.integration.engine.house import AGENT, AGENT_HASH, House
+from tests.integration.engine.scripted_worker import ScriptedWorker
+
+KEY = turn_agent(AGENT_HASH, decode_runtime_agent(AGENT)).model_route
+DOWN = Failure(error_class="transient", code="provider_overloaded", message="overloaded")
+UNTOUCHED = "engine.task where state = 1 and fence = 0"
+
+
+async def failing(house: House, engine: Engine, worker: ScriptedWorker, count: int) -> None:
+    tasks: list[Task] = []
+    for _ in range(count):
+        await house.say(engine, await house.session(), "hello")
+        tasks.append((await worker.next_reason())[0])
+    for task in tasks:
+        worker.bring(task, ReasonResult(failure=DOWN))
+        await worker.acknowledged()
+
+
+async def shut(house: House, engine: Engine) -> None:
+    """Waits until the engine itself knows that the circuit is not closed."""
+    async with asyncio.timeout(10):
+        while engine.gates.circuits.why(KEY) is None:
+            await house.count("engine.board")
+
+
+async def test_a_failing_provider_shuts_its_route_in_every_engine_and_burns_no_attempt(
+    house: House,
+) -> None:
+    near, far = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working() as first, house.working() as second:
+        await near.attach(first.conversations)
+        await far.attach(second.conversations)
+        await failing(house, first, near, 5)
+        await shut(house, first)
+        await shut(house, second)
+
+        held = [await house.say(e, await house.session(), "hello") for e in (first, second)]
+        before = await house.count(UNTOUCHED)
+        await first.gate_control.set_circuit(SetCircuit(key=KEY, action="reset"))
+        claimed: set[UUID] = set()
+        async with asyncio.timeout(10):
+            while len(claimed) < 2:
+                for worker in (near, far):
+                    while not worker.tasks.empty():
+                        claimed.add((await worker.next_reason())[1].turn_id)
+                await house.count("engine.board")
+
+        assert before == 2
+        assert claimed == {receipt.turn_id for receipt in held}
+        await near.leave()
+        await far.leave()
+
+
+@pytest.mark.parametrize("action", ["open", "close"])
+async def test_what_an_operator_sets_holds_in_every_engine(house: House, action: str) -> None:
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as first, house.working() as second:
+        await worker.attach(second.conversations)
+        await first.gate_control.set_circuit(SetCircuit(key=KEY, action="open", reason="try"))
+        await shut(house, second)
+        if action == "open":
+            await house.say(second, await house.session(), "hello")
+
+            assert await house.count(UNTOUCHED) == 1
+        else:
+            await first.gate_control.set_circuit(SetCircuit(key=KEY, action="close"))
+            await failing(house, second, worker, 8)
+
+            assert [c.state for c in await first.gate_control.circuits()] == ["closed"]
+        await worker.leave()
