@@ -1069,6 +1069,39 @@ $$;
 ALTER FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) OWNER TO engine_owner;
 
 --
+-- Name: forget_keys_v1(bigint, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    -- Once: the index is not asked by a clock that moves.
+    v_before timestamptz := clock_timestamp() - p_older_than_ms * interval '1 millisecond';
+    v_count int;
+begin
+    delete from engine.idempotency
+    where ctid = any(
+        array(
+            select k.ctid
+            from engine.idempotency as k
+            where k.created_at < v_before
+            order by k.created_at
+            limit p_limit
+            -- Skips what another replica removes at this moment: it will be gone either way.
+            for update skip locked
+        )
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+
+ALTER FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit integer) OWNER TO engine_owner;
+
+--
 -- Name: hold_v1(uuid, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -3425,6 +3458,13 @@ CREATE INDEX circuit_rev ON engine.circuit USING btree (rev);
 
 
 --
+-- Name: idempotency_age; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX idempotency_age ON engine.idempotency USING btree (created_at);
+
+
+--
 -- Name: inbox_waiting; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
@@ -3742,6 +3782,14 @@ GRANT ALL ON FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_w
 
 REVOKE ALL ON FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION forget_keys_v1(p_older_than_ms bigint, p_limit integer); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit integer) TO engine_run;
 
 
 --

@@ -239,6 +239,8 @@ DELETES_PER_SWEEP_MAX: Final = 50
 """Deletions that one pass finishes; each is a call to the engine."""
 KEYS_PER_SWEEP_MAX: Final = 1000
 """Old request keys removed at once: short transactions."""
+KEY_SWEEPS_PER_UPKEEP_MAX: Final = 100
+"""Of them in one upkeep: about a second's work, far below its timeout."""
 LIST_ROWS_DEFAULT: Final = 20
 """Rows of a list of resources, as the reference has it."""
 LIST_ROWS_MAX: Final = 100

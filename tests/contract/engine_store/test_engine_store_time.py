@@ -314,3 +314,20 @@ async def test_a_store_answers_pings_and_knows_its_epoch(world: World) -> None:
     await world.store.ping()
 
     assert await world.store.epoch() == 1
+
+
+async def test_keys_past_their_time_are_forgotten_oldest_first(session: Session) -> None:
+    world, store = session.world, session.world.store
+    for key in ("first", "second"):
+        await session.commit(session.changes(accepts=(session.accept(key=key),)))
+        await world.pass_time(1)
+
+    young = await store.forget_keys(older_than_ms=3_600_000, limit=ALL)
+    gone = await store.forget_keys(older_than_ms=0, limit=1)
+    anew = await session.commit(session.changes(accepts=(session.accept(key="first"),)))
+    known = await session.commit(session.changes(accepts=(session.accept(key="second"),)))
+
+    assert (young, gone) == (0, 1)
+    assert anew.verdict is Verdict.COMMITTED
+    assert known.verdict is Verdict.DUPLICATE
+    assert await store.forget_keys(older_than_ms=0, limit=ALL) >= 1

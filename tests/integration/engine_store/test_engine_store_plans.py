@@ -8,7 +8,7 @@ import pytest
 
 from mainspring_engine.adapters.postgres.claims import TASKS
 from mainspring_engine.adapters.postgres.flights import arguments
-from mainspring_engine.adapters.postgres.store import COMMIT
+from mainspring_engine.adapters.postgres.store import COMMIT, SWEEPS
 from mainspring_schema.frames import Held
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from tests.contract.engine_store.engine_worlds import (
@@ -113,6 +113,48 @@ async def test_a_commit_scans_no_table(
     # The driver asks the catalogue for the types of its arguments once per connection.
     ours = [plan for plan in plans if "typeinfo_tree" not in plan]
     assert not [plan for plan in ours if "Seq Scan" in plan]
+
+
+WAITING = """
+with numbers as (select n, gen_random_uuid() as id from generate_series(1, 20000) as n),
+timers as (
+    insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
+    select id, id, id, id, 'client', now() + interval '1 day' from numbers
+),
+retries as (
+    insert into engine.task (
+        id, workflow_id, session_id, org_id, route, kind, effect, state, run_at, step, input_hash
+    )
+    select id, id, id, id, 1, 1, 1, 3, now() + interval '1 day', 'step', '\\x00' from numbers
+)
+insert into engine.idempotency (session_id, key, message_id, org_id, body_hash)
+select id, 'key', id, id, '\\x00' from numbers
+"""
+
+
+@pytest.mark.parametrize(
+    ("query_name", "arguments_", "condition"),
+    [
+        ("due_timers", (500,), "Index Cond: (due_at <="),
+        ("ready_retries", (500,), "Index Cond: (run_at <="),
+        ("forget_keys", (86_400_000, 1000), "Index Cond: (created_at <"),
+    ],
+)
+async def test_a_sweep_does_not_read_what_is_not_due(
+    watched: tuple[Connection, list[str]],
+    query_name: str,
+    arguments_: tuple[int, ...],
+    condition: str,
+) -> None:
+    connection, plans = watched
+    if not await connection.fetchval("select count(*) from engine.timer"):
+        await connection.execute(WAITING)
+        await connection.execute("analyze engine.timer, engine.task, engine.idempotency")
+    plans.clear()
+
+    await connection.fetch(SWEEPS[query_name].sql, *arguments_)
+
+    assert any(condition in plan for plan in plans)
 
 
 async def test_renewals_stay_heap_only(world: PostgresWorld) -> None:

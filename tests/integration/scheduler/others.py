@@ -26,6 +26,9 @@ class Unasked:
 class Engine(Unasked):
     kinds: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     refusal: MainspringError | None = None
+    kept: control.UpkeepResponse = field(
+        default_factory=lambda: control.UpkeepResponse(partitions_made=2, keys_forgotten=30)
+    )
 
     async def sweep(self, request: control.SweepRequest, /) -> control.SweepResponse:
         if self.refusal is not None:
@@ -34,7 +37,7 @@ class Engine(Unasked):
         return control.SweepResponse(handled=0)
 
     async def upkeep(self, _: control.UpkeepRequest, /) -> control.UpkeepResponse:
-        return control.UpkeepResponse(partitions_made=2)
+        return self.kept
 
 
 @dataclass(kw_only=True)

@@ -44,8 +44,16 @@ async def test_a_sweep_asks_for_its_own_kind(
 
 
 async def test_upkeep_reports_what_was_made_and_dropped(calls: RpcDutyCalls) -> None:
-    assert await calls.perform(Duty.ENGINE_UPKEEP) == Report(handled=2)
+    assert await calls.perform(Duty.ENGINE_UPKEEP) == Report(handled=32)
     assert await calls.perform(Duty.LOG_UPKEEP) == Report(handled=41)
+
+
+async def test_upkeep_that_reached_its_bound_says_that_there_is_more(
+    calls: RpcDutyCalls, engine: Engine
+) -> None:
+    engine.kept = control.UpkeepResponse(keys_forgotten=100, more=True)
+
+    assert await calls.perform(Duty.ENGINE_UPKEEP) == Report(handled=100, more=True)
 
 
 async def test_a_refusal_keeps_its_code_and_its_wait(calls: RpcDutyCalls, engine: Engine) -> None:

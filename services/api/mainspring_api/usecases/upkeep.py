@@ -11,6 +11,7 @@ from mainspring_kernel.limits import (
     DELETE_RETRY_S,
     DELETES_PER_SWEEP_MAX,
     IDEMPOTENCY_RETENTION_S,
+    KEY_SWEEPS_PER_UPKEEP_MAX,
     KEYS_PER_SWEEP_MAX,
 )
 
@@ -34,7 +35,12 @@ async def sweep(store: Store, control: Control, now_ms: int) -> int:
     unfinished = await store.unfinished_deletes(before_ms=before_ms, limit=DELETES_PER_SWEEP_MAX)
     for one in unfinished:
         await finish_delete(store, control, one.org_id, one.session_id)
-    await store.forget_keys(
-        before_ms=now_ms - IDEMPOTENCY_RETENTION_S * 1000, limit=KEYS_PER_SWEEP_MAX
-    )
+    await _forget_keys(store, now_ms - IDEMPOTENCY_RETENTION_S * 1000)
     return len(unfinished)
+
+
+async def _forget_keys(store: Store, before_ms: int) -> None:
+    for _ in range(KEY_SWEEPS_PER_UPKEEP_MAX):
+        gone = await store.forget_keys(before_ms=before_ms, limit=KEYS_PER_SWEEP_MAX)
+        if gone < KEYS_PER_SWEEP_MAX:
+            return

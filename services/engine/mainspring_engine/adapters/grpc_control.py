@@ -8,6 +8,7 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
+from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import commands
@@ -63,7 +64,12 @@ class ControlServicer:
 
     async def upkeep(self, request: pb.UpkeepRequest, /) -> pb.UpkeepResponse:
         del request
-        return pb.UpkeepResponse(partitions_made=await self._store.make_partitions())
+        kept = await keep_up(self._store)
+        return pb.UpkeepResponse(
+            partitions_made=kept.partitions_made,
+            keys_forgotten=kept.keys_forgotten,
+            more=kept.more,
+        )
 
     # ── gates ───────────────────────────────────────────────────────────────────────────────────
 

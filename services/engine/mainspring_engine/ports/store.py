@@ -261,6 +261,13 @@ class Store(Protocol):
         """Makes the wide tables' partitions a week ahead; returns how many were missing."""
         ...
 
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        """Removes idempotency keys of accepted messages, oldest first; how many.
+
+        A message that comes with a forgotten key is a new one.
+        """
+        ...
+
     async def epoch(self) -> int:
         """The log's epoch, read at start.
 

@@ -104,7 +104,7 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
 def _start_scheduler(service: Service, parts: Parts) -> None:
     loop = Loop(
         store=MemoryDutyStore(parts.clock),
-        calls=DirectDuties(parts.engine.sweeps, parts.eventstore),
+        calls=DirectDuties(parts.engine, parts.eventstore),
         clock=parts.clock,
         draws=parts.draws,
     )

@@ -11,8 +11,10 @@ from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.log import HeadView, Listing, Page, Verification
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.credentials import credentials_for
+from mainspring_engine.main import Engine
 from mainspring_engine.usecases.control import Control
-from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
+from mainspring_engine.usecases.sweeps import SweepKind
+from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_eventstore.ports.log import HeadView as StoredHead
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_eventstore.usecases.reading import Read
@@ -180,8 +182,9 @@ class DirectCredentials:
 class DirectDuties:
     """scheduler → engine and eventstore."""
 
-    def __init__(self, sweeps: Sweeps, eventstore: EventStore) -> None:
-        self._sweeps = sweeps
+    def __init__(self, engine: Engine, eventstore: EventStore) -> None:
+        self._sweeps = engine.sweeps
+        self._store = engine.store
         self._eventstore = eventstore
 
     async def perform(self, duty: Duty) -> Report:
@@ -193,7 +196,8 @@ class DirectDuties:
             case Duty.LEASES:
                 return await self._sweep(SweepKind.LEASES)
             case Duty.ENGINE_UPKEEP:
-                return Report()  # memory has no partitions
+                done = await keep_up(self._store)
+                return Report(handled=done.keys_forgotten, more=done.more)
             case Duty.LOG_UPKEEP:
                 kept = await self._eventstore.upkeep()
                 return Report(handled=kept.deltas_dropped)

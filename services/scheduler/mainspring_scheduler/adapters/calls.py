@@ -26,10 +26,10 @@ class RpcDutyCalls:
             case Duty.TIMERS | Duty.RETRIES | Duty.LEASES:
                 return await self._sweep(_SWEEPS[duty])
             case Duty.ENGINE_UPKEEP:
-                made = await self._engine.upkeep(
+                done = await self._engine.upkeep(
                     control.UpkeepRequest(), timeout_s=limits.UPKEEP_TIMEOUT_S
                 )
-                return Report(handled=made.partitions_made)
+                return Report(handled=done.partitions_made + done.keys_forgotten, more=done.more)
             case Duty.LOG_UPKEEP:
                 kept = await self._eventstore.upkeep(
                     eventstore.UpkeepRequest(), timeout_s=limits.UPKEEP_TIMEOUT_S

@@ -101,7 +101,7 @@ def _known_message(tables: Tables, session_id: UUID, accept: Accept) -> Known | 
     if accept.idempotency_key is None:
         return None
     used = tables.keys.get((session_id, accept.idempotency_key))
-    return None if used is None else _as_known(messages[used[0]], used[1])
+    return None if used is None else _as_known(messages[used.message_id], used.body_hash)
 
 
 def _as_known(row: InboxEntry, body_hash: bytes) -> Known:

@@ -293,6 +293,14 @@ class MemoryStore:
     async def make_partitions(self) -> int:
         return 0
 
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        with self._lock:
+            before_ms = self._clock.wall_ms() - older_than_ms
+            old = [key for key, row in self.tables.keys.items() if row.created_ms < before_ms]
+            for key in old[:limit]:
+                del self.tables.keys[key]
+            return len(old[:limit])
+
     async def epoch(self) -> int:
         with self._lock:
             return self._log.epoch

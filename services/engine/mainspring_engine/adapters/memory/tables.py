@@ -133,6 +133,12 @@ class InboxEntry(Struct, kw_only=True):
     body_hash: bytes
 
 
+class KeyRow(Struct, frozen=True, kw_only=True):
+    message_id: UUID
+    body_hash: bytes
+    created_ms: int
+
+
 class Payload(Struct, frozen=True, kw_only=True):
     payload: bytes
     input_hash: bytes
@@ -181,7 +187,8 @@ class Tables:
         self.effects: dict[tuple[UUID, str], EffectRow] = {}
         self.inbox: dict[UUID, dict[UUID, InboxEntry]] = {}
         """Session → message → row."""
-        self.keys: dict[tuple[UUID, str], tuple[UUID, bytes]] = {}
+        self.keys: dict[tuple[UUID, str], KeyRow] = {}
+        """Session and idempotency key → row, oldest first."""
         self.timers: dict[UUID, TimerRow] = {}
         self.dead_letters: dict[UUID, DeadLetter] = {}
         self.configs: dict[bytes, bytes] = {}

@@ -6,6 +6,7 @@ from uuid import UUID
 from mainspring_engine.adapters.memory.tables import (
     EffectRow,
     InboxEntry,
+    KeyRow,
     Payload,
     StepRow,
     Tables,
@@ -44,7 +45,7 @@ def write(tables: Tables, log: GrantedLog, changes: Changes, now_ms: int) -> tup
     for close in changes.closes:
         _close(tables, changes, close, now_ms)
     unclaimed = tuple(t.id for t in changes.tasks if not _add_task(tables, changes, t, now_ms))
-    _write_inputs(tables, changes)
+    _write_inputs(tables, changes, now_ms)
     _write_rest(tables, changes, now_ms)
     return unclaimed
 
@@ -242,14 +243,16 @@ def _add_task(tables: Tables, changes: Changes, new: NewTask, now_ms: int) -> bo
     return claim is None or current
 
 
-def _write_inputs(tables: Tables, changes: Changes) -> None:
+def _write_inputs(tables: Tables, changes: Changes, now_ms: int) -> None:
     session_id = changes.expected.session_id
     messages = tables.inbox.setdefault(session_id, {})
     for accept in changes.accepts:
         messages[accept.message_id] = _entry(session_id, accept)
         if accept.idempotency_key is not None:
             key = (session_id, accept.idempotency_key)
-            tables.keys[key] = (accept.message_id, accept.body_hash)
+            tables.keys[key] = KeyRow(
+                message_id=accept.message_id, body_hash=accept.body_hash, created_ms=now_ms
+            )
     for consume in changes.consumes:
         messages[consume.message_id].workflow_id = consume.workflow_id
 

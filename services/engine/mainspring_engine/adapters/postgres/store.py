@@ -157,6 +157,9 @@ class PostgresStore:
             int, SWEEPS["make_partitions"], PARTITIONS_BEHIND_MS, PARTITIONS_AHEAD_MS
         )
 
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        return await self._database.fetchval_as(int, SWEEPS["forget_keys"], older_than_ms, limit)
+
     async def epoch(self) -> int:
         return await self._database.fetchval_as(int, SWEEPS["epoch"])
 

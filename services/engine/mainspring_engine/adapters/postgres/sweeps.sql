@@ -9,7 +9,8 @@ due as materialized (
     -- Skips what another sweep or a commit holds: it is theirs, or the next pass will see it.
     select t.id
     from engine.task as t
-    where t.state = 3 and t.run_at <= clock_timestamp() and not t.cancelling
+    -- The clock is read once: an index is not asked by one that moves.
+    where t.state = 3 and t.run_at <= (select clock_timestamp()) and not t.cancelling
     order by t.run_at
     limit $1
     for no key update skip locked
@@ -36,7 +37,7 @@ with stamped as (
 
 select id, workflow_id, session_id, org_id, kind
 from engine.timer
-where due_at <= clock_timestamp()
+where due_at <= (select clock_timestamp()) -- once, for the index
 order by due_at
 limit $1;
 
@@ -53,6 +54,11 @@ select engine.make_partitions_v1(
     (extract(epoch from clock_timestamp()) * 1000)::bigint - $1::bigint,
     (extract(epoch from clock_timestamp()) * 1000)::bigint + $2::bigint
 ) as made;
+
+-- name: forget_keys
+-- Removes idempotency keys older than $1 ms, oldest first, at most $2; says how many.
+-- repeatable
+select engine.forget_keys_v1($1::bigint, $2::int) as forgotten;
 
 -- name: epoch
 -- The log's epoch, which positions on the bus carry.

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#mainspring/control/v1/control.proto\x12\x15mainspring.control.v1\"@\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\"\"\n\x11SubmitManyRequest\x12\r\n\x05items\x18\x01 \x03(\x0c\"J\n\x12SubmitManyResponse\x12\x34\n\x07\x61nswers\x18\x01 \x03(\x0b\x32#.mainspring.control.v1.SubmitAnswer\"^\n\x0cSubmitAnswer\x12\x11\n\x07receipt\x18\x01 \x01(\x0cH\x00\x12\x31\n\x07refusal\x18\x02 \x01(\x0b\x32\x1e.mainspring.control.v1.RefusalH\x00\x42\x08\n\x06\x61nswer\" \n\rCancelRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"!\n\x0e\x43\x61ncelResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"+\n\x18SubmitToolResultsRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\",\n\x19SubmitToolResultsResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"&\n\x13\x43loseSessionRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x14\x43loseSessionResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\">\n\x0cSweepRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .mainspring.control.v1.SweepKind\".\n\rSweepResponse\x12\x0f\n\x07handled\x18\x01 \x01(\r\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\x0f\n\rUpkeepRequest\")\n\x0eUpkeepResponse\x12\x17\n\x0fpartitions_made\x18\x01 \x01(\r\"\x15\n\x13ListCircuitsRequest\"(\n\x14ListCircuitsResponse\x12\x10\n\x08\x63ircuits\x18\x01 \x03(\x0c\"$\n\x11SetCircuitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"%\n\x12SetCircuitResponse\x12\x0f\n\x07\x63ircuit\x18\x01 \x01(\x0c*m\n\tSweepKind\x12\x1a\n\x16SWEEP_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11SWEEP_KIND_TIMERS\x10\x01\x12\x16\n\x12SWEEP_KIND_RETRIES\x10\x02\x12\x15\n\x11SWEEP_KIND_LEASES\x10\x03\x32\xa2\x06\n\x0e\x43ontrolService\x12\x61\n\nSubmitMany\x12(.mainspring.control.v1.SubmitManyRequest\x1a).mainspring.control.v1.SubmitManyResponse\x12U\n\x06\x43\x61ncel\x12$.mainspring.control.v1.CancelRequest\x1a%.mainspring.control.v1.CancelResponse\x12v\n\x11SubmitToolResults\x12/.mainspring.control.v1.SubmitToolResultsRequest\x1a\x30.mainspring.control.v1.SubmitToolResultsResponse\x12g\n\x0c\x43loseSession\x12*.mainspring.control.v1.CloseSessionRequest\x1a+.mainspring.control.v1.CloseSessionResponse\x12R\n\x05Sweep\x12#.mainspring.control.v1.SweepRequest\x1a$.mainspring.control.v1.SweepResponse\x12U\n\x06Upkeep\x12$.mainspring.control.v1.UpkeepRequest\x1a%.mainspring.control.v1.UpkeepResponse\x12g\n\x0cListCircuits\x12*.mainspring.control.v1.ListCircuitsRequest\x1a+.mainspring.control.v1.ListCircuitsResponse\x12\x61\n\nSetCircuit\x12(.mainspring.control.v1.SetCircuitRequest\x1a).mainspring.control.v1.SetCircuitResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#mainspring/control/v1/control.proto\x12\x15mainspring.control.v1\"@\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\"\"\n\x11SubmitManyRequest\x12\r\n\x05items\x18\x01 \x03(\x0c\"J\n\x12SubmitManyResponse\x12\x34\n\x07\x61nswers\x18\x01 \x03(\x0b\x32#.mainspring.control.v1.SubmitAnswer\"^\n\x0cSubmitAnswer\x12\x11\n\x07receipt\x18\x01 \x01(\x0cH\x00\x12\x31\n\x07refusal\x18\x02 \x01(\x0b\x32\x1e.mainspring.control.v1.RefusalH\x00\x42\x08\n\x06\x61nswer\" \n\rCancelRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"!\n\x0e\x43\x61ncelResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"+\n\x18SubmitToolResultsRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\",\n\x19SubmitToolResultsResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"&\n\x13\x43loseSessionRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x14\x43loseSessionResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\">\n\x0cSweepRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .mainspring.control.v1.SweepKind\".\n\rSweepResponse\x12\x0f\n\x07handled\x18\x01 \x01(\r\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\x0f\n\rUpkeepRequest\"O\n\x0eUpkeepResponse\x12\x17\n\x0fpartitions_made\x18\x01 \x01(\r\x12\x16\n\x0ekeys_forgotten\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\"\x15\n\x13ListCircuitsRequest\"(\n\x14ListCircuitsResponse\x12\x10\n\x08\x63ircuits\x18\x01 \x03(\x0c\"$\n\x11SetCircuitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"%\n\x12SetCircuitResponse\x12\x0f\n\x07\x63ircuit\x18\x01 \x01(\x0c*m\n\tSweepKind\x12\x1a\n\x16SWEEP_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11SWEEP_KIND_TIMERS\x10\x01\x12\x16\n\x12SWEEP_KIND_RETRIES\x10\x02\x12\x15\n\x11SWEEP_KIND_LEASES\x10\x03\x32\xa2\x06\n\x0e\x43ontrolService\x12\x61\n\nSubmitMany\x12(.mainspring.control.v1.SubmitManyRequest\x1a).mainspring.control.v1.SubmitManyResponse\x12U\n\x06\x43\x61ncel\x12$.mainspring.control.v1.CancelRequest\x1a%.mainspring.control.v1.CancelResponse\x12v\n\x11SubmitToolResults\x12/.mainspring.control.v1.SubmitToolResultsRequest\x1a\x30.mainspring.control.v1.SubmitToolResultsResponse\x12g\n\x0c\x43loseSession\x12*.mainspring.control.v1.CloseSessionRequest\x1a+.mainspring.control.v1.CloseSessionResponse\x12R\n\x05Sweep\x12#.mainspring.control.v1.SweepRequest\x1a$.mainspring.control.v1.SweepResponse\x12U\n\x06Upkeep\x12$.mainspring.control.v1.UpkeepRequest\x1a%.mainspring.control.v1.UpkeepResponse\x12g\n\x0cListCircuits\x12*.mainspring.control.v1.ListCircuitsRequest\x1a+.mainspring.control.v1.ListCircuitsResponse\x12\x61\n\nSetCircuit\x12(.mainspring.control.v1.SetCircuitRequest\x1a).mainspring.control.v1.SetCircuitResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mainspring.control.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SWEEPKIND']._serialized_start=891
-  _globals['_SWEEPKIND']._serialized_end=1000
+  _globals['_SWEEPKIND']._serialized_start=929
+  _globals['_SWEEPKIND']._serialized_end=1038
   _globals['_REFUSAL']._serialized_start=62
   _globals['_REFUSAL']._serialized_end=126
   _globals['_SUBMITMANYREQUEST']._serialized_start=128
@@ -60,15 +60,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPKEEPREQUEST']._serialized_start=689
   _globals['_UPKEEPREQUEST']._serialized_end=704
   _globals['_UPKEEPRESPONSE']._serialized_start=706
-  _globals['_UPKEEPRESPONSE']._serialized_end=747
-  _globals['_LISTCIRCUITSREQUEST']._serialized_start=749
-  _globals['_LISTCIRCUITSREQUEST']._serialized_end=770
-  _globals['_LISTCIRCUITSRESPONSE']._serialized_start=772
-  _globals['_LISTCIRCUITSRESPONSE']._serialized_end=812
-  _globals['_SETCIRCUITREQUEST']._serialized_start=814
-  _globals['_SETCIRCUITREQUEST']._serialized_end=850
-  _globals['_SETCIRCUITRESPONSE']._serialized_start=852
-  _globals['_SETCIRCUITRESPONSE']._serialized_end=889
-  _globals['_CONTROLSERVICE']._serialized_start=1003
-  _globals['_CONTROLSERVICE']._serialized_end=1805
+  _globals['_UPKEEPRESPONSE']._serialized_end=785
+  _globals['_LISTCIRCUITSREQUEST']._serialized_start=787
+  _globals['_LISTCIRCUITSREQUEST']._serialized_end=808
+  _globals['_LISTCIRCUITSRESPONSE']._serialized_start=810
+  _globals['_LISTCIRCUITSRESPONSE']._serialized_end=850
+  _globals['_SETCIRCUITREQUEST']._serialized_start=852
+  _globals['_SETCIRCUITREQUEST']._serialized_end=888
+  _globals['_SETCIRCUITRESPONSE']._serialized_start=890
+  _globals['_SETCIRCUITRESPONSE']._serialized_end=927
+  _globals['_CONTROLSERVICE']._serialized_start=1041
+  _globals['_CONTROLSERVICE']._serialized_end=1843
 # @@protoc_insertion_point(module_scope)

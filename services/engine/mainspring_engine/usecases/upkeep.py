@@ -1,0 +1,32 @@
+"""What the engine keeps in order beside its work. Bounded, and safe to do twice at once."""
+
+from typing import NamedTuple
+
+from mainspring_engine.ports.store import Store
+from mainspring_kernel.limits import (
+    IDEMPOTENCY_RETENTION_S,
+    KEY_SWEEPS_PER_UPKEEP_MAX,
+    KEYS_PER_SWEEP_MAX,
+)
+
+
+class Kept(NamedTuple):
+    """`more`: the bound was reached, so more keys may be past their time."""
+
+    partitions_made: int
+    keys_forgotten: int
+    more: bool
+
+
+async def keep_up(store: Store) -> Kept:
+    """Partitions ahead, and keys that nobody may use again. Raises Unavailable."""
+    made = await store.make_partitions()
+    forgotten = 0
+    for _ in range(KEY_SWEEPS_PER_UPKEEP_MAX):
+        gone = await store.forget_keys(
+            older_than_ms=IDEMPOTENCY_RETENTION_S * 1000, limit=KEYS_PER_SWEEP_MAX
+        )
+        forgotten += gone
+        if gone < KEYS_PER_SWEEP_MAX:
+            return Kept(made, forgotten, more=False)
+    return Kept(made, forgotten, more=True)

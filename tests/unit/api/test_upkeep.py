@@ -1,0 +1,44 @@
+"""What repeats in the background of an api."""
+
+from typing import cast
+
+from mainspring_api.ports.control import Control
+from mainspring_api.ports.store import Store, Unfinished
+from mainspring_api.usecases.upkeep import sweep
+from mainspring_kernel.limits import (
+    IDEMPOTENCY_RETENTION_S,
+    KEY_SWEEPS_PER_UPKEEP_MAX,
+    KEYS_PER_SWEEP_MAX,
+)
+
+NOW_MS = 1_800_000_000_000
+
+
+class StoreWithOldKeys:
+    def __init__(self, keys: int) -> None:
+        self.keys = keys
+
+    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> tuple[Unfinished, ...]:
+        del before_ms, limit
+        return ()
+
+    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
+        assert before_ms == NOW_MS - IDEMPOTENCY_RETENTION_S * 1000
+        gone = min(limit, self.keys)
+        self.keys -= gone
+        return gone
+
+
+async def left(keys: int) -> int:
+    store = StoreWithOldKeys(keys)
+    nobody = cast("Control", cast("object", None))
+    await sweep(cast("Store", cast("object", store)), nobody, NOW_MS)
+    return store.keys
+
+
+async def test_all_keys_past_their_time_go_in_one_pass() -> None:
+    assert await left(3 * KEYS_PER_SWEEP_MAX + 1) == 0
+
+
+async def test_a_pass_over_old_keys_is_bounded() -> None:
+    assert await left(KEY_SWEEPS_PER_UPKEEP_MAX * KEYS_PER_SWEEP_MAX + 7) == 7
