@@ -81,14 +81,14 @@ class Engine:
         self._time, self._clock = DatabaseTime(clock), clock
         self.gates = self._make_gates(gates, ids)
         self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered)
-        flights = self._flights(
-            Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
-        )
-        self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
         self._claimer = Claimer(
             store=store, roster=self._roster, gates=self.gates, pusher=self._pusher, clock=clock
         )
         self.gates.eased = self._claimer.look
+        flights = self._flights(
+            Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
+        )
+        self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
         self._leases = self._make_leases()
         self.control = Control(self._lanes)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
@@ -131,6 +131,7 @@ class Engine:
             gates=self.gates,
             links=self._links,
             pusher=self._pusher,
+            used=self._claimer.know,
             sessions=self._sessions,
             announcer=self._announcer,
             witness=self._witness,

@@ -68,10 +68,10 @@ class House:
         self.ids = RandomIds(SystemClock())
         self.witness = SilentWitness()
 
-    def engine(self) -> Engine:
+    def engine(self, store: PostgresStore | None = None) -> Engine:
         clock = SystemClock()
         return Engine(
-            store=PostgresStore(self.database),
+            store=store or PostgresStore(self.database),
             gates=PostgresGates(self.database),
             bus=self.bus,
             witness=lambda _: self.witness,
@@ -83,8 +83,8 @@ class House:
         )
 
     @asynccontextmanager
-    async def working(self) -> AsyncGenerator[Engine]:
-        engine = self.engine()
+    async def working(self, store: PostgresStore | None = None) -> AsyncGenerator[Engine]:
+        engine = self.engine(store)
         work = asyncio.create_task(engine.work())
         try:
             yield engine

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from mainspring_engine.adapters.postgres import PostgresStore
+from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_kernel.limits import WORKER_DEATHS_MAX
 from mainspring_postgres.queries import Query
@@ -89,4 +91,27 @@ async def test_death_is_taken_back_when_its_worker_comes_and_lists_the_task(hous
 
         assert await house.count("engine.task where deaths = 0") == 1
         await first.leave()
+        await second.leave()
+
+
+class StoreBeforeItsFirstRoute(PostgresStore):
+    """Says what an engine reads that looked for routes before the first task was made."""
+
+    async def routes(self) -> tuple[Route, ...]:
+        return ()
+
+
+async def test_lost_task_is_taken_up_without_having_read_its_route(house: House) -> None:
+    session = await house.session()
+    first, second = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working(StoreBeforeItsFirstRoute(house.database)) as engine:
+        await first.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await first.next_reason()
+        await second.attach(engine.conversations)
+
+        await first.leave()
+        again, _ = await second.next_reason()
+
+        assert again.held == Held(task.held.task_id, 2)
         await second.leave()

@@ -4,7 +4,7 @@ New tasks are inserted already claimed for a worker with a free credit, and push
 What nobody can take waits as ready, and engines with credits are woken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import msgspec
@@ -34,6 +34,7 @@ class Assignment:
         gates: Gates,
         links: Links,
         pusher: Pusher,
+        used: Callable[[tuple[Route, ...]], None],
         sessions: Sessions,
         announcer: Announcer,
         witness: Witness,
@@ -43,6 +44,7 @@ class Assignment:
         self._gates = gates
         self._links = links
         self._pusher = pusher
+        self._used = used
         self._sessions = sessions
         self._announcer = announcer
         self._witness = witness
@@ -85,6 +87,8 @@ class Assignment:
         self, changes: Changes, reply: Committed, events: tuple[StoredEvent, ...]
     ) -> None:
         missed = self._missed(changes, reply)
+        if changes.tasks:
+            self._used(_routes(changes.tasks))
         self._pusher.push_new(changes, without=missed)
         ready = [task for task in changes.tasks if task.claim is None or task.id in missed]
         if ready:
@@ -118,5 +122,5 @@ class Assignment:
             self._links.ended(close.held)
 
 
-def _routes(tasks: Sequence[NewTask]) -> tuple[Route, ...]:
+def _routes(tasks: Iterable[NewTask]) -> tuple[Route, ...]:
     return tuple({task.route for task in tasks})

@@ -40,6 +40,10 @@ class Claimer:
         self._hot.update(dict.fromkeys(fresh))
         self._wake.set()
 
+    def know(self, routes: tuple[Route, ...]) -> None:
+        """Tasks of these routes exist, all claimed so far: a loss may make one ready at any time."""
+        self._known.update(routes)
+
     def credits_came(self) -> None:
         """A worker can take more: worth a look only where something is believed to wait."""
         if self._hot:
