@@ -31,6 +31,8 @@ FILE_BYTES_MAX: Final = 100 * MIB
 """One workspace file; streamed, never held in memory at once."""
 JSON_DEPTH_MAX: Final = 64
 """Nesting of a client's JSON. Deeper is an attack on a parser's stack."""
+FOREIGN_JSON_DEPTH_MAX: Final = 256
+"""Nesting of what a model or a tool wrote: well inside the stack of every interpreter we run on."""
 NAME_CHARS_MAX: Final = 64
 """Names of agents and harnesses: they stand in URLs."""
 DISPLAY_NAME_CHARS_MAX: Final = 200

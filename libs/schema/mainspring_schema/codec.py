@@ -1,16 +1,18 @@
 """How structs become bytes: JSON for what people read, MessagePack for what only services read."""
 
 import re
+from collections.abc import Iterable
 from typing import Final, TypeVar, cast
 
 import msgspec
 
-from mainspring_kernel.limits import JSON_DEPTH_MAX
+from mainspring_kernel.limits import FOREIGN_JSON_DEPTH_MAX
 
 T = TypeVar("T")
 
 _JSON: Final = msgspec.json.Encoder()
 _PACK: Final = msgspec.msgpack.Encoder()
+_TOO_DEEP: Final = f"it nests deeper than {FOREIGN_JSON_DEPTH_MAX}"
 _LONG: Final = re.compile(r"[0-9]{19}")
 """Only such a number can be one that fits no 64 bits."""
 
@@ -33,16 +35,39 @@ def read_foreign(text: str) -> object:
     """
     try:
         value = cast("object", msgspec.json.decode(text))
-        if _LONG.search(text) or text.count("{") + text.count("[") > JSON_DEPTH_MAX:
+        if text.count("{") + text.count("[") > FOREIGN_JSON_DEPTH_MAX:
+            _check_depth(value)
+        if _LONG.search(text):
             pack(value)
             to_json(value)
     except OverflowError as error:
         msg = "a number is out of range"
         raise ValueError(msg) from error
     except RecursionError as error:
-        msg = "it nests too deeply"
-        raise ValueError(msg) from error
+        raise ValueError(_TOO_DEEP) from error
     return value
+
+
+def _check_depth(value: object) -> None:
+    """Layer by layer: how deep an interpreter's own stack reaches differs from version to version.
+
+    Raises ValueError.
+    """
+    layer: list[object] = [value]
+    for _ in range(FOREIGN_JSON_DEPTH_MAX + 1):
+        layer = [one for one in layer if isinstance(one, dict | list)]
+        if not layer:
+            return
+        layer = [member for one in layer for member in _members(one)]
+    raise ValueError(_TOO_DEEP)
+
+
+def _members(value: object) -> Iterable[object]:
+    return (
+        cast("dict[str, object]", value).values()
+        if isinstance(value, dict)
+        else cast("list[object]", value)
+    )
 
 
 def canonical_json(value: object) -> bytes:

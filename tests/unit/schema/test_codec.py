@@ -1,5 +1,6 @@
 import pytest
 
+from mainspring_kernel.limits import FOREIGN_JSON_DEPTH_MAX
 from mainspring_schema.codec import pack, read_foreign, to_json
 
 
@@ -11,6 +12,8 @@ from mainspring_schema.codec import pack, read_foreign, to_json
         '{"a": 1e999}',
         '{"a": "\\ud800"}',
         '{"a":' * 5000 + "1" + "}" * 5000,
+        "[" * 100_000 + "]" * 100_000,
+        "[" * (FOREIGN_JSON_DEPTH_MAX + 1) + "]" * (FOREIGN_JSON_DEPTH_MAX + 1),
         "{",
         "",
     ],
@@ -22,7 +25,14 @@ def test_what_could_not_be_written_again_is_not_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":18446744073709551615}', '{"a":"12345678901234567890123"}', "[1e300]", '"\\u0000"'],
+    [
+        '{"a":18446744073709551615}',
+        '{"a":"12345678901234567890123"}',
+        "[1e300]",
+        '"\\u0000"',
+        "[" * FOREIGN_JSON_DEPTH_MAX + "]" * FOREIGN_JSON_DEPTH_MAX,
+        "[" + "[]," * FOREIGN_JSON_DEPTH_MAX + "1]",
+    ],
 )
 def test_what_is_read_can_be_written(text: str) -> None:
     value = read_foreign(text)

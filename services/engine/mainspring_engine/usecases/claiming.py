@@ -41,7 +41,7 @@ class Claimer:
         self._wake.set()
 
     def know(self, routes: tuple[Route, ...]) -> None:
-        """Tasks of these routes exist, all claimed so far: a loss may make one ready at any time."""
+        """Tasks of these routes exist, if only claimed ones: a loss makes one ready at any time."""
         self._known.update(routes)
 
     def credits_came(self) -> None:
