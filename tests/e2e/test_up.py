@@ -113,6 +113,16 @@ def test_a_killed_service_comes_back(start: Starter) -> None:
     assert stack.wait() == 0
 
 
+def test_a_demo_that_is_interrupted_says_so_by_its_status(start: Starter) -> None:
+    stack = start("demo")
+    stack.wait_line("starting Postgres and NATS")
+
+    stack.send(signal.SIGINT)
+
+    assert stack.wait() == 130
+    assert stack.lines[-1].endswith("stopped")
+
+
 def test_down_stops_a_running_stack(start: Starter) -> None:
     stack = start("up")
     stack.wait_line(stacks.READY)

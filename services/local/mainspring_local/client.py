@@ -73,6 +73,11 @@ class Api:
     async def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> bytes:
         try:
             answer = await self._http.request(method, path, json=body)
+        except httpx.ConnectError as error:
+            raise StartProblem(
+                f"nothing answers at {self._http.base_url}; start a stack with `./task up`, "
+                "or name the port of the one you mean in MAINSPRING_API_PORT"
+            ) from error
         except httpx.HTTPError as error:
             raise StartProblem(f"{method} {path} failed: {error!r}") from error
         if answer.is_error:

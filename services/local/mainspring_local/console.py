@@ -27,7 +27,7 @@ class Console:
 
     def line(self, name: str, text: str) -> None:
         self._close()
-        print(f"{self._prefix(name)} {text}", file=self._stream, flush=True)
+        print(f"{self._prefix(name)} {indented(text)}", file=self._stream, flush=True)
 
     def raw(self, text: str) -> None:
         """A line that is the command's answer, not somebody's news."""
@@ -43,7 +43,7 @@ class Console:
     def more(self, text: str) -> None:
         if self._open is None:
             self.begin("...")
-        print(text, end="", file=self._stream, flush=True)
+        print(indented(text), end="", file=self._stream, flush=True)
 
     def _close(self) -> None:
         if self._open is not None:
@@ -58,6 +58,11 @@ class Console:
             color = COLORS[self._names.index(name) % len(COLORS)]
             prefix = f"\x1b[{color}m{prefix}\x1b[0m"
         return prefix
+
+
+def indented(text: str) -> str:
+    """Lines after the first stand below it, so that what one says stays in one column."""
+    return text.replace("\n", f"\n{'':<{NAME_WIDTH}} | ")
 
 
 def readable(line: str) -> str:

@@ -27,6 +27,7 @@ from mainspring_local.errors import BadEnvironment, StartProblem
 from mainspring_local.supervisor import Folders, Supervisor, end_orphans
 
 BAD_SETTINGS_EXIT = 2
+INTERRUPTED_EXIT = 130
 DEMO_SECONDS_MAX = 120.0
 Session = Callable[[stack.Stack, Supervisor, Console], Awaitable[int]]
 
@@ -92,7 +93,7 @@ def run_up(parsed: Arguments, settings: environment.Settings, console: Console) 
         await asyncio.Event().wait()
         return 0
 
-    return asyncio.run(owned(settings, console, stay))
+    return asyncio.run(owned(settings, console, stay, interrupted=0))
 
 
 def run_dev(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
@@ -106,7 +107,7 @@ def run_dev(parsed: Arguments, settings: environment.Settings, console: Console)
     async def live() -> int:
         stopped = asyncio.Event()
         install_handlers(stopped)
-        return await until(stopped, running.run(settings, folder, console, stay))
+        return await until(stopped, running.run(settings, folder, console, stay), interrupted=0)
 
     folder = home.Home(settings.home)
     folder.prepare()
@@ -228,7 +229,12 @@ def run_down(_: Arguments, settings: environment.Settings, console: Console) -> 
 
 
 async def owned(
-    settings: environment.Settings, console: Console, session: Session, *, with_api: bool = True
+    settings: environment.Settings,
+    console: Console,
+    session: Session,
+    *,
+    with_api: bool = True,
+    interrupted: int = INTERRUPTED_EXIT,
 ) -> int:
     """Runs `session` as the one owner of the home, and stops everything in order at its end."""
     stopped = asyncio.Event()
@@ -246,7 +252,9 @@ async def owned(
         folders = Folders(logs=folder.logs, records=folder.records)
         supervisor = Supervisor(folders, console, draw=random.random)
         try:
-            return await until(stopped, session(ready, supervisor, console))
+            return await until(
+                stopped, session(ready, supervisor, console), interrupted=interrupted
+            )
         finally:
             console.say("stopping")
             await supervisor.stop()
@@ -261,8 +269,8 @@ def install_handlers(stopped: asyncio.Event) -> None:
         loop.add_signal_handler(number, stopped.set)
 
 
-async def until(stopped: asyncio.Event, session: Awaitable[int]) -> int:
-    """The session's status, or 0 when a signal ended it first."""
+async def until(stopped: asyncio.Event, session: Awaitable[int], *, interrupted: int) -> int:
+    """The session's status, or `interrupted` when a signal ended it first."""
     work = asyncio.ensure_future(session)
     signalled = asyncio.ensure_future(stopped.wait())
     await asyncio.wait({work, signalled}, return_when=asyncio.FIRST_COMPLETED)
@@ -271,7 +279,7 @@ async def until(stopped: asyncio.Event, session: Awaitable[int]) -> int:
         return work.result()
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
-    return 0
+    return interrupted
 
 
 VERBS: dict[str, Verb] = {

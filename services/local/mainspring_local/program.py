@@ -24,6 +24,13 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     stop_seconds_max: float = 20.0
     shown: tuple[str, ...] = ()
     """Lines without any of these stay in the log and off the console; empty shows all."""
+    hidden: tuple[str, ...] = ()
+    """Lines with any of these stay in the log only, whatever `shown` says."""
+
+    def shows(self, line: str) -> bool:
+        if any(word in line for word in self.hidden):
+            return False
+        return not self.shown or any(word in line for word in self.shown)
 
 
 def tie_to_parent(parent: int, death_signal: int) -> Callable[[], None]:

@@ -112,7 +112,7 @@ class Child:
             except OSError as error:
                 self._say(f"cannot write its log ({error.strerror})")
             text = line.decode(errors="replace").rstrip()
-            if not self.program.shown or any(word in text for word in self.program.shown):
+            if self.program.shows(text):
                 self._console.line(self.program.name, readable(text))
 
     async def wait_starts(self, count: int) -> None:

@@ -15,6 +15,8 @@ from mainspring_rpc.clients import EventStoreClient
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
 
 VERIFY_SECONDS_MAX = 120.0
+COLUMNS = "{:<46} {:>9} {:>7}"
+HEADING = COLUMNS.format("invariant", "examined", "broken")
 
 
 async def session(address: str, session_id: str, console: Console) -> bool:
@@ -53,6 +55,7 @@ async def everything(url: str, console: Console) -> bool:
             await database.close()
     except MainspringError as error:
         raise StartProblem(f"cannot read what is stored: {error}") from error
+    console.raw(HEADING)
     for finding in findings:
         console.raw(line(finding))
     broken = sum(bool(finding.violating) for finding in findings)
@@ -62,7 +65,7 @@ async def everything(url: str, console: Console) -> bool:
 
 def line(finding: checks.Finding) -> str:
     """Name, rows examined and rows violating; of a broken one the rule and the rows too."""
-    counts = f"{finding.name:<46} {finding.examined:>9} {len(finding.violating):>5}"
+    counts = COLUMNS.format(finding.name, finding.examined, len(finding.violating))
     if not finding.violating:
         return counts
     return "\n  ".join([counts, finding.rule, *finding.violating])

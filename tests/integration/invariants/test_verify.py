@@ -17,6 +17,7 @@ async def test_a_sound_database_is_told_rule_by_rule(database: Database) -> None
 
     told = {row[0]: row[1:] for line in said.getvalue().splitlines() if (row := line.split())}
     assert sound
+    assert told["invariant"] == ["examined", "broken"]
     for query in checks.invariants():
         examined, violating = told[query.name]
         assert int(examined) > 0

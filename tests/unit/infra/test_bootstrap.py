@@ -1,6 +1,8 @@
 """The wrapper decides before anything is installed: what is the verb, and what must be brought."""
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +98,19 @@ def test_the_wrapper_uses_only_what_comes_with_python() -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_verbs_find_their_programs_in_a_folder_with_a_space_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "it's mine"
+    folder.mkdir()
+    shutil.copy(bootstrap.ROOT / "Taskfile.yml", folder)
+    task = bootstrap.bring_tools() / "task"
+
+    done = subprocess.run(
+        [str(task), "--dir", str(folder), "--dry", "--verbose", "trace", "--", "a b"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    (command,) = [line for line in done.stderr.splitlines() if line.startswith("task: [trace] ")]
+    words = shlex.split(command.removeprefix("task: [trace] "))
+    assert words == [str(folder / ".venv" / "bin" / "mainspring"), "trace", "a b"]

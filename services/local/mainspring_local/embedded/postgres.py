@@ -33,6 +33,12 @@ SETTINGS = {
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
+EXPECTED = (
+    "FATAL:  the database system is starting up",
+    "FATAL:  the database system is shutting down",
+    "FATAL:  terminating connection due to administrator command",
+)
+"""What a client hears that comes while we start or stop the server: no news to a person."""
 
 
 class Postgres(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +123,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
             death_signal=signal.SIGINT,
             stop_seconds_max=30.0,
             shown=("WARNING:", "ERROR:", "FATAL:", "PANIC:"),
+            hidden=EXPECTED,
         )
 
     async def answers(self) -> bool:
