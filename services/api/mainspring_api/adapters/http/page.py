@@ -13,10 +13,9 @@ h1{margin-bottom:0} h2{margin-top:2.5rem;text-transform:capitalize}
 details{border:1px solid #8884;border-radius:6px;margin:.4rem 0;padding:.3rem .8rem}
 summary{cursor:pointer} code,pre{font:13px/1.45 ui-monospace,monospace}
 pre{background:#8881;border-radius:6px;overflow:auto;padding:.6rem}
-.m{border-radius:4px;color:#fff;display:inline-block;font-weight:600;min-width:4rem}
-.m{text-align:center}
+.m{border-radius:4px;color:#fff;display:inline-block;font-weight:600;min-width:4rem;
+text-align:center}
 .get{background:#2a6fb0}.post{background:#2e8540}
-.put,.patch{background:#a35f00}.delete{background:#b3261e}
 .put,.patch{background:#a35f00}.delete{background:#b3261e}
 table{border-collapse:collapse} td{padding:.15rem .8rem .15rem 0;vertical-align:top}
 @media (prefers-color-scheme:dark){body{background:#16181c;color:#e6e6e6} a{color:#8ab4f8}}
@@ -29,12 +28,11 @@ def render(document: Json) -> bytes:
         for method, operation in methods.items():
             tags.setdefault(operation["tags"][0], []).append(_operation(path, method, operation))
     sections = "".join(
-        f'<h2 id="{html.escape(tag)}">{html.escape(tag)}</h2>{"".join(operations)}'
-        for tag, operations in tags.items()
+        f"<h2>{html.escape(tag)}</h2>{''.join(operations)}" for tag, operations in tags.items()
     )
     schemas = "".join(
-        f'<details id="schema-{html.escape(name)}"><summary><code>{html.escape(name)}</code>'
-        f"</summary>{_pretty(schema)}</details>"
+        f"<details><summary><code>{html.escape(name)}</code></summary>{_schema(name, schema)}"
+        "</details>"
         for name, schema in sorted(document["components"]["schemas"].items())
     )
     title = html.escape(document["info"]["title"])
@@ -85,5 +83,6 @@ def _reference(schema: Json) -> str:
     return f"<code>{html.escape(json.dumps(schema))}</code>"
 
 
-def _pretty(schema: Json) -> str:
-    return f"<pre>{html.escape(json.dumps(schema, indent=2))}</pre>"
+def _schema(name: str, schema: Json) -> str:
+    # Inside the fold and not on it: a browser opens a fold for what a link leads to inside.
+    return f'<pre id="schema-{html.escape(name)}">{html.escape(json.dumps(schema, indent=2))}</pre>'
