@@ -48,6 +48,18 @@ async def test_history_then_live_without_gap(
     assert all(data["session_id"] == session["id"] for _, _, data in before + after)
 
 
+async def test_the_first_frame_says_connected_and_when_to_come_again(
+    live: httpx.AsyncClient, session: dict[str, object]
+) -> None:
+    async with live.stream("GET", f"{V1}/sessions/{session['id']}/sse") as response:
+        lines = response.aiter_lines()
+        async with asyncio.timeout(PATIENCE_S):
+            first = [await anext(lines) for _ in range(4)]
+
+    assert first[0].startswith("retry: ")
+    assert first[1:] == ["event: connected", 'data: {"status":"connected"}', ""]
+
+
 async def test_without_cursor_the_newest_turn_is_replayed(
     live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
 ) -> None:

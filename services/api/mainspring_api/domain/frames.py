@@ -19,7 +19,6 @@ from mainspring_schema import events
 from mainspring_schema.events import Context, Payload, StoredDelta, StoredEvent
 from mainspring_schema.messages import Json
 
-CONNECTED: Final = b'event: connected\ndata: {"status":"connected"}\n\n'
 HEARTBEAT: Final = b": heartbeat\n\n"
 RESYNC: Final = "stream.resync"
 
@@ -92,8 +91,9 @@ def sse(type_: str, event_id: str, data: bytes) -> bytes:
     return b"event: %s\nid: %s\ndata: %s\n\n" % (type_.encode(), event_id.encode(), data)
 
 
-def retry(milliseconds: int) -> bytes:
-    return b"retry: %d\n\n" % milliseconds
+def connected(retry_ms: int) -> bytes:
+    # One frame: some clients make an empty event of a block that holds `retry` alone.
+    return b'retry: %d\nevent: connected\ndata: {"status":"connected"}\n\n' % retry_ms
 
 
 def disconnecting(reason: str, retry_ms: int) -> bytes:

@@ -95,7 +95,7 @@ class SessionStream:
     async def chunks(self) -> AsyncGenerator[bytes]:
         """Ends with `disconnecting` where the client shall come again, plainly otherwise."""
         spread = int(RETRY_SPREAD_MS * self._hub.draws.unit())
-        yield frames.retry(RETRY_MS + spread) + frames.CONNECTED
+        yield frames.connected(RETRY_MS + spread)
         try:
             async for chunk in self._history():
                 yield chunk
