@@ -10,6 +10,7 @@ from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.test_resources import V1, made_session, message
 
+TEXT = {"content": [{"type": "text", "text": "x"}]}
 JSON = {"Content-Type": "application/json"}
 
 
@@ -230,6 +231,13 @@ async def test_an_unknown_method_says_which_there_are(client: httpx.AsyncClient)
         {"message": {"content": [{"type": "tool_call", "id": "1", "name": "x"}]}},
         {"message": {"content": [{"type": "tool_result", "tool_call_id": "1"}]}},
         {"message": {"content": [{"text": "x"}]}},
+        {"message": {"content": [{"type": "image"}]}},
+        {"message": {"content": [{"type": "image", "url": "javascript:x"}]}},
+        {"message": {"content": [{"type": "image", "base64": "@@@"}]}},
+        {"message": {"content": [{"type": "image", "url": "https://x", "base64": ""}]}},
+        {"message": TEXT, "controls": {"reasoning": {"effort": "insane"}}},
+        {"message": TEXT, "controls": {"verbosity": "endless"}},
+        {"message": TEXT, "controls": {"model_id": 3}},
         {},
     ],
 )

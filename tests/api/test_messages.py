@@ -1,6 +1,7 @@
 import asyncio
 
 import httpx
+import msgspec
 import pytest
 
 from mainspring_kernel.errors import ConfigurationUnknown
@@ -70,6 +71,22 @@ async def test_the_model_of_a_message_beats_its_session(
 
     assert backend.submits[1].config is not None
     assert b"llmsim-latency" in backend.submits[1].config
+
+
+async def test_what_a_message_asks_for_reaches_the_engine(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    session = await made_session(client)
+    image = {"type": "image", "base64": "aGk=", "media_type": "image/png"}
+    controls = {"reasoning": {"effort": "low"}, "locale": "de", "hints": {"a": 1}, "speed": "fast"}
+    body = {"message": {"role": "user", "content": [image]}, "controls": controls}
+
+    answer = await client.post(f"{V1}/sessions/{session['id']}/messages", json=body)
+
+    assert answer.status_code == 201
+    assert answer.json()["controls"] == controls
+    assert msgspec.to_builtins(backend.submits[0].message)["controls"] == controls
+    assert answer.json()["content"] == [image]
 
 
 async def test_concurrent_duplicates_are_one_message(

@@ -1,6 +1,6 @@
 """The three tiers and what they fold into."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -83,6 +83,10 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model_id: str | None = None
     max_iterations: int | None = None
     parallel_tool_calls: bool | None = None
+
+
+NO_DRIVER: Final = "unknown"
+"""The driver of a model that nobody knows: its turn fails, and says so."""
 
 
 class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):

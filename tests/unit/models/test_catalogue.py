@@ -4,6 +4,7 @@ import pytest
 from msgspec import structs
 
 from mainspring_kernel.clock import ManualClock
+from mainspring_schema.agents import NO_DRIVER
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.model import Credentials, ModelFailure
@@ -13,6 +14,13 @@ from tests.unit.models.calls import failure, request, said
 async def test_an_unknown_driver_says_which_there_are() -> None:
     with pytest.raises(ModelFailure, match="llmsim, openai") as caught:
         drivers(ManualClock()).named("eliza")
+
+    assert caught.value.failure.code == "model_not_available"
+
+
+def test_a_model_nobody_knows_is_told_as_that() -> None:
+    with pytest.raises(ModelFailure, match="no such model is configured") as caught:
+        drivers(ManualClock()).named(NO_DRIVER)
 
     assert caught.value.failure.code == "model_not_available"
 

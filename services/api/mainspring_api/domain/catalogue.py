@@ -25,7 +25,7 @@ from mainspring_kernel.ids import (
     ProviderId,
     to_wire,
 )
-from mainspring_schema.agents import CapabilityRef, ModelChoice
+from mainspring_schema.agents import NO_DRIVER, CapabilityRef, ModelChoice
 
 CREATED_MS: Final = 1_763_769_600_000
 """When this catalogue was first published."""
@@ -143,7 +143,7 @@ def model_choice(model_id: ModelId) -> ModelChoice:
     wire = to_wire(Prefix.MODEL, model_id)
     if model is None:
         return ModelChoice(
-            model_id=wire, model="", provider_id="", driver="unknown", provider="unknown"
+            model_id=wire, model="", provider_id="", driver=NO_DRIVER, provider=NO_DRIVER
         )
     provider = PROVIDERS[model.provider_id]
     return ModelChoice(

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from mainspring_kernel.clock import Clock
+from mainspring_schema.agents import NO_DRIVER
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.adapters.models.providers.driver import DRIVERS, ProviderDriver
 from mainspring_worker.ports.failures import Kind, failure
@@ -23,12 +24,15 @@ class Drivers:
         if made is None:
             maker = self._makers.get(driver)
             if maker is None:
-                known = ", ".join(sorted(self._makers))
-                raise failure(
-                    Kind.MODEL_NOT_AVAILABLE, f"unknown driver {driver!r}; this worker has: {known}"
-                )
+                raise failure(Kind.MODEL_NOT_AVAILABLE, self._missing(driver))
             made = self._made[driver] = maker()
         return made
+
+    def _missing(self, driver: str) -> str:
+        if driver == NO_DRIVER:
+            return "no such model is configured"
+        known = ", ".join(sorted(self._makers))
+        return f"unknown driver {driver!r}; this worker has: {known}"
 
     async def aclose(self) -> None:
         made, self._made = self._made, {}

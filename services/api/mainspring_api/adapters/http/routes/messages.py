@@ -22,6 +22,7 @@ from mainspring_api.adapters.http.wire.conversation import (
     TypeCount,
     VerificationView,
     checked_content,
+    controls_of,
     event_wish,
     message_results,
 )
@@ -86,7 +87,7 @@ async def create_message(call: Call[MessageBody, NoQuery]) -> Reply:
         return await _tool_results(call, id_, content)
     draft = MessageDraft(
         content=content,
-        controls=call.body.controls,
+        controls=controls_of(call.body),
         metadata=call.body.metadata,
         external_actor=call.body.external_actor,
         idempotency_key=call.idempotency_key,

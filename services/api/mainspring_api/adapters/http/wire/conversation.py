@@ -1,8 +1,10 @@
 """Messages, events, tool results and what is listed around them, on the wire."""
 
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from mainspring_api.domain.cursor import Resume, resume_from_id
@@ -46,22 +48,62 @@ class MessageInput(Struct, frozen=True, kw_only=True):
     ]
 
 
+class ReasoningBody(Struct, frozen=True, kw_only=True):
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+
+
+class ControlsBody(Struct, frozen=True, kw_only=True):
+    """`Controls` as a client may send them: what no model would take is refused here."""
+
+    model_id: str | None = None
+    reasoning: ReasoningBody | None = None
+    locale: str | None = None
+    hints: Json | None = None
+    error_disclosure: Literal["generic", "standard", "detailed"] | None = None
+    speed: Literal["flex", "default", "priority", "fast", "ultrafast"] | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+
+
 class MessageBody(Struct, frozen=True, kw_only=True):
     message: MessageInput
-    controls: Controls | None = None
+    controls: ControlsBody | None = None
     metadata: Json | None = None
     external_actor: ExternalActor | None = None
     tags: list[str] | None = None
 
 
 def checked_content(body: MessageBody) -> tuple[InputPart, ...]:
-    """Raises ValidationFailed where a part does not go with the role."""
+    """Raises ValidationFailed for a part that does not go with the role or cannot be shown."""
     check_model_id(body.controls.model_id if body.controls else None)
     for part in body.message.content:
         if isinstance(part, ToolResultPart) != (body.message.role == "tool_result"):
             msg = "tool_result parts go with role tool_result and no other"
             raise ValidationFailed(msg)
+        if isinstance(part, ImagePart):
+            _check_image(part)
     return tuple(body.message.content)
+
+
+def _check_image(part: ImagePart) -> None:
+    """A message stands in its session for good, and with it an image that fails every turn."""
+    if (part.url is None) == (part.base64 is None):
+        msg = "an image has either a url or base64"
+        raise ValidationFailed(msg)
+    if part.url is not None and not part.url.startswith(("http://", "https://")):
+        msg = "the url of an image begins with http:// or https://"
+        raise ValidationFailed(msg)
+    try:
+        b64decode(part.base64 or "", validate=True)
+    except ValueError as error:
+        msg = "the base64 of an image is no base64"
+        raise ValidationFailed(msg) from error
+
+
+def controls_of(body: MessageBody) -> Controls | None:
+    """As they stand in the log."""
+    if body.controls is None:
+        return None
+    return msgspec.convert(body.controls, Controls, from_attributes=True)
 
 
 class ToolResultBody(Struct, frozen=True, kw_only=True):
