@@ -3,10 +3,10 @@
 select set_config('mainspring.org_id', $1::uuid::text, true);
 
 -- name: basis
--- The revisions a session's configuration rests on: the one statement of the message path.
+-- The revisions that sessions' configurations rest on: the one statement of the message path.
 -- repeatable
-select tier, org_rev, harness_id, harness_rev, agent_id, agent_rev
-from api.basis($1::uuid, $2::uuid);
+select session_id, tier, org_rev, harness_id, harness_rev, agent_id, agent_rev
+from api.basis_many($1::uuid, $2::uuid[]);
 
 -- name: organization
 -- The organization of this transaction.

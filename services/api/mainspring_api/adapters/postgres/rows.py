@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from mainspring_api.domain.resources import (
     Agent,
+    Basis,
     Harness,
     Session,
     decode_tier,
@@ -161,12 +162,24 @@ def session_values(session: Session) -> tuple[object, ...]:
 
 
 class BasisRow(Struct, frozen=True, kw_only=True):
+    session_id: SessionId
     tier: bytes
     org_rev: int
     harness_id: HarnessId
     harness_rev: int
     agent_id: AgentId | None
     agent_rev: int
+
+    def basis(self, org_id: OrgId) -> Basis:
+        return Basis(
+            tier=self.tier,
+            org_id=org_id,
+            org_rev=self.org_rev,
+            harness_id=self.harness_id,
+            harness_rev=self.harness_rev,
+            agent_id=self.agent_id,
+            agent_rev=self.agent_rev,
+        )
 
 
 class HeldRow(Struct, frozen=True, kw_only=True):

@@ -2,19 +2,38 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
+from mainspring_api.adapters.flights import Flights
 from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
 from mainspring_api.adapters.postgres.transaction import F, PostgresTransaction, R, S
 from mainspring_api.domain.resources import Basis, Organization
 from mainspring_api.ports.store import Transaction, Unfinished
 from mainspring_kernel.errors import NameTaken
 from mainspring_kernel.ids import OrgId, SessionId, TaskId
+from mainspring_kernel.limits import (
+    BASIS_FLIGHT_ITEMS_MAX,
+    BASIS_FLIGHTS_MAX,
+    LANE_QUEUE_ITEMS_MAX,
+)
 from mainspring_postgres import Database, UniqueViolation
+
+
+class _Asked(NamedTuple):
+    org_id: OrgId
+    session_id: SessionId
 
 
 class PostgresStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Messages that arrive together share the statement that each of them needs.
+        self._bases: Flights[_Asked, Basis | None] = Flights(
+            self._fetch_bases,
+            items_max=BASIS_FLIGHT_ITEMS_MAX,
+            waiting_max=LANE_QUEUE_ITEMS_MAX,
+            in_air_max=BASIS_FLIGHTS_MAX,
+        )
 
     @asynccontextmanager
     async def transaction(self, org_id: OrgId) -> AsyncGenerator[Transaction]:
@@ -23,18 +42,17 @@ class PostgresStore:
             yield PostgresTransaction(tx, org_id)
 
     async def basis(self, org_id: OrgId, session_id: SessionId) -> Basis | None:
-        row = await self._database.fetchrow_as(BasisRow, R["basis"], org_id, session_id)
-        if row is None:
-            return None
-        return Basis(
-            tier=row.tier,
-            org_id=org_id,
-            org_rev=row.org_rev,
-            harness_id=row.harness_id,
-            harness_rev=row.harness_rev,
-            agent_id=row.agent_id,
-            agent_rev=row.agent_rev,
-        )
+        return await self._bases.ask(_Asked(org_id, session_id))
+
+    async def _fetch_bases(self, asked: Sequence["_Asked"]) -> Sequence[Basis | None]:
+        sessions: dict[OrgId, list[SessionId]] = {}
+        for one in asked:
+            sessions.setdefault(one.org_id, []).append(one.session_id)
+        found: dict[_Asked, Basis] = {}
+        for org_id, wanted in sessions.items():
+            for row in await self._database.fetch_as(BasisRow, R["basis"], org_id, wanted):
+                found[_Asked(org_id, row.session_id)] = row.basis(org_id)
+        return [found.get(one) for one in asked]
 
     async def organization_exists(self, org_id: OrgId) -> bool:
         async with self.transaction(org_id) as tx:

@@ -6,6 +6,11 @@ from engine.commit_v1(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17
 );
 
+-- name: commit_whole
+-- Writes one flight if every row of it fits; raises and writes nothing otherwise. Not repeatable.
+select now_ms, deltas_before, closes, unclaimed
+from engine.commit_whole_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+
 -- name: load
 -- The present of sessions: heads, newest workflows, waiting messages.
 -- repeatable

@@ -5,7 +5,7 @@ The order of a tuple is the order of the columns of its type in the migration.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from mainspring_engine.domain.changes import Changes, NewTask
+from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, LEASE_S
 from mainspring_schema.codec import pack
@@ -14,6 +14,8 @@ Row = tuple[object, ...]
 Routes = Mapping[Route, int]
 
 LEASE_MS = round(LEASE_S * 1000)
+EXPECTED_REV = 4
+"""Where a workflow's row has it; 0 for one that starts."""
 
 
 def routes_of(flight: tuple[Changes, ...]) -> set[Route]:
@@ -32,18 +34,18 @@ def arguments(flight: tuple[Changes, ...], routes: Routes) -> tuple[object, ...]
         [_item(item, changes) for item, changes in enumerate(flight, start=1)],
         rows(_events),
         rows(_anchors),
-        rows(_workflows),
-        rows(_closes),
+        rows(workflows),
+        rows(closes),
         rows(lambda item, c: [(item, m.task_id, m.fence) for m in c.marks]),
         rows(lambda item, c: [(item, e.task_id, e.fence, e.counter) for e in c.emits]),
-        rows(_results),
-        rows(lambda item, c: [_task(item, c, task, routes) for task in c.tasks]),
-        rows(_accepts),
-        rows(_consumes),
-        rows(_timers),
+        rows(results),
+        rows(lambda item, c: tasks(item, c, routes)),
+        rows(accepts),
+        rows(consumes),
+        rows(timers),
         rows(lambda item, c: [(item, timer_id) for timer_id in c.dropped_timers]),
         rows(_dead_letters),
-        rows(lambda item, c: [(item, g.hash, g.org_id, g.body) for g in c.configs]),
+        rows(configs),
     )
 
 
@@ -75,7 +77,7 @@ def _anchors(item: int, changes: Changes) -> Iterator[Row]:
         yield item, changes.expected.session_id, a.anchor, a.attempt
 
 
-def _workflows(item: int, changes: Changes) -> Iterator[Row]:
+def workflows(item: int, changes: Changes) -> Iterator[Row]:
     head = changes.expected
     for w in changes.workflows:
         yield (
@@ -84,7 +86,7 @@ def _workflows(item: int, changes: Changes) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _closes(item: int, changes: Changes) -> Iterator[Row]:
+def closes(item: int, changes: Changes) -> Iterator[Row]:
     for c in changes.closes:
         yield (
             item, c.task_id, c.fence, c.expected, c.closing, c.result_hash, c.error_code,
@@ -92,22 +94,23 @@ def _closes(item: int, changes: Changes) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _results(item: int, changes: Changes) -> Iterator[Row]:
+def results(item: int, changes: Changes) -> Iterator[Row]:
     for r in changes.results:
         yield item, r.workflow_id, r.step, r.task_id, r.fence, r.body, r.hash
 
 
-def _task(item: int, changes: Changes, task: NewTask, routes: Routes) -> Row:
-    head, claim = changes.expected, task.claim
-    return (
-        item, task.id, task.workflow_id, head.session_id, head.org_id, task.kind,
-        routes[task.route], task.priority, task.effect, task.step, task.payload,
-        None if claim is None else claim.incarnation,
-        None if claim is None else claim.attach_number,
-    )  # fmt: skip
+def tasks(item: int, changes: Changes, routes: Routes) -> Iterator[Row]:
+    head = changes.expected
+    for t in changes.tasks:
+        yield (
+            item, t.id, t.workflow_id, head.session_id, head.org_id, t.kind, routes[t.route],
+            t.priority, t.effect, t.step, t.payload,
+            None if t.claim is None else t.claim.incarnation,
+            None if t.claim is None else t.claim.attach_number,
+        )  # fmt: skip
 
 
-def _accepts(item: int, changes: Changes) -> Iterator[Row]:
+def accepts(item: int, changes: Changes) -> Iterator[Row]:
     head = changes.expected
     for a in changes.accepts:
         yield (
@@ -117,15 +120,20 @@ def _accepts(item: int, changes: Changes) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _consumes(item: int, changes: Changes) -> Iterator[Row]:
+def consumes(item: int, changes: Changes) -> Iterator[Row]:
     for c in changes.consumes:
         yield item, changes.expected.session_id, c.message_id, c.workflow_id
 
 
-def _timers(item: int, changes: Changes) -> Iterator[Row]:
+def timers(item: int, changes: Changes) -> Iterator[Row]:
     head = changes.expected
     for t in changes.timers:
         yield item, t.id, t.workflow_id, head.session_id, head.org_id, t.kind, t.delay_ms
+
+
+def configs(item: int, changes: Changes) -> Iterator[Row]:
+    for c in changes.configs:
+        yield item, c.hash, c.org_id, c.body
 
 
 def _dead_letters(item: int, changes: Changes) -> Iterator[Row]:

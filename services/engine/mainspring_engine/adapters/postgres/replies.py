@@ -60,7 +60,7 @@ class _Cut:
             now_ms=self._now_ms,
             deltas_before=self._deltas[item] if verdict is Verdict.COMMITTED else 0,
             closes=tuple(
-                _closed(Held(close.task_id, close.fence), next(self._closes))
+                closed(Held(close.task_id, close.fence), next(self._closes))
                 for close in changes.closes
             ),
             marks=tuple(_VERDICTS[next(self._marks)] for _ in changes.marks),
@@ -117,7 +117,7 @@ def _numbers(reply: Row, name: str) -> Sequence[int]:
     return cast("Sequence[int] | None", reply[name]) or ()
 
 
-def _closed(held: Held, row: Row) -> Closed:
+def closed(held: Held, row: Row) -> Closed:
     return Closed(
         held=held,
         verdict=_VERDICTS[cast(int, row["verdict"])],

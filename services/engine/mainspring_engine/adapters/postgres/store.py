@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Final, cast
 from uuid import UUID
 
+from mainspring_engine.adapters.postgres import whole
 from mainspring_engine.adapters.postgres.claims import Claims
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
@@ -58,6 +60,12 @@ class PostgresStore:
         await asyncio.gather(
             *(self._database.fetch(COMMIT["commit"], *empty) for _ in range(connections))
         )
+        # Without heads it is refused, after the types are known and the plans are made.
+        nothing = whole.arguments((), {})
+        await asyncio.gather(
+            *(self._database.fetch(COMMIT["commit_whole"], *nothing) for _ in range(connections)),
+            return_exceptions=True,
+        )
 
     async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
         if not flight:
@@ -66,6 +74,12 @@ class PostgresStore:
             message = "a flight has at most one item per session"
             raise ValueError(message)
         routes = await self._routes.of(routes_of(flight))
+        if whole.is_whole(flight):
+            # Refused where anything differs, also by a row that is there already: then it is judged.
+            with suppress(QueryFailed, ValueError, OverflowError):
+                arguments_ = whole.arguments(flight, routes)
+                rows = await self._database.fetch(COMMIT["commit_whole"], *arguments_)
+                return whole.committed(flight, rows[0])
         return await self._commit(flight, routes)
 
     async def _commit(self, flight: tuple[Changes, ...], routes: Routes) -> tuple[Committed, ...]:

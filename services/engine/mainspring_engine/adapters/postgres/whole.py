@@ -1,0 +1,99 @@
+"""A flight as the arguments of engine.commit_whole_v1, and which flights it takes.
+
+The order of a tuple is the order of the columns of its type in the migrations.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final, cast
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.adapters.postgres import flights
+from mainspring_engine.adapters.postgres.flights import LEASE_MS, Row, Routes
+from mainspring_engine.adapters.postgres.replies import closed
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.ports.store import Committed
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
+from mainspring_postgres import Row as Reply
+from mainspring_schema.frames import Held, Verdict
+
+FIRST_ATTEMPT: Final = 1
+
+
+def is_whole(flight: tuple[Changes, ...]) -> bool:
+    """Whether the flight has only what the function writes; the rest is rarer and is judged."""
+    return all(
+        changes.events
+        and not (changes.expected.closed or changes.after.closed)
+        and not (changes.marks or changes.emits or changes.dead_letters)
+        and all(close.delay_ms is None for close in changes.closes)
+        and all(anchor.attempt in (None, FIRST_ATTEMPT) for anchor in changes.anchors)
+        for changes in flight
+    )
+
+
+def arguments(flight: tuple[Changes, ...], routes: Routes) -> tuple[object, ...]:
+    items = list(enumerate(flight, start=1))
+    moved: list[Row] = []
+    started: list[Row] = []
+    for row in chain.from_iterable(flights.workflows(item, changes) for item, changes in items):
+        (moved if row[flights.EXPECTED_REV] else started).append(row)
+    return (
+        LEASE_MS,
+        CLOCK_DRIFT_MS_MAX,
+        [_head(item, changes) for item, changes in items],
+        list(chain.from_iterable(_events(changes) for changes in flight)),
+        started,
+        moved,
+        list(chain.from_iterable(flights.closes(item, changes) for item, changes in items)),
+        list(chain.from_iterable(flights.results(item, changes) for item, changes in items)),
+        list(chain.from_iterable(flights.tasks(item, changes, routes) for item, changes in items)),
+        list(chain.from_iterable(flights.accepts(item, changes) for item, changes in items)),
+        any(a.idempotency_key is not None for changes in flight for a in changes.accepts),
+        list(chain.from_iterable(flights.consumes(item, changes) for item, changes in items)),
+        list(chain.from_iterable(flights.timers(item, changes) for item, changes in items)),
+        [(item, timer_id) for item, changes in items for timer_id in changes.dropped_timers],
+        list(chain.from_iterable(flights.configs(item, changes) for item, changes in items)),
+    )
+
+
+def _head(item: int, changes: Changes) -> Row:
+    before, after = changes.expected, changes.after
+    # The last word on an anchor counts.
+    anchors = {anchor.anchor: anchor.attempt for anchor in changes.anchors}
+    gone = [name for name, attempt in anchors.items() if attempt is None]
+    opened = {name: {"a": n, "c": {}} for name, n in anchors.items() if n is not None}
+    return (
+        item, before.session_id, before.org_id,
+        before.last_seq, before.hash, before.status, before.paused, before.active_turn,
+        before.turn_first_seq,
+        after.last_seq, after.hash, after.ts_ms, after.status, after.active_turn,
+        after.turn_first_seq,
+        changes.close_anchors, gone, msgspec.json.encode(opened).decode() if opened else "{}",
+    )  # fmt: skip
+
+
+def _events(changes: Changes) -> Iterator[Row]:
+    session_id = changes.expected.session_id
+    for e in changes.events:
+        yield session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload, e.hash
+
+
+def committed(flight: tuple[Changes, ...], reply: Reply) -> tuple[Committed, ...]:
+    """The answers to a flight that was written."""
+    now_ms = cast(int, reply["now_ms"])
+    deltas = cast("list[int]", reply["deltas_before"])
+    closes = iter(cast("list[Reply] | None", reply["closes"]) or ())
+    unclaimed = frozenset(cast("list[UUID] | None", reply["unclaimed"]) or ())
+    return tuple(
+        Committed(
+            verdict=Verdict.COMMITTED,
+            now_ms=now_ms,
+            deltas_before=before,
+            closes=tuple(closed(Held(c.task_id, c.fence), next(closes)) for c in changes.closes),
+            unclaimed=tuple(task.id for task in changes.tasks if task.id in unclaimed),
+        )
+        for changes, before in zip(flight, deltas, strict=True)
+    )
