@@ -71,7 +71,7 @@ _ECHO_CHARS_MAX: Final = 64
 
 def to_wire(prefix: str, id_: UUID) -> str:
     """The written form, `prefix_` + 32 lowercase hex digits."""
-    return f"{prefix}_{id_.hex}"
+    return f"{prefix}_{id_.int:032x}"
 
 
 def from_wire(prefix: str, text: str) -> UUID:

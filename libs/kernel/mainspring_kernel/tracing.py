@@ -9,6 +9,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
@@ -20,6 +21,7 @@ TRACEPARENT: Final = "traceparent"
 _PATTERN: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED: Final = 1
 _TRACE_LOW_BITS: Final = 64
+_PARSED_MAX: Final = 1024
 
 
 class TraceContext(NamedTuple):
@@ -53,14 +55,21 @@ class TraceContext(NamedTuple):
 
         By the specification a broken header is no error: the receiver starts a trace of its own.
         """
-        match = _PATTERN.fullmatch(text) if text else None
-        if match is None:
-            return None
-        version, trace, span, flags, more = match.groups()
-        trace_id, span_id = int(trace, 16), int(span, 16)
-        if version == "ff" or (version == "00" and more) or not trace_id or not span_id:
-            return None
-        return cls(trace_id, span_id, bool(int(flags, 16) & _SAMPLED))
+        parts = _parsed(text) if text else None
+        return None if parts is None else cls(*parts)
+
+
+@lru_cache(maxsize=_PARSED_MAX)
+def _parsed(text: str) -> tuple[int, int, bool] | None:
+    """Kept for a while: every step of a turn carries the same few."""
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        return None
+    version, trace, span, flags, more = match.groups()
+    trace_id, span_id = int(trace, 16), int(span, 16)
+    if version == "ff" or (version == "00" and more) or not trace_id or not span_id:
+        return None
+    return trace_id, span_id, bool(int(flags, 16) & _SAMPLED)
 
 
 def new_trace(draws: Draws, ratio: float) -> TraceContext:

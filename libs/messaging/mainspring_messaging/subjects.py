@@ -1,9 +1,11 @@
 """How subjects match: tokens between dots, `*` for one token, a last `>` for one or more."""
 
+from functools import lru_cache
 from typing import Final
 
 _MANY: Final = ">"
 _ONE: Final = "*"
+_CHECKED_MAX: Final = 8192
 
 
 def is_pattern(subject: str) -> bool:
@@ -11,6 +13,7 @@ def is_pattern(subject: str) -> bool:
     return any(token in (_ONE, _MANY) for token in subject.split("."))
 
 
+@lru_cache(maxsize=_CHECKED_MAX)
 def is_valid(subject: str, *, pattern: bool) -> bool:
     """Whether NATS takes it to subscribe to (`pattern`) or to publish to."""
     tokens = subject.split(".")

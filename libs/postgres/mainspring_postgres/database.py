@@ -165,8 +165,10 @@ class Database(Reading):
 
     async def lend(self) -> Connection:
         """A connection for one use. Raises Unavailable where none is free in time."""
+        # A wait with a bound is a task of its own, which nobody needs where one is idle.
+        wait_s = None if self._pool.get_idle_size() else self._options.acquire_timeout_s
         try:
-            return await self._pool.acquire(timeout=self._options.acquire_timeout_s)
+            return await self._pool.acquire(timeout=wait_s)
         except Exception as error:
             raise raise_ours(error) from error
 

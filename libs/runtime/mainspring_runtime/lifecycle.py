@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -127,9 +128,17 @@ async def _work(service: Service, settings: S, start: Start[S]) -> int:
     if not await _start(service, settings, start):
         return EXIT_FAILED
     if not service.stopping:
+        _settle_memory()
         _log.info("%s is ready", service.name)
     await service.until_stopped()
     return EXIT_OK if service.failure is None else EXIT_FAILED
+
+
+def _settle_memory() -> None:
+    """What the start made stays until the end: the collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*limits.GC_THRESHOLDS)
 
 
 async def _start(service: Service, settings: S, start: Start[S]) -> bool:

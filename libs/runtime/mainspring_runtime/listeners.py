@@ -74,6 +74,7 @@ class ListenerThread:
         self._changed = threading.Condition()
         self._busy = False
         self._stopping = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(
             target=self._serve, name=f"listener-{listener.name}", daemon=True
         )
@@ -106,6 +107,7 @@ class ListenerThread:
 
     def stop(self) -> None:
         """Lets the thread end after its present batch. Safe twice."""
+        self._ended.set()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -119,6 +121,9 @@ class ListenerThread:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
+            # This thread and the service's own take turns at the interpreter, and what rests here
+            # delays nobody: a busy service is interrupted seldom, with more at a time.
+            self._ended.wait(limits.LISTENER_REST_S)
 
     def _next_batch(self) -> list[CommittedEvent] | None:
         with self._changed:

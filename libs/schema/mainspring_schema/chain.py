@@ -12,6 +12,7 @@ GENESIS: Final = b""
 """The hash before the first event."""
 
 _INT8: Final = struct.Struct(">q")
+_TWO_INT8: Final = struct.Struct(">qq")
 
 
 def link(
@@ -24,11 +25,12 @@ def link(
     look alike.
     """
     name = type_.encode()
-    digest = hashlib.sha256(previous)
-    digest.update(session_id.bytes)
-    digest.update(_INT8.pack(seq))
-    digest.update(_INT8.pack(len(name)))
-    digest.update(name)
-    digest.update(_INT8.pack(ts_ms))
-    digest.update(hashlib.sha256(payload).digest())
-    return digest.digest()
+    parts = (
+        previous,
+        session_id.bytes,
+        _TWO_INT8.pack(seq, len(name)),
+        name,
+        _INT8.pack(ts_ms),
+        hashlib.sha256(payload).digest(),
+    )
+    return hashlib.sha256(b"".join(parts)).digest()

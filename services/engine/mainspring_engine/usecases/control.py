@@ -18,9 +18,8 @@ class Control:
         self, items: tuple[commands.Submit, ...]
     ) -> tuple[commands.Receipt | MainspringError, ...]:
         """Answers in order; a refused item does not touch the others."""
-        answers = await asyncio.gather(
-            *(self._lanes.ask(Submitted(command=item)) for item in items), return_exceptions=True
-        )
+        asked = [self._lanes.asked(Submitted(command=item)) for item in items]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         return tuple(_receipt_or_error(answer) for answer in answers)
 
     async def cancel(self, command: commands.Cancel) -> commands.CancelReceipt:

@@ -138,9 +138,16 @@ class Lanes:
 
     async def ask(self, intent: Command) -> Answer:
         """Returns after the commit. Raises what refused it."""
+        return await self.asked(intent)
+
+    def asked(self, intent: Command) -> asyncio.Future[Answer]:
+        """The answer to come. A full lane is told by it, too."""
         ticket = FutureTicket()
-        self.put(intent, ticket)
-        return await ticket.future
+        try:
+            self.put(intent, ticket)
+        except TooManyRequests as error:
+            ticket.failed(error)
+        return ticket.future
 
     async def settled(self) -> None:
         for lane in self._lanes:

@@ -64,6 +64,7 @@ class Turn:
         self.ids: Ids = materials.ids
         self.state: TurnState = states.decode(workflow)
         self._trace = TraceContext.parse(workflow.traceparent)
+        self._context: Context | None = None
 
     @property
     def agent(self) -> TurnAgent:
@@ -73,14 +74,17 @@ class Turn:
     # ── events ──────────────────────────────────────────────────────────────────────────────────
 
     def context(self, task_id: UUID | None = None) -> Context:
-        trace = self._trace
-        return Context(
-            turn_id=facts.turn_id(self.workflow.id),
-            input_message_id=facts.message_id(self.state.input_message_id),
-            exec_id=None if task_id is None else to_wire(Prefix.EXEC, task_id),
-            trace_id=None if trace is None else trace.trace_hex,
-            span_id=None if trace is None else trace.span_hex,
-        )
+        if self._context is None:
+            trace = self._trace
+            self._context = Context(
+                turn_id=facts.turn_id(self.workflow.id),
+                input_message_id=facts.message_id(self.state.input_message_id),
+                trace_id=None if trace is None else trace.trace_hex,
+                span_id=None if trace is None else trace.span_hex,
+            )
+        if task_id is None:
+            return self._context
+        return msgspec.structs.replace(self._context, exec_id=to_wire(Prefix.EXEC, task_id))
 
     def emit(self, type_: str, data: object, task_id: UUID | None = None) -> int:
         return self.plan.emit(type_, self.context(task_id), data, turn_id=self.workflow.id)
