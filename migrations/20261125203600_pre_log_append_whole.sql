@@ -14,7 +14,7 @@ create type log.head_change as (
     turn_first_seq bigint,
     to_last_seq bigint, to_hash bytea, to_ts_ms bigint, to_status smallint, to_active_turn uuid,
     to_turn_first_seq bigint,
-    close_anchors boolean, gone text[], opened jsonb
+    close_anchors boolean, gone text [], opened jsonb
 );
 
 create type log.new_event as (
@@ -88,7 +88,7 @@ begin
     -- As many events as the heads moved on, each within its head's span and none twice (its key):
     -- so every position between the old end and the new one has its event.
     if
-        cardinality(v_deltas) is distinct from cardinality(p_heads)
+        coalesce(cardinality(v_deltas), 0) <> cardinality(p_heads)
         or v_events <> 0
     then
         raise exception 'log.append_whole: % of % heads fit', coalesce(cardinality(v_deltas), 0),
@@ -98,7 +98,8 @@ begin
 end
 $$;
 
-revoke execute on function log.append_whole_v1(bigint, log.head_change[], log.new_event[]) from public;
+revoke execute on function log.append_whole_v1(bigint, log.head_change[], log.new_event[])
+from public;
 grant execute on function log.append_whole_v1(bigint, log.head_change[], log.new_event[])
 to engine_owner;
 reset role;

@@ -7,7 +7,7 @@ from engine.commit_v1(
 );
 
 -- name: commit_whole
--- Writes one flight if every row of it fits; raises and writes nothing otherwise. Not repeatable.
+-- Writes one flight if every row of it fits; where nothing was written now_ms is null.
 select now_ms, deltas_before, closes, unclaimed
 from engine.commit_whole_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 

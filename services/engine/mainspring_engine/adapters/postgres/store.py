@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Final, cast
 from uuid import UUID
 
-from mainspring_engine.adapters.postgres import whole
 from mainspring_engine.adapters.postgres.claims import Claims
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
 from mainspring_engine.adapters.postgres.replies import committed, views
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
+from mainspring_engine.adapters.postgres.whole import is_whole, whole_arguments, written
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import OpenTask, View
@@ -60,11 +60,9 @@ class PostgresStore:
         await asyncio.gather(
             *(self._database.fetch(COMMIT["commit"], *empty) for _ in range(connections))
         )
-        # Without heads it is refused, after the types are known and the plans are made.
-        nothing = whole.arguments((), {})
+        nothing = whole_arguments((), {})
         await asyncio.gather(
-            *(self._database.fetch(COMMIT["commit_whole"], *nothing) for _ in range(connections)),
-            return_exceptions=True,
+            *(self._database.fetch(COMMIT["commit_whole"], *nothing) for _ in range(connections))
         )
 
     async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
@@ -74,13 +72,21 @@ class PostgresStore:
             message = "a flight has at most one item per session"
             raise ValueError(message)
         routes = await self._routes.of(routes_of(flight))
-        if whole.is_whole(flight):
-            # Refused where anything differs, also by a row that is there already: then it is judged.
-            with suppress(QueryFailed, ValueError, OverflowError):
-                arguments_ = whole.arguments(flight, routes)
-                rows = await self._database.fetch(COMMIT["commit_whole"], *arguments_)
-                return whole.committed(flight, rows[0])
+        if is_whole(flight):
+            whole = await self._commit_whole(flight, routes)
+            if whole is not None:
+                return whole
         return await self._commit(flight, routes)
+
+    async def _commit_whole(
+        self, flight: tuple[Changes, ...], routes: Routes
+    ) -> tuple[Committed, ...] | None:
+        """None where anything differs from what was decided on: then it is judged."""
+        with suppress(QueryFailed, ValueError, OverflowError):
+            values = whole_arguments(flight, routes)
+            row = (await self._database.fetch(COMMIT["commit_whole"], *values))[0]
+            return None if row["now_ms"] is None else written(flight, row)
+        return None
 
     async def _commit(self, flight: tuple[Changes, ...], routes: Routes) -> tuple[Committed, ...]:
         try:

@@ -10,8 +10,20 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.adapters.postgres import flights
-from mainspring_engine.adapters.postgres.flights import LEASE_MS, Row, Routes
+from mainspring_engine.adapters.postgres.flights import (
+    EXPECTED_REV,
+    LEASE_MS,
+    Routes,
+    Row,
+    accepts,
+    closes,
+    configs,
+    consumes,
+    results,
+    tasks,
+    timers,
+    workflows,
+)
 from mainspring_engine.adapters.postgres.replies import closed
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.ports.store import Committed
@@ -20,6 +32,7 @@ from mainspring_postgres import Row as Reply
 from mainspring_schema.frames import Held, Verdict
 
 FIRST_ATTEMPT: Final = 1
+_NO_CHANNELS: Final[dict[str, int]] = {}
 
 
 def is_whole(flight: tuple[Changes, ...]) -> bool:
@@ -34,12 +47,12 @@ def is_whole(flight: tuple[Changes, ...]) -> bool:
     )
 
 
-def arguments(flight: tuple[Changes, ...], routes: Routes) -> tuple[object, ...]:
+def whole_arguments(flight: tuple[Changes, ...], routes: Routes) -> tuple[object, ...]:
     items = list(enumerate(flight, start=1))
     moved: list[Row] = []
     started: list[Row] = []
-    for row in chain.from_iterable(flights.workflows(item, changes) for item, changes in items):
-        (moved if row[flights.EXPECTED_REV] else started).append(row)
+    for row in chain.from_iterable(workflows(item, changes) for item, changes in items):
+        (moved if row[EXPECTED_REV] else started).append(row)
     return (
         LEASE_MS,
         CLOCK_DRIFT_MS_MAX,
@@ -47,15 +60,15 @@ def arguments(flight: tuple[Changes, ...], routes: Routes) -> tuple[object, ...]
         list(chain.from_iterable(_events(changes) for changes in flight)),
         started,
         moved,
-        list(chain.from_iterable(flights.closes(item, changes) for item, changes in items)),
-        list(chain.from_iterable(flights.results(item, changes) for item, changes in items)),
-        list(chain.from_iterable(flights.tasks(item, changes, routes) for item, changes in items)),
-        list(chain.from_iterable(flights.accepts(item, changes) for item, changes in items)),
+        list(chain.from_iterable(closes(item, changes) for item, changes in items)),
+        list(chain.from_iterable(results(item, changes) for item, changes in items)),
+        list(chain.from_iterable(tasks(item, changes, routes) for item, changes in items)),
+        list(chain.from_iterable(accepts(item, changes) for item, changes in items)),
         any(a.idempotency_key is not None for changes in flight for a in changes.accepts),
-        list(chain.from_iterable(flights.consumes(item, changes) for item, changes in items)),
-        list(chain.from_iterable(flights.timers(item, changes) for item, changes in items)),
+        list(chain.from_iterable(consumes(item, changes) for item, changes in items)),
+        list(chain.from_iterable(timers(item, changes) for item, changes in items)),
         [(item, timer_id) for item, changes in items for timer_id in changes.dropped_timers],
-        list(chain.from_iterable(flights.configs(item, changes) for item, changes in items)),
+        list(chain.from_iterable(configs(item, changes) for item, changes in items)),
     )
 
 
@@ -64,7 +77,11 @@ def _head(item: int, changes: Changes) -> Row:
     # The last word on an anchor counts.
     anchors = {anchor.anchor: anchor.attempt for anchor in changes.anchors}
     gone = [name for name, attempt in anchors.items() if attempt is None]
-    opened = {name: {"a": n, "c": {}} for name, n in anchors.items() if n is not None}
+    opened = {
+        name: {"a": attempt, "c": _NO_CHANNELS}
+        for name, attempt in anchors.items()
+        if attempt is not None
+    }
     return (
         item, before.session_id, before.org_id,
         before.last_seq, before.hash, before.status, before.paused, before.active_turn,
@@ -81,18 +98,18 @@ def _events(changes: Changes) -> Iterator[Row]:
         yield session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload, e.hash
 
 
-def committed(flight: tuple[Changes, ...], reply: Reply) -> tuple[Committed, ...]:
+def written(flight: tuple[Changes, ...], reply: Reply) -> tuple[Committed, ...]:
     """The answers to a flight that was written."""
     now_ms = cast(int, reply["now_ms"])
     deltas = cast("list[int]", reply["deltas_before"])
-    closes = iter(cast("list[Reply] | None", reply["closes"]) or ())
+    ended = iter(cast("list[Reply] | None", reply["closes"]) or ())
     unclaimed = frozenset(cast("list[UUID] | None", reply["unclaimed"]) or ())
     return tuple(
         Committed(
             verdict=Verdict.COMMITTED,
             now_ms=now_ms,
             deltas_before=before,
-            closes=tuple(closed(Held(c.task_id, c.fence), next(closes)) for c in changes.closes),
+            closes=tuple(closed(Held(c.task_id, c.fence), next(ended)) for c in changes.closes),
             unclaimed=tuple(task.id for task in changes.tasks if task.id in unclaimed),
         )
         for changes, before in zip(flight, deltas, strict=True)
