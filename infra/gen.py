@@ -1,7 +1,7 @@
 """`./task gen`: what is committed but made from something else.
 
-Stubs from proto/, hashed requirements of every service, the dump of the migrated schema. `--check`
-makes them beside and fails where they differ; names pick one: stubs, requirements, schema.
+Stubs from proto/, the pins of every package, hashed requirements of every service, the dump of the
+migrated schema. `--check` makes them beside and fails where they differ; names pick one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 STUBS = Path("libs/rpc/mainspring_rpc/generated")
 REQUIREMENTS = Path("requirements")
 SCHEMA = Path("migrations/schema.sql")
+PROJECT = Path("pyproject.toml")
+PINS = re.compile(r"^constraint-dependencies = \[\n(?:    .*\n)*\]\n", re.MULTILINE)
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
 # Protobuf names modules after the proto package; ours live inside mainspring_rpc, because the
 # package `mainspring` is what users import.
@@ -30,12 +32,18 @@ PROTO_IMPORT = re.compile(r"^from mainspring\.", re.MULTILINE)
 
 class Arguments(argparse.Namespace):
     check: bool = False
+    upgrade: bool = False
     what: Sequence[str] = ()
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="task gen", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    parser.add_argument(
+        "--upgrade",
+        action="store_true",
+        help="pin the newest packages before the date, not the old",
+    )
     parser.add_argument("what", nargs="*", help=f"of {', '.join(MAKERS)}; default: all")
     parsed = parser.parse_args(arguments, namespace=Arguments())
     unknown = set(parsed.what) - set(MAKERS)
@@ -43,6 +51,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"there is no {', '.join(sorted(unknown))}; choose of {', '.join(MAKERS)}")
     os.chdir(ROOT)
     names = parsed.what or list(MAKERS)
+    if parsed.upgrade:
+        PROJECT.write_text(with_pins(PROJECT.read_text(), []))
     stale = 0
     for name in names:
         print(f"gen: {name}", file=sys.stderr, flush=True)
@@ -66,18 +76,42 @@ def make_stubs(folder: Path) -> None:
         (package / "__init__.py").touch()
 
 
+def make_pins(folder: Path) -> None:
+    """Every package's version in pyproject.toml: a lock file without hosts.
+
+    A date alone pins nothing for long: an index may serve a file later than it was uploaded.
+    """
+    lock()
+    packages = ["--all-packages", "--all-groups", "--all-extras", "--no-hashes"]
+    pins = [line for line in exported(packages).splitlines() if "==" in line]
+    (folder / PROJECT).write_text(with_pins(PROJECT.read_text(), pins))
+
+
+def with_pins(project: str, pins: Sequence[str]) -> str:
+    lines = "".join(f'    "{pin}",\n' for pin in pins)
+    return PINS.sub(lambda _: f"constraint-dependencies = [\n{lines}]\n", project)
+
+
 def make_requirements(folder: Path) -> None:
     """With hashes and without hosts; the workspace's own members are installed beside them."""
     (folder / REQUIREMENTS).mkdir()
+    lock()
+    for service in SERVICES:
+        packages = ["--package", f"mainspring-{service}", "--no-dev"]
+        # The image of the worker must reach real models; on one machine that is asked for.
+        packages += ["--all-extras"] if service == "worker" else []
+        (folder / REQUIREMENTS / f"{service}.txt").write_text(exported(packages))
+
+
+def lock() -> None:
     # Anew, as in a fresh clone: an older lock keeps versions that nobody else gets.
     subprocess.run([found_uv(), "lock", "--quiet", "--upgrade"], check=True)
-    for service in SERVICES:
-        command = [found_uv(), "export", "--quiet", "--package", f"mainspring-{service}"]
-        command += ["--no-dev", "--no-emit-workspace", "--no-header", "--no-annotate"]
-        # The image of the worker must reach real models; on one machine that is asked for.
-        command += ["--all-extras"] if service == "worker" else []
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        (folder / REQUIREMENTS / f"{service}.txt").write_text(done.stdout)
+
+
+def exported(packages: Sequence[str]) -> str:
+    command = [found_uv(), "export", "--quiet", *packages]
+    command += ["--no-emit-workspace", "--no-header", "--no-annotate"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def found_uv() -> str:
@@ -137,6 +171,8 @@ def committed(name: str) -> set[Path]:
     """What is there now of one kind, so that what is no longer made goes away."""
     if name == "stubs":
         return {p for p in STUBS.rglob("*") if p.suffix in (".py", ".pyi")}
+    if name == "pins":
+        return {PROJECT}
     if name == "requirements":
         return set(REQUIREMENTS.glob("*.txt"))
     return {SCHEMA} if SCHEMA.exists() else set()
@@ -148,6 +184,7 @@ def text_of(path: Path) -> str:
 
 MAKERS: dict[str, Callable[[Path], None]] = {
     "stubs": make_stubs,
+    "pins": make_pins,
     "requirements": make_requirements,
     "schema": make_schema,
 }
