@@ -32,6 +32,12 @@ from mainspring_postgres import Row as Reply
 from mainspring_schema.frames import Held, Verdict
 
 FIRST_ATTEMPT: Final = 1
+_WRITTEN: Final = frozenset({
+    "expected", "after", "events", "anchors", "close_anchors", "workflows", "closes", "results",
+    "tasks", "accepts", "consumes", "timers", "dropped_timers", "configs",
+})  # fmt: skip
+_JUDGED: Final = tuple(name for name in Changes.__struct_fields__ if name not in _WRITTEN)
+"""Whatever this function does not write, also what comes to be one day."""
 _NO_CHANNELS: Final[dict[str, int]] = {}
 
 
@@ -40,7 +46,7 @@ def is_whole(flight: tuple[Changes, ...]) -> bool:
     return all(
         changes.events
         and not (changes.expected.closed or changes.after.closed)
-        and not (changes.marks or changes.emits or changes.dead_letters)
+        and not any(getattr(changes, name) for name in _JUDGED)
         and all(close.delay_ms is None for close in changes.closes)
         and all(anchor.attempt in (None, FIRST_ATTEMPT) for anchor in changes.anchors)
         for changes in flight
