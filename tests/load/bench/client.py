@@ -12,18 +12,24 @@ import uvloop
 from tests.load.bench import dispatch
 from tests.load.bench.loads import Clients
 from tests.load.bench.orders import (
+    Arrive,
     Done,
     Failed,
     Grow,
+    Introduce,
     Open,
     Order,
     Pace,
     Probe,
     Progress,
     Ready,
+    Staff,
+    Tallied,
+    Tally,
     Turns,
     Word,
 )
+from tests.load.bench.staff import Office
 from tests.load.bench.wire import WireProblem
 
 TELL_SECONDS: Final = 0.25
@@ -54,28 +60,39 @@ def orders() -> Iterator[Order]:
         yield _ORDER.decode(line)
 
 
-async def serve() -> None:
-    clients: Clients | None = None
-    reading = orders()
-    # Nothing streams in between that must be read: a thread would only cost.
-    while (order := await asyncio.to_thread(next, reading, None)) is not None:
-        before = time.process_time()
+class Roles:
+    """What this process has become by its orders."""
+
+    def __init__(self) -> None:
+        self._clients: Clients | None = None
+        self._office: Office | None = None
+
+    async def carry_out(self, order: Order) -> Word:
         match order:
             case Open():
-                clients = await Clients.open(order, Teller())
-                say(Ready())
+                self._clients = await Clients.open(order, Teller())
+                return Ready()
+            case Staff():
+                self._office = Office()
+                await self._office.open(order)
+                return Ready()
+            case Tally():
+                assert self._office is not None
+                return self._office.tally()
             case Probe():
-                say(await dispatch.probe(order))
-            case Turns() | Pace() | Grow():
-                assert clients is not None
-                done = await carry_out(clients, order)
-                cpu_s = time.process_time() - before
-                say(msgspec.structs.replace(done, cpu_s=cpu_s))
+                return await dispatch.probe(order)
+            case Turns() | Pace() | Grow() | Introduce() | Arrive():
+                assert self._clients is not None
+                return await load(self._clients, order)
             case _:
                 assert_never(order)
 
+    async def close(self) -> None:
+        if self._office is not None:
+            await self._office.close()
 
-async def carry_out(clients: Clients, order: Turns | Pace | Grow) -> Done:
+
+async def load(clients: Clients, order: Turns | Pace | Grow | Introduce | Arrive) -> Done:
     match order:
         case Turns():
             return await clients.turns(order)
@@ -83,8 +100,28 @@ async def carry_out(clients: Clients, order: Turns | Pace | Grow) -> Done:
             return await clients.pace(order)
         case Grow():
             return await clients.grow(order)
+        case Introduce():
+            return await clients.introduce(order)
+        case Arrive():
+            return await clients.arrive(order)
         case _:
             assert_never(order)
+
+
+async def serve() -> None:
+    roles = Roles()
+    reading = orders()
+    cpu_s = time.process_time()
+    # Nothing streams in between that must be read: a thread would only cost.
+    while (order := await asyncio.to_thread(next, reading, None)) is not None:
+        word = await roles.carry_out(order)
+        now_s = time.process_time()
+        if isinstance(word, Done | Tallied):
+            # Simulated workers work between orders as well.
+            word = msgspec.structs.replace(word, cpu_s=now_s - cpu_s)
+        cpu_s = now_s
+        say(word)
+    await roles.close()
 
 
 def first_of(group: BaseExceptionGroup[Exception]) -> Exception:

@@ -13,11 +13,23 @@ from typing import Final, Self
 import msgspec
 
 from mainspring_local.program import tie_to_parent
-from tests.load.bench.orders import Done, Failed, Open, Order, Progress, Ready, Word
+from tests.load.bench.orders import (
+    Done,
+    Failed,
+    Open,
+    Order,
+    Progress,
+    Ready,
+    Staff,
+    Tallied,
+    Tally,
+    Word,
+)
 
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 _WORD: Final[msgspec.json.Decoder[Word]] = msgspec.json.Decoder(Word)
 Tell = Callable[[int], None]
+Answer = Ready | Done | Tallied
 
 
 class BenchFailed(Exception):
@@ -59,14 +71,23 @@ class Crew:
         share = -(-order.sessions // self._size)
         await self._all([msgspec.structs.replace(order, sessions=share)] * self._size, ignore)
 
+    async def staff(self, orders: Sequence[Staff]) -> None:
+        """Each process becomes simulated workers."""
+        await self._all(orders, ignore)
+
     async def do(self, orders: Sequence[Order], tell: Tell) -> list[Done]:
         """One order each. `tell` hears the sum of all. Raises BenchFailed."""
         return [word for word in await self._all(orders, tell) if isinstance(word, Done)]
 
-    async def _all(self, orders: Sequence[Order], tell: Tell) -> list[Ready | Done]:
+    async def tally(self, order: Tally) -> list[Tallied]:
+        """What the simulated workers of each process saw."""
+        words = await self._all([order] * self._size, ignore)
+        return [word for word in words if isinstance(word, Tallied)]
+
+    async def _all(self, orders: Sequence[Order], tell: Tell) -> list[Answer]:
         done = [0] * self._size
 
-        async def one(index: int) -> Ready | Done:
+        async def one(index: int) -> Answer:
             process, order = self._processes[index], orders[index]
             assert process.stdin is not None
             process.stdin.write(msgspec.json.encode(order) + b"\n")
@@ -79,7 +100,7 @@ class Crew:
                     case Failed(why=why):
                         msg = f"a client failed: {why}"
                         raise BenchFailed(msg)
-                    case Ready() | Done() as word:
+                    case Ready() | Done() | Tallied() as word:
                         return word
 
         return await asyncio.gather(*(one(index) for index in range(self._size)))

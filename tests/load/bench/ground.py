@@ -1,9 +1,9 @@
-"""The ground the bench stands on: a whole stack of its own, and a look into its database."""
+"""The ground a bench stands on: a whole stack of its own, or one that is there already."""
 
 import os
 import random
 import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from mainspring_postgres import Database, Options, load_queries
 from tests.load.bench import statements
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.statements import Statement
+from tests.load.bench.wire import Address
 
 QUERIES: Final = load_queries("tests.load.bench", "queries.sql")
 PROCESSES: Final = ("postgres", "nats", "api", "engine", "eventstore", "scheduler", "worker")
@@ -49,34 +50,40 @@ class Recount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ground:
-    def __init__(self, ready: stack.Stack, supervisor: Supervisor, database: Database) -> None:
-        self.stack = ready
-        self.supervisor = supervisor
+    """A stack, whoever started it. Without `database` nothing is recounted or accounted for."""
+
+    def __init__(self, api: Address, engines: Sequence[str], database: Database | None) -> None:
+        self.api = api
+        self.engines = list(engines)
         self.database = database
 
     @property
     def host(self) -> str:
-        return self.stack.dialled_host
+        return self.api.host
 
     @property
     def port(self) -> int:
-        return self.stack.settings.api_port
+        return self.api.port
+
+    def looked_into(self) -> Database:
+        """Raises BenchFailed where nobody said how to reach Postgres."""
+        if self.database is None:
+            msg = "this needs a look into the database: say --postgres URL"
+            raise BenchFailed(msg)
+        return self.database
 
     def pids(self) -> dict[str, int]:
-        found = {name: self.supervisor.child(name).pid for name in PROCESSES}
-        return {name: pid for name, pid in found.items() if pid is not None}
-
-    async def reset_statements(self) -> None:
-        await self.database.fetch(QUERIES["reset_statements"])
+        """By process; empty where they are somebody else's."""
+        return {}
 
     async def statements(self) -> dict[statements.Key, Statement]:
-        return statements.snapshot(await self.database.fetch_as(Statement, QUERIES["statements"]))
+        """Sums since whenever; a stretch is the difference of two."""
+        rows = await self.looked_into().fetch_as(Statement, QUERIES["statements"])
+        return statements.snapshot(rows)
 
-    async def track(self, *, nested: bool) -> None:
-        await self.database.execute(QUERIES["track_all" if nested else "track_top"])
-        await self.database.fetch(QUERIES["reload"])
-
-    async def recount(self) -> Recount:
+    async def recount(self) -> Recount | None:
+        if self.database is None:
+            return None
         outcomes = {
             row.outcome: row.turns
             for row in await self.database.fetch_as(Outcome, QUERIES["turns"])
@@ -90,16 +97,42 @@ class Ground:
         )
 
     async def connections(self) -> dict[str, int]:
-        rows = await self.database.fetch_as(Open, QUERIES["connections"])
+        rows = await self.looked_into().fetch_as(Open, QUERIES["connections"])
         return {row.name: row.open for row in rows}
+
+    async def postgres_version(self) -> str:
+        if self.database is None:
+            return "unknown"
+        return await self.database.fetchval_as(str, QUERIES["server_version"])
 
     async def require_durable(self) -> None:
         """Raises BenchFailed where the server would win time by losing commits."""
+        if self.database is None:
+            return
         rows = await self.database.fetch_as(Setting, QUERIES["durability"])
         off = [row.name for row in rows if row.setting == "off"]
         if off:
             msg = f"Postgres runs with {', '.join(off)} off"
             raise BenchFailed(msg)
+
+
+class OwnStack(Ground):
+    """Started by the bench: its processes may be counted, stopped and killed."""
+
+    def __init__(self, ready: stack.Stack, supervisor: Supervisor, database: Database) -> None:
+        address = Address(host=ready.dialled_host, port=ready.settings.api_port)
+        super().__init__(address, [ready.address("engine")], database)
+        self.stack = ready
+        self.supervisor = supervisor
+
+    def pids(self) -> dict[str, int]:
+        found = {name: self.supervisor.child(name).pid for name in PROCESSES}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
+    async def track(self, *, nested: bool) -> None:
+        database = self.looked_into()
+        await database.execute(QUERIES["track_all" if nested else "track_top"])
+        await database.fetch(QUERIES["reload"])
 
     def second_worker(self) -> Program:
         """Another one beside the stack's own."""
@@ -128,7 +161,7 @@ def quiet_environment(inherited: Mapping[str, str], ratio: float) -> dict[str, s
 
 
 @asynccontextmanager
-async def ground(folder: Path, ratio: float) -> AsyncGenerator[Ground]:
+async def ground(folder: Path, ratio: float) -> AsyncGenerator[OwnStack]:
     """A stack in `folder`; everything it started is gone at the end. Raises StartProblem."""
     settings = environment.Settings(
         home=folder,
@@ -154,7 +187,7 @@ async def ground(folder: Path, ratio: float) -> AsyncGenerator[Ground]:
                 )  # fmt: skip
                 database = await Database.open(options)
                 try:
-                    yield Ground(ready, supervisor, database)
+                    yield OwnStack(ready, supervisor, database)
                 finally:
                     await database.close()
             finally:

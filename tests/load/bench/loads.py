@@ -4,12 +4,19 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from tests.load.bench.orders import Done, Grow, Open, Pace, Turn, Turns
-from tests.load.bench.sessions import Lateness, Session, open_sessions
+from msgspec.structs import replace
+
+from tests.load.bench import arrivals, submits
+from tests.load.bench.histograms import Histogram
+from tests.load.bench.orders import Arrive, Done, Grow, Introduce, Open, Pace, Turn, Turns
+from tests.load.bench.sessions import TEXT, Lateness, Session, message, open_sessions
 from tests.load.bench.wire import Address, Connection
 
 Tell = Callable[[int], None]
 YOUNG_MESSAGES = 4
+PACE_CONNECTIONS = 64
+"""More turns at once than this wait for a connection, which their latency then counts."""
+STRIDE = 7919
 
 
 class Clients:
@@ -31,9 +38,11 @@ class Clients:
         lateness = Lateness()
         return cls(order, await open_sessions(order, lateness), lateness, tell)
 
-    async def _turn(self, session: Session, connection: Connection) -> Turn:
+    async def _turn(
+        self, session: Session, connection: Connection, from_s: float | None = None
+    ) -> Turn:
         self._asked += 1
-        turn = await session.turn(connection)
+        turn = await session.turn(connection, from_s)
         self._turns.append(turn)
         self._tell(len(self._turns))
         return turn
@@ -62,30 +71,43 @@ class Clients:
                 group.create_task(client(self._sessions[slot :: order.slots]))
         return self._done()
 
+    async def introduce(self, order: Introduce) -> Done:
+        connection = Connection(self._address)
+        session = next(one for one in self._sessions if one.org_id == order.org_id)
+        await connection.call(
+            "POST", f"/sessions/{session.id}/messages", message(TEXT), session.org_id
+        )
+        connection.close()
+        return Done(asked=1)
+
+    async def arrive(self, order: Arrive) -> Done:
+        return await submits.arrive(order, self._sessions, self._tell)
+
     async def pace(self, order: Pace) -> Done:
-        self._lateness.wanted = True
-        free = [Connection(self._address) for _ in range(64)]
-        began = time.monotonic()
+        self._begin()
+        self._lateness.begin()
+        free: asyncio.Queue[Connection] = asyncio.Queue()
+        for _ in range(PACE_CONNECTIONS):
+            free.put_nowait(Connection(self._address))
+        # One turn at a time each; a stride apart, for neighbours were opened together.
+        resting: asyncio.Queue[Session] = asyncio.Queue()
+        for number in range(len(self._sessions)):
+            resting.put_nowait(self._sessions[number * STRIDE % len(self._sessions)])
 
-        async def one(session: Session, connection: Connection) -> None:
-            await self._turn(session, connection)
-            free.append(connection)
+        async def one(session: Session, connection: Connection, from_s: float) -> None:
+            await self._turn(session, connection, from_s)
+            free.put_nowait(connection)
+            resting.put_nowait(session)
 
+        lag = Histogram()
+        schedule = arrivals.constant(order.per_s, order.seconds)
         async with asyncio.TaskGroup() as group:
-            number = 0
-            while (now := time.monotonic()) < order.until_s:
-                due = began + number / order.turns_per_s
-                if due > now or not free:
-                    await asyncio.sleep(max(0.001, due - now))
-                    continue
-                # A step that meets every session: neighbours were opened together.
-                session = self._sessions[number * 7919 % len(self._sessions)]
-                group.create_task(one(session, free.pop()))
-                number += 1
-        return Done(
-            asked=self._asked, completed=len(self._turns), turns=self._turns,
-            late_ms=self._lateness.ms,
-        )  # fmt: skip
+            async for from_s in arrivals.due(schedule, time.monotonic(), lag):
+                group.create_task(one(await resting.get(), await free.get(), from_s))
+        while not free.empty():
+            free.get_nowait().close()
+        done = self._done()
+        return replace(done, late_ms=self._lateness.ms, lag=lag.encode())
 
     async def grow(self, order: Grow) -> Done:
         connection = Connection(self._address)

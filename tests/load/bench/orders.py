@@ -11,6 +11,7 @@ class Open(Struct, frozen=True, kw_only=True, tag="open"):
     agent_id: str
     org_ids: list[str]
     sessions: int
+    listen: bool = True
 
 
 class Turns(Struct, frozen=True, kw_only=True, tag="turns"):
@@ -29,8 +30,8 @@ class Turns(Struct, frozen=True, kw_only=True, tag="turns"):
 class Pace(Struct, frozen=True, kw_only=True, tag="pace"):
     """Turns at a fixed rate over all sessions; how late each event came is kept."""
 
-    turns_per_s: float
-    until_s: float
+    per_s: float
+    seconds: float
 
 
 class Grow(Struct, frozen=True, kw_only=True, tag="grow"):
@@ -52,7 +53,46 @@ class Probe(Struct, frozen=True, kw_only=True, tag="probe"):
     pause_s: float
 
 
-Order = Open | Turns | Pace | Grow | Probe
+class Staff(Struct, frozen=True, kw_only=True, tag="staff"):
+    """Become so many simulated workers, from number `first` on; `Ready` when all are attached."""
+
+    engines: list[str]
+    workers: int
+    first: int
+    slots: int
+    work_ms: float = 0.0
+    """How long each task takes; a worker that takes none answers at once."""
+
+
+class Tally(Struct, frozen=True, kw_only=True, tag="tally"):
+    """Asks simulated workers what they saw since the last time; `Tallied`."""
+
+
+class Introduce(Struct, frozen=True, kw_only=True, tag="introduce"):
+    """One turn of an organization over REST: the engine then knows its configuration."""
+
+    org_id: str
+
+
+class Flow(Struct, frozen=True, kw_only=True):
+    """Turns of one organization, by a schedule."""
+
+    org_id: str
+    config_hash: str
+    per_s: float
+
+
+class Arrive(Struct, frozen=True, kw_only=True, tag="arrive"):
+    """Submit to the engine whenever the schedule says so, whatever was answered meanwhile."""
+
+    engine: str
+    flows: list[Flow]
+    began_s: float
+    seconds: float
+    by_chance: bool
+
+
+Order = Open | Turns | Pace | Grow | Probe | Staff | Tally | Introduce | Arrive
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
@@ -69,6 +109,33 @@ class Turn(Struct, frozen=True, array_like=True):
     ms: float
 
 
+class Entered(Struct, frozen=True, array_like=True):
+    """A simulated worker began with the task of this turn."""
+
+    turn_id: str
+    at_s: float
+
+
+class Asked(Struct, frozen=True, array_like=True):
+    """A turn was submitted; it counts from the moment that the schedule named."""
+
+    turn_id: str
+    org_id: str
+    from_s: float
+
+
+class Tallied(Struct, frozen=True, kw_only=True, tag="tallied"):
+    """`refused` results were not committed, `breaks` streams ended without being asked to."""
+
+    entered: list[Entered]
+    answered: int
+    refused: int
+    breaks: int
+    attached: int
+    config_hash: str
+    cpu_s: float = 0.0
+
+
 class Done(Struct, frozen=True, kw_only=True, tag="done"):
     """`asked` turns are answered with 2xx, `completed` were seen to complete on the stream."""
 
@@ -79,6 +146,11 @@ class Done(Struct, frozen=True, kw_only=True, tag="done"):
     young_ms: list[float] = []
     old_ms: list[float] = []
     dispatch_ms: list[float] = []
+    submitted: list[Asked] = []
+    steered: int = 0
+    """Messages that met a turn still going on; they make no task of their own."""
+    lag: str = ""
+    """How late the client came to its own schedule, as an encoded histogram of milliseconds."""
     cpu_s: float = 0.0
 
 
@@ -86,4 +158,4 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     why: str
 
 
-Word = Ready | Progress | Done | Failed
+Word = Ready | Progress | Done | Tallied | Failed

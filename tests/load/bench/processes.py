@@ -54,13 +54,13 @@ def memory_mib(pid: int) -> float:
     return 0.0
 
 
-def costs(before: Mapping[str, Usage], after: Mapping[str, Usage], turns: int) -> list[Cost]:
+def costs(before: Mapping[str, Usage], after: Mapping[str, Usage], units: int) -> list[Cost]:
     """The dearest first."""
     found = [
         Cost(
             process=name,
             cpu_s=after[name].cpu_s - before[name].cpu_s,
-            cpu_ms_per_turn=(after[name].cpu_s - before[name].cpu_s) * 1000 / max(turns, 1),
+            cpu_ms_per_unit=(after[name].cpu_s - before[name].cpu_s) * 1000 / max(units, 1),
             memory_mib=after[name].memory_mib,
         )
         for name in before
@@ -93,3 +93,12 @@ def stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def resident_mib(pid: int) -> float:
+    """The resident set, which is cheap to ask for again and again; 0 where it cannot be had."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024

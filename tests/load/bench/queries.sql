@@ -1,9 +1,5 @@
--- name: reset_statements
--- Forgets what was counted.
-select pg_stat_statements_reset();
-
 -- name: statements
--- What the services' roles sent, summed since the reset; inside granted functions it is their owners.
+-- What the services' roles sent, summed since the last reset; inside functions it is their owners.
 select
     r.rolname::text as role,
     s.query,
@@ -68,4 +64,24 @@ select current_setting('server_version');
 -- name: add_organization
 -- One more organization, for more streams than one may have.
 insert into api.organization (id, name, created_ms, updated_ms)
-values ($1, $2, 0, 0);
+values ($1, $2, 0, 0)
+on conflict do nothing;
+
+-- name: written
+-- How far the write-ahead log is, and how many transactions have ever written something.
+select
+    pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as wal_bytes,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint as transactions;
+
+-- name: dead_tuples
+-- What vacuum has not reached yet, and how many updates spared the indexes, by table.
+select
+    (schemaname || '.' || relname)::text as name,
+    n_dead_tup as dead,
+    n_live_tup as live,
+    n_tup_upd as updated,
+    n_tup_hot_upd as updated_hot
+from pg_stat_user_tables
+where schemaname in ('api', 'engine', 'log', 'scheduler') and n_dead_tup > 0
+order by n_dead_tup desc
+limit 8;

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
-from tests.load.bench.percentiles import Spread
-from tests.load.bench.statements import PerTurn
+from tests.load.bench.histograms import Spread
+from tests.load.bench.statements import Dead, PerTurn
 from tests.load.bench.targets import TARGETS
 
 QUERY_CHARS_SHOWN = 68
@@ -18,12 +18,22 @@ class Cost(Struct, frozen=True, kw_only=True):
 
     process: str
     cpu_s: float
-    cpu_ms_per_turn: float
+    cpu_ms_per_unit: float
     memory_mib: float
 
 
+class Series(Struct, frozen=True, kw_only=True):
+    """Lines over seconds, by name; to be filled."""
+
+    unit: str
+    lines: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+
 class Report(Struct, frozen=True, kw_only=True):
-    """`figures` is flat; everything else is beside it for who wants to know more."""
+    """`figures` is flat; everything else is beside it for who wants to know more.
+
+    Members that came later have a default: a comparison reads the reports of older versions.
+    """
 
     machine: dict[str, str]
     calibration: dict[str, float]
@@ -32,15 +42,29 @@ class Report(Struct, frozen=True, kw_only=True):
     sampling: dict[str, float]
     figures: dict[str, float]
     spreads: dict[str, Spread]
-    statements: list[PerTurn]
-    nested: list[PerTurn]
-    costs: dict[str, list[Cost]]
-    counts: dict[str, int]
-    notes: list[str]
+    statements: list[PerTurn] = []
+    nested: list[PerTurn] = []
+    costs: dict[str, list[Cost]] = {}
+    counts: dict[str, int] = {}
+    notes: list[str] = []
+    settings: dict[str, str] = {}
+    """What was asked for: the scenarios, the target, and the plan."""
+    seconds: float = 0.0
+    measured_at: str = ""
+    histograms: dict[str, str] = {}
+    """HdrHistograms in their compressed form; values are thousandths of the name's unit."""
+    series: dict[str, Series] = {}
+    dead: list[Dead] = []
+    """Rows that vacuum had not reached at the end."""
 
 
 def encode(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Report:
+    """Raises msgspec.ValidationError for anything but a report."""
+    return msgspec.json.decode(data, type=Report)
 
 
 def render(report: Report) -> str:
@@ -49,6 +73,7 @@ def render(report: Report) -> str:
         table(["machine", ""], [[k, number(v)] for k, v in report.calibration.items()]),
         _spreads(report.spreads),
         *(_costs(load, costs) for load, costs in report.costs.items()),
+        _dead(report.dead),
         _statements("statements per turn", report.statements),
         _statements("inside functions", report.nested),
         "\n".join(report.notes),
@@ -110,9 +135,17 @@ def _spreads(spreads: Mapping[str, Spread]) -> str:
 
 def _costs(load: str, costs: Sequence[Cost]) -> str:
     rows = [
-        [c.process, number(c.cpu_s), number(c.cpu_ms_per_turn), number(c.memory_mib)] for c in costs
+        [c.process, number(c.cpu_s), number(c.cpu_ms_per_unit), number(c.memory_mib)] for c in costs
     ]
-    return table([f"processes, {load}", "CPU s", "CPU ms/turn", "MiB"], rows)
+    return table([f"processes, {load}", "CPU s", "CPU ms each", "MiB"], rows)
+
+
+def _dead(tables: Sequence[Dead]) -> str:
+    rows = [
+        [one.name, f"{one.dead:,}", f"{one.live:,}", f"{one.updated:,}", f"{one.updated_hot:,}"]
+        for one in tables
+    ]
+    return table(["dead tuples", "dead", "live", "updates", "in place"], rows) if rows else ""
 
 
 def _statements(title: str, statements: Sequence[PerTurn]) -> str:

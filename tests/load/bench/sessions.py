@@ -44,6 +44,11 @@ class Lateness:
         self.ms: list[float] = []
         self.wanted = False
 
+    def begin(self) -> None:
+        """From now on, and nothing from before."""
+        self.ms = []
+        self.wanted = True
+
     def note(self, frame: Frame) -> None:
         now_s = time.time()
         stamped = _STAMPED.decode(frame.data)
@@ -55,7 +60,6 @@ class Session:
     def __init__(self, id_: str, org_id: str, lateness: Lateness) -> None:
         self.id = id_
         self.org_id = org_id
-        self.busy = False
         self._lateness = lateness
         self._outcome: asyncio.Future[tuple[str, float]] | None = None
         self._stream: EventStream | None = None
@@ -71,11 +75,14 @@ class Session:
         if frame.type in OUTCOMES and self._outcome is not None and not self._outcome.done():
             self._outcome.set_result((frame.type, time.monotonic()))
 
-    async def turn(self, connection: Connection, body: bytes = _HELLO) -> Turn:
-        """From the POST to its outcome on the stream. Raises WireProblem for any but completed."""
+    async def turn(self, connection: Connection, from_s: float | None = None) -> Turn:
+        """From the POST, or from when it was due, to its outcome on the stream.
+
+        Raises WireProblem for any but completed.
+        """
         self._outcome = asyncio.get_running_loop().create_future()
-        began = time.monotonic()
-        await connection.call("POST", f"/sessions/{self.id}/messages", body, self.org_id)
+        began = time.monotonic() if from_s is None else from_s
+        await connection.call("POST", f"/sessions/{self.id}/messages", _HELLO, self.org_id)
         async with asyncio.timeout(TURN_SECONDS_MAX):
             outcome, ended = await self._outcome
         if outcome != "turn.completed":
@@ -119,7 +126,8 @@ async def open_sessions(order: Open, lateness: Lateness) -> list[Session]:
             agent_id = order.agent_id if org_id == order.org_ids[0] else None
             id_ = await create_session(connection, agent_id, org_id)
             session = Session(id_, org_id, lateness)
-            await session.listen(address)
+            if order.listen:
+                await session.listen(address)
             sessions.append(session)
         connection.close()
 

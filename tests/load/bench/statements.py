@@ -20,6 +20,16 @@ class Statement(Struct, frozen=True, kw_only=True):
     blocks: int
 
 
+class Dead(Struct, frozen=True, kw_only=True):
+    """One table's rows that nobody sees any more, and how its updates went."""
+
+    name: str
+    dead: int
+    live: int
+    updated: int
+    updated_hot: int
+
+
 class PerTurn(Struct, frozen=True, kw_only=True):
     role: str
     query: str

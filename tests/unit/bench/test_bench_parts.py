@@ -3,34 +3,75 @@ from pathlib import Path
 
 import pytest
 
-from tests.load.bench import __main__ as bench
-from tests.load.bench import machine, processes, profile
+from tests.load.bench import arguments, machine, processes, profile
+from tests.load.bench.arguments import parse, plan_of
+from tests.load.bench.conduct import course_of, headlines
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.ground import quiet_environment
+from tests.load.bench.live import Progress, Rates, sparkline
 from tests.load.bench.plan import Plan
 from tests.load.bench.processes import Usage
-from tests.load.bench.progress import Progress, bar
+from tests.load.bench.scenarios.catalogue import SCENARIOS, chosen
 
 
-def parsed(*arguments: str) -> bench.Arguments:
-    return bench.parser().parse_args(arguments, namespace=bench.Arguments())
-
-
-def test_a_quick_run_is_shorter_in_every_part() -> None:
-    usual, short = bench.plan_of(parsed()), bench.plan_of(parsed("--quick"))
+def test_a_quick_bench_is_shorter_in_every_part() -> None:
+    usual, short = plan_of(parse([])), plan_of(parse(["--quick"]))
 
     assert usual == Plan()
     for name in ("warm_s", "one_s", "many_s", "stream_s", "history", "dispatch_samples", "kills"):
         assert getattr(short, name) < getattr(usual, name), name
 
 
-def test_parts_run_in_their_own_order_whatever_order_is_asked() -> None:
-    assert list(bench.parts_of(parsed("--only", "dispatch,c1"))) == ["c1", "dispatch"]
+def test_what_is_asked_for_stands_in_the_plan() -> None:
+    plan = plan_of(
+        parse(["dispatch", "--workers", "10,20", "--rate", "50", "--seconds", "3", "--by-chance"])
+    )
+
+    assert (plan.workers, plan.tasks_per_s, plan.dispatch_s) == ((10, 20), 50.0, 3.0)
+    assert plan.by_chance
+    assert not plan.traced
 
 
-def test_a_part_that_does_not_exist_is_refused() -> None:
+@pytest.mark.parametrize("text", ["0", "1,x", "-3"])
+def test_counts_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(BenchFailed):
+        course_of(parse(["turns", "--clients", text]))
+
+
+def test_scenarios_go_in_their_own_order_whatever_order_is_asked() -> None:
+    assert list(chosen(["dispatch", "turns"], own=True, database=True)) == ["turns", "dispatch"]
+
+
+def test_a_scenario_that_does_not_exist_is_refused() -> None:
     with pytest.raises(BenchFailed, match="c2"):
-        bench.parts_of(parsed("--only", "c1,c2"))
+        chosen(["turns", "c2"], own=True, database=True)
+
+
+def test_a_bench_that_names_none_has_all_but_the_long_one() -> None:
+    assert set(chosen([], own=True, database=True)) == SCENARIOS.keys() - {"soak"}
+
+
+def test_on_somebody_elses_stack_nothing_is_killed_or_counted_unseen() -> None:
+    found = chosen([], own=False, database=False)
+
+    assert "turns" in found
+    assert not {"recovery", "dispatch", "idle"} & found.keys()
+    with pytest.raises(BenchFailed, match="needs a stack of its own"):
+        chosen(["recovery"], own=False, database=True)
+    with pytest.raises(BenchFailed, match="--postgres"):
+        chosen(["idle"], own=False, database=False)
+
+
+def test_every_scenario_is_told_in_the_help() -> None:
+    text = arguments.parser().format_help()
+
+    assert all(name in text for name in SCENARIOS)
+
+
+def test_new_promised_figures_are_shown_as_they_come() -> None:
+    figures = {"turns_per_s_c1": 150.0, "rss_mib_api": 70.0, "turns_per_s_c32": 1000.0}
+
+    assert headlines(figures, {"turns_per_s_c1"}) == ["turns_per_s_c32 1,000"]
 
 
 def test_nothing_of_the_callers_settings_reaches_the_stack() -> None:
@@ -51,7 +92,7 @@ def test_a_process_that_ended_meanwhile_has_no_cost() -> None:
 
     (cost,) = processes.costs(before, {"api": Usage(cpu_s=1.5, memory_mib=2.0)}, 100)
 
-    assert (cost.process, cost.cpu_ms_per_turn, cost.memory_mib) == ("api", 5.0, 2.0)
+    assert (cost.process, cost.cpu_ms_per_unit, cost.memory_mib) == ("api", 5.0, 2.0)
 
 
 def test_what_others_used_is_what_is_left_of_the_machine() -> None:
@@ -66,17 +107,43 @@ def test_samples_count_for_a_function_and_for_all_who_called_it() -> None:
     assert total["main (a.py"] == 4
 
 
-def test_progress_on_a_terminal_is_one_line_and_elsewhere_one_per_part() -> None:
+def test_without_a_terminal_progress_is_one_line_per_part() -> None:
     plain = io.StringIO()
-    progress = Progress(2, plain)
 
-    progress.part("one")
-    progress.step("10 turns")
-    progress.part("two")
-    progress.end()
+    with Progress(2, plain) as progress:
+        progress.part("one")
+        progress.count(10, "turns")
+        progress.part("two")
 
     assert [line.split()[-1] for line in plain.getvalue().splitlines()] == ["one", "two"]
-    assert bar(0.5, 4) == "██··"
+
+
+def test_a_terminal_sees_what_was_found() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+
+    with Progress(1, terminal) as progress:
+        progress.part("turns")
+        progress.found("turns_per_s_c1 150")
+
+    assert "turns_per_s_c1 150" in terminal.getvalue()
+
+
+def test_a_rate_comes_from_a_count_that_rises() -> None:
+    rates = Rates()
+
+    for second in range(4):
+        rates.note(second * 100, 10.0 + second)
+
+    assert list(rates.values) == [100.0, 100.0, 100.0]
+
+
+def test_the_largest_value_fills_its_block() -> None:
+    assert sparkline([0.0, 50.0, 100.0]) == "▁▅█"
+    assert sparkline([0.0, 0.0]) == "▁▁"
 
 
 def test_a_calibration_measures_something_everywhere(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import msgspec
 
-from tests.load.bench.percentiles import spread
+from tests.load.bench.histograms import spread
 from tests.load.bench.report import Cost, Report, encode, missed, number, render, table
 from tests.load.bench.statements import PerTurn
 
@@ -16,7 +16,7 @@ def report(**figures: float) -> Report:
         spreads={"turn_c1_ms": spread([1.0, 2.0])},
         statements=[PerTurn(role="engine_run", query="select 1", calls=2, exec_ms=1, blocks=3)],
         nested=[],
-        costs={"idle": [Cost(process="api", cpu_s=0.5, cpu_ms_per_turn=2.5, memory_mib=64)]},
+        costs={"idle": [Cost(process="api", cpu_s=0.5, cpu_ms_per_unit=2.5, memory_mib=64)]},
         counts={"turns c1": 10},
         notes=["a note"],
     )
@@ -34,11 +34,11 @@ def test_a_figure_stands_beside_its_target() -> None:
 
 
 def test_a_figure_nobody_promised_has_no_verdict() -> None:
-    found = report(idle_queries_per_s=1e9)
+    found = report(rss_mib_api=1e9)
 
     assert missed(found.figures) == []
-    assert line_of(render(found), "idle_queries_per_s").split() == [
-        "idle_queries_per_s",
+    assert line_of(render(found), "rss_mib_api").split() == [
+        "rss_mib_api",
         "1,000,000,000",
     ]
 

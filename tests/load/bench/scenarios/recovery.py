@@ -9,13 +9,13 @@ from typing import Final
 import msgspec
 
 from mainspring_kernel.ids import Prefix, from_wire
+from tests.load.bench.bench import Bench
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.gathered import recounted
-from tests.load.bench.ground import QUERIES, Ground
-from tests.load.bench.measure import Bench
+from tests.load.bench.ground import QUERIES, OwnStack
 from tests.load.bench.orders import Done
 from tests.load.bench.sessions import OUTCOMES, create_session, message
-from tests.load.bench.wire import Address, Connection, EventStream, Frame
+from tests.load.bench.wire import Connection, EventStream, Frame
 
 SECONDS_MAX: Final = 40.0
 SETTLE_S: Final = 0.3
@@ -48,7 +48,7 @@ class Watch:
 async def recovery(bench: Bench) -> None:
     """Two workers, one dies; the supervisor starts it again before the next one is killed."""
     bench.progress.part("killed workers")
-    ground = bench.ground
+    ground = bench.own
     await ground.supervisor.start([ground.second_worker()])
     before = await ground.recount()
     seconds: list[float] = []
@@ -63,15 +63,16 @@ async def recovery(bench: Bench) -> None:
     bench.gathered.figures["recovery_p99_s"] = took.p99
 
 
-async def kill_once(ground: Ground, agent_id: str) -> float:
+async def kill_once(ground: OwnStack, agent_id: str) -> float:
     """From the signal to `reason.recovered` at a client. The turn must complete."""
-    address = Address(host=ground.host, port=ground.port)
-    connection, watch = Connection(address), Watch()
+    connection, watch = Connection(ground.api), Watch()
     session_id = await create_session(connection, agent_id)
-    stream = await EventStream.open(address, f"/sessions/{session_id}/sse?after_sequence=0", watch)
+    stream = await EventStream.open(
+        ground.api, f"/sessions/{session_id}/sse?after_sequence=0", watch
+    )
     await connection.call("POST", f"/sessions/{session_id}/messages", message(TEXT))
     await watch.first("output.message.delta")
-    holder = await ground.database.fetchval_as(
+    holder = await ground.looked_into().fetchval_as(
         str, QUERIES["holder"], from_wire(Prefix.SESSION, session_id)
     )
     child = ground.supervisor.child(holder)

@@ -1,0 +1,128 @@
+"""What can be said to `./task bench`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from tests.load.bench.plan import Plan, quick
+from tests.load.bench.scenarios.catalogue import SCENARIOS
+
+EXAMPLES = """
+examples:
+  ./task bench --json report.json --html report.html
+  ./task bench dispatch --workers 1000,3000 --rate 200
+  ./task bench turns --clients 1,8,32 --seconds 20
+  ./task bench turns sse --target http://127.0.0.1:9000 --engine 127.0.0.1:9001
+  ./task bench compare before.json after.json --limit 10
+"""
+
+
+class Arguments(argparse.Namespace):
+    scenarios: Sequence[str] = ()
+    json: Path | None = None
+    html: Path | None = None
+    quick: bool = False
+    seconds: float | None = None
+    clients: str = ""
+    workers: str = ""
+    streams: str = ""
+    rate: float | None = None
+    by_chance: bool = False
+    history: int | None = None
+    minutes: float | None = None
+    profile: Path | None = None
+    sampling: float = 0.0
+    target: str = ""
+    engine: str = ""
+    postgres: str = ""
+    allow_remote: bool = False
+
+
+class Comparison(argparse.Namespace):
+    before: Path = Path()
+    after: Path = Path()
+    limit: float | None = None
+
+
+def parser() -> argparse.ArgumentParser:
+    told = "\n".join(f"  {name:<10} {one.what}" for name, one in SCENARIOS.items())
+    top = argparse.ArgumentParser(
+        prog="./task bench",
+        description="Measures a stack: its own, or with --target one that is there already.",
+        epilog=f"scenarios:\n{told}\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all but soak by default")
+    out = top.add_argument_group("reports")
+    out.add_argument("--json", type=Path, metavar="FILE", help="one JSON object")
+    out.add_argument("--html", type=Path, metavar="FILE", help="one page with plots")
+    _add_loads(top.add_argument_group("loads"))
+    where = top.add_argument_group("where")
+    where.add_argument("--target", metavar="URL", help="the api of a stack that is there already")
+    where.add_argument("--engine", metavar="ADDRESSES", help="its engines, HOST:PORT,…")
+    where.add_argument("--postgres", metavar="URL", help="its database, to recount and account")
+    where.add_argument("--allow-remote", action="store_true", help="it may be another machine")
+    return top
+
+
+def _add_loads(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--quick", action="store_true", help="a minute or so, rougher figures")
+    group.add_argument("--seconds", type=float, metavar="N", help="of each measured window")
+    group.add_argument("--clients", metavar="N,…", help="of turns; 1,32")
+    group.add_argument("--workers", metavar="N,…", help="simulated, of dispatch; 1000,3000")
+    group.add_argument("--rate", type=float, metavar="N", help="per second, of dispatch and soak")
+    group.add_argument("--by-chance", action="store_true", help="arrivals of dispatch: Poisson")
+    group.add_argument("--streams", metavar="N,…", help="of sse; 200,2000")
+    group.add_argument("--history", type=int, metavar="N", help="messages of the old session")
+    group.add_argument("--minutes", type=float, metavar="N", help="of soak; 10")
+    group.add_argument("--sampling", type=float, metavar="RATIO", help="of traces; 0")
+    group.add_argument("--profile", type=Path, metavar="FOLDER", help="samples of the services")
+
+
+def comparison_parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="./task bench compare", description="Two reports side by side."
+    )
+    top.add_argument("before", type=Path, metavar="A.json")
+    top.add_argument("after", type=Path, metavar="B.json")
+    top.add_argument(
+        "--limit", type=float, metavar="PERCENT", help="fail where a figure lost more than this"
+    )
+    return top
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Raises ValueError for what is no list of whole numbers above 0."""
+    found = tuple(int(word) for word in text.split(","))
+    if min(found) < 1:
+        msg = f"{text}: whole numbers above 0"
+        raise ValueError(msg)
+    return found
+
+
+def plan_of(parsed: Arguments) -> Plan:
+    """Raises ValueError."""
+    plan = quick(Plan()) if parsed.quick else Plan()
+    plan = replace(plan, traced=plan.traced and not parsed.scenarios and not parsed.target)
+    if parsed.target:
+        plan = replace(plan, nested_turns=0)
+    for name in ("clients", "workers", "streams"):
+        text = getattr(parsed, name)
+        if text:
+            plan = replace(plan, **{name: numbers(text)})
+    if parsed.seconds is not None:
+        window = parsed.seconds
+        plan = replace(plan, one_s=window, many_s=window, stream_s=window, dispatch_s=window)
+    if parsed.rate is not None:
+        plan = replace(plan, tasks_per_s=parsed.rate, soak_per_s=parsed.rate)
+    if parsed.history is not None:
+        plan = replace(plan, history=parsed.history)
+    if parsed.minutes is not None:
+        plan = replace(plan, soak_minutes=parsed.minutes)
+    return replace(plan, by_chance=parsed.by_chance)
+
+
+def parse(words: Sequence[str]) -> Arguments:
+    return parser().parse_args(words, namespace=Arguments())

@@ -1,0 +1,81 @@
+"""All scenarios by name, in the order in which they go on one stack."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from tests.load.bench.bench import Bench
+from tests.load.bench.crew import BenchFailed
+from tests.load.bench.scenarios.dispatch import dispatch
+from tests.load.bench.scenarios.fairness import fairness
+from tests.load.bench.scenarios.history import history
+from tests.load.bench.scenarios.idle import idle
+from tests.load.bench.scenarios.recovery import recovery
+from tests.load.bench.scenarios.soak import soak
+from tests.load.bench.scenarios.streams import sse
+from tests.load.bench.scenarios.turns import turns, turns_traced
+
+Part = Callable[[Bench], Awaitable[None]]
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """`own`: it stops or kills processes, so it needs a stack that the bench started.
+
+    `bare`: it belongs to a bench that names none.
+    """
+
+    part: Part
+    what: str
+    own: bool = False
+    bare: bool = True
+    database: bool = False
+    """It looks into Postgres."""
+
+
+# What stops the stack's worker comes last.
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "idle": Scenario(part=idle, what="statements and CPU of a stack nobody uses", database=True),
+    "turns": Scenario(part=turns, what="agent turns per second, and what one costs"),
+    "sse": Scenario(part=sse, what="how late events come to open streams"),
+    "history": Scenario(part=history, what="a turn late in a session beside an early one"),
+    "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),
+    "recovery": Scenario(
+        part=recovery, what="a worker is killed: until its work goes on", own=True
+    ),
+    "dispatch": Scenario(
+        part=dispatch, what="submit to handler, idle and among many workers", own=True
+    ),
+    "fairness": Scenario(
+        part=fairness, what="what one organization's flood costs another", own=True
+    ),
+}
+TRACED: Final[dict[str, Scenario]] = {
+    "turns_traced": Scenario(part=turns_traced, what="the same, every trace recorded")
+}
+
+
+def chosen(names: Sequence[str], *, own: bool, database: bool) -> dict[str, Scenario]:
+    """In their own order. Without names all that can be had; raises BenchFailed for a name that
+    does not exist, or that this ground cannot bear."""
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        msg = f"there is no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}"
+        raise BenchFailed(msg)
+    found: dict[str, Scenario] = {}
+    for name, scenario in SCENARIOS.items():
+        problem = _problem(scenario, own=own, database=database)
+        if name in names and problem:
+            msg = f"{name} {problem}"
+            raise BenchFailed(msg)
+        if name in names or (not names and scenario.bare and not problem):
+            found[name] = scenario
+    return found
+
+
+def _problem(scenario: Scenario, *, own: bool, database: bool) -> str:
+    if scenario.own and not own:
+        return "stops and kills processes: it needs a stack of its own, without --target"
+    if scenario.database and not database:
+        return "looks into the database: say --postgres URL"
+    return ""
