@@ -78,7 +78,7 @@ class Roles:
                 return Ready()
             case Tally():
                 assert self._office is not None
-                return self._office.tally()
+                return self._office.tally(order)
             case Probe():
                 return await dispatch.probe(order)
             case Turns() | Pace() | Grow() | Introduce() | Arrive():

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ WORKERS_PER_PROCESS = 1500
 ANSWERED_SECONDS_MAX = 30.0
 POLL_S = 0.1
 START_S = 0.3
+_TALLY: Final = Tally()
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -87,8 +89,13 @@ class Floor:
         await self._settle()
         return self._config_hash
 
-    async def arrive(self, flows: Sequence[Flow], seconds: float) -> Arrived:
-        """Returns when everything that was asked for is answered. Raises BenchFailed."""
+    async def arrive(
+        self, flows: Sequence[Flow], seconds: float, *, hurry: bool = False
+    ) -> Arrived:
+        """Returns when everything that was asked for is answered. Raises BenchFailed.
+
+        `hurry` works off what still waits at the end without taking time for it.
+        """
         began = time.monotonic() + START_S
         order = Arrive(
             engine=self._bench.ground.engines[0],
@@ -102,6 +109,8 @@ class Floor:
             msg = f"{done.steered} messages met a turn that was still going on: the engine is slow"
             raise BenchFailed(msg)
         self._asked += done.asked
+        if hurry:
+            await self._tally(Tally(hurry=True))
         await self._settle()
         waits = met(done.submitted, self._entered)
         cpu_s, self._cpu_s = self._cpu_s + done.cpu_s, 0.0
@@ -122,8 +131,8 @@ class Floor:
             await asyncio.sleep(POLL_S)
             await self._tally()
 
-    async def _tally(self) -> None:
-        for tallied in await self._staff.tally(Tally()):
+    async def _tally(self, order: Tally = _TALLY) -> None:
+        for tallied in await self._staff.tally(order):
             if tallied.refused or tallied.breaks:
                 msg = f"{tallied.refused} results were refused, {tallied.breaks} streams broke"
                 raise BenchFailed(msg)

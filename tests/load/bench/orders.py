@@ -67,6 +67,9 @@ class Staff(Struct, frozen=True, kw_only=True, tag="staff"):
 class Tally(Struct, frozen=True, kw_only=True, tag="tally"):
     """Asks simulated workers what they saw since the last time; `Tallied`."""
 
+    hurry: bool = False
+    """From now on tasks take no time."""
+
 
 class Introduce(Struct, frozen=True, kw_only=True, tag="introduce"):
     """One turn of an organization over REST: the engine then knows its configuration."""

@@ -26,7 +26,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     tasks_per_s: float = 200.0
     by_chance: bool = False
     """Whether tasks arrive as a Poisson process, instead of evenly."""
-    fair_s: float = 5.0
+    fair_s: float = 8.0
     kills: int = 5
     soak_minutes: float = 10.0
     soak_per_s: float = 100.0
@@ -50,7 +50,7 @@ def quick(plan: Plan) -> Plan:
         dispatch_samples=50,
         workers=plan.workers[:1],
         dispatch_s=3.0,
-        fair_s=3.0,
+        fair_s=4.0,
         kills=2,
         soak_minutes=min(plan.soak_minutes, 0.5),
         traced=False,

@@ -22,7 +22,7 @@ from mainspring_rpc.clients import WorkerClient
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import ReasonResult, ReasonTask, TaskPayload
-from tests.load.bench.orders import Entered, Staff, Tallied
+from tests.load.bench.orders import Entered, Staff, Tallied, Tally
 from tests.load.bench.wire import WireProblem
 
 ATTACHING_MAX: Final = 50
@@ -202,9 +202,11 @@ class Office:
                 except MainspringError:
                     continue  # its reader sees the break and opens again
 
-    def tally(self) -> Tallied:
+    def tally(self, order: Tally) -> Tallied:
         """What was seen since the last tally."""
         book = self._book
+        if order.hurry:
+            book.work_ms = 0.0
         found = Tallied(
             entered=book.entered,
             answered=book.answered,

@@ -11,13 +11,14 @@ from tests.load.bench.orders import Flow
 from tests.load.bench.scenarios.streams import organizations
 
 WORKERS = 4
-WORK_MS = 20.0
+WORK_MS = 80.0
+"""So long that the workers are what everyone waits for, and not the engine."""
 CAPACITY_PER_S = WORKERS * 1000 / WORK_MS
-QUIET_PART = 0.10
+QUIET_PART = 0.2
 """Of the workers' time, what the organization asks for whose wait is measured."""
-CALM_PART = 0.70
-"""What the other one asks for while it behaves."""
-FLOOD_PART = 2.5
+CALM_PART = 0.6
+"""What the other one asks for while it behaves: the workers are busy, but nobody waits long."""
+FLOOD_PART = 3.0
 """And when it floods."""
 
 
@@ -43,7 +44,7 @@ async def fairness(bench: Bench) -> None:
 
         async def beside(part: float) -> Arrived:
             loud = Flow(org_id=loud_org, config_hash=loud_hash, per_s=CAPACITY_PER_S * part)
-            return await ready.arrive([quiet, loud], plan.fair_s)
+            return await ready.arrive([quiet, loud], plan.fair_s, hurry=part > 1)
 
         calm = await beside(CALM_PART)
         flooded = await beside(FLOOD_PART)
@@ -53,6 +54,7 @@ async def fairness(bench: Bench) -> None:
 
 def keep(bench: Bench, quiet_org: str, calm: Arrived, flooded: Arrived) -> None:
     gathered = bench.gathered
+    gathered.lag("fairness", flooded.lag)
     before = gathered.histogram("wait_beside_calm_ms", calm.histogram(quiet_org))
     after = gathered.histogram("wait_beside_flood_ms", flooded.histogram(quiet_org))
     gathered.figures["fairness_calm_p99_ms"] = before.p99
