@@ -20,6 +20,8 @@ from tests.load.bench import arguments, compare, page, report
 from tests.load.bench.arguments import Arguments, Comparison
 from tests.load.bench.conduct import conduct
 from tests.load.bench.crew import BenchFailed
+from tests.load.bench.peers import ratios
+from tests.load.bench.peers.course import bring_packages
 from tests.load.bench.report import Report
 from tests.load.bench.wire import WireProblem
 
@@ -55,6 +57,8 @@ def measured(parsed: Arguments) -> int:
     folder = Path(tempfile.mkdtemp(prefix="mainspring-bench-"))
     began = time.monotonic()
     try:
+        if parsed.peers:
+            bring_packages()
         found = asyncio.run(until_stopped(bounded(parsed, folder)))
     except (BenchFailed, StartProblem, WireProblem, MainspringError, TimeoutError) as error:
         print(f"bench: failed: {error!r}{kept_logs(folder)}", file=sys.stderr)
@@ -85,6 +89,9 @@ def write(parsed: Arguments, found: Report) -> None:
     if parsed.html is not None:
         parsed.html.write_text(page.render(found))
     print(report.render(found))
+    beside = ratios.render(found.figures)
+    if beside:
+        print(f"{beside}\n")
     print(
         f"{len(report.missed(found.figures))} targets missed; commit {found.commit}, "
         f"{found.machine['cores']} cores, {found.seconds:.0f} s"
@@ -113,6 +120,8 @@ def compared(words: Sequence[str]) -> int:
 def main(words: Sequence[str]) -> int:
     if words[:1] == ["compare"]:
         return compared(words[1:])
+    if words[:1] == ["peers"]:
+        return measured(arguments.parse_peers(words[1:]))
     return measured(arguments.parse(words))
 
 

@@ -6,21 +6,25 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from tests.load.bench.peers.ratios import NAMES
 from tests.load.bench.plan import Plan, quick
 from tests.load.bench.scenarios.catalogue import SCENARIOS
 
+COMPARED = ("dispatch",)
 EXAMPLES = """
 examples:
   ./task bench --json report.json --html report.html
   ./task bench dispatch --workers 1000,3000 --rate 200
   ./task bench turns --clients 1,8,32 --seconds 20
   ./task bench turns sse --target http://127.0.0.1:9000 --engine 127.0.0.1:9001
+  ./task bench peers pgqueuer dbos --html peers.html
   ./task bench compare before.json after.json --limit 10
 """
 
 
 class Arguments(argparse.Namespace):
     scenarios: Sequence[str] = ()
+    peers: Sequence[str] = ()
     json: Path | None = None
     html: Path | None = None
     quick: bool = False
@@ -67,6 +71,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def peers_parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="./task bench peers",
+        description="The same work through us and through others, on this machine, one by one.",
+    )
+    top.add_argument("peers", nargs="*", metavar="PEER", help=f"all of {', '.join(NAMES)}")
+    top.add_argument("--json", type=Path, metavar="FILE", help="one JSON object")
+    top.add_argument("--html", type=Path, metavar="FILE", help="one page with plots")
+    top.add_argument("--quick", action="store_true", help="shorter windows, rougher figures")
+    return top
+
+
 def _add_loads(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--quick", action="store_true", help="a minute or so, rougher figures")
     group.add_argument("--seconds", type=float, metavar="N", help="of each measured window")
@@ -106,23 +122,33 @@ def plan_of(parsed: Arguments) -> Plan:
     """Raises ValueError."""
     plan = quick(Plan()) if parsed.quick else Plan()
     plan = replace(plan, traced=plan.traced and not parsed.scenarios and not parsed.target)
+    if parsed.peers:
+        plan = replace(plan, workers=())
     if parsed.target:
         plan = replace(plan, nested_turns=0)
-    for name in ("clients", "workers", "streams"):
-        text = getattr(parsed, name)
-        if text:
-            plan = replace(plan, **{name: numbers(text)})
-    if parsed.seconds is not None:
-        window = parsed.seconds
-        plan = replace(plan, one_s=window, many_s=window, stream_s=window, dispatch_s=window)
-    if parsed.rate is not None:
-        plan = replace(plan, tasks_per_s=parsed.rate, soak_per_s=parsed.rate)
-    if parsed.history is not None:
-        plan = replace(plan, history=parsed.history)
-    if parsed.minutes is not None:
-        plan = replace(plan, soak_minutes=parsed.minutes)
-    return replace(plan, by_chance=parsed.by_chance)
+    return replace(plan, **sizes(parsed), by_chance=parsed.by_chance)
+
+
+def sizes(parsed: Arguments) -> dict[str, float | tuple[int, ...]]:
+    """What was asked for, by the names of the plan. Raises ValueError."""
+    asked: dict[str, float | None] = dict.fromkeys(
+        ("one_s", "many_s", "stream_s", "dispatch_s"), parsed.seconds
+    )
+    asked |= dict.fromkeys(("tasks_per_s", "soak_per_s"), parsed.rate)
+    asked |= {"history": parsed.history, "soak_minutes": parsed.minutes}
+    lists = {"clients": parsed.clients, "workers": parsed.workers, "streams": parsed.streams}
+    return {name: value for name, value in asked.items() if value is not None} | {
+        name: numbers(text) for name, text in lists.items() if text
+    }
 
 
 def parse(words: Sequence[str]) -> Arguments:
     return parser().parse_args(words, namespace=Arguments())
+
+
+def parse_peers(words: Sequence[str]) -> Arguments:
+    """What everyone can be compared by is measured of us as well."""
+    parsed = peers_parser().parse_args(words, namespace=Arguments())
+    parsed.scenarios = COMPARED
+    parsed.peers = parsed.peers or NAMES
+    return parsed

@@ -16,6 +16,8 @@ from tests.load.bench.crew import BenchFailed
 from tests.load.bench.gathered import Gathered
 from tests.load.bench.ground import Ground, OwnStack, ground
 from tests.load.bench.live import Progress
+from tests.load.bench.peers.course import peers, require_known
+from tests.load.bench.peers.ratios import ratios
 from tests.load.bench.plan import Plan
 from tests.load.bench.report import Report, number
 from tests.load.bench.sampler import Sampler
@@ -42,6 +44,7 @@ class Course(Struct, frozen=True, kw_only=True):
 
 def course_of(parsed: Arguments) -> Course:
     """Raises BenchFailed for what cannot be done."""
+    require_known(parsed.peers)
     try:
         plan = plan_of(parsed)
     except ValueError as error:
@@ -66,7 +69,7 @@ async def conduct(parsed: Arguments, folder: Path) -> Report:
     gathered = Gathered()
     sampling = dict.fromkeys(course.scenarios, course.sampling)
     traced = TRACED if course.plan.traced else {}
-    parts = len(course.scenarios) + 1 + (len(traced) + 1 if traced else 0)
+    parts = len(course.scenarios) + 1 + (len(traced) + 1 if traced else 0) + len(parsed.peers)
     with Progress(parts) as progress:
         progress.part("starting a stack" if course.target is None else "reaching the stack")
         async with stood(course, folder, course.sampling) as ready:
@@ -80,6 +83,9 @@ async def conduct(parsed: Arguments, folder: Path) -> Report:
             async with ground(folder / "home", 1.0) as again:
                 await carry_out(course, traced, again, progress, gathered)
             sampling |= dict.fromkeys(traced, 1.0)
+        if parsed.peers:
+            await peers(parsed.peers, course.plan, folder / "peers", progress, gathered)
+            gathered.figures |= ratios(gathered.figures)
     return Report(
         machine=machine.machine(),
         calibration=calibration,

@@ -22,6 +22,7 @@ from tests.load.bench.wire import Address
 
 QUERIES: Final = load_queries("tests.load.bench", "queries.sql")
 PROCESSES: Final = ("postgres", "nats", "api", "engine", "eventstore", "scheduler", "worker")
+PORTS: Final = (20_000, 32_000)
 INHERITED: Final = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -197,6 +198,12 @@ async def ground(folder: Path, ratio: float) -> AsyncGenerator[OwnStack]:
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((sockets.LOOPBACK, 0))
-        return sockets.port_of(probe)
+    """Below those that the system gives to outgoing connections, which would take it meanwhile."""
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((sockets.LOOPBACK, port))
+            except OSError:
+                continue
+            return port

@@ -30,6 +30,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     kills: int = 5
     soak_minutes: float = 10.0
     soak_per_s: float = 100.0
+    peers_part: float = 1.0
+    """Of the tasks that each peer's throughput is measured by."""
     traced: bool = True
     """Whether turns are measured once more with every trace recorded."""
 
@@ -53,5 +55,6 @@ def quick(plan: Plan) -> Plan:
         fair_s=4.0,
         kills=2,
         soak_minutes=min(plan.soak_minutes, 0.5),
+        peers_part=0.3,
         traced=False,
     )

@@ -81,9 +81,10 @@ def _frame(block: bytes) -> Frame | None:
 class Address(Struct, frozen=True, kw_only=True):
     host: str
     port: int
+    prefix: str = "/api/v1"
 
     def head(self, method: str, path: str, org_id: str, size: int | None) -> bytes:
-        lines = [f"{method} /api/v1{path} HTTP/1.1", f"Host: {self.host}:{self.port}"]
+        lines = [f"{method} {self.prefix}{path} HTTP/1.1", f"Host: {self.host}:{self.port}"]
         if org_id:
             lines.append(f"X-Org-Id: {org_id}")
         if size is not None:
