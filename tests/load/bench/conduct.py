@@ -69,8 +69,8 @@ async def conduct(parsed: Arguments, folder: Path) -> Report:
     gathered = Gathered()
     sampling = dict.fromkeys(course.scenarios, course.sampling)
     traced = TRACED if course.plan.traced else {}
-    parts = len(course.scenarios) + 1 + (len(traced) + 1 if traced else 0) + len(parsed.peers)
-    with Progress(parts) as progress:
+    stages = len(course.scenarios) + 1 + (len(traced) + 1 if traced else 0) + len(parsed.peers)
+    with Progress(stages) as progress:
         progress.part("starting a stack" if course.target is None else "reaching the stack")
         async with stood(course, folder, course.sampling) as ready:
             await ready.require_durable()
@@ -79,6 +79,7 @@ async def conduct(parsed: Arguments, folder: Path) -> Report:
             dead = await accounting.dead_tuples(ready)
             await note_holdings(ready, gathered)
         if traced:
+            progress.stage_ended()
             progress.part("starting it again, every trace recorded")
             async with ground(folder / "home", 1.0) as again:
                 await carry_out(course, traced, again, progress, gathered)
@@ -138,6 +139,7 @@ async def carry_out(
             profile=course.profile,
         )
         for scenario in scenarios.values():
+            progress.stage_ended()
             known = set(gathered.figures)
             await scenario.part(bench)
             for text in headlines(gathered.figures, known):

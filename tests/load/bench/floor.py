@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -81,6 +82,7 @@ class Floor:
         self._asked = 0
         self._answered = 0
         self._cpu_s = 0.0
+        self._breaks: Counter[str] = Counter()
 
     async def introduce(self, org_id: str) -> str:
         """The hash of the organization's configuration, which the engine knows from now on."""
@@ -118,6 +120,8 @@ class Floor:
         return Arrived(waits=waits, lag=lag, began_s=began, clients_cpu_s=cpu_s)
 
     async def recounted(self, before: Recount | None, load: str) -> int:
+        for reason, count in self._breaks.items():
+            self._bench.gathered.notes.append(f"{load}: {count} worker streams broke: {reason}")
         done = Done(asked=self._asked, completed=self._answered)
         return await recounted(self._bench.ground, before, [done], load)
 
@@ -133,11 +137,13 @@ class Floor:
 
     async def _tally(self, order: Tally = _TALLY) -> None:
         for tallied in await self._staff.tally(order):
-            if tallied.refused or tallied.breaks:
-                msg = f"{tallied.refused} results were refused, {tallied.breaks} streams broke"
+            if tallied.refused and not tallied.breaks:
+                msg = f"{tallied.refused} results were refused"
                 raise BenchFailed(msg)
+            self._breaks.update(tallied.breaks)
             self._answered += tallied.answered
-            self._entered |= {one.turn_id: one.at_s for one in tallied.entered}
+            for one in tallied.entered:  # a second time where its first stream broke
+                self._entered.setdefault(one.turn_id, one.at_s)
             self._config_hash = tallied.config_hash or self._config_hash
             self._cpu_s += tallied.cpu_s
 

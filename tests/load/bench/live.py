@@ -53,10 +53,11 @@ class Rates:
 
 
 class Progress:
-    """Parts one after the other. Use as a context manager."""
+    """Stages of one or more parts, one after the other. Use as a context manager."""
 
-    def __init__(self, parts: int, stream: IO[str] = sys.stderr) -> None:
-        self._count = parts
+    def __init__(self, stages: int, stream: IO[str] = sys.stderr) -> None:
+        self._stages = stages
+        self._stage = 1
         self._stream = stream
         self._parts: list[Part] = []
         self._rates = Rates()
@@ -85,8 +86,12 @@ class Progress:
         self._rates = Rates()
         if self._live is None:
             elapsed = time.monotonic() - self._began_s
-            head = f"{len(self._parts)}/{self._count} {elapsed:4.0f} s"
+            head = f"{self._stage}/{self._stages} {elapsed:4.0f} s"
             print(f"{head}  {name}", file=self._stream, flush=True)
+
+    def stage_ended(self) -> None:
+        """All its parts are over."""
+        self._stage += 1
 
     def step(self, text: str) -> None:
         """Says how the part goes; only a terminal shows it."""
@@ -112,11 +117,11 @@ class Progress:
         table = Table.grid(padding=(0, 2))
         for part in self._parts:
             table.add_row(*self._row(part))
-        ended = sum(part.ended_s is not None for part in self._parts)
-        bar = ProgressBar(total=self._count, completed=ended, width=RATES_KEPT)
+        ended = self._stage - 1
+        bar = ProgressBar(total=self._stages, completed=ended, width=RATES_KEPT)
         elapsed = Text(f"{time.monotonic() - self._began_s:.0f} s", style="dim")
         foot = Table.grid(padding=(0, 2))
-        foot.add_row(bar, f"{ended}/{self._count}", elapsed)
+        foot.add_row(bar, f"{ended}/{self._stages}", elapsed)
         return Group(table, foot)
 
     def _row(self, part: Part) -> list[RenderableType]:

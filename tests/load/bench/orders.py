@@ -128,12 +128,12 @@ class Asked(Struct, frozen=True, array_like=True):
 
 
 class Tallied(Struct, frozen=True, kw_only=True, tag="tallied"):
-    """`refused` results were not committed, `breaks` streams ended without being asked to."""
+    """`refused` results were not committed; `breaks` says why streams ended that should not."""
 
     entered: list[Entered]
     answered: int
     refused: int
-    breaks: int
+    breaks: list[str]
     attached: int
     config_hash: str
     cpu_s: float = 0.0

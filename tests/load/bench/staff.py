@@ -44,7 +44,7 @@ class Book:
         self.config_hash = b""
         self.answered = 0
         self.refused = 0
-        self.breaks = 0
+        self.breaks: list[str] = []
         self.work_ms = 0.0
 
     def enter(self, task: pb.Task, now_s: float) -> None:
@@ -79,8 +79,8 @@ class SimulatedWorker:
             while True:
                 try:
                     await self._one_stream(channel)
-                except MainspringError:
-                    self._book.breaks += 1
+                except MainspringError as error:
+                    self._book.breaks.append(error.detail)
                 self.attached.clear()
                 self._stream = None
                 await asyncio.sleep(1.0)
@@ -215,7 +215,7 @@ class Office:
             attached=sum(worker.attached.is_set() for worker in self._workers),
             config_hash=book.config_hash.hex(),
         )
-        book.entered, book.answered, book.refused, book.breaks = [], 0, 0, 0
+        book.entered, book.answered, book.refused, book.breaks = [], 0, 0, []
         return found
 
     async def close(self) -> None:

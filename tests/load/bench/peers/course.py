@@ -65,6 +65,7 @@ async def peers(
     async with AsyncExitStack() as stack:
         server: Postgres | None = None
         for name in names:
+            progress.stage_ended()
             progress.part(name)
             if server is None and name not in ("restate", "temporal"):
                 server = await stack.enter_async_context(servers.postgres(folder))
