@@ -23,6 +23,7 @@ from tests.load.bench.report import Report, number
 from tests.load.bench.sampler import Sampler
 from tests.load.bench.scenarios.catalogue import TRACED, Scenario, chosen
 from tests.load.bench.sessions import create_agent
+from tests.load.bench.statements import Dead
 from tests.load.bench.target import Target, require_loopback, target_ground, target_of
 from tests.load.bench.targets import TARGETS
 from tests.load.bench.wire import Connection
@@ -87,13 +88,27 @@ async def conduct(parsed: Arguments, folder: Path) -> Report:
         if parsed.peers:
             await peers(parsed.peers, course.plan, folder / "peers", progress, gathered)
             gathered.figures |= ratios(gathered.figures)
+    found = Found(calibration=calibration, postgres=postgres, sampling=sampling, dead=dead)
+    return report_of(parsed, course, found, gathered)
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """About the ground, beside what the scenarios gathered."""
+
+    calibration: dict[str, float]
+    postgres: str
+    sampling: dict[str, float]
+    dead: list[Dead]
+
+
+def report_of(parsed: Arguments, course: Course, found: Found, gathered: Gathered) -> Report:
     return Report(
         machine=machine.machine(),
-        calibration=calibration,
-        versions=machine.versions(postgres),
+        calibration=found.calibration,
+        versions=machine.versions(found.postgres),
         commit=machine.commit(project_root()),
         settings=settings_of(parsed, course),
-        sampling=sampling,
+        sampling=found.sampling,
         figures=gathered.figures,
         spreads=gathered.spreads,
         histograms=gathered.histograms,
@@ -103,7 +118,7 @@ async def conduct(parsed: Arguments, folder: Path) -> Report:
         costs=gathered.costs,
         counts=gathered.counts,
         notes=gathered.notes,
-        dead=dead,
+        dead=found.dead,
     )
 
 

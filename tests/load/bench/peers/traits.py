@@ -23,42 +23,42 @@ class Traits(Struct, frozen=True, kw_only=True):
     """Processes that handle workflows; without any the callers do it themselves."""
     callers_processes: int = 1
     """Processes that start workflows."""
-    samples: int = 200
+    samples: int = 100
     """Of the dispatch; fewer where each takes long."""
 
 
 TRAITS: Final[dict[str, Traits]] = {
     "pgqueuer": Traits(
         how="asyncpg, enqueue in batches of 100, dequeue in batches of 100, two worker processes",
-        tasks=30_000,
+        tasks=20_000,
         batch=100,
         callers=4,
         steps=False,
     ),
     "procrastinate": Traits(
         how="psycopg with its C half, batches of 100, two worker processes of concurrency 30",
-        tasks=2_000,
+        tasks=1_000,
         batch=100,
         callers=4,
         steps=False,
     ),
     "dbos": Traits(
         how="asynchronous steps in the caller's process; a queue polled every 10 ms, not 1 s",
-        tasks=600,
+        tasks=400,
         workers=1,
         callers_processes=2,
-        samples=60,
+        samples=40,
     ),
     "restate": Traits(
         how="its server as it comes; handlers on hypercorn over HTTP/2, steps by ctx.run_typed",
-        tasks=3_000,
+        tasks=1_500,
         callers=64,
         workers=1,
         handlers=1,
     ),
     "temporal": Traits(
         how="its development server with a file; workflows without sandbox, steps are activities",
-        tasks=300,
+        tasks=150,
         workers=1,
         handlers=1,
         samples=40,

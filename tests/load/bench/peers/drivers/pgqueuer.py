@@ -30,8 +30,8 @@ class Peer:
         manager = PgQueuer(AsyncpgDriver(connection))
 
         @manager.entrypoint("task")
-        async def handle(job: Job) -> None:
-            entered(int(job.payload or b"0"))
+        async def handle(task: Job) -> None:
+            entered(int(task.payload or b"0"))
 
         asyncio.get_running_loop().call_later(1.0, ready)
         await manager.run(batch_size=DEQUEUE)
