@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.load.bench import plots
 from tests.load.bench.histograms import Histogram
-from tests.load.bench.peers.ratios import groups
+from tests.load.bench.peers.ratios import NAMES, OWN, groups, key_of
 from tests.load.bench.report import Report, number
 from tests.load.bench.targets import TARGETS
 
@@ -22,6 +22,10 @@ KINDS: Final = {
     "workflow": "Workflows, by percentile",
     "timer": "Lateness of timers, by percentile",
 }
+EVERYONE: Final = {
+    "dispatch_idle_ms": "Submit to handler, idle, everyone",
+    "workflow3_ms": "A workflow of three steps, everyone",
+}
 STATEMENTS_SHOWN: Final = 30
 
 
@@ -29,6 +33,7 @@ def render(report: Report) -> str:
     sections = [
         _promised(report.figures),
         *_peers(report.figures),
+        *_everyone(report.histograms),
         *_curves(report.histograms),
         *(
             _figure(name[:1].upper() + name[1:], plots.over_time(one.lines, one.unit))
@@ -87,16 +92,28 @@ def _peers(figures: Mapping[str, float]) -> Iterable[str]:
         yield _figure(group.title, plots.bars(group.rows, group.unit), note=group.note)
 
 
+def _everyone(histograms: Mapping[str, str]) -> Iterable[str]:
+    """The same load through us and through each peer."""
+    for name, title in EVERYONE.items():
+        theirs = {peer: key_of(peer, name) for peer in NAMES if key_of(peer, name) in histograms}
+        own = {OWN: name} if name in histograms else {}
+        if theirs:
+            yield _figure(title, _by_percentile(own | theirs, histograms, "ms"))
+
+
+def _by_percentile(keys: Mapping[str, str], histograms: Mapping[str, str], unit: str) -> str:
+    found = {
+        shown: list(Histogram.summed([histograms[key]]).curve()) for shown, key in keys.items()
+    }
+    return plots.by_percentile(found, unit)
+
+
 def _curves(histograms: Mapping[str, str]) -> Iterable[str]:
     for kind, title in KINDS.items():
-        found = {
-            name: list(Histogram.summed([encoded]).curve())
-            for name, encoded in histograms.items()
-            if name.partition("_")[0] == kind
-        }
+        found = {name: name for name in histograms if name.partition("_")[0] == kind}
         if found:
             unit = "s" if kind == "recovery" else "ms"
-            yield _figure(title, plots.by_percentile(found, unit))
+            yield _figure(title, _by_percentile(found, histograms, unit))
 
 
 def _figure(title: str, drawing: str, *, note: str = "") -> str:

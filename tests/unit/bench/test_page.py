@@ -1,5 +1,6 @@
 import re
 
+import msgspec
 import pytest
 
 from tests.load.bench import page, plots
@@ -50,6 +51,18 @@ def test_peers_stand_beside_us_where_they_were_measured() -> None:
 
     assert "Tasks per second" not in alone
     assert "Tasks per second" in beside
+
+
+def test_latencies_of_peers_are_drawn_beside_ours() -> None:
+    encoded = Histogram.of([1.0, 2.0]).encode()
+    beside = msgspec.structs.replace(
+        report(), histograms={"workflow3_ms": encoded, "peer_dbos_workflow3_ms": encoded}
+    )
+
+    text = page.render(beside)
+
+    assert "A workflow of three steps, everyone" in text
+    assert "</i>mainspring" in text
 
 
 def test_ticks_are_round_and_inside() -> None:

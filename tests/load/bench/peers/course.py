@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from mainspring_local.embedded.postgres import Postgres
 from mainspring_local.environment import project_root
 from tests.load.bench.crew import BenchFailed
@@ -18,15 +16,13 @@ from tests.load.bench.histograms import Histogram
 from tests.load.bench.live import Progress
 from tests.load.bench.peers import servers
 from tests.load.bench.peers.drive import (
-    Answer,
     Dispatch,
-    Order,
     Prepare,
     Throughput,
-    Work,
     Workflows,
 )
 from tests.load.bench.peers.driver import Place
+from tests.load.bench.peers.driving import Driving
 from tests.load.bench.peers.ratios import NAMES, key_of
 from tests.load.bench.peers.servers import LeftOut
 from tests.load.bench.peers.traits import TRAITS
@@ -73,7 +69,8 @@ async def peers(
             known = set(gathered.figures)
             try:
                 async with asyncio.timeout(SECONDS_MAX), place_of(name, server, folder) as place:
-                    await Peer(name, place, plan, folder, gathered, progress).measure()
+                    driving = Driving(name, place, project_root(), folder / f"{name}.log")
+                    await Peer(driving, plan, gathered, progress).measure()
             except LeftOut as reason:
                 gathered.notes.append(f"{name} is left out: {reason}")
             except (BenchFailed, TimeoutError) as error:
@@ -99,25 +96,18 @@ async def place_of(name: str, server: Postgres | None, folder: Path) -> AsyncGen
 
 class Peer:
     def __init__(
-        self,
-        name: str,
-        place: Place,
-        plan: Plan,
-        folder: Path,
-        gathered: Gathered,
-        progress: Progress,
+        self, driving: Driving, plan: Plan, gathered: Gathered, progress: Progress
     ) -> None:
-        self._name = name
-        self._place = place
+        self._driving = driving
+        self._place = driving.place
         self._plan = plan
-        self._log = folder / f"{name}.log"
         self._gathered = gathered
         self._progress = progress
-        self._traits = TRAITS[name]
+        self._traits = TRAITS[driving.name]
 
     async def measure(self) -> None:
-        self._gathered.notes.append(f"{self._name}: {self._traits.how}")
-        await self._ask(Prepare(place=self._place))
+        self._gathered.notes.append(f"{self._driving.name}: {self._traits.how}")
+        await self._driving.ask(Prepare(place=self._place))
         await self._dispatch()
         await self._throughput()
         if self._traits.steps:
@@ -127,63 +117,36 @@ class Peer:
         self._progress.step("dispatch")
         samples = min(self._traits.samples, self._plan.dispatch_samples)
         pause_s = self._plan.dispatch_pause_s
-        answer = await self._ask(Dispatch(place=self._place, samples=samples, pause_s=pause_s))
-        self._keep_ms("dispatch_idle", answer.took_ms)
+        order = Dispatch(place=self._place, samples=samples, pause_s=pause_s)
+        self._keep_ms("dispatch_idle", (await self._driving.ask(order)).took_ms)
 
     async def _throughput(self) -> None:
         self._progress.step("throughput")
         tasks = round(self._traits.tasks * self._plan.peers_part)
-        async with self._handlers(self._traits.workers):
-            answer = await self._ask(Throughput(place=self._place, tasks=tasks))
+        async with self._driving.handlers(self._traits.workers):
+            answer = await self._driving.ask(Throughput(place=self._place, tasks=tasks))
         self._figure("tasks_per_s", answer.per_s)
 
     async def _workflows(self) -> None:
         self._progress.step("workflows")
-        plan, processes = self._plan, self._traits.callers_processes
-        async with self._handlers(self._traits.handlers):
-            one = await self._ask(self._loops(1, plan.one_s))
-            many = await asyncio.gather(
-                *(self._ask(self._loops(MANY // processes, plan.one_s)) for _ in range(processes))
-            )
+        processes = self._traits.callers_processes
+        async with self._driving.handlers(self._traits.handlers):
+            one = await self._driving.ask(self._loops(1))
+            many = await self._driving.ask_all([self._loops(MANY // processes)] * processes)
         self._keep_ms("workflow3", one.took_ms)
         self._figure("steps_per_s_c32", STEPS * sum(answer.per_s for answer in many))
 
-    def _loops(self, clients: int, window_s: float) -> Workflows:
+    def _loops(self, clients: int) -> Workflows:
+        plan = self._plan
         return Workflows(
-            place=self._place, clients=clients, warm_s=self._plan.warm_s, window_s=window_s
+            place=self._place, clients=clients, warm_s=plan.warm_s, window_s=plan.one_s
         )
 
     def _keep_ms(self, figure: str, encoded: str) -> None:
-        name = key_of(self._name, f"{figure}_ms")
+        name = key_of(self._driving.name, f"{figure}_ms")
         spread = self._gathered.histogram(name, Histogram.summed([encoded]))
         self._figure(f"{figure}_p50_ms", spread.p50)
         self._figure(f"{figure}_p99_ms", spread.p99)
 
     def _figure(self, figure: str, value: float) -> None:
-        self._gathered.figures[key_of(self._name, figure)] = value
-
-    @asynccontextmanager
-    async def _handlers(self, count: int) -> AsyncGenerator[None]:
-        async with AsyncExitStack() as stack:
-            for _ in range(count):
-                order = msgspec.json.encode(Work(place=self._place))
-                driving = servers.driving(self._name, order, project_root(), self._log)
-                await self._answer(await stack.enter_async_context(driving))
-            yield
-
-    async def _ask(self, order: Order) -> Answer:
-        driving = servers.driving(self._name, msgspec.json.encode(order), project_root(), self._log)
-        async with driving as process:
-            return await self._answer(process)
-
-    async def _answer(self, process: asyncio.subprocess.Process) -> Answer:
-        """Raises BenchFailed with the last words of a process that ended without one."""
-        assert process.stdout is not None
-        async for line in process.stdout:
-            try:
-                return msgspec.json.decode(line, type=Answer)
-            except msgspec.DecodeError:
-                continue  # some peers greet on standard output
-        last = self._log.read_text(errors="replace").strip().splitlines()[-1:]
-        msg = f"{self._name} ended without an answer: {' '.join(last)}"
-        raise BenchFailed(msg)
+        self._gathered.figures[key_of(self._driving.name, figure)] = value
