@@ -1,6 +1,7 @@
 """A function has 40 lines at most, a file 400."""
 
 import ast
+import re
 
 from tests.tidy import tree
 
@@ -8,6 +9,8 @@ FUNCTION_LINES_MAX = 40
 FILE_LINES_MAX = 400
 SIZED = (".py", ".sql", ".proto", ".sh", ".md", ".yml", ".yaml", ".toml")
 DUMPED = "migrations/schema.sql"  # written by pg_dump
+# Written by `./task gen pins`, one line per package: nobody reads it for its reasons.
+PINS = re.compile(r"^constraint-dependencies = \[\n(?:    .*\n)*\]\n", re.MULTILINE)
 
 
 def long_functions(path: str, module: ast.Module) -> list[str]:
@@ -21,7 +24,7 @@ def long_functions(path: str, module: ast.Module) -> list[str]:
 
 
 def long_file(path: str, text: str) -> list[str]:
-    lines = text.count("\n")
+    lines = PINS.sub("", text).count("\n")
     return [f"{path}: {lines} lines"] if lines > FILE_LINES_MAX else []
 
 
@@ -51,3 +54,10 @@ def test_a_function_of_41_lines_is_found() -> None:
 def test_a_file_of_401_lines_is_found() -> None:
     assert long_file("x.py", "\n" * (FILE_LINES_MAX + 1))
     assert not long_file("x.py", "\n" * FILE_LINES_MAX)
+
+
+def test_pins_that_are_made_do_not_count() -> None:
+    pins = "constraint-dependencies = [\n" + '    "x==1",\n' * FILE_LINES_MAX + "]\n"
+
+    assert not long_file("pyproject.toml", pins + "\n" * FILE_LINES_MAX)
+    assert long_file("pyproject.toml", pins + "\n" * (FILE_LINES_MAX + 1))
