@@ -13,7 +13,7 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -31,6 +31,7 @@ PROVIDER_KEYS = tuple(
 
 
 def main(arguments: Sequence[str]) -> int:
+    keep_home(os.environ)
     os.chdir(ROOT)
     stop_on_signals()
     verb, rest = split(arguments)
@@ -52,6 +53,13 @@ def main(arguments: Sequence[str]) -> int:
         )
     except subprocess.CalledProcessError as error:
         return complain(f"a step failed with status {error.returncode}; its output is above")
+
+
+def keep_home(environment: MutableMapping[str, str]) -> None:
+    """A relative MAINSPRING_HOME is meant from where the user stands, not from this folder."""
+    home = environment.get("MAINSPRING_HOME")
+    if home:
+        environment["MAINSPRING_HOME"] = str(Path(home).absolute())
 
 
 def split(arguments: Sequence[str]) -> tuple[str, list[str]]:

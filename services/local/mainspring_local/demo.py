@@ -80,10 +80,7 @@ async def choose_model(api: Api, provider: str) -> str:
     fitting.sort(key=lambda model: model.model_id != SIMULATOR_MODEL)
     if not fitting:
         known = ", ".join(sorted({model.provider_type for model in models}))
-        raise StartProblem(
-            f"no model of provider {provider} is configured (there are: {known}); "
-            f"set its key, for example {provider.upper()}_API_KEY, and start again"
-        )
+        raise StartProblem(f"there is no provider {provider}; --provider takes one of {known}")
     return fitting[0].id
 
 

@@ -22,6 +22,22 @@ def test_one_leading_dash_pair_is_swallowed() -> None:
     assert bootstrap.split(["test", "--", "-x", "--", "y"]) == ("test", ["-x", "--", "y"])
 
 
+def test_a_relative_home_is_meant_from_where_the_user_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environments = [{"MAINSPRING_HOME": "data"}, {"MAINSPRING_HOME": "/srv/data"}, {}]
+
+    for environment in environments:
+        bootstrap.keep_home(environment)
+
+    assert environments == [
+        {"MAINSPRING_HOME": str(tmp_path / "data")},
+        {"MAINSPRING_HOME": "/srv/data"},
+        {},
+    ]
+
+
 def test_no_verb_is_no_error() -> None:
     assert bootstrap.split([]) == ("", [])
 
