@@ -1,5 +1,8 @@
+from pathlib import Path
+
+from mainspring_local.embedded.postgres import Postgres
 from mainspring_testkit.fixtures import Database
-from mainspring_testkit.servers import NatsServer, PostgresServer
+from mainspring_testkit.servers import NatsServer, PostgresServer, free_port
 
 
 def test_each_test_gets_its_own_migrated_database(database: Database) -> None:
@@ -24,3 +27,17 @@ def test_statement_statistics_hold_no_password(postgres: PostgresServer, templat
 
 def test_nats_greets(nats: NatsServer) -> None:
     assert nats.url.startswith("nats://")
+
+
+def test_a_cluster_changes_no_mode_of_the_folders_above_it(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    folders = [private, *private.parents]
+    before = [folder.stat() for folder in folders]
+
+    Postgres(folder=private / "postgres", port=free_port(), password="p").initialise()
+
+    after = [folder.stat() for folder in folders]
+    assert [(s.st_mode, s.st_uid, s.st_gid) for s in after] == [
+        (s.st_mode, s.st_uid, s.st_gid) for s in before
+    ]

@@ -28,5 +28,5 @@ async def test_the_model_is_of_the_provider_that_was_asked_for(provider: str, mo
 
 
 async def test_an_unknown_provider_is_told_which_there_are() -> None:
-    with pytest.raises(StartProblem, match="no provider eliza; .* one of llmsim, openai"):
+    with pytest.raises(StartProblem, match=r"no provider eliza; .* one of llmsim, openai"):
         await demo.choose_model(API, "eliza")
