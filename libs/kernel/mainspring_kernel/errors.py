@@ -204,8 +204,10 @@ class NameTaken(MainspringError):
 class NotWaitingForToolResults(MainspringError):
     """Tool results came for a session that waits for none: too early, or for the second time.
 
-    SDKs retry on exactly the phrase "not waiting for tool results", so it is part of the title.
+    SDKs retry on exactly this phrase, so it is part of the title.
     """
+
+    phrase = "not waiting for tool results"
 
     code = "not_waiting_for_tool_results"
     status = 409

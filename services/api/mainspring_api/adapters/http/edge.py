@@ -199,8 +199,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def problem_of(error: MainspringError, path: str | None = None) -> Problem:
     detail = error.detail if error.status < 500 or error.status == 503 else error.title  # noqa: PLR2004 -- statuses are their own names
-    if isinstance(error, NotWaitingForToolResults):
-        # SDKs look for the phrase of the title in the message.
+    if isinstance(error, NotWaitingForToolResults) and error.phrase not in detail:
+        # SDKs look for the phrase in the message.
         detail = error.title
     return Problem(
         type=f"urn:mainspring:error:{error.code}",
