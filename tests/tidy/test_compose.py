@@ -7,12 +7,14 @@ import msgspec
 import pytest
 import yaml
 
+from mainspring_api.main import BASE_URL_VARIABLES, KEY_VARIABLES
 from mainspring_runtime.settings import Address, SettingsError, load, variable_of
 from tests.tidy import tree
 from tests.tidy.test_settings_told import SERVICES
 
 FILE = "docker-compose.yml"
-ASKED = re.compile(r"\$\{(\w+)(?::\?|:-(\w+))\}")
+PROVIDERS = (*KEY_VARIABLES.values(), *BASE_URL_VARIABLES.values())
+ASKED = re.compile(r"\$\{(\w+)(?::\?|:-(\w*))\}")
 
 
 def filled(value: str) -> str:
@@ -36,7 +38,7 @@ def complaints(text: str) -> list[str]:
         variable_of(field.name)
         for settings in SERVICES.values()
         for field in msgspec.structs.fields(settings)
-    }
+    } | {name for names in PROVIDERS for name in names}
     found: list[str] = []
     for service, settings in SERVICES.items():
         environment = environments.get(service, {})
@@ -45,7 +47,12 @@ def complaints(text: str) -> list[str]:
             load(settings, environment)
         except SettingsError as error:
             found.append(f"{service}: {error}")
-    return found + unmet(environments)
+    return found + unmet(environments) + withheld(environments.get("api", {}))
+
+
+def withheld(environment: dict[str, str]) -> list[str]:
+    """Keys and addresses of model providers that the api would never hear of."""
+    return [" or ".join(names) for names in PROVIDERS if not environment.keys() & set(names)]
 
 
 def unmet(environments: dict[str, dict[str, str]]) -> list[str]:
@@ -76,6 +83,7 @@ def test_every_service_takes_what_the_file_tells_it() -> None:
         ("MAINSPRING_ENGINE_BIND: 0.0.0.0:9001", "MAINSPRING_ENGINE_BIND: 0.0.0.0:9009"),
         ("MAINSPRING_ENGINE_BIND: 0.0.0.0:9001", "MAINSPRING_ENGINE_BYND: 0.0.0.0:9001"),
         ('MAINSPRING_INSECURE_BIND: "1"', 'MAINSPRING_INSECURE_BIND: "0"'),
+        ("      OPENAI_API_KEY: ${OPENAI_API_KEY:-}", ""),
         ("  MAINSPRING_NATS_URL:", "  MAINSPRING_NATS:"),
     ],
 )
