@@ -10,6 +10,7 @@ from mainspring_local.embedded.postgres import Postgres
     [
         ("LOG:  database system is ready to accept connections", False),
         ("root@root FATAL:  the database system is starting up", False),
+        ("x@x FATAL:  the database system is not yet accepting connections", False),
         ("root@root FATAL:  the database system is shutting down", False),
         ("FATAL:  could not write lock file: No space left on device", True),
         ("api_run@mainspring ERROR:  permission denied for table head", True),

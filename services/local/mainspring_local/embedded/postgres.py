@@ -35,6 +35,7 @@ SETTINGS = {
 }
 EXPECTED = (
     "FATAL:  the database system is starting up",
+    "FATAL:  the database system is not yet accepting connections",
     "FATAL:  the database system is shutting down",
     "FATAL:  terminating connection due to administrator command",
 )
