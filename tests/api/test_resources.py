@@ -137,8 +137,8 @@ async def test_both_ways_to_name_an_agent_are_refused(client: httpx.AsyncClient)
         f"{V1}/sessions", json={"agent_id": agent["id"], "agent_name": "helper"}
     )
 
-    assert refused.status_code == 422
-    assert refused.json()["error"]["code"] == "validation_failed"
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "conflicting_references"
 
 
 async def test_initial_files_can_be_read_under_both_paths(client: httpx.AsyncClient) -> None:

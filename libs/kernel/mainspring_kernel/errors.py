@@ -126,6 +126,14 @@ class ConflictingCursors(MainspringError):
     title = "Give since_id or after_sequence, not both"
 
 
+class ConflictingReferences(MainspringError):
+    """A body names one thing twice: by its id and by its name."""
+
+    code = "conflicting_references"
+    status = 400
+    title = "Give an id or a name, not both"
+
+
 class CursorMismatch(MainspringError):
     """A cursor belongs to another session, or points past the end of this one."""
 
@@ -207,11 +215,10 @@ class NotWaitingForToolResults(MainspringError):
     SDKs retry on exactly this phrase, so it is part of the title.
     """
 
-    phrase = "not waiting for tool results"
-
     code = "not_waiting_for_tool_results"
     status = 409
     title = "The session is not waiting for tool results"
+    phrase = "not waiting for tool results"
 
 
 class IdempotencyInProgress(MainspringError):

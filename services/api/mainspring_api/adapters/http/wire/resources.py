@@ -21,7 +21,7 @@ from mainspring_api.usecases.harnesses import HarnessDraft
 from mainspring_api.usecases.sessions import SessionDraft, SessionView
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
-from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.errors import ConflictingReferences
 from mainspring_kernel.ids import HarnessId, Prefix, WorkspaceId, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 
@@ -32,10 +32,10 @@ Description = Annotated[str, Meta(max_length=4000)]
 
 
 def exclusive(id_: str | None, name: str | None, prefix: str) -> str | None:
-    """The one that is given. Raises ValidationFailed for both, InvalidId for a malformed id."""
+    """The one that is given. Raises ConflictingReferences, and InvalidId for a malformed id."""
     if id_ is not None and name is not None:
         msg = f"give {prefix}_id or {prefix}_name, not both"
-        raise ValidationFailed(msg)
+        raise ConflictingReferences(msg)
     if id_ is not None:
         from_wire(prefix, id_)
     return id_ if id_ is not None else name
