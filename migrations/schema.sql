@@ -3156,6 +3156,20 @@ PARTITION BY RANGE (task_id);
 ALTER TABLE engine.payload OWNER TO engine_owner;
 
 --
+-- Name: replica; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.replica (
+    id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE engine.replica OWNER TO engine_owner;
+
+--
 -- Name: route; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -3302,7 +3316,15 @@ CREATE TABLE engine.worker (
     attach_number bigint NOT NULL,
     name text NOT NULL,
     build text NOT NULL,
-    attached_at timestamp with time zone NOT NULL
+    attached_at timestamp with time zone NOT NULL,
+    replica uuid,
+    queues text[] DEFAULT '{}'::text[] NOT NULL,
+    capabilities text[] DEFAULT '{}'::text[] NOT NULL,
+    slots integer DEFAULT 0 NOT NULL,
+    drained_at timestamp with time zone,
+    leaving boolean DEFAULT false NOT NULL,
+    silent_at timestamp with time zone,
+    left_at timestamp with time zone
 )
 WITH (fillfactor='70');
 
@@ -3594,6 +3616,14 @@ ALTER TABLE ONLY engine.payload
 
 
 --
+-- Name: replica replica_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.replica
+    ADD CONSTRAINT replica_pkey PRIMARY KEY (id);
+
+
+--
 -- Name: route route_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -3837,6 +3867,13 @@ CREATE INDEX task_workflow ON engine.task USING btree (workflow_id);
 --
 
 CREATE INDEX timer_due ON engine.timer USING btree (due_at);
+
+
+--
+-- Name: worker_drained; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX worker_drained ON engine.worker USING btree (replica) WHERE (drained_at IS NOT NULL);
 
 
 --
@@ -4479,6 +4516,13 @@ GRANT SELECT ON TABLE engine.payload TO engine_run;
 
 
 --
+-- Name: TABLE replica; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE engine.replica TO engine_run;
+
+
+--
 -- Name: TABLE route; Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -4524,7 +4568,63 @@ GRANT SELECT ON TABLE engine.timer TO engine_run;
 -- Name: TABLE worker; Type: ACL; Schema: engine; Owner: engine_owner
 --
 
-GRANT SELECT ON TABLE engine.worker TO engine_run;
+GRANT SELECT,DELETE ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.replica; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(replica) ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.queues; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(queues) ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.capabilities; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(capabilities) ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.slots; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(slots) ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.drained_at; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(drained_at) ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.leaving; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(leaving) ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.silent_at; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(silent_at) ON TABLE engine.worker TO engine_run;
+
+
+--
+-- Name: COLUMN worker.left_at; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(left_at) ON TABLE engine.worker TO engine_run;
 
 
 --

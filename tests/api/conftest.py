@@ -20,6 +20,7 @@ from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
 from tests.api.backend import Backend
+from tests.api.operators import FakeOperator
 
 
 @pytest.fixture
@@ -28,11 +29,16 @@ def backend() -> Backend:
 
 
 @pytest.fixture
-def services(backend: Backend) -> Services:
-    return wired(backend)
+def operator() -> FakeOperator:
+    return FakeOperator()
 
 
-def wired(backend: Backend) -> Services:
+@pytest.fixture
+def services(backend: Backend, operator: FakeOperator) -> Services:
+    return wired(backend, operator)
+
+
+def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
     clock = SystemClock()
     store = MemoryStore(
         lock=threading.RLock(),
@@ -44,6 +50,7 @@ def wired(backend: Backend) -> Services:
         store=store,
         control=backend,
         gates=GateControl(MemoryGates(lock=threading.RLock(), clock=clock), lambda: None),
+        operator=operator or FakeOperator(),
         log=backend,
         hub=Hub(backend, backend, clock, SystemDraws()),
         configurations=Configurations(store),

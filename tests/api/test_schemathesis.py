@@ -13,6 +13,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from mainspring_api.adapters.http.app import application
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
+from tests.api.operators import TASK, WORKER
 
 Case = schemathesis.Case[Any]  # pyright: ignore[reportExplicitAny] -- its four parameters say nothing here
 EXAMPLES_PER_ROUTE = 6
@@ -55,6 +56,8 @@ BUILT_IN = {
     "provider_id": "provider_01933b5a000070008000000000000003",
     "capability_id": "current_time",
     "path": "a/b.txt",
+    "task_id": f"task_{TASK.hex}",
+    "worker_id": f"worker_{WORKER.hex}",
 }
 
 

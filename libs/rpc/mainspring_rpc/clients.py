@@ -42,6 +42,12 @@ class ControlClient:
         self.set_circuit = channel.unary(
             f"{_CONTROL}/SetCircuit", control.SetCircuitRequest, control.SetCircuitResponse
         )
+        self.inspect = channel.unary(
+            f"{_CONTROL}/Inspect", control.InspectRequest, control.InspectResponse
+        )
+        self.operate = channel.unary(
+            f"{_CONTROL}/Operate", control.OperateRequest, control.OperateResponse
+        )
 
 
 class WorkerClient:

@@ -13,6 +13,8 @@ WAKE_CANCEL: Final = "mainspring.v1.wake.cancel"
 
 WAKE_GATES: Final = "mainspring.v1.wake.gates"
 """A circuit or a limit was changed: engines read the board. It has no payload."""
+WAKE_WORKERS: Final = "mainspring.v1.wake.workers"
+"""Some worker was drained or resumed: each engine looks at the rows of its own. No payload."""
 
 
 def session_log(org_id: UUID, session_id: UUID) -> str:

@@ -12,6 +12,7 @@ from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.adapters.rpc.control import RpcControl
 from mainspring_api.adapters.rpc.gates import RpcGates
 from mainspring_api.adapters.rpc.log import RpcLog
+from mainspring_api.adapters.rpc.operator import RpcOperator
 from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.usecases import upkeep
@@ -79,6 +80,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
         store=store,
         control=RpcControl(control),
         gates=RpcGates(control),
+        operator=RpcOperator(control),
         log=log,
         hub=Hub(log, BusFeed(bus), clock, draws),
         configurations=Configurations(store),

@@ -8,11 +8,17 @@ from contextlib import suppress
 from mainspring_engine.adapters.announcer import BusAnnouncer
 from mainspring_engine.adapters.grpc_control import ControlServicer
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
-from mainspring_engine.adapters.postgres import PostgresGates, PostgresStore
+from mainspring_engine.adapters.postgres import (
+    PostgresGates,
+    PostgresStore,
+    postgres_backstage,
+)
 from mainspring_engine.adapters.wakeups import listen
 from mainspring_engine.adapters.witness import TelemetryWitness
+from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.roster import Roster
+from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.gates import GateStore
 from mainspring_engine.ports.outside import Witness
 from mainspring_engine.ports.store import Store
@@ -24,10 +30,13 @@ from mainspring_engine.usecases.conversation import Conversations
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.gates import Gates
+from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.pushing import Pusher
+from mainspring_engine.usecases.registry import Workers
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.sweeps import Sweeps
 from mainspring_engine.usecases.time import DatabaseTime
@@ -64,6 +73,7 @@ class Engine:
         *,
         store: Store,
         gates: GateStore,
+        backstage: Backstage,
         bus: Bus,
         witness: WitnessFactory,
         clock: Clock,
@@ -73,14 +83,16 @@ class Engine:
         epoch: int,
     ) -> None:
         self._bus = bus
-        self.store = store
+        self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
         self._agents = Agents(store)
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
-        self._time, self._clock = DatabaseTime(clock), clock
+        self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
         self.gates = self._make_gates(gates, ids)
-        self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered)
+        self._workers = self._make_workers(ids)
+        self.operator = self._make_operator(backstage)
+        self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered, clock)
         self._claimer = Claimer(
             store=store, roster=self._roster, gates=self.gates, pusher=self._pusher, clock=clock
         )
@@ -104,6 +116,24 @@ class Engine:
             me=ids.uuid7(),
             able=lambda: bool(self._roster.free()),
         )
+
+    def _make_workers(self, ids: Ids) -> Workers:
+        return Workers(
+            registry=self.registry,
+            roster=self._roster,
+            announcer=self._announcer,
+            clock=self._clock,
+            replica=ids.uuid7(),
+        )
+
+    def _make_operator(self, backstage: Backstage) -> Operator:
+        inspector = Inspector(
+            inspection=backstage.inspection,
+            store=self.store,
+            holds=self._holds,
+            clock=self._clock,
+        )
+        return Operator(inspector=inspector, workers=self._workers)
 
     def _make_leases(self) -> Leases:
         return Leases(
@@ -156,6 +186,8 @@ class Engine:
             claimer=self._claimer,
             agents=self._agents,
             gates=self.gates,
+            workers=self._workers,
+            holds=self._holds,
             clock=clock,
         )
 
@@ -164,7 +196,7 @@ class Engine:
 
     async def work(self) -> None:
         """Lanes, leases, claims and stand-in sweeps, until cancelled."""
-        await listen(self._bus, self._claimer, self._links, self.gates)
+        await listen(self._bus, self._claimer, self._links, self.gates, self._workers)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lanes.fly_for_ever())
             group.create_task(self._leases.work())
@@ -172,6 +204,7 @@ class Engine:
             group.create_task(self.gates.work())
             group.create_task(self.sweeps.stand_in())
             group.create_task(self._worker_streams.listen())
+            group.create_task(self._workers.work())
 
     async def drain(self) -> None:
         """Workers are asked to attach elsewhere; what is in the lanes is committed."""
@@ -199,6 +232,7 @@ async def start(settings: EngineSettings, service: Service) -> None:
     engine = Engine(
         store=store,
         gates=PostgresGates(database),
+        backstage=postgres_backstage(database),
         bus=bus,
         witness=lambda agents: TelemetryWitness(service.telemetry, listeners, agents),
         clock=clock,
@@ -208,16 +242,23 @@ async def start(settings: EngineSettings, service: Service) -> None:
         epoch=await store.epoch(),
     )
     service.spawn("work", engine.work())
+    await _serve(settings, service, engine)
+
+
+async def _serve(settings: EngineSettings, service: Service, engine: Engine) -> None:
+    servicer = ControlServicer(
+        control=engine.control,
+        sweeps=engine.sweeps,
+        gates=engine.gate_control,
+        operator=engine.operator,
+        store=engine.store,
+        registry=engine.registry,
+    )
     server = await serve(
         str(settings.engine_bind),
-        [
-            control_service(
-                ControlServicer(engine.control, engine.sweeps, engine.gate_control, store)
-            ),
-            worker_service(WorkerServicer(engine.conversations)),
-        ],
+        [control_service(servicer), worker_service(WorkerServicer(engine.conversations))],
     )
-    stack.push_async_callback(_leave, server, engine)
+    service.stack.push_async_callback(_leave, server, engine)
     await server.set_serving(serving=True)
 
 

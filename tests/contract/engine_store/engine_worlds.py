@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.adapters.memory import MemoryStore
-from mainspring_engine.adapters.postgres import PostgresStore
+from mainspring_engine.adapters.memory import MemoryStore, memory_backstage
+from mainspring_engine.adapters.postgres import PostgresStore, postgres_backstage
 from mainspring_engine.domain.changes import (
     Accept,
     Changes,
@@ -30,6 +30,7 @@ from mainspring_engine.domain.rows import (
     TaskKind,
     TaskState,
 )
+from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.store import Attachment, Claimed, Committed, Renewal, Store, Want
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import ManualClock, SystemClock
@@ -49,6 +50,9 @@ class World(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    @property
+    def backstage(self) -> Backstage: ...
 
     def now_ms(self) -> int: ...
 
@@ -73,6 +77,7 @@ class MemoryWorld:
         lock = threading.RLock()
         self.log = MemoryLog(lock=lock, clock=self.clock)
         self.memory = MemoryStore(lock=lock, log=self.log, clock=self.clock, settle_s=0)
+        self.backstage = memory_backstage(self.memory, lock=lock, clock=self.clock)
 
     @property
     def store(self) -> Store:
@@ -110,7 +115,14 @@ tasks as (
         claimed_at = claimed_at - older, run_at = run_at - older
     from seconds
 ),
-sweeps as (update engine.sweep set swept_at = swept_at - older from seconds)
+sweeps as (update engine.sweep set swept_at = swept_at - older from seconds),
+replicas as (update engine.replica set seen_at = seen_at - older from seconds),
+workers as (
+    update engine.worker set
+        attached_at = attached_at - older, left_at = left_at - older,
+        silent_at = silent_at - older, drained_at = drained_at - older
+    from seconds
+)
 update engine.timer set due_at = due_at - older from seconds
 """
 
@@ -122,6 +134,7 @@ class PostgresWorld:
         self.owner = owner
         self.database = database
         self.postgres = PostgresStore(database, settle_s=0)
+        self.backstage = postgres_backstage(database)
 
     @property
     def store(self) -> Store:
@@ -227,6 +240,7 @@ class Session:
         effect: Effect = Effect.PURE,
         route: Route = ROUTE,
         priority: int = 0,
+        payload: bytes | None = None,
     ) -> NewTask:
         return NewTask(
             id=IDS.uuid7(),
@@ -236,7 +250,7 @@ class Session:
             priority=priority,
             effect=effect,
             step=step,
-            payload=step.encode(),
+            payload=step.encode() if payload is None else payload,
             claim=claim,
         )
 

@@ -7,7 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.adapters.postgres import PostgresGates, PostgresStore
+from mainspring_engine.adapters.postgres import (
+    PostgresGates,
+    PostgresStore,
+    postgres_backstage,
+)
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.main import Engine
 from mainspring_engine.ports.outside import AttemptEnd
@@ -73,6 +77,7 @@ class House:
         return Engine(
             store=store or PostgresStore(self.database),
             gates=PostgresGates(self.database),
+            backstage=postgres_backstage(self.database),
             bus=self.bus,
             witness=lambda _: self.witness,
             clock=clock,

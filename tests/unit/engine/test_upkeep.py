@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.upkeep import Kept, keep_up
 from mainspring_kernel.limits import (
@@ -15,6 +16,10 @@ class StoreWithOldKeys:
     def __init__(self, keys: int) -> None:
         self.keys = keys
 
+    async def forget(self) -> int:
+        """As the registry of workers."""
+        return 1
+
     async def make_partitions(self) -> int:
         return 3
 
@@ -26,7 +31,8 @@ class StoreWithOldKeys:
 
 
 async def kept(keys: int) -> Kept:
-    return await keep_up(cast("Store", cast("object", StoreWithOldKeys(keys))))
+    untyped = cast("object", StoreWithOldKeys(keys))
+    return await keep_up(cast("Store", untyped), cast("Registry", untyped))
 
 
 async def test_all_old_keys_go_in_short_transactions() -> None:

@@ -27,3 +27,6 @@ class BusAnnouncer:
 
     def gates_moved(self) -> None:
         self._bus.publish(subjects.WAKE_GATES, b"")
+
+    def workers_drained(self) -> None:
+        self._bus.publish(subjects.WAKE_WORKERS, b"")

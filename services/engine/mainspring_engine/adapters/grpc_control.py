@@ -1,17 +1,20 @@
 """ControlService: proto to commands and back."""
 
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
 
+from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.gate_control import GateControl
+from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
 from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
-from mainspring_schema import commands
+from mainspring_schema import commands, operations
 from mainspring_schema.codec import pack
 from mainspring_schema.gates import SetCircuit
 
@@ -29,11 +32,22 @@ _SWEEPS: Final = {
 
 
 class ControlServicer:
-    def __init__(self, control: Control, sweeps: Sweeps, gates: GateControl, store: Store) -> None:
+    def __init__(
+        self,
+        *,
+        control: Control,
+        sweeps: Sweeps,
+        gates: GateControl,
+        operator: Operator,
+        store: Store,
+        registry: Registry,
+    ) -> None:
         self._control = control
         self._gates = gates
         self._sweeps = sweeps
+        self._operator = operator
         self._store = store
+        self._registry = registry
 
     async def submit_many(self, request: pb.SubmitManyRequest, /) -> pb.SubmitManyResponse:
         items = tuple(_decode(_SUBMIT, item) for item in request.items)
@@ -64,7 +78,7 @@ class ControlServicer:
 
     async def upkeep(self, request: pb.UpkeepRequest, /) -> pb.UpkeepResponse:
         del request
-        kept = await keep_up(self._store)
+        kept = await keep_up(self._store, self._registry)
         return pb.UpkeepResponse(
             partitions_made=kept.partitions_made,
             keys_forgotten=kept.keys_forgotten,
@@ -81,13 +95,27 @@ class ControlServicer:
         circuit = await self._gates.set_circuit(_decode(_CIRCUIT, request.command))
         return pb.SetCircuitResponse(circuit=pack(circuit))
 
+    # ── operators ───────────────────────────────────────────────────────────────────────────────
 
-C = TypeVar("C")
+    async def inspect(self, request: pb.InspectRequest, /) -> pb.InspectResponse:
+        question = _read(operations.read_question, request.question)
+        return pb.InspectResponse(answer=pack(await self._operator.inspect(question)))
+
+    async def operate(self, request: pb.OperateRequest, /) -> pb.OperateResponse:
+        order = _read(operations.read_order, request.order)
+        return pb.OperateResponse(answer=pack(await self._operator.operate(order)))
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[C], data: bytes) -> C:
+T = TypeVar("T")
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
+    return _read(decoder.decode, data)
+
+
+def _read(read: Callable[[bytes], T], data: bytes) -> T:
     try:
-        return decoder.decode(data)
+        return read(data)
     except msgspec.DecodeError as error:
         detail = f"a command could not be read: {error}"
         raise MalformedBody(detail) from error

@@ -9,6 +9,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.registry import Workers
 from mainspring_messaging import Bus, Message
 from mainspring_schema import subjects
 from mainspring_schema.wake import CancelMarked, ReadyTasks
@@ -18,7 +19,7 @@ _READY: Final = msgspec.msgpack.Decoder(ReadyTasks)
 _MARKED: Final = msgspec.msgpack.Decoder(CancelMarked)
 
 
-async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates) -> None:
+async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers: Workers) -> None:
     """Subscribes for the life of the process. A hint that cannot be read is dropped and logged."""
 
     def ready(message: Message) -> None:
@@ -43,5 +44,10 @@ async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates) -> None
         gates.look()
 
     await bus.subscribe(subjects.WAKE_GATES, moved)
+
+    def drained(_: Message) -> None:
+        workers.look()
+
     await bus.subscribe(subjects.WAKE_TASKS, ready)
     await bus.subscribe(subjects.WAKE_CANCEL, marked)
+    await bus.subscribe(subjects.WAKE_WORKERS, drained)

@@ -12,7 +12,9 @@ from mainspring_engine.domain.routes import Offer, Route
 class Seat:
     """One attached worker: what it can take and how much more."""
 
-    __slots__ = ("attach_number", "deaf", "draining", "free_slots", "incarnation", "offer")
+    __slots__ = (
+        "attach_number", "deaf", "drained", "draining", "free_slots", "incarnation", "offer",
+    )  # fmt: skip
 
     def __init__(
         self, incarnation: UUID, attach_number: int, offer: Offer, free_slots: int
@@ -22,6 +24,9 @@ class Seat:
         self.offer = offer
         self.free_slots = free_slots
         self.draining = False
+        """On its way out, by its own word."""
+        self.drained = False
+        """Held back by an operator."""
         self.deaf = False
 
 
@@ -69,6 +74,13 @@ class Roster:
         self._rotate_in(seat)
         return True
 
+    def hold_back(self, seats: tuple[Seat, ...], *, drained: frozenset[UUID]) -> None:
+        """Of these seats the drained ones get nothing, the others what they can take."""
+        for seat in seats:
+            seat.drained = seat.incarnation in drained
+            if self._seats.get(seat.incarnation) is seat:
+                self._rotate_in(seat)
+
     def pick(self, route: Route, prefer: UUID | None = None) -> Seat | None:
         """Takes one credit of a worker that serves the route, the preferred one if it can."""
         if prefer is not None:
@@ -97,6 +109,9 @@ class Roster:
         seat.free_slots -= 1
         return seat
 
+    def all(self) -> tuple[Seat, ...]:
+        return tuple(self._seats.values())
+
     def free(self) -> tuple[Seat, ...]:
         """The workers that could take something now."""
         return tuple(seat for seat in self._seats.values() if _free(seat))
@@ -114,4 +129,5 @@ class Roster:
 
 
 def _free(seat: Seat) -> bool:
-    return seat.free_slots > 0 and not seat.draining and not seat.deaf
+    held_back = seat.draining or seat.drained or seat.deaf
+    return seat.free_slots > 0 and not held_back

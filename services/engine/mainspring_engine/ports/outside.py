@@ -23,6 +23,9 @@ class Announcer(Protocol):
     def cancel_marked(self, held: tuple[Held, ...]) -> None: ...
 
     def gates_moved(self) -> None: ...
+    def workers_drained(self) -> None:
+        """Some worker was drained or resumed: every engine reads which."""
+        ...
 
 
 class Outbox(Protocol):

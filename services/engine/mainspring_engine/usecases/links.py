@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.store import Handed
@@ -13,15 +14,21 @@ from mainspring_schema.frames import Held
 class HeldTask(Struct, frozen=True, kw_only=True):
     """A task that was pushed to a link of this process, with where its result belongs.
 
-    `model` is that of its route: its answer counts for this circuit. A task that its worker brought
-    along from another engine has none.
+    `route` and `since_s` (monotonic) are there where this process pushed it; a task that its worker
+    brought along from another engine has none.
     """
 
     held: Held
     session_id: UUID
     workflow_id: UUID
     org_id: UUID
-    model: str = ""
+    route: Route | None = None
+    since_s: float = 0.0
+
+    @property
+    def model(self) -> str:
+        """Whose circuit its answer counts for; "" for none."""
+        return self.route.model if self.route is not None else ""
 
 
 class Link:
@@ -32,6 +39,8 @@ class Link:
         self.attach_number = attach_number
         self.outbox = outbox
         self.silence = Silence()
+        self.leaving = False
+        """The worker said that it takes no more."""
         self.held: dict[UUID, HeldTask] = {}
         self.configs: set[bytes] = set()
         """Hashes this worker was sent."""

@@ -9,6 +9,7 @@ from mainspring_engine.ports.store import Claimed
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.sessions import Sessions
+from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.frames import Config, Held, Task
 
@@ -22,11 +23,13 @@ class Pusher:
         agents: Agents,
         sessions: Sessions,
         undelivered: Callable[[Held], None],
+        clock: Clock,
     ) -> None:
         self._links = links
         self._agents = agents
         self._sessions = sessions
         self._undelivered = undelivered
+        self._clock = clock
 
     def push_new(self, changes: Changes, *, without: frozenset[UUID]) -> None:
         """The tasks of a commit that were inserted claimed."""
@@ -41,7 +44,7 @@ class Pusher:
             workflow = workflows[task.workflow_id]
             self._push(
                 link,
-                _held_task(task, changes),
+                _held_task(task, changes, self._clock.mono()),
                 payload=task.payload,
                 config_hash=workflow.config_hash,
                 traceparent=workflow.traceparent,
@@ -58,7 +61,8 @@ class Pusher:
             session_id=claimed.session_id,
             workflow_id=claimed.workflow_id,
             org_id=claimed.org_id,
-            model=claimed.route.model,
+            route=claimed.route,
+            since_s=self._clock.mono(),
         )
         self._push(
             link,
@@ -104,13 +108,14 @@ class Pusher:
         return Config(hash=config_hash, body=body)
 
 
-def _held_task(task: NewTask, changes: Changes) -> HeldTask:
+def _held_task(task: NewTask, changes: Changes, now_s: float) -> HeldTask:
     return HeldTask(
         held=Held(task.id, 1),
         session_id=changes.after.session_id,
         workflow_id=task.workflow_id,
         org_id=changes.after.org_id,
-        model=task.route.model,
+        route=task.route,
+        since_s=now_s,
     )
 
 

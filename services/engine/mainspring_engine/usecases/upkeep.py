@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_kernel.limits import (
     IDEMPOTENCY_RETENTION_S,
@@ -18,9 +19,13 @@ class Kept(NamedTuple):
     more: bool
 
 
-async def keep_up(store: Store) -> Kept:
-    """Partitions ahead, and keys that nobody may use again. Raises Unavailable."""
+async def keep_up(store: Store, registry: Registry) -> Kept:
+    """Partitions ahead; forgets workers long gone, and keys that nobody may use again.
+
+    Raises Unavailable.
+    """
     made = await store.make_partitions()
+    await registry.forget()
     forgotten = 0
     for _ in range(KEY_SWEEPS_PER_UPKEEP_MAX):
         gone = await store.forget_keys(

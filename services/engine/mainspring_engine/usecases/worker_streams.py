@@ -9,10 +9,12 @@ from typing import Final
 import msgspec
 
 from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer
 from mainspring_engine.ports.outside import Outbox
+from mainspring_engine.ports.registry import Presence
 from mainspring_engine.ports.store import Attachment, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.claiming import Claimer
@@ -20,6 +22,7 @@ from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import LeaseLost, Unavailable
 from mainspring_kernel.limits import LEASE_S, WORKER_LISTEN_S
@@ -54,6 +57,8 @@ class WorkerStreams:
         claimer: Claimer,
         agents: Agents,
         gates: Gates,
+        workers: Workers,
+        holds: HoldTimes,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -64,6 +69,8 @@ class WorkerStreams:
         self._leases = leases
         self._claimer = claimer
         self._agents = agents
+        self._workers = workers
+        self._holds = holds
         self._clock = clock
         self._background: set[asyncio.Task[None]] = set()
 
@@ -82,6 +89,8 @@ class WorkerStreams:
         )
         if reply.refused:
             raise LeaseLost(attach.incarnation.hex, attach.attach_number)
+        seat = _seat(attach)
+        seat.drained = await self._workers.registered(attach)
         link = Link(attach.incarnation, attach.attach_number, outbox)
         for task in await self._store.held_by(attach.incarnation):
             held = HeldTask(
@@ -92,7 +101,7 @@ class WorkerStreams:
             )
             self._links.hold(link, held)
         self._links.add(link)
-        self._roster.add(_seat(attach))
+        self._roster.add(seat)
         for held in reply.cancelling:
             outbox.cancelled(held)
         if reply.released:
@@ -103,7 +112,10 @@ class WorkerStreams:
     def receive(self, link: Link, frame: FromWorker) -> None:
         """Never waits: each part goes to its queue."""
         link.silence.heard()
-        self._roster.mute(link.incarnation, deaf=False)
+        if self._roster.mute(link.incarnation, deaf=False):
+            self._workers.tell(_presence(link))
+        if frame.results:
+            self._note_hold(link, frame.results[0])
         for result in frame.results:
             self._result(link, result)
         for emit in frame.emits:
@@ -111,8 +123,10 @@ class WorkerStreams:
         self._receive_held(link, frame)
         if frame.configs_wanted:
             self._spawn(self._send_configs(link, frame.configs_wanted))
-        if frame.draining:
+        if frame.draining and not link.leaving:
+            link.leaving = True
             self._roster.drain(link.incarnation)
+            self._workers.tell(_presence(link))
         if frame.credits:
             self._roster.give_back(link.incarnation, frame.credits)
             self._claimer.credits_came()
@@ -130,6 +144,7 @@ class WorkerStreams:
         """The stream is gone; what it holds has a grace."""
         self._links.remove(link)
         self._roster.remove(link.incarnation, link.attach_number)
+        self._workers.tell(_presence(link, attached=False))
         self._spawn(self._leases.broken(link))
 
     async def listen(self) -> None:
@@ -140,6 +155,7 @@ class WorkerStreams:
                 silent = link.silence.passes(WORKER_LISTEN_S, holding=bool(link.held))
                 if silent and self._roster.mute(link.incarnation, deaf=True):
                     self._spawn(self._leases.fell_silent(link))
+                    self._workers.tell(_presence(link, silent=True))
 
     async def close(self) -> None:
         """Ends what still waits in the background."""
@@ -148,6 +164,12 @@ class WorkerStreams:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     # ── parts of a frame ────────────────────────────────────────────────────────────────────────
+
+    def _note_hold(self, link: Link, result: Result) -> None:
+        """One of a frame is enough for a mean, and costs the same however full frames are."""
+        task = link.held.get(result.held.task_id)
+        if task is not None and task.route is not None:
+            self._holds.note(task.route, self._clock.mono() - task.since_s)
 
     def _result(self, link: Link, result: Result) -> None:
         task = link.held.get(result.held.task_id)
@@ -208,6 +230,16 @@ def _seat(attach: Attach) -> Seat:
         build=attach.build,
     )
     return Seat(attach.incarnation, attach.attach_number, offer, 0)
+
+
+def _presence(link: Link, *, attached: bool = True, silent: bool = False) -> Presence:
+    return Presence(
+        incarnation=link.incarnation,
+        attach_number=link.attach_number,
+        attached=attached,
+        silent=silent,
+        leaving=link.leaving,
+    )
 
 
 class _ResultTicket:

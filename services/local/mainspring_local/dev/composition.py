@@ -13,7 +13,7 @@ from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.main import serve_http
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
-from mainspring_engine.adapters.memory import MemoryGates
+from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
 from mainspring_engine.adapters.memory import MemoryStore as EngineStore
 from mainspring_engine.adapters.witness import TelemetryWitness
 from mainspring_engine.main import Engine
@@ -32,6 +32,7 @@ from mainspring_local.dev.roads import (
     DirectDuties,
     DirectEventLog,
     DirectLog,
+    DirectOperator,
 )
 from mainspring_messaging import MemoryBus
 from mainspring_runtime.lifecycle import Service
@@ -81,6 +82,7 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
     engine = Engine(
         store=engine_store,
         gates=MemoryGates(lock=lock, clock=clock),
+        backstage=memory_backstage(engine_store, lock=lock, clock=clock),
         bus=bus,
         witness=lambda agents: TelemetryWitness(service.telemetry, listeners, agents),
         clock=clock,
@@ -133,6 +135,7 @@ def _api(service: Service, parts: Parts) -> Services:
         control=DirectControl(parts.engine.control),
         # The engine's use case has the port's very shape.
         gates=parts.engine.gate_control,
+        operator=DirectOperator(parts.engine.operator),
         log=log,
         hub=Hub(log, BusFeed(parts.bus), parts.clock, parts.draws),
         configurations=Configurations(parts.api_store),

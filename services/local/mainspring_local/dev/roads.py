@@ -4,8 +4,10 @@ Errors are raised as they are.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import TypeVar, assert_never
 from uuid import UUID
+
+import msgspec
 
 from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.log import HeadView, Listing, Page, Verification
@@ -13,6 +15,7 @@ from mainspring_api.ports.store import Store
 from mainspring_api.usecases.credentials import credentials_for
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.control import Control
+from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.sweeps import SweepKind
 from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_eventstore.ports.log import HeadView as StoredHead
@@ -36,17 +39,29 @@ from mainspring_schema.commands import (
 from mainspring_schema.frames import Held
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.listing import EventFilter
+from mainspring_schema.operations import (
+    Order,
+    Question,
+    answer_type,
+    read_order,
+    read_question,
+)
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import Credentials
 
+A = TypeVar("A")
 Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter
 
 
 def checked(value: Crossing) -> None:
     """What could not cross to another process is refused here too. Raises ValidationFailed."""
+    _packed(value)
+
+
+def _packed(value: object) -> bytes:
     try:
-        codec.pack(value)
+        return codec.pack(value)
     except OverflowError as error:
         detail = "a number is out of range"
         raise ValidationFailed(detail) from error
@@ -76,6 +91,21 @@ class DirectControl:
     async def close(self, command: Close) -> CloseReceipt:
         checked(command)
         return await self._control.close(command)
+
+
+class DirectOperator:
+    """api → engine, for operators. Both ways through bytes, so that what crosses is what could."""
+
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
+
+    async def inspect(self, question: Question[A]) -> A:
+        answer = await self._operator.inspect(read_question(_packed(question)))
+        return msgspec.msgpack.decode(_packed(answer), type=answer_type(question))
+
+    async def operate(self, order: Order[A]) -> A:
+        answer = await self._operator.operate(read_order(_packed(order)))
+        return msgspec.msgpack.decode(_packed(answer), type=answer_type(order))
 
 
 class DirectLog:
@@ -184,7 +214,7 @@ class DirectDuties:
 
     def __init__(self, engine: Engine, eventstore: EventStore) -> None:
         self._sweeps = engine.sweeps
-        self._store = engine.store
+        self._engine = engine
         self._eventstore = eventstore
 
     async def perform(self, duty: Duty) -> Report:
@@ -196,7 +226,7 @@ class DirectDuties:
             case Duty.LEASES:
                 return await self._sweep(SweepKind.LEASES)
             case Duty.ENGINE_UPKEEP:
-                done = await keep_up(self._store)
+                done = await keep_up(self._engine.store, self._engine.registry)
                 return Report(handled=done.keys_forgotten, more=done.more)
             case Duty.LOG_UPKEEP:
                 kept = await self._eventstore.upkeep()

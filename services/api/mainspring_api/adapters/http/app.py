@@ -10,11 +10,14 @@ from mainspring_api.adapters.http.edge import JSON, HttpRequest, handle_error
 from mainspring_api.adapters.http.routes import (
     agents,
     catalogue,
+    durable_health,
     gates,
     harnesses,
     messages,
     organizations,
     sessions,
+    tasks,
+    workers,
     workspaces,
 )
 from mainspring_api.adapters.http.routing import PREFIX, Route, handlers
@@ -33,6 +36,9 @@ TABLES = (
     catalogue.table,
     organizations.table,
     gates.table,
+    tasks.table,
+    workers.table,
+    durable_health.table,
 )
 
 

@@ -26,6 +26,7 @@ _IDS: Final = {
     "model_id": Prefix.MODEL,
     "provider_id": Prefix.PROVIDER,
     "org_id": Prefix.ORG,
+    "worker_id": Prefix.WORKER,
 }
 """Parameters that are ids and nothing else; agents and harnesses answer to their names too."""
 _ORGANIZATION: Final[Json] = {

@@ -7,6 +7,7 @@ from mainspring_api.ports.control import Control
 from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.gates import Gates
 from mainspring_api.ports.log import Log
+from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
@@ -19,6 +20,7 @@ class Services(Struct, frozen=True, kw_only=True):
     store: Store
     control: Control
     gates: Gates
+    operator: OperatorDoor
     log: Log
     hub: Hub
     configurations: Configurations

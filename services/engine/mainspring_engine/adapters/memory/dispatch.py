@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
-from mainspring_engine.adapters.memory.tables import Tables, TaskRow
+from mainspring_engine.adapters.memory.tables import Tables, TaskRow, WorkerRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
@@ -64,6 +64,7 @@ class Dispatch:
         if tables.workers.get(worker, -1) > attachment.attach_number:
             return AttachReply(refused=True)
         tables.workers[worker] = attachment.attach_number
+        _keep_worker(tables, attachment, now_ms)
         lost: list[Held] = []
         cancelling: list[Held] = []
         for held in attachment.held:
@@ -108,6 +109,21 @@ class Dispatch:
             task.let_go(TaskState.READY, now_ms)
             task.uncounted += 1
         return len(gone)
+
+
+def _keep_worker(tables: Tables, attachment: Attachment, now_ms: int) -> None:
+    row = tables.worker_rows.get(attachment.incarnation)
+    if row is None:
+        row = WorkerRow(
+            incarnation=attachment.incarnation,
+            attach_number=attachment.attach_number,
+            name=attachment.name,
+            build=attachment.build,
+            attached_ms=now_ms,
+        )
+        tables.worker_rows[attachment.incarnation] = row
+    row.attach_number, row.attached_ms = attachment.attach_number, now_ms
+    row.name, row.build = attachment.name, attachment.build
 
 
 def _seats(tables: Tables, wants: tuple[Want, ...]) -> dict[Route, Iterator[Want]]:

@@ -140,6 +140,8 @@ class KeyRow(Struct, frozen=True, kw_only=True):
 
 
 class Payload(Struct, frozen=True, kw_only=True):
+    org_id: UUID
+    step: str
     payload: bytes
     input_hash: bytes
 
@@ -172,6 +174,24 @@ class TimerRow(Struct, frozen=True, kw_only=True):
     due_ms: int
 
 
+class WorkerRow(Struct, kw_only=True):
+    """One start of a worker process; the columns of its stream beside those of its attach."""
+
+    incarnation: UUID
+    attach_number: int
+    name: str
+    build: str
+    attached_ms: int
+    replica: UUID | None = None
+    queues: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    slots: int = 0
+    drained_ms: int | None = None
+    leaving: bool = False
+    silent_ms: int | None = None
+    left_ms: int | None = None
+
+
 class Tables:
     """What schema `engine` holds; read and written under the store's lock only."""
 
@@ -194,6 +214,10 @@ class Tables:
         self.configs: dict[bytes, bytes] = {}
         self.routes: dict[Route, None] = {}
         self.workers: dict[UUID, int] = {}
+        """Incarnation → its attach number."""
+        self.worker_rows: dict[UUID, WorkerRow] = {}
+        self.replicas: dict[UUID, int] = {}
+        """Replica → when it was seen last."""
         self.sweeps: dict[str, int] = {}
 
     def close_attempt(

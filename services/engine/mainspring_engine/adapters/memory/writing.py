@@ -237,7 +237,9 @@ def _add_task(tables: Tables, changes: Changes, new: NewTask, now_ms: int) -> bo
     tables.tasks[new.id] = task
     tables.routes[new.route] = None
     digest = hashlib.sha256(new.payload).digest()
-    tables.payloads[new.id] = Payload(payload=new.payload, input_hash=digest)
+    tables.payloads[new.id] = Payload(
+        org_id=head.org_id, step=new.step, payload=new.payload, input_hash=digest
+    )
     if new.effect.needs_start:
         tables.effects[new.workflow_id, new.step] = EffectRow(task_id=new.id, effect=new.effect)
     return claim is None or current

@@ -74,6 +74,16 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitResponse.FromString,
                 _registered_method=True)
+        self.Inspect = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/Inspect',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.InspectRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.InspectResponse.FromString,
+                _registered_method=True)
+        self.Operate = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/Operate',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
@@ -135,6 +145,20 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Inspect(self, request, context):
+        """What an operator asks: tasks, workers, dead letters, health, why something does not move.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Operate(self, request, context):
+        """What an operator changes; the answer says what is committed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -177,6 +201,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.SetCircuit,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitResponse.SerializeToString,
+            ),
+            'Inspect': grpc.unary_unary_rpc_method_handler(
+                    servicer.Inspect,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.InspectRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.InspectResponse.SerializeToString,
+            ),
+            'Operate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Operate,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -395,6 +429,60 @@ class ControlService:
             '/mainspring.control.v1.ControlService/SetCircuit',
             mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.SetCircuitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Inspect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/Inspect',
+            mainspring_dot_control_dot_v1_dot_control__pb2.InspectRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.InspectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Operate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/Operate',
+            mainspring_dot_control_dot_v1_dot_control__pb2.OperateRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.OperateResponse.FromString,
             options,
             channel_credentials,
             insecure,

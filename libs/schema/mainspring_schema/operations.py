@@ -1,0 +1,249 @@
+"""What an operator asks of the engine: questions read, orders change. Each names its answer.
+
+Carried as MessagePack inside the control proto. Times are milliseconds of the database's clock. A
+list is cut by its `limit`; `next` of a page goes into `after` of the question for the page behind.
+"""
+
+from typing import Final, Generic, Literal, TypeVar, cast, get_args
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+A = TypeVar("A")
+
+OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
+TaskStatus = Literal[OpenStatus, "closed"]
+TaskWord = Literal["reason", "tool"]
+WorkerStatus = Literal["active", "silent", "draining", "stopped"]
+"""`silent`: attached, but nothing was heard from it for two beats. `stopped`: not attached."""
+
+
+class Question(Struct, Generic[A], frozen=True, kw_only=True):
+    """Reads, answered by an `A`."""
+
+
+class Order(Struct, Generic[A], frozen=True, kw_only=True):
+    """Changes something, answered by an `A` once that is committed."""
+
+
+def answer_type(asked: Question[A] | Order[A]) -> type[A]:
+    """What the class of a question or an order names as its answer."""
+    (base,) = cast("tuple[object]", type(asked).__orig_bases__)  # pyright: ignore[reportAttributeAccessIssue] -- every subclass of a generic has it
+    (answer,) = cast("tuple[type[A]]", get_args(base))
+    return answer
+
+
+# ── tasks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class TaskView(Struct, frozen=True, kw_only=True):
+    """A task. Of a closed one only its attempts are left: where it went is not known any more.
+
+    `due_ms` is since when it may be claimed; in `delayed` it lies ahead.
+    """
+
+    id: UUID
+    workflow_id: UUID
+    session_id: UUID
+    step: str
+    kind: TaskWord
+    status: TaskStatus
+    effect: str | None = None
+    queue: str | None = None
+    capability: str | None = None
+    build: str | None = None
+    model: str | None = None
+    priority: int = 0
+    fence: int = 0
+    due_ms: int | None = None
+    claimed_ms: int | None = None
+    lease_until_ms: int | None = None
+    worker_id: UUID | None = None
+    worker_name: str | None = None
+    acknowledged: bool = False
+    cancelling: bool = False
+    started: bool = False
+    deaths: int = 0
+    failures: int = 0
+    uncounted: int = 0
+
+
+class AttemptView(Struct, frozen=True, kw_only=True):
+    """A closed attempt. `closing` is why it closed; `started`: its effect may have happened."""
+
+    fence: int
+    worker_id: UUID
+    worker_name: str | None
+    worker_build: str | None
+    claimed_ms: int
+    closed_ms: int
+    acknowledged: bool
+    started: bool
+    closing: str
+    error_code: str
+
+
+class TaskDetails(Struct, frozen=True, kw_only=True):
+    """`payload` is the MessagePack of a `TaskPayload`, as the worker got it."""
+
+    task: TaskView
+    attempts: tuple[AttemptView, ...]
+    payload: bytes
+
+
+class TaskPage(Struct, frozen=True, kw_only=True):
+    tasks: tuple[TaskView, ...]
+    next: UUID | None
+
+
+class ListTasks(Question[TaskPage], frozen=True, kw_only=True, tag="list_tasks"):
+    """Open tasks, oldest first. All given conditions hold together."""
+
+    org_id: UUID
+    status: OpenStatus | None = None
+    kind: TaskWord | None = None
+    queue: str | None = None
+    session_id: UUID | None = None
+    workflow_id: UUID | None = None
+    worker_id: UUID | None = None
+    after: UUID | None = None
+    limit: int
+
+
+class GetTask(Question[TaskDetails], frozen=True, kw_only=True, tag="get_task"):
+    """Raises NotFound."""
+
+    org_id: UUID
+    task_id: UUID
+
+
+# ── workers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class WorkerView(Struct, frozen=True, kw_only=True):
+    """One start of a worker process, which serves every organization.
+
+    `drained_ms`: since when an operator holds tasks back from it; `leaving`: it does so by itself,
+    on its way out. `held` counts the tasks it holds.
+    """
+
+    id: UUID
+    name: str
+    build: str
+    status: WorkerStatus
+    queues: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    slots: int
+    held: int
+    attached_ms: int
+    silent_ms: int | None
+    drained_ms: int | None
+    left_ms: int | None
+    leaving: bool
+
+
+class WorkerPage(Struct, frozen=True, kw_only=True):
+    workers: tuple[WorkerView, ...]
+    next: UUID | None
+
+
+class ListWorkers(Question[WorkerPage], frozen=True, kw_only=True, tag="list_workers"):
+    """Newest first. Without a status those that have stopped are left out."""
+
+    status: WorkerStatus | None = None
+    queue: str | None = None
+    after: UUID | None = None
+    limit: int
+
+
+class GetWorker(Question[WorkerView], frozen=True, kw_only=True, tag="get_worker"):
+    """Raises NotFound."""
+
+    worker_id: UUID
+
+
+class DrainWorker(Order[WorkerView], frozen=True, kw_only=True, tag="drain_worker"):
+    """It gets no new task and finishes what it holds, also attached elsewhere. Raises NotFound."""
+
+    worker_id: UUID
+
+
+class ResumeWorker(Order[WorkerView], frozen=True, kw_only=True, tag="resume_worker"):
+    """Takes a drain back. Raises NotFound."""
+
+    worker_id: UUID
+
+
+# ── health ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class QueueHealth(Struct, frozen=True, kw_only=True):
+    """One route with open tasks. `slots` are those of the workers that serve it and take tasks.
+
+    `oldest_ms` is how long its oldest ready task waits; `expected_wait_ms` None where nothing tells
+    when a task that comes now would start: nobody serves the route.
+    """
+
+    queue: str
+    capability: str
+    build: str
+    model: str
+    ready: int
+    leased: int
+    delayed: int
+    waiting: int
+    oldest_ms: int
+    slots: int
+    expected_wait_ms: int | None
+
+
+class WorkerCounts(Struct, frozen=True, kw_only=True):
+    """Workers by status, those that stopped left out; slots and held tasks of the active ones."""
+
+    active: int
+    silent: int
+    draining: int
+    slots: int
+    held: int
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """The engine as a whole, over all organizations, as it was at `at_ms`.
+
+    `cut`: more tasks are open than one pass counts, so the counts are lower bounds. `replicas` are
+    the engine processes that were heard of lately. `sweeps_ms`: how long ago each sweep was made.
+    `problems` say what an operator should look at, in words; empty where all is well.
+    """
+
+    at_ms: int
+    queues: tuple[QueueHealth, ...]
+    workers: WorkerCounts
+    replicas: int
+    sweeps_ms: dict[str, int]
+    dead_letters: int
+    cut: bool
+    problems: tuple[str, ...]
+
+
+class GetHealth(Question[Health], frozen=True, kw_only=True, tag="get_health"):
+    """`age_ms_max`: how old the answer may be. Many who ask share one look at the tables."""
+
+    age_ms_max: int = 0
+
+
+AnyQuestion = ListTasks | GetTask | ListWorkers | GetWorker | GetHealth
+AnyOrder = DrainWorker | ResumeWorker
+
+_QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
+_ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)
+
+
+def read_question(data: bytes) -> AnyQuestion:
+    """Raises msgspec.DecodeError, also for one that a later version asks."""
+    return _QUESTION.decode(data)
+
+
+def read_order(data: bytes) -> AnyOrder:
+    """Raises msgspec.DecodeError, also for one that a later version gives."""
+    return _ORDER.decode(data)

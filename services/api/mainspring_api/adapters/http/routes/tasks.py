@@ -1,0 +1,74 @@
+"""/durable/tasks: the work that is open, and what became of a closed task"""
+
+from uuid import UUID
+
+from mainspring_api.adapters.http.routing import (
+    Call,
+    NoBody,
+    NoQuery,
+    Reply,
+    RouteTable,
+    json_reply,
+)
+from mainspring_api.adapters.http.wire.durable import (
+    TaskDetailsOut,
+    TaskList,
+    TasksQuery,
+    details_out,
+    task_out,
+)
+from mainspring_kernel.errors import InvalidId, InvalidParameter
+from mainspring_kernel.ids import Prefix, from_wire, to_wire
+from mainspring_schema.operations import GetTask, ListTasks, TaskWord
+
+table = RouteTable("durable")
+
+
+def optional_id(prefix: str, text: str | None) -> UUID | None:
+    return None if text is None else from_wire(prefix, text)
+
+
+def task_id_of(text: str) -> UUID:
+    """Events name a task by `exec_…`, lists by `task_…`. Raises InvalidId."""
+    try:
+        return from_wire(Prefix.TASK, text)
+    except InvalidId:
+        return from_wire(Prefix.EXEC, text)
+
+
+@table.route("GET", "/durable/tasks", query=TasksQuery, answer=TaskList)
+async def list_tasks(call: Call[NoBody, TasksQuery]) -> Reply:
+    """Open tasks of this organization, oldest first."""
+    query = call.query
+    asked = ListTasks(
+        org_id=call.org_id,
+        status=query.status,
+        kind=_kind(query),
+        queue=query.queue,
+        session_id=optional_id(Prefix.SESSION, query.session_id),
+        workflow_id=optional_id(Prefix.TURN, query.workflow_id),
+        worker_id=optional_id(Prefix.WORKER, query.worker_id),
+        after=optional_id(Prefix.TASK, query.after),
+        limit=query.limit,
+    )
+    page = await call.services.operator.inspect(asked)
+    return json_reply(
+        TaskList(
+            data=tuple(task_out(task) for task in page.tasks),
+            next=None if page.next is None else to_wire(Prefix.TASK, page.next),
+        )
+    )
+
+
+def _kind(query: TasksQuery) -> TaskWord | None:
+    if query.kind and query.activity_type and query.kind != query.activity_type:
+        detail = "kind and activity_type are one thing; give one"
+        raise InvalidParameter(detail)
+    return query.kind or query.activity_type
+
+
+@table.route("GET", "/durable/tasks/{task_id:str}", answer=TaskDetailsOut)
+async def get_task(call: Call[NoBody, NoQuery]) -> Reply:
+    """One task, open or closed, with every attempt that closed."""
+    asked = GetTask(org_id=call.org_id, task_id=task_id_of(call.path["task_id"]))
+    return json_reply(details_out(await call.services.operator.inspect(asked)))

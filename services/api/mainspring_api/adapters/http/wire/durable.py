@@ -1,0 +1,328 @@
+"""Tasks, workers and the health of the engine on the wire."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from mainspring_kernel import limits
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.messages import Json
+from mainspring_schema.operations import (
+    AttemptView,
+    Health,
+    OpenStatus,
+    QueueHealth,
+    TaskDetails,
+    TaskStatus,
+    TaskView,
+    TaskWord,
+    WorkerStatus,
+    WorkerView,
+)
+from mainspring_schema.tasks import TaskPayload, ToolTask
+
+Limit = Annotated[int, Meta(ge=1, le=limits.OPERATOR_ROWS_MAX)]
+Cursor = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
+Queue = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
+
+
+def time_of(ms: int | None) -> str | None:
+    return None if ms is None else rfc3339(ms)
+
+
+# ── tasks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class TasksQuery(Struct, frozen=True, kw_only=True):
+    """`activity_type` is another word for `kind`, as existing clients have it."""
+
+    status: OpenStatus | None = None
+    kind: TaskWord | None = None
+    activity_type: TaskWord | None = None
+    queue: Queue | None = None
+    session_id: str | None = None
+    workflow_id: str | None = None
+    worker_id: str | None = None
+    after: Cursor | None = None
+    limit: Limit = limits.LIST_ROWS_DEFAULT
+
+
+class TaskOut(Struct, frozen=True, kw_only=True):
+    """`due_at`: since when it may be claimed, or from when on. `attempt` counts from 1."""
+
+    id: str
+    workflow_id: str
+    session_id: str
+    step: str
+    kind: TaskWord
+    status: TaskStatus
+    effect_class: str | None
+    queue: str | None
+    capability: str | None
+    build: str | None
+    model: str | None
+    priority: int
+    attempt: int
+    due_at: str | None
+    claimed_at: str | None
+    lease_until: str | None
+    worker_id: str | None
+    worker_name: str | None
+    acknowledged: bool
+    cancelling: bool
+    started: bool
+    failures: int
+    deaths: int
+    uncounted_losses: int
+
+
+def task_out(task: TaskView) -> TaskOut:
+    return TaskOut(
+        id=to_wire(Prefix.TASK, task.id),
+        workflow_id=to_wire(Prefix.TURN, task.workflow_id),
+        session_id=to_wire(Prefix.SESSION, task.session_id),
+        step=task.step,
+        kind=task.kind,
+        status=task.status,
+        effect_class=task.effect,
+        queue=task.queue,
+        capability=task.capability,
+        build=task.build,
+        model=task.model,
+        priority=task.priority,
+        attempt=task.fence,
+        due_at=time_of(task.due_ms),
+        claimed_at=time_of(task.claimed_ms),
+        lease_until=time_of(task.lease_until_ms),
+        worker_id=None if task.worker_id is None else to_wire(Prefix.WORKER, task.worker_id),
+        worker_name=task.worker_name,
+        acknowledged=task.acknowledged,
+        cancelling=task.cancelling,
+        started=task.started,
+        failures=task.failures,
+        deaths=task.deaths,
+        uncounted_losses=task.uncounted,
+    )
+
+
+class TaskList(Struct, frozen=True, kw_only=True):
+    """`next` is the `after` of the page behind; null on the last."""
+
+    data: tuple[TaskOut, ...]
+    next: str | None
+
+
+class AttemptOut(Struct, frozen=True, kw_only=True):
+    """A closed attempt. `started`: its effect may have happened."""
+
+    attempt: int
+    worker_id: str
+    worker_name: str | None
+    worker_build: str | None
+    claimed_at: str
+    closed_at: str
+    acknowledged: bool
+    started: bool
+    closing: str
+    error_code: str | None
+
+
+def attempt_out(attempt: AttemptView) -> AttemptOut:
+    return AttemptOut(
+        attempt=attempt.fence,
+        worker_id=to_wire(Prefix.WORKER, attempt.worker_id),
+        worker_name=attempt.worker_name,
+        worker_build=attempt.worker_build,
+        claimed_at=rfc3339(attempt.claimed_ms),
+        closed_at=rfc3339(attempt.closed_ms),
+        acknowledged=attempt.acknowledged,
+        started=attempt.started,
+        closing=attempt.closing,
+        error_code=attempt.error_code or None,
+    )
+
+
+_PAYLOAD: msgspec.msgpack.Decoder[TaskPayload] = msgspec.msgpack.Decoder(TaskPayload)
+
+
+def input_out(payload: bytes) -> Json:
+    """What the task was made with. A model call's prompt is the conversation, not repeated here."""
+    made = _PAYLOAD.decode(payload)
+    if isinstance(made, ToolTask):
+        return {"tool": made.name, "arguments": made.arguments, "tool_call_id": made.call_id}
+    message_id = to_wire(Prefix.MESSAGE, made.message_id)
+    return {
+        "iteration": made.iteration,
+        "message_id": message_id,
+        "through_sequence": made.through_seq,
+    }
+
+
+class TaskDetailsOut(Struct, frozen=True, kw_only=True):
+    task: TaskOut
+    input: Json
+    attempts: tuple[AttemptOut, ...]
+
+
+def details_out(details: TaskDetails) -> TaskDetailsOut:
+    return TaskDetailsOut(
+        task=task_out(details.task),
+        input=input_out(details.payload),
+        attempts=tuple(attempt_out(attempt) for attempt in details.attempts),
+    )
+
+
+# ── workers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class WorkersQuery(Struct, frozen=True, kw_only=True):
+    status: WorkerStatus | None = None
+    queue: Queue | None = None
+    after: Cursor | None = None
+    limit: Limit = limits.LIST_ROWS_DEFAULT
+
+
+class WorkerOut(Struct, frozen=True, kw_only=True):
+    """One start of a worker process. Workers serve every organization.
+
+    `draining`: an operator holds new tasks back from it (`drained_at`), or it is on its way out by
+    itself (`leaving`). With `current_load` 0 it can be stopped and nothing is handed over.
+    """
+
+    id: str
+    name: str
+    build: str
+    status: WorkerStatus
+    accepting_tasks: bool
+    queues: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    max_concurrency: int
+    current_load: int
+    attached_at: str
+    silent_since: str | None
+    drained_at: str | None
+    stopped_at: str | None
+    leaving: bool
+
+
+def worker_out(worker: WorkerView) -> WorkerOut:
+    return WorkerOut(
+        id=to_wire(Prefix.WORKER, worker.id),
+        name=worker.name,
+        build=worker.build,
+        status=worker.status,
+        accepting_tasks=worker.status == "active",
+        queues=worker.queues,
+        capabilities=tuple(name for name in worker.capabilities if name),
+        max_concurrency=worker.slots,
+        current_load=worker.held,
+        attached_at=rfc3339(worker.attached_ms),
+        silent_since=time_of(worker.silent_ms),
+        drained_at=time_of(worker.drained_ms),
+        stopped_at=time_of(worker.left_ms),
+        leaving=worker.leaving,
+    )
+
+
+class WorkerList(Struct, frozen=True, kw_only=True):
+    """`next` is the `after` of the page behind; null on the last."""
+
+    data: tuple[WorkerOut, ...]
+    next: str | None
+
+
+# ── health ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class QueueOut(Struct, frozen=True, kw_only=True):
+    """Open tasks of one route; `expected_wait_seconds` null where nobody serves it."""
+
+    queue: str
+    capability: str
+    build: str
+    model: str
+    ready: int
+    leased: int
+    delayed: int
+    waiting: int
+    oldest_ready_seconds: float
+    slots: int
+    expected_wait_seconds: float | None
+
+
+def queue_out(queue: QueueHealth) -> QueueOut:
+    wait_ms = queue.expected_wait_ms
+    return QueueOut(
+        queue=queue.queue,
+        capability=queue.capability,
+        build=queue.build,
+        model=queue.model,
+        ready=queue.ready,
+        leased=queue.leased,
+        delayed=queue.delayed,
+        waiting=queue.waiting,
+        oldest_ready_seconds=queue.oldest_ms / 1000,
+        slots=queue.slots,
+        expected_wait_seconds=None if wait_ms is None else wait_ms / 1000,
+    )
+
+
+class TaskCounts(Struct, frozen=True, kw_only=True):
+    """Open tasks; `at_least` where more are open than one look counts."""
+
+    ready: int
+    leased: int
+    delayed: int
+    waiting: int
+    at_least: bool
+
+
+class WorkerCountsOut(Struct, frozen=True, kw_only=True):
+    active: int
+    silent: int
+    draining: int
+
+
+class HealthOut(Struct, frozen=True, kw_only=True):
+    """The engine over all organizations. `load_percentage`: slots of active workers in use."""
+
+    status: Annotated[str, Meta(pattern="^(ok|attention)$")]
+    problems: tuple[str, ...]
+    at: str
+    tasks: TaskCounts
+    workers: WorkerCountsOut
+    workers_accepting: int
+    slots: int
+    load_percentage: float
+    dlq_size: int
+    engines: int
+    sweep_ages_seconds: dict[str, float]
+    queues: tuple[QueueOut, ...]
+
+
+def health_out(health: Health) -> HealthOut:
+    workers = health.workers
+    return HealthOut(
+        status="attention" if health.problems else "ok",
+        problems=health.problems,
+        at=rfc3339(health.at_ms),
+        tasks=TaskCounts(
+            ready=sum(queue.ready for queue in health.queues),
+            leased=sum(queue.leased for queue in health.queues),
+            delayed=sum(queue.delayed for queue in health.queues),
+            waiting=sum(queue.waiting for queue in health.queues),
+            at_least=health.cut,
+        ),
+        workers=WorkerCountsOut(
+            active=workers.active, silent=workers.silent, draining=workers.draining
+        ),
+        workers_accepting=workers.active,
+        slots=workers.slots,
+        load_percentage=round(100 * workers.held / workers.slots, 1) if workers.slots else 0.0,
+        dlq_size=health.dead_letters,
+        engines=health.replicas,
+        sweep_ages_seconds={kind: age / 1000 for kind, age in health.sweeps_ms.items()},
+        queues=tuple(queue_out(queue) for queue in health.queues),
+    )

@@ -1,0 +1,206 @@
+"""What operators look at, over the tables."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from mainspring_engine.adapters.memory.registry import MemoryRegistry
+from mainspring_engine.adapters.memory.tables import AttemptRow, Tables, TaskRow
+from mainspring_engine.domain import closed
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Effect, TaskState
+from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
+from mainspring_schema.operations import (
+    AttemptView,
+    ListTasks,
+    OpenStatus,
+    TaskDetails,
+    TaskView,
+    WorkerView,
+)
+
+_SILENT_MS = round(REPLICA_SILENT_S * 1000)
+
+
+class MemoryInspection:
+    """`lock` and `tables` are the store's own."""
+
+    def __init__(
+        self,
+        lock: AbstractContextManager[object],
+        tables: Tables,
+        clock: Clock,
+        registry: MemoryRegistry,
+    ) -> None:
+        self._lock = lock
+        self._tables = tables
+        self._clock = clock
+        self._registry = registry
+
+    # ── tasks ───────────────────────────────────────────────────────────────────────────────────
+
+    async def tasks(self, asked: ListTasks) -> tuple[TaskView, ...]:
+        with self._lock:
+            rows = sorted(self._tables.tasks.values(), key=lambda row: row.id.int)
+            found = (self._view(row) for row in rows if _is_asked_for(row, asked))
+            return tuple(islice(found, asked.limit + 1))
+
+    async def task(self, org_id: UUID, task_id: UUID) -> TaskDetails | None:
+        with self._lock:
+            made = self._tables.payloads.get(task_id)
+            if made is None or made.org_id != org_id:
+                return None
+            attempts = self.attempts(task_id)
+            row = self._tables.tasks.get(task_id)
+            if row is not None:
+                task = self._view(row)
+            else:
+                payload = closed.read(made.payload)
+                session_id = self._tables.workflows[payload.turn_id].session_id
+                task = closed.view(task_id, session_id, made.step, payload, attempts)
+            return TaskDetails(task=task, attempts=attempts, payload=made.payload)
+
+    def attempts(self, task_id: UUID) -> tuple[AttemptView, ...]:
+        """Those of a task that closed, by fence. Under the lock."""
+        rows = [row for row in self._tables.attempts.values() if row.task_id == task_id]
+        return tuple(self._attempt(row) for row in sorted(rows, key=lambda row: row.fence))
+
+    def _attempt(self, row: AttemptRow) -> AttemptView:
+        worker = self._tables.worker_rows.get(row.incarnation)
+        return AttemptView(
+            fence=row.fence,
+            worker_id=row.incarnation,
+            worker_name=None if worker is None else worker.name,
+            worker_build=None if worker is None else worker.build,
+            claimed_ms=row.claimed_ms,
+            closed_ms=row.closed_ms,
+            acknowledged=row.acknowledged,
+            started=row.started,
+            closing=row.closing.name.lower(),
+            error_code=row.error_code,
+        )
+
+    def _view(self, row: TaskRow) -> TaskView:
+        leased = row.state is TaskState.LEASED
+        holder = None if row.incarnation is None else self._tables.worker_rows.get(row.incarnation)
+        return TaskView(
+            id=row.id,
+            workflow_id=row.workflow_id,
+            session_id=row.session_id,
+            step=row.step,
+            kind="reason" if row.kind.name == "REASON" else "tool",
+            status=_STATUSES[row.state],
+            effect=Effect(row.effect).name.lower(),
+            queue=row.route.queue,
+            capability=row.route.capability,
+            build=row.route.build,
+            model=row.route.model,
+            priority=row.priority,
+            fence=row.fence,
+            due_ms=row.ready_ms,
+            claimed_ms=row.claimed_ms if leased else None,
+            lease_until_ms=row.lease_until_ms if leased else None,
+            worker_id=row.incarnation,
+            worker_name=None if holder is None else holder.name,
+            acknowledged=row.acknowledged,
+            cancelling=row.cancelling,
+            started=row.started_fence > 0,
+            deaths=row.deaths,
+            failures=row.failures,
+            uncounted=row.uncounted,
+        )
+
+    # ── everything that is open ─────────────────────────────────────────────────────────────────
+
+    async def sample(self) -> Sample:
+        with self._lock:
+            now_ms = self._clock.wall_ms()
+            tasks = list(islice(self._tables.tasks.values(), SAMPLE_TASKS_MAX))
+            return Sample(
+                at_ms=now_ms,
+                routes=_routes(tasks, now_ms),
+                seats=_seats(self._registry.attached()),
+                replicas=sum(
+                    seen >= now_ms - _SILENT_MS for seen in self._tables.replicas.values()
+                ),
+                dead_letters=len(self._tables.dead_letters),
+                cut=len(tasks) >= SAMPLE_TASKS_MAX,
+            )
+
+
+_STATUSES: Final[dict[TaskState, OpenStatus]] = {
+    TaskState.READY: "ready",
+    TaskState.LEASED: "leased",
+    TaskState.DELAYED: "delayed",
+    TaskState.WAITING: "waiting",
+}
+
+
+def _is_asked_for(row: TaskRow, asked: ListTasks) -> bool:
+    wanted = (
+        (asked.status, _STATUSES[row.state]),
+        (asked.kind, row.kind.name.lower()),
+        (asked.queue, row.route.queue),
+        (asked.session_id, row.session_id),
+        (asked.workflow_id, row.workflow_id),
+        (asked.worker_id, row.incarnation),
+    )
+    return (
+        row.org_id == asked.org_id
+        and (asked.after is None or row.id.int > asked.after.int)
+        and all(want is None or want == value for want, value in wanted)
+    )
+
+
+def _routes(tasks: Iterable[TaskRow], now_ms: int) -> tuple[RouteSample, ...]:
+    by_route: dict[Route, list[TaskRow]] = defaultdict(list)
+    for task in tasks:
+        by_route[task.route].append(task)
+    return tuple(_route(route, rows, now_ms) for route, rows in sorted(by_route.items(), key=_name))
+
+
+def _name(item: tuple[Route, list[TaskRow]]) -> tuple[str, str, str, str]:
+    route = item[0]
+    return route.queue, route.capability, route.build, route.model
+
+
+def _route(route: Route, rows: list[TaskRow], now_ms: int) -> RouteSample:
+    states = [row.state for row in rows]
+    since = [row.ready_ms for row in rows if row.state is TaskState.READY]
+    return RouteSample(
+        route=route,
+        ready=states.count(TaskState.READY),
+        leased=states.count(TaskState.LEASED),
+        delayed=states.count(TaskState.DELAYED),
+        waiting=states.count(TaskState.WAITING),
+        oldest_ms=max(0, now_ms - min(since)) if since else 0,
+    )
+
+
+def _seats(workers: Iterable[WorkerView]) -> tuple[SeatSample, ...]:
+    alike: dict[tuple[frozenset[str], frozenset[str], str], list[WorkerView]] = defaultdict(list)
+    for worker in workers:
+        offer = (frozenset(worker.queues), frozenset(worker.capabilities), worker.build)
+        alike[offer].append(worker)
+    return tuple(_seat(offer, some) for offer, some in alike.items())
+
+
+def _seat(
+    offer: tuple[frozenset[str], frozenset[str], str], workers: list[WorkerView]
+) -> SeatSample:
+    active = [worker for worker in workers if worker.status == "active"]
+    return SeatSample(
+        queues=offer[0],
+        capabilities=offer[1],
+        build=offer[2],
+        active=len(active),
+        silent=sum(worker.status == "silent" for worker in workers),
+        draining=sum(worker.status == "draining" for worker in workers),
+        slots=sum(worker.slots for worker in active),
+        held=sum(worker.held for worker in active),
+    )

@@ -1,0 +1,117 @@
+"""What operators look at: statements of their own, never on the way of a task."""
+
+from typing import Final, cast
+from uuid import UUID
+
+from mainspring_engine.domain import closed
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
+from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
+from mainspring_kernel.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
+from mainspring_postgres import Database, Row, load_queries
+from mainspring_schema.operations import AttemptView, ListTasks, TaskDetails, TaskView
+
+INSPECTION: Final = load_queries("mainspring_engine.adapters.postgres", "inspection.sql")
+_SILENT_MS: Final = round(REPLICA_SILENT_S * 1000)
+
+
+class PostgresInspection:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ── tasks ───────────────────────────────────────────────────────────────────────────────────
+
+    async def tasks(self, asked: ListTasks) -> tuple[TaskView, ...]:
+        return tuple(
+            await self._database.fetch_as(
+                TaskView,
+                INSPECTION["tasks"],
+                asked.org_id,
+                asked.after,
+                None if asked.status is None else TaskState[asked.status.upper()],
+                None if asked.kind is None else TaskKind[asked.kind.upper()],
+                asked.queue,
+                asked.session_id,
+                asked.workflow_id,
+                asked.worker_id,
+                None,
+                asked.limit + 1,
+            )
+        )
+
+    async def task(self, org_id: UUID, task_id: UUID) -> TaskDetails | None:
+        narrowed = (org_id, None, None, None, None, None, None, None, task_id, 1)
+        open_ones = await self._database.fetch_as(TaskView, INSPECTION["tasks"], *narrowed)
+        made = await self._database.fetch(INSPECTION["payload"], task_id, org_id)
+        if not made:
+            return None
+        payload = cast(bytes, made[0]["payload"])
+        rows = await self._database.fetch(INSPECTION["attempts"], task_id)
+        attempts = tuple(attempt_view(row) for row in rows)
+        if open_ones:
+            return TaskDetails(task=open_ones[0], attempts=attempts, payload=payload)
+        step, task = cast(str, made[0]["step"]), closed.read(payload)
+        session_id = await self._database.fetchval_as(
+            UUID, INSPECTION["session_of"], task.turn_id, org_id
+        )
+        ended = closed.view(task_id, session_id, step, task, attempts)
+        return TaskDetails(task=ended, attempts=attempts, payload=payload)
+
+    # ── everything that is open ─────────────────────────────────────────────────────────────────
+
+    async def sample(self) -> Sample:
+        routes = await self._database.fetch(INSPECTION["sample_routes"], SAMPLE_TASKS_MAX)
+        seats = await self._database.fetch(INSPECTION["sample_seats"], _SILENT_MS)
+        (rest,) = await self._database.fetch(INSPECTION["sample_rest"], _SILENT_MS)
+        return Sample(
+            at_ms=cast(int, rest["at_ms"]),
+            routes=tuple(_route(row) for row in routes),
+            seats=tuple(_seat(row) for row in seats),
+            replicas=cast(int, rest["replicas"]),
+            dead_letters=cast(int, rest["dead_letters"]),
+            cut=bool(routes) and cast(int, routes[0]["read"]) >= SAMPLE_TASKS_MAX,
+        )
+
+
+def attempt_view(row: Row) -> AttemptView:
+    return AttemptView(
+        fence=cast(int, row["fence"]),
+        worker_id=cast(UUID, row["worker_id"]),
+        worker_name=cast("str | None", row["worker_name"]),
+        worker_build=cast("str | None", row["worker_build"]),
+        claimed_ms=cast(int, row["claimed_ms"]),
+        closed_ms=cast(int, row["closed_ms"]),
+        acknowledged=cast(bool, row["acknowledged"]),
+        started=cast(bool, row["started"]),
+        closing=Closing(cast(int, row["closing"])).name.lower(),
+        error_code=cast(str, row["error_code"]),
+    )
+
+
+def _route(row: Row) -> RouteSample:
+    return RouteSample(
+        route=Route(
+            queue=cast(str, row["queue"]),
+            capability=cast(str, row["capability"]),
+            build=cast(str, row["build"]),
+            model=cast(str, row["model"]),
+        ),
+        ready=cast(int, row["ready"]),
+        leased=cast(int, row["leased"]),
+        delayed=cast(int, row["delayed"]),
+        waiting=cast(int, row["waiting"]),
+        oldest_ms=cast(int, row["oldest_ms"]),
+    )
+
+
+def _seat(row: Row) -> SeatSample:
+    return SeatSample(
+        queues=frozenset(cast("list[str]", row["queues"])),
+        capabilities=frozenset(cast("list[str]", row["capabilities"])),
+        build=cast(str, row["build"]),
+        active=cast(int, row["active"]),
+        silent=cast(int, row["silent"]),
+        draining=cast(int, row["draining"]),
+        slots=cast(int, row["slots"]),
+        held=cast(int, row["held"]),
+    )

@@ -1,0 +1,143 @@
+-- name: tasks
+-- Open tasks of an organization in the order of their ids, narrowed by whatever is given.
+-- repeatable
+select
+    t.id, t.workflow_id, t.session_id, t.step,
+    case t.kind when 1 then 'reason' else 'tool' end as kind,
+    case t.state
+        when 1 then 'ready'
+        when 2 then 'leased'
+        when 3 then 'delayed'
+        else 'waiting'
+    end as status,
+    case t.effect
+        when 1 then 'pure'
+        when 2 then 'idempotent'
+        when 3 then 'at_most_once'
+        else 'verifiable'
+    end as effect,
+    r.queue, r.capability, r.build, r.model,
+    t.priority::int as priority, t.fence,
+    (extract(epoch from t.run_at) * 1000)::bigint as due_ms,
+    case when t.state = 2 then (extract(epoch from t.claimed_at) * 1000)::bigint end as claimed_ms,
+    (extract(epoch from t.lease_until) * 1000)::bigint as lease_until_ms,
+    t.incarnation as worker_id, w.name as worker_name,
+    t.acknowledged, t.cancelling, t.started_fence > 0 as started,
+    t.deaths::int as deaths, t.failures::int as failures, t.uncounted::int as uncounted
+from engine.task as t
+inner join engine.route as r on t.route = r.id
+left join engine.worker as w on t.incarnation = w.incarnation
+where
+    t.org_id = $1
+    and ($2::uuid is null or t.id > $2)
+    and ($3::smallint is null or t.state = $3)
+    and ($4::smallint is null or t.kind = $4)
+    and ($5::text is null or r.queue = $5)
+    and ($6::uuid is null or t.session_id = $6)
+    and ($7::uuid is null or t.workflow_id = $7)
+    and ($8::uuid is null or t.incarnation = $8)
+    and ($9::uuid is null or t.id = $9)
+order by t.id
+limit $10;
+
+-- name: attempts
+-- The closed attempts of a task, with who made them where the registry still knows.
+-- repeatable
+select
+    a.fence, a.incarnation as worker_id, w.name as worker_name, w.build as worker_build,
+    (extract(epoch from a.claimed_at) * 1000)::bigint as claimed_ms,
+    (extract(epoch from a.closed_at) * 1000)::bigint as closed_ms,
+    a.acknowledged, a.started, a.closing::int as closing, a.error_code
+from engine.attempt as a
+left join engine.worker as w on a.incarnation = w.incarnation
+where a.task_id = $1
+order by a.fence;
+
+-- name: payload
+-- What a task was made with; it outlives the task.
+-- repeatable
+select p.step, p.payload from engine.payload as p
+where p.task_id = $1 and p.org_id = $2;
+
+-- name: session_of
+-- The session of a workflow.
+-- repeatable
+select w.session_id from engine.workflow as w
+where w.id = $1 and w.org_id = $2;
+
+-- name: sample_routes
+-- Open tasks by route and state, up to $1 of them; how many were read comes with every row.
+-- repeatable
+with open as materialized (
+    select t.route, t.state, t.run_at from engine.task as t
+    limit $1 -- any that come will do, and what is cut says so -- noqa: AM09
+),
+
+counted as (
+    select
+        o.route,
+        count(*) filter (where o.state = 1) as ready,
+        count(*) filter (where o.state = 2) as leased,
+        count(*) filter (where o.state = 3) as delayed,
+        count(*) filter (where o.state = 4) as waiting,
+        min(o.run_at) filter (where o.state = 1) as oldest
+    from open as o
+    group by o.route
+)
+
+select
+    r.queue, r.capability, r.build, r.model, c.ready, c.leased, c.delayed, c.waiting,
+    coalesce(
+        greatest(0, (extract(epoch from clock_timestamp() - c.oldest) * 1000)::bigint), 0
+    ) as oldest_ms,
+    (select count(*) from open) as read
+from counted as c
+inner join engine.route as r on c.route = r.id
+order by r.queue, r.capability, r.build, r.model;
+
+-- name: sample_seats
+-- Attached workers by what they can take and how they are. $1 bounds the beats of replicas, in ms.
+-- repeatable
+with attached as (
+    select
+        w.incarnation, w.queues, w.capabilities, w.build, w.slots,
+        case
+            when w.silent_at is not null then 'silent'
+            when w.leaving or w.drained_at is not null then 'draining'
+            else 'active'
+        end as status
+    from engine.worker as w
+    inner join engine.replica as r on w.replica = r.id
+    where
+        w.left_at is null
+        and r.seen_at >= clock_timestamp() - $1::bigint * interval '1 millisecond'
+),
+
+holding as (
+    select t.incarnation, count(*) as held
+    from engine.task as t
+    where t.state = 2
+    group by t.incarnation
+)
+
+select
+    a.queues, a.capabilities, a.build,
+    count(*) filter (where a.status = 'active') as active,
+    count(*) filter (where a.status = 'silent') as silent,
+    count(*) filter (where a.status = 'draining') as draining,
+    coalesce(sum(a.slots) filter (where a.status = 'active'), 0)::bigint as slots,
+    coalesce(sum(h.held) filter (where a.status = 'active'), 0)::bigint as held
+from attached as a
+left join holding as h on a.incarnation = h.incarnation
+group by a.queues, a.capabilities, a.build;
+
+-- name: sample_rest
+-- Replicas heard of within $1 ms, dead letters nobody has dealt with, and the database's clock.
+-- repeatable
+select
+    (
+        select count(*) from engine.replica as r
+        where r.seen_at >= clock_timestamp() - $1::bigint * interval '1 millisecond'
+    ) as replicas,
+    (select count(*) from engine.dead_letter) as dead_letters,
+    (extract(epoch from clock_timestamp()) * 1000)::bigint as at_ms;

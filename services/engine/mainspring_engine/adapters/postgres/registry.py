@@ -1,0 +1,75 @@
+"""Workers and replicas: rows of engine.worker and engine.replica."""
+
+from typing import Final, cast
+from uuid import UUID
+
+from mainspring_engine.ports.registry import Presence, Registration
+from mainspring_kernel.limits import (
+    REPLICA_SILENT_S,
+    SWEEP_BATCH_ROWS_MAX,
+    WORKER_KEPT_S,
+)
+from mainspring_postgres import Database, load_queries
+from mainspring_schema.operations import ListWorkers, WorkerView
+
+REGISTRY: Final = load_queries("mainspring_engine.adapters.postgres", "registry.sql")
+_SILENT_MS: Final = round(REPLICA_SILENT_S * 1000)
+
+
+class PostgresRegistry:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def register(self, registration: Registration) -> bool:
+        rows = await self._database.fetch(
+            REGISTRY["register"],
+            registration.incarnation,
+            registration.attach_number,
+            registration.replica,
+            list(registration.queues),
+            list(registration.capabilities),
+            registration.slots,
+        )
+        return any(cast(bool, row["drained"]) for row in rows)
+
+    async def tell(self, presences: tuple[Presence, ...]) -> None:
+        await self._database.execute(
+            REGISTRY["tell"],
+            [p.incarnation for p in presences],
+            [p.attach_number for p in presences],
+            [p.attached for p in presences],
+            [p.silent for p in presences],
+            [p.leaving for p in presences],
+        )
+
+    async def beat(self, replica: UUID) -> frozenset[UUID]:
+        rows = await self._database.fetch(REGISTRY["beat"], replica)
+        return frozenset(cast(UUID, row["incarnation"]) for row in rows)
+
+    async def drain(self, incarnation: UUID, *, drained: bool) -> bool:
+        return await self._database.execute(REGISTRY["drain"], incarnation, drained) > 0
+
+    async def workers(self, asked: ListWorkers) -> tuple[WorkerView, ...]:
+        return tuple(
+            await self._database.fetch_as(
+                WorkerView,
+                REGISTRY["workers"],
+                None,
+                asked.after,
+                asked.queue,
+                asked.status,
+                _SILENT_MS,
+                asked.limit + 1,
+            )
+        )
+
+    async def worker(self, incarnation: UUID) -> WorkerView | None:
+        found = await self._database.fetch_as(
+            WorkerView, REGISTRY["workers"], incarnation, None, None, None, _SILENT_MS, 1
+        )
+        return found[0] if found else None
+
+    async def forget(self) -> int:
+        return await self._database.fetchval_as(
+            int, REGISTRY["forget"], round(WORKER_KEPT_S * 1000), SWEEP_BATCH_ROWS_MAX
+        )

@@ -1,0 +1,28 @@
+"""How long tasks of a route hold their slot: what an expected wait is reckoned with."""
+
+from collections import OrderedDict
+from typing import Final
+
+from mainspring_engine.domain.routes import Route
+from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
+
+_WEIGHT: Final = 0.1
+"""Of the newest one: the mean follows a change within some ten tasks, and one odd task moves it by
+a tenth."""
+
+
+class HoldTimes:
+    """A moving mean per route, as one engine saw it. Seconds; routes used least are forgotten."""
+
+    def __init__(self) -> None:
+        self._means: OrderedDict[Route, float] = OrderedDict()
+
+    def note(self, route: Route, seconds: float) -> None:
+        mean = self._means.pop(route, seconds)
+        self._means[route] = mean + _WEIGHT * (seconds - mean)
+        if len(self._means) > ROUTE_CACHE_ENTRIES_MAX:
+            self._means.popitem(last=False)
+
+    def mean_s(self, route: Route) -> float | None:
+        """None where no task of the route was seen to end."""
+        return self._means.get(route)

@@ -1,0 +1,13 @@
+"""What operators read and write, beside the store that carries the turns."""
+
+from typing import NamedTuple
+
+from mainspring_engine.ports.inspection import Inspection
+from mainspring_engine.ports.registry import Registry
+
+
+class Backstage(NamedTuple):
+    """All of one store: Postgres, or the memory twin."""
+
+    registry: Registry
+    inspection: Inspection

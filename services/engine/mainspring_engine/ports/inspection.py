@@ -1,0 +1,27 @@
+"""What operators look at. Reads only, without locks, and never on the way of a task.
+
+Postgres and memory pass the same contract suite. Every operation raises Unavailable where the store
+cannot be reached.
+"""
+
+from typing import Protocol
+from uuid import UUID
+
+from mainspring_engine.domain.samples import Sample
+from mainspring_schema.operations import ListTasks, TaskDetails, TaskView
+
+
+class Inspection(Protocol):
+    """See the module. Lists are bounded by their `limit`."""
+
+    async def tasks(self, asked: ListTasks) -> tuple[TaskView, ...]:
+        """One row more than asked for where there are more."""
+        ...
+
+    async def task(self, org_id: UUID, task_id: UUID) -> TaskDetails | None:
+        """An open or a closed task of this organization."""
+        ...
+
+    async def sample(self) -> Sample:
+        """Reads every open task, up to its bound: for a slow pace only."""
+        ...

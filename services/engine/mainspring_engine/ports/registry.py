@@ -1,0 +1,66 @@
+"""Which workers there are, and which engine process holds the stream of each.
+
+Postgres and memory pass the same contract suite. Nothing here decides who gets a task: what an
+operator drains is kept back by the engine that has the stream, which reads it from here.
+"""
+
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_schema.operations import ListWorkers, WorkerView
+
+
+class Registration(Struct, frozen=True, kw_only=True):
+    """An attach, once the store has taken it."""
+
+    incarnation: UUID
+    attach_number: int
+    replica: UUID
+    queues: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    slots: int
+
+
+class Presence(Struct, frozen=True, kw_only=True):
+    """What its engine knows of one stream. Written over what is there for the same attach."""
+
+    incarnation: UUID
+    attach_number: int
+    attached: bool
+    silent: bool = False
+    leaving: bool = False
+
+
+class Registry(Protocol):
+    """Every operation may be repeated. Raises Unavailable where the store cannot be reached."""
+
+    async def register(self, registration: Registration) -> bool:
+        """Whether an operator drains this worker. Nothing where a newer attach is known."""
+        ...
+
+    async def tell(self, presences: tuple[Presence, ...]) -> None:
+        """Those of older attaches are passed over."""
+        ...
+
+    async def beat(self, replica: UUID) -> frozenset[UUID]:
+        """This replica lives. Returns which of the workers attached to it are drained."""
+        ...
+
+    async def drain(self, incarnation: UUID, *, drained: bool) -> bool:
+        """Holds tasks back from a worker, or takes that back; False where nobody knows it."""
+        ...
+
+    async def workers(self, asked: ListWorkers) -> tuple[WorkerView, ...]:
+        """One row more than asked for where there are more."""
+        ...
+
+    async def worker(self, incarnation: UUID) -> WorkerView | None: ...
+
+    async def forget(self) -> int:
+        """Removes workers that stopped WORKER_KEPT_S ago and hold nothing, and dead replicas.
+
+        A bounded pass; returns how many rows.
+        """
+        ...

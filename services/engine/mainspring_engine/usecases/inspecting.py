@@ -1,0 +1,59 @@
+"""Answers to those who look: open tasks, and the health of the whole."""
+
+import asyncio
+
+from mainspring_engine.domain.health import health
+from mainspring_engine.domain.holds import HoldTimes
+from mainspring_engine.ports.inspection import Inspection
+from mainspring_engine.ports.store import Store
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import NotFound
+from mainspring_schema.operations import (
+    GetHealth,
+    GetTask,
+    Health,
+    ListTasks,
+    TaskDetails,
+    TaskPage,
+)
+
+
+class Inspector:
+    """Every method raises Unavailable where the store is away."""
+
+    def __init__(
+        self, *, inspection: Inspection, store: Store, holds: HoldTimes, clock: Clock
+    ) -> None:
+        self._inspection = inspection
+        self._store = store
+        self._holds = holds
+        self._clock = clock
+        self._looking = asyncio.Lock()
+        self._seen: tuple[float, Health] | None = None
+
+    async def tasks(self, asked: ListTasks) -> TaskPage:
+        found = await self._inspection.tasks(asked)
+        page = found[: asked.limit]
+        return TaskPage(tasks=page, next=page[-1].id if len(found) > len(page) else None)
+
+    async def task(self, asked: GetTask) -> TaskDetails:
+        """Raises NotFound."""
+        found = await self._inspection.task(asked.org_id, asked.task_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    async def health(self, asked: GetHealth) -> Health:
+        """Looks only where nobody has lately: one look at a time, shared by all who wait for it."""
+        asked_at = self._clock.mono()
+        async with self._looking:
+            if self._seen is not None:
+                looked_at, known = self._seen
+                if looked_at >= asked_at - asked.age_ms_max / 1000:
+                    return known
+            looked_at = self._clock.mono()
+            seen = health(
+                await self._inspection.sample(), self._holds, await self._store.sweep_ages_ms()
+            )
+            self._seen = (looked_at, seen)
+            return seen

@@ -1,0 +1,145 @@
+"""This engine's part of the registry of workers: it says who is attached, and obeys drains.
+
+What an operator drains stands in a row that every engine reads with its own beat; a hint on the bus
+makes all of them look at once. So a drain holds wherever the worker attaches next.
+"""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from mainspring_engine.domain.roster import Roster
+from mainspring_engine.ports.outside import Announcer
+from mainspring_engine.ports.registry import Presence, Registration, Registry
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.limits import (
+    PRESENCES_WAITING_MAX,
+    REPLICA_BEAT_S,
+    STREAM_GRACE_S,
+    SWEEP_BATCH_ROWS_MAX,
+)
+from mainspring_schema.frames import Attach
+from mainspring_schema.operations import ListWorkers, WorkerPage, WorkerView
+
+_log = logging.getLogger(__name__)
+
+
+class Workers:
+    """`work` must be under way. `replica` is the id of this engine process."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        roster: Roster,
+        announcer: Announcer,
+        clock: Clock,
+        replica: UUID,
+    ) -> None:
+        self._registry = registry
+        self._roster = roster
+        self._announcer = announcer
+        self._clock = clock
+        self._replica = replica
+        self._due = asyncio.Event()
+        self._beating = asyncio.Lock()
+        self._untold: dict[UUID, Presence] = {}
+        self._changed = asyncio.Event()
+
+    async def work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pace())
+            group.create_task(self._beat_for_ever())
+            group.create_task(self._tell_for_ever())
+
+    # ── streams of this engine ──────────────────────────────────────────────────────────────────
+
+    async def registered(self, attach: Attach) -> bool:
+        """Whether the worker that attached is drained by an operator. Raises Unavailable."""
+        self._untold.pop(attach.incarnation, None)
+        return await self._registry.register(
+            Registration(
+                incarnation=attach.incarnation,
+                attach_number=attach.attach_number,
+                replica=self._replica,
+                queues=attach.queues,
+                capabilities=attach.capabilities,
+                slots=attach.slots,
+            )
+        )
+
+    def tell(self, presence: Presence) -> None:
+        """A stream fell silent, spoke again, is on its way out, or ended. Never waits."""
+        known = self._untold.get(presence.incarnation)
+        newer = known is None or known.attach_number <= presence.attach_number
+        if newer and len(self._untold) < PRESENCES_WAITING_MAX:
+            self._untold[presence.incarnation] = presence
+        self._changed.set()
+
+    async def _tell_for_ever(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while self._untold:
+                batch = tuple(self._untold.values())[:SWEEP_BATCH_ROWS_MAX]
+                try:
+                    await self._registry.tell(batch)
+                except Unavailable as error:
+                    _log.warning("the registry waits: %s", error)
+                    await self._clock.sleep(STREAM_GRACE_S)
+                    continue
+                for told in batch:
+                    if self._untold.get(told.incarnation) is told:
+                        del self._untold[told.incarnation]
+
+    # ── beats and drains ────────────────────────────────────────────────────────────────────────
+
+    def look(self) -> None:
+        """Somebody drained or resumed a worker, perhaps one of ours."""
+        self._due.set()
+
+    async def _pace(self) -> None:
+        while True:
+            self._due.set()
+            await self._clock.sleep(REPLICA_BEAT_S)
+
+    async def _beat_for_ever(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                await self._beat()
+            except Unavailable as error:
+                _log.warning("the beat of this engine waits: %s", error)
+
+    async def _beat(self) -> None:
+        async with self._beating:
+            # Whoever attaches meanwhile learns by its attach what this answer cannot know.
+            seats = self._roster.all()
+            self._roster.hold_back(seats, drained=await self._registry.beat(self._replica))
+
+    async def drain(self, worker_id: UUID, *, drained: bool) -> WorkerView:
+        """Returns once it is committed, and in force for a worker of this engine.
+
+        Raises NotFound, Unavailable.
+        """
+        if not await self._registry.drain(worker_id, drained=drained):
+            raise NotFound
+        self._announcer.workers_drained()
+        await self._beat()
+        return await self.get(worker_id)
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+    async def get(self, worker_id: UUID) -> WorkerView:
+        """Raises NotFound, Unavailable."""
+        found = await self._registry.worker(worker_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    async def page(self, asked: ListWorkers) -> WorkerPage:
+        found = await self._registry.workers(asked)
+        page = found[: asked.limit]
+        return WorkerPage(workers=page, next=page[-1].id if len(found) > len(page) else None)

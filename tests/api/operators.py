@@ -1,0 +1,152 @@
+"""The engine's door for operators, with what a test puts behind it."""
+
+from typing import TypeVar, cast
+from uuid import UUID
+
+import msgspec
+
+from mainspring_kernel.errors import MainspringError, NotFound, Unavailable
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_schema import operations as ops
+from mainspring_schema.codec import pack
+from mainspring_schema.tasks import ToolTask
+
+A = TypeVar("A")
+TS = 1_763_800_000_000
+TASK, WORKER, TURN, SESSION = (UUID(int=n << 80 | 7 << 76 | n) for n in range(1, 5))
+
+TOOL = pack(
+    ToolTask(
+        turn_id=TURN,
+        iteration=1,
+        index=0,
+        call_id="call_1",
+        name="add",
+        arguments={"a": 1},
+        effect_class="idempotent",
+        capability_id=None,
+        idempotency_key="key",
+        config_hash=b"c" * 32,
+    )
+)
+OPEN = ops.TaskView(
+    id=TASK,
+    workflow_id=TURN,
+    session_id=SESSION,
+    step="tool:1:0",
+    kind="tool",
+    status="leased",
+    effect="idempotent",
+    queue="default",
+    capability="",
+    build="",
+    model="",
+    fence=2,
+    due_ms=TS,
+    claimed_ms=TS,
+    lease_until_ms=TS + 10_000,
+    worker_id=WORKER,
+    worker_name="w",
+)
+ATTEMPT = ops.AttemptView(
+    fence=1,
+    worker_id=WORKER,
+    worker_name="w",
+    worker_build="b",
+    claimed_ms=TS,
+    closed_ms=TS + 5,
+    acknowledged=True,
+    started=False,
+    closing="expired",
+    error_code="",
+)
+ATTACHED = ops.WorkerView(
+    id=WORKER,
+    name="w",
+    build="b",
+    status="active",
+    queues=("default",),
+    capabilities=("", "maths"),
+    slots=4,
+    held=1,
+    attached_ms=TS,
+    silent_ms=None,
+    drained_ms=None,
+    left_ms=None,
+    leaving=False,
+)
+HEALTH = ops.Health(
+    at_ms=TS,
+    queues=(
+        ops.QueueHealth(
+            queue="default",
+            capability="",
+            build="",
+            model="m",
+            ready=3,
+            leased=1,
+            delayed=0,
+            waiting=0,
+            oldest_ms=1500,
+            slots=4,
+            expected_wait_ms=None,
+        ),
+    ),
+    workers=ops.WorkerCounts(active=1, silent=0, draining=0, slots=4, held=1),
+    replicas=2,
+    sweeps_ms={"timers": 500},
+    dead_letters=0,
+    cut=False,
+    problems=(),
+)
+
+
+class FakeOperator:
+    """Answers as an engine with one task and one worker; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+        self.away = False
+        self.task = OPEN
+        self.worker = ATTACHED
+        self.health = HEALTH
+
+    async def inspect(self, question: ops.Question[A]) -> A:
+        return self._answered(question, self._inspected(ops.read_question(pack(question))))
+
+    async def operate(self, order: ops.Order[A]) -> A:
+        return self._answered(order, self._operated(ops.read_order(pack(order))))
+
+    def _answered(self, asked: ops.Question[A] | ops.Order[A], answer: object) -> A:
+        self.asked.append(asked)
+        if self.away:
+            detail = "the engine is away"
+            raise Unavailable(detail, retry_after_s=2.0)
+        if isinstance(answer, MainspringError):
+            raise answer
+        return msgspec.msgpack.decode(pack(answer), type=ops.answer_type(asked))
+
+    def _inspected(self, asked: ops.AnyQuestion) -> object:
+        match asked:
+            case ops.ListTasks():
+                mine = asked.org_id == DEFAULT_ORG_ID
+                return ops.TaskPage(tasks=(self.task,) if mine else (), next=TASK)
+            case ops.GetTask():
+                known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
+                details = ops.TaskDetails(task=self.task, attempts=(ATTEMPT,), payload=TOOL)
+                return details if known else NotFound()
+            case ops.ListWorkers():
+                return ops.WorkerPage(workers=(self.worker,), next=None)
+            case ops.GetWorker():
+                return self.worker if asked.worker_id == WORKER else NotFound()
+            case ops.GetHealth():
+                return self.health
+
+    def _operated(self, order: ops.AnyOrder) -> object:
+        if order.worker_id != WORKER:
+            return NotFound()
+        drained = TS if isinstance(order, ops.DrainWorker) else None
+        status = "active" if drained is None else "draining"
+        return msgspec.structs.replace(
+            self.worker, drained_ms=drained, status=cast("ops.WorkerStatus", status)
+        )
