@@ -106,12 +106,12 @@ async def restate_binary(tools: Path) -> Path:
 
 @asynccontextmanager
 async def temporal(folder: Path) -> AsyncGenerator[Place]:
-    """Its development server, with a file, so that it keeps what it promises to keep."""
+    """Its development server by default, which keeps nothing on disk: with a file it is slower."""
     port = free_port()
     command = [
         str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--headless",
         "--ip", sockets.LOOPBACK, "--port", str(port),
-        "--db-filename", str(folder / "temporal.db"), "--log-level", "error",
+        "--log-level", "error",
     ]  # fmt: skip
     async with process(command, {}, folder):
         await listening(port)

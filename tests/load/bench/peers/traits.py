@@ -43,7 +43,7 @@ TRAITS: Final[dict[str, Traits]] = {
         steps=False,
     ),
     "dbos": Traits(
-        how="asynchronous steps in the caller's process; a queue polled every 10 ms, not 1 s",
+        how="plain steps in threads of the caller's process; a queue polled every 10 ms, not 1 s",
         tasks=400,
         workers=1,
         callers_processes=2,
@@ -57,7 +57,7 @@ TRAITS: Final[dict[str, Traits]] = {
         handlers=1,
     ),
     "temporal": Traits(
-        how="its development server with a file; workflows without sandbox, steps are activities",
+        how="its development server as it comes, all in memory; no sandbox, steps are activities",
         tasks=150,
         workers=1,
         handlers=1,

@@ -1,4 +1,4 @@
-"""Temporal: its development server with a file on disk; workers over gRPC."""
+"""Temporal: its development server, and workers over gRPC."""
 
 import asyncio
 import os
