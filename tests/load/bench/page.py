@@ -39,9 +39,9 @@ def render(report: Report) -> str:
             _figure(name[:1].upper() + name[1:], plots.over_time(one.lines, one.unit))
             for name, one in report.series.items()
         ),
-        _others(report.figures),
         *_tables(report),
         *_circumstances(report),
+        _others(report.figures),
     ]
     inside = "".join(section for section in sections if section)
     where = " · ".join(
@@ -89,7 +89,7 @@ def _promised(figures: Mapping[str, float]) -> str:
 
 def _peers(figures: Mapping[str, float]) -> Iterable[str]:
     for group in groups(figures):
-        yield _figure(group.title, plots.bars(group.rows, group.unit), note=group.note)
+        yield _figure(group.title, plots.bars(group.rows, group.unit, own=OWN), note=group.note)
 
 
 def _everyone(histograms: Mapping[str, str]) -> Iterable[str]:
@@ -124,8 +124,11 @@ def _figure(title: str, drawing: str, *, note: str = "") -> str:
 
 
 def _others(figures: Mapping[str, float]) -> str:
+    """Folded: they are many, and for who looks for one."""
     rows = [[key, number(value)] for key, value in figures.items() if key not in TARGETS]
-    return _table("Other figures", ["figure", "measured"], rows)
+    table = _table("Other figures", ["figure", "measured"], rows)
+    summary = "<summary>Other figures</summary>"
+    return f'<details class="wide">{summary}{table}</details>' if rows else ""
 
 
 def _tables(report: Report) -> Iterable[str]:

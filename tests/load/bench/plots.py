@@ -98,8 +98,8 @@ def by_percentile(curves: Mapping[str, Points], unit: str) -> str:
     return _plot(drawn, x, y, [*marks, (x(end), "worst")], unit)
 
 
-def bars(rows: Sequence[tuple[str, float]], unit: str) -> str:
-    """One bar each on a scale of powers, for what differs a hundredfold; ours first."""
+def bars(rows: Sequence[tuple[str, float]], unit: str, *, own: str) -> str:
+    """One bar each on a scale of powers, for what differs a hundredfold; `own` stands out."""
     values = [value for _, value in rows if value > 0]
     if not values:
         return ""
@@ -108,7 +108,7 @@ def bars(rows: Sequence[tuple[str, float]], unit: str) -> str:
         low=min(values) / 3, high=max(values), from_px=BAR_LEFT, to_px=WIDTH - BAR_RIGHT, log=True
     )
     drawn = [
-        _bar(name, value, scale, at=index * BAR_HEIGHT, unit=unit, own=index == 0)
+        _bar(name, value, scale, at=index * BAR_HEIGHT, unit=unit, own=name == own)
         for index, (name, value) in enumerate(rows)
     ]
     return _svg("".join(drawn), height)

@@ -53,6 +53,14 @@ def test_peers_stand_beside_us_where_they_were_measured() -> None:
     assert "Tasks per second" in beside
 
 
+def test_only_our_own_bar_stands_out() -> None:
+    without = page.render(report(peer_dbos_tasks_per_s=10.0))
+    beside = page.render(report(tasks_per_s=100.0, peer_dbos_tasks_per_s=10.0))
+
+    assert 'class="bar own"' not in without
+    assert beside.count('class="bar own"') == 1
+
+
 def test_latencies_of_peers_are_drawn_beside_ours() -> None:
     encoded = Histogram.of([1.0, 2.0]).encode()
     beside = msgspec.structs.replace(
