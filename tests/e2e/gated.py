@@ -1,4 +1,4 @@
-"""`python gated.py api|worker`: a service of the stack with tools that wait at a gate, or kill.
+"""`python gated.py api|worker`: a service of the stack whose tools wait at a gate, kill, or print.
 
 A call writes a line to `<gate>.entered` in the folder MAINSPRING_GATES, the ledger of what took
 effect outside. Then it waits until `<gate>.open` is there, or kills its worker where that is what
@@ -24,11 +24,13 @@ from mainspring_worker.adapters.builtin_tools.function import FunctionTool
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 LOOK_S = 0.01
+PRINTED_BYTES = 1_000_000
 CAPABILITY_ID = "test_gates"
 TOOLS: dict[str, EffectClass] = {
     "pass_gate": "pure",
     "pass_gate_once": "at_most_once",
     "kill_worker": "pure",
+    "print_much": "pure",
 }
 
 
@@ -42,7 +44,7 @@ def definition(name: str) -> ToolDefinition:
             "required": ["gate"],
         },
         hints=ToolHints(
-            long_running=name != "kill_worker",  # that one shall come before anything else
+            long_running=name.startswith("pass"),  # what kills comes before anything else
             capability_id=CAPABILITY_ID,
             capability_name="Test gates",
         ),
@@ -85,6 +87,11 @@ async def kill_worker(arguments: Json, _context: ToolContext) -> ToolOutcome:
     return ToolOutcome(error="unreachable", status="error")
 
 
+async def print_much(arguments: Json, _context: ToolContext) -> ToolOutcome:
+    gate = str(arguments["gate"])
+    return ToolOutcome(result=f"{gate} " * (PRINTED_BYTES // (len(gate) + 1)))
+
+
 async def pass_gate(arguments: Json, _context: ToolContext) -> ToolOutcome:
     folder, gate = enter(arguments)
     while not (folder / f"{gate}.open").exists():  # noqa: ASYNC110 -- another process opens it
@@ -96,7 +103,7 @@ def add_tools() -> None:
     made = shelf.builtin_tools
 
     def with_gates() -> shelf.Shelf:
-        functions = {"kill_worker": kill_worker}
+        functions = {"kill_worker": kill_worker, "print_much": print_much}
         gates = (
             FunctionTool(definition(name), CAPABILITY_ID, functions.get(name, pass_gate))
             for name in TOOLS

@@ -65,6 +65,9 @@ class Resources:
         trace = current_trace()
         return resource.GetCredentialsResponse(api_key=trace.format() if trace else "none")
 
+    async def write_file(self, request: resource.WriteFileRequest) -> resource.WriteFileResponse:
+        return resource.WriteFileResponse(path=request.path)
+
 
 class Workers:
     """Answers each frame's credits with as many tasks; refuses a draining worker."""

@@ -74,7 +74,12 @@ RESUME_OFFSET_MAX: Final = 100_000
 # ── what is stored ──────────────────────────────────────────────────────────────────────────────
 
 TOOL_RESULT_INLINE_BYTES_MAX: Final = 64 * KIB
-"""A larger tool result is cut and says so, so that prompts and events stay small."""
+"""A larger tool result is kept as a file and shown in part, so that prompts and events stay
+small."""
+TOOL_RESULT_BYTES_MAX: Final = 3 * MIB
+"""What is kept of a tool's result: with its envelope one rpc message. The rest is cut."""
+WORKSPACE_BYTES_MAX: Final = 256 * MIB
+"""What workers may fill a workspace to; a looping agent stops here, people may go on."""
 EVENT_PAYLOAD_BYTES_MAX: Final = 1 * MIB + 64 * KIB
 """A body at its bound with its envelope. Larger is a visible failure of the step."""
 STEP_RESULT_BYTES_MAX: Final = 1 * MIB + 256 * KIB

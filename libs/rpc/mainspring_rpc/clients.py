@@ -92,3 +92,6 @@ class ResourceClient:
             resource.GetCredentialsRequest,
             resource.GetCredentialsResponse,
         )
+        self.write_file = channel.unary(
+            f"{_RESOURCE}/WriteFile", resource.WriteFileRequest, resource.WriteFileResponse
+        )

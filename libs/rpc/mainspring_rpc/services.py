@@ -64,6 +64,9 @@ class ResourceServicer(Protocol):
     async def get_credentials(
         self, request: resource.GetCredentialsRequest, /
     ) -> resource.GetCredentialsResponse: ...
+    async def write_file(
+        self, request: resource.WriteFileRequest, /
+    ) -> resource.WriteFileResponse: ...
 
 
 def control_service(servicer: ControlServicer) -> Service:

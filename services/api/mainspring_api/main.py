@@ -90,9 +90,8 @@ async def start(settings: ApiSettings, service: Service) -> None:
         ids=RandomIds(clock),
         spans=RecordedPosts(service.telemetry),
     )
-    resource = await serve(
-        str(settings.resource_bind), [resource_service(ResourceServicer(store, keys))]
-    )
+    servicer = ResourceServicer(store, keys, clock, services.ids)
+    resource = await serve(str(settings.resource_bind), [resource_service(servicer)])
     stack.push_async_callback(_leave, resource)
     await serve_http(services, service, settings.api_host, settings.api_port)
     await resource.set_serving(serving=True)

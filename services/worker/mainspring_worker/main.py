@@ -22,6 +22,7 @@ from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_engine import GrpcEngineLink
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
+from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.adapters.spans import RecordedSpans
 from mainspring_worker.adapters.tool_thread import ToolThread
@@ -30,10 +31,12 @@ from mainspring_worker.domain.limits import SLOTS_DEFAULT, SLOTS_MAX
 from mainspring_worker.ports.credentials import CredentialSource
 from mainspring_worker.ports.engine import EngineLink
 from mainspring_worker.ports.eventlog import EventLog
+from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
 from mainspring_worker.usecases.work import Worker
@@ -79,6 +82,7 @@ class Roads(msgspec.Struct, frozen=True, kw_only=True):
     link: EngineLink
     log: EventLog
     credentials: CredentialSource
+    files: SessionFiles
 
 
 def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identity:
@@ -119,7 +123,13 @@ async def assemble(
             telemetry=spans,
             clock=clock,
         ),
-        acting=Acting(toolbox=builtin_tools(), runner=threads, telemetry=spans, clock=clock),
+        acting=Acting(
+            toolbox=builtin_tools(),
+            runner=threads,
+            outputs=Outputs(files=roads.files, clock=clock, draws=draws),
+            telemetry=spans,
+            clock=clock,
+        ),
     )
     service.stack.callback(threads.close)
     service.stack.push_async_callback(models.aclose)
@@ -143,6 +153,7 @@ async def start(settings: Settings, service: Service) -> None:
         link=GrpcEngineLink(settings.engine_addr.all, draws),
         log=GrpcEventLog(eventstore),
         credentials=GrpcCredentials(resource),
+        files=GrpcFiles(resource),
     )
     who = identity(RandomIds(clock), slots=settings.worker_slots, name=settings.worker_name)
     await assemble(service, roads, who, clock=clock, draws=draws)

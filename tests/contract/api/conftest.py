@@ -1,14 +1,14 @@
 import threading
-from collections.abc import AsyncIterator, Sequence
-from uuid import UUID
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from uuid import UUID, uuid4
 
 import pytest
 
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.ports.store import Store
-from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_postgres import Database, Options
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SessionId, TaskId
+from mainspring_postgres import Database, Options, Query
 from mainspring_schema.grants import OpenHead
 from mainspring_testkit import fixtures
 
@@ -20,32 +20,72 @@ class Grants:
 
     def __init__(self) -> None:
         self.opened: list[OpenHead] = []
+        self.held: dict[UUID, tuple[UUID, UUID]] = {}
+        """Task → session and organization, at fence 1."""
 
     def open(self, heads: Sequence[OpenHead]) -> None:
         self.opened.extend(heads)
 
     def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:
-        del task_id, fence
-        return None
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def url(request: pytest.FixtureRequest) -> str | None:
-    """Of a fresh database, for the store that needs one."""
-    if request.param == "memory":
-        return None
-    database: fixtures.Database = request.getfixturevalue("database")
-    return database.url("api_run")
+        return self.held.get(task_id) if fence == 1 else None
 
 
 @pytest.fixture
-async def store(url: str | None) -> AsyncIterator[Store]:
-    if url is None:
+def grants() -> Grants:
+    return Grants()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def database(request: pytest.FixtureRequest) -> fixtures.Database | None:
+    """A fresh one, for the store that needs one."""
+    if request.param == "memory":
+        return None
+    found: fixtures.Database = request.getfixturevalue("database")
+    return found
+
+
+@pytest.fixture
+async def store(database: fixtures.Database | None, grants: Grants) -> AsyncIterator[Store]:
+    if database is None:
         first = organization_of(DEFAULT_ORG_ID, "default", NOW_MS)
-        grants = Grants()
         yield MemoryStore(lock=threading.RLock(), log=grants, hold=grants, first=first)
         return
-    options = Options(url=url, application_name="test", durability_required=False)
+    options = Options(
+        url=database.url("api_run"), application_name="test", durability_required=False
+    )
     opened = await Database.open(options)
     yield PostgresStore(opened)
     await opened.close()
+
+
+HELD = Query(
+    name="held",
+    purpose="A task that a worker holds, as the engine would have it.",
+    sql="""
+    insert into engine.task (
+        id, workflow_id, session_id, org_id, route, kind, effect, state, run_at, step, input_hash,
+        fence, lease_until, incarnation
+    ) values ($1, $1, $2, $3, 1, 2, 1, 2, now(), 'tool:1:0', '', 1, now(), $1)
+    """,
+)
+Hold = Callable[[SessionId], Awaitable[TaskId]]
+
+
+@pytest.fixture
+async def hold(database: fixtures.Database | None, grants: Grants) -> AsyncIterator[Hold]:
+    """Makes a task of a session of the default organization, held at fence 1."""
+    owner: Database | None = None
+    if database is not None:
+        options = Options(url=database.url(), application_name="engine", durability_required=False)
+        owner = await Database.open(options)
+
+    async def held(session_id: SessionId) -> TaskId:
+        task_id = TaskId(uuid4())
+        grants.held[task_id] = (session_id, DEFAULT_ORG_ID)
+        if owner is not None:
+            await owner.execute(HELD, task_id, session_id, DEFAULT_ORG_ID)
+        return task_id
+
+    yield held
+    if owner is not None:
+        await owner.close()

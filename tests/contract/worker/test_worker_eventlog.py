@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.errors import NotImplementedHere, Unavailable
 from mainspring_kernel.ids import Position
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as pb
@@ -156,6 +156,11 @@ async def test_credentials_are_asked_for_in_the_name_of_the_task() -> None:
         ) -> resource_pb2.GetCredentialsResponse:
             asked.append(request)
             return resource_pb2.GetCredentialsResponse(api_key="sk-1", base_url="")
+
+        async def write_file(
+            self, request: resource_pb2.WriteFileRequest, /
+        ) -> resource_pb2.WriteFileResponse:
+            raise NotImplementedHere
 
     server = await serve("127.0.0.1:0", [resource_service(Resource())])
     channel = Channel(server.address)

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from mainspring_kernel.limits import TOOL_RESULT_INLINE_BYTES_MAX
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
@@ -82,30 +81,6 @@ async def test_deadline_ends_a_call_as_its_class_allows(
     told = await outcome(tool(body, effect_class=effect_class), effect_class=effect_class)
 
     assert told.status == status
-
-
-async def test_result_over_the_bound_is_cut_and_says_so() -> None:
-    told = await outcome(tool(returning("y" * (TOOL_RESULT_INLINE_BYTES_MAX + 1))))
-
-    assert told.status == "success"
-    assert isinstance(told.result, dict)
-    assert told.result["truncated"] is True
-    assert told.result["original_bytes"] == TOOL_RESULT_INLINE_BYTES_MAX + 3
-    assert len(msgspec.json.encode(told.result)) < TOOL_RESULT_INLINE_BYTES_MAX
-
-
-async def test_result_at_the_bound_stays_whole() -> None:
-    whole = "y" * (TOOL_RESULT_INLINE_BYTES_MAX - 2)
-
-    told = await outcome(tool(returning(whole)))
-
-    assert told.result == whole
-
-
-async def test_result_that_is_no_json_is_an_error() -> None:
-    told = await outcome(tool(returning(object())))
-
-    assert told.status == "error"
 
 
 async def test_tool_gets_its_stable_key() -> None:

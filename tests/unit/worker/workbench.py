@@ -11,22 +11,24 @@ from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.messages import Json
-from mainspring_worker.adapters.memory import FixedCredentials, MemoryEventLog, Silence
+from mainspring_worker.adapters.memory import FixedCredentials, MemoryEventLog, MemoryFiles, Silence
 from mainspring_worker.adapters.queue_engine import QueueEngineLink
 from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.ports.failures import Kind, failure
+from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
 from mainspring_worker.usecases.work import Worker
 from tests.unit.worker.fake_engine import FakeEngine
-from tests.unit.worker.making import ANCHOR, SESSION, identity
+from tests.unit.worker.making import ANCHOR, SESSION, held, identity
 
 Script = Callable[[ModelRequest], AsyncGenerator[ModelItem, None]]
 Body = Callable[[Json, ToolContext], Awaitable[ToolOutcome]]
@@ -120,6 +122,7 @@ async def bench(
     tools: Sequence[TestTool] = (),
     script: Script | None = None,
     slots: int = 4,
+    files: SessionFiles | None = None,
 ) -> AsyncGenerator[Bench]:
     engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
     memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
@@ -141,7 +144,13 @@ async def bench(
             telemetry=Silence(),
             clock=clock,
         ),
-        acting=Acting(toolbox=_Box(named), runner=threads, telemetry=Silence(), clock=clock),
+        acting=Acting(
+            toolbox=_Box(named),
+            runner=threads,
+            outputs=Outputs(files=files or MemoryFiles(held()), clock=clock, draws=draws),
+            telemetry=Silence(),
+            clock=clock,
+        ),
     )
     flying = asyncio.create_task(flights.run())
     running = asyncio.create_task(worker.run(steps))

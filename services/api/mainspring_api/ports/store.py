@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -143,6 +143,10 @@ class Transaction(Protocol):
         """Inserts or replaces by path."""
         ...
 
+    async def size_bytes(self, workspace_id: WorkspaceId) -> int:
+        """Of all files of a workspace together."""
+        ...
+
     async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
         """How many there were."""
         ...
@@ -161,6 +165,14 @@ class Transaction(Protocol):
         ...
 
 
+class Holding(NamedTuple):
+    """A transaction in which a task keeps its holder, and whose session the task belongs to."""
+
+    tx: Transaction
+    org_id: OrgId
+    session_id: SessionId
+
+
 class Unfinished(Struct, frozen=True, kw_only=True):
     """A session whose deletion began and did not end."""
 
@@ -173,6 +185,10 @@ class Store(Protocol):
 
     def transaction(self, org_id: OrgId) -> AbstractAsyncContextManager[Transaction]:
         """Commits at the end of the block."""
+        ...
+
+    def held_transaction(self, task_id: TaskId, fence: int) -> AbstractAsyncContextManager[Holding]:
+        """For a worker's write: of the organization whose task it holds. Raises LeaseLost."""
         ...
 
     async def basis(self, org_id: OrgId, session_id: SessionId) -> Basis | None:

@@ -115,6 +115,15 @@ async def update(tx: Transaction, write: Write, path: str, draft: FileDraft) -> 
     return changed
 
 
+async def replace(tx: Transaction, write: Write, path: str, content: bytes, ids: Ids) -> None:
+    """Makes a file, or gives it new content. Raises Conflict as `create` and `update` do."""
+    draft = FileDraft(content=content)
+    if await tx.file(write.workspace_id, path) is None:
+        await create(tx, write, path, draft, ids)
+    else:
+        await update(tx, write, path, draft)
+
+
 async def delete(tx: Transaction, id_: WorkspaceId, path: str, *, recursive: bool) -> bool:
     """Whether something was there. Raises Conflict for a directory that holds something."""
     await check_workspace(tx, id_)

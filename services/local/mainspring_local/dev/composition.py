@@ -31,6 +31,7 @@ from mainspring_local.dev.roads import (
     DirectCredentials,
     DirectDuties,
     DirectEventLog,
+    DirectFiles,
     DirectLog,
     DirectOperator,
 )
@@ -120,6 +121,7 @@ async def _start_worker(service: Service, parts: Parts) -> None:
         link=QueueEngineLink(door),
         log=DirectEventLog(parts.eventstore),
         credentials=DirectCredentials(parts.api_store, parts.keys),
+        files=DirectFiles(parts.api_store, parts.clock, parts.ids),
     )
     worker = await assemble(
         service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws

@@ -13,6 +13,8 @@ from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.log import HeadView, Listing, Page, Verification
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.credentials import credentials_for
+from mainspring_api.usecases.held_files import HeldWrite
+from mainspring_api.usecases.held_files import write as write_held
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.operating import Operator
@@ -21,8 +23,18 @@ from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_eventstore.ports.log import HeadView as StoredHead
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_eventstore.usecases.reading import Read
+from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import MainspringError, NotFound, ValidationFailed
-from mainspring_kernel.ids import OrgId, Position, Prefix, ProviderId, SessionId, TaskId, from_wire
+from mainspring_kernel.ids import (
+    Ids,
+    OrgId,
+    Position,
+    Prefix,
+    ProviderId,
+    SessionId,
+    TaskId,
+    from_wire,
+)
 from mainspring_kernel.tracing import current_trace
 from mainspring_scheduler.domain import Duty, Report
 from mainspring_schema import codec
@@ -207,6 +219,21 @@ class DirectCredentials:
             credentials=Credentials(api_key=found.api_key or None),
             base_url=found.base_url or None,
         )
+
+
+class DirectFiles:
+    """worker → api: for the holder of a task, as over the wire."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    async def write(self, held: Held, *, key: str, path: str, content: bytes) -> str:
+        wanted = HeldWrite(
+            task_id=TaskId(held.task_id), fence=held.fence, key=key, path=path, content=content
+        )
+        return await write_held(self._store, wanted, self._ids, now_ms=self._clock.wall_ms())
 
 
 class DirectDuties:

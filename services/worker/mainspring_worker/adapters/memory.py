@@ -4,8 +4,9 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
-from mainspring_kernel.errors import NotFound
+from mainspring_kernel.errors import IdempotencyMismatch, LeaseLost, NotFound, PayloadTooLarge
 from mainspring_kernel.ids import Position
+from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
@@ -88,6 +89,27 @@ class FixedCredentials:
         if access is None:
             raise NotFound
         return access
+
+
+class MemoryFiles:
+    """Answers as api does; `held` is what may write."""
+
+    def __init__(self, *held: Held) -> None:
+        self._held = frozenset(held)
+        self._keys: dict[str, tuple[str, bytes]] = {}
+        self.content: dict[str, bytes] = {}
+        """By path."""
+
+    async def write(self, held: Held, *, key: str, path: str, content: bytes) -> str:
+        if held not in self._held:
+            raise LeaseLost(str(held.task_id), held.fence)
+        if len(content) > TOOL_RESULT_BYTES_MAX:
+            what = "a file of a worker"
+            raise PayloadTooLarge(what, TOOL_RESULT_BYTES_MAX)
+        if self._keys.setdefault(key, (path, content)) != (path, content):
+            raise IdempotencyMismatch
+        self.content[path] = content
+        return path
 
 
 class Silence:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_kernel.limits import DRAIN_S, LEASE_RENEW_AFTER_S
+from mainspring_kernel.limits import DRAIN_S, KIB, LEASE_RENEW_AFTER_S
 
 LEASE_MARGIN_S: Final = LEASE_RENEW_AFTER_S + 0.5
 """Taken off a lease on this side: a renewal may leave a lease that is up to LEASE_RENEW_AFTER_S old
@@ -27,7 +27,9 @@ READ_PAGES_MAX: Final = 1000
 """Pages of one context read; a session with more events needs a snapshot, not patience."""
 CONTEXT_CACHE_ENTRIES_MAX: Final = 2_000
 """Sessions whose folded context is kept; the bytes are bounded apart."""
-TRUNCATED_PREVIEW_CHARS: Final = 16_000
-"""What the model still sees of a tool result that is over its bound."""
+TRUNCATED_PREVIEW_BYTES: Final = 16 * KIB
+"""What the model still sees of a tool result that is over its bound, as it is encoded."""
+KEEP_RESULT_S: Final = 5.0
+"""How long a worker tries to keep a large result before it goes on with what it shows of it."""
 ERROR_TEXT_CHARS_MAX: Final = 2_000
 """Of an error that travels in a result."""

@@ -7,15 +7,15 @@ from typing import Final
 import msgspec
 
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S, TOOL_RESULT_INLINE_BYTES_MAX
-from mainspring_schema.codec import to_json
+from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, Failure, ToolResult, ToolTask
-from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TRUNCATED_PREVIEW_CHARS
+from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
 from mainspring_worker.usecases.attempt import Attempt, AttemptVoid, Stop
+from mainspring_worker.usecases.outputs import Outputs
 
 _LOG: Final = logging.getLogger(__name__)
 _BOUND: Final = frozenset({"at_most_once", "verifiable"})
@@ -27,10 +27,17 @@ class Acting:
     """One per worker."""
 
     def __init__(
-        self, *, toolbox: ToolBox, runner: ToolRunner, telemetry: Telemetry, clock: Clock
+        self,
+        *,
+        toolbox: ToolBox,
+        runner: ToolRunner,
+        outputs: Outputs,
+        telemetry: Telemetry,
+        clock: Clock,
     ) -> None:
         self._toolbox = toolbox
         self._runner = runner
+        self._outputs = outputs
         self._telemetry = telemetry
         self._clock = clock
 
@@ -49,7 +56,9 @@ class Acting:
                 outcome = await self._call(attempt, payload, tool, arguments)
             except asyncio.CancelledError:
                 outcome = _broken_off(attempt, payload)
-            result = _bounded(outcome, duration_ms=round((self._clock.mono() - began) * 1000))
+            duration_ms = round((self._clock.mono() - began) * 1000)
+            timed = msgspec.structs.replace(outcome, duration_ms=duration_ms)
+            result = await self._outputs.bounded(attempt, payload, timed)
             span.ended(result)
             return result
 
@@ -145,27 +154,3 @@ def _broken_off(attempt: Attempt, payload: ToolTask) -> ToolResult:
         error = f"{why}; the call had started, whether it took effect is not known"
         return ToolResult(status="unknown", error=error, failure=failure)
     return ToolResult(status="cancelled", error=why, failure=failure)
-
-
-def _bounded(result: ToolResult, *, duration_ms: int) -> ToolResult:
-    """The result within the bound of what may stand in an event; what is cut says so."""
-    replace = msgspec.structs.replace
-    error = result.error if result.error is None else result.error[:ERROR_TEXT_CHARS_MAX]
-    result = replace(result, duration_ms=duration_ms, error=error)
-    value: object = result.result
-    try:
-        body = to_json(value)
-    except (TypeError, ValueError, RecursionError):
-        message = "the tool returned something that is no JSON"
-        failure = Failure(error_class="unknown", code="tool_result_invalid", message=message)
-        return replace(result, status="error", result=None, error=message, failure=failure)
-    if len(body) <= TOOL_RESULT_INLINE_BYTES_MAX:
-        return result
-    shown = value if isinstance(value, str) else body.decode()
-    envelope = {
-        "truncated": True,
-        "original_bytes": len(body),
-        "note": f"only the first {TRUNCATED_PREVIEW_CHARS} characters of the result are shown",
-        "preview": shown[:TRUNCATED_PREVIEW_CHARS],
-    }
-    return replace(result, result=envelope)

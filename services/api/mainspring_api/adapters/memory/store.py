@@ -10,8 +10,8 @@ from mainspring_api.adapters.memory.rows import Rows
 from mainspring_api.adapters.memory.transaction import MemoryTransaction
 from mainspring_api.domain.resources import Basis, Organization, encode_tier
 from mainspring_api.ports.grants import HoldGrant, LogGrant
-from mainspring_api.ports.store import Transaction, Unfinished
-from mainspring_kernel.errors import NameTaken
+from mainspring_api.ports.store import Holding, Transaction, Unfinished
+from mainspring_kernel.errors import LeaseLost, NameTaken
 from mainspring_kernel.ids import OrgId, SessionId, TaskId
 
 
@@ -48,6 +48,21 @@ class MemoryStore:
             except BaseException:
                 self._rows = before
                 raise
+
+    @asynccontextmanager
+    async def held_transaction(self, task_id: TaskId, fence: int) -> AsyncGenerator[Holding]:
+        session_id, org_id = self._holder(task_id, fence)
+        async with self.transaction(org_id) as tx:
+            yield Holding(tx, org_id, session_id)
+            # In Postgres the task's lock keeps its holder until here.
+            self._holder(task_id, fence)
+
+    def _holder(self, task_id: TaskId, fence: int) -> tuple[SessionId, OrgId]:
+        with self._lock:
+            held = self._hold.hold(task_id, fence)
+        if held is None:
+            raise LeaseLost(str(task_id), fence)
+        return SessionId(held[0]), OrgId(held[1])
 
     async def basis(self, org_id: OrgId, session_id: SessionId) -> Basis | None:
         rows = self._rows

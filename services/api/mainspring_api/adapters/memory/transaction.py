@@ -153,6 +153,9 @@ class MemoryTransaction:
             self._check_owner(file.org_id)
             self._rows.files[self._org_id, file.workspace_id, file.path] = file
 
+    async def size_bytes(self, workspace_id: WorkspaceId) -> int:
+        return sum(file.size_bytes for file in await self.files(workspace_id))
+
     async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
         keys = [(self._org_id, workspace_id, path) for path in paths]
         return sum(self._rows.files.pop(key, None) is not None for key in keys)

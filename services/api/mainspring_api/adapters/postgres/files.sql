@@ -49,6 +49,10 @@ select
 from api.file
 where workspace_id = $1 and path = $2;
 
+-- name: size_bytes
+-- What all files of a workspace hold together.
+select coalesce(sum(size_bytes), 0)::bigint from api.file where workspace_id = $1;
+
 -- name: put_file
 -- Inserts a file or replaces it by path.
 insert into api.file (

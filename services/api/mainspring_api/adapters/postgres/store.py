@@ -8,8 +8,8 @@ from mainspring_api.adapters.flights import Flights
 from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
 from mainspring_api.adapters.postgres.transaction import F, PostgresTransaction, R, S
 from mainspring_api.domain.resources import Basis, Organization
-from mainspring_api.ports.store import Transaction, Unfinished
-from mainspring_kernel.errors import NameTaken
+from mainspring_api.ports.store import Holding, Transaction, Unfinished
+from mainspring_kernel.errors import LeaseLost, NameTaken
 from mainspring_kernel.ids import OrgId, SessionId, TaskId
 from mainspring_kernel.limits import (
     BASIS_FLIGHT_ITEMS_MAX,
@@ -40,6 +40,16 @@ class PostgresStore:
         async with self._database.transaction() as tx:
             await tx.execute(R["enter"], org_id)
             yield PostgresTransaction(tx, org_id)
+
+    @asynccontextmanager
+    async def held_transaction(self, task_id: TaskId, fence: int) -> AsyncGenerator[Holding]:
+        async with self._database.transaction() as tx:
+            # First: until the end nobody claims, renews or ends the task.
+            held = await tx.fetchrow_as(HeldRow, S["held"], task_id, fence)
+            if held is None:
+                raise LeaseLost(str(task_id), fence)
+            await tx.execute(R["enter"], held.org_id)
+            yield Holding(PostgresTransaction(tx, held.org_id), held.org_id, held.session_id)
 
     async def basis(self, org_id: OrgId, session_id: SessionId) -> Basis | None:
         return await self._bases.ask(_Asked(org_id, session_id))

@@ -173,6 +173,9 @@ class PostgresTransaction:
             ],
         )
 
+    async def size_bytes(self, workspace_id: WorkspaceId) -> int:
+        return await self._tx.fetchval_as(int, F["size_bytes"], workspace_id)
+
     async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
         return await self._tx.execute(F["remove_files"], workspace_id, list(paths))
 

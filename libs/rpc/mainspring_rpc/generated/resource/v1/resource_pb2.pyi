@@ -28,3 +28,21 @@ class GetCredentialsResponse(_message.Message):
     api_key: str
     base_url: str
     def __init__(self, api_key: _Optional[str] = ..., base_url: _Optional[str] = ...) -> None: ...
+
+class WriteFileRequest(_message.Message):
+    __slots__ = ("hold", "idempotency_key", "path", "content")
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    hold: Hold
+    idempotency_key: str
+    path: str
+    content: bytes
+    def __init__(self, hold: _Optional[_Union[Hold, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., path: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class WriteFileResponse(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...

@@ -39,6 +39,11 @@ class ResourceServiceStub:
                 request_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.GetCredentialsRequest.SerializeToString,
                 response_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.GetCredentialsResponse.FromString,
                 _registered_method=True)
+        self.WriteFile = channel.unary_unary(
+                '/mainspring.resource.v1.ResourceService/WriteFile',
+                request_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileRequest.SerializeToString,
+                response_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileResponse.FromString,
+                _registered_method=True)
 
 
 class ResourceServiceServicer:
@@ -51,6 +56,13 @@ class ResourceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WriteFile(self, request, context):
+        """Writes a file of the workspace of the task's session; the same key again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ResourceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +70,11 @@ def add_ResourceServiceServicer_to_server(servicer, server):
                     servicer.GetCredentials,
                     request_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.GetCredentialsRequest.FromString,
                     response_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.GetCredentialsResponse.SerializeToString,
+            ),
+            'WriteFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteFile,
+                    request_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileRequest.FromString,
+                    response_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +104,33 @@ class ResourceService:
             '/mainspring.resource.v1.ResourceService/GetCredentials',
             mainspring_dot_resource_dot_v1_dot_resource__pb2.GetCredentialsRequest.SerializeToString,
             mainspring_dot_resource_dot_v1_dot_resource__pb2.GetCredentialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.resource.v1.ResourceService/WriteFile',
+            mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileRequest.SerializeToString,
+            mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileResponse.FromString,
             options,
             channel_credentials,
             insecure,

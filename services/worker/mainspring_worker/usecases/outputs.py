@@ -1,0 +1,90 @@
+"""Results that may stand in an event, and those that are kept as a file and stand there in part."""
+
+import asyncio
+import logging
+from typing import Final
+
+import msgspec
+
+from mainspring_kernel.backoff import RECONNECT, delay_s
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
+from mainspring_kernel.limits import TOOL_RESULT_INLINE_BYTES_MAX
+from mainspring_schema.codec import to_json
+from mainspring_schema.tasks import Failure, ToolResult, ToolTask
+from mainspring_worker.domain.excerpt import FOLDER, Whole, excerpt, whole
+from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, KEEP_RESULT_S
+from mainspring_worker.ports.files import SessionFiles
+from mainspring_worker.usecases.attempt import Attempt, Stop
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Outputs:
+    """One per worker."""
+
+    def __init__(self, *, files: SessionFiles, clock: Clock, draws: Draws) -> None:
+        self._files = files
+        self._clock = clock
+        self._draws = draws
+
+    async def bounded(self, attempt: Attempt, payload: ToolTask, result: ToolResult) -> ToolResult:
+        """The result within the bound of what may stand in an event; what is cut says so.
+
+        Raises CancelledError where the attempt is lost meanwhile.
+        """
+        replace = msgspec.structs.replace
+        if result.error is not None:
+            result = replace(result, error=result.error[:ERROR_TEXT_CHARS_MAX])
+        try:
+            body = to_json(result.result)
+        except (TypeError, ValueError, RecursionError):
+            return _no_json(result)
+        if len(body) <= TOOL_RESULT_INLINE_BYTES_MAX:
+            return result
+        kept = whole(result.result, body)
+        return replace(
+            result, result=excerpt(kept, kept_at=await self._keep(attempt, payload, kept))
+        )
+
+    async def _keep(self, attempt: Attempt, payload: ToolTask, what: Whole) -> str | None:
+        """Where it is. The call is over: whatever goes wrong here must not undo its result."""
+        try:
+            async with asyncio.timeout(KEEP_RESULT_S):
+                return await self._write(attempt, payload, what)
+        except TimeoutError:
+            _LOG.warning("a large result was not kept in time", extra={"call": payload.call_id})
+        except MainspringError as error:
+            _LOG.warning(
+                "a large result was not kept: %s", error.detail, extra={"call": payload.call_id}
+            )
+        except asyncio.CancelledError:
+            running = asyncio.current_task()
+            if attempt.stop is Stop.LOST or running is None:
+                raise
+            running.uncancel()
+        return None
+
+    async def _write(self, attempt: Attempt, payload: ToolTask, what: Whole) -> str:
+        failures = 0
+        while True:
+            try:
+                return await self._files.write(
+                    attempt.held,
+                    # Another attempt may have another result, and writes it over this one.
+                    key=f"{payload.idempotency_key}:{attempt.held.fence}",
+                    path=f"{FOLDER}/{payload.call_id}.{what.suffix}",
+                    content=what.content,
+                )
+            except (Unavailable, DeadlineExceeded):
+                failures += 1
+                await self._clock.sleep(delay_s(RECONNECT, failures, self._draws.unit()))
+
+
+def _no_json(result: ToolResult) -> ToolResult:
+    message = "the tool returned something that is no JSON"
+    failure = Failure(error_class="unknown", code="tool_result_invalid", message=message)
+    return msgspec.structs.replace(
+        result, status="error", result=None, error=message, failure=failure
+    )
