@@ -1,7 +1,7 @@
 """A whole worker beside a fake engine: real steps, a scripted model, tools of the test's own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -116,6 +116,17 @@ class Bench:
     running: asyncio.Task[None]
 
 
+def acting(tools: Sequence[TestTool], threads: ToolThread, files: SessionFiles) -> Acting:
+    clock = SystemClock()
+    return Acting(
+        toolbox=_Box({one.definition.name: one for one in tools}),
+        runner=threads,
+        outputs=Outputs(files=files, clock=clock, draws=SeededDraws(1)),
+        telemetry=Silence(),
+        clock=clock,
+    )
+
+
 @asynccontextmanager
 async def bench(
     *,
@@ -130,7 +141,6 @@ async def bench(
     core = WorkerCore(identity(slots))
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
     flights = Flights(log=memory, clock=clock, draws=draws)
-    named: dict[str, Tool] = {one.definition.name: one for one in tools}
     steps = Steps(
         reasoning=Reasoning(
             configs=worker.configs,
@@ -144,13 +154,7 @@ async def bench(
             telemetry=Silence(),
             clock=clock,
         ),
-        acting=Acting(
-            toolbox=_Box(named),
-            runner=threads,
-            outputs=Outputs(files=files or MemoryFiles(held()), clock=clock, draws=draws),
-            telemetry=Silence(),
-            clock=clock,
-        ),
+        acting=acting(tools, threads, files or MemoryFiles(held())),
     )
     flying = asyncio.create_task(flights.run())
     running = asyncio.create_task(worker.run(steps))
@@ -165,7 +169,7 @@ async def bench(
 
 
 class _Box:
-    def __init__(self, tools: dict[str, Tool]) -> None:
+    def __init__(self, tools: Mapping[str, Tool]) -> None:
         self._tools = tools
 
     def find(self, name: str, capability_id: str | None) -> Tool | None:
