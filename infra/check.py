@@ -69,9 +69,14 @@ def check_deps() -> bool:
     results = [
         run("deptry", "--no-ansi", "--known-first-party", package, package, cwd=member)
         for member in sorted(members)
-        for package in [f"mainspring_{member.name}"]
+        for package in [module_of(member)]
     ]
     return all(results)
+
+
+def module_of(member: Path) -> str:
+    """What the member is imported as; people import `mainspring`."""
+    return "mainspring" if member.name == "sdk" else f"mainspring_{member.name}"
 
 
 def check_sql() -> bool:

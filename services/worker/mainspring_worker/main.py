@@ -20,16 +20,12 @@ from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, ProcessSettings
 from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
-from mainspring_worker.adapters.grpc_engine import GrpcEngineLink
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.adapters.spans import RecordedSpans
 from mainspring_worker.adapters.tool_thread import ToolThread
-from mainspring_worker.domain.core import Identity, WorkerCore
-from mainspring_worker.domain.limits import SLOTS_DEFAULT, SLOTS_MAX
 from mainspring_worker.ports.credentials import CredentialSource
-from mainspring_worker.ports.engine import EngineLink
 from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.usecases.act import Acting
@@ -39,7 +35,11 @@ from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
-from mainspring_worker.usecases.work import Worker
+from mainspring_workstream.core import Identity, WorkerCore
+from mainspring_workstream.grpc_link import GrpcEngineLink
+from mainspring_workstream.limits import SLOTS_DEFAULT, SLOTS_MAX
+from mainspring_workstream.link import EngineLink
+from mainspring_workstream.work import Worker
 
 SERVICE: Final = "worker"
 PLAIN: Final = ""

@@ -13,9 +13,9 @@ from mainspring_rpc.handlers import ServerStream
 from mainspring_rpc.server import serve
 from mainspring_rpc.services import worker_service
 from mainspring_schema.frames import Attached, FromWorker, ToWorker
-from mainspring_worker.adapters.grpc_engine import GrpcEngineLink
-from mainspring_worker.adapters.queue_engine import QueueEngineLink
-from mainspring_worker.ports.engine import EngineLink, EngineStream, LinkBroken
+from mainspring_workstream.grpc_link import GrpcEngineLink
+from mainspring_workstream.link import EngineLink, EngineStream, LinkBroken
+from mainspring_workstream.queue_link import QueueEngineLink
 from tests.unit.worker.fake_engine import WAIT_S
 
 Talk = Callable[["Side"], Awaitable[None]]

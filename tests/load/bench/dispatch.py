@@ -14,11 +14,11 @@ from mainspring_schema.codec import pack
 from mainspring_schema.commands import Submit
 from mainspring_schema.messages import Message, TextPart
 from mainspring_schema.tasks import ReasonResult
-from mainspring_worker.adapters.grpc_engine import GrpcEngineLink
-from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.main import identity
-from mainspring_worker.usecases.attempt import Attempt
-from mainspring_worker.usecases.work import Worker
+from mainspring_workstream.attempt import Attempt
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.grpc_link import GrpcEngineLink
+from mainspring_workstream.work import Worker
 from tests.load.bench.orders import Done, Probe
 from tests.load.bench.sessions import TEXT, create_session, message
 from tests.load.bench.wire import Address, Connection, WireProblem

@@ -1,6 +1,6 @@
 """The cache forgets by entries, by bytes, oldest use first."""
 
-from mainspring_worker.domain.cache import Cache
+from mainspring_workstream.cache import Cache
 
 
 def cache(entries_max: int = 3, bytes_max: int = 100) -> Cache[str, int]:

@@ -5,7 +5,7 @@ from hashlib import sha256
 from mainspring_kernel.limits import FRAME_BYTES_TARGET
 from mainspring_schema.frames import Acknowledgement, Attached, Held, ToWorker, Verdict
 from mainspring_schema.tasks import EmitEvent
-from mainspring_worker.domain.actions import (
+from mainspring_workstream.actions import (
     Begin,
     Cancel,
     EmitAnswered,
@@ -14,8 +14,8 @@ from mainspring_worker.domain.actions import (
     StartAnswered,
     Stop,
 )
-from mainspring_worker.domain.core import WorkerCore
-from mainspring_worker.domain.limits import LEASE_MARGIN_S
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.limits import LEASE_MARGIN_S
 from tests.unit.worker.making import LEASE_MS, attached_core, held, identity, task
 
 LEASE_S = LEASE_MS / 1000

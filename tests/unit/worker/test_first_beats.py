@@ -4,8 +4,8 @@ import pytest
 
 from mainspring_kernel.limits import FIRST_BEAT_S
 from mainspring_schema.frames import Attached, Held, ToWorker
-from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.usecases import work as work_module
+from mainspring_workstream.core import WorkerCore
 from tests.unit.worker.making import LEASE_MS, attached_core, held, task, tool_payload
 from tests.unit.worker.test_work import Gate, gated
 from tests.unit.worker.workbench import bench

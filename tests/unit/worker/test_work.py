@@ -11,7 +11,7 @@ from mainspring_schema.frames import Config, Held, ToWorker, Verdict
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
-from mainspring_worker.usecases import work as work_module
+from mainspring_workstream import work as work_module
 from tests.unit.worker.fake_engine import WAIT_S
 from tests.unit.worker.making import CONFIG_HASH, held, history, reason_payload, task, tool_payload
 from tests.unit.worker.workbench import TestTool, bench, echo, tool

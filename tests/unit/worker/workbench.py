@@ -12,9 +12,7 @@ from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.memory import FixedCredentials, MemoryEventLog, MemoryFiles, Silence
-from mainspring_worker.adapters.queue_engine import QueueEngineLink
 from mainspring_worker.adapters.tool_thread import ToolThread
-from mainspring_worker.domain.core import WorkerCore
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
@@ -26,7 +24,9 @@ from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
-from mainspring_worker.usecases.work import Worker
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.queue_link import QueueEngineLink
+from mainspring_workstream.work import Worker
 from tests.unit.worker.fake_engine import FakeEngine
 from tests.unit.worker.making import ANCHOR, SESSION, held, identity
 

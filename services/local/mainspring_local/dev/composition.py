@@ -40,8 +40,8 @@ from mainspring_runtime.lifecycle import Service
 from mainspring_runtime.listeners import Listeners
 from mainspring_scheduler.adapters.loop import Loop
 from mainspring_scheduler.adapters.memory import MemoryDutyStore
-from mainspring_worker.adapters.queue_engine import QueueEngineLink
 from mainspring_worker.main import Roads, assemble, identity
+from mainspring_workstream.queue_link import QueueEngineLink
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):

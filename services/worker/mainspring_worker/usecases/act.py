@@ -14,8 +14,8 @@ from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
-from mainspring_worker.usecases.attempt import Attempt, AttemptVoid, Stop
 from mainspring_worker.usecases.outputs import Outputs
+from mainspring_workstream.attempt import Attempt, AttemptVoid, Stop
 
 _LOG: Final = logging.getLogger(__name__)
 _BOUND: Final = frozenset({"at_most_once", "verifiable"})

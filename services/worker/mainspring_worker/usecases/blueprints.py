@@ -10,7 +10,7 @@ from mainspring_harness.registry import Registry
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX, CONTEXT_CACHE_BYTES_MAX
 from mainspring_schema.agents import RuntimeAgent
 from mainspring_schema.codec import canonical_json
-from mainspring_worker.domain.cache import Cache
+from mainspring_workstream.cache import Cache
 
 _PER_PROMPT: Final = 4
 """A blueprint holds its tools and texts several times over; a rough factor is enough."""

@@ -12,9 +12,9 @@ from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import CONTEXT_CACHE_BYTES_MAX
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Task
-from mainspring_worker.domain.cache import Cache
 from mainspring_worker.domain.limits import CONTEXT_CACHE_ENTRIES_MAX, READ_PAGES_MAX
 from mainspring_worker.ports.eventlog import EventLog
+from mainspring_workstream.cache import Cache
 
 FIRST_MESSAGE_SEQ: Final = 2
 _ENTRY_BYTES: Final = 1024

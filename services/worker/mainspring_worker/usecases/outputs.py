@@ -16,7 +16,7 @@ from mainspring_schema.tasks import Failure, ToolResult, ToolTask
 from mainspring_worker.domain.excerpt import FOLDER, Whole, excerpt, whole
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, KEEP_RESULT_S
 from mainspring_worker.ports.files import SessionFiles
-from mainspring_worker.usecases.attempt import Attempt, Stop
+from mainspring_workstream.attempt import Attempt, Stop
 
 _LOG: Final = logging.getLogger(__name__)
 

@@ -42,12 +42,12 @@ from mainspring_worker.ports.model import (
     UsageReported,
 )
 from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
-from mainspring_worker.usecases.attempt import Attempt, Stop
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
-from mainspring_worker.usecases.configs import Configs, ConfigUnusable
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.telling import TEXT, Telling
+from mainspring_workstream.attempt import Attempt, Stop
+from mainspring_workstream.configs import Configs, ConfigUnusable
 
 _CANCELLED: Final = Failure(error_class="cancelled", code="cancelled", message="cancelled")
 

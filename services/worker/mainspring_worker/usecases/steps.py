@@ -16,8 +16,8 @@ from mainspring_schema.tasks import (
     ToolTask,
 )
 from mainspring_worker.usecases.act import Acting
-from mainspring_worker.usecases.attempt import Attempt
 from mainspring_worker.usecases.reason import Reasoning
+from mainspring_workstream.attempt import Attempt
 
 
 class Steps:

@@ -8,9 +8,9 @@ from msgspec import MsgspecError
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX, CONTEXT_CACHE_BYTES_MAX
 from mainspring_schema.agents import RuntimeAgent, decode_runtime_agent
 from mainspring_schema.frames import Config
-from mainspring_worker.domain.cache import Cache
-from mainspring_worker.domain.limits import CONFIG_TIMEOUT_S
-from mainspring_worker.usecases.attempt import HandedBack
+from mainspring_workstream.attempt import HandedBack
+from mainspring_workstream.cache import Cache
+from mainspring_workstream.limits import CONFIG_TIMEOUT_S
 
 
 class ConfigUnusable(Exception):

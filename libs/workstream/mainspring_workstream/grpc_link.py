@@ -11,8 +11,8 @@ from mainspring_rpc.clients import WorkerClient
 from mainspring_rpc.frames import from_worker_to_proto, to_worker_from_proto
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_schema.frames import FromWorker, ToWorker
-from mainspring_worker.domain.limits import CLOSE_S
-from mainspring_worker.ports.engine import EngineStream, LinkBroken
+from mainspring_workstream.limits import CLOSE_S
+from mainspring_workstream.link import EngineStream, LinkBroken
 
 
 class GrpcEngineStream:

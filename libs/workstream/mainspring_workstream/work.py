@@ -18,16 +18,16 @@ from mainspring_kernel.limits import (
     HEARTBEAT_S,
 )
 from mainspring_schema.frames import FromWorker
-from mainspring_worker.domain.core import WorkerCore
-from mainspring_worker.domain.limits import (
+from mainspring_workstream.attempts import Attempts, Steps
+from mainspring_workstream.configs import Configs
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.limits import (
     ATTACH_TIMEOUT_S,
     BEATS_PER_LEASE,
     DRAIN_ACK_S,
     DRAIN_WORK_S,
 )
-from mainspring_worker.ports.engine import EngineLink, EngineStream, LinkBroken
-from mainspring_worker.usecases.attempts import Attempts, Steps
-from mainspring_worker.usecases.configs import Configs
+from mainspring_workstream.link import EngineLink, EngineStream, LinkBroken
 
 _LOG: Final = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ import msgspec
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held, Task, Verdict
 from mainspring_schema.tasks import TaskPayload
-from mainspring_worker.domain import actions as acts
-from mainspring_worker.domain.core import WorkerCore
-from mainspring_worker.usecases.attempt import Attempt, AttemptVoid, HandedBack, Stop
-from mainspring_worker.usecases.configs import Configs
+from mainspring_workstream import actions as acts
+from mainspring_workstream.attempt import Attempt, AttemptVoid, HandedBack, Stop
+from mainspring_workstream.configs import Configs
+from mainspring_workstream.core import WorkerCore
 
 _LOG: Final = logging.getLogger(__name__)
 _PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)

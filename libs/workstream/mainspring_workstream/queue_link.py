@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from mainspring_schema.frames import FromWorker, ToWorker
-from mainspring_worker.ports.engine import EngineStream, LinkBroken
+from mainspring_workstream.link import EngineStream, LinkBroken
 
 
 class WorkerDoor(Protocol):

@@ -28,7 +28,7 @@ from mainspring_schema.frames import (
     Verdict,
 )
 from mainspring_schema.tasks import EmitEvent
-from mainspring_worker.domain.actions import (
+from mainspring_workstream.actions import (
     Action,
     Begin,
     Cancel,
@@ -41,8 +41,8 @@ from mainspring_worker.domain.actions import (
     StartAnswered,
     Stop,
 )
-from mainspring_worker.domain.limits import LEASE_MARGIN_S
-from mainspring_worker.domain.outgoing import Outgoing
+from mainspring_workstream.limits import LEASE_MARGIN_S
+from mainspring_workstream.outgoing import Outgoing
 
 _GRANTED = frozenset({Verdict.COMMITTED, Verdict.DUPLICATE})
 

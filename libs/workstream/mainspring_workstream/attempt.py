@@ -8,7 +8,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.tasks import EmitEvent, TaskPayload
-from mainspring_worker.domain.core import WorkerCore
+from mainspring_workstream.core import WorkerCore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,25 @@
+"""Bounds that only a worker's stream knows; shared ones stand in `mainspring_kernel.limits`."""
+
+from typing import Final
+
+from mainspring_kernel.limits import DRAIN_S, LEASE_RENEW_AFTER_S
+
+LEASE_MARGIN_S: Final = LEASE_RENEW_AFTER_S + 0.5
+"""Taken off a lease on this side: a renewal may leave a lease that is up to LEASE_RENEW_AFTER_S old
+as it is, and clocks drift a little."""
+BEATS_PER_LEASE: Final = 3
+"""Two beats in a row may be lost before a lease ends."""
+ATTACH_TIMEOUT_S: Final = 5.0
+"""How long an engine may take to answer an attach before another one is tried."""
+CLOSE_S: Final = 0.5
+"""How long an engine may take to end a stream that was closed in order, before it is reset."""
+CONFIG_TIMEOUT_S: Final = 10.0
+"""How long a task waits for its configuration: one lease, then it is handed back."""
+DRAIN_ACK_S: Final = 3.0
+"""How long a draining worker waits for the answers to its last results."""
+DRAIN_WORK_S: Final = DRAIN_S - DRAIN_ACK_S - 2.0
+"""How long what has begun may go on before it is broken off; the rest of DRAIN_S closes things."""
+SLOTS_DEFAULT: Final = 100
+"""Tasks in hand at once: most wait for a model or a tool, so they cost memory, not cores."""
+SLOTS_MAX: Final = 4096
+"""Above it one process's loop is the bound, not its slots."""
