@@ -237,6 +237,19 @@ CREATE TYPE engine.commit_emit AS (
 ALTER TYPE engine.commit_emit OWNER TO engine_owner;
 
 --
+-- Name: commit_end_wait; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_end_wait AS (
+	item integer,
+	workflow_id uuid,
+	step text
+);
+
+
+ALTER TYPE engine.commit_end_wait OWNER TO engine_owner;
+
+--
 -- Name: commit_event; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -315,6 +328,74 @@ CREATE TYPE engine.commit_result AS (
 ALTER TYPE engine.commit_result OWNER TO engine_owner;
 
 --
+-- Name: commit_signal; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_signal AS (
+	item integer,
+	session_id uuid,
+	source uuid,
+	kind text,
+	org_id uuid,
+	body bytea,
+	taken boolean
+);
+
+
+ALTER TYPE engine.commit_signal OWNER TO engine_owner;
+
+--
+-- Name: commit_start; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_start AS (
+	item integer,
+	workflow_id uuid,
+	org_id uuid,
+	type text,
+	key text,
+	queue text,
+	hash bytea,
+	started_ms bigint
+);
+
+
+ALTER TYPE engine.commit_start OWNER TO engine_owner;
+
+--
+-- Name: commit_step; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_step AS (
+	item integer,
+	workflow_id uuid,
+	step text,
+	org_id uuid,
+	task_id uuid,
+	fence integer,
+	input_hash bytea,
+	body bytea,
+	hash bytea
+);
+
+
+ALTER TYPE engine.commit_step OWNER TO engine_owner;
+
+--
+-- Name: commit_take; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_take AS (
+	item integer,
+	session_id uuid,
+	source uuid,
+	kind text
+);
+
+
+ALTER TYPE engine.commit_take OWNER TO engine_owner;
+
+--
 -- Name: commit_task; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -355,6 +436,22 @@ CREATE TYPE engine.commit_timer AS (
 ALTER TYPE engine.commit_timer OWNER TO engine_owner;
 
 --
+-- Name: commit_wait; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.commit_wait AS (
+	item integer,
+	workflow_id uuid,
+	step text,
+	org_id uuid,
+	timer_id uuid,
+	body bytea
+);
+
+
+ALTER TYPE engine.commit_wait OWNER TO engine_owner;
+
+--
 -- Name: commit_workflow; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -374,20 +471,6 @@ CREATE TYPE engine.commit_workflow AS (
 
 
 ALTER TYPE engine.commit_workflow OWNER TO engine_owner;
-
---
--- Name: effect_end; Type: TYPE; Schema: engine; Owner: engine_owner
---
-
-CREATE TYPE engine.effect_end AS (
-	workflow_id uuid,
-	step text,
-	state smallint,
-	rev integer
-);
-
-
-ALTER TYPE engine.effect_end OWNER TO engine_owner;
 
 --
 -- Name: head_view; Type: TYPE; Schema: engine; Owner: engine_owner
@@ -442,6 +525,19 @@ CREATE TYPE engine.known_message AS (
 ALTER TYPE engine.known_message OWNER TO engine_owner;
 
 --
+-- Name: known_start; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.known_start AS (
+	item integer,
+	workflow_id uuid,
+	hash bytea
+);
+
+
+ALTER TYPE engine.known_start OWNER TO engine_owner;
+
+--
 -- Name: workflow_view; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -460,51 +556,6 @@ CREATE TYPE engine.workflow_view AS (
 
 
 ALTER TYPE engine.workflow_view OWNER TO engine_owner;
-
---
--- Name: head_change; Type: TYPE; Schema: log; Owner: log_owner
---
-
-CREATE TYPE log.head_change AS (
-	item integer,
-	session_id uuid,
-	org_id uuid,
-	last_seq bigint,
-	hash bytea,
-	status smallint,
-	paused boolean,
-	active_turn uuid,
-	turn_first_seq bigint,
-	to_last_seq bigint,
-	to_hash bytea,
-	to_ts_ms bigint,
-	to_status smallint,
-	to_active_turn uuid,
-	to_turn_first_seq bigint,
-	close_anchors boolean,
-	gone text[],
-	opened jsonb
-);
-
-
-ALTER TYPE log.head_change OWNER TO log_owner;
-
---
--- Name: new_event; Type: TYPE; Schema: log; Owner: log_owner
---
-
-CREATE TYPE log.new_event AS (
-	session_id uuid,
-	seq bigint,
-	type text,
-	ts_ms bigint,
-	turn_id uuid,
-	payload bytea,
-	hash bytea
-);
-
-
-ALTER TYPE log.new_event OWNER TO log_owner;
 
 --
 -- Name: basis(uuid, uuid); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -528,29 +579,6 @@ $$;
 
 
 ALTER FUNCTION api.basis(p_org uuid, p_session uuid) OWNER TO api_owner;
-
---
--- Name: basis_many(uuid, uuid[]); Type: FUNCTION; Schema: api; Owner: api_owner
---
-
-CREATE FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) RETURNS TABLE(session_id uuid, tier bytea, org_rev integer, harness_id uuid, harness_rev integer, agent_id uuid, agent_rev integer)
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-    perform set_config('mainspring.org_id', p_org::text, true);
-    return query
-    select s.id, s.tier, o.rev, s.harness_id, coalesce(h.rev, 0), s.agent_id, coalesce(a.rev, 0)
-    from api.session as s
-    inner join api.organization as o on o.id = s.org_id
-    left join api.harness as h on h.org_id = s.org_id and h.id = s.harness_id
-    left join api.agent as a on a.org_id = s.org_id and a.id = s.agent_id
-    where s.org_id = p_org and s.id = any(p_sessions) and s.deleting_ms is null;
-end
-$$;
-
-
-ALTER FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) OWNER TO api_owner;
 
 --
 -- Name: forget_keys(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -1151,10 +1179,10 @@ $$;
 ALTER FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) OWNER TO engine_owner;
 
 --
--- Name: commit_whole_v1(bigint, bigint, log.head_change[], log.new_event[], engine.commit_workflow[], engine.commit_workflow[], engine.commit_close[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], boolean, engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_config[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+-- Name: commit_workflows_v1(bigint, bigint, engine.commit_item[], engine.commit_event[], engine.commit_anchor[], engine.commit_workflow[], engine.commit_close[], engine.commit_mark[], engine.commit_emit[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_dead_letter[], engine.commit_config[], engine.commit_start[], engine.commit_step[], engine.commit_wait[], engine.commit_end_wait[], engine.commit_signal[], engine.commit_take[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
-CREATE FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) RETURNS record
+CREATE FUNCTION engine.commit_workflows_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_starts engine.commit_start[], p_steps engine.commit_step[], p_waits engine.commit_wait[], p_ended_waits engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[], OUT starts engine.known_start[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1162,157 +1190,87 @@ CREATE FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_h
     AS $$
 #variable_conflict use_column
 declare
-    v_rows bigint;
-    v_closed bigint;
-    v_kept bigint;
-    v_effects engine.effect_end[];
-    v_now timestamptz;
+    v_repeated int[] := '{}';
+    v_all_committed boolean;
 begin
-    begin
-        deltas_before := log.append_whole_v1(p_drift_ms, p_heads, p_events);
-        v_now := clock_timestamp();
-        now_ms := (extract(epoch from v_now) * 1000)::bigint;
-
-        if cardinality(p_moved) > 0 then
-            update engine.workflow as w
-            set
-                rev = w.rev + 1,
-                outcome = c.outcome,
-                state = c.state,
-                config_hash = c.config_hash,
-                traceparent = c.traceparent
-            from unnest(p_moved) as c
-            where w.id = c.id and w.rev = c.expected_rev;
-            get diagnostics v_rows = row_count;
-            if v_rows <> cardinality(p_moved) then
-                raise exception 'engine.commit_whole: a workflow has moved' using errcode = 'MSE02';
-            end if;
-        end if;
-        if cardinality(p_started) > 0 then
-            insert into engine.workflow (
-                id, session_id, org_id, ordinal, outcome, state, config_hash, traceparent, started_ms
-            )
-            select
-                c.id, c.session_id, c.org_id, c.ordinal, c.outcome, c.state, c.config_hash,
-                c.traceparent, c.started_ms
-            from unnest(p_started) as c;
-        end if;
-
-        if cardinality(p_closes) > 0 or cardinality(p_results) > 0 then
-            with gone as (
-                delete from engine.task as t
-                using unnest(p_closes) with ordinality as c
-                where t.id = c.task_id and t.fence = c.fence and t.state = c.expected
-                returning
-                    t.id, t.fence, t.workflow_id, t.org_id, t.step, t.incarnation, t.attach_number,
-                    t.claim_rev, t.rev, t.claimed_at, t.stamped_at, t.lease_until, t.acknowledged,
-                    t.started_fence, t.state, t.input_hash, t.effect, c.closing, c.result_hash,
-                    c.error_code, c.ordinality
-            ),
-
-            attempts as (
-                insert into engine.attempt (
-                    task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
-                    close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
-                    closing, result_hash, error_code
-                )
+    if cardinality(p_starts) > 0 then
+        starts := engine.write_starts(p_drift_ms, p_items, p_starts);
+    end if;
+    if cardinality(p_signals) > 0 then
+        v_repeated := array(
+            select s.item
+            from unnest(p_signals) as s
+            inner join engine.signal as k
+                on s.session_id = k.session_id and s.source = k.source_turn and s.kind = k.kind
+        );
+        if v_repeated <> '{}' then
+            p_items := array(
                 select
-                    g.id, g.fence, g.workflow_id, g.org_id, g.step, g.incarnation, g.attach_number,
-                    g.claim_rev, g.rev + 1, g.claimed_at, v_now, g.stamped_at, g.lease_until,
-                    g.acknowledged, g.started_fence = g.fence, g.closing, g.result_hash, g.error_code
-                from gone as g
-                where g.state = 2
-            ),
+                    case
+                        when i.item = any(v_repeated) then (
+                            i.item, i.session_id, '00000000-0000-0000-0000-000000000000'::uuid,
+                            i.last_seq, i.hash, i.status, i.paused, i.active_turn, i.turn_first_seq,
+                            i.closed, i.to_last_seq, i.to_hash, i.to_ts_ms, i.to_status,
+                            i.to_active_turn, i.to_turn_first_seq, i.to_closed, i.events,
+                            i.close_anchors, i.moves_head
+                        )::engine.commit_item
+                        else i
+                    end
+                from unnest(p_items) as i
+                order by i.item
+            );
+        end if;
+    end if;
+    v_repeated := v_repeated || array(select (k.item) from unnest(starts) as k);
 
-            kept as (
-                insert into engine.step_result (
-                    workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash
-                )
-                select
-                    r.workflow_id, r.step, g.org_id, r.task_id, r.fence, g.rev + 1, g.input_hash, r.body,
-                    r.hash
-                from unnest(p_results) as r
-                inner join gone as g
-                    on r.task_id = g.id and r.fence = g.fence and r.workflow_id = g.workflow_id
-                returning 1
-            )
+    select
+        c.now_ms, c.verdicts, c.deltas_before, c.closes, c.marks, c.emits, c.unclaimed, c.known,
+        c.heads, c.workflows, c.inbox
+    into
+        now_ms, verdicts, deltas_before, closes, marks, emits, unclaimed, known,
+        heads, workflows, inbox
+    from engine.commit_v1(
+        p_lease_ms, p_drift_ms, p_items, p_events, p_anchors, p_workflows, p_closes, p_marks,
+        p_emits, p_results, p_tasks, p_accepts, p_consumes, p_timers, p_dropped, p_dead_letters,
+        p_configs
+    ) as c;
 
-            select
-                count(*), (select count(*) from kept),
-                array_agg(
-                    (1, (extract(epoch from g.claimed_at) * 1000)::bigint, g.incarnation)
-                    ::engine.close_answer
-                    order by g.ordinality
-                ),
-                array_agg(
-                    (
-                        g.workflow_id, g.step,
-                        case
-                            when g.started_fence = 0 then 6
-                            when g.closing = 1 then 3
-                            when g.closing = 2 then 4
-                            else 5
-                        end,
-                        g.rev + 1
-                    )::engine.effect_end
-                ) filter (where g.effect >= 3)
-            into v_closed, v_kept, closes, v_effects
-            from gone as g;
-            if v_closed <> cardinality(p_closes) or v_kept <> cardinality(p_results) then
-                raise exception 'engine.commit_whole: a task is not as it was' using errcode = 'MSE02';
-            end if;
-            if v_effects is not null then
-                update engine.effect as e
-                set state = c.state, rev = c.rev, closed_at = v_now
-                from unnest(v_effects) as c
-                where e.workflow_id = c.workflow_id and e.step = c.step;
-            end if;
+    v_all_committed := 1 = all(verdicts);
+    if not v_all_committed then
+        if exists (
+            select from unnest(p_starts) as s
+            inner join engine.start as k on s.workflow_id = k.workflow_id
+            where verdicts[s.item] <> 1 and s.item <> all(v_repeated)
+        ) then
+            raise exception 'engine.commit: a start was opened and not committed'
+                using errcode = 'MSE01';
         end if;
+        verdicts := array(
+            select case when v.n = any(v_repeated) then 2 else v.verdict end
+            from unnest(verdicts) with ordinality as v (verdict, n)
+            order by v.n
+        );
+        p_steps := array(select c from unnest(p_steps) as c where verdicts[c.item] = 1);
+        p_waits := array(select c from unnest(p_waits) as c where verdicts[c.item] = 1);
+        p_ended_waits := array(select c from unnest(p_ended_waits) as c where verdicts[c.item] = 1);
+        p_signals := array(select c from unnest(p_signals) as c where verdicts[c.item] = 1);
+        p_takes := array(select c from unnest(p_takes) as c where verdicts[c.item] = 1);
+    end if;
 
-        if cardinality(p_tasks) > 0 then
-            unclaimed := engine.write_tasks(p_tasks, p_lease_ms);
-        end if;
-
-        -- A message or a key that came before is refused by its row: commit_v1 says whose it is.
-        if cardinality(p_accepts) > 0 then
-            insert into engine.inbox (
-                session_id, message_id, org_id, seq, ts_ms, config_hash, turn_id, controls,
-                workflow_id, body_hash
-            )
-            select
-                c.session_id, c.message_id, c.org_id, c.seq, c.ts_ms, c.config_hash, c.turn_id,
-                c.controls, c.consumed_by, c.body_hash
-            from unnest(p_accepts) as c;
-            if p_keyed then
-                insert into engine.idempotency (session_id, key, message_id, org_id, body_hash)
-                select c.session_id, c.idempotency_key, c.message_id, c.org_id, c.body_hash
-                from unnest(p_accepts) as c
-                where c.idempotency_key is not null;
-            end if;
-        end if;
-        if cardinality(p_consumes) > 0 then
-            perform engine.write_inputs('{}', p_consumes);
-        end if;
-        if cardinality(p_timers) > 0 or cardinality(p_dropped) > 0 then
-            perform engine.write_timers(p_timers, p_dropped);
-        end if;
-        if cardinality(p_configs) > 0 then
-            insert into engine.config (hash, org_id, body)
-            select c.hash, c.org_id, c.body
-            from unnest(p_configs) as c
-            order by c.hash
-            on conflict (hash) do nothing;
-        end if;
-    exception
-        -- Undone to the last row; told without an error, for a conflict is nothing unusual.
-        when sqlstate 'MSL02' or sqlstate 'MSE01' or sqlstate 'MSE02' or unique_violation then
-            now_ms := null;
-    end;
+    if cardinality(p_steps) > 0 then
+        perform engine.write_steps(p_steps);
+    end if;
+    if
+        cardinality(p_waits) > 0 or cardinality(p_ended_waits) > 0
+        or cardinality(p_signals) > 0 or cardinality(p_takes) > 0
+    then
+        perform engine.write_waits(p_waits, p_ended_waits, p_signals, p_takes);
+    end if;
 end
 $$;
 
 
-ALTER FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) OWNER TO engine_owner;
+ALTER FUNCTION engine.commit_workflows_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_starts engine.commit_start[], p_steps engine.commit_step[], p_waits engine.commit_wait[], p_ended_waits engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[], OUT starts engine.known_start[]) OWNER TO engine_owner;
 
 --
 -- Name: forget_keys_v1(bigint, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -1897,6 +1855,87 @@ $$;
 ALTER FUNCTION engine.write_marks(p_marks engine.commit_mark[], p_emits engine.commit_emit[]) OWNER TO engine_owner;
 
 --
+-- Name: write_starts(bigint, engine.commit_item[], engine.commit_start[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_starts(p_drift_ms bigint, p_items engine.commit_item[], p_starts engine.commit_start[]) RETURNS engine.known_start[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+    v_new uuid[];
+begin
+    with added as (
+        insert into engine.start (workflow_id, org_id, type, key, queue, hash, started_ms)
+        select s.workflow_id, s.org_id, s.type, s.key, s.queue, s.hash, s.started_ms
+        from unnest(p_starts) as s
+        inner join unnest(p_items) as i on s.item = i.item
+        -- A time that commit_v1 would not take: it is decided again, with the clock of the reply.
+        where i.to_ts_ms between v_now - p_drift_ms and v_now + p_drift_ms
+        order by s.org_id, s.key
+        on conflict (org_id, key) do nothing
+        returning workflow_id
+    )
+
+    select coalesce(array_agg(a.workflow_id), '{}') into v_new from added as a;
+
+    perform log.open_empty_v1(array_agg(s.workflow_id), array_agg(s.org_id))
+    from unnest(p_starts) as s
+    where s.workflow_id = any(v_new)
+    having count(*) > 0;
+
+    return array(
+        select (s.item, k.workflow_id, k.hash)::engine.known_start
+        from unnest(p_starts) as s
+        inner join engine.start as k on s.org_id = k.org_id and s.key = k.key
+        where s.workflow_id <> all(v_new)
+        order by s.item
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.write_starts(p_drift_ms bigint, p_items engine.commit_item[], p_starts engine.commit_start[]) OWNER TO engine_owner;
+
+--
+-- Name: write_steps(engine.commit_step[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_steps(p_steps engine.commit_step[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_kept bigint;
+begin
+    insert into engine.step_result (
+        workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
+    )
+    select
+        s.workflow_id, s.step, s.org_id, s.task_id, s.fence, r.rev, s.input_hash, s.body, s.hash,
+        true
+    from unnest(p_steps) as s
+    cross join lateral (
+        select 0 as rev where s.fence = 0
+        union all
+        select t.rev from engine.task as t
+        where s.fence > 0 and t.id = s.task_id and t.fence = s.fence
+        union all
+        -- The last steps ride with the result that ends their attempt.
+        select a.close_rev from engine.attempt as a
+        where s.fence > 0 and a.task_id = s.task_id and a.fence = s.fence
+    ) as r;
+    get diagnostics v_kept = row_count;
+    if v_kept <> cardinality(p_steps) then
+        raise exception 'engine.commit: % of % recorded steps have their attempt',
+            v_kept, cardinality(p_steps) using errcode = 'MSE01';
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_steps(p_steps engine.commit_step[]) OWNER TO engine_owner;
+
+--
 -- Name: write_tasks(engine.commit_task[], bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -1989,6 +2028,49 @@ $$;
 
 
 ALTER FUNCTION engine.write_timers(p_timers engine.commit_timer[], p_dropped engine.commit_drop[]) OWNER TO engine_owner;
+
+--
+-- Name: write_waits(engine.commit_wait[], engine.commit_end_wait[], engine.commit_signal[], engine.commit_take[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_waits(p_waits engine.commit_wait[], p_ended engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_taken bigint;
+begin
+    delete from engine.wait as w
+    using unnest(p_ended) as e
+    where w.workflow_id = e.workflow_id and w.step = e.step;
+
+    insert into engine.wait (workflow_id, step, org_id, timer_id, body)
+    select w.workflow_id, w.step, w.org_id, w.timer_id, w.body
+    from unnest(p_waits) as w;
+
+    insert into engine.signal (session_id, source_turn, kind, org_id, body, consumed_by)
+    select
+        s.session_id, s.source, s.kind, s.org_id, s.body,
+        case when s.taken then s.session_id end
+    from unnest(p_signals) as s;
+
+    if cardinality(p_takes) > 0 then
+        update engine.signal as s
+        set consumed_by = t.session_id
+        from unnest(p_takes) as t
+        where
+            s.session_id = t.session_id and s.source_turn = t.source and s.kind = t.kind
+            and s.consumed_by is null;
+        get diagnostics v_taken = row_count;
+        if v_taken <> cardinality(p_takes) then
+            raise exception 'engine.commit: % of % signals were waiting', v_taken, cardinality(p_takes)
+                using errcode = 'MSE01';
+        end if;
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_waits(p_waits engine.commit_wait[], p_ended engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[]) OWNER TO engine_owner;
 
 --
 -- Name: write_workflows(engine.commit_workflow[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -2313,86 +2395,6 @@ $$;
 ALTER FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) OWNER TO log_owner;
 
 --
--- Name: append_whole_v1(bigint, log.head_change[], log.new_event[]); Type: FUNCTION; Schema: log; Owner: log_owner
---
-
-CREATE FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) RETURNS integer[]
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-    v_now_ms bigint;
-    v_deltas int[];
-    v_events bigint;
-begin
-    -- An update from unnest takes its locks in no order, so several heads are locked before it.
-    -- One head needs none.
-    if cardinality(p_heads) > 1 then
-        perform from log.head as h
-        where h.session_id = any(array(select c.session_id from unnest(p_heads) as c))
-        order by h.session_id
-        for no key update;
-    end if;
-    v_now_ms := (extract(epoch from clock_timestamp()) * 1000)::bigint;
-
-    with moved as (
-        update log.head as d
-        set
-            last_seq = c.to_last_seq,
-            n = 0,
-            hash = c.to_hash,
-            ts_ms = c.to_ts_ms,
-            status = c.to_status,
-            active_turn = c.to_active_turn,
-            turn_first_seq = c.to_turn_first_seq,
-            anchors
-            = case when c.close_anchors then '{}'::jsonb else d.anchors - c.gone end || c.opened
-        from unnest(p_heads) as c
-        where
-            d.session_id = c.session_id
-            and d.org_id = c.org_id and d.last_seq = c.last_seq and d.hash = c.hash
-            and d.status = c.status and d.paused = c.paused and not d.closed
-            and d.active_turn is not distinct from c.active_turn
-            and d.turn_first_seq = c.turn_first_seq
-            and c.to_last_seq > c.last_seq
-            and c.to_ts_ms between greatest(d.ts_ms, v_now_ms - p_drift_ms)
-            and greatest(d.ts_ms, v_now_ms + p_drift_ms)
-        returning c.item, d.session_id, old.last_seq, c.to_last_seq, old.n
-    ),
-
-    added as (
-        insert into log.event (session_id, seq, type, ts_ms, turn_id, payload, deltas_before, h)
-        select
-            e.session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload,
-            case when e.seq = m.last_seq + 1 then m.n else 0 end,
-            e.hash
-        from unnest(p_events) as e
-        inner join moved as m on e.session_id = m.session_id
-        where e.seq > m.last_seq and e.seq <= m.to_last_seq
-        returning 1
-    )
-
-    select array_agg(m.n order by m.item), sum(m.to_last_seq - m.last_seq) - (select count(*) from added)
-    into v_deltas, v_events
-    from moved as m;
-
-    -- As many events as the heads moved on, each within its head's span and none twice (its key):
-    -- so every position between the old end and the new one has its event.
-    if
-        coalesce(cardinality(v_deltas), 0) <> cardinality(p_heads)
-        or v_events <> 0
-    then
-        raise exception 'log.append_whole: % of % heads fit', coalesce(cardinality(v_deltas), 0),
-            cardinality(p_heads) using errcode = 'MSL02';
-    end if;
-    return v_deltas;
-end
-$$;
-
-
-ALTER FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) OWNER TO log_owner;
-
---
 -- Name: close_v1(uuid[], uuid[]); Type: FUNCTION; Schema: log; Owner: log_owner
 --
 
@@ -2709,6 +2711,26 @@ $$;
 
 
 ALTER FUNCTION log.offset_after(p_next integer, p_start integer, p_offset integer, p_chars integer) OWNER TO log_owner;
+
+--
+-- Name: open_empty_v1(uuid[], uuid[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.open_empty_v1(p_session uuid[], p_org uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into log.head (session_id, org_id, ts_ms, epoch)
+    select p.session_id, p.org_id, 0, s.epoch
+    from unnest(p_session, p_org) as p (session_id, org_id)
+    cross join log.store as s
+    order by p.session_id;
+end
+$$;
+
+
+ALTER FUNCTION log.open_empty_v1(p_session uuid[], p_org uuid[]) OWNER TO log_owner;
 
 --
 -- Name: open_v1(uuid[], uuid[], text[], bigint[], bytea[], bytea[]); Type: FUNCTION; Schema: log; Owner: log_owner
@@ -3216,6 +3238,23 @@ CREATE TABLE engine.signal (
 ALTER TABLE engine.signal OWNER TO engine_owner;
 
 --
+-- Name: start; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.start (
+    workflow_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    type text NOT NULL,
+    key text NOT NULL,
+    queue text NOT NULL,
+    hash bytea NOT NULL,
+    started_ms bigint NOT NULL
+);
+
+
+ALTER TABLE engine.start OWNER TO engine_owner;
+
+--
 -- Name: step_result; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -3228,7 +3267,8 @@ CREATE TABLE engine.step_result (
     rev integer NOT NULL,
     input_hash bytea NOT NULL,
     body bytea NOT NULL,
-    hash bytea NOT NULL
+    hash bytea NOT NULL,
+    checkpoint boolean DEFAULT false NOT NULL
 )
 PARTITION BY RANGE (workflow_id);
 
@@ -3306,6 +3346,21 @@ CREATE TABLE engine.timer (
 
 
 ALTER TABLE engine.timer OWNER TO engine_owner;
+
+--
+-- Name: wait; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.wait (
+    workflow_id uuid NOT NULL,
+    step text NOT NULL,
+    org_id uuid NOT NULL,
+    timer_id uuid,
+    body bytea NOT NULL
+);
+
+
+ALTER TABLE engine.wait OWNER TO engine_owner;
 
 --
 -- Name: worker; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -3648,6 +3703,14 @@ ALTER TABLE ONLY engine.signal
 
 
 --
+-- Name: start start_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.start
+    ADD CONSTRAINT start_pkey PRIMARY KEY (workflow_id);
+
+
+--
 -- Name: step_result step_result_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -3677,6 +3740,14 @@ ALTER TABLE ONLY engine.task
 
 ALTER TABLE ONLY engine.timer
     ADD CONSTRAINT timer_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: wait wait_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.wait
+    ADD CONSTRAINT wait_pkey PRIMARY KEY (workflow_id, step);
 
 
 --
@@ -3835,6 +3906,27 @@ CREATE INDEX signal_waiting ON engine.signal USING btree (session_id) WHERE (con
 
 
 --
+-- Name: start_key; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE UNIQUE INDEX start_key ON engine.start USING btree (org_id, key);
+
+
+--
+-- Name: start_newest; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX start_newest ON engine.start USING btree (org_id, workflow_id DESC);
+
+
+--
+-- Name: start_type; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX start_type ON engine.start USING btree (org_id, type, workflow_id DESC);
+
+
+--
 -- Name: task_delayed; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
@@ -3930,6 +4022,13 @@ CREATE TRIGGER idempotency_is_final BEFORE UPDATE ON engine.idempotency FOR EACH
 --
 
 CREATE TRIGGER payload_is_final BEFORE DELETE OR UPDATE ON engine.payload FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: start start_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER start_is_final BEFORE DELETE OR UPDATE ON engine.start FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
 
 
 --
@@ -4108,14 +4207,6 @@ GRANT ALL ON FUNCTION api.basis(p_org uuid, p_session uuid) TO api_run;
 
 
 --
--- Name: FUNCTION basis_many(p_org uuid, p_sessions uuid[]); Type: ACL; Schema: api; Owner: api_owner
---
-
-REVOKE ALL ON FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) TO api_run;
-
-
---
 -- Name: FUNCTION forget_keys(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
 --
 
@@ -4156,11 +4247,11 @@ GRANT ALL ON FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_i
 
 
 --
--- Name: FUNCTION commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]); Type: ACL; Schema: engine; Owner: engine_owner
+-- Name: FUNCTION commit_workflows_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_starts engine.commit_start[], p_steps engine.commit_step[], p_waits engine.commit_wait[], p_ended_waits engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[], OUT starts engine.known_start[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
-REVOKE ALL ON FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) TO engine_run;
+REVOKE ALL ON FUNCTION engine.commit_workflows_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_starts engine.commit_start[], p_steps engine.commit_step[], p_waits engine.commit_wait[], p_ended_waits engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[], OUT starts engine.known_start[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.commit_workflows_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_starts engine.commit_start[], p_steps engine.commit_step[], p_waits engine.commit_wait[], p_ended_waits engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[], OUT starts engine.known_start[]) TO engine_run;
 
 
 --
@@ -4263,6 +4354,20 @@ REVOKE ALL ON FUNCTION engine.write_marks(p_marks engine.commit_mark[], p_emits 
 
 
 --
+-- Name: FUNCTION write_starts(p_drift_ms bigint, p_items engine.commit_item[], p_starts engine.commit_start[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_starts(p_drift_ms bigint, p_items engine.commit_item[], p_starts engine.commit_start[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_steps(p_steps engine.commit_step[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_steps(p_steps engine.commit_step[]) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION write_tasks(p_tasks engine.commit_task[], p_lease_ms bigint); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -4274,6 +4379,13 @@ REVOKE ALL ON FUNCTION engine.write_tasks(p_tasks engine.commit_task[], p_lease_
 --
 
 REVOKE ALL ON FUNCTION engine.write_timers(p_timers engine.commit_timer[], p_dropped engine.commit_drop[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_waits(p_waits engine.commit_wait[], p_ended engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_waits(p_waits engine.commit_wait[], p_ended engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[]) FROM PUBLIC;
 
 
 --
@@ -4312,14 +4424,6 @@ REVOKE ALL ON FUNCTION log.append_rows(p_closing boolean, e_session uuid[], e_se
 
 REVOKE ALL ON FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) TO engine_owner;
-
-
---
--- Name: FUNCTION append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]); Type: ACL; Schema: log; Owner: log_owner
---
-
-REVOKE ALL ON FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) TO engine_owner;
 
 
 --
@@ -4384,6 +4488,14 @@ GRANT ALL ON FUNCTION log.lock_v1(p_sessions uuid[]) TO engine_owner;
 
 REVOKE ALL ON FUNCTION log.make_partitions_v1(from_ms bigint, until_ms bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION log.make_partitions_v1(from_ms bigint, until_ms bigint) TO log_run;
+
+
+--
+-- Name: FUNCTION open_empty_v1(p_session uuid[], p_org uuid[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.open_empty_v1(p_session uuid[], p_org uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.open_empty_v1(p_session uuid[], p_org uuid[]) TO engine_owner;
 
 
 --
@@ -4537,6 +4649,13 @@ GRANT SELECT ON TABLE engine.signal TO engine_run;
 
 
 --
+-- Name: TABLE start; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.start TO engine_run;
+
+
+--
 -- Name: TABLE step_result; Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -4562,6 +4681,13 @@ GRANT SELECT,UPDATE ON TABLE engine.task TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.timer TO engine_run;
+
+
+--
+-- Name: TABLE wait; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.wait TO engine_run;
 
 
 --

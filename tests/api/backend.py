@@ -1,5 +1,6 @@
 """Engine, log and bus in one small fake: what api needs of them, and ways to lose messages."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
@@ -12,6 +13,8 @@ from mainspring_kernel.errors import (
     NotFound,
     NotWaitingForToolResults,
     Unavailable,
+    WorkflowEnded,
+    WorkflowKeyMismatch,
 )
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_schema.commands import (
@@ -28,6 +31,19 @@ from mainspring_schema.events import Context, InputMessage, StoredDelta, StoredE
 from mainspring_schema.grants import OpenHead
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.stream import LogBatch
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    GetWorkflow,
+    ListWorkflows,
+    Signalled,
+    SignalWorkflow,
+    Started,
+    StartWorkflow,
+    WorkflowCancelReceipt,
+    WorkflowPage,
+    WorkflowView,
+    start_hash_of,
+)
 
 TS = 1_763_800_000_000
 TURN = UUID(int=7)
@@ -65,6 +81,10 @@ class Backend:
         self.submits: list[Submit] = []
         self.waiting_calls: dict[UUID, str] = {}
         self.held: dict[tuple[UUID, int], tuple[UUID, UUID]] = {}
+        self.workflows: dict[UUID, tuple[UUID, WorkflowView]] = {}
+        self.workflow_keys: dict[tuple[UUID, str], tuple[UUID, bytes]] = {}
+        self.signals: dict[UUID, SignalWorkflow] = {}
+        self.subscribed = asyncio.Event()
         self._listeners: dict[UUID, list[Deliver]] = {}
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────
@@ -127,6 +147,7 @@ class Backend:
         self, org_id: OrgId, session_id: SessionId, deliver: Deliver
     ) -> "FakeSubscription":
         self._listeners.setdefault(session_id, []).append(deliver)
+        self.subscribed.set()
         return FakeSubscription(self._listeners[session_id], deliver)
 
     # ── Log ─────────────────────────────────────────────────────────────────────────────────
@@ -264,6 +285,71 @@ class Backend:
         session = self._session(command.session_id, command.org_id)
         self.close_log(command.session_id)
         return CloseReceipt(closed=session.closed)
+
+    # ── workflows ───────────────────────────────────────────────────────────────────────────
+
+    async def start_workflow(self, command: StartWorkflow) -> Started:
+        self._check_away()
+        key = command.key or command.workflow_id.hex
+        known = self.workflow_keys.get((command.org_id, key))
+        hash_ = start_hash_of(command.type, command.queue, command.input)
+        if known is not None:
+            if known[1] != hash_:
+                raise WorkflowKeyMismatch
+            return Started(workflow_id=known[0], duplicate=True)
+        self.workflow_keys[command.org_id, key] = (command.workflow_id, hash_)
+        self.workflows[command.workflow_id] = (
+            command.org_id,
+            WorkflowView(
+                workflow_id=command.workflow_id,
+                type=command.type,
+                key=key,
+                queue=command.queue,
+                status="running",
+                started_ms=TS,
+            ),
+        )
+        self.sessions[command.workflow_id] = FakeSession(command.org_id)
+        self.append(command.workflow_id, "workflow.started", {"type": command.type})
+        return Started(workflow_id=command.workflow_id)
+
+    def end_workflow(self, workflow_id: UUID, result: bytes, *, publish: bool = True) -> None:
+        org_id, view = self.workflows[workflow_id]
+        ended = msgspec.structs.replace(view, status="completed", result=result)
+        self.workflows[workflow_id] = (org_id, ended)
+        self.append(workflow_id, "workflow.completed", {}, publish=publish)
+
+    async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
+        self._check_away()
+        org_id, view = self.workflows.get(command.workflow_id, (None, None))
+        if view is None or org_id != command.org_id:
+            raise NotFound
+        return view
+
+    async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
+        self._check_away()
+        mine = [view for org_id, view in self.workflows.values() if org_id == command.org_id]
+        return WorkflowPage(workflows=tuple(mine[: command.limit]))
+
+    async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
+        view = await self.get_workflow(
+            GetWorkflow(org_id=command.org_id, workflow_id=command.workflow_id)
+        )
+        if view.status != "running":
+            raise WorkflowEnded
+        repeated = command.signal_id in self.signals
+        self.signals[command.signal_id] = command
+        return Signalled(duplicate=repeated)
+
+    async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
+        view = await self.get_workflow(
+            GetWorkflow(org_id=command.org_id, workflow_id=command.workflow_id)
+        )
+        if view.status != "running":
+            return WorkflowCancelReceipt(status="no_op")
+        cancelled = msgspec.structs.replace(view, status="cancelled")
+        self.workflows[command.workflow_id] = (command.org_id, cancelled)
+        return WorkflowCancelReceipt(status="cancelled")
 
 
 class FakeSubscription:

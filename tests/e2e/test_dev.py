@@ -1,5 +1,6 @@
 """What a user sees of `./task dev`: one process that starts, stops and leaves nothing."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -18,6 +19,26 @@ from tests.e2e.stacks import Stack
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("dev")]
 COMMAND = Path(sys.executable).with_name("mainspring")
 Starter = Callable[..., Stack]
+ORDER = """
+import asyncio
+from mainspring import Client, Worker, sleep, step, workflow
+
+@step
+async def double(x: int) -> int:
+    return 2 * x
+
+@workflow
+async def it(x: int) -> list[int]:
+    first = await double(x)
+    await sleep(0.05)
+    return [first, await double(x + first)]
+
+async def main():
+    async with Worker([it]), Client() as client:
+        print(await client.run(it, 1))
+
+asyncio.run(main())
+"""
 
 
 @pytest.fixture
@@ -126,3 +147,21 @@ def test_org_create_prints_an_id_that_selects_it(start: Starter, port: int) -> N
 
     assert made.startswith("org_")
     assert answer.json()["name"] == "acme"
+
+
+def test_a_worker_of_ones_own_attaches(start: Starter, port: int) -> None:
+    stack = start()
+    stack.wait_line(stacks.READY)
+    engine = stack.wait_line("attach at").split()[-1]
+
+    done = subprocess.run(
+        [sys.executable, "-c", ORDER],
+        check=False,
+        env=os.environ
+        | {"MAINSPRING_ENGINE_ADDR": engine, "MAINSPRING_URL": f"http://127.0.0.1:{port}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "[2, 6]\n", done.stderr

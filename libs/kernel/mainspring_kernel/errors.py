@@ -229,6 +229,22 @@ class IdempotencyInProgress(MainspringError):
     title = "A request with this Idempotency-Key is at work"
 
 
+class WorkflowKeyMismatch(MainspringError):
+    """A workflow's key came again with another type, queue or input. Nothing was started."""
+
+    code = "workflow_key_mismatch"
+    status = 409
+    title = "This key started a workflow with another input"
+
+
+class WorkflowEnded(MainspringError):
+    """A signal came for a workflow that has ended: nothing would ever take it."""
+
+    code = "workflow_ended"
+    status = 409
+    title = "The workflow has ended"
+
+
 class LeaseLost(MainspringError):
     """A write came from an attempt that holds its task no more: a higher fence exists."""
 

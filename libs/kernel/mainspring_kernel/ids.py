@@ -45,6 +45,8 @@ class Prefix(StrEnum):
     WORKER = "worker"
     PROVIDER = "provider"
     MODEL = "model"
+    WORKFLOW = "workflow"
+    SIGNAL = "signal"
 
 
 _SEED_HIGH: Final = 0x01933B5A_0000_7000_8000_0000_0000_0000

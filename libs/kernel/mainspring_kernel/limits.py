@@ -217,6 +217,35 @@ CLIENT_TOOL_TIMEOUT_S: Final = 24 * 3600.0
 CANCEL_DEADLINE_S: Final = 10.0
 """When a cancelled turn ends although a tool has not given up."""
 
+# ── workflows ───────────────────────────────────────────────────────────────────────────────────
+
+WORKFLOW_VALUE_BYTES_MAX: Final = 512 * KIB
+"""An input, a step's result or a signal as JSON: several still fit a frame. More is a file."""
+WORKFLOW_VALUE_INLINE_BYTES_MAX: Final = 64 * KIB
+"""A larger value stands in its step alone; its event says that it was left out."""
+WORKFLOW_TYPE_CHARS_MAX: Final = 128
+"""Names of workflows and steps; a route is made of them, and the workflow's state holds one."""
+WORKFLOW_KEY_CHARS_MAX: Final = 255
+"""An index key, like an Idempotency-Key."""
+WORKFLOW_WAITS_MAX: Final = 1000
+"""Open waits of one workflow: they are read together when one comes to pass."""
+WORKFLOW_SIGNALS_MAX: Final = 1000
+"""Signals of one workflow that nothing took yet; the next gets 429."""
+WORKFLOW_STEPS_PER_FRAME_MAX: Final = 100
+"""Steps of one checkpoint: one row each, in one commit."""
+WORKFLOW_HELD_RETRY_S: Final = 5.0
+"""How soon a held workflow is tried again: a worker with code that fits may have come. Grows."""
+WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
+"""What that grows to."""
+HISTORY_PAGE_ROWS_MAX: Final = 500
+"""Recorded steps in one answer to a worker."""
+HISTORY_PAGE_BYTES_MAX: Final = 1 * MIB
+"""The same in bytes, for a frame; an answer holds one step at least."""
+RESULT_WAIT_S_MAX: Final = 60.0
+"""How long one request may wait for a workflow's result: proxies cut idle requests after it."""
+RESULT_RECHECK_S: Final = 2.0
+"""How soon the end of a workflow is seen although its copy on the bus was lost."""
+
 # ── deltas and streams ──────────────────────────────────────────────────────────────────────────
 
 DELTA_FLUSH_MS: Final = 30
@@ -278,6 +307,10 @@ statements a second: one claim and three sweeps per period are 2.7. No due row w
 promise), and a lease of 10 s still gives recovery within 12."""
 SWEEP_BUSY_MS: Final = 250
 """The same after a pass that found rows: what falls due comes in swarms, and work pays for it."""
+ALARM_GRAIN_MS: Final = 20
+"""An engine looks at what it made due itself so soon after it; all within a grain is one look."""
+ALARMS_MAX: Final = 100_000
+"""Alarms that one engine keeps in memory; what is due beyond them is found by the sweep."""
 SWEEP_REPEATS_MAX: Final = 20
 """Full batches that one claim works off: 10,000 rows; the rest is for whoever claims next."""
 SWEEP_TIMEOUT_S: Final = 10.0

@@ -14,10 +14,40 @@ _EVENT_STORE: Final = "/mainspring.eventstore.v1.EventStoreService"
 _RESOURCE: Final = "/mainspring.resource.v1.ResourceService"
 
 
-class ControlClient:
+class WorkflowCalls:
+    """What concerns users' workflows."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.start_workflow = channel.unary(
+            f"{_CONTROL}/StartWorkflow",
+            control.StartWorkflowRequest,
+            control.StartWorkflowResponse,
+        )
+        self.signal_workflow = channel.unary(
+            f"{_CONTROL}/SignalWorkflow",
+            control.SignalWorkflowRequest,
+            control.SignalWorkflowResponse,
+        )
+        self.cancel_workflow = channel.unary(
+            f"{_CONTROL}/CancelWorkflow",
+            control.CancelWorkflowRequest,
+            control.CancelWorkflowResponse,
+        )
+        self.get_workflow = channel.unary(
+            f"{_CONTROL}/GetWorkflow", control.GetWorkflowRequest, control.GetWorkflowResponse
+        )
+        self.list_workflows = channel.unary(
+            f"{_CONTROL}/ListWorkflows",
+            control.ListWorkflowsRequest,
+            control.ListWorkflowsResponse,
+        )
+
+
+class ControlClient(WorkflowCalls):
     """What api and scheduler ask of the engine."""
 
     def __init__(self, channel: Channel) -> None:
+        super().__init__(channel)
         self.submit_many = channel.unary(
             f"{_CONTROL}/SubmitMany", control.SubmitManyRequest, control.SubmitManyResponse
         )

@@ -23,16 +23,20 @@ from mainspring_schema.frames import (
     Emit,
     FromWorker,
     Held,
+    History,
+    HistoryWanted,
     Result,
     Task,
     ToWorker,
     Verdict,
 )
 from mainspring_schema.tasks import EmitEvent
+from mainspring_schema.workflows import StepRecord, Wait
 
 _EVENTS: Final = msgspec.msgpack.Decoder(tuple[EmitEvent, ...])
 _TAIL: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])
-_NO_TAIL: Final = b""
+_STEPS: Final = msgspec.msgpack.Decoder(tuple[StepRecord, ...])
+_WAITS: Final = msgspec.msgpack.Decoder(tuple[Wait, ...])
 _HASH_BYTES: Final = 32
 
 
@@ -62,7 +66,9 @@ def from_worker_to_proto(frame: FromWorker) -> pb.WorkRequest:
                 task_id=e.held.task_id.bytes,
                 fence=e.held.fence,
                 counter=e.counter,
-                events=pack(e.events),
+                events=_some(e.events),
+                steps=_some(e.steps),
+                waits=_some(e.waits),
             )
             for e in frame.emits
         ],
@@ -70,6 +76,10 @@ def from_worker_to_proto(frame: FromWorker) -> pb.WorkRequest:
         configs_wanted=frame.configs_wanted,
         draining=frame.draining,
         returned=_held_to_proto(frame.returned),
+        histories_wanted=[
+            pb.HistoryWanted(task_id=w.held.task_id.bytes, fence=w.held.fence, after=w.after)
+            for w in frame.histories_wanted
+        ],
     )
 
 
@@ -84,21 +94,28 @@ def from_worker_from_proto(message: pb.WorkRequest) -> FromWorker:
                 for r in message.results
             ),
             starts=tuple(_held(s.task_id, s.fence) for s in message.starts),
-            emits=tuple(
-                Emit(
-                    held=_held(e.task_id, e.fence),
-                    counter=e.counter,
-                    events=_EVENTS.decode(e.events),
-                )
-                for e in message.emits
-            ),
+            emits=tuple(_emit_from_proto(emit) for emit in message.emits),
             beat=_beat_from_proto(message.beat) if message.HasField("beat") else None,
             configs_wanted=tuple(_hash(wanted) for wanted in message.configs_wanted),
             draining=message.draining,
             returned=_held_from_proto(message.returned),
+            histories_wanted=tuple(
+                HistoryWanted(held=_held(w.task_id, w.fence), after=w.after)
+                for w in message.histories_wanted
+            ),
         )
     except (ValueError, msgspec.DecodeError) as error:
         raise MalformedFrame(str(error)) from error
+
+
+def _emit_from_proto(message: pb.Emit) -> Emit:
+    return Emit(
+        held=_held(message.task_id, message.fence),
+        counter=message.counter,
+        events=_EVENTS.decode(message.events) if message.events else (),
+        steps=_STEPS.decode(message.steps) if message.steps else (),
+        waits=_WAITS.decode(message.waits) if message.waits else (),
+    )
 
 
 def _attach_to_proto(attach: Attach) -> pb.Attach:
@@ -151,6 +168,7 @@ def to_worker_to_proto(frame: ToWorker) -> pb.WorkResponse:
         configs=[pb.Config(hash=c.hash, body=c.body) for c in frame.configs],
         renewed=_held_to_proto(frame.renewed),
         leaving=frame.leaving,
+        histories=[_history_to_proto(history) for history in frame.histories],
     )
 
 
@@ -170,6 +188,7 @@ def to_worker_from_proto(message: pb.WorkResponse) -> ToWorker:
             configs=tuple(_config_from_proto(config) for config in message.configs),
             renewed=_held_from_proto(message.renewed),
             leaving=message.leaving,
+            histories=tuple(_history_from_proto(history) for history in message.histories),
         )
     except (ValueError, msgspec.DecodeError) as error:
         raise MalformedFrame(str(error)) from error
@@ -193,7 +212,9 @@ def _task_to_proto(task: Task) -> pb.Task:
         traceparent=task.traceparent,
         payload=task.payload,
         config=None if config is None else pb.Config(hash=config.hash, body=config.body),
-        tail=pack(task.tail) if task.tail else _NO_TAIL,
+        tail=_some(task.tail),
+        # An empty list is packed too: it says that nothing is recorded.
+        recorded=b"" if task.recorded is None else pack(task.recorded),
     )
 
 
@@ -206,6 +227,26 @@ def _task_from_proto(message: pb.Task) -> Task:
         payload=message.payload,
         config=_config_from_proto(message.config) if message.HasField("config") else None,
         tail=_TAIL.decode(message.tail) if message.tail else (),
+        recorded=_STEPS.decode(message.recorded) if message.recorded else None,
+    )
+
+
+def _history_to_proto(history: History) -> pb.History:
+    return pb.History(
+        task_id=history.held.task_id.bytes,
+        fence=history.held.fence,
+        steps=_some(history.steps),
+        after=history.after,
+        more=history.more,
+    )
+
+
+def _history_from_proto(message: pb.History) -> History:
+    return History(
+        held=_held(message.task_id, message.fence),
+        steps=_STEPS.decode(message.steps) if message.steps else (),
+        after=message.after if message.HasField("after") else None,
+        more=message.more,
     )
 
 
@@ -214,6 +255,11 @@ def _config_from_proto(message: pb.Config) -> Config:
 
 
 # ── what both have ──────────────────────────────────────────────────────────────────────────────
+
+
+def _some(items: tuple[object, ...]) -> bytes:
+    """Empty for none, so that what is not there takes no room."""
+    return pack(items) if items else b""
 
 
 def _held(task_id: bytes, fence: int) -> Held:

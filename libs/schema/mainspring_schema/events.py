@@ -72,6 +72,15 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "voice.input_transcript.completed",
     "voice.output_transcript.delta",
     "voice.output_transcript.completed",
+    "workflow.started",
+    "workflow.waiting",
+    "workflow.signalled",
+    "workflow.reported",
+    "workflow.held",
+    "workflow.completed",
+    "workflow.failed",
+    "workflow.cancelled",
+    "step.completed",
     "stream.resync",
 )
 """Every type a client may filter by; another one is 400."""

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.tasks import EmitEvent
+from mainspring_schema.workflows import StepRecord, Wait
 
 
 class Verdict(IntEnum):
@@ -63,9 +64,36 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class Emit(Struct, frozen=True, kw_only=True):
+    """What an attempt makes durable in its middle: events of a turn, steps and waits of a workflow.
+
+    All of it is committed at once, or nothing.
+    """
+
     held: Held
     counter: int
-    events: tuple[EmitEvent, ...]
+    events: tuple[EmitEvent, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+    waits: tuple[Wait, ...] = ()
+
+
+class HistoryWanted(Struct, frozen=True, kw_only=True):
+    """Asks for the recorded steps behind `after`, in the order of their places as text."""
+
+    held: Held
+    after: str = ""
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """Recorded steps of a workflow in hand.
+
+    `after` is that of the question, `more` says that it is to be asked on. With `after` None it is
+    news: the engine recorded these steps meanwhile.
+    """
+
+    held: Held
+    steps: tuple[StepRecord, ...]
+    after: str | None = None
+    more: bool = False
 
 
 class FromWorker(Struct, frozen=True, kw_only=True):
@@ -80,6 +108,7 @@ class FromWorker(Struct, frozen=True, kw_only=True):
     configs_wanted: tuple[bytes, ...] = ()
     draining: bool = False
     returned: tuple[Held, ...] = ()
+    histories_wanted: tuple[HistoryWanted, ...] = ()
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -92,7 +121,8 @@ class Config(Struct, frozen=True, kw_only=True):
 class Task(Struct, frozen=True, kw_only=True):
     """`payload` is the MessagePack of a `TaskPayload`.
 
-    `tail` the newest events the worker may not know.
+    `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
+    where the engine has it at hand; None has the worker ask.
     """
 
     held: Held
@@ -102,6 +132,7 @@ class Task(Struct, frozen=True, kw_only=True):
     payload: bytes
     config: Config | None = None
     tail: tuple[StoredEvent, ...] = ()
+    recorded: tuple[StepRecord, ...] | None = None
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True):
@@ -126,3 +157,4 @@ class ToWorker(Struct, frozen=True, kw_only=True):
     configs: tuple[Config, ...] = ()
     renewed: tuple[Held, ...] = ()
     leaving: bool = False
+    histories: tuple[History, ...] = ()

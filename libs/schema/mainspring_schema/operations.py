@@ -14,7 +14,7 @@ A = TypeVar("A")
 
 OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
 TaskStatus = Literal[OpenStatus, "closed"]
-TaskWord = Literal["reason", "tool"]
+TaskWord = Literal["reason", "tool", "workflow"]
 WorkerStatus = Literal["active", "silent", "draining", "stopped"]
 """`silent`: attached, but nothing was heard from it for two beats. `stopped`: not attached."""
 

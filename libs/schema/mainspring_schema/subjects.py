@@ -17,6 +17,10 @@ WAKE_WORKERS: Final = "mainspring.v1.wake.workers"
 """Some worker was drained or resumed: each engine looks at the rows of its own. No payload."""
 
 
+WAKE_STEPS: Final = "mainspring.v1.wake.steps"
+"""A workflow got steps that it waited for while a worker is at work on its other branches."""
+
+
 def session_log(org_id: UUID, session_id: UUID) -> str:
     """Where committed events and deltas of one session are copied to."""
     return f"{_LOG}.{org_id.hex}.{session_id.hex}"

@@ -11,6 +11,7 @@ from msgspec import Struct
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.events import Usage
 from mainspring_schema.messages import Controls, Json
+from mainspring_schema.workflows import Flaw, Mismatch, StepRecord, Wait
 
 ErrorClass = Literal[
     "transient",
@@ -56,7 +57,18 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     config_hash: bytes
 
 
-TaskPayload = ReasonTask | ToolTask
+class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
+    """One go at a user's workflow: from its start, or from where it waited, until it waits or ends.
+
+    What is recorded of it comes apart (`frames.History`), for it may be long.
+    """
+
+    workflow_id: UUID
+    workflow_type: str
+    key: str
+
+
+TaskPayload = ReasonTask | ToolTask | WorkflowTask
 
 
 class ToolCall(Struct, frozen=True, kw_only=True):
@@ -117,7 +129,22 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
     failure: Failure | None = None
 
 
-TaskResult = ReasonResult | ToolResult
+class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):
+    """How one go at a workflow ended.
+
+    `suspended` waits for what stands in `waits`; `held` met code that does not fit (`mismatch`).
+    `steps` are those that were not sent before.
+    """
+
+    outcome: Literal["completed", "failed", "cancelled", "suspended", "held"]
+    result: bytes = b"null"
+    flaw: Flaw | None = None
+    steps: tuple[StepRecord, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    mismatch: Mismatch | None = None
+
+
+TaskResult = ReasonResult | ToolResult | WorkflowResult
 
 
 class EmitEvent(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """Wake-ups: hints that say "look now". Losing or doubling one changes nothing."""
 
+from uuid import UUID
+
 from msgspec import Struct
 
 from mainspring_schema.frames import Held
@@ -15,3 +17,10 @@ class CancelMarked(Struct, frozen=True, array_like=True):
     """These leased attempts were marked for cancellation: whoever holds their worker tells it."""
 
     held: tuple[Held, ...]
+
+
+class StepsRecorded(Struct, frozen=True, array_like=True):
+    """The engine recorded steps of a workflow: whoever holds this task's worker tells it to ask."""
+
+    workflow_id: UUID
+    task_id: UUID

@@ -1,1 +1,43 @@
-"""Durable workflows in plain async Python."""
+"""Durable workflows in plain async Python: `@workflow`, `@step`, `Worker`, `Client`.
+
+A workflow goes on after any crash and ends exactly once; a step that has finished is never called
+again.
+"""
+
+from mainspring.client import Client, Description, Handle
+from mainspring.definitions import Step, Workflow, step, workflow
+from mainspring.errors import (
+    ApiError,
+    GiveUp,
+    NotInWorkflow,
+    StepFailed,
+    Unserializable,
+    WaitTimedOut,
+    WorkflowFailed,
+)
+from mainspring.retries import NO_RETRY, Retry
+from mainspring.waiting import report, sleep, wait_for_signal
+from mainspring.worker import Worker
+
+__all__ = [
+    "NO_RETRY",
+    "ApiError",
+    "Client",
+    "Description",
+    "GiveUp",
+    "Handle",
+    "NotInWorkflow",
+    "Retry",
+    "Step",
+    "StepFailed",
+    "Unserializable",
+    "WaitTimedOut",
+    "Worker",
+    "Workflow",
+    "WorkflowFailed",
+    "report",
+    "sleep",
+    "step",
+    "wait_for_signal",
+    "workflow",
+]

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from mainspring_schema.frames import Config, Held, Task, Verdict
+from mainspring_schema.frames import Config, Held, History, Task, Verdict
 
 
 class Begin(Struct, frozen=True):
@@ -51,6 +51,12 @@ class Configured(Struct, frozen=True):
     config: Config
 
 
+class Recorded(Struct, frozen=True):
+    """Steps of a workflow in hand: a page that was asked for, or news."""
+
+    history: History
+
+
 class Joined(Struct, frozen=True):
     """The attach was accepted."""
 
@@ -68,6 +74,7 @@ Action: TypeAlias = (
     | Settled
     | Renewed
     | Configured
+    | Recorded
     | Joined
     | Leave
 )

@@ -1,17 +1,15 @@
 """One task in hand: what its step may ask of the engine, and how it is told to stop."""
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext
-from mainspring_schema.frames import Held, Task
+from mainspring_schema.frames import Held, History, Task
 from mainspring_schema.tasks import EmitEvent, TaskPayload
+from mainspring_schema.workflows import StepRecord, Wait
 from mainspring_workstream.core import WorkerCore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Stop(Enum):
@@ -43,7 +41,7 @@ class Attempt:
         *,
         core: WorkerCore,
         clock: Clock,
-        wake: "Callable[[], None]",
+        wake: Callable[[], None],
     ) -> None:
         self.task = task
         self.payload = payload
@@ -58,6 +56,9 @@ class Attempt:
         self._start: asyncio.Future[bool] | None = None
         self._emits: dict[int, asyncio.Future[bool]] = {}
         self._renewed: asyncio.Future[None] | None = None
+        self._page: asyncio.Future[History] | None = None
+        self.on_news: Callable[[History], None] | None = None
+        """Called with steps that the engine recorded meanwhile; without any, ask for them."""
 
     @property
     def held(self) -> Held:
@@ -77,7 +78,15 @@ class Attempt:
 
     async def emit(self, *events: EmitEvent) -> None:
         """Returns once the events are committed. Raises AttemptVoid if refused."""
-        counter = self._core.emit(self.held, events)
+        await self._emitted(self._core.emit(self.held, events))
+
+    async def checkpoint(
+        self, steps: tuple[StepRecord, ...] = (), waits: tuple[Wait, ...] = ()
+    ) -> None:
+        """Returns once the steps and waits are committed. Raises AttemptVoid if refused."""
+        await self._emitted(self._core.emit(self.held, steps=steps, waits=waits))
+
+    async def _emitted(self, counter: int | None) -> None:
         if counter is None:
             raise AttemptVoid
         answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -91,6 +100,14 @@ class Attempt:
         while not self._core.leased(self.held, self._clock.mono()):
             self._renewed = asyncio.get_running_loop().create_future()
             await self._renewed
+
+    async def recorded(self, after: str = "") -> History:
+        """A page of the recorded steps behind `after`. Raises AttemptVoid if not ours."""
+        if not self._core.ask_history(self.held, after):
+            raise AttemptVoid
+        self._page = asyncio.get_running_loop().create_future()
+        self._wake()
+        return await self._page
 
     # ── for the driver of the stream ─────────────────────────────────────────────────────────
 
@@ -128,3 +145,11 @@ class Attempt:
         """The lease was renewed."""
         if self._renewed is not None and not self._renewed.done():
             self._renewed.set_result(None)
+
+    def history_came(self, history: History) -> None:
+        """A page that was asked for, or news."""
+        if history.after is None:
+            if self.on_news is not None:
+                self.on_news(history)
+        elif self._page is not None and not self._page.done():
+            self._page.set_result(history)

@@ -67,6 +67,10 @@ class Attempts:
                 self._interrupt(action)
             case acts.StartAnswered() | acts.EmitAnswered() | acts.Renewed():
                 self._tell(action)
+            case acts.Recorded(history):
+                attempt = self._open.get(history.held)
+                if attempt is not None:
+                    attempt.history_came(history)
             case acts.Configured(config):
                 self._configs.keep(config)
             case acts.Leave():

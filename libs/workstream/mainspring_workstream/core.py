@@ -6,28 +6,26 @@ counts; whatever was not answered on an older one is sent again, unchanged, on t
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import Enum
 from hashlib import sha256
 from uuid import UUID
-
-from msgspec import Struct
 
 from mainspring_kernel.limits import FIRST_BEAT_S, LEASE_S
 from mainspring_schema.frames import (
     Acknowledgement,
-    Attach,
     Attached,
     Beat,
     Emit,
     FromWorker,
     Held,
+    History,
+    HistoryWanted,
     Result,
     Task,
     ToWorker,
     Verdict,
 )
 from mainspring_schema.tasks import EmitEvent
+from mainspring_schema.workflows import StepRecord, Wait
 from mainspring_workstream.actions import (
     Action,
     Begin,
@@ -36,52 +34,24 @@ from mainspring_workstream.actions import (
     EmitAnswered,
     Joined,
     Leave,
+    Recorded,
     Renewed,
     Settled,
     StartAnswered,
     Stop,
 )
+from mainspring_workstream.entries import Entry, Phase
+from mainspring_workstream.identity import Identity
 from mainspring_workstream.limits import LEASE_MARGIN_S
 from mainspring_workstream.outgoing import Outgoing
 
 _GRANTED = frozenset({Verdict.COMMITTED, Verdict.DUPLICATE})
 
 
-class Identity(Struct, frozen=True, kw_only=True):
-    """Who this worker is, for as long as its process lives."""
-
-    incarnation: UUID
-    name: str
-    build: str
-    queues: tuple[str, ...]
-    capabilities: tuple[str, ...]
-    slots: int
-
-
-class Phase(Enum):
-    RUNNING = "running"
-    FINISHED = "finished"
-    """Its result is buffered until it is answered."""
-    LOST = "lost"
-    """No longer ours; the handler is still ending and keeps its slot until then."""
-
-
-@dataclass(slots=True)
-class _Entry:
-    lease_until: float
-    phase: Phase = Phase.RUNNING
-    asked_at: float | None = None
-    """When the oldest unanswered request for renewal left; a later answer may be to that one."""
-    starting: bool = False
-    counter: int = 0
-    emits: dict[int, Emit] = field(default_factory=dict)
-    result: Result | None = None
-
-
 class WorkerCore:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._entries: dict[Held, _Entry] = {}
+        self._entries: dict[Held, Entry] = {}
         self._newest: dict[UUID, Held] = {}
         self._unnamed: dict[Held, float] = {}
         """What no attach or beat has named yet, with when it began, oldest first."""
@@ -152,18 +122,8 @@ class WorkerCore:
         self._unnamed.clear()
         self._asked_at = now
         self._out.begin_stream()
-        identity = self._identity
-        attach = Attach(
-            incarnation=identity.incarnation,
-            attach_number=self._stream,
-            name=identity.name,
-            build=identity.build,
-            queues=identity.queues,
-            capabilities=identity.capabilities,
-            slots=identity.slots,
-            held=self._listed,
-        )
-        free = 0 if self.draining else max(0, identity.slots - self._busy)
+        attach = self._identity.attach(self._stream, self._listed)
+        free = 0 if self.draining else max(0, self._identity.slots - self._busy)
         return self._stream, FromWorker(attach=attach, credits=free, draining=self.draining)
 
     def close_stream(self, stream: int) -> None:
@@ -216,6 +176,11 @@ class WorkerCore:
         ]
         self._out.emits = deque(emit for e in owed for emit in e.emits.values())
         self._out.configs_wanted = list(self._wanted)
+        self._out.histories_wanted = [
+            HistoryWanted(held=h, after=e.history_after)
+            for h, e in entries.items()
+            if e.history_after is not None and e.phase is Phase.RUNNING
+        ]
 
     def _accept(self, task: Task, now: float, actions: list[Action]) -> None:
         held = task.held
@@ -228,7 +193,7 @@ class WorkerCore:
         if self.draining:
             self._out.returned.append(held)
             return
-        self._entries[held] = _Entry(now + self._lease_s - LEASE_MARGIN_S)
+        self._entries[held] = Entry(now + self._lease_s - LEASE_MARGIN_S)
         self._newest[held.task_id] = held
         self._unnamed[held] = now
         self._busy += 1
@@ -247,6 +212,18 @@ class WorkerCore:
                 actions.append(StartAnswered(ack.held, ack.verdict in _GRANTED))
         for ack in frame.emits:
             self._emit_answer(ack, actions)
+        for history in frame.histories:
+            self._recorded(history, actions)
+
+    def _recorded(self, history: History, actions: list[Action]) -> None:
+        entry = self._entries.get(history.held)
+        if entry is None or entry.phase is not Phase.RUNNING:
+            return
+        if history.after is not None and history.after != entry.history_after:
+            return  # a question that was asked again on this stream has its answer already
+        if history.after is not None:
+            entry.history_after = None
+        actions.append(Recorded(history))
 
     def _emit_answer(self, ack: Acknowledgement, actions: list[Action]) -> None:
         entry = self._entries.get(ack.held)
@@ -301,16 +278,35 @@ class WorkerCore:
             self._out.starts.append(held)
         return True
 
-    def emit(self, held: Held, events: tuple[EmitEvent, ...]) -> int | None:
-        """Appends events in mid attempt. The counter by which it is answered; None if not ours."""
+    def emit(
+        self,
+        held: Held,
+        events: tuple[EmitEvent, ...] = (),
+        *,
+        steps: tuple[StepRecord, ...] = (),
+        waits: tuple[Wait, ...] = (),
+    ) -> int | None:
+        """Makes something durable in mid attempt.
+
+        Returns the counter by which it is answered; None if the task is not ours.
+        """
         entry = self._entries.get(held)
         if entry is None or entry.phase is not Phase.RUNNING:
             return None
         entry.counter += 1
-        emit = Emit(held=held, counter=entry.counter, events=events)
+        emit = Emit(held=held, counter=entry.counter, events=events, steps=steps, waits=waits)
         entry.emits[entry.counter] = emit
         self._out.emits.append(emit)
         return entry.counter
+
+    def ask_history(self, held: Held, after: str) -> bool:
+        """Asks for the recorded steps behind `after`. False where the task is not ours."""
+        entry = self._entries.get(held)
+        if entry is None or entry.phase is not Phase.RUNNING:
+            return False
+        entry.history_after = after
+        self._out.histories_wanted.append(HistoryWanted(held=held, after=after))
+        return True
 
     def finish(self, held: Held, body: bytes) -> bool:
         """The handler ended with a result, kept until it is answered. False where it is void."""

@@ -3,7 +3,7 @@
 from collections import deque
 
 from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_RESULTS_MAX
-from mainspring_schema.frames import Beat, Emit, FromWorker, Held, Result
+from mainspring_schema.frames import Beat, Emit, FromWorker, Held, HistoryWanted, Result
 
 
 class Outgoing:
@@ -16,6 +16,7 @@ class Outgoing:
         self.emits: deque[Emit] = deque()
         self.configs_wanted: list[bytes] = []
         self.returned: list[Held] = []
+        self.histories_wanted: list[HistoryWanted] = []
         self.beat: int | None = None
         """The loop lag that the next beat reports; None where none is due."""
         self.firsts: list[Held] = []
@@ -40,6 +41,7 @@ class Outgoing:
             or self.emits
             or self.configs_wanted
             or self.returned
+            or self.histories_wanted
             or (self.credits and not self.draining)
             or self.beat is not None
             or self.firsts
@@ -56,6 +58,7 @@ class Outgoing:
             configs_wanted=tuple(self.configs_wanted),
             draining=self.draining,
             returned=tuple(self.returned),
+            histories_wanted=tuple(self.histories_wanted),
         )
         self._drain_told = self.draining
         self.credits = 0
@@ -64,6 +67,7 @@ class Outgoing:
         self.starts.clear()
         self.configs_wanted.clear()
         self.returned.clear()
+        self.histories_wanted.clear()
         return frame
 
     def _take_results(self) -> tuple[Result, ...]:
@@ -78,6 +82,10 @@ class Outgoing:
 
     def _take_emits(self) -> tuple[Emit, ...]:
         taken: list[Emit] = []
+        room = FRAME_BYTES_TARGET
         while self.emits and len(taken) < FRAME_RESULTS_MAX:
+            room -= sum(len(step.result) for step in self.emits[0].steps)
+            if taken and room < 0:
+                break
             taken.append(self.emits.popleft())
         return tuple(taken)

@@ -23,6 +23,7 @@ from mainspring_engine.ports.gates import GateStore
 from mainspring_engine.ports.outside import Witness
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
@@ -41,6 +42,7 @@ from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.sweeps import Sweeps
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_engine.usecases.worker_streams import WorkerStreams
+from mainspring_engine.usecases.workflows import Workflows
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import Ids, RandomIds
@@ -89,6 +91,7 @@ class Engine:
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
         self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
+        self._alarms = Alarms(clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
         self.operator = self._make_operator(backstage)
@@ -104,6 +107,7 @@ class Engine:
         self._leases = self._make_leases()
         self.control = Control(self._lanes)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
+        self.workflows = Workflows(self._lanes, store)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
@@ -165,6 +169,7 @@ class Engine:
             sessions=self._sessions,
             announcer=self._announcer,
             witness=self._witness,
+            alarms=self._alarms,
             epoch=epoch,
         )
         return SessionFlights(
@@ -203,6 +208,7 @@ class Engine:
             group.create_task(self._claimer.work())
             group.create_task(self.gates.work())
             group.create_task(self.sweeps.stand_in())
+            group.create_task(self._alarms.work(self.sweeps.sweep))
             group.create_task(self._worker_streams.listen())
             group.create_task(self._workers.work())
 
@@ -248,6 +254,7 @@ async def start(settings: EngineSettings, service: Service) -> None:
 async def _serve(settings: EngineSettings, service: Service, engine: Engine) -> None:
     servicer = ControlServicer(
         control=engine.control,
+        workflows=engine.workflows,
         sweeps=engine.sweeps,
         gates=engine.gate_control,
         operator=engine.operator,

@@ -38,6 +38,7 @@ class Arguments(argparse.Namespace):
     kill_worker: bool = False
     session: str = ""
     name: str = ""
+    paths: Sequence[str] = ()
 
 
 Verb = Callable[[Arguments, environment.Settings, Console], int]
@@ -83,13 +84,19 @@ def parser() -> argparse.ArgumentParser:
         "create", help="make one and print its id, which X-Org-Id selects"
     )
     made.add_argument("name", metavar="NAME")
+    flow = verbs.add_parser("workflow", help="workflows of the running stack")
+    checked = flow.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "check", help="replay recorded histories against the code at hand; no step is called"
+    )
+    checked.add_argument("paths", nargs="+", metavar="MODULE:NAME", help="a @workflow")
     return top
 
 
 def run_up(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
     async def stay(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
         await stack.start(ready, supervisor, console)
-        await welcome(settings, ready.home, console, provider=parsed.provider)
+        workers = ready.address("engine")
+        await welcome(settings, ready.home, console, provider=parsed.provider, workers=workers)
         await asyncio.Event().wait()
         return 0
 
@@ -115,7 +122,12 @@ def run_dev(parsed: Arguments, settings: environment.Settings, console: Console)
 
 
 async def welcome(
-    settings: environment.Settings, folder: home.Home, console: Console, *, provider: str | None
+    settings: environment.Settings,
+    folder: home.Home,
+    console: Console,
+    *,
+    provider: str | None,
+    workers: str | None = None,
 ) -> None:
     """The demo turn, then where things are."""
     try:
@@ -125,6 +137,8 @@ async def welcome(
         console.say(f"the demo turn failed: {problem}")
     console.say(f"API      {settings.api_url}/api/v1")
     console.say(f"browse   {settings.api_url}/api-doc")
+    if workers is not None:
+        console.say(f"workers  of your own attach at {workers} (MAINSPRING_ENGINE_ADDR)")
     console.say(f"logs     {folder.logs}")
     console.say("ready; Ctrl-C stops everything in order")
 
@@ -224,6 +238,14 @@ def run_org(parsed: Arguments, settings: environment.Settings, console: Console)
     return 0
 
 
+def run_workflow(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    # Only here: the other verbs need nothing of what people import.
+    from mainspring_local import workflows  # noqa: PLC0415 - see above
+
+    fits = asyncio.run(workflows.check_code(settings.api_url, parsed.paths, console))
+    return 0 if fits else 1
+
+
 def run_down(_: Arguments, settings: environment.Settings, console: Console) -> int:
     return down.stop(home.Home(settings.home), console)
 
@@ -291,4 +313,5 @@ VERBS: dict[str, Verb] = {
     "verify": run_verify,
     "trace": run_trace,
     "org": run_org,
+    "workflow": run_workflow,
 }

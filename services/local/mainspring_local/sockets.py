@@ -12,6 +12,8 @@ from mainspring_local.errors import StartProblem
 from mainspring_local.home import Home
 
 LOOPBACK = "127.0.0.1"
+PREFERRED = {"engine": 9001}
+"""Where people's own workers look first; another stack may have it."""
 NAMES = ("postgres", "nats", "engine", "resource", "eventstore", "scheduler", "worker")
 
 
@@ -53,10 +55,18 @@ def assign(home: Home) -> dict[str, int]:
         # All are held at once, or the system could hand the same port out twice.
         for name in missing:
             probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            probe.bind((LOOPBACK, 0))
+            wanted = PREFERRED.get(name, 0)
+            free = wanted and bind_problem(LOOPBACK, wanted) is None
+            probe.bind((LOOPBACK, wanted if free else 0))
             ports[name] = port_of(probe)
     home.ports.write_bytes(msgspec.json.encode(ports))
     return ports
+
+
+def engine_port() -> int:
+    """Where people's workers look first, if it is free; otherwise the system chooses (0)."""
+    wanted = PREFERRED["engine"]
+    return wanted if bind_problem(LOOPBACK, wanted) is None else 0
 
 
 def port_of(bound: socket.socket) -> int:

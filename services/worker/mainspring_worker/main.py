@@ -35,8 +35,9 @@ from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
-from mainspring_workstream.core import Identity, WorkerCore
+from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.grpc_link import GrpcEngineLink
+from mainspring_workstream.identity import Identity
 from mainspring_workstream.limits import SLOTS_DEFAULT, SLOTS_MAX
 from mainspring_workstream.link import EngineLink
 from mainspring_workstream.work import Worker

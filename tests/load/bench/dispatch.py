@@ -13,7 +13,7 @@ from mainspring_rpc.generated.control.v1 import control_pb2 as control
 from mainspring_schema.codec import pack
 from mainspring_schema.commands import Submit
 from mainspring_schema.messages import Message, TextPart
-from mainspring_schema.tasks import ReasonResult
+from mainspring_schema.tasks import ReasonResult, ReasonTask
 from mainspring_worker.main import identity
 from mainspring_workstream.attempt import Attempt
 from mainspring_workstream.core import WorkerCore
@@ -36,7 +36,8 @@ class Doorbell:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         now = time.perf_counter()
-        self.config_hash = attempt.payload.config_hash
+        if isinstance(attempt.payload, ReasonTask):
+            self.config_hash = attempt.payload.config_hash
         if not self.entered.done():
             self.entered.set_result(now)
         return pack(ReasonResult(text="Hello.", finish_reason="stop"))

@@ -9,7 +9,8 @@ from mainspring_schema.events import Context, ReasonStarted, StoredEvent, draft
 from mainspring_schema.frames import Attached, Config, Held, Task, ToWorker
 from mainspring_schema.messages import Message, TextPart
 from mainspring_schema.tasks import ReasonTask, TaskPayload, ToolTask
-from mainspring_workstream.core import Identity, WorkerCore
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.identity import Identity
 
 ORG = UUID(int=1)
 SESSION = UUID(int=2)

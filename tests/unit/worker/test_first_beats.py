@@ -4,7 +4,7 @@ import pytest
 
 from mainspring_kernel.limits import FIRST_BEAT_S
 from mainspring_schema.frames import Attached, Held, ToWorker
-from mainspring_worker.usecases import work as work_module
+from mainspring_workstream import work as work_module
 from mainspring_workstream.core import WorkerCore
 from tests.unit.worker.making import LEASE_MS, attached_core, held, task, tool_payload
 from tests.unit.worker.test_work import Gate, gated

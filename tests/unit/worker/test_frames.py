@@ -24,12 +24,15 @@ from mainspring_schema.frames import (
     Emit,
     FromWorker,
     Held,
+    History,
+    HistoryWanted,
     Result,
     Task,
     ToWorker,
     Verdict,
 )
 from mainspring_schema.tasks import EmitEvent
+from mainspring_schema.workflows import Flaw, StepRecord, Wait
 
 GOLDEN = Path(__file__).parent / "golden"
 HELD = Held(UUID(int=7), 3)
@@ -55,7 +58,12 @@ FROM_WORKER = FromWorker(
     configs_wanted=(HASH,),
     draining=True,
     returned=(OTHER,),
+    histories_wanted=(HistoryWanted(held=HELD, after="3"),),
 )
+STEP = StepRecord(step="2/1", name="charge", input_hash=HASH, result=b"[1]", attempts=2)
+FAILED = StepRecord(step="3", name="ship", flaw=Flaw(code="step_failed", message="no"))
+WAIT = Wait(step="4", name="approve", kind="signal", delay_ms=5, armed=True)
+RECORDING = FromWorker(emits=(Emit(held=HELD, counter=1, steps=(STEP, FAILED), waits=(WAIT,)),))
 TO_WORKER = ToWorker(
     attached=Attached(lease_ms=10_000, lost=(OTHER,)),
     tasks=(
@@ -84,13 +92,23 @@ TO_WORKER = ToWorker(
     configs=(Config(hash=HASH, body=b""),),
     renewed=(HELD,),
     leaving=True,
+    histories=(
+        History(held=HELD, steps=(STEP,), after="", more=True),
+        History(held=OTHER, steps=()),
+    ),
+)
+STARTING = ToWorker(
+    tasks=(
+        msgspec.structs.replace(TO_WORKER.tasks[1], recorded=(STEP,)),
+        msgspec.structs.replace(TO_WORKER.tasks[1], recorded=()),
+    )
 )
 
 
 @pytest.mark.parametrize(
     "frame",
-    [FROM_WORKER, FromWorker(), FromWorker(credits=1)],
-    ids=["full", "empty", "credits"],
+    [FROM_WORKER, FromWorker(), FromWorker(credits=1), RECORDING],
+    ids=["full", "empty", "credits", "recording"],
 )
 def test_frame_from_a_worker_comes_back_whole(frame: FromWorker) -> None:
     data = from_worker_to_proto(frame).SerializeToString()
@@ -99,7 +117,9 @@ def test_frame_from_a_worker_comes_back_whole(frame: FromWorker) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame", [TO_WORKER, ToWorker(), ToWorker(leaving=True)], ids=["full", "empty", "leaving"]
+    "frame",
+    [TO_WORKER, ToWorker(), ToWorker(leaving=True), STARTING],
+    ids=["full", "empty", "leaving", "starting"],
 )
 def test_frame_to_a_worker_comes_back_whole(frame: ToWorker) -> None:
     data = to_worker_to_proto(frame).SerializeToString()
@@ -117,13 +137,28 @@ def test_every_member_is_in_the_samples() -> None:
 def test_bytes_of_a_frame_from_a_worker_stay_readable() -> None:
     data = bytes.fromhex((GOLDEN / "from_worker.hex").read_text())
 
-    assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == FROM_WORKER
+    old = msgspec.structs.replace(FROM_WORKER, histories_wanted=())
+    assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == old
+
+
+def test_bytes_of_recorded_steps_stay_readable() -> None:
+    data = bytes.fromhex((GOLDEN / "recording.hex").read_text())
+
+    assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == RECORDING
 
 
 def test_bytes_of_a_frame_to_a_worker_stay_readable() -> None:
     data = bytes.fromhex((GOLDEN / "to_worker.hex").read_text())
 
-    assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == TO_WORKER
+    old = msgspec.structs.replace(TO_WORKER, histories=())
+    assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == old
+
+
+def test_bytes_of_a_history_stay_readable() -> None:
+    data = bytes.fromhex((GOLDEN / "history.hex").read_text())
+
+    found = to_worker_from_proto(pb.WorkResponse.FromString(data))
+    assert found == ToWorker(tasks=STARTING.tasks, histories=TO_WORKER.histories)
 
 
 @pytest.mark.parametrize(

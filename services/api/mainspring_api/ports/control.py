@@ -12,6 +12,18 @@ from mainspring_schema.commands import (
     SubmitToolResults,
     ToolResultsReceipt,
 )
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    GetWorkflow,
+    ListWorkflows,
+    Signalled,
+    SignalWorkflow,
+    Started,
+    StartWorkflow,
+    WorkflowCancelReceipt,
+    WorkflowPage,
+    WorkflowView,
+)
 
 
 class Control(Protocol):
@@ -31,4 +43,24 @@ class Control(Protocol):
 
     async def close(self, command: Close) -> CloseReceipt:
         """Ends a session for good. Closing a closed one is no error."""
+        ...
+
+    async def start_workflow(self, command: StartWorkflow) -> Started:
+        """Starts a workflow. Raises WorkflowKeyMismatch."""
+        ...
+
+    async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
+        """Brings a signal. Raises NotFound, WorkflowEnded."""
+        ...
+
+    async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
+        """Cancels a workflow. Raises NotFound."""
+        ...
+
+    async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
+        """A workflow as it is. Raises NotFound."""
+        ...
+
+    async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
+        """Newest first."""
         ...

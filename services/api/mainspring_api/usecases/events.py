@@ -47,6 +47,11 @@ async def list_page(
 ) -> Listing:
     """Raises NotFound, CursorMismatch."""
     await check_session(store, org_id, session_id)
+    return await list_known(log, org_id, session_id, wish)
+
+
+async def list_known(log: Log, org_id: OrgId, session_id: SessionId, wish: EventWish) -> Listing:
+    """Of a session that is known to be the organization's. Raises CursorMismatch."""
     if wish.cursors:
         await _check_cursors(log, session_id, wish.cursors)
     return await log.list(session_id, org_id, wish.filter)

@@ -8,7 +8,7 @@ from mainspring_schema import subjects
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.stream import LogBatch
-from mainspring_schema.wake import CancelMarked, ReadyTasks
+from mainspring_schema.wake import CancelMarked, ReadyTasks, StepsRecorded
 
 
 class BusAnnouncer:
@@ -30,3 +30,6 @@ class BusAnnouncer:
 
     def workers_drained(self) -> None:
         self._bus.publish(subjects.WAKE_WORKERS, b"")
+
+    def recorded(self, workflow_id: UUID, task_id: UUID) -> None:
+        self._bus.publish(subjects.WAKE_STEPS, pack(StepsRecorded(workflow_id, task_id)))

@@ -12,9 +12,10 @@ from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
 from mainspring_engine.usecases.upkeep import keep_up
+from mainspring_engine.usecases.workflows import Workflows
 from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
-from mainspring_schema import commands, operations
+from mainspring_schema import commands, operations, workflows
 from mainspring_schema.codec import pack
 from mainspring_schema.gates import SetCircuit
 
@@ -23,6 +24,11 @@ _CANCEL: Final = msgspec.msgpack.Decoder(commands.Cancel)
 _RESULTS: Final = msgspec.msgpack.Decoder(commands.SubmitToolResults)
 _CLOSE: Final = msgspec.msgpack.Decoder(commands.Close)
 _CIRCUIT: Final = msgspec.msgpack.Decoder(SetCircuit)
+_START_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.StartWorkflow)
+_SIGNAL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.SignalWorkflow)
+_CANCEL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.CancelWorkflow)
+_GET_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.GetWorkflow)
+_LIST_WORKFLOWS: Final = msgspec.msgpack.Decoder(workflows.ListWorkflows)
 
 _SWEEPS: Final = {
     pb.SWEEP_KIND_TIMERS: SweepKind.TIMERS,
@@ -32,10 +38,11 @@ _SWEEPS: Final = {
 
 
 class ControlServicer:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named use case each
         self,
         *,
         control: Control,
+        workflows: Workflows,
         sweeps: Sweeps,
         gates: GateControl,
         operator: Operator,
@@ -43,6 +50,7 @@ class ControlServicer:
         registry: Registry,
     ) -> None:
         self._control = control
+        self._workflows = workflows
         self._gates = gates
         self._sweeps = sweeps
         self._operator = operator
@@ -94,6 +102,32 @@ class ControlServicer:
     async def set_circuit(self, request: pb.SetCircuitRequest, /) -> pb.SetCircuitResponse:
         circuit = await self._gates.set_circuit(_decode(_CIRCUIT, request.command))
         return pb.SetCircuitResponse(circuit=pack(circuit))
+
+    # ── workflows ───────────────────────────────────────────────────────────────────────────────
+
+    async def start_workflow(self, request: pb.StartWorkflowRequest, /) -> pb.StartWorkflowResponse:
+        started = await self._workflows.start(_decode(_START_WORKFLOW, request.command))
+        return pb.StartWorkflowResponse(receipt=pack(started))
+
+    async def signal_workflow(
+        self, request: pb.SignalWorkflowRequest, /
+    ) -> pb.SignalWorkflowResponse:
+        signalled = await self._workflows.signal(_decode(_SIGNAL_WORKFLOW, request.command))
+        return pb.SignalWorkflowResponse(receipt=pack(signalled))
+
+    async def cancel_workflow(
+        self, request: pb.CancelWorkflowRequest, /
+    ) -> pb.CancelWorkflowResponse:
+        receipt = await self._workflows.cancel(_decode(_CANCEL_WORKFLOW, request.command))
+        return pb.CancelWorkflowResponse(receipt=pack(receipt))
+
+    async def get_workflow(self, request: pb.GetWorkflowRequest, /) -> pb.GetWorkflowResponse:
+        view = await self._workflows.get(_decode(_GET_WORKFLOW, request.command))
+        return pb.GetWorkflowResponse(workflow=pack(view))
+
+    async def list_workflows(self, request: pb.ListWorkflowsRequest, /) -> pb.ListWorkflowsResponse:
+        page = await self._workflows.list(_decode(_LIST_WORKFLOWS, request.command))
+        return pb.ListWorkflowsResponse(page=pack(page))
 
     # ── operators ───────────────────────────────────────────────────────────────────────────────
 

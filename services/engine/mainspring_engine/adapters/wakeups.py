@@ -1,7 +1,8 @@
-"""Wake-ups from the bus, into the claimer and the links."""
+"""Wake-ups from the bus, into the claimer, the links and the gates."""
 
 import logging
-from typing import Final
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -12,32 +13,24 @@ from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.registry import Workers
 from mainspring_messaging import Bus, Message
 from mainspring_schema import subjects
-from mainspring_schema.wake import CancelMarked, ReadyTasks
+from mainspring_schema.wake import CancelMarked, ReadyTasks, StepsRecorded
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_READY: Final = msgspec.msgpack.Decoder(ReadyTasks)
-_MARKED: Final = msgspec.msgpack.Decoder(CancelMarked)
 
 
 async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers: Workers) -> None:
     """Subscribes for the life of the process. A hint that cannot be read is dropped and logged."""
 
-    def ready(message: Message) -> None:
-        try:
-            hint = _READY.decode(message.data)
-        except msgspec.DecodeError as error:
-            _log.warning("a wake-up could not be read: %s", error)
-            return
+    def ready(hint: ReadyTasks) -> None:
         claimer.look(tuple(Route(*names) for names in hint.routes))
 
-    def marked(message: Message) -> None:
-        try:
-            hint = _MARKED.decode(message.data)
-        except msgspec.DecodeError as error:
-            _log.warning("a wake-up could not be read: %s", error)
-            return
+    def marked(hint: CancelMarked) -> None:
         for held in hint.held:
             links.cancelled(held)
+
+    def recorded(hint: StepsRecorded) -> None:
+        links.news(hint.workflow_id, hint.task_id)
 
     def moved(message: Message) -> None:
         del message  # that there was one says it all
@@ -48,6 +41,21 @@ async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers
     def drained(_: Message) -> None:
         workers.look()
 
-    await bus.subscribe(subjects.WAKE_TASKS, ready)
-    await bus.subscribe(subjects.WAKE_CANCEL, marked)
     await bus.subscribe(subjects.WAKE_WORKERS, drained)
+    await bus.subscribe(subjects.WAKE_STEPS, _reading(StepsRecorded, recorded))
+    await bus.subscribe(subjects.WAKE_TASKS, _reading(ReadyTasks, ready))
+    await bus.subscribe(subjects.WAKE_CANCEL, _reading(CancelMarked, marked))
+
+
+def _reading(type_: type[T], take: Callable[[T], None]) -> Callable[[Message], None]:
+    decoder = msgspec.msgpack.Decoder(type_)
+
+    def read(message: Message) -> None:
+        try:
+            hint = decoder.decode(message.data)
+        except msgspec.DecodeError as error:
+            _log.warning("a wake-up could not be read: %s", error)
+            return
+        take(hint)
+
+    return read

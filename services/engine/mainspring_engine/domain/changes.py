@@ -161,6 +161,63 @@ class Config(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Start(Struct, frozen=True, kw_only=True):
+    """A workflow of its own session begins: the store opens the head that the item expects.
+
+    Unique by organization and key; one that is known comes back as DUPLICATE with its `hash`.
+    """
+
+    workflow_id: UUID
+    type: str
+    key: str
+    queue: str
+    hash: bytes
+
+
+class RecordStep(Struct, frozen=True, kw_only=True):
+    """Insert-only: (workflow, step) once, in the middle of an attempt or by the engine itself.
+
+    `fence` is the attempt's; 0 where the engine found the result: a time came, a signal arrived.
+    """
+
+    workflow_id: UUID
+    step: str
+    task_id: UUID
+    fence: int
+    input_hash: bytes
+    body: bytes
+
+
+class NewWait(Struct, frozen=True, kw_only=True):
+    """`body` is the packed `Wait`. Its timer, if it has one, is among the item's timers."""
+
+    workflow_id: UUID
+    step: str
+    timer_id: UUID | None
+    body: bytes
+
+
+class EndWait(Struct, frozen=True, kw_only=True):
+    """Its timer, if it had one, is among the item's dropped timers."""
+
+    workflow_id: UUID
+    step: str
+
+
+class NewSignal(Struct, frozen=True, kw_only=True):
+    """A signal to a session. One with a known (source, kind) makes its item a DUPLICATE."""
+
+    source: UUID
+    kind: str
+    body: bytes
+    taken: bool
+
+
+class TakeSignal(Struct, frozen=True, kw_only=True):
+    source: UUID
+    kind: str
+
+
 class Changes(Struct, frozen=True, kw_only=True):
     """All of one item. `expected` and `after` are the head before and after it."""
 
@@ -181,3 +238,9 @@ class Changes(Struct, frozen=True, kw_only=True):
     dead_letters: tuple[DeadLetter, ...] = ()
     emits: tuple[EmitCounter, ...] = ()
     configs: tuple[Config, ...] = ()
+    start: Start | None = None
+    steps: tuple[RecordStep, ...] = ()
+    waits: tuple[NewWait, ...] = ()
+    ended_waits: tuple[EndWait, ...] = ()
+    signals: tuple[NewSignal, ...] = ()
+    taken_signals: tuple[TakeSignal, ...] = ()

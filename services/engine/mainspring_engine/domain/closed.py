@@ -5,16 +5,29 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.rows import Closing
-from mainspring_schema.operations import AttemptView, TaskView
-from mainspring_schema.tasks import TaskPayload, ToolTask
+from mainspring_engine.domain.rows import Closing, TaskKind
+from mainspring_schema.operations import AttemptView, TaskView, TaskWord
+from mainspring_schema.tasks import TaskPayload, ToolTask, WorkflowTask
 
 _PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)
 
 FINAL: Final = frozenset(
-    {Closing.RESULT, Closing.FAILED, Closing.CANCELLED, Closing.QUARANTINED, Closing.UNKNOWN}
+    {
+        Closing.RESULT,
+        Closing.FAILED,
+        Closing.CANCELLED,
+        Closing.QUARANTINED,
+        Closing.UNKNOWN,
+        Closing.SUSPENDED,
+    }
 )
 """Closings that end the task; after the others it was claimed again."""
+
+KINDS: Final[dict[TaskKind, TaskWord]] = {
+    TaskKind.REASON: "reason",
+    TaskKind.TOOL: "tool",
+    TaskKind.WORKFLOW: "workflow",
+}
 
 
 def read(payload: bytes) -> TaskPayload:
@@ -22,20 +35,44 @@ def read(payload: bytes) -> TaskPayload:
     return _PAYLOAD.decode(payload)
 
 
+def owner(made: TaskPayload) -> UUID:
+    """The turn or workflow that the task belongs to."""
+    return made.workflow_id if isinstance(made, WorkflowTask) else made.turn_id
+
+
 def view(
     task_id: UUID, session_id: UUID, step: str, made: TaskPayload, attempts: tuple[AttemptView, ...]
 ) -> TaskView:
     """`attempts` by fence."""
-    is_tool = isinstance(made, ToolTask)
     return TaskView(
         id=task_id,
-        workflow_id=made.turn_id,
+        workflow_id=owner(made),
         session_id=session_id,
         step=step,
-        kind="tool" if is_tool else "reason",
+        kind=_kind(made),
         status="closed",
-        effect=made.effect_class if isinstance(made, ToolTask) else "pure",
+        effect=_effect(made),
         fence=attempts[-1].fence if attempts else 0,
         failures=sum(attempt.closing == "retried" for attempt in attempts),
         started=any(attempt.started for attempt in attempts),
     )
+
+
+def _kind(made: TaskPayload) -> TaskWord:
+    match made:
+        case ToolTask():
+            return "tool"
+        case WorkflowTask():
+            return "workflow"
+        case _:
+            return "reason"
+
+
+def _effect(made: TaskPayload) -> str:
+    match made:
+        case ToolTask():
+            return made.effect_class
+        case WorkflowTask():
+            return "idempotent"
+        case _:
+            return "pure"

@@ -17,7 +17,13 @@ from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
 from mainspring_engine.domain.turn import ending, facts, machine
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
-from mainspring_kernel.errors import IdempotencyMismatch, NotWaitingForToolResults, TooManyRequests
+from mainspring_engine.domain.workflow import decide as of_workflows
+from mainspring_kernel.errors import (
+    IdempotencyMismatch,
+    NotFound,
+    NotWaitingForToolResults,
+    TooManyRequests,
+)
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import INBOX_ROWS_MAX
 from mainspring_kernel.times import rfc3339
@@ -26,18 +32,26 @@ from mainspring_schema import commands
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.messages import Message
-from mainspring_schema.tasks import ReasonResult, ToolResult
+from mainspring_schema.tasks import ReasonResult, ToolResult, WorkflowResult
 
 Answer = (
     commands.Receipt
     | commands.CancelReceipt
     | commands.ToolResultsReceipt
     | commands.CloseReceipt
+    | of_workflows.Answer
     | Verdict
 )
 
 
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
+    if isinstance(intent, intents.WorkflowCommand):
+        return of_workflows.command(plan, intent, materials)
+    workflow = plan.workflow
+    if workflow is not None and not workflow.is_turn:
+        if isinstance(intent, intents.Command):
+            raise NotFound  # the session of a workflow takes no messages
+        return of_workflows.incident(plan, intent, materials)
     if isinstance(intent, intents.Command):
         answer = _command(plan, intent, materials)
     else:
@@ -48,7 +62,7 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
     return answer
 
 
-def _command(plan: Plan, intent: intents.Command, materials: Materials) -> Answer:
+def _command(plan: Plan, intent: intents.TurnCommand, materials: Materials) -> Answer:
     match intent:
         case intents.Submitted(command=command):
             return _submit(plan, command, materials)
@@ -238,12 +252,12 @@ def _open_tasks(turn: Turn) -> tuple[OpenTask, ...]:
 def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Verdict:
     turn = _turn(plan, materials)
     held = intent.held
-    if turn is None or not _waits_for(turn, held.task_id):
+    result = intent.result
+    if turn is None or not _waits_for(turn, held.task_id) or isinstance(result, WorkflowResult):
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
         _close_unexpected(plan, held.task_id, held.fence, intent.hash)
         return Verdict.STALE
     delivery = Delivery(held.task_id, held.fence, intent.body, intent.hash)
-    result = intent.result
     if isinstance(result, ToolResult):
         machine.tool_answered(turn, delivery, result)
     else:

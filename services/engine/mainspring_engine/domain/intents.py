@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.rows import OpenTask
-from mainspring_schema import commands
+from mainspring_schema import commands, workflows
 from mainspring_schema.frames import Emit, Held
 from mainspring_schema.messages import text_of
 from mainspring_schema.tasks import TaskResult
@@ -61,19 +61,36 @@ class TimerDue(Struct, frozen=True, kw_only=True):
     kind: str
 
 
-Command = Submitted | Cancelled | ClientAnswered | SessionClosed
+class WorkflowStarted(Struct, frozen=True, kw_only=True):
+    command: workflows.StartWorkflow
+
+
+class WorkflowSignalled(Struct, frozen=True, kw_only=True):
+    command: workflows.SignalWorkflow
+
+
+class WorkflowCancelled(Struct, frozen=True, kw_only=True):
+    command: workflows.CancelWorkflow
+
+
+TurnCommand = Submitted | Cancelled | ClientAnswered | SessionClosed
+WorkflowCommand = WorkflowStarted | WorkflowSignalled | WorkflowCancelled
+Command = TurnCommand | WorkflowCommand
 Incident = Answered | Emitted | Died | TimerDue
 Intent = Command | Incident
 
 
 def session_of(intent: Intent) -> UUID:
-    if isinstance(intent, Submitted | Cancelled | ClientAnswered | SessionClosed):
+    if isinstance(intent, TurnCommand):
         return intent.command.session_id
+    if isinstance(intent, WorkflowCommand):
+        # A workflow of its own is its own session.
+        return intent.command.workflow_id
     return intent.session_id
 
 
 def org_of(intent: Intent) -> UUID:
-    if isinstance(intent, Submitted | Cancelled | ClientAnswered | SessionClosed):
+    if isinstance(intent, Command):
         return intent.command.org_id
     return intent.org_id
 
@@ -85,5 +102,11 @@ def weight_of(intent: Intent) -> int:
             return len(intent.body)
         case Submitted(command=command):
             return len(text_of(command.message.content)) + len(command.config or b"")
+        case WorkflowStarted(command=command):
+            return len(command.input)
+        case WorkflowSignalled(command=command):
+            return len(command.payload)
+        case Emitted(emit=emit):
+            return sum(len(step.result) for step in emit.steps)
         case _:
             return 0

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from mainspring_engine.domain.rows import OpenTask
+from mainspring_engine.domain.rows import OpenTask, Waiting
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.ids import Ids
@@ -40,6 +40,12 @@ class TasksMissing(Missing):
         self.workflow_id = workflow_id
 
 
+class WaitingMissing(Missing):
+    def __init__(self, workflow_id: UUID) -> None:
+        super().__init__(str(workflow_id))
+        self.workflow_id = workflow_id
+
+
 class NotYet(Exception):
     """A decision is about tasks that this very plan adds: decide it once they are committed.
 
@@ -48,7 +54,7 @@ class NotYet(Exception):
 
 
 class Materials(Struct, kw_only=True):
-    """`steps` and `tasks` live for one flight: tasks are read without a lock and age at once.
+    """`steps` live for one flight, `tasks` and `waiting` for a round: unlocked reads age at once.
 
     `trace_ratio` is the part of new traces that is recorded; it is decided once per turn.
     """
@@ -59,6 +65,7 @@ class Materials(Struct, kw_only=True):
     trace_ratio: float
     steps: dict[tuple[UUID, str], bytes] = field(default_factory=dict)
     tasks: dict[UUID, tuple[OpenTask, ...]] = field(default_factory=dict)
+    waiting: dict[UUID, Waiting] = field(default_factory=dict)
 
     def agent(self, config_hash: bytes) -> TurnAgent:
         found = self.agents.get(config_hash)
@@ -77,3 +84,14 @@ class Materials(Struct, kw_only=True):
         if tasks is None:
             raise TasksMissing(workflow_id)
         return tasks
+
+    def waiting_of(self, workflow_id: UUID) -> Waiting:
+        waiting = self.waiting.get(workflow_id)
+        if waiting is None:
+            raise WaitingMissing(workflow_id)
+        return waiting
+
+    def age(self) -> None:
+        """A round is over: what was read without a lock is read anew."""
+        self.tasks.clear()
+        self.waiting.clear()

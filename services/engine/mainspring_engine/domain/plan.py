@@ -18,17 +18,23 @@ from mainspring_engine.domain.changes import (
     Consume,
     DeadLetter,
     EmitCounter,
+    EndWait,
     MarkTask,
     NewEvent,
+    NewSignal,
     NewTask,
+    NewWait,
+    RecordStep,
+    Start,
     StepResult,
+    TakeSignal,
     Timer,
     WorkflowChange,
 )
-from mainspring_engine.domain.rows import Head, InboxRow, Outcome, View, Workflow
+from mainspring_engine.domain.rows import Head, InboxRow, Outcome, View, Waiting, Workflow
 from mainspring_kernel.errors import NotFound, PayloadTooLarge
 from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
-from mainspring_schema.chain import link
+from mainspring_schema.chain import GENESIS, link
 from mainspring_schema.events import Context, StoredEvent, draft
 from mainspring_schema.grants import SessionStatus
 
@@ -63,7 +69,27 @@ class Plan:
         self.dead_letters: list[DeadLetter] = []
         self.emits: list[EmitCounter] = []
         self.configs: list[Config] = []
+        self.start: Start | None = None
+        self.steps: list[RecordStep] = []
+        self.waits: list[NewWait] = []
+        self.ended_waits: list[EndWait] = []
+        self.signals: list[NewSignal] = []
+        self.taken_signals: list[TakeSignal] = []
+        self.waiting: Waiting | None = None
         self._workflows: dict[UUID, WorkflowChange] = {}
+
+    @classmethod
+    def opening(cls, session_id: UUID, *, org_id: UUID, now_ms: int) -> "Plan":
+        """For a session that does not exist yet: its head opens with what is planned."""
+        head = Head(
+            session_id=session_id,
+            org_id=org_id,
+            last_seq=0,
+            hash=GENESIS,
+            ts_ms=0,
+            status=SessionStatus.STARTED,
+        )
+        return cls(View(head=head, workflow=None), org_id=org_id, now_ms=now_ms)
 
     @property
     def running(self) -> Workflow | None:
@@ -168,6 +194,12 @@ class Plan:
             dead_letters=tuple(self.dead_letters),
             emits=tuple(self.emits),
             configs=tuple(self.configs),
+            start=self.start,
+            steps=tuple(self.steps),
+            waits=tuple(self.waits),
+            ended_waits=tuple(self.ended_waits),
+            signals=tuple(self.signals),
+            taken_signals=tuple(self.taken_signals),
         )
 
     def view(self) -> View:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Controls
+from mainspring_schema.workflows import Wait
 
 
 class Outcome(IntEnum):
@@ -32,6 +33,8 @@ class TaskState(IntEnum):
 class TaskKind(IntEnum):
     REASON = 1
     TOOL = 2
+    WORKFLOW = 3
+    """One go at a user's workflow."""
 
 
 class Effect(IntEnum):
@@ -68,6 +71,8 @@ class Closing(IntEnum):
     CANCELLED = 7
     QUARANTINED = 8
     UNKNOWN = 9
+    SUSPENDED = 10
+    """A workflow waits without a worker; what it waits for makes its next task."""
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -86,7 +91,10 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 class Workflow(Struct, frozen=True, kw_only=True):
-    """`state` is the encoded state of its machine; `ordinal` counts the session's turns from 1."""
+    """`state` is the encoded state of its machine; `ordinal` counts the session's turns from 1.
+
+    A turn has the hash of its configuration, a user's workflow has none: it is its own session.
+    """
 
     id: UUID
     session_id: UUID
@@ -98,6 +106,10 @@ class Workflow(Struct, frozen=True, kw_only=True):
     config_hash: bytes
     traceparent: str
     started_ms: int
+
+    @property
+    def is_turn(self) -> bool:
+        return bool(self.config_hash)
 
 
 class InboxRow(Struct, frozen=True, kw_only=True):
@@ -131,3 +143,26 @@ class View(Struct, frozen=True, kw_only=True):
     head: Head | None
     workflow: Workflow | None
     inbox: tuple[InboxRow, ...] = ()
+
+
+class WaitRow(Struct, frozen=True, kw_only=True):
+    """What a workflow waits for. `timer_id` is of a sleep's end, or of the timeout."""
+
+    workflow_id: UUID
+    wait: Wait
+    timer_id: UUID | None = None
+
+
+class SignalRow(Struct, frozen=True, kw_only=True):
+    """A signal that came and was not taken yet, oldest first."""
+
+    source: UUID
+    kind: str
+    body: bytes
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """All that a workflow waits for, and what came before it was waited for."""
+
+    waits: tuple[WaitRow, ...] = ()
+    signals: tuple[SignalRow, ...] = ()

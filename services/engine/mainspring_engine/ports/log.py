@@ -23,6 +23,10 @@ class GrantedLog(Protocol):
         """Heads sorted by id; unknown sessions are absent."""
         ...
 
+    def open_empty(self, heads: Iterable[tuple[UUID, UUID]]) -> None:
+        """Heads without events, given with their organization."""
+        ...
+
     def append(
         self, events: Sequence[AppendEvent], heads: Sequence[AppendHead], anchors: Sequence[Anchor]
     ) -> None:

@@ -9,7 +9,7 @@ from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Closed
-from mainspring_schema.frames import Acknowledgement, Config, Held, Task
+from mainspring_schema.frames import Acknowledgement, Config, Held, History, Task
 from mainspring_schema.stream import LogBatch
 
 
@@ -25,6 +25,10 @@ class Announcer(Protocol):
     def gates_moved(self) -> None: ...
     def workers_drained(self) -> None:
         """Some worker was drained or resumed: every engine reads which."""
+        ...
+
+    def recorded(self, workflow_id: UUID, task_id: UUID) -> None:
+        """The engine recorded steps of a workflow that this task is at work on, elsewhere."""
         ...
 
 
@@ -50,6 +54,8 @@ class Outbox(Protocol):
     def unwritten(self) -> frozenset[Held]:
         """Tasks that were put and have not, or not certainly, left on the stream."""
         ...
+
+    def history(self, history: History) -> None: ...
 
 
 class AttemptEnd(Struct, frozen=True, kw_only=True):

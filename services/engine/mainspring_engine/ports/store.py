@@ -13,6 +13,7 @@ from msgspec import Struct
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, OpenTask, View
+from mainspring_engine.ports.workflows import KnownStart, WorkflowRows
 from mainspring_schema.frames import Held, Verdict
 
 
@@ -46,6 +47,7 @@ class Committed(Struct, frozen=True, kw_only=True):
     `closes`, `marks` and `emits` follow the order of the item; `known` maps the refused accepts.
     Entries that were fit by themselves in an item that was not written carry CONFLICT. `unclaimed`
     are tasks that were to be claimed for a stream that is not its worker's newest: they are ready.
+    `started` comes with DUPLICATE for a start whose key is known.
     """
 
     verdict: Verdict
@@ -58,6 +60,7 @@ class Committed(Struct, frozen=True, kw_only=True):
     known: dict[UUID, Known] = {}
     view: View | None = None
     problem: str = ""
+    started: KnownStart | None = None
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -179,6 +182,11 @@ class Step(Struct, frozen=True, kw_only=True):
 
 class Store(Protocol):
     """See the module. Batches are bounded by the callers with the bounds of `limits`."""
+
+    @property
+    def workflows(self) -> WorkflowRows:
+        """What is read of users' workflows."""
+        ...
 
     async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
         """Writes each item wholly or not at all, in one transaction; at most one item per session.

@@ -5,6 +5,7 @@ What nobody can take waits as ready, and engines with credits are woken.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -13,8 +14,10 @@ from mainspring_engine.domain.changes import Changes, Claim, NewTask
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
+from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Committed
+from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
@@ -22,6 +25,9 @@ from mainspring_engine.usecases.sessions import Sessions
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Held
 from mainspring_schema.stream import LogBatch
+from mainspring_schema.workflows import StepRecord
+
+_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
 class Assignment:
@@ -38,8 +44,10 @@ class Assignment:
         sessions: Sessions,
         announcer: Announcer,
         witness: Witness,
+        alarms: Alarms,
         epoch: int,
     ) -> None:
+        self._alarms = alarms
         self._roster = roster
         self._gates = gates
         self._links = links
@@ -94,6 +102,8 @@ class Assignment:
         if ready:
             self._announcer.ready(_routes(ready))
         self._tell_holders(changes, reply)
+        self._tell_news(changes)
+        self._alarms.committed(changes)
         head = changes.after
         if events or head.closed:
             batch = LogBatch(self._epoch, events, (), closed=head.closed)
@@ -120,6 +130,19 @@ class Assignment:
             self._announcer.cancel_marked(marked)
         for close in reply.closes:
             self._links.ended(close.held)
+
+    def _tell_news(self, changes: Changes) -> None:
+        """What a workflow waited for came while a worker is at work on its other branches."""
+        found = tuple(step for step in changes.steps if step.fence == 0)
+        if not found or changes.start is not None or changes.tasks:
+            return
+        for change in changes.workflows:
+            task_id = states.decode_state(change.state).task_id
+            if task_id is None:
+                continue
+            steps = tuple(_STEP.decode(step.body) for step in found)
+            if not self._links.news(change.id, task_id, steps):
+                self._announcer.recorded(change.id, task_id)
 
 
 def _routes(tasks: Iterable[NewTask]) -> tuple[Route, ...]:

@@ -5,7 +5,17 @@ from uuid import UUID
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer, decide
-from mainspring_engine.domain.intents import Answered, Emitted, Submitted, org_of, session_of
+from mainspring_engine.domain.intents import (
+    Answered,
+    Emitted,
+    Intent,
+    Submitted,
+    TimerDue,
+    WorkflowSignalled,
+    WorkflowStarted,
+    org_of,
+    session_of,
+)
 from mainspring_engine.domain.materials import (
     AgentMissing,
     Materials,
@@ -13,13 +23,16 @@ from mainspring_engine.domain.materials import (
     NotYet,
     StepMissing,
     TasksMissing,
+    WaitingMissing,
 )
 from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import Waiting
+from mainspring_engine.domain.workflow.waiting import TIMER_WAIT
 from mainspring_engine.ports.store import Committed, Known, Step, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.lane import Entry, is_empty
-from mainspring_engine.usecases.sessions import Sessions
+from mainspring_engine.usecases.sessions import Remembered, Sessions
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.errors import (
     ConfigurationUnknown,
@@ -27,10 +40,12 @@ from mainspring_kernel.errors import (
     MainspringError,
     NotFound,
     Unavailable,
+    WorkflowKeyMismatch,
 )
 from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
+from mainspring_schema.workflows import Signalled, Started
 
 
 class Decided(NamedTuple):
@@ -73,7 +88,7 @@ class SessionFlights:
         fruitless = 0
         while entries and fruitless < COMMIT_ROUNDS_MAX:
             waiting = len(entries)
-            await self._load_views(entries)
+            await self._load(entries, materials)
             decided = [
                 item
                 for group in _by_session(entries)
@@ -81,18 +96,31 @@ class SessionFlights:
             ]
             if decided:
                 await self._commit(decided, entries)
-            materials.tasks.clear()
+            materials.age()
             fruitless = fruitless + 1 if len(entries) == waiting else 0
         detail = "too many conflicts on this session"
         for entry in entries:
             entry.ticket.failed(Unavailable(detail))
         entries.clear()
 
+    async def _load(self, entries: list[Entry], materials: Materials) -> None:
+        """What many entries need is read at once; the rest where it turns out missing."""
+        await self._load_views(entries)
+        waited = {
+            entry.intent.workflow_id
+            for entry in entries
+            if isinstance(entry.intent, TimerDue) and entry.intent.kind == TIMER_WAIT
+        }
+        if waited:
+            found = await self._store.workflows.waiting(tuple(waited))
+            materials.waiting.update({id_: found.get(id_, Waiting()) for id_ in waited})
+
     async def _load_views(self, entries: list[Entry]) -> None:
         missing = {
             session_id
             for entry in entries
-            if self._sessions.get(session_id := session_of(entry.intent)) is None
+            if not isinstance(entry.intent, WorkflowStarted)
+            and self._sessions.get(session_id := session_of(entry.intent)) is None
         }
         if missing:
             for session_id, view in (await self._store.load(tuple(missing))).items():
@@ -131,6 +159,10 @@ class SessionFlights:
             case TasksMissing():
                 materials.tasks.update(await self._store.open_tasks((missing.workflow_id,)))
                 materials.tasks.setdefault(missing.workflow_id, ())
+            case WaitingMissing():
+                found = await self._store.workflows.waiting((missing.workflow_id,))
+                waiting = found.get(missing.workflow_id, Waiting())
+                materials.waiting[missing.workflow_id] = waiting
             case _:
                 raise missing
 
@@ -140,11 +172,8 @@ class SessionFlights:
         answers: list[Answer] = []
         for entry in group:
             try:
-                if remembered is None:
-                    raise NotFound
                 if plan is None:
-                    now_ms = self._time.now_ms()
-                    plan = Plan(remembered.view, org_id=org_of(entry.intent), now_ms=now_ms)
+                    plan = self._plan(remembered, entry.intent)
                 elif plan.head.org_id != org_of(entry.intent):
                     raise NotFound
                 self._agents.learn(entry.intent)
@@ -158,6 +187,14 @@ class SessionFlights:
                 raise _Refused(entry, error) from error
         assert plan is not None  # noqa: S101 - a group has entries
         return Decided(group[: len(answers)], answers, plan, plan.changes())
+
+    def _plan(self, remembered: Remembered | None, intent: Intent) -> Plan:
+        org_id, now_ms = org_of(intent), self._time.now_ms()
+        if isinstance(intent, WorkflowStarted):
+            return Plan.opening(session_of(intent), org_id=org_id, now_ms=now_ms)
+        if remembered is None:
+            raise NotFound
+        return Plan(remembered.view, org_id=org_id, now_ms=now_ms)
 
     async def _commit(self, decided: list[Decided], entries: list[Entry]) -> None:
         assigned = [
@@ -181,7 +218,10 @@ class SessionFlights:
     def _settle(self, item: Decided, reply: Committed, entries: list[Entry]) -> None:
         session_id = item.plan.head.session_id
         events = item.plan.stored_events(reply.deltas_before)
-        self._sessions.advance(session_id, item.changes.expected, item.plan.view(), events)
+        view = item.plan.view()
+        # Only turns are told of a session's newest events with their next task.
+        turns = view.workflow is None or view.workflow.is_turn
+        self._sessions.advance(session_id, item.changes.expected, view, events if turns else ())
         for entry, answer in zip(item.entries, item.answers, strict=True):
             entry.ticket.done(answer)
             _drop(entries, entry)
@@ -203,6 +243,8 @@ class SessionFlights:
         if reply.verdict is Verdict.INVALID:
             entry.ticket.failed(MainspringError(reply.problem))
             return True
+        if isinstance(intent, WorkflowStarted | WorkflowSignalled):
+            return _settled_workflow(entry, intent, item, reply)
         if isinstance(intent, Submitted):
             known = reply.known.get(intent.command.message_id)
             if known is not None:
@@ -220,6 +262,28 @@ class SessionFlights:
             entry.ticket.done(verdict)
             return True
         return False
+
+
+def _settled_workflow(
+    entry: Entry, intent: WorkflowStarted | WorkflowSignalled, item: Decided, reply: Committed
+) -> bool:
+    """A repeat is answered like the first, unless it says another thing now."""
+    if reply.verdict is not Verdict.DUPLICATE:
+        return False
+    if isinstance(intent, WorkflowSignalled):
+        others = (*(close.verdict for close in reply.closes), *reply.emits)
+        if Verdict.DUPLICATE in others:
+            return False
+        entry.ticket.done(Signalled(duplicate=True))
+        return True
+    known, start = reply.started, item.changes.start
+    if known is None or start is None:
+        return False
+    if known.hash == start.hash:
+        entry.ticket.done(Started(workflow_id=known.workflow_id, duplicate=True))
+    else:
+        entry.ticket.failed(WorkflowKeyMismatch())
+    return True
 
 
 def _emit_verdict(intent: Emitted, changes: Changes, reply: Committed) -> Verdict:

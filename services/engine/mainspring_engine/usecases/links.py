@@ -8,7 +8,8 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.store import Handed
-from mainspring_schema.frames import Held
+from mainspring_schema.frames import Held, History
+from mainspring_schema.workflows import StepRecord
 
 
 class HeldTask(Struct, frozen=True, kw_only=True):
@@ -93,6 +94,17 @@ class Links:
         link = self._holder(held)
         if link is not None:
             link.outbox.cancelled(held)
+
+    def news(self, workflow_id: UUID, task_id: UUID, steps: tuple[StepRecord, ...] = ()) -> bool:
+        """Tells who is at work on a workflow what was recorded of it; without steps he asks.
+
+        False where he is not attached here.
+        """
+        link = self._holders.get(task_id)
+        if link is None or link.held[task_id].workflow_id != workflow_id:
+            return False
+        link.outbox.history(History(held=link.held[task_id].held, steps=steps))
+        return True
 
     def ended(self, held: Held) -> None:
         """The task was closed without its holder's doing: tell it that it is lost."""

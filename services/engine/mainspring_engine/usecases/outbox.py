@@ -1,9 +1,18 @@
 """The way to one worker: what is put meanwhile leaves in one frame. Putting never waits."""
 
 import asyncio
+from collections import deque
 
 from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_TASKS_MAX, OUTBOX_ITEMS_MAX
-from mainspring_schema.frames import Acknowledgement, Attached, Config, Held, Task, ToWorker
+from mainspring_schema.frames import (
+    Acknowledgement,
+    Attached,
+    Config,
+    Held,
+    History,
+    Task,
+    ToWorker,
+)
 
 
 class FrameOutbox:
@@ -25,6 +34,7 @@ class FrameOutbox:
         self._cancelled: list[Held] = []
         self._renewed: list[Held] = []
         self._configs: list[Config] = []
+        self._histories: deque[History] = deque()
         self._count = 0
         self._leaving = False
         self._closed = False
@@ -74,6 +84,10 @@ class FrameOutbox:
         """Tasks that were put and have not, or not certainly, left on the stream."""
         return frozenset(task.held for task in (*self._in_hand, *self._tasks))
 
+    def history(self, history: History) -> None:
+        self._histories.append(history)
+        self._woken()
+
     def leave(self) -> None:
         """Tells the worker to attach elsewhere."""
         self._leaving = True
@@ -102,6 +116,8 @@ class FrameOutbox:
             configs=tuple(self._configs),
             renewed=tuple(self._renewed),
             leaving=self._leaving,
+            # One page is as large as a frame should be.
+            histories=(self._histories.popleft(),) if self._histories else (),
         )
         self._attached = None
         for part in (
@@ -114,8 +130,8 @@ class FrameOutbox:
             self._renewed,
         ):
             part.clear()
-        self._count = len(self._tasks)
-        if not self._tasks:
+        self._count = len(self._tasks) + len(self._histories)
+        if not self._count:
             self._wake.clear()
         return frame
 

@@ -1,7 +1,10 @@
 """Hands claimed tasks to the workers they were claimed for."""
 
 from collections.abc import Callable
+from typing import Final, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from mainspring_engine.domain.changes import Changes, NewTask
 from mainspring_engine.domain.rows import TaskKind
@@ -12,6 +15,16 @@ from mainspring_engine.usecases.sessions import Sessions
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.frames import Config, Held, Task
+from mainspring_schema.workflows import StepRecord
+
+_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
+
+
+class Origin(NamedTuple):
+    """What a task has of its workflow."""
+
+    config_hash: bytes
+    traceparent: str
 
 
 class Pusher:
@@ -46,9 +59,9 @@ class Pusher:
                 link,
                 _held_task(task, changes, self._clock.mono()),
                 payload=task.payload,
-                config_hash=workflow.config_hash,
-                traceparent=workflow.traceparent,
+                origin=Origin(workflow.config_hash, workflow.traceparent),
                 reads_log=task.kind is TaskKind.REASON,
+                recorded=_recorded(changes),
             )
 
     def push_claimed(self, claimed: Claimed) -> None:
@@ -68,8 +81,7 @@ class Pusher:
             link,
             task,
             payload=claimed.payload,
-            config_hash=claimed.config_hash,
-            traceparent=claimed.traceparent,
+            origin=Origin(claimed.config_hash, claimed.traceparent),
             # Only a model call names a model, and only it reads the conversation.
             reads_log=bool(claimed.route.model),
         )
@@ -80,9 +92,9 @@ class Pusher:
         task: HeldTask,
         *,
         payload: bytes,
-        config_hash: bytes,
-        traceparent: str,
+        origin: Origin,
         reads_log: bool,
+        recorded: tuple[StepRecord, ...] | None = None,
     ) -> None:
         self._links.hold(link, task)
         remembered = self._sessions.get(task.session_id) if reads_log else None
@@ -91,10 +103,11 @@ class Pusher:
                 held=task.held,
                 session_id=task.session_id,
                 org_id=task.org_id,
-                traceparent=_attempt_trace(traceparent, task.held),
+                traceparent=_attempt_trace(origin.traceparent, task.held),
                 payload=payload,
-                config=self._config_for(link, config_hash),
+                config=self._config_for(link, origin.config_hash),
                 tail=() if remembered is None else remembered.tail_for(link.incarnation),
+                recorded=recorded,
             )
         )
 
@@ -106,6 +119,13 @@ class Pusher:
             return None
         link.configs.add(config_hash)
         return Config(hash=config_hash, body=body)
+
+
+def _recorded(changes: Changes) -> tuple[StepRecord, ...] | None:
+    """All that is recorded of a workflow that starts here; of others the worker asks."""
+    if changes.start is None:
+        return None
+    return tuple(_STEP.decode(step.body) for step in changes.steps)
 
 
 def _held_task(task: NewTask, changes: Changes, now_s: float) -> HeldTask:

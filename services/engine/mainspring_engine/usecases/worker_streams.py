@@ -19,6 +19,7 @@ from mainspring_engine.ports.store import Attachment, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
+from mainspring_engine.usecases.histories import Histories, check_result, check_steps
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
@@ -37,7 +38,7 @@ from mainspring_schema.frames import (
     Result,
     Verdict,
 )
-from mainspring_schema.tasks import TaskResult
+from mainspring_schema.tasks import TaskResult, WorkflowResult
 
 _log = logging.getLogger(__name__)
 _RESULT: Final[msgspec.msgpack.Decoder[TaskResult]] = msgspec.msgpack.Decoder(TaskResult)
@@ -72,6 +73,7 @@ class WorkerStreams:
         self._workers = workers
         self._holds = holds
         self._clock = clock
+        self._histories = Histories(store)
         self._background: set[asyncio.Task[None]] = set()
 
     async def attach(self, attach: Attach, outbox: Outbox) -> tuple[Link, Attached]:
@@ -120,7 +122,7 @@ class WorkerStreams:
             self._result(link, result)
         for emit in frame.emits:
             self._emit(link, emit)
-        self._receive_held(link, frame)
+        self._receive_about_held(link, frame)
         if frame.configs_wanted:
             self._spawn(self._send_configs(link, frame.configs_wanted))
         if frame.draining and not link.leaving:
@@ -131,7 +133,7 @@ class WorkerStreams:
             self._roster.give_back(link.incarnation, frame.credits)
             self._claimer.credits_came()
 
-    def _receive_held(self, link: Link, frame: FromWorker) -> None:
+    def _receive_about_held(self, link: Link, frame: FromWorker) -> None:
         for held in frame.starts:
             self._leases.start(link, held)
         for held in frame.returned:
@@ -139,6 +141,8 @@ class WorkerStreams:
             self._leases.returned(held)
         if frame.beat is not None:
             self._leases.beat(link, frame.beat.held)
+        for wanted in frame.histories_wanted:
+            self._spawn(self._histories.send(link, wanted))
 
     async def detach(self, link: Link) -> None:
         """The stream is gone; what it holds has a grace."""
@@ -181,12 +185,15 @@ class WorkerStreams:
                 message = "the hash does not fit the body"
                 raise msgspec.ValidationError(message)
             decoded = _RESULT.decode(result.body)
+            if isinstance(decoded, WorkflowResult):
+                check_result(decoded)
         except msgspec.DecodeError as error:
             _log.warning("a result of %s was refused: %s", link.incarnation, error)
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
             return
         self._links.drop(link, result.held)
-        self._gates.answered(task.model, result.held.task_id, decoded.failure)
+        failure = None if isinstance(decoded, WorkflowResult) else decoded.failure
+        self._gates.answered(task.model, result.held.task_id, failure)
         intent = Answered(
             session_id=task.session_id,
             org_id=task.org_id,
@@ -202,6 +209,13 @@ class WorkerStreams:
         if task is None or task.held.fence != emit.held.fence:
             stale = Acknowledgement(held=emit.held, verdict=Verdict.STALE, counter=emit.counter)
             link.outbox.emit(stale)
+            return
+        try:
+            check_steps(emit.steps, emit.waits)
+        except msgspec.DecodeError as error:
+            _log.warning("steps of %s were refused: %s", link.incarnation, error)
+            invalid = Acknowledgement(held=emit.held, verdict=Verdict.INVALID, counter=emit.counter)
+            link.outbox.emit(invalid)
             return
         intent = Emitted(session_id=task.session_id, org_id=task.org_id, emit=emit)
         self._lanes.put(intent, _EmitTicket(link, emit))

@@ -1,5 +1,6 @@
 """The five services wired by hand into one process: one lock, one clock, one bus."""
 
+import logging
 import threading
 
 import msgspec
@@ -13,6 +14,7 @@ from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.main import serve_http
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
+from mainspring_engine.adapters.grpc_worker import WorkerServicer
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
 from mainspring_engine.adapters.memory import MemoryStore as EngineStore
 from mainspring_engine.adapters.witness import TelemetryWitness
@@ -25,6 +27,7 @@ from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
+from mainspring_local import sockets
 from mainspring_local.dev.doors import EngineDoor
 from mainspring_local.dev.roads import (
     DirectControl,
@@ -36,6 +39,8 @@ from mainspring_local.dev.roads import (
     DirectOperator,
 )
 from mainspring_messaging import MemoryBus
+from mainspring_rpc.server import serve
+from mainspring_rpc.services import worker_service
 from mainspring_runtime.lifecycle import Service
 from mainspring_runtime.listeners import Listeners
 from mainspring_scheduler.adapters.loop import Loop
@@ -67,6 +72,7 @@ async def start(
     service.spawn("engine", parts.engine.work())
     _start_scheduler(service, parts)
     await _start_worker(service, parts)
+    await _serve_workers(service, parts)
     await serve_http(_api(service, parts), service, host, port)
 
 
@@ -130,11 +136,20 @@ async def _start_worker(service: Service, parts: Parts) -> None:
     service.stack.callback(worker.halt)
 
 
+async def _serve_workers(service: Service, parts: Parts) -> None:
+    """People's own workers come over the wire, as to a stack of processes."""
+    address = f"{sockets.LOOPBACK}:{sockets.engine_port()}"
+    server = await serve(address, [worker_service(WorkerServicer(parts.engine.conversations))])
+    service.stack.push_async_callback(server.stop)
+    await server.set_serving(serving=True)
+    logging.getLogger(__name__).info("workers of your own attach at %s", server.address)
+
+
 def _api(service: Service, parts: Parts) -> Services:
     log = DirectLog(parts.eventstore)
     return Services(
         store=parts.api_store,
-        control=DirectControl(parts.engine.control),
+        control=DirectControl(parts.engine.control, parts.engine.workflows),
         # The engine's use case has the port's very shape.
         gates=parts.engine.gate_control,
         operator=DirectOperator(parts.engine.operator),

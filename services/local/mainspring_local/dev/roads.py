@@ -20,6 +20,7 @@ from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.sweeps import SweepKind
 from mainspring_engine.usecases.upkeep import keep_up
+from mainspring_engine.usecases.workflows import Workflows
 from mainspring_eventstore.ports.log import HeadView as StoredHead
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_eventstore.usecases.reading import Read
@@ -58,12 +59,25 @@ from mainspring_schema.operations import (
     read_order,
     read_question,
 )
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    GetWorkflow,
+    ListWorkflows,
+    Signalled,
+    SignalWorkflow,
+    Started,
+    StartWorkflow,
+    WorkflowCancelReceipt,
+    WorkflowCommand,
+    WorkflowPage,
+    WorkflowView,
+)
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import Credentials
 
 A = TypeVar("A")
-Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter
+Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter | WorkflowCommand
 
 
 def checked(value: Crossing) -> None:
@@ -82,8 +96,9 @@ def _packed(value: object) -> bytes:
 class DirectControl:
     """api → engine."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, workflows: Workflows) -> None:
         self._control = control
+        self._workflows = workflows
 
     async def submit(self, command: Submit) -> Receipt:
         checked(command)
@@ -103,6 +118,25 @@ class DirectControl:
     async def close(self, command: Close) -> CloseReceipt:
         checked(command)
         return await self._control.close(command)
+
+    async def start_workflow(self, command: StartWorkflow) -> Started:
+        checked(command)
+        return await self._workflows.start(command)
+
+    async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
+        checked(command)
+        return await self._workflows.signal(command)
+
+    async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
+        checked(command)
+        return await self._workflows.cancel(command)
+
+    async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
+        return await self._workflows.get(command)
+
+    async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
+        checked(command)
+        return await self._workflows.list(command)
 
 
 class DirectOperator:

@@ -100,14 +100,14 @@ from examined;
 
 -- name: closed_tasks_stay_closed
 -- A task closes for good once: no later attempt, and no open row beside it.
--- The closings 1, 2, 7, 8 and 9 are final (result, failed, cancelled, quarantined, unknown).
+-- Final are 1 result, 2 failed, 7 cancelled, 8 quarantined, 9 unknown, 10 suspended.
 with final as (
     select
         task_id,
         max(fence) as fence,
         count(*) as times
     from engine.attempt
-    where closing in (1, 2, 7, 8, 9)
+    where closing in (1, 2, 7, 8, 9, 10)
     group by task_id
 ),
 
@@ -192,10 +192,11 @@ from examined;
 
 -- name: attempts_are_bounded
 -- No task has more attempts than failures (6), deaths (3) and uncounted losses (20) allow.
+-- One that meets code of another version is tried for as long as it takes.
 with examined as (
     select
         task_id,
-        count(*) <= 29 as holds
+        count(*) filter (where error_code <> 'version_conflict') <= 29 as holds
     from engine.attempt
     group by task_id
 )
@@ -215,6 +216,7 @@ with examined as (
         p.task_id is not null and p.input_hash = r.input_hash as holds
     from engine.step_result as r
     left join engine.payload as p on r.task_id = p.task_id
+    where not r.checkpoint
 )
 
 select
@@ -279,11 +281,52 @@ with examined as (
                 and a.close_rev = r.rev and a.closing in (1, 2, 8, 9)
         ) as holds
     from engine.step_result as r
+    where not r.checkpoint
 )
 
 select
     count(*) as examined,
     coalesce(
         (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
+-- name: checkpoints_lie_within_their_attempt
+-- A step recorded in mid attempt was written after its claim and not after its close.
+-- Fence 0 is the engine's own: a time came, or a signal.
+with claims as (
+    select
+        task_id,
+        fence,
+        claim_rev,
+        close_rev
+    from engine.attempt
+    union all
+    select
+        id,
+        fence,
+        claim_rev,
+        null as close_rev
+    from engine.task
+    where state = 2
+),
+
+examined as (
+    select
+        r.workflow_id,
+        exists(
+            select from claims as c
+            where
+                c.task_id = r.task_id and c.fence = r.fence
+                and c.claim_rev <= r.rev and r.rev <= coalesce(c.close_rev, r.rev)
+        ) as holds
+    from engine.step_result as r
+    where r.checkpoint and r.fence > 0
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(workflow_id::text order by workflow_id) filter (where not holds))[1:20], '{}'
     ) as violating
 from examined;

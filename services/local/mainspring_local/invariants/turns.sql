@@ -5,16 +5,17 @@
 with told as (
     select
         turn_id,
-        count(*) filter (where type = 'turn.started') as starts,
-        min(seq) filter (where type = 'turn.started') as started,
-        count(*) filter (where type <> 'turn.started') as outcomes,
-        max(seq) filter (where type <> 'turn.started') as ended,
-        max(type) filter (where type <> 'turn.started') as outcome
+        count(*) filter (where type in ('turn.started', 'workflow.started')) as starts,
+        min(seq) filter (where type in ('turn.started', 'workflow.started')) as started,
+        count(*) filter (where type not in ('turn.started', 'workflow.started')) as outcomes,
+        max(seq) filter (where type not in ('turn.started', 'workflow.started')) as ended,
+        max(type) filter (where type not in ('turn.started', 'workflow.started')) as outcome
     from log.event
     where
         turn_id is not null
         and type in (
-            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
+            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed',
+            'workflow.started', 'workflow.completed', 'workflow.failed', 'workflow.cancelled'
         )
     group by turn_id
 ),
@@ -26,13 +27,16 @@ examined as (
         and coalesce(t.outcomes, 0) = (w.outcome <> 0)::int
         and coalesce(t.ended > t.started, w.outcome = 0)
         and coalesce(t.outcome, '') = case w.outcome
-            when 1 then 'turn.completed'
-            when 2 then 'turn.failed'
-            when 3 then 'turn.cancelled'
-            when 4 then 'turn.sealed'
+            when 1 then k.kind || '.completed'
+            when 2 then k.kind || '.failed'
+            when 3 then k.kind || '.cancelled'
+            when 4 then k.kind || '.sealed'
             else ''
         end as holds
     from engine.workflow as w
+    -- A user's workflow has no configuration.
+    cross join
+        lateral (select case when w.config_hash = '' then 'workflow' else 'turn' end as kind) as k
     left join told as t on w.id = t.turn_id
 )
 
@@ -49,7 +53,11 @@ with ended as (
         session_id,
         min(seq) as seq
     from log.event
-    where type in ('turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed')
+    where
+        type in (
+            'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed',
+            'workflow.completed', 'workflow.failed', 'workflow.cancelled'
+        )
     group by turn_id, session_id
 ),
 
@@ -114,12 +122,17 @@ select
 from examined;
 
 -- name: ended_turns_hold_nothing
--- No task and no timer belongs to a turn that has ended, or to none.
+-- No task, timer or wait belongs to a turn or workflow that has ended, or to none.
 with kept as (
     select
         id,
         workflow_id
     from engine.task
+    union all
+    select
+        workflow_id as id,
+        workflow_id
+    from engine.wait
     union all
     select
         id,
@@ -143,7 +156,7 @@ select
 from examined;
 
 -- name: running_turns_wait_for_something
--- A turn that goes on has a task, a timer or an open client call, so that something will move it.
+-- What goes on has a task, a timer or a wait for a signal, so that something will move it.
 with examined as (
     select
         w.id,
@@ -153,6 +166,10 @@ with examined as (
         )
         or exists (
             select from engine.timer as t
+            where t.workflow_id = w.id
+        )
+        or exists (
+            select from engine.wait as t
             where t.workflow_id = w.id
         ) as holds
     from engine.workflow as w
@@ -192,6 +209,18 @@ with of_turns as (
         org_id,
         workflow_id
     from engine.timer
+    union all
+    select
+        workflow_id as id,
+        org_id,
+        workflow_id
+    from engine.wait
+    union all
+    select
+        workflow_id as id,
+        org_id,
+        workflow_id
+    from engine.start
     union all
     select
         task_id as id,
@@ -256,13 +285,14 @@ from edges;
 with told as (
     select
         turn_id,
-        min(seq) filter (where type = 'turn.started') as started,
-        max(seq) filter (where type <> 'turn.started') as ended
+        min(seq) filter (where type in ('turn.started', 'workflow.started')) as started,
+        max(seq) filter (where type not in ('turn.started', 'workflow.started')) as ended
     from log.event
     where
         turn_id is not null
         and type in (
-            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
+            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed',
+            'workflow.started', 'workflow.completed', 'workflow.failed', 'workflow.cancelled'
         )
     group by turn_id
 ),
@@ -288,12 +318,13 @@ from examined;
 with told as (
     select
         session_id,
-        max(seq) filter (where type = 'turn.started') as started,
-        max(seq) filter (where type <> 'turn.started') as ended
+        max(seq) filter (where type in ('turn.started', 'workflow.started')) as started,
+        max(seq) filter (where type not in ('turn.started', 'workflow.started')) as ended
     from log.event
     where
         type in (
-            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed'
+            'turn.started', 'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed',
+            'workflow.started', 'workflow.completed', 'workflow.failed', 'workflow.cancelled'
         )
     group by session_id
 ),

@@ -11,13 +11,13 @@ from mainspring_schema.tasks import (
     Failure,
     ReasonResult,
     ReasonTask,
-    TaskResult,
     ToolResult,
     ToolTask,
+    WorkflowTask,
 )
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.reason import Reasoning
-from mainspring_workstream.attempt import Attempt
+from mainspring_workstream.attempt import Attempt, HandedBack
 
 
 class Steps:
@@ -29,22 +29,26 @@ class Steps:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack, AttemptVoid or CancelledError for none."""
+        if isinstance(attempt.payload, WorkflowTask):
+            raise HandedBack  # its code is at another worker; this one never offered it
         session = to_wire(Prefix.SESSION, attempt.task.session_id)
         turn = to_wire(Prefix.TURN, attempt.payload.turn_id)
         with use_trace(attempt.trace), log_fields(session=session, turn=turn):
-            return _packed(await self._carry_out(attempt))
+            return _packed(await self._carry_out(attempt, attempt.payload))
 
-    async def _carry_out(self, attempt: Attempt) -> TaskResult:
-        match attempt.payload:
-            case ReasonTask() as payload:
+    async def _carry_out(
+        self, attempt: Attempt, payload: ReasonTask | ToolTask
+    ) -> ReasonResult | ToolResult:
+        match payload:
+            case ReasonTask():
                 return await self._reasoning.carry_out(attempt, payload)
-            case ToolTask() as payload:
+            case ToolTask():
                 return await self._acting.carry_out(attempt, payload)
             case _:
-                assert_never(attempt.payload)
+                assert_never(payload)
 
 
-def _packed(result: TaskResult) -> bytes:
+def _packed(result: ReasonResult | ToolResult) -> bytes:
     body = pack(result)
     if len(body) <= STEP_RESULT_BYTES_MAX:
         return body

@@ -18,6 +18,7 @@ from mainspring_api.adapters.http.routes import (
     sessions,
     tasks,
     workers,
+    workflows,
     workspaces,
 )
 from mainspring_api.adapters.http.routing import PREFIX, Route, handlers
@@ -39,6 +40,7 @@ TABLES = (
     tasks.table,
     workers.table,
     durable_health.table,
+    workflows.table,
 )
 
 

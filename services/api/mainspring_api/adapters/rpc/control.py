@@ -16,10 +16,24 @@ from mainspring_schema.commands import (
     CancelReceipt,
     Close,
     CloseReceipt,
+    Command,
     Receipt,
     Submit,
     SubmitToolResults,
     ToolResultsReceipt,
+)
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    GetWorkflow,
+    ListWorkflows,
+    Signalled,
+    SignalWorkflow,
+    Started,
+    StartWorkflow,
+    WorkflowCancelReceipt,
+    WorkflowCommand,
+    WorkflowPage,
+    WorkflowView,
 )
 
 T = TypeVar("T")
@@ -58,8 +72,33 @@ class RpcControl:
         response = await self._client.close_session(request)
         return msgspec.msgpack.decode(response.receipt, type=CloseReceipt)
 
+    async def start_workflow(self, command: StartWorkflow) -> Started:
+        request = pb.StartWorkflowRequest(command=packed(command))
+        response = await self._client.start_workflow(request)
+        return msgspec.msgpack.decode(response.receipt, type=Started)
 
-def packed(command: Submit | Cancel | SubmitToolResults | Close) -> bytes:
+    async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
+        request = pb.SignalWorkflowRequest(command=packed(command))
+        response = await self._client.signal_workflow(request)
+        return msgspec.msgpack.decode(response.receipt, type=Signalled)
+
+    async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
+        request = pb.CancelWorkflowRequest(command=packed(command))
+        response = await self._client.cancel_workflow(request)
+        return msgspec.msgpack.decode(response.receipt, type=WorkflowCancelReceipt)
+
+    async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
+        request = pb.GetWorkflowRequest(command=packed(command))
+        response = await self._client.get_workflow(request)
+        return msgspec.msgpack.decode(response.workflow, type=WorkflowView)
+
+    async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
+        request = pb.ListWorkflowsRequest(command=packed(command))
+        response = await self._client.list_workflows(request)
+        return msgspec.msgpack.decode(response.page, type=WorkflowPage)
+
+
+def packed(command: Command | WorkflowCommand) -> bytes:
     """Raises ValidationFailed for a number that no service could read."""
     try:
         return codec.pack(command)

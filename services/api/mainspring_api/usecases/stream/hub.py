@@ -34,7 +34,7 @@ class Hub:
         self.log = log
         self.clock = clock
         self.draws = draws
-        self._feed = feed
+        self.feed = feed
         self._followers: dict[SessionId, Follower] = {}
         self._starting: dict[SessionId, asyncio.Task[None]] = {}
         self._per_org: Counter[OrgId] = Counter()
@@ -63,7 +63,7 @@ class Hub:
             if follower is None:
                 follower = Follower(session_id, org_id, self.log, Framer(session_id, epoch))
                 self._followers[session_id] = follower
-                self._starting[session_id] = asyncio.create_task(follower.start(self._feed))
+                self._starting[session_id] = asyncio.create_task(follower.start(self.feed))
             follower.subscribers.add(subscriber)
             starting = self._starting.get(session_id)
             if starting is not None:

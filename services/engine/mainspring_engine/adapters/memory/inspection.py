@@ -61,7 +61,7 @@ class MemoryInspection:
                 task = self._view(row)
             else:
                 payload = closed.read(made.payload)
-                session_id = self._tables.workflows[payload.turn_id].session_id
+                session_id = self._tables.workflows[closed.owner(payload)].session_id
                 task = closed.view(task_id, session_id, made.step, payload, attempts)
             return TaskDetails(task=task, attempts=attempts, payload=made.payload)
 
@@ -93,7 +93,7 @@ class MemoryInspection:
             workflow_id=row.workflow_id,
             session_id=row.session_id,
             step=row.step,
-            kind="reason" if row.kind.name == "REASON" else "tool",
+            kind=closed.KINDS[row.kind],
             status=_STATUSES[row.state],
             effect=Effect(row.effect).name.lower(),
             queue=row.route.queue,

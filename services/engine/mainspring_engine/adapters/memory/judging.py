@@ -5,9 +5,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.adapters.memory.tables import InboxEntry, Tables
+from mainspring_engine.adapters.memory.workflows import known_start, repeats_signal
 from mainspring_engine.domain.changes import Accept, Changes, CloseTask, EmitCounter, MarkTask
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.store import Closed, Known
+from mainspring_engine.ports.workflows import KnownStart
 from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import Head
@@ -19,6 +21,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     marks: tuple[Verdict, ...]
     emits: tuple[Verdict, ...]
     known: dict[UUID, Known]
+    started: KnownStart | None
 
 
 def judge(tables: Tables, changes: Changes, head: Head | None, now_ms: int) -> Judgement:
@@ -27,7 +30,9 @@ def judge(tables: Tables, changes: Changes, head: Head | None, now_ms: int) -> J
     emits = tuple(_judge_emit(tables, emit) for emit in changes.emits)
     known = _known(tables, changes)
     entries = {*(close.verdict for close in closes), *marks, *emits}
-    if known or Verdict.DUPLICATE in entries:
+    started = known_start(tables, changes)
+    repeated = started is not None or repeats_signal(tables, changes)
+    if known or repeated or Verdict.DUPLICATE in entries:
         verdict = Verdict.DUPLICATE
     elif Verdict.STALE in entries:
         verdict = Verdict.STALE
@@ -38,7 +43,9 @@ def judge(tables: Tables, changes: Changes, head: Head | None, now_ms: int) -> J
     if verdict is not Verdict.COMMITTED:
         closes = tuple(_not_written(close) for close in closes)
         marks, emits = _again(marks), _again(emits)
-    return Judgement(verdict=verdict, closes=closes, marks=marks, emits=emits, known=known)
+    return Judgement(
+        verdict=verdict, closes=closes, marks=marks, emits=emits, known=known, started=started
+    )
 
 
 def _not_written(close: Closed) -> Closed:

@@ -6,6 +6,7 @@ from uuid import UUID
 from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow
+from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
@@ -36,6 +37,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.limits import LEASE_RENEW_AFTER_S, POSTGRES_SETTLE_S
 from mainspring_schema import grants
+from mainspring_schema.chain import GENESIS
 from mainspring_schema.frames import Verdict
 
 _STARTED = 2
@@ -58,6 +60,7 @@ class MemoryStore:
         self._settled_ms = clock.wall_ms() + round(settle_s * 1000)
         self.tables = Tables()
         self._dispatch = Dispatch(self.tables)
+        self.workflows = MemoryWorkflows(self.tables, lock)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 
@@ -72,6 +75,8 @@ class MemoryStore:
         now_ms = self._clock.wall_ms()
         heads = self._log.lock([changes.expected.session_id])
         head = heads[0] if heads else None
+        if changes.start is not None and head is None:
+            head = _unopened(changes)
         judged = judge(self.tables, changes, head, now_ms)
         unclaimed: tuple[UUID, ...] = ()
         if judged.verdict is Verdict.COMMITTED:
@@ -89,7 +94,10 @@ class MemoryStore:
             emits=judged.emits,
             unclaimed=unclaimed,
             known=judged.known,
-            view=self._view(head) if judged.verdict is Verdict.CONFLICT else None,
+            view=self._view(heads[0] if heads else None)
+            if judged.verdict is Verdict.CONFLICT
+            else None,
+            started=judged.started,
         )
 
     async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
@@ -307,6 +315,24 @@ class MemoryStore:
 
     async def ping(self) -> None:
         pass
+
+
+def _unopened(changes: Changes) -> grants.Head:
+    """The head that this item opens, if it is written."""
+    before = changes.expected
+    return grants.Head(
+        session_id=before.session_id,
+        org_id=before.org_id,
+        last_seq=0,
+        n=0,
+        hash=GENESIS,
+        ts_ms=0,
+        status=before.status,
+        paused=False,
+        active_turn=None,
+        turn_first_seq=0,
+        closed=False,
+    )
 
 
 def _may_release(task: TaskRow, release: Release, now_ms: int) -> bool:

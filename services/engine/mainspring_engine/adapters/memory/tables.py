@@ -4,14 +4,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from mainspring_engine.domain.changes import DeadLetter
+from mainspring_engine.domain.changes import DeadLetter, Start
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
     Closing,
     Effect,
     OpenTask,
+    SignalRow,
     TaskKind,
     TaskState,
+    WaitRow,
     Workflow,
 )
 from mainspring_engine.ports.store import ExpiredTask
@@ -57,6 +59,7 @@ class TaskRow(Struct, kw_only=True):
     def lease(self, incarnation: UUID, attach_number: int, *, now_ms: int, lease_ms: int) -> None:
         self.state = TaskState.LEASED
         self.fence += 1
+        self.emit_counter = 0
         self.claim_rev = self.rev
         self.claimed_ms = now_ms
         self.incarnation, self.attach_number = incarnation, attach_number
@@ -153,6 +156,7 @@ class StepRow(Struct, frozen=True, kw_only=True):
     input_hash: bytes
     body: bytes
     hash: bytes
+    checkpoint: bool = False
 
 
 class EffectRow(Struct, kw_only=True):
@@ -192,6 +196,11 @@ class WorkerRow(Struct, kw_only=True):
     left_ms: int | None = None
 
 
+class SignalEntry(Struct, kw_only=True):
+    row: SignalRow
+    taken: bool
+
+
 class Tables:
     """What schema `engine` holds; read and written under the store's lock only."""
 
@@ -219,6 +228,12 @@ class Tables:
         self.replicas: dict[UUID, int] = {}
         """Replica → when it was seen last."""
         self.sweeps: dict[str, int] = {}
+        self.starts: dict[UUID, Start] = {}
+        self.start_keys: dict[tuple[UUID, str], UUID] = {}
+        self.waits: dict[UUID, dict[str, WaitRow]] = {}
+        """Workflow → step → row."""
+        self.signals: dict[UUID, dict[tuple[UUID, str], SignalEntry]] = {}
+        """Session → source and kind → row, in the order they came."""
 
     def close_attempt(
         self,

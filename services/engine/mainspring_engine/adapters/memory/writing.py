@@ -3,6 +3,7 @@
 import hashlib
 from uuid import UUID
 
+from mainspring_engine.adapters.memory.rules import refuse, repeats
 from mainspring_engine.adapters.memory.tables import (
     EffectRow,
     InboxEntry,
@@ -13,10 +14,11 @@ from mainspring_engine.adapters.memory.tables import (
     TaskRow,
     TimerRow,
 )
+from mainspring_engine.adapters.memory.workflows import check as check_workflows
+from mainspring_engine.adapters.memory.workflows import write as write_workflows
 from mainspring_engine.domain.changes import Accept, Changes, CloseTask, NewTask, WorkflowChange
 from mainspring_engine.domain.rows import Closing, TaskState, Workflow
 from mainspring_engine.ports.log import GrantedLog
-from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.limits import LEASE_S, WORKFLOW_STATE_BYTES_MAX
 from mainspring_schema import grants
 
@@ -24,13 +26,12 @@ LEASE_MS = round(LEASE_S * 1000)
 _DONE, _FAILED, _UNKNOWN, _CLOSED = 3, 4, 5, 6
 
 
-class BrokenRule(MainspringError):
-    """An item that the tables would refuse."""
-
-
 def write(tables: Tables, log: GrantedLog, changes: Changes, now_ms: int) -> tuple[UUID, ...]:
     """Returns the tasks that were to be claimed and wait instead. Raises MainspringError."""
     _check(tables, changes)
+    check_workflows(tables, changes)
+    if changes.start is not None:
+        log.open_empty([(changes.start.workflow_id, changes.expected.org_id)])
     _append(log, changes)
     for workflow in changes.workflows:
         _put_workflow(tables, changes, workflow)
@@ -47,6 +48,7 @@ def write(tables: Tables, log: GrantedLog, changes: Changes, now_ms: int) -> tup
     unclaimed = tuple(t.id for t in changes.tasks if not _add_task(tables, changes, t, now_ms))
     _write_inputs(tables, changes, now_ms)
     _write_rest(tables, changes, now_ms)
+    write_workflows(tables, changes)
     return unclaimed
 
 
@@ -55,46 +57,37 @@ def write(tables: Tables, log: GrantedLog, changes: Changes, now_ms: int) -> tup
 
 def _check(tables: Tables, changes: Changes) -> None:
     session_id = changes.expected.session_id
-    _refuse("two rows of one workflow", _repeats([w.id for w in changes.workflows]))
-    _refuse("a state that is too long", any(
+    refuse("two rows of one workflow", repeats([w.id for w in changes.workflows]))
+    refuse("a state that is too long", any(
         len(w.state) > WORKFLOW_STATE_BYTES_MAX for w in changes.workflows
     ))  # fmt: skip
-    _refuse("an ordinal that is taken", any(
+    refuse("an ordinal that is taken", any(
         (session_id, w.ordinal) in tables.ordinals for w in changes.workflows if w.expected_rev == 0
     ))  # fmt: skip
     ending = {(c.task_id, c.fence) for c in changes.closes if c.delay_ms is None}
     for result in changes.results:
         task = tables.tasks.get(result.task_id)
-        _refuse(
+        refuse(
             "a step result whose task does not close",
             (result.task_id, result.fence) not in ending
             or task is None
             or task.workflow_id != result.workflow_id,
         )
-        _refuse("a step that has its result", (result.workflow_id, result.step) in tables.steps)
-    _refuse("two results of one step", _repeats([(r.workflow_id, r.step) for r in changes.results]))
-    _refuse("a task that was there before", any(t.id in tables.payloads for t in changes.tasks))
-    _refuse("a timer that is there", any(t.id in tables.timers for t in changes.timers))
+        refuse("a step that has its result", (result.workflow_id, result.step) in tables.steps)
+    refuse("two results of one step", repeats([(r.workflow_id, r.step) for r in changes.results]))
+    refuse("a task that was there before", any(t.id in tables.payloads for t in changes.tasks))
+    refuse("a timer that is there", any(t.id in tables.timers for t in changes.timers))
     _check_inputs(tables, changes)
 
 
 def _check_inputs(tables: Tables, changes: Changes) -> None:
     messages = tables.inbox.get(changes.expected.session_id, {})
-    _refuse("one message twice", _repeats([a.message_id for a in changes.accepts]))
+    refuse("one message twice", repeats([a.message_id for a in changes.accepts]))
     keys = [a.idempotency_key for a in changes.accepts if a.idempotency_key is not None]
-    _refuse("one idempotency key twice", _repeats(keys))
+    refuse("one idempotency key twice", repeats(keys))
     for consume in changes.consumes:
         row = messages.get(consume.message_id)
-        _refuse("a message that is not waiting", row is None or row.workflow_id is not None)
-
-
-def _repeats(values: "list[UUID] | list[str] | list[tuple[UUID, str]]") -> bool:
-    return len(set(values)) < len(values)
-
-
-def _refuse(what: str, broken: bool) -> None:  # noqa: FBT001 - read as "refuse … where …"
-    if broken:
-        raise BrokenRule(what)
+        refuse("a message that is not waiting", row is None or row.workflow_id is not None)
 
 
 # ── the log ─────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 -- repeatable
 select
     t.id, t.workflow_id, t.session_id, t.step,
-    case t.kind when 1 then 'reason' else 'tool' end as kind,
+    case t.kind when 1 then 'reason' when 2 then 'tool' else 'workflow' end as kind,
     case t.state
         when 1 then 'ready'
         when 2 then 'leased'

@@ -16,6 +16,7 @@ from mainspring_engine.domain.rows import (
     Workflow,
 )
 from mainspring_engine.ports.store import Closed, Committed, ExpiredTask, Known
+from mainspring_engine.ports.workflows import KnownStart
 from mainspring_postgres import Row
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import SessionStatus
@@ -49,6 +50,7 @@ class _Cut:
         self._emits = iter(_numbers(reply, "emits"))
         self._unclaimed = frozenset(cast("Sequence[UUID] | None", reply["unclaimed"]) or ())
         self._known = _rows(reply, "known")
+        self._started = _started(reply) if "starts" in reply.keys() else {}  # noqa: SIM118 - a Row iterates values
 
     def item(
         self, item: int, changes: Changes, verdict: Verdict, present: dict[UUID, View]
@@ -72,12 +74,15 @@ class _Cut:
                 if row["item"] == item + 1
             },
             view=present.get(session_id, View(head=None, workflow=None)) if conflict else None,
+            started=self._started.get(item + 1),
         )
 
 
 def views(reply: Row) -> dict[UUID, View]:
     """By session; sessions without a head are absent."""
-    workflows = {cast(UUID, row["session_id"]): _workflow(row) for row in _rows(reply, "workflows")}
+    workflows = {
+        cast(UUID, row["session_id"]): workflow_of(row) for row in _rows(reply, "workflows")
+    }
     inbox: dict[UUID, list[InboxRow]] = {}
     for row in _rows(reply, "inbox"):
         inbox.setdefault(cast(UUID, row["session_id"]), []).append(_inbox_row(row))
@@ -126,6 +131,15 @@ def closed(held: Held, row: Row) -> Closed:
     )
 
 
+def _started(reply: Row) -> dict[int, KnownStart]:
+    return {
+        cast(int, row["item"]): KnownStart(
+            workflow_id=cast(UUID, row["workflow_id"]), hash=cast(bytes, row["hash"])
+        )
+        for row in _rows(reply, "starts")
+    }
+
+
 def _known(row: Row) -> Known:
     return Known(
         message_id=cast(UUID, row["message_id"]),
@@ -151,7 +165,7 @@ def _head(row: Row) -> Head:
     )
 
 
-def _workflow(row: Row) -> Workflow:
+def workflow_of(row: Row) -> Workflow:
     return Workflow(
         id=cast(UUID, row["id"]),
         session_id=cast(UUID, row["session_id"]),

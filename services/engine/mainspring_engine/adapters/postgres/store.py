@@ -12,6 +12,12 @@ from mainspring_engine.adapters.postgres.holding import Holding
 from mainspring_engine.adapters.postgres.replies import committed, views
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.adapters.postgres.whole import is_whole, whole_arguments, written
+from mainspring_engine.adapters.postgres.workflows import (
+    WORKFLOWS,
+    PostgresWorkflows,
+    concerns,
+    more_arguments,
+)
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import OpenTask, View
@@ -30,7 +36,7 @@ from mainspring_engine.ports.store import (
     Want,
 )
 from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS, POSTGRES_SETTLE_S
-from mainspring_postgres import Database, QueryFailed, load_queries
+from mainspring_postgres import Database, QueryFailed, Row, load_queries
 from mainspring_schema.frames import Verdict
 
 _PACKAGE: Final = "mainspring_engine.adapters.postgres"
@@ -48,6 +54,7 @@ class PostgresStore:
         self._routes = RouteNumbers(database, COMMIT)
         self._claims = Claims(database, self._routes)
         self._holding = Holding(database, settle_ms=round(settle_s * 1000))
+        self.workflows = PostgresWorkflows(database)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 
@@ -90,7 +97,7 @@ class PostgresStore:
 
     async def _commit(self, flight: tuple[Changes, ...], routes: Routes) -> tuple[Committed, ...]:
         try:
-            rows = await self._database.fetch(COMMIT["commit"], *arguments(flight, routes))
+            rows = await self._fetch_commit(flight, routes)
         # The driver refuses what no column can hold by a ValueError, before anything is sent.
         except (QueryFailed, ValueError, OverflowError) as error:
             if len(flight) == 1:
@@ -99,6 +106,13 @@ class PostgresStore:
             first = await self._commit(flight[:middle], routes)
             return first + await self._commit(flight[middle:], routes)
         return committed(flight, rows[0])
+
+    async def _fetch_commit(self, flight: tuple[Changes, ...], routes: Routes) -> list[Row]:
+        given = arguments(flight, routes)
+        if concerns(flight):
+            query = WORKFLOWS["commit_workflows"]
+            return await self._database.fetch(query, *given, *more_arguments(flight))
+        return await self._database.fetch(COMMIT["commit"], *given)
 
     async def _invalid(self, changes: Changes, error: Exception) -> Committed:
         session_id = changes.expected.session_id.hex

@@ -10,6 +10,7 @@ of `mainspring_schema.grants`; answers equal those of the SQL functions.
     append_closing(events, heads, anchors) -> None; as append, once also on a closed head
     close([(session_id, org_id), …])       -> [(session_id, closed now), …]; foreign ones absent
     open(heads)                            -> None; raises Conflict where a session exists
+    open_empty([(session_id, org_id)])     -> None; as open, without an event
     append_deltas(items)                   -> answers in the order of the items
 """
 
@@ -24,6 +25,7 @@ from mainspring_eventstore.domain.errors import AppendRefused
 from mainspring_eventstore.domain.heads import HeadRow, misfit, moved
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Conflict
+from mainspring_schema.chain import GENESIS
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.grants import (
     Anchor,
@@ -91,6 +93,23 @@ class MemoryLog:
                 raise Conflict(message)
             for head in heads:
                 self._open(head)
+
+    def open_empty(self, heads: Iterable[tuple[UUID, UUID]]) -> None:
+        with self.guard:
+            new = dict(heads)
+            if new.keys() & self.heads.keys():
+                message = "the session exists"
+                raise Conflict(message)
+            for session_id, org_id in new.items():
+                self.heads[session_id] = HeadRow(
+                    session_id=session_id,
+                    org_id=org_id,
+                    last_seq=0,
+                    hash=GENESIS,
+                    ts_ms=0,
+                    epoch=self.epoch,
+                )
+                self.events[session_id] = []
 
     def append_deltas(self, items: Sequence[DeltaAppend]) -> list[DeltaAnswer]:
         with self.guard:

@@ -84,6 +84,31 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateResponse.FromString,
                 _registered_method=True)
+        self.StartWorkflow = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/StartWorkflow',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowResponse.FromString,
+                _registered_method=True)
+        self.SignalWorkflow = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/SignalWorkflow',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SignalWorkflowRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SignalWorkflowResponse.FromString,
+                _registered_method=True)
+        self.CancelWorkflow = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/CancelWorkflow',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowResponse.FromString,
+                _registered_method=True)
+        self.GetWorkflow = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/GetWorkflow',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowResponse.FromString,
+                _registered_method=True)
+        self.ListWorkflows = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/ListWorkflows',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
@@ -159,6 +184,41 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartWorkflow(self, request, context):
+        """Starts a workflow, or finds the one started with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignalWorkflow(self, request, context):
+        """Brings a signal to a workflow; each id once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelWorkflow(self, request, context):
+        """Cancels a workflow; an ended one is no_op.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWorkflow(self, request, context):
+        """A workflow as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWorkflows(self, request, context):
+        """Workflows by type and status, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -211,6 +271,31 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.Operate,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.OperateResponse.SerializeToString,
+            ),
+            'StartWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartWorkflow,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowResponse.SerializeToString,
+            ),
+            'SignalWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignalWorkflow,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SignalWorkflowRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SignalWorkflowResponse.SerializeToString,
+            ),
+            'CancelWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelWorkflow,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowResponse.SerializeToString,
+            ),
+            'GetWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWorkflow,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowResponse.SerializeToString,
+            ),
+            'ListWorkflows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWorkflows,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -483,6 +568,141 @@ class ControlService:
             '/mainspring.control.v1.ControlService/Operate',
             mainspring_dot_control_dot_v1_dot_control__pb2.OperateRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.OperateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/StartWorkflow',
+            mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignalWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/SignalWorkflow',
+            mainspring_dot_control_dot_v1_dot_control__pb2.SignalWorkflowRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.SignalWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/CancelWorkflow',
+            mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/GetWorkflow',
+            mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWorkflows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/ListWorkflows',
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

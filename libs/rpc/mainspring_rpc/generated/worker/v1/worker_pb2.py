@@ -24,39 +24,43 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!mainspring/worker/v1/worker.proto\x12\x14mainspring.worker.v1\"\xd5\x02\n\x0bWorkRequest\x12,\n\x06\x61ttach\x18\x01 \x01(\x0b\x32\x1c.mainspring.worker.v1.Attach\x12\x0f\n\x07\x63redits\x18\x02 \x01(\r\x12-\n\x07results\x18\x03 \x03(\x0b\x32\x1c.mainspring.worker.v1.Result\x12+\n\x06starts\x18\x04 \x03(\x0b\x32\x1b.mainspring.worker.v1.Start\x12)\n\x05\x65mits\x18\x05 \x03(\x0b\x32\x1a.mainspring.worker.v1.Emit\x12(\n\x04\x62\x65\x61t\x18\x06 \x01(\x0b\x32\x1a.mainspring.worker.v1.Beat\x12\x16\n\x0e\x63onfigs_wanted\x18\x07 \x03(\x0c\x12\x10\n\x08\x64raining\x18\x08 \x01(\x08\x12,\n\x08returned\x18\t \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\"\xb0\x01\n\x06\x41ttach\x12\x13\n\x0bincarnation\x18\x01 \x01(\x0c\x12\x15\n\rattach_number\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05\x62uild\x18\x04 \x01(\t\x12\x0e\n\x06queues\x18\x05 \x03(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\t\x12\r\n\x05slots\x18\x07 \x01(\r\x12(\n\x04held\x18\x08 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\"&\n\x04Held\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\"E\n\x04\x42\x65\x61t\x12(\n\x04held\x18\x01 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12\x13\n\x0bloop_lag_ms\x18\x02 \x01(\r\"D\n\x06Result\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\x0c\n\x04hash\x18\x03 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\"\'\n\x05Start\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\"G\n\x04\x45mit\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\r\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x0c\"\xd6\x03\n\x0cWorkResponse\x12\x30\n\x08\x61ttached\x18\x01 \x01(\x0b\x32\x1e.mainspring.worker.v1.Attached\x12)\n\x05tasks\x18\x02 \x03(\x0b\x32\x1a.mainspring.worker.v1.Task\x12\x36\n\x07results\x18\x03 \x03(\x0b\x32%.mainspring.worker.v1.Acknowledgement\x12\x35\n\x06starts\x18\x04 \x03(\x0b\x32%.mainspring.worker.v1.Acknowledgement\x12\x34\n\x05\x65mits\x18\x05 \x03(\x0b\x32%.mainspring.worker.v1.Acknowledgement\x12(\n\x04lost\x18\x06 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12-\n\tcancelled\x18\x07 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12-\n\x07\x63onfigs\x18\x08 \x03(\x0b\x32\x1c.mainspring.worker.v1.Config\x12+\n\x07renewed\x18\t \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12\x0f\n\x07leaving\x18\n \x01(\x08\"F\n\x08\x41ttached\x12\x10\n\x08lease_ms\x18\x01 \x01(\r\x12(\n\x04lost\x18\x02 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\"\xac\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\x12\n\nsession_id\x18\x03 \x01(\x0c\x12\x0e\n\x06org_id\x18\x04 \x01(\x0c\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x0f\n\x07payload\x18\x06 \x01(\x0c\x12,\n\x06\x63onfig\x18\x07 \x01(\x0b\x32\x1c.mainspring.worker.v1.Config\x12\x0c\n\x04tail\x18\x08 \x01(\x0c\"$\n\x06\x43onfig\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"r\n\x0f\x41\x63knowledgement\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12.\n\x07verdict\x18\x03 \x01(\x0e\x32\x1d.mainspring.worker.v1.Verdict\x12\x0f\n\x07\x63ounter\x18\x04 \x01(\r*x\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_COMMITTED\x10\x01\x12\x15\n\x11VERDICT_DUPLICATE\x10\x02\x12\x11\n\rVERDICT_STALE\x10\x03\x12\x13\n\x0fVERDICT_INVALID\x10\x04\x32\x62\n\rWorkerService\x12Q\n\x04Work\x12!.mainspring.worker.v1.WorkRequest\x1a\".mainspring.worker.v1.WorkResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!mainspring/worker/v1/worker.proto\x12\x14mainspring.worker.v1\"\x94\x03\n\x0bWorkRequest\x12,\n\x06\x61ttach\x18\x01 \x01(\x0b\x32\x1c.mainspring.worker.v1.Attach\x12\x0f\n\x07\x63redits\x18\x02 \x01(\r\x12-\n\x07results\x18\x03 \x03(\x0b\x32\x1c.mainspring.worker.v1.Result\x12+\n\x06starts\x18\x04 \x03(\x0b\x32\x1b.mainspring.worker.v1.Start\x12)\n\x05\x65mits\x18\x05 \x03(\x0b\x32\x1a.mainspring.worker.v1.Emit\x12(\n\x04\x62\x65\x61t\x18\x06 \x01(\x0b\x32\x1a.mainspring.worker.v1.Beat\x12\x16\n\x0e\x63onfigs_wanted\x18\x07 \x03(\x0c\x12\x10\n\x08\x64raining\x18\x08 \x01(\x08\x12,\n\x08returned\x18\t \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12=\n\x10histories_wanted\x18\n \x03(\x0b\x32#.mainspring.worker.v1.HistoryWanted\"\xb0\x01\n\x06\x41ttach\x12\x13\n\x0bincarnation\x18\x01 \x01(\x0c\x12\x15\n\rattach_number\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05\x62uild\x18\x04 \x01(\t\x12\x0e\n\x06queues\x18\x05 \x03(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x06 \x03(\t\x12\r\n\x05slots\x18\x07 \x01(\r\x12(\n\x04held\x18\x08 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\"&\n\x04Held\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\"E\n\x04\x42\x65\x61t\x12(\n\x04held\x18\x01 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12\x13\n\x0bloop_lag_ms\x18\x02 \x01(\r\"D\n\x06Result\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\x0c\n\x04hash\x18\x03 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\"\'\n\x05Start\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\"e\n\x04\x45mit\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\r\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x0c\x12\r\n\x05steps\x18\x05 \x01(\x0c\x12\r\n\x05waits\x18\x06 \x01(\x0c\">\n\rHistoryWanted\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\x88\x04\n\x0cWorkResponse\x12\x30\n\x08\x61ttached\x18\x01 \x01(\x0b\x32\x1e.mainspring.worker.v1.Attached\x12)\n\x05tasks\x18\x02 \x03(\x0b\x32\x1a.mainspring.worker.v1.Task\x12\x36\n\x07results\x18\x03 \x03(\x0b\x32%.mainspring.worker.v1.Acknowledgement\x12\x35\n\x06starts\x18\x04 \x03(\x0b\x32%.mainspring.worker.v1.Acknowledgement\x12\x34\n\x05\x65mits\x18\x05 \x03(\x0b\x32%.mainspring.worker.v1.Acknowledgement\x12(\n\x04lost\x18\x06 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12-\n\tcancelled\x18\x07 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12-\n\x07\x63onfigs\x18\x08 \x03(\x0b\x32\x1c.mainspring.worker.v1.Config\x12+\n\x07renewed\x18\t \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\x12\x0f\n\x07leaving\x18\n \x01(\x08\x12\x30\n\thistories\x18\x0b \x03(\x0b\x32\x1d.mainspring.worker.v1.History\"F\n\x08\x41ttached\x12\x10\n\x08lease_ms\x18\x01 \x01(\r\x12(\n\x04lost\x18\x02 \x03(\x0b\x32\x1a.mainspring.worker.v1.Held\"\xbe\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\x12\n\nsession_id\x18\x03 \x01(\x0c\x12\x0e\n\x06org_id\x18\x04 \x01(\x0c\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x0f\n\x07payload\x18\x06 \x01(\x0c\x12,\n\x06\x63onfig\x18\x07 \x01(\x0b\x32\x1c.mainspring.worker.v1.Config\x12\x0c\n\x04tail\x18\x08 \x01(\x0c\x12\x10\n\x08recorded\x18\t \x01(\x0c\"d\n\x07History\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12\r\n\x05steps\x18\x03 \x01(\x0c\x12\x12\n\x05\x61\x66ter\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04more\x18\x05 \x01(\x08\x42\x08\n\x06_after\"$\n\x06\x43onfig\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"r\n\x0f\x41\x63knowledgement\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\x12.\n\x07verdict\x18\x03 \x01(\x0e\x32\x1d.mainspring.worker.v1.Verdict\x12\x0f\n\x07\x63ounter\x18\x04 \x01(\r*x\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_COMMITTED\x10\x01\x12\x15\n\x11VERDICT_DUPLICATE\x10\x02\x12\x11\n\rVERDICT_STALE\x10\x03\x12\x13\n\x0fVERDICT_INVALID\x10\x04\x32\x62\n\rWorkerService\x12Q\n\x04Work\x12!.mainspring.worker.v1.WorkRequest\x1a\".mainspring.worker.v1.WorkResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mainspring.worker.v1.worker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=1751
-  _globals['_VERDICT']._serialized_end=1871
+  _globals['_VERDICT']._serialized_start=2078
+  _globals['_VERDICT']._serialized_end=2198
   _globals['_WORKREQUEST']._serialized_start=60
-  _globals['_WORKREQUEST']._serialized_end=401
-  _globals['_ATTACH']._serialized_start=404
-  _globals['_ATTACH']._serialized_end=580
-  _globals['_HELD']._serialized_start=582
-  _globals['_HELD']._serialized_end=620
-  _globals['_BEAT']._serialized_start=622
-  _globals['_BEAT']._serialized_end=691
-  _globals['_RESULT']._serialized_start=693
-  _globals['_RESULT']._serialized_end=761
-  _globals['_START']._serialized_start=763
-  _globals['_START']._serialized_end=802
-  _globals['_EMIT']._serialized_start=804
-  _globals['_EMIT']._serialized_end=875
-  _globals['_WORKRESPONSE']._serialized_start=878
-  _globals['_WORKRESPONSE']._serialized_end=1348
-  _globals['_ATTACHED']._serialized_start=1350
-  _globals['_ATTACHED']._serialized_end=1420
-  _globals['_TASK']._serialized_start=1423
-  _globals['_TASK']._serialized_end=1595
-  _globals['_CONFIG']._serialized_start=1597
-  _globals['_CONFIG']._serialized_end=1633
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=1635
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1749
-  _globals['_WORKERSERVICE']._serialized_start=1873
-  _globals['_WORKERSERVICE']._serialized_end=1971
+  _globals['_WORKREQUEST']._serialized_end=464
+  _globals['_ATTACH']._serialized_start=467
+  _globals['_ATTACH']._serialized_end=643
+  _globals['_HELD']._serialized_start=645
+  _globals['_HELD']._serialized_end=683
+  _globals['_BEAT']._serialized_start=685
+  _globals['_BEAT']._serialized_end=754
+  _globals['_RESULT']._serialized_start=756
+  _globals['_RESULT']._serialized_end=824
+  _globals['_START']._serialized_start=826
+  _globals['_START']._serialized_end=865
+  _globals['_EMIT']._serialized_start=867
+  _globals['_EMIT']._serialized_end=968
+  _globals['_HISTORYWANTED']._serialized_start=970
+  _globals['_HISTORYWANTED']._serialized_end=1032
+  _globals['_WORKRESPONSE']._serialized_start=1035
+  _globals['_WORKRESPONSE']._serialized_end=1555
+  _globals['_ATTACHED']._serialized_start=1557
+  _globals['_ATTACHED']._serialized_end=1627
+  _globals['_TASK']._serialized_start=1630
+  _globals['_TASK']._serialized_end=1820
+  _globals['_HISTORY']._serialized_start=1822
+  _globals['_HISTORY']._serialized_end=1922
+  _globals['_CONFIG']._serialized_start=1924
+  _globals['_CONFIG']._serialized_end=1960
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=1962
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=2076
+  _globals['_WORKERSERVICE']._serialized_start=2200
+  _globals['_WORKERSERVICE']._serialized_end=2298
 # @@protoc_insertion_point(module_scope)

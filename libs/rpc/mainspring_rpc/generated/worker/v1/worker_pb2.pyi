@@ -21,7 +21,7 @@ VERDICT_STALE: Verdict
 VERDICT_INVALID: Verdict
 
 class WorkRequest(_message.Message):
-    __slots__ = ("attach", "credits", "results", "starts", "emits", "beat", "configs_wanted", "draining", "returned")
+    __slots__ = ("attach", "credits", "results", "starts", "emits", "beat", "configs_wanted", "draining", "returned", "histories_wanted")
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     CREDITS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,7 @@ class WorkRequest(_message.Message):
     CONFIGS_WANTED_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     RETURNED_FIELD_NUMBER: _ClassVar[int]
+    HISTORIES_WANTED_FIELD_NUMBER: _ClassVar[int]
     attach: Attach
     credits: int
     results: _containers.RepeatedCompositeFieldContainer[Result]
@@ -40,7 +41,8 @@ class WorkRequest(_message.Message):
     configs_wanted: _containers.RepeatedScalarFieldContainer[bytes]
     draining: bool
     returned: _containers.RepeatedCompositeFieldContainer[Held]
-    def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
+    histories_wanted: _containers.RepeatedCompositeFieldContainer[HistoryWanted]
+    def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., histories_wanted: _Optional[_Iterable[_Union[HistoryWanted, _Mapping]]] = ...) -> None: ...
 
 class Attach(_message.Message):
     __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held")
@@ -99,19 +101,33 @@ class Start(_message.Message):
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ...) -> None: ...
 
 class Emit(_message.Message):
-    __slots__ = ("task_id", "fence", "counter", "events")
+    __slots__ = ("task_id", "fence", "counter", "events", "steps", "waits")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     COUNTER_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     counter: int
     events: bytes
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., counter: _Optional[int] = ..., events: _Optional[bytes] = ...) -> None: ...
+    steps: bytes
+    waits: bytes
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., counter: _Optional[int] = ..., events: _Optional[bytes] = ..., steps: _Optional[bytes] = ..., waits: _Optional[bytes] = ...) -> None: ...
+
+class HistoryWanted(_message.Message):
+    __slots__ = ("task_id", "fence", "after")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    FENCE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    task_id: bytes
+    fence: int
+    after: str
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
 
 class WorkResponse(_message.Message):
-    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving")
+    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving", "histories")
     ATTACHED_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +138,7 @@ class WorkResponse(_message.Message):
     CONFIGS_FIELD_NUMBER: _ClassVar[int]
     RENEWED_FIELD_NUMBER: _ClassVar[int]
     LEAVING_FIELD_NUMBER: _ClassVar[int]
+    HISTORIES_FIELD_NUMBER: _ClassVar[int]
     attached: Attached
     tasks: _containers.RepeatedCompositeFieldContainer[Task]
     results: _containers.RepeatedCompositeFieldContainer[Acknowledgement]
@@ -132,7 +149,8 @@ class WorkResponse(_message.Message):
     configs: _containers.RepeatedCompositeFieldContainer[Config]
     renewed: _containers.RepeatedCompositeFieldContainer[Held]
     leaving: bool
-    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ...) -> None: ...
+    histories: _containers.RepeatedCompositeFieldContainer[History]
+    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ...) -> None: ...
 
 class Attached(_message.Message):
     __slots__ = ("lease_ms", "lost")
@@ -143,7 +161,7 @@ class Attached(_message.Message):
     def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail")
+    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +170,7 @@ class Task(_message.Message):
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     TAIL_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     session_id: bytes
@@ -160,7 +179,22 @@ class Task(_message.Message):
     payload: bytes
     config: Config
     tail: bytes
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ...) -> None: ...
+    recorded: bytes
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ...) -> None: ...
+
+class History(_message.Message):
+    __slots__ = ("task_id", "fence", "steps", "after", "more")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    FENCE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    task_id: bytes
+    fence: int
+    steps: bytes
+    after: str
+    more: bool
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., steps: _Optional[bytes] = ..., after: _Optional[str] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class Config(_message.Message):
     __slots__ = ("hash", "body")

@@ -21,7 +21,7 @@ from mainspring_schema.operations import (
     WorkerStatus,
     WorkerView,
 )
-from mainspring_schema.tasks import TaskPayload, ToolTask
+from mainspring_schema.tasks import TaskPayload, ToolTask, WorkflowTask
 
 Limit = Annotated[int, Meta(ge=1, le=limits.OPERATOR_ROWS_MAX)]
 Cursor = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
@@ -152,6 +152,8 @@ def input_out(payload: bytes) -> Json:
     made = _PAYLOAD.decode(payload)
     if isinstance(made, ToolTask):
         return {"tool": made.name, "arguments": made.arguments, "tool_call_id": made.call_id}
+    if isinstance(made, WorkflowTask):
+        return {"workflow_type": made.workflow_type, "key": made.key}
     message_id = to_wire(Prefix.MESSAGE, made.message_id)
     return {
         "iteration": made.iteration,

@@ -1,0 +1,160 @@
+"""User workflows: what their worker records, what they wait for, and what their callers ask.
+
+Values are JSON bytes as the user's code made them; nobody between worker and client reads them.
+"""
+
+import hashlib
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+INPUT_STEP = "0"
+"""The place of a workflow's input among its recorded steps; the code's own begin at 1."""
+
+StepKind = Literal["input", "step", "sleep", "signal", "report"]
+Status = Literal["running", "waiting", "held", "completed", "failed", "cancelled"]
+"""`waiting` holds no worker; `held` waits for a worker whose code fits what is recorded."""
+
+
+class Flaw(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a step or a workflow failed. `code` is stable; `type` is the user's exception."""
+
+    code: str
+    message: str
+    type: str = ""
+
+
+class StepRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A finished step. `step` is its place: "3", or "2/1" in the second place's parallel branch.
+
+    Name and hash of the input are compared at replay. A failed step has a `flaw` and no result.
+    """
+
+    step: str
+    name: str
+    kind: StepKind = "step"
+    input_hash: bytes = b""
+    result: bytes = b"null"
+    flaw: Flaw | None = None
+    attempts: int = 1
+    duration_ms: int = 0
+
+
+class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a workflow waits for: a time, or a signal by its name.
+
+    `delay_ms` is the length of a sleep or the timeout of the other kinds; None waits for ever.
+    `armed`: it was sent before, so if it waits no more it came to pass meanwhile.
+    """
+
+    step: str
+    name: str
+    kind: StepKind
+    input_hash: bytes = b""
+    delay_ms: int | None = None
+    armed: bool = False
+
+
+class Mismatch(Struct, frozen=True, kw_only=True):
+    """The first step at which the code differs from what is recorded."""
+
+    step: str
+    recorded: str
+    found: str
+
+
+# ── what callers ask ────────────────────────────────────────────────────────────────────────────
+
+
+class StartWorkflow(Struct, frozen=True, kw_only=True):
+    """Starts a workflow, or finds the one that was started with this key.
+
+    The caller makes the id, so that asking again starts nothing twice. `key` is the organization's;
+    None takes the id. `input` is the JSON array of the arguments.
+    """
+
+    org_id: UUID
+    workflow_id: UUID
+    type: str
+    input: bytes
+    key: str | None = None
+    queue: str = "default"
+    traceparent: str | None = None
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """`duplicate`: the key was used before with the same type and input; the id is that one's."""
+
+    workflow_id: UUID
+    duplicate: bool = False
+
+
+class SignalWorkflow(Struct, frozen=True, kw_only=True):
+    """`signal_id` is made by the caller: the same one again is delivered once."""
+
+    org_id: UUID
+    workflow_id: UUID
+    signal_id: UUID
+    name: str
+    payload: bytes = b"null"
+
+
+class Signalled(Struct, frozen=True, kw_only=True):
+    duplicate: bool = False
+
+
+class CancelWorkflow(Struct, frozen=True, kw_only=True):
+    org_id: UUID
+    workflow_id: UUID
+    reason: str | None = None
+
+
+class WorkflowCancelReceipt(Struct, frozen=True, kw_only=True):
+    """`no_op` where it had ended."""
+
+    status: Literal["cancelled", "no_op"]
+
+
+class GetWorkflow(Struct, frozen=True, kw_only=True):
+    org_id: UUID
+    workflow_id: UUID
+
+
+class ListWorkflows(Struct, frozen=True, kw_only=True):
+    """Newest first. `before` is the last id of the page before."""
+
+    org_id: UUID
+    type: str | None = None
+    status: Status | None = None
+    before: UUID | None = None
+    limit: int = 20
+
+
+class WorkflowView(Struct, frozen=True, kw_only=True):
+    """A workflow as it is. `explanation` says why it does not move, where it does not."""
+
+    workflow_id: UUID
+    type: str
+    key: str
+    queue: str
+    status: Status
+    started_ms: int
+    result: bytes | None = None
+    flaw: Flaw | None = None
+    waits: tuple[Wait, ...] = ()
+    explanation: str = ""
+
+
+class WorkflowPage(Struct, frozen=True, kw_only=True):
+    workflows: tuple[WorkflowView, ...]
+    more: bool = False
+
+
+WorkflowCommand = StartWorkflow | SignalWorkflow | CancelWorkflow | GetWorkflow | ListWorkflows
+
+
+def start_hash_of(type_: str, queue: str, input_: bytes) -> bytes:
+    """What a start is compared by when its key comes again."""
+    return hashlib.sha256(msgspec.msgpack.encode((type_, queue, input_))).digest()

@@ -1,0 +1,83 @@
+"""Carries a step out, again and again as its policy says, and makes the record of it."""
+
+import asyncio
+import logging
+import time
+from concurrent.futures import Executor
+from typing import Final, TypeVar
+
+from mainspring.errors import GiveUp, Unserializable
+from mainspring.place import enter
+from mainspring.recording import Callee
+from mainspring.values import encode
+from mainspring_kernel.draws import Draws
+from mainspring_schema.workflows import Flaw, StepRecord
+
+T = TypeVar("T")
+Arguments = tuple[tuple[object, ...], dict[str, object]]
+_LOG: Final = logging.getLogger("mainspring")
+_MESSAGE_CHARS_MAX: Final = 2000
+"""Of an exception's text: it stands in the history."""
+
+
+async def attempt_step(
+    step: Callee[T],
+    arguments: Arguments,
+    *,
+    place: str,
+    digest: bytes,
+    draws: Draws,
+    processes: Executor | None,
+) -> tuple[StepRecord, BaseException | None]:
+    """The record, and what the last attempt raised where it failed for good."""
+    began = time.monotonic()
+    attempt = 0
+    while True:
+        attempt += 1
+        result, flaw, cause = b"null", None, None
+        try:
+            result = encode(await _call(step, arguments, processes))
+        except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
+            delay_s = step.retry.delay(error, attempt=attempt, draw=draws.unit())
+            if delay_s is not None:
+                _LOG.info("step %s failed (%s), again in %.1f s", step.name, error, delay_s)
+                await asyncio.sleep(delay_s)
+                continue
+            flaw, cause = _flaw(error), error
+        record = StepRecord(
+            step=place,
+            name=step.name,
+            input_hash=digest,
+            result=result,
+            flaw=flaw,
+            attempts=attempt,
+            duration_ms=round((time.monotonic() - began) * 1000),
+        )
+        return record, cause
+
+
+async def _call(step: Callee[T], arguments: Arguments, processes: Executor | None) -> T:
+    args, kwargs = arguments
+
+    async def alone() -> T:
+        # Steps do not nest: what a step calls is part of it.
+        enter(None)
+        return await step.call(args, kwargs, processes)
+
+    # A task of its own has a context of its own, and its cancel is ours.
+    return await asyncio.create_task(alone())
+
+
+def _flaw(error: Exception) -> Flaw:
+    name = type(error).__name__
+    message = (str(error) or name)[:_MESSAGE_CHARS_MAX]
+    match error:
+        case GiveUp():
+            code = error.code
+        case Unserializable():
+            code = "unserializable"
+        case TimeoutError():
+            code = "timeout"
+        case _:
+            code = "step_failed"
+    return Flaw(code=code, message=message, type=name)

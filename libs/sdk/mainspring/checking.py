@@ -1,0 +1,129 @@
+"""Replays recorded histories against the present code, calling no step.
+
+What is found here before a deployment would hold the workflow after it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from mainspring.client import Client, Description
+from mainspring.definitions import Workflow
+from mainspring.going import Go
+from mainspring.values import encode
+from mainspring_kernel.draws import SeededDraws
+from mainspring_schema.workflows import INPUT_STEP, Flaw, Mismatch, StepKind, StepRecord, Wait
+
+_LISTED = 100
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What a replay of one history came to. It fits where there is no problem."""
+
+    id: str
+    status: str
+    steps: int
+    problem: str = ""
+
+
+class _Nobody:
+    """The engine of a replay: nothing new is ever asked of it."""
+
+    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+        message = f"a replay records nothing, not {steps} and {waits}"
+        raise AssertionError(message)
+
+    async def recorded(self) -> dict[str, StepRecord]:
+        return {}
+
+
+async def replay(
+    workflow: "Workflow[..., object]", records: dict[str, StepRecord]
+) -> Mismatch | None:
+    """The first step at which the code differs from what is recorded; None where it fits."""
+    go = Go(workflow, records, _Nobody(), draws=SeededDraws(0), replay_only=True)
+    result = await go.run()
+    if result.mismatch is not None:
+        return result.mismatch
+    left = sorted(records.keys() - go.visited - {INPUT_STEP}, key=_order)
+    if left:
+        record = records[left[0]]
+        return Mismatch(step=left[0], recorded=f"{record.kind} {record.name}", found="no step")
+    return None
+
+
+async def check(client: Client, workflows: "Sequence[Workflow[..., object]]") -> list[Finding]:
+    """Of the newest histories of each workflow; what still goes on matters most."""
+    findings: list[Finding] = []
+    for workflow in workflows:
+        page = await client.search(type=workflow.name, limit=_LISTED)
+        findings += [await _check_one(client, workflow, described) for described in page.data]
+    return findings
+
+
+async def _check_one(
+    client: Client, workflow: "Workflow[..., object]", described: Description
+) -> Finding:
+    try:
+        records = records_of(await client.history(described.id))
+    except _LeftOut as left_out:
+        problem = f"not checked: the value of step {left_out} is too large for its event"
+        return Finding(id=described.id, status=described.status, steps=0, problem=problem)
+    mismatch = await replay(workflow, records)
+    problem = ""
+    if mismatch is not None:
+        problem = f"step {mismatch.step}: {mismatch.recorded} is recorded, {mismatch.found} found"
+    return Finding(
+        id=described.id, status=described.status, steps=len(records) - 1, problem=problem
+    )
+
+
+def records_of(events: Sequence[dict[str, object]]) -> dict[str, StepRecord]:
+    """What a history's events say was recorded."""
+    records: dict[str, StepRecord] = {}
+    for event in events:
+        if event["type"] == "workflow.started":
+            started = msgspec.convert(event["data"], _Started)
+            if started.input_bytes is not None:
+                raise _LeftOut(INPUT_STEP)
+            records[INPUT_STEP] = StepRecord(
+                step=INPUT_STEP, name=started.type, kind="input", result=encode(started.input)
+            )
+        elif event["type"] in ("step.completed", "workflow.reported"):
+            told = msgspec.convert(event["data"], _Told)
+            if told.result_bytes is not None:
+                raise _LeftOut(told.step)
+            records[told.step] = StepRecord(
+                step=told.step,
+                name=told.name,
+                kind=told.kind,
+                input_hash=bytes.fromhex(told.input_hash),
+                result=encode(told.result),
+                flaw=told.error,
+            )
+    return records
+
+
+class _LeftOut(Exception):
+    pass
+
+
+class _Started(Struct):
+    type: str
+    input: object = None
+    input_bytes: int | None = None
+
+
+class _Told(Struct):
+    step: str
+    name: str
+    kind: StepKind
+    input_hash: str
+    result: object = None
+    result_bytes: int | None = None
+    error: Flaw | None = None
+
+
+def _order(place: str) -> list[int]:
+    return [int(part) for part in place.split("/")]

@@ -1,0 +1,327 @@
+"""The client: starts workflows and asks for them, over REST."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Generic, ParamSpec, Self, TypeVar, cast
+
+import httpx
+import msgspec
+from msgspec import Struct, field
+
+from mainspring.definitions import Workflow
+from mainspring.errors import ApiError, WorkflowFailed
+from mainspring.values import encode
+from mainspring_schema.workflows import Status
+
+P = ParamSpec("P")
+T = TypeVar("T")
+URL_DEFAULT: Final = "http://127.0.0.1:9000"
+_WAIT_S: Final = 30.0
+"""One long poll: below what proxies cut."""
+_TRIES: Final = 5
+"""Of a request that nobody answered; all that is sent may be sent twice."""
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Why a workflow failed."""
+
+    code: str
+    message: str = ""
+    type: str = ""
+
+
+class Waits(Struct, frozen=True, kw_only=True):
+    """One thing that a workflow waits for."""
+
+    step: str
+    name: str
+    kind: str
+
+
+def _null() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
+class Description(Struct, frozen=True, kw_only=True):
+    """A workflow as it is. `result` is JSON, there once it completed."""
+
+    id: str
+    type: str
+    key: str
+    queue: str
+    status: Status
+    created_at: str
+    result: msgspec.Raw = field(default_factory=_null)
+    error: Problem | None = None
+    waits: tuple[Waits, ...] = ()
+    explanation: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has its outcome."""
+        return self.status in ("completed", "failed", "cancelled")
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """Newest first."""
+
+    data: tuple[Description, ...]
+    has_more: bool = False
+
+
+class Handle(Generic[T]):
+    """A workflow that was started, or is known by its id."""
+
+    def __init__(
+        self, client: "Client", id_: str, workflow: "Workflow[..., T] | None" = None
+    ) -> None:
+        self._client = client
+        self.id = id_
+        self._workflow = workflow
+
+    async def describe(self) -> Description:
+        """How it is now."""
+        return await self._client.get(self.id)
+
+    async def result(self, *, timeout_s: float | None = None) -> T:
+        """Waits for its end.
+
+        Raises WorkflowFailed where it failed or was cancelled, TimeoutError after `timeout_s`.
+        """
+        async with asyncio.timeout(timeout_s):
+            while True:
+                seen = await self._client.poll(self.id, wait_s=_WAIT_S)
+                if seen.ended:
+                    break
+        if seen.status == "completed":
+            raw = bytes(seen.result)
+            if self._workflow is not None:
+                return self._workflow.shape.result(raw)
+            return cast("T", msgspec.json.decode(raw))
+        error = seen.error or Problem(code=seen.status)
+        raise WorkflowFailed(self.id, error.code, error.message)
+
+    async def state(self) -> object:
+        """What the workflow reported last; None before its first report."""
+        return await self._client.state(self.id)
+
+    async def signal(self, name: str, payload: object = None, *, id: str | None = None) -> None:  # noqa: A002 - it is the word for it
+        """Brings it a signal. `id` (signal_ and 32 hex digits) tells a repeat."""
+        await self._client.signal(self.id, name, payload, id=id)
+
+    async def cancel(self, reason: str | None = None) -> bool:
+        """False where it had ended."""
+        return await self._client.cancel(self.id, reason)
+
+
+class Client:
+    """`url` is the API's (default: MAINSPRING_URL, then http://127.0.0.1:9000)."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        organization: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        base = url or os.environ.get("MAINSPRING_URL") or URL_DEFAULT  # noqa: TID251 - a client is wired where it is made
+        headers = {} if organization is None else {"x-org-id": organization}
+        self._http = httpx.AsyncClient(
+            base_url=f"{base.rstrip('/')}/api/v1/durable/workflows",
+            headers=headers,
+            timeout=_WAIT_S + 15.0,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Safe twice."""
+        await self._http.aclose()
+
+    async def start(
+        self,
+        workflow: "Workflow[P, T]",
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Handle[T]:
+        """Starts it under a key of its own; `starting` takes options."""
+        return await self.starting(workflow).start(*args, **kwargs)
+
+    async def run(self, workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+        """Starts it and waits for its result. Raises WorkflowFailed."""
+        handle = await self.start(workflow, *args, **kwargs)
+        return await handle.result()
+
+    def starting(
+        self, workflow: "Workflow[P, T]", *, key: str | None = None, queue: str = "default"
+    ) -> "Starting[P, T]":
+        """With options: the same `key` and arguments find the workflow that they started before.
+
+        With other arguments the key raises ApiError `workflow_key_mismatch`.
+        """
+        return Starting(self, workflow, key=key, queue=queue)
+
+    async def start_by_name(
+        self, type_: str, input_: bytes, *, key: str | None = None, queue: str = "default"
+    ) -> Description:
+        """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object."""
+        body = {"type": type_, "input": msgspec.Raw(input_), "queue": queue}
+        if key is not None:
+            body["key"] = key
+        # Without a key a repeat would start another one.
+        tries = 1 if key is None else _TRIES
+        return msgspec.json.decode(
+            await self._send("POST", "", body=body, tries=tries), type=Description
+        )
+
+    def handle(self, id_: str, workflow: "Workflow[..., T] | None" = None) -> Handle[T]:
+        """Of a workflow that is known by its id."""
+        return Handle(self, id_, workflow)
+
+    async def get(self, id_: str) -> Description:
+        """Raises ApiError `not_found`."""
+        return msgspec.json.decode(await self._send("GET", f"/{id_}"), type=Description)
+
+    async def search(
+        self,
+        *,
+        type: str | None = None,  # noqa: A002 - it is the word for it
+        status: Status | None = None,
+        before: str | None = None,
+        limit: int = 20,
+    ) -> Page:
+        """Newest first; `before` is the last id of the page before."""
+        wanted = {"workflow_type": type, "status": status, "before": before, "limit": limit}
+        query = {name: str(value) for name, value in wanted.items() if value is not None}
+        return msgspec.json.decode(await self._send("GET", "", query=query), type=Page)
+
+    async def history(self, id_: str) -> list[dict[str, object]]:
+        """Its events, oldest first."""
+        raw = await self._send("GET", f"/{id_}/events", query={"limit": "1000"})
+        return msgspec.json.decode(raw, type=_Events).data
+
+    async def state(self, id_: str) -> object:
+        """What it reported last."""
+        return msgspec.json.decode(await self._send("GET", f"/{id_}/state"), type=_State).state
+
+    async def poll(self, id_: str, *, wait_s: float) -> Description:
+        """How it is once it has ended, or after `wait_s`."""
+        raw = await self._send("GET", f"/{id_}/result", query={"wait_s": str(wait_s)})
+        return msgspec.json.decode(raw, type=Description)
+
+    async def signal(
+        self,
+        id_: str,
+        name: str,
+        payload: object = None,
+        *,
+        id: str | None = None,  # noqa: A002 - the signal's
+    ) -> None:
+        """Raises ApiError `workflow_ended` where nothing would take it."""
+        body: dict[str, object] = {"name": name, "payload": msgspec.Raw(encode(payload))}
+        if id is not None:
+            body["id"] = id
+        await self._send("POST", f"/{id_}/signal", body=body, tries=1 if id is None else _TRIES)
+
+    async def cancel(self, id_: str, reason: str | None = None) -> bool:
+        """False where it had ended."""
+        raw = await self._send("POST", f"/{id_}/cancel", body={"reason": reason})
+        return msgspec.json.decode(raw, type=_Cancelled).status == "cancelled"
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        tries: int = _TRIES,
+    ) -> bytes:
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if content is None else {"content-type": "application/json"}
+        for left in range(tries, 0, -1):
+            try:
+                answer = await self._http.request(
+                    method, path, params=query, content=content, headers=headers
+                )
+            except httpx.TransportError:
+                if left == 1:
+                    raise
+                await asyncio.sleep(0.2 * (tries - left + 1))
+                continue
+            if answer.status_code in (429, 503, 504) and left > 1:
+                await asyncio.sleep(_retry_after_s(answer))
+                continue
+            return _checked(answer)
+        raise AssertionError
+
+
+class Starting(Generic[P, T]):
+    """A start with its options said; `start` and `run` take the workflow's own arguments."""
+
+    def __init__(
+        self, client: Client, workflow: "Workflow[P, T]", *, key: str | None, queue: str
+    ) -> None:
+        self._client = client
+        self._workflow = workflow
+        self._key = key
+        self._queue = queue
+
+    async def start(self, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
+        """Raises TypeError for arguments that do not fit, Unserializable, ApiError."""
+        workflow = self._workflow
+        input_ = encode(workflow.shape.bind(args, kwargs))
+        started = await self._client.start_by_name(
+            workflow.name, input_, key=self._key, queue=self._queue
+        )
+        return Handle(self._client, started.id, workflow)
+
+    async def run(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Starts it and waits for its result. Raises WorkflowFailed."""
+        return await (await self.start(*args, **kwargs)).result()
+
+
+class _Events(Struct):
+    data: list[dict[str, object]]
+
+
+class _State(Struct):
+    state: object = None
+
+
+class _Cancelled(Struct):
+    status: str
+
+
+class _Refusal(Struct):
+    code: str = "internal_error"
+    detail: str = ""
+
+
+def _checked(answer: httpx.Response) -> bytes:
+    if answer.is_success:
+        return answer.content
+    try:
+        refusal = msgspec.json.decode(answer.content, type=_Refusal)
+    except msgspec.DecodeError:
+        refusal = _Refusal(detail=answer.text[:200])
+    raise ApiError(answer.status_code, refusal.code, refusal.detail)
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    try:
+        return min(5.0, float(str(cast("object", answer.headers.get("retry-after", "0.5")))))
+    except ValueError:
+        return 0.5

@@ -1,0 +1,191 @@
+"""`@workflow` and `@step`: plain functions with a name that lasts."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Executor
+from importlib import import_module
+from typing import Generic, ParamSpec, TypeVar, cast, overload
+
+from mainspring.recording import current_recording
+from mainspring.retries import Retry
+from mainspring.values import Shape
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Step(Generic[P, T]):
+    """A function whose result is recorded. Outside of a workflow it is just called."""
+
+    def __init__(
+        self,
+        function: Callable[P, Awaitable[T] | T],
+        *,
+        name: str | None,
+        retry: Retry,
+        timeout_s: float | None,
+        cpu_bound: bool,
+    ) -> None:
+        self.function = function
+        self.name = name or function.__name__
+        self.retry = retry
+        self.timeout_s = timeout_s
+        self.cpu_bound = cpu_bound
+        self.shape: Shape[T] = Shape(function)
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__wrapped__ = function
+        if cpu_bound and inspect.iscoroutinefunction(function):
+            message = f"{self.name}: what computes in a process of its own is a plain function"
+            raise TypeError(message)
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Raises StepFailed once it has failed for good."""
+        go = current_recording()
+        if go is None:
+            return await self.call(args, kwargs, None)
+        return await go.step(self, args, kwargs)
+
+    async def call(
+        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
+    ) -> T:
+        """One attempt: async code here, sync code in a thread, computing code in a process."""
+        async with asyncio.timeout(self.timeout_s):
+            if inspect.iscoroutinefunction(self.function):
+                return await cast("Callable[..., Awaitable[T]]", self.function)(*args, **kwargs)
+            plain = cast("Callable[..., T]", self.function)
+            if self.cpu_bound and processes is not None:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(processes, _Call(plain, args, kwargs))
+            return await asyncio.to_thread(plain, *args, **kwargs)
+
+
+class _Call(Generic[T]):
+    """Picklable, as a lambda is not. The process imports the function by its name."""
+
+    def __init__(
+        self, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
+        self._path = (function.__module__, function.__qualname__)
+        self._args = args
+        self._kwargs = kwargs
+
+    def __call__(self) -> T:
+        module, name = self._path
+        found = cast("object", getattr(import_module(module), name))
+        function = cast("Callable[..., T]", getattr(found, "__wrapped__", found))
+        return function(*self._args, **self._kwargs)
+
+
+class Workflow(Generic[P, T_co]):
+    """A durable program. Calling it runs the plain function; a client starts it."""
+
+    def __init__(
+        self,
+        function: Callable[P, Coroutine[object, object, T_co]],
+        *,
+        name: str | None,
+        pipelined: bool,
+    ) -> None:
+        if not inspect.iscoroutinefunction(function):
+            message = f"{function.__name__}: a workflow is an async function"
+            raise TypeError(message)
+        self.function = function
+        self.name = name or function.__name__
+        self.pipelined = pipelined
+        self.shape: Shape[T_co] = Shape(function)
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__wrapped__ = function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, T_co]:
+        return self.function(*args, **kwargs)
+
+
+_RETRY = Retry()
+
+
+@overload
+def step(function: Callable[P, Awaitable[T]], /) -> Step[P, T]: ...
+@overload
+def step(function: Callable[P, T], /) -> Step[P, T]: ...
+@overload
+def step(
+    *,
+    name: str | None = None,
+    retry: Retry = ...,
+    timeout_s: float | None = None,
+    cpu_bound: bool = False,
+) -> "_Decorator": ...
+def step(
+    function: Callable[..., object] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    retry: Retry = _RETRY,
+    timeout_s: float | None = None,
+    cpu_bound: bool = False,
+) -> object:
+    """Makes a function a step: its result is recorded once, and never computed again.
+
+    Async functions run on the worker's loop, plain ones in a thread, `cpu_bound` ones in a process
+    of a small pool. `name` (default: the function's) is what is recorded: renaming it later is a
+    change of the workflow. `timeout_s` bounds one attempt, None does not.
+    """
+    decorator = _Decorator(name=name, retry=retry, timeout_s=timeout_s, cpu_bound=cpu_bound)
+    return decorator if function is None else decorator(function)
+
+
+class _Decorator:
+    def __init__(
+        self, *, name: str | None, retry: Retry, timeout_s: float | None, cpu_bound: bool
+    ) -> None:
+        self._name = name
+        self._retry = retry
+        self._timeout_s = timeout_s
+        self._cpu_bound = cpu_bound
+
+    @overload
+    def __call__(self, function: Callable[P, Awaitable[T]], /) -> Step[P, T]: ...
+    @overload
+    def __call__(self, function: Callable[P, T], /) -> Step[P, T]: ...
+    def __call__(self, function: Callable[..., object], /) -> object:
+        return Step(
+            function,
+            name=self._name,
+            retry=self._retry,
+            timeout_s=self._timeout_s,
+            cpu_bound=self._cpu_bound,
+        )
+
+
+@overload
+def workflow(function: Callable[P, Coroutine[object, object, T]], /) -> Workflow[P, T]: ...
+@overload
+def workflow(
+    *, name: str | None = None, pipelined: bool = False
+) -> Callable[[Callable[P, Coroutine[object, object, T]]], Workflow[P, T]]: ...
+def workflow(
+    function: Callable[P, Coroutine[object, object, T]] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    pipelined: bool = False,
+) -> object:
+    """Makes an async function a workflow: it goes on after any crash, and ends exactly once.
+
+    Its code runs again from the start after each wait or crash, and gets what is recorded instead
+    of calling a finished step again. So between steps it must do the same every time: time, chance
+    and the outside world belong into steps. It awaits steps, `sleep`, `wait_for_signal`, and groups
+    of them.
+
+    `pipelined` does not wait for a step to be recorded before the next one begins: faster, and a
+    crash may repeat more than one step.
+    """
+
+    def decorate(it: Callable[P, Coroutine[object, object, T]]) -> Workflow[P, T]:
+        return Workflow(it, name=name, pipelined=pipelined)
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,63 @@
+"""What a workflow's code may catch, and what a client may be told."""
+
+from mainspring_schema.workflows import Flaw
+
+
+class StepFailed(Exception):
+    """A step failed for good: the same now and in every replay.
+
+    Live, `__cause__` is what the step raised; in a replay there is none.
+    """
+
+    def __init__(self, flaw: Flaw) -> None:
+        super().__init__(f"{flaw.code}: {flaw.message}")
+        self.code = flaw.code
+        """Stable: of a `GiveUp` its own; `step_failed`, `timeout`, `unserializable`."""
+        self.message = flaw.message
+        self.type = flaw.type
+        """The name of the exception's class."""
+
+    @property
+    def flaw(self) -> Flaw:
+        """As it is recorded."""
+        return Flaw(code=self.code, message=self.message, type=self.type)
+
+
+class WaitTimedOut(TimeoutError):
+    """What was waited for did not come in time."""
+
+
+class GiveUp(Exception):
+    """Raise it in a step or a workflow to fail at once, with a code of your own."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+class Unserializable(TypeError):
+    """A value that is no JSON, or over the bound: it cannot be recorded."""
+
+
+class NotInWorkflow(RuntimeError):
+    """This is only to be awaited in the code of a workflow."""
+
+
+class WorkflowFailed(Exception):
+    """The workflow whose result was asked for failed or was cancelled. `code` is stable."""
+
+    def __init__(self, workflow_id: str, code: str, message: str) -> None:
+        super().__init__(f"{workflow_id} ended as {code}: {message}")
+        self.workflow_id = workflow_id
+        self.code = code
+        self.message = message
+
+
+class ApiError(Exception):
+    """The service refused. `code` is stable, see docs/errors.md."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{code} ({status}): {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail

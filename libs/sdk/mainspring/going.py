@@ -1,0 +1,340 @@
+"""One go at a workflow: its code from the start, with what is recorded in place of what was done.
+
+It ends when the code ends, when all of it waits, or when it meets a record that does not fit.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Final, Protocol, TypeVar
+
+from mainspring.attempting import attempt_step
+from mainspring.errors import GiveUp, StepFailed, Unserializable
+from mainspring.place import Scope, current_scope, enter
+from mainspring.recording import Callee, Recording
+from mainspring.saving import Saver
+from mainspring.values import Shape, encode, hash_of
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import INPUT_STEP, Flaw, Mismatch, StepKind, StepRecord, Wait
+
+T = TypeVar("T")
+_LINGER_S: Final = 0.005
+"""How long all branches must stand still before the workflow gives its worker back."""
+_ASK_S: Final = 5.0
+"""How soon the end of a wait is found although its news was lost."""
+_UNWIND_S: Final = 5.0
+"""How long the code may take to leave when its go is over."""
+
+
+class Engine(Protocol):
+    """What a go asks of its engine."""
+
+    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+        """Returns once they are committed. Raises where the attempt holds its task no more."""
+        ...
+
+    async def recorded(self) -> dict[str, StepRecord]:
+        """All that is recorded by now."""
+        ...
+
+
+class Code(Protocol):
+    """A workflow as a go runs it."""
+
+    pipelined: bool
+
+    @property
+    def shape(self) -> Shape[object]: ...
+
+    @property
+    def function(self) -> Callable[..., Coroutine[object, object, object]]: ...
+
+
+class _Open:
+    """A branch that waits."""
+
+    def __init__(self, wait: Wait, came: "asyncio.Future[StepRecord]") -> None:
+        self.wait = wait
+        self.came = came
+        self.armed = False
+
+
+class Go(Recording):
+    """Lives on the loop of the user's code. `run` once.
+
+    With `replay_only` no step is called: what is not recorded is waited for.
+    """
+
+    def __init__(
+        self,
+        workflow: Code,
+        recorded: dict[str, StepRecord],
+        engine: Engine,
+        *,
+        draws: Draws,
+        processes: Executor | None = None,
+        replay_only: bool = False,
+    ) -> None:
+        self.visited: set[str] = set()
+        """Places whose record the code came to."""
+        self._replay_only = replay_only
+        self._workflow = workflow
+        self._recorded = recorded
+        self._engine = engine
+        self._draws = draws
+        self._processes = processes
+        self._saver = Saver(engine.checkpoint, done=self._moved, failed=self._fail)
+        self._active = 0
+        self._generation = 0
+        self._open: dict[str, _Open] = {}
+        self._over: asyncio.Future[Mismatch | None] | None = None
+        self._main: asyncio.Task[object] | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def run(self) -> WorkflowResult:
+        """How it ended. Raises what the engine raised where the task was lost."""
+        try:
+            args, kwargs = self._workflow.shape.arguments(self._recorded[INPUT_STEP].result)
+        except ValueError as error:
+            return WorkflowResult(
+                outcome="failed", flaw=Flaw(code="invalid_input", message=str(error))
+            )
+        self._over = asyncio.get_running_loop().create_future()
+        self._main = asyncio.create_task(self._code(args, kwargs))
+        try:
+            await asyncio.wait((self._main, self._over), return_when=asyncio.FIRST_COMPLETED)
+            if self._over.done():
+                return self._left(self._over.result())
+            return await self._ended(self._main)
+        finally:
+            await self._unwind(self._main)
+
+    def news(self, steps: tuple[StepRecord, ...]) -> None:
+        """The engine recorded these meanwhile; none: there are some to ask for."""
+        if not steps:
+            self._ask_now()
+        for step in steps:
+            self._recorded.setdefault(step.step, step)
+            opened = self._open.get(step.step)
+            if opened is not None and not opened.came.done():
+                opened.came.set_result(step)
+
+    # ── what the code awaits ─────────────────────────────────────────────────────────────────
+
+    async def step(self, step: Callee[T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        """Raises StepFailed once it has failed for good."""
+        place = self._place()
+        digest = hash_of(step.shape.bind(args, kwargs))
+        record = await self._past(place, step.name, "step", digest)
+        cause: BaseException | None = None
+        if record is None and self._replay_only:
+            record = await self._rest(Wait(step=place, name=step.name, kind="step"))
+        if record is None:
+            await self._ready()
+            with self._working():
+                record, cause = await attempt_step(
+                    step, (args, kwargs), place=place, digest=digest, draws=self._draws,
+                    processes=self._processes,
+                )  # fmt: skip
+            self._keep(record)
+        if record.flaw is not None:
+            raise StepFailed(record.flaw) from cause
+        return step.shape.result(record.result)
+
+    async def wait(
+        self, kind: StepKind, name: str, *, delay_ms: int | None, digest: bytes = b""
+    ) -> StepRecord:
+        """Until the engine has found its result; the workflow may leave its worker meanwhile."""
+        place = self._place()
+        record = await self._past(place, name, kind, digest)
+        if record is not None:
+            return record
+        return await self._rest(
+            Wait(step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms)
+        )
+
+    async def report(self, value: object) -> None:
+        """Records what a query is answered with from now on. Raises Unserializable."""
+        place, raw = self._place(), encode(value)
+        if len(raw) > WORKFLOW_VALUE_INLINE_BYTES_MAX:
+            message = f"a report has at most {WORKFLOW_VALUE_INLINE_BYTES_MAX} bytes"
+            raise Unserializable(message)
+        digest = hash_of(value)
+        if await self._past(place, "report", "report", digest) is None:
+            record = StepRecord(
+                step=place, name="report", kind="report", input_hash=digest, result=raw
+            )
+            if not self._replay_only:
+                self._keep(record)
+
+    # ── within the code ──────────────────────────────────────────────────────────────────────
+
+    async def _rest(self, wait: Wait) -> StepRecord:
+        opened = _Open(wait, asyncio.get_running_loop().create_future())
+        self._open[wait.step] = opened
+        self._moved()
+        try:
+            return await opened.came
+        finally:
+            del self._open[wait.step]
+            self._moved()
+
+    async def _code(self, args: list[object], kwargs: dict[str, object]) -> object:
+        enter(Scope(self, "", asyncio.current_task()))
+        return await self._workflow.function(*args, **kwargs)
+
+    def _place(self) -> str:
+        scope = current_scope()
+        assert scope is not None  # noqa: S101 - a go is found by its scope
+        return scope.next_place()
+
+    async def _past(
+        self, place: str, name: str, kind: StepKind, digest: bytes
+    ) -> StepRecord | None:
+        """What is recorded of this step. Does not return where it does not fit, or all is over."""
+        over = self._over
+        record = self._recorded.get(place)
+        if over is not None and not over.done():
+            if record is None:
+                return None
+            if (record.kind, record.name, record.input_hash) == (kind, name, digest):
+                self.visited.add(place)
+                return record
+            over.set_result(_mismatch(record, kind, name))
+        await asyncio.get_running_loop().create_future()
+        return None
+
+    async def _ready(self) -> None:
+        """What came before the next step is recorded, where the user did not say otherwise."""
+        if not self._workflow.pipelined:
+            await self._saver.settled()
+
+    def _working(self) -> "_Working":
+        return _Working(self._count)
+
+    def _count(self, change: int) -> None:
+        self._active += change
+        self._moved()
+
+    def _keep(self, record: StepRecord) -> None:
+        self._recorded[record.step] = record
+        self._saver.keep(record)
+        # Not at once: if the code ends now, the record rides with the result.
+        asyncio.get_running_loop().call_soon(self._save)
+
+    def _save(self) -> None:
+        if self._main is not None and not self._main.done():
+            self._saver.save()
+
+    # ── standing still ───────────────────────────────────────────────────────────────────────
+
+    def _moved(self) -> None:
+        self._generation += 1
+        if self._open and self._over is not None and not self._over.done():
+            asyncio.get_running_loop().call_later(_LINGER_S, self._look, self._generation)
+
+    def _look(self, generation: int) -> None:
+        """Where nothing moved since: all waits, so the worker is given back; or some go on."""
+        over, main = self._over, self._main
+        if generation != self._generation or over is None or over.done() or not self._open:
+            return
+        if main is None or main.done() or self._saver.flying or self._asking is not None:
+            return
+        if self._active == 0:
+            over.set_result(None)
+            return
+        fresh = [opened for opened in self._open.values() if not opened.armed]
+        for opened in fresh:
+            opened.armed = True
+        self._saver.arm(tuple(opened.wait for opened in fresh))
+        asyncio.get_running_loop().call_later(_ASK_S, self._ask_now)
+
+    def _ask_now(self) -> None:
+        over = self._over is None or self._over.done()
+        if self._asking is None and self._open and not over:
+            self._asking = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        try:
+            found = await self._engine.recorded()
+        finally:
+            self._asking = None
+        came = tuple(step for place, step in found.items() if place in self._open)
+        if came:
+            self.news(came)
+        elif any(opened.armed for opened in self._open.values()):
+            asyncio.get_running_loop().call_later(_ASK_S, self._ask_now)
+        self._moved()
+
+    def _fail(self, error: BaseException) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────
+
+    def _left(self, mismatch: Mismatch | None) -> WorkflowResult:
+        if mismatch is not None:
+            return WorkflowResult(outcome="held", steps=self._saver.rest(), mismatch=mismatch)
+        waits = tuple(
+            Wait(
+                step=o.wait.step, name=o.wait.name, kind=o.wait.kind,
+                input_hash=o.wait.input_hash, delay_ms=o.wait.delay_ms, armed=o.armed,
+            )
+            for o in self._open.values()
+        )  # fmt: skip
+        return WorkflowResult(outcome="suspended", steps=self._saver.rest(), waits=waits)
+
+    async def _ended(self, main: "asyncio.Task[object]") -> WorkflowResult:
+        await self._saver.landed()
+        steps = self._saver.rest()
+        try:
+            result = encode(await main)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it becomes the outcome
+            return WorkflowResult(outcome="failed", flaw=flaw_of(error), steps=steps)
+        return WorkflowResult(outcome="completed", result=result, steps=steps)
+
+    async def _unwind(self, main: "asyncio.Task[object]") -> None:
+        """Leaves the code. Whatever it still awaits of us never returns."""
+        if self._over is not None and not self._over.done():
+            self._over.cancel()
+        for task in (main, self._asking):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait((task,), timeout=_UNWIND_S)
+        self._saver.close()
+
+
+class _Working:
+    """A step at work: the go does not stand still."""
+
+    def __init__(self, count: Callable[[int], None]) -> None:
+        self._count = count
+
+    def __enter__(self) -> None:
+        self._count(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._count(-1)
+
+
+def flaw_of(error: BaseException) -> Flaw:
+    """How a workflow's own exception is recorded."""
+    match error:
+        case StepFailed():
+            return error.flaw
+        case GiveUp():
+            return Flaw(code=error.code, message=str(error), type=type(error).__name__)
+        case Unserializable():
+            return Flaw(code="unserializable", message=str(error), type=type(error).__name__)
+        case _:
+            name = type(error).__name__
+            return Flaw(code="workflow_failed", message=str(error) or name, type=name)
+
+
+def _mismatch(record: StepRecord, kind: StepKind, name: str) -> Mismatch:
+    recorded, found = f"{record.kind} {record.name}", f"{kind} {name}"
+    if recorded == found:
+        found += " with another input"
+    return Mismatch(step=record.step, recorded=recorded, found=found)

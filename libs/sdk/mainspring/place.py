@@ -1,0 +1,50 @@
+"""Where in a workflow's code a step stands: the same place in every replay.
+
+Places count up in the order of calls. A branch that runs as a task of its own (`asyncio.gather`, a
+task group) takes one place and counts within it, so what branches do at the same time has the same
+places however they overtake each other.
+"""
+
+import asyncio
+from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+G = TypeVar("G")
+
+
+class Scope(Generic[G]):
+    """One branch of one go."""
+
+    def __init__(self, go: G, prefix: str, owner: "asyncio.Task[object] | None") -> None:
+        self.go = go
+        self._prefix = prefix
+        self._owner = owner
+        self._count = 0
+
+    def next_place(self) -> str:
+        """Of a step that begins in this branch."""
+        self._count += 1
+        return f"{self._prefix}{self._count}"
+
+    def here(self) -> "Scope[G]":
+        """This branch, or the new one of a task that begins its first step."""
+        task = asyncio.current_task()
+        if task is self._owner:
+            return self
+        branch = Scope(self.go, f"{self.next_place()}/", task)
+        enter(branch)
+        return branch
+
+
+_scope: ContextVar[Scope[object] | None] = ContextVar("mainspring_scope", default=None)
+
+
+def current_scope() -> Scope[object] | None:
+    """None outside of a workflow, and inside of a step: steps do not nest."""
+    scope = _scope.get()
+    return None if scope is None else scope.here()
+
+
+def enter(scope: Scope[G] | None) -> None:
+    """For the present task and those it makes."""
+    _scope.set(scope)  # pyright: ignore[reportArgumentType] -- whoever reads it checks what it is

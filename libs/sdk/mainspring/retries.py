@@ -1,0 +1,30 @@
+"""When a step is tried again."""
+
+from msgspec import Struct
+
+from mainspring.errors import GiveUp, Unserializable
+from mainspring_kernel.backoff import Policy, delay_s
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """How often a step is tried, and how long between: exponential, with jitter.
+
+    `attempts` counts the first one too; 1 never tries again. `never` are exceptions that would be
+    raised again. A crash of the worker begins the count anew.
+    """
+
+    attempts: int = 3
+    first_s: float = 0.2
+    factor: float = 2.0
+    max_s: float = 30.0
+    never: tuple[type[BaseException], ...] = ()
+
+    def delay(self, error: BaseException, *, attempt: int, draw: float) -> float | None:
+        """Seconds until the next attempt; None for no more."""
+        if attempt >= self.attempts or isinstance(error, (GiveUp, Unserializable, *self.never)):
+            return None
+        policy = Policy(first_s=self.first_s, factor=self.factor, max_s=self.max_s)
+        return delay_s(policy, attempt, draw)
+
+
+NO_RETRY = Retry(attempts=1)

@@ -1,0 +1,102 @@
+"""Carries records to the engine: one checkpoint in the air, what came meanwhile rides the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from mainspring_kernel.limits import FRAME_BYTES_TARGET, WORKFLOW_STEPS_PER_FRAME_MAX
+from mainspring_schema.workflows import StepRecord, Wait
+
+Checkpoint = Callable[[tuple[StepRecord, ...], tuple[Wait, ...]], Awaitable[None]]
+
+
+class Saver:
+    """`done` is called when a checkpoint has landed, `failed` when the task is ours no more."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        done: Callable[[], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._done = done
+        self._failed = failed
+        self._records: list[StepRecord] = []
+        self._waits: list[Wait] = []
+        self._flight: asyncio.Task[None] | None = None
+
+    @property
+    def flying(self) -> bool:
+        """Whether a checkpoint is in the air."""
+        return self._flight is not None
+
+    def keep(self, record: StepRecord) -> None:
+        """To be saved with the next checkpoint."""
+        self._records.append(record)
+
+    def arm(self, waits: tuple[Wait, ...]) -> None:
+        """Tells the engine what branches wait for while others are at work."""
+        self._waits.extend(waits)
+        self.save()
+
+    def save(self) -> None:
+        """Sends what there is, unless a checkpoint is in the air: its landing sends the rest."""
+        if self._flight is None and (self._records or self._waits):
+            self._flight = asyncio.create_task(self._fly())
+            self._flight.add_done_callback(self._landed)
+
+    async def settled(self) -> None:
+        """Returns once everything kept so far is committed."""
+        while self._records or self._flight is not None:
+            self.save()
+            await self.landed()
+
+    async def landed(self) -> None:
+        """Returns once nothing is in the air, and what remains fits one result."""
+        while self._flight is not None or not self._fits():
+            self.save()
+            if self._flight is not None:
+                await asyncio.wait((self._flight,))
+                # The landing is noticed by a callback of its own.
+                await asyncio.sleep(0)
+
+    def rest(self) -> tuple[StepRecord, ...]:
+        """What was not sent: it rides with the result."""
+        return tuple(self._records)
+
+    def close(self) -> None:
+        if self._flight is not None:
+            self._flight.cancel()
+
+    async def _fly(self) -> None:
+        records, waits = self._take(), tuple(self._waits)
+        self._waits.clear()
+        await self._checkpoint(records, waits)
+
+    def _landed(self, flight: "asyncio.Task[None]") -> None:
+        self._flight = None
+        if flight.cancelled():
+            return
+        error = flight.exception()
+        if error is not None:
+            self._records.clear()
+            self._failed(error)
+            return
+        self.save()
+        self._done()
+
+    def _take(self) -> tuple[StepRecord, ...]:
+        size, count = 0, 0
+        for record in self._records[:WORKFLOW_STEPS_PER_FRAME_MAX]:
+            size += len(record.result)
+            if count and size > FRAME_BYTES_TARGET:
+                break
+            count += 1
+        taken = tuple(self._records[:count])
+        del self._records[:count]
+        return taken
+
+    def _fits(self) -> bool:
+        few = len(self._records) <= WORKFLOW_STEPS_PER_FRAME_MAX
+        return few and sum(len(record.result) for record in self._records) <= FRAME_BYTES_TARGET

@@ -1,0 +1,91 @@
+"""Arguments and results as JSON: what is recorded is what a replay gets back, of the same type."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar, cast, get_type_hints
+
+import msgspec
+
+from mainspring.errors import Unserializable
+from mainspring_kernel.limits import WORKFLOW_VALUE_BYTES_MAX
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+def encode(value: object) -> bytes:
+    """Raises Unserializable."""
+    try:
+        raw = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        message = f"{type(value).__name__} is no JSON: {error}"
+        raise Unserializable(message) from error
+    if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
+        message = f"{len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are recorded"
+        raise Unserializable(message)
+    return raw
+
+
+def hash_of(arguments: object) -> bytes:
+    """What a step's input is compared by. Raises Unserializable."""
+    try:
+        return hashlib.sha256(msgspec.json.encode(arguments, order="sorted")).digest()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Unserializable(str(error)) from error
+
+
+class Shape(Generic[T_co]):
+    """A function's parameters and result, as JSON carries them."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._signature = inspect.signature(function)
+        try:
+            hints = cast("dict[str, object]", get_type_hints(function))
+        except (NameError, TypeError):
+            # Names that only a type checker can see: the values come as plain JSON.
+            hints = {}
+        self._result = _decoder(hints.get("return", object))
+        self._parameters = {
+            name: _decoder(hints.get(name, object)) for name in self._signature.parameters
+        }
+
+    def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        """The arguments as they are encoded: an array, or an object where some are named.
+
+        Raises TypeError where they do not fit the function.
+        """
+        bound = self._signature.bind(*args, **kwargs)
+        return dict(bound.arguments) if kwargs else list(args)
+
+    def arguments(self, raw: bytes) -> tuple[list[object], dict[str, object]]:
+        """Raises ValueError for what does not fit."""
+        if raw.lstrip()[:1] == b"{":
+            named = _NAMED.decode(raw)
+            return [], {name: self._argument(name, value) for name, value in named.items()}
+        given = _LISTED.decode(raw)
+        names = list(self._signature.parameters)
+        return [
+            self._argument(names[min(i, len(names) - 1)] if names else "", value)
+            for i, value in enumerate(given)
+        ], {}
+
+    def _argument(self, name: str, raw: msgspec.Raw) -> object:
+        return self._parameters.get(name, _ANY).decode(raw)
+
+    def result(self, raw: bytes) -> T_co:
+        """Raises ValueError for what does not fit the annotation any more."""
+        return cast("T_co", self._result.decode(raw))
+
+
+def _decoder(hint: object) -> "msgspec.json.Decoder[object]":
+    try:
+        return msgspec.json.Decoder(hint, strict=True)
+    except TypeError:
+        return _ANY  # no JSON type: it comes as plain JSON
+
+
+_NAMED: "msgspec.json.Decoder[dict[str, msgspec.Raw]]" = msgspec.json.Decoder(
+    dict[str, msgspec.Raw]
+)
+_LISTED: "msgspec.json.Decoder[list[msgspec.Raw]]" = msgspec.json.Decoder(list[msgspec.Raw])
+_ANY: "msgspec.json.Decoder[object]" = msgspec.json.Decoder(object)

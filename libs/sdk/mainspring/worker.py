@@ -1,0 +1,236 @@
+"""The worker: keeps the stream with an engine, and runs workflows that come over it.
+
+The stream has a thread and a loop of its own, so that it beats however long the user's code holds
+the user's loop.
+"""
+
+import asyncio
+import logging
+import os
+import platform
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Final, Self
+
+from mainspring.definitions import Workflow
+from mainspring.going import Go
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.draws import SystemDraws
+from mainspring_kernel.ids import RandomIds
+from mainspring_schema.codec import pack
+from mainspring_schema.frames import History
+from mainspring_schema.tasks import WorkflowResult, WorkflowTask
+from mainspring_schema.workflows import StepRecord, Wait
+from mainspring_workstream.attempt import Attempt, HandedBack, Stop
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.grpc_link import GrpcEngineLink
+from mainspring_workstream.identity import Identity
+from mainspring_workstream.limits import SLOTS_DEFAULT
+from mainspring_workstream.link import EngineLink
+from mainspring_workstream.work import Worker as StreamWorker
+
+ENGINE_DEFAULT: Final = "127.0.0.1:9001"
+_LOG: Final = logging.getLogger("mainspring")
+
+
+class Worker:
+    """Runs workflows. `async with` it, or await `run()`.
+
+    `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
+    127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
+    `cpu_bound` steps (0: they run in threads). `build` names the version of the code.
+    """
+
+    def __init__(  # noqa: PLR0913 - one named option each
+        self,
+        workflows: "Sequence[Workflow[..., object]]",
+        *,
+        engine: str | None = None,
+        queues: Sequence[str] = ("default",),
+        slots: int = SLOTS_DEFAULT,
+        processes: int = 0,
+        name: str = "",
+        build: str = "",
+        link: EngineLink | None = None,
+    ) -> None:
+        self._workflows = {workflow.name: workflow for workflow in workflows}
+        if len(self._workflows) < len(workflows):
+            message = "two workflows have one name"
+            raise ValueError(message)
+        addresses = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
+        self._addresses = tuple(address.strip() for address in addresses.split(","))
+        self._link = link
+        clock, self._draws = SystemClock(), SystemDraws()
+        self._clock = clock
+        incarnation = RandomIds(clock).uuid7()
+        self._identity = Identity(
+            incarnation=incarnation,
+            name=name or f"{platform.node() or 'worker'}-{incarnation.hex[-8:]}",
+            build=build,
+            queues=tuple(queues),
+            capabilities=tuple(f"workflow:{workflow}" for workflow in self._workflows),
+            slots=slots,
+        )
+        self._processes_max = processes
+        self._processes: Executor | None = None
+        self._stream: _StreamThread | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begins to work; the engine may come later."""
+        if self._processes_max:
+            # Not forked: a fork of a process with threads may hang.
+            self._processes = ProcessPoolExecutor(
+                self._processes_max, mp_context=get_context("spawn")
+            )
+        runner = Runner(self._workflows, asyncio.get_running_loop(), self._draws, self._processes)
+        link = self._link or GrpcEngineLink(self._addresses, self._draws)
+        self._stream = _StreamThread(
+            StreamWorker(
+                core=WorkerCore(self._identity), link=link, clock=self._clock, draws=self._draws
+            ),
+            runner,
+        )
+        self._stream.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Drains: no new work; what is at work may finish within bounds, the rest is given back."""
+        if self._stream is not None:
+            await self._stream.drain()
+            self._stream = None
+        if self._processes is not None:
+            self._processes.shutdown(wait=False, cancel_futures=True)
+            self._processes = None
+
+    async def run(self) -> None:
+        """Works until it is cancelled, then drains."""
+        async with self:
+            await asyncio.get_running_loop().create_future()
+
+
+class _StreamThread:
+    """A loop in a thread of its own that runs the stream until it is drained."""
+
+    def __init__(self, worker: StreamWorker, runner: "Runner") -> None:
+        self._worker = worker
+        self._runner = runner
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._main, name="mainspring-stream", daemon=True)
+        self._ended: Future[None] = Future()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _main(self) -> None:
+        try:
+            self._loop.run_until_complete(self._worker.run(self._runner))
+        except BaseException as error:  # noqa: BLE001 - whoever drains is told
+            _LOG.exception("the worker's stream failed")
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
+        finally:
+            self._loop.close()
+
+    async def drain(self) -> None:
+        if not self._ended.done():
+            with suppress(RuntimeError):  # its loop ended meanwhile
+                asyncio.run_coroutine_threadsafe(self._worker.drain(), self._loop)
+        await asyncio.wrap_future(self._ended)
+        await asyncio.to_thread(self._thread.join)
+
+
+class Runner:
+    """What the stream calls for each attempt: hands it over to the user's loop and back."""
+
+    def __init__(
+        self,
+        workflows: "dict[str, Workflow[..., object]]",
+        loop: asyncio.AbstractEventLoop,
+        draws: SystemDraws,
+        processes: Executor | None,
+    ) -> None:
+        self._workflows = workflows
+        self._loop = loop
+        self._draws = draws
+        self._processes = processes
+
+    async def __call__(self, attempt: Attempt) -> bytes:
+        """The packed result. Raises HandedBack where another worker must do it."""
+        payload = attempt.payload
+        if not isinstance(payload, WorkflowTask):
+            raise HandedBack
+        workflow = self._workflows.get(payload.workflow_type)
+        if workflow is None:
+            raise HandedBack
+        recorded = await all_recorded(attempt)
+        attempt.begun = True
+        bridge = _Bridge(attempt, asyncio.get_running_loop())
+        going = asyncio.run_coroutine_threadsafe(self._go(workflow, recorded, bridge), self._loop)
+        try:
+            return pack(await asyncio.shield(asyncio.wrap_future(going)))
+        except asyncio.CancelledError:
+            going.cancel()
+            if attempt.stop is Stop.CANCELLED:
+                return pack(WorkflowResult(outcome="cancelled"))
+            raise
+
+    async def _go(
+        self,
+        workflow: "Workflow[..., object]",
+        recorded: dict[str, StepRecord],
+        bridge: "_Bridge",
+    ) -> WorkflowResult:
+        go = Go(workflow, recorded, bridge, draws=self._draws, processes=self._processes)
+        bridge.tell(go, self._loop)
+        return await go.run()
+
+
+class _Bridge:
+    """A go's way to its attempt, whose loop is the stream's."""
+
+    def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
+        self._attempt = attempt
+        self._loop = loop
+
+    def tell(self, go: Go, loop: asyncio.AbstractEventLoop) -> None:
+        """News go to the user's loop from now on."""
+
+        def news(history: History) -> None:
+            with suppress(RuntimeError):  # that loop ended: nobody waits
+                loop.call_soon_threadsafe(go.news, history.steps)
+
+        self._attempt.on_news = news
+
+    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+        await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self._attempt.checkpoint(steps, waits), self._loop)
+        )
+
+    async def recorded(self) -> dict[str, StepRecord]:
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(all_recorded(self._attempt, anew=True), self._loop)
+        )
+
+
+async def all_recorded(attempt: Attempt, *, anew: bool = False) -> dict[str, StepRecord]:
+    """Everything recorded of the attempt's workflow, by place."""
+    if attempt.task.recorded is not None and not anew:
+        return {step.step: step for step in attempt.task.recorded}
+    found: dict[str, StepRecord] = {}
+    after, more = "", True
+    while more:
+        page = await attempt.recorded(after)
+        found |= {step.step: step for step in page.steps}
+        more = page.more and bool(page.steps)
+        after = page.steps[-1].step if page.steps else after
+    return found

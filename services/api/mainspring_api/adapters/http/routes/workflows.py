@@ -1,0 +1,198 @@
+"""/durable/workflows: durable programs of users"""
+
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_api.adapters.http.routes.messages import EventList
+from mainspring_api.adapters.http.routing import (
+    AnyCall,
+    Call,
+    NoBody,
+    NoQuery,
+    Reply,
+    RouteTable,
+    json_reply,
+)
+from mainspring_api.adapters.http.wire.conversation import EventsQuery, event_wish
+from mainspring_api.adapters.http.wire.workflows import (
+    CancelAnswer,
+    CancelBody,
+    ListQuery,
+    ResultQuery,
+    SignalAnswer,
+    SignalBody,
+    StartBody,
+    StateAnswer,
+    WorkflowJson,
+    WorkflowList,
+    workflow_json,
+)
+from mainspring_api.domain.frames import event_json
+from mainspring_api.usecases import events, workflows
+from mainspring_kernel.ids import Prefix, SessionId, from_wire, to_wire
+from mainspring_kernel.times import rfc3339
+from mainspring_kernel.tracing import TRACEPARENT
+from mainspring_schema.events import decode_payload
+from mainspring_schema.listing import EventFilter
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    GetWorkflow,
+    ListWorkflows,
+    SignalWorkflow,
+    StartWorkflow,
+)
+
+table = RouteTable("workflows")
+
+
+class Reported(Struct):
+    """Of a report's event."""
+
+    result: object
+
+
+def workflow_id_of(call: AnyCall) -> UUID:
+    return from_wire(Prefix.WORKFLOW, call.path["workflow_id"])
+
+
+@table.route(
+    "POST",
+    "/durable/workflows",
+    body=StartBody,
+    answer=WorkflowJson,
+    status=201,
+    other_statuses=(409,),
+)
+async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
+    """Starts a workflow; one that its key started before is answered as it is now."""
+    body, control = call.body, call.services.control
+    command = StartWorkflow(
+        org_id=call.org_id,
+        workflow_id=call.services.ids.uuid7(),
+        type=body.type,
+        input=bytes(body.input),
+        key=body.key or call.idempotency_key,
+        queue=body.queue,
+        traceparent=call.request.headers.get(TRACEPARENT),
+    )
+    started = await control.start_workflow(command)
+    view = await control.get_workflow(
+        GetWorkflow(org_id=call.org_id, workflow_id=started.workflow_id)
+    )
+    return json_reply(workflow_json(view), status=201)
+
+
+@table.route("GET", "/durable/workflows", query=ListQuery, answer=WorkflowList)
+async def list_workflows(call: Call[NoBody, ListQuery]) -> Reply:
+    """Workflows by type and status, newest first."""
+    query = call.query
+    page = await call.services.control.list_workflows(
+        ListWorkflows(
+            org_id=call.org_id,
+            type=query.workflow_type,
+            status=query.status,
+            before=None if query.before is None else from_wire(Prefix.WORKFLOW, query.before),
+            limit=query.limit,
+        )
+    )
+    shown = tuple(workflow_json(view) for view in page.workflows)
+    return json_reply(WorkflowList(data=shown, has_more=page.more))
+
+
+@table.route("GET", "/durable/workflows/{workflow_id:str}", answer=WorkflowJson)
+async def get_workflow(call: Call[NoBody, NoQuery]) -> Reply:
+    """A workflow as it is: its status, its result, what it waits for, why it does not move."""
+    wanted = GetWorkflow(org_id=call.org_id, workflow_id=workflow_id_of(call))
+    return json_reply(workflow_json(await call.services.control.get_workflow(wanted)))
+
+
+@table.route(
+    "GET",
+    "/durable/workflows/{workflow_id:str}/result",
+    query=ResultQuery,
+    answer=WorkflowJson,
+)
+async def get_workflow_result(call: Call[NoBody, ResultQuery]) -> Reply:
+    """The workflow once it has ended; after `wait_s` as it is."""
+    services = call.services
+    view = await workflows.ended(
+        services.control,
+        services.hub.feed,
+        services.clock,
+        GetWorkflow(org_id=call.org_id, workflow_id=workflow_id_of(call)),
+        wait_s=call.query.wait_s,
+    )
+    return json_reply(workflow_json(view))
+
+
+@table.route(
+    "GET", "/durable/workflows/{workflow_id:str}/events", query=EventsQuery, answer=EventList
+)
+async def list_workflow_events(call: Call[NoBody, EventsQuery]) -> Reply:
+    """Its history by filter, oldest first; `X-Total-Count` counts all that match."""
+    id_, services = workflow_id_of(call), call.services
+    await services.control.get_workflow(GetWorkflow(org_id=call.org_id, workflow_id=id_))
+    # A workflow is its own session.
+    session_id = SessionId(id_)
+    wish = event_wish(call.query, session_id)
+    listing = await events.list_known(services.log, call.org_id, session_id, wish)
+    epoch = await services.log.epoch()
+    shown = b",".join(event_json(one, session_id=session_id, epoch=epoch) for one in listing.events)
+    return Reply(body=b'{"data":[%s]}' % shown, headers={"X-Total-Count": str(listing.total)})
+
+
+@table.route("GET", "/durable/workflows/{workflow_id:str}/state", answer=StateAnswer)
+async def get_workflow_state(call: Call[NoBody, NoQuery]) -> Reply:
+    """What the workflow reported last, from what is recorded: no worker is asked."""
+    id_, services = workflow_id_of(call), call.services
+    await services.control.get_workflow(GetWorkflow(org_id=call.org_id, workflow_id=id_))
+    newest = EventFilter(types=("workflow.reported",), limit=1, descending=True)
+    listing = await services.log.list(SessionId(id_), call.org_id, newest)
+    if not listing.events:
+        return json_reply(StateAnswer(state=None, reported_at=None))
+    event = listing.events[0]
+    told = msgspec.json.decode(decode_payload(event.payload).data, type=Reported)
+    return json_reply(StateAnswer(state=told.result, reported_at=rfc3339(event.ts_ms)))
+
+
+@table.route(
+    "POST",
+    "/durable/workflows/{workflow_id:str}/signal",
+    body=SignalBody,
+    answer=SignalAnswer,
+    other_statuses=(409,),
+)
+async def signal_workflow(call: Call[SignalBody, NoQuery]) -> Reply:
+    """Brings a signal; one that nothing waits for yet is kept."""
+    body = call.body
+    made = call.services.ids.uuid7()
+    signal_id = made if body.id is None else from_wire(Prefix.SIGNAL, body.id)
+    answer = await call.services.control.signal_workflow(
+        SignalWorkflow(
+            org_id=call.org_id,
+            workflow_id=workflow_id_of(call),
+            signal_id=signal_id,
+            name=body.name,
+            payload=bytes(body.payload),
+        )
+    )
+    return json_reply(
+        SignalAnswer(id=to_wire(Prefix.SIGNAL, signal_id), duplicate=answer.duplicate)
+    )
+
+
+@table.route(
+    "POST",
+    "/durable/workflows/{workflow_id:str}/cancel",
+    body=CancelBody,
+    answer=CancelAnswer,
+)
+async def cancel_workflow(call: Call[CancelBody, NoQuery]) -> Reply:
+    """Cancels a workflow and what it started; an ended one is `no_op`."""
+    command = CancelWorkflow(
+        org_id=call.org_id, workflow_id=workflow_id_of(call), reason=call.body.reason
+    )
+    receipt = await call.services.control.cancel_workflow(command)
+    return json_reply(CancelAnswer(status=receipt.status))

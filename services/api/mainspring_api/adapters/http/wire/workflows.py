@@ -1,0 +1,142 @@
+"""Workflows as clients send and see them."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from mainspring_kernel import limits
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.workflows import Flaw, Status, Wait, WorkflowView
+
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=limits.WORKFLOW_TYPE_CHARS_MAX,
+        pattern=r"^[A-Za-z0-9_.:/-]+$",
+    ),
+]
+Key = Annotated[
+    str, Meta(min_length=1, max_length=limits.WORKFLOW_KEY_CHARS_MAX, pattern=r"^[ -~]+$")
+]
+
+
+def _no_arguments() -> msgspec.Raw:
+    return msgspec.Raw(b"[]")
+
+
+def _nothing() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
+class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`input` is an array of arguments, or an object of named ones.
+
+    The same `key` with the same type, queue and input finds the workflow that it started; an
+    Idempotency-Key is taken where there is none.
+    """
+
+    type: Name
+    input: msgspec.Raw = field(default_factory=_no_arguments)
+    key: Key | None = None
+    queue: Name = "default"
+
+
+class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`id` tells a repeat; one is made where it is left out."""
+
+    name: Name
+    payload: msgspec.Raw = field(default_factory=_nothing)
+    id: str | None = None
+
+
+class CancelBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Annotated[str, Meta(max_length=limits.DISPLAY_NAME_CHARS_MAX)] | None = None
+
+
+class ListQuery(Struct, frozen=True, kw_only=True):
+    """`before` is the id of the last one of the page before."""
+
+    workflow_type: str | None = None
+    status: Status | None = None
+    before: str | None = None
+    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+
+
+class ResultQuery(Struct, frozen=True, kw_only=True):
+    """How long to wait for the end."""
+
+    wait_s: Annotated[float, Meta(ge=0, le=limits.RESULT_WAIT_S_MAX)] = 0.0
+
+
+class FlawView(Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+    type: str
+
+
+class WaitView(Struct, frozen=True, kw_only=True):
+    step: str
+    name: str
+    kind: str
+
+
+class WorkflowJson(Struct, frozen=True, kw_only=True):
+    """`result` once it completed, `error` once it failed."""
+
+    id: str
+    type: str
+    key: str
+    queue: str
+    status: Status
+    created_at: str
+    result: msgspec.Raw | None
+    error: FlawView | None
+    waits: tuple[WaitView, ...]
+    explanation: str
+
+
+class WorkflowList(Struct, frozen=True, kw_only=True):
+    data: tuple[WorkflowJson, ...]
+    has_more: bool
+
+
+class StateAnswer(Struct, frozen=True, kw_only=True):
+    """`reported_at` is null before the first report."""
+
+    state: object
+    reported_at: str | None
+
+
+class SignalAnswer(Struct, frozen=True, kw_only=True):
+    id: str
+    duplicate: bool
+
+
+class CancelAnswer(Struct, frozen=True, kw_only=True):
+    status: str
+
+
+def workflow_json(view: WorkflowView) -> WorkflowJson:
+    return WorkflowJson(
+        id=to_wire(Prefix.WORKFLOW, view.workflow_id),
+        type=view.type,
+        key=view.key,
+        queue=view.queue,
+        status=view.status,
+        created_at=rfc3339(view.started_ms),
+        result=None if view.result is None else msgspec.Raw(view.result),
+        error=None if view.flaw is None else flaw_view(view.flaw),
+        waits=tuple(wait_view(wait) for wait in view.waits),
+        explanation=view.explanation,
+    )
+
+
+def flaw_view(flaw: Flaw) -> FlawView:
+    return FlawView(code=flaw.code, message=flaw.message, type=flaw.type)
+
+
+def wait_view(wait: Wait) -> WaitView:
+    return WaitView(step=wait.step, name=wait.name, kind=wait.kind)

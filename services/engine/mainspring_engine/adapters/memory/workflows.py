@@ -1,0 +1,195 @@
+"""Users' workflows in memory: what a flight writes of them, and what is read."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.adapters.memory.rules import refuse, repeats
+from mainspring_engine.adapters.memory.tables import SignalEntry, StepRow, Tables
+from mainspring_engine.domain.changes import Changes, RecordStep
+from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
+from mainspring_engine.ports.workflows import (
+    KnownStart,
+    RecordedPage,
+    WorkflowFilter,
+    WorkflowRow,
+)
+from mainspring_kernel.limits import HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_ROWS_MAX
+from mainspring_schema.frames import Held
+from mainspring_schema.workflows import Wait
+
+_OUTCOMES = {
+    "completed": {Outcome.COMPLETED},
+    "failed": {Outcome.FAILED, Outcome.SEALED},
+    "cancelled": {Outcome.CANCELLED},
+}
+
+
+def known_start(tables: Tables, changes: Changes) -> KnownStart | None:
+    """The workflow that this start's key started before."""
+    start = changes.start
+    if start is None:
+        return None
+    id_ = tables.start_keys.get((changes.expected.org_id, start.key))
+    return None if id_ is None else KnownStart(workflow_id=id_, hash=tables.starts[id_].hash)
+
+
+def repeats_signal(tables: Tables, changes: Changes) -> bool:
+    kept = tables.signals.get(changes.expected.session_id, {})
+    return any((signal.source, signal.kind) in kept for signal in changes.signals)
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def check(tables: Tables, changes: Changes) -> None:
+    """Raises BrokenRule, before anything is written."""
+    steps = [(step.workflow_id, step.step) for step in changes.steps]
+    refuse("two records of one step", repeats(steps))
+    refuse("a step that has its record", any(key in tables.steps for key in steps))
+    for step in changes.steps:
+        task = tables.tasks.get(step.task_id)
+        fits = step.fence == 0 or (task is not None and task.fence == step.fence)
+        refuse("a recorded step without its attempt", not fits)
+    kept = tables.signals.get(changes.expected.session_id, {})
+    for take in changes.taken_signals:
+        entry = kept.get((take.source, take.kind))
+        refuse("a signal that is not waiting", entry is None or entry.taken)
+
+
+def write(tables: Tables, changes: Changes) -> None:
+    org_id, session_id = changes.expected.org_id, changes.expected.session_id
+    if changes.start is not None:
+        tables.starts[changes.start.workflow_id] = changes.start
+        tables.start_keys[org_id, changes.start.key] = changes.start.workflow_id
+    for step in changes.steps:
+        tables.steps[step.workflow_id, step.step] = _step_row(tables, step)
+    for ended in changes.ended_waits:
+        tables.waits.get(ended.workflow_id, {}).pop(ended.step, None)
+    for wait in changes.waits:
+        row = WaitRow(
+            workflow_id=wait.workflow_id,
+            wait=msgspec.msgpack.decode(wait.body, type=Wait),
+            timer_id=wait.timer_id,
+        )
+        tables.waits.setdefault(wait.workflow_id, {})[wait.step] = row
+    kept = tables.signals.setdefault(session_id, {}) if changes.signals else {}
+    for signal in changes.signals:
+        came = SignalRow(source=signal.source, kind=signal.kind, body=signal.body)
+        kept[signal.source, signal.kind] = SignalEntry(row=came, taken=signal.taken)
+    for take in changes.taken_signals:
+        tables.signals[session_id][take.source, take.kind].taken = True
+
+
+def _step_row(tables: Tables, step: RecordStep) -> StepRow:
+    return StepRow(
+        task_id=step.task_id,
+        fence=step.fence,
+        rev=_rev(tables, step),
+        input_hash=step.input_hash,
+        body=step.body,
+        hash=hashlib.sha256(step.body).digest(),
+        checkpoint=True,
+    )
+
+
+def _rev(tables: Tables, step: RecordStep) -> int:
+    if step.fence == 0:
+        return 0
+    task = tables.tasks.get(step.task_id)
+    if task is not None and task.fence == step.fence:
+        return task.rev
+    return tables.attempts[Held(step.task_id, step.fence)].close_rev
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class MemoryWorkflows:
+    def __init__(self, tables: Tables, lock: AbstractContextManager[object]) -> None:
+        self._tables = tables
+        self._lock = lock
+
+    async def waiting(self, workflows: tuple[UUID, ...]) -> dict[UUID, Waiting]:
+        with self._lock:
+            found = {id_: self._waiting(id_) for id_ in workflows}
+            return {id_: waiting for id_, waiting in found.items() if waiting != Waiting()}
+
+    def _waiting(self, workflow_id: UUID) -> Waiting:
+        waits = self._tables.waits.get(workflow_id, {})
+        signals = self._tables.signals.get(workflow_id, {}).values()
+        return Waiting(
+            waits=tuple(waits[step] for step in sorted(waits)),
+            signals=tuple(entry.row for entry in signals if not entry.taken),
+        )
+
+    async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
+        with self._lock:
+            mine = sorted(
+                step
+                for (owner, step), row in self._tables.steps.items()
+                if owner == workflow_id and row.checkpoint and step > after
+            )
+            bodies: list[bytes] = []
+            size = 0
+            for step in mine[:HISTORY_PAGE_ROWS_MAX]:
+                if size >= HISTORY_PAGE_BYTES_MAX:
+                    break
+                bodies.append(self._tables.steps[workflow_id, step].body)
+                size += len(bodies[-1])
+            full = size >= HISTORY_PAGE_BYTES_MAX
+            return RecordedPage(
+                bodies=tuple(bodies), more=full or len(mine) > HISTORY_PAGE_ROWS_MAX
+            )
+
+    async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None:
+        with self._lock:
+            row = self._row(workflow_id)
+            if row is None or row.workflow.org_id != org_id:
+                return None
+            outcome = self._tables.steps.get((workflow_id, "workflow"))
+            waits = self._tables.waits.get(workflow_id, {})
+            return msgspec.structs.replace(
+                row,
+                outcome_body=None if outcome is None else outcome.body,
+                waits=tuple(waits[step] for step in sorted(waits)),
+            )
+
+    def _row(self, workflow_id: UUID) -> WorkflowRow | None:
+        start = self._tables.starts.get(workflow_id)
+        if start is None:
+            return None
+        return WorkflowRow(
+            workflow=self._tables.workflows[workflow_id],
+            type=start.type,
+            key=start.key,
+            queue=start.queue,
+        )
+
+    async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
+        with self._lock:
+            found: list[WorkflowRow] = []
+            fits = _fits(wanted)
+            for id_ in sorted(self._tables.starts, key=lambda id_: id_.int, reverse=True):
+                row = self._row(id_)
+                if row is not None and fits(row):
+                    found.append(row)
+            return tuple(found[: wanted.limit])
+
+
+def _fits(wanted: WorkflowFilter) -> Callable[[WorkflowRow], bool]:
+    outcomes = None if wanted.status is None else _OUTCOMES.get(wanted.status, {Outcome.RUNNING})
+
+    def fits(row: WorkflowRow) -> bool:
+        workflow = row.workflow
+        return (
+            workflow.org_id == wanted.org_id
+            and wanted.type in (None, row.type)
+            and (wanted.before is None or workflow.id.int < wanted.before.int)
+            and (outcomes is None or workflow.outcome in outcomes)
+        )
+
+    return fits

@@ -1,0 +1,156 @@
+"""Users' workflows: the rest of a flight's arguments, and what is read of them."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, cast
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.adapters.postgres.flights import Row as Arguments
+from mainspring_engine.adapters.postgres.replies import workflow_of
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
+from mainspring_engine.ports.workflows import (
+    RecordedPage,
+    WorkflowFilter,
+    WorkflowRow,
+)
+from mainspring_kernel.limits import (
+    HISTORY_PAGE_BYTES_MAX,
+    HISTORY_PAGE_ROWS_MAX,
+    WORKFLOW_SIGNALS_MAX,
+)
+from mainspring_postgres import Database, Row, load_queries
+from mainspring_schema.workflows import Wait
+
+WORKFLOWS: Final = load_queries("mainspring_engine.adapters.postgres", "workflows.sql")
+_WAIT: Final = msgspec.msgpack.Decoder(Wait)
+OUTCOMES: Final = {
+    "running": (Outcome.RUNNING,),
+    "waiting": (Outcome.RUNNING,),
+    "held": (Outcome.RUNNING,),
+    "completed": (Outcome.COMPLETED,),
+    "failed": (Outcome.FAILED, Outcome.SEALED),
+    "cancelled": (Outcome.CANCELLED,),
+}
+
+
+def concerns(flight: tuple[Changes, ...]) -> bool:
+    """Whether the flight has something that commit_v1 does not know."""
+    return any(
+        c.start or c.steps or c.waits or c.ended_waits or c.signals or c.taken_signals
+        for c in flight
+    )
+
+
+def more_arguments(flight: tuple[Changes, ...]) -> tuple[object, ...]:
+    """What engine.commit_workflows_v1 takes beyond engine.commit_v1."""
+
+    def rows(of: Callable[[int, Changes], Iterable[Arguments]]) -> list[Arguments]:
+        return [row for item, changes in enumerate(flight, start=1) for row in of(item, changes)]
+
+    return (
+        rows(_starts),
+        rows(_steps),
+        rows(lambda item, c: [
+            (item, w.workflow_id, w.step, c.expected.org_id, w.timer_id, w.body) for w in c.waits
+        ]),
+        rows(lambda item, c: [(item, e.workflow_id, e.step) for e in c.ended_waits]),
+        rows(lambda item, c: [
+            (item, c.expected.session_id, s.source, s.kind, c.expected.org_id, s.body, s.taken)
+            for s in c.signals
+        ]),
+        rows(lambda item, c: [
+            (item, c.expected.session_id, t.source, t.kind) for t in c.taken_signals
+        ]),
+    )  # fmt: skip
+
+
+def _starts(item: int, changes: Changes) -> Iterator[Arguments]:
+    s = changes.start
+    if s is not None:
+        head = changes.expected
+        yield item, s.workflow_id, head.org_id, s.type, s.key, s.queue, s.hash, changes.after.ts_ms
+
+
+def _steps(item: int, changes: Changes) -> Iterator[Arguments]:
+    org_id = changes.expected.org_id
+    for s in changes.steps:
+        digest = hashlib.sha256(s.body).digest()
+        yield (
+            item, s.workflow_id, s.step, org_id, s.task_id, s.fence, s.input_hash, s.body, digest,
+        )  # fmt: skip
+
+
+class PostgresWorkflows:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def waiting(self, workflows: tuple[UUID, ...]) -> dict[UUID, Waiting]:
+        # Two statements may see two moments: the workflow's rev tells, when it is committed on.
+        waits = await self._database.fetch(WORKFLOWS["waits"], list(workflows))
+        signals = await self._database.fetch(
+            WORKFLOWS["signals"], list(workflows), WORKFLOW_SIGNALS_MAX
+        )
+        found: dict[UUID, tuple[list[WaitRow], list[SignalRow]]] = {}
+        for row in waits:
+            wait = _wait_row(row)
+            found.setdefault(wait.workflow_id, ([], []))[0].append(wait)
+        for row in signals:
+            signal = SignalRow(
+                source=cast(UUID, row["source_turn"]),
+                kind=cast(str, row["kind"]),
+                body=cast(bytes, row["body"]),
+            )
+            found.setdefault(cast(UUID, row["session_id"]), ([], []))[1].append(signal)
+        return {
+            id_: Waiting(waits=tuple(rows), signals=tuple(kept))
+            for id_, (rows, kept) in found.items()
+        }
+
+    async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
+        rows = await self._database.fetch(
+            WORKFLOWS["recorded"], workflow_id, after, HISTORY_PAGE_ROWS_MAX, HISTORY_PAGE_BYTES_MAX
+        )
+        bodies = tuple(cast(bytes, row["body"]) for row in rows[:HISTORY_PAGE_ROWS_MAX])
+        full = sum(map(len, bodies)) >= HISTORY_PAGE_BYTES_MAX
+        return RecordedPage(bodies=bodies, more=full or len(rows) > HISTORY_PAGE_ROWS_MAX)
+
+    async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None:
+        rows = await self._database.fetch(WORKFLOWS["workflow"], org_id, workflow_id)
+        if not rows:
+            return None
+        waits = await self._database.fetch(WORKFLOWS["waits"], [workflow_id])
+        return _workflow_row(rows[0], tuple(_wait_row(row) for row in waits))
+
+    async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
+        outcomes = None if wanted.status is None else list(OUTCOMES[wanted.status])
+        rows = await self._database.fetch(
+            WORKFLOWS["list_workflows"],
+            wanted.org_id,
+            wanted.type,
+            wanted.before,
+            outcomes,
+            wanted.limit,
+        )
+        return tuple(_workflow_row(row) for row in rows)
+
+
+def _wait_row(row: Row) -> WaitRow:
+    return WaitRow(
+        workflow_id=cast(UUID, row["workflow_id"]),
+        wait=_WAIT.decode(cast(bytes, row["body"])),
+        timer_id=cast("UUID | None", row["timer_id"]),
+    )
+
+
+def _workflow_row(row: Row, waits: tuple[WaitRow, ...] = ()) -> WorkflowRow:
+    return WorkflowRow(
+        workflow=workflow_of(row),
+        type=cast(str, row["type"]),
+        key=cast(str, row["key"]),
+        queue=cast(str, row["queue"]),
+        outcome_body=cast("bytes | None", row["outcome_body"]),
+        waits=waits,
+    )

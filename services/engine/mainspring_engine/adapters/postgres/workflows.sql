@@ -1,0 +1,83 @@
+-- name: commit_workflows
+-- As commit, for a flight with starts, recorded steps, waits or signals; see the function.
+select
+    now_ms, verdicts, deltas_before, closes, marks, emits, unclaimed, known, heads, workflows,
+    inbox, starts
+from engine.commit_workflows_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+    $18, $19, $20, $21, $22, $23
+);
+
+-- name: waits
+-- What workflows wait for.
+-- repeatable
+select workflow_id, step, timer_id, body
+from engine.wait
+where workflow_id = any($1::uuid[])
+order by workflow_id, step;
+
+-- name: signals
+-- Signals to workflows that nothing took, oldest first. At most $2 of each.
+-- repeatable
+select s.session_id, s.source_turn, s.kind, s.body
+from unnest($1::uuid[]) as w (workflow_id)
+cross join
+    lateral (
+        select x.session_id, x.source_turn, x.kind, x.body, x.created_at
+        from engine.signal as x
+        where x.session_id = w.workflow_id and x.consumed_by is null
+        order by x.created_at, x.source_turn
+        limit $2
+    ) as s
+order by s.session_id, s.created_at, s.source_turn;
+
+-- name: recorded
+-- A page of a workflow's recorded steps: $3 rows and about $4 bytes at most, one row at least.
+-- repeatable
+select p.body, p.before_it < $4::bigint as fits, p.n
+from (
+    select
+        s.body, s.step,
+        sum(octet_length(s.body)) over (order by s.step) - octet_length(s.body) as before_it,
+        row_number() over (order by s.step) as n
+    from (
+        select r.step, r.body
+        from engine.step_result as r
+        where r.workflow_id = $1 and r.checkpoint and r.step > $2::text
+        order by r.step
+        limit $3::int + 1
+    ) as s
+) as p
+where p.before_it < $4::bigint
+order by p.step;
+
+-- name: workflow
+-- One workflow of an organization, with its outcome.
+-- repeatable
+select
+    w.id, w.session_id, w.org_id, w.ordinal, w.rev, w.outcome, w.state, w.config_hash,
+    w.traceparent, w.started_ms, s.type, s.key, s.queue,
+    (
+        select r.body from engine.step_result as r
+        where r.workflow_id = w.id and r.step = 'workflow'
+        limit 1 -- a step has one result; the limit spares the older partitions -- noqa: AM09
+    ) as outcome_body
+from engine.start as s
+inner join engine.workflow as w on s.workflow_id = w.id
+where s.workflow_id = $2 and s.org_id = $1;
+
+-- name: list_workflows
+-- Workflows of an organization, newest first. $4 are outcomes.
+-- repeatable
+select
+    w.id, w.session_id, w.org_id, w.ordinal, w.rev, w.outcome, w.state, w.config_hash,
+    w.traceparent, w.started_ms, s.type, s.key, s.queue, null::bytea as outcome_body
+from engine.start as s
+inner join engine.workflow as w on s.workflow_id = w.id
+where
+    s.org_id = $1
+    and ($2::text is null or s.type = $2)
+    and ($3::uuid is null or s.workflow_id < $3)
+    and ($4::smallint[] is null or w.outcome = any($4))
+order by s.workflow_id desc
+limit $5;

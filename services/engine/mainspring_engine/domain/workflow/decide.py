@@ -1,0 +1,147 @@
+"""What an intent means for a user's workflow. Entered by `mainspring_engine.domain.decide`."""
+
+from typing import assert_never
+from uuid import UUID
+
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.changes import CloseTask, EmitCounter
+from mainspring_engine.domain.materials import Materials, NotYet
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
+from mainspring_engine.domain.workflow import machine, waiting
+from mainspring_engine.domain.workflow.going import Going
+from mainspring_engine.domain.workflow.state import Phase
+from mainspring_kernel.errors import NotFound, WorkflowEnded
+from mainspring_schema import workflows
+from mainspring_schema.frames import Verdict
+from mainspring_schema.tasks import WorkflowResult
+
+Answer = workflows.Started | workflows.Signalled | workflows.WorkflowCancelReceipt
+
+
+def command(plan: Plan, intent: intents.WorkflowCommand, materials: Materials) -> Answer:
+    """Raises NotFound for what is no workflow of a user, WorkflowEnded for a late signal."""
+    match intent:
+        case intents.WorkflowStarted(command=start):
+            return machine.start(plan, start, materials)
+        case intents.WorkflowSignalled(command=signal):
+            if plan.signals:
+                # One to an item, so that a repeat is known from the item's verdict.
+                raise NotYet
+            going = _going(plan, materials)
+            if going is None:
+                raise WorkflowEnded
+            machine.signalled(going, signal)
+            return workflows.Signalled()
+        case intents.WorkflowCancelled(command=cancel):
+            going = _going(plan, materials)
+            if going is None:
+                return workflows.WorkflowCancelReceipt(status="no_op")
+            machine.cancel(going, cancel.reason, _tasks(going))
+            return workflows.WorkflowCancelReceipt(status="cancelled")
+        case _:
+            assert_never(intent)
+
+
+def incident(plan: Plan, intent: intents.Incident, materials: Materials) -> Verdict:
+    match intent:
+        case intents.Answered():
+            return _answered(plan, intent, materials)
+        case intents.Emitted():
+            return _emitted(plan, intent, materials)
+        case intents.Died():
+            return _died(plan, intent, materials)
+        case intents.TimerDue():
+            return _timer_due(plan, intent, materials)
+        case _:
+            assert_never(intent)
+
+
+def _going(plan: Plan, materials: Materials) -> Going | None:
+    """None once it has ended."""
+    if plan.workflow is None or plan.workflow.is_turn:
+        raise NotFound
+    running = plan.running
+    return None if running is None else Going(plan, running, materials)
+
+
+def _tasks(going: Going) -> tuple[OpenTask, ...]:
+    task_id = going.state.task_id
+    if task_id is None:
+        return ()
+    if any(task.id == task_id for task in going.plan.tasks):
+        raise NotYet
+    tasks = going.materials.open_tasks(going.workflow.id)
+    return tuple(task for task in tasks if task.id == task_id)
+
+
+def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Verdict:
+    going = _going(plan, materials)
+    held, result = intent.held, intent.result
+    expected = isinstance(result, WorkflowResult)
+    if going is None or going.state.task_id != held.task_id or not expected:
+        # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
+        plan.closes.append(
+            CloseTask(
+                task_id=held.task_id,
+                fence=held.fence,
+                expected=TaskState.LEASED,
+                closing=Closing.CANCELLED,
+                result_hash=intent.hash,
+            )
+        )
+        return Verdict.STALE
+    machine.answered(going, (held.task_id, held.fence, intent.hash), result)
+    return Verdict.COMMITTED
+
+
+def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdict:
+    emit = intent.emit
+    if _emitted_before(plan, emit.held.task_id, emit.held.fence, emit.counter):
+        return Verdict.DUPLICATE
+    plan.emits.append(
+        EmitCounter(task_id=emit.held.task_id, fence=emit.held.fence, counter=emit.counter)
+    )
+    going = _going(plan, materials)
+    if going is None or going.state.task_id != emit.held.task_id:
+        return Verdict.STALE
+    for step in emit.steps:
+        going.record(step, task_id=emit.held.task_id, fence=emit.held.fence)
+    fits_again = going.state.phase is Phase.HELD and bool(emit.steps)
+    if fits_again:
+        going.update(phase=Phase.RUNNING, problem="", holds=0)
+    if emit.waits:
+        waiting.arm(going, emit.waits)
+    if fits_again or emit.waits:
+        going.save()
+    return Verdict.COMMITTED
+
+
+def _emitted_before(plan: Plan, task_id: UUID, fence: int, counter: int) -> bool:
+    return any(
+        (other.task_id, other.fence) == (task_id, fence) and other.counter >= counter
+        for other in plan.emits
+    )
+
+
+def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
+    going = _going(plan, materials)
+    if going is None or going.state.task_id != intent.task.id:
+        return Verdict.STALE
+    task = next(iter(_tasks(going)), None)
+    if task is None or task.fence != intent.task.fence or task.state is not intent.task.state:
+        return Verdict.STALE
+    machine.died(going, task)
+    return Verdict.COMMITTED
+
+
+def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Verdict:
+    going = _going(plan, materials)
+    if going is not None and intent.kind == waiting.TIMER_WAIT:
+        if machine.wait_over(going, intent.timer_id):
+            return Verdict.COMMITTED
+    elif going is not None and going.state.timer_id == intent.timer_id:
+        machine.finish_cancel(going, _tasks(going))
+        return Verdict.COMMITTED
+    plan.dropped_timers.append(intent.timer_id)
+    return Verdict.STALE

@@ -1,0 +1,290 @@
+"""The workflow machine of plain code in a worker: go → wait → go … → one outcome. Pure.
+
+The code runs at a worker; what it finished is recorded, what it waits for stands in rows. Each
+function is one thing that can happen to a workflow.
+"""
+
+from uuid import UUID
+
+from mainspring_engine.domain.changes import (
+    CloseTask,
+    DeadLetter,
+    MarkTask,
+    RecordStep,
+    Start,
+    StepResult,
+)
+from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
+from mainspring_engine.domain.workflow import state as states
+from mainspring_engine.domain.workflow import waiting
+from mainspring_engine.domain.workflow.going import (
+    OUTCOME_STEP,
+    Going,
+    cut,
+    flaw_view,
+    value,
+)
+from mainspring_engine.domain.workflow.state import Phase, WorkflowState
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.limits import (
+    CANCEL_DEADLINE_S,
+    WORKFLOW_HELD_RETRY_S,
+    WORKFLOW_HELD_RETRY_S_MAX,
+)
+from mainspring_kernel.tracing import TraceContext, new_trace, span_id_for
+from mainspring_schema.codec import pack
+from mainspring_schema.grants import SessionStatus
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import (
+    INPUT_STEP,
+    Flaw,
+    Mismatch,
+    SignalWorkflow,
+    Started,
+    StartWorkflow,
+    StepRecord,
+    start_hash_of,
+)
+
+TIMER_CANCEL = "cancel_deadline"
+
+
+def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
+    """The first event, the input, the first task."""
+    id_ = command.workflow_id
+    key = to_wire(Prefix.WORKFLOW, id_) if command.key is None else command.key
+    plan.start = Start(
+        workflow_id=id_,
+        type=command.type,
+        key=key,
+        queue=command.queue,
+        hash=start_hash_of(command.type, command.queue, command.input),
+    )
+    going = Going(plan, _new_workflow(plan, command, key, materials), materials)
+    plan.set_status(SessionStatus.ACTIVE)
+    plan.set_active_turn(id_, first_seq=1)
+    told: dict[str, object] = {
+        "workflow_id": to_wire(Prefix.WORKFLOW, id_),
+        "type": command.type,
+        "key": key,
+        "queue": command.queue,
+    }
+    going.emit("workflow.started", told | value("input", command.input))
+    plan.steps.append(_input_step(going, command.input))
+    going.go()
+    going.save()
+    return Started(workflow_id=id_)
+
+
+def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Materials) -> Workflow:
+    blank = WorkflowState(type=command.type, key=key, queue=command.queue)
+    trace = TraceContext.parse(command.traceparent)
+    if trace is None:
+        trace = new_trace(materials.draws, materials.trace_ratio)
+    return Workflow(
+        id=command.workflow_id,
+        session_id=plan.head.session_id,
+        org_id=plan.head.org_id,
+        ordinal=1,
+        rev=0,
+        outcome=Outcome.RUNNING,
+        state=states.encode(blank),
+        config_hash=b"",
+        traceparent=trace.under(span_id_for(command.workflow_id, 0)).format(),
+        started_ms=plan.now_ms,
+    )
+
+
+def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult) -> None:
+    """A go ended. `held` are task, fence and hash of the result."""
+    task_id, fence, result_hash = held
+    for step in result.steps:
+        going.record(step, task_id=task_id, fence=fence)
+    match result.outcome:
+        case "held":
+            _hold(going, held, result.mismatch)
+            return
+        case "suspended":
+            going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
+            _suspend(going, result)
+            return
+        case "cancelled":
+            # A worker stops by itself only where its cancel was wished for.
+            going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
+            finish_cancel(going)
+            return
+        case "completed" | "failed":
+            _keep_outcome(going, held, result)
+    if result.outcome == "completed":
+        going.emit("workflow.completed", value("result", result.result))
+        _end(going, Outcome.COMPLETED)
+    else:
+        fail(going, result.flaw or Flaw(code="workflow_failed", message="it raised"))
+
+
+def signalled(going: Going, command: SignalWorkflow) -> None:
+    payload = value("payload", command.payload)
+    going.emit("workflow.signalled", waiting.signal_view(command) | payload)
+    if waiting.signalled(going, command):
+        wake(going)
+    going.save()
+
+
+def wait_over(going: Going, timer_id: UUID) -> bool:
+    """A timer of a wait is due; False where it waits no more."""
+    row = next((r for r in waiting.rows(going).waits if r.timer_id == timer_id), None)
+    if row is None:
+        return False
+    waiting.over(going, row)
+    wake(going)
+    going.save()
+    return True
+
+
+def wake(going: Going) -> None:
+    """Something came to pass. An attempt that is at work is told of it; otherwise one begins."""
+    if going.state.phase is Phase.WAITING:
+        going.go()
+
+
+def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
+    """Commits the wish first. A worker that holds it is asked to stop, until a deadline."""
+    if going.state.phase is Phase.CANCELLING:
+        return
+    going.update(phase=Phase.CANCELLING, cancel_reason=cut(reason or "user"))
+    task = next((t for t in tasks if t.id == going.state.task_id), None)
+    if task is not None and task.state is TaskState.LEASED:
+        going.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
+        timer_id = going.timer(TIMER_CANCEL, round(CANCEL_DEADLINE_S * 1000))
+        going.update(timer_id=timer_id)
+        going.save()
+        return
+    if task is not None:
+        going.close_unheld(task)
+    finish_cancel(going)
+
+
+def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:
+    """Nobody is at work on it any more, or the deadline ends who still is."""
+    for task in tasks:
+        if task.id == going.state.task_id:
+            going.close_unheld(task)
+    going.emit("workflow.cancelled", {"reason": going.state.cancel_reason or "worker"})
+    _end(going, Outcome.CANCELLED)
+
+
+def died(going: Going, task: OpenTask) -> None:
+    """Its task may not simply begin again: it killed its workers, or is being cancelled."""
+    if going.state.phase is Phase.CANCELLING:
+        going.close_unheld(task)
+        finish_cancel(going)
+        return
+    detail = f"the task lost its worker {task.deaths + 1} times"
+    going.plan.closes.append(
+        CloseTask(
+            task_id=task.id,
+            fence=task.fence,
+            expected=task.state,
+            closing=Closing.QUARANTINED,
+            error_code="poison",
+            counts_death=True,
+        )
+    )
+    going.plan.dead_letters.append(
+        DeadLetter(task_id=task.id, workflow_id=going.workflow.id, reason="poison", detail=detail)
+    )
+    fail(going, Flaw(code="poison", message=detail))
+
+
+def fail(going: Going, flaw: Flaw) -> None:
+    going.emit("workflow.failed", {"error": flaw_view(flaw)})
+    going.update(problem=cut(f"{flaw.code}: {flaw.message}"))
+    _end(going, Outcome.FAILED)
+
+
+# ── within a result ─────────────────────────────────────────────────────────────────────────────
+
+
+def _keep_outcome(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult) -> None:
+    task_id, fence, result_hash = held
+    closing = Closing.RESULT if result.outcome == "completed" else Closing.FAILED
+    going.close_held(task_id, fence, closing, result_hash=result_hash)
+    kept = WorkflowResult(outcome=result.outcome, result=result.result, flaw=result.flaw)
+    going.plan.results.append(
+        StepResult(
+            workflow_id=going.workflow.id,
+            step=OUTCOME_STEP,
+            task_id=task_id,
+            fence=fence,
+            body=pack(kept),
+            hash=result_hash,
+        )
+    )
+
+
+def _suspend(going: Going, result: WorkflowResult) -> None:
+    if going.state.phase is Phase.CANCELLING:
+        finish_cancel(going)
+        return
+    woken = waiting.arm(going, result.waits)
+    if woken or not result.waits:
+        # What it waits for is there already, or it waits for nothing that could come.
+        going.go()
+    else:
+        going.emit("workflow.waiting", {"waits": waiting.names(result.waits)})
+        going.update(phase=Phase.WAITING)
+    going.save()
+
+
+def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None) -> None:
+    """The code differs from what is recorded: nothing is lost, and code that fits may come."""
+    task_id, fence, result_hash = held
+    if going.state.phase is Phase.CANCELLING:
+        going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
+        finish_cancel(going)
+        return
+    problem = "version_conflict"
+    if mismatch is not None:
+        problem += (
+            f" at step {mismatch.step}: {mismatch.recorded} is recorded, {mismatch.found} found"
+        )
+    if going.state.problem != cut(problem):
+        going.emit("workflow.held", {"code": "version_conflict", "message": problem})
+    delay_s = min(
+        WORKFLOW_HELD_RETRY_S_MAX, WORKFLOW_HELD_RETRY_S * (1 << min(8, going.state.holds))
+    )
+    going.plan.closes.append(
+        CloseTask(
+            task_id=task_id,
+            fence=fence,
+            expected=TaskState.LEASED,
+            closing=Closing.RETRIED,
+            result_hash=result_hash,
+            error_code="version_conflict",
+            delay_ms=round(delay_s * 1000),
+            # It counts as no loss: of those a task may have few.
+            counts_failure=True,
+        )
+    )
+    going.update(phase=Phase.HELD, holds=going.state.holds + 1, problem=cut(problem))
+    going.save()
+
+
+def _end(going: Going, outcome: Outcome) -> None:
+    if going.state.waits:
+        waiting.drop_all(going)
+    going.rest(outcome)
+
+
+def _input_step(going: Going, raw: bytes) -> RecordStep:
+    record = StepRecord(step=INPUT_STEP, name=going.state.type, kind="input", result=raw)
+    return RecordStep(
+        workflow_id=going.workflow.id,
+        step=INPUT_STEP,
+        task_id=going.workflow.id,
+        fence=0,
+        input_hash=b"",
+        body=pack(record),
+    )

@@ -1,0 +1,57 @@
+"""The state of a user's workflow: ids and counters, never content."""
+
+from enum import IntEnum
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_engine.domain.rows import Workflow
+
+
+class Phase(IntEnum):
+    RUNNING = 1
+    """It has a task: at a worker, or ready for one."""
+    WAITING = 2
+    """It holds no worker; one of its waits wakes it."""
+    CANCELLING = 3
+    HELD = 4
+    """Its task waits for a worker whose code fits what is recorded."""
+
+
+class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
+    """Format 1. Read one release before it is written; fields are only ever added at the end.
+
+    `waits` and `signals` count the rows, so that they are read only where there are some.
+    """
+
+    version: int = 1
+    phase: Phase = Phase.RUNNING
+    type: str
+    key: str
+    queue: str
+    task_id: UUID | None = None
+    goes: int = 0
+    waits: int = 0
+    signals: int = 0
+    holds: int = 0
+    timer_id: UUID | None = None
+    cancel_reason: str | None = None
+    problem: str = ""
+    """Of a held one: where the code differs. Of a failed one: its code and message."""
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(WorkflowState)
+
+
+def encode(state: WorkflowState) -> bytes:
+    return msgspec.msgpack.encode(state)
+
+
+def decode(workflow: Workflow) -> WorkflowState:
+    return decode_state(workflow.state)
+
+
+def decode_state(state: bytes) -> WorkflowState:
+    return _DECODER.decode(state)

@@ -1,0 +1,158 @@
+"""What a workflow waits for: times and signals, and how one that comes to pass wakes it."""
+
+import msgspec
+
+from mainspring_engine.domain.changes import EndWait, NewSignal, NewWait, TakeSignal
+from mainspring_engine.domain.rows import SignalRow, Waiting, WaitRow
+from mainspring_engine.domain.workflow.going import Going
+from mainspring_kernel.errors import TooManyRequests
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.limits import WORKFLOW_SIGNALS_MAX
+from mainspring_schema.codec import pack
+from mainspring_schema.workflows import Flaw, SignalWorkflow, StepRecord, Wait
+
+TIMER_WAIT = "wait"
+
+
+def rows(going: Going) -> Waiting:
+    """The rows as this plan leaves them. Raises WaitingMissing where they must be read first."""
+    plan = going.plan
+    if plan.waiting is None:
+        counted = going.state.waits or going.state.signals
+        plan.waiting = going.materials.waiting_of(going.workflow.id) if counted else Waiting()
+    return plan.waiting
+
+
+def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
+    """Takes them into the rows; whether one of them has come to pass already."""
+    woken = False
+    for wait in waits:
+        known = any(row.wait.step == wait.step for row in rows(going).waits)
+        if wait.armed or known:
+            woken = woken or not known
+            continue
+        signal = _signal_for(going, wait)
+        if signal is None:
+            _add(going, wait)
+        else:
+            _take(going, signal)
+            resolve(going, _record(wait, result=signal.body))
+            woken = True
+    return woken
+
+
+def signalled(going: Going, command: SignalWorkflow) -> bool:
+    """Whether something waited for it. Otherwise it is kept for who may wait later."""
+    kind = f"signal:{command.name}"
+    row = next((r for r in rows(going).waits if _waits_for(r.wait, kind)), None)
+    if row is None and going.state.signals >= WORKFLOW_SIGNALS_MAX:
+        detail = f"{WORKFLOW_SIGNALS_MAX} signals wait for this workflow"
+        raise TooManyRequests(detail)
+    taken = row is not None
+    going.plan.signals.append(
+        NewSignal(source=command.signal_id, kind=kind, body=command.payload, taken=taken)
+    )
+    if row is None:
+        kept = SignalRow(source=command.signal_id, kind=kind, body=command.payload)
+        _change(going, signals=(*rows(going).signals, kept))
+        going.update(signals=going.state.signals + 1)
+    else:
+        end(going, row, _record(row.wait, result=command.payload))
+    return taken
+
+
+def over(going: Going, row: WaitRow) -> None:
+    """Its time is over: the end of a sleep, the timeout of anything else."""
+    wait = row.wait
+    if wait.kind == "sleep":
+        end(going, row, _record(wait))
+        return
+    flaw = Flaw(code="timeout", message=f"{wait.kind} {wait.name} did not come in time")
+    end(going, row, _record(wait, flaw=flaw))
+
+
+def end(going: Going, row: WaitRow, record: StepRecord) -> None:
+    """It came to pass, with this for its step's result."""
+    going.drop_timer(row.timer_id)
+    _forget(going, row)
+    resolve(going, record)
+
+
+def drop_all(going: Going) -> None:
+    """The workflow ends: nothing wakes it any more."""
+    for row in rows(going).waits:
+        going.drop_timer(row.timer_id)
+        _forget(going, row)
+
+
+def resolve(going: Going, record: StepRecord) -> None:
+    """The engine itself found the result."""
+    going.record(record, task_id=going.workflow.id, fence=0)
+
+
+def names(waits: tuple[Wait, ...]) -> list[dict[str, object]]:
+    """As people read them in the history."""
+    return [{"step": w.step, "name": w.name, "kind": w.kind, "delay_ms": w.delay_ms} for w in waits]
+
+
+def signal_view(command: SignalWorkflow) -> dict[str, object]:
+    return {"signal_id": to_wire(Prefix.SIGNAL, command.signal_id), "name": command.name}
+
+
+# ── small moves ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _waits_for(wait: Wait, kind: str) -> bool:
+    return wait.kind == "signal" and f"signal:{wait.name}" == kind
+
+
+def _signal_for(going: Going, wait: Wait) -> SignalRow | None:
+    return next((s for s in rows(going).signals if _waits_for(wait, s.kind)), None)
+
+
+def _record(wait: Wait, *, result: bytes = b"null", flaw: Flaw | None = None) -> StepRecord:
+    return StepRecord(
+        step=wait.step,
+        name=wait.name,
+        kind=wait.kind,
+        input_hash=wait.input_hash,
+        result=result,
+        flaw=flaw,
+    )
+
+
+def _add(going: Going, wait: Wait) -> None:
+    timer_id = None if wait.delay_ms is None else going.timer(TIMER_WAIT, wait.delay_ms)
+    row = WaitRow(workflow_id=going.workflow.id, wait=wait, timer_id=timer_id)
+    going.plan.waits.append(
+        NewWait(workflow_id=going.workflow.id, step=wait.step, timer_id=timer_id, body=pack(wait))
+    )
+    _change(going, waits=(*rows(going).waits, row))
+    going.update(waits=going.state.waits + 1)
+
+
+def _forget(going: Going, row: WaitRow) -> None:
+    plan = going.plan
+    fresh = [wait for wait in plan.waits if wait.step != row.wait.step]
+    if len(fresh) < len(plan.waits):
+        plan.waits[:] = fresh
+    else:
+        plan.ended_waits.append(EndWait(workflow_id=going.workflow.id, step=row.wait.step))
+    _change(going, waits=tuple(r for r in rows(going).waits if r is not row))
+    going.update(waits=going.state.waits - 1)
+
+
+def _take(going: Going, signal: SignalRow) -> None:
+    plan = going.plan
+    for index, new in enumerate(plan.signals):
+        if (new.source, new.kind) == (signal.source, signal.kind):
+            plan.signals[index] = msgspec.structs.replace(new, taken=True)
+            break
+    else:
+        plan.taken_signals.append(TakeSignal(source=signal.source, kind=signal.kind))
+    _change(going, signals=tuple(s for s in rows(going).signals if s is not signal))
+    going.update(signals=going.state.signals - 1)
+
+
+def _change(going: Going, **fields: object) -> None:
+    going.plan.waiting = msgspec.structs.replace(rows(going), **fields)

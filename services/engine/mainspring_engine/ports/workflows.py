@@ -1,0 +1,60 @@
+"""What is kept of users' workflows beside the rows of a flight: read without a lock."""
+
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.rows import Waiting, WaitRow, Workflow
+from mainspring_schema.workflows import Status
+
+
+class KnownStart(Struct, frozen=True, kw_only=True):
+    """The workflow that a key started before, and the hash of what it was started with."""
+
+    workflow_id: UUID
+    hash: bytes
+
+
+class RecordedPage(Struct, frozen=True, kw_only=True):
+    """Packed `StepRecord`s in the order of their places."""
+
+    bodies: tuple[bytes, ...]
+    more: bool = False
+
+
+class WorkflowRow(Struct, frozen=True, kw_only=True):
+    """A workflow with what people ask of it. `outcome_body` is the packed result, once it ended."""
+
+    workflow: Workflow
+    type: str
+    key: str
+    queue: str
+    outcome_body: bytes | None = None
+    waits: tuple[WaitRow, ...] = ()
+
+
+class WorkflowFilter(Struct, frozen=True, kw_only=True):
+    org_id: UUID
+    type: str | None = None
+    status: Status | None = None
+    before: UUID | None = None
+    limit: int = 20
+
+
+class WorkflowRows(Protocol):
+    """Raises `Unavailable` like the store it belongs to."""
+
+    async def waiting(self, workflows: tuple[UUID, ...]) -> dict[UUID, Waiting]:
+        """What workflows wait for, and the signals that nothing took; none is absent."""
+        ...
+
+    async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
+        """A page of recorded steps, bounded in rows and bytes."""
+        ...
+
+    async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None: ...
+
+    async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
+        """Newest first, without outcomes and waits."""
+        ...

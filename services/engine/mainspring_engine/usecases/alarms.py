@@ -1,0 +1,86 @@
+"""Looks at what this engine made due, at its time and not only at the next sweep.
+
+A hint like a wake-up: the sweeps find what an alarm of a dead engine would have said.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Awaitable, Callable
+
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.usecases.sweeps import SweepKind, Swept
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import ALARM_GRAIN_MS, ALARMS_MAX
+
+_log = logging.getLogger(__name__)
+
+
+class Alarms:
+    """One loop per process. Alarms within a grain are one look."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due: list[tuple[int, SweepKind]] = []
+        self._known: set[tuple[int, SweepKind]] = set()
+        self._earlier = asyncio.Event()
+
+    def committed(self, changes: Changes) -> None:
+        """Sets alarms for the timers and delays of a commit."""
+        for timer in changes.timers:
+            self._set(SweepKind.TIMERS, timer.delay_ms)
+        for close in changes.closes:
+            if close.delay_ms is not None:
+                self._set(SweepKind.RETRIES, close.delay_ms)
+
+    def _set(self, kind: SweepKind, delay_ms: int) -> None:
+        # Rounded up, past the moment: an alarm before its time finds nothing.
+        grain = int((self._clock.mono() * 1000 + delay_ms) / ALARM_GRAIN_MS) + 1
+        alarm = (grain, kind)
+        if alarm in self._known or len(self._due) >= ALARMS_MAX:
+            return
+        self._known.add(alarm)
+        heapq.heappush(self._due, alarm)
+        if self._due[0] == alarm:
+            self._earlier.set()
+
+    async def work(self, sweep: Callable[[SweepKind], Awaitable[Swept]]) -> None:
+        """Until cancelled."""
+        while True:
+            self._earlier.clear()
+            wait_s = self._wait_s()
+            if wait_s is None:
+                await self._earlier.wait()
+            elif wait_s > 0:
+                await self._until_due(wait_s)
+            else:
+                await self._look(sweep)
+
+    def _wait_s(self) -> float | None:
+        if not self._due:
+            return None
+        return self._due[0][0] * ALARM_GRAIN_MS / 1000 - self._clock.mono()
+
+    async def _until_due(self, wait_s: float) -> None:
+        sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
+        earlier = asyncio.ensure_future(self._earlier.wait())
+        try:
+            await asyncio.wait((sleeping, earlier), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            earlier.cancel()
+
+    async def _look(self, sweep: Callable[[SweepKind], Awaitable[Swept]]) -> None:
+        now = self._clock.mono() * 1000 / ALARM_GRAIN_MS
+        kinds: set[SweepKind] = set()
+        while self._due and self._due[0][0] <= now:
+            alarm = heapq.heappop(self._due)
+            self._known.discard(alarm)
+            kinds.add(alarm[1])
+        for kind in kinds:
+            try:
+                while (await sweep(kind)).more:
+                    pass
+            except Unavailable as error:
+                _log.warning("a look at what is due waits for the sweep: %s", error)

@@ -1,0 +1,80 @@
+"""What a worker is told of a workflow's recorded steps, and what it may record."""
+
+import logging
+from typing import Final
+
+import msgspec
+
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.links import Link
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import (
+    WORKFLOW_STEPS_PER_FRAME_MAX,
+    WORKFLOW_TYPE_CHARS_MAX,
+    WORKFLOW_VALUE_BYTES_MAX,
+    WORKFLOW_WAITS_MAX,
+)
+from mainspring_schema.frames import History, HistoryWanted
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import StepRecord, Wait
+
+_log = logging.getLogger(__name__)
+_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
+_JSON: Final[msgspec.json.Decoder[msgspec.Raw]] = msgspec.json.Decoder(msgspec.Raw)
+_PLACE_CHARS_MAX: Final = 200
+"""Of a step's place: twenty branches deep."""
+
+
+class Histories:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def send(self, link: Link, wanted: HistoryWanted) -> None:
+        """One page to who holds the workflow. While the store is away nothing comes: ask again."""
+        task = link.held.get(wanted.held.task_id)
+        if task is None or task.held != wanted.held:
+            return
+        try:
+            page = await self._store.workflows.recorded(task.workflow_id, after=wanted.after)
+        except Unavailable as error:
+            _log.warning("a history waits: %s", error)
+            return
+        link.outbox.history(
+            History(
+                held=wanted.held,
+                steps=tuple(_STEP.decode(body) for body in page.bodies),
+                after=wanted.after,
+                more=page.more,
+            )
+        )
+
+
+def check_result(result: WorkflowResult) -> None:
+    """Raises DecodeError for what no honest worker sends: it must not get into anybody's log."""
+    check_value(result.result)
+    check_steps(result.steps, result.waits)
+
+
+def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+    """The same of steps and waits."""
+    if len(steps) > WORKFLOW_STEPS_PER_FRAME_MAX or len(waits) > WORKFLOW_WAITS_MAX:
+        message = "too many steps or waits"
+        raise msgspec.ValidationError(message)
+    for item in (*steps, *waits):
+        if len(item.name) > WORKFLOW_TYPE_CHARS_MAX or not 0 < len(item.step) <= _PLACE_CHARS_MAX:
+            message = "a step's name or place is too long"
+            raise msgspec.ValidationError(message)
+    for step in steps:
+        check_value(step.result)
+
+
+def check_value(raw: bytes) -> None:
+    """Raises DecodeError for what is too long, or no JSON."""
+    if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
+        message = f"a value has {len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are kept"
+        raise msgspec.ValidationError(message)
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise msgspec.ValidationError(str(error)) from error
+    _JSON.decode(raw)

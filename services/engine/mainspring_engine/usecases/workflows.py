@@ -1,0 +1,173 @@
+"""What callers ask of users' workflows: start, signal, cancel, and how they are."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from mainspring_engine.domain.intents import (
+    WorkflowCancelled,
+    WorkflowSignalled,
+    WorkflowStarted,
+)
+from mainspring_engine.domain.rows import Outcome, TaskState
+from mainspring_engine.domain.workflow import state as states
+from mainspring_engine.domain.workflow.state import Phase
+from mainspring_engine.ports.store import Store
+from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
+from mainspring_engine.usecases.histories import check_value
+from mainspring_engine.usecases.lane import Lanes
+from mainspring_kernel.errors import NotFound, PayloadTooLarge, ValidationFailed
+from mainspring_kernel.limits import (
+    LIST_ROWS_MAX,
+    WORKFLOW_KEY_CHARS_MAX,
+    WORKFLOW_TYPE_CHARS_MAX,
+    WORKFLOW_VALUE_BYTES_MAX,
+)
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    Flaw,
+    GetWorkflow,
+    ListWorkflows,
+    Signalled,
+    SignalWorkflow,
+    Started,
+    StartWorkflow,
+    Status,
+    WorkflowCancelReceipt,
+    WorkflowPage,
+    WorkflowView,
+)
+
+_NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
+_KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
+_RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
+_ENDED: Final[dict[Outcome, Status]] = {
+    Outcome.COMPLETED: "completed",
+    Outcome.FAILED: "failed",
+    Outcome.SEALED: "failed",
+    Outcome.CANCELLED: "cancelled",
+}
+
+
+class Workflows:
+    """Commands return after their commit. Each raises what refused it."""
+
+    def __init__(self, lanes: Lanes, store: Store) -> None:
+        self._lanes = lanes
+        self._store = store
+
+    async def start(self, command: StartWorkflow) -> Started:
+        """Raises WorkflowKeyMismatch where the key started another one, ValidationFailed."""
+        _check_name("type", command.type)
+        _check_name("queue", command.queue)
+        if command.key is not None and _KEY.fullmatch(command.key) is None:
+            detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
+            raise ValidationFailed(detail)
+        _check_value("the input", command.input)
+        answer = await self._lanes.ask(WorkflowStarted(command=command))
+        assert isinstance(answer, Started)  # noqa: S101 - one type per command
+        return answer
+
+    async def signal(self, command: SignalWorkflow) -> Signalled:
+        """Raises NotFound, and WorkflowEnded where nothing would ever take it."""
+        _check_name("signal", command.name)
+        _check_value("the payload", command.payload)
+        answer = await self._lanes.ask(WorkflowSignalled(command=command))
+        assert isinstance(answer, Signalled)  # noqa: S101 - one type per command
+        return answer
+
+    async def cancel(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
+        """Raises NotFound."""
+        answer = await self._lanes.ask(WorkflowCancelled(command=command))
+        assert isinstance(answer, WorkflowCancelReceipt)  # noqa: S101 - one type per command
+        return answer
+
+    async def get(self, command: GetWorkflow) -> WorkflowView:
+        """Raises NotFound."""
+        row = await self._store.workflows.get(command.org_id, command.workflow_id)
+        if row is None:
+            detail = "no such workflow"
+            raise NotFound(detail)
+        view = _view(row)
+        if view.status == "running":
+            explanation = await self._explain(row)
+            return msgspec.structs.replace(view, explanation=explanation)
+        return view
+
+    async def list(self, command: ListWorkflows) -> WorkflowPage:
+        limit = min(max(1, command.limit), LIST_ROWS_MAX)
+        wanted = WorkflowFilter(
+            org_id=command.org_id,
+            type=command.type,
+            status=command.status,
+            before=command.before,
+            limit=limit + 1,
+        )
+        views = [_view(row) for row in await self._store.workflows.list(wanted)]
+        shown = tuple(v for v in views[:limit] if command.status in (None, v.status))
+        return WorkflowPage(workflows=shown, more=len(views) > limit)
+
+    async def _explain(self, row: WorkflowRow) -> str:
+        """Why one that runs may not move."""
+        id_ = row.workflow.id
+        tasks = (await self._store.open_tasks((id_,))).get(id_, ())
+        if any(task.state is TaskState.READY for task in tasks):
+            return f"waits for a worker on queue {row.queue} that knows the workflow {row.type}"
+        if any(task.state is TaskState.DELAYED for task in tasks):
+            return "waits for its next attempt"
+        return ""
+
+
+def _view(row: WorkflowRow) -> WorkflowView:
+    workflow = row.workflow
+    state = states.decode(workflow)
+    result, flaw = _outcome(row, state.problem)
+    return WorkflowView(
+        workflow_id=workflow.id,
+        type=row.type,
+        key=row.key,
+        queue=row.queue,
+        status=_status(workflow.outcome, state.phase),
+        started_ms=workflow.started_ms,
+        result=result,
+        flaw=flaw,
+        waits=tuple(wait.wait for wait in row.waits),
+        explanation=state.problem if state.phase is Phase.HELD else "",
+    )
+
+
+def _status(outcome: Outcome, phase: Phase) -> Status:
+    if outcome is not Outcome.RUNNING:
+        return _ENDED[outcome]
+    if phase is Phase.WAITING:
+        return "waiting"
+    return "held" if phase is Phase.HELD else "running"
+
+
+def _outcome(row: WorkflowRow, problem: str) -> tuple[bytes | None, Flaw | None]:
+    if row.outcome_body is not None:
+        kept = _RESULT.decode(row.outcome_body)
+        return (kept.result, None) if kept.outcome == "completed" else (None, kept.flaw)
+    if row.workflow.outcome in (Outcome.FAILED, Outcome.SEALED):
+        # It failed without an answer of its worker.
+        code, _, message = problem.partition(": ")
+        return None, Flaw(code=code, message=message)
+    return None, None
+
+
+def _check_name(what: str, name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        detail = f"{what}: 1 to {WORKFLOW_TYPE_CHARS_MAX} of letters, digits and _ . : / -"
+        raise ValidationFailed(detail)
+
+
+def _check_value(what: str, raw: bytes) -> None:
+    if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
+        raise PayloadTooLarge(what, WORKFLOW_VALUE_BYTES_MAX)
+    try:
+        check_value(raw)
+    except msgspec.DecodeError as error:
+        detail = f"{what} is not JSON: {error}"
+        raise ValidationFailed(detail) from error

@@ -1,0 +1,43 @@
+"""`mainspring workflow check MODULE:NAME …`: would the code at hand go on with what is recorded?"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import cast
+
+import httpx
+
+from mainspring import Client, Workflow
+from mainspring.checking import check
+from mainspring.errors import ApiError
+from mainspring_local.console import Console
+from mainspring_local.errors import StartProblem
+
+
+async def check_code(url: str, paths: Sequence[str], console: Console) -> bool:
+    """Prints each history with the first step that differs. Raises StartProblem."""
+    workflows = [found(path) for path in paths]
+    try:
+        async with Client(url) as client:
+            findings = await check(client, workflows)
+    except (ApiError, httpx.HTTPError) as error:
+        raise StartProblem(f"cannot read histories from {url}: {error}") from error
+    for finding in findings:
+        told = finding.problem or "fits"
+        console.raw(f"{finding.id}  {finding.status:<9} {finding.steps:>5} steps  {told}")
+    differing = sum(bool(finding.problem) for finding in findings)
+    console.say(f"{len(findings)} histories, {differing} differ")
+    return differing == 0
+
+
+def found(path: str) -> "Workflow[..., object]":
+    """Raises StartProblem where there is no such workflow."""
+    module, _, name = path.partition(":")
+    sys.path.insert(0, "")
+    try:
+        value = cast("object", getattr(import_module(module), name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise StartProblem(f"cannot find {path}: {error}; give it as MODULE:NAME") from error
+    if not isinstance(value, Workflow):
+        raise StartProblem(f"{path} is no @workflow")
+    return value

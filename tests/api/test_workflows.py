@@ -1,0 +1,158 @@
+"""Workflows over REST: start, read, wait for the result, signal, cancel."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from mainspring_api.adapters.http.app import application
+from mainspring_kernel.ids import Prefix, from_wire, to_wire
+from tests.api.backend import Backend
+from tests.api.conftest import inside, wired
+from tests.api.test_resources import V1
+
+URL = f"{V1}/durable/workflows"
+UNKNOWN = f"{URL}/{to_wire(Prefix.WORKFLOW, uuid4())}"
+
+
+@pytest.fixture
+def backend() -> Backend:
+    return Backend()
+
+
+@pytest.fixture
+async def client(backend: Backend) -> AsyncIterator[httpx.AsyncClient]:
+    async with inside(application(wired(backend))) as client:
+        yield client
+
+
+async def started(client: httpx.AsyncClient, **body: object) -> str:
+    answer = await client.post(URL, json={"type": "order", "input": [1]} | body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_a_start_answers_the_workflow(client: httpx.AsyncClient) -> None:
+    answer = await client.post(URL, json={"type": "order", "input": [1], "key": "A-17"})
+
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["type"], body["key"], body["status"]) == ("order", "A-17", "running")
+    assert (await client.get(f"{URL}/{body['id']}")).json() == body
+
+
+async def test_a_key_starts_once_and_another_input_is_refused(client: httpx.AsyncClient) -> None:
+    first = await started(client, key="A-17")
+
+    assert await started(client, key="A-17") == first
+    refused = await client.post(URL, json={"type": "order", "input": [2], "key": "A-17"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "workflow_key_mismatch")
+
+
+async def test_an_idempotency_key_is_a_key(client: httpx.AsyncClient) -> None:
+    body, headers = {"type": "order"}, {"Idempotency-Key": "k-1"}
+
+    one = await client.post(URL, json=body, headers=headers)
+    two = await client.post(URL, json=body, headers=headers)
+
+    assert one.json()["id"] == two.json()["id"]
+    assert one.json()["key"] == "k-1"
+
+
+@pytest.mark.parametrize("publish", [True, False], ids=["told", "lost"])
+async def test_a_result_is_waited_for(
+    client: httpx.AsyncClient, backend: Backend, *, publish: bool
+) -> None:
+    id_ = await started(client)
+    waiting = asyncio.create_task(client.get(f"{URL}/{id_}/result", params={"wait_s": 30}))
+    await backend.subscribed.wait()
+
+    backend.end_workflow(from_wire(Prefix.WORKFLOW, id_), b'{"paid":true}', publish=publish)
+
+    body = (await waiting).json()
+    assert (body["status"], body["result"]) == ("completed", {"paid": True})
+
+
+async def test_a_wait_for_a_result_ends(client: httpx.AsyncClient) -> None:
+    id_ = await started(client)
+
+    answer = await client.get(f"{URL}/{id_}/result", params={"wait_s": 0.01})
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "running")
+
+
+async def test_its_history_is_read(client: httpx.AsyncClient) -> None:
+    id_ = await started(client)
+
+    answer = await client.get(f"{URL}/{id_}/events")
+
+    assert [event["type"] for event in answer.json()["data"]] == ["workflow.started"]
+
+
+async def test_its_state_is_what_it_reported_last(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await started(client)
+    assert (await client.get(f"{URL}/{id_}/state")).json()["state"] is None
+    for n in (1, 2):
+        backend.append(
+            from_wire(Prefix.WORKFLOW, id_), "workflow.reported", {"result": {"done": n}}
+        )
+
+    assert (await client.get(f"{URL}/{id_}/state")).json()["state"] == {"done": 2}
+
+
+async def test_signals_come_once_by_their_id(client: httpx.AsyncClient) -> None:
+    id_ = await started(client)
+    body = {"name": "approve", "payload": {"by": "tom"}, "id": to_wire(Prefix.SIGNAL, uuid4())}
+
+    one = await client.post(f"{URL}/{id_}/signal", json=body)
+    two = await client.post(f"{URL}/{id_}/signal", json=body)
+
+    assert (one.json()["duplicate"], two.json()["duplicate"]) == (False, True)
+
+
+async def test_an_ended_workflow_takes_no_signal(client: httpx.AsyncClient) -> None:
+    id_ = await started(client)
+    assert (await client.post(f"{URL}/{id_}/cancel", json={})).json() == {"status": "cancelled"}
+
+    late = await client.post(f"{URL}/{id_}/signal", json={"name": "approve"})
+
+    assert (late.status_code, late.json()["code"]) == (409, "workflow_ended")
+    assert (await client.post(f"{URL}/{id_}/cancel", json={})).json() == {"status": "no_op"}
+
+
+async def test_workflows_are_listed(client: httpx.AsyncClient) -> None:
+    ids = {await started(client), await started(client)}
+
+    body = (await client.get(URL)).json()
+
+    assert {one["id"] for one in body["data"]} == ids
+    assert body["has_more"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 422, "validation_failed"),
+        ({"type": "with blank"}, 422, "validation_failed"),
+        ({"type": "order", "key": ""}, 422, "validation_failed"),
+        ({"type": "order", "key": "ä"}, 422, "validation_failed"),
+        ({"type": "order", "more": 1}, 422, "validation_failed"),
+        ({"type": 3}, 422, "validation_failed"),
+    ],
+)
+async def test_a_bad_start_is_refused(
+    client: httpx.AsyncClient, body: object, status: int, code: str
+) -> None:
+    answer = await client.post(URL, json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("path", ["", "/result", "/events"])
+async def test_unknown_workflows_are_not_found(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(f"{UNKNOWN}{path}")).status_code == 404
+    assert (await client.get(f"{URL}/session_1{path}")).status_code == 400

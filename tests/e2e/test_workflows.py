@@ -1,0 +1,203 @@
+"""Users' workflows on the whole stack, with workers of their own that are killed."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mainspring import Client, Handle
+from tests.e2e import programs
+from tests.e2e.follower import PATIENCE_S
+from tests.e2e.rig import LOOK_S, Rig, until
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("durability"),
+]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Workers:
+    """Processes with the programs' workflows."""
+
+    def __init__(self, rig: Rig, calls: Path) -> None:
+        self._engine = rig.stack.address("engine")
+        self.calls = calls
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, **environment: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.programs", self._engine],
+            env=os.environ
+            | {"PROGRAM_CALLS": str(self.calls), "PYTHONPATH": str(ROOT)}
+            | environment,
+        )
+        self._running.append(process)
+        return process
+
+    def count(self, name: str) -> int:
+        path = self.calls / name
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def end(self) -> None:
+        for process in self._running:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def workers(rig: Rig, tmp_path: Path) -> Iterator[Workers]:
+    workers = Workers(rig, tmp_path)
+    yield workers
+    workers.end()
+
+
+async def test_finished_steps_are_not_called_again_after_a_kill(rig: Rig, workers: Workers) -> None:
+    first = workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.starting(programs.checkout, key="order-1").start("A-17")
+        await until(lambda: workers.count("pack") == 1, "the second step is at work")
+
+        first.kill()
+        killed_at = time.monotonic()
+        workers.start()
+        await until(lambda: workers.count("pack") == 2, "another worker has it")
+        print(f"at work again {time.monotonic() - killed_at:.2f} s after the kill")
+        (workers.calls / "gate").touch()
+
+        assert await handle.result(timeout_s=30) == ["receipt of A-17", "shipped a-17"]
+        again = await client.starting(programs.checkout, key="order-1").start("A-17")
+    assert again.id == handle.id
+    assert (workers.count("charge"), workers.count("ship")) == (1, 1)
+    await rig.assert_sound()
+
+
+async def test_a_workflow_sleeps_without_a_worker_and_goes_on_at_another(
+    rig: Rig, workers: Workers
+) -> None:
+    first = workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.patient, "A-18")
+        await until(lambda: workers.count("charge") == 1, "its first step was called")
+        await waiting_for(handle, "approve")
+        first.kill()
+        first.wait()
+
+        await handle.signal("approve", "tom")
+        described = await handle.describe()
+        assert described.status == "running"
+        workers.start()
+
+        result = await handle.result(timeout_s=30)
+        assert result == "receipt of A-18, approved by tom: shipped A-18"
+    assert (workers.count("charge"), workers.count("ship")) == (1, 1)
+    await rig.assert_sound()
+
+
+async def test_a_workflow_outlives_every_service(rig: Rig, workers: Workers) -> None:
+    workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.checkout, "A-19")
+        await until(lambda: workers.count("pack") == 1, "the second step is at work")
+        for name in ("engine", "api", "postgres"):
+            await rig.kill(name)()
+        (workers.calls / "gate").touch()
+
+        assert await handle.result(timeout_s=60) == ["receipt of A-19", "shipped a-19"]
+    assert workers.count("charge") == 1
+    await rig.assert_sound()
+
+
+async def test_changed_code_holds_a_workflow_until_code_that_fits_comes(
+    rig: Rig, workers: Workers
+) -> None:
+    first = workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.checkout, "A-21")
+        await until(lambda: workers.count("pack") == 1, "the second step is at work")
+        first.kill()
+
+        changed = workers.start(PROGRAM_CHANGED="1")
+        async with asyncio.timeout(PATIENCE_S):
+            while (await handle.describe()).status != "held":  # noqa: ASYNC110 - another process's state
+                await asyncio.sleep(LOOK_S)
+        explanation = (await handle.describe()).explanation
+        changed.kill()
+        workers.start()
+        (workers.calls / "gate").touch()
+
+        assert await handle.result(timeout_s=60) == ["receipt of A-21", "shipped a-21"]
+    assert "step charge is recorded, step check_credit found" in explanation
+    assert (workers.count("charge"), workers.count("check_credit")) == (1, 0)
+    await rig.assert_sound()
+
+
+async def test_a_type_that_nobody_offers_waits_and_says_so(rig: Rig) -> None:
+    async with Client(rig.stack.api_url) as client:
+        started = await client.start_by_name("unheard_of", b"[]")
+        described = await client.get(started.id)
+
+        assert described.status == "running"
+        assert "unheard_of" in described.explanation
+        assert await client.cancel(started.id)
+        assert (await client.get(started.id)).status == "cancelled"
+    await rig.assert_sound()
+
+
+async def test_the_readmes_workflow_can_be_pasted(rig: Rig, tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (pasted,) = [block for block in blocks if "@workflow" in block]
+    script = tmp_path / "order.py"
+    script.write_text(pasted)
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(script),
+        env=os.environ
+        | {
+            "MAINSPRING_ENGINE_ADDR": rig.stack.address("engine"),
+            "MAINSPRING_URL": rig.stack.api_url,
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+
+    assert (process.returncode, out.decode().strip()) == (0, "receipt of A-17")
+
+
+async def test_recorded_histories_are_checked_against_the_code_at_hand(
+    rig: Rig, workers: Workers
+) -> None:
+    workers.start()
+    (workers.calls / "gate").touch()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.checkout, "A-20")
+        await handle.result(timeout_s=30)
+
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("mainspring")),
+        "workflow",
+        "check",
+        "tests.e2e.programs:checkout",
+        cwd=ROOT,
+        env=os.environ | {"MAINSPRING_API_PORT": str(rig.stack.settings.api_port)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+
+    assert process.returncode == 0, out.decode()
+    assert f"{handle.id}  completed     3 steps  fits" in out.decode()
+
+
+async def waiting_for(handle: Handle[str], name: str) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while name not in [wait.name for wait in (await handle.describe()).waits]:  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(LOOK_S)

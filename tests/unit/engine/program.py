@@ -1,0 +1,175 @@
+"""A workflow on a desk: decisions are applied to a view in memory, with no store and no time."""
+
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.decide import Answer, decide
+from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import (
+    OpenTask,
+    SignalRow,
+    TaskState,
+    View,
+    Waiting,
+    WaitRow,
+)
+from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.workflow import state as states
+from mainspring_engine.domain.workflow.state import WorkflowState
+from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_schema.codec import pack
+from mainspring_schema.events import decode_payload
+from mainspring_schema.frames import Emit, Held
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    SignalWorkflow,
+    StartWorkflow,
+    StepRecord,
+    Wait,
+)
+
+
+class NoAgents:
+    def get(self, config_hash: bytes) -> TurnAgent | None:
+        return None
+
+
+class Desk:
+    """Keeps what a store would: the view, the task, waits, signals, records, events."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.ids = SeededIds(self.clock, seed=7)
+        self.id = self.ids.uuid7()
+        self.materials = Materials(
+            agents=NoAgents(), ids=self.ids, draws=SeededDraws(3), trace_ratio=0.0
+        )
+        self.task: OpenTask | None = None
+        self.waits: dict[str, WaitRow] = {}
+        self.signals: dict[UUID, SignalRow] = {}
+        self.records: dict[str, StepRecord] = {}
+        self.types: list[str] = []
+        self.data: list[tuple[str, dict[str, object]]] = []
+        self.last: Changes
+        self.counter = 0
+        command = StartWorkflow(
+            org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=b"[1]", key="k"
+        )
+        plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
+        self.started = decide(plan, intents.WorkflowStarted(command=command), self.materials)
+        self._apply(plan)
+
+    def do(self, intent: intents.Intent) -> Answer:
+        self.materials.tasks[self.id] = () if self.task is None else (self.task,)
+        self.materials.waiting[self.id] = Waiting(
+            waits=tuple(self.waits.values()), signals=tuple(self.signals.values())
+        )
+        plan = Plan(self.view, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
+        answer = decide(plan, intent, self.materials)
+        self._apply(plan)
+        return answer
+
+    @property
+    def state(self) -> WorkflowState:
+        assert self.view.workflow is not None
+        return states.decode(self.view.workflow)
+
+    @property
+    def held(self) -> Held:
+        assert self.task is not None
+        return Held(self.task.id, self.task.fence)
+
+    def claimed(self, **rest: object) -> OpenTask:
+        """A worker takes the task that waits."""
+        assert self.task is not None
+        fence = self.task.fence + 1
+        plain = msgspec.structs.replace(self.task, state=TaskState.LEASED, fence=fence)
+        self.task = msgspec.structs.replace(plain, **rest)
+        return self.task
+
+    def brings(self, result: WorkflowResult) -> Answer:
+        return self.do(
+            intents.Answered(
+                session_id=self.id, org_id=DEFAULT_ORG_ID, held=self.held, hash=b"r" * 32,
+                body=pack(result), result=result,
+            )
+        )  # fmt: skip
+
+    def suspends(self, *waits: Wait) -> Answer:
+        return self.brings(WorkflowResult(outcome="suspended", waits=waits))
+
+    def emits(self, *steps: StepRecord, waits: tuple[Wait, ...] = ()) -> Answer:
+        self.counter += 1
+        emit = Emit(held=self.held, counter=self.counter, steps=steps, waits=waits)
+        return self.do(intents.Emitted(session_id=self.id, org_id=DEFAULT_ORG_ID, emit=emit))
+
+    def signal(self, name: str, payload: bytes = b"1") -> Answer:
+        command = SignalWorkflow(
+            org_id=DEFAULT_ORG_ID, workflow_id=self.id, signal_id=self.ids.uuid7(), name=name,
+            payload=payload,
+        )  # fmt: skip
+        return self.do(intents.WorkflowSignalled(command=command))
+
+    def cancel(self) -> Answer:
+        command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=self.id, reason="enough")
+        return self.do(intents.WorkflowCancelled(command=command))
+
+    def due(self, timer_id: UUID | None, kind: str = "wait") -> Answer:
+        assert timer_id is not None
+        return self.do(
+            intents.TimerDue(
+                session_id=self.id, org_id=DEFAULT_ORG_ID, workflow_id=self.id,
+                timer_id=timer_id, kind=kind,
+            )
+        )  # fmt: skip
+
+    def dies(self) -> Answer:
+        assert self.task is not None
+        return self.do(
+            intents.Died(
+                session_id=self.id, org_id=DEFAULT_ORG_ID, workflow_id=self.id, task=self.task
+            )
+        )
+
+    def _apply(self, plan: Plan) -> None:
+        self.last = changes = plan.changes()
+        self.view: View = plan.view()
+        for close in changes.closes:
+            assert self.task is not None
+            assert (self.task.id, self.task.fence) == (close.task_id, close.fence)
+            delayed = msgspec.structs.replace(self.task, state=TaskState.DELAYED)
+            self.task = None if close.delay_ms is None else delayed
+        for new in changes.tasks:
+            assert self.task is None
+            self.task = OpenTask(
+                id=new.id, kind=new.kind, state=TaskState.READY, fence=0, effect=new.effect,
+                started=False, cancelling=False, deaths=0, failures=0, uncounted=0,
+            )  # fmt: skip
+        self._apply_waits(changes)
+        for step in changes.steps:
+            assert step.step not in self.records
+            self.records[step.step] = msgspec.msgpack.decode(step.body, type=StepRecord)
+        for event in changes.events:
+            self.types.append(event.type)
+            raw = decode_payload(event.payload).data
+            self.data.append((event.type, msgspec.json.decode(raw, type=dict[str, object])))
+
+    def _apply_waits(self, changes: Changes) -> None:
+        for ended in changes.ended_waits:
+            del self.waits[ended.step]
+        for wait in changes.waits:
+            known = msgspec.msgpack.decode(wait.body, type=Wait)
+            self.waits[wait.step] = WaitRow(workflow_id=self.id, wait=known, timer_id=wait.timer_id)
+        for signal in changes.signals:
+            if not signal.taken:
+                row = SignalRow(source=signal.source, kind=signal.kind, body=signal.body)
+                self.signals[signal.source] = row
+        for take in changes.taken_signals:
+            del self.signals[take.source]

@@ -1,0 +1,247 @@
+"""The workflow machine over values."""
+
+import pytest
+
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.rows import Closing, Outcome
+from mainspring_engine.domain.workflow.state import Phase
+from mainspring_kernel.errors import NotFound, WorkflowEnded
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
+from mainspring_schema import commands
+from mainspring_schema.frames import Verdict
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import (
+    Flaw,
+    Mismatch,
+    Signalled,
+    Started,
+    StepRecord,
+    Wait,
+    WorkflowCancelReceipt,
+)
+from tests.unit.engine.program import Desk
+
+SLEEP = Wait(step="1", name="sleep", kind="sleep", delay_ms=1000)
+APPROVE = Wait(step="2", name="approve", kind="signal")
+HURRY = Wait(step="3", name="hurry", kind="signal", delay_ms=500)
+DONE = WorkflowResult(outcome="completed", result=b'"ok"')
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def held(desk: Desk) -> Desk:
+    desk.claimed()
+    return desk
+
+
+def outcome_of(desk: Desk) -> Outcome:
+    assert desk.view.workflow is not None
+    return desk.view.workflow.outcome
+
+
+def test_a_start_records_its_input_and_makes_a_task(desk: Desk) -> None:
+    assert desk.started == Started(workflow_id=desk.id)
+    assert desk.types == ["workflow.started"]
+    assert desk.records["0"].result == b"[1]"
+    (task,) = desk.last.tasks
+    assert (task.route.queue, task.route.capability) == ("default", "workflow:order")
+
+
+def test_a_result_ends_it(held: Desk) -> None:
+    last = StepRecord(step="1", name="a", result=b"2")
+
+    held.brings(WorkflowResult(outcome="completed", result=b'"ok"', steps=(last,)))
+
+    assert held.types[1:] == ["step.completed", "workflow.completed"]
+    assert outcome_of(held) is Outcome.COMPLETED
+    assert held.data[-1] == ("workflow.completed", {"result": "ok"})
+    assert held.task is None
+    (kept,) = held.last.results
+    assert kept.step == "workflow"
+
+
+def test_a_failure_keeps_its_code(held: Desk) -> None:
+    held.brings(WorkflowResult(outcome="failed", flaw=Flaw(code="no_stock", message="none")))
+
+    assert outcome_of(held) is Outcome.FAILED
+    assert held.data[-1][1]["error"] == {"code": "no_stock", "message": "none", "type": ""}
+
+
+def test_a_sleep_holds_no_worker_and_wakes_once(held: Desk) -> None:
+    held.suspends(SLEEP)
+    (close,) = held.last.closes
+    assert close.closing is Closing.SUSPENDED
+    assert (held.task, held.state.phase) == (None, Phase.WAITING)
+    timer_id = held.waits["1"].timer_id
+
+    assert held.due(timer_id) is Verdict.COMMITTED
+    assert held.due(timer_id) is Verdict.STALE
+
+    assert held.records["1"].kind == "sleep"
+    assert held.task is not None
+    assert held.state.phase is Phase.RUNNING
+
+
+def test_a_signal_wakes_who_waits_for_it(held: Desk) -> None:
+    held.suspends(APPROVE, HURRY)
+
+    assert held.signal("approve", b'"tom"') == Signalled()
+
+    assert held.records["2"].result == b'"tom"'
+    assert held.task is not None
+    assert list(held.waits) == ["3"]
+
+
+def test_a_signal_that_came_before_is_taken_at_once(held: Desk) -> None:
+    held.signal("approve", b"1")
+    held.signal("approve", b"2")
+
+    held.suspends(APPROVE)
+
+    assert held.records["2"].result == b"1"
+    assert held.task is not None  # it goes on, and did not rest
+    assert [row.body for row in held.signals.values()] == [b"2"]
+
+
+def test_a_wait_ends_with_its_timeout(held: Desk) -> None:
+    held.suspends(HURRY)
+
+    held.due(held.waits["3"].timer_id)
+
+    flaw = held.records["3"].flaw
+    assert flaw is not None
+    assert flaw.code == "timeout"
+
+
+def test_what_came_to_pass_before_the_rest_is_not_waited_for(held: Desk) -> None:
+    held.emits(waits=(SLEEP,))
+    held.due(held.waits["1"].timer_id)
+    assert held.last.tasks == ()  # its worker is told, no other begins
+
+    held.suspends(Wait(step="1", name="sleep", kind="sleep", delay_ms=1000, armed=True))
+
+    assert held.task is not None
+    assert held.state.phase is Phase.RUNNING
+
+
+def test_an_armed_wait_keeps_its_time(held: Desk) -> None:
+    held.emits(waits=(SLEEP,))
+    timer_id = held.waits["1"].timer_id
+
+    held.suspends(Wait(step="1", name="sleep", kind="sleep", delay_ms=1000, armed=True))
+
+    assert held.waits["1"].timer_id == timer_id
+    assert held.state.phase is Phase.WAITING
+
+
+def test_a_checkpoint_tells_its_steps(held: Desk) -> None:
+    answer = held.emits(StepRecord(step="1", name="charge", result=b"3", attempts=2))
+
+    assert answer is Verdict.COMMITTED
+    kind, told = held.data[-1]
+    assert (kind, told["name"], told["result"], told["attempts"]) == (
+        "step.completed", "charge", 3, 2,
+    )  # fmt: skip
+    assert held.last.workflows == ()  # the head alone moves
+
+
+def test_a_report_is_told_as_one(held: Desk) -> None:
+    held.emits(StepRecord(step="1", name="report", kind="report", result=b'{"done":1}'))
+
+    assert held.types[-1] == "workflow.reported"
+
+
+def test_a_large_value_stands_with_its_step_alone(held: Desk) -> None:
+    raw = b'"' + b"x" * WORKFLOW_VALUE_INLINE_BYTES_MAX + b'"'
+
+    held.emits(StepRecord(step="1", name="charge", result=raw))
+
+    assert held.data[-1][1]["result_bytes"] == len(raw)
+    assert held.records["1"].result == raw
+
+
+def test_code_that_differs_holds_the_workflow_visibly_and_loses_nothing(held: Desk) -> None:
+    mismatch = Mismatch(step="1", recorded="step charge", found="step ship")
+
+    held.brings(WorkflowResult(outcome="held", mismatch=mismatch))
+    held.claimed()
+    held.brings(WorkflowResult(outcome="held", mismatch=mismatch))
+
+    assert held.types.count("workflow.held") == 1
+    assert held.state.phase is Phase.HELD
+    assert "step charge is recorded, step ship found" in held.state.problem
+    (close,) = held.last.closes
+    assert close.delay_ms == 10_000
+    assert outcome_of(held) is Outcome.RUNNING
+    held.claimed()
+    held.brings(DONE)
+    assert outcome_of(held) is Outcome.COMPLETED
+
+
+def test_a_cancel_ends_at_once_what_nobody_holds(held: Desk) -> None:
+    held.suspends(SLEEP, APPROVE)
+    timer_id = held.waits["1"].timer_id
+
+    assert held.cancel() == WorkflowCancelReceipt(status="cancelled")
+
+    assert outcome_of(held) is Outcome.CANCELLED
+    assert held.waits == {}
+    assert timer_id in held.last.dropped_timers
+    assert held.data[-1] == ("workflow.cancelled", {"reason": "enough"})
+    assert held.cancel() == WorkflowCancelReceipt(status="no_op")
+
+
+def test_a_cancel_asks_who_holds_it(held: Desk) -> None:
+    held.cancel()
+    assert held.last.marks[0].task_id == held.held.task_id
+    assert outcome_of(held) is Outcome.RUNNING
+
+    held.brings(WorkflowResult(outcome="cancelled"))
+
+    assert outcome_of(held) is Outcome.CANCELLED
+
+
+def test_a_cancelled_workflow_does_not_rest(held: Desk) -> None:
+    held.cancel()
+
+    held.suspends(SLEEP)
+
+    assert outcome_of(held) is Outcome.CANCELLED
+
+
+def test_the_deadline_ends_a_cancel_that_nobody_confirms(held: Desk) -> None:
+    held.cancel()
+
+    held.due(held.state.timer_id, "cancel_deadline")
+
+    assert outcome_of(held) is Outcome.CANCELLED
+    assert held.task is None
+
+
+def test_a_workflow_that_kills_its_workers_is_set_aside(desk: Desk) -> None:
+    desk.claimed(deaths=2)
+
+    assert desk.dies() is Verdict.COMMITTED
+
+    assert outcome_of(desk) is Outcome.FAILED
+    assert len(desk.last.dead_letters) == 1
+    assert desk.state.problem.startswith("poison: ")
+
+
+def test_a_late_signal_is_refused(held: Desk) -> None:
+    held.brings(DONE)
+
+    with pytest.raises(WorkflowEnded):
+        held.signal("approve")
+
+
+def test_the_session_of_a_workflow_takes_no_messages(desk: Desk) -> None:
+    command = commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=desk.id)
+
+    with pytest.raises(NotFound):
+        desk.do(intents.Cancelled(command=command))

@@ -1,0 +1,103 @@
+"""Recorded histories against code: no step is called, and the first difference is named."""
+
+import pytest
+
+from mainspring import step, wait_for_signal, workflow
+from mainspring.checking import records_of, replay
+from mainspring_schema.workflows import StepRecord
+from tests.unit.sdk.fake import CALLS, FakeEngine, double
+
+
+@pytest.fixture(autouse=True)
+def no_calls() -> None:
+    CALLS.clear()
+
+
+@step
+async def plain(x: int) -> int:
+    return x + 1
+
+
+@workflow
+async def it(x: int) -> int:
+    return await double(await plain(x))
+
+
+async def recorded() -> dict[str, StepRecord]:
+    engine = FakeEngine(1)
+    await engine.run(it)
+    CALLS.clear()
+    return engine.records
+
+
+async def test_the_same_code_fits_and_calls_nothing() -> None:
+    assert await replay(it, await recorded()) is None
+    assert CALLS == []
+
+
+async def test_an_unfinished_history_fits_as_far_as_it_goes() -> None:
+    records = await recorded()
+    del records["2"]
+
+    assert await replay(it, records) is None
+    assert CALLS == []
+
+
+async def test_another_step_is_named() -> None:
+    @workflow
+    async def changed(x: int) -> int:
+        return await plain(await plain(x))
+
+    mismatch = await replay(changed, await recorded())
+
+    assert mismatch is not None
+    assert (mismatch.step, mismatch.recorded, mismatch.found) == (
+        "2", "step double", "step plain",
+    )  # fmt: skip
+
+
+async def test_a_step_that_is_not_there_any_more_is_named() -> None:
+    @workflow
+    async def shorter(x: int) -> int:
+        return await plain(x)
+
+    mismatch = await replay(shorter, await recorded())
+
+    assert mismatch is not None
+    assert (mismatch.step, mismatch.found) == ("2", "no step")
+
+
+async def test_code_that_waits_where_a_step_is_recorded_differs() -> None:
+    @workflow
+    async def waiting(x: int) -> object:
+        await plain(x)
+        return await wait_for_signal("go")
+
+    mismatch = await replay(waiting, await recorded())
+
+    assert mismatch is not None
+    assert (mismatch.step, mismatch.found) == ("2", "signal go")
+
+
+def test_records_are_read_from_events() -> None:
+    events: list[dict[str, object]] = [
+        {"type": "workflow.started", "data": {"type": "it", "input": [1]}},
+        {
+            "type": "step.completed",
+            "data": {
+                "step": "1",
+                "name": "plain",
+                "kind": "step",
+                "input_hash": "00ff",
+                "attempts": 1,
+                "error": {"code": "step_failed", "message": "no", "type": "ValueError"},
+            },
+        },
+        {"type": "workflow.waiting", "data": {}},
+    ]
+
+    records = records_of(events)
+
+    assert records["0"].result == b"[1]"
+    assert records["1"].input_hash == b"\x00\xff"
+    assert records["1"].flaw is not None

@@ -1,0 +1,119 @@
+"""A go that waits: what it gives back, and how it goes on."""
+
+import asyncio
+
+import pytest
+
+from mainspring import (
+    WaitTimedOut,
+    sleep,
+    step,
+    wait_for_signal,
+    workflow,
+)
+from mainspring_schema.workflows import Flaw, StepRecord, Wait
+from tests.unit.sdk.fake import CALLS, FakeEngine, double
+
+
+@pytest.fixture(autouse=True)
+def no_calls() -> None:
+    CALLS.clear()
+
+
+@workflow
+async def patient(x: int) -> str:
+    first = await double(x)
+    await sleep(3600)
+    who = await wait_for_signal("approve", type=str)
+    return f"{who} {await double(first)}"
+
+
+def came(wait: Wait, result: bytes = b"null", flaw: Flaw | None = None) -> StepRecord:
+    return StepRecord(
+        step=wait.step, name=wait.name, kind=wait.kind, input_hash=wait.input_hash, result=result,
+        flaw=flaw,
+    )  # fmt: skip
+
+
+async def test_a_wait_gives_the_worker_back_and_goes_on_in_the_next_go() -> None:
+    engine = FakeEngine(1)
+
+    first = await engine.run(patient)
+    (nap,) = first.waits
+    engine.keep((came(nap),))
+    second = await engine.run(patient)
+    (approval,) = second.waits
+    engine.keep((came(approval, b'"tom"'),))
+    third = await engine.run(patient)
+
+    assert (first.outcome, nap.kind, nap.delay_ms) == ("suspended", "sleep", 3_600_000)
+    assert (second.outcome, approval.name) == ("suspended", "approve")
+    assert (third.outcome, third.result) == ("completed", b'"tom 4"')
+    assert CALLS == [1, 2]
+
+
+async def test_what_a_branch_waits_for_is_armed_while_another_is_at_work() -> None:
+    release = asyncio.Event()
+
+    @step
+    async def long() -> int:
+        await release.wait()
+        return 1
+
+    async def nap() -> str:
+        return await wait_for_signal("go", type=str)
+
+    @workflow
+    async def it() -> list[object]:
+        return list(await asyncio.gather(long(), nap()))
+
+    engine = FakeEngine()
+    go = engine.go(it)
+    running = asyncio.create_task(go.run())
+    await engine.armed.wait()
+    (wait,) = engine.waits
+    go.news((came(wait, b'"now"'),))
+    release.set()
+    result = await running
+
+    assert result.result == b'[1,"now"]'
+
+
+async def test_news_without_steps_are_asked_for() -> None:
+    release = asyncio.Event()
+
+    @step
+    async def long() -> int:
+        await release.wait()
+        return 1
+
+    @workflow
+    async def it() -> object:
+        taken = await asyncio.gather(long(), wait_for_signal("go"))
+        return taken[1]
+
+    engine = FakeEngine()
+    go = engine.go(it)
+    running = asyncio.create_task(go.run())
+    await engine.armed.wait()
+    engine.keep((came(engine.waits[0], b"3"),))
+    go.news(())
+    release.set()
+
+    assert (await running).result == b"3"
+
+
+async def test_a_wait_that_timed_out_raises() -> None:
+    @workflow
+    async def it() -> str:
+        try:
+            await wait_for_signal("go", timeout_s=1)
+        except WaitTimedOut:
+            return "late"
+        return ""
+
+    engine = FakeEngine()
+    (wait,) = (await engine.run(it)).waits
+    engine.keep((came(wait, flaw=Flaw(code="timeout", message="")),))
+
+    assert (await engine.run(it)).result == b'"late"'
