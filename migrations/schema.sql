@@ -473,6 +473,20 @@ CREATE TYPE engine.commit_workflow AS (
 ALTER TYPE engine.commit_workflow OWNER TO engine_owner;
 
 --
+-- Name: effect_end; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.effect_end AS (
+	workflow_id uuid,
+	step text,
+	state smallint,
+	rev integer
+);
+
+
+ALTER TYPE engine.effect_end OWNER TO engine_owner;
+
+--
 -- Name: head_view; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -558,6 +572,51 @@ CREATE TYPE engine.workflow_view AS (
 ALTER TYPE engine.workflow_view OWNER TO engine_owner;
 
 --
+-- Name: head_change; Type: TYPE; Schema: log; Owner: log_owner
+--
+
+CREATE TYPE log.head_change AS (
+	item integer,
+	session_id uuid,
+	org_id uuid,
+	last_seq bigint,
+	hash bytea,
+	status smallint,
+	paused boolean,
+	active_turn uuid,
+	turn_first_seq bigint,
+	to_last_seq bigint,
+	to_hash bytea,
+	to_ts_ms bigint,
+	to_status smallint,
+	to_active_turn uuid,
+	to_turn_first_seq bigint,
+	close_anchors boolean,
+	gone text[],
+	opened jsonb
+);
+
+
+ALTER TYPE log.head_change OWNER TO log_owner;
+
+--
+-- Name: new_event; Type: TYPE; Schema: log; Owner: log_owner
+--
+
+CREATE TYPE log.new_event AS (
+	session_id uuid,
+	seq bigint,
+	type text,
+	ts_ms bigint,
+	turn_id uuid,
+	payload bytea,
+	hash bytea
+);
+
+
+ALTER TYPE log.new_event OWNER TO log_owner;
+
+--
 -- Name: basis(uuid, uuid); Type: FUNCTION; Schema: api; Owner: api_owner
 --
 
@@ -579,6 +638,29 @@ $$;
 
 
 ALTER FUNCTION api.basis(p_org uuid, p_session uuid) OWNER TO api_owner;
+
+--
+-- Name: basis_many(uuid, uuid[]); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) RETURNS TABLE(session_id uuid, tier bytea, org_rev integer, harness_id uuid, harness_rev integer, agent_id uuid, agent_rev integer)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform set_config('mainspring.org_id', p_org::text, true);
+    return query
+    select s.id, s.tier, o.rev, s.harness_id, coalesce(h.rev, 0), s.agent_id, coalesce(a.rev, 0)
+    from api.session as s
+    inner join api.organization as o on o.id = s.org_id
+    left join api.harness as h on h.org_id = s.org_id and h.id = s.harness_id
+    left join api.agent as a on a.org_id = s.org_id and a.id = s.agent_id
+    where s.org_id = p_org and s.id = any(p_sessions) and s.deleting_ms is null;
+end
+$$;
+
+
+ALTER FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) OWNER TO api_owner;
 
 --
 -- Name: forget_keys(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -756,6 +838,23 @@ $$;
 
 
 ALTER FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint, p_incarnation uuid[], p_attach_number bigint[], p_name text[], p_build text[], h_incarnation uuid[], h_task uuid[], h_fence integer[]) OWNER TO engine_owner;
+
+--
+-- Name: begin_attempt_v1(); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.begin_attempt_v1() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    new.emit_counter := 0;
+    return new;
+end
+$$;
+
+
+ALTER FUNCTION engine.begin_attempt_v1() OWNER TO engine_owner;
 
 --
 -- Name: claim_v1(bigint, integer, engine.claim_want[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -1177,6 +1276,170 @@ $$;
 
 
 ALTER FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) OWNER TO engine_owner;
+
+--
+-- Name: commit_whole_v1(bigint, bigint, log.head_change[], log.new_event[], engine.commit_workflow[], engine.commit_workflow[], engine.commit_close[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], boolean, engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_config[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_rows bigint;
+    v_closed bigint;
+    v_kept bigint;
+    v_effects engine.effect_end[];
+    v_now timestamptz;
+begin
+    begin
+        deltas_before := log.append_whole_v1(p_drift_ms, p_heads, p_events);
+        v_now := clock_timestamp();
+        now_ms := (extract(epoch from v_now) * 1000)::bigint;
+
+        if cardinality(p_moved) > 0 then
+            update engine.workflow as w
+            set
+                rev = w.rev + 1,
+                outcome = c.outcome,
+                state = c.state,
+                config_hash = c.config_hash,
+                traceparent = c.traceparent
+            from unnest(p_moved) as c
+            where w.id = c.id and w.rev = c.expected_rev;
+            get diagnostics v_rows = row_count;
+            if v_rows <> cardinality(p_moved) then
+                raise exception 'engine.commit_whole: a workflow has moved' using errcode = 'MSE02';
+            end if;
+        end if;
+        if cardinality(p_started) > 0 then
+            insert into engine.workflow (
+                id, session_id, org_id, ordinal, outcome, state, config_hash, traceparent, started_ms
+            )
+            select
+                c.id, c.session_id, c.org_id, c.ordinal, c.outcome, c.state, c.config_hash,
+                c.traceparent, c.started_ms
+            from unnest(p_started) as c;
+        end if;
+
+        if cardinality(p_closes) > 0 or cardinality(p_results) > 0 then
+            with gone as (
+                delete from engine.task as t
+                using unnest(p_closes) with ordinality as c
+                where t.id = c.task_id and t.fence = c.fence and t.state = c.expected
+                returning
+                    t.id, t.fence, t.workflow_id, t.org_id, t.step, t.incarnation, t.attach_number,
+                    t.claim_rev, t.rev, t.claimed_at, t.stamped_at, t.lease_until, t.acknowledged,
+                    t.started_fence, t.state, t.input_hash, t.effect, c.closing, c.result_hash,
+                    c.error_code, c.ordinality
+            ),
+
+            attempts as (
+                insert into engine.attempt (
+                    task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+                    close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
+                    closing, result_hash, error_code
+                )
+                select
+                    g.id, g.fence, g.workflow_id, g.org_id, g.step, g.incarnation, g.attach_number,
+                    g.claim_rev, g.rev + 1, g.claimed_at, v_now, g.stamped_at, g.lease_until,
+                    g.acknowledged, g.started_fence = g.fence, g.closing, g.result_hash, g.error_code
+                from gone as g
+                where g.state = 2
+            ),
+
+            kept as (
+                insert into engine.step_result (
+                    workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash
+                )
+                select
+                    r.workflow_id, r.step, g.org_id, r.task_id, r.fence, g.rev + 1, g.input_hash, r.body,
+                    r.hash
+                from unnest(p_results) as r
+                inner join gone as g
+                    on r.task_id = g.id and r.fence = g.fence and r.workflow_id = g.workflow_id
+                returning 1
+            )
+
+            select
+                count(*), (select count(*) from kept),
+                array_agg(
+                    (1, (extract(epoch from g.claimed_at) * 1000)::bigint, g.incarnation)
+                    ::engine.close_answer
+                    order by g.ordinality
+                ),
+                array_agg(
+                    (
+                        g.workflow_id, g.step,
+                        case
+                            when g.started_fence = 0 then 6
+                            when g.closing = 1 then 3
+                            when g.closing = 2 then 4
+                            else 5
+                        end,
+                        g.rev + 1
+                    )::engine.effect_end
+                ) filter (where g.effect >= 3)
+            into v_closed, v_kept, closes, v_effects
+            from gone as g;
+            if v_closed <> cardinality(p_closes) or v_kept <> cardinality(p_results) then
+                raise exception 'engine.commit_whole: a task is not as it was' using errcode = 'MSE02';
+            end if;
+            if v_effects is not null then
+                update engine.effect as e
+                set state = c.state, rev = c.rev, closed_at = v_now
+                from unnest(v_effects) as c
+                where e.workflow_id = c.workflow_id and e.step = c.step;
+            end if;
+        end if;
+
+        if cardinality(p_tasks) > 0 then
+            unclaimed := engine.write_tasks(p_tasks, p_lease_ms);
+        end if;
+
+        -- A message or a key that came before is refused by its row: commit_v1 says whose it is.
+        if cardinality(p_accepts) > 0 then
+            insert into engine.inbox (
+                session_id, message_id, org_id, seq, ts_ms, config_hash, turn_id, controls,
+                workflow_id, body_hash
+            )
+            select
+                c.session_id, c.message_id, c.org_id, c.seq, c.ts_ms, c.config_hash, c.turn_id,
+                c.controls, c.consumed_by, c.body_hash
+            from unnest(p_accepts) as c;
+            if p_keyed then
+                insert into engine.idempotency (session_id, key, message_id, org_id, body_hash)
+                select c.session_id, c.idempotency_key, c.message_id, c.org_id, c.body_hash
+                from unnest(p_accepts) as c
+                where c.idempotency_key is not null;
+            end if;
+        end if;
+        if cardinality(p_consumes) > 0 then
+            perform engine.write_inputs('{}', p_consumes);
+        end if;
+        if cardinality(p_timers) > 0 or cardinality(p_dropped) > 0 then
+            perform engine.write_timers(p_timers, p_dropped);
+        end if;
+        if cardinality(p_configs) > 0 then
+            insert into engine.config (hash, org_id, body)
+            select c.hash, c.org_id, c.body
+            from unnest(p_configs) as c
+            order by c.hash
+            on conflict (hash) do nothing;
+        end if;
+    exception
+        -- Undone to the last row; told without an error, for a conflict is nothing unusual.
+        when sqlstate 'MSL02' or sqlstate 'MSE01' or sqlstate 'MSE02' or unique_violation then
+            now_ms := null;
+    end;
+end
+$$;
+
+
+ALTER FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) OWNER TO engine_owner;
 
 --
 -- Name: commit_workflows_v1(bigint, bigint, engine.commit_item[], engine.commit_event[], engine.commit_anchor[], engine.commit_workflow[], engine.commit_close[], engine.commit_mark[], engine.commit_emit[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_dead_letter[], engine.commit_config[], engine.commit_start[], engine.commit_step[], engine.commit_wait[], engine.commit_end_wait[], engine.commit_signal[], engine.commit_take[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -2393,6 +2656,86 @@ $$;
 
 
 ALTER FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) OWNER TO log_owner;
+
+--
+-- Name: append_whole_v1(bigint, log.head_change[], log.new_event[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) RETURNS integer[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now_ms bigint;
+    v_deltas int[];
+    v_events bigint;
+begin
+    -- An update from unnest takes its locks in no order, so several heads are locked before it.
+    -- One head needs none.
+    if cardinality(p_heads) > 1 then
+        perform from log.head as h
+        where h.session_id = any(array(select c.session_id from unnest(p_heads) as c))
+        order by h.session_id
+        for no key update;
+    end if;
+    v_now_ms := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+
+    with moved as (
+        update log.head as d
+        set
+            last_seq = c.to_last_seq,
+            n = 0,
+            hash = c.to_hash,
+            ts_ms = c.to_ts_ms,
+            status = c.to_status,
+            active_turn = c.to_active_turn,
+            turn_first_seq = c.to_turn_first_seq,
+            anchors
+            = case when c.close_anchors then '{}'::jsonb else d.anchors - c.gone end || c.opened
+        from unnest(p_heads) as c
+        where
+            d.session_id = c.session_id
+            and d.org_id = c.org_id and d.last_seq = c.last_seq and d.hash = c.hash
+            and d.status = c.status and d.paused = c.paused and not d.closed
+            and d.active_turn is not distinct from c.active_turn
+            and d.turn_first_seq = c.turn_first_seq
+            and c.to_last_seq > c.last_seq
+            and c.to_ts_ms between greatest(d.ts_ms, v_now_ms - p_drift_ms)
+            and greatest(d.ts_ms, v_now_ms + p_drift_ms)
+        returning c.item, d.session_id, old.last_seq, c.to_last_seq, old.n
+    ),
+
+    added as (
+        insert into log.event (session_id, seq, type, ts_ms, turn_id, payload, deltas_before, h)
+        select
+            e.session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload,
+            case when e.seq = m.last_seq + 1 then m.n else 0 end,
+            e.hash
+        from unnest(p_events) as e
+        inner join moved as m on e.session_id = m.session_id
+        where e.seq > m.last_seq and e.seq <= m.to_last_seq
+        returning 1
+    )
+
+    select array_agg(m.n order by m.item), sum(m.to_last_seq - m.last_seq) - (select count(*) from added)
+    into v_deltas, v_events
+    from moved as m;
+
+    -- As many events as the heads moved on, each within its head's span and none twice (its key):
+    -- so every position between the old end and the new one has its event.
+    if
+        coalesce(cardinality(v_deltas), 0) <> cardinality(p_heads)
+        or v_events <> 0
+    then
+        raise exception 'log.append_whole: % of % heads fit', coalesce(cardinality(v_deltas), 0),
+            cardinality(p_heads) using errcode = 'MSL02';
+    end if;
+    return v_deltas;
+end
+$$;
+
+
+ALTER FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) OWNER TO log_owner;
 
 --
 -- Name: close_v1(uuid[], uuid[]); Type: FUNCTION; Schema: log; Owner: log_owner
@@ -3976,6 +4319,13 @@ CREATE UNIQUE INDEX workflow_ordinal ON engine.workflow USING btree (session_id,
 
 
 --
+-- Name: task attempt_begins; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER attempt_begins BEFORE UPDATE OF fence ON engine.task FOR EACH ROW WHEN (((new.fence > old.fence) AND (old.emit_counter > 0))) EXECUTE FUNCTION engine.begin_attempt_v1();
+
+
+--
 -- Name: attempt attempt_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
 --
 
@@ -4207,6 +4557,14 @@ GRANT ALL ON FUNCTION api.basis(p_org uuid, p_session uuid) TO api_run;
 
 
 --
+-- Name: FUNCTION basis_many(p_org uuid, p_sessions uuid[]); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) TO api_run;
+
+
+--
 -- Name: FUNCTION forget_keys(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
 --
 
@@ -4244,6 +4602,14 @@ GRANT ALL ON FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_w
 
 REVOKE ALL ON FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.commit_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) TO engine_run;
 
 
 --
@@ -4424,6 +4790,14 @@ REVOKE ALL ON FUNCTION log.append_rows(p_closing boolean, e_session uuid[], e_se
 
 REVOKE ALL ON FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION log.append_v1(e_session uuid[], e_seq bigint[], e_type text[], e_ts bigint[], e_turn uuid[], e_payload bytea[], e_hash bytea[], h_session uuid[], h_org uuid[], h_last_seq bigint[], h_hash bytea[], h_ts bigint[], h_status smallint[], h_active_turn uuid[], h_turn_first_seq bigint[], h_close_anchors boolean[], a_session uuid[], a_anchor text[], a_attempt integer[]) TO engine_owner;
+
+
+--
+-- Name: FUNCTION append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.append_whole_v1(p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[]) TO engine_owner;
 
 
 --

@@ -229,18 +229,8 @@ WORKFLOW_KEY_CHARS_MAX: Final = 255
 """An index key, like an Idempotency-Key."""
 WORKFLOW_WAITS_MAX: Final = 1000
 """Open waits of one workflow: they are read together when one comes to pass."""
-WORKFLOW_SIGNALS_MAX: Final = 1000
-"""Signals of one workflow that nothing took yet; the next gets 429."""
 WORKFLOW_STEPS_PER_FRAME_MAX: Final = 100
 """Steps of one checkpoint: one row each, in one commit."""
-WORKFLOW_HELD_RETRY_S: Final = 5.0
-"""How soon a held workflow is tried again: a worker with code that fits may have come. Grows."""
-WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
-"""What that grows to."""
-HISTORY_PAGE_ROWS_MAX: Final = 500
-"""Recorded steps in one answer to a worker."""
-HISTORY_PAGE_BYTES_MAX: Final = 1 * MIB
-"""The same in bytes, for a frame; an answer holds one step at least."""
 RESULT_WAIT_S_MAX: Final = 60.0
 """How long one request may wait for a workflow's result: proxies cut idle requests after it."""
 RESULT_RECHECK_S: Final = 2.0
@@ -307,10 +297,6 @@ statements a second: one claim and three sweeps per period are 2.7. No due row w
 promise), and a lease of 10 s still gives recovery within 12."""
 SWEEP_BUSY_MS: Final = 250
 """The same after a pass that found rows: what falls due comes in swarms, and work pays for it."""
-ALARM_GRAIN_MS: Final = 20
-"""An engine looks at what it made due itself so soon after it; all within a grain is one look."""
-ALARMS_MAX: Final = 100_000
-"""Alarms that one engine keeps in memory; what is due beyond them is found by the sweep."""
 SWEEP_REPEATS_MAX: Final = 20
 """Full batches that one claim works off: 10,000 rows; the rest is for whoever claims next."""
 SWEEP_TIMEOUT_S: Final = 10.0

@@ -87,11 +87,10 @@ class Engine:
         self._bus = bus
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
-        self._agents = Agents(store)
+        self._agents, self._alarms = Agents(store), Alarms(clock)
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
         self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
-        self._alarms = Alarms(clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
         self.operator = self._make_operator(backstage)

@@ -20,6 +20,7 @@ from mainspring_engine.domain.changes import (
     Timer,
     WorkflowChange,
 )
+from mainspring_engine.domain.limits import HISTORY_PAGE_ROWS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
     Closing,
@@ -34,7 +35,7 @@ from mainspring_engine.domain.rows import (
 )
 from mainspring_engine.ports.store import Committed
 from mainspring_engine.ports.workflows import KnownStart, WorkflowFilter
-from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, HISTORY_PAGE_ROWS_MAX
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
 from mainspring_schema.chain import GENESIS, link
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held, Verdict

@@ -10,6 +10,7 @@ import msgspec
 from mainspring_engine.adapters.memory.rules import refuse, repeats
 from mainspring_engine.adapters.memory.tables import SignalEntry, StepRow, Tables
 from mainspring_engine.domain.changes import Changes, RecordStep
+from mainspring_engine.domain.limits import HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_ROWS_MAX
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
 from mainspring_engine.ports.workflows import (
     KnownStart,
@@ -17,7 +18,6 @@ from mainspring_engine.ports.workflows import (
     WorkflowFilter,
     WorkflowRow,
 )
-from mainspring_kernel.limits import HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_ROWS_MAX
 from mainspring_schema.frames import Held
 from mainspring_schema.workflows import Wait
 

@@ -10,16 +10,16 @@ import msgspec
 from mainspring_engine.adapters.postgres.flights import Row as Arguments
 from mainspring_engine.adapters.postgres.replies import workflow_of
 from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.limits import (
+    HISTORY_PAGE_BYTES_MAX,
+    HISTORY_PAGE_ROWS_MAX,
+    WORKFLOW_SIGNALS_MAX,
+)
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
 from mainspring_engine.ports.workflows import (
     RecordedPage,
     WorkflowFilter,
     WorkflowRow,
-)
-from mainspring_kernel.limits import (
-    HISTORY_PAGE_BYTES_MAX,
-    HISTORY_PAGE_ROWS_MAX,
-    WORKFLOW_SIGNALS_MAX,
 )
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.workflows import Wait

@@ -14,6 +14,7 @@ from mainspring_engine.domain.changes import (
     Start,
     StepResult,
 )
+from mainspring_engine.domain.limits import WORKFLOW_HELD_RETRY_S, WORKFLOW_HELD_RETRY_S_MAX
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
@@ -28,11 +29,7 @@ from mainspring_engine.domain.workflow.going import (
 )
 from mainspring_engine.domain.workflow.state import Phase, WorkflowState
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import (
-    CANCEL_DEADLINE_S,
-    WORKFLOW_HELD_RETRY_S,
-    WORKFLOW_HELD_RETRY_S_MAX,
-)
+from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.tracing import TraceContext, new_trace, span_id_for
 from mainspring_schema.codec import pack
 from mainspring_schema.grants import SessionStatus

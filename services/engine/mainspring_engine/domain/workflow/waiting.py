@@ -3,11 +3,11 @@
 import msgspec
 
 from mainspring_engine.domain.changes import EndWait, NewSignal, NewWait, TakeSignal
+from mainspring_engine.domain.limits import WORKFLOW_SIGNALS_MAX
 from mainspring_engine.domain.rows import SignalRow, Waiting, WaitRow
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_kernel.errors import TooManyRequests
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import WORKFLOW_SIGNALS_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.workflows import Flaw, SignalWorkflow, StepRecord, Wait
 
