@@ -61,7 +61,7 @@ def measured(parsed: Arguments) -> int:
             bring_packages()
         found = asyncio.run(until_stopped(bounded(parsed, folder)))
     except (BenchFailed, StartProblem, WireProblem, MainspringError, TimeoutError) as error:
-        print(f"bench: failed: {error!r}{kept_logs(folder)}", file=sys.stderr)
+        print(f"bench: failed: {str(error) or repr(error)}{kept_logs(folder)}", file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)

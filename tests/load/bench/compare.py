@@ -66,22 +66,23 @@ def render(before: Report, after: Report) -> str:
 
 
 def machines(before: Report, after: Report) -> str:
-    """What differs under the figures: another machine, another setting, a busier hour."""
+    """What differs under the figures: a busier hour, another machine, other settings."""
     lines = [
-        f"{kind} {name}: {one.get(name, '-')} → {other.get(name, '-')}"
-        for kind, one, other in (
-            ("machine", before.machine, after.machine),
-            ("version", before.versions, after.versions),
-            ("setting", before.settings, after.settings),
-        )
-        for name in sorted(one.keys() | other.keys())
-        if one and other and one.get(name) != other.get(name)
-    ]
-    lines += [
         f"the machine itself: {one.key} {number(one.before)} → {number(one.after)}"
         for one in changes(before.calibration, after.calibration)
         if one.factor is not None and abs(one.factor - 1) > NOISE_PART
     ]
+    for kind, one, other in (
+        ("machine", before.machine, after.machine),
+        ("versions", before.versions, after.versions),
+        ("settings", before.settings, after.settings),
+    ):
+        told = [
+            f"{name} {one[name]} → {other[name]}"
+            for name in sorted(one.keys() & other.keys())
+            if one[name] != other[name]
+        ]
+        lines += [f"{kind}: {', '.join(told)}"] if told else []
     return "\n".join(lines)
 
 

@@ -48,7 +48,8 @@ def target_of(url: str, engines: str, postgres: str) -> Target:
 
 def require_loopback(target: Target) -> None:
     """Raises BenchFailed where any address leaves this machine."""
-    foreign = [host for host in target.hosts() if not is_loopback(addresses(host))]
+    hosts = dict.fromkeys(target.hosts())
+    foreign = [host for host in hosts if not is_loopback(addresses(host))]
     if foreign:
         msg = f"{', '.join(foreign)} is not this machine; if it is yours, say --allow-remote"
         raise BenchFailed(msg)

@@ -62,5 +62,5 @@ def test_what_only_one_report_has_is_told() -> None:
 def test_another_machine_is_told_before_its_figures() -> None:
     before, after = report({"a_ms": 1.0}, cores="2"), report({"a_ms": 1.0}, cores="8")
 
-    assert machines(before, after) == "machine cores: 2 → 8"
-    assert "machine cores: 2 → 8" in render(before, after)
+    assert machines(before, after) == "machine: cores 2 → 8"
+    assert "machine: cores 2 → 8" in render(before, after)
