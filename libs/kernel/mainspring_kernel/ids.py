@@ -47,6 +47,8 @@ class Prefix(StrEnum):
     MODEL = "model"
     WORKFLOW = "workflow"
     SIGNAL = "signal"
+    SCHEDULE = "schedule"
+    SLOT = "slot"
 
 
 _SEED_HIGH: Final = 0x01933B5A_0000_7000_8000_0000_0000_0000

@@ -5,6 +5,8 @@ from mainspring_rpc.clients import (
     ControlClient,
     EventStoreClient,
     ResourceClient,
+    ScheduleClient,
+    SessionClient,
     WorkerClient,
 )
 from mainspring_rpc.handlers import ServerStream, Service
@@ -13,10 +15,14 @@ from mainspring_rpc.services import (
     ControlServicer,
     EventStoreServicer,
     ResourceServicer,
+    ScheduleServicer,
+    SessionServicer,
     WorkerServicer,
     control_service,
     event_store_service,
     resource_service,
+    schedule_service,
+    session_service,
     worker_service,
 )
 
@@ -28,9 +34,13 @@ __all__ = [
     "EventStoreServicer",
     "ResourceClient",
     "ResourceServicer",
+    "ScheduleClient",
+    "ScheduleServicer",
     "Server",
     "ServerStream",
     "Service",
+    "SessionClient",
+    "SessionServicer",
     "Stream",
     "Unary",
     "WorkerClient",
@@ -38,6 +48,8 @@ __all__ = [
     "control_service",
     "event_store_service",
     "resource_service",
+    "schedule_service",
     "serve",
+    "session_service",
     "worker_service",
 ]

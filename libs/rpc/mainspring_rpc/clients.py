@@ -6,12 +6,16 @@ from mainspring_rpc.channel import Channel
 from mainspring_rpc.generated.control.v1 import control_pb2 as control
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
 from mainspring_rpc.generated.resource.v1 import resource_pb2 as resource
+from mainspring_rpc.generated.scheduler.v1 import scheduler_pb2 as scheduler
+from mainspring_rpc.generated.session.v1 import session_pb2 as session
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as worker
 
 _CONTROL: Final = "/mainspring.control.v1.ControlService"
 _WORKER: Final = "/mainspring.worker.v1.WorkerService"
 _EVENT_STORE: Final = "/mainspring.eventstore.v1.EventStoreService"
 _RESOURCE: Final = "/mainspring.resource.v1.ResourceService"
+_SCHEDULE: Final = "/mainspring.scheduler.v1.ScheduleService"
+_SESSION: Final = "/mainspring.session.v1.SessionService"
 
 
 class WorkflowCalls:
@@ -124,4 +128,58 @@ class ResourceClient:
         )
         self.write_file = channel.unary(
             f"{_RESOURCE}/WriteFile", resource.WriteFileRequest, resource.WriteFileResponse
+        )
+
+
+class SessionClient:
+    """What other services ask of api about sessions."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.post = channel.unary(f"{_SESSION}/Post", session.PostRequest, session.PostResponse)
+        self.turns = channel.unary(f"{_SESSION}/Turns", session.TurnsRequest, session.TurnsResponse)
+        self.cancel_turn = channel.unary(
+            f"{_SESSION}/CancelTurn", session.CancelTurnRequest, session.CancelTurnResponse
+        )
+
+
+class ScheduleClient:
+    """What api asks of the scheduler."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.create_schedule = channel.unary(
+            f"{_SCHEDULE}/CreateSchedule",
+            scheduler.CreateScheduleRequest,
+            scheduler.CreateScheduleResponse,
+        )
+        self.get_schedule = channel.unary(
+            f"{_SCHEDULE}/GetSchedule", scheduler.GetScheduleRequest, scheduler.GetScheduleResponse
+        )
+        self.list_schedules = channel.unary(
+            f"{_SCHEDULE}/ListSchedules",
+            scheduler.ListSchedulesRequest,
+            scheduler.ListSchedulesResponse,
+        )
+        self.change_schedule = channel.unary(
+            f"{_SCHEDULE}/ChangeSchedule",
+            scheduler.ChangeScheduleRequest,
+            scheduler.ChangeScheduleResponse,
+        )
+        self.delete_schedule = channel.unary(
+            f"{_SCHEDULE}/DeleteSchedule",
+            scheduler.DeleteScheduleRequest,
+            scheduler.DeleteScheduleResponse,
+        )
+        self.trigger_schedule = channel.unary(
+            f"{_SCHEDULE}/TriggerSchedule",
+            scheduler.TriggerScheduleRequest,
+            scheduler.TriggerScheduleResponse,
+        )
+        self.list_slots = channel.unary(
+            f"{_SCHEDULE}/ListSlots", scheduler.ListSlotsRequest, scheduler.ListSlotsResponse
+        )
+        self.get_slot = channel.unary(
+            f"{_SCHEDULE}/GetSlot", scheduler.GetSlotRequest, scheduler.GetSlotResponse
+        )
+        self.count_slots = channel.unary(
+            f"{_SCHEDULE}/CountSlots", scheduler.CountSlotsRequest, scheduler.CountSlotsResponse
         )

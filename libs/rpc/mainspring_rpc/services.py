@@ -8,6 +8,8 @@ from typing import Protocol
 from mainspring_rpc.generated.control.v1 import control_pb2 as control
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
 from mainspring_rpc.generated.resource.v1 import resource_pb2 as resource
+from mainspring_rpc.generated.scheduler.v1 import scheduler_pb2 as scheduler
+from mainspring_rpc.generated.session.v1 import session_pb2 as session
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as worker
 from mainspring_rpc.handlers import ServerStream, Service
 
@@ -85,6 +87,46 @@ class ResourceServicer(Protocol):
     ) -> resource.WriteFileResponse: ...
 
 
+class SessionServicer(Protocol):
+    """Answers SessionService; see session.proto."""
+
+    async def post(self, request: session.PostRequest, /) -> session.PostResponse: ...
+    async def turns(self, request: session.TurnsRequest, /) -> session.TurnsResponse: ...
+    async def cancel_turn(
+        self, request: session.CancelTurnRequest, /
+    ) -> session.CancelTurnResponse: ...
+
+
+class ScheduleServicer(Protocol):
+    """Answers ScheduleService; see scheduler.proto."""
+
+    async def create_schedule(
+        self, request: scheduler.CreateScheduleRequest, /
+    ) -> scheduler.CreateScheduleResponse: ...
+    async def get_schedule(
+        self, request: scheduler.GetScheduleRequest, /
+    ) -> scheduler.GetScheduleResponse: ...
+    async def list_schedules(
+        self, request: scheduler.ListSchedulesRequest, /
+    ) -> scheduler.ListSchedulesResponse: ...
+    async def change_schedule(
+        self, request: scheduler.ChangeScheduleRequest, /
+    ) -> scheduler.ChangeScheduleResponse: ...
+    async def delete_schedule(
+        self, request: scheduler.DeleteScheduleRequest, /
+    ) -> scheduler.DeleteScheduleResponse: ...
+    async def trigger_schedule(
+        self, request: scheduler.TriggerScheduleRequest, /
+    ) -> scheduler.TriggerScheduleResponse: ...
+    async def list_slots(
+        self, request: scheduler.ListSlotsRequest, /
+    ) -> scheduler.ListSlotsResponse: ...
+    async def get_slot(self, request: scheduler.GetSlotRequest, /) -> scheduler.GetSlotResponse: ...
+    async def count_slots(
+        self, request: scheduler.CountSlotsRequest, /
+    ) -> scheduler.CountSlotsResponse: ...
+
+
 def control_service(servicer: ControlServicer) -> Service:
     """ControlService, answered by `servicer`."""
     return Service(control.DESCRIPTOR.services_by_name["ControlService"], servicer)
@@ -103,3 +145,13 @@ def event_store_service(servicer: EventStoreServicer) -> Service:
 def resource_service(servicer: ResourceServicer) -> Service:
     """ResourceService, answered by `servicer`."""
     return Service(resource.DESCRIPTOR.services_by_name["ResourceService"], servicer)
+
+
+def session_service(servicer: SessionServicer) -> Service:
+    """SessionService, answered by `servicer`."""
+    return Service(session.DESCRIPTOR.services_by_name["SessionService"], servicer)
+
+
+def schedule_service(servicer: ScheduleServicer) -> Service:
+    """ScheduleService, answered by `servicer`."""
+    return Service(scheduler.DESCRIPTOR.services_by_name["ScheduleService"], servicer)

@@ -50,9 +50,12 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class Cancel(Struct, frozen=True, kw_only=True):
+    """Of the turn that is at work, or of `turn_id` and no other."""
+
     org_id: UUID
     session_id: UUID
     reason: str | None = None
+    turn_id: UUID | None = None
 
 
 class CancelReceipt(Struct, frozen=True, kw_only=True):

@@ -2,17 +2,37 @@
 
 import os
 
-from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.draws import SystemDraws
+from msgspec import Struct
+
+from mainspring_kernel.clock import Clock, SystemClock
+from mainspring_kernel.draws import Draws, SystemDraws
+from mainspring_kernel.ids import RandomIds
 from mainspring_postgres import Database, Options
-from mainspring_rpc import Channel, ControlClient, EventStoreClient, serve
+from mainspring_rpc import (
+    Channel,
+    ControlClient,
+    EventStoreClient,
+    SessionClient,
+    schedule_service,
+    serve,
+)
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, ProcessSettings
 from mainspring_scheduler.adapters.calls import RpcDutyCalls
+from mainspring_scheduler.adapters.grpc_schedules import ScheduleServicer
+from mainspring_scheduler.adapters.grpc_turns import RpcTurns
 from mainspring_scheduler.adapters.loop import Loop
-from mainspring_scheduler.adapters.postgres import PostgresDutyStore
+from mainspring_scheduler.adapters.no_workflows import NoWorkflows
+from mainspring_scheduler.adapters.postgres import PostgresDutyStore, PostgresScheduleStore
+from mainspring_scheduler.ports.duties import DutyCalls, DutyStore
+from mainspring_scheduler.ports.schedules import ScheduleStore
+from mainspring_scheduler.ports.targets import Turns, Workflows
+from mainspring_scheduler.usecases.firing import Firing
+from mainspring_scheduler.usecases.schedules import Schedules
+from mainspring_scheduler.usecases.targets import SlotTargets
+from mainspring_scheduler.usecases.work import Duties
 
-_CONNECTIONS_MAX = 2  # a claim and a settlement may meet; more never do
+_CONNECTIONS_MAX = 4  # a claim, a settlement, a pass over schedules, and what a person asks
 
 
 class Settings(ProcessSettings, frozen=True, kw_only=True):
@@ -21,40 +41,73 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     database_url: str
     engine_addr: Address
     eventstore_addr: Address
+    resource_addr: Address
     scheduler_bind: Bind = Bind("127.0.0.1", 9004)
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """Whom a scheduler asks and where its rows are."""
+
+    duties: DutyStore
+    schedules: ScheduleStore
+    calls: DutyCalls
+    turns: Turns
+    workflows: Workflows
+    clock: Clock
+    draws: Draws
+
+
+class Scheduler:
+    """The loop and what people ask of it; also for one process with everything in it."""
+
+    def __init__(self, parts: Parts) -> None:
+        firing = Firing(
+            store=parts.schedules,
+            targets=SlotTargets(parts.turns, parts.workflows),
+            clock=parts.clock,
+            ids=RandomIds(parts.clock),
+            draws=parts.draws,
+        )
+        work = Duties(calls=parts.calls, firing=firing, store=parts.schedules, clock=parts.clock)
+        self.loop = Loop(store=parts.duties, work=work, clock=parts.clock, draws=parts.draws)
+        self.schedules = Schedules(parts.schedules, parts.clock, self.loop.wake)
 
 
 async def start(settings: Settings, service: Service) -> None:
     """Opens everything; what is pushed last is closed first, so health tells of the end first."""
     clock, draws = SystemClock(), SystemDraws()
-    database = await Database.open(
-        Options(
-            url=settings.database_url,
-            application_name="mainspring-scheduler",
-            connections_max=_CONNECTIONS_MAX,
-        ),
-        clock=clock,
-        draws=draws,
+    options = Options(
+        url=settings.database_url,
+        application_name="mainspring-scheduler",
+        connections_max=_CONNECTIONS_MAX,
     )
+    database = await Database.open(options, clock=clock, draws=draws)
     service.stack.push_async_callback(database.close)
-    engine = Channel(str(settings.engine_addr))
-    service.stack.push_async_callback(engine.close)
-    eventstore = Channel(str(settings.eventstore_addr))
-    service.stack.push_async_callback(eventstore.close)
-    loop = Loop(
-        store=PostgresDutyStore(database),
+    engine, eventstore, api = (
+        Channel(str(address))
+        for address in (settings.engine_addr, settings.eventstore_addr, settings.resource_addr)
+    )
+    for channel in (engine, eventstore, api):
+        service.stack.push_async_callback(channel.close)
+    parts = Parts(
+        duties=PostgresDutyStore(database),
+        schedules=PostgresScheduleStore(database),
         calls=RpcDutyCalls(ControlClient(engine), EventStoreClient(eventstore)),
+        turns=RpcTurns(SessionClient(api)),
+        workflows=NoWorkflows(),
         clock=clock,
         draws=draws,
     )
-    serving = service.spawn("loop", loop.serve())
+    scheduler = Scheduler(parts)
+    serving = service.spawn("loop", scheduler.loop.serve())
 
     async def drain() -> None:
-        loop.stop()
+        scheduler.loop.stop()
         await serving
 
     service.stack.push_async_callback(drain)
-    server = await serve(str(settings.scheduler_bind), [])
+    servicer = ScheduleServicer(scheduler.schedules)
+    server = await serve(str(settings.scheduler_bind), [schedule_service(servicer)])
     service.stack.push_async_callback(server.stop)
     await server.set_serving(serving=True)
 

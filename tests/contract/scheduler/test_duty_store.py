@@ -10,10 +10,11 @@ import pytest
 from mainspring_kernel import backoff
 from mainspring_kernel.clock import ManualClock
 from mainspring_postgres import Database, Options
-from mainspring_scheduler.adapters.memory import MemoryDutyStore
-from mainspring_scheduler.adapters.postgres import PostgresDutyStore
-from mainspring_scheduler.domain import Claimed, Duty, Plan, Settlement
-from mainspring_scheduler.ports import DutyStore
+from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
+from mainspring_scheduler.adapters.postgres import PostgresDutyStore, PostgresScheduleStore
+from mainspring_scheduler.domain.duties import Claimed, Claims, Duty, Plan, Settlement
+from mainspring_scheduler.ports.duties import DutyStore
+from mainspring_scheduler.ports.schedules import ScheduleStore
 from mainspring_testkit.fixtures import Database as OwnDatabase
 
 HOUR_MS = 3_600_000
@@ -26,6 +27,7 @@ BOTH = (Duty.TIMERS, Duty.LOG_UPKEEP)
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     store: DutyStore
+    schedules: ScheduleStore
     pass_ms: Callable[[int], object]
     """Lets so much time go by, as the store's own clock sees it."""
 
@@ -42,8 +44,9 @@ def own(request: pytest.FixtureRequest) -> OwnDatabase | None:
 async def subject(own: OwnDatabase | None) -> AsyncIterator[Subject]:
     if own is None:
         clock = ManualClock()
-        store = MemoryDutyStore(clock)
-        yield Subject(store=store, pass_ms=lambda ms: clock.advance(ms / 1000))
+        schedules = MemoryScheduleStore(clock)
+        store = MemoryDutyStore(clock, schedules)
+        yield Subject(store=store, schedules=schedules, pass_ms=lambda ms: clock.advance(ms / 1000))
         return
     options = Options(
         url=own.url("scheduler_run"), application_name="contract", durability_required=False
@@ -53,16 +56,20 @@ async def subject(own: OwnDatabase | None) -> AsyncIterator[Subject]:
     def pass_ms(ms: int) -> object:
         return own.sql(f"update scheduler.duty set due_at = due_at - interval '{ms} ms'")
 
-    yield Subject(store=PostgresDutyStore(database), pass_ms=pass_ms)
+    yield Subject(
+        store=PostgresDutyStore(database),
+        schedules=PostgresScheduleStore(database),
+        pass_ms=pass_ms,
+    )
     await database.close()
 
 
 async def names(store: DutyStore) -> set[Duty]:
-    return {claimed.name for claimed in await store.claim(BOTH)}
+    return {claimed.name for claimed in (await store.claim(BOTH)).duties}
 
 
 async def test_nothing_is_due_before_it_is_planted(subject: Subject) -> None:
-    assert await subject.store.claim(BOTH) == []
+    assert await subject.store.claim(BOTH) == Claims()
 
 
 async def test_planted_duties_are_due_at_once(subject: Subject) -> None:
@@ -105,9 +112,9 @@ async def test_a_long_silence_is_made_up_for_once(subject: Subject) -> None:
 async def test_only_the_duties_asked_for_are_taken(subject: Subject) -> None:
     await subject.store.plant([TIMERS, UPKEEP])
 
-    assert await subject.store.claim([Duty.LOG_UPKEEP]) == [
-        Claimed(name=Duty.LOG_UPKEEP, failures=0)
-    ]
+    claims = await subject.store.claim([Duty.LOG_UPKEEP])
+
+    assert claims.duties == (Claimed(name=Duty.LOG_UPKEEP, failures=0),)
     assert await names(subject.store) == {Duty.TIMERS}
 
 
@@ -126,7 +133,9 @@ async def test_failures_are_counted_for_all_replicas(subject: Subject) -> None:
     await subject.store.claim(BOTH)
     await subject.store.settle(Settlement(duty=Duty.TIMERS, due_in_ms=0, failures=4))
 
-    assert await subject.store.claim(BOTH) == [Claimed(name=Duty.TIMERS, failures=4)]
+    claims = await subject.store.claim(BOTH)
+
+    assert claims.duties == (Claimed(name=Duty.TIMERS, failures=4),)
 
 
 async def test_planting_again_makes_due_and_keeps_the_failures(subject: Subject) -> None:
@@ -136,13 +145,15 @@ async def test_planting_again_makes_due_and_keeps_the_failures(subject: Subject)
 
     await subject.store.plant([UPKEEP])
 
-    assert await subject.store.claim(BOTH) == [Claimed(name=Duty.LOG_UPKEEP, failures=2)]
+    claims = await subject.store.claim(BOTH)
+
+    assert claims.duties == (Claimed(name=Duty.LOG_UPKEEP, failures=2),)
 
 
 async def test_settling_an_unknown_duty_changes_nothing(subject: Subject) -> None:
     await subject.store.settle(Settlement(duty=Duty.TIMERS, due_in_ms=0, failures=0))
 
-    assert await subject.store.claim(BOTH) == []
+    assert await subject.store.claim(BOTH) == Claims()
 
 
 async def test_replicas_that_claim_together_share_the_duties(subject: Subject) -> None:
@@ -150,4 +161,4 @@ async def test_replicas_that_claim_together_share_the_duties(subject: Subject) -
 
     taken = await asyncio.gather(*(subject.store.claim(BOTH) for _ in range(8)))
 
-    assert sorted(claimed.name for one in taken for claimed in one) == sorted(BOTH)
+    assert sorted(claimed.name for one in taken for claimed in one.duties) == sorted(BOTH)

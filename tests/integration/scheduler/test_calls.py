@@ -8,7 +8,7 @@ from mainspring_kernel.errors import TooManyRequests, Unavailable
 from mainspring_rpc import Channel, ControlClient, EventStoreClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as control
 from mainspring_scheduler.adapters.calls import RpcDutyCalls
-from mainspring_scheduler.domain import Duty, Report
+from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 from mainspring_testkit.servers import free_port
 from tests.integration.scheduler.others import Engine, EventStore, listen
 
@@ -36,7 +36,7 @@ async def calls(engine: Engine) -> AsyncIterator[RpcDutyCalls]:
     ],
 )
 async def test_a_sweep_asks_for_its_own_kind(
-    calls: RpcDutyCalls, engine: Engine, duty: Duty, kind: int
+    calls: RpcDutyCalls, engine: Engine, duty: AskedDuty, kind: int
 ) -> None:
     await calls.perform(duty)
 

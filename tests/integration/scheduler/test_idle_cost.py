@@ -11,7 +11,7 @@ from mainspring_kernel.draws import SeededDraws
 from mainspring_postgres import Database, Options, Query, QueryFailed
 from mainspring_scheduler.adapters.loop import Loop
 from mainspring_scheduler.adapters.postgres import PostgresDutyStore
-from mainspring_scheduler.domain import Claimed, Duty, Plan, Report, Settlement
+from mainspring_scheduler.domain.duties import Claims, Duty, Plan, Report, Settlement
 from mainspring_testkit.fixtures import Database as OwnDatabase
 
 
@@ -33,7 +33,7 @@ class Told:
         await self.inner.plant(plans)
         self.done.put_nowait("plant")
 
-    async def claim(self, duties: Collection[Duty]) -> list[Claimed]:
+    async def claim(self, duties: Collection[Duty]) -> Claims:
         claimed = await self.inner.claim(duties)
         self.done.put_nowait("claim")
         return claimed
@@ -58,9 +58,10 @@ async def opened(database: OwnDatabase) -> AsyncIterator[Database]:
 
 async def test_an_idle_tick_is_one_statement(opened: Database) -> None:
     clock, store = ManualClock(), Told(opened)
-    loop = Loop(store=store, calls=Idle(), clock=clock, draws=SeededDraws(1), drain_s=5.0)
+    loop = Loop(store=store, work=Idle(), clock=clock, draws=SeededDraws(1), drain_s=5.0)
     serving = asyncio.create_task(loop.serve())
-    await store.through("plant", "claim", "settle", "settle")  # the upkeeps, to their period
+    # The upkeeps, to their period.
+    await store.through("plant", "claim", "settle", "settle", "settle")
     await clock.until_sleeping()
     opened.count.reset()
 

@@ -1,5 +1,7 @@
 """How turns end: cancelled, failed, quarantined, closed."""
 
+from uuid import UUID
+
 import pytest
 
 from mainspring_engine.domain import intents
@@ -189,6 +191,21 @@ def test_foreign_organization_finds_no_session() -> None:
 
     with pytest.raises(NotFound):
         desk.do_as(command.org_id, intents.Cancelled(command=command))
+
+
+def test_a_cancel_of_another_turn_leaves_the_one_at_work_alone() -> None:
+    desk = Desk()
+    desk.say("x")
+    running = desk.turn_id
+
+    def cancel(turn_id: UUID) -> object:
+        command = commands.Cancel(
+            org_id=DEFAULT_ORG_ID, session_id=desk.session_id, turn_id=turn_id
+        )
+        return desk.do(intents.Cancelled(command=command))
+
+    assert cancel(desk.ids.uuid7()) == commands.CancelReceipt(status="no_op")
+    assert cancel(running) == commands.CancelReceipt(status="cancelled", turn_id=running)
 
 
 def test_timer_that_one_flight_arms_and_disarms_is_never_written() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from mainspring_kernel import limits
-from mainspring_scheduler import domain
-from mainspring_scheduler.domain import PLANS, Claimed, Duty, Failed, Report
+from mainspring_scheduler.domain import duties as domain
+from mainspring_scheduler.domain.duties import PLANS, Claimed, Claims, Duty, Failed, Report
 
 DOWN = Failed(code="unavailable", detail="nobody listens")
 SWEEPS = (Duty.TIMERS, Duty.RETRIES, Duty.LEASES)
@@ -104,9 +104,11 @@ def test_only_changes_are_news() -> None:
 
 def test_an_idle_stack_stays_below_its_statements_a_second() -> None:
     claims_per_s = 1000 / limits.SWEEP_PERIOD_MS
+    # One statement each: an idle sweep is one call of one function. Schedules are not claimed
+    # while none is due.
     sweeps_per_s = sum(
-        1000 / plan.period_ms for plan in PLANS.values()
-    )  # one statement each: an idle sweep is one call of one function
+        1000 / plan.period_ms for plan in PLANS.values() if plan.duty is not Duty.SCHEDULES
+    )
 
     assert claims_per_s + sweeps_per_s < 3
 
@@ -115,3 +117,21 @@ def test_every_duty_has_a_plan_that_one_claim_can_take() -> None:
     assert set(PLANS) == set(Duty)
     assert len(PLANS) <= limits.DUTIES_PER_CLAIM_MAX
     assert all(plan.hold_ms <= plan.period_ms for plan in PLANS.values())
+
+
+@pytest.mark.parametrize(
+    ("due_in_ms", "wait_ms"),
+    [
+        (None, limits.SWEEP_PERIOD_MS),
+        (10**9, limits.SWEEP_PERIOD_MS),
+        (700, 700),
+        (1, limits.SCHEDULE_TICK_MS_MIN),
+        # Due and not taken: somebody else is at it, who may die.
+        (0, limits.SWEEP_BUSY_MS),
+        (-5000, limits.SWEEP_BUSY_MS),
+    ],
+)
+def test_the_next_claim_comes_when_a_schedule_is_due_and_never_late_for_a_sweep(
+    due_in_ms: int | None, wait_ms: int
+) -> None:
+    assert domain.pause_ms(Claims(due_in_ms=due_in_ms)) == wait_ms

@@ -195,7 +195,7 @@ def _twin(plan: Plan, command: commands.Submit) -> commands.Receipt | None:
 
 def _cancel(plan: Plan, command: commands.Cancel, materials: Materials) -> commands.CancelReceipt:
     turn = _turn(plan, materials)
-    if turn is None:
+    if turn is None or command.turn_id not in {None, turn.workflow.id}:
         return commands.CancelReceipt(status="no_op")
     if turn.state.phase is not Phase.CANCELLING:
         tasks = _open_tasks(turn)

@@ -5,7 +5,7 @@ from mainspring_kernel import limits
 from mainspring_rpc import ControlClient, EventStoreClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as control
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
-from mainspring_scheduler.domain import Duty, Report
+from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 
 _SWEEPS: Final[Mapping[Duty, control.SweepKind]] = {
     Duty.TIMERS: control.SWEEP_KIND_TIMERS,
@@ -21,7 +21,7 @@ class RpcDutyCalls:
         self._engine = engine
         self._eventstore = eventstore
 
-    async def perform(self, duty: Duty) -> Report:
+    async def perform(self, duty: AskedDuty) -> Report:
         match duty:
             case Duty.TIMERS | Duty.RETRIES | Duty.LEASES:
                 return await self._sweep(_SWEEPS[duty])

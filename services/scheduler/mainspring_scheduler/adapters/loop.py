@@ -7,9 +7,18 @@ from mainspring_kernel import backoff, limits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError
-from mainspring_scheduler import usecases
-from mainspring_scheduler.domain import Claimed, Duty, Failed, Outcome, Report, news
-from mainspring_scheduler.ports import DutyCalls, DutyStore
+from mainspring_scheduler.domain.duties import (
+    Claimed,
+    Duty,
+    Failed,
+    Outcome,
+    Report,
+    news,
+    pause_ms,
+)
+from mainspring_scheduler.ports.duties import DutyStore
+from mainspring_scheduler.usecases import duties as usecases
+from mainspring_scheduler.usecases.duties import Work
 
 _log = logging.getLogger(__name__)
 _STORE_FAILURE: Final = backoff.Policy(first_s=0.5, max_s=5.0)
@@ -25,18 +34,19 @@ class Loop:
         self,
         *,
         store: DutyStore,
-        calls: DutyCalls,
+        work: Work,
         clock: Clock,
         draws: Draws,
         drain_s: float = limits.DRAIN_S * 3 / 4,  # what is left closes the connections
     ) -> None:
         self._store = store
-        self._calls = calls
+        self._work = work
         self._clock = clock
         self._draws = draws
         self._drain_s = drain_s
         self._stopping = asyncio.Event()
         self._busy = asyncio.Event()
+        self._woken = asyncio.Event()
         self._serving: dict[Duty, asyncio.Task[None]] = {}
         self._last: dict[Duty, Outcome] = {}
         self._store_failures = 0
@@ -45,6 +55,10 @@ class Loop:
     def stop(self) -> None:
         """Claims nothing any more. Safe twice."""
         self._stopping.set()
+
+    def wake(self) -> None:
+        """Claims at once: somebody changed here what is due. Safe to call at any time."""
+        self._woken.set()
 
     async def serve(self) -> None:
         while not self._stopping.is_set():
@@ -57,15 +71,15 @@ class Loop:
             if not self._planted:
                 await usecases.plant(self._store)
                 self._planted = True
-            claimed = await usecases.claim_due(self._store, in_flight=self._serving)
+            claims = await usecases.claim_due(self._store, in_flight=self._serving)
         except MainspringError as error:
             return self._store_failed(error)
         if self._store_failures:
             _log.info("duties are claimed again", extra={"failures": self._store_failures})
             self._store_failures = 0
-        for duty in claimed:
+        for duty in claims.duties:
             self._start(duty)
-        return limits.SWEEP_PERIOD_MS / 1000
+        return pause_ms(claims) / 1000
 
     def _store_failed(self, error: MainspringError) -> float:
         self._store_failures += 1
@@ -83,7 +97,7 @@ class Loop:
     async def _serve(self, claimed: Claimed) -> None:
         try:
             outcome = await usecases.serve(
-                claimed, store=self._store, calls=self._calls, draw=self._draws.unit
+                claimed, store=self._store, work=self._work, draw=self._draws.unit
             )
         except MainspringError as error:
             # Only settling raises: the hold then brings the duty back by itself.
@@ -107,10 +121,11 @@ class Loop:
 
     async def _pause(self, seconds: float) -> None:
         """Waits for the next tick: sooner where a pass found rows, at once where we stop."""
-        await self._first(self._clock.sleep(seconds), self._busy.wait())
+        await self._first(self._clock.sleep(seconds), self._busy.wait(), self._woken.wait())
         if self._busy.is_set():
             self._busy.clear()
-            await self._first(self._clock.sleep(limits.SWEEP_BUSY_MS / 1000))
+            await self._first(self._clock.sleep(limits.SWEEP_BUSY_MS / 1000), self._woken.wait())
+        self._woken.clear()
 
     async def _first(self, *waits: Coroutine[object, object, object]) -> None:
         racing = [asyncio.ensure_future(wait) for wait in (*waits, self._stopping.wait())]

@@ -1,11 +1,13 @@
-"""What the scheduler can do: plant its duties, take what is due, and serve one of them."""
+"""Duties: planted, taken when due, and served."""
 
 from collections.abc import Callable, Collection
+from typing import Protocol
 
 from mainspring_kernel.errors import MainspringError
-from mainspring_scheduler.domain import (
+from mainspring_scheduler.domain.duties import (
     PLANS,
     Claimed,
+    Claims,
     Duty,
     Failed,
     Outcome,
@@ -13,7 +15,15 @@ from mainspring_scheduler.domain import (
     repeats,
     settle,
 )
-from mainspring_scheduler.ports import DutyCalls, DutyStore
+from mainspring_scheduler.ports.duties import DutyStore
+
+
+class Work(Protocol):
+    """Whoever does the duties."""
+
+    async def perform(self, duty: Duty) -> Report:
+        """One bounded pass, safe to do twice and at the same time. Raises MainspringError."""
+        ...
 
 
 async def plant(store: DutyStore) -> None:
@@ -21,32 +31,31 @@ async def plant(store: DutyStore) -> None:
     await store.plant([PLANS[duty] for duty in Duty])
 
 
-async def claim_due(store: DutyStore, *, in_flight: Collection[Duty]) -> list[Claimed]:
+async def claim_due(store: DutyStore, *, in_flight: Collection[Duty]) -> Claims:
     """Takes what is due, except what this process is still at: it never overtakes itself."""
-    wanted = [duty for duty in Duty if duty not in in_flight]
-    return await store.claim(wanted) if wanted else []
+    return await store.claim([duty for duty in Duty if duty not in in_flight])
 
 
 async def serve(
-    claimed: Claimed, *, store: DutyStore, calls: DutyCalls, draw: Callable[[], float]
+    claimed: Claimed, *, store: DutyStore, work: Work, draw: Callable[[], float]
 ) -> Outcome:
     """Does a claimed duty and settles it.
 
-    No transaction is open while the call is made: the claim is committed, and a hold that ends
+    No transaction is open while the work is done: the claim is committed, and a hold that ends
     meanwhile only means that somebody else does it too, which every duty allows.
     """
-    outcome = await _passes(claimed.name, calls)
+    outcome = await _passes(claimed.name, work)
     settlement = settle(claimed, PLANS[claimed.name], outcome, draw=draw())
     if settlement is not None:
         await store.settle(settlement)
     return outcome
 
 
-async def _passes(duty: Duty, calls: DutyCalls) -> Outcome:
+async def _passes(duty: Duty, work: Work) -> Outcome:
     handled = passes = 0
     while True:
         try:
-            report = await calls.perform(duty)
+            report = await work.perform(duty)
         except MainspringError as error:
             return Failed(code=error.code, detail=error.detail, retry_after_s=error.retry_after_s)
         handled += report.handled

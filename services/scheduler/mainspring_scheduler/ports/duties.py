@@ -1,9 +1,9 @@
-"""What the use cases need, in the words of the domain."""
+"""The rows of duties, and those who do what recurs."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from mainspring_scheduler.domain import Claimed, Duty, Plan, Report, Settlement
+from mainspring_scheduler.domain.duties import AskedDuty, Claims, Duty, Plan, Report, Settlement
 
 
 class DutyStore(Protocol):
@@ -16,8 +16,11 @@ class DutyStore(Protocol):
         """Makes the rows be there with these periods, and due now: a start catches up."""
         ...
 
-    async def claim(self, duties: Collection[Duty]) -> list[Claimed]:
-        """Takes those of `duties` that are due; nobody else gets them until their hold ends."""
+    async def claim(self, duties: Collection[Duty]) -> Claims:
+        """Takes those of `duties` that are due; nobody else gets them until their hold ends.
+
+        The duty of schedules is due only while a schedule is, so an idle stack never pays for it.
+        """
         ...
 
     async def settle(self, settlement: Settlement) -> None:
@@ -26,8 +29,8 @@ class DutyStore(Protocol):
 
 
 class DutyCalls(Protocol):
-    """The services that do the work."""
+    """The services that do the work of their duties."""
 
-    async def perform(self, duty: Duty) -> Report:
+    async def perform(self, duty: AskedDuty) -> Report:
         """One bounded pass, safe to do twice and at the same time. Raises MainspringError."""
         ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -17,6 +17,14 @@ class Duty(StrEnum):
     LEASES = "engine.leases"
     ENGINE_UPKEEP = "engine.upkeep"
     LOG_UPKEEP = "eventstore.upkeep"
+    SCHEDULES = "scheduler.schedules"
+    SLOT_UPKEEP = "scheduler.upkeep"
+
+
+AskedDuty: TypeAlias = Literal[
+    Duty.TIMERS, Duty.RETRIES, Duty.LEASES, Duty.ENGINE_UPKEEP, Duty.LOG_UPKEEP
+]
+"""What other services do; the rest is done here."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -37,6 +45,13 @@ class Claimed(Struct, frozen=True, kw_only=True):
 
     name: Duty
     failures: int
+
+
+class Claims(Struct, frozen=True, kw_only=True):
+    """What one claim took. `due_in_ms` is until a schedule is due; None where none ever is."""
+
+    duties: tuple[Claimed, ...] = ()
+    due_in_ms: int | None = None
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -89,6 +104,8 @@ PLANS: Final[Mapping[Duty, Plan]] = {
     Duty.LEASES: _sweep(Duty.LEASES),
     Duty.ENGINE_UPKEEP: _upkeep(Duty.ENGINE_UPKEEP),
     Duty.LOG_UPKEEP: _upkeep(Duty.LOG_UPKEEP),
+    Duty.SCHEDULES: _sweep(Duty.SCHEDULES),
+    Duty.SLOT_UPKEEP: _upkeep(Duty.SLOT_UPKEEP),
 }
 
 
@@ -114,6 +131,16 @@ def _after_failure_ms(claimed: Claimed, plan: Plan, failed: Failed, draw: float)
     floor_s = max(limits.SWEEP_PERIOD_MS / 1000, failed.retry_after_s or 0.0)
     wait_s = backoff.delay_s(plan.failure, claimed.failures + 1, draw, retry_after_s=floor_s)
     return min(round(wait_s * 1000), max(plan.period_ms, limits.UPKEEP_HOLD_MS))
+
+
+def pause_ms(claims: Claims) -> int:
+    """How long to the next claim: until a schedule is due, and never long enough for a sweep to
+    be late. What is due already and was not taken is somebody else's at this moment.
+    """
+    due_in_ms = claims.due_in_ms
+    if due_in_ms is None or due_in_ms >= limits.SWEEP_PERIOD_MS:
+        return limits.SWEEP_PERIOD_MS
+    return max(due_in_ms, limits.SCHEDULE_TICK_MS_MIN) if due_in_ms > 0 else limits.SWEEP_BUSY_MS
 
 
 def repeats(report: Report, passes: int) -> bool:

@@ -1,10 +1,9 @@
-"""The duties in a dictionary: for `dev`, the simulator and tests."""
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mainspring_kernel.clock import Clock
-from mainspring_scheduler.domain import Claimed, Duty, Plan, Settlement
+from mainspring_scheduler.adapters.memory.schedules import MemoryScheduleStore
+from mainspring_scheduler.domain.duties import Claimed, Claims, Duty, Plan, Settlement
 
 
 @dataclass(kw_only=True)
@@ -16,10 +15,11 @@ class _Row:
 
 
 class MemoryDutyStore:
-    """The twin of the Postgres store; one event loop takes the place of row locks."""
+    """Looks at the schedules of the same memory, as the Postgres store does in its database."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, schedules: MemoryScheduleStore) -> None:
         self._clock = clock
+        self._schedules = schedules
         self._rows: dict[Duty, _Row] = {}
 
     async def plant(self, plans: Sequence[Plan]) -> None:
@@ -32,16 +32,20 @@ class MemoryDutyStore:
                 failures=known.failures if known else 0,
             )
 
-    async def claim(self, duties: Collection[Duty]) -> list[Claimed]:
+    async def claim(self, duties: Collection[Duty]) -> Claims:
         now_ms = self._now_ms()
+        due_in_ms = self._schedules.due_in_ms()
+        idle = due_in_ms is None or due_in_ms > 0
         taken: list[Claimed] = []
         for duty in sorted(duties):
             row = self._rows.get(duty)
+            if duty is Duty.SCHEDULES and idle:
+                continue
             if row is not None and row.due_ms <= now_ms:
                 holds = (now_ms - row.due_ms) // row.hold_ms + 1
                 row.due_ms += holds * row.hold_ms
                 taken.append(Claimed(name=duty, failures=row.failures))
-        return taken
+        return Claims(duties=tuple(taken), due_in_ms=due_in_ms)
 
     async def settle(self, settlement: Settlement) -> None:
         row = self._rows.get(settlement.duty)

@@ -1,0 +1,1 @@
+"""What decides: duties, calendars, slots. Pure."""

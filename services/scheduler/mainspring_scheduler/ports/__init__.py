@@ -1,0 +1,1 @@
+"""What the use cases need, in the words of the domain."""

@@ -1,0 +1,93 @@
+"""What a slot asks for, asked of whoever begins such things."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import assert_never
+from uuid import UUID
+
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.times import rfc3339
+from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
+from mainspring_scheduler.ports.targets import Turns, Workflows
+from mainspring_schema.posting import CancelTurn, OneTurn, PostMessage, TurnState
+from mainspring_schema.schedules import MessageTarget, WorkflowTarget
+
+REASON = "a later slot of its schedule takes its place"
+
+
+class SlotTargets:
+    """The port `Targets` over turns and workflows."""
+
+    def __init__(self, turns: Turns, workflows: Workflows) -> None:
+        self._turns = turns
+        self._workflows = workflows
+
+    async def start(self, schedule: Schedule, slot: Slot) -> Started:
+        """Begins it, or finds it begun. Raises MainspringError."""
+        target = schedule.spec.target
+        match target:
+            case MessageTarget():
+                posted = await self._turns.post(_message(schedule, slot, target))
+                return Started(turn_id=posted.turn_id)
+            case WorkflowTarget():
+                begun = await self._workflows.start(
+                    slot.org_id, _known(slot.workflow_id), key=slot_key(slot), target=target
+                )
+                return Started(workflow_id=begun)
+            case _:
+                assert_never(target)
+
+    async def look(self, slots: Sequence[Slot]) -> Sequence[Ended | None]:
+        """How running ones came out, in the order asked. Raises MainspringError."""
+        turns = [slot for slot in slots if slot.turn_id is not None]
+        workflows = [slot for slot in slots if slot.turn_id is None]
+        states = await self._turns.states([_turn(slot) for slot in turns]) if turns else ()
+        outcomes = await asyncio.gather(
+            *(self._workflows.outcome(slot.org_id, _known(slot.workflow_id)) for slot in workflows)
+        )
+        found = {slot.id: _ended(state) for slot, state in zip(turns, states, strict=True)}
+        found |= {slot.id: end for slot, end in zip(workflows, outcomes, strict=True)}
+        return [found[slot.id] for slot in slots]
+
+    async def cancel(self, slot: Slot) -> None:
+        """Asks a running one to end. Raises MainspringError."""
+        if slot.turn_id is not None:
+            await self._turns.cancel(CancelTurn(turn=_turn(slot), reason=REASON))
+        else:
+            await self._workflows.cancel(slot.org_id, _known(slot.workflow_id), reason=REASON)
+
+
+def _message(schedule: Schedule, slot: Slot, target: MessageTarget) -> PostMessage:
+    return PostMessage(
+        org_id=slot.org_id,
+        session_id=_known(slot.session_id),
+        # A slot that chose a session of its own keeps it, whatever its schedule says by now.
+        session=None if slot.session_id == target.session_id else target.session,
+        message_id=_known(slot.message_id),
+        message=target.message,
+        metadata={
+            "schedule_id": to_wire(Prefix.SCHEDULE, schedule.id),
+            "schedule_name": schedule.spec.name,
+            "scheduled_at": rfc3339(slot.slot_ms),
+        },
+    )
+
+
+def _turn(slot: Slot) -> OneTurn:
+    return OneTurn(
+        org_id=slot.org_id, session_id=_known(slot.session_id), turn_id=_known(slot.turn_id)
+    )
+
+
+def _ended(state: TurnState) -> Ended | None:
+    if state.outcome is None:
+        return None
+    return Ended(outcome=state.outcome, ended_ms=state.ended_ms, code=state.code)
+
+
+def _known(id_: UUID | None) -> UUID:
+    if id_ is None:
+        message = "a slot was started without the ids of what it begins"
+        raise MainspringError(message)
+    return id_
