@@ -79,6 +79,7 @@ class Backend:
         self.store_epoch = 1
         self.reads = 0
         self.submits: list[Submit] = []
+        self.cancels: list[Cancel] = []
         self.waiting_calls: dict[UUID, str] = {}
         self.held: dict[tuple[UUID, int], tuple[UUID, UUID]] = {}
         self.workflows: dict[UUID, tuple[UUID, WorkflowView]] = {}
@@ -242,6 +243,8 @@ class Backend:
         if session.closed:
             raise NotFound
         self.submits.append(command)
+        if command.message_id in session.seqs:
+            return self._receipt(session, command, duplicate=True)
         key = command.idempotency_key
         first = session.submitted.get(key) if key is not None else None
         if first is not None:
@@ -269,6 +272,7 @@ class Backend:
 
     async def cancel(self, command: Cancel) -> CancelReceipt:
         session = self._session(command.session_id, command.org_id)
+        self.cancels.append(command)
         if session.status != "active":
             return CancelReceipt(status="no_op")
         session.status = "idle"

@@ -19,6 +19,8 @@ from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
+from mainspring_scheduler.adapters.memory import MemoryScheduleStore
+from mainspring_scheduler.usecases.schedules import Schedules
 from tests.api.backend import Backend
 from tests.api.operators import FakeOperator
 
@@ -52,6 +54,7 @@ def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
         gates=GateControl(MemoryGates(lock=threading.RLock(), clock=clock), lambda: None),
         operator=operator or FakeOperator(),
         log=backend,
+        schedules=Schedules(MemoryScheduleStore(clock), clock, wake=lambda: None),
         hub=Hub(backend, backend, clock, SystemDraws()),
         configurations=Configurations(store),
         credentials=EnvironmentKeys({"openai": "sk-test"}),

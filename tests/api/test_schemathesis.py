@@ -47,6 +47,8 @@ async def made() -> dict[str, str]:
             "session_id": await id_of(
                 "sessions", initial_files=[{"path": "a/b.txt", "content": "x"}]
             ),
+            "schedule_id": (schedule_id := await id_of("durable/schedules", **NIGHTLY)),
+            "execution_id": await id_of(f"durable/schedules/{schedule_id}/trigger"),
             **BUILT_IN,
         }
 
@@ -58,6 +60,14 @@ BUILT_IN = {
     "path": "a/b.txt",
     "task_id": f"task_{TASK.hex}",
     "worker_id": f"worker_{WORKER.hex}",
+}
+
+
+NIGHTLY = {
+    "name": "there",
+    "cron": "0 3 * * *",
+    "timezone": "Europe/Prague",
+    "target": {"type": "message", "message": {"content": [{"type": "text", "text": "Report."}]}},
 }
 
 

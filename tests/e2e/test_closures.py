@@ -57,6 +57,7 @@ def settings(service: str, folder: Path, database: Database, nats: NatsServer) -
         "MAINSPRING_ENGINE_ADDR": f"127.0.0.1:{free_port()}",
         "MAINSPRING_RESOURCE_ADDR": f"127.0.0.1:{free_port()}",
         "MAINSPRING_EVENTSTORE_ADDR": f"127.0.0.1:{free_port()}",
+        "MAINSPRING_SCHEDULER_ADDR": f"127.0.0.1:{free_port()}",
     }
     if service in ROLES:
         values["MAINSPRING_DATABASE_URL"] = database.url(ROLES[service])

@@ -9,14 +9,18 @@ from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.postgres.store import PostgresStore
+from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.rpc.control import RpcControl
 from mainspring_api.adapters.rpc.gates import RpcGates
 from mainspring_api.adapters.rpc.log import RpcLog
 from mainspring_api.adapters.rpc.operator import RpcOperator
 from mainspring_api.adapters.rpc.resource import ResourceServicer
+from mainspring_api.adapters.rpc.schedules import RpcSchedules
+from mainspring_api.adapters.rpc.session import SessionServicer
 from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.usecases import upkeep
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
@@ -28,9 +32,11 @@ from mainspring_rpc import (
     Channel,
     ControlClient,
     EventStoreClient,
+    ScheduleClient,
     Server,
     resource_service,
     serve,
+    session_service,
 )
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
@@ -54,6 +60,7 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     nats_url: str
     engine_addr: Address
     eventstore_addr: Address
+    scheduler_addr: Address
     api_host: BindHost = BindHost("127.0.0.1")
     api_port: int = 9000
     resource_bind: Bind = Bind("127.0.0.1", 9002)
@@ -68,10 +75,10 @@ async def start(settings: ApiSettings, service: Service) -> None:
     bus = NatsBus(settings.nats_url, name=f"mainspring-{NAME}")
     stack.push_async_callback(bus.close)
     await bus.start()
-    engine = Channel(str(settings.engine_addr))
-    stack.push_async_callback(engine.close)
-    eventstore = Channel(str(settings.eventstore_addr))
-    stack.push_async_callback(eventstore.close)
+    asked = (settings.engine_addr, settings.eventstore_addr, settings.scheduler_addr)
+    engine, eventstore, scheduler = channels = [Channel(str(address)) for address in asked]
+    for channel in channels:
+        stack.push_async_callback(channel.close)
     clock, draws = SystemClock(), SystemDraws()
     store, control = PostgresStore(database), ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
@@ -82,6 +89,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
         gates=RpcGates(control),
         operator=RpcOperator(control),
         log=log,
+        schedules=RpcSchedules(ScheduleClient(scheduler)),
         hub=Hub(log, BusFeed(bus), clock, draws),
         configurations=Configurations(store),
         credentials=keys,
@@ -90,11 +98,27 @@ async def start(settings: ApiSettings, service: Service) -> None:
         ids=RandomIds(clock),
         spans=RecordedPosts(service.telemetry),
     )
-    servicer = ResourceServicer(store, keys, clock, services.ids)
-    resource = await serve(str(settings.resource_bind), [resource_service(servicer)])
+    inner = [
+        resource_service(ResourceServicer(store, keys, clock, services.ids)),
+        session_service(SessionServicer(session_door(services))),
+    ]
+    resource = await serve(str(settings.resource_bind), inner)
     stack.push_async_callback(_leave, resource)
     await serve_http(services, service, settings.api_host, settings.api_port)
     await resource.set_serving(serving=True)
+
+
+def session_door(services: Services) -> SessionDoor:
+    """Also for one process with everything in it."""
+    return SessionDoor(
+        store=services.store,
+        path=MessagePath(
+            configurations=services.configurations, control=services.control, log=services.log
+        ),
+        registry=services.registry,
+        clock=services.clock,
+        ids=services.ids,
+    )
 
 
 async def serve_http(services: Services, service: Service, host: str, port: int) -> HttpServer:

@@ -128,6 +128,7 @@ def environment(stack: Stack, name: str) -> dict[str, str]:
         "MAINSPRING_ENGINE_ADDR": stack.address("engine"),
         "MAINSPRING_RESOURCE_ADDR": stack.address("resource"),
         "MAINSPRING_EVENTSTORE_ADDR": stack.address("eventstore"),
+        "MAINSPRING_SCHEDULER_ADDR": stack.address("scheduler"),
     }
     if name == "api":
         values["MAINSPRING_API_HOST"] = settings.api_host

@@ -7,6 +7,7 @@ import pytest
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.ports.store import Store
+from mainspring_kernel.errors import Conflict
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SessionId, TaskId
 from mainspring_postgres import Database, Options, Query
 from mainspring_schema.grants import OpenHead
@@ -24,6 +25,8 @@ class Grants:
         """Task → session and organization, at fence 1."""
 
     def open(self, heads: Sequence[OpenHead]) -> None:
+        if {head.session_id for head in heads} & {head.session_id for head in self.opened}:
+            raise Conflict
         self.opened.extend(heads)
 
     def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:

@@ -29,12 +29,16 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 
 class RequestKey(Struct, frozen=True, kw_only=True):
-    """An Idempotency-Key in its scope, with the SHA-256 of the canonical body."""
+    """An Idempotency-Key in its scope, with the SHA-256 of the canonical body.
+
+    `memo` is kept as the body until there is an answer: what a second try must know of the first.
+    """
 
     route: str
     key: str
     body_hash: bytes
     now_ms: int
+    memo: bytes = b""
 
 
 class KeptAnswer(Struct, frozen=True, kw_only=True):
@@ -111,7 +115,10 @@ class Transaction(Protocol):
         ...
 
     async def open_log(self, head: OpenHead) -> None:
-        """Makes the session's log with its first event, in this transaction."""
+        """Makes the session's log with its first event, in this transaction.
+
+        Raises Conflict where the session has one, here or at the end of the transaction.
+        """
         ...
 
     # workspaces and files

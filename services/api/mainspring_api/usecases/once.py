@@ -1,7 +1,10 @@
 """A POST with an Idempotency-Key happens once and answers the same every time."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from mainspring_api.ports.store import KeptAnswer, RequestKey, Store, Transaction
@@ -12,6 +15,8 @@ from mainspring_kernel.errors import (
 )
 from mainspring_kernel.ids import OrgId
 from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
+
+_SERVER_ERROR: Final = 500
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -71,6 +76,53 @@ async def once_elsewhere(
     async with store.transaction(org_id) as tx:
         await tx.keep_answer(key, status=answer.status, body=answer.body)
     return answer
+
+
+async def once_under_id(
+    store: Store,
+    org_id: OrgId,
+    key: RequestKey | None,
+    new_id: UUID,
+    work: Callable[[UUID], Awaitable[Answer]],
+) -> Answer:
+    """As `once_elsewhere` for work that makes a thing elsewhere, which is one by its id.
+
+    The id is kept with the key before the work begins, and stays with it where nobody knows whether
+    the thing was made: whoever asks again with the key asks for the same thing.
+    Raises IdempotencyMismatch, IdempotencyInProgress.
+    """
+    if key is None:
+        return await work(new_id)
+    async with store.transaction(org_id) as tx:
+        kept = await tx.claim_key(msgspec.structs.replace(key, memo=new_id.bytes))
+        if kept is not None:
+            if kept.status is not None or not _expired(kept, key):
+                return replay(kept, key)
+            new_id = UUID(bytes=kept.body)
+            await _claim_again(tx, key, new_id, now_ms=key.now_ms)
+    try:
+        answer = await work(new_id)
+    except MainspringError as error:
+        async with store.transaction(org_id) as tx:
+            await _give_back(tx, key, new_id, error)
+        raise
+    async with store.transaction(org_id) as tx:
+        await tx.keep_answer(key, status=answer.status, body=answer.body)
+    return answer
+
+
+async def _give_back(tx: Transaction, key: RequestKey, id_: UUID, error: MainspringError) -> None:
+    if error.status < _SERVER_ERROR:
+        await tx.drop_key(key)
+        return
+    # As old as a claim whose holder died: the next request takes it over, and its id.
+    past_ms = key.now_ms - round(IDEMPOTENCY_CLAIM_S * 1000) - 1
+    await _claim_again(tx, key, id_, now_ms=past_ms)
+
+
+async def _claim_again(tx: Transaction, key: RequestKey, id_: UUID, *, now_ms: int) -> None:
+    await tx.drop_key(key)
+    await tx.claim_key(msgspec.structs.replace(key, memo=id_.bytes, now_ms=now_ms))
 
 
 def replay(kept: KeptAnswer, key: RequestKey) -> Answer:

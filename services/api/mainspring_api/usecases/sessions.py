@@ -78,6 +78,13 @@ async def create(
     return SessionView(session=session, active_ms=now_ms)
 
 
+async def check(tx: Transaction, draft_: SessionDraft) -> None:
+    """Whether such a session could be made. Raises NotFound, ValidationFailed."""
+    await _tiers_of(tx, draft_)
+    if draft_.workspace_id is not None:
+        await files.check_workspace(tx, draft_.workspace_id)
+
+
 async def _tiers_of(tx: Transaction, draft_: SessionDraft) -> Tiers:
     organization = await tx.organization()
     if organization is None:

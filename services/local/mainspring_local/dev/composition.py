@@ -10,9 +10,11 @@ from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.memory.store import organization_of
+from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.main import serve_http
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
@@ -43,8 +45,10 @@ from mainspring_rpc.server import serve
 from mainspring_rpc.services import worker_service
 from mainspring_runtime.lifecycle import Service
 from mainspring_runtime.listeners import Listeners
-from mainspring_scheduler.adapters.loop import Loop
-from mainspring_scheduler.adapters.memory import MemoryDutyStore
+from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
+from mainspring_scheduler.adapters.no_workflows import NoWorkflows
+from mainspring_scheduler.main import Parts as SchedulerParts
+from mainspring_scheduler.main import Scheduler
 from mainspring_worker.main import Roads, assemble, identity
 from mainspring_workstream.queue_link import QueueEngineLink
 
@@ -70,10 +74,16 @@ async def start(
     service.stack.push_async_callback(parts.bus.close)
     service.stack.push_async_callback(parts.eventstore.drain)
     service.spawn("engine", parts.engine.work())
-    _start_scheduler(service, parts)
+    path = MessagePath(
+        configurations=Configurations(parts.api_store),
+        control=DirectControl(parts.engine.control, parts.engine.workflows),
+        log=DirectLog(parts.eventstore),
+    )
+    scheduler = _scheduler(parts, path)
+    service.spawn("scheduler", scheduler.loop.serve())
     await _start_worker(service, parts)
     await _serve_workers(service, parts)
-    await serve_http(_api(service, parts), service, host, port)
+    await serve_http(_api(service, parts, path, scheduler), service, host, port)
 
 
 async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) -> Parts:
@@ -110,14 +120,25 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
     )
 
 
-def _start_scheduler(service: Service, parts: Parts) -> None:
-    loop = Loop(
-        store=MemoryDutyStore(parts.clock),
-        calls=DirectDuties(parts.engine, parts.eventstore),
-        clock=parts.clock,
-        draws=parts.draws,
+def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
+    schedules = MemoryScheduleStore(parts.clock)
+    return Scheduler(
+        SchedulerParts(
+            duties=MemoryDutyStore(parts.clock, schedules),
+            schedules=schedules,
+            calls=DirectDuties(parts.engine, parts.eventstore),
+            turns=SessionDoor(
+                store=parts.api_store,
+                path=path,
+                registry=builtin_registry(),
+                clock=parts.clock,
+                ids=parts.ids,
+            ),
+            workflows=NoWorkflows(),
+            clock=parts.clock,
+            draws=parts.draws,
+        )
     )
-    service.spawn("scheduler", loop.serve())
 
 
 async def _start_worker(service: Service, parts: Parts) -> None:
@@ -145,17 +166,17 @@ async def _serve_workers(service: Service, parts: Parts) -> None:
     logging.getLogger(__name__).info("workers of your own attach at %s", server.address)
 
 
-def _api(service: Service, parts: Parts) -> Services:
-    log = DirectLog(parts.eventstore)
+def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler) -> Services:
     return Services(
         store=parts.api_store,
-        control=DirectControl(parts.engine.control, parts.engine.workflows),
+        control=path.control,
         # The engine's use case has the port's very shape.
         gates=parts.engine.gate_control,
         operator=DirectOperator(parts.engine.operator),
-        log=log,
-        hub=Hub(log, BusFeed(parts.bus), parts.clock, parts.draws),
-        configurations=Configurations(parts.api_store),
+        log=path.log,
+        schedules=scheduler.schedules,
+        hub=Hub(path.log, BusFeed(parts.bus), parts.clock, parts.draws),
+        configurations=path.configurations,
         credentials=parts.keys,
         registry=builtin_registry(),
         clock=parts.clock,

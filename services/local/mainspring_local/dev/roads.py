@@ -37,7 +37,7 @@ from mainspring_kernel.ids import (
     from_wire,
 )
 from mainspring_kernel.tracing import current_trace
-from mainspring_scheduler.domain import Duty, Report
+from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 from mainspring_schema import codec
 from mainspring_schema.commands import (
     Cancel,
@@ -278,7 +278,7 @@ class DirectDuties:
         self._engine = engine
         self._eventstore = eventstore
 
-    async def perform(self, duty: Duty) -> Report:
+    async def perform(self, duty: AskedDuty) -> Report:
         match duty:
             case Duty.TIMERS:
                 return await self._sweep(SweepKind.TIMERS)

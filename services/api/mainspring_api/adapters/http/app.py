@@ -15,6 +15,7 @@ from mainspring_api.adapters.http.routes import (
     harnesses,
     messages,
     organizations,
+    schedules,
     sessions,
     tasks,
     workers,
@@ -41,6 +42,7 @@ TABLES = (
     workers.table,
     durable_health.table,
     workflows.table,
+    schedules.table,
 )
 
 

@@ -27,6 +27,8 @@ _IDS: Final = {
     "provider_id": Prefix.PROVIDER,
     "org_id": Prefix.ORG,
     "worker_id": Prefix.WORKER,
+    "schedule_id": Prefix.SCHEDULE,
+    "execution_id": Prefix.SLOT,
 }
 """Parameters that are ids and nothing else; agents and harnesses answer to their names too."""
 _ORGANIZATION: Final[Json] = {

@@ -8,6 +8,7 @@ from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.gates import Gates
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.operator import OperatorDoor
+from mainspring_api.ports.schedules import Schedules
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
@@ -22,6 +23,7 @@ class Services(Struct, frozen=True, kw_only=True):
     gates: Gates
     operator: OperatorDoor
     log: Log
+    schedules: Schedules
     hub: Hub
     configurations: Configurations
     credentials: CredentialSource

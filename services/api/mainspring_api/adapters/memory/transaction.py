@@ -165,7 +165,7 @@ class MemoryTransaction:
     async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
         known = self._rows.keys.get(self._key(key))
         if known is None:
-            kept = KeptAnswer(body_hash=key.body_hash, claimed_ms=key.now_ms)
+            kept = KeptAnswer(body_hash=key.body_hash, body=key.memo, claimed_ms=key.now_ms)
             self._rows.keys[self._key(key)] = kept
         return known
 

@@ -70,8 +70,8 @@ delete from api.file where workspace_id = $1 and path = any($2::text[]);
 
 -- name: claim_key
 -- Takes a request's key; waits for another transaction that has it, and then takes nothing.
-insert into api.request_key (org_id, route, key, body_hash, claimed_ms)
-values ($1, $2, $3, $4, $5)
+insert into api.request_key (org_id, route, key, body_hash, claimed_ms, body)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (org_id, route, key) do nothing;
 
 -- name: kept_answer

@@ -21,7 +21,7 @@ from mainspring_api.domain.resources import (
     Workspace,
 )
 from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
-from mainspring_kernel.errors import NameTaken
+from mainspring_kernel.errors import Conflict, NameTaken
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
 from mainspring_kernel.limits import PAGE_ROWS_MAX
 from mainspring_postgres import Query, Transaction, UniqueViolation, load_queries
@@ -125,7 +125,11 @@ class PostgresTransaction:
 
     async def open_log(self, head: OpenHead) -> None:
         values: tuple[object, ...] = msgspec.structs.astuple(head)
-        await self._tx.execute(S["open_log"], *values)
+        try:
+            await self._tx.execute(S["open_log"], *values)
+        except UniqueViolation as error:
+            detail = "the session has a log"
+            raise Conflict(detail) from error
 
     # ── workspaces and files ────────────────────────────────────────────────────────────────
 
@@ -183,7 +187,13 @@ class PostgresTransaction:
 
     async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
         taken = await self._tx.execute(
-            F["claim_key"], self._org_id, key.route, key.key, key.body_hash, key.now_ms
+            F["claim_key"],
+            self._org_id,
+            key.route,
+            key.key,
+            key.body_hash,
+            key.now_ms,
+            key.memo,
         )
         if taken:
             return None

@@ -1,0 +1,115 @@
+"""A request that makes a thing elsewhere: whoever asks again asks for the same thing."""
+
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from mainspring_api.ports.store import RequestKey, Store
+from mainspring_api.usecases.once import Answer, once_under_id
+from mainspring_kernel.errors import (
+    IdempotencyInProgress,
+    IdempotencyMismatch,
+    NameTaken,
+    Unavailable,
+)
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
+from tests.contract.api.conftest import NOW_MS
+
+KEY = RequestKey(route="trigger", key="k", body_hash=b"h", now_ms=NOW_MS)
+LATER = msgspec.structs.replace(KEY, now_ms=NOW_MS + round(IDEMPOTENCY_CLAIM_S * 1000) + 1)
+
+
+class Elsewhere:
+    """Makes things by their ids, and answers as often as it is let."""
+
+    def __init__(self, *refusals: Exception | None) -> None:
+        self.refusals = list(refusals)
+        self.asked: list[UUID] = []
+
+    async def make(self, id_: UUID) -> Answer:
+        self.asked.append(id_)
+        refusal = self.refusals.pop(0) if self.refusals else None
+        if refusal is not None:
+            raise refusal
+        return Answer(status=201, body=id_.hex.encode())
+
+
+async def ask(
+    store: Store, elsewhere: Elsewhere, number: int, key: RequestKey | None = KEY
+) -> Answer:
+    return await once_under_id(store, DEFAULT_ORG_ID, key, UUID(int=number), elsewhere.make)
+
+
+async def test_the_memo_of_a_claim_is_there_until_the_answer_is(store: Store) -> None:
+    claim = msgspec.structs.replace(KEY, memo=b"memo")
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.claim_key(claim)
+        at_work = await tx.claim_key(claim)
+        await tx.keep_answer(KEY, status=200, body=b"answer")
+        done = await tx.claim_key(claim)
+
+    assert at_work is not None
+    assert done is not None
+    assert (at_work.status, at_work.body) == (None, b"memo")
+    assert (done.status, done.body) == (200, b"answer")
+
+
+async def test_the_first_answer_is_given_again(store: Store) -> None:
+    elsewhere = Elsewhere()
+
+    first, again = await ask(store, elsewhere, 1), await ask(store, elsewhere, 2)
+
+    assert first == again
+    assert elsewhere.asked == [UUID(int=1)]
+
+
+async def test_after_an_answer_that_was_lost_the_same_thing_is_asked_for(store: Store) -> None:
+    elsewhere = Elsewhere(Unavailable(), Unavailable())
+    for number in (1, 2):
+        with pytest.raises(Unavailable):
+            await ask(store, elsewhere, number)
+
+    answer = await ask(store, elsewhere, 3)
+
+    assert elsewhere.asked == [UUID(int=1)] * 3
+    assert answer.body == UUID(int=1).hex.encode()
+
+
+async def test_after_the_death_of_who_asked_the_same_thing_is_asked_for(store: Store) -> None:
+    elsewhere = Elsewhere(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        await ask(store, elsewhere, 1)
+    with pytest.raises(IdempotencyInProgress):
+        await ask(store, elsewhere, 2)
+
+    await ask(store, elsewhere, 3, LATER)
+
+    assert elsewhere.asked == [UUID(int=1)] * 2
+
+
+async def test_after_a_refusal_another_thing_may_be_asked_for(store: Store) -> None:
+    elsewhere = Elsewhere(NameTaken())
+    with pytest.raises(NameTaken):
+        await ask(store, elsewhere, 1)
+
+    await ask(store, elsewhere, 2)
+
+    assert elsewhere.asked == [UUID(int=1), UUID(int=2)]
+
+
+async def test_another_body_under_the_key_is_refused(store: Store) -> None:
+    elsewhere = Elsewhere()
+    await ask(store, elsewhere, 1)
+
+    with pytest.raises(IdempotencyMismatch):
+        await ask(store, elsewhere, 2, msgspec.structs.replace(KEY, body_hash=b"other"))
+
+
+async def test_without_a_key_each_request_is_its_own(store: Store) -> None:
+    elsewhere = Elsewhere()
+    for number in (1, 2):
+        await ask(store, elsewhere, number, None)
+
+    assert elsewhere.asked == [UUID(int=1), UUID(int=2)]
