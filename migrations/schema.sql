@@ -3878,6 +3878,61 @@ WITH (fillfactor='50', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_sca
 ALTER TABLE scheduler.duty OWNER TO scheduler_owner;
 
 --
+-- Name: schedule; Type: TABLE; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE TABLE scheduler.schedule (
+    id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    name text NOT NULL,
+    target text NOT NULL,
+    spec bytea NOT NULL,
+    paused boolean NOT NULL,
+    deleted boolean DEFAULT false NOT NULL,
+    rev integer NOT NULL,
+    next_ms bigint,
+    last_ms bigint,
+    due_ms bigint,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    CONSTRAINT schedule_target_check CHECK ((target = ANY (ARRAY['message'::text, 'workflow'::text])))
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE scheduler.schedule OWNER TO scheduler_owner;
+
+--
+-- Name: slot; Type: TABLE; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE TABLE scheduler.slot (
+    id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    slot_ms bigint NOT NULL,
+    origin text NOT NULL,
+    status text NOT NULL,
+    attempts integer NOT NULL,
+    code text,
+    detail text,
+    session_id uuid,
+    message_id uuid,
+    turn_id uuid,
+    workflow_id uuid,
+    created_ms bigint NOT NULL,
+    started_ms bigint,
+    ended_ms bigint,
+    due_ms bigint,
+    CONSTRAINT slot_origin_check CHECK ((origin = ANY (ARRAY['time'::text, 'hand'::text]))),
+    CONSTRAINT slot_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'buffered'::text, 'starting'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'needs_attention'::text, 'skipped'::text, 'missed'::text])))
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE scheduler.slot OWNER TO scheduler_owner;
+
+--
 -- Name: agent agent_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
 --
 
@@ -4158,6 +4213,22 @@ ALTER TABLE ONLY scheduler.duty
 
 
 --
+-- Name: schedule schedule_pkey; Type: CONSTRAINT; Schema: scheduler; Owner: scheduler_owner
+--
+
+ALTER TABLE ONLY scheduler.schedule
+    ADD CONSTRAINT schedule_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: slot slot_pkey; Type: CONSTRAINT; Schema: scheduler; Owner: scheduler_owner
+--
+
+ALTER TABLE ONLY scheduler.slot
+    ADD CONSTRAINT slot_pkey PRIMARY KEY (id);
+
+
+--
 -- Name: agent_name; Type: INDEX; Schema: api; Owner: api_owner
 --
 
@@ -4316,6 +4387,55 @@ CREATE INDEX worker_drained ON engine.worker USING btree (replica) WHERE (draine
 --
 
 CREATE UNIQUE INDEX workflow_ordinal ON engine.workflow USING btree (session_id, ordinal);
+
+
+--
+-- Name: schedule_due; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE INDEX schedule_due ON scheduler.schedule USING btree (due_ms) WHERE (due_ms IS NOT NULL);
+
+
+--
+-- Name: schedule_listed; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE INDEX schedule_listed ON scheduler.schedule USING btree (org_id, created_ms, id) WHERE (NOT deleted);
+
+
+--
+-- Name: schedule_name; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE UNIQUE INDEX schedule_name ON scheduler.schedule USING btree (org_id, name) WHERE (NOT deleted);
+
+
+--
+-- Name: slot_ended; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE INDEX slot_ended ON scheduler.slot USING btree (ended_ms) WHERE (ended_ms IS NOT NULL);
+
+
+--
+-- Name: slot_newest; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE INDEX slot_newest ON scheduler.slot USING btree (schedule_id, slot_ms, id);
+
+
+--
+-- Name: slot_open; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE INDEX slot_open ON scheduler.slot USING btree (schedule_id) WHERE (ended_ms IS NULL);
+
+
+--
+-- Name: slot_time; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE UNIQUE INDEX slot_time ON scheduler.slot USING btree (schedule_id, slot_ms) WHERE (origin = 'time'::text);
 
 
 --
@@ -5167,6 +5287,20 @@ GRANT SELECT ON TABLE log.store TO log_run;
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE scheduler.duty TO scheduler_run;
+
+
+--
+-- Name: TABLE schedule; Type: ACL; Schema: scheduler; Owner: scheduler_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE scheduler.schedule TO scheduler_run;
+
+
+--
+-- Name: TABLE slot; Type: ACL; Schema: scheduler; Owner: scheduler_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE scheduler.slot TO scheduler_run;
 
 
 --
