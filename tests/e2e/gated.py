@@ -2,10 +2,13 @@
 
 A call writes a line to `<gate>.entered` in the folder MAINSPRING_GATES, the ledger of what took
 effect outside. Then it waits until `<gate>.open` is there, or kills its worker where that is what
-it is for. So a test can act in the middle of a tool call, and count afterwards how often it began.
+it is for. A call that is told to stop writes to `<gate>.stopped`, and one kind of them goes on
+nevertheless. So a test can act in the middle of a tool call, and count afterwards how often it
+began.
 """
 
 import asyncio
+import contextlib
 import importlib
 import os
 import signal
@@ -29,6 +32,7 @@ CAPABILITY_ID = "test_gates"
 TOOLS: dict[str, EffectClass] = {
     "pass_gate": "pure",
     "pass_gate_once": "at_most_once",
+    "pass_gate_stubbornly": "pure",
     "kill_worker": "pure",
     "print_much": "pure",
 }
@@ -74,15 +78,28 @@ def add_capability() -> None:
     builtin.builtin_registry = with_gates
 
 
-def enter(arguments: Json) -> tuple[Path, str]:
-    folder, gate = Path(os.environ["MAINSPRING_GATES"]), str(arguments["gate"])
-    with (folder / f"{gate}.entered").open("a") as ledger:
-        ledger.write(f"{os.getpid()}\n")
-    return folder, gate
+class Gate:
+    """What a call may do at its gate, for a test to see from outside."""
+
+    def __init__(self, arguments: Json) -> None:
+        self.name = str(arguments["gate"])
+        self._folder = Path(os.environ["MAINSPRING_GATES"])
+
+    def note(self, what: str) -> None:
+        with (self._folder / f"{self.name}.{what}").open("a") as ledger:
+            ledger.write(f"{os.getpid()}\n")
+
+    async def wait(self) -> None:
+        try:
+            while not (self._folder / f"{self.name}.open").exists():  # noqa: ASYNC110 -- another process opens it
+                await asyncio.sleep(LOOK_S)
+        except asyncio.CancelledError:
+            self.note("stopped")
+            raise
 
 
 async def kill_worker(arguments: Json, _context: ToolContext) -> ToolOutcome:
-    enter(arguments)
+    Gate(arguments).note("entered")
     os.kill(os.getpid(), signal.SIGKILL)
     return ToolOutcome(error="unreachable", status="error")
 
@@ -93,19 +110,36 @@ async def print_much(arguments: Json, _context: ToolContext) -> ToolOutcome:
 
 
 async def pass_gate(arguments: Json, _context: ToolContext) -> ToolOutcome:
-    folder, gate = enter(arguments)
-    while not (folder / f"{gate}.open").exists():  # noqa: ASYNC110 -- another process opens it
-        await asyncio.sleep(LOOK_S)
-    return ToolOutcome(result={"passed": gate})
+    gate = Gate(arguments)
+    gate.note("entered")
+    await gate.wait()
+    return ToolOutcome(result={"passed": gate.name})
+
+
+async def pass_gate_stubbornly(arguments: Json, _context: ToolContext) -> ToolOutcome:
+    """Does not let itself be stopped, as a tool may that holds something half done."""
+    gate = Gate(arguments)
+    gate.note("entered")
+    with contextlib.suppress(asyncio.CancelledError):
+        await gate.wait()
+    await gate.wait()
+    gate.note("passed")
+    return ToolOutcome(result={"passed": gate.name})
+
+
+FUNCTIONS = {
+    "kill_worker": kill_worker,
+    "pass_gate_stubbornly": pass_gate_stubbornly,
+    "print_much": print_much,
+}
 
 
 def add_tools() -> None:
     made = shelf.builtin_tools
 
     def with_gates() -> shelf.Shelf:
-        functions = {"kill_worker": kill_worker, "print_much": print_much}
         gates = (
-            FunctionTool(definition(name), CAPABILITY_ID, functions.get(name, pass_gate))
+            FunctionTool(definition(name), CAPABILITY_ID, FUNCTIONS.get(name, pass_gate))
             for name in TOOLS
         )
         return shelf.Shelf([*made()._tools.values(), *gates])

@@ -225,12 +225,19 @@ class Rig:
     # ── gates ───────────────────────────────────────────────────────────────────────────────────
 
     def entered(self, gate: str) -> int:
-        """How often a call came to the gate, by the ledger outside."""
-        ledger = self.gates / f"{gate}.entered"
+        """How often a call came to the gate."""
+        return self.noted(gate, "entered")
+
+    def noted(self, gate: str, what: str) -> int:
+        """How often a call wrote this to the ledger outside."""
+        ledger = self.gates / f"{gate}.{what}"
         return len(ledger.read_text().splitlines()) if ledger.exists() else 0
 
     async def until_entered(self, gate: str, *, count: int = 1) -> None:
-        await until(lambda: self.entered(gate) >= count, f"gate {gate} was entered {count} times")
+        await self.until_noted(gate, "entered", count=count)
+
+    async def until_noted(self, gate: str, what: str, *, count: int = 1) -> None:
+        await until(lambda: self.noted(gate, what) >= count, f"{gate} was {what} {count} times")
 
     def open_gate(self, gate: str) -> None:
         (self.gates / f"{gate}.open").touch()
