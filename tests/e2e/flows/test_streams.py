@@ -7,6 +7,7 @@ import httpx
 import pytest
 from everruns_sdk import Everruns
 
+from mainspring_kernel.ids import Prefix, from_wire, parse_position_id, position_id, to_wire
 from tests.e2e.flows.cutting import cutting
 from tests.e2e.flows.sdk import until
 from tests.e2e.flows.wire import (
@@ -129,19 +130,27 @@ async def test_filters_narrow_a_stream(wire: Wire) -> None:
         ("exclude=turn.ended", "unknown_event_type"),
         ("since_id=event_1", "invalid_id"),
         ("since_id={foreign}", "cursor_mismatch"),
+        ("since_id={ahead}", "cursor_mismatch"),
+        ("after_sequence=99", "cursor_mismatch"),
     ],
 )
 @pytest.mark.parametrize("route", ["sse", "events"])
 async def test_a_bad_cursor_or_type_is_a_400(wire: Wire, route: str, query: str, code: str) -> None:
     session, other = await wire.session(), await wire.session()
     own, foreign = (await wire.events(session))[0].id, (await wire.events(other))[0].id
+    cursors = {"id": own, "foreign": foreign, "ahead": moved(own, session, 99)}
 
-    answer = await wire.ask(
-        "GET", f"/sessions/{session}/{route}?{query.format(id=own, foreign=foreign)}"
-    )
+    answer = await wire.ask("GET", f"/sessions/{session}/{route}?{query.format(**cursors)}")
 
     assert (answer.status_code, answer.json()["code"]) == (400, code)
     assert answer.json()["error"]["code"] == code
+
+
+def moved(event_id: str, session_id: str, seq: int) -> str:
+    """The id that the session's event of this number has, or will have."""
+    at = parse_position_id(from_wire(Prefix.EVENT, event_id))
+    session = from_wire(Prefix.SESSION, session_id)
+    return to_wire(Prefix.EVENT, position_id(at.epoch, seq, 0, session))
 
 
 async def test_connections_that_are_reset_lose_and_double_nothing(wire: Wire) -> None:
