@@ -250,6 +250,14 @@ async def test_spacing_and_order_make_no_other_body(client: httpx.AsyncClient) -
     assert first.content == second.content
 
 
+async def test_organizations_are_listed_by_pages(client: httpx.AsyncClient) -> None:
+    made = [(await client.post(f"{V1}/orgs", json={"name": name})).json() for name in "abc"]
+
+    page = (await client.get(f"{V1}/orgs?offset=1&limit=2")).json()
+
+    assert page == {"data": made[:2], "total": 4, "offset": 1, "limit": 2}
+
+
 async def test_organizations_do_not_see_each_other(client: httpx.AsyncClient) -> None:
     agent = await made_agent(client)
     session = await made_session(client, agent_id=agent["id"])

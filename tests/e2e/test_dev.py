@@ -128,17 +128,14 @@ def test_a_bad_setting_is_one_clear_line(start: Starter) -> None:
     assert stack.lines[-1].startswith("mainspring: MAINSPRING_TRACE_RATIO")
 
 
-def test_org_create_prints_an_id_that_selects_it(start: Starter, port: int) -> None:
+def test_org_create_prints_an_id_that_selects_it_and_list_shows_it(
+    start: Starter, port: int
+) -> None:
     stack = start()
     stack.wait_line(stacks.READY)
 
-    made = subprocess.run(
-        [str(COMMAND), "org", "create", "acme"],
-        env={"MAINSPRING_API_PORT": str(port), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
+    made = org(port, "create", "acme").stdout.strip()
+    listed = org(port, "list").stdout.splitlines()
     answer = httpx.get(
         f"http://127.0.0.1:{port}/api/v1/orgs/{made}",
         headers={"X-Org-Id": made},
@@ -147,6 +144,26 @@ def test_org_create_prints_an_id_that_selects_it(start: Starter, port: int) -> N
 
     assert made.startswith("org_")
     assert answer.json()["name"] == "acme"
+    assert [line.split()[1] for line in listed] == ["default", "acme"]
+    assert listed[1].split()[0] == made
+
+
+def test_org_without_a_stack_is_one_clear_line(port: int) -> None:
+    asked = org(port, "list", check=False)
+
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("mainspring: nothing answers at ")
+    assert asked.stderr.count("\n") == 1
+
+
+def org(port: int, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(COMMAND), "org", *arguments],
+        env={"MAINSPRING_API_PORT": str(port), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=check,
+    )
 
 
 def test_a_worker_of_ones_own_attaches(start: Starter, port: int) -> None:

@@ -15,6 +15,7 @@ CALL_SECONDS_MAX = 30.0
 SILENCE_SECONDS_MAX = 45.0  # three heartbeats of the stream
 RECONNECTS_MAX = 20
 RECONNECT_SECONDS = 0.2
+PAGE_ITEMS = 100
 STREAM_WORDS = ("connected", "disconnecting")
 BODY_CHARACTERS_SHOWN = 300
 
@@ -33,6 +34,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 class Page(msgspec.Struct, frozen=True):
     data: list[msgspec.Raw]
+    total: int = 0
 
 
 Item = TypeVar("Item", bound=msgspec.Struct)
@@ -69,6 +71,17 @@ class Api:
     async def list(self, path: str, item: type[Item]) -> list[Item]:
         page = msgspec.json.decode(await self._call("GET", path, None), type=Page)
         return [msgspec.json.decode(raw, type=item) for raw in page.data]
+
+    async def every(self, path: str, item: type[Item]) -> AsyncIterator[Item]:
+        """All items of a list, page by page."""
+        offset, total = 0, 1
+        while offset < total:
+            paged = f"{path}?offset={offset}&limit={PAGE_ITEMS}"
+            page = msgspec.json.decode(await self._call("GET", paged, None), type=Page)
+            for raw in page.data:
+                yield msgspec.json.decode(raw, type=item)
+            # A page that is empty ends it too, whatever the total says.
+            offset, total = offset + PAGE_ITEMS, page.total if page.data else 0
 
     async def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> bytes:
         try:

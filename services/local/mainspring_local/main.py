@@ -37,6 +37,7 @@ class Arguments(argparse.Namespace):
     provider: str | None = None
     kill_worker: bool = False
     session: str = ""
+    action: str = ""
     name: str = ""
     paths: Sequence[str] = ()
 
@@ -80,10 +81,10 @@ def parser() -> argparse.ArgumentParser:
     verified.add_argument("session", nargs="?", default="", metavar="SESSION", help=shown_id)
     traced.add_argument("session", metavar="SESSION", help=shown_id)
     org = verbs.add_parser("org", help="organizations of the running stack")
-    made = org.add_subparsers(required=True, metavar="ACTION").add_parser(
-        "create", help="make one and print its id, which X-Org-Id selects"
-    )
+    actions = org.add_subparsers(dest="action", required=True, metavar="ACTION")
+    made = actions.add_parser("create", help="make one and print its id, which X-Org-Id selects")
     made.add_argument("name", metavar="NAME")
+    actions.add_parser("list", help="print all with their ids")
     flow = verbs.add_parser("workflow", help="workflows of the running stack")
     checked = flow.add_subparsers(required=True, metavar="ACTION").add_parser(
         "check", help="replay recorded histories against the code at hand; no step is called"
@@ -234,7 +235,10 @@ def run_trace(parsed: Arguments, settings: environment.Settings, console: Consol
 
 
 def run_org(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
-    asyncio.run(organizations.create(settings.api_url, parsed.name, console))
+    if parsed.action == "create":
+        asyncio.run(organizations.create(settings.api_url, parsed.name, console))
+    else:
+        asyncio.run(organizations.show(settings.api_url, console))
     return 0
 
 

@@ -353,6 +353,21 @@ async def test_a_task_nobody_holds_gives_no_organization(store: Store) -> None:
     assert await store.held_org(TaskId(UUID(int=5)), 1) is None
 
 
+async def test_organizations_are_listed_by_pages_oldest_first(store: Store) -> None:
+    made = [organization_of(IDS.uuid7(), f"org {n}", NOW_MS) for n in range(3)]
+    for one in made:
+        await store.create_organization(one)
+
+    everything, total = await store.organizations(offset=0, limit=10)
+    second, _ = await store.organizations(offset=1, limit=2)
+    behind, still = await store.organizations(offset=9, limit=2)
+
+    assert [one.id for one in everything] == [DEFAULT_ORG_ID, *(one.id for one in made)]
+    assert everything[1:] == made
+    assert list(second) == made[:2]
+    assert (total, list(behind), still) == (4, [], 4)
+
+
 async def test_organizations_are_known_or_not(store: Store) -> None:
     assert await store.organization_exists(DEFAULT_ORG_ID)
     assert not await store.organization_exists(OrgId(uuid4()))

@@ -1,6 +1,10 @@
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
+from urllib.parse import parse_qs, urlsplit
 
-from mainspring_local.client import Event, parse
+import pytest
+
+from mainspring_local.client import PAGE_ITEMS, Api, Event, Identified, parse
 
 
 async def lines_of(text: str) -> AsyncIterator[str]:
@@ -50,3 +54,26 @@ async def test_a_half_sent_event_is_dropped() -> None:
     stream = 'data: {"id":"event_1","type":"turn.completed"}\n'
 
     assert await events_of(stream) == []
+
+
+class Listing(Api):
+    """Answers as a list of so many items would."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__("http://nowhere")
+        self._total = total
+
+    async def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> bytes:
+        query = parse_qs(urlsplit(path).query)
+        offset, limit = int(query["offset"][0]), int(query["limit"][0])
+        shown = range(self._total)[offset : offset + limit]
+        page = {"data": [{"id": str(n)} for n in shown], "total": self._total}
+        return json.dumps(page).encode()
+
+
+@pytest.mark.parametrize("total", [0, 1, PAGE_ITEMS, PAGE_ITEMS + 1, 3 * PAGE_ITEMS])
+async def test_a_list_is_read_to_its_end(total: int) -> None:
+    async with Listing(total) as api:
+        found = [one.id async for one in api.every("/things", Identified)]
+
+    assert found == [str(n) for n in range(total)]

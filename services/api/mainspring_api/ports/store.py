@@ -206,6 +206,10 @@ class Store(Protocol):
         """Organizations are never removed, so a yes may be remembered."""
         ...
 
+    async def organizations(self, *, offset: int, limit: int) -> tuple[Sequence[Organization], int]:
+        """A page of all there are, oldest first, and how many there are."""
+        ...
+
     async def create_organization(self, organization: Organization) -> None:
         """Raises NameTaken."""
         ...

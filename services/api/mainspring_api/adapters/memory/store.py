@@ -85,6 +85,10 @@ class MemoryStore:
     async def organization_exists(self, org_id: OrgId) -> bool:
         return org_id in self._rows.organizations
 
+    async def organizations(self, *, offset: int, limit: int) -> tuple[Sequence[Organization], int]:
+        known = sorted(self._rows.organizations.values(), key=lambda one: one.id)
+        return known[offset : offset + limit], len(known)
+
     async def create_organization(self, organization: Organization) -> None:
         if any(known.name == organization.name for known in self._rows.organizations.values()):
             msg = f"an organization named {organization.name!r} exists"

@@ -13,6 +13,15 @@ from api.basis_many($1::uuid, $2::uuid[]);
 select id, name, default_model_id, default_harness_id, rev, created_ms, updated_ms
 from api.organization;
 
+-- name: list_organizations
+-- All organizations, oldest first: their ids begin with the time.
+select id, name, default_model_id, default_harness_id, rev, created_ms, updated_ms
+from api.organizations($1::int, $2::int);
+
+-- name: count_organizations
+-- How many there are.
+select api.count_organizations();
+
 -- name: insert_organization
 -- A new organization; its transaction is named for it.
 insert into api.organization (

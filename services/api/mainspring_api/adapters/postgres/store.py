@@ -68,6 +68,12 @@ class PostgresStore:
         async with self.transaction(org_id) as tx:
             return await tx.organization() is not None
 
+    async def organizations(self, *, offset: int, limit: int) -> tuple[Sequence[Organization], int]:
+        async with self._database.transaction() as tx:
+            found = await tx.fetch_as(Organization, R["list_organizations"], offset, limit)
+            total = await tx.fetchval_as(int, R["count_organizations"])
+        return found, total
+
     async def create_organization(self, organization: Organization) -> None:
         try:
             async with self._database.transaction() as tx:

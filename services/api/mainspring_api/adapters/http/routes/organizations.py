@@ -49,6 +49,32 @@ def organization_view(organization: Organization) -> OrganizationView:
     )
 
 
+class OrganizationsQuery(Struct, frozen=True, kw_only=True):
+    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+
+
+class OrganizationPage(Struct, frozen=True, kw_only=True):
+    data: tuple[OrganizationView, ...]
+    total: int
+    offset: int
+    limit: int
+
+
+@table.route("GET", "/orgs", query=OrganizationsQuery, answer=OrganizationPage)
+async def list_organizations(call: Call[NoBody, OrganizationsQuery]) -> Reply:
+    """Organizations, oldest first. All of them: nobody is known, so everybody is a member."""
+    offset, limit = call.query.offset, min(call.query.limit, limits.LIST_ROWS_MAX)
+    found, total = await call.services.store.organizations(offset=offset, limit=limit)
+    page = OrganizationPage(
+        data=tuple(organization_view(one) for one in found),
+        total=total,
+        offset=offset,
+        limit=limit,
+    )
+    return json_reply(page)
+
+
 @table.route(
     "POST",
     "/orgs",
