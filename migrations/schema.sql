@@ -663,6 +663,20 @@ $$;
 ALTER FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) OWNER TO api_owner;
 
 --
+-- Name: count_organizations(); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.count_organizations() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select count(*) from api.organization
+$$;
+
+
+ALTER FUNCTION api.count_organizations() OWNER TO api_owner;
+
+--
 -- Name: forget_keys(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
 --
 
@@ -690,6 +704,25 @@ $$;
 
 
 ALTER FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
+
+--
+-- Name: organizations(integer, integer); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.organizations(p_offset integer, p_limit integer) RETURNS TABLE(id uuid, name text, default_model_id text, default_harness_id uuid, rev integer, created_ms bigint, updated_ms bigint)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select
+        o.id, o.name, o.default_model_id, o.default_harness_id, o.rev, o.created_ms, o.updated_ms
+    from api.organization as o
+    order by o.id
+    offset p_offset
+    limit p_limit
+$$;
+
+
+ALTER FUNCTION api.organizations(p_offset integer, p_limit integer) OWNER TO api_owner;
 
 --
 -- Name: unfinished_deletes(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -4548,6 +4581,13 @@ ALTER TABLE api.file ENABLE ROW LEVEL SECURITY;
 ALTER TABLE api.harness ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: organization listing; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY listing ON api.organization FOR SELECT TO api_owner USING (true);
+
+
+--
 -- Name: organization; Type: ROW SECURITY; Schema: api; Owner: api_owner
 --
 
@@ -4685,11 +4725,27 @@ GRANT ALL ON FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) TO api_run;
 
 
 --
+-- Name: FUNCTION count_organizations(); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.count_organizations() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.count_organizations() TO api_run;
+
+
+--
 -- Name: FUNCTION forget_keys(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
 --
 
 REVOKE ALL ON FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) TO api_run;
+
+
+--
+-- Name: FUNCTION organizations(p_offset integer, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.organizations(p_offset integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.organizations(p_offset integer, p_limit integer) TO api_run;
 
 
 --
