@@ -12,8 +12,7 @@ from mainspring_local.errors import StartProblem
 from mainspring_local.home import Home
 
 LOOPBACK = "127.0.0.1"
-PREFERRED = {"engine": 9001}
-"""Where people's own workers look first; another stack may have it."""
+PORT_MAX = 65535
 NAMES = ("postgres", "nats", "engine", "resource", "eventstore", "scheduler", "worker")
 
 
@@ -41,8 +40,11 @@ def bind_problem(host: str, port: int) -> OSError | None:
     return None
 
 
-def assign(home: Home) -> dict[str, int]:
-    """The ports of last time where they are still free, fresh ones elsewhere; recorded."""
+def assign(home: Home, *, engine: int = 0) -> dict[str, int]:
+    """The ports of last time where they are still free, fresh ones elsewhere; recorded.
+
+    `engine` is where people's own workers look first: that one, if it is free.
+    """
     known: dict[str, int] = {}
     if home.ports.exists():
         try:
@@ -55,7 +57,7 @@ def assign(home: Home) -> dict[str, int]:
         # All are held at once, or the system could hand the same port out twice.
         for name in missing:
             probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            wanted = PREFERRED.get(name, 0)
+            wanted = engine if name == "engine" else 0
             free = wanted and bind_problem(LOOPBACK, wanted) is None
             probe.bind((LOOPBACK, wanted if free else 0))
             ports[name] = port_of(probe)
@@ -63,10 +65,14 @@ def assign(home: Home) -> dict[str, int]:
     return ports
 
 
-def engine_port() -> int:
-    """Where people's workers look first, if it is free; otherwise the system chooses (0)."""
-    wanted = PREFERRED["engine"]
-    return wanted if bind_problem(LOOPBACK, wanted) is None else 0
+def engine_port(api_port: int) -> int:
+    """Beside the API's, so that stacks side by side do not ask for the same one."""
+    return api_port + 1 if api_port < PORT_MAX else 0
+
+
+def free_or_any(port: int) -> int:
+    """The port itself while it is free; otherwise the system chooses (0)."""
+    return port if bind_problem(LOOPBACK, port) is None else 0
 
 
 def port_of(bound: socket.socket) -> int:

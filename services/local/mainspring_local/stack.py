@@ -73,7 +73,7 @@ def prepare(settings: Settings, root: Path, home: homes.Home) -> Stack:
         settings=settings,
         home=home,
         root=root,
-        ports=sockets.assign(home),
+        ports=sockets.assign(home, engine=sockets.engine_port(settings.api_port)),
         passwords=homes.passwords(home, PASSWORD_NAMES),
     )
 

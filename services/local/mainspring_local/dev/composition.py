@@ -82,7 +82,7 @@ async def start(
     scheduler = _scheduler(parts, path)
     service.spawn("scheduler", scheduler.loop.serve())
     await _start_worker(service, parts)
-    await _serve_workers(service, parts)
+    await _serve_workers(service, parts, port)
     await serve_http(_api(service, parts, path, scheduler), service, host, port)
 
 
@@ -157,9 +157,10 @@ async def _start_worker(service: Service, parts: Parts) -> None:
     service.stack.callback(worker.halt)
 
 
-async def _serve_workers(service: Service, parts: Parts) -> None:
+async def _serve_workers(service: Service, parts: Parts, api_port: int) -> None:
     """People's own workers come over the wire, as to a stack of processes."""
-    address = f"{sockets.LOOPBACK}:{sockets.engine_port()}"
+    own = sockets.free_or_any(sockets.engine_port(api_port))
+    address = f"{sockets.LOOPBACK}:{own}"
     server = await serve(address, [worker_service(WorkerServicer(parts.engine.conversations))])
     service.stack.push_async_callback(server.stop)
     await server.set_serving(serving=True)
