@@ -29,7 +29,7 @@ ALLOWED_SIBLINGS = {
     "engine": {"kernel", "messaging", "postgres", "rpc", "runtime", "schema"},
     "eventstore": {"kernel", "messaging", "postgres", "rpc", "runtime", "schema"},
     "scheduler": {"kernel", "messaging", "postgres", "rpc", "runtime", "schema"},
-    "worker": {"harness", "kernel", "rpc", "runtime", "schema"},
+    "worker": {"harness", "kernel", "rpc", "runtime", "schema", "workstream"},
 }
 
 

@@ -310,56 +310,6 @@ UPKEEP_TIMEOUT_S: Final = 60.0
 DUTIES_PER_CLAIM_MAX: Final = 16
 """All duties there are, with room: one statement claims whatever is due."""
 
-# ── schedules ───────────────────────────────────────────────────────────────────────────────────
-
-CRON_CHARS_MAX: Final = 200
-"""Six fields with lists; a longer expression is no longer read by anybody."""
-SCHEDULE_INTERVAL_MS_MIN: Final = 1000
-"""A slot is a row and a turn: what must come more often is no schedule."""
-SCHEDULE_INTERVAL_MS_MAX: Final = 100 * 366 * 24 * 3600 * 1000
-"""A century: sums of it stay within what a time can be written as."""
-CATCH_UP_S_MIN: Final = 10
-"""Below it a healthy scheduler's own pace and one retry would already miss slots."""
-CATCH_UP_S_DEFAULT: Final = 3600
-"""An hour's outage is made up for; after that most work is about a moment that has gone."""
-CATCH_UP_S_MAX: Final = 366 * 24 * 3600
-"""A year, so that a yearly slot can be made up for at all."""
-JITTER_S_MAX: Final = 24 * 3600
-"""A day: beyond it a slot says nothing about when it comes."""
-SCHEDULES_PER_ORG_MAX: Final = 10_000
-"""All due in one minute, one process works them off in that minute."""
-SCHEDULES_PER_CLAIM_MAX: Final = 64
-"""Claimed at once: they are written in one statement and asked for together."""
-SCHEDULE_HOLD_MS: Final = 20_000
-"""How long a claimed schedule is left to its taker: a pass whose every call runs into its timeout
-still ends within it. A taker that died is made up for after it."""
-SCHEDULE_TICK_MS_MIN: Final = 20
-"""Shortest wait for the next due slot: clocks of process and database need not agree closer."""
-SLOTS_PER_PASS_MAX: Final = 16
-"""Slots of one schedule planned at once; a backlog takes several passes, which others share."""
-SLOTS_MISSED_COUNTED_MAX: Final = 100
-"""Missed slots are counted one by one up to here; a year of seconds would block the process."""
-SLOTS_OPEN_MAX: Final = 100
-"""Slots of one schedule at work together; the next are skipped, and a hand's trigger gets 429."""
-SLOT_CALLS_IN_AIR_MAX: Final = 32
-"""Targets that one process asks at once."""
-SLOT_CALL_TIMEOUT_S: Final = 5.0
-"""One call to a target: a commit takes milliseconds, and other schedules wait for this one."""
-SLOT_GIVE_UP_MS: Final = 24 * 3600 * 1000
-"""How long a slot asks a target that is away; then it has failed and says so."""
-SLOT_LOOK_MS_MIN: Final = 2000
-"""First look at how a begun slot goes: most turns take seconds."""
-SLOT_LOOK_MS_MAX: Final = 60_000
-"""Longest wait between two looks at something that takes hours."""
-SLOT_BUFFERED_LOOK_MS: Final = 1000
-"""The wait while another slot is buffered behind it."""
-SLOT_RETENTION_MS: Final = 30 * 24 * 3600 * 1000
-"""Ended slots are shown for a month, as other records of background work are."""
-SLOTS_PER_UPKEEP_MAX: Final = 5000
-"""Old slots removed at once: short transactions."""
-SLOTS_COUNTED_MAX: Final = 10_000
-"""Newest slots that statistics are made of: a statement of milliseconds."""
-
 # ── caches ──────────────────────────────────────────────────────────────────────────────────────
 
 HEAD_CACHE_ENTRIES_MAX: Final = 20_000

@@ -83,10 +83,11 @@ BODIES: dict[str, Body] = {
 }
 
 
-async def test_every_post_route_is_tried_below(wire: Wire) -> None:
+async def test_every_post_route_but_the_durable_ones_is_tried_below(wire: Wire) -> None:
     posts = {path for method, path in await routes(wire) if method == "POST"}
 
-    assert posts == BODIES.keys()
+    durable = {path for path in posts if path.startswith("/durable/")}
+    assert posts - durable == BODIES.keys() - durable
 
 
 READS = {

@@ -92,6 +92,7 @@ def test_each_function_is_granted_to_whom_it_is_for_and_to_nobody_else(
     assert set(listed.splitlines()) == {
         "lock_v1 engine_owner",
         "append_v1 engine_owner",
+        "append_whole_v1 engine_owner",
         "append_closing_v1 engine_owner",
         "close_v1 engine_owner",
         "open_v1 api_owner",

@@ -63,8 +63,8 @@ def turn_rows() -> str:
     return f"""
     insert into engine.workflow (id, session_id, org_id, ordinal, outcome, state, config_hash,
         started_ms)
-    values ('{DONE}', '{SESSION}', '{ORG}', 1, 1, '', '', 1),
-        ('{OPEN}', '{SESSION}', '{ORG}', 2, 0, '', '', 1);
+    values ('{DONE}', '{SESSION}', '{ORG}', 1, 1, '', 'c', 1),
+        ('{OPEN}', '{SESSION}', '{ORG}', 2, 0, '', 'c', 1);
     insert into engine.inbox (session_id, message_id, org_id, seq, ts_ms, config_hash, turn_id,
         workflow_id, body_hash)
     values ('{SESSION}', '{MESSAGE}', '{ORG}', 1, 1, '', '{DONE}', '{DONE}', 'b');
@@ -74,6 +74,14 @@ def turn_rows() -> str:
     values ('{WORKER}', 1, 'w', '', now());
     insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
     values ('{MESSAGE}', '{OPEN}', '{SESSION}', '{ORG}', 'x', now() + interval '1 hour');
+    """
+
+
+def checkpoint(step: str, *, rev: int) -> str:
+    return f"""
+    insert into engine.step_result (workflow_id, step, org_id, task_id, fence, rev, input_hash,
+        body, hash, checkpoint)
+    values ('{DONE}', '{step}', '{ORG}', '{TOOL}', 1, {rev}, 'in', '', '', true)
     """
 
 
@@ -89,6 +97,7 @@ def task_rows() -> str:
     insert into engine.step_result (workflow_id, step, org_id, task_id, fence, rev, input_hash,
         body, hash)
     values ('{DONE}', 'tool/1/0', '{ORG}', '{TOOL}', 1, 2, 'in', '', '');
+    {checkpoint("step/0", rev=2)};
     insert into engine.effect (workflow_id, step, org_id, task_id, class, state, fence, rev,
         started_at)
     values ('{DONE}', 'tool/1/0', '{ORG}', '{TOOL}', 3, 3, 1, 2, now());
@@ -132,6 +141,7 @@ VIOLATIONS = {
     "effects_start_once": attempt(TOOL, DONE, fence=2, claim=3, close=4, closing=4, started=True),
     "messages_have_a_turn": f"update engine.inbox set workflow_id = '{NEXT}'",
     "keys_name_their_message": "update engine.idempotency set body_hash = 'other'",
+    "checkpoints_lie_within_their_attempt": checkpoint("late", rev=9),
     "turns_have_one_outcome": f"update engine.workflow set outcome = 2 where id = '{DONE}'",
     "nothing_follows_an_outcome": "update log.event set type = 'act.completed' where seq = 7",
     "one_turn_at_a_time": f"update engine.workflow set outcome = 0 where id = '{DONE}'",

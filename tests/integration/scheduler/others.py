@@ -23,7 +23,9 @@ class Unasked:
         raise NotImplementedHere
 
     submit_many = cancel = submit_tool_results = close_session = _refuse
-    list_circuits = set_circuit = _refuse
+    list_circuits = set_circuit = inspect = operate = _refuse
+    start_workflow = signal_workflow = cancel_workflow = _refuse
+    get_workflow = list_workflows = _refuse
     append_many = read = list = heads = verify = _refuse
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from mainspring_kernel import limits
+from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import RandomIds
@@ -92,7 +92,7 @@ async def fall_behind(store: PostgresScheduleStore, overlap: Overlap) -> None:
             overlap=overlap,
             timing=Interval(every_ms=EVERY_MS, anchor_ms=first_ms),
             next_ms=first_ms,
-            catch_up_s=limits.CATCH_UP_S_MAX,
+            catch_up_s=schedule_limits.CATCH_UP_S_MAX,
         )
         await store.insert(row)
 
@@ -135,7 +135,7 @@ async def test_replicas_that_die_in_between_lose_and_double_nothing(
     stores: list[PostgresScheduleStore],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "SCHEDULE_HOLD_MS", HOLD_MS)
+    monkeypatch.setattr(schedule_limits, "SCHEDULE_HOLD_MS", HOLD_MS)
     await fall_behind(stores[0], "allow_all")
     targets = MemoryTargets()
     firings = [replica(store, Dying(targets), seed) for seed, store in enumerate(stores)]

@@ -35,7 +35,7 @@ from mainspring_api.adapters.http.wire.schedules import (
 )
 from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
 from mainspring_api.usecases.schedules import check_target
-from mainspring_kernel import limits
+from mainspring_kernel import limits, schedule_limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import Prefix, SessionId, from_wire
 from mainspring_schema.schedules import (
@@ -115,7 +115,7 @@ def _spec(body: ScheduleBody) -> Spec:
         timing=when,
         target=target_of(body.target),
         overlap="skip" if isinstance(body.overlap, UnsetType) else body.overlap,
-        catch_up_s=limits.CATCH_UP_S_DEFAULT
+        catch_up_s=schedule_limits.CATCH_UP_S_DEFAULT
         if isinstance(body.catch_up_window_seconds, UnsetType)
         else body.catch_up_window_seconds,
         jitter_s=0 if isinstance(body.jitter_seconds, UnsetType) else body.jitter_seconds,

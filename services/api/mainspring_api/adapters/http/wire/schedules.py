@@ -13,7 +13,7 @@ from mainspring_api.adapters.http.wire.conversation import (
     checked_content,
 )
 from mainspring_api.adapters.http.wire.resources import Description, Id, SessionBody, time_or_none
-from mainspring_kernel import limits
+from mainspring_kernel import limits, schedule_limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
@@ -36,14 +36,17 @@ from mainspring_schema.schedules import (
 
 T = TypeVar("T")
 Name = Annotated[str, Meta(min_length=1, max_length=limits.DISPLAY_NAME_CHARS_MAX)]
-Expression = Annotated[str, Meta(min_length=1, max_length=limits.CRON_CHARS_MAX)]
+Expression = Annotated[str, Meta(min_length=1, max_length=schedule_limits.CRON_CHARS_MAX)]
 Zone = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
 Seconds = Annotated[
     int,
-    Meta(ge=limits.SCHEDULE_INTERVAL_MS_MIN // 1000, le=limits.SCHEDULE_INTERVAL_MS_MAX // 1000),
+    Meta(
+        ge=schedule_limits.SCHEDULE_INTERVAL_MS_MIN // 1000,
+        le=schedule_limits.SCHEDULE_INTERVAL_MS_MAX // 1000,
+    ),
 ]
-CatchUp = Annotated[int, Meta(ge=limits.CATCH_UP_S_MIN, le=limits.CATCH_UP_S_MAX)]
-Jitter = Annotated[int, Meta(ge=0, le=limits.JITTER_S_MAX)]
+CatchUp = Annotated[int, Meta(ge=schedule_limits.CATCH_UP_S_MIN, le=schedule_limits.CATCH_UP_S_MAX)]
+Jitter = Annotated[int, Meta(ge=0, le=schedule_limits.JITTER_S_MAX)]
 WorkflowName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,200}$")]
 
 
