@@ -3568,6 +3568,27 @@ WITH (fillfactor='50');
 ALTER TABLE engine.replica OWNER TO engine_owner;
 
 --
+-- Name: resolution; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.resolution (
+    task_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    workflow_id uuid,
+    ordered_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    tried_at timestamp with time zone,
+    settled_at timestamp with time zone,
+    refusal text,
+    CONSTRAINT resolution_refusal_check CHECK ((refusal = ANY (ARRAY['superseded'::text, 'session_gone'::text])))
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE engine.resolution OWNER TO engine_owner;
+
+--
 -- Name: route; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -4110,6 +4131,22 @@ ALTER TABLE ONLY engine.replica
 
 
 --
+-- Name: resolution resolution_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.resolution
+    ADD CONSTRAINT resolution_pkey PRIMARY KEY (task_id);
+
+
+--
+-- Name: resolution resolution_workflow_id_key; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.resolution
+    ADD CONSTRAINT resolution_workflow_id_key UNIQUE (workflow_id);
+
+
+--
 -- Name: route route_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -4332,6 +4369,13 @@ CREATE INDEX circuit_rev ON engine.circuit USING btree (rev);
 
 
 --
+-- Name: dead_letter_org; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX dead_letter_org ON engine.dead_letter USING btree (org_id, task_id);
+
+
+--
 -- Name: idempotency_age; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
@@ -4343,6 +4387,13 @@ CREATE INDEX idempotency_age ON engine.idempotency USING btree (created_at);
 --
 
 CREATE INDEX inbox_waiting ON engine.inbox USING btree (session_id, seq) WHERE (workflow_id IS NULL);
+
+
+--
+-- Name: resolution_due; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX resolution_due ON engine.resolution USING btree (due_at) WHERE ((workflow_id IS NOT NULL) AND (settled_at IS NULL));
 
 
 --
@@ -5182,6 +5233,13 @@ GRANT SELECT ON TABLE engine.payload TO engine_run;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE engine.replica TO engine_run;
+
+
+--
+-- Name: TABLE resolution; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE engine.resolution TO engine_run;
 
 
 --

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_kernel.errors import MainspringError, NotFound, Unavailable
+from mainspring_kernel.errors import Conflict, MainspringError, NotFound, Unavailable
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import operations as ops
 from mainspring_schema.codec import pack
@@ -75,6 +75,17 @@ ATTACHED = ops.WorkerView(
     left_ms=None,
     leaving=False,
 )
+LETTER = ops.LetterView(
+    task_id=TASK,
+    workflow_id=TURN,
+    session_id=SESSION,
+    step="tool:1:0",
+    kind="tool",
+    reason="poison",
+    detail="the task lost its worker 3 times",
+    died_ms=TS,
+    status="open",
+)
 HEALTH = ops.Health(
     at_ms=TS,
     queues=(
@@ -110,6 +121,7 @@ class FakeOperator:
         self.task = OPEN
         self.worker = ATTACHED
         self.health = HEALTH
+        self.letter = LETTER
 
     async def inspect(self, question: ops.Question[A]) -> A:
         return self._answered(question, self._inspected(ops.read_question(pack(question))))
@@ -141,8 +153,30 @@ class FakeOperator:
                 return self.worker if asked.worker_id == WORKER else NotFound()
             case ops.GetHealth():
                 return self.health
+            case ops.ListLetters():
+                mine = asked.org_id == DEFAULT_ORG_ID
+                return ops.LetterPage(letters=(self.letter,) if mine else (), next=TASK)
+            case ops.GetLetter():
+                known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
+                found = ops.LetterDetails(letter=self.letter, attempts=(ATTEMPT,), payload=TOOL)
+                return found if known else NotFound()
 
     def _operated(self, order: ops.AnyOrder) -> object:
+        match order:
+            case ops.DrainWorker() | ops.ResumeWorker():
+                return self._drained(order)
+            case ops.ResolveLetter():
+                return self._resolved(order)
+            case ops.ResolveLetters():
+                return ops.Resolved(
+                    matched=2,
+                    taken=0 if order.rehearsal else 2,
+                    more=True,
+                    last_due_ms=TS if order.action == "requeue" else None,
+                    task_ids=(TASK,),
+                )
+
+    def _drained(self, order: ops.DrainWorker | ops.ResumeWorker) -> object:
         if order.worker_id != WORKER:
             return NotFound()
         drained = TS if isinstance(order, ops.DrainWorker) else None
@@ -150,3 +184,15 @@ class FakeOperator:
         return msgspec.structs.replace(
             self.worker, drained_ms=drained, status=cast("ops.WorkerStatus", status)
         )
+
+    def _resolved(self, order: ops.ResolveLetter) -> object:
+        if (order.org_id, order.task_id) != (DEFAULT_ORG_ID, TASK):
+            return NotFound()
+        if self.letter.status != "open":
+            return Conflict("it was dealt with before")
+        requeue = order.action == "requeue"
+        status = cast("ops.LetterStatus", "requeued" if requeue else "discarded")
+        self.letter = msgspec.structs.replace(
+            self.letter, status=status, requeued_as=SESSION if requeue else None
+        )
+        return self.letter

@@ -381,18 +381,13 @@ STREAMS_LEAVE_S: Final = 3.0
 
 # ── operators ───────────────────────────────────────────────────────────────────────────────────
 
-REPLICA_BEAT_S: Final = 5.0
-"""How often an engine says that it lives, and reads which of its workers are drained: 0.2
-statements a second. A drain is in force at once where NATS carries the hint, else this late."""
-REPLICA_SILENT_S: Final = 20.0
-"""An engine not heard of for this long is gone: four beats, or a stall that nobody survives."""
-WORKER_KEPT_S: Final = 7 * 24 * 3600.0
-"""How long a stopped worker stays in the registry: attempts of this week name who made them."""
 OPERATOR_ROWS_MAX: Final = 100
 """Rows of one list that an operator asks for; the answer must fit an rpc message."""
-PRESENCES_WAITING_MAX: Final = 20_000
-"""Changes of streams that wait for the database; the newest one per worker counts."""
-SAMPLE_TASKS_MAX: Final = 200_000
-"""Open tasks that one look at the queues counts: about 40 ms of the database. More are more."""
 HEALTH_AGE_MS_MAX: Final = 1000
 """How old a look at the whole may be: many who watch cost one look a second per engine."""
+LETTERS_PER_ORDER_MAX: Final = 1000
+"""Dead letters that one order deals with: one statement, and an answer that comes at once."""
+REQUEUE_RATE_PER_S: Final = 10.0
+"""Where an order names no rate: a poison that still kills is noticed before it has killed all."""
+REQUEUE_RATE_PER_S_MAX: Final = 1000.0
+"""Faster is at once."""

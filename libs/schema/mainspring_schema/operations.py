@@ -175,6 +175,116 @@ class ResumeWorker(Order[WorkerView], frozen=True, kw_only=True, tag="resume_wor
     worker_id: UUID
 
 
+# ── dead letters ────────────────────────────────────────────────────────────────────────────────
+
+LetterStatus = Literal["open", "requeueing", "requeued", "refused", "discarded"]
+"""`requeueing`: ordered, and not due yet. `refused`: nobody can take it up, see `refusal`."""
+Refusal = Literal["superseded", "session_gone"]
+"""The conversation has gone on since, or its session was deleted."""
+LetterAction = Literal["requeue", "discard"]
+
+
+class LetterFilter(Struct, frozen=True, kw_only=True):
+    """All given conditions hold together. `from_ms` is inclusive, `until_ms` exclusive."""
+
+    status: LetterStatus | None = None
+    reason: str | None = None
+    kind: TaskWord | None = None
+    session_id: UUID | None = None
+    workflow_id: UUID | None = None
+    from_ms: int | None = None
+    until_ms: int | None = None
+
+
+class LetterView(Struct, frozen=True, kw_only=True):
+    """A task that was set aside, and what an operator decided about it.
+
+    `requeued_as` is the turn that takes it up, or took it up.
+    """
+
+    task_id: UUID
+    workflow_id: UUID
+    session_id: UUID
+    step: str
+    kind: TaskWord
+    reason: str
+    detail: str
+    died_ms: int
+    status: LetterStatus
+    requeued_as: UUID | None = None
+    refusal: Refusal | None = None
+    due_ms: int | None = None
+    resolved_ms: int | None = None
+
+
+class LetterPage(Struct, frozen=True, kw_only=True):
+    letters: tuple[LetterView, ...]
+    next: UUID | None
+
+
+class LetterDetails(Struct, frozen=True, kw_only=True):
+    """With every attempt of the task, and what it was made with."""
+
+    letter: LetterView
+    attempts: tuple[AttemptView, ...]
+    payload: bytes
+
+
+class ListLetters(Question[LetterPage], frozen=True, kw_only=True, tag="list_letters"):
+    """Newest task first."""
+
+    org_id: UUID
+    wanted: LetterFilter
+    after: UUID | None = None
+    limit: int
+
+
+class GetLetter(Question[LetterDetails], frozen=True, kw_only=True, tag="get_letter"):
+    """Raises NotFound."""
+
+    org_id: UUID
+    task_id: UUID
+
+
+class ResolveLetter(Order[LetterView], frozen=True, kw_only=True, tag="resolve_letter"):
+    """Discards a dead letter, or has a new turn take it up: then that turn has begun.
+
+    Raises NotFound, and Conflict where it was dealt with before or cannot be taken up.
+    """
+
+    org_id: UUID
+    task_id: UUID
+    action: LetterAction
+
+
+class Resolved(Struct, frozen=True, kw_only=True):
+    """`matched` dead letters were open and fit; of them `taken` were dealt with.
+
+    `more`: the bound was reached and others fit as well. `last_due_ms` is when the last requeue is
+    due. `task_ids` are at most the first OPERATOR_ROWS_MAX of those that were, or would be, taken.
+    """
+
+    matched: int
+    taken: int
+    more: bool
+    last_due_ms: int | None
+    task_ids: tuple[UUID, ...]
+
+
+class ResolveLetters(Order[Resolved], frozen=True, kw_only=True, tag="resolve_letters"):
+    """The same for all open ones that fit, newest first, at most `limit`.
+
+    Requeues are spread over time at `rate_per_s`. `rehearsal` tells what would be done.
+    """
+
+    org_id: UUID
+    action: LetterAction
+    wanted: LetterFilter
+    limit: int
+    rate_per_s: float
+    rehearsal: bool
+
+
 # ── health ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -232,8 +342,8 @@ class GetHealth(Question[Health], frozen=True, kw_only=True, tag="get_health"):
     age_ms_max: int = 0
 
 
-AnyQuestion = ListTasks | GetTask | ListWorkers | GetWorker | GetHealth
-AnyOrder = DrainWorker | ResumeWorker
+AnyQuestion = ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth
+AnyOrder = DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

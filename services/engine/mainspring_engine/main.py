@@ -34,6 +34,7 @@ from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
+from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.pushing import Pusher
@@ -93,7 +94,6 @@ class Engine:
         self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
-        self.operator = self._make_operator(backstage)
         self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered, clock)
         self._claimer = Claimer(
             store=store, roster=self._roster, gates=self.gates, pusher=self._pusher, clock=clock
@@ -103,6 +103,7 @@ class Engine:
             Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
         )
         self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
+        self.operator = self._make_operator(backstage, ids)
         self._leases = self._make_leases()
         self.control = Control(self._lanes)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
@@ -129,14 +130,21 @@ class Engine:
             replica=ids.uuid7(),
         )
 
-    def _make_operator(self, backstage: Backstage) -> Operator:
+    def _make_operator(self, backstage: Backstage, ids: Ids) -> Operator:
+        letters = DeadLetters(
+            letters=backstage.letters,
+            inspection=backstage.inspection,
+            lanes=self._lanes,
+            clock=self._clock,
+            ids=ids,
+        )
         inspector = Inspector(
             inspection=backstage.inspection,
             store=self.store,
             holds=self._holds,
             clock=self._clock,
         )
-        return Operator(inspector=inspector, workers=self._workers)
+        return Operator(inspector=inspector, workers=self._workers, letters=letters)
 
     def _make_leases(self) -> Leases:
         return Leases(
@@ -210,6 +218,7 @@ class Engine:
             group.create_task(self._alarms.work(self.sweeps.sweep))
             group.create_task(self._worker_streams.listen())
             group.create_task(self._workers.work())
+            group.create_task(self.operator.work())
 
     async def drain(self) -> None:
         """Workers are asked to attach elsewhere; what is in the lanes is committed."""

@@ -117,6 +117,9 @@ tasks as (
 ),
 sweeps as (update engine.sweep set swept_at = swept_at - older from seconds),
 replicas as (update engine.replica set seen_at = seen_at - older from seconds),
+resolutions as (
+    update engine.resolution set due_at = due_at - older, tried_at = tried_at - older from seconds
+),
 workers as (
     update engine.worker set
         attached_at = attached_at - older, left_at = left_at - older,

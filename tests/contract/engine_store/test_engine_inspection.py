@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain.changes import MarkTask
+from mainspring_engine.domain.limits import REPLICA_SILENT_S
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect
 from mainspring_engine.ports.registry import Presence, Registration
-from mainspring_kernel.limits import REPLICA_SILENT_S
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.operations import ListTasks

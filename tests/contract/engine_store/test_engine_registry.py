@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from mainspring_engine.domain.limits import REPLICA_SILENT_S, WORKER_KEPT_S
 from mainspring_engine.ports.registry import Presence, Registration, Registry
-from mainspring_kernel.limits import REPLICA_SILENT_S, WORKER_KEPT_S
 from mainspring_schema.frames import Held
 from mainspring_schema.operations import ListWorkers, WorkerView
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World

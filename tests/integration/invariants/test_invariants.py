@@ -101,6 +101,11 @@ def task_rows() -> str:
     insert into engine.effect (workflow_id, step, org_id, task_id, class, state, fence, rev,
         started_at)
     values ('{DONE}', 'tool/1/0', '{ORG}', '{TOOL}', 3, 3, 1, 2, now());
+    insert into engine.dead_letter (task_id, workflow_id, session_id, org_id, reason, detail)
+    values ('{TOOL}', '{DONE}', '{SESSION}', '{ORG}', 'poison', '');
+    insert into engine.resolution (task_id, org_id, session_id, workflow_id, ordered_at, due_at,
+        settled_at)
+    values ('{TOOL}', '{ORG}', '{SESSION}', '{OPEN}', now(), now(), now());
     {attempt(TOOL, DONE, fence=1, claim=1, close=2, closing=1, started=True)};
     {attempt(NEXT, OPEN, fence=1, claim=1, close=3, closing=4)};
     """
@@ -160,6 +165,9 @@ VIOLATIONS = {
         "update log.event set type = 'reason.started' where type = 'tool.completed'"
     ),
     "results_end_their_attempt": "update engine.attempt set closing = 7 where fence = 1",
+    "dead_letters_are_taken_up_by_a_later_turn": (
+        f"update engine.resolution set workflow_id = '{DONE}'"
+    ),
     "chains_are_whole": "update log.event set payload = '[]' where seq = 1",
 }
 

@@ -4,6 +4,7 @@ The answer holds only once the plan is committed. A refusal raises a typed error
 plan may be used; so does `Missing`, after which the round is decided again.
 """
 
+from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, 
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
-from mainspring_engine.domain.turn import ending, facts, machine
+from mainspring_engine.domain.turn import ending, facts, machine, opening
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_engine.domain.workflow import decide as of_workflows
@@ -34,6 +35,17 @@ from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.messages import Message
 from mainspring_schema.tasks import ReasonResult, ToolResult, WorkflowResult
 
+
+class TakeUp(StrEnum):
+    """What became of a dead letter that was to be taken up."""
+
+    BEGUN = "begun"
+    THERE = "there"
+    """Its turn had begun before."""
+    SUPERSEDED = "superseded"
+    """The conversation has gone on: a new turn would answer behind it."""
+
+
 Answer = (
     commands.Receipt
     | commands.CancelReceipt
@@ -41,6 +53,7 @@ Answer = (
     | commands.CloseReceipt
     | of_workflows.Answer
     | Verdict
+    | TakeUp
 )
 
 
@@ -51,6 +64,8 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
     if workflow is not None and not workflow.is_turn:
         if isinstance(intent, intents.Command):
             raise NotFound  # the session of a workflow takes no messages
+        if isinstance(intent, intents.Requeued):
+            return TakeUp.SUPERSEDED  # nor does it hold two of them
         return of_workflows.incident(plan, intent, materials)
     if isinstance(intent, intents.Command):
         answer = _command(plan, intent, materials)
@@ -58,7 +73,7 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
         answer = _incident(plan, intent, materials)
     if plan.running is None and plan.inbox and not plan.head.closed:
         # What a turn left behind starts the next one in the same transaction.
-        machine.open_turn(plan, None, materials, trace=_new_trace(materials))
+        opening.open_turn(plan, None, materials, trace=_new_trace(materials))
     return answer
 
 
@@ -86,6 +101,8 @@ def _incident(plan: Plan, intent: intents.Incident, materials: Materials) -> Ans
             return _died(plan, intent, materials)
         case intents.TimerDue():
             return _timer_due(plan, intent, materials)
+        case intents.Requeued():
+            return _requeued(plan, intent, materials)
         case _:
             assert_never(intent)
 
@@ -113,7 +130,7 @@ def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> comma
     message, seq = _accept(plan, command, materials)
     if running is None:
         trace = TraceContext.parse(command.traceparent) or _new_trace(materials)
-        turn = machine.open_turn(plan, message, materials, trace=trace)
+        turn = opening.open_turn(plan, message, materials, trace=trace)
         # The sender is told which turn takes the message, which was not known before.
         plan.accepts[-1] = msgspec.structs.replace(plan.accepts[-1], turn_id=turn.workflow.id)
     else:
@@ -344,3 +361,16 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
         turn.disarm()
         machine.client_timed_out(turn)
     return Verdict.COMMITTED
+
+
+# ── what operators bring ────────────────────────────────────────────────────────────────────────
+
+
+def _requeued(plan: Plan, intent: intents.Requeued, materials: Materials) -> TakeUp:
+    newest = plan.workflow
+    if newest is not None and newest.id == intent.workflow_id:
+        return TakeUp.THERE
+    if newest is None or newest.id != intent.dead_workflow_id or plan.running is not None:
+        return TakeUp.SUPERSEDED
+    opening.take_up(plan, intent, materials, trace=_new_trace(materials))
+    return TakeUp.BEGUN

@@ -7,7 +7,7 @@ from msgspec import Struct
 from mainspring_engine.domain.rows import OpenTask
 from mainspring_schema import commands, workflows
 from mainspring_schema.frames import Emit, Held
-from mainspring_schema.messages import text_of
+from mainspring_schema.messages import Controls, text_of
 from mainspring_schema.tasks import TaskResult
 
 
@@ -73,10 +73,26 @@ class WorkflowCancelled(Struct, frozen=True, kw_only=True):
     command: workflows.CancelWorkflow
 
 
+class Requeued(Struct, frozen=True, kw_only=True):
+    """An operator wants a dead letter taken up by a new turn with the id `workflow_id`.
+
+    `input_message_id`, `config_hash` and `controls` are those of the turn that died of it.
+    """
+
+    session_id: UUID
+    org_id: UUID
+    task_id: UUID
+    workflow_id: UUID
+    dead_workflow_id: UUID
+    input_message_id: UUID
+    config_hash: bytes
+    controls: Controls | None
+
+
 TurnCommand = Submitted | Cancelled | ClientAnswered | SessionClosed
 WorkflowCommand = WorkflowStarted | WorkflowSignalled | WorkflowCancelled
 Command = TurnCommand | WorkflowCommand
-Incident = Answered | Emitted | Died | TimerDue
+Incident = Answered | Emitted | Died | TimerDue | Requeued
 Intent = Command | Incident
 
 

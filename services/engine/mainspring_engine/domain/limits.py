@@ -18,3 +18,21 @@ ALARM_GRAIN_MS: Final = 20
 """An engine looks at what it made due itself so soon after it; all within a grain is one look."""
 ALARMS_MAX: Final = 100_000
 """Alarms that one engine keeps in memory; what is due beyond them is found by the sweep."""
+REPLICA_BEAT_S: Final = 5.0
+"""How often an engine says that it lives, and reads which of its workers are drained: 0.2
+statements a second. A drain is in force at once where NATS carries the hint, else this late."""
+REPLICA_SILENT_S: Final = 20.0
+"""An engine not heard of for this long is gone: four beats, or a stall that nobody survives."""
+WORKER_KEPT_S: Final = 7 * 24 * 3600.0
+"""How long a stopped worker stays in the registry: attempts of this week name who made them."""
+PRESENCES_WAITING_MAX: Final = 20_000
+"""Changes of streams that wait for the database; the newest one per worker counts."""
+SAMPLE_TASKS_MAX: Final = 200_000
+"""Open tasks that one look at the queues counts: about 40 ms of the database. More are more."""
+REQUEUE_IDLE_S: Final = 10.0
+"""How often an engine looks for requeues that are due although it knows of none: 0.1 statements a
+second, for orders whose engine died."""
+REQUEUE_BUSY_S: Final = 0.5
+"""The same while it knows of some: the grain of a rate."""
+REQUEUE_RETRY_S: Final = 10.0
+"""How long a requeue that was tried is left alone: a commit has long landed or failed."""

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from mainspring_engine.ports.inspection import Inspection
+from mainspring_engine.ports.letters import Letters
 from mainspring_engine.ports.registry import Registry
 
 
@@ -11,3 +12,4 @@ class Backstage(NamedTuple):
 
     registry: Registry
     inspection: Inspection
+    letters: Letters

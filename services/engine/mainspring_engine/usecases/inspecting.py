@@ -1,6 +1,7 @@
 """Answers to those who look: open tasks, and the health of the whole."""
 
 import asyncio
+from typing import assert_never
 
 from mainspring_engine.domain.health import health
 from mainspring_engine.domain.holds import HoldTimes
@@ -30,6 +31,17 @@ class Inspector:
         self._clock = clock
         self._looking = asyncio.Lock()
         self._seen: tuple[float, Health] | None = None
+
+    async def answer(self, asked: ListTasks | GetTask | GetHealth) -> object:
+        match asked:
+            case ListTasks():
+                return await self.tasks(asked)
+            case GetTask():
+                return await self.task(asked)
+            case GetHealth():
+                return await self.health(asked)
+            case _:
+                assert_never(asked)
 
     async def tasks(self, asked: ListTasks) -> TaskPage:
         found = await self._inspection.tasks(asked)

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from mainspring_engine.usecases.inspecting import Inspector
+from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.registry import Workers
 from mainspring_schema import operations
 
@@ -10,23 +11,24 @@ from mainspring_schema import operations
 class Operator:
     """Each call raises what its question or order says, and Unavailable."""
 
-    def __init__(self, *, inspector: Inspector, workers: Workers) -> None:
+    def __init__(self, *, inspector: Inspector, workers: Workers, letters: DeadLetters) -> None:
         self._inspector = inspector
         self._workers = workers
+        self._letters = letters
+
+    async def work(self) -> None:
+        """Carries out what was ordered for later, until cancelled."""
+        await self._letters.work()
 
     async def inspect(self, asked: operations.AnyQuestion) -> object:
         """The answer has the type that the question names."""
         match asked:
-            case operations.ListTasks():
-                return await self._inspector.tasks(asked)
-            case operations.GetTask():
-                return await self._inspector.task(asked)
-            case operations.ListWorkers():
-                return await self._workers.page(asked)
-            case operations.GetWorker(worker_id=worker_id):
-                return await self._workers.get(worker_id)
-            case operations.GetHealth():
-                return await self._inspector.health(asked)
+            case operations.ListTasks() | operations.GetTask() | operations.GetHealth():
+                return await self._inspector.answer(asked)
+            case operations.ListWorkers() | operations.GetWorker():
+                return await self._workers.answer(asked)
+            case operations.ListLetters() | operations.GetLetter():
+                return await self._letters.answer(asked)
             case _:
                 assert_never(asked)
 
@@ -37,5 +39,9 @@ class Operator:
                 return await self._workers.drain(worker_id, drained=True)
             case operations.ResumeWorker(worker_id=worker_id):
                 return await self._workers.drain(worker_id, drained=False)
+            case operations.ResolveLetter():
+                return await self._letters.resolve(order)
+            case operations.ResolveLetters():
+                return await self._letters.resolve_many(order)
             case _:
                 assert_never(order)

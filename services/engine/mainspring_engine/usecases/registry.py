@@ -8,19 +8,15 @@ import asyncio
 import logging
 from uuid import UUID
 
+from mainspring_engine.domain.limits import PRESENCES_WAITING_MAX, REPLICA_BEAT_S
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.registry import Presence, Registration, Registry
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound, Unavailable
-from mainspring_kernel.limits import (
-    PRESENCES_WAITING_MAX,
-    REPLICA_BEAT_S,
-    STREAM_GRACE_S,
-    SWEEP_BATCH_ROWS_MAX,
-)
+from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.frames import Attach
-from mainspring_schema.operations import ListWorkers, WorkerPage, WorkerView
+from mainspring_schema.operations import GetWorker, ListWorkers, WorkerPage, WorkerView
 
 _log = logging.getLogger(__name__)
 
@@ -131,6 +127,11 @@ class Workers:
         return await self.get(worker_id)
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+    async def answer(self, asked: ListWorkers | GetWorker) -> WorkerPage | WorkerView:
+        if isinstance(asked, GetWorker):
+            return await self.get(asked.worker_id)
+        return await self.page(asked)
 
     async def get(self, worker_id: UUID) -> WorkerView:
         """Raises NotFound, Unavailable."""

@@ -330,3 +330,35 @@ select
         (array_agg(workflow_id::text order by workflow_id) filter (where not holds))[1:20], '{}'
     ) as violating
 from examined;
+
+-- name: dead_letters_are_taken_up_by_a_later_turn
+-- What was decided about a dead letter is about one; taken up, a later turn of its session has it.
+with examined as (
+    select
+        r.task_id,
+        d.task_id is not null
+        and r.session_id = d.session_id
+        and r.org_id = d.org_id
+        and (
+            r.workflow_id is null
+            or r.settled_at is null
+            or r.refusal is not null
+            or exists (
+                select from engine.workflow as later
+                inner join engine.workflow as dead on later.session_id = dead.session_id
+                where
+                    later.id = r.workflow_id
+                    and dead.id = d.workflow_id
+                    and later.ordinal > dead.ordinal
+            )
+        ) as holds
+    from engine.resolution as r
+    left join engine.dead_letter as d on r.task_id = d.task_id
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;

@@ -10,6 +10,7 @@ from mainspring_api.adapters.http.edge import JSON, HttpRequest, handle_error
 from mainspring_api.adapters.http.routes import (
     agents,
     catalogue,
+    dead_letters,
     durable_health,
     gates,
     harnesses,
@@ -40,6 +41,7 @@ TABLES = (
     gates.table,
     tasks.table,
     workers.table,
+    dead_letters.table,
     durable_health.table,
     workflows.table,
     schedules.table,

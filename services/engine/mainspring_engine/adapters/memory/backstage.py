@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 
 from mainspring_engine.adapters.memory.inspection import MemoryInspection
+from mainspring_engine.adapters.memory.letters import MemoryLetters
 from mainspring_engine.adapters.memory.registry import MemoryRegistry
 from mainspring_engine.adapters.memory.store import MemoryStore
 from mainspring_engine.ports.backstage import Backstage
@@ -17,4 +18,5 @@ def memory_backstage(
     return Backstage(
         registry=registry,
         inspection=MemoryInspection(lock, store.tables, clock, registry),
+        letters=MemoryLetters(lock, store.tables, clock),
     )

@@ -112,7 +112,7 @@ class Dispatch:
 
 
 def _keep_worker(tables: Tables, attachment: Attachment, now_ms: int) -> None:
-    row = tables.worker_rows.get(attachment.incarnation)
+    row = tables.registry.workers.get(attachment.incarnation)
     if row is None:
         row = WorkerRow(
             incarnation=attachment.incarnation,
@@ -121,7 +121,7 @@ def _keep_worker(tables: Tables, attachment: Attachment, now_ms: int) -> None:
             build=attachment.build,
             attached_ms=now_ms,
         )
-        tables.worker_rows[attachment.incarnation] = row
+        tables.registry.workers[attachment.incarnation] = row
     row.attach_number, row.attached_ms = attachment.attach_number, now_ms
     row.name, row.build = attachment.name, attachment.build
 

@@ -10,11 +10,11 @@ from uuid import UUID
 from mainspring_engine.adapters.memory.registry import MemoryRegistry
 from mainspring_engine.adapters.memory.tables import AttemptRow, Tables, TaskRow
 from mainspring_engine.domain import closed
+from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Effect, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_schema.operations import (
     AttemptView,
     ListTasks,
@@ -71,7 +71,7 @@ class MemoryInspection:
         return tuple(self._attempt(row) for row in sorted(rows, key=lambda row: row.fence))
 
     def _attempt(self, row: AttemptRow) -> AttemptView:
-        worker = self._tables.worker_rows.get(row.incarnation)
+        worker = self._tables.registry.workers.get(row.incarnation)
         return AttemptView(
             fence=row.fence,
             worker_id=row.incarnation,
@@ -87,7 +87,9 @@ class MemoryInspection:
 
     def _view(self, row: TaskRow) -> TaskView:
         leased = row.state is TaskState.LEASED
-        holder = None if row.incarnation is None else self._tables.worker_rows.get(row.incarnation)
+        holder = (
+            None if row.incarnation is None else self._tables.registry.workers.get(row.incarnation)
+        )
         return TaskView(
             id=row.id,
             workflow_id=row.workflow_id,
@@ -126,11 +128,18 @@ class MemoryInspection:
                 routes=_routes(tasks, now_ms),
                 seats=_seats(self._registry.attached()),
                 replicas=sum(
-                    seen >= now_ms - _SILENT_MS for seen in self._tables.replicas.values()
+                    seen >= now_ms - _SILENT_MS for seen in self._tables.registry.replicas.values()
                 ),
-                dead_letters=len(self._tables.dead_letters),
+                dead_letters=self._open_letters(),
                 cut=len(tasks) >= SAMPLE_TASKS_MAX,
             )
+
+    def _open_letters(self) -> int:
+        resolved = self._tables.resolutions
+        return sum(
+            task_id not in resolved or resolved[task_id].refusal is not None
+            for task_id in self._tables.dead_letters
+        )
 
 
 _STATUSES: Final[dict[TaskState, OpenStatus]] = {

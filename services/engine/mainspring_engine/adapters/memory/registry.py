@@ -4,10 +4,11 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 from mainspring_engine.adapters.memory.tables import Tables, WorkerRow
+from mainspring_engine.domain.limits import REPLICA_SILENT_S, WORKER_KEPT_S
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.registry import Presence, Registration
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import REPLICA_SILENT_S, SWEEP_BATCH_ROWS_MAX, WORKER_KEPT_S
+from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.operations import ListWorkers, WorkerStatus, WorkerView
 
 
@@ -41,40 +42,40 @@ class MemoryRegistry:
                     row.left_ms = None if presence.attached else (row.left_ms or now_ms)
 
     def _row(self, incarnation: UUID, attach_number: int) -> WorkerRow | None:
-        row = self._tables.worker_rows.get(incarnation)
+        row = self._tables.registry.workers.get(incarnation)
         return row if row is not None and row.attach_number == attach_number else None
 
     async def beat(self, replica: UUID) -> frozenset[UUID]:
         with self._lock:
-            self._tables.replicas[replica] = self._clock.wall_ms()
+            self._tables.registry.replicas[replica] = self._clock.wall_ms()
             return frozenset(
                 row.incarnation
-                for row in self._tables.worker_rows.values()
+                for row in self._tables.registry.workers.values()
                 if row.replica == replica and row.drained_ms is not None and row.left_ms is None
             )
 
     async def drain(self, incarnation: UUID, *, drained: bool) -> bool:
         with self._lock:
-            row = self._tables.worker_rows.get(incarnation)
+            row = self._tables.registry.workers.get(incarnation)
             if row is not None:
                 row.drained_ms = (row.drained_ms or self._clock.wall_ms()) if drained else None
             return row is not None
 
     async def workers(self, asked: ListWorkers) -> tuple[WorkerView, ...]:
         with self._lock:
-            views = [self._view(row) for row in self._tables.worker_rows.values()]
+            views = [self._view(row) for row in self._tables.registry.workers.values()]
             found = [view for view in views if _is_asked_for(view, asked)]
             found.sort(key=lambda view: view.id.int, reverse=True)
             return tuple(found[: asked.limit + 1])
 
     async def worker(self, incarnation: UUID) -> WorkerView | None:
         with self._lock:
-            row = self._tables.worker_rows.get(incarnation)
+            row = self._tables.registry.workers.get(incarnation)
             return None if row is None else self._view(row)
 
     def attached(self) -> tuple[WorkerView, ...]:
         """Those that have not stopped. Under the lock."""
-        views = (self._view(row) for row in self._tables.worker_rows.values())
+        views = (self._view(row) for row in self._tables.registry.workers.values())
         return tuple(view for view in views if view.status != "stopped")
 
     def _view(self, row: WorkerRow) -> WorkerView:
@@ -98,7 +99,7 @@ class MemoryRegistry:
         )
 
     def _status(self, row: WorkerRow) -> WorkerStatus:
-        seen_ms = None if row.replica is None else self._tables.replicas.get(row.replica)
+        seen_ms = None if row.replica is None else self._tables.registry.replicas.get(row.replica)
         if row.left_ms is not None or seen_ms is None or seen_ms < self._ago_ms(REPLICA_SILENT_S):
             return "stopped"
         if row.silent_ms is not None:
@@ -114,23 +115,23 @@ class MemoryRegistry:
             holding = {task.incarnation for task in tables.tasks.values()}
             gone = [
                 row.incarnation
-                for row in tables.worker_rows.values()
+                for row in tables.registry.workers.values()
                 if row.attached_ms < bound_ms
                 and row.incarnation not in holding
                 and self._left_before(row, bound_ms)
             ][:SWEEP_BATCH_ROWS_MAX]
-            dead = [id_ for id_, seen_ms in tables.replicas.items() if seen_ms < bound_ms]
+            dead = [id_ for id_, seen_ms in tables.registry.replicas.items() if seen_ms < bound_ms]
             for incarnation in gone:
-                del tables.worker_rows[incarnation]
+                del tables.registry.workers[incarnation]
                 del tables.workers[incarnation]
             for replica in dead:
-                del tables.replicas[replica]
+                del tables.registry.replicas[replica]
             return len(gone) + len(dead)
 
     def _left_before(self, row: WorkerRow, bound_ms: int) -> bool:
         if row.left_ms is not None and row.left_ms < bound_ms:
             return True
-        seen_ms = None if row.replica is None else self._tables.replicas.get(row.replica)
+        seen_ms = None if row.replica is None else self._tables.registry.replicas.get(row.replica)
         return seen_ms is None or seen_ms < bound_ms
 
 

@@ -19,6 +19,7 @@ from mainspring_engine.domain.rows import (
 from mainspring_engine.ports.store import ExpiredTask
 from mainspring_schema.frames import Held
 from mainspring_schema.messages import Controls
+from mainspring_schema.operations import Refusal
 
 
 class TaskRow(Struct, kw_only=True):
@@ -178,6 +179,24 @@ class TimerRow(Struct, frozen=True, kw_only=True):
     due_ms: int
 
 
+class LetterRow(Struct, frozen=True, kw_only=True):
+    letter: DeadLetter
+    session_id: UUID
+    org_id: UUID
+    died_ms: int
+
+
+class ResolutionRow(Struct, kw_only=True):
+    """`workflow_id` None: discarded. Times in milliseconds of the store's clock."""
+
+    workflow_id: UUID | None
+    ordered_ms: int
+    due_ms: int
+    tried_ms: int | None = None
+    settled_ms: int | None = None
+    refusal: Refusal | None = None
+
+
 class WorkerRow(Struct, kw_only=True):
     """One start of a worker process; the columns of its stream beside those of its attach."""
 
@@ -201,6 +220,14 @@ class SignalEntry(Struct, kw_only=True):
     taken: bool
 
 
+class RegistryTables:
+    """Who is attached where. `replicas` holds when each was seen last."""
+
+    def __init__(self) -> None:
+        self.workers: dict[UUID, WorkerRow] = {}
+        self.replicas: dict[UUID, int] = {}
+
+
 class Tables:
     """What schema `engine` holds; read and written under the store's lock only."""
 
@@ -219,14 +246,14 @@ class Tables:
         self.keys: dict[tuple[UUID, str], KeyRow] = {}
         """Session and idempotency key → row, oldest first."""
         self.timers: dict[UUID, TimerRow] = {}
-        self.dead_letters: dict[UUID, DeadLetter] = {}
+        self.dead_letters: dict[UUID, LetterRow] = {}
+        self.resolutions: dict[UUID, ResolutionRow] = {}
+        """Dead letter → what an operator decided about it."""
         self.configs: dict[bytes, bytes] = {}
         self.routes: dict[Route, None] = {}
         self.workers: dict[UUID, int] = {}
         """Incarnation → its attach number."""
-        self.worker_rows: dict[UUID, WorkerRow] = {}
-        self.replicas: dict[UUID, int] = {}
-        """Replica → when it was seen last."""
+        self.registry = RegistryTables()
         self.sweeps: dict[str, int] = {}
         self.starts: dict[UUID, Start] = {}
         self.start_keys: dict[tuple[UUID, str], UUID] = {}

@@ -8,6 +8,7 @@ from mainspring_engine.adapters.memory.tables import (
     EffectRow,
     InboxEntry,
     KeyRow,
+    LetterRow,
     Payload,
     StepRow,
     Tables,
@@ -280,6 +281,8 @@ def _write_rest(tables: Tables, changes: Changes, now_ms: int) -> None:
             due_ms=now_ms + timer.delay_ms,
         )
     for letter in changes.dead_letters:
-        tables.dead_letters[letter.task_id] = letter
+        tables.dead_letters[letter.task_id] = LetterRow(
+            letter=letter, session_id=head.session_id, org_id=head.org_id, died_ms=now_ms
+        )
     for config in changes.configs:
         tables.configs.setdefault(config.hash, config.body)

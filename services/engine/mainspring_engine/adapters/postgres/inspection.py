@@ -4,10 +4,10 @@ from typing import Final, cast
 from uuid import UUID
 
 from mainspring_engine.domain import closed
+from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
-from mainspring_kernel.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.operations import AttemptView, ListTasks, TaskDetails, TaskView
 

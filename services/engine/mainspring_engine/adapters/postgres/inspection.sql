@@ -139,5 +139,12 @@ select
         select count(*) from engine.replica as r
         where r.seen_at >= clock_timestamp() - $1::bigint * interval '1 millisecond'
     ) as replicas,
-    (select count(*) from engine.dead_letter) as dead_letters,
+    (
+        select count(*) from engine.dead_letter as d
+        where
+            not exists (
+                select from engine.resolution as x
+                where x.task_id = d.task_id and x.refusal is null
+            )
+    ) as dead_letters,
     (extract(epoch from clock_timestamp()) * 1000)::bigint as at_ms;

@@ -23,6 +23,10 @@ def turn_id(id_: UUID) -> str:
     return to_wire(Prefix.TURN, id_)
 
 
+def task_id(id_: UUID) -> str:
+    return to_wire(Prefix.TASK, id_)
+
+
 def turn_started(turn: UUID, message: Message | None, input_id: UUID, agent: TurnAgent) -> Json:
     data: Json = {"turn_id": turn_id(turn), "input_message_id": message_id(input_id)}
     if message is not None:

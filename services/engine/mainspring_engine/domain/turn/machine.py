@@ -7,71 +7,20 @@ ports.
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
 from mainspring_engine.domain.loss import why_quarantined
-from mainspring_engine.domain.materials import Materials
-from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import (
     Closing,
     OpenTask,
-    Outcome,
     TaskState,
-    Workflow,
 )
 from mainspring_engine.domain.turn import ending, facts
-from mainspring_engine.domain.turn import state as states
-from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
+from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
-from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.messages import Message
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
 REPAIRS_MAX = 2
 """Model answers in a row whose calls are all unusable; one more fails the turn."""
-
-
-def open_turn(
-    plan: Plan, message: Message | None, materials: Materials, *, trace: TraceContext
-) -> Turn:
-    """Starts the next turn with all that waits in the inbox; `message` where it is at hand."""
-    first = plan.inbox[0]
-    turn = Turn(plan, _new_workflow(plan, materials, trace), materials)
-    turn_id = turn.workflow.id
-    plan.set_active_turn(turn_id, first_seq=first.seq)
-    activated = {
-        "turn_id": facts.turn_id(turn_id),
-        "input_message_id": facts.message_id(first.message_id),
-    }
-    turn.emit("session.activated", activated)
-    turn.emit("turn.started", facts.turn_started(turn_id, message, first.message_id, turn.agent))
-    turn.next_model_call()
-    turn.save()
-    return turn
-
-
-def _new_workflow(plan: Plan, materials: Materials, trace: TraceContext) -> Workflow:
-    first = plan.inbox[0]
-    blank = TurnState(
-        phase=Phase.REASON,
-        iteration=0,
-        input_message_id=first.message_id,
-        message_id=first.message_id,
-        reason_task=None,
-    )
-    workflow_id = materials.ids.uuid7()
-    return Workflow(
-        id=workflow_id,
-        session_id=plan.head.session_id,
-        org_id=plan.head.org_id,
-        ordinal=1 if plan.workflow is None else plan.workflow.ordinal + 1,
-        rev=0,
-        outcome=Outcome.RUNNING,
-        state=states.encode(blank),
-        config_hash=plan.inbox[-1].config_hash,
-        # The root span's id follows from the turn's, so that any engine can record it at the end.
-        traceparent=trace.under(span_id_for(workflow_id, 0)).format(),
-        started_ms=plan.now_ms,
-    )
 
 
 def steer(turn: Turn) -> None:

@@ -69,4 +69,9 @@ def encode(state: TurnState) -> bytes:
 
 
 def decode(workflow: Workflow) -> TurnState:
-    return _DECODER.decode(workflow.state)
+    return read(workflow.state)
+
+
+def read(state: bytes) -> TurnState:
+    """As `decode`, of the bytes alone."""
+    return _DECODER.decode(state)

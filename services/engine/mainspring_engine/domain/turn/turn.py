@@ -29,6 +29,7 @@ from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.codec import pack
 from mainspring_schema.events import Context, ReasonStarted
 from mainspring_schema.grants import SessionStatus
+from mainspring_schema.messages import Controls
 from mainspring_schema.tasks import (
     NamedCall,
     ReasonResult,
@@ -100,10 +101,10 @@ class Turn:
 
     # ── steps ───────────────────────────────────────────────────────────────────────────────────
 
-    def next_model_call(self) -> None:
+    def next_model_call(self, controls: Controls | None = None) -> None:
         """Consumes what waits in the inbox and asks the model.
 
-        Needs every call to have its result.
+        Needs every call to have its result. `controls` count where nothing waits.
         """
         taken = self.plan.consume_inbox(self.workflow.id)
         if taken:
@@ -120,7 +121,7 @@ class Turn:
             message_id=message,
             through_seq=through,
             config_hash=self.workflow.config_hash,
-            controls=taken[-1].controls if taken else None,
+            controls=taken[-1].controls if taken else controls,
         )
         route, step = Route(model=self.agent.model_route), f"reason:{iteration}"
         self._add_task(

@@ -16,6 +16,7 @@ from mainspring_schema import workflows
 from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import WorkflowResult
 
+Incident = intents.Answered | intents.Emitted | intents.Died | intents.TimerDue
 Answer = workflows.Started | workflows.Signalled | workflows.WorkflowCancelReceipt
 
 
@@ -43,7 +44,7 @@ def command(plan: Plan, intent: intents.WorkflowCommand, materials: Materials) -
             assert_never(intent)
 
 
-def incident(plan: Plan, intent: intents.Incident, materials: Materials) -> Verdict:
+def incident(plan: Plan, intent: Incident, materials: Materials) -> Verdict:
     match intent:
         case intents.Answered():
             return _answered(plan, intent, materials)

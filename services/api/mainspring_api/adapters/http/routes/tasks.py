@@ -1,7 +1,5 @@
 """/durable/tasks: the work that is open, and what became of a closed task"""
 
-from uuid import UUID
-
 from mainspring_api.adapters.http.routing import (
     Call,
     NoBody,
@@ -15,25 +13,15 @@ from mainspring_api.adapters.http.wire.durable import (
     TaskList,
     TasksQuery,
     details_out,
+    one_kind,
+    optional_id,
+    task_id_of,
     task_out,
 )
-from mainspring_kernel.errors import InvalidId, InvalidParameter
-from mainspring_kernel.ids import Prefix, from_wire, to_wire
-from mainspring_schema.operations import GetTask, ListTasks, TaskWord
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_schema.operations import GetTask, ListTasks
 
 table = RouteTable("durable")
-
-
-def optional_id(prefix: str, text: str | None) -> UUID | None:
-    return None if text is None else from_wire(prefix, text)
-
-
-def task_id_of(text: str) -> UUID:
-    """Events name a task by `exec_…`, lists by `task_…`. Raises InvalidId."""
-    try:
-        return from_wire(Prefix.TASK, text)
-    except InvalidId:
-        return from_wire(Prefix.EXEC, text)
 
 
 @table.route("GET", "/durable/tasks", query=TasksQuery, answer=TaskList)
@@ -43,7 +31,7 @@ async def list_tasks(call: Call[NoBody, TasksQuery]) -> Reply:
     asked = ListTasks(
         org_id=call.org_id,
         status=query.status,
-        kind=_kind(query),
+        kind=one_kind(query.kind, query.activity_type),
         queue=query.queue,
         session_id=optional_id(Prefix.SESSION, query.session_id),
         workflow_id=optional_id(Prefix.TURN, query.workflow_id),
@@ -58,13 +46,6 @@ async def list_tasks(call: Call[NoBody, TasksQuery]) -> Reply:
             next=None if page.next is None else to_wire(Prefix.TASK, page.next),
         )
     )
-
-
-def _kind(query: TasksQuery) -> TaskWord | None:
-    if query.kind and query.activity_type and query.kind != query.activity_type:
-        detail = "kind and activity_type are one thing; give one"
-        raise InvalidParameter(detail)
-    return query.kind or query.activity_type
 
 
 @table.route("GET", "/durable/tasks/{task_id:str}", answer=TaskDetailsOut)

@@ -1,12 +1,14 @@
 """Tasks, workers and the health of the engine on the wire."""
 
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
 from mainspring_kernel import limits
-from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.errors import InvalidId, InvalidParameter
+from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Json
 from mainspring_schema.operations import (
@@ -30,6 +32,27 @@ Queue = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
 
 def time_of(ms: int | None) -> str | None:
     return None if ms is None else rfc3339(ms)
+
+
+def optional_id(prefix: str, text: str | None) -> UUID | None:
+    """Raises InvalidId."""
+    return None if text is None else from_wire(prefix, text)
+
+
+def task_id_of(text: str) -> UUID:
+    """Events name a task by `exec_…`, lists by `task_…`. Raises InvalidId."""
+    try:
+        return from_wire(Prefix.TASK, text)
+    except InvalidId:
+        return from_wire(Prefix.EXEC, text)
+
+
+def one_kind(kind: TaskWord | None, activity_type: TaskWord | None) -> TaskWord | None:
+    """Raises InvalidParameter where both are given and differ."""
+    if kind and activity_type and kind != activity_type:
+        detail = "kind and activity_type are one thing; give one"
+        raise InvalidParameter(detail)
+    return kind or activity_type
 
 
 # ── tasks ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,104 @@
+"""How a turn begins: with what waits in the inbox, or by taking up what another turn died of."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.intents import Requeued
+from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import Outcome, Workflow
+from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn import state as states
+from mainspring_engine.domain.turn.state import Phase, TurnState
+from mainspring_engine.domain.turn.turn import Turn
+from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_schema.messages import Json, Message
+
+
+class Beginning(Struct, frozen=True, kw_only=True):
+    """`first_seq`: where the group of events starts that a late reader of this turn wants."""
+
+    workflow_id: UUID
+    input_message_id: UUID
+    config_hash: bytes
+    first_seq: int
+
+
+def open_turn(
+    plan: Plan, message: Message | None, materials: Materials, *, trace: TraceContext
+) -> Turn:
+    """Starts the next turn with all that waits in the inbox; `message` where it is at hand."""
+    first = plan.inbox[0]
+    beginning = Beginning(
+        workflow_id=materials.ids.uuid7(),
+        input_message_id=first.message_id,
+        config_hash=plan.inbox[-1].config_hash,
+        first_seq=first.seq,
+    )
+    turn = _begin(plan, beginning, materials, trace)
+    started = facts.turn_started(turn.workflow.id, message, first.message_id, turn.agent)
+    turn.emit("turn.started", started)
+    turn.next_model_call()
+    turn.save()
+    return turn
+
+
+def take_up(plan: Plan, order: Requeued, materials: Materials, *, trace: TraceContext) -> Turn:
+    """Starts a turn in the place of one that died of a dead letter, which stays as it is.
+
+    It has no input of its own: what the dead turn took in stands in the conversation, and the model
+    answers that.
+    """
+    beginning = Beginning(
+        workflow_id=order.workflow_id,
+        input_message_id=order.input_message_id,
+        config_hash=order.config_hash,
+        first_seq=plan.head.last_seq + 1,
+    )
+    turn = _begin(plan, beginning, materials, trace)
+    started: Json = {
+        **facts.turn_started(turn.workflow.id, None, order.input_message_id, turn.agent),
+        "requeued_from": {
+            "turn_id": facts.turn_id(order.dead_workflow_id),
+            "task_id": facts.task_id(order.task_id),
+        },
+    }
+    turn.emit("turn.started", started)
+    turn.next_model_call(order.controls)
+    turn.save()
+    return turn
+
+
+def _begin(plan: Plan, beginning: Beginning, materials: Materials, trace: TraceContext) -> Turn:
+    turn = Turn(plan, _new_workflow(plan, beginning, trace), materials)
+    plan.set_active_turn(beginning.workflow_id, first_seq=beginning.first_seq)
+    activated = {
+        "turn_id": facts.turn_id(beginning.workflow_id),
+        "input_message_id": facts.message_id(beginning.input_message_id),
+    }
+    turn.emit("session.activated", activated)
+    return turn
+
+
+def _new_workflow(plan: Plan, beginning: Beginning, trace: TraceContext) -> Workflow:
+    blank = TurnState(
+        phase=Phase.REASON,
+        iteration=0,
+        input_message_id=beginning.input_message_id,
+        message_id=beginning.input_message_id,
+        reason_task=None,
+    )
+    return Workflow(
+        id=beginning.workflow_id,
+        session_id=plan.head.session_id,
+        org_id=plan.head.org_id,
+        ordinal=1 if plan.workflow is None else plan.workflow.ordinal + 1,
+        rev=0,
+        outcome=Outcome.RUNNING,
+        state=states.encode(blank),
+        config_hash=beginning.config_hash,
+        # The root span's id follows from the turn's, so that any engine can record it at the end.
+        traceparent=trace.under(span_id_for(beginning.workflow_id, 0)).format(),
+        started_ms=plan.now_ms,
+    )

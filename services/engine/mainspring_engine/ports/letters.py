@@ -1,0 +1,79 @@
+"""Dead letters, and what operators decided about them.
+
+A dead letter never changes. A resolution is the operator's word on it: discarded, or to be taken up
+again by a new turn whose id is chosen with the order, so that it happens once however often it is
+tried. Postgres and memory pass the same contract suite; every operation raises Unavailable where
+the store cannot be reached.
+"""
+
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_schema.messages import Controls
+from mainspring_schema.operations import LetterFilter, LetterView, Refusal
+
+
+class Resolve(Struct, frozen=True, kw_only=True):
+    """`workflow_id` is that of the turn which takes it up; None discards the letter.
+
+    `delay_ms` is counted from the store's present.
+    """
+
+    org_id: UUID
+    task_id: UUID
+    workflow_id: UUID | None = None
+    delay_ms: int = 0
+
+
+class Requeue(Struct, frozen=True, kw_only=True):
+    """A dead letter to be taken up now, with what its new turn begins from.
+
+    `taken_up`: the turn is there already, only its resolution does not say so yet.
+    """
+
+    task_id: UUID
+    org_id: UUID
+    session_id: UUID
+    workflow_id: UUID
+    dead_workflow_id: UUID
+    state: bytes
+    config_hash: bytes
+    controls: Controls | None
+    taken_up: bool
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """What became of a requeue. Without a refusal it was taken up."""
+
+    task_id: UUID
+    refusal: Refusal | None = None
+
+
+class Letters(Protocol):
+    """See the module."""
+
+    async def page(
+        self, org_id: UUID, wanted: LetterFilter, *, after: UUID | None, limit: int
+    ) -> tuple[LetterView, ...]:
+        """Newest first, at most `limit`. Deaths are ordered by the ids of their tasks."""
+        ...
+
+    async def letter(self, org_id: UUID, task_id: UUID) -> LetterView | None: ...
+
+    async def resolve(self, orders: tuple[Resolve, ...]) -> tuple[bool, ...]:
+        """Whether the order was taken: the letter is there, and open or its requeue was refused.
+
+        At most one order per letter.
+        """
+        ...
+
+    async def due(self, task_ids: tuple[UUID, ...] | None, limit: int) -> tuple[Requeue, ...]:
+        """Ordered requeues that are due, or of these letters whenever they are due.
+
+        Each counts as tried: for REQUEUE_RETRY_S it is not due again.
+        """
+        ...
+
+    async def settle(self, settled: tuple[Settled, ...]) -> None: ...

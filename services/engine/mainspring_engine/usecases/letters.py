@@ -1,0 +1,206 @@
+"""Dead letters: shown, discarded, or taken up again by new turns.
+
+A requeue is an order that is stored first, with the id of the turn that is to take the letter up.
+Whoever finds it due brings it to the session's commit lane; the turn begins once, whoever tries it
+how often. So a bulk order keeps its pace over crashes, and nothing finished reopens.
+"""
+
+import asyncio
+import logging
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain.decide import Answer, TakeUp
+from mainspring_engine.domain.intents import Requeued
+from mainspring_engine.domain.limits import REQUEUE_BUSY_S, REQUEUE_IDLE_S
+from mainspring_engine.domain.turn import state as states
+from mainspring_engine.ports.inspection import Inspection
+from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
+from mainspring_engine.usecases.lane import FutureTicket, Lanes
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Conflict, MainspringError, NotFound, Unavailable
+from mainspring_kernel.ids import Ids
+from mainspring_kernel.limits import OPERATOR_ROWS_MAX, SWEEP_BATCH_ROWS_MAX
+from mainspring_schema.operations import (
+    GetLetter,
+    LetterDetails,
+    LetterPage,
+    LetterView,
+    ListLetters,
+    Resolved,
+    ResolveLetter,
+    ResolveLetters,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class DeadLetters:
+    """`work` must be under way. Every method raises Unavailable where the store is away."""
+
+    def __init__(
+        self, *, letters: Letters, inspection: Inspection, lanes: Lanes, clock: Clock, ids: Ids
+    ) -> None:
+        self._letters = letters
+        self._inspection = inspection
+        self._lanes = lanes
+        self._clock = clock
+        self._ids = ids
+        self._busy_until = 0.0
+        self._wake = asyncio.Event()
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+    async def answer(self, asked: ListLetters | GetLetter) -> LetterPage | LetterDetails:
+        return await (self.get(asked) if isinstance(asked, GetLetter) else self.page(asked))
+
+    async def page(self, asked: ListLetters) -> LetterPage:
+        found = await self._letters.page(
+            asked.org_id, asked.wanted, after=asked.after, limit=asked.limit + 1
+        )
+        page = found[: asked.limit]
+        return LetterPage(letters=page, next=page[-1].task_id if len(found) > len(page) else None)
+
+    async def get(self, asked: GetLetter) -> LetterDetails:
+        """Raises NotFound."""
+        letter = await self._found(asked.org_id, asked.task_id)
+        task = await self._inspection.task(asked.org_id, asked.task_id)
+        if task is None:
+            raise NotFound
+        return LetterDetails(letter=letter, attempts=task.attempts, payload=task.payload)
+
+    async def _found(self, org_id: UUID, task_id: UUID) -> LetterView:
+        letter = await self._letters.letter(org_id, task_id)
+        if letter is None:
+            raise NotFound
+        return letter
+
+    # ── orders ──────────────────────────────────────────────────────────────────────────────────
+
+    async def resolve(self, order: ResolveLetter) -> LetterView:
+        """Raises NotFound, Conflict."""
+        requeue = order.action == "requeue"
+        if requeue and (await self._found(order.org_id, order.task_id)).kind == "workflow":
+            raise Conflict(_OF_WORKFLOW)
+        resolution = Resolve(
+            org_id=order.org_id,
+            task_id=order.task_id,
+            workflow_id=self._ids.uuid7() if requeue else None,
+        )
+        (taken,) = await self._letters.resolve((resolution,))
+        if not taken:
+            letter = await self._found(order.org_id, order.task_id)
+            detail = f"the dead letter was dealt with before: it is {letter.status}"
+            raise Conflict(detail)
+        if requeue:
+            await self._take_up(await self._letters.due((order.task_id,), 1))
+        letter = await self._found(order.org_id, order.task_id)
+        if letter.refusal is not None:
+            raise Conflict(_WHY[letter.refusal])
+        return letter
+
+    async def resolve_many(self, order: ResolveLetters) -> Resolved:
+        wanted = msgspec.structs.replace(order.wanted, status="open")
+        fit = await self._letters.page(order.org_id, wanted, after=None, limit=order.limit + 1)
+        letters, more = fit[: order.limit], len(fit) > order.limit
+        if order.action == "requeue":
+            letters = tuple(letter for letter in letters if letter.kind != "workflow")
+        resolutions = [self._planned(order, letter, n) for n, letter in enumerate(letters)]
+        taken = [True] * len(letters)
+        if not order.rehearsal:
+            taken = list(await self._letters.resolve(tuple(resolutions)))
+        done = [one for one, is_taken in zip(resolutions, taken, strict=True) if is_taken]
+        last_ms = done[-1].delay_ms if done and order.action == "requeue" else None
+        if last_ms is not None and not order.rehearsal:
+            self._expect(last_ms)
+        return Resolved(
+            matched=len(letters),
+            taken=0 if order.rehearsal else len(done),
+            more=more,
+            last_due_ms=None if last_ms is None else self._clock.wall_ms() + last_ms,
+            task_ids=tuple(one.task_id for one in done[:OPERATOR_ROWS_MAX]),
+        )
+
+    def _planned(self, order: ResolveLetters, letter: LetterView, place: int) -> Resolve:
+        if order.action == "discard":
+            return Resolve(org_id=order.org_id, task_id=letter.task_id)
+        return Resolve(
+            org_id=order.org_id,
+            task_id=letter.task_id,
+            workflow_id=self._ids.uuid7(),
+            delay_ms=round(place * 1000 / order.rate_per_s),
+        )
+
+    # ── taking up ───────────────────────────────────────────────────────────────────────────────
+
+    def _expect(self, last_ms: int) -> None:
+        """Looks often until this is over."""
+        self._busy_until = max(self._busy_until, self._clock.mono() + last_ms / 1000)
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Finds what is due: this engine's orders in time, those of one that died a bit later."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pace())
+            group.create_task(self._take_up_for_ever())
+
+    async def _pace(self) -> None:
+        while True:
+            self._wake.set()
+            busy = self._clock.mono() < self._busy_until
+            await self._clock.sleep(REQUEUE_BUSY_S if busy else REQUEUE_IDLE_S)
+
+    async def _take_up_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._take_up(await self._letters.due(None, SWEEP_BATCH_ROWS_MAX))
+            except Unavailable as error:
+                _log.warning("requeues wait: %s", error)
+
+    async def _take_up(self, requeues: tuple[Requeue, ...]) -> None:
+        """What is not settled here is due again a little later."""
+        tickets = [(one, FutureTicket()) for one in requeues if not one.taken_up]
+        settled = [Settled(task_id=one.task_id) for one in requeues if one.taken_up]
+        for requeue, ticket in tickets:
+            self._lanes.put(_intent(requeue), ticket)
+        for requeue, ticket in tickets:
+            try:
+                answer = await ticket.future
+            except NotFound:
+                settled.append(Settled(task_id=requeue.task_id, refusal="session_gone"))
+            except MainspringError as error:
+                _log.warning("a requeue was not taken up: %s", error)
+            else:
+                settled.append(_settled(requeue, answer))
+        if settled:
+            await self._letters.settle(tuple(settled))
+
+
+_WHY = {
+    "superseded": "the conversation has gone on since: send the message again",
+    "session_gone": "the session was deleted",
+}
+
+
+_OF_WORKFLOW = "a workflow is not requeued, for its finished steps would happen again"
+
+
+def _settled(requeue: Requeue, answer: Answer) -> Settled:
+    superseded = answer is TakeUp.SUPERSEDED
+    return Settled(task_id=requeue.task_id, refusal="superseded" if superseded else None)
+
+
+def _intent(requeue: Requeue) -> Requeued:
+    return Requeued(
+        session_id=requeue.session_id,
+        org_id=requeue.org_id,
+        task_id=requeue.task_id,
+        workflow_id=requeue.workflow_id,
+        dead_workflow_id=requeue.dead_workflow_id,
+        input_message_id=states.read(requeue.state).input_message_id,
+        config_hash=requeue.config_hash,
+        controls=requeue.controls,
+    )
