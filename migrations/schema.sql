@@ -82,6 +82,61 @@ CREATE TYPE engine.circuit_move AS (
 ALTER TYPE engine.circuit_move OWNER TO engine_owner;
 
 --
+-- Name: claim_group; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.claim_group AS (
+	route integer,
+	org_id uuid,
+	priority smallint,
+	from_id uuid,
+	depth integer
+);
+
+
+ALTER TYPE engine.claim_group OWNER TO engine_owner;
+
+--
+-- Name: claim_limit; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.claim_limit AS (
+	route integer,
+	key text,
+	at_once integer
+);
+
+
+ALTER TYPE engine.claim_limit OWNER TO engine_owner;
+
+--
+-- Name: claim_share; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.claim_share AS (
+	org_id uuid,
+	lead double precision,
+	weight double precision
+);
+
+
+ALTER TYPE engine.claim_share OWNER TO engine_owner;
+
+--
+-- Name: claim_slots; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.claim_slots AS (
+	route integer,
+	incarnation uuid,
+	attach_number bigint,
+	slots integer
+);
+
+
+ALTER TYPE engine.claim_slots OWNER TO engine_owner;
+
+--
 -- Name: claim_want; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -550,6 +605,19 @@ CREATE TYPE engine.known_start AS (
 
 
 ALTER TYPE engine.known_start OWNER TO engine_owner;
+
+--
+-- Name: token_draw; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.token_draw AS (
+	key text,
+	wanted integer,
+	returned integer
+);
+
+
+ALTER TYPE engine.token_draw OWNER TO engine_owner;
 
 --
 -- Name: workflow_view; Type: TYPE; Schema: engine; Owner: engine_owner
@@ -1038,6 +1106,159 @@ $$;
 
 
 ALTER FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_wants engine.claim_want[]) OWNER TO engine_owner;
+
+--
+-- Name: claim_v2(bigint, bigint, integer, engine.claim_slots[], engine.claim_group[], engine.claim_share[], engine.claim_limit[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) RETURNS TABLE(task_id uuid, fence integer, route integer, session_id uuid, workflow_id uuid, org_id uuid, priority integer, payload bytea, config_hash bytea, traceparent text, failures integer, incarnation uuid, started boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_want record;
+    v_now timestamptz;
+    v_slots int;
+    v_counted boolean;
+begin
+    for v_want in
+        select
+            w.route, count(*)::int as slots,
+            array_agg(w.incarnation order by g.n, w.ordinality) as seats,
+            array_agg(w.attach_number order by g.n, w.ordinality) as numbers
+        from unnest(p_slots) with ordinality as w
+        inner join engine.worker as k
+            on w.incarnation = k.incarnation and w.attach_number = k.attach_number
+        cross join lateral generate_series(1, w.slots) as g (n)
+        group by w.route
+        order by w.route
+    loop
+        v_slots := v_want.slots;
+        v_counted := false;
+        if cardinality(p_limits) > 0
+            and exists (select from unnest(p_limits) as l where l.route = v_want.route) then
+            v_counted := true;
+            v_slots := least(v_slots, engine.headroom_v1(v_want.route, p_limits));
+            continue when v_slots = 0;
+        end if;
+
+        v_now := clock_timestamp();
+        return query
+        with ready as (
+            select
+                x.id, g.org_id, g.priority, g.n,
+                -- A priority rises as a whole, by its oldest task: a backlog of one organization
+                -- lifts nobody over the others' fresh tasks of the same priority. An id may be
+                -- made by a clock that is ahead.
+                least(
+                    greatest(p_priority_max, g.priority),
+                    g.priority + greatest(
+                        0,
+                        floor(
+                            extract(
+                                epoch from v_now - min(uuid_extract_timestamp(x.id))
+                                over (partition by g.priority)
+                            ) * 1000 / p_aging_ms
+                        )
+                    )
+                ) as step,
+                row_number() over (partition by g.org_id, g.priority order by x.id) as nth
+            from (
+                select u.org_id, u.priority, u.from_id, u.depth, u.ordinality as n
+                from unnest(p_groups) with ordinality as u
+                where u.route = v_want.route
+            ) as g
+            cross join lateral (
+                select t.id
+                from engine.task as t
+                where
+                    t.state = 1 and t.route = v_want.route and t.org_id = g.org_id
+                    and t.priority = g.priority and t.id >= g.from_id
+                order by t.id
+                limit g.depth
+            ) as x
+        ),
+
+        placed as (
+            -- Priorities of one organization that have come to the same step take turns.
+            select
+                r.id, r.step, r.n,
+                coalesce(s.lead, 0) + (
+                    row_number() over (
+                        partition by r.org_id, r.step order by r.nth, r.priority desc
+                    ) - 1
+                ) / coalesce(s.weight, 1) as place
+            from ready as r
+            left join unnest(p_shares) as s on r.org_id = s.org_id
+        ),
+
+        ranked as materialized (
+            select p.id, row_number() over (order by p.step desc, p.place, p.n, p.id) as rank
+            from placed as p
+            order by rank
+            limit 2 * v_slots + 16
+        ),
+
+        taken as materialized (
+            -- Skips what another claim takes at this moment: the next in rank will do.
+            select t.id
+            from ranked as r
+            inner join engine.task as t on r.id = t.id
+            where t.state = 1 and not t.cancelling
+            order by r.rank
+            limit v_slots
+            for no key update of t skip locked
+        ),
+
+        seated as (
+            select k.id, row_number() over (order by r.rank) as seat
+            from taken as k
+            inner join ranked as r on k.id = r.id
+        ),
+
+        claimed as (
+            update engine.task as t
+            set
+                state = 2,
+                fence = t.fence + 1,
+                rev = t.rev + 1,
+                claim_rev = t.rev + 1,
+                claimed_at = v_now,
+                stamped_at = v_now,
+                lease_until = v_now + p_lease_ms * interval '1 millisecond',
+                incarnation = v_want.seats[s.seat],
+                attach_number = v_want.numbers[s.seat],
+                acknowledged = false,
+                counted = v_counted
+            from seated as s
+            where t.id = s.id and t.id = any(array(select k.id from taken as k))
+            returning
+                t.id, t.fence, t.route, t.session_id, t.workflow_id, t.org_id, t.priority,
+                t.failures, t.incarnation, t.started_fence, s.seat
+        )
+
+        select
+            c.id, c.fence, c.route, c.session_id, c.workflow_id, c.org_id, c.priority::int,
+            p.payload, w.config_hash, w.traceparent, c.failures::int, c.incarnation,
+            c.started_fence > 0
+        from claimed as c
+        inner join lateral (
+            select x.payload from engine.payload as x where x.task_id = c.id limit 1
+        ) as p on true
+        inner join lateral (
+            select x.config_hash, x.traceparent from engine.workflow as x
+            where x.id = c.workflow_id limit 1
+        ) as w on true
+        order by c.seat;
+    end loop;
+end
+$$;
+
+
+ALTER FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) OWNER TO engine_owner;
 
 --
 -- Name: commit_v1(bigint, bigint, engine.commit_item[], engine.commit_event[], engine.commit_anchor[], engine.commit_workflow[], engine.commit_close[], engine.commit_mark[], engine.commit_emit[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_dead_letter[], engine.commit_config[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -1569,6 +1790,83 @@ $$;
 ALTER FUNCTION engine.commit_workflows_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_starts engine.commit_start[], p_steps engine.commit_step[], p_waits engine.commit_wait[], p_ended_waits engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[], OUT starts engine.known_start[]) OWNER TO engine_owner;
 
 --
+-- Name: draw_tokens_v1(engine.token_draw[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) RETURNS TABLE(key text, granted integer, wait_ms bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_now timestamptz;
+begin
+    perform
+    from engine.bucket as b
+    where b.key = any(array(select d.key from unnest(p_draws) as d))
+    order by b.key
+    for no key update;
+    v_now := clock_timestamp();
+
+    return query
+    with filled as (
+        select
+            b.key, d.wanted, l.every_ms,
+            least(
+                l.burst,
+                b.tokens + d.returned
+                + extract(epoch from v_now - b.filled_at) * 1000 / l.every_ms
+            ) as tokens
+        from unnest(p_draws) as d
+        inner join engine.bucket as b on d.key = b.key
+        inner join engine.key_limit as l on b.key = l.key
+        where l.rate is not null
+    ),
+
+    given as (
+        select
+            f.key, f.every_ms, f.tokens, least(f.wanted, floor(f.tokens))::int as granted
+        from filled as f
+    ),
+
+    drawn as (
+        update engine.bucket as b
+        set tokens = g.tokens - g.granted, filled_at = v_now
+        from given as g
+        where b.key = g.key
+    )
+
+    select
+        g.key, g.granted,
+        ceil(greatest(0, 1 - (g.tokens - g.granted)) * g.every_ms)::bigint
+    from given as g
+    order by g.key;
+end
+$$;
+
+
+ALTER FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) OWNER TO engine_owner;
+
+--
+-- Name: drop_limit_v1(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.drop_limit_v1(p_key text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update engine.board set version = version + 1;
+    delete from engine.bucket where key = p_key;
+    delete from engine.key_limit where key = p_key;
+    return found;
+end
+$$;
+
+
+ALTER FUNCTION engine.drop_limit_v1(p_key text) OWNER TO engine_owner;
+
+--
 -- Name: forget_keys_v1(bigint, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -1600,6 +1898,42 @@ $$;
 
 
 ALTER FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit integer) OWNER TO engine_owner;
+
+--
+-- Name: headroom_v1(integer, engine.claim_limit[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.headroom_v1(p_route integer, p_limits engine.claim_limit[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_key text;
+begin
+    for v_key in
+        select distinct l.key from unnest(p_limits) as l where l.route = p_route order by l.key
+    loop
+        perform pg_advisory_xact_lock(hashtextextended(v_key, 61));
+    end loop;
+    return (
+        select greatest(0, min(l.at_once - (
+            select count(*)
+            from engine.task as t
+            where
+                t.state = 2 and t.counted
+                and t.route = any(
+                    array(select r.id from engine.route as r where r.model = l.key)
+                    || array(select r.id from engine.route as r where 'queue:' || r.queue = l.key)
+                )
+        )))::int
+        from unnest(p_limits) as l
+        where l.route = p_route
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.headroom_v1(p_route integer, p_limits engine.claim_limit[]) OWNER TO engine_owner;
 
 --
 -- Name: hold_v1(uuid, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -1768,6 +2102,62 @@ $$;
 ALTER FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) OWNER TO engine_owner;
 
 --
+-- Name: ready_groups_v1(integer, uuid, integer, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.ready_groups_v1(p_route integer, p_org uuid, p_priority integer, p_groups_max integer) RETURNS TABLE(route integer, org_id uuid, priority integer, from_id uuid)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+    return query
+    with recursive found as (
+        select p_route as route, p_org as org_id, p_priority as priority, p_org as id, 0 as place
+        union all
+        select n.route, n.org_id, n.priority::int, n.id, f.place + 1
+        from found as f
+        cross join lateral (
+            (
+                select t.route, t.org_id, t.priority, t.id
+                from engine.task as t
+                where
+                    t.state = 1 and t.route = f.route and t.org_id = f.org_id
+                    and t.priority < f.priority
+                order by t.priority desc, t.id
+                limit 1
+            )
+            union all
+            (
+                select t.route, t.org_id, t.priority, t.id
+                from engine.task as t
+                where t.state = 1 and t.route = f.route and t.org_id > f.org_id
+                order by t.org_id, t.priority desc, t.id
+                limit 1
+            )
+            union all
+            (
+                select t.route, t.org_id, t.priority, t.id
+                from engine.task as t
+                where t.state = 1 and t.route > f.route
+                order by t.route, t.org_id, t.priority desc, t.id
+                limit 1
+            )
+            limit 1
+        ) as n
+        where f.place < p_groups_max
+    )
+
+    select f.route, f.org_id, f.priority, f.id from found as f where f.place > 0 order by f.place;
+end
+$$;
+
+
+ALTER FUNCTION engine.ready_groups_v1(p_route integer, p_org uuid, p_priority integer, p_groups_max integer) OWNER TO engine_owner;
+
+--
 -- Name: refuse_change_v1(); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -1854,6 +2244,61 @@ $$;
 
 
 ALTER FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) OWNER TO engine_owner;
+
+--
+-- Name: set_limit_v1(text, integer, integer, integer, integer, double precision); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.set_limit_v1(p_key text, p_at_once integer, p_rate integer, p_per_ms integer, p_burst integer, p_every_ms double precision) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_version bigint;
+begin
+    update engine.board set version = version + 1 returning version into v_version;
+    insert into engine.key_limit (key, rev, at_once, rate, per_ms, burst, every_ms)
+    values (p_key, v_version, p_at_once, p_rate, p_per_ms, p_burst, p_every_ms)
+    on conflict (key) do update
+    set
+        rev = excluded.rev, at_once = excluded.at_once, rate = excluded.rate,
+        per_ms = excluded.per_ms, burst = excluded.burst, every_ms = excluded.every_ms;
+    if p_rate is not null then
+        insert into engine.bucket as b (key, tokens, filled_at)
+        values (p_key, p_burst, clock_timestamp())
+        on conflict (key) do update set tokens = least(b.tokens, excluded.tokens);
+    end if;
+    return v_version;
+end
+$$;
+
+
+ALTER FUNCTION engine.set_limit_v1(p_key text, p_at_once integer, p_rate integer, p_per_ms integer, p_burst integer, p_every_ms double precision) OWNER TO engine_owner;
+
+--
+-- Name: set_share_v1(uuid, double precision); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_version bigint;
+begin
+    update engine.board set version = version + 1 returning version into v_version;
+    if p_weight = 1 then
+        delete from engine.share where org_id = p_org;
+    else
+        insert into engine.share (org_id, weight) values (p_org, p_weight)
+        on conflict (org_id) do update set weight = excluded.weight;
+    end if;
+    return v_version;
+end
+$$;
+
+
+ALTER FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision) OWNER TO engine_owner;
 
 --
 -- Name: uuid_at_ms(bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -3421,6 +3866,20 @@ WITH (fillfactor='50');
 ALTER TABLE engine.board OWNER TO engine_owner;
 
 --
+-- Name: bucket; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.bucket (
+    key text NOT NULL,
+    tokens double precision NOT NULL,
+    filled_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+
+ALTER TABLE engine.bucket OWNER TO engine_owner;
+
+--
 -- Name: circuit; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -3538,6 +3997,29 @@ WITH (fillfactor='85');
 ALTER TABLE engine.inbox OWNER TO engine_owner;
 
 --
+-- Name: key_limit; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.key_limit (
+    key text NOT NULL,
+    rev bigint NOT NULL,
+    at_once integer,
+    rate integer,
+    per_ms integer,
+    burst integer,
+    every_ms double precision,
+    CONSTRAINT key_limit_at_once_check CHECK ((at_once >= 0)),
+    CONSTRAINT key_limit_burst_check CHECK ((burst > 0)),
+    CONSTRAINT key_limit_check CHECK ((num_nulls(rate, per_ms, burst, every_ms) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT key_limit_every_ms_check CHECK ((every_ms > (0)::double precision)),
+    CONSTRAINT key_limit_per_ms_check CHECK ((per_ms > 0)),
+    CONSTRAINT key_limit_rate_check CHECK ((rate > 0))
+);
+
+
+ALTER TABLE engine.key_limit OWNER TO engine_owner;
+
+--
 -- Name: payload; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -3616,6 +4098,19 @@ ALTER TABLE engine.route ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+
+--
+-- Name: share; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.share (
+    org_id uuid NOT NULL,
+    weight double precision NOT NULL,
+    CONSTRAINT share_weight_check CHECK ((weight > (0)::double precision))
+);
+
+
+ALTER TABLE engine.share OWNER TO engine_owner;
 
 --
 -- Name: signal; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -3718,6 +4213,7 @@ CREATE TABLE engine.task (
     died integer[],
     step text NOT NULL,
     input_hash bytea NOT NULL,
+    counted boolean DEFAULT false NOT NULL,
     CONSTRAINT task_check CHECK (((state = 2) = (lease_until IS NOT NULL))),
     CONSTRAINT task_check1 CHECK (((state = 2) = (incarnation IS NOT NULL))),
     CONSTRAINT task_effect_check CHECK (((effect >= 1) AND (effect <= 4))),
@@ -4067,6 +4563,14 @@ ALTER TABLE ONLY engine.board
 
 
 --
+-- Name: bucket bucket_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.bucket
+    ADD CONSTRAINT bucket_pkey PRIMARY KEY (key);
+
+
+--
 -- Name: circuit circuit_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -4115,6 +4619,14 @@ ALTER TABLE ONLY engine.inbox
 
 
 --
+-- Name: key_limit key_limit_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.key_limit
+    ADD CONSTRAINT key_limit_pkey PRIMARY KEY (key);
+
+
+--
 -- Name: payload payload_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -4160,6 +4672,14 @@ ALTER TABLE ONLY engine.route
 
 ALTER TABLE ONLY engine.route
     ADD CONSTRAINT route_queue_capability_build_model_key UNIQUE (queue, capability, build, model);
+
+
+--
+-- Name: share share_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.share
+    ADD CONSTRAINT share_pkey PRIMARY KEY (org_id);
 
 
 --
@@ -4397,6 +4917,13 @@ CREATE INDEX resolution_due ON engine.resolution USING btree (due_at) WHERE ((wo
 
 
 --
+-- Name: route_model; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX route_model ON engine.route USING btree (model);
+
+
+--
 -- Name: signal_waiting; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
@@ -4422,6 +4949,13 @@ CREATE INDEX start_newest ON engine.start USING btree (org_id, workflow_id DESC)
 --
 
 CREATE INDEX start_type ON engine.start USING btree (org_id, type, workflow_id DESC);
+
+
+--
+-- Name: task_counted; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX task_counted ON engine.task USING btree (route) WHERE ((state = 2) AND counted);
 
 
 --
@@ -4824,6 +5358,14 @@ GRANT ALL ON FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_w
 
 
 --
+-- Name: FUNCTION claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) TO engine_run;
+
+
+--
 -- Name: FUNCTION commit_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -4848,11 +5390,34 @@ GRANT ALL ON FUNCTION engine.commit_workflows_v1(p_lease_ms bigint, p_drift_ms b
 
 
 --
+-- Name: FUNCTION draw_tokens_v1(p_draws engine.token_draw[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION drop_limit_v1(p_key text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.drop_limit_v1(p_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.drop_limit_v1(p_key text) TO engine_run;
+
+
+--
 -- Name: FUNCTION forget_keys_v1(p_older_than_ms bigint, p_limit integer); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
 REVOKE ALL ON FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit integer) TO engine_run;
+
+
+--
+-- Name: FUNCTION headroom_v1(p_route integer, p_limits engine.claim_limit[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.headroom_v1(p_route integer, p_limits engine.claim_limit[]) FROM PUBLIC;
 
 
 --
@@ -4889,6 +5454,14 @@ GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO 
 
 
 --
+-- Name: FUNCTION ready_groups_v1(p_route integer, p_org uuid, p_priority integer, p_groups_max integer); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.ready_groups_v1(p_route integer, p_org uuid, p_priority integer, p_groups_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.ready_groups_v1(p_route integer, p_org uuid, p_priority integer, p_groups_max integer) TO engine_run;
+
+
+--
 -- Name: FUNCTION reset_circuit_v1(p_key text); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -4902,6 +5475,22 @@ GRANT ALL ON FUNCTION engine.reset_circuit_v1(p_key text) TO engine_run;
 
 REVOKE ALL ON FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION set_limit_v1(p_key text, p_at_once integer, p_rate integer, p_per_ms integer, p_burst integer, p_every_ms double precision); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.set_limit_v1(p_key text, p_at_once integer, p_rate integer, p_per_ms integer, p_burst integer, p_every_ms double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.set_limit_v1(p_key text, p_at_once integer, p_rate integer, p_per_ms integer, p_burst integer, p_every_ms double precision) TO engine_run;
+
+
+--
+-- Name: FUNCTION set_share_v1(p_org uuid, p_weight double precision); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision) TO engine_run;
 
 
 --
@@ -5180,6 +5769,13 @@ GRANT SELECT ON TABLE engine.board TO engine_run;
 
 
 --
+-- Name: TABLE bucket; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.bucket TO engine_run;
+
+
+--
 -- Name: TABLE circuit; Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -5222,6 +5818,13 @@ GRANT SELECT ON TABLE engine.inbox TO engine_run;
 
 
 --
+-- Name: TABLE key_limit; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.key_limit TO engine_run;
+
+
+--
 -- Name: TABLE payload; Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -5247,6 +5850,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE engine.resolution TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.route TO engine_run;
+
+
+--
+-- Name: TABLE share; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.share TO engine_run;
 
 
 --

@@ -14,6 +14,7 @@ from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import MemoryGates
+from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
@@ -51,7 +52,7 @@ def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
     return Services(
         store=store,
         control=backend,
-        gates=GateControl(MemoryGates(lock=threading.RLock(), clock=clock), lambda: None),
+        gates=GateControl(MemoryGates(Tables(), lock=threading.RLock(), clock=clock), lambda: None),
         operator=operator or FakeOperator(),
         log=backend,
         schedules=Schedules(MemoryScheduleStore(clock), clock, wake=lambda: None),

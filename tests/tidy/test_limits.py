@@ -49,7 +49,9 @@ def _comment(lines: list[str], node: ast.stmt) -> str:
 
 
 def test_every_bound_has_a_reason() -> None:
-    paths = [path for path in tree.written(".py") if path.endswith("/limits.py")]
+    paths = [
+        path for path in tree.written(".py") if path.endswith(("/limits.py", "/gate_limits.py"))
+    ]
 
     found = [finding for path in paths for finding in unreasoned(path, tree.text(path))]
 

@@ -1,7 +1,7 @@
 """Every bound of the house by name, with its reason. Sizes in bytes, times in seconds or `_ms`.
 
 A bound that only one service knows (a page size of one list) still stands here, so that an operator
-finds all of them in one place.
+finds all of them in one place. Those of gates are beside, in gate_limits.py.
 """
 
 from typing import Final
@@ -164,39 +164,28 @@ SWEEP_BATCH_ROWS_MAX: Final = 500
 """Rows of one pass of any sweep: short transactions."""
 CLOCK_DRIFT_MS_MAX: Final = 5000
 """How far an event's proposed time may lie from the database's clock; further is decided again."""
-CLAIM_ORGS_MAX: Final = 256
-"""Organizations one claim looks at per route; the round goes on behind the last one served."""
+CLAIM_GROUPS_MAX: Final = 256
+"""Organizations and priorities that one claim chooses between per route; the next one continues."""
+CLAIM_ROUTES_MAX: Final = 64
+"""Routes of one claim: each costs a statement inside it."""
+BACKLOG_GROUPS_MAX: Final = 10_000
+"""Groups with ready tasks that an engine remembers; the passes find the others as these empty."""
+CLAIM_CHUNK_TASKS: Final = 16
+"""What one worker is filled with before the next one's turn: one frame, one write."""
+CLAIM_DEPTH_SPARE: Final = 8
+"""Rows a claim looks at beyond its share of a group: other claims may hold some at that moment."""
+READY_GROUPS_MAX: Final = 1000
+"""Groups that one pass over the ready index finds; the next pass goes on behind the last."""
+PRIORITY_MAX: Final = 9
+"""Priorities are 0 to 9; waiting lifts a task up to here and not above."""
+PRIORITY_AGING_S: Final = 30.0
+"""Waiting this long is worth one priority: the highest keep the lowest back for five minutes."""
+SHARES_REMEMBERED_MAX: Final = 10_000
+"""Organizations whose lead an engine remembers; who is level with the clock is forgotten."""
 PARTITIONS_AHEAD_MS: Final = 14 * 24 * 3600 * 1000
 """Partitions are made two weeks ahead: the alarm at one week leaves one to repair."""
 PARTITIONS_BEHIND_MS: Final = 24 * 3600 * 1000
 """And a day back, for ids made by a clock that is behind, or just before the week turned."""
-
-# ── gates ───────────────────────────────────────────────────────────────────────────────────────
-
-CIRCUIT_FAILURES_MIN: Final = 5
-"""Failures until a circuit may open: fewer are an accident, and a turn outlives six attempts."""
-CIRCUIT_FAILED_PART_MIN: Final = 0.5
-"""And the part of the newest answers they must be: a busy provider always fails some."""
-CIRCUIT_ANSWERS_MAX: Final = 20
-"""Newest answers that an engine weighs per key: an outage shows after ten, at any rate of calls."""
-CIRCUIT_WINDOW_S: Final = 60.0
-"""Older answers say nothing about now."""
-CIRCUIT_OPEN_S: Final = 30.0
-"""How long a provider is left in peace first; doubled with each opening in a row."""
-CIRCUIT_OPEN_S_MAX: Final = 300.0
-"""Until it is asked again at last, whatever it asked for: an outage's end shows in five minutes."""
-CIRCUIT_PROBES_MAX: Final = 2
-"""Probes under way at once, in the whole cluster: an ailing provider is not hit by the backlog."""
-CIRCUIT_SUCCESSES_MIN: Final = 2
-"""Good probes that close it; one may have been lucky."""
-CIRCUIT_PROBE_S: Final = 60.0
-"""One engine's time for probes. A long model call fits; a dead engine's circuit goes on after."""
-CIRCUIT_ENTRIES_MAX: Final = 1_000
-"""Keys an engine counts for, and rows of a list: the least recently used is forgotten."""
-GATE_PASS_S: Final = 1.0
-"""How soon an engine learns without NATS of a gate that another one moved, and moves its own."""
-GATE_REREAD_S: Final = 5.0
-"""The same while nothing is shut or limited: an idle engine sends few statements."""
 
 # ── turns ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -372,8 +361,10 @@ COMMIT_ROUNDS_MAX: Final = 16
 """Times a flight is decided again after a conflict; more means two engines fight over a session."""
 CLAIM_SWEEP_S: Final = 1.0
 """How soon a ready task is found although its wake-up was lost."""
-ROUTES_REREAD_S: Final = 5.0
-"""A route that another engine interned is known by its wake-up, or this late without NATS."""
+CLAIM_SWEEP_PART_MAX: Final = 0.05
+"""Part of an engine's time for such passes: a long one, for rows that are gone, delays the next."""
+CLAIM_SWEEP_S_MAX: Final = 10.0
+"""But no longer than this."""
 SWEEP_SILENCE_S: Final = 2.0
 """Without a stamp this young an engine makes the sweeps itself: turns end with no scheduler up."""
 STREAMS_LEAVE_S: Final = 3.0

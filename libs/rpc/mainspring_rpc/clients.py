@@ -47,7 +47,35 @@ class WorkflowCalls:
         )
 
 
-class ControlClient(WorkflowCalls):
+class GateCalls(WorkflowCalls):
+    """The part of ControlService that is about circuits, limits and weights."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(channel)
+        self.list_circuits = channel.unary(
+            f"{_CONTROL}/ListCircuits", control.ListCircuitsRequest, control.ListCircuitsResponse
+        )
+        self.set_circuit = channel.unary(
+            f"{_CONTROL}/SetCircuit", control.SetCircuitRequest, control.SetCircuitResponse
+        )
+        self.list_limits = channel.unary(
+            f"{_CONTROL}/ListLimits", control.ListLimitsRequest, control.ListLimitsResponse
+        )
+        self.set_limit = channel.unary(
+            f"{_CONTROL}/SetLimit", control.SetLimitRequest, control.SetLimitResponse
+        )
+        self.drop_limit = channel.unary(
+            f"{_CONTROL}/DropLimit", control.DropLimitRequest, control.DropLimitResponse
+        )
+        self.list_weights = channel.unary(
+            f"{_CONTROL}/ListWeights", control.ListWeightsRequest, control.ListWeightsResponse
+        )
+        self.set_weight = channel.unary(
+            f"{_CONTROL}/SetWeight", control.SetWeightRequest, control.SetWeightResponse
+        )
+
+
+class ControlClient(GateCalls):
     """What api and scheduler ask of the engine."""
 
     def __init__(self, channel: Channel) -> None:
@@ -69,12 +97,6 @@ class ControlClient(WorkflowCalls):
         self.sweep = channel.unary(f"{_CONTROL}/Sweep", control.SweepRequest, control.SweepResponse)
         self.upkeep = channel.unary(
             f"{_CONTROL}/Upkeep", control.UpkeepRequest, control.UpkeepResponse
-        )
-        self.list_circuits = channel.unary(
-            f"{_CONTROL}/ListCircuits", control.ListCircuitsRequest, control.ListCircuitsResponse
-        )
-        self.set_circuit = channel.unary(
-            f"{_CONTROL}/SetCircuit", control.SetCircuitRequest, control.SetCircuitResponse
         )
         self.inspect = channel.unary(
             f"{_CONTROL}/Inspect", control.InspectRequest, control.InspectResponse

@@ -1,6 +1,7 @@
 """What holds tasks back, as operators see and set it. MessagePack inside the control proto."""
 
 from typing import Literal
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -32,3 +33,40 @@ class SetCircuit(Struct, frozen=True, kw_only=True):
     key: str
     action: Literal["open", "close", "reset"]
     reason: str = ""
+
+
+class LimitView(Struct, frozen=True, kw_only=True):
+    """`running` and `available` are how it stands: tasks that run, claims that may come now."""
+
+    key: str
+    at_once: int | None = None
+    rate: int | None = None
+    per_ms: int | None = None
+    running: int = 0
+    available: int | None = None
+
+
+class SetLimit(Struct, frozen=True, kw_only=True):
+    """Replaces the limit of a key: tasks at once, claims in any window of `per_ms`, or both."""
+
+    key: str
+    at_once: int | None = None
+    rate: int | None = None
+    per_ms: int | None = None
+
+
+class DropLimit(Struct, frozen=True, kw_only=True):
+    key: str
+
+
+class SetWeight(Struct, frozen=True, kw_only=True):
+    """An organization's part of the workers against the others'; 1 is everybody's."""
+
+    org_id: UUID
+    weight: float
+
+
+class Weights(Struct, frozen=True, kw_only=True):
+    """Those that are not 1."""
+
+    weights: dict[UUID, float]

@@ -8,9 +8,14 @@ from mainspring_schema.frames import Held
 
 
 class ReadyTasks(Struct, frozen=True, array_like=True):
-    """Tasks of these routes became ready. A route is (queue, capability, build, model)."""
+    """Tasks of these routes became ready. A route is (queue, capability, build, model).
 
-    routes: tuple[tuple[str, str, str, str], ...]
+    A group is (number of its route, organization, priority, lowest id). Without groups nobody knows
+    where: look everywhere.
+    """
+
+    routes: tuple[tuple[str, str, str, str], ...] = ()
+    groups: tuple[tuple[int, UUID, int, UUID], ...] = ()
 
 
 class CancelMarked(Struct, frozen=True, array_like=True):

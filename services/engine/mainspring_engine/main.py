@@ -15,6 +15,7 @@ from mainspring_engine.adapters.postgres import (
 )
 from mainspring_engine.adapters.wakeups import listen
 from mainspring_engine.adapters.witness import TelemetryWitness
+from mainspring_engine.domain.backlog import Backlog
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.roster import Roster
@@ -88,6 +89,7 @@ class Engine:
         self._bus = bus
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
+        self._backlog = Backlog()
         self._agents, self._alarms = Agents(store), Alarms(clock)
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
@@ -95,10 +97,8 @@ class Engine:
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
         self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered, clock)
-        self._claimer = Claimer(
-            store=store, roster=self._roster, gates=self.gates, pusher=self._pusher, clock=clock
-        )
-        self.gates.eased = self._claimer.look
+        self._claimer = self._make_claimer()
+        self.gates.eased = self._claimer.resume
         flights = self._flights(
             Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
         )
@@ -115,7 +115,7 @@ class Engine:
     def _make_gates(self, store: GateStore, ids: Ids) -> Gates:
         return Gates(
             store=store,
-            announcer=self._announcer,
+            moved=self._announcer.gates_moved,
             clock=self._clock,
             me=ids.uuid7(),
             able=lambda: bool(self._roster.free()),
@@ -146,6 +146,16 @@ class Engine:
         )
         return Operator(inspector=inspector, workers=self._workers, letters=letters)
 
+    def _make_claimer(self) -> Claimer:
+        return Claimer(
+            store=self.store,
+            roster=self._roster,
+            backlog=self._backlog,
+            gates=self.gates,
+            pusher=self._pusher,
+            clock=self._clock,
+        )
+
     def _make_leases(self) -> Leases:
         return Leases(
             store=self.store,
@@ -169,10 +179,10 @@ class Engine:
     def _flights(self, materials: Materials, epoch: int) -> SessionFlights:
         assignment = Assignment(
             roster=self._roster,
+            backlog=self._backlog,
             gates=self.gates,
             links=self._links,
             pusher=self._pusher,
-            used=self._claimer.know,
             sessions=self._sessions,
             announcer=self._announcer,
             witness=self._witness,

@@ -11,6 +11,7 @@ import msgspec
 
 from mainspring_engine.adapters.memory import MemoryStore, memory_backstage
 from mainspring_engine.adapters.postgres import PostgresStore, postgres_backstage
+from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import (
     Accept,
     Changes,
@@ -31,10 +32,19 @@ from mainspring_engine.domain.rows import (
     TaskState,
 )
 from mainspring_engine.ports.backstage import Backstage
-from mainspring_engine.ports.store import Attachment, Claimed, Committed, Renewal, Store, Want
+from mainspring_engine.ports.store import (
+    Attachment,
+    Claimed,
+    ClaimRequest,
+    Committed,
+    Renewal,
+    Store,
+    Want,
+)
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import ManualClock, SystemClock
 from mainspring_kernel.ids import RandomIds
+from mainspring_kernel.limits import READY_GROUPS_MAX
 from mainspring_postgres import Database, Query
 from mainspring_schema.chain import link
 from mainspring_schema.frames import Held, Verdict
@@ -74,10 +84,10 @@ class World(Protocol):
 class MemoryWorld:
     def __init__(self) -> None:
         self.clock = ManualClock(wall_ms=time.time_ns() // 1_000_000)
-        lock = threading.RLock()
-        self.log = MemoryLog(lock=lock, clock=self.clock)
-        self.memory = MemoryStore(lock=lock, log=self.log, clock=self.clock, settle_s=0)
-        self.backstage = memory_backstage(self.memory, lock=lock, clock=self.clock)
+        self.lock = threading.RLock()
+        self.log = MemoryLog(lock=self.lock, clock=self.clock)
+        self.memory = MemoryStore(lock=self.lock, log=self.log, clock=self.clock, settle_s=0)
+        self.backstage = memory_backstage(self.memory, lock=self.lock, clock=self.clock)
 
     @property
     def store(self) -> Store:
@@ -284,6 +294,19 @@ class Session:
         return reply
 
 
+async def claim(store: Store, *wants: Want, **rest: object) -> tuple[Claimed, ...]:
+    """With every group that a pass over the ready index finds, each read to its end."""
+    routes = {want.route for want in wants}
+    found: list[ReadyGroup] = []
+    after: Group | None = None
+    while page := (await store.ready_groups(after, READY_GROUPS_MAX)).groups:
+        found += [ready for ready in page if ready.group.route in routes]
+        after = page[-1].group
+    groups = tuple(msgspec.structs.replace(ready, depth=10_000) for ready in found)
+    plain = ClaimRequest(wants=wants, groups=groups)
+    return await store.claim(msgspec.structs.replace(plain, **rest))
+
+
 class Worker:
     """An incarnation attached to the store."""
 
@@ -318,7 +341,7 @@ class Worker:
         return Want(route=route, incarnation=self.id, attach_number=self.attach_number, limit=limit)
 
     async def take(self, limit: int, route: Route = ROUTE) -> tuple[Claimed, ...]:
-        return await self.world.store.claim((self.want(limit, route),))
+        return await claim(self.world.store, self.want(limit, route))
 
 
 def close(task: Held, *, result_hash: bytes = b"r" * 32, **rest: object) -> CloseTask:

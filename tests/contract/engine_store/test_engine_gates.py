@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from mainspring_engine.adapters.memory import MemoryGates
+from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.adapters.postgres import PostgresGates
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitState
-from mainspring_engine.ports.gates import GateStore
+from mainspring_engine.domain.limit import KeyLimit, with_rate
+from mainspring_engine.ports.gates import Drawn, GateStore, TokenDraw
 from mainspring_kernel.clock import ManualClock
 from mainspring_schema.tasks import Failure
 from tests.contract.engine_store.engine_worlds import IDS, PostgresWorld
@@ -25,7 +27,7 @@ ME, OTHER = IDS.uuid7(), IDS.uuid7()
 @pytest.fixture(params=["memory", "postgres"])
 def gates(request: pytest.FixtureRequest) -> GateStore:
     if cast("str", request.param) == "memory":
-        return MemoryGates(lock=threading.RLock(), clock=ManualClock())
+        return MemoryGates(Tables(), lock=threading.RLock(), clock=ManualClock())
     world = cast("PostgresWorld", request.getfixturevalue("postgres_world"))
     return PostgresGates(world.database)
 
@@ -136,3 +138,92 @@ async def test_several_keys_move_in_one_call(gates: GateStore, key: str) -> None
 
 async def test_what_is_not_there_cannot_be_reset(gates: GateStore, key: str) -> None:
     assert not await gates.reset_circuit(key)
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def limited(gates: GateStore, key: str, rate: int, per_ms: int = 60_000) -> KeyLimit:
+    await gates.set_limit(with_rate(KeyLimit(key=key, at_once=7), rate, per_ms))
+    (limit,) = await gates.limits((key,))
+    return limit
+
+
+async def drawn(gates: GateStore, key: str, wanted: int, returned: int = 0) -> Drawn:
+    (found,) = await gates.draw_tokens((TokenDraw(key=key, wanted=wanted, returned=returned),))
+    return found
+
+
+async def test_a_limit_is_on_the_board_until_it_is_dropped(gates: GateStore, key: str) -> None:
+    limit = await limited(gates, key, 60)
+
+    board = await gates.board()
+    (shown,) = [one for one in board.limits if one.key == key]
+    assert (shown.at_once, shown.rate, shown.per_ms, shown.rev) == (7, 60, 60_000, board.version)
+    assert (limit.running, limit.tokens) == (0, 6)
+    assert await gates.drop_limit(key)
+    assert not await gates.drop_limit(key)
+    assert await gates.limits((key,)) == ()
+
+
+async def test_a_bucket_gives_what_it_has_and_says_when_to_ask_again(
+    gates: GateStore, key: str
+) -> None:
+    limit = await limited(gates, key, 60)
+
+    first, second = await drawn(gates, key, 4), await drawn(gates, key, 4)
+
+    assert (first.granted, first.wait_ms) == (4, 0)
+    assert second.granted == 2
+    assert limit.every_ms is not None
+    assert 0 < second.wait_ms <= limit.every_ms + 1
+
+
+async def test_returned_tokens_are_given_again_but_never_more_than_a_full_bucket(
+    gates: GateStore, key: str
+) -> None:
+    await limited(gates, key, 60)
+    await drawn(gates, key, 6)
+
+    some = await drawn(gates, key, 9, returned=3)
+    many = await drawn(gates, key, 99, returned=50)
+
+    assert (some.granted, many.granted) == (3, 6)
+
+
+async def test_engines_that_draw_at_once_get_no_more_than_there_is(
+    gates: GateStore, key: str
+) -> None:
+    await limited(gates, key, 200)
+
+    found = await asyncio.gather(*(drawn(gates, key, 5) for _ in range(12)))
+
+    assert sum(one.granted for one in found) == 20
+
+
+async def test_a_smaller_limit_empties_its_bucket_and_a_larger_one_does_not_fill_it(
+    gates: GateStore, key: str
+) -> None:
+    await limited(gates, key, 100)
+    smaller = await limited(gates, key, 20)
+    larger = await limited(gates, key, 100)
+
+    assert (smaller.tokens, smaller.burst) == (2, 2)
+    assert larger.tokens < 3
+
+
+async def test_a_key_without_a_rate_has_no_bucket(gates: GateStore, key: str) -> None:
+    await gates.set_limit(KeyLimit(key=key, at_once=3))
+
+    assert await gates.draw_tokens((TokenDraw(key=key, wanted=1),)) == ()
+
+
+async def test_weights_are_on_the_board_where_they_are_not_everybodys(gates: GateStore) -> None:
+    org_id = IDS.uuid7()
+
+    await gates.set_weight(org_id, 3.0)
+    heavy = await gates.board()
+    await gates.set_weight(org_id, 1.0)
+
+    assert heavy.weights[org_id] == 3.0
+    assert org_id not in (await gates.board()).weights

@@ -11,7 +11,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, TaskState
 from mainspring_engine.ports.store import Release
 from mainspring_schema.frames import Held, Verdict
-from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World
+from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, claim
 
 
 async def fill(session: Session, queue: str, count: int, *, priority: int = 0) -> list[UUID]:
@@ -78,19 +78,6 @@ async def test_organizations_take_turns(world: World, worker: Worker, queue: str
     assert sorted(claimed.org_id for claimed in taken) == sorted([big.org_id, small.org_id] * 3)
 
 
-async def test_the_turn_passes_on_from_claim_to_claim(
-    world: World, worker: Worker, queue: str
-) -> None:
-    sessions = [await Session.opened(world) for _ in range(3)]
-    for session in sessions:
-        await fill(session, queue, 4)
-
-    taken = [(await worker.take(1, Route(queue=queue)))[0].org_id for _ in range(6)]
-
-    assert taken[:3] == taken[3:]
-    assert len(set(taken)) == 3
-
-
 async def test_slots_of_several_workers_are_filled_in_turn(
     world: World, session: Session, queue: str
 ) -> None:
@@ -98,7 +85,7 @@ async def test_slots_of_several_workers_are_filled_in_turn(
     first, second = await Worker.attached(world), await Worker.attached(world)
     route = Route(queue=queue)
 
-    taken = await world.store.claim((first.want(3, route), second.want(3, route)))
+    taken = await claim(world.store, first.want(3, route), second.want(3, route))
 
     assert sorted(c.incarnation for c in taken) == sorted([first.id, second.id] * 2)
 

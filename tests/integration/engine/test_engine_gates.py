@@ -5,11 +5,13 @@ from uuid import UUID
 
 import pytest
 
+from mainspring_engine.adapters.postgres import PostgresGates
+from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.turn.agent import turn_agent
 from mainspring_engine.main import Engine
 from mainspring_schema.agents import decode_runtime_agent
 from mainspring_schema.frames import Task
-from mainspring_schema.gates import SetCircuit
+from mainspring_schema.gates import DropLimit, SetCircuit, SetLimit
 from mainspring_schema.tasks import Failure, ReasonResult
 from tests.integration.engine.house import AGENT, AGENT_HASH, House
 from tests.integration.engine.scripted_worker import ScriptedWorker
@@ -53,6 +55,7 @@ async def test_a_failing_provider_shuts_its_route_in_every_engine_and_burns_no_a
         wanted = {receipt.turn_id for receipt in held}
         claimed: set[UUID] = set()
         async with asyncio.timeout(10):
+            # The calls that failed come again in between.
             while not wanted <= claimed:
                 for worker in (near, far):
                     while not worker.tasks.empty():
@@ -81,4 +84,86 @@ async def test_what_an_operator_sets_holds_in_every_engine(house: House, action:
             await failing(house, second, worker, 8)
 
             assert [c.state for c in await first.gate_control.circuits()] == ["closed"]
+        await worker.leave()
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────────
+
+LEASED, READY = "engine.task where state = 2", "engine.task where state = 1"
+
+
+async def limited(house: House, engines: tuple[Engine, ...], command: SetLimit) -> None:
+    """Returns once all engines have learned it."""
+    await engines[0].gate_control.set_limit(command)
+    async with asyncio.timeout(10):
+        while not all(engine.gates.limiter.known(KEY) for engine in engines):
+            await house.count("engine.board")
+
+
+async def counted(house: House, what: str, count: int) -> None:
+    async with asyncio.timeout(10):
+        while await house.count(what) != count:
+            pass
+
+
+async def test_no_more_tasks_of_a_key_run_at_once_than_its_limit_in_all_engines_together(
+    house: House,
+) -> None:
+    near, far = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working() as first, house.working() as second:
+        await limited(house, (first, second), SetLimit(key=KEY, at_once=2))
+        await near.attach(first.conversations)
+        await far.attach(second.conversations)
+        for engine in (first, second, first, second, first):
+            await house.say(engine, await house.session(), "hello")
+        await counted(house, LEASED, 2)
+        assert await house.count(READY) == 3
+
+        for _ in range(5):
+            # Whoever has a task brings its result; the next one takes its place at once.
+            async with asyncio.timeout(10):
+                while near.tasks.empty() and far.tasks.empty():
+                    await house.count("engine.board")
+            worker = far if near.tasks.empty() else near
+            task, _ = await worker.next_reason()
+            assert await house.count(LEASED) <= 2
+            worker.reply(task, "hi")
+            await worker.acknowledged()
+
+        assert await house.count("engine.task") == 0
+        await near.leave()
+        await far.leave()
+
+
+async def test_a_key_above_its_rate_is_held_and_nothing_fails(house: House) -> None:
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as first, house.working() as second:
+        await limited(house, (first, second), SetLimit(key=KEY, rate=1, per_ms=600_000))
+        await worker.attach(first.conversations)
+        for engine in (first, second, first):
+            await house.say(engine, await house.session(), "hello")
+        await worker.next_reason()
+        assert await house.count(LEASED) == 1
+        assert await house.count(UNTOUCHED) == 2
+
+        await second.gate_control.drop_limit(DropLimit(key=KEY))
+
+        for _ in range(2):
+            await worker.next_reason()
+        await worker.leave()
+
+
+async def test_a_limit_that_is_learned_late_is_learned_by_a_pass(house: House) -> None:
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+
+        # No hint: as another engine would while NATS is away.
+        await PostgresGates(house.database).set_limit(KeyLimit(key=KEY, at_once=0))
+        async with asyncio.timeout(10):
+            while not engine.gates.limiter.known(KEY):
+                await house.count("engine.board")
+        await house.say(engine, await house.session(), "hello")
+
+        assert await house.count(UNTOUCHED) == 1
         await worker.leave()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import TypeAlias, cast
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -12,7 +13,6 @@ from mainspring_engine.adapters.postgres.store import COMMIT, SWEEPS
 from mainspring_schema.frames import Held
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from tests.contract.engine_store.engine_worlds import (
-    IDS,
     ROUTE,
     PostgresWorld,
     Session,
@@ -41,6 +41,9 @@ select
     case when n % 10 = 0 then id::uuid end, now(), now()
 from numbers
 """
+
+FIRST = UUID(int=0)
+ORGS = [UUID(int=n) for n in range(50)]
 
 OLDER = query(
     "update engine.task set stamped_at = stamped_at - interval '4 s' where incarnation = $1"
@@ -78,12 +81,83 @@ async def test_a_claim_reads_the_ready_index_alone(
     worker = await Worker.attached(world)
     plans.clear()
 
-    await connection.fetch(TASKS["claim"].sql, 10_000, 256, [(1001, IDS.uuid7(), worker.id, 1, 16)])
+    groups = [(1001, org_id, 0, FIRST, 24) for org_id in ORGS]
+    await connection.fetch(
+        TASKS["claim"].sql, 10_000, 30_000, 9, [(1001, worker.id, 1, 16)], groups, [], []
+    )
 
     scans = [plan for plan in plans if "engine.task" in plan]
     assert scans
     assert any("Index Only Scan using task_ready" in plan for plan in scans)
     assert not [plan for plan in scans if "Seq Scan" in plan]
+
+
+async def test_a_pass_steps_over_the_ready_index_from_group_to_group(
+    world: PostgresWorld, watched: tuple[Connection, list[str]]
+) -> None:
+    connection, plans = watched
+    await fill(world, connection)
+    plans.clear()
+
+    rows = await connection.fetch(TASKS["ready_groups"].sql, 0, FIRST, 0, 1000)
+
+    assert len({(row["route"], row["org_id"]) for row in rows}) > 90
+    (steps,) = [plan for plan in plans if "engine.task" in plan]
+    # Into the next priority, the next organization, the next route: one row each.
+    assert steps.count("Index Only Scan using task_ready") == 3
+    assert "Seq Scan" not in steps
+
+
+async def test_a_claim_reads_no_row_before_its_marks(
+    world: PostgresWorld, watched: tuple[Connection, list[str]]
+) -> None:
+    connection, plans = watched
+    session, worker = await Session.opened(world), await Worker.attached(world)
+    await session.start_turn(*(session.task(str(n)) for n in range(300)))
+    route = await world.owner.fetchval_as(int, query("select max(id) from engine.route"))
+    ids = sorted(task.id for task in (await world.store.open_tasks((session.turn,)))[session.turn])
+    plans.clear()
+
+    rows = await connection.fetch(
+        TASKS["claim"].sql,
+        10_000,
+        30_000,
+        9,
+        [(route, worker.id, 1, 20)],
+        [(route, session.org_id, 0, ids[280], 28)],
+        [],
+        [],
+    )
+
+    assert [row["task_id"] for row in rows] == ids[280:]
+    read = [line for plan in plans for line in plan.splitlines() if "id >= u.from_id" in line]
+    assert read
+    assert all(line.strip().startswith("Index Cond:") for line in read)
+
+
+async def test_a_limit_counts_by_an_index_of_nothing_else(
+    world: PostgresWorld, watched: tuple[Connection, list[str]]
+) -> None:
+    connection, plans = watched
+    await fill(world, connection)
+    worker = await Worker.attached(world)
+    plans.clear()
+
+    await connection.fetch(
+        TASKS["claim"].sql,
+        10_000,
+        30_000,
+        9,
+        [(1002, worker.id, 1, 5)],
+        [(1002, ORGS[2], 0, FIRST, 13)],
+        [],
+        [(1002, "queue:none", 3)],
+    )
+
+    counts = [plan for plan in plans if "task_counted" in plan]
+    assert counts
+    size = query("select pg_relation_size('engine.task_counted')")
+    assert await world.owner.fetchval_as(int, size) <= 2 * 8192
 
 
 async def test_a_commit_scans_no_table(
@@ -94,8 +168,8 @@ async def test_a_commit_scans_no_table(
     task = session.task(claim=worker.claim)
     await session.start_turn(task)
     held = Held(task.id, 1)
-    await world.store.claim((worker.want(1),))
-    route = await world.owner.fetch(COMMIT["routes"])
+    await worker.take(1)
+    route = await world.owner.fetch(query("select max(id) as id from engine.route"))
     changes = session.changes(
         workflows=(session.workflow(),),
         closes=(close(held),),

@@ -26,6 +26,7 @@ class Unasked:
     list_circuits = set_circuit = inspect = operate = _refuse
     start_workflow = signal_workflow = cancel_workflow = _refuse
     get_workflow = list_workflows = _refuse
+    list_limits = set_limit = drop_limit = list_weights = set_weight = _refuse
     append_many = read = list = heads = verify = _refuse
 
 

@@ -10,7 +10,7 @@ from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState, Sign
 from mainspring_engine.usecases.circuits import Circuits
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.limits import (
+from mainspring_kernel.gate_limits import (
     CIRCUIT_ANSWERS_MAX,
     CIRCUIT_OPEN_S,
     CIRCUIT_OPEN_S_MAX,

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.backlog import ReadyGroup
 from mainspring_messaging import Bus
 from mainspring_schema import subjects
 from mainspring_schema.codec import pack
@@ -18,9 +18,15 @@ class BusAnnouncer:
     def committed(self, org_id: UUID, session_id: UUID, batch: LogBatch) -> None:
         self._bus.publish(subjects.session_log(org_id, session_id), pack(batch))
 
-    def ready(self, routes: tuple[Route, ...]) -> None:
+    def ready(self, groups: tuple[ReadyGroup, ...]) -> None:
+        routes = tuple({ready.group.route for ready in groups})
         names = tuple((r.queue, r.capability, r.build, r.model) for r in routes)
-        self._bus.publish(subjects.WAKE_TASKS, pack(ReadyTasks(names)))
+        numbers = {route: number for number, route in enumerate(routes)}
+        places = tuple(
+            (numbers[ready.group.route], ready.group.org_id, ready.group.priority, ready.from_id)
+            for ready in groups
+        )
+        self._bus.publish(subjects.WAKE_TASKS, pack(ReadyTasks(names, places)))
 
     def cancel_marked(self, held: tuple[Held, ...]) -> None:
         self._bus.publish(subjects.WAKE_CANCEL, pack(CancelMarked(held)))

@@ -17,7 +17,7 @@ from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import commands, operations, workflows
 from mainspring_schema.codec import pack
-from mainspring_schema.gates import SetCircuit
+from mainspring_schema.gates import DropLimit, SetCircuit, SetLimit, SetWeight
 
 _SUBMIT: Final = msgspec.msgpack.Decoder(commands.Submit)
 _CANCEL: Final = msgspec.msgpack.Decoder(commands.Cancel)
@@ -29,6 +29,9 @@ _SIGNAL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.SignalWorkflow)
 _CANCEL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.CancelWorkflow)
 _GET_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.GetWorkflow)
 _LIST_WORKFLOWS: Final = msgspec.msgpack.Decoder(workflows.ListWorkflows)
+_LIMIT: Final = msgspec.msgpack.Decoder(SetLimit)
+_NO_LIMIT: Final = msgspec.msgpack.Decoder(DropLimit)
+_WEIGHT: Final = msgspec.msgpack.Decoder(SetWeight)
 
 _SWEEPS: Final = {
     pb.SWEEP_KIND_TIMERS: SweepKind.TIMERS,
@@ -102,6 +105,26 @@ class ControlServicer:
     async def set_circuit(self, request: pb.SetCircuitRequest, /) -> pb.SetCircuitResponse:
         circuit = await self._gates.set_circuit(_decode(_CIRCUIT, request.command))
         return pb.SetCircuitResponse(circuit=pack(circuit))
+
+    async def list_limits(self, request: pb.ListLimitsRequest, /) -> pb.ListLimitsResponse:
+        limits = await self._gates.limits(tuple(request.keys))
+        return pb.ListLimitsResponse(limits=map(pack, limits))
+
+    async def set_limit(self, request: pb.SetLimitRequest, /) -> pb.SetLimitResponse:
+        limit = await self._gates.set_limit(_decode(_LIMIT, request.command))
+        return pb.SetLimitResponse(limit=pack(limit))
+
+    async def drop_limit(self, request: pb.DropLimitRequest, /) -> pb.DropLimitResponse:
+        await self._gates.drop_limit(_decode(_NO_LIMIT, request.command))
+        return pb.DropLimitResponse()
+
+    async def list_weights(self, request: pb.ListWeightsRequest, /) -> pb.ListWeightsResponse:
+        del request
+        return pb.ListWeightsResponse(weights=pack(await self._gates.weights()))
+
+    async def set_weight(self, request: pb.SetWeightRequest, /) -> pb.SetWeightResponse:
+        await self._gates.set_weight(_decode(_WEIGHT, request.command))
+        return pb.SetWeightResponse()
 
     # ── workflows ───────────────────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
@@ -23,7 +24,7 @@ async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers
     """Subscribes for the life of the process. A hint that cannot be read is dropped and logged."""
 
     def ready(hint: ReadyTasks) -> None:
-        claimer.look(tuple(Route(*names) for names in hint.routes))
+        _ready(claimer, hint)
 
     def marked(hint: CancelMarked) -> None:
         for held in hint.held:
@@ -45,6 +46,15 @@ async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers
     await bus.subscribe(subjects.WAKE_STEPS, _reading(StepsRecorded, recorded))
     await bus.subscribe(subjects.WAKE_TASKS, _reading(ReadyTasks, ready))
     await bus.subscribe(subjects.WAKE_CANCEL, _reading(CancelMarked, marked))
+
+
+def _ready(claimer: Claimer, hint: ReadyTasks) -> None:
+    if not hint.groups:
+        claimer.look()
+    routes = tuple(Route(*names) for names in hint.routes)
+    for number, org_id, priority, from_id in hint.groups:
+        if number < len(routes):
+            claimer.ready(Group(routes[number], org_id, priority), from_id)
 
 
 def _reading(type_: type[T], take: Callable[[T], None]) -> Callable[[Message], None]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from mainspring_kernel.limits import (
+from mainspring_kernel.gate_limits import (
     CIRCUIT_ANSWERS_MAX,
     CIRCUIT_FAILED_PART_MIN,
     CIRCUIT_FAILURES_MIN,

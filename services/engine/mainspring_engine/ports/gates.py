@@ -5,17 +5,40 @@ cannot be reached; repeating it settles whether it was done.
 """
 
 from typing import Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
 from mainspring_engine.domain.circuit import Circuit, CircuitMove
+from mainspring_engine.domain.limit import KeyLimit
 
 
 class Board(Struct, frozen=True, kw_only=True):
-    """All gates as of one version; each change raises it, and is the rev of the row it changed."""
+    """All gates as of one version; each change raises it, and is the rev of the row it changed.
+
+    `weights` are those of organizations that weigh other than 1.
+    """
 
     version: int
     circuits: tuple[Circuit, ...] = ()
+    limits: tuple[KeyLimit, ...] = ()
+    weights: dict[UUID, float] = {}
+
+
+class TokenDraw(Struct, frozen=True, kw_only=True):
+    """`returned` tokens were drawn before and not used."""
+
+    key: str
+    wanted: int
+    returned: int = 0
+
+
+class Drawn(Struct, frozen=True, kw_only=True):
+    """`wait_ms`: how long until the bucket has a token again; 0 where it has one."""
+
+    key: str
+    granted: int
+    wait_ms: int
 
 
 class GateStore(Protocol):
@@ -34,4 +57,24 @@ class GateStore(Protocol):
 
     async def reset_circuit(self, key: str) -> bool:
         """Forgets the circuit: closed, and counting begins anew. False where there is none."""
+        ...
+
+    async def set_limit(self, limit: KeyLimit) -> None:
+        """Writes the limit of a key. A new bucket is full; an older one keeps what it has."""
+        ...
+
+    async def drop_limit(self, key: str) -> bool:
+        """False where there is none."""
+        ...
+
+    async def limits(self, keys: tuple[str, ...] | None = None) -> tuple[KeyLimit, ...]:
+        """Some limits, or all, with what runs and what is in the bucket now; sorted by key."""
+        ...
+
+    async def draw_tokens(self, draws: tuple[TokenDraw, ...]) -> tuple[Drawn, ...]:
+        """Takes tokens out of buckets, at most what is in them; keys without a rate are absent."""
+        ...
+
+    async def set_weight(self, org_id: UUID, weight: float) -> None:
+        """The part of an organization against the others'; 1 is everybody's."""
         ...

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain.backlog import ReadyGroup
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Closed
 from mainspring_schema.frames import Acknowledgement, Config, Held, History, Task
@@ -18,7 +18,9 @@ class Announcer(Protocol):
 
     def committed(self, org_id: UUID, session_id: UUID, batch: LogBatch) -> None: ...
 
-    def ready(self, routes: tuple[Route, ...]) -> None: ...
+    def ready(self, groups: tuple[ReadyGroup, ...]) -> None:
+        """Groups with ready tasks, and the lowest id of each. None: look everywhere."""
+        ...
 
     def cancel_marked(self, held: tuple[Held, ...]) -> None: ...
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, OpenTask, View
@@ -81,6 +82,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     failures: int
     incarnation: UUID
     started: bool = False
+    priority: int = 0
 
 
 class Want(Struct, frozen=True, kw_only=True):
@@ -90,6 +92,42 @@ class Want(Struct, frozen=True, kw_only=True):
     incarnation: UUID
     attach_number: int
     limit: int
+
+
+class ClaimShare(Struct, frozen=True, kw_only=True):
+    """An organization that is ahead of its share, or weighs other than 1."""
+
+    org_id: UUID
+    lead: float
+    weight: float
+
+
+class ClaimLimit(Struct, frozen=True, kw_only=True):
+    """At most `at_once` tasks under this key run, over all its routes."""
+
+    route: Route
+    key: str
+    at_once: int
+
+
+class ClaimRequest(Struct, frozen=True, kw_only=True):
+    """Whom to give tasks, and which groups to choose from, each from its mark on.
+
+    Within a step of priority the organization goes first that is least ahead; PRIORITY_AGING_S of
+    waiting lift a task by one step.
+    """
+
+    wants: tuple[Want, ...]
+    groups: tuple[ReadyGroup, ...]
+    shares: tuple[ClaimShare, ...] = ()
+    limits: tuple[ClaimLimit, ...] = ()
+
+
+class ReadyPage(Struct, frozen=True, kw_only=True):
+    """Groups with ready tasks in the order of the index; `board` is the version of all gates."""
+
+    board: int
+    groups: tuple[ReadyGroup, ...]
 
 
 class Renewal(Struct, frozen=True, kw_only=True):
@@ -211,12 +249,12 @@ class Store(Protocol):
         """Folded agents by hash; missing ones are absent."""
         ...
 
-    async def routes(self) -> tuple[Route, ...]:
-        """Every route that was ever interned."""
+    async def ready_groups(self, after: Group | None, limit: int) -> ReadyPage:
+        """One loose pass over the ready index, behind the given group; at most `limit` groups."""
         ...
 
-    async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
-        """Takes ready tasks for workers: SKIP LOCKED, fair between organizations in a priority."""
+    async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
+        """Takes ready tasks for workers: SKIP LOCKED, by step of priority, then by shares."""
         ...
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:

@@ -4,15 +4,15 @@ New tasks are inserted already claimed for a worker with a free credit, and push
 What nobody can take waits as ready, and engines with credits are woken.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes, Claim, NewTask
 from mainspring_engine.domain.roster import Roster
-from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.ports.outside import Announcer, Witness
@@ -37,10 +37,10 @@ class Assignment:
         self,
         *,
         roster: Roster,
+        backlog: Backlog,
         gates: Gates,
         links: Links,
         pusher: Pusher,
-        used: Callable[[tuple[Route, ...]], None],
         sessions: Sessions,
         announcer: Announcer,
         witness: Witness,
@@ -49,10 +49,10 @@ class Assignment:
     ) -> None:
         self._alarms = alarms
         self._roster = roster
+        self._backlog = backlog
         self._gates = gates
         self._links = links
         self._pusher = pusher
-        self._used = used
         self._sessions = sessions
         self._announcer = announcer
         self._witness = witness
@@ -71,13 +71,13 @@ class Assignment:
     def _assign(self, task: NewTask, prefer: UUID | None) -> NewTask:
         # A model call goes back to the worker that knows the conversation; tools spread out.
         known = prefer if task.kind is TaskKind.REASON else None
-        if not self._gates.reserve(task.route, 1):
+        # Where tasks wait for credits nothing overtakes them: they are claimed by their shares.
+        if self._backlog.short(task.route) or not self._gates.lets(task.route, task.id):
             return task
         seat = self._roster.pick(task.route, known)
         if seat is None:
-            self._gates.unused(task.route, 1)
+            self._gates.withdrawn(task.route, task.id)
             return task
-        self._gates.passed(task.route, task.id)
         claim = Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
         return msgspec.structs.replace(task, claim=claim)
 
@@ -95,12 +95,10 @@ class Assignment:
         self, changes: Changes, reply: Committed, events: tuple[StoredEvent, ...]
     ) -> None:
         missed = self._missed(changes, reply)
-        if changes.tasks:
-            self._used(_routes(changes.tasks))
         self._pusher.push_new(changes, without=missed)
         ready = [task for task in changes.tasks if task.claim is None or task.id in missed]
         if ready:
-            self._announcer.ready(_routes(ready))
+            self._announcer.ready(self._waiting(ready, changes.after.org_id))
         self._tell_holders(changes, reply)
         self._tell_news(changes)
         self._alarms.committed(changes)
@@ -109,6 +107,16 @@ class Assignment:
             batch = LogBatch(self._epoch, events, (), closed=head.closed)
             self._announcer.committed(head.org_id, head.session_id, batch)
         self._witness.committed(changes, reply.closes, reply.now_ms)
+
+    def _waiting(self, tasks: Sequence[NewTask], org_id: UUID) -> tuple[ReadyGroup, ...]:
+        """The groups that these tasks wait in, each with the lowest id."""
+        lowest: dict[Group, UUID] = {}
+        for task in tasks:
+            group = Group(task.route, org_id, task.priority)
+            lowest[group] = min(task.id, lowest.get(group, task.id))
+        for group, task_id in lowest.items():
+            self._backlog.ready(group, task_id)
+        return tuple(ReadyGroup(group=g, from_id=task_id) for g, task_id in lowest.items())
 
     def _missed(self, changes: Changes, reply: Committed) -> frozenset[UUID]:
         """Tasks whose worker attached anew meanwhile: they are ready, and the credits are free."""
@@ -143,7 +151,3 @@ class Assignment:
             steps = tuple(_STEP.decode(step.body) for step in found)
             if not self._links.news(change.id, task_id, steps):
                 self._announcer.recorded(change.id, task_id)
-
-
-def _routes(tasks: Iterable[NewTask]) -> tuple[Route, ...]:
-    return tuple({task.route for task in tasks})

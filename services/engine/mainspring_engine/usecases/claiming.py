@@ -1,52 +1,87 @@
 """Claims ready tasks for workers with credits.
 
-Wake-ups say when to look; a sweep each second makes sure that somebody looks.
+Wake-ups say which groups have something; a pass over the ready index each second makes sure that
+nothing is overlooked. One loop per process: a pass and a claim never overlap.
 """
 
 import asyncio
 import logging
+from collections import deque
+from uuid import UUID
 
+from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
+from mainspring_engine.domain.claim_plan import groups_of, left_of
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.ports.store import Store, Want
+from mainspring_engine.domain.shares import Shares
+from mainspring_engine.ports.store import Claimed, ClaimRequest, ClaimShare, Store, Want
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import CLAIM_BATCH_TASKS_MAX, CLAIM_SWEEP_S, ROUTES_REREAD_S
+from mainspring_kernel.limits import (
+    CLAIM_BATCH_TASKS_MAX,
+    CLAIM_CHUNK_TASKS,
+    CLAIM_ROUTES_MAX,
+    CLAIM_SWEEP_PART_MAX,
+    CLAIM_SWEEP_S,
+    CLAIM_SWEEP_S_MAX,
+    READY_GROUPS_MAX,
+)
 
 _log = logging.getLogger(__name__)
 
 
 class Claimer:
-    """One loop per process. `hot` are routes where ready tasks are believed to wait."""
+    """`backlog` is shared with those who insert tasks: what nobody could take is in it."""
 
     def __init__(
-        self, *, store: Store, roster: Roster, gates: Gates, pusher: Pusher, clock: Clock
+        self,
+        *,
+        store: Store,
+        roster: Roster,
+        backlog: Backlog,
+        gates: Gates,
+        pusher: Pusher,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._roster = roster
+        self._backlog = backlog
         self._gates = gates
         self._pusher = pusher
         self._clock = clock
-        self._known: set[Route] = set()
-        self._hot: dict[Route, None] = {}
+        self._shares = Shares()
+        self._resting: set[Route] = set()
+        """Routes whose limit of running tasks is reached."""
+        self._look = False
+        self._pass_s = 0.0
+        self._after: Group | None = None
         self._wake = asyncio.Event()
 
-    def look(self, routes: tuple[Route, ...] = ()) -> None:
-        """Something became ready on these routes, or on any."""
-        fresh = routes or tuple(self._known)
-        self._known.update(routes)
-        self._hot.update(dict.fromkeys(fresh))
+    def look(self) -> None:
+        """Something became ready, nobody says where."""
+        self._look = True
         self._wake.set()
 
-    def know(self, routes: tuple[Route, ...]) -> None:
-        """Tasks of these routes exist, if only claimed ones: a loss makes one ready at any time."""
-        self._known.update(routes)
+    def ready(self, group: Group, task_id: UUID) -> None:
+        """This task, and maybe later ones of its group, became ready."""
+        self._backlog.ready(group, task_id)
+        self._wake.set()
+
+    def resume(self) -> None:
+        """A gate lets more through than before."""
+        self._wake.set()
+
+    def ended(self, route: Route) -> None:
+        """A task of the route ended: its limit of running ones may have room."""
+        if route in self._resting:
+            self._resting.discard(route)
+            self._wake.set()
 
     def credits_came(self) -> None:
         """A worker can take more: worth a look only where something is believed to wait."""
-        if self._hot:
+        if self._backlog.routes():
             self._wake.set()
 
     async def work(self) -> None:
@@ -59,68 +94,164 @@ class Claimer:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self._claim_all()
+                await self.turn()
             except Unavailable as error:
                 _log.warning("claiming waits: %s", error)
 
+    async def turn(self) -> None:
+        """A pass where one is due, then claims until tasks or credits run out."""
+        if self._look:
+            self._look = False
+            await self._pass()
+        await self._claim_all()
+
     async def _sweep_for_ever(self) -> None:
-        read_at = -ROUTES_REREAD_S
         while True:
-            await self._clock.sleep(CLAIM_SWEEP_S)
-            if not self._roster.free():
-                continue
-            if self._clock.mono() - read_at >= ROUTES_REREAD_S:
-                try:
-                    self._known.update(await self._store.routes())
-                except Unavailable:
-                    continue
-                read_at = self._clock.mono()
-            self.look()
+            # Rows that a held snapshot keeps make passes long: they get rarer, claims do not.
+            rarer = min(CLAIM_SWEEP_S_MAX, self._pass_s / CLAIM_SWEEP_PART_MAX)
+            await self._clock.sleep(max(CLAIM_SWEEP_S, rarer))
+            if self._roster.free():
+                self._resting.clear()
+                self.look()
+
+    async def _pass(self) -> None:
+        """Sets all marks anew, and sees whether a gate was moved elsewhere."""
+        self._backlog.begin_pass()
+        found: tuple[ReadyGroup, ...] = ()
+        whole = False
+        began_s = self._clock.mono()
+        try:
+            page = await self._store.ready_groups(self._after, READY_GROUPS_MAX)
+            found, full = page.groups, len(page.groups) == READY_GROUPS_MAX
+            whole = self._after is None and not full
+            self._after = found[-1].group if full else None
+        finally:
+            self._backlog.end_pass(found, whole=whole)
+        self._pass_s = self._clock.mono() - began_s
+        self._gates.seen(page.board)
+
+    # ── claims ──────────────────────────────────────────────────────────────────────────────────
 
     async def _claim_all(self) -> None:
-        """Until no hot route has both tasks and credits."""
+        """Until no route has both tasks and credits."""
+        self._shares.weigh(self._gates.weights)
         while wants := self._wants():
+            marks = {want.route: self._backlog.take(want.route) for want in wants}
+            request = self._request(wants, marks)
             try:
-                claimed = await self._store.claim(tuple(wants))
+                claimed = await self._store.claim(request)
             except BaseException:
                 for want in wants:
                     self._give_back(want, want.limit)
+                for route_marks in marks.values():
+                    self._backlog.put_back(route_marks)
                 raise
-            counts: dict[tuple[object, Route], int] = {}
-            for task in claimed:
-                key = (task.incarnation, task.route)
-                counts[key] = counts.get(key, 0) + 1
-                self._gates.passed(task.route, task.held.task_id)
-                self._pusher.push_claimed(task)
-            for want in wants:
-                taken = counts.get((want.incarnation, want.route), 0)
-                if taken < want.limit:
-                    self._give_back(want, want.limit - taken)
-                    self._hot.pop(want.route, None)
-
-    def _give_back(self, want: Want, count: int) -> None:
-        self._roster.give_back(want.incarnation, count)
-        self._gates.unused(want.route, count)
+            self._push(wants, claimed)
+            for route in marks:
+                self._settle(route, request, claimed)
 
     def _wants(self) -> list[Want]:
-        """Takes the credits it asks for; what is not used is given back."""
+        """Takes the credits it asks for, route by route in turn; what is not used is given back."""
+        routes = [route for route in self._backlog.routes() if route not in self._resting]
+        turn = deque(routes[:CLAIM_ROUTES_MAX])
+        chunk = self._chunk(len(turn))
+        asked: dict[Route, int] = dict.fromkeys(turn, 0)
         wants: list[Want] = []
-        for route in tuple(self._hot):
-            # A route whose gate is shut stays hot: it is asked again when the gate moves.
-            room = self._gates.reserve(route, CLAIM_BATCH_TASKS_MAX)
-            seat = self._roster.pick(route) if room else None
-            if seat is None:
-                self._gates.unused(route, room)
+        while turn:
+            route = turn.popleft()
+            want = self._want(route, min(chunk, CLAIM_BATCH_TASKS_MAX - asked[route]))
+            if want is None:
                 continue
-            more = min(seat.free_slots, room - 1)
-            seat.free_slots -= more
-            self._gates.unused(route, room - more - 1)
-            wants.append(
-                Want(
-                    route=route,
-                    incarnation=seat.incarnation,
-                    attach_number=seat.attach_number,
-                    limit=more + 1,
-                )
-            )
+            wants.append(want)
+            asked[route] += want.limit
+            if asked[route] < CLAIM_BATCH_TASKS_MAX:
+                turn.append(route)
         return wants
+
+    def _chunk(self, routes: int) -> int:
+        """A worker is filled for a route alone; several routes get even parts of what is free."""
+        if routes <= 1:
+            return CLAIM_CHUNK_TASKS
+        free = sum(seat.free_slots for seat in self._roster.free())
+        return max(1, min(CLAIM_CHUNK_TASKS, free) // routes)
+
+    def _want(self, route: Route, most: int) -> Want | None:
+        """Some credits of one worker, as far as the gates let tasks through."""
+        seat = self._roster.pick(route)
+        if seat is None:
+            self._backlog.lacks_credits(route)
+            return None
+        count = 1 + min(seat.free_slots, most - 1)
+        seat.free_slots -= count - 1
+        room = self._gates.reserve(route, count)
+        if room < count:
+            self._roster.give_back(seat.incarnation, count - room)
+        if not room:
+            return None
+        return Want(
+            route=route,
+            incarnation=seat.incarnation,
+            attach_number=seat.attach_number,
+            limit=room,
+        )
+
+    def _request(self, wants: list[Want], marks: dict[Route, dict[Group, UUID]]) -> ClaimRequest:
+        groups: list[ReadyGroup] = []
+        for route, known in marks.items():
+            slots = sum(want.limit for want in wants if want.route == route)
+            chosen, left = groups_of(known, slots, self._shares)
+            groups += chosen
+            self._backlog.put_back(left)
+        return ClaimRequest(
+            wants=tuple(wants),
+            groups=tuple(groups),
+            shares=self._claim_shares({ready.group.org_id for ready in groups}),
+            limits=tuple(limit for route in marks for limit in self._gates.at_once(route)),
+        )
+
+    def _claim_shares(self, org_ids: set[UUID]) -> tuple[ClaimShare, ...]:
+        """Those that differ from an organization of weight 1 that is level with the clock."""
+        found = (
+            ClaimShare(
+                org_id=org_id, lead=self._shares.lead(org_id), weight=self._shares.weight(org_id)
+            )
+            for org_id in org_ids
+        )
+        return tuple(share for share in found if share.lead > 0 or share.weight != 1)
+
+    def _push(self, wants: list[Want], claimed: tuple[Claimed, ...]) -> None:
+        taken: dict[tuple[UUID, Route], int] = {}
+        for task in claimed:
+            key = (task.incarnation, task.route)
+            taken[key] = taken.get(key, 0) + 1
+            self._gates.passed(task.route, task.held.task_id)
+            self._pusher.push_claimed(task)
+        self._shares.given(task.org_id for task in claimed)
+        for want in wants:
+            key = (want.incarnation, want.route)
+            used = min(want.limit, taken.get(key, 0))
+            taken[key] = taken.get(key, 0) - used
+            self._give_back(want, want.limit - used)
+
+    def _settle(self, route: Route, request: ClaimRequest, claimed: tuple[Claimed, ...]) -> None:
+        """What the route may still have, and whether its tasks wait for credits."""
+        asked = sum(want.limit for want in request.wants if want.route == route)
+        got = [
+            (Group(route, task.org_id, task.priority), task.held.task_id)
+            for task in claimed
+            if task.route == route
+        ]
+        groups = [ready for ready in request.groups if ready.group.route == route]
+        limited = any(limit.route == route for limit in request.limits)
+        filled = len(got) >= asked
+        self._backlog.put_back(left_of(groups, got, all_of_them=filled or limited))
+        if filled:
+            return
+        self._backlog.enough(route)
+        if limited:
+            self._resting.add(route)
+
+    def _give_back(self, want: Want, count: int) -> None:
+        if count:
+            self._roster.give_back(want.incarnation, count)
+            self._gates.unused(want.route, count)

@@ -4,10 +4,19 @@ from collections.abc import Callable
 
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitState
+from mainspring_engine.domain.limit import KeyLimit, with_rate
 from mainspring_engine.ports.gates import GateStore
-from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
 from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
-from mainspring_schema.gates import CircuitView, SetCircuit
+from mainspring_schema.gates import (
+    CircuitView,
+    DropLimit,
+    LimitView,
+    SetCircuit,
+    SetLimit,
+    SetWeight,
+    Weights,
+)
 
 _STATES = {
     CircuitState.CLOSED: "closed",
@@ -47,6 +56,39 @@ class GateControl:
         detail = "the circuit moves faster than it can be set"
         raise Unavailable(detail)
 
+    # ── limits ──────────────────────────────────────────────────────────────────────────────────
+
+    async def limits(self, keys: tuple[str, ...] = ()) -> tuple[LimitView, ...]:
+        """All limits, or those of some keys, and how they stand."""
+        return tuple(_limit_view(limit) for limit in await self._store.limits(keys or None))
+
+    async def set_limit(self, command: SetLimit) -> LimitView:
+        """Holds once every engine has learned it, within a second. Raises ValidationFailed."""
+        limit = KeyLimit(key=command.key, at_once=command.at_once)
+        if command.rate is not None and command.per_ms is not None:
+            limit = with_rate(limit, command.rate, command.per_ms)
+        elif command.at_once is None or command.rate is not None or command.per_ms is not None:
+            detail = "a limit names at_once, or rate and its window, or both"
+            raise ValidationFailed(detail)
+        await self._store.set_limit(limit)
+        self._moved()
+        (view,) = await self.limits((command.key,))
+        return view
+
+    async def drop_limit(self, command: DropLimit) -> None:
+        """Raises NotFound."""
+        if not await self._store.drop_limit(command.key):
+            detail = "no such limit"
+            raise NotFound(detail)
+        self._moved()
+
+    async def weights(self) -> Weights:
+        return Weights(weights=(await self._store.board()).weights)
+
+    async def set_weight(self, command: SetWeight) -> None:
+        await self._store.set_weight(command.org_id, command.weight)
+        self._moved()
+
     async def _reset(self, key: str) -> CircuitView:
         if not await self._store.reset_circuit(key):
             detail = "no such circuit breaker"
@@ -72,4 +114,15 @@ def _view(circuit: Circuit) -> CircuitView:
         last_failure_ms=circuit.last_failure_ms,
         opened_ms=circuit.opened_ms,
         half_open_ms=circuit.half_open_ms,
+    )
+
+
+def _limit_view(limit: KeyLimit) -> LimitView:
+    return LimitView(
+        key=limit.key,
+        at_once=limit.at_once,
+        rate=limit.rate,
+        per_ms=limit.per_ms,
+        running=limit.running,
+        available=None if limit.rate is None else int(limit.tokens),
     )

@@ -6,24 +6,25 @@ lets it through. While no gate is shut or limited, asking is one look into an em
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from mainspring_engine.domain.circuit import CircuitMove
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.gates import Board, GateStore
-from mainspring_engine.ports.outside import Announcer
+from mainspring_engine.ports.store import ClaimLimit
 from mainspring_engine.usecases.circuits import Circuits
+from mainspring_engine.usecases.limiter import Limiter
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import GATE_PASS_S, GATE_REREAD_S
+from mainspring_kernel.gate_limits import GATE_PASS_S
 from mainspring_schema.tasks import Failure
 
 _log = logging.getLogger(__name__)
 
 
 class Gates:
-    """`eased` is called when something that was held may pass.
+    """`moved` tells the other engines; `eased` is called when something that was held may pass.
 
     `able` says whether a worker here could take anything: otherwise this engine neither claims nor
     probes.
@@ -33,40 +34,60 @@ class Gates:
         self,
         *,
         store: GateStore,
-        announcer: Announcer,
+        moved: Callable[[], None],
         clock: Clock,
         me: UUID,
         able: Callable[[], bool],
     ) -> None:
         self._store = store
-        self._announcer = announcer
+        self._moved = moved
         self._clock = clock
         self._able = able
         self._moves: dict[str, CircuitMove] = {}
         self._wake = asyncio.Event()
         self._stale = False
+        self._version = 0
+        self._demand = asyncio.Event()
+        self._paced = asyncio.Event()
+        self.weights: Mapping[UUID, float] = {}
+        self.limiter = Limiter(clock=clock, demand=self._demand.set)
         self.circuits = Circuits(clock=clock, me=me, move=self._put)
         self.eased: Callable[[], None] = _nobody
 
     # ── what may pass ───────────────────────────────────────────────────────────────────────────
 
+    def lets(self, route: Route, task_id: UUID) -> bool:
+        """Whether one task may be dispatched without a claim; `withdrawn` undoes it."""
+        if self.limiter.at_once(route) or not self.reserve(route, 1):
+            return False
+        self.passed(route, task_id)
+        return True
+
     def reserve(self, route: Route, most: int) -> int:
         """How many of `most` tasks of the route may pass now. What is not used is given back."""
-        granted = self.circuits.room(route.model, most)
-        if granted:
-            self.circuits.reserve(route.model, granted)
-        return granted
+        room = self.circuits.room(route.model, most)
+        if room:
+            room = self.limiter.reserve(route, room)
+        if room:
+            self.circuits.reserve(route.model, room)
+        return room
 
     def unused(self, route: Route, count: int) -> None:
         self.circuits.unused(route.model, count)
+        self.limiter.unused(route, count)
 
     def passed(self, route: Route, task_id: UUID) -> None:
         """A reserved passage is used by this task."""
         self.circuits.passed(route.model, task_id)
 
     def withdrawn(self, route: Route, task_id: UUID) -> None:
-        """A task had passed, and its commit did not come."""
+        """A task had passed, and was not dispatched after all."""
         self.circuits.withdrawn(route.model, task_id)
+        self.limiter.unused(route, 1)
+
+    def at_once(self, route: Route) -> tuple[ClaimLimit, ...]:
+        """What a claim of the route must count."""
+        return self.limiter.at_once(route)
 
     def answered(self, key: str, task_id: UUID, failure: Failure | None) -> None:
         """The answer to a model call. `key` is the model of its route; "" names none."""
@@ -80,10 +101,17 @@ class Gates:
         self._stale = True
         self._wake.set()
 
+    def seen(self, version: int) -> None:
+        """The board's version, as a pass over the ready index saw it."""
+        if version != self._version:
+            self.look()
+
     async def work(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._move_for_ever())
             group.create_task(self._pass_for_ever())
+            group.create_task(self._draw_for_ever())
+            group.create_task(self._pace_for_ever())
 
     async def _move_for_ever(self) -> None:
         while True:
@@ -94,23 +122,44 @@ class Gates:
             try:
                 if moves:
                     self._learn(await self._store.move_circuits(moves))
-                    self._announcer.gates_moved()
+                    self._moved()
                 if stale:
                     self._learn_all(await self._store.board())
             except Unavailable as error:
-                # What tipped a circuit will tip it again; the pass reads what was missed.
+                # What tipped a circuit will tip it again; a pass sees that the board is another.
                 _log.warning("gates wait: %s", error)
 
     async def _pass_for_ever(self) -> None:
-        read_at = -GATE_REREAD_S
         while True:
+            await self._clock.sleep(GATE_PASS_S)
+            self.limiter.tidy()
             if self._able():
                 self.circuits.probe_due()
-                now_s = self._clock.mono()
-                if not self.circuits.quiet or now_s - read_at >= GATE_REREAD_S:
-                    read_at = now_s
-                    self.look()
-            await self._clock.sleep(GATE_PASS_S)
+
+    async def _draw_for_ever(self) -> None:
+        while True:
+            await self._demand.wait()
+            self._demand.clear()
+            if draws := self.limiter.draws():
+                asked_at_s = self._clock.mono()
+                try:
+                    found = await self._store.draw_tokens(draws)
+                except Unavailable as error:
+                    _log.warning("tokens wait: %s", error)
+                    continue
+                if self.limiter.drawn(found, asked_at_s=asked_at_s):
+                    self.eased()
+            self._paced.set()
+
+    async def _pace_for_ever(self) -> None:
+        """Looks again when a bucket that was empty may have a token."""
+        while True:
+            await self._paced.wait()
+            self._paced.clear()
+            while (wait_s := self.limiter.wait_s()) is not None:
+                await self._clock.sleep(min(wait_s, GATE_PASS_S))
+                self.limiter.forget_due()
+                self.eased()
 
     def _put(self, move: CircuitMove) -> None:
         self._moves.setdefault(move.key, move)
@@ -121,8 +170,11 @@ class Gates:
             self.eased()
 
     def _learn_all(self, board: Board) -> None:
-        if self.circuits.replace(board.circuits):
-            self.eased()
+        self._version = board.version
+        self.weights = board.weights
+        self.limiter.replace(board.limits)
+        self.circuits.replace(board.circuits)
+        self.eased()
 
 
 def _nobody() -> None:

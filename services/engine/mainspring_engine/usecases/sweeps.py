@@ -72,7 +72,7 @@ class Sweeps:
     async def _ready_retries(self) -> Swept:
         retried = await self._store.ready_retries(SWEEP_BATCH_ROWS_MAX)
         if retried:
-            self._announcer.ready(tuple(set(retried)))
+            self._announcer.ready(())
         return Swept(len(retried), len(retried) == SWEEP_BATCH_ROWS_MAX)
 
     async def stand_in(self) -> None:

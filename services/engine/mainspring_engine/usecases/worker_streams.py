@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 import msgspec
@@ -12,7 +12,7 @@ from mainspring_engine.domain.decide import Answer
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
 from mainspring_engine.domain.roster import Roster, Seat
-from mainspring_engine.domain.routes import Offer
+from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.registry import Presence
 from mainspring_engine.ports.store import Attachment, Store
@@ -202,7 +202,7 @@ class WorkerStreams:
             body=result.body,
             result=decoded,
         )
-        self._lanes.put(intent, _ResultTicket(link, result.held))
+        self._lanes.put(intent, _ResultTicket(link, task, self._claimer.ended))
 
     def _emit(self, link: Link, emit: Emit) -> None:
         task = link.held.get(emit.held.task_id)
@@ -257,17 +257,22 @@ def _presence(link: Link, *, attached: bool = True, silent: bool = False) -> Pre
 
 
 class _ResultTicket:
-    def __init__(self, link: Link, held: Held) -> None:
+    def __init__(self, link: Link, task: HeldTask, ended: Callable[[Route], None]) -> None:
         self._link = link
-        self._held = held
+        self._task = task
+        self._ended = ended
 
     def done(self, answer: Answer) -> None:
-        verdict = answer if isinstance(answer, Verdict) else Verdict.COMMITTED
-        self._link.outbox.result(Acknowledgement(held=self._held, verdict=verdict))
+        self._tell(answer if isinstance(answer, Verdict) else Verdict.COMMITTED)
+        if self._task.route is not None:
+            self._ended(self._task.route)
 
     def failed(self, error: Exception) -> None:
         _log.error("a result could not be committed: %s", error)
-        self._link.outbox.result(Acknowledgement(held=self._held, verdict=Verdict.INVALID))
+        self._tell(Verdict.INVALID)
+
+    def _tell(self, verdict: Verdict) -> None:
+        self._link.outbox.result(Acknowledgement(held=self._task.held, verdict=verdict))
 
 
 class _EmitTicket:

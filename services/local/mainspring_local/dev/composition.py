@@ -98,7 +98,7 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
     service.stack.callback(listeners.close)
     engine = Engine(
         store=engine_store,
-        gates=MemoryGates(lock=lock, clock=clock),
+        gates=MemoryGates(engine_store.tables, lock=lock, clock=clock),
         backstage=memory_backstage(engine_store, lock=lock, clock=clock),
         bus=bus,
         witness=lambda agents: TelemetryWitness(service.telemetry, listeners, agents),

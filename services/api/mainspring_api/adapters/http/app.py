@@ -14,6 +14,7 @@ from mainspring_api.adapters.http.routes import (
     durable_health,
     gates,
     harnesses,
+    key_limits,
     messages,
     organizations,
     schedules,
@@ -45,6 +46,7 @@ TABLES = (
     durable_health.table,
     workflows.table,
     schedules.table,
+    key_limits.table,
 )
 
 

@@ -1,47 +1,99 @@
 """Claims and attaches over the tables."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow, WorkerRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
+from mainspring_engine.domain.backlog import Group, ReadyGroup
+from mainspring_engine.domain.limit import keys_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
-from mainspring_engine.ports.store import Attachment, AttachReply, Claimed, Want
+from mainspring_engine.ports.store import (
+    Attachment,
+    AttachReply,
+    Claimed,
+    ClaimLimit,
+    ClaimRequest,
+    ReadyPage,
+    Want,
+)
+from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
 from mainspring_schema.frames import Held
-
-_NOBODY = UUID(int=0)
 
 
 class Dispatch:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._served: dict[Route, UUID] = {}
 
-    def claim(self, wants: tuple[Want, ...], now_ms: int) -> tuple[Claimed, ...]:
+    def ready_groups(self, after: Group | None, limit: int) -> ReadyPage:
+        lowest: dict[Group, UUID] = {}
+        for task in self._tables.tasks.values():
+            if task.state is TaskState.READY:
+                group = Group(task.route, task.org_id, task.priority)
+                lowest[group] = min(task.id, lowest.get(group, task.id))
+        ordered = sorted(lowest, key=self._place)
+        if after is not None:
+            ordered = [group for group in ordered if self._place(group) > self._place(after)]
+        return ReadyPage(
+            board=self._tables.board,
+            groups=tuple(ReadyGroup(group=g, from_id=lowest[g]) for g in ordered[:limit]),
+        )
+
+    def _place(self, group: Group) -> tuple[int, int, int]:
+        return self._tables.routes.get(group.route, 0), group.org_id.int, -group.priority
+
+    def claim(self, request: ClaimRequest, now_ms: int) -> tuple[Claimed, ...]:
         claimed: list[Claimed] = []
-        for route, seats in _seats(self._tables, wants).items():
-            for task, want in zip(self._ready(route), seats, strict=False):
+        for route, seats in _seats(self._tables, request.wants).items():
+            limits = [limit for limit in request.limits if limit.route == route]
+            ready = self._ready(request, route, now_ms)
+            if limits:
+                ready = ready[: self._headroom(limits)]
+            for task, want in zip(ready, seats, strict=False):
                 task.rev += 1
                 task.lease(want.incarnation, want.attach_number, now_ms=now_ms, lease_ms=LEASE_MS)
-                self._served[route] = task.org_id
+                task.counted = bool(limits)
                 claimed.append(self._claimed(task, want.incarnation))
         return tuple(claimed)
 
-    def _ready(self, route: Route) -> list[TaskRow]:
-        """Highest priority first, in one the organizations in turn, behind the last served."""
-        after = self._served.get(route, _NOBODY)
+    def _headroom(self, limits: list[ClaimLimit]) -> int:
+        return max(0, min(limit.at_once - running(self._tables, limit.key) for limit in limits))
+
+    def _ready(self, request: ClaimRequest, route: Route, now_ms: int) -> list[TaskRow]:
+        """By step of priority, then by shares, then in the order the groups were given."""
+        found = [
+            (n, nth, task)
+            for n, ready in enumerate(request.groups)
+            if ready.group.route == route
+            for nth, task in enumerate(self._of(ready))
+        ]
+        steps = _steps([task for _, _, task in found], now_ms)
+        shares = {share.org_id: share for share in request.shares}
         rounds: dict[tuple[UUID, int], int] = defaultdict(int)
-        ranked: list[tuple[tuple[int, int, bool, int], TaskRow]] = []
-        for task in sorted(self._tables.tasks.values(), key=lambda t: t.id.int):
-            if task.route != route or task.state is not TaskState.READY or task.cancelling:
-                continue
-            place = rounds[task.org_id, task.priority]
-            rounds[task.org_id, task.priority] += 1
-            behind = task.org_id.int <= after.int
-            ranked.append(((-task.priority, place, behind, task.org_id.int), task))
+        ranked: list[tuple[tuple[int, float, int, int], TaskRow]] = []
+        # Priorities of one organization that have come to the same step take turns.
+        for n, _, task in sorted(found, key=lambda one: (one[1], -one[2].priority)):
+            step = steps[task.priority]
+            share = shares.get(task.org_id)
+            lead, weight = (0.0, 1.0) if share is None else (share.lead, share.weight)
+            place = lead + rounds[task.org_id, step] / weight
+            rounds[task.org_id, step] += 1
+            ranked.append(((-step, place, n, task.id.int), task))
         return [task for _, task in sorted(ranked, key=lambda pair: pair[0])]
+
+    def _of(self, ready: ReadyGroup) -> list[TaskRow]:
+        tasks = [
+            task
+            for task in self._tables.tasks.values()
+            if task.state is TaskState.READY
+            and Group(task.route, task.org_id, task.priority) == ready.group
+            and task.id >= ready.from_id
+        ]
+        looked_at = sorted(tasks, key=lambda task: task.id.int)[: ready.depth]
+        return [task for task in looked_at if not task.cancelling]
 
     def _claimed(self, task: TaskRow, incarnation: UUID) -> Claimed:
         workflow = self._tables.workflows[task.workflow_id]
@@ -57,6 +109,7 @@ class Dispatch:
             failures=task.failures,
             incarnation=incarnation,
             started=task.started_fence > 0,
+            priority=task.priority,
         )
 
     def attach(self, attachment: Attachment, now_ms: int) -> AttachReply:
@@ -124,6 +177,34 @@ def _keep_worker(tables: Tables, attachment: Attachment, now_ms: int) -> None:
         tables.registry.workers[attachment.incarnation] = row
     row.attach_number, row.attached_ms = attachment.attach_number, now_ms
     row.name, row.build = attachment.name, attachment.build
+
+
+def running(tables: Tables, key: str) -> int:
+    """How many counted tasks run under a limit's key."""
+    return sum(
+        task.state is TaskState.LEASED and task.counted and key in keys_of(task.route)
+        for task in tables.tasks.values()
+    )
+
+
+def _steps(tasks: list[TaskRow], now_ms: int) -> dict[int, int]:
+    """A priority rises as a whole, by its oldest task, but over nobody who stands above all steps.
+
+    So a backlog of one organization lifts nobody over the others' fresh tasks of its priority.
+    """
+    oldest_ms: dict[int, int] = {}
+    for task in tasks:
+        made_ms = task.id.int >> 80
+        oldest_ms[task.priority] = min(made_ms, oldest_ms.get(task.priority, made_ms))
+    aging_ms = PRIORITY_AGING_S * 1000
+    return {
+        # An id may be made by a clock that is ahead.
+        priority: min(
+            max(PRIORITY_MAX, priority),
+            priority + max(0, math.floor((now_ms - made_ms) / aging_ms)),
+        )
+        for priority, made_ms in oldest_ms.items()
+    }
 
 
 def _seats(tables: Tables, wants: tuple[Want, ...]) -> dict[Route, Iterator[Want]]:

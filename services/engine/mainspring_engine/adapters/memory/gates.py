@@ -1,32 +1,52 @@
 """The gates in memory: the same answers as in Postgres, under the lock of all twins."""
 
+import math
 from contextlib import AbstractContextManager
+from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
+from mainspring_engine.adapters.memory.dispatch import running
+from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState
-from mainspring_engine.ports.gates import Board
+from mainspring_engine.domain.limit import KeyLimit
+from mainspring_engine.ports.gates import Board, Drawn, TokenDraw
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import CIRCUIT_ENTRIES_MAX
+from mainspring_kernel.gate_limits import CIRCUIT_ENTRIES_MAX
+
+
+class _Bucket(Struct, frozen=True, kw_only=True):
+    tokens: float
+    filled_ms: int
 
 
 class MemoryGates:
     """`lock` is shared by all twins of the process and re-entrant."""
 
-    def __init__(self, *, lock: AbstractContextManager[object], clock: Clock) -> None:
+    def __init__(
+        self, tables: Tables, *, lock: AbstractContextManager[object], clock: Clock
+    ) -> None:
+        self._tables = tables
         self._lock = lock
         self._clock = clock
-        self._version = 1
+        self._limits: dict[str, KeyLimit] = {}
+        self._buckets: dict[str, _Bucket] = {}
+        self._weights: dict[UUID, float] = {}
         self._circuits: dict[str, Circuit] = {}
         self._until_ms: dict[str, int] = {}
 
     async def board(self) -> Board:
         with self._lock:
-            return self._read(tuple(self._circuits))
+            return msgspec.structs.replace(
+                self._read(tuple(self._circuits)),
+                limits=tuple(self._limits[key] for key in sorted(self._limits)),
+                weights=dict(self._weights),
+            )
 
     async def move_circuits(self, moves: tuple[CircuitMove, ...]) -> Board:
         with self._lock:
-            self._version += 1
+            self._tables.board += 1
             for move in moves:
                 before = self._circuits.get(move.key, Circuit(key=move.key))
                 if before.rev == move.expected_rev:
@@ -40,7 +60,7 @@ class MemoryGates:
         self._until_ms[move.key] = now_ms + move.wait_ms
         self._circuits[move.key] = Circuit(
             key=move.key,
-            rev=self._version,
+            rev=self._tables.board,
             state=move.state,
             forced=move.forced,
             failures=move.failures,
@@ -55,15 +75,74 @@ class MemoryGates:
 
     async def reset_circuit(self, key: str) -> bool:
         with self._lock:
-            self._version += 1
+            self._tables.board += 1
             return self._circuits.pop(key, None) is not None
+
+    # ── limits ──────────────────────────────────────────────────────────────────────────────────
+
+    async def set_limit(self, limit: KeyLimit) -> None:
+        with self._lock:
+            self._tables.board += 1
+            self._limits[limit.key] = msgspec.structs.replace(limit, rev=self._tables.board)
+            if limit.burst is not None:
+                before = self._buckets.get(limit.key)
+                tokens = limit.burst if before is None else min(before.tokens, limit.burst)
+                filled_ms = self._clock.wall_ms() if before is None else before.filled_ms
+                self._buckets[limit.key] = _Bucket(tokens=tokens, filled_ms=filled_ms)
+
+    async def drop_limit(self, key: str) -> bool:
+        with self._lock:
+            self._tables.board += 1
+            self._buckets.pop(key, None)
+            return self._limits.pop(key, None) is not None
+
+    async def limits(self, keys: tuple[str, ...] | None = None) -> tuple[KeyLimit, ...]:
+        with self._lock:
+            return tuple(
+                msgspec.structs.replace(
+                    self._limits[key], running=running(self._tables, key), tokens=self._tokens(key)
+                )
+                for key in sorted(self._limits if keys is None else keys)
+                if key in self._limits
+            )
+
+    async def draw_tokens(self, draws: tuple[TokenDraw, ...]) -> tuple[Drawn, ...]:
+        with self._lock:
+            rated = [
+                draw
+                for draw in sorted(draws, key=lambda draw: draw.key)
+                if draw.key in self._limits and self._limits[draw.key].rate is not None
+            ]
+            return tuple(self._draw(draw) for draw in rated)
+
+    def _draw(self, draw: TokenDraw) -> Drawn:
+        every_ms = self._limits[draw.key].every_ms or 0.0
+        tokens = self._tokens(draw.key, returned=draw.returned)
+        granted = min(draw.wanted, int(tokens))
+        self._buckets[draw.key] = _Bucket(tokens=tokens - granted, filled_ms=self._clock.wall_ms())
+        wait_ms = math.ceil(max(0.0, 1 - (tokens - granted)) * every_ms)
+        return Drawn(key=draw.key, granted=granted, wait_ms=wait_ms)
+
+    def _tokens(self, key: str, *, returned: int = 0) -> float:
+        limit, bucket = self._limits[key], self._buckets.get(key)
+        if bucket is None or limit.burst is None or limit.every_ms is None:
+            return 0.0
+        came = (self._clock.wall_ms() - bucket.filled_ms) / limit.every_ms
+        return min(float(limit.burst), bucket.tokens + returned + came)
+
+    async def set_weight(self, org_id: UUID, weight: float) -> None:
+        with self._lock:
+            self._tables.board += 1
+            self._weights.pop(org_id, None)
+            if weight != 1:
+                self._weights[org_id] = weight
 
     def _read(self, keys: tuple[str, ...]) -> Board:
         now_ms = self._clock.wall_ms()
         rows = [self._circuits[key] for key in keys if key in self._circuits]
         rows.sort(key=lambda circuit: -circuit.rev)
         return Board(
-            version=self._version,
+            version=self._tables.board,
             circuits=tuple(
                 msgspec.structs.replace(row, wait_ms=max(0, self._until_ms[row.key] - now_ms))
                 for row in rows[:CIRCUIT_ENTRIES_MAX]

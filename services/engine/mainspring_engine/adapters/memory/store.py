@@ -8,6 +8,7 @@ from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow
 from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
+from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
@@ -23,15 +24,16 @@ from mainspring_engine.ports.store import (
     Attachment,
     AttachReply,
     Claimed,
+    ClaimRequest,
     Committed,
     DueTimer,
     ExpiredTask,
     Handed,
+    ReadyPage,
     Release,
     Renewal,
     Renewed,
     Step,
-    Want,
 )
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import MainspringError
@@ -144,14 +146,13 @@ class MemoryStore:
 
     # ── tasks ───────────────────────────────────────────────────────────────────────────────────
 
-    async def routes(self) -> tuple[Route, ...]:
+    async def ready_groups(self, after: Group | None, limit: int) -> ReadyPage:
         with self._lock:
-            return tuple(self.tables.routes)
+            return self._dispatch.ready_groups(after, limit)
 
-    async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
+    async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
         with self._lock:
-            self.tables.routes.update(dict.fromkeys(want.route for want in wants))
-            return self._dispatch.claim(wants, self._clock.wall_ms())
+            return self._dispatch.claim(request, self._clock.wall_ms())
 
     async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
         with self._lock:

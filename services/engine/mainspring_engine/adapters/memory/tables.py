@@ -52,6 +52,7 @@ class TaskRow(Struct, kw_only=True):
     failures: int = 0
     uncounted: int = 0
     died: set[int] = set()
+    counted: bool = False
 
     @property
     def held(self) -> Held:
@@ -59,6 +60,7 @@ class TaskRow(Struct, kw_only=True):
 
     def lease(self, incarnation: UUID, attach_number: int, *, now_ms: int, lease_ms: int) -> None:
         self.state = TaskState.LEASED
+        self.counted = False
         self.fence += 1
         self.emit_counter = 0
         self.claim_rev = self.rev
@@ -231,6 +233,9 @@ class RegistryTables:
 class Tables:
     """What schema `engine` holds; read and written under the store's lock only."""
 
+    board: int = 1
+    """The version of all gates."""
+
     def __init__(self) -> None:
         self.workflows: dict[UUID, Workflow] = {}
         self.ordinals: set[tuple[UUID, int]] = set()
@@ -250,7 +255,8 @@ class Tables:
         self.resolutions: dict[UUID, ResolutionRow] = {}
         """Dead letter → what an operator decided about it."""
         self.configs: dict[bytes, bytes] = {}
-        self.routes: dict[Route, None] = {}
+        self.routes: dict[Route, int] = {}
+        """Numbered as they come, which is the order of the ready index."""
         self.workers: dict[UUID, int] = {}
         """Incarnation → its attach number."""
         self.registry = RegistryTables()

@@ -229,7 +229,7 @@ def _add_task(tables: Tables, changes: Changes, new: NewTask, now_ms: int) -> bo
     if claim is not None and current:
         task.lease(claim.incarnation, claim.attach_number, now_ms=now_ms, lease_ms=LEASE_MS)
     tables.tasks[new.id] = task
-    tables.routes[new.route] = None
+    tables.routes.setdefault(new.route, len(tables.routes) + 1)
     digest = hashlib.sha256(new.payload).digest()
     tables.payloads[new.id] = Payload(
         org_id=head.org_id, step=new.step, payload=new.payload, input_hash=digest

@@ -5,10 +5,17 @@ from uuid import UUID
 
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
+from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
-from mainspring_engine.ports.store import Attachment, AttachReply, Claimed, Want
-from mainspring_kernel.limits import CLAIM_ORGS_MAX
+from mainspring_engine.ports.store import (
+    Attachment,
+    AttachReply,
+    Claimed,
+    ClaimRequest,
+    ReadyPage,
+)
+from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.frames import Held
 
@@ -21,29 +28,43 @@ class Claims:
     def __init__(self, database: Database, routes: RouteNumbers) -> None:
         self._database = database
         self._routes = routes
-        self._served: dict[int, UUID] = {}
-        """Route → the organization that was served last, behind which the next round begins."""
 
-    async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
-        numbers = await self._routes.of({want.route for want in wants})
+    async def ready_groups(self, after: Group | None, limit: int) -> ReadyPage:
+        place = (0, _NOBODY, 0) if after is None else await self._place(after)
+        rows = await self._database.fetch(TASKS["ready_groups"], *place, limit)
+        numbers = {cast(int, row["route"]) for row in rows if row["route"] is not None}
+        names = await self._routes.named(numbers)
+        groups = tuple(
+            _ready_group(row, names[row["route"]]) for row in rows if row["route"] in names
+        )
+        return ReadyPage(board=cast(int, rows[0]["version"]), groups=groups)
+
+    async def _place(self, group: Group) -> tuple[int, UUID, int]:
+        numbers = await self._routes.of({group.route})
+        return numbers[group.route], group.org_id, group.priority
+
+    async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
+        numbers = await self._routes.of({want.route for want in request.wants})
         rows = await self._database.fetch(
             TASKS["claim"],
             LEASE_MS,
-            CLAIM_ORGS_MAX,
+            round(PRIORITY_AGING_S * 1000),
+            PRIORITY_MAX,
+            [
+                (numbers[want.route], want.incarnation, want.attach_number, want.limit)
+                for want in request.wants
+            ],
             [
                 (
-                    numbers[want.route],
-                    self._served.get(numbers[want.route], _NOBODY),
-                    want.incarnation,
-                    want.attach_number,
-                    want.limit,
+                    numbers[ready.group.route], ready.group.org_id, ready.group.priority,
+                    ready.from_id, ready.depth,
                 )
-                for want in wants
+                for ready in request.groups
             ],
-        )
+            [(share.org_id, share.lead, share.weight) for share in request.shares],
+            [(numbers[limit.route], limit.key, limit.at_once) for limit in request.limits],
+        )  # fmt: skip
         names = {number: route for route, number in numbers.items()}
-        for row in rows:
-            self._served[cast(int, row["route"])] = cast(UUID, row["org_id"])
         return tuple(_claimed(row, names[cast(int, row["route"])]) for row in rows)
 
     async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
@@ -76,7 +97,13 @@ def _claimed(row: Row, route: Route) -> Claimed:
         failures=cast(int, row["failures"]),
         incarnation=cast(UUID, row["incarnation"]),
         started=cast(bool, row["started"]),
+        priority=cast(int, row["priority"]),
     )
+
+
+def _ready_group(row: Row, route: Route) -> ReadyGroup:
+    group = Group(route, cast(UUID, row["org_id"]), cast(int, row["priority"]))
+    return ReadyGroup(group=group, from_id=cast(UUID, row["from_id"]))
 
 
 def _attach_reply(attachment: Attachment, rows: list[Row]) -> AttachReply:

@@ -27,9 +27,9 @@ select (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms;
 select engine.routes_v1($1, $2, $3, $4) as ids;
 
 -- name: routes
--- Every route that was ever interned.
+-- The routes of some numbers.
 -- repeatable
-select id, queue, capability, build, model from engine.route order by id;
+select id, queue, capability, build, model from engine.route where id = any($1::int[]);
 
 -- name: steps
 -- Kept step results of (workflow, step).

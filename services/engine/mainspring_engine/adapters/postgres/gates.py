@@ -3,9 +3,12 @@
 from typing import Final, cast
 from uuid import UUID
 
+import msgspec
+
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState
-from mainspring_engine.ports.gates import Board
-from mainspring_kernel.limits import CIRCUIT_ENTRIES_MAX
+from mainspring_engine.domain.limit import KeyLimit
+from mainspring_engine.ports.gates import Board, Drawn, TokenDraw
+from mainspring_kernel.gate_limits import CIRCUIT_ENTRIES_MAX, LIMIT_ENTRIES_MAX
 from mainspring_postgres import Database, Row, load_queries
 
 GATES: Final = load_queries("mainspring_engine.adapters.postgres", "gates.sql")
@@ -16,7 +19,14 @@ class PostgresGates:
         self._database = database
 
     async def board(self) -> Board:
-        return await self._read(None)
+        """In three statements, the version first: what is read later is at least as new."""
+        board = await self._read(None)
+        weights = await self._database.fetch(GATES["weights"])
+        return msgspec.structs.replace(
+            board,
+            limits=await self._limits(None, standing=False),
+            weights={cast(UUID, row["org_id"]): cast(float, row["weight"]) for row in weights},
+        )
 
     async def move_circuits(self, moves: tuple[CircuitMove, ...]) -> Board:
         ordered = sorted(moves, key=lambda move: move.key)
@@ -34,6 +44,41 @@ class PostgresGates:
 
     async def reset_circuit(self, key: str) -> bool:
         return await self._database.fetchval_as(bool, GATES["reset_circuit"], key)
+
+    # ── limits ──────────────────────────────────────────────────────────────────────────────────
+
+    async def set_limit(self, limit: KeyLimit) -> None:
+        await self._database.fetch(
+            GATES["set_limit"],
+            limit.key,
+            limit.at_once,
+            limit.rate,
+            limit.per_ms,
+            limit.burst,
+            limit.every_ms,
+        )
+
+    async def drop_limit(self, key: str) -> bool:
+        return await self._database.fetchval_as(bool, GATES["drop_limit"], key)
+
+    async def limits(self, keys: tuple[str, ...] | None = None) -> tuple[KeyLimit, ...]:
+        return await self._limits(keys, standing=True)
+
+    async def draw_tokens(self, draws: tuple[TokenDraw, ...]) -> tuple[Drawn, ...]:
+        asked = [(draw.key, draw.wanted, draw.returned) for draw in draws]
+        return tuple(await self._database.fetch_as(Drawn, GATES["draw_tokens"], asked))
+
+    async def set_weight(self, org_id: UUID, weight: float) -> None:
+        await self._database.fetch(GATES["set_weight"], org_id, weight)
+
+    async def _limits(
+        self, keys: tuple[str, ...] | None, *, standing: bool
+    ) -> tuple[KeyLimit, ...]:
+        wanted = None if keys is None else list(keys)
+        rows = await self._database.fetch_as(
+            KeyLimit, GATES["limits"], LIMIT_ENTRIES_MAX, standing, wanted
+        )
+        return tuple(rows)
 
     async def _read(self, keys: list[str] | None) -> Board:
         rows = await self._database.fetch(GATES["board"], CIRCUIT_ENTRIES_MAX, keys)

@@ -34,3 +34,60 @@ select engine.move_circuits_v1($1) as version;
 -- name: reset_circuit
 -- Forgets one circuit.
 select engine.reset_circuit_v1($1) as done;
+
+-- name: limits
+-- Limits by key; with $2 also what runs under them and what is in their buckets now.
+-- repeatable
+select
+    l.key,
+    l.rev,
+    l.at_once,
+    l.rate,
+    l.per_ms,
+    l.burst,
+    l.every_ms,
+    case when $2 then (
+        select count(*)
+        from engine.task as t
+        where
+            t.state = 2 and t.counted
+            and t.route = any(
+                array(select r.id from engine.route as r where r.model = l.key)
+                || array(select r.id from engine.route as r where 'queue:' || r.queue = l.key)
+            )
+    ) else 0 end::int as running,
+    coalesce(
+        least(
+            l.burst,
+            b.tokens + extract(epoch from clock_timestamp() - b.filled_at) * 1000 / l.every_ms
+        ),
+        0
+    )::float8 as tokens
+from engine.key_limit as l
+left join engine.bucket as b on l.key = b.key
+where $3::text[] is null or l.key = any($3::text[])
+order by l.key
+limit $1;
+
+-- name: weights
+-- Organizations that weigh other than 1.
+-- repeatable
+select org_id, weight from engine.share;
+
+-- name: set_limit
+-- Writes one limit; see the function.
+-- repeatable
+select engine.set_limit_v1($1, $2, $3, $4, $5, $6) as version;
+
+-- name: drop_limit
+-- Forgets one limit.
+select engine.drop_limit_v1($1) as done;
+
+-- name: set_weight
+-- Writes one organization's weight.
+-- repeatable
+select engine.set_share_v1($1, $2) as version;
+
+-- name: draw_tokens
+-- Takes tokens out of buckets; see the function. Not repeatable: a repeat draws again.
+select key, granted, wait_ms from engine.draw_tokens_v1($1);

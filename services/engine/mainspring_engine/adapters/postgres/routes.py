@@ -16,30 +16,31 @@ class RouteNumbers:
 
     async def of(self, wanted: set[Route]) -> dict[Route, int]:
         """The number of every route asked for; new ones are interned."""
-        missing = tuple(wanted - self._numbers.keys())
+        found = {route: self._numbers[route] for route in wanted if route in self._numbers}
+        missing = tuple(wanted - found.keys())
         if missing:
             columns = [list(column) for column in zip(*(_columns(r) for r in missing), strict=True)]
             rows = await self._database.fetch(self._queries["intern_routes"], *columns)
-            self._learn(zip(missing, cast("list[int]", rows[0]["ids"]), strict=True))
-        return {route: self._numbers[route] for route in wanted}
+            ids = cast("list[int]", rows[0]["ids"])
+            found.update(zip(missing, ids, strict=True))
+            self._learn(found)
+        return found
 
     async def named(self, numbers: set[int]) -> dict[int, Route]:
         """The routes of numbers that rows hold."""
-        if numbers - self._routes.keys():
-            await self.all()
-        return {number: self._routes[number] for number in numbers}
+        found = {number: self._routes[number] for number in numbers if number in self._routes}
+        missing = numbers - found.keys()
+        if missing:
+            rows = await self._database.fetch(self._queries["routes"], list(missing))
+            found.update((cast(int, row["id"]), _route(row)) for row in rows)
+            self._learn({route: number for number, route in found.items()})
+        return found
 
-    async def all(self) -> tuple[Route, ...]:
-        rows = await self._database.fetch(self._queries["routes"])
-        routes = [(_route(row), cast(int, row["id"])) for row in rows]
-        self._learn(routes)
-        return tuple(route for route, _ in routes)
-
-    def _learn(self, pairs: "zip[tuple[Route, int]] | list[tuple[Route, int]]") -> None:
+    def _learn(self, found: dict[Route, int]) -> None:
         if len(self._numbers) > ROUTE_CACHE_ENTRIES_MAX:
             self._numbers.clear()
             self._routes.clear()
-        for route, number in pairs:
+        for route, number in found.items():
             self._numbers[route] = number
             self._routes[number] = route
 

@@ -18,6 +18,7 @@ from mainspring_engine.adapters.postgres.workflows import (
     concerns,
     more_arguments,
 )
+from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import OpenTask, View
@@ -25,15 +26,16 @@ from mainspring_engine.ports.store import (
     Attachment,
     AttachReply,
     Claimed,
+    ClaimRequest,
     Committed,
     DueTimer,
     ExpiredTask,
     Handed,
+    ReadyPage,
     Release,
     Renewal,
     Renewed,
     Step,
-    Want,
 )
 from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS, POSTGRES_SETTLE_S
 from mainspring_postgres import Database, QueryFailed, Row, load_queries
@@ -144,11 +146,11 @@ class PostgresStore:
     async def open_tasks(self, workflows: tuple[UUID, ...]) -> dict[UUID, tuple[OpenTask, ...]]:
         return await self._holding.open_tasks(workflows)
 
-    async def routes(self) -> tuple[Route, ...]:
-        return await self._routes.all()
+    async def ready_groups(self, after: Group | None, limit: int) -> ReadyPage:
+        return await self._claims.ready_groups(after, limit)
 
-    async def claim(self, wants: tuple[Want, ...]) -> tuple[Claimed, ...]:
-        return await self._claims.claim(wants)
+    async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
+        return await self._claims.claim(request)
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
         return await self._holding.renew(renewals)

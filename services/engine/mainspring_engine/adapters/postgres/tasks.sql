@@ -11,9 +11,16 @@ order by workflow_id, id;
 -- name: claim
 -- Gives ready tasks to workers; see the function.
 select
-    task_id, fence, route, session_id, workflow_id, org_id, payload, config_hash, traceparent,
-    failures, incarnation, started
-from engine.claim_v1($1, $2, $3);
+    task_id, fence, route, session_id, workflow_id, org_id, priority, payload, config_hash,
+    traceparent, failures, incarnation, started
+from engine.claim_v2($1, $2, $3, $4, $5, $6, $7);
+
+-- name: ready_groups
+-- The board's version, and the groups that have ready tasks; see the function.
+-- repeatable
+select b.version, g.route, g.org_id, g.priority, g.from_id
+from engine.board as b
+left join engine.ready_groups_v1($1, $2, $3, $4) as g on true;
 
 -- name: renew
 -- Renews leases older than $4 ms, acknowledges new ones, and says for all whether they are held.

@@ -217,3 +217,57 @@ class ListWorkflowsResponse(_message.Message):
     PAGE_FIELD_NUMBER: _ClassVar[int]
     page: bytes
     def __init__(self, page: _Optional[bytes] = ...) -> None: ...
+
+class ListLimitsRequest(_message.Message):
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListLimitsResponse(_message.Message):
+    __slots__ = ("limits",)
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    limits: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, limits: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class SetLimitRequest(_message.Message):
+    __slots__ = ("command",)
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    command: bytes
+    def __init__(self, command: _Optional[bytes] = ...) -> None: ...
+
+class SetLimitResponse(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: bytes
+    def __init__(self, limit: _Optional[bytes] = ...) -> None: ...
+
+class DropLimitRequest(_message.Message):
+    __slots__ = ("command",)
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    command: bytes
+    def __init__(self, command: _Optional[bytes] = ...) -> None: ...
+
+class DropLimitResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListWeightsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListWeightsResponse(_message.Message):
+    __slots__ = ("weights",)
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    weights: bytes
+    def __init__(self, weights: _Optional[bytes] = ...) -> None: ...
+
+class SetWeightRequest(_message.Message):
+    __slots__ = ("command",)
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    command: bytes
+    def __init__(self, command: _Optional[bytes] = ...) -> None: ...
+
+class SetWeightResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -109,6 +109,31 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.FromString,
                 _registered_method=True)
+        self.ListLimits = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/ListLimits',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListLimitsRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListLimitsResponse.FromString,
+                _registered_method=True)
+        self.SetLimit = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/SetLimit',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetLimitRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetLimitResponse.FromString,
+                _registered_method=True)
+        self.DropLimit = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/DropLimit',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.DropLimitRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.DropLimitResponse.FromString,
+                _registered_method=True)
+        self.ListWeights = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/ListWeights',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWeightsRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWeightsResponse.FromString,
+                _registered_method=True)
+        self.SetWeight = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/SetWeight',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetWeightRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetWeightResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
@@ -219,6 +244,38 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLimits(self, request, context):
+        """Limits of running tasks and of claims in a time, per key, and how they stand.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLimit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropLimit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWeights(self, request, context):
+        """Parts of organizations in the workers' time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetWeight(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -296,6 +353,31 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.ListWorkflows,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.SerializeToString,
+            ),
+            'ListLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLimits,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListLimitsRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListLimitsResponse.SerializeToString,
+            ),
+            'SetLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLimit,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetLimitRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetLimitResponse.SerializeToString,
+            ),
+            'DropLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropLimit,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.DropLimitRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.DropLimitResponse.SerializeToString,
+            ),
+            'ListWeights': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWeights,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWeightsRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWeightsResponse.SerializeToString,
+            ),
+            'SetWeight': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetWeight,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetWeightRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SetWeightResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -703,6 +785,141 @@ class ControlService:
             '/mainspring.control.v1.ControlService/ListWorkflows',
             mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/ListLimits',
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListLimitsRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/SetLimit',
+            mainspring_dot_control_dot_v1_dot_control__pb2.SetLimitRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.SetLimitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/DropLimit',
+            mainspring_dot_control_dot_v1_dot_control__pb2.DropLimitRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.DropLimitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/ListWeights',
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListWeightsRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.ListWeightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetWeight(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/SetWeight',
+            mainspring_dot_control_dot_v1_dot_control__pb2.SetWeightRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.SetWeightResponse.FromString,
             options,
             channel_credentials,
             insecure,

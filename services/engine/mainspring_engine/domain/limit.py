@@ -1,0 +1,90 @@
+"""Limits per key: so many tasks at once, so many claims in a time. Pure.
+
+A key is the model of a route, or `queue:name`. Limits hold tasks back; they never fail one.
+"""
+
+from msgspec import Struct
+
+from mainspring_engine.domain.routes import Route
+from mainspring_kernel.gate_limits import LIMIT_BURST_PART, LIMIT_HOLD_S
+
+
+class KeyLimit(Struct, frozen=True, kw_only=True):
+    """The shared row. Either part may be absent; `at_once` 0 pauses the key.
+
+    `rate` claims in any window of `per_ms`: a bucket of `burst` tokens, one more every `every_ms`.
+    `running` and `tokens` are how it stood when the board was read.
+    """
+
+    key: str
+    rev: int = 0
+    at_once: int | None = None
+    rate: int | None = None
+    per_ms: int | None = None
+    burst: int | None = None
+    every_ms: float | None = None
+    running: int = 0
+    tokens: float = 0.0
+
+
+def keys_of(route: Route) -> tuple[str, ...]:
+    """All keys that may hold a task of this route."""
+    queue = f"queue:{route.queue}"
+    return (route.model, queue) if route.model else (queue,)
+
+
+def with_rate(limit: KeyLimit, rate: int, per_ms: int) -> KeyLimit:
+    """A bucket that never lets more than `rate` through in any window of `per_ms`.
+
+    Engines may hold a token for LIMIT_HOLD_S before they use it, which makes the window longer by
+    that. Of a full bucket at its start, burst + floor(window / every) tokens are used in it; so
+    `every` is just above window / (rate - burst + 1).
+    """
+    burst = max(1, int(rate * LIMIT_BURST_PART))
+    window_ms = per_ms + LIMIT_HOLD_S * 1000
+    every_ms = window_ms / (rate - burst + 1) * (1 + 1e-9)
+    return KeyLimit(
+        key=limit.key,
+        at_once=limit.at_once,
+        rate=rate,
+        per_ms=per_ms,
+        burst=burst,
+        every_ms=every_ms,
+    )
+
+
+class Hand:
+    """The tokens of one key in one engine's hand. Times are monotonic seconds."""
+
+    __slots__ = ("_drawn_at", "_tokens", "ask_at")
+
+    def __init__(self) -> None:
+        self._tokens = 0
+        self._drawn_at = 0.0
+        self.ask_at = 0.0
+        """Before this the bucket has none."""
+
+    @property
+    def holds(self) -> bool:
+        return self._tokens > 0
+
+    def usable(self, now_s: float) -> int:
+        return self._tokens if now_s - self._drawn_at <= LIMIT_HOLD_S else 0
+
+    def use(self, count: int) -> None:
+        self._tokens -= count
+
+    def give_back(self, count: int) -> None:
+        """They were not used; they are as old as the others."""
+        self._tokens += count
+
+    def empty(self) -> int:
+        """Takes out what is left; it goes back into the bucket."""
+        left, self._tokens = self._tokens, 0
+        return left
+
+    def drawn(self, tokens: int, *, asked_at_s: float, wait_ms: int, now_s: float) -> None:
+        """A draw came back. Its tokens are as old as the request."""
+        self._tokens += tokens
+        self._drawn_at = asked_at_s
+        self.ask_at = now_s + wait_ms / 1000

@@ -1,0 +1,135 @@
+"""The limits as this engine knows them, and the tokens in its hand.
+
+A limit of claims in a time is a bucket in the store. Tokens are drawn in slices, and only where a
+task is about to need them; what was not used goes back. A limit of running tasks is counted by the
+store in the claim itself, so tasks under one are never dispatched without a claim.
+"""
+
+from collections.abc import Callable, Iterable
+
+from mainspring_engine.domain.limit import Hand, KeyLimit, keys_of
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.ports.gates import Drawn, TokenDraw
+from mainspring_engine.ports.store import ClaimLimit
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.gate_limits import LIMIT_DRAW_TOKENS_MAX
+from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
+
+
+class Limiter:
+    """Nothing here waits: `demand` is called when tokens are wanted."""
+
+    def __init__(self, *, clock: Clock, demand: Callable[[], None]) -> None:
+        self._clock = clock
+        self._demand = demand
+        self._limits: dict[str, KeyLimit] = {}
+        self._of_route: dict[Route, tuple[KeyLimit, ...]] = {}
+        self._hands: dict[str, Hand] = {}
+        self._wanted: dict[str, int] = {}
+
+    def replace(self, limits: Iterable[KeyLimit]) -> None:
+        """The whole board was read."""
+        self._limits = {limit.key: limit for limit in limits}
+        self._of_route.clear()
+        self._hands = {key: hand for key, hand in self._hands.items() if key in self._limits}
+
+    def of(self, route: Route) -> tuple[KeyLimit, ...]:
+        """The limits that a route is under; nothing is looked up while there are none at all."""
+        if not self._limits:
+            return ()
+        found = self._of_route.get(route)
+        if found is None:
+            found = tuple(self._limits[key] for key in keys_of(route) if key in self._limits)
+            if len(self._of_route) >= ROUTE_CACHE_ENTRIES_MAX:
+                self._of_route.clear()
+            self._of_route[route] = found
+        return found
+
+    def known(self, key: str) -> KeyLimit | None:
+        """The limit of a key as this engine has learned it."""
+        return self._limits.get(key)
+
+    def at_once(self, route: Route) -> tuple[ClaimLimit, ...]:
+        """What the claim itself must count."""
+        return tuple(
+            ClaimLimit(route=route, key=limit.key, at_once=limit.at_once)
+            for limit in self.of(route)
+            if limit.at_once is not None
+        )
+
+    # ── tokens ──────────────────────────────────────────────────────────────────────────────────
+
+    def reserve(self, route: Route, most: int) -> int:
+        """Takes tokens for up to `most` tasks; asks for more where the hand has too few."""
+        rated = [limit for limit in self.of(route) if limit.rate is not None]
+        if not rated:
+            return most
+        now_s = self._clock.mono()
+        room = min(self._usable(limit.key, most, now_s) for limit in rated)
+        for limit in rated:
+            self._hand(limit.key).use(room)
+        return room
+
+    def unused(self, route: Route, count: int) -> None:
+        for limit in self.of(route):
+            if limit.rate is not None:
+                self._hand(limit.key).give_back(count)
+
+    def _usable(self, key: str, most: int, now_s: float) -> int:
+        hand = self._hand(key)
+        usable = min(most, hand.usable(now_s))
+        if usable < most:
+            wanted = min(LIMIT_DRAW_TOKENS_MAX, most - usable)
+            self._wanted[key] = max(wanted, self._wanted.get(key, 0))
+            self._demand()
+        return usable
+
+    def _hand(self, key: str) -> Hand:
+        return self._hands.setdefault(key, Hand())
+
+    # ── draws ───────────────────────────────────────────────────────────────────────────────────
+
+    def tidy(self) -> None:
+        """Tokens that were held too long are to go back."""
+        now_s = self._clock.mono()
+        for key, hand in self._hands.items():
+            if hand.holds and not hand.usable(now_s):
+                self._wanted.setdefault(key, 0)
+                self._demand()
+
+    def draws(self) -> tuple[TokenDraw, ...]:
+        """What to ask the store for, sorted by key; keys whose bucket is known to be empty wait."""
+        now_s = self._clock.mono()
+        due = sorted(key for key in self._wanted if now_s >= self._hand(key).ask_at)
+        return tuple(
+            TokenDraw(key=key, wanted=self._wanted.pop(key), returned=self._hand(key).empty())
+            for key in due
+        )
+
+    def drawn(self, found: Iterable[Drawn], *, asked_at_s: float) -> bool:
+        """Whether any token came."""
+        now_s = self._clock.mono()
+        came = 0
+        for one in found:
+            self._hand(one.key).drawn(
+                one.granted, asked_at_s=asked_at_s, wait_ms=one.wait_ms, now_s=now_s
+            )
+            came += one.granted
+        return came > 0
+
+    def wait_s(self) -> float | None:
+        """How long until a bucket that was empty may be asked again, where any is wanted."""
+        now_s = self._clock.mono()
+        waits = [self._hand(key).ask_at - now_s for key in self._wanted]
+        return max(0.0, min(waits)) if waits else None
+
+    def forget_due(self) -> None:
+        """Buckets that may have a token again are wanted once more by whoever still needs one."""
+        now_s = self._clock.mono()
+        self._wanted = {
+            key: count for key, count in self._wanted.items() if now_s < self._hand(key).ask_at
+        }
+
+    def wait_of(self, key: str) -> float:
+        """How long until the bucket of a key may have a token."""
+        return max(0.0, self._hand(key).ask_at - self._clock.mono())

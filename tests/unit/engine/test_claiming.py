@@ -1,0 +1,185 @@
+"""Claims in turns, over the store in memory: who waits how many of them."""
+
+from typing import cast
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from mainspring_engine.adapters.memory import MemoryGates
+from mainspring_engine.domain.backlog import Backlog, Group
+from mainspring_engine.domain.roster import Roster, Seat
+from mainspring_engine.domain.routes import Offer, Route
+from mainspring_engine.ports.gates import GateStore
+from mainspring_engine.ports.store import Claimed
+from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.gates import Gates
+from mainspring_engine.usecases.pushing import Pusher
+from mainspring_kernel.ids import RandomIds
+from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
+from tests.contract.engine_store.engine_worlds import IDS, MemoryWorld, Session, Worker, close
+
+SLOTS = 4
+QUEUE = "q"
+ROUTE, OTHER = Route(queue=QUEUE), Route(queue=QUEUE, model="other")
+
+
+class Hall:
+    """One engine's claims with one worker; every turn all that it held is done."""
+
+    def __init__(self, world: MemoryWorld, worker: Worker) -> None:
+        self.world = world
+        self.worker = worker
+        self.ids = RandomIds(world.clock)
+        self.roster = Roster()
+        offer = Offer(queues=frozenset({QUEUE}), capabilities=frozenset({""}), build="")
+        self.roster.add(Seat(worker.id, 1, offer, SLOTS))
+        self.backlog = Backlog()
+        gates: GateStore = MemoryGates(world.memory.tables, lock=world.lock, clock=world.clock)
+        self.gates = Gates(
+            store=gates, moved=lambda: None, clock=world.clock, me=IDS.uuid7(), able=lambda: True
+        )
+        self.claimed: list[Claimed] = []
+        self.claimer = Claimer(
+            store=world.store,
+            roster=self.roster,
+            backlog=self.backlog,
+            gates=self.gates,
+            pusher=cast("Pusher", cast("object", Noting(self.claimed))),
+            clock=world.clock,
+        )
+        self.sessions: dict[UUID, Session] = {}
+        self.now = 0
+        self.born: dict[UUID, int] = {}
+        self.waits: dict[UUID, list[int]] = {}
+
+    @classmethod
+    async def opened(cls) -> "Hall":
+        world = MemoryWorld()
+        return cls(world, await Worker.attached(world))
+
+    async def add(
+        self, org_id: UUID, count: int, *, priority: int = 0, route: Route = ROUTE
+    ) -> None:
+        session = await Session.opened(self.world, org_id)
+        tasks = [
+            msgspec.structs.replace(
+                session.task(str(n), route=route, priority=priority), id=self.ids.uuid7()
+            )
+            for n in range(count)
+        ]
+        await session.start_turn(*tasks)
+        for task in tasks:
+            self.sessions[task.id] = session
+            self.born[task.id] = self.now
+        self.backlog.ready(Group(route, org_id, priority), tasks[0].id)
+
+    async def turn(self, seconds: float = 1.0) -> None:
+        self.claimed.clear()
+        await self.claimer.turn()
+        for task in self.claimed:
+            waited = self.now - self.born[task.held.task_id]
+            self.waits.setdefault(task.org_id, []).append(waited)
+            session = self.sessions[task.held.task_id]
+            await session.commit(session.changes(closes=(close(task.held),)))
+            self.roster.give_back(task.incarnation)
+        self.now += 1
+        self.world.clock.advance(seconds)
+
+    def p99(self, org_id: UUID) -> int:
+        waits = sorted(self.waits[org_id])
+        return waits[int(len(waits) * 0.99) - 1]
+
+
+class Noting:
+    def __init__(self, claimed: list[Claimed]) -> None:
+        self._claimed = claimed
+
+    def push_claimed(self, claimed: Claimed) -> None:
+        self._claimed.append(claimed)
+
+
+@pytest.mark.parametrize("route", [ROUTE, OTHER], ids=["one route", "two"])
+async def test_a_flood_by_one_organization_does_not_double_the_wait_of_another(
+    route: Route,
+) -> None:
+    flooding, calm = IDS.uuid7(), IDS.uuid7()
+
+    async def p99(flood: int) -> int:
+        hall = await Hall.opened()
+        await hall.add(flooding, flood)
+        for _ in range(60):
+            await hall.add(calm, 2, route=route)
+            await hall.turn()
+        return hall.p99(calm) + 1  # a turn of service
+
+    assert await p99(2000) < 2 * await p99(1)
+
+
+async def test_weights_divide_what_two_floods_get() -> None:
+    hall = await Hall.opened()
+    heavy, light = IDS.uuid7(), IDS.uuid7()
+    hall.gates.weights = {heavy: 3.0}
+    for org_id in (heavy, light):
+        await hall.add(org_id, 300)
+
+    for _ in range(50):
+        await hall.turn()
+
+    assert len(hall.waits[heavy]) == pytest.approx(3 * len(hall.waits[light]), rel=0.05)
+
+
+async def test_aging_lets_the_lowest_priority_through_a_flood_of_the_highest() -> None:
+    hall = await Hall.opened()
+    low, high = IDS.uuid7(), IDS.uuid7()
+    await hall.add(low, 1)
+    turns = 0
+
+    while low not in hall.waits:
+        # As many of the highest as there are slots, every turn: without aging low never comes.
+        await hall.add(high, SLOTS, priority=PRIORITY_MAX)
+        await hall.turn(PRIORITY_AGING_S / 2)
+        turns += 1
+        assert turns < 100, "it starves"
+
+    assert turns > 2 * PRIORITY_MAX
+
+
+async def test_several_routes_share_the_credits_of_one_worker() -> None:
+    hall = await Hall.opened()
+    flooding, calm = IDS.uuid7(), IDS.uuid7()
+    await hall.add(flooding, 100)
+    await hall.add(calm, 100, route=Route(queue=QUEUE, model="other"))
+
+    for _ in range(10):
+        await hall.turn()
+
+    assert len(hall.waits[calm]) == pytest.approx(len(hall.waits[flooding]), abs=SLOTS)
+
+
+async def test_tasks_that_no_hint_told_of_are_found_by_a_pass() -> None:
+    hall = await Hall.opened()
+    org_id = IDS.uuid7()
+    await hall.add(org_id, 3)
+    hall.backlog.take(Route(queue=QUEUE))
+    await hall.turn()
+    assert not hall.waits
+
+    hall.claimer.look()
+    await hall.turn()
+
+    assert len(hall.waits[org_id]) == 3
+    assert hall.backlog.routes() == ()
+
+
+async def test_a_route_is_short_while_tasks_of_it_wait_for_credits() -> None:
+    hall = await Hall.opened()
+    route = Route(queue=QUEUE)
+    await hall.add(IDS.uuid7(), 2 * SLOTS)
+
+    seen: list[bool] = []
+    for _ in range(3):
+        await hall.turn()
+        seen.append(hall.backlog.short(route))
+
+    assert seen == [True, True, False]
