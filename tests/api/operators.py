@@ -9,6 +9,7 @@ from mainspring_kernel.errors import Conflict, MainspringError, NotFound, Unavai
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import operations as ops
 from mainspring_schema.codec import pack
+from mainspring_schema.explaining import Explanation, Reason
 from mainspring_schema.tasks import ToolTask
 
 A = TypeVar("A")
@@ -86,6 +87,26 @@ LETTER = ops.LetterView(
     died_ms=TS,
     status="open",
 )
+EXPLAINED = Explanation(
+    subject="session",
+    id=SESSION,
+    session_id=SESSION,
+    workflow_id=TURN,
+    of_turn=True,
+    state="reason",
+    moving=False,
+    summary="the model call waits for a worker",
+    reasons=(
+        Reason(
+            code="no_worker",
+            text="the model call waits for a worker",
+            advice="Start one.",
+            task_id=TASK,
+            worker_id=WORKER,
+            since_ms=TS,
+        ),
+    ),
+)
 HEALTH = ops.Health(
     at_ms=TS,
     queues=(
@@ -140,26 +161,36 @@ class FakeOperator:
 
     def _inspected(self, asked: ops.AnyQuestion) -> object:
         match asked:
-            case ops.ListTasks():
-                mine = asked.org_id == DEFAULT_ORG_ID
-                return ops.TaskPage(tasks=(self.task,) if mine else (), next=TASK)
-            case ops.GetTask():
-                known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
-                details = ops.TaskDetails(task=self.task, attempts=(ATTEMPT,), payload=TOOL)
-                return details if known else NotFound()
+            case ops.ListTasks() | ops.GetTask():
+                return self._of_tasks(asked)
             case ops.ListWorkers():
                 return ops.WorkerPage(workers=(self.worker,), next=None)
             case ops.GetWorker():
                 return self.worker if asked.worker_id == WORKER else NotFound()
             case ops.GetHealth():
                 return self.health
-            case ops.ListLetters():
-                mine = asked.org_id == DEFAULT_ORG_ID
-                return ops.LetterPage(letters=(self.letter,) if mine else (), next=TASK)
-            case ops.GetLetter():
-                known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
-                found = ops.LetterDetails(letter=self.letter, attempts=(ATTEMPT,), payload=TOOL)
+            case ops.Explain():
+                known = asked.org_id == DEFAULT_ORG_ID and asked.id in (TASK, TURN, SESSION)
+                found = msgspec.structs.replace(EXPLAINED, subject=asked.subject, id=asked.id)
                 return found if known else NotFound()
+            case ops.ListLetters() | ops.GetLetter():
+                return self._of_letters(asked)
+
+    def _of_tasks(self, asked: ops.ListTasks | ops.GetTask) -> object:
+        if isinstance(asked, ops.ListTasks):
+            mine = asked.org_id == DEFAULT_ORG_ID
+            return ops.TaskPage(tasks=(self.task,) if mine else (), next=TASK)
+        known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
+        details = ops.TaskDetails(task=self.task, attempts=(ATTEMPT,), payload=TOOL)
+        return details if known else NotFound()
+
+    def _of_letters(self, asked: ops.ListLetters | ops.GetLetter) -> object:
+        if isinstance(asked, ops.ListLetters):
+            mine = asked.org_id == DEFAULT_ORG_ID
+            return ops.LetterPage(letters=(self.letter,) if mine else (), next=TASK)
+        known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
+        found = ops.LetterDetails(letter=self.letter, attempts=(ATTEMPT,), payload=TOOL)
+        return found if known else NotFound()
 
     def _operated(self, order: ops.AnyOrder) -> object:
         match order:

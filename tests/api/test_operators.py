@@ -1,10 +1,13 @@
 """Tasks, workers and health over HTTP."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import operations as ops
+from mainspring_schema.explaining import Subject
 from tests.api.operators import SESSION, TASK, TURN, WORKER, FakeOperator
 
 V1 = "/api/v1/durable"
@@ -144,3 +147,55 @@ async def test_an_engine_that_is_away_is_503(
 
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "2"
+
+
+# ── explanations ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("id_", "subject", "asked"),
+    [
+        (f"session_{SESSION.hex}", "session", SESSION),
+        (f"turn_{TURN.hex}", "workflow", TURN),
+        (f"workflow_{TURN.hex}", "workflow", TURN),
+        (TASK_ID, "task", TASK),
+        (f"exec_{TASK.hex}", "task", TASK),
+    ],
+)
+async def test_anything_is_explained_by_its_id(
+    client: httpx.AsyncClient, operator: FakeOperator, id_: str, subject: Subject, asked: UUID
+) -> None:
+    answer = await client.get(f"{V1}/explain/{id_}")
+
+    assert answer.status_code == 200, answer.text
+    assert operator.asked == [ops.Explain(org_id=DEFAULT_ORG_ID, subject=subject, id=asked)]
+    assert answer.json() == {
+        "id": id_,
+        "session_id": f"session_{SESSION.hex}",
+        "workflow_id": f"turn_{TURN.hex}",
+        "state": "reason",
+        "moving": False,
+        "summary": "the model call waits for a worker",
+        "reasons": [
+            {
+                "code": "no_worker",
+                "text": "the model call waits for a worker",
+                "advice": "Start one.",
+                "moving": False,
+                "task_id": TASK_ID,
+                "worker_id": WORKER_ID,
+                "since": "2025-11-22T08:26:40.000Z",
+                "until": None,
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("id_", "status"),
+    [(f"session_{'0' * 32}", 404), (WORKER_ID, 400), ("nonsense", 400), ("session_x", 400)],
+)
+async def test_what_cannot_be_explained_says_why(
+    client: httpx.AsyncClient, id_: str, status: int
+) -> None:
+    assert (await client.get(f"{V1}/explain/{id_}")).status_code == status

@@ -60,6 +60,7 @@ BUILT_IN = {
     "path": "a/b.txt",
     "task_id": f"task_{TASK.hex}",
     "worker_id": f"worker_{WORKER.hex}",
+    "id": f"task_{TASK.hex}",
 }
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from mainspring_schema.explaining import Explanation, Subject
+
 A = TypeVar("A")
 
 OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
@@ -342,7 +344,20 @@ class GetHealth(Question[Health], frozen=True, kw_only=True, tag="get_health"):
     age_ms_max: int = 0
 
 
-AnyQuestion = ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth
+# ── explanations ────────────────────────────────────────────────────────────────────────────────
+
+
+class Explain(Question[Explanation], frozen=True, kw_only=True, tag="explain"):
+    """Raises NotFound, also for what belongs to a deleted session."""
+
+    org_id: UUID
+    subject: Subject
+    id: UUID
+
+
+AnyQuestion = (
+    ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain
+)
 AnyOrder = DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)

@@ -29,6 +29,7 @@ from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
+from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.gates import Gates
@@ -103,7 +104,7 @@ class Engine:
             Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
         )
         self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
-        self.operator = self._make_operator(backstage, ids)
+        self.operator = self._make_operator(backstage, gates, ids)
         self._leases = self._make_leases()
         self.control = Control(self._lanes)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
@@ -130,7 +131,7 @@ class Engine:
             replica=ids.uuid7(),
         )
 
-    def _make_operator(self, backstage: Backstage, ids: Ids) -> Operator:
+    def _make_operator(self, backstage: Backstage, gates: GateStore, ids: Ids) -> Operator:
         letters = DeadLetters(
             letters=backstage.letters,
             inspection=backstage.inspection,
@@ -144,7 +145,12 @@ class Engine:
             holds=self._holds,
             clock=self._clock,
         )
-        return Operator(inspector=inspector, workers=self._workers, letters=letters)
+        return Operator(
+            inspector=inspector,
+            workers=self._workers,
+            letters=letters,
+            explaining=Explaining(backstage.snapshots, gates),
+        )
 
     def _make_claimer(self) -> Claimer:
         return Claimer(

@@ -47,9 +47,12 @@ class Identified(msgspec.Struct, frozen=True):
 class Api:
     """Use as an async context manager. Raises StartProblem for whatever it cannot do."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, org: str = "") -> None:
         self._http = httpx.AsyncClient(
-            base_url=f"{url}/api/v1", timeout=CALL_SECONDS_MAX, trust_env=False
+            base_url=f"{url}/api/v1",
+            headers={"X-Org-Id": org} if org else {},
+            timeout=CALL_SECONDS_MAX,
+            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:
@@ -67,6 +70,9 @@ class Api:
     async def create(self, path: str, body: Mapping[str, object]) -> str:
         """Posts and returns the id of what was made."""
         return msgspec.json.decode(await self._call("POST", path, body), type=Identified).id
+
+    async def get(self, path: str, item: type[Item]) -> Item:
+        return msgspec.json.decode(await self._call("GET", path, None), type=item)
 
     async def list(self, path: str, item: type[Item]) -> list[Item]:
         page = msgspec.json.decode(await self._call("GET", path, None), type=Page)

@@ -14,6 +14,7 @@ from mainspring_local import (
     demo,
     down,
     environment,
+    explain,
     home,
     organizations,
     recovery,
@@ -40,6 +41,8 @@ class Arguments(argparse.Namespace):
     action: str = ""
     name: str = ""
     paths: Sequence[str] = ()
+    id: str = ""
+    org: str = ""
 
 
 Verb = Callable[[Arguments, environment.Settings, Console], int]
@@ -80,6 +83,11 @@ def parser() -> argparse.ArgumentParser:
     shown_id = "session_…, as the API shows it"
     verified.add_argument("session", nargs="?", default="", metavar="SESSION", help=shown_id)
     traced.add_argument("session", metavar="SESSION", help=shown_id)
+    explained = verbs.add_parser("explain", help="why something does not move, and what to do")
+    explained.add_argument(
+        "id", metavar="ID", help="session_…, turn_…, workflow_…, task_… or exec_…"
+    )
+    explained.add_argument("--org", default="", help="org_…, where it is not the default one")
     org = verbs.add_parser("org", help="organizations of the running stack")
     actions = org.add_subparsers(dest="action", required=True, metavar="ACTION")
     made = actions.add_parser("create", help="make one and print its id, which X-Org-Id selects")
@@ -250,6 +258,11 @@ def run_workflow(parsed: Arguments, settings: environment.Settings, console: Con
     return 0 if fits else 1
 
 
+def run_explain(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    asyncio.run(explain.show(settings.api_url, parsed.id, console, org=parsed.org))
+    return 0
+
+
 def run_down(_: Arguments, settings: environment.Settings, console: Console) -> int:
     return down.stop(home.Home(settings.home), console)
 
@@ -316,6 +329,7 @@ VERBS: dict[str, Verb] = {
     "down": run_down,
     "verify": run_verify,
     "trace": run_trace,
+    "explain": run_explain,
     "org": run_org,
     "workflow": run_workflow,
 }

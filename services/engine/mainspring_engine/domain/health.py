@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from mainspring_engine.domain.holds import HoldTimes
+from mainspring_engine.domain.limits import SWEEP_LATE_MS
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
-from mainspring_kernel.limits import SWEEP_SILENCE_S
 from mainspring_schema.operations import Health, QueueHealth, WorkerCounts
-
-_SWEEP_LATE_MS = round(SWEEP_SILENCE_S * 1000) * 3
-"""An engine stands in after SWEEP_SILENCE_S; later than this nobody does."""
 
 
 def health(sample: Sample, holds: HoldTimes, sweeps_ms: Mapping[str, int]) -> Health:
@@ -81,7 +78,7 @@ def _problems(
         if queue.ready and not queue.slots:
             yield f"{queue.ready} tasks wait for {_named(queue)}, which no active worker serves"
     for kind, age_ms in sorted(sweeps_ms.items()):
-        if age_ms > _SWEEP_LATE_MS:
+        if age_ms > SWEEP_LATE_MS:
             yield f"the sweep of {kind} was made {age_ms / 1000:.0f} s ago"
     if sample.dead_letters:
         yield f"{sample.dead_letters} dead letters wait for an operator"

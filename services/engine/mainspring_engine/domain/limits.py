@@ -36,3 +36,11 @@ REQUEUE_BUSY_S: Final = 0.5
 """The same while it knows of some: the grain of a rate."""
 REQUEUE_RETRY_S: Final = 10.0
 """How long a requeue that was tried is left alone: a commit has long landed or failed."""
+AHEAD_MAX: Final = 1000
+"""Ready tasks before one that are counted to explain it; more say no more."""
+EXPLAINED_TASKS_MAX: Final = 50
+"""Open tasks of one workflow that an explanation looks at: above the calls of one answer."""
+DISPATCH_LATE_MS: Final = 3000
+"""Engines look for ready tasks each second; one that waits longer beside free slots is odd."""
+SWEEP_LATE_MS: Final = 6000
+"""An engine stands in for a silent scheduler after two seconds; later than this nobody does."""

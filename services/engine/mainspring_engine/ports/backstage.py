@@ -5,6 +5,7 @@ from typing import NamedTuple
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters
 from mainspring_engine.ports.registry import Registry
+from mainspring_engine.ports.snapshots import Snapshots
 
 
 class Backstage(NamedTuple):
@@ -13,3 +14,4 @@ class Backstage(NamedTuple):
     registry: Registry
     inspection: Inspection
     letters: Letters
+    snapshots: Snapshots

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.registry import Workers
@@ -11,10 +12,18 @@ from mainspring_schema import operations
 class Operator:
     """Each call raises what its question or order says, and Unavailable."""
 
-    def __init__(self, *, inspector: Inspector, workers: Workers, letters: DeadLetters) -> None:
+    def __init__(
+        self,
+        *,
+        inspector: Inspector,
+        workers: Workers,
+        letters: DeadLetters,
+        explaining: Explaining,
+    ) -> None:
         self._inspector = inspector
         self._workers = workers
         self._letters = letters
+        self._explaining = explaining
 
     async def work(self) -> None:
         """Carries out what was ordered for later, until cancelled."""
@@ -29,6 +38,8 @@ class Operator:
                 return await self._workers.answer(asked)
             case operations.ListLetters() | operations.GetLetter():
                 return await self._letters.answer(asked)
+            case operations.Explain():
+                return await self._explaining.answer(asked)
             case _:
                 assert_never(asked)
 

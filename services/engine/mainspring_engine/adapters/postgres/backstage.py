@@ -3,6 +3,7 @@
 from mainspring_engine.adapters.postgres.inspection import PostgresInspection
 from mainspring_engine.adapters.postgres.letters import PostgresLetters
 from mainspring_engine.adapters.postgres.registry import PostgresRegistry
+from mainspring_engine.adapters.postgres.snapshots import PostgresSnapshots
 from mainspring_engine.ports.backstage import Backstage
 from mainspring_postgres import Database
 
@@ -12,4 +13,5 @@ def postgres_backstage(database: Database) -> Backstage:
         registry=PostgresRegistry(database),
         inspection=PostgresInspection(database),
         letters=PostgresLetters(database),
+        snapshots=PostgresSnapshots(database),
     )

@@ -66,7 +66,7 @@ class PostgresInspection:
         return Sample(
             at_ms=cast(int, rest["at_ms"]),
             routes=tuple(_route(row) for row in routes),
-            seats=tuple(_seat(row) for row in seats),
+            seats=tuple(seat_sample(row) for row in seats),
             replicas=cast(int, rest["replicas"]),
             dead_letters=cast(int, rest["dead_letters"]),
             cut=bool(routes) and cast(int, routes[0]["read"]) >= SAMPLE_TASKS_MAX,
@@ -104,7 +104,7 @@ def _route(row: Row) -> RouteSample:
     )
 
 
-def _seat(row: Row) -> SeatSample:
+def seat_sample(row: Row) -> SeatSample:
     return SeatSample(
         queues=frozenset(cast("list[str]", row["queues"])),
         capabilities=frozenset(cast("list[str]", row["capabilities"])),

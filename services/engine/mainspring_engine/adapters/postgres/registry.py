@@ -10,7 +10,7 @@ from mainspring_postgres import Database, load_queries
 from mainspring_schema.operations import ListWorkers, WorkerView
 
 REGISTRY: Final = load_queries("mainspring_engine.adapters.postgres", "registry.sql")
-_SILENT_MS: Final = round(REPLICA_SILENT_S * 1000)
+SILENT_MS: Final = round(REPLICA_SILENT_S * 1000)
 
 
 class PostgresRegistry:
@@ -55,14 +55,14 @@ class PostgresRegistry:
                 asked.after,
                 asked.queue,
                 asked.status,
-                _SILENT_MS,
+                SILENT_MS,
                 asked.limit + 1,
             )
         )
 
     async def worker(self, incarnation: UUID) -> WorkerView | None:
         found = await self._database.fetch_as(
-            WorkerView, REGISTRY["workers"], incarnation, None, None, None, _SILENT_MS, 1
+            WorkerView, REGISTRY["workers"], [incarnation], None, None, None, SILENT_MS, 1
         )
         return found[0] if found else None
 

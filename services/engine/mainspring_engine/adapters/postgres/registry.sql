@@ -58,7 +58,7 @@ with seen as (
     from engine.worker as w
     left join engine.replica as r on w.replica = r.id
     where
-        ($1::uuid is null or w.incarnation = $1)
+        ($1::uuid[] is null or w.incarnation = any($1))
         and ($2::uuid is null or w.incarnation < $2)
         and ($3::text is null or $3 = any(w.queues))
 )
@@ -77,7 +77,7 @@ select
 from seen as s
 where
     case
-        when $1::uuid is not null then true
+        when $1 is not null then true
         when $4::text is null then s.status <> 'stopped'
         else s.status = $4
     end

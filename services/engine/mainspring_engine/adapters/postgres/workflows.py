@@ -95,7 +95,7 @@ class PostgresWorkflows:
         )
         found: dict[UUID, tuple[list[WaitRow], list[SignalRow]]] = {}
         for row in waits:
-            wait = _wait_row(row)
+            wait = wait_row(row)
             found.setdefault(wait.workflow_id, ([], []))[0].append(wait)
         for row in signals:
             signal = SignalRow(
@@ -122,7 +122,7 @@ class PostgresWorkflows:
         if not rows:
             return None
         waits = await self._database.fetch(WORKFLOWS["waits"], [workflow_id])
-        return _workflow_row(rows[0], tuple(_wait_row(row) for row in waits))
+        return _workflow_row(rows[0], tuple(wait_row(row) for row in waits))
 
     async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
         outcomes = None if wanted.status is None else list(OUTCOMES[wanted.status])
@@ -137,7 +137,7 @@ class PostgresWorkflows:
         return tuple(_workflow_row(row) for row in rows)
 
 
-def _wait_row(row: Row) -> WaitRow:
+def wait_row(row: Row) -> WaitRow:
     return WaitRow(
         workflow_id=cast(UUID, row["workflow_id"]),
         wait=_WAIT.decode(cast(bytes, row["body"])),

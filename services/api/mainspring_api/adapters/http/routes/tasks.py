@@ -15,6 +15,7 @@ from mainspring_api.adapters.http.wire.durable import (
     details_out,
     one_kind,
     optional_id,
+    optional_owner,
     task_id_of,
     task_out,
 )
@@ -34,7 +35,7 @@ async def list_tasks(call: Call[NoBody, TasksQuery]) -> Reply:
         kind=one_kind(query.kind, query.activity_type),
         queue=query.queue,
         session_id=optional_id(Prefix.SESSION, query.session_id),
-        workflow_id=optional_id(Prefix.TURN, query.workflow_id),
+        workflow_id=optional_owner(query.workflow_id),
         worker_id=optional_id(Prefix.WORKER, query.worker_id),
         after=optional_id(Prefix.TASK, query.after),
         limit=query.limit,

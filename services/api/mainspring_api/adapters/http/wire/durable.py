@@ -55,6 +55,18 @@ def one_kind(kind: TaskWord | None, activity_type: TaskWord | None) -> TaskWord 
     return kind or activity_type
 
 
+def owner_id(workflow_id: UUID, kind: TaskWord) -> str:
+    """A turn's or a user's workflow's, by what its task is."""
+    return to_wire(Prefix.WORKFLOW if kind == "workflow" else Prefix.TURN, workflow_id)
+
+
+def optional_owner(text: str | None) -> UUID | None:
+    """Either's id. Raises InvalidId."""
+    if text is None or not text.startswith(f"{Prefix.WORKFLOW}_"):
+        return optional_id(Prefix.TURN, text)
+    return from_wire(Prefix.WORKFLOW, text)
+
+
 # ── tasks ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -104,7 +116,7 @@ class TaskOut(Struct, frozen=True, kw_only=True):
 def task_out(task: TaskView) -> TaskOut:
     return TaskOut(
         id=to_wire(Prefix.TASK, task.id),
-        workflow_id=to_wire(Prefix.TURN, task.workflow_id),
+        workflow_id=owner_id(task.workflow_id, task.kind),
         session_id=to_wire(Prefix.SESSION, task.session_id),
         step=task.step,
         kind=task.kind,

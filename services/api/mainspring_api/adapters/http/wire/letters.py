@@ -12,6 +12,8 @@ from mainspring_api.adapters.http.wire.durable import (
     input_out,
     one_kind,
     optional_id,
+    optional_owner,
+    owner_id,
     time_of,
 )
 from mainspring_kernel import limits
@@ -53,7 +55,7 @@ def wanted_of(query: LetterQuery) -> LetterFilter:
         reason=query.reason,
         kind=one_kind(query.kind, query.activity_type),
         session_id=optional_id(Prefix.SESSION, query.session_id),
-        workflow_id=optional_id(Prefix.TURN, query.workflow_id),
+        workflow_id=optional_owner(query.workflow_id),
         from_ms=_moment(query.from_ts, "from_ts"),
         until_ms=_moment(query.to_ts, "to_ts"),
     )
@@ -88,7 +90,7 @@ def letter_out(letter: LetterView) -> LetterOut:
     taken_up_by = letter.requeued_as
     return LetterOut(
         id=to_wire(Prefix.TASK, letter.task_id),
-        workflow_id=to_wire(Prefix.TURN, letter.workflow_id),
+        workflow_id=owner_id(letter.workflow_id, letter.kind),
         session_id=to_wire(Prefix.SESSION, letter.session_id),
         step=letter.step,
         kind=letter.kind,
@@ -154,7 +156,7 @@ def bulk_wanted(body: BulkBody) -> LetterFilter:
         reason=body.reason,
         kind=body.kind,
         session_id=optional_id(Prefix.SESSION, body.session_id),
-        workflow_id=optional_id(Prefix.TURN, body.workflow_id),
+        workflow_id=optional_owner(body.workflow_id),
         from_ms=_moment(body.from_ts, "from_ts"),
         until_ms=_moment(body.to_ts, "to_ts"),
     )

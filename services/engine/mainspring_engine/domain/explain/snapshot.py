@@ -1,0 +1,48 @@
+"""All that an explanation rests on, as it was at one moment."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.circuit import Circuit
+from mainspring_engine.domain.rows import Head, WaitRow, Workflow
+from mainspring_engine.domain.samples import SeatSample
+from mainspring_schema.operations import AttemptView, LetterView, TaskDetails, TaskView, WorkerView
+
+
+class TaskFacts(Struct, frozen=True, kw_only=True):
+    """An open task. `last` is its newest attempt that closed, `holder` who has it.
+
+    `ahead` counts the ready tasks before it on its route, at most AHEAD_MAX.
+    """
+
+    task: TaskView
+    last: AttemptView | None = None
+    holder: WorkerView | None = None
+    ahead: int = 0
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """`workflow` is the one asked about, or the newest of the session.
+
+    `messages` counts those that wait in the inbox. `timers` holds the due times of the timers that
+    its state and its waits name. `closed` is the closed task that was asked about, `letter` the
+    newest dead letter of the workflow. `circuits` are those that shut the route of one of `tasks`.
+    """
+
+    now_ms: int
+    head: Head
+    workflow: Workflow | None
+    messages: int = 0
+    tasks: tuple[TaskFacts, ...] = ()
+    timers: dict[UUID, int] = {}
+    waits: tuple[WaitRow, ...] = ()
+    letter: LetterView | None = None
+    closed: TaskDetails | None = None
+    seats: tuple[SeatSample, ...] = ()
+    circuits: tuple[Circuit, ...] = ()
+    sweeps_ms: dict[str, int] = {}
+
+    def circuit(self, model: str | None) -> Circuit | None:
+        """The one that shuts this route, if any does."""
+        return next((c for c in self.circuits if model and c.key == model), None)

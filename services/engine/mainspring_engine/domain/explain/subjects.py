@@ -1,0 +1,210 @@
+"""Why a turn, a user's workflow, a session or a task does not move. Pure rules over a snapshot."""
+
+from uuid import UUID
+
+from mainspring_engine.domain.explain import tasks
+from mainspring_engine.domain.explain.snapshot import Snapshot
+from mainspring_engine.domain.rows import Outcome, WaitRow, Workflow
+from mainspring_engine.domain.turn import state as turns
+from mainspring_engine.domain.turn.state import Phase as TurnPhase
+from mainspring_engine.domain.workflow import state as workflows
+from mainspring_engine.domain.workflow.state import Phase as WorkflowPhase
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.explaining import Explanation, Reason, Subject
+from mainspring_schema.grants import SessionStatus
+from mainspring_schema.operations import LetterView
+
+Told = tuple[str, tuple[Reason, ...]]
+"""Where it is, and what it waits for."""
+
+
+def explain(subject: Subject, id_: UUID, snapshot: Snapshot) -> Explanation:
+    state, reasons = _told(subject, id_, snapshot)
+    needed = next((reason for reason in reasons if not reason.moving), None)
+    workflow = snapshot.workflow
+    return Explanation(
+        subject=subject,
+        id=id_,
+        session_id=snapshot.head.session_id,
+        workflow_id=None if workflow is None else workflow.id,
+        of_turn=workflow is None or workflow.is_turn,
+        state=state,
+        moving=needed is None,
+        summary=(needed or reasons[0]).text,
+        reasons=reasons,
+    )
+
+
+def _told(subject: Subject, id_: UUID, snapshot: Snapshot) -> Told:
+    if subject == "task":
+        return _task(id_, snapshot)
+    if subject == "session" and _is_at_rest(snapshot):
+        return _session(snapshot)
+    workflow = snapshot.workflow
+    if workflow is None:
+        return _session(snapshot)
+    if workflow.outcome is not Outcome.RUNNING:
+        return _ended(workflow, snapshot.letter)
+    return _turn(workflow, snapshot) if workflow.is_turn else _workflow(workflow, snapshot)
+
+
+def _is_at_rest(snapshot: Snapshot) -> bool:
+    workflow = snapshot.workflow
+    return workflow is None or (workflow.is_turn and workflow.outcome is not Outcome.RUNNING)
+
+
+# ── tasks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _task(task_id: UUID, snapshot: Snapshot) -> Told:
+    facts = next((one for one in snapshot.tasks if one.task.id == task_id), None)
+    if facts is not None:
+        return facts.task.status, (tasks.why(facts, snapshot),)
+    closed = snapshot.closed
+    last = closed.attempts[-1] if closed is not None and closed.attempts else None
+    text = "the task is closed and was never claimed"
+    if last is not None:
+        code = f" with {last.error_code}" if last.error_code else ""
+        at = rfc3339(last.closed_ms)
+        text = f"the task is closed: its attempt {last.fence} ended as {last.closing}{code} at {at}"
+    reasons = [Reason(code="closed", text=text, moving=True, task_id=task_id)]
+    if snapshot.letter is not None and snapshot.letter.task_id == task_id:
+        reasons.append(_letter(snapshot.letter))
+    return "closed", tuple(reasons)
+
+
+# ── turns ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _turn(workflow: Workflow, snapshot: Snapshot) -> Told:
+    state = turns.decode(workflow)
+    reasons = [tasks.why(facts, snapshot) for facts in snapshot.tasks]
+    due_ms = None if state.timer_id is None else snapshot.timers.get(state.timer_id)
+    if state.phase is TurnPhase.CLIENT:
+        reasons.append(_client(state, due_ms))
+    elif state.phase is TurnPhase.CANCELLING:
+        reasons.append(_cancelling("the turn", state.cancel_reason, due_ms))
+    return state.phase.name.lower(), tuple(reasons or (_stuck(workflow),))
+
+
+def _client(state: turns.TurnState, due_ms: int | None) -> Reason:
+    names = ", ".join(call.name for call in state.calls)
+    return Reason(
+        code="client_tools",
+        text=f"the turn waits for the client to bring the results of its tools: {names}",
+        advice="POST the results to the session's tool-results; a new message goes on without.",
+        until_ms=due_ms,
+    )
+
+
+def _cancelling(what: str, reason: str | None, due_ms: int | None) -> Reason:
+    return Reason(
+        code="cancelling",
+        text=f"{what} is being cancelled ({reason or 'user'}) and ends when who is at work has "
+        "stopped, or at its deadline",
+        moving=True,
+        until_ms=due_ms,
+    )
+
+
+def _stuck(workflow: Workflow) -> Reason:
+    kind = Prefix.TURN if workflow.is_turn else Prefix.WORKFLOW
+    return Reason(
+        code="stuck",
+        text="nothing is open that could move it: no task, no timer, no wait",
+        advice=f"This is a bug: report it with {to_wire(kind, workflow.id)}, and cancel it.",
+    )
+
+
+# ── users' workflows ────────────────────────────────────────────────────────────────────────────
+
+
+def _workflow(workflow: Workflow, snapshot: Snapshot) -> Told:
+    state = workflows.decode(workflow)
+    due_ms = None if state.timer_id is None else snapshot.timers.get(state.timer_id)
+    reasons = [tasks.why(facts, snapshot) for facts in snapshot.tasks]
+    if state.phase is WorkflowPhase.HELD and state.problem:
+        reasons.append(
+            Reason(
+                code="version",
+                text=f"the code differs from what is recorded: {state.problem}",
+                advice="Start a worker with the code it began with, or mend the code.",
+            )
+        )
+    elif state.phase is WorkflowPhase.CANCELLING:
+        reasons.append(_cancelling("the workflow", state.cancel_reason, due_ms))
+    elif not snapshot.tasks:
+        reasons += [_wait(row, snapshot) for row in snapshot.waits]
+    return state.phase.name.lower(), tuple(reasons or (_stuck(workflow),))
+
+
+def _wait(row: WaitRow, snapshot: Snapshot) -> Reason:
+    wait = row.wait
+    due_ms = None if row.timer_id is None else snapshot.timers.get(row.timer_id)
+    until = "" if due_ms is None else f" until {rfc3339(due_ms)}"
+    if wait.kind == "sleep":
+        return Reason(
+            code="timer", text=f"it sleeps{until} ({wait.name})", moving=True, until_ms=due_ms
+        )
+    return Reason(
+        code=wait.kind,
+        text=f"it waits for the {wait.kind} {wait.name}{until or ', however long'}",
+        advice=f"Send the signal {wait.name} to it." if wait.kind == "signal" else "",
+        until_ms=due_ms,
+    )
+
+
+# ── what has ended, and sessions at rest ────────────────────────────────────────────────────────
+
+
+def _ended(workflow: Workflow, letter: LetterView | None) -> Told:
+    what = "the turn" if workflow.is_turn else "the workflow"
+    state = workflow.outcome.name.lower()
+    reasons = [Reason(code="ended", text=f"{what} has ended: {state}", moving=True)]
+    if letter is not None:
+        reasons.append(_letter(letter))
+    return state, tuple(reasons)
+
+
+def _letter(letter: LetterView) -> Reason:
+    path = f"dead-letters/{to_wire(Prefix.TASK, letter.task_id)}"
+    match letter.status:
+        case "open":
+            advice = f"Mend what kills the workers, then POST {path}/requeue, or …/discard."
+        case "refused":
+            advice = f"It could not be requeued ({letter.refusal}): POST {path}/discard."
+        case "requeueing":
+            advice = "It is requeued when it is due."
+        case _:
+            advice = ""
+    return Reason(
+        code="dead_letter",
+        text=f"its task was set aside as {letter.reason} ({letter.detail}); the dead letter is "
+        f"{letter.status}",
+        advice=advice,
+        moving=letter.status in ("requeued", "requeueing", "discarded"),
+        task_id=letter.task_id,
+        since_ms=letter.died_ms,
+        until_ms=letter.due_ms if letter.status == "requeueing" else None,
+    )
+
+
+def _session(snapshot: Snapshot) -> Told:
+    head = snapshot.head
+    if snapshot.messages:
+        text = f"{snapshot.messages} messages wait and no turn takes them in"
+        advice = "This is a bug: report it with the session's id; a new message starts a turn."
+        return "idle", (Reason(code="stuck", text=text, advice=advice),)
+    if head.paused:
+        text = "the session is paused, because a budget is used up"
+        return "paused", (Reason(code="budget", text=text, advice="Raise the budget."),)
+    if head.status is SessionStatus.STARTED:
+        text, advice = "no message was sent to the session yet", "Send one."
+    else:
+        text, advice = "no turn is running: the session waits for a message", ""
+    reasons = [Reason(code="idle", text=text, advice=advice, moving=True)]
+    workflow = snapshot.workflow
+    if workflow is not None and snapshot.letter is not None:
+        reasons.append(_letter(snapshot.letter))
+    return head.status.wire, tuple(reasons)

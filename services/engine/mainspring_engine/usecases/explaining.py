@@ -1,0 +1,37 @@
+"""Why something does not move: the rows of one moment, and the rules over them."""
+
+import msgspec
+
+from mainspring_engine.domain.circuit import CircuitState
+from mainspring_engine.domain.explain.snapshot import Snapshot
+from mainspring_engine.domain.explain.subjects import explain
+from mainspring_engine.ports.gates import GateStore
+from mainspring_engine.ports.snapshots import Snapshots
+from mainspring_kernel.errors import NotFound
+from mainspring_schema.explaining import Explanation
+from mainspring_schema.operations import Explain
+
+
+class Explaining:
+    def __init__(self, snapshots: Snapshots, gates: GateStore) -> None:
+        self._snapshots = snapshots
+        self._gates = gates
+
+    async def answer(self, asked: Explain) -> Explanation:
+        """Raises NotFound, Unavailable."""
+        snapshot = await self._snapshots.of(asked.org_id, asked.subject, asked.id)
+        if snapshot is None:
+            raise NotFound
+        return explain(asked.subject, asked.id, await self._with_circuits(snapshot))
+
+    async def _with_circuits(self, snapshot: Snapshot) -> Snapshot:
+        waiting = {one.task.model for one in snapshot.tasks if one.task.status == "ready"}
+        if not any(waiting):
+            return snapshot
+        board = await self._gates.board()
+        shut = tuple(
+            circuit
+            for circuit in board.circuits
+            if circuit.key in waiting and circuit.state is not CircuitState.CLOSED
+        )
+        return msgspec.structs.replace(snapshot, circuits=shut)

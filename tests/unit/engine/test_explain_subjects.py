@@ -1,0 +1,224 @@
+"""Why turns, workflows, sessions and closed tasks do not move."""
+
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
+from mainspring_engine.domain.explain.subjects import explain
+from mainspring_engine.domain.rows import Head, Outcome, WaitRow
+from mainspring_engine.domain.turn.state import OpenCall
+from mainspring_engine.domain.turn.state import Phase as TurnPhase
+from mainspring_engine.domain.workflow.state import Phase as WorkflowPhase
+from mainspring_engine.domain.workflow.state import WorkflowState
+from mainspring_schema.grants import SessionStatus
+from mainspring_schema.operations import (
+    LetterView,
+    TaskDetails,
+)
+from mainspring_schema.workflows import Wait
+from tests.unit.engine.explained import (
+    DELAYED,
+    HEAD,
+    NOW,
+    READY,
+    SESSION,
+    STATE,
+    TASK,
+    TIMER,
+    TURN,
+    failed,
+    leased,
+    letter,
+    ready,
+    snapshot,
+    told,
+    turn,
+    user_workflow,
+)
+
+# ── turns ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_turn_parked_on_its_client_names_the_tools_and_the_deadline() -> None:
+    parked = msgspec.structs.replace(
+        STATE, phase=TurnPhase.CLIENT, reason_task=None, timer_id=TIMER,
+        calls=(OpenCall(0, "ask", None), OpenCall(1, "pick", None)),
+    )  # fmt: skip
+
+    found = told(snapshot(workflow=turn(parked), timers={TIMER: NOW + 1000}))
+
+    (reason,) = found.reasons
+    assert (found.state, found.moving, reason.code) == ("client", False, "client_tools")
+    assert "ask, pick" in reason.text
+    assert reason.until_ms == NOW + 1000
+
+
+def test_a_cancelling_turn_tells_its_deadline_beside_who_is_at_work() -> None:
+    cancelling = msgspec.structs.replace(
+        STATE, phase=TurnPhase.CANCELLING, cancel_reason="user", timer_id=TIMER
+    )
+
+    found = told(
+        snapshot(leased(cancelling=True), workflow=turn(cancelling), timers={TIMER: NOW + 7})
+    )
+
+    assert [reason.code for reason in found.reasons] == ["stopping", "cancelling"]
+    assert found.reasons[1].until_ms == NOW + 7
+    assert found.moving
+
+
+def test_what_matters_most_is_what_needs_somebody() -> None:
+    found = told(snapshot(leased(), ready(capability="maths", kind="tool", step="tool:1:1")))
+
+    assert [reason.code for reason in found.reasons] == ["at_work", "no_worker"]
+    assert found.summary == found.reasons[1].text
+    assert not found.moving
+
+
+def test_a_turn_that_nothing_can_move_is_called_stuck() -> None:
+    found = told(snapshot())
+
+    assert [reason.code for reason in found.reasons] == ["stuck"]
+    assert not found.moving
+
+
+def test_a_turn_that_ended_says_how() -> None:
+    found = told(snapshot(workflow=turn(outcome=Outcome.COMPLETED)))
+
+    assert (found.state, found.moving) == ("completed", True)
+    assert found.summary == "the turn has ended: completed"
+
+
+@pytest.mark.parametrize(
+    ("dead", "moving", "advice"),
+    [
+        (letter("open"), False, "requeue"),
+        (letter("refused", refusal="superseded"), False, "superseded"),
+        (letter("requeueing", due_ms=NOW + 5), True, "when it is due"),
+        (letter("discarded"), True, ""),
+    ],
+)
+def test_a_turn_that_died_of_a_dead_letter_leads_to_it(
+    dead: LetterView, moving: bool, advice: str
+) -> None:
+    found = told(snapshot(workflow=turn(outcome=Outcome.FAILED), letter=dead))
+
+    assert [reason.code for reason in found.reasons] == ["ended", "dead_letter"]
+    assert advice in found.reasons[1].advice
+    assert found.moving is moving
+
+
+# ── users' workflows ────────────────────────────────────────────────────────────────────────────
+
+
+def waiting(*waits: WaitRow, **rest: object) -> Snapshot:
+    state = WorkflowState(type="order", key="k", queue="default", phase=WorkflowPhase.WAITING)
+    return snapshot(workflow=user_workflow(state), waits=waits, **rest)
+
+
+def test_a_sleeping_workflow_tells_when_it_wakes() -> None:
+    wait = WaitRow(
+        workflow_id=TURN, wait=Wait(step="1", name="a day", kind="sleep"), timer_id=TIMER
+    )
+
+    found = told(waiting(wait, timers={TIMER: NOW + 86_400_000}))
+
+    assert (found.state, found.moving, found.of_turn) == ("waiting", True, False)
+    assert found.summary == "it sleeps until 2023-11-15T22:13:20.000Z (a day)"
+
+
+@pytest.mark.parametrize(
+    ("timer", "said"), [(None, "however long"), (TIMER, "until 2023-11-14T22:13:21.000Z")]
+)
+def test_a_workflow_that_waits_for_a_signal_names_it(timer: UUID | None, said: str) -> None:
+    wait = Wait(step="1", name="paid", kind="signal")
+
+    found = told(
+        waiting(WaitRow(workflow_id=TURN, wait=wait, timer_id=timer), timers={TIMER: NOW + 1000})
+    )
+
+    (reason,) = found.reasons
+    assert (reason.code, found.moving) == ("signal", False)
+    assert "it waits for the signal paid" in reason.text
+    assert said in reason.text
+    assert reason.advice == "Send the signal paid to it."
+
+
+def test_a_held_workflow_says_where_its_code_differs() -> None:
+    state = WorkflowState(
+        type="order", key="k", queue="default", phase=WorkflowPhase.HELD,
+        problem="version_conflict at step 2",
+    )  # fmt: skip
+    task = TaskFacts(
+        task=msgspec.structs.replace(DELAYED, kind="workflow", step="workflow"),
+        last=failed("version_conflict"),
+    )
+
+    found = told(snapshot(task, workflow=user_workflow(state)))
+
+    assert [reason.code for reason in found.reasons] == ["version", "version"]
+    assert "at step 2" in found.reasons[1].text
+    assert not found.moving
+
+
+# ── sessions and tasks ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("head", "messages", "code", "moving"),
+    [
+        (msgspec.structs.replace(HEAD, status=SessionStatus.STARTED), 0, "idle", True),
+        (msgspec.structs.replace(HEAD, status=SessionStatus.IDLE), 0, "idle", True),
+        (msgspec.structs.replace(HEAD, status=SessionStatus.IDLE, paused=True), 0, "budget", False),
+        (msgspec.structs.replace(HEAD, status=SessionStatus.IDLE), 2, "stuck", False),
+    ],
+)
+def test_a_session_at_rest_says_what_it_waits_for(
+    head: Head, messages: int, code: str, moving: bool
+) -> None:
+    of = snapshot(head=head, messages=messages, workflow=None)
+
+    found = explain("session", SESSION, of)
+
+    assert [reason.code for reason in found.reasons] == [code]
+    assert found.moving is moving
+
+
+def test_a_session_at_work_is_explained_by_its_turn() -> None:
+    found = explain("session", SESSION, snapshot(ready(), seats=()))
+
+    assert (found.subject, found.id, found.workflow_id) == ("session", SESSION, TURN)
+    assert [reason.code for reason in found.reasons] == ["no_worker"]
+
+
+def test_a_session_whose_last_turn_died_leads_to_the_dead_letter() -> None:
+    of = snapshot(
+        head=msgspec.structs.replace(HEAD, status=SessionStatus.IDLE),
+        workflow=turn(outcome=Outcome.FAILED),
+        letter=letter("open"),
+    )
+
+    found = explain("session", SESSION, of)
+
+    assert [reason.code for reason in found.reasons] == ["idle", "dead_letter"]
+
+
+def test_an_open_task_is_explained_alone() -> None:
+    other = ready(id=UUID(int=99), capability="maths")
+
+    found = explain("task", TASK, snapshot(leased(), other))
+
+    assert (found.state, [reason.code for reason in found.reasons]) == ("leased", ["at_work"])
+
+
+def test_a_closed_task_says_how_it_ended_and_where_its_letter_is() -> None:
+    view = msgspec.structs.replace(READY, status="closed")
+    details = TaskDetails(task=view, attempts=(failed("poison"),), payload=b"")
+
+    found = explain("task", TASK, snapshot(closed=details, letter=letter("open")))
+
+    assert found.state == "closed"
+    assert [reason.code for reason in found.reasons] == ["closed", "dead_letter"]
+    assert "attempt 1 ended as retried with poison" in found.reasons[0].text

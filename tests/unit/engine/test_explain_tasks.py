@@ -1,0 +1,148 @@
+"""Why an open task does not move: one rule at a time."""
+
+import msgspec
+import pytest
+
+from mainspring_engine.domain.circuit import Circuit, CircuitState
+from mainspring_engine.domain.explain.snapshot import TaskFacts
+from mainspring_engine.domain.samples import SeatSample
+from tests.unit.engine.explained import (
+    DELAYED,
+    NOW,
+    SEAT,
+    failed,
+    leased,
+    only,
+    ready,
+    snapshot,
+    told,
+)
+
+# ── ready ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("facts", "seats", "code", "said"),
+    [
+        (ready(), (), "no_worker", "queue default; none is attached"),
+        (ready(capability="maths"), (SEAT,), "no_worker", "capability maths"),
+        (ready(build="b9"), (SEAT,), "version", "build b9; attached are b1"),
+        (
+            ready(),
+            (msgspec.structs.replace(SEAT, active=0, silent=2, slots=0, held=0),),
+            "workers_silent",
+            "the 2 workers",
+        ),
+        (
+            ready(),
+            (msgspec.structs.replace(SEAT, active=0, draining=1, slots=0, held=0),),
+            "workers_draining",
+            "is draining",
+        ),
+        (
+            ready(),
+            (msgspec.structs.replace(SEAT, held=4),),
+            "no_credit",
+            "all 4 of 1 workers are in use, and 7 tasks",
+        ),
+        (ready(due_ms=NOW - 60_000), (SEAT,), "dispatch_late", "although 3 slots are free"),
+    ],
+)
+def test_a_ready_task_waits_for_somebody_who_can_take_it(
+    facts: TaskFacts, seats: tuple[SeatSample, ...], code: str, said: str
+) -> None:
+    found = told(snapshot(facts, seats=seats))
+
+    assert [reason.code for reason in found.reasons] == [code]
+    assert said in found.summary
+    assert found.reasons[0].advice
+    assert not found.moving
+
+
+def test_a_task_that_just_became_ready_is_about_to_go() -> None:
+    found = told(snapshot(ready()))
+
+    assert [reason.code for reason in found.reasons] == ["dispatch"]
+    assert found.moving
+
+
+def test_an_open_circuit_counts_before_everything_else() -> None:
+    circuit = Circuit(
+        key="p/m", state=CircuitState.OPEN, reason="provider_overloaded", wait_ms=9000,
+        opened_ms=NOW - 1000,
+    )  # fmt: skip
+
+    reason = only(snapshot(ready(), seats=(), circuits=(circuit,)))
+
+    assert reason.code == "circuit"
+    assert "p/m is open after failures of the provider (provider_overloaded)" in reason.text
+    assert (reason.since_ms, reason.until_ms) == (NOW - 1000, NOW + 9000)
+
+
+def test_a_circuit_that_an_operator_holds_open_says_so() -> None:
+    circuit = Circuit(key="p/m", state=CircuitState.OPEN, forced=True, reason="maintenance")
+
+    reason = only(snapshot(ready(), circuits=(circuit,)))
+
+    assert "held open by an operator (maintenance)" in reason.text
+    assert reason.until_ms is None
+
+
+# ── leased ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "said"),
+    [
+        (leased(), "at_work", "at worker w1 (worker_00000000000000000000000000000004), attempt 2"),
+        (leased(acknowledged=False), "delivering", "has not confirmed it yet"),
+        (leased(cancelling=True), "stopping", "was asked to stop"),
+        (leased("silent"), "worker_lost", "then another worker gets it"),
+        (leased("stopped"), "worker_lost", "its lease ends at 2023-11-14T22:13:26.000Z"),
+        (leased(None), "worker_lost", "not heard of lately"),
+        (leased(lease_until_ms=NOW - 200), "lease_over", "the next sweep takes it up"),
+    ],
+)
+def test_a_leased_task_tells_who_has_it_until_when(facts: TaskFacts, code: str, said: str) -> None:
+    found = told(snapshot(facts))
+
+    assert [reason.code for reason in found.reasons] == [code]
+    assert said in found.summary
+    assert found.moving
+
+
+def test_a_lost_effect_that_had_started_is_not_tried_again() -> None:
+    facts = leased("silent", started=True, effect="at_most_once", kind="tool", step="tool:1:0")
+
+    assert "its outcome is unknown and it is not tried again" in only(snapshot(facts)).text
+
+
+@pytest.mark.parametrize("sweeps", [{}, {"leases": 90_000}])
+def test_a_lease_that_nobody_takes_up_needs_somebody(sweeps: dict[str, int]) -> None:
+    found = told(snapshot(leased(lease_until_ms=NOW - 200), sweeps_ms=sweeps))
+
+    assert [reason.code for reason in found.reasons] == ["sweep_late"]
+    assert not found.moving
+
+
+# ── delayed ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("due_ms", "error", "code", "said"),
+    [
+        (NOW + 8000, "rate_limited", "retry", "2 of 6 failed, the last one with rate_limited"),
+        (NOW + 8000, "version_conflict", "version", "whose code fits what is recorded"),
+        (NOW - 60_000, "rate_limited", "sweep_late", "nobody made it ready"),
+    ],
+)
+def test_a_delayed_task_tells_until_when_and_why(
+    due_ms: int, error: str, code: str, said: str
+) -> None:
+    task = msgspec.structs.replace(DELAYED, due_ms=due_ms)
+
+    reason = only(snapshot(TaskFacts(task=task, last=failed(error))))
+
+    assert reason.code == code
+    assert said in reason.text
+    assert reason.advice

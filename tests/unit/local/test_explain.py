@@ -1,0 +1,28 @@
+"""How an explanation reads on a terminal."""
+
+from mainspring_local.explain import Explanation, Reason, lines
+
+
+def test_each_reason_stands_with_what_to_do_about_it() -> None:
+    found = Explanation(
+        state="act",
+        moving=False,
+        reasons=(
+            Reason(code="at_work", text="a call is at work", advice="", moving=True),
+            Reason(code="no_worker", text="a call waits", advice="Start one.", moving=False),
+        ),
+    )
+
+    assert lines("turn_1", found) == [
+        "turn_1: act, it waits for somebody",
+        "  at_work          a call is at work",
+        "  no_worker        a call waits",
+        "                   Start one.",
+    ]
+
+
+def test_what_moves_by_itself_says_so() -> None:
+    reason = Reason(code="at_work", text="it is at work", advice="", moving=True)
+    found = Explanation(state="reason", moving=True, reasons=(reason,))
+
+    assert lines("turn_1", found)[0] == "turn_1: reason, it moves"
