@@ -16,7 +16,7 @@ from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.ids import RandomIds
-from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
+from mainspring_kernel.limits import CLAIM_CHUNK_TASKS, PRIORITY_AGING_S, PRIORITY_MAX
 from tests.contract.engine_store.engine_worlds import IDS, MemoryWorld, Session, Worker, close
 
 SLOTS = 4
@@ -27,13 +27,13 @@ ROUTE, OTHER = Route(queue=QUEUE), Route(queue=QUEUE, model="other")
 class Hall:
     """One engine's claims with one worker; every turn all that it held is done."""
 
-    def __init__(self, world: MemoryWorld, worker: Worker) -> None:
+    def __init__(self, world: MemoryWorld, worker: Worker, slots: int) -> None:
         self.world = world
         self.worker = worker
         self.ids = RandomIds(world.clock)
         self.roster = Roster()
         offer = Offer(queues=frozenset({QUEUE}), capabilities=frozenset({""}), build="")
-        self.roster.add(Seat(worker.id, 1, offer, SLOTS))
+        self.roster.add(Seat(worker.id, 1, offer, slots))
         self.backlog = Backlog()
         gates: GateStore = MemoryGates(world.memory.tables, lock=world.lock, clock=world.clock)
         self.gates = Gates(
@@ -54,9 +54,9 @@ class Hall:
         self.waits: dict[UUID, list[int]] = {}
 
     @classmethod
-    async def opened(cls) -> "Hall":
+    async def opened(cls, slots: int = SLOTS) -> "Hall":
         world = MemoryWorld()
-        return cls(world, await Worker.attached(world))
+        return cls(world, await Worker.attached(world), slots)
 
     async def add(
         self, org_id: UUID, count: int, *, priority: int = 0, route: Route = ROUTE
@@ -155,6 +155,13 @@ async def test_several_routes_share_the_credits_of_one_worker() -> None:
         await hall.turn()
 
     assert len(hall.waits[calm]) == pytest.approx(len(hall.waits[flooding]), abs=SLOTS)
+
+
+async def test_a_worker_with_more_credits_than_one_chunk_gets_what_waits() -> None:
+    hall = await Hall.opened(slots=3 * CLAIM_CHUNK_TASKS)
+    await hall.add(IDS.uuid7(), 1)
+    await hall.claimer.turn()
+    assert len(hall.claimed) == 1
 
 
 async def test_tasks_that_no_hint_told_of_are_found_by_a_pass() -> None:

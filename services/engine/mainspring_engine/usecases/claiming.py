@@ -136,7 +136,9 @@ class Claimer:
         """Until no route has both tasks and credits."""
         self._shares.weigh(self._gates.weights)
         while wants := self._wants():
-            marks = {want.route: self._backlog.take(want.route) for want in wants}
+            # A route has several wants where credits are many; its marks are taken once.
+            routes = dict.fromkeys(want.route for want in wants)
+            marks = {route: self._backlog.take(route) for route in routes}
             request = self._request(wants, marks)
             try:
                 claimed = await self._store.claim(request)
