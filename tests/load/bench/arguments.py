@@ -10,7 +10,7 @@ from tests.load.bench.peers.ratios import NAMES
 from tests.load.bench.plan import Plan, quick
 from tests.load.bench.scenarios.catalogue import SCENARIOS
 
-COMPARED = ("dispatch",)
+COMPARED = ("workflow", "steps", "dispatch")
 EXAMPLES = """
 examples:
   ./task bench --json report.json --html report.html
@@ -35,6 +35,7 @@ class Arguments(argparse.Namespace):
     rate: float | None = None
     by_chance: bool = False
     history: int | None = None
+    sleepers: int | None = None
     minutes: float | None = None
     profile: Path | None = None
     sampling: float = 0.0
@@ -90,6 +91,7 @@ def _add_loads(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--workers", metavar="N,…", help="simulated, of dispatch; 1000,3000")
     group.add_argument("--rate", type=float, metavar="N", help="per second, of dispatch and soak")
     group.add_argument("--by-chance", action="store_true", help="arrivals of dispatch: Poisson")
+    group.add_argument("--sleepers", type=int, metavar="N", help="timers asleep; 100000")
     group.add_argument("--streams", metavar="N,…", help="of sse; 200,2000")
     group.add_argument("--history", type=int, metavar="N", help="messages of the old session")
     group.add_argument("--minutes", type=float, metavar="N", help="of soak; 10")
@@ -135,7 +137,11 @@ def sizes(parsed: Arguments) -> dict[str, float | tuple[int, ...]]:
         ("one_s", "many_s", "stream_s", "dispatch_s"), parsed.seconds
     )
     asked |= dict.fromkeys(("tasks_per_s", "soak_per_s"), parsed.rate)
-    asked |= {"history": parsed.history, "soak_minutes": parsed.minutes}
+    asked |= {
+        "history": parsed.history,
+        "sleepers": parsed.sleepers,
+        "soak_minutes": parsed.minutes,
+    }
     lists = {"clients": parsed.clients, "workers": parsed.workers, "streams": parsed.streams}
     return {name: value for name, value in asked.items() if value is not None} | {
         name: numbers(text) for name, text in lists.items() if text

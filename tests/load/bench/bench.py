@@ -24,6 +24,8 @@ QUIET_CORES = 0.15  # the bench itself and the kernel's own work stay below
 class Bench(Struct, frozen=True, kw_only=True):
     ground: Ground
     root: Path
+    folder: Path
+    """For what processes of this bench write; gone with it."""
     agent_id: str
     plan: Plan
     progress: Progress

@@ -76,14 +76,14 @@ async def conduct(parsed: Arguments, folder: Path) -> Report:
         async with stood(course, folder, course.sampling) as ready:
             await ready.require_durable()
             postgres = await ready.postgres_version()
-            await carry_out(course, course.scenarios, ready, progress, gathered)
+            await carry_out(course, course.scenarios, ready, folder, progress, gathered)
             dead = await accounting.dead_tuples(ready)
             await note_holdings(ready, gathered)
         if traced:
             progress.stage_ended()
             progress.part("starting it again, every trace recorded")
             async with ground(folder / "home", 1.0) as again:
-                await carry_out(course, traced, again, progress, gathered)
+                await carry_out(course, traced, again, folder, progress, gathered)
             sampling |= dict.fromkeys(traced, 1.0)
         if parsed.peers:
             await peers(parsed.peers, course.plan, folder / "peers", progress, gathered)
@@ -136,6 +136,7 @@ async def carry_out(
     course: Course,
     scenarios: Mapping[str, Scenario],
     ready: Ground,
+    folder: Path,
     progress: Progress,
     gathered: Gathered,
 ) -> None:
@@ -146,6 +147,7 @@ async def carry_out(
         bench = Bench(
             ground=ready,
             root=project_root(),
+            folder=folder,
             agent_id=agent_id,
             plan=course.plan,
             progress=progress,

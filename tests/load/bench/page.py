@@ -7,7 +7,8 @@ from typing import Final
 
 from tests.load.bench import plots
 from tests.load.bench.histograms import Histogram
-from tests.load.bench.peers.ratios import NAMES, OWN, groups, key_of
+from tests.load.bench.peers.driver import OWN
+from tests.load.bench.peers.ratios import NAMES, groups, key_of
 from tests.load.bench.report import Report, number
 from tests.load.bench.targets import TARGETS
 

@@ -27,6 +27,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     by_chance: bool = False
     """Whether tasks arrive as a Poisson process, instead of evenly."""
     fair_s: float = 8.0
+    handlers: int = 2
+    """Processes of `steps` and `timers` that handle workflows."""
+    naps: int = 1000
+    naps_start_s: float = 8.0
+    naps_spread_s: float = 1.0
+    sleepers: int = 100_000
+    """Timers that are due in a year, beside those that are measured."""
     kills: int = 5
     soak_minutes: float = 10.0
     soak_per_s: float = 100.0
@@ -53,6 +60,9 @@ def quick(plan: Plan) -> Plan:
         workers=plan.workers[:1],
         dispatch_s=3.0,
         fair_s=4.0,
+        naps=200,
+        naps_start_s=3.0,
+        sleepers=10_000,
         kills=2,
         soak_minutes=min(plan.soak_minutes, 0.5),
         peers_part=0.3,

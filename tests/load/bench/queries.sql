@@ -85,3 +85,10 @@ from pg_stat_user_tables
 where schemaname in ('api', 'engine', 'log', 'scheduler') and n_dead_tup > 0
 order by n_dead_tup desc
 limit 8;
+
+-- name: add_sleepers
+-- Timers far from due, which those that are due must not suffer from.
+insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
+select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'deadline',
+    now() + interval '1 year' + n * interval '1 second'
+from generate_series(1, $1::int) as n;

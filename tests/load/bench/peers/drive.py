@@ -7,6 +7,7 @@ answer the last line of standard output. Ends when its standard input does.
 import asyncio
 import importlib
 import sys
+import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final, Protocol, assert_never, cast
@@ -14,9 +15,14 @@ from typing import Final, Protocol, assert_never, cast
 import msgspec
 from msgspec import Struct
 
+from tests.load.bench.histograms import Histogram
 from tests.load.bench.peers import measures
-from tests.load.bench.peers.driver import Driver, Place
-from tests.load.bench.peers.traits import TRAITS, Traits
+from tests.load.bench.peers.driver import OWN, Driver, Place
+from tests.load.bench.peers.own import Own
+from tests.load.bench.peers.traits import TRAITS
+
+NAP_MARGIN_S: Final = 1.0
+"""Between the last start and the first waking."""
 
 
 class Prepare(Struct, frozen=True, kw_only=True, tag="prepare"):
@@ -47,25 +53,42 @@ class Workflows(Struct, frozen=True, kw_only=True, tag="workflows"):
     window_s: float
 
 
-Order = Prepare | Work | Dispatch | Throughput | Workflows
+class Naps(Struct, frozen=True, kw_only=True, tag="naps"):
+    """Of our own workflows: so many sleep, all until some time in the same `spread_s` seconds."""
+
+    place: Place
+    count: int
+    starting_s: float
+    """How long the starts go on; the first may wake after that."""
+    spread_s: float
+
+
+Order = Naps | Prepare | Work | Dispatch | Throughput | Workflows
 _ORDER: Final[msgspec.json.Decoder[Order]] = msgspec.json.Decoder(Order)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """`per_s` of tasks or workflows, `took_ms` an encoded histogram; 0 and "" where neither."""
+    """`per_s` of tasks or workflows, `took_ms` an encoded histogram; 0 and "" where neither.
+
+    `ended` counts all workflows that were started and seen to end, also outside of the window.
+    """
 
     per_s: float = 0.0
     took_ms: str = ""
+    ended: int = 0
+    cpu_s: float = 0.0
 
 
 class _Module(Protocol):
     def driver(self, place: Place) -> Driver: ...
 
 
-def module(name: str) -> _Module:
-    return cast(
-        "_Module", cast("object", importlib.import_module(f"tests.load.bench.peers.drivers.{name}"))
-    )
+def driver_of(name: str, place: Place) -> Driver:
+    """Ours is typed and imported as anything; a peer's packages are here for this verb alone."""
+    if name == OWN:
+        return Own(place)
+    found: object = importlib.import_module(f"tests.load.bench.peers.drivers.{name}")
+    return cast("_Module", cast("object", found)).driver(place)
 
 
 def say(answer: Answer) -> None:
@@ -73,8 +96,8 @@ def say(answer: Answer) -> None:
     sys.stdout.buffer.flush()
 
 
-async def carry_out(peer: _Module, traits: Traits, order: Order) -> None:
-    driver = peer.driver(order.place)
+async def carry_out(name: str, order: Order) -> None:
+    driver = driver_of(name, order.place)
     match order:
         case Prepare():
             await driver.prepare()
@@ -85,15 +108,18 @@ async def carry_out(peer: _Module, traits: Traits, order: Order) -> None:
             say(await dispatch(driver, order))
         case Throughput():
             await driver.open()
-            say(Answer(per_s=await measures.throughput(driver, traits, order.tasks)))
+            say(Answer(per_s=await measures.throughput(driver, TRAITS[name], order.tasks)))
             await driver.close()
         case Workflows():
             await driver.open()
             found = await measures.closed_loops(
                 driver.workflow, order.clients, order.warm_s, order.window_s
             )
-            say(Answer(per_s=found.per_s, took_ms=found.took.encode()))
+            took_ms, cpu_s = found.took.encode(), time.process_time()
+            say(Answer(per_s=found.per_s, took_ms=took_ms, ended=found.ended, cpu_s=cpu_s))
             await driver.close()
+        case Naps():
+            say(await naps(Own(order.place), order))
         case _:
             assert_never(order)
 
@@ -108,6 +134,21 @@ async def dispatch(driver: Driver, order: Dispatch) -> Answer:
     found = await measures.dispatch(driver, bells, order.samples, order.pause_s)
     working.cancel()
     return Answer(took_ms=found.encode())
+
+
+async def naps(own: "Own", order: Naps) -> Answer:
+    """Started at an even pace, due at an even pace, but faster."""
+    began = time.monotonic()
+    wakes = began + order.starting_s + NAP_MARGIN_S
+
+    async def one(number: int) -> float:
+        await asyncio.sleep(number * order.starting_s / order.count)
+        due = wakes + number * order.spread_s / order.count
+        return await own.nap(due - time.monotonic())
+
+    late_ms = await asyncio.gather(*(one(number) for number in range(order.count)))
+    await own.close()
+    return Answer(took_ms=Histogram.of(late_ms).encode(), ended=len(late_ms))
 
 
 async def first_of(wanted: Awaitable[object], working: "asyncio.Future[None]") -> None:
@@ -131,7 +172,7 @@ async def until_input_ends(work: Awaitable[None]) -> None:
 
 def main(name: str) -> None:
     order = _ORDER.decode(sys.stdin.buffer.readline())
-    asyncio.run(until_input_ends(carry_out(module(name), TRAITS[name], order)))
+    asyncio.run(until_input_ends(carry_out(name, order)))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ class Place(Struct, frozen=True, kw_only=True):
     handler_port: int = 0
 
 
+OWN = "mainspring"
+
+
 class Driver(Protocol):
     """One peer, through the fast path that its own documents name."""
 

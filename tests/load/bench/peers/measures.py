@@ -86,6 +86,8 @@ class Loops(Struct, frozen=True, kw_only=True):
 
     per_s: float
     took: Histogram
+    ended: int
+    """All, also those of the warm-up and those that ended late."""
 
 
 async def closed_loops(
@@ -95,16 +97,19 @@ async def closed_loops(
     began = time.monotonic() + warm_s
     until = began + window_s
     took: list[float] = []
+    ended_count = 0
 
     async def client() -> None:
+        nonlocal ended_count
         while time.monotonic() < until:
             sent = time.monotonic()
             await one()
             ended = time.monotonic()
+            ended_count += 1
             if began <= ended <= until:
                 took.append((ended - sent) * 1000)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(clients):
             group.create_task(client())
-    return Loops(per_s=len(took) / window_s, took=Histogram.of(took))
+    return Loops(per_s=len(took) / window_s, took=Histogram.of(took), ended=ended_count)

@@ -5,11 +5,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from tests.load.bench.peers.driver import OWN
 from tests.load.bench.peers.traits import TRAITS
 from tests.load.bench.report import number, table
 from tests.load.bench.targets import at_most
 
-OWN: Final = "mainspring"
 NAMES: Final = tuple(TRAITS)
 MEASURED: Final[dict[str, tuple[str, str]]] = {
     "dispatch_idle_p50_ms": ("Submit to handler, idle, P50", "ms"),

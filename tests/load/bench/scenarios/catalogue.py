@@ -15,6 +15,7 @@ from tests.load.bench.scenarios.recovery import recovery
 from tests.load.bench.scenarios.soak import soak
 from tests.load.bench.scenarios.streams import sse
 from tests.load.bench.scenarios.turns import turns, turns_traced
+from tests.load.bench.scenarios.workflows import steps, timers, workflow
 
 Part = Callable[[Bench], Awaitable[None]]
 
@@ -37,6 +38,9 @@ class Scenario(Struct, frozen=True, kw_only=True):
 SCENARIOS: Final[dict[str, Scenario]] = {
     "idle": Scenario(part=idle, what="statements and CPU of a stack nobody uses", database=True),
     "turns": Scenario(part=turns, what="agent turns per second, and what one costs"),
+    "workflow": Scenario(part=workflow, what="a workflow of three durable steps, one caller"),
+    "steps": Scenario(part=steps, what="durable steps per second, 32 callers"),
+    "timers": Scenario(part=timers, what="how late sleeping workflows go on"),
     "sse": Scenario(part=sse, what="how late events come to open streams"),
     "history": Scenario(part=history, what="a turn late in a session beside an early one"),
     "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),

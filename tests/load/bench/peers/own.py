@@ -1,0 +1,116 @@
+"""Ourselves, by the loads that peers get: workflows of the SDK, callers over HTTP.
+
+The worker is the SDK's own; the caller is as lean as the others' are, for it shares the cores.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from mainspring import Worker, sleep, step, workflow
+from tests.load.bench.peers.driver import Entered, Place
+from tests.load.bench.wire import Address, Connection, WireProblem
+
+PATH: Final = "/durable/workflows"
+READY_S: Final = 1.0
+"""The worker attaches within it; what comes earlier waits and is slow, but not lost."""
+WAIT_S: Final = 30
+
+
+@step
+async def same(number: int) -> int:
+    return number
+
+
+@step
+async def due_at(delay_s: float) -> float:
+    """On the monotonic clock that all processes of a machine share."""
+    return time.monotonic() + delay_s
+
+
+@workflow
+async def three() -> int:
+    return await same(1) + await same(2) + await same(3)
+
+
+@workflow
+async def nap(delay_s: float) -> float:
+    """How many milliseconds after its time it went on."""
+    due_s = await due_at(delay_s)
+    await sleep(delay_s)
+    return (time.monotonic() - due_s) * 1000
+
+
+class _Described(Struct, frozen=True):
+    id: str
+    status: str
+    result: object = None
+
+
+_DESCRIBED: Final = msgspec.json.Decoder(_Described)
+
+
+class Own:
+    """`server` of the place is the api, `admin` the engine."""
+
+    def __init__(self, place: Place) -> None:
+        host, _, port = place.server.rpartition(":")
+        self._api = Address(host=host, port=int(port))
+        self._engine = place.admin
+        self._free: list[Connection] = []
+
+    async def prepare(self) -> None:
+        """Nothing: the stack is there."""
+
+    async def work(self, entered: Entered, ready: Callable[[], None]) -> None:
+        async with Worker([three, nap], engine=self._engine):
+            asyncio.get_running_loop().call_later(READY_S, ready)
+            await asyncio.get_running_loop().create_future()
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None:
+        for connection in self._free:
+            connection.close()
+
+    async def submit(self, numbers: Sequence[int]) -> None:
+        raise NotImplementedError
+
+    async def finished(self) -> int | None:
+        raise NotImplementedError
+
+    async def complete(self, number: int) -> None:
+        raise NotImplementedError
+
+    async def workflow(self) -> None:
+        await self._result(await self._start(three.name, []))
+
+    async def nap(self, delay_s: float) -> float:
+        """How late it went on, in milliseconds."""
+        late_ms = await self._result(await self._start(nap.name, [delay_s]))
+        assert isinstance(late_ms, float)
+        return late_ms
+
+    async def _start(self, type_: str, input_: list[object]) -> _Described:
+        body = msgspec.json.encode({"type": type_, "input": input_})
+        return _DESCRIBED.decode(await self._call("POST", PATH, body))
+
+    async def _result(self, seen: _Described) -> object:
+        """Raises WireProblem where it ends otherwise."""
+        while seen.status in ("running", "waiting"):
+            path = f"{PATH}/{seen.id}/result?wait_s={WAIT_S}"
+            seen = _DESCRIBED.decode(await self._call("GET", path, None))
+        if seen.status != "completed":
+            msg = f"{seen.id} ended {seen.status}"
+            raise WireProblem(msg)
+        return seen.result
+
+    async def _call(self, method: str, path: str, body: bytes | None) -> bytes:
+        connection = self._free.pop() if self._free else Connection(self._api)
+        answer = await connection.call(method, path, body)
+        self._free.append(connection)
+        return answer
