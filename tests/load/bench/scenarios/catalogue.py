@@ -40,7 +40,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "turns": Scenario(part=turns, what="agent turns per second, and what one costs"),
     "workflow": Scenario(part=workflow, what="a workflow of three durable steps, one caller"),
     "steps": Scenario(part=steps, what="durable steps per second, 32 callers"),
-    "timers": Scenario(part=timers, what="how late sleeping workflows go on"),
+    "timers": Scenario(part=timers, what="how late sleeping workflows go on", own=True),
     "sse": Scenario(part=sse, what="how late events come to open streams"),
     "history": Scenario(part=history, what="a turn late in a session beside an early one"),
     "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),

@@ -65,8 +65,7 @@ async def timers(bench: Bench) -> None:
     """Many that sleep, and some that fall due in one and the same second."""
     plan, ours = bench.plan, driving(bench)
     bench.progress.part(f"timers, {plan.sleepers:,} asleep")
-    if bench.ground.database is not None and plan.sleepers:
-        await bench.own.looked_into().execute(QUERIES["add_sleepers"], plan.sleepers)
+    await bench.own.looked_into().execute(QUERIES["add_sleepers"], plan.sleepers)
     recount = await bench.ground.recount()
     async with ours.handlers(plan.handlers):
         order = Naps(
