@@ -103,7 +103,7 @@ WRONG: list[tuple[Json, int, str]] = [
     ({"target": {"type": "message"}}, 422, "validation_failed"),
     ({"target": {"type": "pigeon"}}, 422, "validation_failed"),
     ({"target": FLOW | {"input": 3}}, 422, "validation_failed"),
-    ({"target": FLOW}, 422, "validation_failed"),
+    ({"target": FLOW | {"input": ["x" * 600_000]}}, 413, "payload_too_large"),
     ({"target": SAY | {"session_id": "session_1"}}, 400, "invalid_id"),
     ({"target": SAY | {"session_id": f"session_{'0' * 32}"}}, 404, "not_found"),
     ({"target": SAY | {"session": {"agent_name": "nobody"}}}, 404, "not_found"),
@@ -127,6 +127,14 @@ WRONG: list[tuple[Json, int, str]] = [
         "validation_failed",
     ),
 ]
+
+
+async def test_a_workflow_is_a_target_too(client: httpx.AsyncClient) -> None:
+    schedule = await made(client, target=FLOW)
+    flows = (await client.get(PATH, params={"target_type": "workflow"})).json()
+
+    assert schedule["target"] == FLOW | {"queue": "default"}
+    assert [one["id"] for one in flows["data"]] == [schedule["id"]]
 
 
 @pytest.mark.parametrize(("members", "status", "code"), WRONG)

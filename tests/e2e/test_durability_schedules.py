@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
@@ -9,10 +11,23 @@ import httpx
 import pytest
 
 from tests.e2e.follower import PATIENCE_S, Json
-from tests.e2e.rig import LOOK_S, Rig
+from tests.e2e.rig import LOOK_S, Rig, until
+from tests.e2e.test_workflows import Workers
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("durability"),
+]
 PATH = "/durable/schedules"
+
+
+@pytest.fixture
+def workers(rig: Rig, tmp_path: Path) -> Iterator[Workers]:
+    workers = Workers(rig, tmp_path)
+    yield workers
+    workers.end()
 
 
 async def every_second(rig: Rig, session_id: str) -> str:
@@ -102,4 +117,26 @@ async def test_two_schedulers_share_the_slots_of_one_schedule(rig: Rig) -> None:
 
     sent = [str(slot["message_id"]) for slot in slots if slot["status"] == "completed"]
     assert await messages_of(rig, session_id) == Counter(sent)
+    await rig.assert_sound()
+
+
+async def test_a_slot_starts_its_workflow_once_although_schedulers_die(
+    rig: Rig, workers: Workers
+) -> None:
+    workers.start()
+    target: Json = {"type": "workflow", "workflow_type": "checkout", "input": ["A-30"]}
+    body: Json = {"name": uuid4().hex, "cron": "0 3 * * *", "target": target}
+    path = f"{PATH}/{(await rig.call('POST', PATH, body))['id']}"
+
+    await rig.call("POST", f"{path}/trigger")
+    back = rig.kill("scheduler")
+    await until(lambda: workers.count("pack") == 1, "its second step is at work")
+    await back()
+    (workers.calls / "gate").touch()
+
+    (slot,) = await until_completed(rig, path, 1)
+    flow = await insisted(rig, "GET", f"/durable/workflows/{slot['workflow_id']}")
+    assert flow["result"] == ["receipt of A-30", "shipped a-30"]
+    assert str(flow["key"]).startswith("schedule:")
+    assert (workers.count("charge"), workers.count("ship")) == (1, 1)
     await rig.assert_sound()

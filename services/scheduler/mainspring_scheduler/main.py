@@ -21,8 +21,8 @@ from mainspring_runtime.settings import Address, Bind, ProcessSettings
 from mainspring_scheduler.adapters.calls import RpcDutyCalls
 from mainspring_scheduler.adapters.grpc_schedules import ScheduleServicer
 from mainspring_scheduler.adapters.grpc_turns import RpcTurns
+from mainspring_scheduler.adapters.grpc_workflows import RpcWorkflows
 from mainspring_scheduler.adapters.loop import Loop
-from mainspring_scheduler.adapters.no_workflows import NoWorkflows
 from mainspring_scheduler.adapters.postgres import PostgresDutyStore, PostgresScheduleStore
 from mainspring_scheduler.ports.duties import DutyCalls, DutyStore
 from mainspring_scheduler.ports.schedules import ScheduleStore
@@ -94,7 +94,7 @@ async def start(settings: Settings, service: Service) -> None:
         schedules=PostgresScheduleStore(database),
         calls=RpcDutyCalls(ControlClient(engine), EventStoreClient(eventstore)),
         turns=RpcTurns(SessionClient(api)),
-        workflows=NoWorkflows(),
+        workflows=RpcWorkflows(ControlClient(engine)),
         clock=clock,
         draws=draws,
     )

@@ -22,12 +22,10 @@ class Unasked:
     async def _refuse(self, _: object, /) -> Message:
         raise NotImplementedHere
 
-    submit_many = cancel = submit_tool_results = close_session = _refuse
-    list_circuits = set_circuit = inspect = operate = _refuse
-    start_workflow = signal_workflow = cancel_workflow = _refuse
-    get_workflow = list_workflows = _refuse
-    list_limits = set_limit = drop_limit = list_weights = set_weight = _refuse
-    append_many = read = list = heads = verify = _refuse
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._refuse
 
 
 @dataclass(kw_only=True)

@@ -8,16 +8,17 @@ from uuid import UUID
 
 import pytest
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import RandomIds
 from mainspring_postgres import Database, Options
 from mainspring_scheduler.adapters.memory import MemoryTargets
 from mainspring_scheduler.adapters.postgres import PostgresScheduleStore
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started
 from mainspring_scheduler.ports.targets import Targets
 from mainspring_scheduler.usecases.firing import Firing
+from mainspring_schema.limits import CATCH_UP_S_MAX
 from mainspring_schema.schedules import Interval, Overlap
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from tests.unit.scheduler.rows import schedule
@@ -92,7 +93,7 @@ async def fall_behind(store: PostgresScheduleStore, overlap: Overlap) -> None:
             overlap=overlap,
             timing=Interval(every_ms=EVERY_MS, anchor_ms=first_ms),
             next_ms=first_ms,
-            catch_up_s=schedule_limits.CATCH_UP_S_MAX,
+            catch_up_s=CATCH_UP_S_MAX,
         )
         await store.insert(row)
 
@@ -135,7 +136,7 @@ async def test_replicas_that_die_in_between_lose_and_double_nothing(
     stores: list[PostgresScheduleStore],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(schedule_limits, "SCHEDULE_HOLD_MS", HOLD_MS)
+    monkeypatch.setattr(limits, "SCHEDULE_HOLD_MS", HOLD_MS)
     await fall_behind(stores[0], "allow_all")
     targets = MemoryTargets()
     firings = [replica(store, Dying(targets), seed) for seed, store in enumerate(stores)]

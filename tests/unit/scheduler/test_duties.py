@@ -2,9 +2,10 @@
 
 import pytest
 
-from mainspring_kernel import limits, schedule_limits
+from mainspring_kernel import limits
 from mainspring_scheduler.domain import duties as domain
 from mainspring_scheduler.domain.duties import PLANS, Claimed, Claims, Duty, Failed, Report
+from mainspring_scheduler.domain.limits import SCHEDULE_TICK_MS_MIN
 
 DOWN = Failed(code="unavailable", detail="nobody listens")
 SWEEPS = (Duty.TIMERS, Duty.RETRIES, Duty.LEASES)
@@ -125,7 +126,7 @@ def test_every_duty_has_a_plan_that_one_claim_can_take() -> None:
         (None, limits.SWEEP_PERIOD_MS),
         (10**9, limits.SWEEP_PERIOD_MS),
         (700, 700),
-        (1, schedule_limits.SCHEDULE_TICK_MS_MIN),
+        (1, SCHEDULE_TICK_MS_MIN),
         # Due and not taken: somebody else is at it, who may die.
         (0, limits.SWEEP_BUSY_MS),
         (-5000, limits.SWEEP_BUSY_MS),

@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.ids import SeededIds
 from mainspring_scheduler.adapters.memory import MemoryScheduleStore, MemoryTargets
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import Report
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
 from mainspring_scheduler.usecases.firing import Firing
@@ -149,7 +149,7 @@ async def test_a_replica_that_died_after_its_decision_is_made_up_for(world: Worl
         await dying.once()
     at_once = await world.firing.once()
 
-    await world.after(schedule_limits.SCHEDULE_HOLD_MS)
+    await world.after(limits.SCHEDULE_HOLD_MS)
 
     assert at_once == Report()
     assert await world.statuses() == ["running"]
@@ -163,9 +163,7 @@ async def test_a_replica_that_slept_through_its_hold_writes_nothing_any_more(wor
 
     class Slow(MemoryTargets):
         async def start(self, schedule: Schedule, slot: Slot) -> Started:
-            await world.after(
-                schedule_limits.SCHEDULE_HOLD_MS + 1
-            )  # another replica takes over meanwhile
+            await world.after(limits.SCHEDULE_HOLD_MS + 1)  # another replica takes over meanwhile
             world.targets.ended[slot.id] = Ended(outcome="failed", code="rate_limited")
             await world.after(2000)
             return await world.targets.start(schedule, slot)
@@ -187,7 +185,7 @@ async def test_cancel_other_takes_over_when_the_other_has_ended(world: World) ->
     asked_to_end = set(world.targets.cancelled)
     world.targets.ended[first.id] = Ended(outcome="cancelled")
 
-    await world.after(schedule_limits.SLOT_BUFFERED_LOOK_MS)
+    await world.after(limits.SLOT_BUFFERED_LOOK_MS)
 
     assert asked_to_end == {first.id}
     assert await world.statuses() == ["cancelled", "running"]
@@ -200,18 +198,18 @@ async def test_a_cancel_that_is_lost_is_asked_again(world: World) -> None:
     await world.after(MINUTE)
     world.targets.refusal = None
 
-    await world.after(schedule_limits.SLOT_BUFFERED_LOOK_MS)
+    await world.after(limits.SLOT_BUFFERED_LOOK_MS)
 
     assert len(world.targets.cancelled) == 1
 
 
 async def test_a_full_claim_says_that_there_is_more(world: World) -> None:
-    for number in range(schedule_limits.SCHEDULES_PER_CLAIM_MAX + 1):
+    for number in range(limits.SCHEDULES_PER_CLAIM_MAX + 1):
         await world.put(schedule(name=f"s{number}", id_=UUID(int=1000 + number)))
 
     first, second = await world.firing.once(), await world.firing.once()
 
-    assert (first.handled, first.more) == (schedule_limits.SCHEDULES_PER_CLAIM_MAX, True)
+    assert (first.handled, first.more) == (limits.SCHEDULES_PER_CLAIM_MAX, True)
     assert (second.handled, second.more) == (1, False)
 
 

@@ -5,8 +5,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_kernel import schedule_limits
-from mainspring_scheduler.domain import planning
+from mainspring_scheduler.domain import limits, planning
 from mainspring_scheduler.domain import slots as slot_rules
 from mainspring_scheduler.domain.planning import Decision
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot
@@ -139,7 +138,7 @@ def test_a_backlog_is_planned_in_portions_and_looked_at_again_at_once() -> None:
 
     decision = decide(behind)
 
-    assert len(decision.starts) == schedule_limits.SLOTS_PER_PASS_MAX
+    assert len(decision.starts) == limits.SLOTS_PER_PASS_MAX
     assert decision.due_ms is not None
     assert decision.due_ms <= NOW
 
@@ -191,7 +190,7 @@ def test_buffer_one_keeps_the_first_and_skips_the_rest() -> None:
         NOW - MINUTE: "buffered",
         NOW: "skipped",
     }
-    assert decision.due_ms == NOW + schedule_limits.SLOT_BUFFERED_LOOK_MS
+    assert decision.due_ms == NOW + limits.SLOT_BUFFERED_LOOK_MS
 
 
 def test_a_buffered_slot_starts_when_the_earlier_one_has_ended_however_late_that_is() -> None:
@@ -205,7 +204,7 @@ def test_a_buffered_slot_starts_when_the_earlier_one_has_ended_however_late_that
 
 
 def test_allow_all_starts_beside_what_is_at_work_up_to_a_bound() -> None:
-    crowd = [slot(k) for k in range(schedule_limits.SLOTS_OPEN_MAX - 1)]
+    crowd = [slot(k) for k in range(limits.SLOTS_OPEN_MAX - 1)]
     behind = schedule(overlap="allow_all", next_ms=NOW - MINUTE)
 
     decision = decide(behind, *crowd)
@@ -335,7 +334,7 @@ def test_what_takes_longer_is_asked_about_more_rarely() -> None:
     ]
 
     assert looks == [
-        NOW + schedule_limits.SLOT_LOOK_MS_MIN,
+        NOW + limits.SLOT_LOOK_MS_MIN,
         NOW + 20_000 + 5000,
-        NOW + 10**8 + schedule_limits.SLOT_LOOK_MS_MAX,
+        NOW + 10**8 + limits.SLOT_LOOK_MS_MAX,
     ]

@@ -4,7 +4,6 @@ from uuid import UUID
 
 import pytest
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import (
     Conflict,
@@ -14,6 +13,7 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_scheduler.adapters.memory import MemoryScheduleStore
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.slots import Schedule
 from mainspring_scheduler.usecases.schedules import Schedules
 from mainspring_schema.schedules import (
@@ -90,7 +90,7 @@ async def test_a_name_is_one_schedules(desk: Desk) -> None:
 async def test_an_organization_has_a_bound_of_schedules(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule_limits, "SCHEDULES_PER_ORG_MAX", 1)
+    monkeypatch.setattr(limits, "SCHEDULES_PER_ORG_MAX", 1)
     await desk.schedules.create(CREATE)
     spec = Spec(name="t", timing=SPEC.timing, target=WORKFLOW)
 
@@ -206,7 +206,7 @@ async def test_a_trigger_is_a_slot_now_and_asked_again_the_same_one(desk: Desk) 
 async def test_too_many_open_slots_refuse_a_trigger(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule_limits, "SLOTS_OPEN_MAX", 1)
+    monkeypatch.setattr(limits, "SLOTS_OPEN_MAX", 1)
     await desk.schedules.create(CREATE)
     command = TriggerSchedule(org_id=ORG, id=SCHEDULE, slot_id=UUID(int=5))
     await desk.schedules.trigger(command)

@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.errors import NotFound, TooManyRequests, Unavailable
-from mainspring_scheduler.domain import planning
+from mainspring_scheduler.domain import limits, planning
 from mainspring_scheduler.domain import slots as slot_rules
 from mainspring_scheduler.domain.slots import Started
 from tests.unit.scheduler.rows import MINUTE, NOW, SCHEDULE, SESSION, ids, schedule, slot
@@ -56,7 +55,7 @@ def test_a_lasting_refusal_fails_the_slot_and_says_why() -> None:
 
 
 def test_a_target_that_stays_away_is_given_up_at_last() -> None:
-    late_ms = NOW + schedule_limits.SLOT_GIVE_UP_MS + 1
+    late_ms = NOW + limits.SLOT_GIVE_UP_MS + 1
 
     assert slot_rules.refused(BEGUN, Unavailable(), now_ms=late_ms, draw=0.5).status == "failed"
 

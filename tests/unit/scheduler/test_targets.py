@@ -6,12 +6,21 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_scheduler.domain.slots import Begins, Ended, Started, slot_key, starting
+from mainspring_scheduler.domain.slots import Begins, Ended, Slot, Started, slot_key, starting
 from mainspring_scheduler.usecases.targets import REASON, SlotTargets
 from mainspring_schema.posting import CancelTurn, OneTurn, Posted, PostMessage, TurnState
-from mainspring_schema.schedules import WorkflowTarget
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    Flaw,
+    GetWorkflow,
+    StartWorkflow,
+    Status,
+    WorkflowCancelReceipt,
+    WorkflowView,
+)
+from mainspring_schema.workflows import Started as WorkflowStarted
 from tests.unit.scheduler.rows import (
     NEW_SESSION,
     NOW,
@@ -25,6 +34,7 @@ from tests.unit.scheduler.rows import (
 
 TURN = UUID(int=8)
 FLOW = UUID(int=7)
+GONE = UUID(int=70)
 
 
 class Turns:
@@ -50,20 +60,33 @@ class Turns:
 
 class Workflows:
     def __init__(self) -> None:
-        self.started: list[tuple[UUID, str, WorkflowTarget]] = []
-        self.cancelled: list[UUID] = []
+        self.started: list[StartWorkflow] = []
+        self.cancelled: list[CancelWorkflow] = []
+        self.status: Status = "completed"
 
-    async def start(
-        self, org_id: UUID, workflow_id: UUID, *, key: str, target: WorkflowTarget
-    ) -> UUID:
-        self.started.append((workflow_id, key, target))
-        return workflow_id
+    async def start(self, command: StartWorkflow) -> WorkflowStarted:
+        self.started.append(command)
+        return WorkflowStarted(workflow_id=command.workflow_id)
 
-    async def outcome(self, org_id: UUID, workflow_id: UUID) -> Ended | None:
-        return Ended(outcome="completed") if workflow_id == FLOW else None
+    async def get(self, command: GetWorkflow) -> WorkflowView:
+        if command.workflow_id == GONE:
+            raise NotFound
+        flaw = Flaw(code="step_failed", message="x") if self.status == "failed" else None
+        return WorkflowView(
+            workflow_id=command.workflow_id,
+            type="report",
+            key="k",
+            queue="default",
+            status=self.status,
+            started_ms=NOW,
+            flaw=flaw,
+        )
 
-    async def cancel(self, org_id: UUID, workflow_id: UUID, *, reason: str) -> None:
-        self.cancelled.append(workflow_id)
+    async def cancel(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
+        if command.workflow_id == GONE:
+            raise NotFound
+        self.cancelled.append(command)
+        return WorkflowCancelReceipt(status="cancelled")
 
 
 @pytest.fixture
@@ -113,34 +136,58 @@ async def test_a_workflow_is_started_by_the_key_of_its_slot(
     started = await targets.start(schedule(target=WORKFLOW), TO_WORKFLOW)
 
     assert started == Started(workflow_id=FLOW)
-    assert workflows.started == [(FLOW, slot_key(TO_WORKFLOW), WORKFLOW)]
+    (command,) = workflows.started
+    assert (command.workflow_id, command.key) == (FLOW, slot_key(TO_WORKFLOW))
+    assert (command.type, command.input, command.queue) == ("report", b"[]", "default")
+
+
+def of_workflow(number: int, workflow_id: UUID) -> Slot:
+    return msgspec.structs.replace(slot(number), turn_id=None, workflow_id=workflow_id)
 
 
 async def test_outcomes_come_in_the_order_asked(targets: SlotTargets) -> None:
     ended_turn = msgspec.structs.replace(slot(1), turn_id=TURN)
-    ended_flow = msgspec.structs.replace(slot(2), turn_id=None, workflow_id=FLOW)
-    open_flow = msgspec.structs.replace(slot(3), turn_id=None, workflow_id=UUID(int=70))
 
-    found = await targets.look([ended_flow, slot(4), open_flow, ended_turn])
+    found = await targets.look([of_workflow(2, FLOW), slot(4), of_workflow(3, GONE), ended_turn])
 
     assert found == [
         Ended(outcome="completed"),
         None,
-        None,
+        Ended(outcome="cancelled", code="not_found"),
         Ended(outcome="failed", ended_ms=NOW, code="rate_limited"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [
+        ("running", None),
+        ("waiting", None),
+        # Its code does not fit: it goes on when a worker comes that fits.
+        ("held", None),
+        ("failed", Ended(outcome="failed", code="step_failed")),
+        ("cancelled", Ended(outcome="cancelled")),
+    ],
+)
+async def test_a_workflow_is_at_work_until_it_has_ended(
+    targets: SlotTargets, workflows: Workflows, status: Status, ended: Ended | None
+) -> None:
+    workflows.status = status
+
+    assert await targets.look([of_workflow(1, FLOW)]) == [ended]
 
 
 async def test_the_turn_or_the_workflow_of_a_slot_is_cancelled_and_no_other(
     targets: SlotTargets, turns: Turns, workflows: Workflows
 ) -> None:
     await targets.cancel(msgspec.structs.replace(slot(1), turn_id=TURN))
-    await targets.cancel(msgspec.structs.replace(slot(2), turn_id=None, workflow_id=FLOW))
+    await targets.cancel(of_workflow(2, FLOW))
+    await targets.cancel(of_workflow(3, GONE))
 
     assert turns.cancels == [
         CancelTurn(turn=OneTurn(org_id=ORG, session_id=SESSION, turn_id=TURN), reason=REASON)
     ]
-    assert workflows.cancelled == [FLOW]
+    assert workflows.cancelled == [CancelWorkflow(org_id=ORG, workflow_id=FLOW, reason=REASON)]
 
 
 async def test_a_slot_without_ids_is_a_bug_and_says_so(targets: SlotTargets) -> None:

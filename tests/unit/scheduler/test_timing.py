@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_scheduler.domain import timing
+from mainspring_schema.limits import SCHEDULE_INTERVAL_MS_MAX
 from mainspring_schema.schedules import Cron, Interval, Once, Timing
 from tests.unit.scheduler.rows import MINUTE, NOW, schedule
 
@@ -68,7 +68,7 @@ def test_a_one_shot_lies_ahead() -> None:
         Once(at="9999-12-31T23:59:59-23:59", timezone="UTC"),
         Once(at="2030-01-01T00:00:00", timezone="Mars/Olympus"),
         Interval(every_ms=999),
-        Interval(every_ms=schedule_limits.SCHEDULE_INTERVAL_MS_MAX + 1),
+        Interval(every_ms=SCHEDULE_INTERVAL_MS_MAX + 1),
         Cron(expression="* * *"),
         Cron(expression="* * * * *", timezone="Mars/Olympus"),
     ],

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import SeededIds
 from mainspring_scheduler.adapters.memory import MemoryScheduleStore, MemoryTargets
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 from mainspring_scheduler.domain.slots import Slot
 from mainspring_scheduler.usecases.firing import Firing
@@ -56,10 +56,7 @@ async def test_upkeep_forgets_slots_after_their_time() -> None:
     clock, calls = ManualClock(wall_ms=NOW), Calls()
     store = MemoryScheduleStore(clock)
     await store.insert(schedule())
-    for number, age_ms in (
-        (1, schedule_limits.SLOT_RETENTION_MS + 1),
-        (2, schedule_limits.SLOT_RETENTION_MS - 1),
-    ):
+    for number, age_ms in ((1, limits.SLOT_RETENTION_MS + 1), (2, limits.SLOT_RETENTION_MS - 1)):
         await store.add_slot(ended(number, NOW - age_ms))
 
     report = await duties(store, clock, calls).perform(Duty.SLOT_UPKEEP)

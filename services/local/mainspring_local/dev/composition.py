@@ -46,7 +46,6 @@ from mainspring_rpc.services import worker_service
 from mainspring_runtime.lifecycle import Service
 from mainspring_runtime.listeners import Listeners
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
-from mainspring_scheduler.adapters.no_workflows import NoWorkflows
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
 from mainspring_worker.main import Roads, assemble, identity
@@ -134,7 +133,8 @@ def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
                 clock=parts.clock,
                 ids=parts.ids,
             ),
-            workflows=NoWorkflows(),
+            # The engine's use case has the port's very shape.
+            workflows=parts.engine.workflows,
             clock=parts.clock,
             draws=parts.draws,
         )

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from mainspring_kernel import schedule_limits
 from mainspring_rpc import SessionClient
 from mainspring_rpc.generated.session.v1 import session_pb2 as pb
+from mainspring_scheduler.domain import limits
 from mainspring_schema import codec
 from mainspring_schema.posting import (
     CancelTurn,
@@ -21,7 +21,7 @@ from mainspring_schema.posting import (
 
 _POSTED: Final = msgspec.msgpack.Decoder(Posted)
 _TOLD: Final = msgspec.msgpack.Decoder(TurnsTold)
-_TIMEOUT_S: Final = schedule_limits.SLOT_CALL_TIMEOUT_S
+_TIMEOUT_S: Final = limits.SLOT_CALL_TIMEOUT_S
 
 
 class RpcTurns:

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.errors import ValidationFailed
+from mainspring_schema.limits import CRON_CHARS_MAX
 
 NICKNAMES: Final = {
     "@yearly": "0 0 1 1 *",
@@ -39,8 +39,8 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall time without a zone
 def check(expression: str, timezone: str) -> None:
     """Raises ValidationFailed for what cannot be read, or never fires."""
     check_zone(timezone)
-    if len(expression) > schedule_limits.CRON_CHARS_MAX:
-        msg = f"a cron expression has at most {schedule_limits.CRON_CHARS_MAX} characters"
+    if len(expression) > CRON_CHARS_MAX:
+        msg = f"a cron expression has at most {CRON_CHARS_MAX} characters"
         raise ValidationFailed(msg)
     try:
         first = next(CronSim(_fields(expression), _EPOCH), None)

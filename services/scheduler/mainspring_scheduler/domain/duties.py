@@ -6,7 +6,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from mainspring_kernel import backoff, limits, schedule_limits
+from mainspring_kernel import backoff, limits
+from mainspring_scheduler.domain.limits import SCHEDULE_TICK_MS_MIN
 
 
 class Duty(StrEnum):
@@ -140,11 +141,7 @@ def pause_ms(claims: Claims) -> int:
     due_in_ms = claims.due_in_ms
     if due_in_ms is None or due_in_ms >= limits.SWEEP_PERIOD_MS:
         return limits.SWEEP_PERIOD_MS
-    return (
-        max(due_in_ms, schedule_limits.SCHEDULE_TICK_MS_MIN)
-        if due_in_ms > 0
-        else limits.SWEEP_BUSY_MS
-    )
+    return max(due_in_ms, SCHEDULE_TICK_MS_MIN) if due_in_ms > 0 else limits.SWEEP_BUSY_MS
 
 
 def repeats(report: Report, passes: int) -> bool:

@@ -11,9 +11,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_kernel import schedule_limits
+from mainspring_scheduler.domain import limits, timing
 from mainspring_scheduler.domain import slots as rows
-from mainspring_scheduler.domain import timing
 from mainspring_scheduler.domain.slots import AT_WORK, PENDING, Begins, Ended, Schedule, Slot
 from mainspring_schema.schedules import WorkflowTarget
 
@@ -97,7 +96,7 @@ def due_again(
     wanted = [slot.due_ms for slot in slots if slot.due_ms is not None]
     if any(slot.status == "buffered" for slot in slots):
         # Somebody waits for what is at work: it is asked more often than its age alone says.
-        wanted.append(now_ms + schedule_limits.SLOT_BUFFERED_LOOK_MS)
+        wanted.append(now_ms + limits.SLOT_BUFFERED_LOOK_MS)
     if next_ms is not None and not schedule.paused and not schedule.deleted:
         wanted.append(timing.due_at(schedule.id, schedule.spec, next_ms))
     return min(wanted, default=None)
@@ -124,7 +123,7 @@ def _due(schedule: Schedule, now_ms: int) -> timing.Due:
         schedule.spec,
         schedule.next_ms,
         now_ms=now_ms,
-        slots_max=schedule_limits.SLOTS_PER_PASS_MAX,
+        slots_max=limits.SLOTS_PER_PASS_MAX,
     )
 
 
@@ -143,7 +142,7 @@ def _planned(schedule: Schedule, due: timing.Due, *, now_ms: int, ids: Ids) -> l
     if due.missed is not None:
         missed = due.missed
         said = f"{missed.count} slots" if missed.count > 1 else "the slot"
-        if missed.count >= schedule_limits.SLOTS_MISSED_COUNTED_MAX:
+        if missed.count >= limits.SLOTS_MISSED_COUNTED_MAX:
             said = f"more than {said}"
         detail = f"{said} came later than {schedule.spec.catch_up_s} s after being due"
         late = rows.ended(
@@ -189,7 +188,7 @@ class _Desk:
 
     def _pending(self, place: int, *, newest: bool) -> None:
         match self._schedule.spec.overlap:
-            case "allow_all" if self._open >= schedule_limits.SLOTS_OPEN_MAX:
+            case "allow_all" if self._open >= limits.SLOTS_OPEN_MAX:
                 self._skip(place, TOO_MANY)
             case "allow_all":
                 self._begin(place)

@@ -6,8 +6,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_kernel import backoff, schedule_limits
+from mainspring_kernel import backoff
 from mainspring_kernel.errors import MainspringError
+from mainspring_scheduler.domain import limits
 from mainspring_schema.posting import TurnOutcome
 from mainspring_schema.schedules import (
     MessageTarget,
@@ -113,14 +114,14 @@ def running(slot: Slot, started: Started, *, now_ms: int) -> Slot:
         started_ms=now_ms,
         code=None,
         detail=None,
-        due_ms=now_ms + schedule_limits.SLOT_LOOK_MS_MIN,
+        due_ms=now_ms + limits.SLOT_LOOK_MS_MIN,
     )
 
 
 def refused(slot: Slot, error: MainspringError, *, now_ms: int, draw: float) -> Slot:
     """Tried again unless asking alike cannot help, or it has been asked for very long."""
     lasting = error.status < _SERVER_ERROR and error.status != _TOO_MANY_REQUESTS
-    if lasting or now_ms - slot.created_ms > schedule_limits.SLOT_GIVE_UP_MS:
+    if lasting or now_ms - slot.created_ms > limits.SLOT_GIVE_UP_MS:
         return ended(slot, "failed", now_ms=now_ms, code=error.code, detail=error.detail)
     wait_s = backoff.delay_s(_RETRY, slot.attempts, draw, retry_after_s=error.retry_after_s)
     return msgspec.structs.replace(
@@ -134,9 +135,7 @@ def looked_at(slot: Slot, found: Ended | None, *, now_ms: int) -> Slot:
         at_ms = found.ended_ms if found.ended_ms is not None else now_ms
         return ended(slot, found.outcome, now_ms=at_ms, code=found.code)
     age_ms = now_ms - (slot.started_ms or now_ms)
-    wait_ms = min(
-        max(age_ms // 4, schedule_limits.SLOT_LOOK_MS_MIN), schedule_limits.SLOT_LOOK_MS_MAX
-    )
+    wait_ms = min(max(age_ms // 4, limits.SLOT_LOOK_MS_MIN), limits.SLOT_LOOK_MS_MAX)
     return msgspec.structs.replace(slot, due_ms=now_ms + wait_ms)
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_scheduler.domain import calendar
+from mainspring_scheduler.domain.limits import SLOTS_MISSED_COUNTED_MAX
+from mainspring_schema.limits import SCHEDULE_INTERVAL_MS_MAX, SCHEDULE_INTERVAL_MS_MIN
 from mainspring_schema.schedules import Cron, Interval, Once, Spec, Timing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,10 +41,7 @@ def checked(timing: Timing, *, now_ms: int) -> Timing:
             calendar.check(timing.expression, timing.timezone)
             return timing
         case Interval():
-            least, most = (
-                schedule_limits.SCHEDULE_INTERVAL_MS_MIN,
-                schedule_limits.SCHEDULE_INTERVAL_MS_MAX,
-            )
+            least, most = SCHEDULE_INTERVAL_MS_MIN, SCHEDULE_INTERVAL_MS_MAX
             if not least <= timing.every_ms <= most:
                 msg = f"an interval has {least} ms to {most} ms"
                 raise ValidationFailed(msg)
@@ -52,7 +50,7 @@ def checked(timing: Timing, *, now_ms: int) -> Timing:
             return msgspec.structs.replace(timing, anchor_ms=now_ms)
         case Once():
             at_ms = _read(timing)
-            if not now_ms < at_ms <= now_ms + schedule_limits.SCHEDULE_INTERVAL_MS_MAX:
+            if not now_ms < at_ms <= now_ms + SCHEDULE_INTERVAL_MS_MAX:
                 msg = "the time of a one-shot schedule is past, or more than a century away"
                 raise ValidationFailed(msg)
             return msgspec.structs.replace(timing, at_ms=at_ms)
@@ -122,7 +120,7 @@ def due(schedule_id: UUID, spec: Spec, next_ms: int | None, *, now_ms: int, slot
             slots.append(slot_ms)
         else:
             missed = _missed(missed, slot_ms)
-            if missed.count >= schedule_limits.SLOTS_MISSED_COUNTED_MAX:
+            if missed.count >= SLOTS_MISSED_COUNTED_MAX:
                 slot_ms = max(slot_ms, oldest_ms - spec.jitter_s * 1000 - 1)
         slot_ms = next_slot(spec.timing, after_ms=slot_ms)
     return Due(slots=tuple(slots), missed=missed, next_ms=slot_ms)

@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Protocol
-from uuid import UUID
 
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started
 from mainspring_schema.posting import CancelTurn, OneTurn, Posted, PostMessage, TurnState
-from mainspring_schema.schedules import WorkflowTarget
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    GetWorkflow,
+    StartWorkflow,
+    WorkflowCancelReceipt,
+    WorkflowView,
+)
+from mainspring_schema.workflows import Started as WorkflowStarted
 
 
 class Targets(Protocol):
@@ -51,16 +57,14 @@ class Turns(Protocol):
 class Workflows(Protocol):
     """The engine, which starts workflows by key. Raises MainspringError."""
 
-    async def start(
-        self, org_id: UUID, workflow_id: UUID, *, key: str, target: WorkflowTarget
-    ) -> UUID:
-        """The id of the workflow with this key: this one, or that of an earlier call."""
+    async def start(self, command: StartWorkflow) -> WorkflowStarted:
+        """Starts it, or finds the one that its key started."""
         ...
 
-    async def outcome(self, org_id: UUID, workflow_id: UUID) -> Ended | None:
-        """None while at work."""
+    async def get(self, command: GetWorkflow) -> WorkflowView:
+        """As it is. Raises NotFound."""
         ...
 
-    async def cancel(self, org_id: UUID, workflow_id: UUID, *, reason: str) -> None:
-        """Nothing happens to an ended one."""
+    async def cancel(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
+        """Nothing happens to an ended one. Raises NotFound."""
         ...

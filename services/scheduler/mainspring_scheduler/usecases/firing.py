@@ -13,12 +13,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import Ids
-from mainspring_scheduler.domain import planning
+from mainspring_scheduler.domain import limits, planning
 from mainspring_scheduler.domain import slots as rows
 from mainspring_scheduler.domain.duties import Report
 from mainspring_scheduler.domain.planning import Decision
@@ -62,12 +61,12 @@ class Firing:
             slot=ids.uuid7, session=ids.uuid7, message=ids.uuid4, workflow=ids.uuid7
         )
         self._draws = draws
-        self._room = asyncio.Semaphore(schedule_limits.SLOT_CALLS_IN_AIR_MAX)
+        self._room = asyncio.Semaphore(limits.SLOT_CALLS_IN_AIR_MAX)
 
     async def once(self) -> Report:
         """Raises Unavailable where the store is; a target that is away only puts its slots off."""
         claimed = await self._store.claim(
-            limit=schedule_limits.SCHEDULES_PER_CLAIM_MAX, hold_ms=schedule_limits.SCHEDULE_HOLD_MS
+            limit=limits.SCHEDULES_PER_CLAIM_MAX, hold_ms=limits.SCHEDULE_HOLD_MS
         )
         if not claimed.held:
             return Report()
@@ -82,7 +81,7 @@ class Firing:
         if asking:
             settled = await asyncio.gather(*(self._settled(case, now) for case in asking))
             await self._store.commit(settled)
-        full = len(claimed.held) == schedule_limits.SCHEDULES_PER_CLAIM_MAX
+        full = len(claimed.held) == limits.SCHEDULES_PER_CLAIM_MAX
         behind = any((case.decision.due_ms or now.ms()) < claimed.now_ms for case in cases)
         return Report(handled=len(cases), more=full or behind)
 

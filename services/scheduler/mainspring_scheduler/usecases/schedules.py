@@ -7,10 +7,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UnsetType
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Conflict, NotFound, TooManyRequests
-from mainspring_scheduler.domain import planning, timing
+from mainspring_scheduler.domain import limits, planning, timing
 from mainspring_scheduler.domain.slots import Schedule, Slot, schedule_record, slot_record
 from mainspring_scheduler.ports.schedules import ScheduleStore
 from mainspring_schema.schedules import (
@@ -49,10 +48,8 @@ class Schedules:
         known = await self._store.get(command.org_id, command.id)
         if known is not None:
             return schedule_record(known)
-        if await self._store.count(command.org_id) >= schedule_limits.SCHEDULES_PER_ORG_MAX:
-            detail = (
-                f"an organization has at most {schedule_limits.SCHEDULES_PER_ORG_MAX} schedules"
-            )
+        if await self._store.count(command.org_id) >= limits.SCHEDULES_PER_ORG_MAX:
+            detail = f"an organization has at most {limits.SCHEDULES_PER_ORG_MAX} schedules"
             raise TooManyRequests(detail)
         now_ms = self._clock.wall_ms()
         when = timing.checked(command.spec.timing, now_ms=now_ms)
@@ -105,8 +102,8 @@ class Schedules:
         Raises NotFound, TooManyRequests.
         """
         schedule = await self._found(command.org_id, command.id)
-        if await self._store.open_slots(schedule.id) >= schedule_limits.SLOTS_OPEN_MAX:
-            detail = f"{schedule_limits.SLOTS_OPEN_MAX} slots of this schedule are open"
+        if await self._store.open_slots(schedule.id) >= limits.SLOTS_OPEN_MAX:
+            detail = f"{limits.SLOTS_OPEN_MAX} slots of this schedule are open"
             raise TooManyRequests(detail)
         now_ms = self._clock.wall_ms()
         slot = await self._store.add_slot(
@@ -142,7 +139,7 @@ class Schedules:
     async def counts(self, command: OneSchedule) -> SlotCounts:
         """Of the newest slots. Raises NotFound."""
         await self._found(command.org_id, command.id)
-        return await self._store.counts(command.id, limit=schedule_limits.SLOTS_COUNTED_MAX)
+        return await self._store.counts(command.id, limit=limits.SLOTS_COUNTED_MAX)
 
     async def _found(self, org_id: UUID, schedule_id: UUID) -> Schedule:
         schedule = await self._store.get(org_id, schedule_id)

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import assert_never
 from uuid import UUID
 
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
 from mainspring_scheduler.ports.targets import Turns, Workflows
 from mainspring_schema.posting import CancelTurn, OneTurn, PostMessage, TurnState
 from mainspring_schema.schedules import MessageTarget, WorkflowTarget
+from mainspring_schema.workflows import CancelWorkflow, GetWorkflow, StartWorkflow
 
 REASON = "a later slot of its schedule takes its place"
 
@@ -31,10 +33,8 @@ class SlotTargets:
                 posted = await self._turns.post(_message(schedule, slot, target))
                 return Started(turn_id=posted.turn_id)
             case WorkflowTarget():
-                begun = await self._workflows.start(
-                    slot.org_id, _known(slot.workflow_id), key=slot_key(slot), target=target
-                )
-                return Started(workflow_id=begun)
+                begun = await self._workflows.start(_workflow(slot, target))
+                return Started(workflow_id=begun.workflow_id)
             case _:
                 assert_never(target)
 
@@ -43,9 +43,7 @@ class SlotTargets:
         turns = [slot for slot in slots if slot.turn_id is not None]
         workflows = [slot for slot in slots if slot.turn_id is None]
         states = await self._turns.states([_turn(slot) for slot in turns]) if turns else ()
-        outcomes = await asyncio.gather(
-            *(self._workflows.outcome(slot.org_id, _known(slot.workflow_id)) for slot in workflows)
-        )
+        outcomes = await asyncio.gather(*(self._outcome(slot) for slot in workflows))
         found = {slot.id: _ended(state) for slot, state in zip(turns, states, strict=True)}
         found |= {slot.id: end for slot, end in zip(workflows, outcomes, strict=True)}
         return [found[slot.id] for slot in slots]
@@ -55,7 +53,23 @@ class SlotTargets:
         if slot.turn_id is not None:
             await self._turns.cancel(CancelTurn(turn=_turn(slot), reason=REASON))
         else:
-            await self._workflows.cancel(slot.org_id, _known(slot.workflow_id), reason=REASON)
+            cancel = CancelWorkflow(
+                org_id=slot.org_id, workflow_id=_known(slot.workflow_id), reason=REASON
+            )
+            with suppress(NotFound):
+                await self._workflows.cancel(cancel)
+
+    async def _outcome(self, slot: Slot) -> Ended | None:
+        wanted = GetWorkflow(org_id=slot.org_id, workflow_id=_known(slot.workflow_id))
+        try:
+            view = await self._workflows.get(wanted)
+        except NotFound as error:
+            return Ended(outcome="cancelled", code=error.code)
+        match view.status:
+            case "running" | "waiting" | "held":
+                return None
+            case outcome:
+                return Ended(outcome=outcome, code=view.flaw.code if view.flaw else None)
 
 
 def _message(schedule: Schedule, slot: Slot, target: MessageTarget) -> PostMessage:
@@ -71,6 +85,17 @@ def _message(schedule: Schedule, slot: Slot, target: MessageTarget) -> PostMessa
             "schedule_name": schedule.spec.name,
             "scheduled_at": rfc3339(slot.slot_ms),
         },
+    )
+
+
+def _workflow(slot: Slot, target: WorkflowTarget) -> StartWorkflow:
+    return StartWorkflow(
+        org_id=slot.org_id,
+        workflow_id=_known(slot.workflow_id),
+        type=target.workflow_type,
+        input=target.input,
+        key=slot_key(slot),
+        queue=target.queue,
     )
 
 

@@ -1,7 +1,7 @@
 """Every duty, whoever does it: other services theirs, this one its own."""
 
-from mainspring_kernel import schedule_limits
 from mainspring_kernel.clock import Clock
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import Duty, Report
 from mainspring_scheduler.ports.duties import DutyCalls
 from mainspring_scheduler.ports.schedules import ScheduleStore
@@ -30,7 +30,7 @@ class Duties:
                 return await self._calls.perform(duty)
 
     async def _forget(self) -> Report:
-        limit = schedule_limits.SLOTS_PER_UPKEEP_MAX
-        before_ms = self._clock.wall_ms() - schedule_limits.SLOT_RETENTION_MS
+        limit = limits.SLOTS_PER_UPKEEP_MAX
+        before_ms = self._clock.wall_ms() - limits.SLOT_RETENTION_MS
         gone = await self._store.forget(before_ms=before_ms, limit=limit)
         return Report(handled=gone, more=gone >= limit)

@@ -35,9 +35,9 @@ from mainspring_api.adapters.http.wire.schedules import (
 )
 from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
 from mainspring_api.usecases.schedules import check_target
-from mainspring_kernel import limits, schedule_limits
-from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix, SessionId, from_wire
+from mainspring_schema.limits import CATCH_UP_S_DEFAULT
 from mainspring_schema.schedules import (
     ChangeSchedule,
     CreateSchedule,
@@ -115,7 +115,7 @@ def _spec(body: ScheduleBody) -> Spec:
         timing=when,
         target=target_of(body.target),
         overlap="skip" if isinstance(body.overlap, UnsetType) else body.overlap,
-        catch_up_s=schedule_limits.CATCH_UP_S_DEFAULT
+        catch_up_s=CATCH_UP_S_DEFAULT
         if isinstance(body.catch_up_window_seconds, UnsetType)
         else body.catch_up_window_seconds,
         jitter_s=0 if isinstance(body.jitter_seconds, UnsetType) else body.jitter_seconds,
@@ -124,8 +124,7 @@ def _spec(body: ScheduleBody) -> Spec:
 
 async def _check(call: AnyCall, target: Target) -> None:
     if not isinstance(target, MessageTarget):
-        msg = "schedules of workflows are not served yet"
-        raise ValidationFailed(msg)
+        return  # a workflow that no worker knows is held by the engine until one does
     services, fixed = call.services, target.session_id
     await check_target(
         services.store,

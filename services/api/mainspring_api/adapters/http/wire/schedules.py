@@ -13,10 +13,19 @@ from mainspring_api.adapters.http.wire.conversation import (
     checked_content,
 )
 from mainspring_api.adapters.http.wire.resources import Description, Id, SessionBody, time_or_none
-from mainspring_kernel import limits, schedule_limits
-from mainspring_kernel.errors import ValidationFailed
+from mainspring_api.adapters.http.wire.workflows import Name as WorkflowName
+from mainspring_kernel import limits
+from mainspring_kernel.errors import PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.limits import (
+    CATCH_UP_S_MAX,
+    CATCH_UP_S_MIN,
+    CRON_CHARS_MAX,
+    JITTER_S_MAX,
+    SCHEDULE_INTERVAL_MS_MAX,
+    SCHEDULE_INTERVAL_MS_MIN,
+)
 from mainspring_schema.messages import ExternalActor, Json
 from mainspring_schema.schedules import (
     Cron,
@@ -36,18 +45,14 @@ from mainspring_schema.schedules import (
 
 T = TypeVar("T")
 Name = Annotated[str, Meta(min_length=1, max_length=limits.DISPLAY_NAME_CHARS_MAX)]
-Expression = Annotated[str, Meta(min_length=1, max_length=schedule_limits.CRON_CHARS_MAX)]
+Expression = Annotated[str, Meta(min_length=1, max_length=CRON_CHARS_MAX)]
 Zone = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
 Seconds = Annotated[
     int,
-    Meta(
-        ge=schedule_limits.SCHEDULE_INTERVAL_MS_MIN // 1000,
-        le=schedule_limits.SCHEDULE_INTERVAL_MS_MAX // 1000,
-    ),
+    Meta(ge=SCHEDULE_INTERVAL_MS_MIN // 1000, le=SCHEDULE_INTERVAL_MS_MAX // 1000),
 ]
-CatchUp = Annotated[int, Meta(ge=schedule_limits.CATCH_UP_S_MIN, le=schedule_limits.CATCH_UP_S_MAX)]
-Jitter = Annotated[int, Meta(ge=0, le=schedule_limits.JITTER_S_MAX)]
-WorkflowName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,200}$")]
+CatchUp = Annotated[int, Meta(ge=CATCH_UP_S_MIN, le=CATCH_UP_S_MAX)]
+Jitter = Annotated[int, Meta(ge=0, le=JITTER_S_MAX)]
 
 
 class MessageTargetBody(Struct, frozen=True, kw_only=True, tag="message"):
@@ -125,9 +130,11 @@ def _zone_of(timing: Timing | None) -> str:
 def target_of(body: TargetBody) -> Target:
     """Raises ValidationFailed, InvalidId."""
     if isinstance(body, WorkflowTargetBody):
-        return WorkflowTarget(
-            workflow_type=body.workflow_type, input=_encoded(body.input), queue=body.queue
-        )
+        arguments = _encoded(body.input)
+        if len(arguments) > limits.WORKFLOW_VALUE_BYTES_MAX:
+            what = "target.input"
+            raise PayloadTooLarge(what, limits.WORKFLOW_VALUE_BYTES_MAX)
+        return WorkflowTarget(workflow_type=body.workflow_type, input=arguments, queue=body.queue)
     if body.session_id is not None and body.session is not None:
         msg = "give target.session_id or target.session, not both"
         raise ValidationFailed(msg)
@@ -288,7 +295,7 @@ def slot_view(slot: SlotRecord) -> SlotView:
         session_id=_wired(Prefix.SESSION, slot.session_id),
         message_id=_wired(Prefix.MESSAGE, slot.message_id),
         turn_id=_wired(Prefix.TURN, slot.turn_id),
-        workflow_id=_wired("workflow", slot.workflow_id),
+        workflow_id=_wired(Prefix.WORKFLOW, slot.workflow_id),
         created_at=rfc3339(slot.created_ms),
         started_at=time_or_none(slot.started_ms),
         ended_at=time_or_none(slot.ended_ms),
