@@ -31,7 +31,7 @@ EVENTS: tuple[tuple[str, UUID | None, str], ...] = (
 
 def history() -> str:
     """A sound history as SQL; written past triggers, as no engine takes part."""
-    return log_rows() + turn_rows() + task_rows()
+    return log_rows() + turn_rows() + task_rows() + slot_rows()
 
 
 def log_rows() -> str:
@@ -111,6 +111,18 @@ def task_rows() -> str:
     """
 
 
+def slot_rows() -> str:
+    return f"""
+    insert into scheduler.slot (id, schedule_id, org_id, slot_ms, origin, status, attempts,
+        session_id, message_id, turn_id, created_ms, started_ms, ended_ms)
+    values ('{NEXT}', '{DONE}', '{ORG}', 1, 'time', 'completed', 1, '{SESSION}', '{MESSAGE}',
+        '{DONE}', 1, 1, 2);
+    insert into scheduler.slot (id, schedule_id, org_id, slot_ms, origin, status, attempts,
+        workflow_id, created_ms, started_ms, due_ms)
+    values ('{TOOL}', '{DONE}', '{ORG}', 2, 'time', 'running', 1, '{OPEN}', 1, 1, 9);
+    """
+
+
 def attempt(
     task: UUID, workflow: UUID, *, fence: int, claim: int, close: int, closing: int,
     started: bool = False,
@@ -168,6 +180,9 @@ VIOLATIONS = {
     "dead_letters_are_taken_up_by_a_later_turn": (
         f"update engine.resolution set workflow_id = '{DONE}'"
     ),
+    "slots_have_what_they_began": "delete from engine.inbox",
+    "messages_of_slots_are_their_own": f"update scheduler.slot set message_id = '{MESSAGE}'",
+    "ended_slots_wait_for_nothing": "update scheduler.slot set due_ms = 3",
     "chains_are_whole": "update log.event set payload = '[]' where seq = 1",
 }
 
