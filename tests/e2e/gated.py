@@ -1,5 +1,7 @@
 """`python gated.py api|worker`: a service of the stack whose tools wait at a gate, kill, or print.
 
+One of them can tell afterwards what became of a call: it leaves `<gate>.applied` outside.
+
 A call writes a line to `<gate>.entered` in the folder MAINSPRING_GATES, the ledger of what took
 effect outside. Then it waits until `<gate>.open` is there, or kills its worker where that is what
 it is for. A call that is told to stop writes to `<gate>.stopped`, and one kind of them goes on
@@ -35,6 +37,7 @@ TOOLS: dict[str, EffectClass] = {
     "pass_gate_stubbornly": "pure",
     "kill_worker": "pure",
     "print_much": "pure",
+    "pass_gate_verified": "verifiable",
 }
 
 
@@ -54,6 +57,7 @@ def definition(name: str) -> ToolDefinition:
         ),
         policy="auto",
         effect_class=TOOLS[name],
+        probed=TOOLS[name] == "verifiable",
     )
 
 
@@ -127,9 +131,25 @@ async def pass_gate_stubbornly(arguments: Json, _context: ToolContext) -> ToolOu
     return ToolOutcome(result={"passed": gate.name})
 
 
+async def pass_gate_verified(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """Takes effect before it waits, but for a gate whose name says otherwise."""
+    folder, gate = Path(os.environ["MAINSPRING_GATES"]), str(arguments["gate"])
+    if "never" not in gate:
+        (folder / f"{gate}.applied").write_text(context.idempotency_key)
+    return await pass_gate(arguments, context)
+
+
+async def probe_gate(arguments: Json, context: ToolContext) -> ToolOutcome:
+    applied = Path(os.environ["MAINSPRING_GATES"]) / f"{arguments['gate']}.applied"
+    if not applied.exists():
+        return ToolOutcome(status="error", error="the gate was never passed")
+    return ToolOutcome(result={"found": applied.read_text() == context.idempotency_key})
+
+
 FUNCTIONS = {
     "kill_worker": kill_worker,
     "pass_gate_stubbornly": pass_gate_stubbornly,
+    "pass_gate_verified": pass_gate_verified,
     "print_much": print_much,
 }
 
@@ -139,7 +159,12 @@ def add_tools() -> None:
 
     def with_gates() -> shelf.Shelf:
         gates = (
-            FunctionTool(definition(name), CAPABILITY_ID, FUNCTIONS.get(name, pass_gate))
+            FunctionTool(
+                definition(name),
+                CAPABILITY_ID,
+                FUNCTIONS.get(name, pass_gate),
+                prober=probe_gate if definition(name).probed else None,
+            )
             for name in TOOLS
         )
         return shelf.Shelf([*made()._tools.values(), *gates])

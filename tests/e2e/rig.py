@@ -302,6 +302,16 @@ def message(text: str) -> Json:
     return {"message": {"role": "user", "content": [{"type": "text", "text": text}]}}
 
 
+def effects_of(session_id: str) -> str:
+    """A query for the states of the session's effects."""
+    session = session_id.removeprefix("session_")
+    return (
+        "select e.state from engine.effect as e"
+        " inner join engine.workflow as w on e.workflow_id = w.id"
+        f" where w.session_id = '{session}' order by e.step"
+    )
+
+
 def turns_of(session_id: str, *, outcome: int) -> str:
     """A query that counts them."""
     session = session_id.removeprefix("session_")

@@ -6,7 +6,7 @@ import pytest
 
 from mainspring_kernel.limits import WORKER_DEATHS_MAX
 from tests.e2e.follower import Frame, assert_accumulated, assert_gapless
-from tests.e2e.rig import Rig, Script, calls, turns_of
+from tests.e2e.rig import Rig, Script, calls, effects_of, turns_of
 
 pytestmark = [
     pytest.mark.stack,
@@ -103,6 +103,41 @@ async def test_an_at_most_once_tool_is_never_started_again(rig: Rig) -> None:
     assert any(row.fence == 1 for row in (await rig.results(session)).values())
     assert outcome.type == "turn.completed"
     assert rig.entered("once") == 1
+    assert_gapless(follower.frames)
+    await rig.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("gate", "status", "said", "effect"),
+    [
+        ("applied", "success", '{"found":true}', "3"),
+        ("never-applied", "error", "the gate was never passed", "4"),
+    ],
+)
+async def test_a_lost_verifiable_call_ends_by_what_its_probe_finds(
+    rig: Rig, gate: str, status: str, said: str, effect: str
+) -> None:
+    script = Script([calls(("pass_gate_verified", {"gate": gate})), {"text": ANSWER}])
+    session = await rig.session()
+    async with rig.following(session) as follower:
+        await rig.say(session, script.text())
+        await rig.until_entered(gate)
+
+        killed_at = time.monotonic()
+        back = rig.kill("worker")
+        told = await follower.until_type("tool.completed")
+        told_s = time.monotonic() - killed_at
+        outcome = await follower.until_outcome()
+        await back()
+
+    print(f"what became of it was told {told_s:.2f} s after the kill")
+    assert told.data["status"] == status
+    assert said in str(told.data)
+    assert outcome.type == "turn.completed"
+    assert rig.entered(gate) == 1
+    (step,) = [row for row in (await rig.results(session)).values() if row.step.startswith("tool")]
+    assert step.fence == 2
+    assert await rig.sql(effects_of(session)) == [[effect]]
     assert_gapless(follower.frames)
     await rig.assert_sound()
 

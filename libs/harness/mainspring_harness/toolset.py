@@ -107,6 +107,7 @@ def _resolve(id_: str, call: AskedCall, tools: ToolSet, *, cut: bool) -> ToolCal
         capability_id=offered.capability_id,
         display_name=offered.definition.display_name,
         problem=problem,
+        probed=offered.definition.probed,
     )
 
 

@@ -201,6 +201,8 @@ TURN_ITERATIONS_MAX: Final = 500
 """What a tier may ask for."""
 TOOL_CALL_TIMEOUT_S: Final = 120.0
 """Where the tool names no other."""
+TOOL_PROBE_TIMEOUT_S: Final = 30.0
+"""How long a tool may look for what became of a lost call; after it the call ends unknown."""
 CLIENT_TOOL_TIMEOUT_S: Final = 24 * 3600.0
 """How long a session waits for its client's tool results."""
 CANCEL_DEADLINE_S: Final = 10.0

@@ -215,6 +215,7 @@ def _task_to_proto(task: Task) -> pb.Task:
         tail=_some(task.tail),
         # An empty list is packed too: it says that nothing is recorded.
         recorded=b"" if task.recorded is None else pack(task.recorded),
+        started=task.started,
     )
 
 
@@ -228,6 +229,7 @@ def _task_from_proto(message: pb.Task) -> Task:
         config=_config_from_proto(message.config) if message.HasField("config") else None,
         tail=_TAIL.decode(message.tail) if message.tail else (),
         recorded=_STEPS.decode(message.recorded) if message.recorded else None,
+        started=message.started,
     )
 
 

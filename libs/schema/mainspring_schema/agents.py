@@ -36,7 +36,11 @@ EffectClass = Literal["pure", "idempotent", "at_most_once", "verifiable"]
 class ToolDefinition(
     Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"kind": "type"}
 ):
-    """`parameters` is a JSON Schema; `effect_class` says what a crash may do to a call."""
+    """`parameters` is a JSON Schema; `effect_class` says what a crash may do to a call.
+
+    `probed`: a probe can tell afterwards what became of a `verifiable` call; without one a call
+    that was lost after its start ends unknown.
+    """
 
     name: str
     kind: Literal["builtin", "client_side"] = field(default="builtin")
@@ -49,6 +53,7 @@ class ToolDefinition(
     full_parameters: Json | None = None
     policy: str | None = None
     effect_class: EffectClass = "at_most_once"
+    probed: bool = False
 
 
 class InitialFile(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -122,7 +122,8 @@ class Task(Struct, frozen=True, kw_only=True):
     """`payload` is the MessagePack of a `TaskPayload`.
 
     `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
-    where the engine has it at hand; None has the worker ask.
+    where the engine has it at hand; None has the worker ask. `started`: an earlier attempt started
+    the effect and was lost, so it is not called again: the tool's probe is asked.
     """
 
     held: Held
@@ -133,6 +134,7 @@ class Task(Struct, frozen=True, kw_only=True):
     config: Config | None = None
     tail: tuple[StoredEvent, ...] = ()
     recorded: tuple[StepRecord, ...] | None = None
+    started: bool = False
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True):

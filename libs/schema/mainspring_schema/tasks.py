@@ -85,6 +85,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     capability_id: str | None = None
     display_name: str | None = None
     problem: str | None = None
+    probed: bool = False
 
 
 class Failure(Struct, frozen=True, kw_only=True):

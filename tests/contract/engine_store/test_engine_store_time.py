@@ -143,12 +143,9 @@ async def test_a_cancelled_call_does_not_start(session: Session, worker: Worker)
     assert await session.world.effect_state(session.turn, "tool:1:0") == 1
 
 
-@pytest.mark.parametrize(
-    ("effect", "verdict"),
-    [(Effect.AT_MOST_ONCE, Verdict.STALE), (Effect.VERIFIABLE, Verdict.COMMITTED)],
-)
-async def test_only_a_verifiable_call_starts_again_by_a_second_attempt(
-    session: Session, worker: Worker, queue: str, effect: Effect, verdict: Verdict
+@pytest.mark.parametrize("effect", [Effect.AT_MOST_ONCE, Effect.VERIFIABLE])
+async def test_no_second_attempt_starts_an_effect_again(
+    session: Session, worker: Worker, queue: str, effect: Effect
 ) -> None:
     held = await held_task(session, worker, effect, route=Route(queue=queue))
     store = session.world.store
@@ -161,7 +158,34 @@ async def test_only_a_verifiable_call_starts_again_by_a_second_attempt(
     verdicts = await store.start((worker.renewal(second.held),))
 
     assert second.started
-    assert verdicts == (verdict,)
+    assert verdicts == (Verdict.STALE,)
+
+
+@pytest.mark.parametrize(
+    ("closing", "state"), [(Closing.RESULT, 3), (Closing.FAILED, 4), (Closing.UNKNOWN, 5)]
+)
+async def test_an_effect_lost_after_its_start_ends_by_what_a_second_attempt_finds(
+    session: Session, worker: Worker, queue: str, closing: Closing, state: int
+) -> None:
+    held = await held_task(session, worker, Effect.VERIFIABLE, route=Route(queue=queue))
+    world, store = session.world, session.world.store
+    await store.start((worker.renewal(held),))
+    lost = close(held, closing=Closing.EXPIRED, result_hash=b"", delay_ms=0, counts_death=True)
+
+    await session.commit(session.changes(closes=(lost,)))
+    between = await world.effect_state(session.turn, "tool:1:0")
+    await world.pass_time(1)
+    await store.ready_retries(ALL)
+    (second,) = await worker.take(1, Route(queue=queue))
+    found = close(second.held, closing=closing)
+    reply = await session.commit(
+        session.changes(closes=(found,), results=(result(session, second.held, "tool:1:0"),))
+    )
+
+    assert (between, second.started, second.held.fence) == (2, True, 2)
+    assert reply.verdict is Verdict.COMMITTED
+    assert await world.effect_state(session.turn, "tool:1:0") == state
+    assert await world.attempts(held.task_id) == [(1, int(Closing.EXPIRED)), (2, int(closing))]
 
 
 # ── losses ──────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.changes import Changes, CloseTask
 from mainspring_engine.domain.decide import Answer, decide
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
@@ -143,7 +143,9 @@ class Desk:
     def reply(self, text: str) -> Answer:
         return self.answer(ReasonResult(text=text))
 
-    def call(self, *names: str, client: tuple[str, ...] = ()) -> Answer:
+    def call(
+        self, *names: str, client: tuple[str, ...] = (), probed: tuple[str, ...] = ()
+    ) -> Answer:
         state = self.state
         calls = tuple(
             ToolCall(
@@ -151,6 +153,8 @@ class Desk:
                 name=name,
                 arguments={"n": index},
                 client_side=name in client,
+                effect_class="verifiable" if name in probed else "pure",
+                probed=name in probed,
             )
             for index, name in enumerate(names)
         )
@@ -223,13 +227,7 @@ class Desk:
         for mark in changes.marks:
             self.change_task(self.tasks[mark.task_id], cancelling=True)
         for close in changes.closes:
-            task = self.tasks.get(close.task_id)
-            if task is None:
-                continue
-            if close.delay_ms is None:
-                del self.tasks[close.task_id]
-            else:
-                self.change_task(task, state=TaskState.DELAYED, failures=task.failures + 1)
+            self._close(close)
         for result in changes.results:
             self.materials.steps[(result.workflow_id, result.step)] = result.body
         for new in changes.tasks:
@@ -247,3 +245,17 @@ class Desk:
             )
             self.steps[new.id] = new.step
         self.view = plan.view()
+
+    def _close(self, close: CloseTask) -> None:
+        task = self.tasks.get(close.task_id)
+        if task is None:
+            return
+        if close.delay_ms is None:
+            del self.tasks[close.task_id]
+            return
+        self.change_task(
+            task,
+            state=TaskState.DELAYED,
+            failures=task.failures + close.counts_failure,
+            deaths=task.deaths + close.counts_death,
+        )

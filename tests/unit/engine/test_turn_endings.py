@@ -2,15 +2,23 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.rows import Effect, Outcome, TaskKind, TaskState
+from mainspring_engine.domain.rows import (
+    Closing,
+    Effect,
+    OpenTask,
+    Outcome,
+    TaskKind,
+    TaskState,
+)
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.tasks import ErrorClass, Failure, ReasonResult
+from mainspring_schema.tasks import ErrorClass, Failure, ReasonResult, ToolResult
 from tests.unit.engine.desk import Desk
 
 
@@ -144,6 +152,86 @@ def test_started_effect_of_a_dead_worker_is_shown_as_unknown() -> None:
     assert completed["success"] is False
     assert "not known" in str(completed["error"])
     assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def lost_payment(desk: Desk, *, deaths: int = 0, probed: bool = True) -> OpenTask:
+    """A started call of a verifiable tool whose worker is gone."""
+    desk.say("x")
+    desk.call("pay", probed=("pay",) if probed else ())
+    (task,) = desk.open(TaskKind.TOOL)
+    return desk.change_task(task, effect=Effect.VERIFIABLE, started=True, deaths=deaths)
+
+
+def test_started_verifiable_call_is_given_out_again_to_ask_its_probe() -> None:
+    desk = Desk()
+    task = lost_payment(desk)
+
+    desk.died(task)
+
+    assert desk.last is not None
+    (close,) = desk.last.closes
+    assert (close.closing, close.delay_ms, close.counts_death) == (Closing.EXPIRED, 0, True)
+    assert desk.data_of("tool.completed") == []
+    (waiting,) = desk.open(TaskKind.TOOL)
+    assert (waiting.state, waiting.deaths) == (TaskState.DELAYED, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "closing", "told"),
+    [
+        ("success", Closing.RESULT, "success"),
+        ("error", Closing.FAILED, "error"),
+        ("unknown", Closing.UNKNOWN, "error"),
+    ],
+)
+def test_what_a_probe_tells_ends_the_call(status: str, closing: Closing, told: str) -> None:
+    desk = Desk()
+    desk.died(lost_payment(desk))
+    (task,) = desk.open(TaskKind.TOOL)
+    task = desk.change_task(task, state=TaskState.LEASED, fence=2)
+
+    desk.answer(msgspec.convert({"type": "tool", "status": status}, ToolResult), task)
+
+    assert desk.last is not None
+    assert [close.closing for close in desk.last.closes] == [closing]
+    (completed,) = desk.data_of("tool.completed")
+    assert completed["status"] == told
+    assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_probes_that_kill_their_workers_leave_the_outcome_unknown() -> None:
+    desk = Desk()
+    task = lost_payment(desk, deaths=2)
+
+    desk.died(task)
+
+    (completed,) = desk.data_of("tool.completed")
+    assert "not known" in str(completed["error"])
+    assert desk.types[-1] != "turn.failed"
+    assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_verifiable_call_without_a_probe_ends_unknown_at_once() -> None:
+    desk = Desk()
+    task = lost_payment(desk, probed=False)
+
+    desk.died(task)
+
+    (completed,) = desk.data_of("tool.completed")
+    assert "not known" in str(completed["error"])
+
+
+def test_cancelled_turn_asks_no_probe() -> None:
+    desk = Desk()
+    task = lost_payment(desk)
+    desk.cancel()
+    task = desk.tasks[task.id]
+
+    desk.died(task)
+
+    (completed,) = desk.data_of("tool.completed")
+    assert "not known" in str(completed["error"])
+    assert "turn.cancelled" in desk.types
 
 
 def test_last_allowed_death_quarantines_and_fails_the_turn() -> None:

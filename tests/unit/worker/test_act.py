@@ -64,6 +64,15 @@ async def test_exception_of_a_tool_is_hidden_from_the_model() -> None:
     assert "secret" not in told.error
 
 
+async def test_bound_tool_that_raises_may_have_done_its_work() -> None:
+    async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
+        raise ConnectionError
+
+    one = tool(body, effect_class="at_most_once")
+
+    assert (await outcome(one, effect_class="at_most_once")).status == "unknown"
+
+
 @pytest.mark.parametrize(
     ("effect_class", "status"),
     [("pure", "timeout"), ("idempotent", "timeout"), ("at_most_once", "unknown")],

@@ -116,6 +116,16 @@ def test_frame_from_a_worker_comes_back_whole(frame: FromWorker) -> None:
     assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == frame
 
 
+@pytest.mark.parametrize("started", [False, True])
+def test_lost_effect_is_told_with_its_task(started: bool) -> None:
+    (task, *_) = TO_WORKER.tasks
+    frame = ToWorker(tasks=(msgspec.structs.replace(task, started=started),))
+
+    data = to_worker_to_proto(frame).SerializeToString()
+
+    assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == frame
+
+
 @pytest.mark.parametrize(
     "frame",
     [TO_WORKER, ToWorker(), ToWorker(leaving=True), STARTING],

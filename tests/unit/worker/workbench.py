@@ -83,11 +83,16 @@ class TestTool:
     body: Body
     calls: int = 0
     contexts: list[ToolContext] = field(default_factory=list)
+    prober: Body | None = None
 
     async def call(self, arguments: Json, context: ToolContext) -> ToolOutcome:
         self.calls += 1
         self.contexts.append(context)
         return await self.body(arguments, context)
+
+    async def probe(self, arguments: Json, context: ToolContext) -> ToolOutcome:
+        assert self.prober is not None
+        return await self.prober(arguments, context)
 
 
 def tool(
@@ -96,9 +101,12 @@ def tool(
     name: str = "echo",
     effect_class: EffectClass = "pure",
     hints: ToolHints | None = None,
+    prober: Body | None = None,
 ) -> TestTool:
-    definition = ToolDefinition(name=name, effect_class=effect_class, hints=hints)
-    return TestTool(definition, body)
+    definition = ToolDefinition(
+        name=name, effect_class=effect_class, hints=hints, probed=prober is not None
+    )
+    return TestTool(definition, body, prober=prober)
 
 
 async def echo(arguments: Json, context: ToolContext) -> ToolOutcome:

@@ -1,6 +1,6 @@
 """What becomes of a task whose attempt ended without a result. Pure; the store compares again."""
 
-from mainspring_engine.domain.rows import Closing, OpenTask
+from mainspring_engine.domain.rows import Closing, Effect, OpenTask
 from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
 
 
@@ -15,6 +15,12 @@ def needs_lane(task: OpenTask, *, acknowledged: bool) -> bool:
     if acknowledged:
         return task.deaths + 1 >= WORKER_DEATHS_MAX
     return task.uncounted + 1 >= ATTEMPTS_UNCOUNTED_MAX
+
+
+def may_be_asked(task: OpenTask) -> bool:
+    """Whether another attempt may ask a probe what the effect came to that this one started."""
+    verifiable = task.effect is Effect.VERIFIABLE and task.started
+    return verifiable and task.deaths + 1 < WORKER_DEATHS_MAX
 
 
 def why_quarantined(task: OpenTask) -> str:

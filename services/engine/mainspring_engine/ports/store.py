@@ -67,8 +67,8 @@ class Committed(Struct, frozen=True, kw_only=True):
 class Claimed(Struct, frozen=True, kw_only=True):
     """A task that a claim gave to an incarnation. `failures` counts its failed attempts.
 
-    `started`: an earlier attempt started the effect and left no outcome. No worker is told so yet:
-    the lane closes such a call as unknown before it could be claimed again.
+    `started`: an earlier attempt started the effect and left no outcome. Only a call whose tool has
+    a probe is claimed again then; the worker asks the probe.
     """
 
     held: Held
@@ -269,7 +269,10 @@ class Store(Protocol):
         ...
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
-        """Marks effects as started. The same fence again is DUPLICATE, a cancelled one STALE."""
+        """Marks effects as started. The same fence again is DUPLICATE.
+
+        STALE is a cancelled task, and an effect that another fence has started.
+        """
         ...
 
     async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:

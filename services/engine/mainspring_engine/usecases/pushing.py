@@ -21,10 +21,11 @@ _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
 class Origin(NamedTuple):
-    """What a task has of its workflow."""
+    """What a task has of its workflow, and of the attempts before this one."""
 
     config_hash: bytes
     traceparent: str
+    started: bool = False
 
 
 class Pusher:
@@ -81,7 +82,7 @@ class Pusher:
             link,
             task,
             payload=claimed.payload,
-            origin=Origin(claimed.config_hash, claimed.traceparent),
+            origin=Origin(claimed.config_hash, claimed.traceparent, claimed.started),
             # Only a model call names a model, and only it reads the conversation.
             reads_log=bool(claimed.route.model),
         )
@@ -108,6 +109,7 @@ class Pusher:
                 config=self._config_for(link, origin.config_hash),
                 tail=() if remembered is None else remembered.tail_for(link.incarnation),
                 recorded=recorded,
+                started=origin.started,
             )
         )
 

@@ -38,7 +38,12 @@ class ToolThread:
         long = hints is not None and (hints.long_running or hints.open_world)
         if tool.definition.effect_class == "pure" and not long:
             return await tool.call(arguments, context)
-        call = tool.call(arguments, _crossing(context))
+        return await self._beside(tool.call(arguments, _crossing(context)))
+
+    async def probe(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
+        return await self._beside(tool.probe(arguments, _crossing(context)))
+
+    async def _beside(self, call: Awaitable[ToolOutcome]) -> ToolOutcome:
         return await asyncio.wrap_future(
             asyncio.run_coroutine_threadsafe(_awaited(call), self._tool_loop())
         )

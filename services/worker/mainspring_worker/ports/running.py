@@ -12,3 +12,7 @@ class ToolRunner(Protocol):
     async def call(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
         """The tool's outcome, or what it raised. Cancelling this cancels the call."""
         ...
+
+    async def probe(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
+        """The same of the tool's probe."""
+        ...

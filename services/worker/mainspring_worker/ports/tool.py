@@ -48,6 +48,15 @@ class Tool(Protocol):
         """Carries out one call. An exception is a fault of the tool, hidden from the model."""
         ...
 
+    async def probe(self, arguments: Json, context: ToolContext) -> ToolOutcome:
+        """What became of an earlier call with the same arguments and key, whose worker was lost.
+
+        Asked only where the definition says `probed`. `success` with the result it had, `error`
+        where it certainly took no effect, `unknown` where that cannot be told. It must change
+        nothing: the call may still be under way somewhere.
+        """
+        ...
+
 
 class ToolBox(Protocol):
     """The tools that this worker can carry out, of one agent or of all."""

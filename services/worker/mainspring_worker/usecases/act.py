@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
+from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S, TOOL_PROBE_TIMEOUT_S
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, Failure, ToolResult, ToolTask
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
@@ -45,6 +45,8 @@ class Acting:
         """The result, failures included. Raises HandedBack, AttemptVoid, or CancelledError."""
         tool = self._toolbox.find(payload.name, payload.capability_id)
         if tool is None:
+            if attempt.task.started:
+                return _lost("its tool is not available any more")
             return _error(f"the tool {payload.name!r} is not available here", "unknown_tool")
         try:
             arguments = msgspec.convert(payload.arguments, _ARGUMENTS)
@@ -65,20 +67,13 @@ class Acting:
     async def _call(
         self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json
     ) -> ToolResult:
+        if attempt.task.started:
+            return await self._ask(attempt, payload, tool, arguments)
         if payload.effect_class in _BOUND:
             await attempt.start()
         await attempt.leased()
         attempt.begun = True
-        context = ToolContext(
-            org_id=attempt.task.org_id,
-            session_id=attempt.task.session_id,
-            turn_id=payload.turn_id,
-            call_id=payload.call_id,
-            idempotency_key=payload.idempotency_key,
-            deadline_mono=self._clock.mono() + TOOL_CALL_TIMEOUT_S,
-            clock=self._clock,
-            progress=_Progress(attempt, payload, tool),
-        )
+        context = self._context(attempt, payload, tool, TOOL_CALL_TIMEOUT_S)
         limit = asyncio.timeout(TOOL_CALL_TIMEOUT_S)
         try:
             async with limit:
@@ -91,6 +86,37 @@ class Acting:
             raise  # a line of progress was refused: the task is another's
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
             return _raised(payload)
+
+    async def _ask(
+        self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json
+    ) -> ToolResult:
+        """What became of the call that a lost attempt started. It is not made again."""
+        if not tool.definition.probed:
+            return _lost("its tool has no probe")
+        context = self._context(attempt, payload, tool, TOOL_PROBE_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(TOOL_PROBE_TIMEOUT_S):
+                told = _told(await self._runner.probe(tool, arguments, context))
+        except AttemptVoid:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a probe raises, it has not told anything
+            _LOG.exception("probe raised", extra={"tool": payload.name, "call": payload.call_id})
+            return _lost("its probe failed")
+        return told if told.status in ("success", "error") else _lost("its probe could not tell")
+
+    def _context(
+        self, attempt: Attempt, payload: ToolTask, tool: Tool, limit_s: float
+    ) -> ToolContext:
+        return ToolContext(
+            org_id=attempt.task.org_id,
+            session_id=attempt.task.session_id,
+            turn_id=payload.turn_id,
+            call_id=payload.call_id,
+            idempotency_key=payload.idempotency_key,
+            deadline_mono=self._clock.mono() + limit_s,
+            clock=self._clock,
+            progress=_Progress(attempt, payload, tool),
+        )
 
 
 class _Progress:
@@ -121,10 +147,22 @@ def _error(message: str, code: str) -> ToolResult:
     return ToolResult(status="error", error=message, failure=failure)
 
 
+def _lost(why: str) -> ToolResult:
+    message = (
+        f"the worker was lost during the call and {why}; the call had started, whether it took "
+        "effect is not known"
+    )
+    failure = Failure(error_class="unknown", code="tool_lost", message=message)
+    return ToolResult(status="unknown", error=message, failure=failure)
+
+
 def _raised(payload: ToolTask) -> ToolResult:
     _LOG.exception("tool raised", extra={"tool": payload.name, "call": payload.call_id})
     message = "the tool failed with an internal error"
     failure = Failure(error_class="unknown", code="tool_failed", message=message)
+    if payload.effect_class in _BOUND:
+        message = f"{message}; whether it took effect is not known"
+        return ToolResult(status="unknown", error=message, failure=failure)
     return ToolResult(status="error", error=message, failure=failure)
 
 
@@ -139,10 +177,11 @@ def _timed_out(payload: ToolTask) -> ToolResult:
 
 def _broken_off(attempt: Attempt, payload: ToolTask) -> ToolResult:
     """The result of a call that was stopped. Raises CancelledError where none is wanted."""
-    unknown = attempt.begun and payload.effect_class in _BOUND
+    begun = attempt.begun and payload.effect_class in _BOUND
+    unknown = begun or attempt.task.started
     if attempt.stop is Stop.CANCELLED:
         why = "cancelled by the user"
-    elif attempt.stop is Stop.DRAINED and unknown:
+    elif attempt.stop is Stop.DRAINED and begun:
         why = "the worker was shut down"
     else:
         raise asyncio.CancelledError

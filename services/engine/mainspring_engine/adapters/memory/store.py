@@ -12,7 +12,6 @@ from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
-    Effect,
     Head,
     InboxRow,
     OpenTask,
@@ -193,7 +192,7 @@ class MemoryStore:
             return Verdict.STALE
         if task.started_fence == task.fence:
             return Verdict.DUPLICATE
-        if task.effect is Effect.AT_MOST_ONCE and task.started_fence > 0:
+        if task.effect.needs_start and task.started_fence > 0:
             return Verdict.STALE
         task.started_fence = task.fence
         task.acknowledged = True

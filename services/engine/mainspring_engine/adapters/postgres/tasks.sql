@@ -126,8 +126,8 @@ judged as materialized (
             when l.id is null or l.state <> 2 or l.cancelling then 3
             when l.fence <> a.fence or l.incarnation <> a.incarnation then 3
             when l.started_fence = a.fence then 2
-            -- At most once means: never by a second attempt.
-            when l.effect = 3 and l.started_fence > 0 then 3
+            -- Never by a second attempt: what the first one did is asked, not done again.
+            when l.effect >= 3 and l.started_fence > 0 then 3
             else 1
         end as verdict
     from asked as a

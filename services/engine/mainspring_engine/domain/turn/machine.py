@@ -6,7 +6,7 @@ ports.
 
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
-from mainspring_engine.domain.loss import why_quarantined
+from mainspring_engine.domain.loss import may_be_asked, why_quarantined
 from mainspring_engine.domain.rows import (
     Closing,
     OpenTask,
@@ -21,6 +21,8 @@ from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
 REPAIRS_MAX = 2
 """Model answers in a row whose calls are all unusable; one more fails the turn."""
+_CLOSINGS = {"error": Closing.FAILED, "unknown": Closing.UNKNOWN}
+"""What the row of an effect says of a call with such a result; any other is done."""
 
 
 def steer(turn: Turn) -> None:
@@ -83,7 +85,8 @@ def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
         turn.close_attempt(delivery.task_id, delivery.fence, Closing.CANCELLED)
         turn.save()
         return
-    turn.keep_result(f"tool:{turn.state.iteration}:{call.index}", delivery)
+    closing = _CLOSINGS.get(result.status, Closing.RESULT)
+    turn.keep_result(f"tool:{turn.state.iteration}:{call.index}", delivery, closing)
     turn.finish_call(call, result)
     if turn.state.phase is Phase.CANCELLING:
         _leave_if_quiet(turn)
@@ -136,6 +139,9 @@ def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
         else:
             turn.update(reason_task=None)
         _leave_if_quiet(turn)
+    elif call is not None and may_be_asked(task) and turn.asked(call).probed:
+        turn.ask_probe(task)
+        turn.save()
     elif call is not None and task.started:
         turn.close_attempt(task.id, task.fence, Closing.UNKNOWN)
         turn.finish_call(call, abandoned(task, "the worker died during the call"))

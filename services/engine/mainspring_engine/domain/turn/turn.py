@@ -266,11 +266,22 @@ class Turn:
                 )
             )
 
-    def keep_result(self, step: str, delivery: Delivery) -> None:
-        """Closes the attempt with its result."""
-        self.close_attempt(
-            delivery.task_id, delivery.fence, Closing.RESULT, result_hash=delivery.hash
+    def ask_probe(self, task: OpenTask) -> None:
+        """The attempt that started the effect is lost; the next one asks what became of it."""
+        self.plan.closes.append(
+            CloseTask(
+                task_id=task.id,
+                fence=task.fence,
+                expected=task.state,
+                closing=Closing.EXPIRED,
+                delay_ms=0,
+                counts_death=True,
+            )
         )
+
+    def keep_result(self, step: str, delivery: Delivery, closing: Closing = Closing.RESULT) -> None:
+        """Closes the attempt with its result."""
+        self.close_attempt(delivery.task_id, delivery.fence, closing, result_hash=delivery.hash)
         self.plan.results.append(
             StepResult(
                 workflow_id=self.workflow.id,
@@ -286,6 +297,10 @@ class Turn:
         """The kept answer of this iteration's model call. Raises StepMissing."""
         step = f"reason:{self.state.iteration}"
         return _REASON.decode(self.materials.step(self.workflow.id, step))
+
+    def asked(self, call: OpenCall) -> ToolCall:
+        """The call as the model asked for it. Raises StepMissing."""
+        return self.model_result().tool_calls[call.index]
 
     def arm(self, kind: str, delay_s: float) -> None:
         timer = Timer(

@@ -1,23 +1,41 @@
-"""A tool made of a definition and an async function."""
+"""A tool made of a definition and async functions."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.messages import Json
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
+Function: TypeAlias = Callable[[Json, ToolContext], Awaitable[ToolOutcome]]
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionTool:
-    """The two together. `capability_id` says for which capability it stands."""
+    """The two together. `capability_id` says for which capability it stands.
+
+    `prober` tells what became of a call that was lost; it is there where the definition says so.
+    """
 
     definition: ToolDefinition
     capability_id: str
-    function: Callable[[Json, ToolContext], Awaitable[ToolOutcome]]
+    function: Function
+    prober: Function | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where definition and code differ."""
+        if self.definition.probed is not (self.prober is not None):
+            message = f"{self.definition.name}: probed={self.definition.probed} does not fit"
+            raise ValueError(message)
 
     async def call(self, arguments: Json, context: ToolContext) -> ToolOutcome:
         return await self.function(arguments, context)
+
+    async def probe(self, arguments: Json, context: ToolContext) -> ToolOutcome:
+        if self.prober is None:
+            return ToolOutcome(status="unknown", error="the tool has no probe")
+        return await self.prober(arguments, context)
 
 
 def error(message: str) -> ToolOutcome:

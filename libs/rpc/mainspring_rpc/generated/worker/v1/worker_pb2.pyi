@@ -161,7 +161,7 @@ class Attached(_message.Message):
     def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded")
+    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded", "started")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +171,7 @@ class Task(_message.Message):
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     TAIL_FIELD_NUMBER: _ClassVar[int]
     RECORDED_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     session_id: bytes
@@ -180,7 +181,8 @@ class Task(_message.Message):
     config: Config
     tail: bytes
     recorded: bytes
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ...) -> None: ...
+    started: bool
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ..., started: _Optional[bool] = ...) -> None: ...
 
 class History(_message.Message):
     __slots__ = ("task_id", "fence", "steps", "after", "more")
