@@ -109,6 +109,22 @@ async def test_a_killed_worker_leaves_no_orphan(rig: Rig) -> None:
     assert trace.orphans(spans) == []
 
 
+async def test_an_engine_killed_as_a_turn_ends_leaves_no_orphan(rig: Rig) -> None:
+    """Whatever it had not written of the turn's spans, its successor makes from the rows."""
+    session = await rig.session()
+    async with rig.following(session) as follower:
+        await rig.say(session, Script([TOOLS, {"text": ANSWER}], token_ms=10).text())
+        await follower.until_outcome()
+        back = rig.kill("engine")
+    await back()
+
+    spans = await spans_of(rig, session, attempts=4)
+
+    assert [span.name for span in spans if span.parent_id is None] == [names.agent_span(None)]
+    assert trace.orphans(spans) == []
+    await rig.assert_sound()
+
+
 async def test_the_trace_of_a_session_is_printed(rig: Rig) -> None:
     session = await rig.session()
     async with rig.following(session) as follower:

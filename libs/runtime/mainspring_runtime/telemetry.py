@@ -3,7 +3,8 @@
 Two kinds, because a span that lives in a process dies with it. What a turn consists of (the turn,
 its steps' attempts) is recorded by the control plane once the outcome is committed, with ids that
 follow from the rows (`span_id_for`), so that what other processes hung under those ids fits, also
-after a SIGKILL. Spans of one process around its own work are ordinary.
+after a SIGKILL: where the control plane itself was killed before it wrote them, the engine that
+starts next makes them again. Spans of one process around its own work are ordinary.
 
 A trace that is not sampled costs a context variable and nothing else.
 """
@@ -153,6 +154,11 @@ class Telemetry:
         self._draws = draws or SystemDraws()
         self._now_ns = now_ns
         self.metrics = metrics or Metrics()
+
+    @property
+    def recording(self) -> bool:
+        """Whether spans go anywhere at all."""
+        return bool(self._sinks)
 
     def new_trace(self) -> TraceContext:
         """A fresh trace, sampled by the configured ratio; never, where spans go nowhere.

@@ -41,6 +41,7 @@ from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.registry import Workers
+from mainspring_engine.usecases.retelling import tell_again
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.sweeps import Sweeps
 from mainspring_engine.usecases.time import DatabaseTime
@@ -236,6 +237,10 @@ class Engine:
             group.create_task(self._workers.work())
             group.create_task(self.operator.work())
 
+    async def tell_again(self) -> None:
+        """The spans that an engine killed a moment ago may not have written."""
+        await tell_again(self.store, self._agents, self._witness)
+
     async def drain(self) -> None:
         """Workers are asked to attach elsewhere; what is in the lanes is committed."""
         with suppress(TimeoutError):
@@ -272,6 +277,8 @@ async def start(settings: EngineSettings, service: Service) -> None:
         epoch=await store.epoch(),
     )
     service.spawn("work", engine.work())
+    if service.telemetry.recording:
+        service.spawn("retelling", engine.tell_again())
     await _serve(settings, service, engine)
 
 

@@ -14,7 +14,7 @@ from mainspring_engine.adapters.postgres import (
 )
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.main import Engine
-from mainspring_engine.ports.outside import AttemptEnd
+from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
 from mainspring_engine.ports.store import Closed
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
@@ -54,12 +54,16 @@ _TYPES = Query(
 class SilentWitness:
     def __init__(self) -> None:
         self.ended: list[AttemptEnd] = []
+        self.turns: list[TurnEnd] = []
 
     def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None:
         del changes, closed, now_ms
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         self.ended.append(end)
+
+    def turn_ended(self, end: TurnEnd) -> None:
+        self.turns.append(end)
 
 
 class House:

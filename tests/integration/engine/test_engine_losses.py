@@ -6,11 +6,11 @@ import pytest
 
 from mainspring_engine.adapters.postgres import PostgresStore
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_kernel.limits import WORKER_DEATHS_MAX
 from mainspring_postgres.queries import Query
 from mainspring_schema.frames import Held
-from tests.integration.engine.house import House
+from tests.integration.engine.house import House, SilentWitness
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
 ATTEMPTS = Query(
@@ -115,3 +115,23 @@ async def test_lost_task_is_taken_up_without_having_read_its_route(house: House)
 
         assert again.held == Held(task.held.task_id, 2)
         await second.leave()
+
+
+async def test_next_engine_makes_the_spans_that_a_killed_one_did_not_write(house: House) -> None:
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, payload = await worker.next_reason()
+        worker.reply(task, "hi")
+        await worker.acknowledged()
+        await worker.leave()
+    house.witness = SilentWitness()
+
+    await house.engine().tell_again()
+
+    assert [end.held for end in house.witness.ended] == [task.held]
+    assert [(end.workflow_id, end.outcome) for end in house.witness.turns] == [
+        (payload.turn_id, Outcome.COMPLETED)
+    ]

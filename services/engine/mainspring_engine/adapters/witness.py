@@ -9,7 +9,7 @@ from typing import Final
 from mainspring_engine.domain.changes import Changes, WorkflowChange
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.domain.turn.agent import TurnAgent
-from mainspring_engine.ports.outside import AttemptEnd
+from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
 from mainspring_engine.ports.store import Closed
 from mainspring_engine.usecases.agents import Agents
 from mainspring_kernel.ids import Prefix, to_wire
@@ -37,11 +37,8 @@ class TelemetryWitness:
         if changes.events:
             self._listeners.publish(_events(changes))
         for change in changes.workflows:
-            trace = TraceContext.parse(change.traceparent)
-            if trace is None or not trace.sampled:
-                continue
             if change.outcome is not Outcome.RUNNING:
-                self._turn(changes, change, trace, now_ms)
+                self.turn_ended(_end_of(changes, change, now_ms))
         if closed:
             self._attempts(changes, closed, now_ms)
 
@@ -86,32 +83,44 @@ class TelemetryWitness:
                     )
                 )
 
-    def _turn(
-        self, changes: Changes, change: WorkflowChange, trace: TraceContext, now_ms: int
-    ) -> None:
-        agent = self._agents.get(change.config_hash)
-        failed = change.outcome in (Outcome.FAILED, Outcome.SEALED)
+    def turn_ended(self, end: TurnEnd) -> None:
+        trace = TraceContext.parse(end.traceparent)
+        if trace is None or not trace.sampled:
+            return
+        agent = self._agents.get(end.config_hash)
+        failed = end.outcome in (Outcome.FAILED, Outcome.SEALED)
         span = SpanRecord(
             name=names.agent_span(None if agent is None else agent.agent_name),
             context=trace,
             parent_span_id=None,
-            start_ns=change.started_ms * _NS_PER_MS,
-            end_ns=now_ms * _NS_PER_MS,
-            attributes=_turn_attributes(changes, change, agent),
+            start_ns=end.started_ms * _NS_PER_MS,
+            end_ns=end.ended_ms * _NS_PER_MS,
+            attributes=_turn_attributes(end, agent),
             status=SpanStatus.ERROR if failed else SpanStatus.UNSET,
         )
         self._telemetry.record(span)
 
 
-def _turn_attributes(
-    changes: Changes, change: WorkflowChange, agent: TurnAgent | None
-) -> dict[str, names.Attribute]:
+def _end_of(changes: Changes, change: WorkflowChange, now_ms: int) -> TurnEnd:
+    return TurnEnd(
+        org_id=changes.after.org_id,
+        session_id=changes.after.session_id,
+        workflow_id=change.id,
+        outcome=change.outcome,
+        config_hash=change.config_hash,
+        traceparent=change.traceparent,
+        started_ms=change.started_ms,
+        ended_ms=now_ms,
+    )
+
+
+def _turn_attributes(end: TurnEnd, agent: TurnAgent | None) -> dict[str, names.Attribute]:
     attributes: dict[str, names.Attribute] = {
         names.OPERATION_NAME: names.OPERATION_AGENT,
-        names.CONVERSATION_ID: to_wire(Prefix.SESSION, changes.after.session_id),
-        names.ORG_ID: to_wire(Prefix.ORG, changes.after.org_id),
-        names.TURN_ID: to_wire(Prefix.TURN, change.id),
-        names.TURN_OUTCOME: change.outcome.name.lower(),
+        names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
+        names.ORG_ID: to_wire(Prefix.ORG, end.org_id),
+        names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id),
+        names.TURN_OUTCOME: end.outcome.name.lower(),
     }
     if agent is not None:
         attributes[names.PROVIDER_NAME] = agent.provider

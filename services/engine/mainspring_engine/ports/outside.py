@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from mainspring_engine.domain.backlog import ReadyGroup
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.ports.store import Closed
 from mainspring_schema.frames import Acknowledgement, Config, Held, History, Task
 from mainspring_schema.stream import LogBatch
@@ -72,11 +73,30 @@ class AttemptEnd(Struct, frozen=True, kw_only=True):
     ended_ms: int
 
 
+class TurnEnd(Struct, frozen=True, kw_only=True):
+    """A turn that has its outcome, with what its span needs."""
+
+    org_id: UUID
+    session_id: UUID
+    workflow_id: UUID
+    outcome: Outcome
+    config_hash: bytes
+    traceparent: str
+    started_ms: int
+    ended_ms: int
+
+
 class Witness(Protocol):
-    """Telemetry of what was committed: spans that survive a crash, and the event listeners."""
+    """Telemetry of what was committed: spans that survive a crash, and the event listeners.
+
+    The same end may be told twice, as by an engine that starts after another was killed: both make
+    the same span.
+    """
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         """Outside a commit lane: a lease ran out, or a worker went away."""
         ...
+
+    def turn_ended(self, end: TurnEnd) -> None: ...
 
     def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None: ...

@@ -13,7 +13,7 @@ from msgspec import Struct
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.domain.rows import Closing, OpenTask, View
+from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, View
 from mainspring_engine.ports.workflows import KnownStart, WorkflowRows
 from mainspring_schema.frames import Held, Verdict
 
@@ -213,6 +213,23 @@ class DueTimer(Struct, frozen=True, kw_only=True):
     kind: str
 
 
+class Ended(Struct, frozen=True, kw_only=True):
+    """A closed attempt with its workflow, for spans that are recorded again."""
+
+    task_id: UUID
+    fence: int
+    closing: Closing
+    claimed_ms: int
+    ended_ms: int
+    workflow_id: UUID
+    session_id: UUID
+    org_id: UUID
+    outcome: Outcome
+    config_hash: bytes
+    traceparent: str
+    started_ms: int
+
+
 class Step(Struct, frozen=True, kw_only=True):
     workflow_id: UUID
     step: str
@@ -297,6 +314,10 @@ class Store(Protocol):
 
     async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
         """Timers that are due, read without a lock; they fire through the commit lane."""
+        ...
+
+    async def ended_lately(self, *, within_ms: int, limit: int) -> tuple[Ended, ...]:
+        """Attempts that closed so long ago at most, newest first."""
         ...
 
     async def sweep_ages_ms(self) -> dict[str, int]:

@@ -26,6 +26,7 @@ from mainspring_engine.ports.store import (
     ClaimRequest,
     Committed,
     DueTimer,
+    Ended,
     ExpiredTask,
     Handed,
     ReadyPage,
@@ -292,6 +293,13 @@ class MemoryStore:
                 )
                 for timer in due[:limit]
             )
+
+    async def ended_lately(self, *, within_ms: int, limit: int) -> tuple[Ended, ...]:
+        with self._lock:
+            after_ms = self._clock.wall_ms() - within_ms
+            rows = [row for row in self.tables.attempts.values() if row.closed_ms >= after_ms]
+            rows.sort(key=lambda row: row.closed_ms, reverse=True)
+            return tuple(row.ended(self.tables.workflows[row.workflow_id]) for row in rows[:limit])
 
     async def sweep_ages_ms(self) -> dict[str, int]:
         with self._lock:

@@ -16,7 +16,7 @@ from mainspring_engine.domain.rows import (
     WaitRow,
     Workflow,
 )
-from mainspring_engine.ports.store import ExpiredTask
+from mainspring_engine.ports.store import Ended, ExpiredTask
 from mainspring_schema.frames import Held
 from mainspring_schema.messages import Controls
 from mainspring_schema.operations import Refusal
@@ -113,6 +113,7 @@ class AttemptRow(Struct, frozen=True, kw_only=True):
 
     task_id: UUID
     fence: int
+    workflow_id: UUID
     incarnation: UUID
     claim_rev: int
     close_rev: int
@@ -125,6 +126,22 @@ class AttemptRow(Struct, frozen=True, kw_only=True):
     closing: Closing
     result_hash: bytes = b""
     error_code: str = ""
+
+    def ended(self, workflow: Workflow) -> Ended:
+        return Ended(
+            task_id=self.task_id,
+            fence=self.fence,
+            closing=self.closing,
+            claimed_ms=self.claimed_ms,
+            ended_ms=self.closed_ms,
+            workflow_id=workflow.id,
+            session_id=workflow.session_id,
+            org_id=workflow.org_id,
+            outcome=workflow.outcome,
+            config_hash=workflow.config_hash,
+            traceparent=workflow.traceparent,
+            started_ms=workflow.started_ms,
+        )
 
 
 class InboxEntry(Struct, kw_only=True):
@@ -283,6 +300,7 @@ class Tables:
         self.attempts[task.held] = AttemptRow(
             task_id=task.id,
             fence=task.fence,
+            workflow_id=task.workflow_id,
             incarnation=task.incarnation,
             claim_rev=task.claim_rev,
             close_rev=task.rev,

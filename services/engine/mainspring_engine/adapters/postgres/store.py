@@ -29,6 +29,7 @@ from mainspring_engine.ports.store import (
     ClaimRequest,
     Committed,
     DueTimer,
+    Ended,
     ExpiredTask,
     Handed,
     ReadyPage,
@@ -37,7 +38,12 @@ from mainspring_engine.ports.store import (
     Renewed,
     Step,
 )
-from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS, POSTGRES_SETTLE_S
+from mainspring_kernel.limits import (
+    PARTITIONS_AHEAD_MS,
+    PARTITIONS_BEHIND_MS,
+    POSTGRES_SETTLE_S,
+    RETOLD_TASK_AGE_MS,
+)
 from mainspring_postgres import Database, QueryFailed, Row, load_queries
 from mainspring_schema.frames import Verdict
 
@@ -183,6 +189,13 @@ class PostgresStore:
 
     async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
         return tuple(await self._database.fetch_as(DueTimer, SWEEPS["due_timers"], limit))
+
+    async def ended_lately(self, *, within_ms: int, limit: int) -> tuple[Ended, ...]:
+        return tuple(
+            await self._database.fetch_as(
+                Ended, SWEEPS["ended_lately"], within_ms, limit, RETOLD_TASK_AGE_MS
+            )
+        )
 
     async def sweep_ages_ms(self) -> dict[str, int]:
         rows = await self._database.fetch(SWEEPS["sweep_ages"])

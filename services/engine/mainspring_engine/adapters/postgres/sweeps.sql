@@ -41,6 +41,32 @@ where due_at <= (select clock_timestamp()) -- once, for the index
 order by due_at
 limit $1;
 
+-- name: ended_lately
+-- Attempts that closed at most $1 ms ago, newest first, at most $2, with their workflows. Of tasks
+-- made at most $3 ms ago, which is a range of the key: nothing indexes when an attempt closed.
+-- repeatable
+select
+    a.task_id, a.fence, a.closing, w.id as workflow_id, w.session_id, w.org_id, w.outcome,
+    w.config_hash, w.traceparent, w.started_ms,
+    (extract(epoch from a.claimed_at) * 1000)::bigint as claimed_ms,
+    (extract(epoch from a.closed_at) * 1000)::bigint as ended_ms
+from engine.attempt as a
+inner join engine.workflow as w on a.workflow_id = w.id
+where
+    a.task_id >= (
+        select
+            (
+                lpad(
+                    to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint - $3::bigint),
+                    12, '0'
+                ) || repeat('0', 20)
+            )::uuid
+    )
+    and a.closed_at
+    >= (select clock_timestamp() - $1::bigint * interval '1 millisecond')
+order by a.closed_at desc
+limit $2;
+
 -- name: sweep_ages
 -- How long ago each kind of sweep was made.
 -- repeatable
