@@ -201,8 +201,6 @@ TURN_ITERATIONS_MAX: Final = 500
 """What a tier may ask for."""
 TOOL_CALL_TIMEOUT_S: Final = 120.0
 """Where the tool names no other."""
-TOOL_PROBE_TIMEOUT_S: Final = 30.0
-"""How long a tool may look for what became of a lost call; after it the call ends unknown."""
 CLIENT_TOOL_TIMEOUT_S: Final = 24 * 3600.0
 """How long a session waits for its client's tool results."""
 CANCEL_DEADLINE_S: Final = 10.0
@@ -346,13 +344,6 @@ LISTENER_REST_S: Final = 0.05
 """Between two calls of a listener: at most 20 a second, however many commits there are."""
 TRACE_FILE_BYTES_MAX: Final = 64 * MIB
 """One process's span file; the older half is kept beside it, then dropped."""
-RETOLD_MS: Final = 60_000
-"""How far back a starting engine records spans again that a killed one may have lost: it is back
-within seconds, and spans leave a process a second after their commit."""
-RETOLD_TASK_AGE_MS: Final = 600_000
-"""Of tasks made this long ago at most: a range of the key, for attempts have no index by time."""
-RETOLD_ROWS_MAX: Final = 5_000
-"""Attempts in that, newest first: one short statement, and a bounded burst of spans."""
 TRACE_QUEUE_SPANS_MAX: Final = 20_000
 """Spans waiting to be written or sent; more are dropped and counted."""
 DRAIN_S: Final = 20.0

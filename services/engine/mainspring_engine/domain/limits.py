@@ -44,3 +44,10 @@ DISPATCH_LATE_MS: Final = 3000
 """Engines look for ready tasks each second; one that waits longer beside free slots is odd."""
 SWEEP_LATE_MS: Final = 6000
 """An engine stands in for a silent scheduler after two seconds; later than this nobody does."""
+RETOLD_MS: Final = 60_000
+"""How far back a starting engine records spans again that a killed one may have lost: it is back
+within seconds, and spans leave a process a second after their commit."""
+RETOLD_TASK_AGE_MS: Final = 600_000
+"""Of tasks made this long ago at most: a range of the key, for attempts have no index by time."""
+RETOLD_ROWS_MAX: Final = 5_000
+"""Attempts in that, newest first: one short statement, and a bounded burst of spans."""

@@ -8,12 +8,12 @@ before is only there twice.
 import logging
 from collections.abc import Sequence
 
+from mainspring_engine.domain.limits import RETOLD_MS, RETOLD_ROWS_MAX
 from mainspring_engine.domain.rows import Outcome
 from mainspring_engine.ports.outside import AttemptEnd, TurnEnd, Witness
 from mainspring_engine.ports.store import Ended, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_kernel.errors import MainspringError
-from mainspring_kernel.limits import RETOLD_MS, RETOLD_ROWS_MAX
 from mainspring_schema.frames import Held
 
 _log = logging.getLogger(__name__)

@@ -14,3 +14,5 @@ KEEP_RESULT_S: Final = 5.0
 """How long a worker tries to keep a large result before it goes on with what it shows of it."""
 ERROR_TEXT_CHARS_MAX: Final = 2_000
 """Of an error that travels in a result."""
+TOOL_PROBE_TIMEOUT_S: Final = 30.0
+"""How long a tool may look for what became of a lost call; after it the call ends unknown."""

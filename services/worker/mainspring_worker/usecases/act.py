@@ -7,10 +7,10 @@ from typing import Final
 import msgspec
 
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S, TOOL_PROBE_TIMEOUT_S
+from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, Failure, ToolResult, ToolTask
-from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
+from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TOOL_PROBE_TIMEOUT_S
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
