@@ -42,6 +42,8 @@ LIMIT_DRAW_TOKENS_MAX: Final = 100
 """Tokens of one draw: a claim's worth."""
 DEPTH_ORG_TASKS_MAX: Final = 10_000
 """Tasks of one organization that wait in one queue; its next message gets 429 meanwhile."""
+DEPTH_COUNTED_MAX: Final = 11_000
+"""What is counted of one organization: beyond the bound, so that a claim alone does not open it."""
 DEPTH_QUEUE_TASKS_MAX: Final = 100_000
 """Tasks that wait in one queue, of all organizations: hours of work, and still a fast index."""
 DEPTH_RETRY_S_MAX: Final = 60.0

@@ -26,6 +26,7 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.assignment import Assignment
+from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
@@ -92,6 +93,7 @@ class Engine:
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
         self._backlog = Backlog()
+        self._pressure = Backpressure(clock=clock, load=self._load)
         self._agents, self._alarms = Agents(store), Alarms(clock)
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
@@ -107,12 +109,15 @@ class Engine:
         self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
         self.operator = self._make_operator(backstage, gates, ids)
         self._leases = self._make_leases()
-        self.control = Control(self._lanes)
+        self.control = Control(self._lanes, self._pressure)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
-        self.workflows = Workflows(self._lanes, store)
+        self.workflows = Workflows(self._lanes, store, self._pressure)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
+
+    def _load(self) -> float:
+        return self._lanes.load()
 
     def _make_gates(self, store: GateStore, ids: Ids) -> Gates:
         return Gates(
@@ -159,6 +164,7 @@ class Engine:
             roster=self._roster,
             backlog=self._backlog,
             gates=self.gates,
+            pressure=self._pressure,
             pusher=self._pusher,
             clock=self._clock,
         )
@@ -188,6 +194,7 @@ class Engine:
             roster=self._roster,
             backlog=self._backlog,
             gates=self.gates,
+            pressure=self._pressure,
             links=self._links,
             pusher=self._pusher,
             sessions=self._sessions,

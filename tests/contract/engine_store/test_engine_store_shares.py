@@ -209,6 +209,26 @@ async def test_a_claim_takes_nothing_of_a_group_that_was_not_named(
     assert taken == ()
 
 
+async def test_depths_are_counted_from_the_mark_and_up_to_a_bound(
+    session: Session, worker: Worker, queue: str
+) -> None:
+    ids = await fill(session, queue, 6)
+    other = await fill(session, queue, 2, priority=3)
+    route = Route(queue=queue)
+    low, high = Group(route, session.org_id, 0), Group(route, session.org_id, 3)
+
+    depths = await session.world.store.depths(
+        (
+            ReadyGroup(group=low, from_id=ids[2], depth=99),
+            ReadyGroup(group=low, from_id=ids[0], depth=5),
+            ReadyGroup(group=high, from_id=other[0], depth=99),
+            ReadyGroup(group=Group(route, IDS.uuid7(), 0), from_id=ids[0], depth=9),
+        )
+    )
+
+    assert depths == (4, 5, 2, 0)
+
+
 # ── limits of running tasks ─────────────────────────────────────────────────────────────────────
 
 

@@ -1,14 +1,18 @@
 """Engines over one database that hold tasks back together."""
 
 import asyncio
+import functools
 from uuid import UUID
 
 import pytest
 
+from mainspring_engine import main
 from mainspring_engine.adapters.postgres import PostgresGates
 from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.turn.agent import turn_agent
 from mainspring_engine.main import Engine
+from mainspring_engine.usecases.backpressure import Backpressure
+from mainspring_kernel.errors import TooManyRequests
 from mainspring_schema.agents import decode_runtime_agent
 from mainspring_schema.frames import Task
 from mainspring_schema.gates import DropLimit, SetCircuit, SetLimit
@@ -166,4 +170,33 @@ async def test_a_limit_that_is_learned_late_is_learned_by_a_pass(house: House) -
         await house.say(engine, await house.session(), "hello")
 
         assert await house.count(UNTOUCHED) == 1
+        await worker.leave()
+
+
+# ── backpressure ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_above_its_depth_a_message_is_refused_and_what_was_accepted_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "Backpressure", functools.partial(Backpressure, org_max=2))
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        # Nobody is there to take anything: the pass counts what waits.
+        for _ in range(2):
+            await house.say(engine, await house.session(), "hello")
+        answer: object = None
+        async with asyncio.timeout(20):
+            while not isinstance(answer, TooManyRequests):
+                message = house.submit(await house.session(), "more")
+                (answer,) = await engine.control.submit_many((message,))
+        waiting = await house.count("engine.workflow")
+
+        await worker.attach(engine.conversations)
+        for _ in range(waiting):
+            task, _ = await worker.next_reason()
+            worker.reply(task, "hi")
+            await worker.acknowledged()
+
+        assert await house.count("engine.workflow where outcome = 1") == waiting
         await worker.leave()

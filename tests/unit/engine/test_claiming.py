@@ -12,9 +12,12 @@ from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.ports.gates import GateStore
 from mainspring_engine.ports.store import Claimed
+from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.pushing import Pusher
+from mainspring_kernel.errors import TooManyRequests
+from mainspring_kernel.gate_limits import DEPTH_ORG_TASKS_MAX, LOAD_SHUT
 from mainspring_kernel.ids import RandomIds
 from mainspring_kernel.limits import CLAIM_CHUNK_TASKS, PRIORITY_AGING_S, PRIORITY_MAX
 from tests.contract.engine_store.engine_worlds import IDS, MemoryWorld, Session, Worker, close
@@ -39,12 +42,15 @@ class Hall:
         self.gates = Gates(
             store=gates, moved=lambda: None, clock=world.clock, me=IDS.uuid7(), able=lambda: True
         )
+        self.pressure = Backpressure(clock=world.clock, load=lambda: self.load)
+        self.load = 0.0
         self.claimed: list[Claimed] = []
         self.claimer = Claimer(
             store=world.store,
             roster=self.roster,
             backlog=self.backlog,
             gates=self.gates,
+            pressure=self.pressure,
             pusher=cast("Pusher", cast("object", Noting(self.claimed))),
             clock=world.clock,
         )
@@ -190,3 +196,36 @@ async def test_a_route_is_short_while_tasks_of_it_wait_for_credits() -> None:
         seen.append(hall.backlog.short(route))
 
     assert seen == [True, True, False]
+
+
+# ── backpressure ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_organization_whose_tasks_pile_up_is_refused_and_taken_again_when_they_went() -> (
+    None
+):
+    hall = await Hall.opened()
+    flooding, calm = IDS.uuid7(), IDS.uuid7()
+    await hall.add(flooding, DEPTH_ORG_TASKS_MAX + 3 * SLOTS)
+    await hall.turn()
+
+    hall.claimer.look()
+    await hall.turn()
+
+    with pytest.raises(TooManyRequests) as refused:
+        hall.pressure.check(flooding, QUEUE)
+    assert refused.value.retry_after_s is not None
+    assert refused.value.retry_after_s >= 1
+    hall.pressure.check(calm, QUEUE)
+    hall.pressure.check(flooding, "other")
+    for _ in range(2):
+        await hall.turn()
+    hall.pressure.check(flooding, QUEUE)
+
+
+async def test_a_full_lane_refuses_everybody() -> None:
+    hall = await Hall.opened()
+    hall.load = LOAD_SHUT
+
+    with pytest.raises(TooManyRequests):
+        hall.pressure.check(IDS.uuid7(), QUEUE)

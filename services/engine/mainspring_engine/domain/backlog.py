@@ -59,6 +59,10 @@ class Backlog:
         """Whether tasks of the route wait for credits: then nothing may overtake them."""
         return route in self._short
 
+    @property
+    def any_short(self) -> bool:
+        return bool(self._short)
+
     def lacks_credits(self, route: Route) -> None:
         self._short.add(route)
 

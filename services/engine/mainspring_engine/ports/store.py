@@ -270,6 +270,10 @@ class Store(Protocol):
         """One loose pass over the ready index, behind the given group; at most `limit` groups."""
         ...
 
+    async def depths(self, groups: tuple[ReadyGroup, ...]) -> tuple[int, ...]:
+        """How many tasks of each group are ready from its mark on; counted up to its `depth`."""
+        ...
+
     async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
         """Takes ready tasks for workers: SKIP LOCKED, by step of priority, then by shares."""
         ...

@@ -18,6 +18,7 @@ from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases.alarms import Alarms
+from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
@@ -39,6 +40,7 @@ class Assignment:
         roster: Roster,
         backlog: Backlog,
         gates: Gates,
+        pressure: Backpressure,
         links: Links,
         pusher: Pusher,
         sessions: Sessions,
@@ -51,6 +53,7 @@ class Assignment:
         self._roster = roster
         self._backlog = backlog
         self._gates = gates
+        self._pressure = pressure
         self._links = links
         self._pusher = pusher
         self._sessions = sessions
@@ -114,6 +117,7 @@ class Assignment:
         for task in tasks:
             group = Group(task.route, org_id, task.priority)
             lowest[group] = min(task.id, lowest.get(group, task.id))
+        self._pressure.came(Group(task.route, org_id, task.priority) for task in tasks)
         for group, task_id in lowest.items():
             self._backlog.ready(group, task_id)
         return tuple(ReadyGroup(group=g, from_id=task_id) for g, task_id in lowest.items())

@@ -9,16 +9,20 @@ import logging
 from collections import deque
 from uuid import UUID
 
+import msgspec
+
 from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
 from mainspring_engine.domain.claim_plan import groups_of, left_of
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.shares import Shares
 from mainspring_engine.ports.store import Claimed, ClaimRequest, ClaimShare, Store, Want
+from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.gate_limits import DEPTH_COUNTED_MAX
 from mainspring_kernel.limits import (
     CLAIM_BATCH_TASKS_MAX,
     CLAIM_CHUNK_TASKS,
@@ -35,13 +39,14 @@ _log = logging.getLogger(__name__)
 class Claimer:
     """`backlog` is shared with those who insert tasks: what nobody could take is in it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named port each
         self,
         *,
         store: Store,
         roster: Roster,
         backlog: Backlog,
         gates: Gates,
+        pressure: Backpressure,
         pusher: Pusher,
         clock: Clock,
     ) -> None:
@@ -49,6 +54,7 @@ class Claimer:
         self._roster = roster
         self._backlog = backlog
         self._gates = gates
+        self._pressure = pressure
         self._pusher = pusher
         self._clock = clock
         self._shares = Shares()
@@ -110,7 +116,8 @@ class Claimer:
             # Rows that a held snapshot keeps make passes long: they get rarer, claims do not.
             rarer = min(CLAIM_SWEEP_S_MAX, self._pass_s / CLAIM_SWEEP_PART_MAX)
             await self._clock.sleep(max(CLAIM_SWEEP_S, rarer))
-            if self._roster.free():
+            # Without credits it has only to be known how much waits.
+            if self._roster.free() or self._backlog.any_short:
                 self._resting.clear()
                 self.look()
 
@@ -129,6 +136,18 @@ class Claimer:
             self._backlog.end_pass(found, whole=whole)
         self._pass_s = self._clock.mono() - began_s
         self._gates.seen(page.board)
+        await self._count(found)
+
+    async def _count(self, found: tuple[ReadyGroup, ...]) -> None:
+        """What waits for credits is counted, for new work is refused above its bound."""
+        waiting = tuple(
+            msgspec.structs.replace(ready, depth=DEPTH_COUNTED_MAX)
+            for ready in found
+            if self._backlog.short(ready.group.route)
+        )
+        depths = await self._store.depths(waiting) if waiting else ()
+        groups = (ready.group for ready in waiting)
+        self._pressure.counted(dict(zip(groups, depths, strict=True)))
 
     # ── claims ──────────────────────────────────────────────────────────────────────────────────
 
@@ -229,6 +248,7 @@ class Claimer:
             self._gates.passed(task.route, task.held.task_id)
             self._pusher.push_claimed(task)
         self._shares.given(task.org_id for task in claimed)
+        self._pressure.went(Group(task.route, task.org_id, task.priority) for task in claimed)
         for want in wants:
             key = (want.incarnation, want.route)
             used = min(want.limit, taken.get(key, 0))

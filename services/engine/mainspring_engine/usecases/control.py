@@ -2,25 +2,39 @@
 
 import asyncio
 
+from mainspring_engine.domain.decide import Answer
 from mainspring_engine.domain.intents import Cancelled, ClientAnswered, SessionClosed, Submitted
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import MainspringError, TooManyRequests
 from mainspring_schema import commands
 
 
 class Control:
     """Each call returns after its commit. Raises what refused it."""
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: Lanes, pressure: Backpressure) -> None:
         self._lanes = lanes
+        self._pressure = pressure
 
     async def submit_many(
         self, items: tuple[commands.Submit, ...]
     ) -> tuple[commands.Receipt | MainspringError, ...]:
         """Answers in order; a refused item does not touch the others."""
-        asked = [self._lanes.asked(Submitted(command=item)) for item in items]
+        asked = [self._asked(item) for item in items]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return tuple(_receipt_or_error(answer) for answer in answers)
+
+    def _asked(self, item: commands.Submit) -> asyncio.Future[Answer]:
+        # Also for a turn that runs: whether one does is known only to its lane.
+        try:
+            self._pressure.check(item.org_id, Route().queue)
+        except TooManyRequests as error:
+            refused: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
+        return self._lanes.asked(Submitted(command=item))
 
     async def cancel(self, command: commands.Cancel) -> commands.CancelReceipt:
         answer = await self._lanes.ask(Cancelled(command=command))

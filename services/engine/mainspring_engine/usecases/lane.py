@@ -92,6 +92,11 @@ class Lane:
             boarded.append(self._waiting.popleft())
         return boarded
 
+    @property
+    def load(self) -> float:
+        """The part of its queue that is taken."""
+        return len(self._waiting) / LANE_QUEUE_ITEMS_MAX
+
     async def settled(self) -> None:
         """Returns once nothing waits and nothing flies."""
         await self._idle.wait()
@@ -148,6 +153,10 @@ class Lanes:
         except TooManyRequests as error:
             ticket.failed(error)
         return ticket.future
+
+    def load(self) -> float:
+        """Of the fullest lane, of 1."""
+        return max((lane.load for lane in self._lanes), default=0.0)
 
     async def settled(self) -> None:
         for lane in self._lanes:

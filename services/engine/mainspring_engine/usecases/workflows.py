@@ -15,6 +15,7 @@ from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.state import Phase
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
+from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.histories import check_value
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_kernel.errors import NotFound, PayloadTooLarge, ValidationFailed
@@ -54,18 +55,23 @@ _ENDED: Final[dict[Outcome, Status]] = {
 class Workflows:
     """Commands return after their commit. Each raises what refused it."""
 
-    def __init__(self, lanes: Lanes, store: Store) -> None:
+    def __init__(self, lanes: Lanes, store: Store, pressure: Backpressure) -> None:
         self._lanes = lanes
+        self._pressure = pressure
         self._store = store
 
     async def start(self, command: StartWorkflow) -> Started:
-        """Raises WorkflowKeyMismatch where the key started another one, ValidationFailed."""
+        """Raises WorkflowKeyMismatch where the key started another one, ValidationFailed.
+
+        Raises TooManyRequests where too much waits already.
+        """
         _check_name("type", command.type)
         _check_name("queue", command.queue)
         if command.key is not None and _KEY.fullmatch(command.key) is None:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
         _check_value("the input", command.input)
+        self._pressure.check(command.org_id, command.queue)
         answer = await self._lanes.ask(WorkflowStarted(command=command))
         assert isinstance(answer, Started)  # noqa: S101 - one type per command
         return answer

@@ -85,6 +85,12 @@ class Dispatch:
         return [task for _, task in sorted(ranked, key=lambda pair: pair[0])]
 
     def _of(self, ready: ReadyGroup) -> list[TaskRow]:
+        return [task for task in self._looked_at(ready) if not task.cancelling]
+
+    def depth(self, ready: ReadyGroup) -> int:
+        return len(self._looked_at(ready))
+
+    def _looked_at(self, ready: ReadyGroup) -> list[TaskRow]:
         tasks = [
             task
             for task in self._tables.tasks.values()
@@ -92,8 +98,7 @@ class Dispatch:
             and Group(task.route, task.org_id, task.priority) == ready.group
             and task.id >= ready.from_id
         ]
-        looked_at = sorted(tasks, key=lambda task: task.id.int)[: ready.depth]
-        return [task for task in looked_at if not task.cancelling]
+        return sorted(tasks, key=lambda task: task.id.int)[: ready.depth]
 
     def _claimed(self, task: TaskRow, incarnation: UUID) -> Claimed:
         workflow = self._tables.workflows[task.workflow_id]

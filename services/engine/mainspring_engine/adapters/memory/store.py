@@ -8,7 +8,7 @@ from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow
 from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
-from mainspring_engine.domain.backlog import Group
+from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
@@ -149,6 +149,10 @@ class MemoryStore:
     async def ready_groups(self, after: Group | None, limit: int) -> ReadyPage:
         with self._lock:
             return self._dispatch.ready_groups(after, limit)
+
+    async def depths(self, groups: tuple[ReadyGroup, ...]) -> tuple[int, ...]:
+        with self._lock:
+            return tuple(self._dispatch.depth(ready) for ready in groups)
 
     async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
         with self._lock:

@@ -43,6 +43,13 @@ class Claims:
         numbers = await self._routes.of({group.route})
         return numbers[group.route], group.org_id, group.priority
 
+    async def depths(self, groups: tuple[ReadyGroup, ...]) -> tuple[int, ...]:
+        numbers = await self._routes.of({ready.group.route for ready in groups})
+        rows = await self._database.fetch(
+            TASKS["depths"], [_group(ready, numbers) for ready in groups]
+        )
+        return tuple(cast(int, row["depth"]) for row in rows)
+
     async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
         numbers = await self._routes.of({want.route for want in request.wants})
         rows = await self._database.fetch(
@@ -54,13 +61,7 @@ class Claims:
                 (numbers[want.route], want.incarnation, want.attach_number, want.limit)
                 for want in request.wants
             ],
-            [
-                (
-                    numbers[ready.group.route], ready.group.org_id, ready.group.priority,
-                    ready.from_id, ready.depth,
-                )
-                for ready in request.groups
-            ],
+            [_group(ready, numbers) for ready in request.groups],
             [(share.org_id, share.lead, share.weight) for share in request.shares],
             [(numbers[limit.route], limit.key, limit.at_once) for limit in request.limits],
         )  # fmt: skip
@@ -99,6 +100,11 @@ def _claimed(row: Row, route: Route) -> Claimed:
         started=cast(bool, row["started"]),
         priority=cast(int, row["priority"]),
     )
+
+
+def _group(ready: ReadyGroup, numbers: dict[Route, int]) -> tuple[object, ...]:
+    group = ready.group
+    return numbers[group.route], group.org_id, group.priority, ready.from_id, ready.depth
 
 
 def _ready_group(row: Row, route: Route) -> ReadyGroup:

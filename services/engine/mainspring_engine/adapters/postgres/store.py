@@ -18,7 +18,7 @@ from mainspring_engine.adapters.postgres.workflows import (
     concerns,
     more_arguments,
 )
-from mainspring_engine.domain.backlog import Group
+from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.limits import RETOLD_TASK_AGE_MS
 from mainspring_engine.domain.routes import Route
@@ -154,6 +154,9 @@ class PostgresStore:
 
     async def ready_groups(self, after: Group | None, limit: int) -> ReadyPage:
         return await self._claims.ready_groups(after, limit)
+
+    async def depths(self, groups: tuple[ReadyGroup, ...]) -> tuple[int, ...]:
+        return await self._claims.depths(groups)
 
     async def claim(self, request: ClaimRequest) -> tuple[Claimed, ...]:
         return await self._claims.claim(request)

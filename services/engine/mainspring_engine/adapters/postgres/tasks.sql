@@ -22,6 +22,25 @@ select b.version, g.route, g.org_id, g.priority, g.from_id
 from engine.board as b
 left join engine.ready_groups_v1($1, $2, $3, $4) as g on true;
 
+-- name: depths
+-- How many tasks of each group wait, counted from its mark on and up to its depth.
+-- repeatable
+select
+    (
+        select count(*)
+        from (
+            select 1 as one
+            from engine.task as t
+            where
+                t.state = 1 and t.route = g.route and t.org_id = g.org_id
+                and t.priority = g.priority and t.id >= g.from_id
+            order by t.id
+            limit g.depth
+        ) as x
+    )::int as depth
+from unnest($1::engine.claim_group []) with ordinality as g
+order by g.ordinality;
+
 -- name: renew
 -- Renews leases older than $4 ms, acknowledges new ones, and says for all whether they are held.
 -- repeatable

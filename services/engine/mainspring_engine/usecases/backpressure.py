@@ -1,0 +1,58 @@
+"""Whether new work is taken.
+
+Asked before a command goes to its lane, and by nothing else: a result, a timer, the next step of
+what runs are never refused.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from uuid import UUID
+
+from mainspring_engine.domain.backlog import Group
+from mainspring_engine.domain.pressure import Depths, Valve
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import TooManyRequests
+from mainspring_kernel.gate_limits import DEPTH_ORG_TASKS_MAX
+
+
+class Backpressure:
+    """`load` is how full this engine's fullest lane is, of 1."""
+
+    def __init__(
+        self, *, clock: Clock, load: Callable[[], float], org_max: int = DEPTH_ORG_TASKS_MAX
+    ) -> None:
+        self._clock = clock
+        self._load = load
+        self._org_max = org_max
+        self._depths = Depths()
+        self._valve = Valve()
+        self._counted_at = clock.mono()
+
+    def check(self, org_id: UUID, queue: str) -> None:
+        """Raises TooManyRequests; nothing was accepted then."""
+        if not self._valve.lets(self._load()):
+            detail = "the engine has its hands full"
+            raise TooManyRequests(detail)
+        retry_after_s = self._depths.retry_after_s(queue, org_id, org_max=self._org_max)
+        if retry_after_s is not None:
+            detail = f"too many tasks wait in queue {queue}"
+            raise TooManyRequests(detail, retry_after_s=retry_after_s)
+
+    def came(self, groups: Iterable[Group]) -> None:
+        """A task of each began to wait; a group stands there once per task."""
+        for group in groups:
+            self._depths.came(group.route.queue, group.org_id)
+
+    def went(self, groups: Iterable[Group]) -> None:
+        """A task of each was claimed."""
+        for group in groups:
+            self._depths.went(group.route.queue, group.org_id)
+
+    def counted(self, depths: Mapping[Group, int]) -> None:
+        """What waits as it was counted; groups that are not named are empty."""
+        found: dict[tuple[str, UUID], int] = {}
+        for group, depth in depths.items():
+            key = (group.route.queue, group.org_id)
+            found[key] = found.get(key, 0) + depth
+        now_s = self._clock.mono()
+        self._depths.counted(found, seconds=now_s - self._counted_at)
+        self._counted_at = now_s
