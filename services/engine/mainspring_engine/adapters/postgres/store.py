@@ -11,12 +11,18 @@ from mainspring_engine.adapters.postgres.flights import Routes, arguments, route
 from mainspring_engine.adapters.postgres.holding import Holding
 from mainspring_engine.adapters.postgres.replies import committed, views
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
-from mainspring_engine.adapters.postgres.whole import is_whole, whole_arguments, written
+from mainspring_engine.adapters.postgres.whole import (
+    is_whole,
+    of_workflows,
+    whole_arguments,
+    written,
+)
 from mainspring_engine.adapters.postgres.workflows import (
     WORKFLOWS,
     PostgresWorkflows,
     concerns,
     more_arguments,
+    whole_arguments_of_workflows,
 )
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
@@ -79,6 +85,9 @@ class PostgresStore:
         await asyncio.gather(
             *(self._database.fetch(COMMIT["commit_whole"], *nothing) for _ in range(connections))
         )
+        of_none = (*nothing, *whole_arguments_of_workflows(()))
+        query = WORKFLOWS["commit_workflows_whole"]
+        await asyncio.gather(*(self._database.fetch(query, *of_none) for _ in range(connections)))
 
     async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
         if not flight:
@@ -98,8 +107,11 @@ class PostgresStore:
     ) -> tuple[Committed, ...] | None:
         """None where anything differs from what was decided on: then it is judged."""
         with suppress(QueryFailed, ValueError, OverflowError):
-            values = whole_arguments(flight, routes)
-            row = (await self._database.fetch(COMMIT["commit_whole"], *values))[0]
+            values, query = whole_arguments(flight, routes), COMMIT["commit_whole"]
+            if of_workflows(flight):
+                query = WORKFLOWS["commit_workflows_whole"]
+                values = (*values, *whole_arguments_of_workflows(flight))
+            row = (await self._database.fetch(query, *values))[0]
             return None if row["now_ms"] is None else written(flight, row)
         return None
 

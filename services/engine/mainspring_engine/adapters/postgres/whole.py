@@ -36,13 +36,27 @@ _WRITTEN: Final = frozenset({
     "expected", "after", "events", "anchors", "close_anchors", "workflows", "closes", "results",
     "tasks", "accepts", "consumes", "timers", "dropped_timers", "configs",
 })  # fmt: skip
-_JUDGED: Final = tuple(name for name in Changes.__struct_fields__ if name not in _WRITTEN)
-"""Whatever this function does not write, also what comes to be one day."""
+_OF_WORKFLOWS: Final = frozenset({
+    "start", "emits", "steps", "waits", "ended_waits", "signals", "taken_signals",
+})  # fmt: skip
+"""What engine.commit_workflows_whole_v1 writes beside."""
+_JUDGED: Final = tuple(
+    name for name in Changes.__struct_fields__ if name not in _WRITTEN | _OF_WORKFLOWS
+)
+"""Whatever neither function writes, also what comes to be one day."""
 _NO_CHANNELS: Final[dict[str, int]] = {}
 
 
+def of_workflows(flight: tuple[Changes, ...]) -> bool:
+    """Whether it has something of people's workflows, which commit_whole_v1 alone does not write.
+
+    Events in the middle of a turn's attempt are such a thing too.
+    """
+    return any(getattr(changes, name) for changes in flight for name in _OF_WORKFLOWS)
+
+
 def is_whole(flight: tuple[Changes, ...]) -> bool:
-    """Whether the flight has only what the function writes; the rest is rarer and is judged."""
+    """Whether the flight has only what the functions write; the rest is rarer and is judged."""
     return all(
         changes.events
         and not (changes.expected.closed or changes.after.closed)
@@ -116,6 +130,7 @@ def written(flight: tuple[Changes, ...], reply: Reply) -> tuple[Committed, ...]:
             now_ms=now_ms,
             deltas_before=before,
             closes=tuple(closed(Held(c.task_id, c.fence), next(ended)) for c in changes.closes),
+            emits=tuple(Verdict.COMMITTED for _ in changes.emits),
             unclaimed=tuple(task.id for task in changes.tasks if task.id in unclaimed),
         )
         for changes, before in zip(flight, deltas, strict=True)

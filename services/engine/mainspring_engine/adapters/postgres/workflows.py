@@ -67,6 +67,17 @@ def more_arguments(flight: tuple[Changes, ...]) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def whole_arguments_of_workflows(flight: tuple[Changes, ...]) -> tuple[object, ...]:
+    """What engine.commit_workflows_whole_v1 takes beyond engine.commit_whole_v1."""
+    starts, *others = more_arguments(flight)
+    emits = [
+        (item, e.task_id, e.fence, e.counter)
+        for item, changes in enumerate(flight, start=1)
+        for e in changes.emits
+    ]
+    return (starts, emits, *others)
+
+
 def _starts(item: int, changes: Changes) -> Iterator[Arguments]:
     s = changes.start
     if s is not None:

@@ -8,6 +8,14 @@ from engine.commit_workflows_v1(
     $18, $19, $20, $21, $22, $23
 );
 
+-- name: commit_workflows_whole
+-- Writes such a flight as a whole or not at all; now_ms is null where it does not fit.
+select now_ms, deltas_before, closes, unclaimed
+from engine.commit_workflows_whole_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+    $16, $17, $18, $19, $20, $21, $22
+);
+
 -- name: waits
 -- What workflows wait for.
 -- repeatable
