@@ -54,7 +54,8 @@ _TYPES = Query(
 class SilentWitness:
     def __init__(self) -> None:
         self.ended: list[AttemptEnd] = []
-        self.turns: list[TurnEnd] = []
+        self.again: list[AttemptEnd] = []
+        self.turns_again: list[TurnEnd] = []
 
     def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None:
         del changes, closed, now_ms
@@ -62,8 +63,11 @@ class SilentWitness:
     def attempt_ended(self, end: AttemptEnd) -> None:
         self.ended.append(end)
 
-    def turn_ended(self, end: TurnEnd) -> None:
-        self.turns.append(end)
+    def attempt_again(self, end: AttemptEnd) -> None:
+        self.again.append(end)
+
+    def turn_again(self, end: TurnEnd) -> None:
+        self.turns_again.append(end)
 
 
 class House:

@@ -39,7 +39,7 @@ async def flown(*bodies: bytes) -> list[int]:
     airfield = Airfield()
     lane = Lane(airfield, ManualClock(), SeededDraws(1))
     for body in bodies:
-        lane.put(answered(body), NoTicket())
+        lane.put(answered(body), NoTicket(UUID(int=1)))
     flying = asyncio.create_task(lane.fly_for_ever())
     await lane.settled()
     flying.cancel()

@@ -1,4 +1,4 @@
-"""Telemetry of commits: spans with ids that follow from the rows, and the event listeners.
+"""Telemetry of commits: spans with ids that follow from the rows, log lines, and the listeners.
 
 The turn and the attempts of its steps are recorded here, by the control plane, once they are
 committed: what workers and event stores hung under them fits, also when those were killed.
@@ -6,6 +6,7 @@ committed: what workers and event stores hung under them fits, also when those w
 
 from typing import Final
 
+from mainspring_engine.adapters import turn_log
 from mainspring_engine.domain.changes import Changes, WorkflowChange
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.domain.turn.agent import TurnAgent
@@ -26,7 +27,7 @@ _GOOD: Final = frozenset({Closing.RESULT, Closing.RETURNED, Closing.UNDELIVERED}
 
 
 class TelemetryWitness:
-    """Costs nothing for a trace that is not sampled."""
+    """A trace that is not sampled costs next to nothing."""
 
     def __init__(self, telemetry: Telemetry, listeners: Listeners, agents: Agents) -> None:
         self._telemetry = telemetry
@@ -38,11 +39,16 @@ class TelemetryWitness:
             self._listeners.publish(_events(changes))
         for change in changes.workflows:
             if change.outcome is not Outcome.RUNNING:
-                self.turn_ended(_end_of(changes, change, now_ms))
+                turn_log.turn_ended(changes, change)
+                self.turn_again(_end_of(changes, change, now_ms))
         if closed:
             self._attempts(changes, closed, now_ms)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
+        turn_log.attempt_ended(end)
+        self.attempt_again(end)
+
+    def attempt_again(self, end: AttemptEnd) -> None:
         trace = TraceContext.parse(end.traceparent)
         if trace is None or not trace.sampled or not end.claimed_ms:
             return
@@ -83,7 +89,7 @@ class TelemetryWitness:
                     )
                 )
 
-    def turn_ended(self, end: TurnEnd) -> None:
+    def turn_again(self, end: TurnEnd) -> None:
         trace = TraceContext.parse(end.traceparent)
         if trace is None or not trace.sampled:
             return

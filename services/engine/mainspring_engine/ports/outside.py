@@ -87,16 +87,16 @@ class TurnEnd(Struct, frozen=True, kw_only=True):
 
 
 class Witness(Protocol):
-    """Telemetry of what was committed: spans that survive a crash, and the event listeners.
-
-    The same end may be told twice, as by an engine that starts after another was killed: both make
-    the same span.
-    """
+    """Telemetry of what was committed: spans that survive a crash, log lines, and the listeners."""
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         """Outside a commit lane: a lease ran out, or a worker went away."""
         ...
 
-    def turn_ended(self, end: TurnEnd) -> None: ...
+    def attempt_again(self, end: AttemptEnd) -> None:
+        """What a killed engine may have told: the same span, and nothing else, for it is no news."""
+        ...
+
+    def turn_again(self, end: TurnEnd) -> None: ...
 
     def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None: ...

@@ -20,6 +20,7 @@ from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import (
     COMMIT_FLIGHT_BYTES_MAX,
     COMMIT_FLIGHT_ITEMS_MAX,
@@ -186,11 +187,15 @@ class FutureTicket:
 class NoTicket:
     """For incidents that nobody waits for; a failure is logged, the sweep will come again."""
 
+    def __init__(self, session_id: UUID) -> None:
+        self._session_id = session_id
+
     def done(self, answer: Answer) -> None:
         del answer
 
     def failed(self, error: Exception) -> None:
-        _log.warning("an incident was not settled: %s", error)
+        session = to_wire(Prefix.SESSION, self._session_id)
+        _log.warning("an incident was not settled: %s", error, extra={"session": session})
 
 
 def is_empty(changes: Changes) -> bool:

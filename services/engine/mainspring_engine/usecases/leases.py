@@ -183,7 +183,7 @@ class Leases:
         """The release, or None where the commit lane was told instead."""
         if needs_lane(lost.task, acknowledged=lost.acknowledged):
             if incarnation is None:
-                self._lanes.put(_died(lost), NoTicket())
+                self._lanes.put(_died(lost), NoTicket(lost.session_id))
             return None
         return Release(
             held=Held(lost.task.id, lost.task.fence),

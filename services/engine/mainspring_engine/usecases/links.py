@@ -8,6 +8,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.store import Handed
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.frames import Held, History
 from mainspring_schema.workflows import StepRecord
 
@@ -25,6 +26,16 @@ class HeldTask(Struct, frozen=True, kw_only=True):
     org_id: UUID
     route: Route | None = None
     since_s: float = 0.0
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What a log line about it says beside its words."""
+        return {
+            "session": to_wire(Prefix.SESSION, self.session_id),
+            "turn": to_wire(Prefix.TURN, self.workflow_id),
+            "task": to_wire(Prefix.TASK, self.held.task_id),
+            "fence": self.held.fence,
+        }
 
     @property
     def model(self) -> str:

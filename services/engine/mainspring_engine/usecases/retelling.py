@@ -29,9 +29,9 @@ async def tell_again(store: Store, agents: Agents, witness: Witness) -> None:
         _log.warning("spans of a predecessor are not recorded again: %s", error.detail)
         return
     for one in ended:
-        witness.attempt_ended(_attempt(one))
+        witness.attempt_again(_attempt(one))
     for turn in turns:
-        witness.turn_ended(turn)
+        witness.turn_again(turn)
 
 
 def _attempt(ended: Ended) -> AttemptEnd:

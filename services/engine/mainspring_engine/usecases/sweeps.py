@@ -66,7 +66,7 @@ class Sweeps:
                 timer_id=timer.id,
                 kind=timer.kind,
             )
-            self._lanes.put(due, NoTicket())
+            self._lanes.put(due, NoTicket(timer.session_id))
         return Swept(len(timers), len(timers) == SWEEP_BATCH_ROWS_MAX)
 
     async def _ready_retries(self) -> Swept:

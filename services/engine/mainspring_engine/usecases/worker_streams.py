@@ -188,7 +188,7 @@ class WorkerStreams:
             if isinstance(decoded, WorkflowResult):
                 check_result(decoded)
         except msgspec.DecodeError as error:
-            _log.warning("a result of %s was refused: %s", link.incarnation, error)
+            _log.warning("a result of %s was refused: %s", link.incarnation, error, extra=task.told)
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
             return
         self._links.drop(link, result.held)
@@ -218,7 +218,7 @@ class WorkerStreams:
             link.outbox.emit(invalid)
             return
         intent = Emitted(session_id=task.session_id, org_id=task.org_id, emit=emit)
-        self._lanes.put(intent, _EmitTicket(link, emit))
+        self._lanes.put(intent, _EmitTicket(link, task, emit))
 
     async def _send_configs(self, link: Link, hashes: tuple[bytes, ...]) -> None:
         try:
@@ -268,7 +268,7 @@ class _ResultTicket:
             self._ended(self._task.route)
 
     def failed(self, error: Exception) -> None:
-        _log.error("a result could not be committed: %s", error)
+        _log.error("a result could not be committed: %s", error, extra=self._task.told)
         self._tell(Verdict.INVALID)
 
     def _tell(self, verdict: Verdict) -> None:
@@ -276,8 +276,9 @@ class _ResultTicket:
 
 
 class _EmitTicket:
-    def __init__(self, link: Link, emit: Emit) -> None:
+    def __init__(self, link: Link, task: HeldTask, emit: Emit) -> None:
         self._link = link
+        self._task = task
         self._emit = emit
 
     def done(self, answer: Answer) -> None:
@@ -285,7 +286,7 @@ class _EmitTicket:
         self._send(verdict)
 
     def failed(self, error: Exception) -> None:
-        _log.error("events of an attempt could not be committed: %s", error)
+        _log.error("events of an attempt could not be committed: %s", error, extra=self._task.told)
         self._send(Verdict.INVALID)
 
     def _send(self, verdict: Verdict) -> None:
