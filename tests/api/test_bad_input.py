@@ -138,7 +138,16 @@ async def test_a_bad_query_is_named(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "from_ts=yesterday", "turn_id=turn_1", "window=-1", "order_desc=maybe"]
+    "query",
+    [
+        "limit=0",
+        "from_ts=yesterday",
+        "turn_id=turn_1",
+        "exec_id=exec_1",
+        "trace_id=x",
+        "window=-1",
+        "order_desc=maybe",
+    ],
 )
 async def test_a_bad_filter_is_400(client: httpx.AsyncClient, query: str) -> None:
     session = await made_session(client)

@@ -150,10 +150,6 @@ class CancelView(Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Empty(Struct, frozen=True, kw_only=True):
-    """A body of which nothing is read."""
-
-
 # ── events ──────────────────────────────────────────────────────────────────────────────────────
 
 Sequence0 = Annotated[int, Meta(ge=0, le=(1 << 40) - 1)]
@@ -172,8 +168,8 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
     from_ts: str | None = None
     to_ts: str | None = None
     turn_id: str | None = None
-    exec_id: Annotated[str, Meta(max_length=200)] | None = None
-    trace_id: Annotated[str, Meta(max_length=200)] | None = None
+    exec_id: Annotated[str, Meta(pattern="^exec_[0-9a-f]{32}$")] | None = None
+    trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     tags: Annotated[list[str], Meta(max_length=limits.TAGS_MAX)] = []
     tool_name: Annotated[str, Meta(max_length=200)] | None = None
     q: Annotated[str, Meta(max_length=1000)] | None = None
