@@ -66,5 +66,6 @@ def test_an_exception_stays_on_its_line(stream: io.StringIO) -> None:
 def test_levels_are_kept_and_noisy_libraries_hushed(stream: io.StringIO) -> None:
     logging.getLogger("x").debug("not asked for")
     logging.getLogger("nats.aio").info("about itself")
+    logging.getLogger("uvicorn.error").info("Press CTRL+C to quit")
 
     assert stream.getvalue() == ""

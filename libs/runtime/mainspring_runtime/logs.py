@@ -14,7 +14,7 @@ from mainspring_kernel.tracing import current_trace
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, str]] = ContextVar("mainspring_log_fields", default=_NONE)
-_NOISY: Final = ("nats", "asyncio", "httpx", "httpcore", "hpack", "opentelemetry")
+_NOISY: Final = ("nats", "asyncio", "httpx", "httpcore", "hpack", "opentelemetry", "uvicorn")
 """Libraries whose INFO and DEBUG lines tell about themselves, not about our work."""
 
 
