@@ -8,6 +8,7 @@ from typing import cast
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from mainspring_engine.adapters import turn_log
 from mainspring_engine.domain.rows import Closing
@@ -94,6 +95,16 @@ def test_attempt_that_was_lost_is_told_with_its_ids(lines: io.StringIO) -> None:
         2,
     )
     assert line["trace_id"] == TRACE.trace_hex
+
+
+def test_workflow_without_a_session_is_named_as_one(lines: io.StringIO) -> None:
+    own = structs.replace(ended(Closing.EXPIRED), workflow_id=UUID(int=1))
+
+    turn_log.attempt_ended(own)
+
+    (line,) = told(lines)
+    assert line["workflow"] == to_wire(Prefix.WORKFLOW, UUID(int=1))
+    assert not {"session", "turn"} & line.keys()
 
 
 def test_attempt_with_a_result_is_no_news(lines: io.StringIO) -> None:

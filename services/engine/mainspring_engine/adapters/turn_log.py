@@ -1,4 +1,4 @@
-"""Log lines of what became of turns and attempts, once that is committed.
+"""Log lines of what became of turns, workflows and attempts, once that is committed.
 
 What goes well is told at DEBUG: thousands of turns a second are no news.
 """
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.domain.belonging import belonging
 from mainspring_engine.domain.changes import Changes, WorkflowChange
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.ports.outside import AttemptEnd
@@ -40,7 +41,8 @@ def turn_ended(changes: Changes, change: WorkflowChange) -> None:
     level = _TURN_LEVELS.get(change.outcome, logging.DEBUG)
     if _log.isEnabledFor(level):
         with _about(changes.after.session_id, change.id, change.traceparent):
-            _log.log(level, "turn %s%s", change.outcome.name.lower(), _reason(changes))
+            what = "workflow" if change.id == changes.after.session_id else "turn"
+            _log.log(level, "%s %s%s", what, change.outcome.name.lower(), _reason(changes))
 
 
 def attempt_ended(end: AttemptEnd) -> None:
@@ -56,9 +58,9 @@ def attempt_ended(end: AttemptEnd) -> None:
 
 
 @contextmanager
-def _about(session_id: UUID, turn_id: UUID, traceparent: str) -> Generator[None]:
-    session, turn = to_wire(Prefix.SESSION, session_id), to_wire(Prefix.TURN, turn_id)
-    with use_trace(TraceContext.parse(traceparent)), log_fields(session=session, turn=turn):
+def _about(session_id: UUID, workflow_id: UUID, traceparent: str) -> Generator[None]:
+    fields = belonging(session_id, workflow_id)
+    with use_trace(TraceContext.parse(traceparent)), log_fields(**fields):
         yield
 
 

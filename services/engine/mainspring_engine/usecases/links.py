@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain.belonging import belonging
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
@@ -31,8 +32,7 @@ class HeldTask(Struct, frozen=True, kw_only=True):
     def told(self) -> dict[str, object]:
         """What a log line about it says beside its words."""
         return {
-            "session": to_wire(Prefix.SESSION, self.session_id),
-            "turn": to_wire(Prefix.TURN, self.workflow_id),
+            **belonging(self.session_id, self.workflow_id),
             "task": to_wire(Prefix.TASK, self.held.task_id),
             "fence": self.held.fence,
         }
