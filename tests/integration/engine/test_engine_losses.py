@@ -131,7 +131,7 @@ async def test_next_engine_makes_the_spans_that_a_killed_one_did_not_write(house
 
     await house.engine().tell_again()
 
-    assert [end.held for end in house.witness.ended] == [task.held]
-    assert [(end.workflow_id, end.outcome) for end in house.witness.turns] == [
+    assert [end.held for end in house.witness.again] == [task.held]
+    assert [(end.workflow_id, end.outcome) for end in house.witness.turns_again] == [
         (payload.turn_id, Outcome.COMPLETED)
     ]
