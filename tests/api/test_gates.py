@@ -55,3 +55,16 @@ async def test_what_never_was_is_not_found(client: httpx.AsyncClient) -> None:
     ]
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+async def test_a_key_sets_a_breaker_once(client: httpx.AsyncClient) -> None:
+    key, body = {"Idempotency-Key": "open"}, {"reason": "maintenance"}
+
+    first = await client.post(f"{V1}/{KEY}/open", json=body, headers=key)
+    await client.delete(f"{V1}/{KEY}")
+    again = await client.post(f"{V1}/{KEY}/open", json=body, headers=key)
+    other = await client.post(f"{V1}/{KEY}/open", json={"reason": "fire"}, headers=key)
+
+    assert (again.status_code, again.content) == (200, first.content)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+    assert (await client.get(V1)).json()["total"] == 0

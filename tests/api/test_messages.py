@@ -173,6 +173,27 @@ async def test_tool_results_are_taken_once(client: httpx.AsyncClient, backend: B
     assert "not waiting for tool results" in early.json()["error"]["message"]
 
 
+async def test_tool_results_as_a_message_are_taken_once(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    session = await made_session(client)
+    path, key = f"{V1}/sessions/{session['id']}/messages", {"Idempotency-Key": "t"}
+    result = {"type": "tool_result", "tool_call_id": "call_1", "result": {"ok": True}}
+    body = {"message": {"role": "tool_result", "content": [result]}}
+    changed = {"message": {"role": "tool_result", "content": [result | {"result": None}]}}
+    backend.waiting_calls[next(iter(backend.sessions))] = "call_1"
+
+    taken = await client.post(path, json=body, headers=key)
+    replayed = await client.post(path, json=body, headers=key)
+    other = await client.post(path, json=changed, headers=key)
+    again = await client.post(path, json=body)
+
+    assert (taken.status_code, replayed.status_code) == (201, 201)
+    assert replayed.content == taken.content
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+    assert (again.status_code, again.json()["code"]) == (409, "not_waiting_for_tool_results")
+
+
 async def test_a_cancel_says_what_it_did(client: httpx.AsyncClient, backend: Backend) -> None:
     session = await made_session(client)
     backend.sessions[next(iter(backend.sessions))].status = "active"

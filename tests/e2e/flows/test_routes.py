@@ -1,6 +1,6 @@
 """What holds for every route of a kind, whichever the document names."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import httpx
@@ -17,17 +17,31 @@ NOTE = "/note.md"
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """One of each thing that has an id of its own, in the default organization."""
+    """One of each thing that has an id of its own, in one organization."""
 
     agent_id: str
     session_id: str
     workspace_id: str
     harness_id: str
     call_id: str
+    circuit_key: str
+    """Of a model that nobody has; circuits belong to no organization."""
 
 
 @pytest.fixture
 async def ground(wire: Wire) -> Ground:
+    return await made_ground(wire)
+
+
+@pytest.fixture
+async def alone(wire: Wire, base_url: str) -> AsyncIterator[Wire]:
+    """In an organization where nobody else works."""
+    organization = await wire.make("/orgs", {"name": unique("alone")})
+    async with Wire(f"{base_url}/v1", **{"X-Org-Id": str(organization["id"])}) as alone:
+        yield alone
+
+
+async def made_ground(wire: Wire) -> Ground:
     agent = await wire.make("/agents", {"name": unique("ground"), "system_prompt": "Help."})
     file: Json = {"path": NOTE, "content": "# Note"}
     session = await wire.make(
@@ -35,6 +49,8 @@ async def ground(wire: Wire) -> Ground:
     )
     await wire.say(str(session["id"]), "Look up this")
     waiting = await wire.until(str(session["id"]), "tool.call_requested")
+    circuit = f"nobody:{unique('model')}"
+    await wire.ask("POST", f"/durable/circuit-breakers/{circuit}/open", {})
     (call,) = cast("list[Json]", waiting[-1].data["tool_calls"])
     return Ground(
         agent_id=str(agent["id"]),
@@ -42,6 +58,7 @@ async def ground(wire: Wire) -> Ground:
         workspace_id=str(session["workspace_id"]),
         harness_id=str(session["harness_id"]),
         call_id=str(call["id"]),
+        circuit_key=circuit,
     )
 
 
@@ -58,7 +75,8 @@ async def routes(wire: Wire) -> list[tuple[str, str]]:
 
 def filled(path: str, ground: Ground) -> str:
     values = {name: str(getattr(ground, name)) for name in ground.__struct_fields__}
-    return path.replace("{path}", unique("file") + ".txt").format(**values)
+    values |= {"path": f"{unique('file')}.txt", "key": ground.circuit_key}
+    return path.format(**values)
 
 
 # ── Idempotency-Key ─────────────────────────────────────────────────────────────────────────────
@@ -80,10 +98,13 @@ BODIES: dict[str, Body] = {
     "/sessions/{session_id}/fs/_/stat": lambda _: {"path": NOTE},
     "/sessions/{session_id}/fs/{path}": lambda _: {"content": unique("once")},
     "/orgs": lambda _: {"name": unique("once")},
+    "/durable/circuit-breakers/{key}/open": lambda _: {"reason": unique("once")},
+    "/durable/circuit-breakers/{key}/close": lambda _: {"reason": unique("once")},
 }
 
 
 async def test_every_post_route_but_the_durable_ones_is_tried_below(wire: Wire) -> None:
+    """Those need dead letters and free workers; `tests/api/test_request_keys.py` tries them all."""
     posts = {path for method, path in await routes(wire) if method == "POST"}
 
     durable = {path for path in posts if path.startswith("/durable/")}
@@ -111,17 +132,48 @@ async def test_a_reading_post_takes_a_key_and_reads_anew(
     assert [answer.status_code for answer in answers] == [200, 200]
 
 
-@pytest.mark.parametrize("path", sorted(BODIES.keys() - READS))
-async def test_a_post_with_a_key_happens_once(wire: Wire, ground: Ground, path: str) -> None:
-    target, key, body = filled(path, ground), unique("key"), BODIES[path](ground)
+STARTING = {
+    "/sessions/{session_id}/cancel",
+    "/sessions/{session_id}/messages",
+    "/sessions/{session_id}/tool-results",
+}
+"""What they set going must have come to rest before anybody can tell that nothing more happens."""
 
-    first = await wire.ask("POST", target, body, Idempotency_Key=key)
-    again = await wire.ask("POST", target, body, Idempotency_Key=key)
-    other = await wire.ask("POST", target, {**body, "title": "another"}, Idempotency_Key=key)
+
+@pytest.mark.parametrize("path", sorted(BODIES.keys() - READS))
+async def test_a_post_with_a_key_happens_once(alone: Wire, path: str) -> None:
+    ground = await made_ground(alone)
+    target, key, body = filled(path, ground), unique("key"), BODIES[path](ground)
+    circuit = target.rpartition("/")[0] if "{key}" in path else ""
+    before = await everything(alone, ground, circuit)
+
+    first = await alone.ask("POST", target, body, Idempotency_Key=key)
+    if path in STARTING:
+        await alone.to_rest(ground.session_id)
+    after = await everything(alone, ground, circuit)
+    again = await alone.ask("POST", target, body, Idempotency_Key=key)
+    other = await alone.ask("POST", target, {**body, "title": "another"}, Idempotency_Key=key)
 
     assert first.status_code in (200, 201), first.text
     assert (again.status_code, again.text) == (first.status_code, first.text)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+    assert before != after == await everything(alone, ground, circuit)
+
+
+async def everything(wire: Wire, ground: Ground, circuit: str) -> dict[str, object]:
+    """What an organization can see of itself, and of what it shares with others."""
+    paths = (
+        "/agents", "/harnesses", "/sessions", "/workspaces", "/orgs",
+        f"/sessions/{ground.session_id}",
+        f"/sessions/{ground.session_id}/events?limit=1000",
+        f"/sessions/{ground.session_id}/messages",
+        f"/sessions/{ground.session_id}/fs?recursive=true",
+        f"/workspaces/{ground.workspace_id}/fs?recursive=true",
+    )  # fmt: skip
+    seen: dict[str, object] = {path: await wire.get(path) for path in paths}
+    if circuit:
+        seen[circuit] = (await wire.ask("GET", circuit)).text
+    return seen
 
 
 async def test_a_repeated_message_is_one_input(wire: Wire) -> None:

@@ -1,6 +1,6 @@
 """/durable/circuit-breakers: which providers' models are left in peace, and by whose word"""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -10,8 +10,11 @@ from mainspring_api.adapters.http.routing import (
     NoQuery,
     Reply,
     RouteTable,
+    json_answer,
     json_reply,
+    reply_of,
 )
+from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.times import rfc3339
@@ -93,8 +96,7 @@ async def get_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
 )
 async def open_circuit_breaker(call: Call[ReasonBody, NoQuery]) -> Reply:
     """Holds its tasks until it is closed or deleted; what runs goes on."""
-    command = SetCircuit(key=key_of(call.path["key"]), action="open", reason=call.body.reason)
-    return json_reply(_shown(await call.services.gates.set_circuit(command)))
+    return await _set(call, "open")
 
 
 @table.route(
@@ -102,8 +104,17 @@ async def open_circuit_breaker(call: Call[ReasonBody, NoQuery]) -> Reply:
 )
 async def close_circuit_breaker(call: Call[ReasonBody, NoQuery]) -> Reply:
     """Lets its tasks pass, whatever fails, until it is opened or deleted."""
-    command = SetCircuit(key=key_of(call.path["key"]), action="close", reason=call.body.reason)
-    return json_reply(_shown(await call.services.gates.set_circuit(command)))
+    return await _set(call, "close")
+
+
+async def _set(call: Call[ReasonBody, NoQuery], action: Literal["open", "close"]) -> Reply:
+    services = call.services
+    command = SetCircuit(key=key_of(call.path["key"]), action=action, reason=call.body.reason)
+
+    async def work() -> Answer:
+        return json_answer(_shown(await services.gates.set_circuit(command)), status=200)
+
+    return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))
 
 
 @table.route("DELETE", "/durable/circuit-breakers/{key:str}", answer=CircuitBreaker)

@@ -12,7 +12,9 @@ from mainspring_api.adapters.http.routing import (
     NoQuery,
     Reply,
     RouteTable,
+    json_answer,
     json_reply,
+    reply_of,
 )
 from mainspring_api.adapters.http.wire.conversation import (
     EventsQuery,
@@ -29,6 +31,7 @@ from mainspring_api.adapters.http.wire.conversation import (
 from mainspring_api.domain.frames import event_json
 from mainspring_api.usecases import events, messages, sessions
 from mainspring_api.usecases.messages import MessageDraft, MessagePath
+from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel import limits
 from mainspring_kernel.ids import MessageId, Prefix, SessionId, to_wire
 from mainspring_kernel.times import rfc3339
@@ -120,14 +123,18 @@ async def _tool_results(
     """The same results as a message: the older way in of the same command."""
     parts = [part for part in content if isinstance(part, ToolResultPart)]
     command = SubmitToolResults(org_id=call.org_id, session_id=id_, results=message_results(parts))
-    await call.services.control.tool_results(command)
-    message = Message(
-        id=to_wire(Prefix.MESSAGE, call.services.ids.uuid4()),
-        role="tool_result",
-        content=tuple(parts),
-        created_at=rfc3339(call.now_ms),
-    )
-    return json_reply(message, status=201)
+
+    async def work() -> Answer:
+        await call.services.control.tool_results(command)
+        message = Message(
+            id=to_wire(Prefix.MESSAGE, call.services.ids.uuid4()),
+            role="tool_result",
+            content=tuple(parts),
+            created_at=rfc3339(call.now_ms),
+        )
+        return json_answer(message, status=201)
+
+    return reply_of(await once_elsewhere(call.services.store, call.org_id, call.key, work))
 
 
 @table.route("GET", "/sessions/{session_id:str}/events", query=EventsQuery, answer=EventList)

@@ -13,7 +13,9 @@ from mainspring_api.adapters.http.routing import (
     NoQuery,
     Reply,
     RouteTable,
+    json_answer,
     json_reply,
+    reply_of,
 )
 from mainspring_api.adapters.http.wire.conversation import EventsQuery, event_wish
 from mainspring_api.adapters.http.wire.workflows import (
@@ -31,6 +33,7 @@ from mainspring_api.adapters.http.wire.workflows import (
 )
 from mainspring_api.domain.frames import event_json
 from mainspring_api.usecases import events, workflows
+from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
 from mainspring_kernel.ids import Prefix, SessionId, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TRACEPARENT
@@ -66,22 +69,25 @@ def workflow_id_of(call: AnyCall) -> UUID:
     other_statuses=(409,),
 )
 async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
-    """Starts a workflow; one that its key started before is answered as it is now."""
-    body, control = call.body, call.services.control
-    command = StartWorkflow(
-        org_id=call.org_id,
-        workflow_id=call.services.ids.uuid7(),
-        type=body.type,
-        input=bytes(body.input),
-        key=body.key or call.idempotency_key,
-        queue=body.queue,
-        traceparent=call.request.headers.get(TRACEPARENT),
-    )
-    started = await control.start_workflow(command)
-    view = await control.get_workflow(
-        GetWorkflow(org_id=call.org_id, workflow_id=started.workflow_id)
-    )
-    return json_reply(workflow_json(view), status=201)
+    """Starts a workflow; one that its `key` started before is answered as it is now."""
+    body, services = call.body, call.services
+
+    async def work(id_: UUID) -> Answer:
+        command = StartWorkflow(
+            org_id=call.org_id,
+            workflow_id=id_,
+            type=body.type,
+            input=bytes(body.input),
+            key=body.key or call.idempotency_key,
+            queue=body.queue,
+            traceparent=call.request.headers.get(TRACEPARENT),
+        )
+        started = await services.control.start_workflow(command)
+        wanted = GetWorkflow(org_id=call.org_id, workflow_id=started.workflow_id)
+        return json_answer(workflow_json(await services.control.get_workflow(wanted)), status=201)
+
+    new_id = services.ids.uuid7()
+    return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
 
 
 @table.route("GET", "/durable/workflows", query=ListQuery, answer=WorkflowList)
@@ -166,21 +172,22 @@ async def get_workflow_state(call: Call[NoBody, NoQuery]) -> Reply:
 )
 async def signal_workflow(call: Call[SignalBody, NoQuery]) -> Reply:
     """Brings a signal; one that nothing waits for yet is kept."""
-    body = call.body
-    made = call.services.ids.uuid7()
-    signal_id = made if body.id is None else from_wire(Prefix.SIGNAL, body.id)
-    answer = await call.services.control.signal_workflow(
-        SignalWorkflow(
+    body, services, workflow_id = call.body, call.services, workflow_id_of(call)
+
+    async def work(id_: UUID) -> Answer:
+        command = SignalWorkflow(
             org_id=call.org_id,
-            workflow_id=workflow_id_of(call),
-            signal_id=signal_id,
+            workflow_id=workflow_id,
+            signal_id=id_,
             name=body.name,
             payload=bytes(body.payload),
         )
-    )
-    return json_reply(
-        SignalAnswer(id=to_wire(Prefix.SIGNAL, signal_id), duplicate=answer.duplicate)
-    )
+        signalled = await services.control.signal_workflow(command)
+        view = SignalAnswer(id=to_wire(Prefix.SIGNAL, id_), duplicate=signalled.duplicate)
+        return json_answer(view, status=200)
+
+    signal_id = services.ids.uuid7() if body.id is None else from_wire(Prefix.SIGNAL, body.id)
+    return reply_of(await once_under_id(services.store, call.org_id, call.key, signal_id, work))
 
 
 @table.route(
@@ -194,5 +201,10 @@ async def cancel_workflow(call: Call[CancelBody, NoQuery]) -> Reply:
     command = CancelWorkflow(
         org_id=call.org_id, workflow_id=workflow_id_of(call), reason=call.body.reason
     )
-    receipt = await call.services.control.cancel_workflow(command)
-    return json_reply(CancelAnswer(status=receipt.status))
+    services = call.services
+
+    async def work() -> Answer:
+        receipt = await services.control.cancel_workflow(command)
+        return json_answer(CancelAnswer(status=receipt.status), status=200)
+
+    return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))

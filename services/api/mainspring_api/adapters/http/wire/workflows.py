@@ -34,8 +34,8 @@ def _nothing() -> msgspec.Raw:
 class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`input` is an array of arguments, or an object of named ones.
 
-    The same `key` with the same type, queue and input finds the workflow that it started; an
-    Idempotency-Key is taken where there is none.
+    The same `key` with the same type, queue and input finds the workflow that it started, for as
+    long as there is that workflow; an Idempotency-Key is taken where there is none.
     """
 
     type: Name

@@ -1,0 +1,173 @@
+"""Every POST of the document under an Idempotency-Key: one answer, one effect, no other body."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import msgspec
+import pytest
+
+from mainspring_api.adapters.http import openapi
+from mainspring_api.adapters.http.app import all_routes, application
+from mainspring_api.adapters.http.wire.conversation import StreamQuery
+from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, to_wire
+from mainspring_schema import operations as ops
+from tests.api.backend import Backend
+from tests.api.conftest import inside, wired
+from tests.api.operators import LETTER, TASK, WORKER, FakeOperator
+from tests.api.test_resources import V1, made_agent, made_session, message
+from tests.api.test_schedules import SAY
+from tests.api.watcher import uuid_of
+
+Json = dict[str, object]
+Route = tuple[str, str]
+numbers = itertools.count()
+
+
+class Document(msgspec.Struct):
+    paths: dict[str, dict[str, object]]
+
+
+DOCUMENT = msgspec.convert(openapi.document(all_routes(), StreamQuery), Document)
+ROUTES = sorted((method.upper(), path) for path, one in DOCUMENT.paths.items() for method in one)
+READS = {
+    f"{V1}/agents/preview",
+    f"{V1}/workspaces/{{workspace_id}}/fs/_/stat",
+    f"{V1}/sessions/{{session_id}}/fs/_/stat",
+}
+"""They change nothing, so there is nothing to do once."""
+POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
+ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
+ENDLESS = {f"{V1}/sessions/{{session_id}}/sse"}
+
+
+def named(text: str) -> Json:
+    return {"name": text, "system_prompt": text}
+
+
+Body = Callable[[str], Json]
+BODIES: dict[str, Body] = {
+    f"{V1}/agents": named,
+    f"{V1}/harnesses": named,
+    f"{V1}/workspaces": named,
+    f"{V1}/orgs": named,
+    f"{V1}/sessions": lambda text: {"title": text},
+    f"{V1}/sessions/{{session_id}}/messages": message,
+    f"{V1}/sessions/{{session_id}}/tool-results": lambda text: {
+        "tool_results": [{"tool_call_id": "call_1", "result": text}]
+    },
+    f"{V1}/sessions/{{session_id}}/fs/{{path}}": lambda text: {"content": text},
+    f"{V1}/workspaces/{{workspace_id}}/fs/{{path}}": lambda text: {"content": text},
+    f"{V1}/durable/schedules": lambda text: {
+        "name": text, "interval_seconds": 86_400, "target": SAY,
+    },
+    f"{V1}/durable/workflows": lambda text: {"type": "order", "input": [text]},
+    f"{V1}/durable/workflows/{{workflow_id}}/signal": lambda text: {"name": text},
+}  # fmt: skip
+
+
+def body_of(path: str, text: str) -> Json:
+    """Routes that are not named above need none, and may have a reason."""
+    return BODIES[path](text) if path in BODIES else {"reason": text}
+
+
+class House:
+    """One application, and one of each thing there is in it."""
+
+    def __init__(self, client: httpx.AsyncClient, backend: Backend, operator: FakeOperator) -> None:
+        self.client = client
+        self._backend = backend
+        self._operator = operator
+        self._ids: dict[str, str] = {}
+
+    async def furnish(self) -> None:
+        client, durable = self.client, f"{V1}/durable"
+        agent, session = await made_agent(client), await made_session(client)
+        fake = self._backend.sessions[uuid_of(session)]
+        self._backend.waiting_calls[uuid_of(session)] = "call_1"
+        fake.status = "active"
+        self._operator.letter = LETTER
+        file = {"content": "x"}
+        await client.post(f"{V1}/sessions/{session['id']}/fs/there.txt", json=file)
+        schedule = await self._id_of(f"{durable}/schedules")
+        slot = (await client.post(f"{durable}/schedules/{schedule}/trigger")).json()
+        await client.post(f"{durable}/circuit-breakers/nobody:model/open", json={})
+        self._ids = {
+            "agent_id": str(agent["id"]),
+            "session_id": str(session["id"]),
+            "workspace_id": str(session["workspace_id"]),
+            "harness_id": str(session["harness_id"]),
+            "schedule_id": schedule,
+            "execution_id": str(slot["id"]),
+            "workflow_id": await self._id_of(f"{durable}/workflows"),
+            "key": "nobody:model",
+            "task_id": f"task_{TASK.hex}",
+            "worker_id": f"worker_{WORKER.hex}",
+            "org_id": to_wire(Prefix.ORG, DEFAULT_ORG_ID),
+            "model_id": "model_01933b5a000070008000000000000401",
+            "provider_id": "provider_01933b5a000070008000000000000003",
+            "capability_id": "current_time",
+        }
+
+    async def _id_of(self, path: str) -> str:
+        made = await self.client.post(path, json=body_of(path, f"first-{next(numbers)}"))
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
+
+    def filled(self, path: str, file: str = "there.txt") -> str:
+        return path.format(path=file, **self._ids)
+
+    async def seen(self) -> Json:
+        """Whatever can be read, and what was told to those who show nothing here."""
+        answers = {
+            path: (await self.client.get(self.filled(path))).text
+            for method, path in ROUTES
+            if method == "GET" and path not in ENDLESS
+        }
+        orders = [one for one in self._operator.asked if isinstance(one, ORDERS)]
+        backend = self._backend
+        return {**answers, "commands": (len(orders), len(backend.signals), *backend.waiting_calls)}
+
+
+@pytest.fixture(scope="module")
+async def built() -> AsyncIterator[House]:
+    """One application for all, for it takes longer than a test."""
+    backend, operator = Backend(), FakeOperator()
+    async with inside(application(wired(backend, operator))) as client:
+        yield House(client, backend, operator)
+
+
+@pytest.fixture
+async def house(built: House) -> House:
+    await built.furnish()
+    return built
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_a_post_with_a_key_happens_once(house: House, path: str) -> None:
+    target, key = house.filled(path, file="new.txt"), {"Idempotency-Key": f"key-{next(numbers)}"}
+    before = await house.seen()
+
+    first = await house.client.post(target, json=body_of(path, "one"), headers=key)
+    after = await house.seen()
+    again = await house.client.post(target, json=body_of(path, "one"), headers=key)
+    other = await house.client.post(target, json=body_of(path, "two"), headers=key)
+
+    assert first.status_code in (200, 201), first.text
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+    assert before != after == await house.seen()
+
+
+@pytest.mark.parametrize("path", sorted(READS))
+async def test_a_reading_post_takes_a_key_and_changes_nothing(house: House, path: str) -> None:
+    target, body = house.filled(path), {"path": "/there.txt", "system_prompt": "Help."}
+    before = await house.seen()
+
+    answers = [
+        await house.client.post(target, json=body, headers={"Idempotency-Key": "k"})
+        for _ in range(2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert before == await house.seen()
