@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from mainspring_engine.domain.backlog import ReadyGroup
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.ports.store import Closed
 from mainspring_schema.frames import Acknowledgement, Config, Held, History, Task
@@ -94,7 +93,7 @@ class Witness(Protocol):
         ...
 
     def attempt_again(self, end: AttemptEnd) -> None:
-        """What a killed engine may have told: the same span, and nothing else, for it is no news."""
+        """What a killed engine may have told: the same span, no line, for it is no news."""
         ...
 
     def turn_again(self, end: TurnEnd) -> None: ...
