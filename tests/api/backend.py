@@ -332,7 +332,8 @@ class Backend:
 
     async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
         self._check_away()
-        mine = [view for org_id, view in self.workflows.values() if org_id == command.org_id]
+        newest = reversed(self.workflows.values())
+        mine = [view for org_id, view in newest if org_id == command.org_id]
         return WorkflowPage(workflows=tuple(mine[: command.limit]))
 
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:

@@ -107,6 +107,7 @@ class House:
             "model_id": "model_01933b5a000070008000000000000401",
             "provider_id": "provider_01933b5a000070008000000000000003",
             "capability_id": "current_time",
+            "id": str(session["id"]),
         }
 
     async def _id_of(self, path: str) -> str:

@@ -38,7 +38,7 @@ select
             limit g.depth
         ) as x
     )::int as depth
-from unnest($1::engine.claim_group []) with ordinality as g
+from unnest($1::engine.claim_group[]) with ordinality as g
 order by g.ordinality;
 
 -- name: renew
