@@ -67,7 +67,6 @@ async def test_a_failing_provider_shuts_its_route_in_every_engine_and_burns_no_a
                 await house.count("engine.board")
 
         assert before == 2
-        assert wanted <= claimed
         await near.leave()
         await far.leave()
 
