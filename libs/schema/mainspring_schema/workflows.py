@@ -85,10 +85,14 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """`duplicate`: the key was used before with the same type and input; the id is that one's."""
+    """`duplicate`: the key was used before with the same type and input; the id is that one's.
+
+    `started_ms` is there where it was started now.
+    """
 
     workflow_id: UUID
     duplicate: bool = False
+    started_ms: int | None = None
 
 
 class SignalWorkflow(Struct, frozen=True, kw_only=True):
@@ -118,8 +122,11 @@ class WorkflowCancelReceipt(Struct, frozen=True, kw_only=True):
 
 
 class GetWorkflow(Struct, frozen=True, kw_only=True):
+    """`explain`: also why it does not move, which costs a look at its tasks."""
+
     org_id: UUID
     workflow_id: UUID
+    explain: bool = True
 
 
 class ListWorkflows(Struct, frozen=True, kw_only=True):

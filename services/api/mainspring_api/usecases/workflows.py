@@ -1,26 +1,41 @@
-"""Waits for the end of a workflow without holding anything but a subscription."""
+"""What callers see of a workflow: its start, and its end by waiting on a subscription."""
 
 import asyncio
+
+import msgspec
 
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.feed import Feed
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.ids import OrgId, SessionId
+from mainspring_kernel.ids import OrgId, Prefix, SessionId, to_wire
 from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.stream import LogBatch
-from mainspring_schema.workflows import GetWorkflow, WorkflowView
+from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 _ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
+
+
+def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
+    """As it was in the moment of its start: nothing has happened that would have to be read."""
+    id_ = command.workflow_id
+    return WorkflowView(
+        workflow_id=id_,
+        type=command.type,
+        key=to_wire(Prefix.WORKFLOW, id_) if command.key is None else command.key,
+        queue=command.queue,
+        status="running",
+        started_ms=started_ms,
+    )
 
 
 async def ended(
     control: Control, feed: Feed, clock: Clock, command: GetWorkflow, *, wait_s: float
 ) -> WorkflowView:
     """The workflow once it has ended, or as it is after `wait_s`. Raises NotFound."""
-    view = await control.get_workflow(command)
-    if view.status in ENDED or wait_s <= 0:
-        return view
+    if wait_s <= 0:
+        return await control.get_workflow(command)
+    quickly = msgspec.structs.replace(command, explain=False)
     told = asyncio.Event()
 
     def deliver(batch: LogBatch) -> None:
@@ -35,10 +50,12 @@ async def ended(
         while True:
             # Asked after the subscription, for it may have ended before it; and again now and
             # then, for the copy may be lost.
-            view = await control.get_workflow(command)
+            view = await control.get_workflow(quickly)
             left_s = deadline - clock.mono()
-            if view.status in ENDED or left_s <= 0:
+            if view.status in ENDED:
                 return view
+            if left_s <= 0:
+                return await control.get_workflow(command)
             await _told_within(told, clock, min(left_s, RESULT_RECHECK_S))
     finally:
         await subscription.close()

@@ -97,7 +97,7 @@ class Workflows:
             detail = "no such workflow"
             raise NotFound(detail)
         view = _view(row)
-        if view.status == "running":
+        if command.explain and view.status == "running":
             explanation = await self._explain(row)
             return msgspec.structs.replace(view, explanation=explanation)
         return view

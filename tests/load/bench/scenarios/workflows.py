@@ -1,6 +1,6 @@
 """Users' workflows: three durable steps by one caller and by many, and those that sleep."""
 
-from tests.load.bench import accounting
+from tests.load.bench import accounting, statements
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.ground import QUERIES, Recount
@@ -41,6 +41,7 @@ async def steps(bench: Bench) -> None:
     bench.progress.part(f"workflows, {MANY} callers")
     plan, ours = bench.plan, driving(bench)
     recount, before = await bench.ground.recount(), await bench.mark()
+    said = await bench.ground.statements() if bench.ground.database is not None else None
     async with ours.handlers(plan.handlers), bench.profiler():
         order = Workflows(
             place=ours.place,
@@ -59,6 +60,11 @@ async def steps(bench: Bench) -> None:
     figures = bench.gathered.figures
     figures[f"steps_per_s_c{MANY}"] = STEPS * sum(answer.per_s for answer in answers)
     figures |= accounting.writing(before, after, count, "workflow3")
+    if said is not None:
+        busy = statements.since(said, await bench.ground.statements())
+        found = statements.per_turn(busy, 1.0, {}, 1.0, count)
+        figures["sql_per_workflow3"] = sum(one.calls for one in found)
+        figures["sql_ms_per_workflow3"] = sum(one.exec_ms for one in found)
 
 
 async def timers(bench: Bench) -> None:

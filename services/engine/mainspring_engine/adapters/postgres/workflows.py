@@ -132,8 +132,13 @@ class PostgresWorkflows:
         rows = await self._database.fetch(WORKFLOWS["workflow"], org_id, workflow_id)
         if not rows:
             return None
-        waits = await self._database.fetch(WORKFLOWS["waits"], [workflow_id])
-        return _workflow_row(rows[0], tuple(wait_row(row) for row in waits))
+        bodies = cast("list[bytes]", rows[0]["wait_bodies"])
+        timers = cast("list[UUID | None]", rows[0]["wait_timers"])
+        waits = (
+            WaitRow(workflow_id=workflow_id, wait=_WAIT.decode(body), timer_id=timer_id)
+            for body, timer_id in zip(bodies, timers, strict=True)
+        )
+        return _workflow_row(rows[0], tuple(waits))
 
     async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
         outcomes = None if wanted.status is None else list(OUTCOMES[wanted.status])

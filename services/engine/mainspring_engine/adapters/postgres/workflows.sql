@@ -60,7 +60,7 @@ where p.before_it < $4::bigint
 order by p.step;
 
 -- name: workflow
--- One workflow of an organization, with its outcome.
+-- One workflow of an organization, with its outcome and what it waits for.
 -- repeatable
 select
     w.id, w.session_id, w.org_id, w.ordinal, w.rev, w.outcome, w.state, w.config_hash,
@@ -69,7 +69,13 @@ select
         select r.body from engine.step_result as r
         where r.workflow_id = w.id and r.step = 'workflow'
         limit 1 -- a step has one result; the limit spares the older partitions -- noqa: AM09
-    ) as outcome_body
+    ) as outcome_body,
+    array(
+        select x.body from engine.wait as x where x.workflow_id = w.id order by x.step
+    ) as wait_bodies,
+    array(
+        select x.timer_id from engine.wait as x where x.workflow_id = w.id order by x.step
+    ) as wait_timers
 from engine.start as s
 inner join engine.workflow as w on s.workflow_id = w.id
 where s.workflow_id = $2 and s.org_id = $1;

@@ -72,7 +72,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     plan.steps.append(_input_step(going, command.input))
     going.go()
     going.save()
-    return Started(workflow_id=id_)
+    return Started(workflow_id=id_, started_ms=plan.now_ms)
 
 
 def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Materials) -> Workflow:

@@ -83,8 +83,12 @@ async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
             traceparent=call.request.headers.get(TRACEPARENT),
         )
         started = await services.control.start_workflow(command)
-        wanted = GetWorkflow(org_id=call.org_id, workflow_id=started.workflow_id)
-        return json_answer(workflow_json(await services.control.get_workflow(wanted)), status=201)
+        if started.started_ms is not None:
+            view = workflows.just_started(command, started.started_ms)
+        else:
+            wanted = GetWorkflow(org_id=call.org_id, workflow_id=started.workflow_id)
+            view = await services.control.get_workflow(wanted)
+        return json_answer(workflow_json(view), status=201)
 
     new_id = services.ids.uuid7()
     return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
