@@ -4,13 +4,16 @@ Anyone may call them, also twice; the scheduler does at its pace, and an engine 
 does it itself.
 """
 
+import asyncio
 import logging
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
 
+from mainspring_engine.domain.decide import Answer
 from mainspring_engine.domain.intents import TimerDue
 from mainspring_engine.ports.outside import Announcer
-from mainspring_engine.ports.store import Store
+from mainspring_engine.ports.store import DueTimer, Store
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.leases import Leases
 from mainspring_kernel.clock import Clock
@@ -43,6 +46,8 @@ class Sweeps:
         self._announcer = announcer
         self._clock = clock
         self._swept_at: dict[SweepKind, float] = {}
+        self._firing: set[UUID] = set()
+        """Timers in the lanes: they are due until their commit, and must not be fired again."""
 
     async def sweep(self, kind: SweepKind) -> Swept:
         """One pass. Raises Unavailable."""
@@ -57,17 +62,26 @@ class Sweeps:
         return swept
 
     async def _fire_timers(self) -> Swept:
+        """Returns once what it fired is committed, so that the next pass reads what is left."""
         timers = await self._store.due_timers(SWEEP_BATCH_ROWS_MAX)
-        for timer in timers:
-            due = TimerDue(
-                session_id=timer.session_id,
-                org_id=timer.org_id,
-                workflow_id=timer.workflow_id,
-                timer_id=timer.id,
-                kind=timer.kind,
-            )
-            self._lanes.put(due, NoTicket(timer.session_id))
-        return Swept(len(timers), len(timers) == SWEEP_BATCH_ROWS_MAX)
+        fired = [self._fire(timer) for timer in timers if timer.id not in self._firing]
+        if fired:
+            await asyncio.wait(fired)
+        return Swept(len(fired), len(timers) == SWEEP_BATCH_ROWS_MAX and bool(fired))
+
+    def _fire(self, timer: DueTimer) -> asyncio.Future[None]:
+        due = TimerDue(
+            session_id=timer.session_id,
+            org_id=timer.org_id,
+            workflow_id=timer.workflow_id,
+            timer_id=timer.id,
+            kind=timer.kind,
+        )
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._firing.add(timer.id)
+        settled.add_done_callback(lambda _: self._firing.discard(timer.id))
+        self._lanes.put(due, _Fired(timer.session_id, settled))
+        return settled
 
     async def _ready_retries(self) -> Swept:
         retried = await self._store.ready_retries(SWEEP_BATCH_ROWS_MAX)
@@ -94,3 +108,19 @@ class Sweeps:
         """Whether this engine made no such sweep lately; another one may have."""
         at = self._swept_at.get(kind)
         return at is None or self._clock.mono() - at >= SWEEP_SILENCE_S
+
+
+class _Fired(NoTicket):
+    """Tells the sweep that a timer is settled, whatever became of it."""
+
+    def __init__(self, session_id: UUID, settled: asyncio.Future[None]) -> None:
+        super().__init__(session_id)
+        self._settled = settled
+
+    def done(self, answer: Answer) -> None:
+        super().done(answer)
+        self._settled.set_result(None)
+
+    def failed(self, error: Exception) -> None:
+        super().failed(error)
+        self._settled.set_result(None)
