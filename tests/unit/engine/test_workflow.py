@@ -45,8 +45,7 @@ def outcome_of(desk: Desk) -> Outcome:
 
 
 def test_a_start_records_its_input_and_makes_a_task(desk: Desk) -> None:
-    assert desk.started == Started(workflow_id=desk.id, started_ms=desk.started.started_ms)
-    assert desk.started.started_ms is not None
+    assert desk.started == Started(workflow_id=desk.id, started_ms=desk.clock.wall_ms())
     assert desk.types == ["workflow.started"]
     assert desk.records["0"].result == b"[1]"
     (task,) = desk.last.tasks
