@@ -233,6 +233,27 @@ async def test_an_unknown_method_says_which_there_are(client: httpx.AsyncClient)
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "workflows", {"type": "order"}),
+        ("POST", f"workflows/workflow_{'0' * 32}/signal", {"name": "go"}),
+        ("POST", f"workflows/workflow_{'0' * 32}/cancel", {}),
+        ("POST", "dead-letters/requeue", {}),
+        ("POST", "dead-letters/discard", {}),
+        ("PUT", "limits/queue:x", {"at_once": 1}),
+        ("PUT", f"weights/org_{'0' * 32}", {"weight": 1}),
+    ],
+)
+async def test_routes_of_our_own_refuse_unknown_members(
+    client: httpx.AsyncClient, method: str, path: str, body: dict[str, object]
+) -> None:
+    answer = await client.request(method, f"{V1}/durable/{path}", json=body | {"nonsense": 1})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert "nonsense" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {"message": {"content": []}},

@@ -101,6 +101,43 @@ def test_a_crashed_predecessor_is_tidied_up(start: Starter) -> None:
         assert identity.wait_gone(process, 30)
 
 
+def test_two_stacks_stand_side_by_side(start: Starter, tmp_path: Path) -> None:
+    one = start("up")
+    one.wait_line(stacks.READY)
+    other = start(
+        "up",
+        MAINSPRING_HOME=str(tmp_path / "other"),
+        MAINSPRING_API_PORT=str(free_port()),
+    )
+    other.wait_line(stacks.READY)
+    ours, theirs = one.processes(), identity.remembered(tmp_path / "other" / "processes")
+
+    other.send(signal.SIGTERM)
+
+    assert other.wait() == 0
+    assert {process.name for process in theirs} == SERVICES - {"task"}
+    assert stacks.living(theirs) == []
+    assert set(stacks.living(ours)) == SERVICES
+
+
+def test_migrate_applies_to_the_stack_that_stands_and_to_one_that_does_not(
+    start: Starter,
+) -> None:
+    stack = start("up")
+    stack.wait_line(stacks.READY)
+
+    beside = start("migrate")
+    assert beside.wait() == 0
+    stack.send(signal.SIGTERM)
+    assert stack.wait() == 0
+    alone = start("migrate")
+    assert alone.wait() == 0
+
+    for verb in (beside, alone):
+        assert any(line.endswith("migrations applied") for line in verb.lines)
+    assert stacks.living(alone.processes()) == []
+
+
 def test_a_killed_service_comes_back(start: Starter) -> None:
     stack = start("up")
     stack.wait_line(stacks.READY)
@@ -156,5 +193,9 @@ def test_a_worker_killed_in_its_answer_ends_the_turn_once(start: Starter) -> Non
 
     assert stack.wait() == 0, "\n".join(stack.lines)
     assert any("killed the worker" in line for line in stack.lines)
-    assert any("unchanged" in line for line in stack.lines)
+    hashes = [line for line in stack.lines if "| step " in line and " hash " in line]
+    assert len(hashes) == 3
+    assert all("unchanged" in line for line in hashes)
+    assert any("the answer's fence went up to 2" in line for line in stack.lines)
+    assert any("taken up again" in line and "after the kill" in line for line in stack.lines)
     assert sum("outcome" in line and "turn." in line for line in stack.lines) == 1

@@ -17,6 +17,10 @@ TOP = {PurePosixPath(path).parts[0] for path in tree.files()}
 ERROR = re.compile(r"^### `[a-z0-9_]+` \(\d{3}\)$", re.MULTILINE)
 ERRORS_MIN = 25
 FAILURE = re.compile(r"\bFailure\(\s*error_class=\"[a-z_]+\",\s*code=\"([a-z_]+)\"")
+FLAW = re.compile(r"\b(?:Flaw\(code=|error_code=|code = )\"([a-z_]+)\"")
+FLAWED = ("libs/sdk/mainspring/", "services/engine/mainspring_engine/domain/workflow/")
+WORD = re.compile(r"^\| (?!word \||-)")
+WORDS_MIN = 50
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
 README_PARTS = ("owns", "asks", "promises")
 
@@ -116,6 +120,50 @@ def test_every_code_of_a_failed_turn_is_explained() -> None:
     told = tree.text("docs/errors.md").partition("## Codes of turns that failed")[2]
 
     assert sorted(code for code in failure_codes() if f"`{code}`" not in told) == []
+
+
+def flaw_codes() -> set[str]:
+    """What the SDK and the engine call the failure of a step or a workflow."""
+    return {
+        code
+        for path in tree.written(".py")
+        if path.startswith(FLAWED)
+        for code in tree.matches(FLAW, tree.text(path), 1)
+    }
+
+
+def test_every_code_of_a_failed_workflow_is_explained() -> None:
+    after = tree.text("docs/errors.md").partition("## Codes of workflows that failed")[2]
+    told = after.partition("\n## ")[0]
+
+    codes = flaw_codes()
+
+    assert {"step_failed", "unserializable", "poison", "version_conflict"} <= codes
+    assert sorted(code for code in codes if f"`{code}`" not in told) == []
+
+
+def decided(row: str) -> list[str]:
+    """Where a row of the glossary says that its word is decided."""
+    return tree.matches(CODE, row.rstrip(" |").rpartition("|")[2], 1)
+
+
+def is_precise(path: str) -> bool:
+    """A file. A whole service or library is no answer to a reader who looks for a word."""
+    return path in tree.files()
+
+
+def test_every_word_of_the_glossary_leads_to_a_file() -> None:
+    rows = [line for line in tree.text("docs/glossary.md").splitlines() if WORD.match(line)]
+
+    found = [row for row in rows if not any(is_precise(path) for path in decided(row))]
+
+    assert len(rows) >= WORDS_MIN
+    assert not found, "\n".join(found)
+
+
+def test_a_word_that_leads_to_a_whole_service_is_found() -> None:
+    assert not is_precise(decided("| flight | one batch | `services/engine` |")[0])
+    assert is_precise(decided("| house | where rules live | `tests/tidy/tree.py` |")[0])
 
 
 def test_reading_the_classes_finds_what_they_register() -> None:
