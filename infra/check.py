@@ -148,6 +148,9 @@ def check_docs() -> bool:
     dockerfiles = tracked("*Dockerfile*")
     results.append(run("yamllint", "--strict", *yaml) if yaml else True)
     results.append(run("hadolint", *dockerfiles) if dockerfiles else True)
+    compose = tracked("docker-compose.yml")
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    results.append(run("check-jsonschema", *schema, *compose) if compose else True)
     return all(results)
 
 

@@ -23,6 +23,10 @@ SIMULATOR = "llmsim"
 SIMULATOR_MODEL = "llmsim-latency"  # streams at a pace one can watch
 OUTCOMES = ("turn.completed", "turn.failed", "turn.cancelled", "turn.sealed")
 RESULT_CHARACTERS_SHOWN = 160
+MISCONFIGURED = "provider_misconfigured"
+KEYS_ADVICE = (
+    "set the provider's key and start again: OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY"
+)
 Watcher = Callable[[Event], Awaitable[None]]
 
 
@@ -106,6 +110,8 @@ class Printer:
                 self._console.line("recovered", f"the answer goes on: {event.text('mode')}")
             case "turn.completed" | "turn.failed" | "turn.cancelled" | "turn.sealed":
                 self._console.line("outcome", f"{event.type} {event.text('error')}".rstrip())
+                if event.type == "turn.failed" and event.text("error_code") == MISCONFIGURED:
+                    self._console.say(KEYS_ADVICE)
             case _:
                 return
 

@@ -116,6 +116,11 @@ SINS = {
         spoil=lambda copy: copy.change("docker-compose.yml", "volumes:", "name: x\nvolumes:"),
         named="docker-compose.yml",
     ),
+    "a word that compose does not know": Sin(
+        verb="docs",
+        spoil=lambda copy: copy.change("docker-compose.yml", "healthcheck:", "healthy:"),
+        named="'healthy' was unexpected",
+    ),
     "an image of any version": Sin(
         verb="docs",
         spoil=lambda copy: copy.change("infra/docker/migrate.Dockerfile", "3.13-slim", "latest"),

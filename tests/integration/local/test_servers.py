@@ -1,8 +1,12 @@
+import subprocess
+import sys
 from pathlib import Path
 
 from mainspring_local.embedded.postgres import Postgres
 from mainspring_testkit.fixtures import Database
 from mainspring_testkit.servers import NatsServer, PostgresServer, free_port
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_each_test_gets_its_own_migrated_database(database: Database) -> None:
@@ -27,6 +31,22 @@ def test_statement_statistics_hold_no_password(postgres: PostgresServer, templat
 
 def test_nats_greets(nats: NatsServer) -> None:
     assert nats.url.startswith("nats://")
+
+
+def test_the_configuration_of_the_containers_nats_is_accepted() -> None:
+    """`-t` reads it and listens on nothing."""
+    server = Path(sys.executable).parent / "nats-server"
+
+    told = subprocess.run(
+        [str(server), "-t", "-c", str(ROOT / "infra" / "nats" / "nats.conf")],
+        env={"NATS_PASSWORD": "p" * 32},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 0, told.stderr
+    assert "is valid" in told.stderr
 
 
 def test_a_cluster_changes_no_mode_of_the_folders_above_it(tmp_path: Path) -> None:

@@ -18,6 +18,16 @@ def test_arguments_follow_the_verb() -> None:
     assert bootstrap.split(["demo", "--kill-worker"]) == ("demo", ["--kill-worker"])
 
 
+def test_the_integration_calls_what_the_readme_tells_people() -> None:
+    script = (bootstrap.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (bootstrap.ROOT / "README.md").read_text(encoding="utf-8")
+
+    called = [line for line in script.splitlines() if line.startswith("./task")]
+
+    assert called == ["./task test", "./task check"]
+    assert all(line in readme for line in called)
+
+
 def test_one_leading_dash_pair_is_swallowed() -> None:
     assert bootstrap.split(["test", "--", "-x", "--", "y"]) == ("test", ["-x", "--", "y"])
 

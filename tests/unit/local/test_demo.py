@@ -1,9 +1,12 @@
+import io
 from typing import cast
 
+import msgspec
 import pytest
 
 from mainspring_local import demo
-from mainspring_local.client import Api
+from mainspring_local.client import Api, Event
+from mainspring_local.console import Console
 from mainspring_local.errors import StartProblem
 
 
@@ -25,6 +28,16 @@ API = cast("Api", cast("object", Catalogue()))
 @pytest.mark.parametrize(("provider", "model"), [("llmsim", "m2"), ("openai", "m3")])
 async def test_the_model_is_of_the_provider_that_was_asked_for(provider: str, model: str) -> None:
     assert await demo.choose_model(API, provider) == model
+
+
+@pytest.mark.parametrize(("code", "advised"), [(demo.MISCONFIGURED, True), ("poison", False)])
+def test_a_turn_without_a_key_is_told_which_to_set(code: str, *, advised: bool) -> None:
+    shown = io.StringIO()
+    data = {"error": msgspec.Raw(b'"no key"'), "error_code": msgspec.Raw(f'"{code}"'.encode())}
+
+    demo.Printer(Console(shown)).show(Event(id="e", type="turn.failed", data=data))
+
+    assert ("OPENAI_API_KEY" in shown.getvalue()) is advised
 
 
 async def test_an_unknown_provider_is_told_which_there_are() -> None:
