@@ -1,7 +1,8 @@
 """`./task gen`: what is committed but made from something else.
 
 Stubs from proto/, the pins of every package, hashed requirements of every service, the dump of the
-migrated schema. `--check` makes them beside and fails where they differ; names pick one.
+migrated schema, the page of measured figures. `--check` makes them beside and fails where they
+differ; names pick one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STUBS = Path("libs/rpc/mainspring_rpc/generated")
 REQUIREMENTS = Path("requirements")
 SCHEMA = Path("migrations/schema.sql")
+FIGURES = Path("docs/figures.md")
 PROJECT = Path("pyproject.toml")
 PINS = re.compile(r"^constraint-dependencies = \[\n(?:    .*\n)*\]\n", re.MULTILINE)
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
@@ -175,11 +177,19 @@ def committed(name: str) -> set[Path]:
         return {PROJECT}
     if name == "requirements":
         return set(REQUIREMENTS.glob("*.txt"))
-    return {SCHEMA} if SCHEMA.exists() else set()
+    kept = FIGURES if name == "figures" else SCHEMA
+    return {kept} if kept.exists() else set()
 
 
 def text_of(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+def make_figures(folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.load.bench.published"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (folder / FIGURES).parent.mkdir()
+    (folder / FIGURES).write_text(made)
 
 
 MAKERS: dict[str, Callable[[Path], None]] = {
@@ -187,6 +197,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "pins": make_pins,
     "requirements": make_requirements,
     "schema": make_schema,
+    "figures": make_figures,
 }
 
 if __name__ == "__main__":

@@ -73,11 +73,13 @@ def syncs_ms(folder: Path) -> list[float]:
 
 
 def machine() -> dict[str, str]:
+    # What follows the version names a build of somebody's, which changes no figure.
+    kernel = ".".join(platform.release().split(".")[:2])
     return {
         "processor": field("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": str(cores()),
         "memory": field("/proc/meminfo", "MemTotal"),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": f"{platform.system()} {kernel} {platform.machine()}",
     }
 
 

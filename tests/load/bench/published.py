@@ -1,0 +1,101 @@
+"""`docs/figures.md`, made of the reports that are committed beside it.
+
+`python -m tests.load.bench.published` prints it; `./task gen figures` puts it in its place.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tests.load.bench.peers.ratios import MEASURED, NAMES, key_of
+from tests.load.bench.report import Report, number
+from tests.load.bench.targets import TARGETS
+
+FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "figures"
+BENCH, PEERS = "bench.json", "peers.json"
+_REPORT: Final = msgspec.json.Decoder(Report)
+
+
+def page(bench: Report, peers: Report | None) -> str:
+    parts = [
+        "# Figures",
+        "",
+        "Made by `./task gen figures` from the reports in `docs/figures`.",
+        "[benchmarks.md](benchmarks.md) says what each figure is and how it is measured.",
+        "",
+        *_measured(bench, f"./task bench --json docs/figures/{BENCH}"),
+        *_promised(bench.figures),
+        *_others(bench.figures),
+    ]
+    if peers is not None:
+        command = f"./task bench peers --json docs/figures/{PEERS}"
+        parts += ["## Beside others", "", *_measured(peers, command), *_compared(peers.figures)]
+    return "\n".join(parts)
+
+
+def _measured(report: Report, command: str) -> list[str]:
+    machine = ", ".join(f"{key} {value}" for key, value in report.machine.items())
+    speed = ", ".join(f"`{key}` {number(value)}" for key, value in report.calibration.items())
+    notes = [f"- {note}" for note in report.notes]
+    return [
+        f"`{command}` on {report.measured_at[:10]}, commit {report.commit[:12]}.",
+        f"The machine, which holds clients and servers alike: {machine}; before the start {speed}.",
+        "",
+        *notes,
+        *([""] if notes else []),
+    ]
+
+
+def _promised(figures: Mapping[str, float]) -> list[str]:
+    rows: list[Sequence[str]] = []
+    for key, target in TARGETS.items():
+        sign, value = "≤" if target.at_most else "≥", figures.get(key)
+        said = "not measured"
+        if value is not None:
+            said = "reached" if target.reached(value) else "**missed**"
+        shown = "" if value is None else number(value)
+        rows.append((f"`{key}`", shown, f"{sign} {number(target.value)}", said, target.what))
+    return [
+        "## What the architecture promises",
+        "",
+        *_table(("figure", "measured", "promised", "", "what"), rows),
+    ]
+
+
+def _others(figures: Mapping[str, float]) -> list[str]:
+    rows = [(f"`{key}`", number(value)) for key, value in figures.items() if key not in TARGETS]
+    return ["## The rest", "", *_table(("figure", "measured"), rows)]
+
+
+def _compared(figures: Mapping[str, float]) -> list[str]:
+    """One line per figure; what somebody has no notion of stays empty."""
+    there = [name for name in NAMES if any(key_of(name, key) in figures for key in MEASURED)]
+    rows = [
+        (
+            f"{title} ({unit})",
+            *(
+                number(figures[key]) if key in figures else ""
+                for key in (figure, *(key_of(name, figure) for name in there))
+            ),
+        )
+        for figure, (title, unit) in MEASURED.items()
+    ]
+    return _table(("figure", "Mainspring", *there), rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [*("| " + " | ".join(line) + " |" for line in lines), ""]
+
+
+def main() -> None:
+    bench = _REPORT.decode((FOLDER / BENCH).read_bytes())
+    peers = FOLDER / PEERS
+    sys.stdout.write(page(bench, _REPORT.decode(peers.read_bytes()) if peers.exists() else None))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The page of figures that stands in the documents."""
+
+from tests.load.bench.published import page
+from tests.load.bench.report import Report
+
+
+def report(figures: dict[str, float]) -> Report:
+    return Report(
+        machine={"processor": "P", "cores": "2"},
+        calibration={"python_work_ms": 20.0},
+        versions={},
+        commit="0123456789abcdef",
+        sampling={},
+        figures=figures,
+        spreads={},
+        measured_at="2026-01-02T03:04:05Z",
+        notes=["somebody else used 0.4 cores"],
+    )
+
+
+def test_a_miss_is_said_as_plainly_as_a_hit_and_what_was_not_measured_is_not_left_out() -> None:
+    lines = page(report({"turns_per_s_c1": 55.0, "recovery_p99_s": 1.0}), None).splitlines()
+
+    def line(key: str) -> str:
+        return next(line for line in lines if line.startswith(f"| `{key}`"))
+
+    assert "| 55.0 | ≥ 150 | **missed** |" in line("turns_per_s_c1")
+    assert "| 1.00 | ≤ 3.00 | reached |" in line("recovery_p99_s")
+    assert "|  | ≥ 1,000 | not measured |" in line("turns_per_s_c32")
+    assert any("2026-01-02, commit 0123456789ab" in line for line in lines)
+    assert "- somebody else used 0.4 cores" in lines
+
+
+def test_peers_stand_beside_us_in_the_figures_that_they_have() -> None:
+    figures = {"tasks_per_s": 900.0, "peer_pgqueuer_tasks_per_s": 1800.0}
+    lines = page(report({}), report(figures)).splitlines()
+
+    assert "| figure | Mainspring | pgqueuer |" in lines
+    assert "| Tasks per second (tasks/s) | 900 | 1,800 |" in lines
