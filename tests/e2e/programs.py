@@ -5,7 +5,17 @@ import os
 import sys
 from pathlib import Path
 
-from mainspring import Worker, sleep, step, wait_for_signal, workflow
+from mainspring import (
+    GiveUp,
+    StepFailed,
+    Worker,
+    run_child,
+    sleep,
+    start_detached,
+    step,
+    wait_for_signal,
+    workflow,
+)
 
 CALLS = Path(os.environ.get("PROGRAM_CALLS", "/nowhere"))
 
@@ -59,5 +69,41 @@ async def patient(order: str) -> str:
     return f"{receipt}, approved by {who}: {await ship(order)}"
 
 
+@workflow
+async def family(orders: list[str]) -> list[list[str]]:
+    """Waits for a child of each order."""
+    return await asyncio.gather(*(run_child(checkout, order) for order in orders))
+
+
+@workflow
+async def refused(order: str) -> str:
+    try:
+        await run_child(failing, order)
+    except StepFailed as error:
+        return error.code
+    return "nothing"
+
+
+@workflow
+async def failing(order: str) -> None:
+    raise GiveUp("no_stock", order)
+
+
+@workflow
+async def lets_go(order: str) -> str:
+    return await start_detached(patient, order)
+
+
+@workflow
+async def grandparent(order: str) -> str:
+    return await run_child(middle, order)
+
+
+@workflow
+async def middle(order: str) -> str:
+    return await run_child(patient, order)
+
+
 if __name__ == "__main__":
-    asyncio.run(Worker([checkout, patient], engine=sys.argv[1]).run())
+    known = [checkout, patient, family, refused, failing, lets_go, grandparent, middle]
+    asyncio.run(Worker(known, engine=sys.argv[1]).run())

@@ -13,7 +13,8 @@ from msgspec import Struct
 INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
 
-StepKind = Literal["input", "step", "sleep", "signal", "report"]
+StepKind = Literal["input", "step", "sleep", "signal", "report", "child", "detached"]
+"""`child` is another workflow whose end is waited for, `detached` one that is only started."""
 Status = Literal["running", "waiting", "held", "completed", "failed", "cancelled"]
 """`waiting` holds no worker; `held` waits for a worker whose code fits what is recorded."""
 
@@ -42,8 +43,20 @@ class StepRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_ms: int = 0
 
 
+class ChildStart(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another workflow that a workflow starts.
+
+    The engine makes its id; with it the input is left out, for it is the child's.
+    """
+
+    type: str
+    input: bytes = b""
+    queue: str = "default"
+    workflow_id: UUID | None = None
+
+
 class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a workflow waits for: a time, or a signal by its name.
+    """What a workflow waits for: a time, a signal by its name, or another workflow.
 
     `delay_ms` is the length of a sleep or the timeout of the other kinds; None waits for ever.
     `armed`: it was sent before, so if it waits no more it came to pass meanwhile.
@@ -55,6 +68,7 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
     input_hash: bytes = b""
     delay_ms: int | None = None
     armed: bool = False
+    child: ChildStart | None = None
 
 
 class Mismatch(Struct, frozen=True, kw_only=True):
@@ -66,6 +80,17 @@ class Mismatch(Struct, frozen=True, kw_only=True):
 
 
 # ── what callers ask ────────────────────────────────────────────────────────────────────────────
+
+
+class Parent(Struct, frozen=True, kw_only=True):
+    """Who started a workflow. `linked`: it waits for the end, and cancels with its own.
+
+    `depth` is how many stand above the child.
+    """
+
+    workflow_id: UUID
+    linked: bool
+    depth: int
 
 
 class StartWorkflow(Struct, frozen=True, kw_only=True):
@@ -82,6 +107,7 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     key: str | None = None
     queue: str = "default"
     traceparent: str | None = None
+    parent: Parent | None = None
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -152,6 +178,7 @@ class WorkflowView(Struct, frozen=True, kw_only=True):
     flaw: Flaw | None = None
     waits: tuple[Wait, ...] = ()
     explanation: str = ""
+    parent_id: UUID | None = None
 
 
 class WorkflowPage(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ A workflow goes on after any crash and ends exactly once; a step that has finish
 again.
 """
 
+from mainspring.children import Child, child, run_child, start_detached
 from mainspring.client import Client, Description, Handle
 from mainspring.definitions import Step, Workflow, step, workflow
 from mainspring.errors import (
@@ -22,6 +23,7 @@ from mainspring.worker import Worker
 __all__ = [
     "NO_RETRY",
     "ApiError",
+    "Child",
     "Client",
     "Description",
     "GiveUp",
@@ -35,8 +37,11 @@ __all__ = [
     "Worker",
     "Workflow",
     "WorkflowFailed",
+    "child",
     "report",
+    "run_child",
     "sleep",
+    "start_detached",
     "step",
     "wait_for_signal",
     "workflow",

@@ -38,6 +38,8 @@ class Waits(Struct, frozen=True, kw_only=True):
     step: str
     name: str
     kind: str
+    workflow_id: str | None = None
+    """Of the child that it waits for."""
 
 
 def _null() -> msgspec.Raw:
@@ -57,6 +59,7 @@ class Description(Struct, frozen=True, kw_only=True):
     error: Problem | None = None
     waits: tuple[Waits, ...] = ()
     explanation: str = ""
+    parent_id: str | None = None
 
     @property
     def ended(self) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Final, Protocol, TypeVar
 
+import msgspec
+
 from mainspring.attempting import attempt_step
 from mainspring.errors import GiveUp, StepFailed, Unserializable
 from mainspring.place import Scope, current_scope, enter
@@ -17,7 +19,15 @@ from mainspring.values import Shape, encode, hash_of
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema.tasks import WorkflowResult
-from mainspring_schema.workflows import INPUT_STEP, Flaw, Mismatch, StepKind, StepRecord, Wait
+from mainspring_schema.workflows import (
+    INPUT_STEP,
+    ChildStart,
+    Flaw,
+    Mismatch,
+    StepKind,
+    StepRecord,
+    Wait,
+)
 
 T = TypeVar("T")
 _LINGER_S: Final = 0.005
@@ -144,16 +154,25 @@ class Go(Recording):
         return step.shape.result(record.result)
 
     async def wait(
-        self, kind: StepKind, name: str, *, delay_ms: int | None, digest: bytes = b""
+        self,
+        kind: StepKind,
+        name: str,
+        *,
+        delay_ms: int | None,
+        digest: bytes = b"",
+        child: ChildStart | None = None,
     ) -> StepRecord:
         """Until the engine has found its result; the workflow may leave its worker meanwhile."""
         place = self._place()
         record = await self._past(place, name, kind, digest)
         if record is not None:
             return record
-        return await self._rest(
-            Wait(step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms)
+        wait = Wait(
+            step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
         )
+        if kind == "detached" and not self._replay_only:
+            await self._ready()
+        return await self._rest(wait)
 
     async def report(self, value: object) -> None:
         """Records what a query is answered with from now on. Raises Unserializable."""
@@ -174,6 +193,10 @@ class Go(Recording):
     async def _rest(self, wait: Wait) -> StepRecord:
         opened = _Open(wait, asyncio.get_running_loop().create_future())
         self._open[wait.step] = opened
+        if wait.kind == "detached" and not self._replay_only:
+            # The engine finds its result with the commit: no reason to give the worker back.
+            opened.armed = True
+            self._saver.arm((wait,))
         self._moved()
         try:
             return await opened.came
@@ -278,12 +301,9 @@ class Go(Recording):
         if mismatch is not None:
             return WorkflowResult(outcome="held", steps=self._saver.rest(), mismatch=mismatch)
         waits = tuple(
-            Wait(
-                step=o.wait.step, name=o.wait.name, kind=o.wait.kind,
-                input_hash=o.wait.input_hash, delay_ms=o.wait.delay_ms, armed=o.armed,
-            )
-            for o in self._open.values()
-        )  # fmt: skip
+            msgspec.structs.replace(opened.wait, armed=opened.armed)
+            for opened in self._open.values()
+        )
         return WorkflowResult(outcome="suspended", steps=self._saver.rest(), waits=waits)
 
     async def _ended(self, main: "asyncio.Task[object]") -> WorkflowResult:

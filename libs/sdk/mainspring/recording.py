@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from mainspring.place import current_scope
 from mainspring.retries import Retry
 from mainspring.values import Shape
-from mainspring_schema.workflows import StepKind, StepRecord
+from mainspring_schema.workflows import ChildStart, StepKind, StepRecord
 
 T = TypeVar("T")
 
@@ -35,7 +35,13 @@ class Recording(ABC):
 
     @abstractmethod
     async def wait(
-        self, kind: StepKind, name: str, *, delay_ms: int | None, digest: bytes = b""
+        self,
+        kind: StepKind,
+        name: str,
+        *,
+        delay_ms: int | None,
+        digest: bytes = b"",
+        child: ChildStart | None = None,
     ) -> StepRecord:
         """Until the engine has found its result."""
 

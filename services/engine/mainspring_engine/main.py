@@ -42,6 +42,7 @@ from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.registry import Workers
+from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.retelling import tell_again
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.sweeps import Sweeps
@@ -94,7 +95,7 @@ class Engine:
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
         self._backlog = Backlog()
         self._pressure = Backpressure(clock=clock, load=self._load)
-        self._agents, self._alarms = Agents(store), Alarms(clock)
+        self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
         self._witness = witness(self._agents)
         self._announcer = BusAnnouncer(bus)
         self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
@@ -201,6 +202,7 @@ class Engine:
             announcer=self._announcer,
             witness=self._witness,
             alarms=self._alarms,
+            relays=self._relays,
             epoch=epoch,
         )
         return SessionFlights(
@@ -240,6 +242,7 @@ class Engine:
             group.create_task(self.gates.work())
             group.create_task(self.sweeps.stand_in())
             group.create_task(self._alarms.work(self.sweeps.sweep))
+            group.create_task(self._relays.work(self.sweeps.bring))
             group.create_task(self._worker_streams.listen())
             group.create_task(self._workers.work())
             group.create_task(self.operator.work())

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.changes import Changes, NewSignal
 from mainspring_engine.domain.decide import Answer, decide
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
@@ -29,6 +29,7 @@ from mainspring_schema.frames import Emit, Held
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     CancelWorkflow,
+    Parent,
     SignalWorkflow,
     StartWorkflow,
     StepRecord,
@@ -44,7 +45,7 @@ class NoAgents:
 class Desk:
     """Keeps what a store would: the view, the task, waits, signals, records, events."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Parent | None = None) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
         self.id = self.ids.uuid7()
@@ -57,11 +58,14 @@ class Desk:
         self.records: dict[str, StepRecord] = {}
         self.types: list[str] = []
         self.data: list[tuple[str, dict[str, object]]] = []
+        self.told: list[NewSignal] = []
+        """What it told other sessions."""
         self.last: Changes
         self.counter = 0
         command = StartWorkflow(
-            org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=b"[1]", key="k"
-        )
+            org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=b"[1]", key="k",
+            parent=parent,
+        )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         self.started = decide(plan, intents.WorkflowStarted(command=command), self.materials)
         self._apply(plan)
@@ -117,6 +121,16 @@ class Desk:
         )  # fmt: skip
         return self.do(intents.WorkflowSignalled(command=command))
 
+    def hears(self, source: UUID, kind: str, body: bytes = b"") -> Answer:
+        """A signal of a parent or a child lies there and is brought."""
+        self.signals[source] = SignalRow(source=source, kind=kind, body=body)
+        return self.brought(source, kind)
+
+    def brought(self, source: UUID, kind: str) -> Answer:
+        return self.do(
+            intents.SignalCame(session_id=self.id, org_id=DEFAULT_ORG_ID, source=source, kind=kind)
+        )
+
     def cancel(self) -> Answer:
         command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=self.id, reason="enough")
         return self.do(intents.WorkflowCancelled(command=command))
@@ -167,8 +181,9 @@ class Desk:
         for wait in changes.waits:
             known = msgspec.msgpack.decode(wait.body, type=Wait)
             self.waits[wait.step] = WaitRow(workflow_id=self.id, wait=known, timer_id=wait.timer_id)
+        self.told += [signal for signal in changes.signals if signal.to is not None]
         for signal in changes.signals:
-            if not signal.taken:
+            if not signal.taken and signal.to is None:
                 row = SignalRow(source=signal.source, kind=signal.kind, body=signal.body)
                 self.signals[signal.source] = row
         for take in changes.taken_signals:

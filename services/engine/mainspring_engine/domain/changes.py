@@ -205,12 +205,16 @@ class EndWait(Struct, frozen=True, kw_only=True):
 
 
 class NewSignal(Struct, frozen=True, kw_only=True):
-    """A signal to a session. One with a known (source, kind) makes its item a DUPLICATE."""
+    """A signal to a session. One with a known (source, kind) makes its item a DUPLICATE.
+
+    `to` is another session, whose own lane takes it; None is the item's.
+    """
 
     source: UUID
     kind: str
     body: bytes
     taken: bool
+    to: UUID | None = None
 
 
 class TakeSignal(Struct, frozen=True, kw_only=True):

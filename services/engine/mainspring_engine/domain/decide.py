@@ -60,6 +60,8 @@ Answer = (
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
     if isinstance(intent, intents.WorkflowCommand):
         return of_workflows.command(plan, intent, materials)
+    if isinstance(intent, intents.SignalCame):
+        return of_workflows.signal_came(plan, intent, materials)
     workflow = plan.workflow
     if workflow is not None and not workflow.is_turn:
         if isinstance(intent, intents.Command):

@@ -61,6 +61,15 @@ class TimerDue(Struct, frozen=True, kw_only=True):
     kind: str
 
 
+class SignalCame(Struct, frozen=True, kw_only=True):
+    """Another session's signal lies here, or lay: the row under `kind` of `source` says which."""
+
+    session_id: UUID
+    org_id: UUID
+    source: UUID
+    kind: str
+
+
 class WorkflowStarted(Struct, frozen=True, kw_only=True):
     command: workflows.StartWorkflow
 
@@ -93,7 +102,7 @@ TurnCommand = Submitted | Cancelled | ClientAnswered | SessionClosed
 WorkflowCommand = WorkflowStarted | WorkflowSignalled | WorkflowCancelled
 Command = TurnCommand | WorkflowCommand
 Incident = Answered | Emitted | Died | TimerDue | Requeued
-Intent = Command | Incident
+Intent = Command | Incident | SignalCame
 
 
 def session_of(intent: Intent) -> UUID:
@@ -123,6 +132,7 @@ def weight_of(intent: Intent) -> int:
         case WorkflowSignalled(command=command):
             return len(command.payload)
         case Emitted(emit=emit):
-            return sum(len(step.result) for step in emit.steps)
+            started = sum(len(wait.child.input) for wait in emit.waits if wait.child)
+            return started + sum(len(step.result) for step in emit.steps)
         case _:
             return 0

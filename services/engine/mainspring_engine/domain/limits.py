@@ -10,6 +10,8 @@ WORKFLOW_HELD_RETRY_S: Final = 5.0
 """How soon a held workflow is tried again: a worker with code that fits may have come. Grows."""
 WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
 """What that grows to."""
+WORKFLOW_DEPTH_MAX: Final = 32
+"""Parents above a workflow: one that starts itself ends here, not when the disk is full."""
 HISTORY_PAGE_ROWS_MAX: Final = 500
 """Recorded steps in one answer to a worker."""
 HISTORY_PAGE_BYTES_MAX: Final = 1 * MIB
@@ -51,3 +53,7 @@ RETOLD_TASK_AGE_MS: Final = 600_000
 """Of tasks made this long ago at most: a range of the key, for attempts have no index by time."""
 RETOLD_ROWS_MAX: Final = 5_000
 """Attempts in that, newest first: one short statement, and a bounded burst of spans."""
+RELAYS_MAX: Final = 10_000
+"""Signals between sessions that wait for their lanes; what is above it the sweep finds."""
+SIGNAL_LOST_MS: Final = 1000
+"""How long a signal between sessions may lie before the sweep brings it: its hint was lost."""

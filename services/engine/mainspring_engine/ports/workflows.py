@@ -42,11 +42,24 @@ class WorkflowFilter(Struct, frozen=True, kw_only=True):
     limit: int = 20
 
 
+class UntakenSignal(Struct, frozen=True, kw_only=True):
+    """A signal of a parent or a child that its session has not taken yet."""
+
+    session_id: UUID
+    org_id: UUID
+    source: UUID
+    kind: str
+
+
 class WorkflowRows(Protocol):
     """Raises `Unavailable` like the store it belongs to."""
 
     async def waiting(self, workflows: tuple[UUID, ...]) -> dict[UUID, Waiting]:
         """What workflows wait for, and the signals that nothing took; none is absent."""
+        ...
+
+    async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
+        """Signals between sessions that lie so long already, oldest first, read without a lock."""
         ...
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:

@@ -22,6 +22,7 @@ from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
+from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Held
@@ -47,9 +48,11 @@ class Assignment:
         announcer: Announcer,
         witness: Witness,
         alarms: Alarms,
+        relays: Relays,
         epoch: int,
     ) -> None:
         self._alarms = alarms
+        self._relays = relays
         self._roster = roster
         self._backlog = backlog
         self._gates = gates
@@ -105,6 +108,7 @@ class Assignment:
         self._tell_holders(changes, reply)
         self._tell_news(changes)
         self._alarms.committed(changes)
+        self._relays.committed(changes)
         head = changes.after
         if events or head.closed:
             batch = LogBatch(self._epoch, events, (), closed=head.closed)

@@ -9,6 +9,7 @@ from mainspring_engine.domain.intents import (
     Answered,
     Emitted,
     Intent,
+    SignalCame,
     Submitted,
     TimerDue,
     WorkflowSignalled,
@@ -27,6 +28,7 @@ from mainspring_engine.domain.materials import (
 )
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Waiting
+from mainspring_engine.domain.workflow import children
 from mainspring_engine.domain.workflow.waiting import TIMER_WAIT
 from mainspring_engine.ports.store import Committed, Known, Step, Store
 from mainspring_engine.usecases.agents import Agents
@@ -107,9 +109,10 @@ class SessionFlights:
         """What many entries need is read at once; the rest where it turns out missing."""
         await self._load_views(entries)
         waited = {
-            entry.intent.workflow_id
+            session_of(entry.intent)
             for entry in entries
-            if isinstance(entry.intent, TimerDue) and entry.intent.kind == TIMER_WAIT
+            if isinstance(entry.intent, SignalCame)
+            or (isinstance(entry.intent, TimerDue) and entry.intent.kind == TIMER_WAIT)
         }
         if waited:
             found = await self._store.workflows.waiting(tuple(waited))
@@ -193,6 +196,8 @@ class SessionFlights:
         if isinstance(intent, WorkflowStarted):
             return Plan.opening(session_of(intent), org_id=org_id, now_ms=now_ms)
         if remembered is None:
+            if isinstance(intent, SignalCame) and intent.kind == children.START:
+                return Plan.opening(intent.session_id, org_id=org_id, now_ms=now_ms)
             raise NotFound
         return Plan(remembered.view, org_id=org_id, now_ms=now_ms)
 
@@ -243,7 +248,7 @@ class SessionFlights:
         if reply.verdict is Verdict.INVALID:
             entry.ticket.failed(MainspringError(reply.problem))
             return True
-        if isinstance(intent, WorkflowStarted | WorkflowSignalled):
+        if isinstance(intent, WorkflowStarted | WorkflowSignalled | SignalCame):
             return _settled_workflow(entry, intent, item, reply)
         if isinstance(intent, Submitted):
             known = reply.known.get(intent.command.message_id)
@@ -265,11 +270,19 @@ class SessionFlights:
 
 
 def _settled_workflow(
-    entry: Entry, intent: WorkflowStarted | WorkflowSignalled, item: Decided, reply: Committed
+    entry: Entry,
+    intent: WorkflowStarted | WorkflowSignalled | SignalCame,
+    item: Decided,
+    reply: Committed,
 ) -> bool:
     """A repeat is answered like the first, unless it says another thing now."""
     if reply.verdict is not Verdict.DUPLICATE:
         return False
+    if isinstance(intent, SignalCame):
+        # A child that another engine started meanwhile: its commit took the signal.
+        if reply.started is not None:
+            entry.ticket.done(Verdict.STALE)
+        return reply.started is not None
     if isinstance(intent, WorkflowSignalled):
         others = (*(close.verdict for close in reply.closes), *reply.emits)
         if Verdict.DUPLICATE in others:

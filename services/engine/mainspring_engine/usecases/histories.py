@@ -1,6 +1,7 @@
 """What a worker is told of a workflow's recorded steps, and what it may record."""
 
 import logging
+import re
 from typing import Final
 
 import msgspec
@@ -21,6 +22,8 @@ from mainspring_schema.workflows import StepRecord, Wait
 _log = logging.getLogger(__name__)
 _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 _JSON: Final[msgspec.json.Decoder[msgspec.Raw]] = msgspec.json.Decoder(msgspec.Raw)
+NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
+"""Of a type, a queue, a signal."""
 _PLACE_CHARS_MAX: Final = 200
 """Of a step's place: twenty branches deep."""
 
@@ -66,6 +69,21 @@ def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
             raise msgspec.ValidationError(message)
     for step in steps:
         check_value(step.result)
+    for wait in waits:
+        _check_child(wait)
+
+
+def _check_child(wait: Wait) -> None:
+    child = wait.child
+    if (child is None) is (wait.kind in ("child", "detached")):
+        message = f"the wait {wait.kind} is and has no child, or has one and is none"
+        raise msgspec.ValidationError(message)
+    if child is not None:
+        check_value(child.input)
+        for name in (child.type, child.queue):
+            if NAME.fullmatch(name) is None:
+                message = "a child's type or queue is no name"
+                raise msgspec.ValidationError(message)
 
 
 def check_value(raw: bytes) -> None:

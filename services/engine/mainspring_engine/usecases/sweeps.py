@@ -11,7 +11,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from mainspring_engine.domain.decide import Answer
-from mainspring_engine.domain.intents import TimerDue
+from mainspring_engine.domain.intents import SignalCame, TimerDue
+from mainspring_engine.domain.limits import SIGNAL_LOST_MS
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
 from mainspring_engine.usecases.lane import Lanes, NoTicket
@@ -58,6 +59,7 @@ class Sweeps:
                 swept = await self._ready_retries()
             case SweepKind.LEASES:
                 swept = Swept(*await self._leases.expire())
+                await self._bring_lost_signals()
         self._swept_at[kind] = self._clock.mono()
         return swept
 
@@ -82,6 +84,24 @@ class Sweeps:
         settled.add_done_callback(lambda _: self._firing.discard(timer.id))
         self._lanes.put(due, _Fired(timer.session_id, settled))
         return settled
+
+    async def _bring_lost_signals(self) -> None:
+        """Those between sessions whose hint was lost. They lie here until their lane took them."""
+        for signal in await self._store.workflows.untaken(
+            older_than_ms=SIGNAL_LOST_MS, limit=SWEEP_BATCH_ROWS_MAX
+        ):
+            self.bring(
+                SignalCame(
+                    session_id=signal.session_id,
+                    org_id=signal.org_id,
+                    source=signal.source,
+                    kind=signal.kind,
+                )
+            )
+
+    def bring(self, signal: SignalCame) -> None:
+        """To the lane of the session that it is for."""
+        self._lanes.put(signal, NoTicket(signal.session_id))
 
     async def _ready_retries(self) -> Swept:
         retried = await self._store.ready_retries(SWEEP_BATCH_ROWS_MAX)

@@ -16,7 +16,7 @@ from mainspring_engine.domain.workflow.state import Phase
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
-from mainspring_engine.usecases.histories import check_value
+from mainspring_engine.usecases.histories import NAME, check_value
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_kernel.errors import NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.limits import (
@@ -41,7 +41,6 @@ from mainspring_schema.workflows import (
     WorkflowView,
 )
 
-_NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
 _KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
 _RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
 _ENDED: Final[dict[Outcome, Status]] = {
@@ -141,6 +140,7 @@ def _view(row: WorkflowRow) -> WorkflowView:
         flaw=flaw,
         waits=tuple(wait.wait for wait in row.waits),
         explanation=state.problem if state.phase is Phase.HELD else "",
+        parent_id=state.parent,
     )
 
 
@@ -164,7 +164,7 @@ def _outcome(row: WorkflowRow, problem: str) -> tuple[bytes | None, Flaw | None]
 
 
 def _check_name(what: str, name: str) -> None:
-    if _NAME.fullmatch(name) is None:
+    if NAME.fullmatch(name) is None:
         detail = f"{what}: 1 to {WORKFLOW_TYPE_CHARS_MAX} of letters, digits and _ . : / -"
         raise ValidationFailed(detail)
 

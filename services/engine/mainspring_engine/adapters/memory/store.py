@@ -62,7 +62,7 @@ class MemoryStore:
         self._settled_ms = clock.wall_ms() + round(settle_s * 1000)
         self.tables = Tables()
         self._dispatch = Dispatch(self.tables)
-        self.workflows = MemoryWorkflows(self.tables, lock)
+        self.workflows = MemoryWorkflows(self.tables, lock, clock)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 

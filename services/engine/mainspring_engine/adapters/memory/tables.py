@@ -235,8 +235,12 @@ class WorkerRow(Struct, kw_only=True):
 
 
 class SignalEntry(Struct, kw_only=True):
+    """`came_ms` by the store's clock."""
+
     row: SignalRow
     taken: bool
+    org_id: UUID
+    came_ms: int
 
 
 class RegistryTables:

@@ -9,15 +9,18 @@ import msgspec
 
 from mainspring_engine.adapters.memory.rules import refuse, repeats
 from mainspring_engine.adapters.memory.tables import SignalEntry, StepRow, Tables
-from mainspring_engine.domain.changes import Changes, RecordStep
+from mainspring_engine.domain.changes import Changes, NewSignal, RecordStep
 from mainspring_engine.domain.limits import HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_ROWS_MAX
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
+from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.workflows import (
     KnownStart,
     RecordedPage,
+    UntakenSignal,
     WorkflowFilter,
     WorkflowRow,
 )
+from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held
 from mainspring_schema.workflows import Wait
 
@@ -38,8 +41,14 @@ def known_start(tables: Tables, changes: Changes) -> KnownStart | None:
 
 
 def repeats_signal(tables: Tables, changes: Changes) -> bool:
-    kept = tables.signals.get(changes.expected.session_id, {})
-    return any((signal.source, signal.kind) in kept for signal in changes.signals)
+    return any(
+        (signal.source, signal.kind) in tables.signals.get(_addressee(changes, signal), {})
+        for signal in changes.signals
+    )
+
+
+def _addressee(changes: Changes, signal: NewSignal) -> UUID:
+    return signal.to or changes.expected.session_id
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
@@ -60,7 +69,7 @@ def check(tables: Tables, changes: Changes) -> None:
         refuse("a signal that is not waiting", entry is None or entry.taken)
 
 
-def write(tables: Tables, changes: Changes) -> None:
+def write(tables: Tables, changes: Changes, now_ms: int) -> None:
     org_id, session_id = changes.expected.org_id, changes.expected.session_id
     if changes.start is not None:
         tables.starts[changes.start.workflow_id] = changes.start
@@ -76,10 +85,12 @@ def write(tables: Tables, changes: Changes) -> None:
             timer_id=wait.timer_id,
         )
         tables.waits.setdefault(wait.workflow_id, {})[wait.step] = row
-    kept = tables.signals.setdefault(session_id, {}) if changes.signals else {}
     for signal in changes.signals:
         came = SignalRow(source=signal.source, kind=signal.kind, body=signal.body)
-        kept[signal.source, signal.kind] = SignalEntry(row=came, taken=signal.taken)
+        kept = tables.signals.setdefault(_addressee(changes, signal), {})
+        kept[signal.source, signal.kind] = SignalEntry(
+            row=came, taken=signal.taken, org_id=org_id, came_ms=now_ms
+        )
     for take in changes.taken_signals:
         tables.signals[session_id][take.source, take.kind].taken = True
 
@@ -109,9 +120,10 @@ def _rev(tables: Tables, step: RecordStep) -> int:
 
 
 class MemoryWorkflows:
-    def __init__(self, tables: Tables, lock: AbstractContextManager[object]) -> None:
+    def __init__(self, tables: Tables, lock: AbstractContextManager[object], clock: Clock) -> None:
         self._tables = tables
         self._lock = lock
+        self._clock = clock
 
     async def waiting(self, workflows: tuple[UUID, ...]) -> dict[UUID, Waiting]:
         with self._lock:
@@ -120,11 +132,39 @@ class MemoryWorkflows:
 
     def _waiting(self, workflow_id: UUID) -> Waiting:
         waits = self._tables.waits.get(workflow_id, {})
-        signals = self._tables.signals.get(workflow_id, {}).values()
+        # Those of parents and children come first.
+        signals = sorted(
+            self._tables.signals.get(workflow_id, {}).values(),
+            key=lambda entry: entry.row.kind.startswith("signal:"),
+        )
         return Waiting(
             waits=tuple(waits[step] for step in sorted(waits)),
             signals=tuple(entry.row for entry in signals if not entry.taken),
         )
+
+    async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
+        with self._lock:
+            before_ms = self._clock.wall_ms() - older_than_ms
+            lying = sorted(
+                (
+                    (entry.came_ms, session_id, entry)
+                    for session_id, kept in self._tables.signals.items()
+                    for entry in kept.values()
+                    if not entry.taken
+                    and entry.row.kind in children.KINDS
+                    and entry.came_ms < before_ms
+                ),
+                key=lambda found: found[0],
+            )
+            return tuple(
+                UntakenSignal(
+                    session_id=session_id,
+                    org_id=entry.org_id,
+                    source=entry.row.source,
+                    kind=entry.row.kind,
+                )
+                for _, session_id, entry in lying[:limit]
+            )
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         with self._lock:

@@ -49,7 +49,7 @@ def write(tables: Tables, log: GrantedLog, changes: Changes, now_ms: int) -> tup
     unclaimed = tuple(t.id for t in changes.tasks if not _add_task(tables, changes, t, now_ms))
     _write_inputs(tables, changes, now_ms)
     _write_rest(tables, changes, now_ms)
-    write_workflows(tables, changes)
+    write_workflows(tables, changes, now_ms)
     return unclaimed
 
 

@@ -18,9 +18,11 @@ from mainspring_engine.domain.limits import (
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
 from mainspring_engine.ports.workflows import (
     RecordedPage,
+    UntakenSignal,
     WorkflowFilter,
     WorkflowRow,
 )
+from mainspring_kernel.limits import WORKFLOW_WAITS_MAX
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.workflows import Wait
 
@@ -58,7 +60,10 @@ def more_arguments(flight: tuple[Changes, ...]) -> tuple[object, ...]:
         ]),
         rows(lambda item, c: [(item, e.workflow_id, e.step) for e in c.ended_waits]),
         rows(lambda item, c: [
-            (item, c.expected.session_id, s.source, s.kind, c.expected.org_id, s.body, s.taken)
+            (
+                item, s.to or c.expected.session_id, s.source, s.kind, c.expected.org_id, s.body,
+                s.taken,
+            )
             for s in c.signals
         ]),
         rows(lambda item, c: [
@@ -102,7 +107,7 @@ class PostgresWorkflows:
         # Two statements may see two moments: the workflow's rev tells, when it is committed on.
         waits = await self._database.fetch(WORKFLOWS["waits"], list(workflows))
         signals = await self._database.fetch(
-            WORKFLOWS["signals"], list(workflows), WORKFLOW_SIGNALS_MAX
+            WORKFLOWS["signals"], list(workflows), WORKFLOW_SIGNALS_MAX + WORKFLOW_WAITS_MAX
         )
         found: dict[UUID, tuple[list[WaitRow], list[SignalRow]]] = {}
         for row in waits:
@@ -119,6 +124,11 @@ class PostgresWorkflows:
             id_: Waiting(waits=tuple(rows), signals=tuple(kept))
             for id_, (rows, kept) in found.items()
         }
+
+    async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
+        return tuple(
+            await self._database.fetch_as(UntakenSignal, WORKFLOWS["untaken"], older_than_ms, limit)
+        )
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         rows = await self._database.fetch(

@@ -25,19 +25,35 @@ where workflow_id = any($1::uuid[])
 order by workflow_id, step;
 
 -- name: signals
--- Signals to workflows that nothing took, oldest first. At most $2 of each.
+-- Signals to workflows that nothing took: of parents and children, then people's, oldest first. At
+-- most $2 of each.
 -- repeatable
 select s.session_id, s.source_turn, s.kind, s.body
 from unnest($1::uuid[]) as w (workflow_id)
 cross join
     lateral (
-        select x.session_id, x.source_turn, x.kind, x.body, x.created_at
+        select
+            x.session_id, x.source_turn, x.kind, x.body, x.created_at,
+            x.kind like 'signal:%' as of_people
         from engine.signal as x
         where x.session_id = w.workflow_id and x.consumed_by is null
-        order by x.created_at, x.source_turn
+        order by of_people, x.created_at, x.source_turn
         limit $2
     ) as s
-order by s.session_id, s.created_at, s.source_turn;
+order by s.session_id, s.of_people, s.created_at, s.source_turn;
+
+-- name: untaken
+-- Signals between sessions that lie longer than $1 ms, oldest first, for their lanes to take.
+-- repeatable
+select session_id, org_id, source_turn as source, kind
+from engine.signal
+where
+    consumed_by is null
+    and kind in ('child:start', 'child:ended', 'child:cancel')
+    -- once, for the index
+    and created_at < (select clock_timestamp() - $1::bigint * interval '1 millisecond')
+order by created_at
+limit $2;
 
 -- name: recorded
 -- A page of a workflow's recorded steps: $3 rows and about $4 bytes at most, one row at least.

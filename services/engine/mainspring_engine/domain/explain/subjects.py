@@ -147,6 +147,14 @@ def _wait(row: WaitRow, snapshot: Snapshot) -> Reason:
         return Reason(
             code="timer", text=f"it sleeps{until} ({wait.name})", moving=True, until_ms=due_ms
         )
+    if wait.child is not None and wait.child.workflow_id is not None:
+        child = to_wire(Prefix.WORKFLOW, wait.child.workflow_id)
+        return Reason(
+            code="child",
+            text=f"it waits for its child {wait.name} ({child}){until}",
+            advice="Ask why that one does not move.",
+            until_ms=due_ms,
+        )
     return Reason(
         code=wait.kind,
         text=f"it waits for the {wait.kind} {wait.name}{until or ', however long'}",

@@ -1,14 +1,16 @@
 """What an intent means for a user's workflow. Entered by `mainspring_engine.domain.decide`."""
 
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
+import msgspec
+
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.changes import CloseTask, EmitCounter
+from mainspring_engine.domain.changes import CloseTask, EmitCounter, TakeSignal
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
-from mainspring_engine.domain.workflow import machine, waiting
+from mainspring_engine.domain.workflow import children, machine, waiting
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Phase
 from mainspring_kernel.errors import NotFound, WorkflowEnded
@@ -17,6 +19,8 @@ from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import WorkflowResult
 
 Incident = intents.Answered | intents.Emitted | intents.Died | intents.TimerDue
+_START: Final = msgspec.msgpack.Decoder(workflows.StartWorkflow)
+_ENDED: Final = msgspec.msgpack.Decoder(WorkflowResult)
 Answer = workflows.Started | workflows.Signalled | workflows.WorkflowCancelReceipt
 
 
@@ -56,6 +60,37 @@ def incident(plan: Plan, intent: Incident, materials: Materials) -> Verdict:
             return _timer_due(plan, intent, materials)
         case _:
             assert_never(intent)
+
+
+def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) -> Verdict:
+    """A signal of a parent or a child; each has its effect once, in whatever order they come."""
+    signal = children.untaken(plan, intent, materials)
+    if signal is None:
+        return Verdict.STALE
+    if intent.kind == children.START:
+        machine.start(plan, _START.decode(signal.body), materials)
+        _take(plan, intent)
+        return Verdict.COMMITTED
+    going = _going(plan, materials)
+    if going is None:
+        # It has ended. The row is written again, so that of two takes one is refused.
+        assert plan.workflow is not None  # noqa: S101 - _going found it
+        plan.put_workflow(plan.workflow)
+        _take(plan, intent)
+        return Verdict.COMMITTED
+    tasks = _tasks(going) if intent.kind == children.CANCEL else ()
+    _take(plan, intent)
+    if intent.kind == children.ENDED:
+        machine.child_ended(going, intent.source, _ENDED.decode(signal.body))
+    elif going.state.phase is Phase.CANCELLING:
+        going.save()
+    else:
+        machine.cancel(going, "parent", tasks)
+    return Verdict.COMMITTED
+
+
+def _take(plan: Plan, intent: intents.SignalCame) -> None:
+    plan.taken_signals.append(TakeSignal(source=intent.source, kind=intent.kind))
 
 
 def _going(plan: Plan, materials: Materials) -> Going | None:

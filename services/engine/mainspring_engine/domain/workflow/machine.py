@@ -6,6 +6,8 @@ function is one thing that can happen to a workflow.
 
 from uuid import UUID
 
+import msgspec
+
 from mainspring_engine.domain.changes import (
     CloseTask,
     DeadLetter,
@@ -18,8 +20,8 @@ from mainspring_engine.domain.limits import WORKFLOW_HELD_RETRY_S, WORKFLOW_HELD
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
+from mainspring_engine.domain.workflow import children, waiting
 from mainspring_engine.domain.workflow import state as states
-from mainspring_engine.domain.workflow import waiting
 from mainspring_engine.domain.workflow.going import (
     OUTCOME_STEP,
     Going,
@@ -68,6 +70,8 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         "key": key,
         "queue": command.queue,
     }
+    if command.parent is not None:
+        told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
     going.emit("workflow.started", told | value("input", command.input))
     plan.steps.append(_input_step(going, command.input))
     going.go()
@@ -77,6 +81,11 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
 
 def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Materials) -> Workflow:
     blank = WorkflowState(type=command.type, key=key, queue=command.queue)
+    parent = command.parent
+    if parent is not None:
+        blank = msgspec.structs.replace(
+            blank, parent=parent.workflow_id, linked=parent.linked, depth=parent.depth
+        )
     trace = TraceContext.parse(command.traceparent)
     if trace is None:
         trace = new_trace(materials.draws, materials.trace_ratio)
@@ -110,13 +119,13 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
             going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
-            finish_cancel(going)
+            _stopped(going)
             return
         case "completed" | "failed":
             _keep_outcome(going, held, result)
     if result.outcome == "completed":
         going.emit("workflow.completed", value("result", result.result))
-        _end(going, Outcome.COMPLETED)
+        _end(going, Outcome.COMPLETED, WorkflowResult(outcome="completed", result=result.result))
     else:
         fail(going, result.flaw or Flaw(code="workflow_failed", message="it raised"))
 
@@ -135,9 +144,22 @@ def wait_over(going: Going, timer_id: UUID) -> bool:
     if row is None:
         return False
     waiting.over(going, row)
+    _moved(going)
+    return True
+
+
+def child_ended(going: Going, child_id: UUID, result: WorkflowResult) -> None:
+    """Its result is the step's of the parent."""
+    waiting.child_ended(going, child_id, result)
+    _moved(going)
+
+
+def _moved(going: Going) -> None:
+    if going.state.phase is Phase.CANCELLING and going.state.task_id is None:
+        _stopped(going)
+        return
     wake(going)
     going.save()
-    return True
 
 
 def wake(going: Going) -> None:
@@ -147,20 +169,33 @@ def wake(going: Going) -> None:
 
 
 def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
-    """Commits the wish first. A worker that holds it is asked to stop, until a deadline."""
+    """Commits the wish first. Its worker and its children are asked to stop, until a deadline."""
     if going.state.phase is Phase.CANCELLING:
         return
+    left = waiting.of_children(going)
+    for row in left:
+        children.cancel(going, row)
     going.update(phase=Phase.CANCELLING, cancel_reason=cut(reason or "user"))
     task = next((t for t in tasks if t.id == going.state.task_id), None)
     if task is not None and task.state is TaskState.LEASED:
         going.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
-        timer_id = going.timer(TIMER_CANCEL, round(CANCEL_DEADLINE_S * 1000))
-        going.update(timer_id=timer_id)
+    else:
+        if task is not None:
+            going.close_unheld(task)
+        if not left:
+            finish_cancel(going)
+            return
+    timer_id = going.timer(TIMER_CANCEL, round(CANCEL_DEADLINE_S * 1000))
+    going.update(timer_id=timer_id)
+    going.save()
+
+
+def _stopped(going: Going) -> None:
+    """Nobody is at work on it any more; its children may still be stopping."""
+    if going.state.phase is Phase.CANCELLING and waiting.of_children(going):
         going.save()
-        return
-    if task is not None:
-        going.close_unheld(task)
-    finish_cancel(going)
+    else:
+        finish_cancel(going)
 
 
 def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:
@@ -169,14 +204,14 @@ def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:
         if task.id == going.state.task_id:
             going.close_unheld(task)
     going.emit("workflow.cancelled", {"reason": going.state.cancel_reason or "worker"})
-    _end(going, Outcome.CANCELLED)
+    _end(going, Outcome.CANCELLED, WorkflowResult(outcome="cancelled"))
 
 
 def died(going: Going, task: OpenTask) -> None:
     """Its task may not simply begin again: it killed its workers, or is being cancelled."""
     if going.state.phase is Phase.CANCELLING:
         going.close_unheld(task)
-        finish_cancel(going)
+        _stopped(going)
         return
     detail = f"the task lost its worker {task.deaths + 1} times"
     going.plan.closes.append(
@@ -198,7 +233,7 @@ def died(going: Going, task: OpenTask) -> None:
 def fail(going: Going, flaw: Flaw) -> None:
     going.emit("workflow.failed", {"error": flaw_view(flaw)})
     going.update(problem=cut(f"{flaw.code}: {flaw.message}"))
-    _end(going, Outcome.FAILED)
+    _end(going, Outcome.FAILED, WorkflowResult(outcome="failed", flaw=flaw))
 
 
 # ── within a result ─────────────────────────────────────────────────────────────────────────────
@@ -223,7 +258,7 @@ def _keep_outcome(going: Going, held: tuple[UUID, int, bytes], result: WorkflowR
 
 def _suspend(going: Going, result: WorkflowResult) -> None:
     if going.state.phase is Phase.CANCELLING:
-        finish_cancel(going)
+        _stopped(going)
         return
     woken = waiting.arm(going, result.waits)
     if woken or not result.waits:
@@ -240,7 +275,7 @@ def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None
     task_id, fence, result_hash = held
     if going.state.phase is Phase.CANCELLING:
         going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
-        finish_cancel(going)
+        _stopped(going)
         return
     problem = "version_conflict"
     if mismatch is not None:
@@ -269,9 +304,10 @@ def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None
     going.save()
 
 
-def _end(going: Going, outcome: Outcome) -> None:
+def _end(going: Going, outcome: Outcome, result: WorkflowResult) -> None:
     if going.state.waits:
         waiting.drop_all(going)
+    children.ended(going, result)
     going.rest(outcome)
 
 

@@ -40,6 +40,11 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     cancel_reason: str | None = None
     problem: str = ""
     """Of a held one: where the code differs. Of a failed one: its code and message."""
+    parent: UUID | None = None
+    linked: bool = False
+    """The parent waits for its end."""
+    depth: int = 0
+    """How many parents stand above it."""
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(WorkflowState)

@@ -1,15 +1,20 @@
-"""What a workflow waits for: times and signals, and how one that comes to pass wakes it."""
+"""What a workflow waits for: times, signals, children; how one that comes to pass wakes it."""
+
+from uuid import UUID
 
 import msgspec
 
 from mainspring_engine.domain.changes import EndWait, NewSignal, NewWait, TakeSignal
 from mainspring_engine.domain.limits import WORKFLOW_SIGNALS_MAX
 from mainspring_engine.domain.rows import SignalRow, Waiting, WaitRow
+from mainspring_engine.domain.workflow import children
 from mainspring_engine.domain.workflow.going import Going
+from mainspring_engine.domain.workflow.state import Phase
 from mainspring_kernel.errors import TooManyRequests
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_schema.codec import pack
-from mainspring_schema.workflows import Flaw, SignalWorkflow, StepRecord, Wait
+from mainspring_schema.codec import pack, to_json
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import ChildStart, Flaw, SignalWorkflow, StepRecord, Wait
 
 TIMER_WAIT = "wait"
 
@@ -31,6 +36,9 @@ def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
         if wait.armed or known:
             woken = woken or not known
             continue
+        if wait.child is not None:
+            woken = _start(going, wait, wait.child) or woken
+            continue
         signal = _signal_for(going, wait)
         if signal is None:
             _add(going, wait)
@@ -39,6 +47,22 @@ def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
             resolve(going, _record(wait, result=signal.body))
             woken = True
     return woken
+
+
+def _start(going: Going, wait: Wait, child: ChildStart) -> bool:
+    """Starts another workflow; whether there is nothing to wait for."""
+    if going.state.phase is Phase.CANCELLING:
+        return False
+    kept = children.begin(going, wait, child)
+    if kept is None:
+        resolve(going, _record(wait, flaw=children.TOO_DEEP))
+    elif kept.kind == "child":
+        _add(going, kept)
+        return False
+    elif kept.child is not None and kept.child.workflow_id is not None:
+        id_ = to_wire(Prefix.WORKFLOW, kept.child.workflow_id)
+        resolve(going, _record(wait, result=to_json(id_)))
+    return True
 
 
 def signalled(going: Going, command: SignalWorkflow) -> bool:
@@ -67,6 +91,7 @@ def over(going: Going, row: WaitRow) -> None:
     if wait.kind == "sleep":
         end(going, row, _record(wait))
         return
+    children.cancel(going, row)
     flaw = Flaw(code="timeout", message=f"{wait.kind} {wait.name} did not come in time")
     end(going, row, _record(wait, flaw=flaw))
 
@@ -78,9 +103,23 @@ def end(going: Going, row: WaitRow, record: StepRecord) -> None:
     resolve(going, record)
 
 
+def child_ended(going: Going, child_id: UUID, result: WorkflowResult) -> None:
+    """Nobody may wait for it any more."""
+    row = next((r for r in rows(going).waits if children.is_of(r, child_id)), None)
+    if row is not None:
+        flaw = children.flaw_of(result)
+        end(going, row, _record(row.wait, result=result.result, flaw=flaw))
+
+
+def of_children(going: Going) -> tuple[WaitRow, ...]:
+    """Its linked children that have not ended."""
+    return tuple(row for row in rows(going).waits if row.wait.child is not None)
+
+
 def drop_all(going: Going) -> None:
-    """The workflow ends: nothing wakes it any more."""
+    """The workflow ends: nothing wakes it any more, and no child of it goes on."""
     for row in rows(going).waits:
+        children.cancel(going, row)
         going.drop_timer(row.timer_id)
         _forget(going, row)
 

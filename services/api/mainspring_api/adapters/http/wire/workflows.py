@@ -78,13 +78,16 @@ class FlawView(Struct, frozen=True, kw_only=True):
 
 
 class WaitView(Struct, frozen=True, kw_only=True):
+    """`workflow_id` is the child that is waited for."""
+
     step: str
     name: str
     kind: str
+    workflow_id: str | None
 
 
 class WorkflowJson(Struct, frozen=True, kw_only=True):
-    """`result` once it completed, `error` once it failed."""
+    """`result` once it completed, `error` once it failed. `parent_id` is of who started it."""
 
     id: str
     type: str
@@ -96,6 +99,7 @@ class WorkflowJson(Struct, frozen=True, kw_only=True):
     error: FlawView | None
     waits: tuple[WaitView, ...]
     explanation: str
+    parent_id: str | None
 
 
 class WorkflowList(Struct, frozen=True, kw_only=True):
@@ -131,6 +135,7 @@ def workflow_json(view: WorkflowView) -> WorkflowJson:
         error=None if view.flaw is None else flaw_view(view.flaw),
         waits=tuple(wait_view(wait) for wait in view.waits),
         explanation=view.explanation,
+        parent_id=None if view.parent_id is None else to_wire(Prefix.WORKFLOW, view.parent_id),
     )
 
 
@@ -139,4 +144,10 @@ def flaw_view(flaw: Flaw) -> FlawView:
 
 
 def wait_view(wait: Wait) -> WaitView:
-    return WaitView(step=wait.step, name=wait.name, kind=wait.kind)
+    child_id = None if wait.child is None else wait.child.workflow_id
+    return WaitView(
+        step=wait.step,
+        name=wait.name,
+        kind=wait.kind,
+        workflow_id=None if child_id is None else to_wire(Prefix.WORKFLOW, child_id),
+    )

@@ -1,0 +1,80 @@
+"""Workflows that a workflow's code starts: one it waits for, or one that goes on by itself."""
+
+from typing import Generic, ParamSpec, TypeVar
+
+import msgspec
+
+from mainspring.definitions import Workflow
+from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
+from mainspring.recording import Recording, current_recording
+from mainspring.values import encode, hash_of
+from mainspring_schema.workflows import ChildStart, StepKind, StepRecord
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def run_child(workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+    """Starts another workflow and waits for its result, without holding a worker.
+
+    It is cancelled when this one ends before it. Raises StepFailed where it failed or was cancelled
+    (`code` is then `cancelled`). `child` takes options.
+    """
+    return await child(workflow).run(*args, **kwargs)
+
+
+async def start_detached(workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwargs) -> str:
+    """Starts another workflow once, and returns its id; how it ends does not matter here."""
+    return await child(workflow).start_detached(*args, **kwargs)
+
+
+def child(
+    workflow: "Workflow[P, T]", *, queue: str = "default", timeout_s: float | None = None
+) -> "Child[P, T]":
+    """With options: `timeout_s` (default: none) bounds how long its end is waited for."""
+    return Child(workflow, queue=queue, timeout_s=timeout_s)
+
+
+class Child(Generic[P, T]):
+    """A start with its options said; its methods take the workflow's own arguments."""
+
+    def __init__(self, workflow: "Workflow[P, T]", *, queue: str, timeout_s: float | None) -> None:
+        self._workflow = workflow
+        self._queue = queue
+        self._delay_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))
+
+    async def run(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Raises StepFailed, and WaitTimedOut after `timeout_s`: the child is then cancelled."""
+        given = self._workflow.shape.bind(args, kwargs)
+        record = await self._wait("child", given, delay_ms=self._delay_ms)
+        return self._workflow.shape.result(record.result)
+
+    async def start_detached(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """The id, when it is committed that it begins. Raises StepFailed where it may not."""
+        record = await self._wait("detached", self._workflow.shape.bind(args, kwargs))
+        return msgspec.json.decode(record.result, type=str)
+
+    async def _wait(
+        self, kind: StepKind, given: object, *, delay_ms: int | None = None
+    ) -> StepRecord:
+        name, queue = self._workflow.name, self._queue
+        record = await _going().wait(
+            kind,
+            name,
+            delay_ms=delay_ms,
+            digest=hash_of([given, queue, delay_ms]),
+            child=ChildStart(type=name, input=encode(given), queue=queue),
+        )
+        if record.flaw is None:
+            return record
+        if record.flaw.code == "timeout":
+            raise WaitTimedOut(record.flaw.message)
+        raise StepFailed(record.flaw)
+
+
+def _going() -> Recording:
+    going = current_recording()
+    if going is None:
+        message = "a child is started by the code of a workflow, outside of its steps"
+        raise NotInWorkflow(message)
+    return going

@@ -1,0 +1,84 @@
+"""Signals between the sessions of parents and children in a store."""
+
+import msgspec
+
+from mainspring_engine.domain.changes import NewSignal, TakeSignal
+from mainspring_engine.domain.rows import SignalRow
+from mainspring_engine.domain.workflow import children
+from mainspring_engine.ports.workflows import UntakenSignal
+from mainspring_schema.frames import Verdict
+from tests.contract.engine_store.engine_worlds import World
+from tests.contract.engine_store.test_engine_store_workflows import Program
+
+
+def told(parent: Program, child: Program, kind: str = children.START) -> NewSignal:
+    return NewSignal(source=parent.id, kind=kind, body=b"b", taken=False, to=child.id)
+
+
+async def test_a_signal_lies_in_the_session_it_is_for(world: World) -> None:
+    parent = await Program(world).started()
+    child = Program(world, parent.org_id)
+
+    reply = await parent.commit(
+        parent.changes(workflows=(parent.row(),), signals=(told(parent, child),))
+    )
+
+    assert reply.verdict is Verdict.COMMITTED
+    waiting = await world.store.workflows.waiting((parent.id, child.id))
+    row = SignalRow(source=parent.id, kind=children.START, body=b"b")
+    assert {id_: found.signals for id_, found in waiting.items()} == {child.id: (row,)}
+
+
+async def test_a_child_takes_its_start_with_its_first_commit(world: World) -> None:
+    parent = await Program(world).started()
+    child = Program(world, parent.org_id)
+    await parent.commit(parent.changes(workflows=(parent.row(),), signals=(told(parent, child),)))
+    take = TakeSignal(source=parent.id, kind=children.START)
+    begun = msgspec.structs.replace(child.starting(), taken_signals=(take,))
+
+    first = await child.commit(begun)
+    (again,) = await world.store.commit((begun,))
+
+    assert first.verdict is Verdict.COMMITTED
+    assert again.verdict is Verdict.DUPLICATE
+    assert again.started is not None
+    assert await world.store.workflows.waiting((child.id,)) == {}
+
+
+async def test_signals_that_nobody_took_are_found_when_they_are_old(world: World) -> None:
+    parent = await Program(world).started()
+    child = await Program(world, parent.org_id).started()
+    persons = NewSignal(source=parent.id, kind="signal:x", body=b"b", taken=False)
+    await parent.commit(
+        parent.changes(
+            workflows=(parent.row(),), signals=(persons, told(parent, child, children.CANCEL))
+        )
+    )
+    mine = UntakenSignal(
+        session_id=child.id, org_id=parent.org_id, source=parent.id, kind=children.CANCEL
+    )
+
+    assert mine not in await world.store.workflows.untaken(older_than_ms=60_000, limit=100)
+    await world.pass_time(120)
+    found = await world.store.workflows.untaken(older_than_ms=60_000, limit=1000)
+    assert [one for one in found if one.org_id == parent.org_id] == [mine]
+    await child.commit(
+        child.changes(
+            workflows=(child.row(),),
+            taken_signals=(TakeSignal(source=parent.id, kind=children.CANCEL),),
+        )
+    )
+    assert mine not in await world.store.workflows.untaken(older_than_ms=60_000, limit=1000)
+
+
+async def test_signals_of_children_come_before_peoples(world: World) -> None:
+    program = await Program(world).started()
+    child = await Program(world, program.org_id).started()
+    persons = NewSignal(source=program.id, kind="signal:x", body=b"1", taken=False)
+    await program.commit(program.changes(workflows=(program.row(),), signals=(persons,)))
+
+    ended = told(child, program, children.ENDED)
+    await child.commit(child.changes(workflows=(child.row(),), signals=(ended,)))
+
+    (waiting,) = (await world.store.workflows.waiting((program.id,))).values()
+    assert [signal.kind for signal in waiting.signals] == [children.ENDED, "signal:x"]

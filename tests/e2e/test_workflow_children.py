@@ -1,0 +1,115 @@
+"""Parents and children on the whole stack, whatever dies between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from mainspring import Client, Description, WorkflowFailed
+from tests.e2e import programs
+from tests.e2e.follower import PATIENCE_S
+from tests.e2e.rig import LOOK_S, Rig, until
+from tests.e2e.test_workflows import Workers
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("durability"),
+]
+
+
+@pytest.fixture
+def workers(rig: Rig, tmp_path: Path) -> Iterator[Workers]:
+    workers = Workers(rig, tmp_path)
+    yield workers
+    workers.end()
+
+
+@pytest.fixture
+async def client(rig: Rig) -> AsyncIterator[Client]:
+    async with Client(rig.stack.api_url) as client:
+        yield client
+
+
+async def seen(client: Client, type_: str, count: int = 1) -> list[Description]:
+    """The newest of a type, once there are that many."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(page := (await client.search(type=type_, limit=count)).data) < count:  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(LOOK_S)
+    return list(page)
+
+
+async def status(client: Client, id_: str, wanted: str) -> Description:
+    async with asyncio.timeout(PATIENCE_S):
+        while (found := await client.get(id_)).status != wanted:  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(LOOK_S)
+    return found
+
+
+async def test_a_parent_gets_its_childrens_results_whatever_is_killed(
+    rig: Rig, workers: Workers, client: Client
+) -> None:
+    first = workers.start()
+    handle = await client.start(programs.family, ["A-1", "B-2"])
+    await until(lambda: workers.count("pack") == 2, "both children are at work")
+    parent = await status(client, handle.id, "waiting")
+    assert {wait.kind for wait in parent.waits} == {"child"}
+    found = await seen(client, "checkout", 2)
+    assert {one.id for one in found} == {wait.workflow_id for wait in parent.waits}
+    assert {one.parent_id for one in found} == {handle.id}
+
+    first.kill()
+    for name in ("engine", "postgres"):
+        await rig.kill(name)()
+    workers.start()
+    (workers.calls / "gate").touch()
+
+    assert await handle.result(timeout_s=60) == [
+        ["receipt of A-1", "shipped a-1"],
+        ["receipt of B-2", "shipped b-2"],
+    ]
+    assert (workers.count("charge"), workers.count("ship")) == (2, 2)
+    await rig.assert_sound()
+
+
+async def test_a_childs_failure_is_caught_by_its_parent(
+    rig: Rig, workers: Workers, client: Client
+) -> None:
+    workers.start()
+
+    assert await client.run(programs.refused, "A-3") == "no_stock"
+
+    await rig.assert_sound()
+
+
+async def test_a_cancel_reaches_children_of_children(
+    rig: Rig, workers: Workers, client: Client
+) -> None:
+    workers.start()
+    handle = await client.start(programs.grandparent, "A-4")
+    (last,) = await seen(client, "patient")
+    await status(client, last.id, "waiting")
+
+    assert await handle.cancel("enough")
+
+    with pytest.raises(WorkflowFailed, match="cancelled"):
+        await handle.result(timeout_s=30)
+    (middle,) = await seen(client, "middle")
+    assert (await client.get(middle.id)).status == "cancelled"
+    assert (await client.get(last.id)).status == "cancelled"
+    await rig.assert_sound()
+
+
+async def test_a_detached_child_outlives_its_parent(
+    rig: Rig, workers: Workers, client: Client
+) -> None:
+    workers.start()
+    id_ = await client.run(programs.lets_go, "A-5")
+
+    child = client.handle(id_, programs.patient)
+    await child.signal("approve", "ann")
+
+    assert await child.result(timeout_s=30) == "receipt of A-5, approved by ann: shipped A-5"
+    await rig.assert_sound()
