@@ -73,6 +73,7 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "voice.output_transcript.delta",
     "voice.output_transcript.completed",
     "workflow.started",
+    "workflow.child_started",
     "workflow.waiting",
     "workflow.signalled",
     "workflow.reported",

@@ -4,7 +4,7 @@ Values are JSON bytes as the user's code made them; nobody between worker and cl
 """
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,8 @@ INPUT_STEP = "0"
 
 StepKind = Literal["input", "step", "sleep", "signal", "report", "child", "detached"]
 """`child` is another workflow whose end is waited for, `detached` one that is only started."""
+FOUND: Final = frozenset({"sleep", "signal", "child", "detached"})
+"""Kinds whose results the engine finds, and not the worker."""
 Status = Literal["running", "waiting", "held", "completed", "failed", "cancelled"]
 """`waiting` holds no worker; `held` waits for a worker whose code fits what is recorded."""
 
@@ -59,7 +61,9 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a workflow waits for: a time, a signal by its name, or another workflow.
 
     `delay_ms` is the length of a sleep or the timeout of the other kinds; None waits for ever.
-    `armed`: it was sent before, so if it waits no more it came to pass meanwhile.
+    `armed`: it was sent before, so if it waits no more it came to pass meanwhile. `seen` is how
+    many steps of `FOUND` kinds the worker knew of: where the engine has found more, this may be one
+    of them.
     """
 
     step: str
@@ -69,6 +73,7 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
     delay_ms: int | None = None
     armed: bool = False
     child: ChildStart | None = None
+    seen: int | None = None
 
 
 class Mismatch(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ It ends when the code ends, when all of it waits, or when it meets a record that
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from typing import Final, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
+    FOUND,
     INPUT_STEP,
     ChildStart,
     Flaw,
@@ -195,8 +196,7 @@ class Go(Recording):
         self._open[wait.step] = opened
         if wait.kind == "detached" and not self._replay_only:
             # The engine finds its result with the commit: no reason to give the worker back.
-            opened.armed = True
-            self._saver.arm((wait,))
+            self._arm([opened])
         self._moved()
         try:
             return await opened.came
@@ -269,10 +269,18 @@ class Go(Recording):
             over.set_result(None)
             return
         fresh = [opened for opened in self._open.values() if not opened.armed]
-        for opened in fresh:
-            opened.armed = True
-        self._saver.arm(tuple(opened.wait for opened in fresh))
+        self._arm(fresh)
         asyncio.get_running_loop().call_later(_ASK_S, self._ask_now)
+
+    def _arm(self, opened: Sequence[_Open]) -> None:
+        """Has the engine wait for them while others go on."""
+        seen = self._seen()
+        for one in opened:
+            one.armed = True
+        self._saver.arm(tuple(msgspec.structs.replace(one.wait, seen=seen) for one in opened))
+
+    def _seen(self) -> int:
+        return sum(record.kind in FOUND for record in self._recorded.values())
 
     def _ask_now(self) -> None:
         over = self._over is None or self._over.done()
@@ -300,8 +308,9 @@ class Go(Recording):
     def _left(self, mismatch: Mismatch | None) -> WorkflowResult:
         if mismatch is not None:
             return WorkflowResult(outcome="held", steps=self._saver.rest(), mismatch=mismatch)
+        seen = self._seen()
         waits = tuple(
-            msgspec.structs.replace(opened.wait, armed=opened.armed)
+            msgspec.structs.replace(opened.wait, armed=opened.armed, seen=seen)
             for opened in self._open.values()
         )
         return WorkflowResult(outcome="suspended", steps=self._saver.rest(), waits=waits)

@@ -75,6 +75,13 @@ class Desk:
         self.materials.waiting[self.id] = Waiting(
             waits=tuple(self.waits.values()), signals=tuple(self.signals.values())
         )
+        self.materials.steps = {(self.id, place): b"" for place in self.records}
+        waits = intent.emit.waits if isinstance(intent, intents.Emitted) else ()
+        if isinstance(intent, intents.Answered) and isinstance(intent.result, WorkflowResult):
+            waits = intent.result.waits
+        self.materials.unrecorded = {
+            (self.id, wait.step) for wait in waits if wait.step not in self.records
+        }
         plan = Plan(self.view, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         answer = decide(plan, intent, self.materials)
         self._apply(plan)

@@ -1,5 +1,6 @@
 """The workflow machine over values."""
 
+import msgspec
 import pytest
 
 from mainspring_engine.domain import intents
@@ -245,3 +246,26 @@ def test_the_session_of_a_workflow_takes_no_messages(desk: Desk) -> None:
 
     with pytest.raises(NotFound):
         desk.do(intents.Cancelled(command=command))
+
+
+def test_what_came_while_a_go_began_is_not_waited_for_again(held: Desk) -> None:
+    early, late = APPROVE, msgspec.structs.replace(HURRY, delay_ms=None)
+    held.suspends(early, late)
+    held.signal("approve")
+    held.claimed()
+    held.signal("hurry")  # its news comes too late for the go
+
+    held.suspends(msgspec.structs.replace(late, seen=1))
+
+    assert (held.state.phase, held.state.waits, held.waits) == (Phase.RUNNING, 0, {})
+    assert held.task is not None
+
+
+def test_a_worker_that_saw_everything_costs_no_look(held: Desk) -> None:
+    held.suspends(APPROVE)
+    held.signal("approve")
+    held.claimed()
+
+    held.suspends(msgspec.structs.replace(HURRY, seen=1))
+
+    assert held.state.phase is Phase.WAITING

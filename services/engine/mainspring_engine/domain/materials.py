@@ -46,6 +46,15 @@ class WaitingMissing(Missing):
         self.workflow_id = workflow_id
 
 
+class RecordMissing(Missing):
+    """Whether there is a record of it."""
+
+    def __init__(self, workflow_id: UUID, step: str) -> None:
+        super().__init__(f"{step} of {workflow_id}")
+        self.workflow_id = workflow_id
+        self.step = step
+
+
 class NotYet(Exception):
     """A decision is about tasks that this very plan adds: decide it once they are committed.
 
@@ -54,7 +63,7 @@ class NotYet(Exception):
 
 
 class Materials(Struct, kw_only=True):
-    """`steps` live for one flight, `tasks` and `waiting` for a round: unlocked reads age at once.
+    """`steps` live for one flight, the other rows for a round: unlocked reads age at once.
 
     `trace_ratio` is the part of new traces that is recorded; it is decided once per turn.
     """
@@ -66,6 +75,7 @@ class Materials(Struct, kw_only=True):
     steps: dict[tuple[UUID, str], bytes] = field(default_factory=dict)
     tasks: dict[UUID, tuple[OpenTask, ...]] = field(default_factory=dict)
     waiting: dict[UUID, Waiting] = field(default_factory=dict)
+    unrecorded: set[tuple[UUID, str]] = field(default_factory=set)
 
     def agent(self, config_hash: bytes) -> TurnAgent:
         found = self.agents.get(config_hash)
@@ -78,6 +88,13 @@ class Materials(Struct, kw_only=True):
         if body is None:
             raise StepMissing(workflow_id, step)
         return body
+
+    def is_recorded(self, workflow_id: UUID, step: str) -> bool:
+        if (workflow_id, step) in self.unrecorded:
+            return False
+        if (workflow_id, step) not in self.steps:
+            raise RecordMissing(workflow_id, step)
+        return True
 
     def open_tasks(self, workflow_id: UUID) -> tuple[OpenTask, ...]:
         tasks = self.tasks.get(workflow_id)
@@ -95,3 +112,4 @@ class Materials(Struct, kw_only=True):
         """A round is over: what was read without a lock is read anew."""
         self.tasks.clear()
         self.waiting.clear()
+        self.unrecorded.clear()

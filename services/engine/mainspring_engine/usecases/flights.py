@@ -22,6 +22,7 @@ from mainspring_engine.domain.materials import (
     Materials,
     Missing,
     NotYet,
+    RecordMissing,
     StepMissing,
     TasksMissing,
     WaitingMissing,
@@ -159,6 +160,12 @@ class SessionFlights:
             case StepMissing():
                 wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
                 materials.steps.update(await self._store.steps((wanted,)))
+            case RecordMissing():
+                wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
+                kept = await self._store.steps((wanted,))
+                materials.steps.update(kept)
+                if not kept:
+                    materials.unrecorded.add((missing.workflow_id, missing.step))
             case TasksMissing():
                 materials.tasks.update(await self._store.open_tasks((missing.workflow_id,)))
                 materials.tasks.setdefault(missing.workflow_id, ())

@@ -45,6 +45,8 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """The parent waits for its end."""
     depth: int = 0
     """How many parents stand above it."""
+    found: int = 0
+    """Steps whose results the engine found."""
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(WorkflowState)

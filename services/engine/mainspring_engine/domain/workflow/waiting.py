@@ -36,6 +36,9 @@ def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
         if wait.armed or known:
             woken = woken or not known
             continue
+        if _came_unseen(going, wait):
+            woken = True
+            continue
         if wait.child is not None:
             woken = _start(going, wait, wait.child) or woken
             continue
@@ -47,6 +50,18 @@ def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
             resolve(going, _record(wait, result=signal.body))
             woken = True
     return woken
+
+
+def _came_unseen(going: Going, wait: Wait) -> bool:
+    """Whether it came to pass after the go began that waits for it, so that its news was missed.
+
+    Where the worker knew of all that was found there is nothing to look for.
+    """
+    if wait.seen == going.state.found:
+        return False
+    id_ = going.workflow.id
+    fresh = any(step.step == wait.step for step in going.plan.steps)
+    return fresh or going.materials.is_recorded(id_, wait.step)
 
 
 def _start(going: Going, wait: Wait, child: ChildStart) -> bool:
@@ -127,6 +142,7 @@ def drop_all(going: Going) -> None:
 def resolve(going: Going, record: StepRecord) -> None:
     """The engine itself found the result."""
     going.record(record, task_id=going.workflow.id, fence=0)
+    going.update(found=going.state.found + 1)
 
 
 def names(waits: tuple[Wait, ...]) -> list[dict[str, object]]:
