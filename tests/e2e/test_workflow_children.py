@@ -33,12 +33,11 @@ async def client(rig: Rig) -> AsyncIterator[Client]:
         yield client
 
 
-async def seen(client: Client, type_: str, count: int = 1) -> list[Description]:
-    """The newest of a type, once there are that many."""
-    async with asyncio.timeout(PATIENCE_S):
-        while len(page := (await client.search(type=type_, limit=count)).data) < count:  # noqa: ASYNC110 - another process's state
-            await asyncio.sleep(LOOK_S)
-    return list(page)
+async def child_of(client: Client, id_: str) -> str:
+    """Which child it waits for, once it does."""
+    (wait,) = (await status(client, id_, "waiting")).waits
+    assert wait.workflow_id is not None
+    return wait.workflow_id
 
 
 async def status(client: Client, id_: str, wanted: str) -> Description:
@@ -56,9 +55,8 @@ async def test_a_parent_gets_its_childrens_results_whatever_is_killed(
     await until(lambda: workers.count("pack") == 2, "both children are at work")
     parent = await status(client, handle.id, "waiting")
     assert {wait.kind for wait in parent.waits} == {"child"}
-    found = await seen(client, "checkout", 2)
-    assert {one.id for one in found} == {wait.workflow_id for wait in parent.waits}
-    assert {one.parent_id for one in found} == {handle.id}
+    children = [await client.get(wait.workflow_id or "") for wait in parent.waits]
+    assert {(child.type, child.parent_id) for child in children} == {("checkout", handle.id)}
 
     first.kill()
     for name in ("engine", "postgres"):
@@ -89,16 +87,16 @@ async def test_a_cancel_reaches_children_of_children(
 ) -> None:
     workers.start()
     handle = await client.start(programs.grandparent, "A-4")
-    (last,) = await seen(client, "patient")
-    await status(client, last.id, "waiting")
+    middle = await child_of(client, handle.id)
+    last = await child_of(client, middle)
+    await status(client, last, "waiting")
 
     assert await handle.cancel("enough")
 
     with pytest.raises(WorkflowFailed, match="cancelled"):
         await handle.result(timeout_s=30)
-    (middle,) = await seen(client, "middle")
-    assert (await client.get(middle.id)).status == "cancelled"
-    assert (await client.get(last.id)).status == "cancelled"
+    assert (await client.get(middle)).status == "cancelled"
+    assert (await client.get(last)).status == "cancelled"
     await rig.assert_sound()
 
 
@@ -112,4 +110,6 @@ async def test_a_detached_child_outlives_its_parent(
     await child.signal("approve", "ann")
 
     assert await child.result(timeout_s=30) == "receipt of A-5, approved by ann: shipped A-5"
+    types = [event["type"] async for event in child.events()]
+    assert (types[0], types[-1]) == ("workflow.started", "workflow.completed")
     await rig.assert_sound()

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Final, Generic, ParamSpec, Self, TypeVar, cast
 
@@ -20,6 +20,8 @@ T = TypeVar("T")
 URL_DEFAULT: Final = "http://127.0.0.1:9000"
 _WAIT_S: Final = 30.0
 """One long poll: below what proxies cut."""
+_ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
+_PASSING: Final = frozenset({429, 503, 504})
 _TRIES: Final = 5
 """Of a request that nobody answered; all that is sent may be sent twice."""
 
@@ -105,6 +107,10 @@ class Handle(Generic[T]):
             return cast("T", msgspec.json.decode(raw))
         error = seen.error or Problem(code=seen.status)
         raise WorkflowFailed(self.id, error.code, error.message)
+
+    def events(self) -> AsyncIterator[dict[str, object]]:
+        """Its history as it happens, from the start to its end."""
+        return self._client.follow(self.id)
 
     async def state(self) -> object:
         """What the workflow reported last; None before its first report."""
@@ -215,6 +221,33 @@ class Client:
         raw = await self._send("GET", f"/{id_}/events", query={"limit": "1000"})
         return msgspec.json.decode(raw, type=_Events).data
 
+    async def follow(self, id_: str) -> AsyncIterator[dict[str, object]]:
+        """Its events from the first to that of its end, each once, whatever breaks meanwhile."""
+        last, lost = "", 0
+        while True:
+            try:
+                async for event in self._events(id_, last):
+                    last, lost = str(event["id"]), 0
+                    yield event
+                    if event["type"] in _ENDS:
+                        return
+            except (httpx.TransportError, ApiError) as error:
+                passing = not isinstance(error, ApiError) or error.status in _PASSING
+                if not passing or lost == _TRIES:
+                    raise
+            lost += 1
+            await asyncio.sleep(min(5.0, 0.2 * lost))
+
+    async def _events(self, id_: str, after: str) -> AsyncIterator[dict[str, object]]:
+        """One stream, as far as it goes."""
+        headers = {"last-event-id": after} if after else {}
+        async with self._http.stream("GET", f"/{id_}/sse", headers=headers) as answer:
+            if not answer.is_success:
+                await answer.aread()
+                _checked(answer)
+            async for event in frames_of(answer.aiter_lines()):
+                yield event
+
     async def state(self, id_: str) -> object:
         """What it reported last."""
         return msgspec.json.decode(await self._send("GET", f"/{id_}/state"), type=_State).state
@@ -264,7 +297,7 @@ class Client:
                     raise
                 await asyncio.sleep(0.2 * (tries - left + 1))
                 continue
-            if answer.status_code in (429, 503, 504) and left > 1:
+            if answer.status_code in _PASSING and left > 1:
                 await asyncio.sleep(_retry_after_s(answer))
                 continue
             return _checked(answer)
@@ -321,6 +354,21 @@ def _checked(answer: httpx.Response) -> bytes:
     except msgspec.DecodeError:
         refusal = _Refusal(detail=answer.text[:200])
     raise ApiError(answer.status_code, refusal.code, refusal.detail)
+
+
+async def frames_of(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, object]]:
+    """The events of a stream; what has no id is about the connection."""
+    id_ = data = ""
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "id":
+            id_ = value
+        elif name == "data":
+            data = value
+        elif not line:
+            if id_ and data:
+                yield msgspec.json.decode(data, type=dict[str, object])
+            id_ = data = ""
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

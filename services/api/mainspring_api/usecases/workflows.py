@@ -13,7 +13,7 @@ from mainspring_schema.stream import LogBatch
 from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
-_ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
+ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
 
 
 def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
@@ -39,7 +39,7 @@ async def ended(
     told = asyncio.Event()
 
     def deliver(batch: LogBatch) -> None:
-        if any(event.type in _ENDS for event in batch.events):
+        if any(event.type in ENDS for event in batch.events):
             told.set()
 
     # A workflow is its own session.

@@ -66,10 +66,15 @@ def application(services: Services) -> Litestar:
     async def stream_events(request: HttpRequest) -> StreamResponse:
         return await streams.open(request)
 
+    @get(f"{PREFIX}/durable/workflows/{{workflow_id:str}}/sse", name="stream_workflow_events")
+    async def stream_workflow_events(request: HttpRequest) -> StreamResponse:
+        return await streams.open_workflow(request)
+
     return Litestar(
         route_handlers=[
             *handlers(routes, services),
             stream_events,
+            stream_workflow_events,
             _fixed("/health", health_body(), JSON),
             _fixed("/api-doc/openapi.json", msgspec.json.encode(document), JSON),
             _fixed("/api-doc", page.render(document), "text/html"),

@@ -17,6 +17,7 @@ Json = dict[str, Any]
 _PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 _REFS: Final = "#/components/schemas/{name}"
 _SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
+_WORKFLOW_SSE_PATH: Final = "/api/v1/durable/workflows/{workflow_id}/sse"
 _ALWAYS: Final = (400, 404, 429, 503)
 """Every route may answer these; 413, 415 and 422 only where a body is read."""
 _BODIES: Final = (413, 415, 422)
@@ -61,6 +62,7 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
         path = _PARAMETER.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, by_type)
     paths[_SSE_PATH] = {"get": _stream(sse_query)}
+    paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(sse_query)}
     paths["/health"] = {"get": _health()}
     return {
         "openapi": "3.1.0",
@@ -201,6 +203,17 @@ def _stream(query: type[object]) -> Json:
             },
             **{str(status): problem_response(status) for status in _ALWAYS},
         },
+    }
+
+
+def _workflow_stream(query: type[object]) -> Json:
+    like = _stream(query)
+    others = like["parameters"][1:]
+    return like | {
+        "operationId": "stream_workflow_events",
+        "summary": "The event stream of a workflow, up to its end",
+        "tags": ["workflows"],
+        "parameters": [*_path_parameters("{workflow_id:str}"), *others],
     }
 
 

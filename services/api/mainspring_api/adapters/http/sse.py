@@ -11,8 +11,10 @@ from mainspring_api.adapters.http import edge
 from mainspring_api.adapters.http.routing import KnownOrganizations
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery, stream_resume
+from mainspring_api.usecases import workflows
 from mainspring_api.usecases.stream.session_stream import Opening, SessionStream, open_stream
-from mainspring_kernel.ids import Prefix, SessionId, from_wire
+from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire
+from mainspring_schema.workflows import GetWorkflow
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -29,11 +31,33 @@ class EventStreams:
         self._organizations = KnownOrganizations(services)
 
     async def open(self, request: edge.HttpRequest) -> "StreamResponse":
-        headers = request.headers
-        org_id = edge.organization_of(headers)
-        await self._organizations.check(org_id)
+        org_id = await self._organization_of(request)
         params: dict[str, object] = request.path_params
         session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
+        return await self._opened(request, org_id, session_id, ends=frozenset())
+
+    async def open_workflow(self, request: edge.HttpRequest) -> "StreamResponse":
+        """The history of a workflow, which is its own session; it ends with the workflow."""
+        org_id = await self._organization_of(request)
+        params: dict[str, object] = request.path_params
+        id_ = from_wire(Prefix.WORKFLOW, str(params["workflow_id"]))
+        await self._services.control.get_workflow(GetWorkflow(org_id=org_id, workflow_id=id_))
+        return await self._opened(request, org_id, SessionId(id_), ends=workflows.ENDS)
+
+    async def _organization_of(self, request: edge.HttpRequest) -> OrgId:
+        org_id = edge.organization_of(request.headers)
+        await self._organizations.check(org_id)
+        return org_id
+
+    async def _opened(
+        self,
+        request: edge.HttpRequest,
+        org_id: OrgId,
+        session_id: SessionId,
+        *,
+        ends: frozenset[str],
+    ) -> "StreamResponse":
+        headers = request.headers
         query = edge.decode_query(request.scope["query_string"], StreamQuery)
         stream = await open_stream(
             self._services.hub,
@@ -43,6 +67,7 @@ class EventStreams:
                 resume=stream_resume(query, session_id, headers.get("last-event-id") or None),
                 types=frozenset(query.types),
                 exclude=frozenset(query.exclude),
+                ends=ends,
             ),
         )
         return StreamResponse(stream)

@@ -23,13 +23,17 @@ CYCLE_RETRY_MS = 100
 
 
 class Opening(Struct, frozen=True, kw_only=True):
-    """What a client asks for. `types` keeps, then `exclude` drops; empty sets do nothing."""
+    """What a client asks for. `types` keeps, then `exclude` drops; empty sets do nothing.
+
+    `ends` are types behind which nothing comes: the stream ends with such an event.
+    """
 
     session_id: SessionId
     org_id: OrgId
     resume: Resume | None = None
     types: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
+    ends: frozenset[str] = frozenset()
 
     def shows(self, frame: Frame) -> bool:
         if self.types and frame.type not in self.types:
@@ -67,6 +71,7 @@ class SessionStream:
         self._position: Position | None = None
         self._resync = False
         self._first: Page | None = None
+        self._ended = False
 
     async def begin(self) -> None:
         resume = self._opening.resume
@@ -119,7 +124,7 @@ class SessionStream:
                 yield chunk
             if self._position is None:
                 self._position = page.head.position
-            if self._subscriber.ending is not None:
+            if self._ended or self._subscriber.ending is not None:
                 return
             if not page.more:
                 # Another subscriber may have read further and set the tail: then read on to it.
@@ -130,7 +135,7 @@ class SessionStream:
 
     async def _live(self) -> AsyncGenerator[bytes]:
         subscriber = self._subscriber
-        while True:
+        while not self._ended:
             await subscriber.wait()
             if subscriber.behind:
                 # From here on the tail queues again; what comes before it is read now.
@@ -152,9 +157,13 @@ class SessionStream:
             if self._position is not None and frame.position <= self._position:
                 continue
             self._position = frame.position
-            if self._opening.shows(frame):
-                parts.append(frame.data)
+            self._notice(frame, parts)
         return b"".join(parts)
+
+    def _notice(self, frame: Frame, parts: list[bytes]) -> None:
+        if self._opening.shows(frame):
+            parts.append(frame.data)
+        self._ended = self._ended or frame.type in self._opening.ends
 
     # ── history ─────────────────────────────────────────────────────────────────────────────
 
@@ -175,8 +184,7 @@ class SessionStream:
                 frame = self._follower.framer.event(item)
                 self._framer.notice(item)
             self._position = position_of(item)
-            if self._opening.shows(frame):
-                parts.append(frame.data)
+            self._notice(frame, parts)
         return b"".join(parts)
 
     async def _delta_frame(self, delta: StoredDelta) -> Frame:

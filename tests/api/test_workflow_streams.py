@@ -1,0 +1,76 @@
+"""A workflow's history as a stream that ends with it."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from mainspring import Client
+from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.server import HttpServer
+from mainspring_api.adapters.http.services import Services
+from mainspring_kernel.ids import Prefix, from_wire
+from tests.api.backend import Backend
+from tests.api.test_workflows import UNKNOWN, URL, started
+from tests.api.watcher import Opened
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+async def live(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    server = HttpServer(application(services), "127.0.0.1", 0)
+    await server.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
+        yield client
+        services.hub.drain()
+    await server.stop()
+
+
+def end(backend: Backend, id_: str) -> None:
+    backend.end_workflow(from_wire(Prefix.WORKFLOW, id_), b"1")
+
+
+async def test_a_stream_ends_with_its_workflow(live: httpx.AsyncClient, backend: Backend) -> None:
+    id_ = await started(live)
+
+    async with Opened(live, f"{URL}/{id_}/sse", {}) as watcher:
+        first = await watcher.frame()
+        end(backend, id_)
+        rest = await watcher.until_end()
+
+    assert [type_ for type_, _, _ in (first, *rest)] == ["workflow.started", "workflow.completed"]
+
+
+async def test_the_stream_of_an_ended_workflow_is_its_history(
+    live: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await started(live)
+    end(backend, id_)
+
+    async with Opened(live, f"{URL}/{id_}/sse", {}) as watcher:
+        frames = await watcher.until_end()
+    async with Opened(live, f"{URL}/{id_}/sse", {"last-event-id": frames[0][1]}) as watcher:
+        rest = await watcher.until_end()
+
+    assert [type_ for type_, _, _ in frames] == ["workflow.started", "workflow.completed"]
+    assert rest == frames[1:]
+
+
+async def test_only_workflows_have_such_a_stream(live: httpx.AsyncClient) -> None:
+    assert (await live.get(f"{UNKNOWN}/sse")).status_code == 404
+
+
+async def test_a_client_follows_a_workflow_to_its_end(
+    live: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await started(live)
+    seen: list[object] = []
+
+    async with Client(str(live.base_url)) as client:
+        async for event in client.handle(id_).events():
+            seen.append(event["type"])
+            if event["type"] == "workflow.started":
+                end(backend, id_)
+
+    assert seen == ["workflow.started", "workflow.completed"]
