@@ -4994,6 +4994,13 @@ CREATE INDEX route_model ON engine.route USING btree (model);
 
 
 --
+-- Name: signal_untaken; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX signal_untaken ON engine.signal USING btree (created_at) WHERE ((consumed_by IS NULL) AND (kind = ANY (ARRAY['child:start'::text, 'child:ended'::text, 'child:cancel'::text])));
+
+
+--
 -- Name: signal_waiting; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
