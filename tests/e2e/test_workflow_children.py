@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mainspring import Client, Description, WorkflowFailed
+from mainspring import ApiError, Client, Description, WorkflowFailed
 from tests.e2e import programs
 from tests.e2e.follower import PATIENCE_S
 from tests.e2e.rig import LOOK_S, Rig, until
@@ -36,8 +36,21 @@ async def client(rig: Rig) -> AsyncIterator[Client]:
 async def child_of(client: Client, id_: str) -> str:
     """Which child it waits for, once it does."""
     (wait,) = (await status(client, id_, "waiting")).waits
-    assert wait.workflow_id is not None
-    return wait.workflow_id
+    child = await begun(client, wait.workflow_id or "")
+    assert child.parent_id == id_
+    return child.id
+
+
+async def begun(client: Client, id_: str) -> Description:
+    """A child's id is known with its parent's commit; it begins with its own, a moment later."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await client.get(id_)
+            except ApiError as error:
+                if error.code != "not_found":
+                    raise
+                await asyncio.sleep(LOOK_S)
 
 
 async def status(client: Client, id_: str, wanted: str) -> Description:
@@ -55,7 +68,7 @@ async def test_a_parent_gets_its_childrens_results_whatever_is_killed(
     await until(lambda: workers.count("pack") == 2, "both children are at work")
     parent = await status(client, handle.id, "waiting")
     assert {wait.kind for wait in parent.waits} == {"child"}
-    children = [await client.get(wait.workflow_id or "") for wait in parent.waits]
+    children = [await begun(client, wait.workflow_id or "") for wait in parent.waits]
     assert {(child.type, child.parent_id) for child in children} == {("checkout", handle.id)}
 
     first.kill()
@@ -106,6 +119,7 @@ async def test_a_detached_child_outlives_its_parent(
     workers.start()
     id_ = await client.run(programs.lets_go, "A-5")
 
+    await begun(client, id_)
     child = client.handle(id_, programs.patient)
     await child.signal("approve", "ann")
 
