@@ -38,7 +38,10 @@ READS = {
 """They change nothing, so there is nothing to do once."""
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
 ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
-ENDLESS = {f"{V1}/sessions/{{session_id}}/sse"}
+ENDLESS = {
+    f"{V1}/sessions/{{session_id}}/sse",
+    f"{V1}/durable/workflows/{{workflow_id}}/sse",
+}
 
 
 def named(text: str) -> Json:
