@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 from mainspring import (
@@ -104,6 +105,49 @@ async def middle(order: str) -> str:
     return await run_child(patient, order)
 
 
+@step
+async def stubborn(seconds: float) -> None:
+    told("stubborn")
+    time.sleep(seconds)  # noqa: ASYNC251 - it holds the loop, as careless code does
+
+
+@step(cpu_bound=True)
+def computed(seconds: float) -> int:
+    """Returns the process that it ran in."""
+    told("computed")
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        sum(range(10_000))
+    return os.getpid()
+
+
+@workflow
+async def busy(seconds: float) -> int:
+    await stubborn(seconds)
+    return await computed(seconds)
+
+
+@step(queue="ovens")
+async def bake(order: str) -> str:
+    """Waits for a gate, so that its worker can be killed in the middle of it."""
+    told("bake")
+    while not (CALLS / "gate").exists():  # noqa: ASYNC110 - the gate is another process's file
+        await asyncio.sleep(0.02)
+    return f"{order} baked"
+
+
+@workflow
+async def bakery(order: str) -> str:
+    receipt = await charge(order)
+    return f"{receipt}: {await bake(order)}"
+
+
 if __name__ == "__main__":
     known = [checkout, patient, family, refused, failing, lets_go, grandparent, middle]
-    asyncio.run(Worker(known, engine=sys.argv[1]).run())
+    known += [bakery, busy]
+    # A worker of the ovens bakes, and does nothing else.
+    if "PROGRAM_OVENS" in os.environ:
+        worker = Worker([bake], engine=sys.argv[1], queues=["ovens"])
+    else:
+        worker = Worker(known, engine=sys.argv[1], processes=1)
+    asyncio.run(worker.run())

@@ -1,20 +1,33 @@
 """Workflows that a workflow's code starts: one it waits for, or one that goes on by itself."""
 
-from typing import Generic, ParamSpec, TypeVar
+from collections.abc import Coroutine
+from typing import Generic, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
-from mainspring.definitions import Workflow
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
-from mainspring.values import encode, hash_of
+from mainspring.values import Shape, encode, hash_of
 from mainspring_schema.workflows import ChildStart, StepKind, StepRecord
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-async def run_child(workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+class Program(Protocol[P, T_co]):
+    """A workflow, or a step as one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def shape(self) -> Shape[T_co]: ...
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, T_co]: ...
+
+
+async def run_child(workflow: "Program[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
     """Starts another workflow and waits for its result, without holding a worker.
 
     It is cancelled when this one ends before it. Raises StepFailed where it failed or was cancelled
@@ -23,13 +36,13 @@ async def run_child(workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwarg
     return await child(workflow).run(*args, **kwargs)
 
 
-async def start_detached(workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwargs) -> str:
+async def start_detached(workflow: "Program[P, T]", *args: P.args, **kwargs: P.kwargs) -> str:
     """Starts another workflow once, and returns its id; how it ends does not matter here."""
     return await child(workflow).start_detached(*args, **kwargs)
 
 
 def child(
-    workflow: "Workflow[P, T]", *, queue: str = "default", timeout_s: float | None = None
+    workflow: "Program[P, T]", *, queue: str = "default", timeout_s: float | None = None
 ) -> "Child[P, T]":
     """With options: `timeout_s` (default: none) bounds how long its end is waited for."""
     return Child(workflow, queue=queue, timeout_s=timeout_s)
@@ -38,7 +51,7 @@ def child(
 class Child(Generic[P, T]):
     """A start with its options said; its methods take the workflow's own arguments."""
 
-    def __init__(self, workflow: "Workflow[P, T]", *, queue: str, timeout_s: float | None) -> None:
+    def __init__(self, workflow: "Program[P, T]", *, queue: str, timeout_s: float | None) -> None:
         self._workflow = workflow
         self._queue = queue
         self._delay_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))

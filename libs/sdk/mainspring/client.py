@@ -10,7 +10,7 @@ import httpx
 import msgspec
 from msgspec import Struct, field
 
-from mainspring.definitions import Workflow
+from mainspring.definitions import Step, Workflow
 from mainspring.errors import ApiError, WorkflowFailed
 from mainspring.values import encode
 from mainspring_schema.workflows import Status
@@ -172,6 +172,11 @@ class Client:
         """Starts it and waits for its result. Raises WorkflowFailed."""
         handle = await self.start(workflow, *args, **kwargs)
         return await handle.result()
+
+    async def submit(self, step: "Step[P, T]", *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
+        """Has one step done, as a task for any worker of its queue that offers it."""
+        queue = step.queue or "default"
+        return await self.starting(step.task, queue=queue).start(*args, **kwargs)
 
     def starting(
         self, workflow: "Workflow[P, T]", *, key: str | None = None, queue: str = "default"

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from importlib import import_module
 from typing import Generic, ParamSpec, TypeVar, cast, overload
 
+from mainspring.children import child
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
 from mainspring.values import Shape
@@ -16,33 +17,47 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Step(Generic[P, T]):
-    """A function whose result is recorded. Outside of a workflow it is just called."""
+class Step(Generic[P, T_co]):
+    """A function whose result is recorded. Outside of a workflow it is just called.
+
+    `task` is the step as a workflow of its own, for any worker that offers the step: a client may
+    start it, and a workflow whose step names a queue does.
+    """
 
     def __init__(
         self,
-        function: Callable[P, Awaitable[T] | T],
+        function: Callable[P, Awaitable[T_co] | T_co],
         *,
         name: str | None,
         retry: Retry,
         timeout_s: float | None,
         cpu_bound: bool,
+        queue: str | None,
     ) -> None:
         self.function = function
         self.name = name or function.__name__
+        self.queue = queue
         self.retry = retry
         self.timeout_s = timeout_s
         self.cpu_bound = cpu_bound
-        self.shape: Shape[T] = Shape(function)
+        self.shape: Shape[T_co] = Shape(function)
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__wrapped__ = function
         if cpu_bound and inspect.iscoroutinefunction(function):
             message = f"{self.name}: what computes in a process of its own is a plain function"
             raise TypeError(message)
+        self.task: Workflow[P, T_co] = Workflow(
+            self._here, name=f"step:{self.name}", pipelined=False, shape=self.shape
+        )
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         """Raises StepFailed once it has failed for good."""
+        if self.queue is not None and current_recording() is not None:
+            return await child(self.task, queue=self.queue).run(*args, **kwargs)
+        return await self._here(*args, **kwargs)
+
+    async def _here(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         go = current_recording()
         if go is None:
             return await self.call(args, kwargs, None)
@@ -50,12 +65,12 @@ class Step(Generic[P, T]):
 
     async def call(
         self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
-    ) -> T:
+    ) -> T_co:
         """One attempt: async code here, sync code in a thread, computing code in a process."""
         async with asyncio.timeout(self.timeout_s):
             if inspect.iscoroutinefunction(self.function):
-                return await cast("Callable[..., Awaitable[T]]", self.function)(*args, **kwargs)
-            plain = cast("Callable[..., T]", self.function)
+                return await cast("Callable[..., Awaitable[T_co]]", self.function)(*args, **kwargs)
+            plain = cast("Callable[..., T_co]", self.function)
             if self.cpu_bound and processes is not None:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(processes, _Call(plain, args, kwargs))
@@ -88,6 +103,7 @@ class Workflow(Generic[P, T_co]):
         *,
         name: str | None,
         pipelined: bool,
+        shape: Shape[T_co] | None = None,
     ) -> None:
         if not inspect.iscoroutinefunction(function):
             message = f"{function.__name__}: a workflow is an async function"
@@ -95,7 +111,7 @@ class Workflow(Generic[P, T_co]):
         self.function = function
         self.name = name or function.__name__
         self.pipelined = pipelined
-        self.shape: Shape[T_co] = Shape(function)
+        self.shape: Shape[T_co] = shape or Shape(function)
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__wrapped__ = function
@@ -118,6 +134,7 @@ def step(
     retry: Retry = ...,
     timeout_s: float | None = None,
     cpu_bound: bool = False,
+    queue: str | None = None,
 ) -> "_Decorator": ...
 def step(
     function: Callable[..., object] | None = None,
@@ -127,25 +144,36 @@ def step(
     retry: Retry = _RETRY,
     timeout_s: float | None = None,
     cpu_bound: bool = False,
+    queue: str | None = None,
 ) -> object:
     """Makes a function a step: its result is recorded once, and never computed again.
 
     Async functions run on the worker's loop, plain ones in a thread, `cpu_bound` ones in a process
     of a small pool. `name` (default: the function's) is what is recorded: renaming it later is a
-    change of the workflow. `timeout_s` bounds one attempt, None does not.
+    change of the workflow. `timeout_s` bounds one attempt, None does not. With a `queue` each call
+    is a task of its own, done by any worker of that queue that offers the step.
     """
-    decorator = _Decorator(name=name, retry=retry, timeout_s=timeout_s, cpu_bound=cpu_bound)
+    decorator = _Decorator(
+        name=name, retry=retry, timeout_s=timeout_s, cpu_bound=cpu_bound, queue=queue
+    )
     return decorator if function is None else decorator(function)
 
 
 class _Decorator:
     def __init__(
-        self, *, name: str | None, retry: Retry, timeout_s: float | None, cpu_bound: bool
+        self,
+        *,
+        name: str | None,
+        retry: Retry,
+        timeout_s: float | None,
+        cpu_bound: bool,
+        queue: str | None,
     ) -> None:
         self._name = name
         self._retry = retry
         self._timeout_s = timeout_s
         self._cpu_bound = cpu_bound
+        self._queue = queue
 
     @overload
     def __call__(self, function: Callable[P, Awaitable[T]], /) -> Step[P, T]: ...
@@ -158,6 +186,7 @@ class _Decorator:
             retry=self._retry,
             timeout_s=self._timeout_s,
             cpu_bound=self._cpu_bound,
+            queue=self._queue,
         )
 
 

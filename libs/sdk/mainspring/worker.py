@@ -10,13 +10,13 @@ import os
 import platform
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
-from multiprocessing import get_context
 from types import TracebackType
 from typing import Final, Self
 
-from mainspring.definitions import Workflow
+from mainspring.computing import pool
+from mainspring.definitions import Step, Workflow
 from mainspring.going import Go
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
@@ -38,7 +38,7 @@ _LOG: Final = logging.getLogger("mainspring")
 
 
 class Worker:
-    """Runs workflows. `async with` it, or await `run()`.
+    """Runs workflows, and steps that are tasks of their own. `async with` it, or await `run()`.
 
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
@@ -47,7 +47,8 @@ class Worker:
 
     def __init__(  # noqa: PLR0913 - one named option each
         self,
-        workflows: "Sequence[Workflow[..., object]]",
+        offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+        /,
         *,
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
@@ -57,9 +58,10 @@ class Worker:
         build: str = "",
         link: EngineLink | None = None,
     ) -> None:
+        workflows = [one.task if isinstance(one, Step) else one for one in offers]
         self._workflows = {workflow.name: workflow for workflow in workflows}
         if len(self._workflows) < len(workflows):
-            message = "two workflows have one name"
+            message = "two workflows or steps have one name"
             raise ValueError(message)
         addresses = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
         self._addresses = tuple(address.strip() for address in addresses.split(","))
@@ -82,10 +84,7 @@ class Worker:
     async def __aenter__(self) -> Self:
         """Begins to work; the engine may come later."""
         if self._processes_max:
-            # Not forked: a fork of a process with threads may hang.
-            self._processes = ProcessPoolExecutor(
-                self._processes_max, mp_context=get_context("spawn")
-            )
+            self._processes = pool(self._processes_max)
         runner = Runner(self._workflows, asyncio.get_running_loop(), self._draws, self._processes)
         link = self._link or GrpcEngineLink(self._addresses, self._draws)
         self._stream = _StreamThread(

@@ -1,0 +1,77 @@
+"""Steps that are tasks of their own."""
+
+import httpx
+import msgspec
+import pytest
+from msgspec import Struct
+
+from mainspring import Client, step, workflow
+from mainspring_schema.workflows import ChildStart
+from tests.unit.sdk.fake import CALLS, FakeEngine, double
+from tests.unit.sdk.test_going_waits import came
+
+
+class Frame(Struct):
+    width: int
+
+
+@step(queue="gpu")
+async def render(width: int) -> Frame:
+    CALLS.append(("render", width))
+    return Frame(width)
+
+
+@workflow
+async def film(width: int) -> int:
+    frame = await render(await double(width))
+    return frame.width
+
+
+@pytest.fixture(autouse=True)
+def no_calls() -> None:
+    CALLS.clear()
+
+
+async def test_a_step_that_names_a_queue_is_a_task_there() -> None:
+    engine = FakeEngine(1)
+
+    first = await engine.run(film)
+    (wait,) = first.waits
+    engine.keep((came(wait, b'{"width":2}'),))
+    second = await engine.run(film)
+
+    assert wait.child == ChildStart(type="step:render", input=b"[2]", queue="gpu")
+    assert (second.outcome, second.result) == ("completed", b"2")
+    assert CALLS == [1]
+
+
+async def test_its_task_does_the_step_itself_with_its_record() -> None:
+    engine = FakeEngine(3)
+
+    result = await engine.run(render.task)
+
+    assert (result.outcome, result.result) == ("completed", b'{"width":3}')
+    (record,) = result.steps
+    assert (record.name, record.kind) == ("render", "step")
+
+
+async def test_outside_of_a_workflow_it_is_a_plain_call() -> None:
+    assert await render(4) == Frame(4)
+
+
+async def test_a_client_submits_a_single_step() -> None:
+    sent: list[dict[str, object]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(msgspec.json.decode(request.content, type=dict[str, object]))
+        view = {
+            "id": "workflow_1", "type": "t", "key": "k", "queue": "gpu", "status": "running",
+            "created_at": "now",
+        }  # fmt: skip
+        return httpx.Response(201, json=view)
+
+    async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
+        handle = await client.submit(render, 5)
+
+    assert handle.id == "workflow_1"
+    assert sent == [{"type": "step:render", "input": [5], "queue": "gpu"}]
