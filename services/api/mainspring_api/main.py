@@ -8,6 +8,7 @@ from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
+from mainspring_api.adapters.listening import telling
 from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.rpc.control import RpcControl
@@ -39,6 +40,7 @@ from mainspring_rpc import (
     session_service,
 )
 from mainspring_runtime.lifecycle import Service, run_service
+from mainspring_runtime.listeners import Listeners
 from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
 
 NAME = "api"
@@ -69,9 +71,7 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
 async def start(settings: ApiSettings, service: Service) -> None:
     """The closers run backwards: streams are told first, the pool closes last."""
     stack = service.stack
-    options = Options(url=settings.database_url, application_name=f"mainspring-{NAME}")
-    database = await Database.open(options)
-    stack.push_async_callback(database.close)
+    store = await _opened(settings.database_url, service)
     bus = NatsBus(settings.nats_url, name=f"mainspring-{NAME}")
     stack.push_async_callback(bus.close)
     await bus.start()
@@ -80,7 +80,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     for channel in channels:
         stack.push_async_callback(channel.close)
     clock, draws = SystemClock(), SystemDraws()
-    store, control = PostgresStore(database), ControlClient(engine)
+    control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
     keys = provider_keys(os.environ)
     services = Services(
@@ -106,6 +106,16 @@ async def start(settings: ApiSettings, service: Service) -> None:
     stack.push_async_callback(_leave, resource)
     await serve_http(services, service, settings.api_host, settings.api_port)
     await resource.set_serving(serving=True)
+
+
+async def _opened(database_url: str, service: Service) -> PostgresStore:
+    """The store, whose commits the event listeners hear of."""
+    listeners = Listeners.load(service.telemetry.metrics)
+    service.stack.callback(listeners.close)
+    options = Options(url=database_url, application_name=f"mainspring-{NAME}")
+    database = await Database.open(options)
+    service.stack.push_async_callback(database.close)
+    return PostgresStore(database, opened=telling(listeners))
 
 
 def session_door(services: Services) -> SessionDoor:

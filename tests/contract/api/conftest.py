@@ -48,16 +48,26 @@ def database(request: pytest.FixtureRequest) -> fixtures.Database | None:
 
 
 @pytest.fixture
-async def store(database: fixtures.Database | None, grants: Grants) -> AsyncIterator[Store]:
+def heard() -> list[OpenHead]:
+    """What the store told of new logs."""
+    return []
+
+
+@pytest.fixture
+async def store(
+    database: fixtures.Database | None, grants: Grants, heard: list[OpenHead]
+) -> AsyncIterator[Store]:
     if database is None:
         first = organization_of(DEFAULT_ORG_ID, "default", NOW_MS)
-        yield MemoryStore(lock=threading.RLock(), log=grants, hold=grants, first=first)
+        yield MemoryStore(
+            lock=threading.RLock(), log=grants, hold=grants, first=first, opened=heard.extend
+        )
         return
     options = Options(
         url=database.url("api_run"), application_name="test", durability_required=False
     )
     opened = await Database.open(options)
-    yield PostgresStore(opened)
+    yield PostgresStore(opened, opened=heard.extend)
     await opened.close()
 
 

@@ -19,7 +19,7 @@ from mainspring_api.domain.resources import (
 )
 from mainspring_api.ports.store import Listed, RequestKey, Store
 from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.errors import MainspringError, NameTaken
+from mainspring_kernel.errors import Conflict, MainspringError, NameTaken
 from mainspring_kernel.ids import (
     DEFAULT_ORG_ID,
     AgentId,
@@ -113,6 +113,26 @@ async def test_what_was_put_is_read_back(store: Store) -> None:
         )
 
     assert found == (agent, agent, harness, session)
+
+
+async def opened_together(store: Store, *opened: Session) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for session in opened:
+            await tx.open_log(opening(session))
+
+
+async def test_a_log_is_told_of_once_it_is_committed(store: Store, heard: list[OpenHead]) -> None:
+    made, undone = new_session(), new_session()
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(made)
+        await tx.open_log(opening(made))
+        assert not heard
+    # The second one has a log already, so the first is undone with it.
+    with pytest.raises(Conflict):
+        await opened_together(store, undone, made)
+
+    assert heard == [opening(made)]
 
 
 async def test_another_organization_sees_nothing(store: Store) -> None:

@@ -1,6 +1,6 @@
 """The resources of an organization, in transactions that see no other organization's rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -48,6 +48,15 @@ class KeptAnswer(Struct, frozen=True, kw_only=True):
     status: int | None = None
     body: bytes = b""
     claimed_ms: int = 0
+
+
+Opened = Callable[[Sequence[OpenHead]], None]
+"""Told of new logs with their first events once they are committed. Must not raise or wait."""
+
+
+def unheard(opened: Sequence[OpenHead], /) -> None:
+    """Where nobody listens."""
+    del opened
 
 
 class Transaction(Protocol):

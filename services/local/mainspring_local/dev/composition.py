@@ -8,6 +8,7 @@ import msgspec
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
+from mainspring_api.adapters.listening import telling
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.adapters.posting import SessionDoor
@@ -95,6 +96,9 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
     first = organization_of(DEFAULT_ORG_ID, "default", clock.wall_ms())
     listeners = Listeners.load(service.telemetry.metrics)
     service.stack.callback(listeners.close)
+    api_store = ApiStore(
+        lock=lock, log=log, hold=engine_store, first=first, opened=telling(listeners)
+    )
     engine = Engine(
         store=engine_store,
         gates=MemoryGates(engine_store.tables, lock=lock, clock=clock),
@@ -114,7 +118,7 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
         bus=bus,
         eventstore=await EventStore.open(LogStore(log), BusPublisher(bus)),
         engine=engine,
-        api_store=ApiStore(lock=lock, log=log, hold=engine_store, first=first),
+        api_store=api_store,
         keys=keys,
     )
 

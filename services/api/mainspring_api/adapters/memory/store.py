@@ -10,7 +10,7 @@ from mainspring_api.adapters.memory.rows import Rows
 from mainspring_api.adapters.memory.transaction import MemoryTransaction
 from mainspring_api.domain.resources import Basis, Organization, encode_tier
 from mainspring_api.ports.grants import HoldGrant, LogGrant
-from mainspring_api.ports.store import Holding, Transaction, Unfinished
+from mainspring_api.ports.store import Holding, Opened, Transaction, Unfinished, unheard
 from mainspring_kernel.errors import LeaseLost, NameTaken
 from mainspring_kernel.ids import OrgId, SessionId, TaskId
 
@@ -25,10 +25,12 @@ class MemoryStore:
         log: LogGrant,
         hold: HoldGrant,
         first: Organization,
+        opened: Opened = unheard,
     ) -> None:
         self._lock = lock
         self._log = log
         self._hold = hold
+        self._opened = opened
         self._turn = asyncio.Lock()
         self._rows = Rows()
         self._rows.organizations[first.id] = first
@@ -48,6 +50,8 @@ class MemoryStore:
             except BaseException:
                 self._rows = before
                 raise
+        if tx.opened:
+            self._opened(tx.opened)
 
     @asynccontextmanager
     async def held_transaction(self, task_id: TaskId, fence: int) -> AsyncGenerator[Holding]:

@@ -8,7 +8,7 @@ from mainspring_api.adapters.flights import Flights
 from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
 from mainspring_api.adapters.postgres.transaction import F, PostgresTransaction, R, S
 from mainspring_api.domain.resources import Basis, Organization
-from mainspring_api.ports.store import Holding, Transaction, Unfinished
+from mainspring_api.ports.store import Holding, Opened, Transaction, Unfinished, unheard
 from mainspring_kernel.errors import LeaseLost, NameTaken
 from mainspring_kernel.ids import OrgId, SessionId, TaskId
 from mainspring_kernel.limits import (
@@ -25,8 +25,9 @@ class _Asked(NamedTuple):
 
 
 class PostgresStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, opened: Opened = unheard) -> None:
         self._database = database
+        self._opened = opened
         # Messages that arrive together share the statement that each of them needs.
         self._bases: Flights[_Asked, Basis | None] = Flights(
             self._fetch_bases,
@@ -39,7 +40,10 @@ class PostgresStore:
     async def transaction(self, org_id: OrgId) -> AsyncGenerator[Transaction]:
         async with self._database.transaction() as tx:
             await tx.execute(R["enter"], org_id)
-            yield PostgresTransaction(tx, org_id)
+            own = PostgresTransaction(tx, org_id)
+            yield own
+        if own.opened:
+            self._opened(own.opened)
 
     @asynccontextmanager
     async def held_transaction(self, task_id: TaskId, fence: int) -> AsyncGenerator[Holding]:

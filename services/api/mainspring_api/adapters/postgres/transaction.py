@@ -39,6 +39,7 @@ class PostgresTransaction:
     def __init__(self, tx: Transaction, org_id: OrgId) -> None:
         self._tx = tx
         self._org_id = org_id
+        self.opened: list[OpenHead] = []
 
     async def organization(self) -> Organization | None:
         return await self._tx.fetchrow_as(Organization, R["organization"])
@@ -130,6 +131,7 @@ class PostgresTransaction:
         except UniqueViolation as error:
             detail = "the session has a log"
             raise Conflict(detail) from error
+        self.opened.append(head)
 
     # ── workspaces and files ────────────────────────────────────────────────────────────────
 
