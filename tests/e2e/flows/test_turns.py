@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from tests.e2e.flows.wire import OUTCOMES, Frame, Json, Wire, scripted, types, unique
+from tests.e2e.flows.wire import OUTCOMES, PATIENCE_S, Frame, Json, Wire, scripted, types, unique
 
 pytestmark = pytest.mark.stack
 
@@ -19,6 +19,7 @@ TOOL: Json = {
     "description": "Looks something up",
     "parameters": {"type": "object", "properties": {"key": {"type": "string"}}},
 }
+LOOK_S = 0.05
 STALL = {"turns": [{"text": "I think about it for ever.", "stall": {"after_chars": 7}}]}
 
 
@@ -109,6 +110,30 @@ async def test_a_cancel_ends_a_model_call_and_a_second_one_changes_nothing(wire:
     assert tail == ["turn.cancelled", "input.message", "output.message.completed", "session.idled"]
     assert types(await wire.events(session)) == types(frames)
     assert (await wire.get(f"/sessions/{session}"))["status"] == "idle"
+
+
+async def test_a_cancel_ends_a_turn_that_waits_for_its_next_attempt(wire: Wire) -> None:
+    session = await wire.session()
+    limited = {"kind": "rate_limit", "retry_after_ms": 60_000}
+    await wire.say(session, scripted("Think.", turns=[{"error": limited}]))
+    async with asyncio.timeout(PATIENCE_S):
+        while await states_of_tasks(wire, session) != ["delayed"]:  # noqa: ASYNC110 -- rows tell nobody
+            await asyncio.sleep(LOOK_S)
+
+    cancelled = await wire.ask("POST", f"/sessions/{session}/cancel")
+    frames = await wire.to_rest(session)
+
+    assert cancelled.json()["status"] == "cancelled"
+    assert types(frames)[-4:] == [
+        "turn.cancelled", "input.message", "output.message.completed", "session.idled",
+    ]  # fmt: skip
+    assert await states_of_tasks(wire, session) == []
+
+
+async def states_of_tasks(wire: Wire, session: str) -> list[str]:
+    """Of the session's open tasks."""
+    page = await wire.get(f"/durable/tasks?session_id={session}")
+    return [str(task["status"]) for task in cast("list[Json]", page["data"])]
 
 
 async def test_a_cancel_while_a_client_works_on_its_calls_gives_each_its_one_result(
