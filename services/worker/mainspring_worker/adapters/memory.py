@@ -78,13 +78,17 @@ class MemoryEventLog:
 
 
 class FixedCredentials:
-    """Access by provider id."""
+    """Access by provider id, for who holds `held`; without it everybody holds what they name."""
 
-    def __init__(self, known: Mapping[str, ProviderAccess] | None = None) -> None:
+    def __init__(
+        self, known: Mapping[str, ProviderAccess] | None = None, held: Held | None = None
+    ) -> None:
         self._known = dict(known or {})
+        self._held = held
 
     async def fetch(self, held: Held, provider_id: str) -> ProviderAccess:
-        del held
+        if self._held not in (None, held):
+            raise LeaseLost(str(held.task_id), held.fence)
         access = self._known.get(provider_id)
         if access is None:
             raise NotFound

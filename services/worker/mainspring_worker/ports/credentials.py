@@ -19,5 +19,9 @@ class CredentialSource(Protocol):
     """Who gives them out: only to the holder of a task."""
 
     async def fetch(self, held: Held, provider_id: str) -> ProviderAccess:
-        """Raises NotFound where none are stored, Unavailable where nobody answers."""
+        """Without a key where none is stored for the provider.
+
+        Raises NotFound for no such provider, LeaseLost for who does not hold the task, Unavailable
+        where nobody answers.
+        """
         ...
