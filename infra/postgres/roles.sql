@@ -36,6 +36,9 @@ from (values
 grant pg_read_all_data to verify_run;
 alter role verify_run set default_transaction_read_only = on;
 
+-- The engine tells how far the oldest snapshot lies back, whoever holds it; statistics, no rows.
+grant pg_read_all_stats to engine_run;
+
 select format('revoke all on database %I from public', current_database())
 \gexec
 select format(

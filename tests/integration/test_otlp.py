@@ -1,8 +1,6 @@
 """What reaches a collector: decoded from the bytes that were posted."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
 import pytest
@@ -16,45 +14,16 @@ from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_runtime import names
 from mainspring_runtime.settings import ProcessSettings
 from mainspring_runtime.telemetry import SpanKind, SpanRecord, SpanStatus, open_telemetry
+from tests.integration.collector import Collector, collecting
 
 TASK = UUID(int=7)
 ROOT = TraceContext(0xABC, 0x1, sampled=True)
 
 
-class Collector:
-    """Keeps what is posted, by path."""
-
-    def __init__(self) -> None:
-        self.posted: dict[str, list[bytes]] = {}
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    self.send_error(415)
-                    return
-                collector.posted.setdefault(self.path, []).append(body)
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    made = Collector()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    with collecting() as made:
+        yield made
 
 
 def test_a_span_arrives_with_the_ids_that_were_chosen(collector: Collector) -> None:
@@ -106,6 +75,6 @@ def test_metrics_arrive_under_the_names_of_their_generation(collector: Collector
 
     (body,) = collector.posted["/v1/metrics"]
     (resource,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
-    (metric,) = resource.scope_metrics[0].metrics
+    metric = next(m for m in resource.scope_metrics[0].metrics if m.HasField("histogram"))
     assert (metric.name, metric.unit) == ("gen_ai.client.operation.duration", "s")
     assert metric.histogram.data_points[0].explicit_bounds[0] == 0.01

@@ -22,6 +22,7 @@ SERVICES = {
 }
 IN_WORDS = {
     "insecure_bind": "off",
+    "metrics_bind": "nowhere",
     "otlp_endpoint": "nowhere",
     "semconv_opt_in": "the latest names",
     "trace_dir": "none are written",

@@ -382,3 +382,9 @@ REQUEUE_RATE_PER_S: Final = 10.0
 """Where an order names no rate: a poison that still kills is noticed before it has killed all."""
 REQUEUE_RATE_PER_S_MAX: Final = 1000.0
 """Faster is at once."""
+METRIC_SERIES_MAX: Final = 200
+"""Label sets of one metric per process, the rest add up: queues and models are named by users."""
+SCRAPE_HEAD_BYTES_MAX: Final = 8 * KIB
+"""A scraper's request: a line and a few headers."""
+SCRAPE_S: Final = 5.0
+"""For that request to come, and for its answer to be taken."""

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from mainspring_kernel import limits
 from mainspring_kernel.errors import MainspringError
-from mainspring_runtime import logs
+from mainspring_runtime import logs, watching
 from mainspring_runtime.settings import ProcessSettings, SettingsError, load
 from mainspring_runtime.telemetry import OFF, Telemetry, open_telemetry
 
@@ -143,7 +143,7 @@ def _settle_memory() -> None:
 
 async def _start(service: Service, settings: S, start: Start[S]) -> bool:
     """False where it failed. A stop during the start cancels it and is no failure."""
-    starting = asyncio.ensure_future(start(settings, service))
+    starting = asyncio.ensure_future(_open(service, settings, start))
     stopped = asyncio.create_task(service.until_stopped())
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -157,6 +157,11 @@ async def _start(service: Service, settings: S, start: Start[S]) -> bool:
     elif error is not None:
         _log.error("%s cannot start", service.name, exc_info=error)
     return error is None
+
+
+async def _open(service: Service, settings: S, start: Start[S]) -> None:
+    await watching.open_metrics(service, settings)
+    await start(settings, service)
 
 
 async def _drain(service: Service) -> bool:

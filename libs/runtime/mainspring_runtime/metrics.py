@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mainspring_runtime import names
 from mainspring_runtime.names import Attributes, Generation, Instrument, Kind
+from mainspring_runtime.readings import Source, Sources
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -21,8 +22,13 @@ class Metrics:
         self,
         provider: "MeterProvider | None" = None,
         generation: Generation = Generation.G2,
+        sources: Sources | None = None,
+        text: Callable[[], bytes] | None = None,
     ) -> None:
         self.generation = generation
+        self.text = text
+        """Everything as Prometheus reads it, where this process is scraped. Takes milliseconds."""
+        self._sources = sources or Sources()
         self._provider = provider
         self._meter: Meter | None = (
             provider.get_meter(names.SCOPE, schema_url=names.SCHEMA_URL[generation])
@@ -35,6 +41,10 @@ class Metrics:
     def collected(self) -> bool:
         """Whether anybody looks; costly values need not be computed otherwise."""
         return self._meter is not None
+
+    def watch(self, source: Source) -> None:
+        """Asks `source` at each scrape and export, from whatever thread makes it."""
+        self._sources.watch(source)
 
     def add(self, instrument: Instrument, amount: int, attributes: Attributes) -> None:
         """Counts up, or changes a gauge by `amount`."""
@@ -71,16 +81,22 @@ def _make(meter: "Meter", name: str, instrument: Instrument) -> Recorder:
             return meter.create_histogram(
                 name, unit, purpose, explicit_bucket_boundaries_advisory=instrument.bounds
             ).record
+        case Kind.GAUGE:
+            return meter.create_gauge(name, unit, purpose).set
 
 
 def collected_by(
     readers: "Sequence[MetricReader]", service: str, generation: Generation = Generation.G2
 ) -> Metrics:
     """Metrics that these readers collect."""
+    return Metrics(provider_of(readers, service), generation)
+
+
+def provider_of(readers: "Sequence[MetricReader]", service: str) -> "MeterProvider":
+    """The SDK's, for these readers."""
     # Only here: a process that nobody watches never loads the SDK.
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415 - see above
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - see above
 
     resource = Resource({"service.name": f"mainspring-{service}"})
-    provider = MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
-    return Metrics(provider, generation)
+    return MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)

@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from mainspring_kernel.tally import doubling
+
 Attribute = str | bool | int | float | tuple[str, ...]
 Attributes = Mapping[str, Attribute]
 
@@ -133,6 +135,10 @@ LEASE_FENCE: Final = "mainspring.lease.fence"
 EFFECT_CLASS: Final = "mainspring.effect.class"
 DELTA_COUNT: Final = "mainspring.delta.count"
 LISTENER_NAME: Final = "mainspring.listener.name"
+QUEUE: Final = "mainspring.queue.name"
+TASK_STATE: Final = "mainspring.task.state"
+CIRCUIT_KEY: Final = "mainspring.circuit.key"
+TABLE: Final = "db.collection.name"
 
 # ── between the generations ─────────────────────────────────────────────────────────────────────
 
@@ -171,6 +177,7 @@ class Kind(Enum):
 
     COUNTER = "counter"
     HISTOGRAM = "histogram"
+    GAUGE = "gauge"
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,13 +202,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(name for name in names if name is not None)
 
 
-def _doubling(first: float, count: int) -> tuple[float, ...]:
-    return tuple(round(first * (1 << n), 6) for n in range(count))
-
-
-_SECONDS: Final = _doubling(0.01, 14)
-_TURN_SECONDS: Final = _doubling(0.1, 13)
-_CALLS: Final = _doubling(1, 8)
+_SECONDS: Final = doubling(0.01, 14)
+_TURN_SECONDS: Final = doubling(0.1, 13)
+_CALLS: Final = doubling(1, 8)
+LAG_SECONDS: Final = doubling(0.001, 12)
+REQUEST_SECONDS: Final = doubling(0.001, 14)
 _TOKENS: Final = tuple(float(1 << 2 * n) for n in range(14))
 
 
@@ -294,3 +299,74 @@ LISTENER_DROPPED: Final = _same(
 LISTENER_FAILED: Final = _same(
     "mainspring.listener.failed", Kind.COUNTER, "{batch}", "Batches on which a listener failed."
 )
+
+# ── what a process keeps in memory and tells when it is asked ───────────────────────────────────
+
+
+def _gauge(name: str, unit: str, purpose: str) -> Instrument:
+    return _same(name, Kind.GAUGE, unit, purpose)
+
+
+def _count(name: str, unit: str, purpose: str) -> Instrument:
+    return _same(name, Kind.COUNTER, unit, purpose)
+
+
+def _spread(name: str, unit: str, purpose: str) -> Instrument:
+    return _same(name, Kind.HISTOGRAM, unit, purpose)
+
+
+PROCESS_UPTIME: Final = _gauge("process.uptime", "s", "How long the process lives.")
+LOOP_LAG: Final = _spread("mainspring.loop.lag", "s", "How late the event loop is for a timer.")
+REQUEST_DURATION: Final = _spread(
+    "http.server.request.duration", "s", "One request, streams aside."
+)
+SSE_CLIENTS: Final = _gauge("mainspring.sse.clients", "{client}", "Open event streams.")
+QUEUE_TASKS: Final = _gauge(
+    "mainspring.queue.tasks", "{task}", "Open tasks by state: ready is the depth."
+)
+QUEUE_AGE: Final = _gauge(
+    "mainspring.queue.oldest_age", "s", "How long the oldest ready task waits."
+)
+QUEUE_WAIT: Final = _gauge(
+    "mainspring.queue.expected_wait", "s", "How long a task that comes now will wait."
+)
+QUEUE_UNSERVED: Final = _gauge(
+    "mainspring.queue.unserved", "{task}", "Ready tasks that no active worker serves."
+)
+QUEUE_CUT: Final = _gauge(
+    "mainspring.queue.cut", "1", "1 where more tasks are open than one look counts."
+)
+TASK_WAIT: Final = _spread(
+    "mainspring.task.schedule_to_start", "s", "From a task's making to its first push."
+)
+TASK_RETRIES: Final = _count(
+    "mainspring.task.retries", "{attempt}", "Attempts that get another one, by class."
+)
+CLAIM_TASKS: Final = _spread("mainspring.claim.tasks", "{task}", "Tasks that one claim got.")
+LEASES_EXPIRED: Final = _count("mainspring.lease.expired", "{lease}", "Leases that ran out.")
+COMMIT_DURATION: Final = _spread(
+    "mainspring.commit.duration", "s", "One flight: decided and committed."
+)
+COMMIT_ITEMS: Final = _spread("mainspring.commit.items", "{item}", "Inputs in one flight.")
+CIRCUIT_STATE: Final = _gauge("mainspring.circuit.state", "1", "0 closed, 1 half-open, 2 open.")
+WORKER_STREAMS: Final = _gauge(
+    "mainspring.worker.streams", "{stream}", "Workers attached to this engine."
+)
+WORKER_CREDITS: Final = _gauge("mainspring.worker.credits", "{credit}", "Their free slots.")
+WORKER_HELD: Final = _gauge("mainspring.worker.held_tasks", "{task}", "Tasks that they hold.")
+DEAD_LETTERS: Final = _gauge("mainspring.dead_letters", "{letter}", "Those that nobody dealt with.")
+DEAD_TUPLES: Final = _gauge("mainspring.postgres.dead_tuples", "{row}", "Dead rows of a hot table.")
+HORIZON_AGE: Final = _gauge(
+    "mainspring.postgres.horizon_age", "s", "Age of the oldest transaction that keeps dead rows."
+)
+HORIZON_BEHIND: Final = _gauge(
+    "mainspring.postgres.horizon_behind", "{transaction}", "Transactions begun since that horizon."
+)
+
+KEPT: Final = (
+    PROCESS_UPTIME, LOOP_LAG, REQUEST_DURATION, SSE_CLIENTS, QUEUE_TASKS, QUEUE_AGE, QUEUE_WAIT,
+    QUEUE_UNSERVED, QUEUE_CUT, TASK_WAIT, TASK_RETRIES, CLAIM_TASKS, LEASES_EXPIRED,
+    COMMIT_DURATION, COMMIT_ITEMS, CIRCUIT_STATE, WORKER_STREAMS, WORKER_CREDITS, WORKER_HELD,
+    DEAD_LETTERS, DEAD_TUPLES, HORIZON_AGE, HORIZON_BEHIND,
+)  # fmt: skip
+"""All of these; the others are recorded as they happen."""

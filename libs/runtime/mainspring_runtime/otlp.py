@@ -8,7 +8,6 @@ from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -18,7 +17,6 @@ from opentelemetry.trace import SpanKind as OtelKind
 
 from mainspring_kernel import limits
 from mainspring_runtime import names
-from mainspring_runtime.metrics import Metrics, collected_by
 from mainspring_runtime.names import Generation
 from mainspring_runtime.spans import SpanKind, SpanRecord, SpanStatus
 
@@ -35,7 +33,6 @@ _STATUSES: Final = {
     SpanStatus.ERROR: StatusCode.ERROR,
 }
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
-_EXPORT_MS: Final = 10_000
 
 
 class OtlpSpans:
@@ -82,8 +79,6 @@ def spans_to(endpoint: str, service: str, generation: Generation) -> OtlpSpans:
     return OtlpSpans(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces"), service, generation)
 
 
-def metrics_to(endpoint: str, service: str, generation: Generation) -> Metrics:
-    """Metrics that are sent to `endpoint`/v1/metrics every ten seconds."""
-    exporter = OTLPMetricExporter(f"{endpoint.rstrip('/')}/v1/metrics")
-    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=_EXPORT_MS)
-    return collected_by([reader], service, generation)
+def metrics_to(endpoint: str) -> OTLPMetricExporter:
+    """Sends to `endpoint`/v1/metrics."""
+    return OTLPMetricExporter(f"{endpoint.rstrip('/')}/v1/metrics")

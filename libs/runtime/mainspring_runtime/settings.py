@@ -75,6 +75,8 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     trace_ratio: float = 1.0
     """Part of the traces that are recorded, from 0 to 1."""
     otlp_endpoint: str | None = None
+    metrics_bind: Bind | None = None
+    """Where `GET /metrics` answers a Prometheus; nowhere where unset."""
     semconv_opt_in: str = ""
     capture_content: str = "NO_CONTENT"
 

@@ -247,7 +247,6 @@ def open_telemetry(service: str, settings: ProcessSettings) -> Telemetry:
     """Telemetry as the settings of a process ask for it."""
     generation = names.generation_of(settings.semconv_opt_in)
     sinks: list[SpanSink] = []
-    metrics = Metrics(generation=generation)
     if settings.trace_dir is not None:
         sinks.append(SpanFile(settings.trace_dir, service))
     if settings.otlp_endpoint:
@@ -255,13 +254,27 @@ def open_telemetry(service: str, settings: ProcessSettings) -> Telemetry:
         from mainspring_runtime import otlp  # noqa: PLC0415 - see above
 
         sinks.append(otlp.spans_to(settings.otlp_endpoint, service, generation))
-        metrics = otlp.metrics_to(settings.otlp_endpoint, service, generation)
     return Telemetry(
         sinks=sinks,
-        metrics=metrics,
+        metrics=_open_metrics(service, settings, generation),
         policy=Policy(
             ratio=settings.trace_ratio,
             generation=generation,
             capture_content=settings.capture_content.upper() in ("SPAN_ONLY", "SPAN_AND_EVENT"),
         ),
     )
+
+
+def _open_metrics(service: str, settings: ProcessSettings, generation: Generation) -> Metrics:
+    endpoint, scraped = settings.otlp_endpoint, settings.metrics_bind is not None
+    if not (endpoint or scraped):
+        return Metrics(generation=generation)
+    # As above: only where somebody collects.
+    from mainspring_runtime import readers  # noqa: PLC0415 - see above
+
+    exporter = None
+    if endpoint:
+        from mainspring_runtime import otlp  # noqa: PLC0415 - see above
+
+        exporter = otlp.metrics_to(endpoint)
+    return readers.collected(service, generation, scraped=scraped, exporter=exporter)

@@ -3,8 +3,11 @@
 import os
 from collections.abc import Mapping
 
+from litestar.types import ASGIApp
+
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.measuring import Measured
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
@@ -135,11 +138,20 @@ async def serve_http(services: Services, service: Service, host: str, port: int)
     """Also for one process with everything in it."""
     service.spawn("hub", services.hub.run())
     service.spawn("upkeep", upkeep.run(services.store, services.control, services.clock))
-    server = HttpServer(application(services), host, port)
+    server = HttpServer(_measured(application(services), services, service), host, port)
     await server.start()
     service.stack.push_async_callback(server.stop)
     service.stack.callback(services.hub.drain)
     return server
+
+
+def _measured(app: ASGIApp, services: Services, service: Service) -> ASGIApp:
+    metrics = service.telemetry.metrics
+    if not metrics.collected:
+        return app
+    measured = Measured(app, services.clock)
+    metrics.watch(measured.readings)
+    return measured
 
 
 async def _leave(server: Server) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from mainspring_engine.adapters.announcer import BusAnnouncer
 from mainspring_engine.adapters.grpc_control import ControlServicer
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
+from mainspring_engine.adapters.meters import EngineMeters
 from mainspring_engine.adapters.postgres import (
     PostgresGates,
     PostgresStore,
@@ -19,6 +20,7 @@ from mainspring_engine.domain.backlog import Backlog
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.roster import Roster
+from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.gates import GateStore
 from mainspring_engine.ports.outside import Witness
@@ -34,6 +36,7 @@ from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.gates import Gates
+from mainspring_engine.usecases.gauging import Gauging
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
@@ -94,6 +97,7 @@ class Engine:
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
         self._backlog = Backlog()
+        self._tallies = Tallies()
         self._pressure = Backpressure(clock=clock, load=self._load)
         self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
         self._witness = witness(self._agents)
@@ -101,13 +105,17 @@ class Engine:
         self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
-        self._pusher = Pusher(self._links, self._agents, self._sessions, self._undelivered, clock)
+        self._pusher = Pusher(
+            self._links, self._agents, self._sessions, self._undelivered, clock, self._tallies
+        )
         self._claimer = self._make_claimer()
         self.gates.eased = self._claimer.resume
         flights = self._flights(
             Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
         )
-        self._lanes = Lanes(tuple(Lane(flights, clock, draws) for _ in range(COMMIT_LANES)))
+        self._lanes = Lanes(
+            tuple(Lane(flights, clock, draws, self._tallies) for _ in range(COMMIT_LANES))
+        )
         self.operator = self._make_operator(backstage, gates, ids)
         self._leases = self._make_leases()
         self.control = Control(self._lanes, self._pressure)
@@ -152,6 +160,9 @@ class Engine:
             holds=self._holds,
             clock=self._clock,
         )
+        self.gauging = Gauging(
+            inspector=inspector, inspection=backstage.inspection, clock=self._clock
+        )
         return Operator(
             inspector=inspector,
             workers=self._workers,
@@ -168,6 +179,7 @@ class Engine:
             pressure=self._pressure,
             pusher=self._pusher,
             clock=self._clock,
+            tallies=self._tallies,
         )
 
     def _make_leases(self) -> Leases:
@@ -179,6 +191,7 @@ class Engine:
             time=self._time,
             witness=self._witness,
             woken=self._claimer.look,
+            tallies=self._tallies,
         )
 
     def _make_sweeps(self) -> Sweeps:
@@ -204,6 +217,7 @@ class Engine:
             alarms=self._alarms,
             relays=self._relays,
             epoch=epoch,
+            tallies=self._tallies,
         )
         return SessionFlights(
             store=self.store,
@@ -227,6 +241,16 @@ class Engine:
             workers=self._workers,
             holds=self._holds,
             clock=clock,
+        )
+
+    def meters(self) -> EngineMeters:
+        """What those who scrape are told; `gauging` must be under way for what lies in tables."""
+        return EngineMeters(
+            tallies=self._tallies,
+            gauging=self.gauging,
+            links=self._links,
+            roster=self._roster,
+            circuits=self.gates.circuits.all,
         )
 
     def _undelivered(self, held: Held) -> None:
@@ -287,9 +311,18 @@ async def start(settings: EngineSettings, service: Service) -> None:
         epoch=await store.epoch(),
     )
     service.spawn("work", engine.work())
+    measure(engine, service)
     if service.telemetry.recording:
         service.spawn("retelling", engine.tell_again())
     await _serve(settings, service, engine)
+
+
+def measure(engine: Engine, service: Service) -> None:
+    """Also for one process with everything in it. Nothing is looked at where nobody collects."""
+    metrics = service.telemetry.metrics
+    if metrics.collected:
+        metrics.watch(engine.meters().readings)
+        service.spawn("gauging", engine.gauging.work())
 
 
 async def _serve(settings: EngineSettings, service: Service, engine: Engine) -> None:

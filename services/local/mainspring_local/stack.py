@@ -20,6 +20,7 @@ from mainspring_local.supervisor import Supervisor
 
 PASSWORD_NAMES = ("postgres", "nats", "api", "engine", "log", "scheduler", "verify")
 PROBE_SECONDS_MAX = 2.0
+SERVICES = ("api", "engine", "eventstore", "scheduler", "worker")
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +131,8 @@ def environment(stack: Stack, name: str) -> dict[str, str]:
         "MAINSPRING_EVENTSTORE_ADDR": stack.address("eventstore"),
         "MAINSPRING_SCHEDULER_ADDR": stack.address("scheduler"),
     }
+    if bind := values.get("MAINSPRING_METRICS_BIND"):
+        values["MAINSPRING_METRICS_BIND"] = metrics_bind(bind, name)
     if name == "api":
         values["MAINSPRING_API_HOST"] = settings.api_host
         values["MAINSPRING_API_PORT"] = str(settings.api_port)
@@ -143,6 +146,14 @@ def environment(stack: Stack, name: str) -> dict[str, str]:
             user=f"{role}_run", password=stack.passwords[role]
         )
     return values
+
+
+def metrics_bind(first: str, name: str) -> str:
+    """A door of its own for each service: api's port is the one that was asked for."""
+    host, _, port = first.rpartition(":")
+    if not port.isdecimal():
+        return first  # the service says what is wrong with it
+    return f"{host}:{int(port) + SERVICES.index(name)}"
 
 
 async def probe(address: str) -> bool:

@@ -257,3 +257,18 @@ async def test_the_workers_of_a_dead_replica_count_no_more(
     sample = await world.backstage.inspection.sample()
 
     assert not [one for one in sample.seats if queue in one.queues]
+
+
+async def test_the_vitals_name_the_hot_tables_and_how_far_the_oldest_snapshot_lies_back(
+    world: World,
+) -> None:
+    vitals = await world.backstage.inspection.vitals()
+
+    assert set(vitals.dead_rows) == {
+        "engine.inbox", "engine.task", "engine.timer", "engine.workflow", "log.head",
+    }  # fmt: skip
+    assert all(rows >= 0 for rows in vitals.dead_rows.values())
+    assert vitals.horizon_s is not None
+    assert vitals.horizon_s >= 0
+    assert vitals.horizon_behind is not None
+    assert vitals.horizon_behind >= 0

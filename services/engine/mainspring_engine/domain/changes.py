@@ -58,6 +58,8 @@ class CloseTask(Struct, frozen=True, kw_only=True):
     closing: Closing
     result_hash: bytes = b""
     error_code: str = ""
+    error_class: str = ""
+    """Why it is tried again, for those who count; nobody keeps it."""
     delay_ms: int | None = None
     counts_failure: bool = False
     counts_death: bool = False

@@ -57,3 +57,5 @@ RELAYS_MAX: Final = 10_000
 """Signals between sessions that wait for their lanes; what is above it the sweep finds."""
 SIGNAL_LOST_MS: Final = 1000
 """How long a signal between sessions may lie before the sweep brings it: its hint was lost."""
+METRICS_LOOK_S: Final = 15.0
+"""Between two looks at the whole for those who scrape: a third of a statement a second."""

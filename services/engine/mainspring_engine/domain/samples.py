@@ -1,5 +1,7 @@
 """What one look at all open tasks and attached workers finds."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from mainspring_engine.domain.routes import Route
@@ -38,3 +40,15 @@ class Sample(Struct, frozen=True, kw_only=True):
     replicas: int
     dead_letters: int
     cut: bool
+
+
+class Vitals(Struct, frozen=True, kw_only=True):
+    """How the store itself is: dead rows by hot table, and the oldest snapshot that keeps them.
+
+    `horizon_s` is the age of the transaction that holds it, `horizon_behind` how many transactions
+    began since. None where the role may not look at others.
+    """
+
+    dead_rows: Mapping[str, int]
+    horizon_s: float | None
+    horizon_behind: int | None

@@ -7,7 +7,7 @@ cannot be reached.
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_engine.domain.samples import Sample
+from mainspring_engine.domain.samples import Sample, Vitals
 from mainspring_schema.operations import ListTasks, TaskDetails, TaskView
 
 
@@ -24,4 +24,8 @@ class Inspection(Protocol):
 
     async def sample(self) -> Sample:
         """Reads every open task, up to its bound: for a slow pace only."""
+        ...
+
+    async def vitals(self) -> Vitals:
+        """One statement over the statistics of the store: for a slow pace only."""
         ...

@@ -13,7 +13,8 @@ import msgspec
 from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes, Claim, NewTask
 from mainspring_engine.domain.roster import Roster
-from mainspring_engine.domain.rows import TaskKind
+from mainspring_engine.domain.rows import Closing, TaskKind
+from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Committed
@@ -50,7 +51,9 @@ class Assignment:
         alarms: Alarms,
         relays: Relays,
         epoch: int,
+        tallies: Tallies | None = None,
     ) -> None:
+        self._tallies = tallies or Tallies()
         self._alarms = alarms
         self._relays = relays
         self._roster = roster
@@ -106,6 +109,9 @@ class Assignment:
         if ready:
             self._announcer.ready(self._waiting(ready, changes.after.org_id))
         self._tell_holders(changes, reply)
+        for close in changes.closes:
+            if close.closing is Closing.RETRIED:
+                self._tallies.retries.add((close.error_class or close.error_code,))
         self._tell_news(changes)
         self._alarms.committed(changes)
         self._relays.committed(changes)

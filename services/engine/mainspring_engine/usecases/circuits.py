@@ -161,6 +161,10 @@ class Circuits:
             if waits and now_s >= live.until:
                 self._move(rules.probing(circuit, self._me))
 
+    def all(self) -> tuple[Circuit, ...]:
+        """Those that have a row: open, or open once, or forced."""
+        return tuple(live.circuit for live in tuple(self._live.values()))
+
     def why(self, key: str) -> Circuit | None:
         """The circuit that holds tasks of this key now, or None."""
         live = self._live.get(key)

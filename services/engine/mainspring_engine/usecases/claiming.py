@@ -16,6 +16,7 @@ from mainspring_engine.domain.claim_plan import groups_of, left_of
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.shares import Shares
+from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.store import Claimed, ClaimRequest, ClaimShare, Store, Want
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
@@ -49,6 +50,7 @@ class Claimer:
         pressure: Backpressure,
         pusher: Pusher,
         clock: Clock,
+        tallies: Tallies | None = None,
     ) -> None:
         self._store = store
         self._roster = roster
@@ -57,6 +59,7 @@ class Claimer:
         self._pressure = pressure
         self._pusher = pusher
         self._clock = clock
+        self._tallies = tallies or Tallies()
         self._shares = Shares()
         self._resting: set[Route] = set()
         """Routes whose limit of running tasks is reached."""
@@ -167,6 +170,7 @@ class Claimer:
                 for route_marks in marks.values():
                     self._backlog.put_back(route_marks)
                 raise
+            self._tallies.claims.note(len(claimed))
             self._push(wants, claimed)
             for route in marks:
                 self._settle(route, request, claimed)

@@ -16,6 +16,7 @@ from msgspec import Struct
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import Answer
 from mainspring_engine.domain.intents import Command, Intent, session_of, weight_of
+from mainspring_engine.domain.tallies import Tallies
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
@@ -52,10 +53,13 @@ class Flights(Protocol):
 class Lane:
     """A queue with one flight in the air. `put` never waits."""
 
-    def __init__(self, flights: Flights, clock: Clock, draws: Draws) -> None:
+    def __init__(
+        self, flights: Flights, clock: Clock, draws: Draws, tallies: Tallies | None = None
+    ) -> None:
         self._flights = flights
         self._clock = clock
         self._draws = draws
+        self._tallies = tallies or Tallies()
         self._waiting: deque[Entry] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -106,7 +110,10 @@ class Lane:
         attempt = 0
         while entries:
             try:
+                began_s = self._clock.mono()
+                self._tallies.flights.note(len(entries))
                 await self._flights.fly(entries)
+                self._tallies.commits.note(self._clock.mono() - began_s)
             except Unavailable as error:
                 # Commands learn it at once and may ask again alike. Incidents are tried until the
                 # store is back: what was committed unseen comes out as a duplicate.

@@ -9,6 +9,7 @@ from uuid import UUID
 from mainspring_engine.domain.intents import Died
 from mainspring_engine.domain.loss import closing_of, needs_lane
 from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import AttemptEnd, Witness
 from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal, Store
 from mainspring_engine.usecases.batching import Batcher
@@ -46,12 +47,14 @@ class Leases:
         time: DatabaseTime,
         witness: Witness,
         woken: Callable[[], None],
+        tallies: Tallies | None = None,
     ) -> None:
         self._store = store
         self._links = links
         self._lanes = lanes
         self._clock = clock
         self._woken = woken
+        self._tallies = tallies or Tallies()
         self._renewals = Batcher(self._renew)
         self._starts = Batcher(self._start)
         self._witness = witness
@@ -122,6 +125,8 @@ class Leases:
     async def _release(self, losses: tuple[Loss, ...]) -> None:
         verdicts = await self._store.release(tuple(loss.release for loss in losses))
         for loss, verdict in zip(losses, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED and loss.release.expired_only:
+                self._tallies.expired += 1
             if verdict is Verdict.COMMITTED and loss.task is not None:
                 self._witness.attempt_ended(_end_of(loss.task, loss.release, self._time.now_ms()))
         if Verdict.COMMITTED in verdicts:
@@ -183,6 +188,7 @@ class Leases:
         """The release, or None where the commit lane was told instead."""
         if needs_lane(lost.task, acknowledged=lost.acknowledged):
             if incarnation is None:
+                self._tallies.expired += 1
                 self._lanes.put(_died(lost), NoTicket(lost.session_id))
             return None
         return Release(

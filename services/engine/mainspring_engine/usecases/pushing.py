@@ -7,12 +7,15 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.changes import Changes, NewTask
+from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
+from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.store import Claimed
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_kernel.clock import Clock
+from mainspring_kernel.ids import uuid7_ms
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.frames import Config, Held, Task
 from mainspring_schema.workflows import StepRecord
@@ -38,12 +41,14 @@ class Pusher:
         sessions: Sessions,
         undelivered: Callable[[Held], None],
         clock: Clock,
+        tallies: Tallies | None = None,
     ) -> None:
         self._links = links
         self._agents = agents
         self._sessions = sessions
         self._undelivered = undelivered
         self._clock = clock
+        self._tallies = tallies or Tallies()
 
     def push_new(self, changes: Changes, *, without: frozenset[UUID]) -> None:
         """The tasks of a commit that were inserted claimed."""
@@ -56,6 +61,7 @@ class Pusher:
                 self._undelivered(Held(task.id, 1))
                 continue
             workflow = workflows[task.workflow_id]
+            self._note_wait(task.route, task.id)
             self._push(
                 link,
                 _held_task(task, changes, self._clock.mono()),
@@ -70,6 +76,8 @@ class Pusher:
         if link is None:
             self._undelivered(claimed.held)
             return
+        if claimed.held.fence == 1:
+            self._note_wait(claimed.route, claimed.held.task_id)
         task = HeldTask(
             held=claimed.held,
             session_id=claimed.session_id,
@@ -86,6 +94,11 @@ class Pusher:
             # Only a model call names a model, and only it reads the conversation.
             reads_log=bool(claimed.route.model),
         )
+
+    def _note_wait(self, route: Route, task_id: UUID) -> None:
+        """Of a first attempt: an id tells when its task was made, to the millisecond."""
+        waited_ms = self._clock.wall_ms() - uuid7_ms(task_id)
+        self._tallies.waits.note((route.queue,), waited_ms / 1000)
 
     def _push(
         self,

@@ -21,7 +21,7 @@ from mainspring_engine.adapters.grpc_worker import WorkerServicer
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
 from mainspring_engine.adapters.memory import MemoryStore as EngineStore
 from mainspring_engine.adapters.witness import TelemetryWitness
-from mainspring_engine.main import Engine
+from mainspring_engine.main import Engine, measure
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_eventstore.adapters.memory import MemoryStore as LogStore
 from mainspring_eventstore.adapters.publisher import BusPublisher
@@ -74,6 +74,7 @@ async def start(
     service.stack.push_async_callback(parts.bus.close)
     service.stack.push_async_callback(parts.eventstore.drain)
     service.spawn("engine", parts.engine.work())
+    measure(parts.engine, service)
     path = MessagePath(
         configurations=Configurations(parts.api_store),
         control=DirectControl(parts.engine.control, parts.engine.workflows),

@@ -15,6 +15,7 @@ from mainspring_runtime import logs
 from mainspring_runtime.lifecycle import Service
 from mainspring_runtime.settings import ProcessSettings, SettingsError, load
 from mainspring_runtime.telemetry import open_telemetry
+from mainspring_runtime.watching import open_metrics
 
 NAME = "dev"
 STOP_SECONDS_MAX = 5.0
@@ -64,6 +65,10 @@ def process_settings(settings: Settings, home: Home) -> ProcessSettings:
 
 
 async def start(service: Service, settings: Settings, process: ProcessSettings) -> None:
+    try:
+        await open_metrics(service, process)
+    except OSError as error:
+        raise StartProblem(f"cannot listen on {process.metrics_bind}: {error.strerror}") from error
     try:
         await composition.start(
             service,

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import cast
 
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from mainspring_api.adapters.http.protocol import BoundedHttp
 from mainspring_kernel.errors import Unavailable
@@ -25,7 +25,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class HttpServer:
-    def __init__(self, app: Litestar, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         config = uvicorn.Config(
             app,
             host=host,

@@ -13,7 +13,7 @@ from mainspring_engine.domain import closed
 from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Effect, TaskState
-from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
+from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
 from mainspring_kernel.clock import Clock
 from mainspring_schema.operations import (
     AttemptView,
@@ -134,6 +134,10 @@ class MemoryInspection:
                 cut=len(tasks) >= SAMPLE_TASKS_MAX,
             )
 
+    async def vitals(self) -> Vitals:
+        """Dictionaries keep nothing dead, and no snapshot."""
+        return Vitals(dead_rows=dict.fromkeys(_TABLES, 0), horizon_s=0.0, horizon_behind=0)
+
     def _open_letters(self) -> int:
         resolved = self._tables.resolutions
         return sum(
@@ -142,6 +146,7 @@ class MemoryInspection:
         )
 
 
+_TABLES: Final = ("engine.inbox", "engine.task", "engine.timer", "engine.workflow", "log.head")
 _STATUSES: Final[dict[TaskState, OpenStatus]] = {
     TaskState.READY: "ready",
     TaskState.LEASED: "leased",

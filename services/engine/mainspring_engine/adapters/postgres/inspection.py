@@ -7,7 +7,7 @@ from mainspring_engine.domain import closed
 from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
-from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
+from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.operations import AttemptView, ListTasks, TaskDetails, TaskView
 
@@ -70,6 +70,15 @@ class PostgresInspection:
             replicas=cast(int, rest["replicas"]),
             dead_letters=cast(int, rest["dead_letters"]),
             cut=bool(routes) and cast(int, routes[0]["read"]) >= SAMPLE_TASKS_MAX,
+        )
+
+    async def vitals(self) -> Vitals:
+        rows = await self._database.fetch(INSPECTION["vitals"])
+        first = rows[0] if rows else {}
+        return Vitals(
+            dead_rows={cast(str, row["collection"]): cast(int, row["dead_rows"]) for row in rows},
+            horizon_s=cast("float | None", first.get("horizon_s")),
+            horizon_behind=cast("int | None", first.get("horizon_behind")),
         )
 
 

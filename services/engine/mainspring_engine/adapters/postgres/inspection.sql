@@ -148,3 +148,43 @@ select
             )
     ) as dead_letters,
     (extract(epoch from clock_timestamp()) * 1000)::bigint as at_ms;
+
+-- name: vitals
+-- What vacuum has not taken of the hot tables, and what keeps it: the oldest snapshot anybody holds.
+-- Both horizons are null for a role that may not look at other sessions.
+-- repeatable
+with held as (
+    select
+        max(age(a.backend_xmin))::bigint as behind,
+        max(extract(epoch from clock_timestamp() - a.xact_start))::float8 as age_s
+    from pg_stat_activity as a
+    where a.backend_xmin is not null and a.pid <> pg_backend_pid()
+),
+
+kept as (
+    select max(x.behind)::bigint as behind
+    from (
+        select age(s.xmin)::bigint as behind from pg_replication_slots as s
+        union all
+        select age(p.transaction)::bigint as behind from pg_prepared_xacts as p
+    ) as x
+),
+
+allowed as (select pg_has_role('pg_read_all_stats', 'usage') as look)
+
+select
+    t.schemaname || '.' || t.relname as collection,
+    t.n_dead_tup as dead_rows,
+    case when w.look then coalesce(h.age_s, 0) end as horizon_s,
+    case
+        when w.look then greatest(coalesce(h.behind, 0), coalesce(k.behind, 0))
+    end as horizon_behind
+from pg_stat_user_tables as t
+cross join held as h
+cross join kept as k
+cross join allowed as w
+where (t.schemaname, t.relname) in (
+    ('engine', 'task'), ('engine', 'workflow'), ('engine', 'inbox'), ('engine', 'timer'),
+    ('log', 'head')
+)
+order by collection;

@@ -296,6 +296,7 @@ def _retry(turn: Turn, delivery: Delivery, failure: Failure, delay_ms: int) -> N
             closing=Closing.RETRIED,
             result_hash=delivery.hash,
             error_code=failure.code,
+            error_class=failure.error_class,
             delay_ms=delay_ms,
             counts_failure=True,
         )
