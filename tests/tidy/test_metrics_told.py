@@ -1,4 +1,4 @@
-"""Every metric stands in the operators' table with its kind, unit and meaning, and no other does."""
+"""Every metric stands in the operators' table as it is, and nothing else does."""
 
 import re
 

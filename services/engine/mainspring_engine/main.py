@@ -96,8 +96,7 @@ class Engine:
         self._bus = bus
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
-        self._backlog = Backlog()
-        self._tallies = Tallies()
+        self._backlog, self._tallies = Backlog(), Tallies()
         self._pressure = Backpressure(clock=clock, load=self._load)
         self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
         self._witness = witness(self._agents)
@@ -105,17 +104,13 @@ class Engine:
         self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
-        self._pusher = Pusher(
-            self._links, self._agents, self._sessions, self._undelivered, clock, self._tallies
-        )
+        self._pusher = self._make_pusher()
         self._claimer = self._make_claimer()
         self.gates.eased = self._claimer.resume
         flights = self._flights(
             Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
         )
-        self._lanes = Lanes(
-            tuple(Lane(flights, clock, draws, self._tallies) for _ in range(COMMIT_LANES))
-        )
+        self._lanes = self._make_lanes(flights, draws)
         self.operator = self._make_operator(backstage, gates, ids)
         self._leases = self._make_leases()
         self.control = Control(self._lanes, self._pressure)
@@ -145,6 +140,20 @@ class Engine:
             clock=self._clock,
             replica=ids.uuid7(),
         )
+
+    def _make_pusher(self) -> Pusher:
+        return Pusher(
+            links=self._links,
+            agents=self._agents,
+            sessions=self._sessions,
+            undelivered=self._undelivered,
+            clock=self._clock,
+            tallies=self._tallies,
+        )
+
+    def _make_lanes(self, flights: SessionFlights, draws: Draws) -> Lanes:
+        lanes = (Lane(flights, self._clock, draws, self._tallies) for _ in range(COMMIT_LANES))
+        return Lanes(tuple(lanes))
 
     def _make_operator(self, backstage: Backstage, gates: GateStore, ids: Ids) -> Operator:
         letters = DeadLetters(
