@@ -1,7 +1,7 @@
 """A collector that keeps what is posted to it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -32,7 +32,7 @@ class Collector:
 
 
 @contextmanager
-def collecting() -> Iterator[Collector]:
+def collecting() -> Generator[Collector]:
     made = Collector()
     thread = threading.Thread(target=made.server.serve_forever)
     thread.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -39,7 +39,7 @@ def broken() -> Iterator[Reading]:
 
 
 @contextmanager
-def taken() -> Iterator[int]:
+def taken() -> Generator[int]:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -107,10 +107,10 @@ class Engine:
         self._pusher = self._make_pusher()
         self._claimer = self._make_claimer()
         self.gates.eased = self._claimer.resume
-        flights = self._flights(
-            Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio), epoch
-        )
-        self._lanes = self._make_lanes(flights, draws)
+        materials = Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio)
+        self._lanes = self._make_lanes(self._flights(materials, epoch), draws)
+        self._inspector = self._make_inspector(backstage)
+        self.gauging = Gauging(self._inspector, backstage.inspection, clock)
         self.operator = self._make_operator(backstage, gates, ids)
         self._leases = self._make_leases()
         self.control = Control(self._lanes, self._pressure)
@@ -155,6 +155,14 @@ class Engine:
         lanes = (Lane(flights, self._clock, draws, self._tallies) for _ in range(COMMIT_LANES))
         return Lanes(tuple(lanes))
 
+    def _make_inspector(self, backstage: Backstage) -> Inspector:
+        return Inspector(
+            inspection=backstage.inspection,
+            store=self.store,
+            holds=self._holds,
+            clock=self._clock,
+        )
+
     def _make_operator(self, backstage: Backstage, gates: GateStore, ids: Ids) -> Operator:
         letters = DeadLetters(
             letters=backstage.letters,
@@ -163,17 +171,8 @@ class Engine:
             clock=self._clock,
             ids=ids,
         )
-        inspector = Inspector(
-            inspection=backstage.inspection,
-            store=self.store,
-            holds=self._holds,
-            clock=self._clock,
-        )
-        self.gauging = Gauging(
-            inspector=inspector, inspection=backstage.inspection, clock=self._clock
-        )
         return Operator(
-            inspector=inspector,
+            inspector=self._inspector,
             workers=self._workers,
             letters=letters,
             explaining=Explaining(backstage.snapshots, gates),

@@ -20,7 +20,7 @@ class Gauging:
     ago is worse than none.
     """
 
-    def __init__(self, *, inspector: Inspector, inspection: Inspection, clock: Clock) -> None:
+    def __init__(self, inspector: Inspector, inspection: Inspection, clock: Clock) -> None:
         self._inspector = inspector
         self._inspection = inspection
         self._clock = clock

@@ -1,5 +1,6 @@
 """What operators look at: statements of their own, never on the way of a task."""
 
+from collections.abc import Mapping
 from typing import Final, cast
 from uuid import UUID
 
@@ -74,7 +75,7 @@ class PostgresInspection:
 
     async def vitals(self) -> Vitals:
         rows = await self._database.fetch(INSPECTION["vitals"])
-        first = rows[0] if rows else {}
+        first: Mapping[str, object] = rows[0] if rows else {}
         return Vitals(
             dead_rows={cast(str, row["collection"]): cast(int, row["dead_rows"]) for row in rows},
             horizon_s=cast("float | None", first.get("horizon_s")),

@@ -150,7 +150,7 @@ select
     (extract(epoch from clock_timestamp()) * 1000)::bigint as at_ms;
 
 -- name: vitals
--- What vacuum has not taken of the hot tables, and what keeps it: the oldest snapshot anybody holds.
+-- What vacuum has not taken of the hot tables, and what keeps it: the oldest snapshot that is held.
 -- Both horizons are null for a role that may not look at other sessions.
 -- repeatable
 with held as (
