@@ -175,7 +175,7 @@ class Engine:
             inspector=self._inspector,
             workers=self._workers,
             letters=letters,
-            explaining=Explaining(backstage.snapshots, gates),
+            explaining=Explaining(backstage.snapshots, gates, self._holds),
         )
 
     def _make_claimer(self) -> Claimer:

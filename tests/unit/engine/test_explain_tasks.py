@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain.circuit import Circuit, CircuitState
-from mainspring_engine.domain.explain.snapshot import TaskFacts
+from mainspring_engine.domain.explain.snapshot import TaskFacts, route_of
 from mainspring_engine.domain.samples import SeatSample
 from tests.unit.engine.explained import (
     DELAYED,
@@ -86,6 +86,14 @@ def test_a_circuit_that_an_operator_holds_open_says_so() -> None:
 
     assert "held open by an operator (maintenance)" in reason.text
     assert reason.until_ms is None
+
+
+def test_a_task_without_a_slot_is_told_when_its_turn_should_come() -> None:
+    facts, busy = ready(), (msgspec.structs.replace(SEAT, held=4),)
+    seen = msgspec.structs.replace(snapshot(facts, seats=busy), holds_s={route_of(facts.task): 3.0})
+
+    assert "its turn should come in about 6.0 s" in told(seen).summary  # 8 x 3 s / 4 slots
+    assert "its turn" not in told(snapshot(facts, seats=busy)).summary
 
 
 # ── leased ──────────────────────────────────────────────────────────────────────────────────────

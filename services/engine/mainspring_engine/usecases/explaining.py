@@ -3,8 +3,9 @@
 import msgspec
 
 from mainspring_engine.domain.circuit import CircuitState
-from mainspring_engine.domain.explain.snapshot import Snapshot
+from mainspring_engine.domain.explain.snapshot import Snapshot, route_of
 from mainspring_engine.domain.explain.subjects import explain
+from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.ports.gates import GateStore
 from mainspring_engine.ports.snapshots import Snapshots
 from mainspring_kernel.errors import NotFound
@@ -13,16 +14,24 @@ from mainspring_schema.operations import Explain
 
 
 class Explaining:
-    def __init__(self, snapshots: Snapshots, gates: GateStore) -> None:
+    def __init__(self, snapshots: Snapshots, gates: GateStore, holds: HoldTimes) -> None:
         self._snapshots = snapshots
         self._gates = gates
+        self._holds = holds
 
     async def answer(self, asked: Explain) -> Explanation:
         """Raises NotFound, Unavailable."""
         snapshot = await self._snapshots.of(asked.org_id, asked.subject, asked.id)
         if snapshot is None:
             raise NotFound
-        return explain(asked.subject, asked.id, await self._with_circuits(snapshot))
+        whole = await self._with_circuits(self._with_holds(snapshot))
+        return explain(asked.subject, asked.id, whole)
+
+    def _with_holds(self, snapshot: Snapshot) -> Snapshot:
+        routes = {route_of(one.task) for one in snapshot.tasks if one.task.status == "ready"}
+        known = {route: self._holds.mean_s(route) for route in routes}
+        holds_s = {route: mean for route, mean in known.items() if mean is not None}
+        return msgspec.structs.replace(snapshot, holds_s=holds_s)
 
     async def _with_circuits(self, snapshot: Snapshot) -> Snapshot:
         waiting = {one.task.model for one in snapshot.tasks if one.task.status == "ready"}

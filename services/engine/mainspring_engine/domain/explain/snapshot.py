@@ -5,9 +5,19 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.circuit import Circuit
+from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Head, WaitRow, Workflow
 from mainspring_engine.domain.samples import SeatSample
 from mainspring_schema.operations import AttemptView, LetterView, TaskDetails, TaskView, WorkerView
+
+
+def route_of(task: TaskView) -> Route:
+    return Route(
+        queue=task.queue or "",
+        capability=task.capability or "",
+        build=task.build or "",
+        model=task.model or "",
+    )
 
 
 class TaskFacts(Struct, frozen=True, kw_only=True):
@@ -27,7 +37,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     `messages` counts those that wait in the inbox. `timers` holds the due times of the timers that
     its state and its waits name. `closed` is the closed task that was asked about, `letter` the
-    newest dead letter of the workflow. `circuits` are those that shut the route of one of `tasks`.
+    newest dead letter of the workflow. `circuits` are those that shut the route of one of `tasks`,
+    `holds_s` for how long a task of such a route lately held its slot, as this engine saw it.
     """
 
     now_ms: int
@@ -41,7 +52,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     closed: TaskDetails | None = None
     seats: tuple[SeatSample, ...] = ()
     circuits: tuple[Circuit, ...] = ()
+    holds_s: dict[Route, float] = {}
     sweeps_ms: dict[str, int] = {}
+
+    def hold_s(self, task: TaskView) -> float | None:
+        return self.holds_s.get(route_of(task))
 
     def circuit(self, model: str | None) -> Circuit | None:
         """The one that shuts this route, if any does."""

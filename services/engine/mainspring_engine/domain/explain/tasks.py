@@ -59,7 +59,11 @@ def _ready(facts: TaskFacts, snapshot: Snapshot) -> Reason:
     if not any(seat.active for seat in fitting):
         return _nobody_active(facts, fitting)
     free = sum(max(0, seat.slots - seat.held) for seat in fitting)
-    return _no_credit(facts, fitting) if free == 0 else _dispatch(facts, free, snapshot.now_ms)
+    return (
+        _no_credit(facts, fitting, snapshot.hold_s(task))
+        if free == 0
+        else _dispatch(facts, free, snapshot.now_ms)
+    )
 
 
 def _can(seat: SeatSample, task: TaskView) -> bool:
@@ -105,14 +109,21 @@ def _nobody_active(facts: TaskFacts, seats: Iterable[SeatSample]) -> Reason:
     )
 
 
-def _no_credit(facts: TaskFacts, seats: list[SeatSample]) -> Reason:
+def _expected(ahead: int, slots: int, hold_s: float | None) -> str:
+    """As the health of its queue reckons it: the tasks up to this one x hold / slots."""
+    if hold_s is None or not slots or ahead >= AHEAD_MAX:
+        return ""
+    return f"; its turn should come in about {(ahead + 1) * hold_s / slots:.1f} s"
+
+
+def _no_credit(facts: TaskFacts, seats: list[SeatSample], hold_s: float | None) -> Reason:
     slots, active = sum(seat.slots for seat in seats), sum(seat.active for seat in seats)
     before = f"{facts.ahead}{' or more' if facts.ahead >= AHEAD_MAX else ''}"
     return _of(
         facts,
         "no_credit",
         f"{_named(facts.task)} waits for a free slot: all {slots} of {active} workers are in use, "
-        f"and {before} tasks of its route are before it",
+        f"and {before} tasks of its route are before it{_expected(facts.ahead, slots, hold_s)}",
         advice="Start more workers, or give them more slots.",
         since_ms=facts.task.due_ms,
     )
