@@ -10,6 +10,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from mainspring_kernel.ids import Prefix, to_wire
+
 INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
 
@@ -192,6 +194,11 @@ class WorkflowPage(Struct, frozen=True, kw_only=True):
 
 
 WorkflowCommand = StartWorkflow | SignalWorkflow | CancelWorkflow | GetWorkflow | ListWorkflows
+
+
+def key_of(command: StartWorkflow) -> str:
+    """The key it is started by: one that nobody gave is the id, which nothing else bears."""
+    return to_wire(Prefix.WORKFLOW, command.workflow_id) if command.key is None else command.key
 
 
 def start_hash_of(type_: str, queue: str, input_: bytes) -> bytes:

@@ -7,10 +7,10 @@ import msgspec
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.feed import Feed
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.ids import OrgId, Prefix, SessionId, to_wire
+from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.stream import LogBatch
-from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView
+from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView, key_of
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
@@ -18,11 +18,10 @@ ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"}
 
 def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
     """As it was in the moment of its start: nothing has happened that would have to be read."""
-    id_ = command.workflow_id
     return WorkflowView(
-        workflow_id=id_,
+        workflow_id=command.workflow_id,
         type=command.type,
-        key=to_wire(Prefix.WORKFLOW, id_) if command.key is None else command.key,
+        key=key_of(command),
         queue=command.queue,
         status="running",
         started_ms=started_ms,

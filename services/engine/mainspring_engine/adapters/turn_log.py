@@ -11,11 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.belonging import belonging
+from mainspring_engine.domain.belonging import belonging, of_attempt
 from mainspring_engine.domain.changes import Changes, WorkflowChange
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.ports.outside import AttemptEnd
-from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext, use_trace
 from mainspring_runtime.logs import log_fields
 from mainspring_schema.events import decode_payload
@@ -49,12 +48,8 @@ def attempt_ended(end: AttemptEnd) -> None:
     """An attempt without a result is news: somebody may look for what went wrong."""
     level = _ATTEMPT_LEVELS.get(end.closing, logging.DEBUG)
     if _log.isEnabledFor(level):
-        more = {
-            "task": to_wire(Prefix.TASK, end.held.task_id),
-            "fence": end.held.fence,
-        }
         with _about(end.session_id, end.workflow_id, end.traceparent):
-            _log.log(level, "attempt %s", end.closing.name.lower(), extra=more)
+            _log.log(level, "attempt %s", end.closing.name.lower(), extra=of_attempt(end.held))
 
 
 @contextmanager

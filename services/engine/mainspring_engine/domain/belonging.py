@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_schema.frames import Held
 
 
 def belonging(session_id: UUID, workflow_id: UUID) -> dict[str, str]:
@@ -13,3 +14,8 @@ def belonging(session_id: UUID, workflow_id: UUID) -> dict[str, str]:
         "session": to_wire(Prefix.SESSION, session_id),
         "turn": to_wire(Prefix.TURN, workflow_id),
     }
+
+
+def of_attempt(held: Held) -> dict[str, object]:
+    """Which attempt of which task."""
+    return {"task": to_wire(Prefix.TASK, held.task_id), "fence": held.fence}

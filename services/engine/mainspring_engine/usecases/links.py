@@ -4,12 +4,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from mainspring_engine.domain.belonging import belonging
+from mainspring_engine.domain.belonging import belonging, of_attempt
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.store import Handed
-from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.frames import Held, History
 from mainspring_schema.workflows import StepRecord
 
@@ -33,8 +32,7 @@ class HeldTask(Struct, frozen=True, kw_only=True):
         """What a log line about it says beside its words."""
         return {
             **belonging(self.session_id, self.workflow_id),
-            "task": to_wire(Prefix.TASK, self.held.task_id),
-            "fence": self.held.fence,
+            **of_attempt(self.held),
         }
 
     @property

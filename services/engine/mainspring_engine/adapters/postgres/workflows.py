@@ -144,10 +144,7 @@ class PostgresWorkflows:
             return None
         bodies = cast("list[bytes]", rows[0]["wait_bodies"])
         timers = cast("list[UUID | None]", rows[0]["wait_timers"])
-        waits = (
-            WaitRow(workflow_id=workflow_id, wait=_WAIT.decode(body), timer_id=timer_id)
-            for body, timer_id in zip(bodies, timers, strict=True)
-        )
+        waits = (_wait(workflow_id, *pair) for pair in zip(bodies, timers, strict=True))
         return _workflow_row(rows[0], tuple(waits))
 
     async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
@@ -164,11 +161,15 @@ class PostgresWorkflows:
 
 
 def wait_row(row: Row) -> WaitRow:
-    return WaitRow(
-        workflow_id=cast(UUID, row["workflow_id"]),
-        wait=_WAIT.decode(cast(bytes, row["body"])),
-        timer_id=cast("UUID | None", row["timer_id"]),
+    return _wait(
+        cast(UUID, row["workflow_id"]),
+        cast(bytes, row["body"]),
+        cast("UUID | None", row["timer_id"]),
     )
+
+
+def _wait(workflow_id: UUID, body: bytes, timer_id: UUID | None) -> WaitRow:
+    return WaitRow(workflow_id=workflow_id, wait=_WAIT.decode(body), timer_id=timer_id)
 
 
 def _workflow_row(row: Row, waits: tuple[WaitRow, ...] = ()) -> WorkflowRow:

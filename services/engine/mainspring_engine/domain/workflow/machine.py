@@ -44,6 +44,7 @@ from mainspring_schema.workflows import (
     Started,
     StartWorkflow,
     StepRecord,
+    key_of,
     start_hash_of,
 )
 
@@ -53,7 +54,7 @@ TIMER_CANCEL = "cancel_deadline"
 def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     """The first event, the input, the first task."""
     id_ = command.workflow_id
-    key = to_wire(Prefix.WORKFLOW, id_) if command.key is None else command.key
+    key = key_of(command)
     plan.start = Start(
         workflow_id=id_,
         type=command.type,
