@@ -54,7 +54,11 @@ class Outbox(Protocol):
     def config(self, config: Config) -> None: ...
 
     def unwritten(self) -> frozenset[Held]:
-        """Tasks that were put and have not, or not certainly, left on the stream."""
+        """Tasks that were put and are in no frame yet.
+
+        One in a frame that is still being written may have arrived: a tool that kills its worker
+        is quicker than the news that the frame is gone.
+        """
         ...
 
     def history(self, history: History) -> None: ...

@@ -56,7 +56,7 @@ class Link:
         """Hashes this worker was sent."""
 
     def handed(self) -> tuple[Handed, ...]:
-        """The tasks it holds that certainly left on this stream."""
+        """The tasks it holds that went into a frame of this stream."""
         unwritten = self.outbox.unwritten()
         return tuple(
             Handed(held=task.held, incarnation=self.incarnation, attach_number=self.attach_number)

@@ -25,8 +25,6 @@ class FrameOutbox:
     def __init__(self) -> None:
         self._attached: Attached | None = None
         self._tasks: list[Task] = []
-        self._in_hand: tuple[Task, ...] = ()
-        """Those of the frame that is being written."""
         self._results: list[Acknowledgement] = []
         self._starts: list[Acknowledgement] = []
         self._emits: list[Acknowledgement] = []
@@ -81,8 +79,7 @@ class FrameOutbox:
         self._woken()
 
     def unwritten(self) -> frozenset[Held]:
-        """Tasks that were put and have not, or not certainly, left on the stream."""
-        return frozenset(task.held for task in (*self._in_hand, *self._tasks))
+        return frozenset(task.held for task in self._tasks)
 
     def history(self, history: History) -> None:
         self._histories.append(history)
@@ -99,15 +96,13 @@ class FrameOutbox:
         self._wake.set()
 
     async def next_frame(self) -> ToWorker | None:
-        """Waits for something to say. None once closed. Asked for the next, the last is written."""
-        self._in_hand = ()
+        """Waits for something to say. None once closed."""
         await self._wake.wait()
         if self._closed:
             return None
-        self._in_hand = tasks = self._take_tasks()
         frame = ToWorker(
             attached=self._attached,
-            tasks=tasks,
+            tasks=self._take_tasks(),
             results=tuple(self._results),
             starts=tuple(self._starts),
             emits=tuple(self._emits),
