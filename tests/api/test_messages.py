@@ -216,3 +216,4 @@ async def test_an_engine_that_is_away_means_503(
     assert answer.headers["retry-after"] == "2"
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["error"]["code"] == "unavailable"
+    assert "backend" not in answer.text, "what is behind the api, and where, is for its log"

@@ -321,7 +321,8 @@ RPC_KEEPALIVE_S: Final = 20.0
 RPC_KEEPALIVE_TIMEOUT_S: Final = 10.0
 """The wait for a ping's answer."""
 POOL_CONNECTIONS_MAX: Final = 10
-"""Per process: five services in a few replicas stay below Postgres' default of 100."""
+"""Per process that names no number of its own. The services of one stack add up to 20, so that a
+few replicas stay below Postgres' default of 100."""
 POOL_ACQUIRE_TIMEOUT_S: Final = 5.0
 """Waiting longer for a connection means overload: 503."""
 STATEMENT_TIMEOUT_MS: Final = 10_000

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Final
 
 from litestar.types import ASGIApp
 
@@ -47,6 +48,8 @@ from mainspring_runtime.listeners import Listeners
 from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
 
 NAME = "api"
+_CONNECTIONS_MAX: Final = 5
+"""What all ask rides in flights; the rest are reads of single people."""
 KEY_VARIABLES = {
     "openai": ("OPENAI_API_KEY", "DEFAULT_OPENAI_API_KEY"),
     "anthropic": ("ANTHROPIC_API_KEY", "DEFAULT_ANTHROPIC_API_KEY"),
@@ -115,7 +118,11 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
     """The store, whose commits the event listeners hear of."""
     listeners = Listeners.load(service.telemetry.metrics)
     service.stack.callback(listeners.close)
-    options = Options(url=database_url, application_name=f"mainspring-{NAME}")
+    options = Options(
+        url=database_url,
+        application_name=f"mainspring-{NAME}",
+        connections_max=_CONNECTIONS_MAX,
+    )
     database = await Database.open(options)
     service.stack.push_async_callback(database.close)
     return PostgresStore(database, opened=telling(listeners))

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from mainspring_engine.adapters.announcer import BusAnnouncer
 from mainspring_engine.adapters.grpc_control import ControlServicer
@@ -65,6 +66,8 @@ from mainspring_runtime.listeners import Listeners
 from mainspring_runtime.settings import Bind, ProcessSettings
 from mainspring_schema.frames import Held
 
+_CONNECTIONS_MAX: Final = 7
+"""Two lanes, a claim, beats, releases and sweeps, and what a person asks."""
 WitnessFactory = Callable[[Agents], Witness]
 
 
@@ -294,7 +297,11 @@ class Engine:
 async def start(settings: EngineSettings, service: Service) -> None:
     """Connects, works, and serves. The closers run backwards: streams first, the pool last."""
     stack = service.stack
-    options = Options(url=settings.database_url, application_name="mainspring-engine")
+    options = Options(
+        url=settings.database_url,
+        application_name="mainspring-engine",
+        connections_max=_CONNECTIONS_MAX,
+    )
     database = await Database.open(options)
     stack.push_async_callback(database.close)
     bus = NatsBus(settings.nats_url, name="mainspring-engine")

@@ -1,6 +1,7 @@
 """Wiring by hand: what an event store consists of, and how it starts and drains."""
 
 import os
+from typing import Final
 
 from mainspring_eventstore.adapters.grpc_eventstore import EventStoreServicer
 from mainspring_eventstore.adapters.postgres import PostgresStore
@@ -13,6 +14,8 @@ from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Bind, ProcessSettings
 
 NAME = "eventstore"
+_CONNECTIONS_MAX: Final = 4
+"""An append and reads of history; two cores read no faster with more."""
 
 
 class EventStoreSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -24,7 +27,11 @@ class EventStoreSettings(ProcessSettings, frozen=True, kw_only=True):
 async def start(settings: EventStoreSettings, service: Service) -> None:
     """The closers run backwards: the door first, then the lanes, the pool last."""
     stack = service.stack
-    options = Options(url=settings.database_url, application_name=f"mainspring-{NAME}")
+    options = Options(
+        url=settings.database_url,
+        application_name=f"mainspring-{NAME}",
+        connections_max=_CONNECTIONS_MAX,
+    )
     database = await Database.open(options)
     stack.push_async_callback(database.close)
     bus = NatsBus(settings.nats_url, name=f"mainspring-{NAME}")

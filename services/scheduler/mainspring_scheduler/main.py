@@ -1,6 +1,7 @@
 """Settings, wiring, start and drain of the scheduler."""
 
 import os
+from typing import Final
 
 from msgspec import Struct
 
@@ -32,7 +33,8 @@ from mainspring_scheduler.usecases.schedules import Schedules
 from mainspring_scheduler.usecases.targets import SlotTargets
 from mainspring_scheduler.usecases.work import Duties
 
-_CONNECTIONS_MAX = 4  # a claim, a settlement, a pass over schedules, and what a person asks
+_CONNECTIONS_MAX: Final = 4
+"""A claim, a settlement, a pass over schedules, and what a person asks."""
 
 
 class Settings(ProcessSettings, frozen=True, kw_only=True):

@@ -92,7 +92,7 @@ class Floor:
         return self._config_hash
 
     async def arrive(
-        self, flows: Sequence[Flow], seconds: float, *, hurry: bool = False
+        self, flows: Sequence[Flow], seconds: float, *, hurry: bool = False, by_chance: bool = False
     ) -> Arrived:
         """Returns when everything that was asked for is answered. Raises BenchFailed.
 
@@ -104,7 +104,7 @@ class Floor:
             flows=list(flows),
             began_s=began,
             seconds=seconds,
-            by_chance=self._bench.plan.by_chance,
+            by_chance=by_chance or self._bench.plan.by_chance,
         )
         (done,) = await self._clients.do([order], self._bench.tell)
         if done.steered:

@@ -22,6 +22,7 @@ from mainspring_kernel.errors import (
     NotFound,
     NotWaitingForToolResults,
     PayloadTooLarge,
+    Unavailable,
     UnsupportedMediaType,
     ValidationFailed,
 )
@@ -33,6 +34,8 @@ HttpRequest = Request[Any, Any, State]  # pyright: ignore[reportExplicitAny] -- 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 _NUL: Final = b"\\u0000"
+_OURS_TO_MEND: Final = 500
+"""From this status on the fault is on this side."""
 
 
 # ── what comes in ───────────────────────────────────────────────────────────────────────────────
@@ -198,7 +201,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def problem_of(error: MainspringError, path: str | None = None) -> Problem:
-    detail = error.detail if error.status < 500 or error.status == 503 else error.title  # noqa: PLR2004 -- statuses are their own names
+    # What went wrong inside, addresses among it, is for the log.
+    detail = error.detail if error.status < _OURS_TO_MEND else error.title
     if isinstance(error, NotWaitingForToolResults) and error.phrase not in detail:
         # SDKs look for the phrase in the message.
         detail = error.title
@@ -247,7 +251,9 @@ def _from_litestar(error: HTTPException) -> MainspringError:
 def handle_error(request: HttpRequest, error: Exception) -> Response[bytes]:
     """The one place where an error becomes a status."""
     known = ours(error)
-    if known.status >= 500 and known.status != 503:  # noqa: PLR2004 -- statuses are their own names
+    if known.status == Unavailable.status:
+        _log.warning("%s %s was put off: %s", request.method, request.url.path, known.detail)
+    elif known.status >= _OURS_TO_MEND:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     headers = problem_headers(known)
     if isinstance(error, HTTPException) and error.headers:
