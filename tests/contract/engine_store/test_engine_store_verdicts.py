@@ -93,6 +93,17 @@ async def test_one_stale_result_keeps_the_whole_item_unwritten(
     assert len((await session.world.store.open_tasks((session.turn,)))[session.turn]) == 2
 
 
+async def test_two_ends_of_one_attempt_in_an_item_end_it_once(
+    session: Session, worker: Worker
+) -> None:
+    held = await claimed(session, worker)
+
+    reply = await session.commit(session.changes(closes=(close(held), close(held))))
+
+    assert reply.verdict is Verdict.COMMITTED
+    assert session.turn not in await session.world.store.open_tasks((session.turn,))
+
+
 async def test_a_duplicate_outweighs_a_stale_entry(session: Session, worker: Worker) -> None:
     held = await claimed(session, worker)
     await session.commit(session.changes(closes=(close(held),)))

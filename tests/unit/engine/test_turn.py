@@ -8,6 +8,7 @@ from mainspring_engine.domain.rows import TaskKind
 from mainspring_kernel.errors import NotWaitingForToolResults
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
+from mainspring_schema.frames import Verdict
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import ReasonResult, ToolCall, ToolResult
 from tests.unit.engine.desk import AGENT, CONFIG, Desk
@@ -74,6 +75,38 @@ def test_tool_calls_run_as_tasks_of_their_own_and_lead_back_to_the_model() -> No
     assert completed["llm_call_count"] == 2
     assert completed["tool_call_count"] == 2
     assert completed["iterations"] == 2
+
+
+def test_a_result_that_is_twice_in_a_flight_ends_its_attempt_once() -> None:
+    desk = Desk()
+    desk.say("add")
+    desk.call("add")
+    (task,) = desk.open(TaskKind.TOOL)
+    result = desk.answered(ToolResult(status="success", result="ok"), task)
+
+    answers = desk.do_all(result, result)
+
+    assert answers == [Verdict.COMMITTED, Verdict.DUPLICATE]
+    assert desk.last is not None
+    assert len(desk.last.closes) == 1
+    assert desk.types.count("tool.completed") == 1
+
+
+def test_a_death_behind_the_result_of_the_same_flight_is_stale() -> None:
+    desk = Desk()
+    desk.say("hello")
+    (task,) = desk.tasks.values()
+    died = intents.Died(
+        session_id=desk.session_id,
+        org_id=DEFAULT_ORG_ID,
+        workflow_id=desk.turn_id,
+        task=task,
+    )
+
+    answers = desk.do_all(desk.answered(ReasonResult(text="hi"), task), died)
+
+    assert answers == [Verdict.COMMITTED, Verdict.STALE]
+    assert desk.types[-2:] == ["turn.completed", "session.idled"]
 
 
 def test_unusable_call_gets_a_typed_error_without_a_task() -> None:

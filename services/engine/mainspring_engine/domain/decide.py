@@ -31,7 +31,7 @@ from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
 from mainspring_schema.events import Context
-from mainspring_schema.frames import Emit, Verdict
+from mainspring_schema.frames import Emit, Held, Verdict
 from mainspring_schema.messages import Message
 from mainspring_schema.tasks import ReasonResult, ToolResult, WorkflowResult
 
@@ -58,6 +58,10 @@ Answer = (
 
 
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
+    if isinstance(intent, intents.Answered | intents.Died):
+        before = _ended_before(plan, intent)
+        if before is not None:
+            return before
     if isinstance(intent, intents.WorkflowCommand):
         return of_workflows.command(plan, intent, materials)
     if isinstance(intent, intents.SignalCame):
@@ -282,6 +286,21 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
     else:
         _model_answered(turn, delivery, result)
     return Verdict.COMMITTED
+
+
+def _ended_before(plan: Plan, intent: intents.Answered | intents.Died) -> Verdict | None:
+    """What an earlier entry of the same flight makes of this one: it has ended the attempt.
+
+    A worker that attaches anew sends again what is still on its way over the old stream.
+    """
+    if isinstance(intent, intents.Answered):
+        held, hash_ = intent.held, intent.hash
+    else:
+        held, hash_ = Held(intent.task.id, intent.task.fence), b""
+    for close in plan.closes:
+        if Held(close.task_id, close.fence) == held:
+            return Verdict.DUPLICATE if hash_ and close.result_hash == hash_ else Verdict.STALE
+    return None
 
 
 def _waits_for(turn: Turn, task_id: UUID) -> bool:

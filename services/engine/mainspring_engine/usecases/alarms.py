@@ -72,9 +72,9 @@ class Alarms:
             earlier.cancel()
 
     async def _look(self, sweep: Callable[[SweepKind], Awaitable[Swept]]) -> None:
-        now = self._clock.mono() * 1000 / ALARM_GRAIN_MS
         kinds: set[SweepKind] = set()
-        while self._due and self._due[0][0] <= now:
+        # By the very sum that ended the wait: another one may round the other way, and spin.
+        while (wait_s := self._wait_s()) is not None and wait_s <= 0:
             alarm = heapq.heappop(self._due)
             self._known.discard(alarm)
             kinds.add(alarm[1])

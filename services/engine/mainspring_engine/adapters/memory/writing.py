@@ -44,7 +44,8 @@ def write(tables: Tables, log: GrantedLog, changes: Changes, now_ms: int) -> tup
         task = tables.tasks[emit.task_id]
         task.emit_counter = max(task.emit_counter, emit.counter)
         task.rev += 1
-    for close in changes.closes:
+    # One attempt ends once, as a row is updated once by one statement.
+    for close in {(c.task_id, c.fence): c for c in reversed(changes.closes)}.values():
         _close(tables, changes, close, now_ms)
     unclaimed = tuple(t.id for t in changes.tasks if not _add_task(tables, changes, t, now_ms))
     _write_inputs(tables, changes, now_ms)

@@ -1,0 +1,272 @@
+"""What must hold: Python twins of the invariants, over the tables, the log, the world and readers.
+
+`always` holds after every fault; `at_rest` once everything was mended and had its time.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_engine.domain.rows import Closing, Effect, Outcome, TaskState
+from mainspring_eventstore.adapters.memory.log import EventRow
+from mainspring_kernel.ids import Position
+from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
+from mainspring_schema.chain import GENESIS, link
+from tests.sim.clients import People, Reader
+from tests.sim.world import World
+
+_STARTS: Final = "turn.started"
+_OUTCOMES: Final = {
+    "turn.completed": Outcome.COMPLETED,
+    "turn.failed": Outcome.FAILED,
+    "turn.cancelled": Outcome.CANCELLED,
+    "turn.sealed": Outcome.SEALED,
+}
+
+
+class _Call(Struct):
+    tool_call_id: str = ""
+
+
+class _Payload(Struct):
+    data: _Call
+
+
+_CALL: Final = msgspec.json.Decoder(_Payload)
+
+
+def always(world: World, people: People) -> Iterator[str]:
+    """Each broken rule as a sentence, with the rows that break it."""
+    yield from _log(world)
+    yield from _turns(world)
+    yield from _attempts(world)
+    yield from _leases(world)
+    yield from _results(world)
+    yield from _outside(world)
+    yield from _inputs(world, people)
+    for reader in people.readers:
+        yield from _reader(world, reader)
+
+
+def at_rest(world: World, people: People) -> Iterator[str]:
+    """What was promised to end has ended."""
+    tables = world.tables.engine.tables
+    yield from people.gave_up
+    for workflow in tables.workflows.values():
+        if workflow.outcome is Outcome.RUNNING:
+            yield f"turn {workflow.id.hex} has no outcome"
+    for task in tables.tasks.values():
+        yield f"task {task.id.hex} ({task.step}) is still there: {task.state.name}"
+    for timer in tables.timers.values():
+        yield f"timer {timer.id.hex} ({timer.kind}) is still there"
+    for entry in (entry for rows in tables.inbox.values() for entry in rows.values()):
+        if entry.workflow_id is None:
+            yield f"I6 message {entry.message_id.hex} is in no turn"
+    yield from _calls_answered(world)
+    yield from _readers_behind(world, people)
+
+
+def _readers_behind(world: World, people: People) -> Iterator[str]:
+    for reader in people.readers:
+        head = world.tables.log.heads[reader.session_id].last_seq
+        if not reader.seen or reader.seen[-1].seq != head:
+            yield f"a reader of {reader.session_id.hex} is behind: {reader.seen[-1:]} of {head}"
+
+
+# ── the log ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _log(world: World) -> Iterator[str]:
+    log = world.tables.log
+    for session_id, rows in log.events.items():
+        numbers = [row.event.seq for row in rows]
+        head = log.heads[session_id]
+        if numbers != list(range(1, head.last_seq + 1)):
+            yield f"I9 {session_id.hex}: events {numbers}, the head says {head.last_seq}"
+        hash_ = GENESIS
+        for row in rows:
+            event = row.event
+            hash_ = link(
+                hash_, session_id=session_id, seq=event.seq, type_=event.type,
+                ts_ms=event.ts_ms, payload=event.payload,
+            )  # fmt: skip
+            if row.h != hash_:
+                yield f"I11 {session_id.hex}: the chain breaks at {row.event.seq}"
+                break
+        if head.hash != hash_:
+            yield f"I11 {session_id.hex}: the head has another hash"
+
+
+def _turns(world: World) -> Iterator[str]:
+    told: dict[UUID, list[EventRow]] = defaultdict(list)
+    for rows in world.tables.log.events.values():
+        for row in rows:
+            if row.turn_id is not None:
+                told[row.turn_id].append(row)
+    running: Counter[UUID] = Counter()
+    for workflow in world.tables.engine.tables.workflows.values():
+        types = [row.event.type for row in told[workflow.id]]
+        outcomes = [_OUTCOMES[type_] for type_ in types if type_ in _OUTCOMES]
+        ended = [] if workflow.outcome is Outcome.RUNNING else [workflow.outcome]
+        if types.count(_STARTS) != 1 or outcomes != ended:
+            yield f"I10 turn {workflow.id.hex}: {types}, the row says {workflow.outcome.name}"
+        running[workflow.session_id] += workflow.outcome is Outcome.RUNNING
+    for session_id, count in running.items():
+        if count > 1:
+            yield f"I8 session {session_id.hex} has {count} running turns"
+
+
+# ── tasks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _attempts(world: World) -> Iterator[str]:
+    tables = world.tables.engine.tables
+    of_task: dict[UUID, list[int]] = defaultdict(list)
+    for row in sorted(tables.attempts.values(), key=lambda row: row.claim_rev):
+        of_task[row.task_id].append(row.fence)
+        if row.close_rev <= row.claim_rev:
+            yield f"I2 {row.task_id.hex}: fence {row.fence} closed before its claim"
+    for task_id, fences in of_task.items():
+        task = tables.tasks.get(task_id)
+        live = task is not None and task.state is TaskState.LEASED
+        if fences != list(range(1, len(fences) + 1)):
+            yield f"I1 {task_id.hex}: fences {fences}"
+        if task is not None and task.fence != len(fences) + live:
+            yield f"I3 {task_id.hex}: fence {task.fence} beside {len(fences)} closed"
+        died = sum(
+            row.closing is Closing.EXPIRED and row.acknowledged
+            for row in tables.attempts.values() if row.task_id == task_id
+        )  # fmt: skip
+        if task is not None and task.deaths > died:
+            yield f"I22 {task_id.hex}: {task.deaths} deaths, {died} attempts that died"
+        if task is not None and task.deaths > WORKER_DEATHS_MAX:
+            yield f"I22 {task_id.hex}: {task.deaths} deaths"
+
+
+def _leases(world: World) -> Iterator[str]:
+    tables = world.tables.engine.tables
+    for task in tables.tasks.values():
+        leased = task.state is TaskState.LEASED
+        if leased != (task.incarnation is not None) or leased != (task.lease_until_ms > 0):
+            yield f"I14 {task.id.hex}: {task.state.name} with {task.incarnation}"
+        if leased and abs(task.lease_until_ms - task.stamped_ms - LEASE_S * 1000) > 1:
+            yield f"I32 {task.id.hex}: a lease of {task.lease_until_ms - task.stamped_ms} ms"
+        if task.workflow_id in tables.workflows:
+            ended = tables.workflows[task.workflow_id].outcome is not Outcome.RUNNING
+            if ended:
+                yield f"I16 {task.id.hex} belongs to a turn that has ended"
+
+
+def _results(world: World) -> Iterator[str]:
+    """A step result bears the highest fence of its moment, and that attempt closed with it."""
+    tables = world.tables.engine.tables
+    for (workflow_id, step), row in tables.steps.items():
+        if row.fence == 0 or row.checkpoint:
+            continue
+        for attempt in tables.attempts.values():
+            later = attempt.task_id == row.task_id and attempt.fence > row.fence
+            if later and attempt.claim_rev < row.rev:
+                yield f"I4 {workflow_id.hex} {step}: fence {row.fence} wrote after {attempt.fence}"
+
+
+# ── the outside ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _outside(world: World) -> Iterator[str]:
+    applied = world.outside.applied
+    for name in ("send_letter", "pay_bill"):
+        for key, count in applied[name].items():
+            if count > 1:
+                yield f"I20 {name} took effect {count} times under {key}"
+    for (workflow_id, step), row in world.tables.engine.tables.effects.items():
+        if row.effect is Effect.AT_MOST_ONCE and row.state in {1, 6} and row.fence:
+            yield f"I19 {workflow_id.hex} {step}: never started, with fence {row.fence}"
+
+
+def _inputs(world: World, people: People) -> Iterator[str]:
+    """An acknowledged message stands in the log once, and a key made one message at most.
+
+    Messages of a closing group are nobody's: they have no row of their own.
+    """
+    logged = (row for rows in world.tables.log.events.values() for row in rows)
+    written = Counter(_message_id(row) for row in logged if row.event.type == "input.message")
+    for message_id, count in written.items():
+        if count > 1:
+            yield f"I6 message {message_id.hex} was written {count} times"
+    tables = world.tables.engine.tables
+    accepted = {id_ for rows in tables.inbox.values() for id_ in rows}
+    if len(accepted) != len(tables.keys):
+        yield f"I7 {len(accepted)} messages under {len(tables.keys)} keys"
+    for said in people.said:
+        if said.message_id is not None and not written[said.message_id]:
+            yield f"H5 message {said.message_id.hex} was acknowledged and is not in the log"
+
+
+class _Message(Struct):
+    id: str
+
+
+class _InputData(Struct):
+    message: _Message
+
+
+class _Input(Struct):
+    data: _InputData
+
+
+_INPUT: Final = msgspec.json.Decoder(_Input)
+
+
+def _message_id(row: EventRow) -> UUID:
+    return UUID(hex=_INPUT.decode(row.event.payload).data.message.id.partition("_")[2])
+
+
+def _calls_answered(world: World) -> Iterator[str]:
+    """At rest each started call has one result."""
+    for session_id, rows in world.tables.log.events.items():
+        started = _calls(rows, "tool.started")
+        completed = _calls(rows, "tool.completed")
+        for call, count in completed.items():
+            if count > 1:
+                yield f"I18 {session_id.hex}: call {call} has {count} results"
+        if len(completed) < len(started):
+            yield f"I18 {session_id.hex}: {len(started)} calls, {len(completed)} results"
+
+
+def _calls(rows: Sequence[EventRow], type_: str) -> Counter[str]:
+    return Counter(
+        row.event.payload.decode() if not (call := _call_of(row)) else call
+        for row in rows
+        if row.event.type == type_
+    )
+
+
+def _call_of(row: EventRow) -> str:
+    return _CALL.decode(row.event.payload).data.tool_call_id
+
+
+# ── readers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reader(world: World, reader: Reader) -> Iterator[str]:
+    """Positions rise, no event is skipped, and deltas are whole where any were shown."""
+    name = f"H1 {reader.session_id.hex}"
+    for before, after in pairwise(reader.seen):
+        if after <= before:
+            yield f"{name}: {after} came after {before}"
+        elif after.seq > before.seq + 1 or (after.n and not _follows(before, after)):
+            yield f"{name}: something between {before} and {after} was not shown"
+    head = world.tables.log.heads[reader.session_id].last_seq
+    if reader.seen and reader.seen[-1].seq > head:
+        yield f"{name}: {reader.seen[-1]} is past the head, {head}"
+
+
+def _follows(before: Position, after: Position) -> bool:
+    if after.seq == before.seq:
+        return after.n == before.n + 1
+    return after.n == 1

@@ -1,0 +1,225 @@
+"""Who uses the stack: people who post and post again, and readers who come back with a cursor."""
+# What stands for every port has no type.
+# pyright: reportExplicitAny=false, reportAny=false
+
+import asyncio
+import re
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_api.domain.cursor import Resume
+from mainspring_api.domain.resources import Tier
+from mainspring_api.usecases import agents, sessions
+from mainspring_api.usecases.messages import MessageDraft, post
+from mainspring_api.usecases.stream.session_stream import Opening, open_stream
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.ids import (
+    DEFAULT_ORG_ID,
+    AgentId,
+    MessageId,
+    Position,
+    Prefix,
+    SeededIds,
+    SessionId,
+    from_wire,
+    parse_position_id,
+    to_wire,
+)
+from mainspring_schema.agents import CapabilityRef
+from mainspring_schema.commands import Cancel
+from mainspring_schema.messages import TextPart
+from tests.sim.loop import Host, here
+from tests.sim.tools import CAPABILITY, CLASSES
+from tests.sim.world import Api, World
+
+_ID: Final = re.compile(rb"^id: event_([0-9a-f]{32})$", re.MULTILINE)
+_AGAIN_S: Final = 0.5
+TRIES_MAX: Final = 400
+"""A person gives up after so many tries; none should."""
+READ_ERRORS_S: Final = 0.3
+
+
+class Said(Struct, kw_only=True):
+    """A message that a person wants in, and what they were told of it."""
+
+    session_id: SessionId
+    key: str
+    message_id: MessageId | None = None
+    turn_id: Any = None
+
+
+class Reader(Struct, kw_only=True):
+    """What one client saw of a session, over all its connections."""
+
+    session_id: SessionId
+    seen: list[Position]
+    joined: int = 0
+
+
+class People(Struct, kw_only=True):
+    said: list[Said]
+    readers: list[Reader]
+    gave_up: list[str]
+
+
+async def arrive(world: World, people: People) -> None:
+    """Makes an agent and its sessions, then lets everybody in."""
+    ids = SeededIds(world.tables.clock, world.chance.work.getrandbits(64))
+    now_ms = world.tables.clock.wall_ms()
+    tier = Tier(capabilities=(CapabilityRef(ref=CAPABILITY),), max_iterations=20)
+    async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
+        made = await agents.upsert(
+            tx, agents.AgentDraft(name="actor", tier=tier), given_id=None,
+            new_id=AgentId(ids.uuid7()), now_ms=now_ms,
+        )  # fmt: skip
+    agent = to_wire(Prefix.AGENT, made.agent.id)
+    host = here()
+    assert host is not None
+    for _ in range(world.weather.sessions):
+        session_id = SessionId(ids.uuid7())
+        async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
+            draft = sessions.SessionDraft(agent=agent, tier=Tier())
+            await sessions.create(tx, draft, id_=session_id, ids=ids, now_ms=now_ms)
+        people.readers.append(reader := Reader(session_id=session_id, seen=[]))
+        host.spawn(_read(world, host, reader), "reader")
+        for number in range(world.weather.messages):
+            said = Said(session_id=session_id, key=f"{session_id.hex}-{number}")
+            people.said.append(said)
+            host.spawn(_speak(world, people, said, ids), "person")
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> None:
+    work = world.chance.work
+    text = _script(world)
+    cancels = work.random() < 0.15
+    await asyncio.sleep(10 * work.random())
+    for _ in range(TRIES_MAX):
+        try:
+            await _post(world, said, text, ids)
+            break
+        except MainspringError as error:
+            if error.status < 500:
+                people.gave_up.append(f"{said.key}: {error.code} {error.detail}")
+                return
+        await asyncio.sleep(_AGAIN_S * (1 + work.random()))
+    else:
+        people.gave_up.append(f"{said.key}: nobody answered")
+    if cancels:
+        await asyncio.sleep(2 * work.random())
+        await _cancel(world, said)
+
+
+async def _post(world: World, said: Said, text: str, ids: SeededIds) -> None:
+    api = world.any_of("api")
+    draft = MessageDraft(
+        content=(TextPart(text=text),), idempotency_key=said.key, body_hash=said.key.encode()[:32]
+    )
+    posted = await world.network.call(
+        api.host,
+        lambda: post(
+            api.program.path, DEFAULT_ORG_ID, said.session_id, draft,
+            message_id=MessageId(ids.uuid4()), now_ms=world.tables.clock.wall_ms(),
+        ),
+    )  # fmt: skip
+    said.message_id = MessageId(from_wire(Prefix.MESSAGE, posted.message.id))
+    said.turn_id = posted.receipt.turn_id
+
+
+async def _cancel(world: World, said: Said) -> None:
+    engine = world.any_of("engine")
+    command = Cancel(org_id=DEFAULT_ORG_ID, session_id=said.session_id)
+    try:
+        await world.network.call(engine.host, lambda: engine.program.control.cancel(command))
+    except MainspringError:
+        return  # whoever cancels may be late, or not be heard: the turn ends either way
+
+
+def _script(world: World) -> str:
+    """Model calls with tools of every class, and trouble that a retry overcomes."""
+    work = world.chance.work
+    turns: list[dict[str, object]] = []
+    for _ in range(work.choice((0, 1, 1, 2))):
+        names = work.sample(sorted(CLASSES), work.choice((1, 2, 4)))
+        turns.append({
+            "text": "Let me see.",
+            "tool_calls": [{"name": name, "arguments": {"n": 1}} for name in names],
+        })  # fmt: skip
+    turns.append({"text": "That is all there is to say about it."})
+    for turn in turns:
+        if world.chance.strikes("model trouble", world.weather.model_trouble):
+            turn["error"] = {"kind": "overloaded", "after_chars": 4, "attempts": 1}
+    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": work.choice((0, 20))}}
+    return f"Play.\n```llmsim\n{msgspec.json.encode(block).decode()}\n```"
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _read(world: World, host: Host, reader: Reader) -> None:
+    """Comes again for ever, to any api, with the cursor it has."""
+    while True:
+        api = world.any_of("api")
+        if api.host.up:
+            await _one_connection(world, host, reader, api.host, api.program)
+        await asyncio.sleep(READ_ERRORS_S * (1 + world.chance.work.random()))
+
+
+class _Line(Struct):
+    """In order; a connection that lost something delivers nothing more."""
+
+    at: float = 0.0
+    dead: bool = False
+
+
+async def _one_connection(world: World, host: Host, reader: Reader, server: Host, api: Api) -> None:
+    arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
+    network = world.network
+    reader.joined += 1
+    line = _Line()
+
+    def deliver(chunk: bytes | None) -> None:
+        line.dead = line.dead or not network.passes(host, server)
+        if not line.dead:
+            line.at = max(line.at, network.loop.time() + network.delay())
+            network.loop.call_at(line.at, arriving.put_nowait, chunk, context=host.context())
+
+    server.crashed.append(lambda: deliver(None))
+    resume = Resume(position=reader.seen[-1]) if reader.seen else None
+    opening = Opening(session_id=reader.session_id, org_id=DEFAULT_ORG_ID, resume=resume)
+    serving = server.spawn(_serve(api, opening, deliver), "sse")
+    ends_s = network.loop.time() + 5 + 20 * world.chance.work.random()
+    while True:
+        try:
+            async with asyncio.timeout_at(ends_s):
+                chunk = await arriving.get()
+        except TimeoutError:
+            break
+        if chunk is None:
+            break
+        reader.seen.extend(positions(chunk))
+    network.loop.call_soon(serving.cancel, context=server.context())
+
+
+async def _serve(api: Api, opening: Opening, deliver: Any) -> None:
+    try:
+        stream = await open_stream(api.hub, opening)
+    except MainspringError:
+        deliver(None)
+        return
+    try:
+        async for chunk in stream.chunks():
+            deliver(chunk)
+        deliver(None)
+    finally:
+        await stream.close()
+
+
+def positions(chunk: bytes) -> list[Position]:
+    """Of the events in these bytes, in their order."""
+    found = (from_wire(Prefix.EVENT, f"event_{id_.decode()}") for id_ in _ID.findall(chunk))
+    return [parse_position_id(id_).position for id_ in found]

@@ -1,0 +1,337 @@
+"""What lies between hosts: calls, statements, hints and worker streams, each able to fail."""
+# What stands for every port has no type.
+# pyright: reportExplicitAny=false, reportAny=false
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from contextvars import Context
+from typing import Any, Final
+
+from mainspring_engine.usecases.conversation import Conversations
+from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
+from mainspring_kernel.limits import RPC_KEEPALIVE_S, RPC_KEEPALIVE_TIMEOUT_S, RPC_TIMEOUT_S
+from mainspring_kernel.tracing import TraceContext
+from mainspring_messaging.bus import Callback, Message, SignalKind, Watcher, Watchers
+from mainspring_messaging.subjects import matches
+from mainspring_schema.frames import FromWorker, ToWorker
+from mainspring_workstream.link import EngineStream, LinkBroken
+from tests.sim.loop import Host, SimLoop, here
+from tests.sim.weather import Chance, Weather
+
+STATEMENT_PART: Final = 0.2
+"""Of the latency between services: the database is near."""
+_KEEPALIVE_S: Final = RPC_KEEPALIVE_S + RPC_KEEPALIVE_TIMEOUT_S
+"""Until both ends of a dead connection notice, at the latest."""
+
+
+class Network:
+    """Latency, loss and partitions. `calm` ends all faults: the seed is to come to rest."""
+
+    def __init__(self, loop: SimLoop, weather: Weather, chance: Chance) -> None:
+        self.loop = loop
+        self.weather = weather
+        self.chance = chance
+        self.calm = False
+        self.database_up = True
+        self.bus_up = True
+        self._apart: set[Host] = set()
+
+    def delay(self, part: float = 1.0) -> float:
+        return self.weather.latency_s * part * self.chance.schedule.random()
+
+    def strikes(self, kind: str, odds: float) -> bool:
+        return not self.calm and self.chance.strikes(kind, odds)
+
+    def cut_off(self, host: Host) -> None:
+        self._apart.add(host)
+
+    def join(self, host: Host) -> None:
+        self._apart.discard(host)
+
+    def passes(self, one: Host | None, other: Host | None) -> bool:
+        return one is other or not ({one, other} & self._apart)
+
+    async def call(self, target: Host, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """As gRPC: refused where nobody listens, lost either way until the deadline."""
+        caller = here()
+        await asyncio.sleep(self.delay())
+        if not target.up:
+            detail = "connection refused"
+            raise Unavailable(detail)
+        answer: asyncio.Future[Any] = self.loop.create_future()
+        lost = self.strikes("call lost", self.weather.call_lost)
+        if self.passes(caller, target) and not lost:
+            self._ask(target, work, answer, caller)
+        try:
+            async with asyncio.timeout(RPC_TIMEOUT_S):
+                return await answer
+        except TimeoutError:
+            detail = "no answer"
+            raise DeadlineExceeded(detail) from None
+
+    def _ask(
+        self, target: Host, work: Callable[[], Coroutine[Any, Any, Any]],
+        answer: "asyncio.Future[Any]", caller: Host | None,
+    ) -> None:  # fmt: skip
+        def reset() -> None:
+            self.loop.call_later(self.delay(), _fail, answer, context=_of(caller))
+
+        def answered(done: "asyncio.Task[Any]") -> None:
+            lost = self.strikes("reply of a call lost", self.weather.call_reply_lost)
+            if not lost and self.passes(caller, target):
+                self.loop.call_later(self.delay(), _give, answer, done, context=_of(caller))
+
+        target.crashed.append(reset)
+        target.spawn(work(), "call").add_done_callback(answered, context=target.context())
+
+
+def _of(host: Host | None) -> Any:
+    return None if host is None else host.context()
+
+
+def _fail(answer: "asyncio.Future[Any]") -> None:
+    if not answer.done():
+        answer.set_exception(Unavailable("connection reset"))
+
+
+def _give(answer: "asyncio.Future[Any]", done: "asyncio.Task[Any]") -> None:
+    if answer.done():
+        return
+    if done.cancelled():
+        answer.set_exception(Unavailable("the server went away"))
+    elif (error := done.exception()) is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(done.result())
+
+
+class Remote:
+    """An object of another host: its async methods become calls. `pick` names host and object."""
+
+    def __init__(self, network: Network, pick: Callable[[], tuple[Host, Any]]) -> None:
+        self._network = network
+        self._pick = pick
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*args: Any, **named: Any) -> Any:
+            host, target = self._pick()
+            return await self._network.call(host, lambda: getattr(target, name)(*args, **named))
+
+        return call
+
+
+class Statements:
+    """A store of the one database. Its async methods may be refused, or lose their reply.
+
+    Each is one instant, as a transaction is: what memory does without waiting.
+    """
+
+    def __init__(self, network: Network, store: Any, *, parts: tuple[str, ...] = ()) -> None:
+        self._network = network
+        self._store = store
+        self._made: dict[str, Any] = {
+            part: Statements(network, getattr(store, part)) for part in parts
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        made = self._made.get(name)
+        if made is None:
+            found = getattr(self._store, name)
+            made = self._statement(name, found) if inspect.iscoroutinefunction(found) else found
+            self._made[name] = made
+        return made
+
+    def _statement(self, name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+        network, weather = self._network, self._network.weather
+
+        async def ask(*args: Any, **named: Any) -> Any:
+            await asyncio.sleep(network.delay(STATEMENT_PART))
+            refused = network.strikes("statement refused", weather.statement_refused)
+            if refused or not network.database_up:
+                detail = f"{name}: Postgres cannot be reached"
+                raise Unavailable(detail)
+            answer = await method(*args, **named)
+            if network.strikes("reply of a statement lost", weather.statement_reply_lost):
+                detail = f"{name}: the connection was lost"
+                raise Unavailable(detail)
+            await asyncio.sleep(network.delay(STATEMENT_PART))
+            return answer
+
+        return ask
+
+
+class _Listener:
+    def __init__(self, bus: "Hints", subject: str, callback: Callback) -> None:
+        self.subject, self.callback, self.host = subject, callback, here()
+        self._bus = bus
+        self.open = True
+
+    async def unsubscribe(self) -> None:
+        self.open = False
+        self._bus.forget(self)
+
+    def put(self, message: Message) -> None:
+        if self.open:
+            self.callback(message)
+
+
+class Hints:
+    """The bus: hints are lost, doubled and come in any order."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._listeners: list[_Listener] = []
+        self._watchers: list[tuple[Host | None, Watchers]] = []
+
+    @property
+    def connected(self) -> bool:
+        return self._network.bus_up
+
+    def publish(self, subject: str, data: bytes, *, trace: TraceContext | None = None) -> None:
+        network, weather = self._network, self._network.weather
+        if not network.bus_up:
+            return
+        message = Message(subject=subject, data=data, trace=trace)
+        for one in self._listeners:
+            if not matches(one.subject, subject) or not network.passes(here(), one.host):
+                continue
+            if network.strikes("hint lost", weather.hint_lost):
+                continue
+            twice = network.strikes("hint doubled", weather.hint_doubled)
+            for _ in range(1 + twice):
+                network.loop.call_later(network.delay(), one.put, message, context=_of(one.host))
+
+    async def subscribe(self, subject: str, callback: Callback) -> _Listener:
+        listener = _Listener(self, subject, callback)
+        self._listeners.append(listener)
+        return listener
+
+    async def flush(self, timeout_s: float) -> bool:
+        del timeout_s
+        await asyncio.sleep(self._network.delay())
+        return self._network.bus_up
+
+    def watch(self, watcher: Watcher) -> None:
+        watchers = Watchers()
+        watchers.add(watcher)
+        self._watchers.append((here(), watchers))
+
+    async def close(self) -> None:
+        return
+
+    def forget(self, listener: _Listener) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    def turn(self, *, up: bool) -> None:
+        """The server goes or comes back."""
+        self._network.bus_up = up
+        kind = SignalKind.CONNECTED if up else SignalKind.DISCONNECTED
+        for host, watchers in self._watchers:
+            self._network.loop.call_later(
+                self._network.delay(), watchers.tell, kind, context=_of(host)
+            )
+
+
+class Wire:
+    """One worker stream: two directions, each in order, that break together or fall silent."""
+
+    def __init__(self, network: Network, worker: Host, engine: Host) -> None:
+        self._network = network
+        self._ends = (worker, engine)
+        self.to_engine: asyncio.Queue[FromWorker | None] = asyncio.Queue()
+        self.to_worker: asyncio.Queue[ToWorker | None] = asyncio.Queue()
+        self._next = {worker: 0.0, engine: 0.0}
+        self.broken = self.silent = False
+
+    def carry(self, target: Host, queue: "asyncio.Queue[Any]", frame: object) -> None:
+        network = self._network
+        if not self.silent and not network.passes(*self._ends):
+            # A connection loses all that follows, or nothing: it is dead, and nobody was told.
+            self.silent = True
+            network.loop.call_later(_KEEPALIVE_S, self.cut, context=Context())
+        if self.broken or self.silent:
+            return
+        at = max(self._next[target], network.loop.time() + network.delay())
+        self._next[target] = at
+        network.loop.call_at(at, queue.put_nowait, frame, context=target.context())
+
+    def cut(self) -> None:
+        """Both ends notice, if somebody is there; a host that lost its power tells nobody."""
+        if not self.broken:
+            worker, engine = self._ends
+            later = self._network.loop.call_later
+            self.broken = True
+            later(self._network.delay(), self.to_worker.put_nowait, None, context=worker.context())
+            later(self._network.delay(), self.to_engine.put_nowait, None, context=engine.context())
+
+
+class WorkerEnd(EngineStream):
+    def __init__(self, wire: Wire, engine: Host) -> None:
+        self._wire, self._engine = wire, engine
+
+    async def send(self, frame: FromWorker) -> None:
+        if self._wire.broken:
+            reason = "the stream is closed"
+            raise LinkBroken(reason)
+        self._wire.carry(self._engine, self._wire.to_engine, frame)
+        await asyncio.sleep(0)
+
+    async def receive(self) -> ToWorker:
+        frame = await self._wire.to_worker.get()
+        if frame is None:
+            reason = "the engine closed the stream"
+            raise LinkBroken(reason)
+        return frame
+
+    async def close(self) -> None:
+        self._wire.cut()
+
+
+class Links:
+    """Opens streams from one worker to whichever engine there is."""
+
+    def __init__(
+        self, network: Network, pick: Callable[[], tuple[Host, Conversations]], wires: list[Wire]
+    ) -> None:
+        self._network, self._pick, self._wires = network, pick, wires
+
+    async def open(self) -> EngineStream:
+        worker = here()
+        assert worker is not None
+        engine, conversations = self._pick()
+        await asyncio.sleep(self._network.delay())
+        if not engine.up or not self._network.passes(worker, engine):
+            reason = "no engine"
+            raise LinkBroken(reason)
+        wire = Wire(self._network, worker, engine)
+        self._wires.append(wire)
+        engine.crashed.append(wire.cut)
+        worker.crashed.append(wire.cut)
+        engine.spawn(_serve(conversations, wire, worker), "worker-stream")
+        return WorkerEnd(wire, engine)
+
+    async def close(self) -> None:
+        return
+
+
+async def _serve(conversations: Conversations, wire: Wire, worker: Host) -> None:
+    try:
+        frames = _frames(wire, asyncio.current_task())
+        async with aclosing(conversations.serve(frames)) as replies:
+            async for reply in replies:
+                wire.carry(worker, wire.to_worker, reply)
+    except MainspringError:
+        pass
+    finally:
+        wire.cut()
+
+
+async def _frames(wire: Wire, carrier: "asyncio.Task[Any] | None") -> AsyncIterator[FromWorker]:
+    while (frame := await wire.to_engine.get()) is not None:
+        yield frame
+    if carrier is not None:
+        # As gRPC does to a handler whose client is gone.
+        carrier.cancel()

@@ -1,0 +1,118 @@
+"""One seed: build a world, let people in, break things, mend them, and look what holds."""
+
+import gc
+import hashlib
+import sys
+import warnings
+from collections import Counter
+from itertools import islice
+
+from msgspec import Struct
+
+from tests.sim import checks, clients
+from tests.sim.loop import Host, SimLoop
+from tests.sim.nemesis import Nemesis
+from tests.sim.weather import HEAL_S, REST_S, Chance, weather_of
+from tests.sim.world import World
+
+PROBLEMS_SHOWN = 10
+_PROGRAMS = frozenset({
+    "engine", "hub", "scheduler", "deltas", "stream", "arrive", "person", "reader", "nemesis",
+    "heal",
+})  # fmt: skip
+"""Tasks that may end, but never by an error."""
+
+
+class Ran(Struct, frozen=True, kw_only=True):
+    """What one seed came to. `trace` is the hash of every event with its time, in their order."""
+
+    seed: int
+    problems: tuple[str, ...]
+    trace: str
+    steps: int
+    turns: int
+    hosts: int
+    virtual_s: float
+    faults: Counter[str]
+
+
+def run(seed: int) -> Ran:
+    """Raises nothing for a broken rule: the problems say it."""
+    loop = SimLoop()
+    weather, chance = weather_of(seed), Chance(seed)
+    world = World(loop, weather, chance)
+    people = clients.People(said=[], readers=[], gave_up=[])
+    crowd, fate = Host(loop, "people"), Host(loop, "fate")
+    nemesis = Nemesis(world)
+    unraisable, sys.unraisablehook = sys.unraisablehook, _ignore
+    try:
+        world.build()
+        crowd.spawn(clients.arrive(world, people), "arrive")
+        fate.spawn(nemesis.rage(), "nemesis")
+        loop.run(HEAL_S, lambda: False)
+        problems = list(islice(checks.always(world, people), PROBLEMS_SHOWN))
+        fate.spawn(nemesis.heal(), "heal")
+        rested = loop.run(HEAL_S + REST_S, lambda: _over(world, people))
+        problems += islice(checks.always(world, people), PROBLEMS_SHOWN)
+        if not rested:
+            problems += islice(checks.at_rest(world, people), PROBLEMS_SHOWN)
+        problems += _of_tasks([crowd, fate], world, loop)
+        return _told(seed, world, loop, problems)
+    finally:
+        with warnings.catch_warnings(action="ignore"):
+            _forget(world, [crowd, fate])
+        sys.unraisablehook = unraisable
+
+
+def _ignore(_: object) -> None:
+    """Of coroutines that are dropped in the middle."""
+
+
+def _over(world: World, people: clients.People) -> bool:
+    """Everything was said, every turn has ended, and every reader has seen it."""
+    if world.loop.time() <= HEAL_S or any(said.message_id is None for said in people.said):
+        return False
+    return next(checks.at_rest(world, people), None) is None
+
+
+def _of_tasks(hosts: list[Host], world: World, loop: SimLoop) -> list[str]:
+    """A program's loop that ended by an error is a finding of its own."""
+    found = list(loop.problems)
+    for host in [*hosts, *(running.host for running in world.places.values()), *world.past]:
+        for task in host.tasks:
+            if not task.done() or task.cancelled() or task.get_name() not in _PROGRAMS:
+                continue
+            error = task.exception()
+            if error is not None:
+                found.append(f"{host.name}: {task.get_name()} ended by {error!r}")
+    return found[:PROBLEMS_SHOWN]
+
+
+def _told(seed: int, world: World, loop: SimLoop, problems: list[str]) -> Ran:
+    trace = hashlib.sha256()
+    for session_id, rows in world.tables.log.events.items():
+        for row in rows:
+            trace.update(session_id.bytes + row.h)
+            trace.update(f"{row.event.ts_ms}".encode())
+    trace.update(f"{loop.steps} {loop.time():.6f}".encode())
+    return Ran(
+        seed=seed,
+        problems=tuple(problems),
+        trace=trace.hexdigest()[:16],
+        steps=loop.steps,
+        turns=len(world.tables.engine.tables.workflows),
+        hosts=world.starts,
+        virtual_s=loop.time(),
+        faults=world.chance.met,
+    )
+
+
+def _forget(world: World, hosts: list[Host]) -> None:
+    """Coroutines that never end are dropped; what their `finally` tries is of no account."""
+    for host in [*hosts, *(running.host for running in world.places.values()), *world.past]:
+        host.crash()
+        host.tasks.clear()
+    world.places.clear()
+    world.past.clear()
+    world.wires.clear()
+    gc.collect()

@@ -1,0 +1,103 @@
+"""Tools of all four effect classes, and the world outside that they change.
+
+The world keeps a ledger of its own: a crash takes back nothing of it.
+"""
+
+from collections import Counter
+from random import Random
+from typing import Final
+
+from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.capability import Capability, Info
+from mainspring_harness.registry import Registry
+from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
+from mainspring_schema.messages import Json
+from mainspring_worker.adapters.builtin_tools.function import FunctionTool
+from mainspring_worker.adapters.builtin_tools.shelf import Shelf
+from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
+
+CAPABILITY: Final = "sim_world"
+CLASSES: Final[dict[str, EffectClass]] = {
+    "look": "pure",
+    "set_lamp": "idempotent",
+    "send_letter": "at_most_once",
+    "pay_bill": "verifiable",
+}
+_WORK_S: Final = 3.0
+"""A call takes up to so long: some outlive a lease in a frozen worker."""
+
+
+class Outside:
+    """What took effect, by the call's key."""
+
+    def __init__(self, draws: Random) -> None:
+        self.draws = draws
+        self.applied: dict[str, Counter[str]] = {name: Counter() for name in CLASSES}
+
+    async def call(self, name: str, context: ToolContext) -> ToolOutcome:
+        await context.clock.sleep(_WORK_S * self.draws.random() ** 4)
+        key = context.idempotency_key
+        self.applied[name][key] += 1
+        await context.clock.sleep(_WORK_S * self.draws.random() ** 4)
+        return ToolOutcome(result={"done": name})
+
+    async def probe(self, name: str, context: ToolContext) -> ToolOutcome:
+        await context.clock.sleep(0.01)
+        if self.applied[name][context.idempotency_key]:
+            return ToolOutcome(result={"done": name})
+        return ToolOutcome(status="unknown", error="it may still be under way")
+
+
+class InLine:
+    """Runs tools on the one loop there is."""
+
+    async def call(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
+        return await tool.call(arguments, context)
+
+    async def probe(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
+        return await tool.probe(arguments, context)
+
+
+def _definition(name: str, effect: EffectClass) -> ToolDefinition:
+    return ToolDefinition(
+        name=name,
+        description="Changes the simulated world.",
+        parameters={"type": "object", "properties": {"n": {"type": "integer"}}},
+        hints=ToolHints(capability_id=CAPABILITY, capability_name="The world"),
+        policy="auto",
+        effect_class=effect,
+        probed=effect == "verifiable",
+    )
+
+
+def _definitions(_config: Json) -> tuple[ToolDefinition, ...]:
+    return tuple(_definition(name, effect) for name, effect in CLASSES.items())
+
+
+_WORLD: Final = Capability(
+    info=Info(id=CAPABILITY, name="The world", description="Simulated.", status="available"),
+    tools=_definitions,
+)
+
+
+def registry() -> Registry:
+    """With what every installation has, for the sake of the worker's identity."""
+    builtin = builtin_registry()
+    return Registry([*(builtin.find(entry.info.id) for entry in builtin.catalogue()), _WORLD])
+
+
+def shelf(outside: Outside) -> Shelf:
+    """The same world for every worker."""
+
+    def tool(definition: ToolDefinition) -> FunctionTool:
+        name = definition.name
+
+        async def call(_arguments: Json, context: ToolContext) -> ToolOutcome:
+            return await outside.call(name, context)
+
+        async def probe(_arguments: Json, context: ToolContext) -> ToolOutcome:
+            return await outside.probe(name, context)
+
+        return FunctionTool(definition, CAPABILITY, call, probe if definition.probed else None)
+
+    return Shelf(tool(definition) for definition in _definitions({}))

@@ -1,0 +1,90 @@
+"""What one seed is like: how many of each there are, how bad the network is, and when it breaks.
+
+Three streams of chance, so that a change of one does not reshuffle the others.
+"""
+
+from collections import Counter
+from random import Random
+from typing import Final
+
+from msgspec import Struct
+
+HEAL_S: Final = 25.0
+"""Virtual time until everything is mended, in a seed that must come to rest."""
+REST_S: Final = 240.0
+"""Virtual time after it in which every turn must have ended: leases, backoffs, sweeps."""
+
+
+class Weather(Struct, frozen=True, kw_only=True):
+    """Drawn anew for each seed: mean settings hide corners."""
+
+    engines: int
+    workers: int
+    apis: int
+    sessions: int
+    messages: int
+    latency_s: float
+    """Of a call or a frame, at most; a fifth of it of a statement."""
+    statement_refused: float
+    statement_reply_lost: float
+    call_lost: float
+    call_reply_lost: float
+    hint_lost: float
+    hint_doubled: float
+    stream_cut_every_s: float
+    crash_every_s: float
+    freeze_every_s: float
+    partition_every_s: float
+    outage_every_s: float
+    clock_skew_s: float
+    model_trouble: float
+
+
+class Chance:
+    """The draws of a seed, and what was done with them."""
+
+    def __init__(self, seed: int) -> None:
+        self.faults = Random(f"faults {seed}")
+        self.schedule = Random(f"schedule {seed}")
+        self.work = Random(f"work {seed}")
+        self.met: Counter[str] = Counter()
+        """Faults by kind."""
+
+    def strikes(self, kind: str, odds: float) -> bool:
+        struck = odds > 0 and self.faults.random() < odds
+        if struck:
+            self.met[kind] += 1
+        return struck
+
+
+def weather_of(seed: int) -> Weather:
+    """Each kind of fault is on in about two seeds of three, and hot in some."""
+    draws = Random(f"weather {seed}")
+
+    def odds(most: float) -> float:
+        return 0.0 if draws.random() < 0.35 else most * draws.random()
+
+    def every(least_s: float) -> float:
+        return 0.0 if draws.random() < 0.35 else least_s * (1 + 3 * draws.random())
+
+    return Weather(
+        engines=draws.choice((2, 2, 2, 3)),
+        workers=draws.choice((1, 2, 2, 3)),
+        apis=draws.choice((1, 2)),
+        sessions=draws.choice((1, 2, 3)),
+        messages=draws.choice((1, 2, 3)),
+        latency_s=draws.choice((0.002, 0.01, 0.05)),
+        statement_refused=odds(0.04),
+        statement_reply_lost=odds(0.04),
+        call_lost=odds(0.05),
+        call_reply_lost=odds(0.05),
+        hint_lost=odds(0.5),
+        hint_doubled=odds(0.3),
+        stream_cut_every_s=every(2.0),
+        crash_every_s=every(2.5),
+        freeze_every_s=every(4.0),
+        partition_every_s=every(4.0),
+        outage_every_s=every(6.0),
+        clock_skew_s=odds(600.0),
+        model_trouble=odds(0.4),
+    )

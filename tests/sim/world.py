@@ -1,0 +1,330 @@
+"""All services of a stack on simulated hosts, around one database in memory."""
+# What stands for every port has no type.
+# pyright: reportExplicitAny=false, reportAny=false
+
+import threading
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+from mainspring_api.adapters.feed import BusFeed
+from mainspring_api.adapters.keys import EnvironmentKeys
+from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
+from mainspring_api.adapters.memory.store import organization_of
+from mainspring_api.adapters.posting import SessionDoor
+from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.messages import MessagePath
+from mainspring_api.usecases.stream.hub import Hub
+from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
+from mainspring_engine.adapters.memory import MemoryStore as EngineStore
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.main import Engine
+from mainspring_engine.ports.backstage import Backstage
+from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
+from mainspring_engine.ports.store import Closed
+from mainspring_eventstore.adapters.memory import MemoryLog
+from mainspring_eventstore.adapters.memory import MemoryStore as LogStore
+from mainspring_eventstore.adapters.publisher import BusPublisher
+from mainspring_eventstore.usecases.append import Appender
+from mainspring_eventstore.usecases.eventstore import EventStore
+from mainspring_harness.registry import Registry
+from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_local.dev.roads import (
+    DirectControl,
+    DirectCredentials,
+    DirectDuties,
+    DirectEventLog,
+    DirectFiles,
+    DirectLog,
+)
+from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
+from mainspring_scheduler.main import Parts as SchedulerParts
+from mainspring_scheduler.main import Scheduler
+from mainspring_worker.adapters.memory import Silence
+from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
+from mainspring_worker.adapters.models.llmsim.driver import LlmSim
+from mainspring_worker.usecases.act import Acting
+from mainspring_worker.usecases.blueprints import Blueprints
+from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.outputs import Outputs
+from mainspring_worker.usecases.reason import Reasoning
+from mainspring_worker.usecases.steps import Steps
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.identity import Identity
+from mainspring_workstream.work import Worker
+from tests.sim.loop import Host, SimLoop
+from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
+from tests.sim.tools import CAPABILITY, InLine, Outside, registry, shelf
+from tests.sim.weather import Chance, Weather
+
+BEGAN_MS: Final = 1_800_000_000_000
+P = TypeVar("P")
+
+
+class SimClock:
+    """Virtual time as one host sees it; `offset_s` is how wrong its wall clock is."""
+
+    def __init__(self, loop: SimLoop, offset_s: float = 0.0) -> None:
+        self._loop = loop
+        self._offset_ms = round(offset_s * 1000)
+
+    def wall_ms(self) -> int:
+        return BEGAN_MS + self._offset_ms + round(self._loop.time() * 1000)
+
+    def mono(self) -> float:
+        return 1000.0 + self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        wait = self._loop.create_future()
+        self._loop.call_later(max(0.0, seconds), _wake, wait)
+        await wait
+
+
+def _wake(wait: Any) -> None:
+    if not wait.done():
+        wait.set_result(None)
+
+
+class NoWitness:
+    def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None: ...
+    def attempt_ended(self, end: AttemptEnd) -> None: ...
+    def attempt_again(self, end: AttemptEnd) -> None: ...
+    def turn_again(self, end: TurnEnd) -> None: ...
+
+
+class Tables:
+    """The database: twins under one lock, by one clock."""
+
+    def __init__(self, loop: SimLoop) -> None:
+        self.clock = SimClock(loop)
+        self.lock = threading.RLock()
+        self.log = MemoryLog(lock=self.lock, clock=self.clock)
+        self.engine = EngineStore(lock=self.lock, log=self.log, clock=self.clock)
+        first = organization_of(DEFAULT_ORG_ID, "default", BEGAN_MS)
+        self.api = ApiStore(lock=self.lock, log=self.log, hold=self.engine, first=first)
+        self.gates = MemoryGates(self.engine.tables, lock=self.lock, clock=self.clock)
+        self.backstage = memory_backstage(self.engine, lock=self.lock, clock=self.clock)
+        self.schedules = MemoryScheduleStore(self.clock)
+        self.duties = MemoryDutyStore(self.clock, self.schedules)
+
+
+class Running(NamedTuple):
+    """A program, and the host it runs on."""
+
+    host: Host
+    program: Any
+
+
+class Api(NamedTuple):
+    path: MessagePath
+    hub: Hub
+    door: SessionDoor
+
+
+class World:
+    """Programs by their place: a restarted one stands where the crashed one stood."""
+
+    def __init__(self, loop: SimLoop, weather: Weather, chance: Chance) -> None:
+        self.loop, self.weather, self.chance = loop, weather, chance
+        self.network = Network(loop, weather, chance)
+        self.tables = Tables(loop)
+        self.hints = Hints(self.network)
+        self.outside = Outside(Random(chance.work.random()))
+        self.wires: list[Wire] = []
+        self.registry: Registry = registry()
+        self.places: dict[str, Running] = {}
+        self.starts = 0
+        self._makers: dict[str, Callable[[Host], Any]] = {}
+        self.past: list[Host] = []
+        """Kept to the end: what is collected runs its `finally`."""
+
+    def build(self) -> None:
+        for number in range(2):
+            self._place(f"eventstore-{number}", self._eventstore)
+        for number in range(self.weather.engines):
+            self._place(f"engine-{number}", self._engine)
+        for number in range(self.weather.apis):
+            self._place(f"api-{number}", self._api)
+        self._place("scheduler-0", self._scheduler)
+        for number in range(self.weather.workers):
+            self._place(f"worker-{number}", self._worker)
+
+    def _place(self, place: str, maker: Callable[[Host], Any]) -> None:
+        self._makers[place] = maker
+        self.start(place)
+
+    def start(self, place: str) -> None:
+        """A new process: nothing but its place is what it was."""
+        self.starts += 1
+        old = self.places.get(place)
+        if old is not None:
+            self.past.append(old.host)
+        host = Host(self.loop, f"{place}#{self.starts}")
+        maker = self._makers[place]
+        self.places[place] = Running(host, host.run(lambda: maker(host)))
+
+    def any_of(self, kind: str) -> Running:
+        """A replica, up or not, as an address among several would name one."""
+        found = [one for place, one in self.places.items() if place.startswith(kind)]
+        return self.chance.schedule.choice(found)
+
+    def remote(self, kind: str, part: Callable[[Any], Any]) -> Any:
+        """What a client of that service holds."""
+
+        def pick() -> tuple[Host, Any]:
+            found = self.any_of(kind)
+            return found.host, part(found.program)
+
+        return Remote(self.network, pick)
+
+    def statements(self, store: P, *parts: str) -> P:
+        """The store as a process sees it that is a connection away."""
+        found: Any = Statements(self.network, store, parts=parts)
+        return found
+
+    def _clock(self) -> SimClock:
+        skew = self.weather.clock_skew_s
+        return SimClock(self.loop, skew * (self.chance.faults.random() * 2 - 1) if skew else 0.0)
+
+    def _draws(self) -> SeededDraws:
+        return SeededDraws(self.chance.schedule.getrandbits(64))
+
+    def _ids(self, clock: SimClock) -> SeededIds:
+        return SeededIds(clock, self.chance.schedule.getrandbits(64))
+
+    # ── programs ────────────────────────────────────────────────────────────────────────────────
+
+    def _eventstore(self, host: Host) -> EventStore:
+        del host
+        store = self.statements(LogStore(self.tables.log))
+        return EventStore(
+            store, Appender(store, BusPublisher(self.hints), epoch=self.tables.log.epoch)
+        )
+
+    def _engine(self, host: Host) -> Engine:
+        clock, tables = self._clock(), self.tables
+        engine = Engine(
+            store=self.statements(tables.engine, "workflows"),
+            gates=self.statements(tables.gates),
+            backstage=Backstage(
+                registry=self.statements(tables.backstage.registry),
+                inspection=self.statements(tables.backstage.inspection),
+                letters=self.statements(tables.backstage.letters),
+                snapshots=self.statements(tables.backstage.snapshots),
+            ),
+            bus=self.hints,
+            witness=lambda _: NoWitness(),
+            clock=clock,
+            ids=self._ids(clock),
+            draws=self._draws(),
+            trace_ratio=0.0,
+            epoch=tables.log.epoch,
+        )
+        host.spawn(engine.work(), "engine")
+        return engine
+
+    def _api(self, host: Host) -> Api:
+        clock = self._clock()
+        log: Any = DirectLog(self.remote("eventstore", lambda store: store))
+        control: Any = DirectControl(
+            self.remote("engine", lambda engine: engine.control),
+            self.remote("engine", lambda engine: engine.workflows),
+        )
+        path = MessagePath(
+            configurations=Configurations(self.statements(self.tables.api)),
+            control=control,
+            log=log,
+        )
+        hub = Hub(log, BusFeed(self.hints), clock, self._draws())
+        host.spawn(hub.run(), "hub")
+        door = SessionDoor(
+            store=self.tables.api, path=path, registry=self.registry, clock=clock,
+            ids=self._ids(clock),
+        )  # fmt: skip
+        return Api(path, hub, door)
+
+    def _scheduler(self, host: Host) -> Scheduler:
+        clock = self._clock()
+        calls = _Duties(self)
+        scheduler = Scheduler(
+            SchedulerParts(
+                duties=self.statements(self.tables.duties),
+                schedules=self.statements(self.tables.schedules),
+                calls=calls,
+                turns=self.remote("api", lambda api: api.door),
+                workflows=self.remote("engine", lambda engine: engine.workflows),
+                clock=clock,
+                draws=self._draws(),
+            )
+        )
+        host.spawn(scheduler.loop.serve(), "scheduler")
+        return scheduler
+
+    def _worker(self, host: Host) -> Worker:
+        clock, draws = self._clock(), self._draws()
+        links = Links(self.network, self._conversations, self.wires)
+        worker = Worker(
+            core=WorkerCore(_identity(self._ids(clock).uuid7())),
+            link=links,
+            clock=clock,
+            draws=draws,
+        )
+        log: Any = DirectEventLog(self.remote("eventstore", lambda store: store))
+        flights = Flights(log=log, clock=clock, draws=draws)
+        steps = Steps(
+            reasoning=Reasoning(
+                configs=worker.configs,
+                blueprints=Blueprints(self.registry),
+                contexts=Contexts(log),
+                log=log,
+                flights=flights,
+                drivers=Drivers({"llmsim": lambda: LlmSim(clock)}),
+                credentials=DirectCredentials(self.tables.api, EnvironmentKeys({})),
+                keyless=KEYLESS,
+                telemetry=Silence(),
+                clock=clock,
+            ),
+            acting=Acting(
+                toolbox=shelf(self.outside),
+                runner=InLine(),
+                outputs=Outputs(
+                    files=DirectFiles(self.tables.api, clock, self._ids(clock)),
+                    clock=clock, draws=draws,
+                ),
+                telemetry=Silence(),
+                clock=clock,
+            ),
+        )  # fmt: skip
+        host.spawn(flights.run(), "deltas")
+        host.spawn(worker.run(steps), "stream")
+        return worker
+
+    def _conversations(self) -> tuple[Host, Any]:
+        found = self.any_of("engine")
+        return found.host, found.program.conversations
+
+
+class _Duties:
+    """scheduler → an engine and an event store, each call to whichever answers."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def perform(self, duty: Any) -> Any:
+        engine, store = self._world.any_of("engine"), self._world.any_of("eventstore")
+        duties = DirectDuties(engine.program, store.program)
+        return await self._world.network.call(engine.host, lambda: duties.perform(duty))
+
+
+def _identity(incarnation: UUID) -> Identity:
+    return Identity(
+        incarnation=incarnation,
+        name=f"sim-{incarnation.hex[-6:]}",
+        build="sim",
+        queues=("default",),
+        capabilities=("", CAPABILITY),
+        slots=4,
+    )
