@@ -98,7 +98,7 @@ class _Due(asyncio.TimerHandle):
 
     __slots__ = ("args", "callback", "context", "gone", "host", "order", "when_")
 
-    def __init__(  # pyright: ignore[reportMissingSuperCall]
+    def __init__(  # pyright: ignore[reportMissingSuperCall] -- see below
         self, when: float, order: int, callback: Callable[..., object], args: tuple[Any, ...],
         context: Context,
     ) -> None:  # fmt: skip

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     seeds = range(asked.first, asked.first + asked.seeds)
     began = time.monotonic()
     tally = Tally()
-    for ran in _all(seeds, asked.jobs):
+    for ran in _all(seeds, asked.processes):
         tally.add(ran)
         if asked.traces:
             print(f"trace {ran.seed} {ran.trace}")
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./task sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=500, help="how many; 500")
     parser.add_argument("--first", type=int, default=0, help="the first one; 0")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument(
         "--safeguards", nargs="*", metavar="NAME", choices=list(SAFEGUARDS),
         help="take away one after the other, or those named; seeds must show that it is away",
@@ -84,13 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _all(seeds: Iterable[int], jobs: int) -> Iterator[Ran]:
+def _all(seeds: Iterable[int], processes: int) -> Iterator[Ran]:
     gc.collect()
     gc.freeze()  # what was imported is not looked at after every seed
-    if jobs == 1:
+    if processes == 1:
         yield from map(run, seeds)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
         yield from pool.imap(run, seeds)
 
 

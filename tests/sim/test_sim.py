@@ -28,7 +28,7 @@ def sim(*arguments: str) -> str:
 def test_every_rule_holds_whatever_breaks(part: int) -> None:
     size = SEEDS // 4
 
-    told = sim("--first", str(part * size), "--seeds", str(size), "--jobs", "1")
+    told = sim("--first", str(part * size), "--seeds", str(size), "--processes", "1")
 
     counted = re.search(rf"{size} seeds in \d+ s, (\d+) of them toys", told)
     assert counted is not None
@@ -36,8 +36,8 @@ def test_every_rule_holds_whatever_breaks(part: int) -> None:
 
 
 def test_a_seed_is_the_same_again_in_another_process() -> None:
-    first = sim("--seeds", "6", "--jobs", "1", "--traces")
-    again = sim("--seeds", "6", "--jobs", "2", "--traces")
+    first = sim("--seeds", "6", "--processes", "1", "--traces")
+    again = sim("--seeds", "6", "--processes", "2", "--traces")
 
     traces = [line for line in first.splitlines() if line.startswith("trace")]
     assert len(traces) == 6

@@ -31,7 +31,7 @@ from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
 from mainspring_schema.events import Context
-from mainspring_schema.frames import Emit, Held, Verdict
+from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.messages import Message
 from mainspring_schema.tasks import ReasonResult, ToolResult, WorkflowResult
 
@@ -58,21 +58,16 @@ Answer = (
 
 
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
-    if isinstance(intent, intents.Answered | intents.Died):
-        before = _ended_before(plan, intent)
-        if before is not None:
-            return before
+    before = _ended_before(plan, intent)
+    if before is not None:
+        return before
     if isinstance(intent, intents.WorkflowCommand):
         return of_workflows.command(plan, intent, materials)
     if isinstance(intent, intents.SignalCame):
         return of_workflows.signal_came(plan, intent, materials)
     workflow = plan.workflow
     if workflow is not None and not workflow.is_turn:
-        if isinstance(intent, intents.Command):
-            raise NotFound  # the session of a workflow takes no messages
-        if isinstance(intent, intents.Requeued):
-            return TakeUp.SUPERSEDED  # nor does it hold two of them
-        return of_workflows.incident(plan, intent, materials)
+        return _of_workflow(plan, intent, materials)
     if isinstance(intent, intents.Command):
         answer = _command(plan, intent, materials)
     else:
@@ -81,6 +76,16 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
         # What a turn left behind starts the next one in the same transaction.
         opening.open_turn(plan, None, materials, trace=_new_trace(materials))
     return answer
+
+
+def _of_workflow(
+    plan: Plan, intent: intents.TurnCommand | intents.Incident, materials: Materials
+) -> Answer:
+    if isinstance(intent, intents.Command):
+        raise NotFound  # the session of a workflow takes no messages
+    if isinstance(intent, intents.Requeued):
+        return TakeUp.SUPERSEDED  # nor does it hold two of them
+    return of_workflows.incident(plan, intent, materials)
 
 
 def _command(plan: Plan, intent: intents.TurnCommand, materials: Materials) -> Answer:
@@ -288,19 +293,17 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
     return Verdict.COMMITTED
 
 
-def _ended_before(plan: Plan, intent: intents.Answered | intents.Died) -> Verdict | None:
+def _ended_before(plan: Plan, intent: intents.Intent) -> Verdict | None:
     """What an earlier entry of the same flight makes of this one: it has ended the attempt.
 
     A worker that attaches anew sends again what is still on its way over the old stream.
     """
     if isinstance(intent, intents.Answered):
-        held, hash_ = intent.held, intent.hash
-    else:
-        held, hash_ = Held(intent.task.id, intent.task.fence), b""
-    for close in plan.closes:
-        if Held(close.task_id, close.fence) == held:
-            return Verdict.DUPLICATE if hash_ and close.result_hash == hash_ else Verdict.STALE
-    return None
+        hashes = plan.ends_of(intent.held.task_id, intent.held.fence)
+        again = Verdict.DUPLICATE if intent.hash in hashes else Verdict.STALE
+        return again if hashes else None
+    dies = isinstance(intent, intents.Died)
+    return Verdict.STALE if dies and plan.ends_of(intent.task.id, intent.task.fence) else None
 
 
 def _waits_for(turn: Turn, task_id: UUID) -> bool:

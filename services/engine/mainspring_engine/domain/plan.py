@@ -175,6 +175,14 @@ class Plan:
         self.inbox.clear()
         return taken
 
+    def ends_of(self, task_id: UUID, fence: int) -> frozenset[bytes]:
+        """The result hashes by which this plan ends an attempt; none where it goes on."""
+        return frozenset(
+            close.result_hash
+            for close in self.closes
+            if (close.task_id, close.fence) == (task_id, fence)
+        )
+
     def changes(self) -> Changes:
         return Changes(
             expected=self._before,
