@@ -222,13 +222,16 @@ class MemoryStore:
                 return ()
             over = [task for task in self._leased() if task.lease_until_ms < now_ms]
             over.sort(key=lambda task: task.lease_until_ms)
-            return tuple(task.expired() for task in over[:limit])
+            return tuple(self._expired(task) for task in over[:limit])
+
+    def _expired(self, task: TaskRow) -> ExpiredTask:
+        return task.expired(self.tables.workflows[task.workflow_id])
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
         with self._lock:
             mine = [task for task in self._leased() if task.incarnation == incarnation]
             mine.sort(key=lambda task: task.id.int)
-            return tuple(task.expired() for task in mine)
+            return tuple(self._expired(task) for task in mine)
 
     def _leased(self) -> list[TaskRow]:
         return [task for task in self.tables.tasks.values() if task.state is TaskState.LEASED]

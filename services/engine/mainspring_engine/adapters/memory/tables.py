@@ -98,13 +98,15 @@ class TaskRow(Struct, kw_only=True):
             incarnation=self.incarnation,
         )
 
-    def expired(self) -> ExpiredTask:
+    def expired(self, workflow: Workflow) -> ExpiredTask:
         return ExpiredTask(
             task=self.open(),
             session_id=self.session_id,
             workflow_id=self.workflow_id,
             org_id=self.org_id,
             acknowledged=self.acknowledged,
+            claimed_ms=self.claimed_ms,
+            traceparent=workflow.traceparent,
         )
 
 

@@ -78,6 +78,9 @@ def _check(tables: Tables, changes: Changes) -> None:
         refuse("a step that has its result", (result.workflow_id, result.step) in tables.steps)
     refuse("two results of one step", repeats([(r.workflow_id, r.step) for r in changes.results]))
     refuse("a task that was there before", any(t.id in tables.payloads for t in changes.tasks))
+    effects = [(t.workflow_id, t.step) for t in changes.tasks if t.effect.needs_start]
+    refuse("two effects of one step", repeats(effects))
+    refuse("an effect that is there", any(effect in tables.effects for effect in effects))
     refuse("a timer that is there", any(t.id in tables.timers for t in changes.timers))
     _check_inputs(tables, changes)
 
