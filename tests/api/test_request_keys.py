@@ -32,6 +32,7 @@ DOCUMENT = msgspec.convert(openapi.document(all_routes(), StreamQuery), Document
 ROUTES = sorted((method.upper(), path) for path, one in DOCUMENT.paths.items() for method in one)
 READS = {
     f"{V1}/agents/preview",
+    f"{V1}/agents/analyze",
     f"{V1}/workspaces/{{workspace_id}}/fs/_/stat",
     f"{V1}/sessions/{{session_id}}/fs/_/stat",
 }
@@ -51,10 +52,20 @@ def named(text: str) -> Json:
 Body = Callable[[str], Json]
 BODIES: dict[str, Body] = {
     f"{V1}/agents": named,
+    f"{V1}/agents/import": named,
     f"{V1}/harnesses": named,
     f"{V1}/workspaces": named,
     f"{V1}/orgs": named,
     f"{V1}/sessions": lambda text: {"title": text},
+    f"{V1}/agents/{{agent_id}}/copy": lambda text: {"reason": text},
+    f"{V1}/agents/{{agent_id}}/versions": lambda text: {"summary": text},
+    f"{V1}/agents/{{agent_id}}/versions/default": lambda text: {
+        "version_id": "{version_id}", "title": text,
+    },
+    f"{V1}/agents/{{agent_id}}/versions/{{version_id}}/fork": lambda text: {
+        "name": f"fork-{text}",
+    },
+    f"{V1}/agents/{{agent_id}}/versions/{{version_id}}/rollback": lambda text: {"summary": text},
     f"{V1}/sessions/{{session_id}}/messages": message,
     f"{V1}/sessions/{{session_id}}/tool-results": lambda text: {
         "tool_results": [{"tool_call_id": "call_1", "result": text}]
@@ -92,10 +103,15 @@ class House:
         self._operator.letter = LETTER
         file = {"content": "x"}
         await client.post(f"{V1}/sessions/{session['id']}/fs/there.txt", json=file)
+        versions = f"{V1}/agents/{agent['id']}/versions"
+        self._ids = {"version_id": await self._id_of(versions)}
+        checks = f"{V1}/agents/{agent['id']}/health-checks"
         schedule = await self._id_of(f"{durable}/schedules")
         slot = (await client.post(f"{durable}/schedules/{schedule}/trigger")).json()
         await client.post(f"{durable}/circuit-breakers/nobody:model/open", json={})
-        self._ids = {
+        self._ids |= {
+            "other_id": self._ids["version_id"],
+            "check_id": await self._id_of(checks),
             "agent_id": str(agent["id"]),
             "session_id": str(session["id"]),
             "workspace_id": str(session["workspace_id"]),
@@ -112,6 +128,11 @@ class House:
             "capability_id": "current_time",
             "id": str(session["id"]),
         }
+
+    def body(self, path: str, text: str) -> Json:
+        body = body_of(path, text)
+        known = [name for name, value in body.items() if value == f"{{{name}}}"]
+        return body | {name: self._ids[name] for name in known}
 
     async def _id_of(self, path: str) -> str:
         made = await self.client.post(path, json=body_of(path, f"first-{next(numbers)}"))
@@ -152,10 +173,10 @@ async def test_a_post_with_a_key_happens_once(house: House, path: str) -> None:
     target, key = house.filled(path, file="new.txt"), {"Idempotency-Key": f"key-{next(numbers)}"}
     before = await house.seen()
 
-    first = await house.client.post(target, json=body_of(path, "one"), headers=key)
+    first = await house.client.post(target, json=house.body(path, "one"), headers=key)
     after = await house.seen()
-    again = await house.client.post(target, json=body_of(path, "one"), headers=key)
-    other = await house.client.post(target, json=body_of(path, "two"), headers=key)
+    again = await house.client.post(target, json=house.body(path, "one"), headers=key)
+    other = await house.client.post(target, json=house.body(path, "two"), headers=key)
 
     assert first.status_code in (200, 201), first.text
     assert (again.status_code, again.content) == (first.status_code, first.content)

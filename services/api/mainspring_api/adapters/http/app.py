@@ -8,6 +8,9 @@ from litestar import Litestar, Response, get
 from mainspring_api.adapters.http import openapi, page
 from mainspring_api.adapters.http.edge import JSON, HttpRequest, handle_error
 from mainspring_api.adapters.http.routes import (
+    agent_health,
+    agent_texts,
+    agent_versions,
     agents,
     catalogue,
     dead_letters,
@@ -19,6 +22,7 @@ from mainspring_api.adapters.http.routes import (
     messages,
     organizations,
     schedules,
+    session_migration,
     sessions,
     tasks,
     workers,
@@ -34,8 +38,12 @@ from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 VERSION = "0.1.0"
 TABLES = (
     agents.table,
+    agent_texts.table,
+    agent_versions.table,
+    agent_health.table,
     harnesses.table,
     sessions.table,
+    session_migration.table,
     messages.table,
     workspaces.table,
     catalogue.table,

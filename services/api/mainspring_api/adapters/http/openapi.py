@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from mainspring_api.adapters.http.edge import JSON, PROBLEM, Problem
-from mainspring_api.adapters.http.routing import NoBody, Route
+from mainspring_api.adapters.http.routing import NoBody, Route, TextBody
 from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix
 
@@ -37,6 +37,8 @@ _ORGANIZATION: Final[Json] = {
     "in": "header",
     "schema": {"type": "string", "pattern": f"^{Prefix.ORG}_[0-9a-f]{{32}}$"},
 }
+_STRUCTURED: Final = {JSON, "application/yaml"}
+"""Where an answer's text is an object in one of these."""
 _TITLES: Final = {
     200: "Done",
     201: "Created",
@@ -92,7 +94,7 @@ def _types(routes: Sequence[Route]) -> list[Any]:
     found: list[Any] = [Problem]
     for route in routes:
         named = (route.body, route.answer, route.or_answer)
-        found += [one for one in named if one is not None and one not in found]
+        found += [one for one in named if one not in {None, TextBody} and one not in found]
     return found
 
 
@@ -104,7 +106,10 @@ def _operation(route: Route, schemas: dict[int, Json]) -> Json:
         "parameters": [*_path_parameters(route.path), *_headers(route), *_query(route.query)],
         "responses": _responses(route, schemas),
     }
-    if route.body is not NoBody:
+    if route.body is TextBody:
+        text = {"text/plain": {"schema": {"type": "string"}}}
+        operation["requestBody"] = {"required": True, "content": text}
+    elif route.body is not NoBody:
         content = {JSON: {"schema": schemas[id(route.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
@@ -159,7 +164,9 @@ def _responses(route: Route, schemas: dict[int, Json]) -> Json:
     for status in sorted(statuses):
         answer: Json = {"description": _TITLES[status]}
         if route.answer is not None:
-            answer["content"] = {JSON: {"schema": _answer(route, schemas)}}
+            answer["content"] = {
+                media: {"schema": _answer(route, schemas, media)} for media in route.media_types
+            }
         found[str(status)] = answer
     failures = {*_ALWAYS, *(s for s in route.other_statuses if s >= 400)}  # noqa: PLR2004 -- the class of a status
     if route.body is not NoBody:
@@ -171,7 +178,9 @@ def _responses(route: Route, schemas: dict[int, Json]) -> Json:
     return found
 
 
-def _answer(route: Route, schemas: dict[int, Json]) -> Json:
+def _answer(route: Route, schemas: dict[int, Json], media: str) -> Json:
+    if route.answer is str and media in _STRUCTURED:
+        return {"type": "object"}
     if route.or_answer is None:
         return schemas[id(route.answer)]
     return {"anyOf": [schemas[id(route.answer)], schemas[id(route.or_answer)]]}

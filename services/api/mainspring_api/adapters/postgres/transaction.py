@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mainspring_api.adapters.postgres.records import PostgresRecords
 from mainspring_api.adapters.postgres.rows import (
     AgentRow,
     HarnessRow,
@@ -33,10 +34,11 @@ S = load_queries(_HERE, "sessions.sql")
 F = load_queries(_HERE, "files.sql")
 
 
-class PostgresTransaction:
+class PostgresTransaction(PostgresRecords):
     """The row-level policies see to it that no other organization's rows are met."""
 
     def __init__(self, tx: Transaction, org_id: OrgId) -> None:
+        super().__init__(tx)
         self._tx = tx
         self._org_id = org_id
         self.opened: list[OpenHead] = []

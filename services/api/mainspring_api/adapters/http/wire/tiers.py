@@ -113,6 +113,7 @@ def tier_of(
         tags=_listed(body.tags, present.tags, str),
         hints=kept(body.hints, present.hints),
         embedder_metadata=present.embedder_metadata,
+        base=present.base,
     )
     check_tier(tier, registry)
     return tier
