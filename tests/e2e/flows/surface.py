@@ -43,7 +43,7 @@ def proves(*methods: str) -> Callable[[Method], Method]:
     served.update(methods)
 
     def mark(test: Method) -> Method:
-        return cast("Method", pytest.mark.proves(*methods)(test))
+        return pytest.mark.proves(*methods)(test)
 
     return mark
 

@@ -17,8 +17,8 @@ def test_a_number_follows_what_changed(change: ChangeKind, text: str) -> None:
 
 
 def test_differences_go_down_into_objects_and_no_further_into_lists() -> None:
-    before = {"a": {"b": 1, "c": [1, 2]}, "gone": True, "same": {}}
-    after = {"a": {"b": 2, "c": [1, 3]}, "x/y~z": "new", "same": {}}
+    before: dict[str, object] = {"a": {"b": 1, "c": [1, 2]}, "gone": True, "same": {}}
+    after: dict[str, object] = {"a": {"b": 2, "c": [1, 3]}, "x/y~z": "new", "same": {}}
 
     assert differences(before, after) == (
         Difference(path="/a/b", before=1, after=2),

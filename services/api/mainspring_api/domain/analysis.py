@@ -82,6 +82,11 @@ def _prompt(prompt: str) -> Iterator[Finding]:
             fix="Move what is seldom needed into files or skills.",
             at="system_prompt",
         )
+    yield from _marks(prompt)
+
+
+def _marks(prompt: str) -> Iterator[Finding]:
+    """What stands in a prompt and should not."""
     for match in _SECRET.finditer(prompt):
         yield Finding(
             rule_id="prompt.secret",

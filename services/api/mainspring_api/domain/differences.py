@@ -28,7 +28,8 @@ def _walk(
         one: object = before.get(name)
         other: object = after.get(name)
         at = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
-        if isinstance(one, dict) and isinstance(other, dict):
-            yield from _walk(at, cast("Json", one), cast("Json", other))
+        both = [cast("Json", value) for value in (one, other) if isinstance(value, dict)]
+        if len(both) > 1:
+            yield from _walk(at, *both)
         elif one != other:
             yield Difference(path=at, before=one, after=other)

@@ -1,5 +1,5 @@
 -- name: record_by_id
--- One record.
+-- A record of a kind by its id.
 select data from api.record where kind = $1 and id = $2;
 
 -- name: lock_record_by_id
