@@ -83,8 +83,10 @@ def _yaml(text: str) -> object:
             if isinstance(event, yaml.AliasEvent):
                 msg = "YAML aliases are not read"
                 raise ValidationFailed(msg)
-        loaded = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 -- a SafeLoader with fewer types
-        return cast("object", loaded)
+        return cast(
+            "object",
+            yaml.load(text, Loader=_PlainLoader),  # noqa: S506 -- a SafeLoader with fewer types
+        )
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         msg = f"not YAML: {error}"
         raise ValidationFailed(msg) from error
