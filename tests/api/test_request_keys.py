@@ -34,6 +34,7 @@ READS = {
     f"{V1}/agents/preview",
     f"{V1}/agents/analyze",
     f"{V1}/workspaces/{{workspace_id}}/fs/_/stat",
+    f"{V1}/memories/{{memory_id}}/fs/_/stat",
     f"{V1}/sessions/{{session_id}}/fs/_/stat",
 }
 """They change nothing, so there is nothing to do once."""
@@ -55,6 +56,11 @@ BODIES: dict[str, Body] = {
     f"{V1}/agents/import": named,
     f"{V1}/harnesses": named,
     f"{V1}/workspaces": named,
+    f"{V1}/memories": lambda text: {"name": text, "source": {"url": "https://git.test/x"}},
+    f"{V1}/memories/{{memory_id}}/fs/{{path}}": lambda text: {"content": text},
+    f"{V1}/providers": lambda text: {"name": text, "provider_type": "openai", "api_key": text},
+    f"{V1}/models": lambda text: {"provider_id": "{provider_id}", "model_id": text},
+    f"{V1}/user/connections/{{provider}}": lambda text: {"api_key": text},
     f"{V1}/orgs": named,
     f"{V1}/sessions": lambda text: {"title": text},
     f"{V1}/agents/{{agent_id}}/copy": lambda text: {"reason": text},
@@ -105,6 +111,9 @@ class House:
         await client.post(f"{V1}/sessions/{session['id']}/fs/there.txt", json=file)
         versions = f"{V1}/agents/{agent['id']}/versions"
         self._ids = {"version_id": await self._id_of(versions)}
+        for name, plural in (("memory", "memories"), ("provider", "providers")):
+            self._ids[f"{name}_id"] = await self._id_of(f"{V1}/{plural}")
+        await client.post(f"{V1}/memories/{self._ids['memory_id']}/fs/there.txt", json=file)
         checks = f"{V1}/agents/{agent['id']}/health-checks"
         schedule = await self._id_of(f"{durable}/schedules")
         slot = (await client.post(f"{durable}/schedules/{schedule}/trigger")).json()
@@ -124,7 +133,8 @@ class House:
             "worker_id": f"worker_{WORKER.hex}",
             "org_id": to_wire(Prefix.ORG, DEFAULT_ORG_ID),
             "model_id": "model_01933b5a000070008000000000000401",
-            "provider_id": "provider_01933b5a000070008000000000000003",
+            "provider": "daytona",
+            "name": "TOKEN",
             "capability_id": "current_time",
             "id": str(session["id"]),
         }

@@ -43,6 +43,7 @@ async def made() -> dict[str, str]:
         return {
             "agent_id": await id_of("agents", name="there", system_prompt=""),
             "harness_id": await id_of("harnesses", name="there"),
+            "memory_id": await id_of("memories", name="there"),
             "workspace_id": await id_of("workspaces", name="there"),
             "session_id": await id_of(
                 "sessions", initial_files=[{"path": "a/b.txt", "content": "x"}]

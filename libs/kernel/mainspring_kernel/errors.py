@@ -326,6 +326,22 @@ class Unavailable(MainspringError):
         super().__init__(detail, retry_after_s=retry_after_s)
 
 
+class EncryptionUnconfigured(MainspringError):
+    """A secret would have to be kept, and the server has no key to seal it under."""
+
+    code = "encryption_unconfigured"
+    status = 501
+    title = "No key for secrets is configured"
+
+
+class SecretUnreadable(MainspringError):
+    """A kept secret does not open: its key is gone from the settings, or its row was changed."""
+
+    code = "secret_unreadable"
+    status = 500
+    title = "A secret cannot be read"
+
+
 class DeadlineExceeded(MainspringError):
     """An inner call did not answer in time. It may have been done: ask again, alike."""
 

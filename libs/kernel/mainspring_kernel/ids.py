@@ -35,6 +35,7 @@ class Prefix(StrEnum):
     HARNESS = "harness"
     AGENT = "agent"
     AGENT_VERSION = "agentver"
+    MEMORY = "mem"
     HEALTH_CHECK = "check"
     SESSION = "session"
     WORKSPACE = "wsp"

@@ -129,3 +129,37 @@ async def test_records_of_another_organization_are_neither_seen_nor_made(store: 
             await tx.put_record(note("stolen"))
 
     assert seen == (None, None, 0, False)
+
+
+async def test_what_an_owner_had_goes_with_it(store: Store) -> None:
+    owner, kept = uuid4(), note("kept")
+    stone = Stone(
+        org_id=DEFAULT_ORG_ID, id=IDS.uuid7(), owner_id=owner, created_ms=NOW_MS, updated_ms=NOW_MS
+    )
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for one in (kept, note("gone", owner_id=owner), stone):
+            await tx.put_record(one)
+    async with store.transaction(OrgId(uuid4())) as tx:
+        await tx.drop_owned(DEFAULT_ORG_ID)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.drop_owned(owner)
+        left = (
+            await tx.count_records(Note, owner),
+            await tx.count_records(Stone, owner),
+            await tx.record(Note, kept.id),
+        )
+
+    assert left == (0, 0, kept)
+
+
+async def test_renewing_raises_what_configurations_rest_on(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        before = await tx.organization()
+        await tx.renew_configurations()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        after = await tx.organization()
+
+    assert before is not None
+    assert after is not None
+    assert after.rev == before.rev + 1

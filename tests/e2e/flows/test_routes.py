@@ -77,6 +77,7 @@ NOBODYS = {
     "version_id": "agentver_" + "0" * 32,
     "other_id": "agentver_" + "0" * 32,
     "check_id": "check_" + "0" * 32,
+    "name": "TOKEN",
 }
 """Below things that have an owner: the owner is asked for first."""
 
@@ -112,6 +113,13 @@ BODIES: dict[str, Body] = {
 
 
 OF_API_ALONE: dict[str, Json] = {
+    "/memories": {"name": "m"},
+    "/memories/{memory_id}/sync": {},
+    "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
+    "/memories/{memory_id}/fs/{path}": {"content": "x"},
+    "/providers": {"name": "p", "provider_type": "openai"},
+    "/models": {"provider_id": "provider_" + "0" * 32, "model_id": "m"},
+    "/user/connections/{provider}": {"api_key": "k"},
     "/agents/analyze": {"system_prompt": "Help."},
     "/agents/import": {"name": "imported", "system_prompt": "Help."},
     "/agents/{agent_id}/copy": {},
@@ -257,7 +265,7 @@ async def test_things_of_another_organization_are_not_found_by_any_route(
 
 
 def body_of(method: str) -> Json | None:
-    return {"content": "x"} if method in ("PUT", "PATCH") else None
+    return {"content": "x", "secrets": {}} if method in ("PUT", "PATCH") else None
 
 
 async def test_an_unknown_organization_is_not_found(base_url: str) -> None:

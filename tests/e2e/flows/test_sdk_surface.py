@@ -18,7 +18,7 @@ from everruns_sdk.models import (
 from tests.e2e.flows import surface
 from tests.e2e.flows.sdk import OUTCOMES, types, until
 from tests.e2e.flows.surface import proves
-from tests.e2e.flows.wire import unique
+from tests.e2e.flows.wire import Wire, unique
 
 pytestmark = [
     pytest.mark.stack,
@@ -26,15 +26,11 @@ pytestmark = [
 ]
 MISSING = {
     "capabilities.list_guardrail_examples", "capabilities.dry_run_guardrails",
-    "sessions.budgets", "sessions.budget_check", "sessions.resume", "sessions.set_secrets",
+    "sessions.budgets", "sessions.budget_check", "sessions.resume",
     "workspace_files.move_file", "workspace_files.copy_file", "workspace_files.grep",
-    "memories.list", "memories.create", "memories.get", "memories.update", "memories.delete",
-    "memories.sync", "memories.list_files", "memories.read_file", "memories.download_file",
-    "memories.create_file", "memories.create_dir", "memories.update_file",
-    "memories.delete_file", "memories.grep_files", "memories.stat_file",
+    "memories.grep_files",
     "budgets.create", "budgets.list", "budgets.get", "budgets.update", "budgets.delete",
     "budgets.top_up", "budgets.ledger", "budgets.check",
-    "connections.set", "connections.list", "connections.remove",
     "channel.card", "channel.create_session", "channel.list_sessions", "channel.get_session",
     "channel.send_message", "channel.cancel", "channel.list_events", "channel.stream_events",
     "channel.answer_questions", "channel.submit_tool_approvals", "channel.runtime_token",
@@ -321,6 +317,99 @@ async def test_messages(client: Everruns) -> None:
     assert messages[0] == sent
     assert len(exported) == len(messages)
     assert types(events) == ["input.message", "tool.completed"]
+
+
+@proves("sessions.set_secrets")
+async def test_session_secrets(client: Everruns, wire: Wire) -> None:
+    session = await client.sessions.create()
+    at = f"/sessions/{session.id}/storage/secrets"
+    await client.sessions.set_secrets(session.id, {"TOKEN": "hush-hush", "OTHER": "x"})
+    await client.sessions.set_secrets(session.id, {"TOKEN": "hush-again"})
+    listed = await wire.ask("GET", at)
+    gone = await wire.ask("DELETE", f"{at}/TOKEN")
+    again = await wire.ask("DELETE", f"{at}/TOKEN")
+
+    assert [one["name"] for one in listed.json()["data"]] == ["OTHER", "TOKEN"]
+    assert "hush" not in listed.text
+    assert (gone.status_code, again.status_code) == (204, 404)
+    with pytest.raises(NotFoundError):
+        await client.sessions.set_secrets("session_" + "0" * 32, {"A": "b"})
+
+
+@proves("connections.set", "connections.list", "connections.remove")
+async def test_connections(client: Everruns) -> None:
+    name = unique("daytona")
+    made = await client.connections.set(name, "key-1")
+    changed = await client.connections.set(name, "key-2")
+    listed = await client.connections.list()
+    await client.connections.remove(name)
+
+    assert changed.created_at == made.created_at
+    assert changed in listed
+    assert name not in [one.provider for one in await client.connections.list()]
+    with pytest.raises(NotFoundError):
+        await client.connections.remove(name)
+
+
+# ── memories ────────────────────────────────────────────────────────────────────────────────────
+
+
+@proves(
+    "memories.create",
+    "memories.get",
+    "memories.list",
+    "memories.update",
+    "memories.sync",
+    "memories.delete",
+)
+async def test_memories(client: Everruns) -> None:
+    name = unique("memory")
+    for _ in range(2):  # a name is free again
+        made = await client.memories.create(name, description="Described")
+        read = await client.memories.get(made.id)
+        synced = await client.memories.sync(made.id)
+        changed = await client.memories.update(made.id, description="Otherwise")
+        listed = await client.memories.list(search=name)
+        await client.memories.delete(made.id)
+
+        assert read == synced == made
+        assert (changed.name, changed.description) == (name, "Otherwise")
+        assert listed == [changed]
+    archived = await client.memories.list(search=name, include_archived=True)
+    assert [one.status for one in archived] == ["archived", "archived"]
+    with pytest.raises(NotFoundError):
+        await client.memories.get("mem_" + "0" * 32)
+
+
+@proves(
+    "memories.create_file",
+    "memories.create_dir",
+    "memories.list_files",
+    "memories.read_file",
+    "memories.download_file",
+    "memories.update_file",
+    "memories.stat_file",
+    "memories.delete_file",
+)
+async def test_memory_files(client: Everruns) -> None:
+    memory = await client.memories.create(unique("files"))
+    at, memories = memory.id, client.memories
+    await memories.create_dir(at, "facts")
+    made = await memories.create_file(at, "facts/a.md", "# Größe")
+    read = await memories.read_file(at, "facts/a.md")
+    text = await memories.download_file(at, "facts/a.md")
+    changed = await memories.update_file(at, "facts/a.md", "AAEC", encoding="base64")
+    stat = await memories.stat_file(at, "facts/a.md")
+    listed = await memories.list_files(at)
+    await memories.delete_file(at, "facts")
+
+    assert (made.path, made.size_bytes) == ("/facts/a.md", 9)
+    assert read.content == text == "# Größe"
+    assert (changed.content, changed.encoding, stat.size_bytes) == ("AAEC", "base64", 3)
+    assert changed.content_hash != read.content_hash
+    assert [one.path for one in listed] == ["/facts"]
+    with pytest.raises(NotFoundError):
+        await memories.read_file(at, "facts/a.md")
 
 
 # ── what there is to choose from ────────────────────────────────────────────────────────────────

@@ -16,3 +16,18 @@ STATS_READS_AT_ONCE_MAX: Final = 8
 
 HEALTH_CHECKS_KEPT_MAX: Final = 50
 """Of one agent: they are looked at for how it does now; the oldest goes."""
+
+SESSION_SECRETS_MAX: Final = 100
+"""Names of one session: a list of all is one answer."""
+
+CONNECTIONS_MAX: Final = 200
+"""Third parties of one organization: the same."""
+
+PROVIDERS_MAX: Final = 100
+"""Of an organization's own: the same."""
+
+MODELS_MAX: Final = 1_000
+"""Of an organization's own: the same."""
+
+MEMORIES_MAX: Final = 1_000
+"""Of an organization, archived ones counted: the same."""

@@ -34,6 +34,10 @@ class Records(Protocol):
         """Inserts or replaces by id. Raises NameTaken where another of the owner has its key."""
         ...
 
+    async def drop_owned(self, owner_id: UUID) -> None:
+        """All records of whatever kind that belong to an owner, after it is gone itself."""
+        ...
+
     async def drop_record(self, type_: type[Record], id_: UUID) -> bool:
         """Whether there was one."""
         ...

@@ -67,6 +67,10 @@ class Transaction(Records, Protocol):
         """The organization this transaction is for."""
         ...
 
+    async def renew_configurations(self) -> None:
+        """What all sessions work with is folded anew: something that all depend on has changed."""
+        ...
+
     # harnesses
     async def harness(self, id_: HarnessId) -> Harness | None:
         """None also for a deleted one."""

@@ -8,7 +8,7 @@ import msgspec
 from mainspring_api.domain.resources import Basis, decode_tier, encode_tier
 from mainspring_api.domain.tiers import Configuration, Tiers, configure
 from mainspring_api.ports.store import Store
-from mainspring_api.usecases import pinning
+from mainspring_api.usecases import pinning, providers
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
@@ -44,7 +44,7 @@ class Configurations:
             self._folded.move_to_end(_Key(basis, model_id))
             return kept
         # Kept under what was really read: a tier may have changed since the statement above.
-        tiers = await load_tiers(self._store, org_id, session_id)
+        tiers = await load_tiers(self._store, org_id, session_id, model_id)
         configuration = configure(tiers, model_id)
         self._folded[_Key(basis_of(tiers), model_id)] = configuration
         if len(self._folded) > CONFIG_CACHE_ENTRIES_MAX:
@@ -66,14 +66,17 @@ class Configurations:
         self._known.discard(hash_)
 
 
-async def load_tiers(store: Store, org_id: OrgId, session_id: SessionId) -> Tiers:
+async def load_tiers(
+    store: Store, org_id: OrgId, session_id: SessionId, message_model_id: str | None = None
+) -> Tiers:
     """Raises NotFound."""
     async with store.transaction(org_id) as tx:
         session = await tx.session(session_id)
         if session is None:
             msg = "no such session"
             raise NotFound(msg)
-        return await pinning.tiers_of(tx, session)
+        tiers = await pinning.tiers_of(tx, session)
+        return await providers.with_own_model(tx, tiers, message_model_id)
 
 
 def basis_of(tiers: Tiers) -> Basis:

@@ -221,3 +221,4 @@ async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: Sess
         await control.close(Close(org_id=org_id, session_id=id_))
     async with store.transaction(org_id) as tx:
         await tx.finish_delete(id_)
+        await tx.drop_owned(id_)

@@ -24,6 +24,7 @@ _BODIES: Final = (413, 415, 422)
 _IDS: Final = {
     "session_id": Prefix.SESSION,
     "workspace_id": Prefix.WORKSPACE,
+    "memory_id": Prefix.MEMORY,
     "model_id": Prefix.MODEL,
     "provider_id": Prefix.PROVIDER,
     "org_id": Prefix.ORG,
@@ -48,6 +49,7 @@ _TITLES: Final = {
     404: "Not found",
     409: "The present state does not allow it",
     413: "Too large",
+    501: "The server is not set up for it",
     415: "Unsupported media type",
     422: "A rule of the body is broken",
     429: "Too many requests",

@@ -47,6 +47,12 @@ class MemoryRecords:
             raise NameTaken(msg)
         self._rows.records[RecordId(self._org_id, record.kind, record.id)] = record
 
+    async def drop_owned(self, owner_id: UUID) -> None:
+        records = self._rows.records
+        for id_ in [k for k, one in records.items() if one.owner_id == owner_id]:
+            if id_.org_id == self._org_id:
+                del records[id_]
+
     async def drop_record(self, type_: type[Record], id_: UUID) -> bool:
         key = RecordId(self._org_id, type_.kind, id_)
         return self._rows.records.pop(key, None) is not None

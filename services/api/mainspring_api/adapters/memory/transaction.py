@@ -34,6 +34,11 @@ class MemoryTransaction(MemoryRecords):
     async def organization(self) -> Organization | None:
         return self._rows.organizations.get(self._org_id)
 
+    async def renew_configurations(self) -> None:
+        found = self._rows.organizations[self._org_id]
+        renewed = msgspec.structs.replace(found, rev=found.rev + 1)
+        self._rows.organizations[self._org_id] = renewed
+
     # ── harnesses ───────────────────────────────────────────────────────────────────────────
 
     async def harness(self, id_: HarnessId) -> Harness | None:

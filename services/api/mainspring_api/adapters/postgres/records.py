@@ -62,6 +62,9 @@ class PostgresRecords:
             detail = f"{record.key!r} is taken"
             raise NameTaken(detail) from error
 
+    async def drop_owned(self, owner_id: UUID) -> None:
+        await self._tx.execute(Q["drop_owned"], owner_id)
+
     async def drop_record(self, type_: type[Record], id_: UUID) -> bool:
         return await self._tx.execute(Q["drop_record"], type_.kind, id_) > 0
 

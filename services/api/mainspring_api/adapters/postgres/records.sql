@@ -33,3 +33,7 @@ on conflict (org_id, kind, id) do update set
 -- name: drop_record
 -- Removes a record.
 delete from api.record where kind = $1 and id = $2;
+
+-- name: drop_owned
+-- Removes all records of an owner.
+delete from api.record where owner_id = $1;

@@ -28,6 +28,10 @@ insert into api.organization (
     id, name, default_model_id, default_harness_id, rev, created_ms, updated_ms
 ) values ($1, $2, $3, $4, $5, $6, $7);
 
+-- name: renew_configurations
+-- Raises the revision that every folded configuration of this organization rests on.
+update api.organization set rev = rev + 1;
+
 -- name: harness_by_id
 -- A harness that is not deleted.
 select

@@ -46,6 +46,9 @@ class PostgresTransaction(PostgresRecords):
     async def organization(self) -> Organization | None:
         return await self._tx.fetchrow_as(Organization, R["organization"])
 
+    async def renew_configurations(self) -> None:
+        await self._tx.execute(R["renew_configurations"])
+
     async def _put(self, query: Query, values: tuple[object, ...]) -> None:
         try:
             await self._tx.execute(query, *values)
