@@ -45,6 +45,7 @@ from mainspring_rpc import (
     serve,
     session_service,
 )
+from mainspring_rpc import Service as InnerService
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.listeners import Listeners
 from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
@@ -92,8 +93,6 @@ async def start(settings: ApiSettings, service: Service) -> None:
     clock, draws = SystemClock(), SystemDraws()
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
-    keys = provider_keys(os.environ)
-    vault = EnvelopeVault(secret_keys(settings.secret_keys))
     services = Services(
         store=store,
         control=RpcControl(control),
@@ -103,19 +102,14 @@ async def start(settings: ApiSettings, service: Service) -> None:
         schedules=RpcSchedules(ScheduleClient(scheduler)),
         hub=Hub(log, BusFeed(bus), clock, draws),
         configurations=Configurations(store),
-        credentials=keys,
-        vault=vault,
+        credentials=provider_keys(os.environ),
+        vault=EnvelopeVault(secret_keys(settings.secret_keys)),
         registry=builtin_registry(),
         clock=clock,
         ids=RandomIds(clock),
         spans=RecordedPosts(service.telemetry),
     )
-    inner = [
-        resource_service(
-            ResourceServicer(store, StoredCredentials(store, keys, vault), clock, services.ids)
-        ),
-        session_service(SessionServicer(session_door(services))),
-    ]
+    inner = [resource_door(services), session_service(SessionServicer(session_door(services)))]
     resource = await serve(str(settings.resource_bind), inner)
     stack.push_async_callback(_leave, resource)
     await serve_http(services, service, settings.api_host, settings.api_port)
@@ -134,6 +128,13 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
     database = await Database.open(options)
     service.stack.push_async_callback(database.close)
     return PostgresStore(database, opened=telling(listeners))
+
+
+def resource_door(services: Services) -> InnerService:
+    """What workers ask while they hold a task."""
+    brought = StoredCredentials(services.store, services.credentials, services.vault)
+    servicer = ResourceServicer(services.store, brought, services.clock, services.ids)
+    return resource_service(servicer)
 
 
 def secret_keys(text: str) -> list[str]:
