@@ -15,7 +15,7 @@ from mainspring_schema import operations as ops
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.operators import LETTER, TASK, WORKER, FakeOperator
-from tests.api.test_resources import V1, made_agent, made_session, message
+from tests.api.test_resources import V1, made_agent, message
 from tests.api.test_schedules import SAY
 from tests.api.watcher import uuid_of
 
@@ -41,6 +41,7 @@ READS = {
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
 ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
 ENDLESS = {
+    f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/sse",
     f"{V1}/sessions/{{session_id}}/sse",
     f"{V1}/durable/workflows/{{workflow_id}}/sse",
 }
@@ -53,7 +54,10 @@ def named(text: str) -> Json:
 Body = Callable[[str], Json]
 BODIES: dict[str, Body] = {
     f"{V1}/agents": named,
-    f"{V1}/agents/import": named,
+    f"{V1}/agents/import": lambda text: named(f"imported-{text}"),
+    f"{V1}/agents/{{agent_id}}/channels": lambda text: {"name": text},
+    f"{V1}/channels/{{channel_id}}/sessions": lambda text: {"title": text},
+    f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/messages": message,
     f"{V1}/harnesses": named,
     f"{V1}/workspaces": named,
     f"{V1}/memories": lambda text: {"name": text, "source": {"url": "https://git.test/x"}},
@@ -102,7 +106,8 @@ class House:
 
     async def furnish(self) -> None:
         client, durable = self.client, f"{V1}/durable"
-        agent, session = await made_agent(client), await made_session(client)
+        agent = await made_agent(client, name=f"helper-{next(numbers)}")
+        session = await self._furnish_channel(str(agent["id"]))
         fake = self._backend.sessions[uuid_of(session)]
         self._backend.waiting_calls[uuid_of(session)] = "call_1"
         fake.status = "active"
@@ -110,7 +115,7 @@ class House:
         file = {"content": "x"}
         await client.post(f"{V1}/sessions/{session['id']}/fs/there.txt", json=file)
         versions = f"{V1}/agents/{agent['id']}/versions"
-        self._ids = {"version_id": await self._id_of(versions)}
+        self._ids["version_id"] = await self._id_of(versions)
         for name, plural in (("memory", "memories"), ("provider", "providers")):
             self._ids[f"{name}_id"] = await self._id_of(f"{V1}/{plural}")
         await client.post(f"{V1}/memories/{self._ids['memory_id']}/fs/there.txt", json=file)
@@ -134,10 +139,19 @@ class House:
             "org_id": to_wire(Prefix.ORG, DEFAULT_ORG_ID),
             "model_id": "model_01933b5a000070008000000000000401",
             "provider": "daytona",
+            "key_id": "apikey_" + "0" * 32,
             "name": "TOKEN",
             "capability_id": "current_time",
             "id": str(session["id"]),
         }
+
+    async def _furnish_channel(self, agent_id: str) -> Json:
+        """The session of whoever holds the channel's key."""
+        made = (await self.client.post(f"{V1}/agents/{agent_id}/channels", json={})).json()
+        self._ids["channel_id"] = str(made["id"])
+        self.client.headers["Authorization"] = f"Bearer {made['keys'][0]['key']}"
+        session = await self.client.post(f"{V1}/channels/{made['id']}/sessions", json={})
+        return msgspec.convert(session.json(), Json)
 
     def body(self, path: str, text: str) -> Json:
         body = body_of(path, text)

@@ -142,6 +142,14 @@ class CursorMismatch(MainspringError):
     title = "The cursor belongs to another session"
 
 
+class Unauthenticated(MainspringError):
+    """The credential is none that opens this; whether there is anything to open is not told."""
+
+    code = "unauthenticated"
+    status = 401
+    title = "Not authenticated"
+
+
 class PermissionDenied(MainspringError):
     """The caller is known and may not do this."""
 

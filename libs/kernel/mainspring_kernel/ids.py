@@ -36,6 +36,8 @@ class Prefix(StrEnum):
     AGENT = "agent"
     AGENT_VERSION = "agentver"
     MEMORY = "mem"
+    ENDPOINT = "apichan"
+    ENDPOINT_KEY = "apikey"
     HEALTH_CHECK = "check"
     SESSION = "session"
     WORKSPACE = "wsp"

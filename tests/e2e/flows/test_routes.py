@@ -78,6 +78,8 @@ NOBODYS = {
     "other_id": "agentver_" + "0" * 32,
     "check_id": "check_" + "0" * 32,
     "name": "TOKEN",
+    "channel_id": "apichan_" + "0" * 32,
+    "key_id": "apikey_" + "0" * 32,
 }
 """Below things that have an owner: the owner is asked for first."""
 
@@ -113,6 +115,11 @@ BODIES: dict[str, Body] = {
 
 
 OF_API_ALONE: dict[str, Json] = {
+    "/agents/{agent_id}/channels": {},
+    "/agents/{agent_id}/channels/{channel_id}/keys": {},
+    "/channels/{channel_id}/sessions": {},
+    "/channels/{channel_id}/sessions/{session_id}/messages": HELLO,
+    "/channels/{channel_id}/sessions/{session_id}/cancel": {},
     "/memories": {"name": "m"},
     "/memories/{memory_id}/sync": {},
     "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
@@ -260,7 +267,9 @@ async def test_things_of_another_organization_are_not_found_by_any_route(
             answers[f"{method} {path}"] = answer.status_code
 
     assert "GET /sessions/{session_id}/sse" in answers
-    assert {route: status for route, status in answers.items() if status != 404} == {}
+    # A channel does not even tell a stranger that it is not there.
+    refused = {route: 401 if " /channels/" in route else 404 for route in answers}
+    assert answers == refused
     assert (await wire.get(f"/sessions/{ground.session_id}"))["status"] == "waitingfortoolresults"
 
 

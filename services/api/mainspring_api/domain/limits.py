@@ -31,3 +31,12 @@ MODELS_MAX: Final = 1_000
 
 MEMORIES_MAX: Final = 1_000
 """Of an organization, archived ones counted: the same."""
+
+ENDPOINTS_MAX: Final = 50
+"""Channels of one agent: a list of all is one answer."""
+
+ENDPOINT_KEYS_MAX: Final = 20
+"""Of one channel: two while one is replaced, and some for a careless replacer."""
+
+CALLER_PAGE_ROWS_MAX: Final = 200
+"""Sessions in one answer to a caller of a channel."""

@@ -13,6 +13,7 @@ from mainspring_api.adapters.http.routes import (
     agent_versions,
     agents,
     catalogue,
+    channels,
     dead_letters,
     durable_health,
     explain,
@@ -52,6 +53,7 @@ TABLES = (
     messages.table,
     workspaces.table,
     catalogue.table,
+    channels.table,
     models.table,
     memories.table,
     secrets.table,
@@ -82,6 +84,10 @@ def application(services: Services) -> Litestar:
     async def stream_events(request: HttpRequest) -> StreamResponse:
         return await streams.open(request)
 
+    @get(f"{PREFIX}/channels/{{channel_id:str}}/sessions/{{session_id:str}}/sse", name="caller_sse")
+    async def stream_caller_events(request: HttpRequest) -> StreamResponse:
+        return await streams.open_for_caller(request)
+
     @get(f"{PREFIX}/durable/workflows/{{workflow_id:str}}/sse", name="stream_workflow_events")
     async def stream_workflow_events(request: HttpRequest) -> StreamResponse:
         return await streams.open_workflow(request)
@@ -90,6 +96,7 @@ def application(services: Services) -> Litestar:
         route_handlers=[
             *handlers(routes, services),
             stream_events,
+            stream_caller_events,
             stream_workflow_events,
             _fixed("/health", health_body(), JSON),
             _fixed("/api-doc/openapi.json", msgspec.json.encode(document), JSON),

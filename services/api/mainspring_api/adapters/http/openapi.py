@@ -17,6 +17,7 @@ Json = dict[str, Any]
 _PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 _REFS: Final = "#/components/schemas/{name}"
 _SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
+_CALLER_SSE_PATH: Final = "/api/v1/channels/{channel_id}/sessions/{session_id}/sse"
 _WORKFLOW_SSE_PATH: Final = "/api/v1/durable/workflows/{workflow_id}/sse"
 _ALWAYS: Final = (400, 404, 429, 503)
 """Every route may answer these; 413, 415 and 422 only where a body is read."""
@@ -25,6 +26,8 @@ _IDS: Final = {
     "session_id": Prefix.SESSION,
     "workspace_id": Prefix.WORKSPACE,
     "memory_id": Prefix.MEMORY,
+    "channel_id": Prefix.ENDPOINT,
+    "key_id": Prefix.ENDPOINT_KEY,
     "model_id": Prefix.MODEL,
     "provider_id": Prefix.PROVIDER,
     "org_id": Prefix.ORG,
@@ -45,6 +48,7 @@ _TITLES: Final = {
     201: "Created",
     204: "Done, nothing to say",
     400: "The request cannot be read",
+    401: "Not authenticated",
     403: "Not permitted",
     404: "Not found",
     409: "The present state does not allow it",
@@ -66,6 +70,7 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
         path = _PARAMETER.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, by_type)
     paths[_SSE_PATH] = {"get": _stream(sse_query)}
+    paths[_CALLER_SSE_PATH] = {"get": _caller_stream(sse_query)}
     paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(sse_query)}
     paths["/health"] = {"get": _health()}
     return {
@@ -225,6 +230,17 @@ def _workflow_stream(query: type[object]) -> Json:
         "summary": "The event stream of a workflow, up to its end",
         "tags": ["workflows"],
         "parameters": [*_path_parameters("{workflow_id:str}"), *others],
+    }
+
+
+def _caller_stream(query: type[object]) -> Json:
+    like = _stream(query)
+    return like | {
+        "operationId": "stream_caller_events",
+        "summary": "The event stream of a caller's session",
+        "tags": ["channels"],
+        "parameters": [*_path_parameters("{channel_id:str}"), *like["parameters"]],
+        "responses": like["responses"] | {"401": problem_response(401)},
     }
 
 

@@ -248,6 +248,12 @@ def joined(view: Callable[..., T], tier: Tier, **own: object) -> T:
     return view(**members)
 
 
+def extended(view: Callable[..., T], shown: Struct) -> T:
+    """A view with the members of the one it extends; its own have defaults."""
+    members: dict[str, object] = msgspec.structs.asdict(shown)
+    return view(**members)
+
+
 def or_unset(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
