@@ -3751,6 +3751,10 @@ CREATE TABLE api.agent (
     created_ms bigint NOT NULL,
     updated_ms bigint NOT NULL,
     archived_ms bigint,
+    default_version_id uuid,
+    forked_from_agent_id uuid,
+    forked_from_version_id uuid,
+    root_agent_id uuid,
     CONSTRAINT agent_status_check CHECK ((status = ANY (ARRAY['active'::text, 'archived'::text, 'deleted'::text])))
 );
 
@@ -3824,6 +3828,26 @@ ALTER TABLE ONLY api.organization FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE api.organization OWNER TO api_owner;
+
+--
+-- Name: record; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.record (
+    org_id uuid NOT NULL,
+    kind text NOT NULL,
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    key text NOT NULL,
+    data bytea NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.record FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.record OWNER TO api_owner;
 
 --
 -- Name: request_key; Type: TABLE; Schema: api; Owner: api_owner
@@ -4593,6 +4617,14 @@ ALTER TABLE ONLY api.organization
 
 
 --
+-- Name: record record_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.record
+    ADD CONSTRAINT record_pkey PRIMARY KEY (org_id, kind, id);
+
+
+--
 -- Name: request_key request_key_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
 --
 
@@ -4914,6 +4946,20 @@ CREATE INDEX harness_heirs ON api.harness USING btree (org_id, parent_id) WHERE 
 --
 
 CREATE UNIQUE INDEX harness_name ON api.harness USING btree (org_id, name) WHERE (status <> 'deleted'::text);
+
+
+--
+-- Name: record_key; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE UNIQUE INDEX record_key ON api.record USING btree (org_id, kind, owner_id, key) WHERE (key <> ''::text);
+
+
+--
+-- Name: record_newest; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX record_newest ON api.record USING btree (org_id, kind, owner_id, created_ms DESC, id DESC);
 
 
 --
@@ -5284,6 +5330,13 @@ CREATE POLICY own ON api.organization TO api_run USING ((id = (NULLIF(current_se
 
 
 --
+-- Name: record own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.record TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
 -- Name: request_key own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
@@ -5303,6 +5356,12 @@ CREATE POLICY own ON api.session TO api_run USING ((org_id = (NULLIF(current_set
 
 CREATE POLICY own ON api.workspace TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
+
+--
+-- Name: record; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.record ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: request_key; Type: ROW SECURITY; Schema: api; Owner: api_owner
@@ -5816,6 +5875,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.harness TO api_run;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.organization TO api_run;
+
+
+--
+-- Name: TABLE record; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.record TO api_run;
 
 
 --

@@ -11,6 +11,7 @@ from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.tracing import NoSpans
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
+from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import MemoryGates
@@ -59,6 +60,7 @@ def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
         hub=Hub(backend, backend, clock, SystemDraws()),
         configurations=Configurations(store),
         credentials=EnvironmentKeys({"openai": "sk-test"}),
+        vault=EnvelopeVault(["a key of tests that is long enough"]),
         registry=builtin_registry(),
         clock=clock,
         ids=RandomIds(clock),

@@ -30,7 +30,7 @@ async def test_the_configuration_travels_once(client: httpx.AsyncClient, backend
 
     for session in sessions:
         await client.post(f"{V1}/sessions/{session['id']}/messages", json=message("hi"))
-    await client.patch(f"{V1}/agents/{agent['id']}", json={"system_prompt": "New."})
+    await client.patch(f"{V1}/sessions/{sessions[0]['id']}", json={"system_prompt": "New."})
     await client.post(f"{V1}/sessions/{sessions[0]['id']}/messages", json=message("again"))
 
     first, second, third = backend.submits

@@ -15,7 +15,7 @@ from mainspring_schema import operations as ops
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.operators import LETTER, TASK, WORKER, FakeOperator
-from tests.api.test_resources import V1, made_agent, made_session, message
+from tests.api.test_resources import V1, made_agent, message
 from tests.api.test_schedules import SAY
 from tests.api.watcher import uuid_of
 
@@ -32,13 +32,16 @@ DOCUMENT = msgspec.convert(openapi.document(all_routes(), StreamQuery), Document
 ROUTES = sorted((method.upper(), path) for path, one in DOCUMENT.paths.items() for method in one)
 READS = {
     f"{V1}/agents/preview",
+    f"{V1}/agents/analyze",
     f"{V1}/workspaces/{{workspace_id}}/fs/_/stat",
+    f"{V1}/memories/{{memory_id}}/fs/_/stat",
     f"{V1}/sessions/{{session_id}}/fs/_/stat",
 }
 """They change nothing, so there is nothing to do once."""
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
 ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
 ENDLESS = {
+    f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/sse",
     f"{V1}/sessions/{{session_id}}/sse",
     f"{V1}/durable/workflows/{{workflow_id}}/sse",
 }
@@ -51,10 +54,28 @@ def named(text: str) -> Json:
 Body = Callable[[str], Json]
 BODIES: dict[str, Body] = {
     f"{V1}/agents": named,
+    f"{V1}/agents/import": lambda text: named(f"imported-{text}"),
+    f"{V1}/agents/{{agent_id}}/channels": lambda text: {"name": text},
+    f"{V1}/channels/{{channel_id}}/sessions": lambda text: {"title": text},
+    f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/messages": message,
     f"{V1}/harnesses": named,
     f"{V1}/workspaces": named,
+    f"{V1}/memories": lambda text: {"name": text, "source": {"url": "https://git.test/x"}},
+    f"{V1}/memories/{{memory_id}}/fs/{{path}}": lambda text: {"content": text},
+    f"{V1}/providers": lambda text: {"name": text, "provider_type": "openai", "api_key": text},
+    f"{V1}/models": lambda text: {"provider_id": "{provider_id}", "model_id": text},
+    f"{V1}/user/connections/{{provider}}": lambda text: {"api_key": text},
     f"{V1}/orgs": named,
     f"{V1}/sessions": lambda text: {"title": text},
+    f"{V1}/agents/{{agent_id}}/copy": lambda text: {"reason": text},
+    f"{V1}/agents/{{agent_id}}/versions": lambda text: {"summary": text},
+    f"{V1}/agents/{{agent_id}}/versions/default": lambda text: {
+        "version_id": "{version_id}", "title": text,
+    },
+    f"{V1}/agents/{{agent_id}}/versions/{{version_id}}/fork": lambda text: {
+        "name": f"fork-{text}",
+    },
+    f"{V1}/agents/{{agent_id}}/versions/{{version_id}}/rollback": lambda text: {"summary": text},
     f"{V1}/sessions/{{session_id}}/messages": message,
     f"{V1}/sessions/{{session_id}}/tool-results": lambda text: {
         "tool_results": [{"tool_call_id": "call_1", "result": text}]
@@ -85,17 +106,26 @@ class House:
 
     async def furnish(self) -> None:
         client, durable = self.client, f"{V1}/durable"
-        agent, session = await made_agent(client), await made_session(client)
+        agent = await made_agent(client, name=f"helper-{next(numbers)}")
+        session = await self._furnish_channel(str(agent["id"]))
         fake = self._backend.sessions[uuid_of(session)]
         self._backend.waiting_calls[uuid_of(session)] = "call_1"
         fake.status = "active"
         self._operator.letter = LETTER
         file = {"content": "x"}
         await client.post(f"{V1}/sessions/{session['id']}/fs/there.txt", json=file)
+        versions = f"{V1}/agents/{agent['id']}/versions"
+        self._ids["version_id"] = await self._id_of(versions)
+        for name, plural in (("memory", "memories"), ("provider", "providers")):
+            self._ids[f"{name}_id"] = await self._id_of(f"{V1}/{plural}")
+        await client.post(f"{V1}/memories/{self._ids['memory_id']}/fs/there.txt", json=file)
+        checks = f"{V1}/agents/{agent['id']}/health-checks"
         schedule = await self._id_of(f"{durable}/schedules")
         slot = (await client.post(f"{durable}/schedules/{schedule}/trigger")).json()
         await client.post(f"{durable}/circuit-breakers/nobody:model/open", json={})
-        self._ids = {
+        self._ids |= {
+            "other_id": self._ids["version_id"],
+            "check_id": await self._id_of(checks),
             "agent_id": str(agent["id"]),
             "session_id": str(session["id"]),
             "workspace_id": str(session["workspace_id"]),
@@ -108,10 +138,25 @@ class House:
             "worker_id": f"worker_{WORKER.hex}",
             "org_id": to_wire(Prefix.ORG, DEFAULT_ORG_ID),
             "model_id": "model_01933b5a000070008000000000000401",
-            "provider_id": "provider_01933b5a000070008000000000000003",
+            "provider": "daytona",
+            "key_id": "apikey_" + "0" * 32,
+            "name": "TOKEN",
             "capability_id": "current_time",
             "id": str(session["id"]),
         }
+
+    async def _furnish_channel(self, agent_id: str) -> Json:
+        """The session of whoever holds the channel's key."""
+        made = (await self.client.post(f"{V1}/agents/{agent_id}/channels", json={})).json()
+        self._ids["channel_id"] = str(made["id"])
+        self.client.headers["Authorization"] = f"Bearer {made['keys'][0]['key']}"
+        session = await self.client.post(f"{V1}/channels/{made['id']}/sessions", json={})
+        return msgspec.convert(session.json(), Json)
+
+    def body(self, path: str, text: str) -> Json:
+        body = body_of(path, text)
+        known = [name for name, value in body.items() if value == f"{{{name}}}"]
+        return body | {name: self._ids[name] for name in known}
 
     async def _id_of(self, path: str) -> str:
         made = await self.client.post(path, json=body_of(path, f"first-{next(numbers)}"))
@@ -152,10 +197,10 @@ async def test_a_post_with_a_key_happens_once(house: House, path: str) -> None:
     target, key = house.filled(path, file="new.txt"), {"Idempotency-Key": f"key-{next(numbers)}"}
     before = await house.seen()
 
-    first = await house.client.post(target, json=body_of(path, "one"), headers=key)
+    first = await house.client.post(target, json=house.body(path, "one"), headers=key)
     after = await house.seen()
-    again = await house.client.post(target, json=body_of(path, "one"), headers=key)
-    other = await house.client.post(target, json=body_of(path, "two"), headers=key)
+    again = await house.client.post(target, json=house.body(path, "one"), headers=key)
+    other = await house.client.post(target, json=house.body(path, "two"), headers=key)
 
     assert first.status_code in (200, 201), first.text
     assert (again.status_code, again.content) == (first.status_code, first.content)

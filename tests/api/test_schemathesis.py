@@ -22,7 +22,7 @@ V1 = "/api/v1"
 checks.load_all_checks()
 app = application(wired(Backend()))
 schema = schemathesis.openapi.from_asgi("/api-doc/openapi.json", app).exclude(
-    operation_id=["stream_events", "stream_workflow_events"]
+    operation_id=["stream_events", "stream_caller_events", "stream_workflow_events"]
 )
 """These streams do not end by themselves; their refusals are tested beside the others."""
 
@@ -43,6 +43,7 @@ async def made() -> dict[str, str]:
         return {
             "agent_id": await id_of("agents", name="there", system_prompt=""),
             "harness_id": await id_of("harnesses", name="there"),
+            "memory_id": await id_of("memories", name="there"),
             "workspace_id": await id_of("workspaces", name="there"),
             "session_id": await id_of(
                 "sessions", initial_files=[{"path": "a/b.txt", "content": "x"}]

@@ -13,7 +13,9 @@ from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.adapters.posting import SessionDoor
+from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
@@ -282,7 +284,10 @@ class World:
                 log=log,
                 flights=flights,
                 drivers=Drivers({"llmsim": lambda: LlmSim(clock)}),
-                credentials=DirectCredentials(self.tables.api, EnvironmentKeys({})),
+                credentials=DirectCredentials(
+                    self.tables.api,
+                    StoredCredentials(self.tables.api, EnvironmentKeys({}), EnvelopeVault([])),
+                ),
                 keyless=KEYLESS,
                 telemetry=Silence(),
                 clock=clock,

@@ -24,6 +24,7 @@ IN_WORDS = {
     "insecure_bind": "off",
     "metrics_bind": "nowhere",
     "otlp_endpoint": "nowhere",
+    "secret_keys": "no secrets are taken",
     "semconv_opt_in": "the latest names",
     "trace_dir": "none are written",
     "worker_name": "host name and part of its id",

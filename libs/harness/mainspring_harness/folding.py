@@ -51,6 +51,8 @@ class Folded(Struct, frozen=True, kw_only=True):
     initial_files: tuple[Sourced[InitialFile], ...]
     mcp_servers: dict[str, Sourced[Json]]
     network_access: NetworkAccess | None
+    network_rules: tuple[Sourced[NetworkAccess], ...]
+    """The rules that `network_access` is the sum of."""
     model_id: Sourced[str] | None
     max_iterations: Sourced[int]
     parallel_tool_calls: Sourced[bool]
@@ -98,6 +100,11 @@ def fold(
             for name, server in layer.mcp_servers.items()
         },
         network_access=combine(layer.network_access for layer in layers),
+        network_rules=tuple(
+            Sourced(value=layer.network_access, origin=origin)
+            for layer, origin in named
+            if layer.network_access is not None
+        ),
         model_id=_model_id(named, message_model_id, default_model_id),
         max_iterations=_max_iterations(named),
         parallel_tool_calls=_last(

@@ -142,6 +142,14 @@ class CursorMismatch(MainspringError):
     title = "The cursor belongs to another session"
 
 
+class Unauthenticated(MainspringError):
+    """The credential is none that opens this; whether there is anything to open is not told."""
+
+    code = "unauthenticated"
+    status = 401
+    title = "Not authenticated"
+
+
 class PermissionDenied(MainspringError):
     """The caller is known and may not do this."""
 
@@ -324,6 +332,22 @@ class Unavailable(MainspringError):
 
     def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class EncryptionUnconfigured(MainspringError):
+    """A secret would have to be kept, and the server has no key to seal it under."""
+
+    code = "encryption_unconfigured"
+    status = 501
+    title = "No key for secrets is configured"
+
+
+class SecretUnreadable(MainspringError):
+    """A kept secret does not open: its key is gone from the settings, or its row was changed."""
+
+    code = "secret_unreadable"
+    status = 500
+    title = "A secret cannot be read"
 
 
 class DeadlineExceeded(MainspringError):

@@ -23,8 +23,10 @@ from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_api.adapters.rpc.schedules import RpcSchedules
 from mainspring_api.adapters.rpc.session import SessionServicer
 from mainspring_api.adapters.spans import RecordedPosts
+from mainspring_api.adapters.vault import KEY_CHARS_MIN, EnvelopeVault
 from mainspring_api.usecases import upkeep
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.builtin import builtin_registry
@@ -43,6 +45,7 @@ from mainspring_rpc import (
     serve,
     session_service,
 )
+from mainspring_rpc import Service as InnerService
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.listeners import Listeners
 from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
@@ -72,6 +75,8 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     api_host: BindHost = BindHost("127.0.0.1")
     api_port: int = 9000
     resource_bind: Bind = Bind("127.0.0.1", 9002)
+    secret_keys: str = ""
+    """Separated by commas; the first one seals."""
 
 
 async def start(settings: ApiSettings, service: Service) -> None:
@@ -88,7 +93,6 @@ async def start(settings: ApiSettings, service: Service) -> None:
     clock, draws = SystemClock(), SystemDraws()
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
-    keys = provider_keys(os.environ)
     services = Services(
         store=store,
         control=RpcControl(control),
@@ -98,16 +102,14 @@ async def start(settings: ApiSettings, service: Service) -> None:
         schedules=RpcSchedules(ScheduleClient(scheduler)),
         hub=Hub(log, BusFeed(bus), clock, draws),
         configurations=Configurations(store),
-        credentials=keys,
+        credentials=provider_keys(os.environ),
+        vault=EnvelopeVault(secret_keys(settings.secret_keys)),
         registry=builtin_registry(),
         clock=clock,
         ids=RandomIds(clock),
         spans=RecordedPosts(service.telemetry),
     )
-    inner = [
-        resource_service(ResourceServicer(store, keys, clock, services.ids)),
-        session_service(SessionServicer(session_door(services))),
-    ]
+    inner = [resource_door(services), session_service(SessionServicer(session_door(services)))]
     resource = await serve(str(settings.resource_bind), inner)
     stack.push_async_callback(_leave, resource)
     await serve_http(services, service, settings.api_host, settings.api_port)
@@ -126,6 +128,22 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
     database = await Database.open(options)
     service.stack.push_async_callback(database.close)
     return PostgresStore(database, opened=telling(listeners))
+
+
+def resource_door(services: Services) -> InnerService:
+    """What workers ask while they hold a task."""
+    brought = StoredCredentials(services.store, services.credentials, services.vault)
+    servicer = ResourceServicer(services.store, brought, services.clock, services.ids)
+    return resource_service(servicer)
+
+
+def secret_keys(text: str) -> list[str]:
+    """Raises ValueError for a key that could be guessed."""
+    keys = [key.strip() for key in text.split(",") if key.strip()]
+    if any(len(key) < KEY_CHARS_MIN for key in keys):
+        msg = f"MAINSPRING_SECRET_KEYS: a key has at least {KEY_CHARS_MIN} characters"
+        raise ValueError(msg)
+    return keys
 
 
 def session_door(services: Services) -> SessionDoor:

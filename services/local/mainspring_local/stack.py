@@ -18,7 +18,7 @@ from mainspring_local.errors import StartProblem
 from mainspring_local.program import Program
 from mainspring_local.supervisor import Supervisor
 
-PASSWORD_NAMES = ("postgres", "nats", "api", "engine", "log", "scheduler", "verify")
+PASSWORD_NAMES = ("postgres", "nats", "api", "engine", "log", "scheduler", "verify", "secrets")
 PROBE_SECONDS_MAX = 2.0
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker")
 
@@ -137,7 +137,9 @@ def environment(stack: Stack, name: str) -> dict[str, str]:
         values["MAINSPRING_API_HOST"] = settings.api_host
         values["MAINSPRING_API_PORT"] = str(settings.api_port)
         values["MAINSPRING_RESOURCE_BIND"] = stack.address("resource")
+        values.setdefault("MAINSPRING_SECRET_KEYS", stack.passwords["secrets"])
     else:
+        values.pop("MAINSPRING_SECRET_KEYS", None)
         values[f"MAINSPRING_{name.upper()}_BIND"] = stack.address(name)
     if name != "worker":
         role = "log" if name == "eventstore" else name

@@ -9,6 +9,7 @@ import pytest
 from everruns_sdk import Everruns
 
 from mainspring_testkit.servers import free_port
+from tests.e2e.flows import surface
 from tests.e2e.flows.wire import Wire
 from tests.e2e.stacks import READY, Stack
 
@@ -44,6 +45,21 @@ def base_url(
         assert crashed == []
     finally:
         stack.end()
+
+
+@pytest.fixture(autouse=True)
+def answered(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that says what it proves of the SDK fails where that did not answer in it."""
+    node = cast("pytest.Item", request.node)
+    mark = node.get_closest_marker("proves")
+    if mark is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        seen = surface.listen(patch)
+        yield
+    silent = set(cast("tuple[str, ...]", mark.args)) - seen
+    assert not silent, f"not answered: {sorted(silent)}"
 
 
 @pytest.fixture

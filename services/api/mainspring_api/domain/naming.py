@@ -1,9 +1,10 @@
 """Names, tags and searches: what is accepted, and how it is compared."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from mainspring_api.domain.limits import NAMES_TRIED_MAX
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
 
@@ -25,6 +26,13 @@ def check_name(name: str) -> str:
 def can_name(text: str) -> bool:
     """Whether anything can have this name: a path may hold what no store takes, such as NUL."""
     return _NAME.fullmatch(text) is not None
+
+
+def numbered(wanted: str) -> Iterator[str]:
+    """The name, then the name with a number behind it: one of them may be free."""
+    for number in range(1, NAMES_TRIED_MAX + 1):
+        ending = "" if number == 1 else f"-{number}"
+        yield wanted[: limits.NAME_CHARS_MAX - len(ending)].rstrip("-") + ending
 
 
 def check_tags(tags: Sequence[str]) -> None:

@@ -19,6 +19,13 @@ from mainspring_schema.messages import Json
 Status = Literal["active", "archived", "deleted"]
 
 
+class PinnedBase(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a session stands on: the harness and the agent as it keeps them, by their hash."""
+
+    id: UUID
+    agent_version_id: UUID | None = None
+
+
 class Tier(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What harness, agent and session have in common: one layer of configuration."""
 
@@ -34,6 +41,8 @@ class Tier(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     hints: Json | None = None
     embedder_metadata: dict[str, str] | None = None
+    base: PinnedBase | None = None
+    """Of a session only; one that was made before there were bases follows its agent."""
 
 
 _TIER: Final = msgspec.json.Decoder(Tier)
@@ -80,6 +89,12 @@ class Agent(Struct, frozen=True, kw_only=True):
     created_ms: int
     updated_ms: int
     archived_ms: int | None = None
+    default_version_id: UUID | None = None
+    """What new sessions get; without one they get the agent as it is."""
+    forked_from_agent_id: AgentId | None = None
+    forked_from_version_id: UUID | None = None
+    root_agent_id: AgentId | None = None
+    """The first of a line of forks."""
 
     def layer(self) -> Layer:
         return layer_of(self.tier, "agent", to_wire(Prefix.AGENT, self.id), self.name)

@@ -10,7 +10,7 @@ from mainspring_api.domain.catalogue import model_choice
 from mainspring_api.domain.resources import Agent, Harness, Session
 from mainspring_harness.folding import Folded, fold, runtime_agent
 from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
-from mainspring_schema.agents import RuntimeAgent, encode_runtime_agent
+from mainspring_schema.agents import ModelChoice, RuntimeAgent, encode_runtime_agent
 
 
 class Tiers(Struct, frozen=True, kw_only=True):
@@ -20,6 +20,8 @@ class Tiers(Struct, frozen=True, kw_only=True):
     agent: Agent | None = None
     session: Session | None = None
     default_model_id: str | None = None
+    own_model: ModelChoice | None = None
+    """What they fold to, where it is a model of the organization and not of the house."""
     org_rev: int = 0
 
 
@@ -46,7 +48,7 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
     return runtime_agent(
         folded,
         harness_id=to_wire(Prefix.HARNESS, tiers.harnesses[-1].id),
-        model=model_choice(ModelId(from_wire(Prefix.MODEL, wire))),
+        model=tiers.own_model or model_choice(ModelId(from_wire(Prefix.MODEL, wire))),
         agent_id=to_wire(Prefix.AGENT, agent.id) if agent else None,
         agent_name=agent.name if agent else None,
         agent_description=agent.description if agent else None,

@@ -15,6 +15,7 @@ from mainspring_api.domain.resources import (
     Session,
     Workspace,
 )
+from mainspring_api.ports.records import Records
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, TaskId, WorkspaceId
 from mainspring_schema.grants import OpenHead
 
@@ -59,11 +60,15 @@ def unheard(opened: Sequence[OpenHead], /) -> None:
     del opened
 
 
-class Transaction(Protocol):
+class Transaction(Records, Protocol):
     """Reads and writes of one organization; all or nothing."""
 
     async def organization(self) -> Organization | None:
         """The organization this transaction is for."""
+        ...
+
+    async def renew_configurations(self) -> None:
+        """What all sessions work with is folded anew: something that all depend on has changed."""
         ...
 
     # harnesses

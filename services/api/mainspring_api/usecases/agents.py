@@ -6,11 +6,12 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue
-from mainspring_api.domain.naming import can_name, check_name
+from mainspring_api.domain.naming import can_name, check_name, numbered
 from mainspring_api.domain.resources import Agent, Status, Tier
+from mainspring_api.domain.versions import Authored, authored
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import harnesses
-from mainspring_kernel.errors import NameTaken, NotFound
+from mainspring_kernel.errors import Conflict, NameTaken, NotFound
 from mainspring_kernel.ids import AgentId, HarnessId, Prefix, from_wire
 
 
@@ -141,6 +142,40 @@ async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
             agent, status="archived", archived_ms=now_ms, updated_ms=now_ms, rev=agent.rev + 1
         )
         await tx.put_agent(archived)
+
+
+async def copy(tx: Transaction, ref: str, *, new_id: AgentId, now_ms: int) -> Agent:
+    """The same under another name. Raises NotFound, Conflict where too many names are taken."""
+    agent = await get(tx, ref)
+    name = await _free_name(tx, f"{agent.name}-copy")
+    new = descendant(agent, authored(agent), new_id, name=name, now_ms=now_ms)
+    await tx.put_agent(new)
+    return new
+
+
+async def _free_name(tx: Transaction, wanted: str) -> str:
+    for name in numbered(wanted):
+        if await tx.agent_named(name) is None:
+            return name
+    msg = f"too many agents are named {wanted!r}"
+    raise Conflict(msg)
+
+
+def descendant(agent: Agent, words: Authored, id_: AgentId, *, name: str, now_ms: int) -> Agent:
+    """A new agent that knows where it came from. Raises ValidationFailed for no name."""
+    return Agent(
+        org_id=agent.org_id,
+        id=id_,
+        name=check_name(name),
+        display_name=words.display_name,
+        description=words.description,
+        harness_id=words.harness_id,
+        tier=words.tier,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        forked_from_agent_id=agent.id,
+        root_agent_id=agent.root_agent_id or agent.id,
+    )
 
 
 async def _harness_id(tx: Transaction, ref: str | None) -> HarnessId:

@@ -3,10 +3,12 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from mainspring_api.domain.resources import Basis, encode_tier
+import msgspec
+
+from mainspring_api.domain.resources import Basis, decode_tier, encode_tier
 from mainspring_api.domain.tiers import Configuration, Tiers, configure
 from mainspring_api.ports.store import Store
-from mainspring_api.usecases import harnesses
+from mainspring_api.usecases import pinning, providers
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
@@ -36,12 +38,13 @@ class Configurations:
         if basis is None:
             msg = "no such session"
             raise NotFound(msg)
+        basis = settled(basis)
         kept = self._folded.get(_Key(basis, model_id))
         if kept is not None:
             self._folded.move_to_end(_Key(basis, model_id))
             return kept
         # Kept under what was really read: a tier may have changed since the statement above.
-        tiers = await load_tiers(self._store, org_id, session_id)
+        tiers = await load_tiers(self._store, org_id, session_id, model_id)
         configuration = configure(tiers, model_id)
         self._folded[_Key(basis_of(tiers), model_id)] = configuration
         if len(self._folded) > CONFIG_CACHE_ENTRIES_MAX:
@@ -63,23 +66,17 @@ class Configurations:
         self._known.discard(hash_)
 
 
-async def load_tiers(store: Store, org_id: OrgId, session_id: SessionId) -> Tiers:
+async def load_tiers(
+    store: Store, org_id: OrgId, session_id: SessionId, message_model_id: str | None = None
+) -> Tiers:
     """Raises NotFound."""
     async with store.transaction(org_id) as tx:
-        organization = await tx.organization()
         session = await tx.session(session_id)
-        if organization is None or session is None:
+        if session is None:
             msg = "no such session"
             raise NotFound(msg)
-        agent = await tx.agent(session.agent_id) if session.agent_id is not None else None
-        chain = await harnesses.chain(tx, session.harness_id)
-    return Tiers(
-        harnesses=chain,
-        agent=agent,
-        session=session,
-        default_model_id=organization.default_model_id,
-        org_rev=organization.rev,
-    )
+        tiers = await pinning.tiers_of(tx, session)
+        return await providers.with_own_model(tx, tiers, message_model_id)
 
 
 def basis_of(tiers: Tiers) -> Basis:
@@ -88,7 +85,7 @@ def basis_of(tiers: Tiers) -> Basis:
     if session is None:
         msg = "no such session"
         raise NotFound(msg)
-    return Basis(
+    found = Basis(
         tier=encode_tier(session.tier),
         org_id=harness.org_id,
         org_rev=tiers.org_rev,
@@ -97,3 +94,11 @@ def basis_of(tiers: Tiers) -> Basis:
         agent_id=agent.id if agent else None,
         agent_rev=agent.rev if agent else 0,
     )
+    return settled(found)
+
+
+def settled(basis: Basis) -> Basis:
+    """Without what changes nothing: what a session keeps stays as its harness and agent go on."""
+    if decode_tier(basis.tier).base is None:
+        return basis
+    return msgspec.structs.replace(basis, harness_rev=0, agent_rev=0)

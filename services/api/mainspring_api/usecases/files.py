@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain import paths
+from mainspring_api.domain.memories import Memory
 from mainspring_api.domain.resources import File
 from mainspring_api.ports.store import Transaction
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
@@ -56,8 +57,14 @@ def decode_content(content: str | None, encoding: str | None) -> bytes | None:
 
 
 async def check_workspace(tx: Transaction, id_: WorkspaceId) -> None:
-    """A session's own workspace bears the session's id. Raises NotFound."""
-    if await tx.workspace(id_) is None and await tx.session(SessionId(id_)) is None:
+    """A session's own workspace bears the session's id, a memory's the memory's.
+
+    Raises NotFound.
+    """
+    known = (
+        await tx.workspace(id_) or await tx.session(SessionId(id_)) or await tx.record(Memory, id_)
+    )
+    if known is None:
         msg = "no such workspace"
         raise NotFound(msg)
 

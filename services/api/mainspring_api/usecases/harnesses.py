@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue
-from mainspring_api.domain.naming import can_name, check_name, matches
+from mainspring_api.domain.naming import can_name, check_name, matches, numbered
 from mainspring_api.domain.resources import Harness, Status, Tier
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_kernel.errors import Conflict, NameTaken, NotFound, PermissionDenied
@@ -132,6 +132,32 @@ async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
             harness, status="archived", archived_ms=now_ms, updated_ms=now_ms, rev=harness.rev + 1
         )
         await tx.put_harness(archived)
+
+
+async def copy(tx: Transaction, ref: str, *, id_: HarnessId, now_ms: int) -> Harness:
+    """The same under another name, to be changed: the way to make a built-in one one's own."""
+    harness = await get(tx, ref)
+    copied = Harness(
+        org_id=harness.org_id,
+        id=id_,
+        name=await _free_name(tx, f"{harness.name}-copy"),
+        display_name=harness.display_name,
+        description=harness.description,
+        parent_id=harness.parent_id,
+        tier=harness.tier,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    await tx.put_harness(copied)
+    return copied
+
+
+async def _free_name(tx: Transaction, wanted: str) -> str:
+    for name in numbered(wanted):
+        if await _named(tx, name) is None:
+            return name
+    msg = f"too many harnesses are named {wanted!r}"
+    raise Conflict(msg)
 
 
 async def chain(tx: Transaction, id_: HarnessId) -> Sequence[Harness]:

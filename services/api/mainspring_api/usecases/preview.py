@@ -6,9 +6,11 @@ from mainspring_api.domain import catalogue
 from mainspring_api.domain.resources import Agent
 from mainspring_api.domain.tiers import Tiers, folded_agent, folded_tiers
 from mainspring_api.ports.store import Store, Transaction
-from mainspring_api.usecases import harnesses
+from mainspring_api.usecases import agents, harnesses
 from mainspring_api.usecases.agents import AgentDraft
 from mainspring_api.usecases.configuration import load_tiers
+from mainspring_api.usecases.pinning import choose
+from mainspring_api.usecases.providers import with_own_model
 from mainspring_harness.folding import Folded
 from mainspring_harness.prompt import Blueprint, blueprint, system_prompt
 from mainspring_harness.registry import Registry
@@ -61,7 +63,24 @@ async def of_agent(
         agent=agent,
         default_model_id=organization.default_model_id,
     )
-    return preview(registry, tiers)
+    return preview(registry, await with_own_model(tx, tiers))
+
+
+async def of_stored_agent(tx: Transaction, registry: Registry, ref: str) -> Preview:
+    """An agent as new sessions get it: in its default version, where it has one.
+
+    Raises NotFound.
+    """
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
+    chosen = await choose(tx, await agents.get(tx, ref), None)
+    tiers = Tiers(
+        harnesses=await harnesses.chain(tx, chosen.agent.harness_id),
+        agent=chosen.agent,
+        default_model_id=organization.default_model_id,
+    )
+    return preview(registry, await with_own_model(tx, tiers))
 
 
 def preview(registry: Registry, tiers: Tiers) -> Preview:

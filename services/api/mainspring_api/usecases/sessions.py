@@ -7,13 +7,14 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_api.domain import catalogue
+from mainspring_api.domain import catalogue, pinning
 from mainspring_api.domain.resources import Session, Tier
 from mainspring_api.domain.tiers import Tiers, folded_tiers
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import HeadView, Log
 from mainspring_api.ports.store import Listed, Store, Transaction
 from mainspring_api.usecases import agents, files, harnesses
+from mainspring_api.usecases.pinning import Chosen, choose, pin
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import (
     Ids,
@@ -34,6 +35,7 @@ class SessionDraft(Struct, frozen=True, kw_only=True):
 
     agent: str | None = None
     harness: str | None = None
+    agent_version_id: UUID | None = None
     workspace_id: WorkspaceId | None = None
     title: str | None = None
     locale: str | None = None
@@ -53,7 +55,8 @@ async def create(
     tx: Transaction, draft_: SessionDraft, *, id_: SessionId, ids: Ids, now_ms: int
 ) -> SessionView:
     """Raises NotFound for an unknown agent, harness or workspace."""
-    tiers = await _tiers_of(tx, draft_)
+    chosen = await _chosen(tx, draft_)
+    tiers = chosen.tiers
     harness = tiers.harnesses[-1]
     session = Session(
         org_id=harness.org_id,
@@ -69,6 +72,8 @@ async def create(
     )
     if draft_.workspace_id is not None:
         await files.check_workspace(tx, draft_.workspace_id)
+    base = pinning.base_of(tiers, chosen.version_id, now_ms=now_ms)
+    session = await pin(tx, session, base)
     await tx.put_session(session)
     folded = folded_tiers(msgspec.structs.replace(tiers, session=session))
     write = files.Write(org_id=session.org_id, workspace_id=session.workspace_id, now_ms=now_ms)
@@ -80,30 +85,48 @@ async def create(
 
 async def check(tx: Transaction, draft_: SessionDraft) -> None:
     """Whether such a session could be made. Raises NotFound, ValidationFailed."""
-    await _tiers_of(tx, draft_)
+    await _chosen(tx, draft_)
     if draft_.workspace_id is not None:
         await files.check_workspace(tx, draft_.workspace_id)
 
 
-async def _tiers_of(tx: Transaction, draft_: SessionDraft) -> Tiers:
+class _Choice(Struct, frozen=True, kw_only=True):
+    """All tiers but the session's own, and the agent's version where it is in one."""
+
+    tiers: Tiers
+    version_id: UUID | None
+
+
+async def _chosen(tx: Transaction, draft_: SessionDraft) -> _Choice:
     organization = await tx.organization()
     if organization is None:
         raise NotFound
-    agent = await agents.get(tx, draft_.agent) if draft_.agent is not None else None
-    if agent is not None and agent.status != "active":
-        msg = "the agent is archived"
-        raise ValidationFailed(msg)
+    chosen = await _agent(tx, draft_)
     if draft_.harness is not None:
         harness_id = (await harnesses.get(tx, draft_.harness)).id
-    elif agent is not None:
-        harness_id = agent.harness_id
+    elif chosen is not None:
+        harness_id = chosen.agent.harness_id
     else:
         harness_id = organization.default_harness_id or catalogue.GENERIC_HARNESS_ID
-    return Tiers(
+    tiers = Tiers(
         harnesses=await harnesses.chain(tx, harness_id),
-        agent=agent,
+        agent=chosen.agent if chosen else None,
         default_model_id=organization.default_model_id,
     )
+    return _Choice(tiers=tiers, version_id=chosen.version_id if chosen else None)
+
+
+async def _agent(tx: Transaction, draft_: SessionDraft) -> Chosen | None:
+    if draft_.agent is None:
+        if draft_.agent_version_id is not None:
+            msg = "a version needs its agent"
+            raise ValidationFailed(msg)
+        return None
+    agent = await agents.get(tx, draft_.agent)
+    if agent.status != "active":
+        msg = "the agent is archived"
+        raise ValidationFailed(msg)
+    return await choose(tx, agent, draft_.agent_version_id)
 
 
 def _first_event(session: Session, now_ms: int) -> OpenHead:
@@ -198,3 +221,4 @@ async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: Sess
         await control.close(Close(org_id=org_id, session_id=id_))
     async with store.transaction(org_id) as tx:
         await tx.finish_delete(id_)
+        await tx.drop_owned(id_)

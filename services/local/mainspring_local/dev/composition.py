@@ -1,6 +1,7 @@
 """The five services wired by hand into one process: one lock, one clock, one bus."""
 
 import logging
+import secrets
 import threading
 
 import msgspec
@@ -13,8 +14,10 @@ from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.spans import RecordedPosts
+from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.main import serve_http
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
@@ -64,6 +67,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine
     api_store: ApiStore
     keys: EnvironmentKeys
+    vault: EnvelopeVault
 
 
 async def start(
@@ -121,6 +125,8 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
         engine=engine,
         api_store=api_store,
         keys=keys,
+        # Gone at exit with all that is sealed under it.
+        vault=EnvelopeVault([secrets.token_urlsafe(32)]),
     )
 
 
@@ -152,7 +158,9 @@ async def _start_worker(service: Service, parts: Parts) -> None:
     roads = Roads(
         link=QueueEngineLink(door),
         log=DirectEventLog(parts.eventstore),
-        credentials=DirectCredentials(parts.api_store, parts.keys),
+        credentials=DirectCredentials(
+            parts.api_store, StoredCredentials(parts.api_store, parts.keys, parts.vault)
+        ),
         files=DirectFiles(parts.api_store, parts.clock, parts.ids),
     )
     worker = await assemble(
@@ -184,6 +192,7 @@ def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler
         hub=Hub(path.log, BusFeed(parts.bus), parts.clock, parts.draws),
         configurations=path.configurations,
         credentials=parts.keys,
+        vault=parts.vault,
         registry=builtin_registry(),
         clock=parts.clock,
         ids=parts.ids,

@@ -9,10 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.log import HeadView, Listing, Page, Verification
 from mainspring_api.ports.store import Store
-from mainspring_api.usecases.credentials import credentials_for
+from mainspring_api.usecases.credentials import StoredCredentials, credentials_for
 from mainspring_api.usecases.held_files import HeldWrite
 from mainspring_api.usecases.held_files import write as write_held
 from mainspring_engine.main import Engine
@@ -237,7 +236,7 @@ class DirectEventLog:
 class DirectCredentials:
     """worker → api: to the holder of a task, as over the wire."""
 
-    def __init__(self, store: Store, source: CredentialSource) -> None:
+    def __init__(self, store: Store, source: StoredCredentials) -> None:
         self._store = store
         self._source = source
 

@@ -8,17 +8,26 @@ from litestar import Litestar, Response, get
 from mainspring_api.adapters.http import openapi, page
 from mainspring_api.adapters.http.edge import JSON, HttpRequest, handle_error
 from mainspring_api.adapters.http.routes import (
+    agent_health,
+    agent_texts,
+    agent_versions,
     agents,
     catalogue,
+    channels,
     dead_letters,
     durable_health,
     explain,
     gates,
     harnesses,
     key_limits,
+    memories,
     messages,
+    models,
     organizations,
+    resolving,
     schedules,
+    secrets,
+    session_migration,
     sessions,
     tasks,
     workers,
@@ -34,11 +43,20 @@ from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 VERSION = "0.1.0"
 TABLES = (
     agents.table,
+    agent_texts.table,
+    agent_versions.table,
+    agent_health.table,
     harnesses.table,
     sessions.table,
+    session_migration.table,
+    resolving.table,
     messages.table,
     workspaces.table,
     catalogue.table,
+    channels.table,
+    models.table,
+    memories.table,
+    secrets.table,
     organizations.table,
     gates.table,
     tasks.table,
@@ -66,6 +84,10 @@ def application(services: Services) -> Litestar:
     async def stream_events(request: HttpRequest) -> StreamResponse:
         return await streams.open(request)
 
+    @get(f"{PREFIX}/channels/{{channel_id:str}}/sessions/{{session_id:str}}/sse", name="caller_sse")
+    async def stream_caller_events(request: HttpRequest) -> StreamResponse:
+        return await streams.open_for_caller(request)
+
     @get(f"{PREFIX}/durable/workflows/{{workflow_id:str}}/sse", name="stream_workflow_events")
     async def stream_workflow_events(request: HttpRequest) -> StreamResponse:
         return await streams.open_workflow(request)
@@ -74,6 +96,7 @@ def application(services: Services) -> Litestar:
         route_handlers=[
             *handlers(routes, services),
             stream_events,
+            stream_caller_events,
             stream_workflow_events,
             _fixed("/health", health_body(), JSON),
             _fixed("/api-doc/openapi.json", msgspec.json.encode(document), JSON),

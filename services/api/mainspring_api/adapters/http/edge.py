@@ -71,6 +71,19 @@ def decode_body(data: bytes, type_: type[T], content_type: str) -> T:
         raise MalformedBody(msg) from error
 
 
+def decode_text(data: bytes) -> str:
+    """Raises MalformedBody for what is not UTF-8, or holds what no store takes."""
+    try:
+        text = data.decode()
+    except UnicodeError as error:
+        msg = "the body is not UTF-8"
+        raise MalformedBody(msg) from error
+    if "\x00" in text:
+        msg = "the body holds a NUL character"
+        raise MalformedBody(msg)
+    return text
+
+
 def _check_shape(data: bytes) -> None:
     """Counting brackets is enough to let nearly every body pass without a second look."""
     suspicious = data.count(b"{") + data.count(b"[") > limits.JSON_DEPTH_MAX or _NUL in data

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from mainspring_api.adapters.http.edge import JSON, PROBLEM, Problem
-from mainspring_api.adapters.http.routing import NoBody, Route
+from mainspring_api.adapters.http.routing import NoBody, Route, TextBody
 from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix
 
@@ -17,6 +17,7 @@ Json = dict[str, Any]
 _PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 _REFS: Final = "#/components/schemas/{name}"
 _SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
+_CALLER_SSE_PATH: Final = "/api/v1/channels/{channel_id}/sessions/{session_id}/sse"
 _WORKFLOW_SSE_PATH: Final = "/api/v1/durable/workflows/{workflow_id}/sse"
 _ALWAYS: Final = (400, 404, 429, 503)
 """Every route may answer these; 413, 415 and 422 only where a body is read."""
@@ -24,6 +25,9 @@ _BODIES: Final = (413, 415, 422)
 _IDS: Final = {
     "session_id": Prefix.SESSION,
     "workspace_id": Prefix.WORKSPACE,
+    "memory_id": Prefix.MEMORY,
+    "channel_id": Prefix.ENDPOINT,
+    "key_id": Prefix.ENDPOINT_KEY,
     "model_id": Prefix.MODEL,
     "provider_id": Prefix.PROVIDER,
     "org_id": Prefix.ORG,
@@ -37,15 +41,19 @@ _ORGANIZATION: Final[Json] = {
     "in": "header",
     "schema": {"type": "string", "pattern": f"^{Prefix.ORG}_[0-9a-f]{{32}}$"},
 }
+_STRUCTURED: Final = {JSON, "application/yaml"}
+"""Where an answer's text is an object in one of these."""
 _TITLES: Final = {
     200: "Done",
     201: "Created",
     204: "Done, nothing to say",
     400: "The request cannot be read",
+    401: "Not authenticated",
     403: "Not permitted",
     404: "Not found",
     409: "The present state does not allow it",
     413: "Too large",
+    501: "The server is not set up for it",
     415: "Unsupported media type",
     422: "A rule of the body is broken",
     429: "Too many requests",
@@ -62,6 +70,7 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
         path = _PARAMETER.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, by_type)
     paths[_SSE_PATH] = {"get": _stream(sse_query)}
+    paths[_CALLER_SSE_PATH] = {"get": _caller_stream(sse_query)}
     paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(sse_query)}
     paths["/health"] = {"get": _health()}
     return {
@@ -92,7 +101,7 @@ def _types(routes: Sequence[Route]) -> list[Any]:
     found: list[Any] = [Problem]
     for route in routes:
         named = (route.body, route.answer, route.or_answer)
-        found += [one for one in named if one is not None and one not in found]
+        found += [one for one in named if one not in {None, TextBody} and one not in found]
     return found
 
 
@@ -104,7 +113,10 @@ def _operation(route: Route, schemas: dict[int, Json]) -> Json:
         "parameters": [*_path_parameters(route.path), *_headers(route), *_query(route.query)],
         "responses": _responses(route, schemas),
     }
-    if route.body is not NoBody:
+    if route.body is TextBody:
+        text = {"text/plain": {"schema": {"type": "string"}}}
+        operation["requestBody"] = {"required": True, "content": text}
+    elif route.body is not NoBody:
         content = {JSON: {"schema": schemas[id(route.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
@@ -159,7 +171,9 @@ def _responses(route: Route, schemas: dict[int, Json]) -> Json:
     for status in sorted(statuses):
         answer: Json = {"description": _TITLES[status]}
         if route.answer is not None:
-            answer["content"] = {JSON: {"schema": _answer(route, schemas)}}
+            answer["content"] = {
+                media: {"schema": _answer(route, schemas, media)} for media in route.media_types
+            }
         found[str(status)] = answer
     failures = {*_ALWAYS, *(s for s in route.other_statuses if s >= 400)}  # noqa: PLR2004 -- the class of a status
     if route.body is not NoBody:
@@ -171,7 +185,9 @@ def _responses(route: Route, schemas: dict[int, Json]) -> Json:
     return found
 
 
-def _answer(route: Route, schemas: dict[int, Json]) -> Json:
+def _answer(route: Route, schemas: dict[int, Json], media: str) -> Json:
+    if route.answer is str and media in _STRUCTURED:
+        return {"type": "object"}
     if route.or_answer is None:
         return schemas[id(route.answer)]
     return {"anyOf": [schemas[id(route.answer)], schemas[id(route.or_answer)]]}
@@ -214,6 +230,17 @@ def _workflow_stream(query: type[object]) -> Json:
         "summary": "The event stream of a workflow, up to its end",
         "tags": ["workflows"],
         "parameters": [*_path_parameters("{workflow_id:str}"), *others],
+    }
+
+
+def _caller_stream(query: type[object]) -> Json:
+    like = _stream(query)
+    return like | {
+        "operationId": "stream_caller_events",
+        "summary": "The event stream of a caller's session",
+        "tags": ["channels"],
+        "parameters": [*_path_parameters("{channel_id:str}"), *like["parameters"]],
+        "responses": like["responses"] | {"401": problem_response(401)},
     }
 
 

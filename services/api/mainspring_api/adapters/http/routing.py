@@ -27,6 +27,12 @@ class NoBody(Struct, frozen=True, kw_only=True):
     """Nothing is read; whatever is sent is ignored."""
 
 
+class TextBody(Struct, frozen=True, kw_only=True):
+    """A text as it came; whatever media type it says it has."""
+
+    text: str
+
+
 class NoQuery(Struct, frozen=True, kw_only=True):
     """No parameters are read."""
 
@@ -75,6 +81,8 @@ class Route(Struct, frozen=True, kw_only=True):
     status: int = 200
     other_statuses: tuple[int, ...] = ()
     body_bytes_max: int = JSON_BODY_BYTES_MAX
+    media_types: tuple[str, ...] = (edge.JSON,)
+    """Of the answer; with any but JSON the answer is `str`."""
     suffix: str = ""
     """Tells one handler's routes apart."""
 
@@ -102,6 +110,7 @@ class RouteTable:
         status: int = 200,
         other_statuses: tuple[int, ...] = (),
         body_bytes_max: int = JSON_BODY_BYTES_MAX,
+        media_types: tuple[str, ...] = (edge.JSON,),
         suffix: str = "",
     ) -> Callable[[Handle], Handle]:
         def register(handle: Handle) -> Handle:
@@ -119,6 +128,7 @@ class RouteTable:
                     status=status,
                     other_statuses=other_statuses,
                     body_bytes_max=body_bytes_max,
+                    media_types=media_types,
                     suffix=suffix,
                 )
             )
@@ -199,7 +209,9 @@ async def _read(
     # Also where none is wanted: a request that does not arrive whole must have done nothing.
     data = b"" if route.method == "GET" else await edge.read_body(request)
     body: object = NoBody()
-    if route.body is not NoBody:
+    if route.body is TextBody:
+        body = TextBody(text=edge.decode_text(data))
+    elif route.body is not NoBody:
         body = edge.decode_body(data, route.body, headers.get("content-type", ""))
     now_ms = services.clock.wall_ms()
     given_key = edge.request_key(headers) if route.method == "POST" else None

@@ -10,6 +10,7 @@ from mainspring_api.ports.log import Log
 from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.schedules import Schedules
 from mainspring_api.ports.store import Store
+from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.registry import Registry
@@ -27,6 +28,7 @@ class Services(Struct, frozen=True, kw_only=True):
     hub: Hub
     configurations: Configurations
     credentials: CredentialSource
+    vault: Vault
     registry: Registry
     clock: Clock
     ids: Ids

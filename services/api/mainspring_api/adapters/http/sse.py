@@ -8,6 +8,7 @@ from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mainspring_api.adapters.http import edge
+from mainspring_api.adapters.http.routes.channels import admit_to
 from mainspring_api.adapters.http.routing import KnownOrganizations
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery, stream_resume
@@ -35,6 +36,11 @@ class EventStreams:
         params: dict[str, object] = request.path_params
         session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
         return await self._opened(request, org_id, session_id, ends=frozenset())
+
+    async def open_for_caller(self, request: edge.HttpRequest) -> "StreamResponse":
+        """Of a session that was made through a channel, for who made it."""
+        await admit_to(self._services, await self._organization_of(request), request)
+        return await self.open(request)
 
     async def open_workflow(self, request: edge.HttpRequest) -> "StreamResponse":
         """The history of a workflow, which is its own session; it ends with the workflow."""

@@ -1,7 +1,9 @@
 """The tables of the memory twin."""
 
 from typing import NamedTuple
+from uuid import UUID
 
+from mainspring_api.domain.records import Record
 from mainspring_api.domain.resources import (
     Agent,
     File,
@@ -20,6 +22,12 @@ class KeyId(NamedTuple):
     key: str
 
 
+class RecordId(NamedTuple):
+    org_id: OrgId
+    kind: str
+    id: UUID
+
+
 class Rows:
     """Rows are frozen, so a shallow copy of each dictionary is a snapshot."""
 
@@ -32,6 +40,7 @@ class Rows:
         self.workspaces: dict[tuple[OrgId, WorkspaceId], Workspace] = {}
         self.files: dict[tuple[OrgId, WorkspaceId, str], File] = {}
         self.keys: dict[KeyId, KeptAnswer] = {}
+        self.records: dict[RecordId, Record] = {}
 
     def draft(self) -> "Rows":
         twin = Rows()
@@ -43,4 +52,5 @@ class Rows:
         twin.workspaces = dict(self.workspaces)
         twin.files = dict(self.files)
         twin.keys = dict(self.keys)
+        twin.records = dict(self.records)
         return twin

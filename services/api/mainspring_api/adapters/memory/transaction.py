@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mainspring_api.adapters.memory.records import MemoryRecords
 from mainspring_api.adapters.memory.rows import KeyId, Rows
 from mainspring_api.domain.naming import matches
 from mainspring_api.domain.resources import (
@@ -23,14 +24,20 @@ from mainspring_schema.grants import OpenHead
 T = TypeVar("T", Harness, Agent, Workspace)
 
 
-class MemoryTransaction:
+class MemoryTransaction(MemoryRecords):
     def __init__(self, rows: Rows, org_id: OrgId) -> None:
+        super().__init__(rows, org_id)
         self._rows = rows
         self._org_id = org_id
         self.opened: list[OpenHead] = []
 
     async def organization(self) -> Organization | None:
         return self._rows.organizations.get(self._org_id)
+
+    async def renew_configurations(self) -> None:
+        found = self._rows.organizations[self._org_id]
+        renewed = msgspec.structs.replace(found, rev=found.rev + 1)
+        self._rows.organizations[self._org_id] = renewed
 
     # ── harnesses ───────────────────────────────────────────────────────────────────────────
 

@@ -28,6 +28,10 @@ insert into api.organization (
     id, name, default_model_id, default_harness_id, rev, created_ms, updated_ms
 ) values ($1, $2, $3, $4, $5, $6, $7);
 
+-- name: renew_configurations
+-- Raises the revision that every folded configuration of this organization rests on.
+update api.organization set rev = rev + 1;
+
 -- name: harness_by_id
 -- A harness that is not deleted.
 select
@@ -85,7 +89,8 @@ update api.harness set rev = rev + 1 where id in (select heirs.id from heirs);
 -- An agent that is not deleted.
 select
     org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
-    updated_ms, archived_ms
+    updated_ms, archived_ms, default_version_id, forked_from_agent_id, forked_from_version_id,
+    root_agent_id
 from api.agent
 where id = $1 and status <> 'deleted';
 
@@ -93,7 +98,8 @@ where id = $1 and status <> 'deleted';
 -- The same, kept from others until the transaction ends.
 select
     org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
-    updated_ms, archived_ms
+    updated_ms, archived_ms, default_version_id, forked_from_agent_id, forked_from_version_id,
+    root_agent_id
 from api.agent
 where id = $1 and status <> 'deleted'
 for no key update;
@@ -102,7 +108,8 @@ for no key update;
 -- The agent that bears a name, archived or not.
 select
     org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
-    updated_ms, archived_ms
+    updated_ms, archived_ms, default_version_id, forked_from_agent_id, forked_from_version_id,
+    root_agent_id
 from api.agent
 where name = $1 and status <> 'deleted';
 
@@ -110,7 +117,8 @@ where name = $1 and status <> 'deleted';
 -- The same, kept from others until the transaction ends.
 select
     org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
-    updated_ms, archived_ms
+    updated_ms, archived_ms, default_version_id, forked_from_agent_id, forked_from_version_id,
+    root_agent_id
 from api.agent
 where name = $1 and status <> 'deleted'
 for no key update;
@@ -119,7 +127,8 @@ for no key update;
 -- A page of agents that hold all words of a search, newest first.
 select
     org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
-    updated_ms, archived_ms
+    updated_ms, archived_ms, default_version_id, forked_from_agent_id, forked_from_version_id,
+    root_agent_id
 from api.agent
 where
     (status = 'active' or ($2::boolean and status = 'archived'))
@@ -145,10 +154,14 @@ where
 -- Inserts an agent or replaces it by id.
 insert into api.agent (
     org_id, id, name, display_name, description, harness_id, tier, status, rev, created_ms,
-    updated_ms, archived_ms
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    updated_ms, archived_ms, default_version_id, forked_from_agent_id, forked_from_version_id,
+    root_agent_id
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (org_id, id) do update set
     name = excluded.name, display_name = excluded.display_name,
     description = excluded.description, harness_id = excluded.harness_id, tier = excluded.tier,
     status = excluded.status, rev = excluded.rev, updated_ms = excluded.updated_ms,
-    archived_ms = excluded.archived_ms;
+    archived_ms = excluded.archived_ms, default_version_id = excluded.default_version_id,
+    forked_from_agent_id = excluded.forked_from_agent_id,
+    forked_from_version_id = excluded.forked_from_version_id,
+    root_agent_id = excluded.root_agent_id;

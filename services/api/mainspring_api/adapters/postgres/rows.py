@@ -1,6 +1,7 @@
 """Rows as the queries return them, and their way to the resources."""
 
 from typing import Literal
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -78,6 +79,10 @@ class AgentRow(Struct, frozen=True, kw_only=True):
     created_ms: int
     updated_ms: int
     archived_ms: int | None
+    default_version_id: UUID | None
+    forked_from_agent_id: AgentId | None
+    forked_from_version_id: UUID | None
+    root_agent_id: AgentId | None
 
     def resource(self) -> Agent:
         return Agent(
@@ -93,6 +98,10 @@ class AgentRow(Struct, frozen=True, kw_only=True):
             created_ms=self.created_ms,
             updated_ms=self.updated_ms,
             archived_ms=self.archived_ms,
+            default_version_id=self.default_version_id,
+            forked_from_agent_id=self.forked_from_agent_id,
+            forked_from_version_id=self.forked_from_version_id,
+            root_agent_id=self.root_agent_id,
         )
 
 
@@ -110,6 +119,10 @@ def agent_values(agent: Agent) -> tuple[object, ...]:
         agent.created_ms,
         agent.updated_ms,
         agent.archived_ms,
+        agent.default_version_id,
+        agent.forked_from_agent_id,
+        agent.forked_from_version_id,
+        agent.root_agent_id,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mainspring_api.adapters.postgres.records import PostgresRecords
 from mainspring_api.adapters.postgres.rows import (
     AgentRow,
     HarnessRow,
@@ -33,16 +34,20 @@ S = load_queries(_HERE, "sessions.sql")
 F = load_queries(_HERE, "files.sql")
 
 
-class PostgresTransaction:
+class PostgresTransaction(PostgresRecords):
     """The row-level policies see to it that no other organization's rows are met."""
 
     def __init__(self, tx: Transaction, org_id: OrgId) -> None:
+        super().__init__(tx)
         self._tx = tx
         self._org_id = org_id
         self.opened: list[OpenHead] = []
 
     async def organization(self) -> Organization | None:
         return await self._tx.fetchrow_as(Organization, R["organization"])
+
+    async def renew_configurations(self) -> None:
+        await self._tx.execute(R["renew_configurations"])
 
     async def _put(self, query: Query, values: tuple[object, ...]) -> None:
         try:

@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from mainspring_api.ports.credentials import CredentialSource
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import held_files
-from mainspring_api.usecases.credentials import credentials_for
+from mainspring_api.usecases.credentials import StoredCredentials, credentials_for
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import Ids, Prefix, ProviderId, TaskId, from_wire
@@ -15,7 +14,7 @@ _UUID_BYTES = 16
 
 
 class ResourceServicer:
-    def __init__(self, store: Store, source: CredentialSource, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, source: StoredCredentials, clock: Clock, ids: Ids) -> None:
         self._store = store
         self._source = source
         self._clock = clock

@@ -20,6 +20,8 @@ from mainspring_api.adapters.http.wire.resources import (
     harness_draft,
     harness_view,
 )
+from mainspring_api.adapters.http.wire.tiers import CapabilityView, capability_views
+from mainspring_api.domain import examples
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import harnesses
 from mainspring_api.usecases.once import Answer, once
@@ -97,6 +99,49 @@ async def update_harness(call: Call[HarnessPatch, NoQuery]) -> Reply:
         status = call.body.status if isinstance(call.body.status, str) else None
         changed = await harnesses.change(tx, ref, draft, status=status, now_ms=call.now_ms)
     return json_reply(harness_view(changed))
+
+
+@table.route("POST", "/harnesses/{harness_id:str}/copy", answer=HarnessView, status=201)
+async def copy_harness(call: Call[NoBody, NoQuery]) -> Reply:
+    """The same harness under another name: copies of built-in ones can be changed."""
+    services = call.services
+
+    async def work(tx: Transaction) -> Answer:
+        id_ = HarnessId(services.ids.uuid7())
+        made = await harnesses.copy(tx, call.path["harness_id"], id_=id_, now_ms=call.now_ms)
+        return json_answer(harness_view(made), status=201)
+
+    return reply_of(await once(services.store, call.org_id, call.key, work))
+
+
+class HarnessExampleView(Struct, frozen=True, kw_only=True):
+    name: str
+    display_name: str
+    description: str
+    dev_only: bool
+    tags: tuple[str, ...]
+    capabilities: tuple[CapabilityView, ...]
+    parent_name: str
+
+
+@table.route("GET", "/harness-examples", answer=tuple[HarnessExampleView, ...])
+async def list_harness_examples(call: Call[NoBody, NoQuery]) -> Reply:
+    """Harnesses to begin from: what they would be created with."""
+    del call
+    return json_reply(
+        [
+            HarnessExampleView(
+                name=one.name,
+                display_name=one.display_name,
+                description=one.description,
+                dev_only=one.dev_only,
+                tags=one.tags,
+                capabilities=capability_views(one.capabilities),
+                parent_name=one.parent_name,
+            )
+            for one in examples.HARNESSES
+        ]
+    )
 
 
 @table.route("DELETE", "/harnesses/{harness_id:str}", status=204, other_statuses=(403,))

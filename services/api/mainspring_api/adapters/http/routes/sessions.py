@@ -33,7 +33,7 @@ from mainspring_api.adapters.http.wire.tiers import kept, tier_of
 from mainspring_api.domain.naming import tokens
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Listed, Transaction
-from mainspring_api.usecases import preview, sessions
+from mainspring_api.usecases import messages, preview, sessions
 from mainspring_api.usecases.once import Answer, once, once_elsewhere
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
@@ -190,6 +190,24 @@ async def preview_session(call: Call[NoBody, NoQuery]) -> Reply:
     id_ = session_id_of(call)
     shown = await preview.of_session(services.store, services.registry, call.org_id, id_)
     return json_reply(preview_view(shown))
+
+
+@table.route(
+    "GET",
+    "/sessions/{session_id:str}/export",
+    answer=str,
+    media_types=("application/x-ndjson",),
+)
+async def export_session(call: Call[NoBody, NoQuery]) -> Reply:
+    """The conversation, one message a line, in the order a model reads it."""
+    services, id_ = call.services, session_id_of(call)
+    found, _ = await messages.list_all(services.store, services.log, call.org_id, id_, limit=None)
+    wire = call.path["session_id"]
+    lines = [
+        msgspec.json.encode({"session_id": wire, "sequence": n, **msgspec.to_builtins(message)})
+        for n, message in enumerate(found, start=1)
+    ]
+    return Reply(body=b"".join(line + b"\n" for line in lines), media_type="application/x-ndjson")
 
 
 @table.route("PUT", "/sessions/{session_id:str}/pin", status=204)

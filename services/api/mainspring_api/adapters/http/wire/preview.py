@@ -68,7 +68,7 @@ def preview_view(shown: Preview) -> PreviewView:
         agent_id=agent.agent_id,
         system_prompt=shown.system_prompt,
         prompts=tuple(
-            PromptLayer(text=part.value, origin=_origin(part.origin)) for part in folded.prompts
+            PromptLayer(text=part.value, origin=origin_view(part.origin)) for part in folded.prompts
         ),
         capabilities=capability_views(agent.capabilities),
         applied_capabilities=tuple(
@@ -89,9 +89,9 @@ def _model(model: ModelChoice, origin: Origin | None) -> ModelView:
         model=model.model,
         provider=model.provider,
         driver=model.driver,
-        origin=_origin(origin) if origin is not None else None,
+        origin=origin_view(origin) if origin is not None else None,
     )
 
 
-def _origin(origin: Origin) -> OriginView:
+def origin_view(origin: Origin) -> OriginView:
     return OriginView(tier=origin.tier, id=origin.id or None, name=origin.name or None)

@@ -2,6 +2,7 @@
 
 import base64
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -97,6 +98,10 @@ class AgentView(TierView, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
     archived_at: str | None
+    default_version_id: str | None
+    forked_from_agent_id: str | None
+    forked_from_version_id: str | None
+    root_agent_id: str | None
 
 
 def agent_view(agent: Agent) -> AgentView:
@@ -114,7 +119,15 @@ def agent_view(agent: Agent) -> AgentView:
         created_at=rfc3339(agent.created_ms),
         updated_at=rfc3339(agent.updated_ms),
         archived_at=time_or_none(agent.archived_ms),
+        default_version_id=id_or_none(Prefix.AGENT_VERSION, agent.default_version_id),
+        forked_from_agent_id=id_or_none(Prefix.AGENT, agent.forked_from_agent_id),
+        forked_from_version_id=id_or_none(Prefix.AGENT_VERSION, agent.forked_from_version_id),
+        root_agent_id=id_or_none(Prefix.AGENT, agent.root_agent_id),
     )
+
+
+def id_or_none(prefix: str, id_: UUID | None) -> str | None:
+    return None if id_ is None else to_wire(prefix, id_)
 
 
 def time_or_none(ms: int | None) -> str | None:
@@ -210,14 +223,16 @@ class SessionBody(SessionPatch, frozen=True, kw_only=True):
     agent_name: Ref | None = None
     harness_id: Id | None = None
     harness_name: Ref | None = None
+    agent_version_id: Id | None = None
     workspace_id: Id | None = None
 
 
 def session_draft(body: SessionBody, registry: Registry) -> SessionDraft:
-    workspace = body.workspace_id
+    workspace, version = body.workspace_id, body.agent_version_id
     return SessionDraft(
         agent=exclusive(body.agent_id, body.agent_name, Prefix.AGENT),
         harness=exclusive(body.harness_id, body.harness_name, Prefix.HARNESS),
+        agent_version_id=from_wire(Prefix.AGENT_VERSION, version) if version else None,
         workspace_id=WorkspaceId(from_wire(Prefix.WORKSPACE, workspace)) if workspace else None,
         title=set_or_none(body.title),
         locale=set_or_none(body.locale),
@@ -231,6 +246,7 @@ class SessionOut(TierView, frozen=True, kw_only=True):
     workspace_id: str
     harness_id: str
     agent_id: str | None
+    agent_version_id: str | None
     title: str | None
     locale: str | None
     model_id: str | None
@@ -249,7 +265,7 @@ ANONYMOUS_PRINCIPAL = "user_" + "0" * 31 + "1"
 
 
 def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut:
-    session = view.session
+    session, base = view.session, view.session.tier.base
     return joined(
         SessionOut,
         session.tier,
@@ -257,7 +273,8 @@ def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut
         organization_id=to_wire(Prefix.ORG, session.org_id),
         workspace_id=to_wire(Prefix.WORKSPACE, session.workspace_id),
         harness_id=to_wire(Prefix.HARNESS, session.harness_id),
-        agent_id=to_wire(Prefix.AGENT, session.agent_id) if session.agent_id else None,
+        agent_id=id_or_none(Prefix.AGENT, session.agent_id),
+        agent_version_id=id_or_none(Prefix.AGENT_VERSION, base.agent_version_id if base else None),
         title=session.title,
         locale=session.locale,
         model_id=session.tier.model_id,

@@ -113,6 +113,7 @@ def tier_of(
         tags=_listed(body.tags, present.tags, str),
         hints=kept(body.hints, present.hints),
         embedder_metadata=present.embedder_metadata,
+        base=present.base,
     )
     check_tier(tier, registry)
     return tier
@@ -247,6 +248,12 @@ def joined(view: Callable[..., T], tier: Tier, **own: object) -> T:
     return view(**members)
 
 
+def extended(view: Callable[..., T], shown: Struct) -> T:
+    """A view with the members of the one it extends; its own have defaults."""
+    members: dict[str, object] = msgspec.structs.asdict(shown)
+    return view(**members)
+
+
 def or_unset(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
@@ -275,20 +282,21 @@ def network_view(rule: NetworkAccess | None) -> NetworkView | None:
     return None if rule is None else NetworkView(allowed=rule.allowed or (), blocked=rule.blocked)
 
 
+def initial_file_view(file: InitialFile) -> InitialFileView:
+    return InitialFileView(
+        path=file.path,
+        content=file.content,
+        encoding=file.encoding,
+        is_readonly=file.is_readonly,
+    )
+
+
 def tier_view(tier: Tier) -> TierView:
     return TierView(
         system_prompt=tier.system_prompt,
         capabilities=capability_views(tier.capabilities),
         tools=tuple(tool_view(tool) for tool in tier.tools),
-        initial_files=tuple(
-            InitialFileView(
-                path=one.path,
-                content=one.content,
-                encoding=one.encoding,
-                is_readonly=one.is_readonly,
-            )
-            for one in tier.initial_files
-        ),
+        initial_files=tuple(initial_file_view(one) for one in tier.initial_files),
         mcp_servers=tier.mcp_servers,
         network_access=network_view(tier.network_access),
         max_iterations=tier.max_iterations,

@@ -1,0 +1,330 @@
+"""/agents/{id}/channels and /channels/{id}: the doors of one agent, and what is behind them"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from mainspring_api.adapters.http import edge
+from mainspring_api.adapters.http.routes import messages, sessions
+from mainspring_api.adapters.http.routes.messages import EventList
+from mainspring_api.adapters.http.routing import (
+    Call,
+    NoBody,
+    NoQuery,
+    Reply,
+    RouteTable,
+    json_answer,
+    json_reply,
+    reply_of,
+)
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.http.wire.conversation import CancelView, EventsQuery, MessageBody
+from mainspring_api.adapters.http.wire.resources import SessionOut, session_out
+from mainspring_api.adapters.http.wire.tiers import Label, extended
+from mainspring_api.domain.endpoints import Endpoint, EndpointKey, EndpointSession
+from mainspring_api.domain.limits import CALLER_PAGE_ROWS_MAX, ENDPOINT_KEYS_MAX
+from mainspring_api.ports.store import Transaction
+from mainspring_api.usecases import endpoints
+from mainspring_api.usecases import sessions as session_cases
+from mainspring_api.usecases.endpoints import Caller
+from mainspring_api.usecases.once import Answer, once
+from mainspring_api.usecases.sessions import SessionView, with_head
+from mainspring_kernel import limits
+from mainspring_kernel.errors import InvalidParameter
+from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire, to_wire
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.messages import Message
+
+table = RouteTable("channels")
+_OF_AGENT = "/agents/{agent_id:str}/channels"
+_ONE_OF_AGENT = f"{_OF_AGENT}/{{channel_id:str}}"
+_CHANNEL = "/channels/{channel_id:str}"
+_SESSIONS = f"{_CHANNEL}/sessions"
+_SESSION = f"{_SESSIONS}/{{session_id:str}}"
+_BEARER = "bearer "
+
+
+class ChannelBody(Struct, frozen=True, kw_only=True):
+    name: Label = ""
+
+
+class KeyView(Struct, frozen=True, kw_only=True):
+    """`key` is there once, in the answer that made it."""
+
+    id: str
+    shown: str
+    created_at: str
+    key: str | None
+
+
+class ChannelView(Struct, frozen=True, kw_only=True):
+    """`path` is where an application calls the agent."""
+
+    id: str
+    agent_id: str
+    name: str
+    type: str
+    status: str
+    path: str
+    keys: tuple[KeyView, ...]
+    created_at: str
+    updated_at: str
+
+
+class ChannelList(Struct, frozen=True, kw_only=True):
+    data: tuple[ChannelView, ...]
+
+
+def key_view(row: EndpointKey, key: str | None = None) -> KeyView:
+    return KeyView(
+        id=to_wire(Prefix.ENDPOINT_KEY, row.id),
+        shown=row.shown,
+        created_at=rfc3339(row.created_ms),
+        key=key,
+    )
+
+
+def channel_view(endpoint: Endpoint, keys: tuple[KeyView, ...]) -> ChannelView:
+    id_ = to_wire(Prefix.ENDPOINT, endpoint.id)
+    return ChannelView(
+        id=id_,
+        agent_id=to_wire(Prefix.AGENT, endpoint.owner_id),
+        name=endpoint.name,
+        type="api",
+        status="live" if endpoint.enabled else "disabled",
+        path=f"/api/v1/channels/{id_}",
+        keys=keys,
+        created_at=rfc3339(endpoint.created_ms),
+        updated_at=rfc3339(endpoint.updated_ms),
+    )
+
+
+# ── the owner's side ────────────────────────────────────────────────────────────────────────────
+
+
+@table.route("GET", _OF_AGENT, answer=ChannelList)
+async def list_channels(call: Call[NoBody, NoQuery]) -> Reply:
+    """The channels of an agent; of their keys only what tells one from another."""
+    async with call.services.store.transaction(call.org_id) as tx:
+        found = await endpoints.list_all(tx, call.path["agent_id"])
+        shown = [channel_view(one, await _keys(tx, one)) for one in found]
+    return json_reply(ChannelList(data=tuple(shown)))
+
+
+async def _keys(tx: Transaction, endpoint: Endpoint) -> tuple[KeyView, ...]:
+    rows = await tx.records(EndpointKey, endpoint.id, limit=ENDPOINT_KEYS_MAX)
+    return tuple(key_view(row) for row in rows)
+
+
+@table.route("POST", _OF_AGENT, body=ChannelBody, answer=ChannelView, status=201)
+async def create_channel(call: Call[ChannelBody, NoQuery]) -> Reply:
+    """A door to the agent with its first key, which is shown this once."""
+    ids = call.services.ids
+
+    async def work(tx: Transaction) -> Answer:
+        made = await endpoints.make(
+            tx, call.path["agent_id"], call.body.name, ids=ids, now_ms=call.now_ms
+        )
+        row, key = await endpoints.mint(tx, made, ids=ids, now_ms=call.now_ms)
+        return json_answer(channel_view(made, (key_view(row, key),)), status=201)
+
+    return reply_of(await once(call.services.store, call.org_id, call.key, work))
+
+
+@table.route("DELETE", _ONE_OF_AGENT, status=204)
+async def delete_channel(call: Call[NoBody, NoQuery]) -> Reply:
+    """Closes a channel; the sessions that were made through it go on."""
+    async with call.services.store.transaction(call.org_id) as tx:
+        endpoint = await endpoints.get(tx, call.path["agent_id"], call.path["channel_id"])
+        await endpoints.drop(tx, endpoint)
+    return Reply(status=204)
+
+
+@table.route("POST", f"{_ONE_OF_AGENT}/keys", answer=KeyView, status=201, other_statuses=(422,))
+async def create_channel_key(call: Call[NoBody, NoQuery]) -> Reply:
+    """Another key, so that one can be replaced without a pause."""
+    ids = call.services.ids
+
+    async def work(tx: Transaction) -> Answer:
+        endpoint = await endpoints.get(tx, call.path["agent_id"], call.path["channel_id"])
+        row, key = await endpoints.mint(tx, endpoint, ids=ids, now_ms=call.now_ms)
+        return json_answer(key_view(row, key), status=201)
+
+    return reply_of(await once(call.services.store, call.org_id, call.key, work))
+
+
+@table.route("DELETE", f"{_ONE_OF_AGENT}/keys/{{key_id:str}}", status=204)
+async def revoke_channel_key(call: Call[NoBody, NoQuery]) -> Reply:
+    """From now on the key opens nothing."""
+    key_id = from_wire(Prefix.ENDPOINT_KEY, call.path["key_id"])
+    async with call.services.store.transaction(call.org_id) as tx:
+        endpoint = await endpoints.get(tx, call.path["agent_id"], call.path["channel_id"])
+        await endpoints.revoke(tx, endpoint, key_id)
+    return Reply(status=204)
+
+
+# ── the caller's side ───────────────────────────────────────────────────────────────────────────
+
+
+class InputKinds(Struct, frozen=True, kw_only=True):
+    text: bool = True
+    images: bool = True
+    files: bool = False
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    type: str = "agent_key"
+
+
+class Links(Struct, frozen=True, kw_only=True):
+    sessions: str
+
+
+class CardView(Struct, frozen=True, kw_only=True):
+    name: str
+    description: str | None
+    streaming: bool
+    input: InputKinds
+    auth: tuple[Credential, ...]
+    links: Links
+
+
+class CallerSessionBody(Struct, frozen=True, kw_only=True):
+    title: Label | None = None
+
+
+class CallerSession(SessionOut, frozen=True, kw_only=True):
+    """Nothing waits for a caller but client-side tools, which the session's status tells."""
+
+    pending_questions: tuple[str, ...] = ()
+    pending_approvals: tuple[str, ...] = ()
+
+
+class CallerSessions(Struct, frozen=True, kw_only=True):
+    data: tuple[CallerSession, ...]
+    next_page_token: str | None
+
+
+class PageQuery(Struct, frozen=True, kw_only=True):
+    limit: Annotated[int, Meta(ge=1, le=CALLER_PAGE_ROWS_MAX)] = 50
+    page_token: Annotated[str, Meta(pattern="^[0-9]{1,6}$")] | None = None
+
+
+def caller_session(view: SessionView) -> CallerSession:
+    return extended(CallerSession, session_out(view))
+
+
+async def admitted(tx: Transaction, request: edge.HttpRequest, channel: str) -> Caller:
+    """Raises Unauthenticated, InvalidParameter for an end user that nobody should be."""
+    given = request.headers.get("authorization", "")
+    bearer = given[len(_BEARER) :].strip() if given.lower().startswith(_BEARER) else None
+    end_user = request.headers.get("end-user")
+    if end_user is not None and not 0 < len(end_user) <= limits.NAME_CHARS_MAX:
+        msg = f"End-User has 1 to {limits.NAME_CHARS_MAX} characters"
+        raise InvalidParameter(msg)
+    return await endpoints.admit(tx, from_wire(Prefix.ENDPOINT, channel), bearer, end_user)
+
+
+async def admit_to(services: Services, org_id: OrgId, request: edge.HttpRequest) -> None:
+    """For the caller of a session. Raises Unauthenticated, NotFound."""
+    params: dict[str, object] = request.path_params
+    session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
+    async with services.store.transaction(org_id) as tx:
+        caller = await admitted(tx, request, str(params["channel_id"]))
+        await endpoints.check_session(tx, caller, session_id)
+
+
+@table.route("GET", _CHANNEL, answer=CardView, other_statuses=(401,))
+async def channel_card(call: Call[NoBody, NoQuery]) -> Reply:
+    """What the agent is and takes."""
+    async with call.services.store.transaction(call.org_id) as tx:
+        caller = await admitted(tx, call.request, call.path["channel_id"])
+    agent = caller.agent
+    card = CardView(
+        name=agent.display_name or agent.name,
+        description=agent.description,
+        streaming=True,
+        input=InputKinds(),
+        auth=(Credential(),),
+        links=Links(sessions=f"/api/v1/channels/{call.path['channel_id']}/sessions"),
+    )
+    return json_reply(card)
+
+
+@table.route(
+    "POST",
+    _SESSIONS,
+    body=CallerSessionBody,
+    answer=CallerSession,
+    status=201,
+    other_statuses=(401,),
+)
+async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
+    """Begins a session of the caller's."""
+    # First, so that no answer that is kept goes to somebody else.
+    async with call.services.store.transaction(call.org_id) as tx:
+        caller = await admitted(tx, call.request, call.path["channel_id"])
+
+    async def work(tx: Transaction) -> Answer:
+        view = await endpoints.begin(
+            tx, caller, call.body.title, ids=call.services.ids, now_ms=call.now_ms
+        )
+        return json_answer(caller_session(view), status=201)
+
+    return reply_of(await once(call.services.store, call.org_id, call.key, work))
+
+
+@table.route("GET", _SESSIONS, query=PageQuery, answer=CallerSessions, other_statuses=(401,))
+async def list_caller_sessions(call: Call[NoBody, PageQuery]) -> Reply:
+    """The caller's sessions, newest first."""
+    offset, limit = int(call.query.page_token or 0), call.query.limit
+    async with call.services.store.transaction(call.org_id) as tx:
+        caller = await admitted(tx, call.request, call.path["channel_id"])
+        marks = await tx.records(EndpointSession, caller.id, offset=offset, limit=limit)
+        rows = [await tx.session(SessionId(mark.id)) for mark in marks]
+    known = [row for row in rows if row is not None]
+    heads = await call.services.log.heads([row.id for row in known])
+    views = [view for row in known if (view := with_head(row, heads)) is not None]
+    more = str(offset + limit) if len(marks) == limit else None
+    data = tuple(caller_session(view) for view in views)
+    return json_reply(CallerSessions(data=data, next_page_token=more))
+
+
+@table.route("GET", _SESSION, answer=CallerSession, other_statuses=(401,))
+async def get_caller_session(call: Call[NoBody, NoQuery]) -> Reply:
+    """One of the caller's sessions."""
+    services = call.services
+    await admit_to(services, call.org_id, call.request)
+    id_ = SessionId(from_wire(Prefix.SESSION, call.path["session_id"]))
+    view = await session_cases.get(services.store, services.log, call.org_id, id_)
+    return json_reply(caller_session(view))
+
+
+@table.route(
+    "POST",
+    f"{_SESSION}/messages",
+    body=MessageBody,
+    answer=Message,
+    status=201,
+    other_statuses=(401,),
+)
+async def say_in_caller_session(call: Call[MessageBody, NoQuery]) -> Reply:
+    """Starts a turn, or steers the one at work."""
+    await admit_to(call.services, call.org_id, call.request)
+    return await messages.create_message(call)
+
+
+@table.route("POST", f"{_SESSION}/cancel", answer=CancelView, other_statuses=(401,))
+async def cancel_caller_turn(call: Call[NoBody, NoQuery]) -> Reply:
+    """Cancels the running turn."""
+    await admit_to(call.services, call.org_id, call.request)
+    return await sessions.cancel_turn(call)
+
+
+@table.route(
+    "GET", f"{_SESSION}/events", query=EventsQuery, answer=EventList, other_statuses=(401,)
+)
+async def list_caller_events(call: Call[NoBody, EventsQuery]) -> Reply:
+    """Events, oldest first."""
+    await admit_to(call.services, call.org_id, call.request)
+    return await messages.list_events(call)

@@ -1,0 +1,73 @@
+"""Records in Postgres."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_api.domain.records import Record
+from mainspring_kernel.errors import NameTaken
+from mainspring_postgres import Transaction, UniqueViolation, load_queries
+
+T = TypeVar("T", bound=Record)
+Q = load_queries("mainspring_api.adapters.postgres", "records.sql")
+
+
+class RecordRow(Struct, frozen=True, kw_only=True):
+    data: bytes
+
+
+class PostgresRecords:
+    """The row-level policies see to it that no other organization's records are met."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def record(self, type_: type[T], id_: UUID, *, lock: bool = False) -> T | None:
+        query = Q["lock_record_by_id" if lock else "record_by_id"]
+        return read(type_, await self._tx.fetchrow_as(RecordRow, query, type_.kind, id_))
+
+    async def record_keyed(self, type_: type[T], owner_id: UUID, key: str) -> T | None:
+        query = Q["record_by_key"]
+        row = await self._tx.fetchrow_as(RecordRow, query, type_.kind, owner_id, key)
+        return read(type_, row)
+
+    async def records(
+        self, type_: type[T], owner_id: UUID, *, offset: int = 0, limit: int
+    ) -> Sequence[T]:
+        rows = await self._tx.fetch_as(
+            RecordRow, Q["list_records"], type_.kind, owner_id, offset, limit
+        )
+        return [msgspec.json.decode(row.data, type=type_) for row in rows]
+
+    async def count_records(self, type_: type[T], owner_id: UUID) -> int:
+        return await self._tx.fetchval_as(int, Q["count_records"], type_.kind, owner_id)
+
+    async def put_record(self, record: Record) -> None:
+        try:
+            await self._tx.execute(
+                Q["put_record"],
+                record.org_id,
+                record.kind,
+                record.id,
+                record.owner_id,
+                record.key,
+                msgspec.json.encode(record),
+                record.created_ms,
+                record.updated_ms,
+            )
+        except UniqueViolation as error:
+            detail = f"{record.key!r} is taken"
+            raise NameTaken(detail) from error
+
+    async def drop_owned(self, owner_id: UUID) -> None:
+        await self._tx.execute(Q["drop_owned"], owner_id)
+
+    async def drop_record(self, type_: type[Record], id_: UUID) -> bool:
+        return await self._tx.execute(Q["drop_record"], type_.kind, id_) > 0
+
+
+def read(type_: type[T], row: RecordRow | None) -> T | None:
+    return None if row is None else msgspec.json.decode(row.data, type=type_)

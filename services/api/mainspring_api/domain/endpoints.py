@@ -1,0 +1,50 @@
+"""Endpoints: doors through which applications call one agent. The wire calls them channels."""
+
+import hashlib
+from typing import ClassVar
+from uuid import UUID
+
+from mainspring_api.domain.records import Record
+from mainspring_kernel.ids import AgentId
+
+KEY_PREFIX = "evr_ak_"
+SHOWN_CHARS = 14
+"""Of a key: enough to tell one from another, too little to guess it."""
+
+
+class Endpoint(Record, frozen=True, kw_only=True):
+    """Its owner is the agent."""
+
+    kind: ClassVar[str] = "endpoint"
+
+    name: str
+    enabled: bool = True
+
+    @property
+    def agent_id(self) -> AgentId:
+        return AgentId(self.owner_id)
+
+
+class EndpointKey(Record, frozen=True, kw_only=True):
+    """Its owner is the endpoint, its key the digest: the key itself is shown once and not kept."""
+
+    kind: ClassVar[str] = "endpoint_key"
+
+    shown: str
+
+
+class EndpointSession(Record, frozen=True, kw_only=True):
+    """A session that was made through an endpoint, under its own id. Its owner is the caller."""
+
+    kind: ClassVar[str] = "endpoint_session"
+
+
+def digest_of(key: str) -> str:
+    """Keys are random and long, so a plain digest gives nothing away."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def caller_of(endpoint_id: UUID, end_user: str | None) -> UUID:
+    """The application itself, or one of its users: neither sees the other's sessions."""
+    text = b"app" if end_user is None else b"user:" + end_user.encode()
+    return UUID(bytes=hashlib.sha256(endpoint_id.bytes + text).digest()[:16])

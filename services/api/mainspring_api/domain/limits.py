@@ -1,0 +1,42 @@
+"""Bounds of this service alone."""
+
+from typing import Final
+
+AGENT_VERSIONS_MAX: Final = 1_000
+"""Of one agent: a list of all is one answer."""
+
+NAMES_TRIED_MAX: Final = 100
+"""Numbers behind the name of a copy, before its maker has to say a name."""
+
+STATS_SESSIONS_MAX: Final = 1_000
+"""The newest sessions whose logs the figures of an agent are added up from, one read for each."""
+
+STATS_READS_AT_ONCE_MAX: Final = 8
+"""Of these reads: others wait for the event store, too."""
+
+HEALTH_CHECKS_KEPT_MAX: Final = 50
+"""Of one agent: they are looked at for how it does now; the oldest goes."""
+
+SESSION_SECRETS_MAX: Final = 100
+"""Names of one session: a list of all is one answer."""
+
+CONNECTIONS_MAX: Final = 200
+"""Third parties of one organization: the same."""
+
+PROVIDERS_MAX: Final = 100
+"""Of an organization's own: the same."""
+
+MODELS_MAX: Final = 1_000
+"""Of an organization's own: the same."""
+
+MEMORIES_MAX: Final = 1_000
+"""Of an organization, archived ones counted: the same."""
+
+ENDPOINTS_MAX: Final = 50
+"""Channels of one agent: a list of all is one answer."""
+
+ENDPOINT_KEYS_MAX: Final = 20
+"""Of one channel: two while one is replaced, and some for a careless replacer."""
+
+CALLER_PAGE_ROWS_MAX: Final = 200
+"""Sessions in one answer to a caller of a channel."""

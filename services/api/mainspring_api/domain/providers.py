@@ -1,0 +1,50 @@
+"""An organization's own providers and models, beside those of the house."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from mainspring_api.domain.records import Record
+from mainspring_api.domain.secrets import Sealed
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_schema.agents import ModelChoice
+from mainspring_schema.messages import Json
+
+
+class OwnProvider(Record, frozen=True, kw_only=True):
+    """Its key is its name. Several may speak through one driver."""
+
+    kind: ClassVar[str] = "provider"
+
+    driver: str
+    base_url: str | None = None
+    sealed: Sealed | None = None
+    enabled: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.key
+
+
+class OwnModel(Record, frozen=True, kw_only=True):
+    """Its owner is the organization, so that all are one list; its key joins provider and model."""
+
+    kind: ClassVar[str] = "model"
+
+    provider_id: UUID
+    model: str
+    display_name: str
+    capabilities: tuple[str, ...] = ("chat",)
+    enabled: bool = True
+    favorite: bool = False
+    profile: Json | None = None
+
+
+def choice_of(model: OwnModel, provider: OwnProvider) -> ModelChoice:
+    return ModelChoice(
+        model_id=to_wire(Prefix.MODEL, model.id),
+        model=model.model,
+        provider_id=to_wire(Prefix.PROVIDER, provider.id),
+        driver=provider.driver,
+        provider=provider.name,
+        base_url=provider.base_url,
+    )

@@ -1,0 +1,43 @@
+"""Records of one organization, inside its transaction."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from mainspring_api.domain.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class Records(Protocol):
+    """Each kind is a space of its own: ids, owners and keys of another kind are never met."""
+
+    async def record(self, type_: type[R], id_: UUID, *, lock: bool = False) -> R | None:
+        """With `lock` nobody changes it until the end of the transaction."""
+        ...
+
+    async def record_keyed(self, type_: type[R], owner_id: UUID, key: str) -> R | None:
+        """The owner's one that bears the key."""
+        ...
+
+    async def records(
+        self, type_: type[R], owner_id: UUID, *, offset: int = 0, limit: int
+    ) -> Sequence[R]:
+        """A page of those that belong to an owner, newest first."""
+        ...
+
+    async def count_records(self, type_: type[R], owner_id: UUID) -> int:
+        """How many belong to an owner."""
+        ...
+
+    async def put_record(self, record: Record) -> None:
+        """Inserts or replaces by id. Raises NameTaken where another of the owner has its key."""
+        ...
+
+    async def drop_owned(self, owner_id: UUID) -> None:
+        """All records of whatever kind that belong to an owner, after it is gone itself."""
+        ...
+
+    async def drop_record(self, type_: type[Record], id_: UUID) -> bool:
+        """Whether there was one."""
+        ...

@@ -1,0 +1,17 @@
+"""Keeps secrets so that nobody reads them who holds the rows alone."""
+
+from typing import Protocol
+
+from mainspring_api.domain.secrets import Sealed
+
+
+class Vault(Protocol):
+    """`about` says whose secret it is; sealed for one thing, it opens for no other."""
+
+    def seal(self, secret: str, *, about: str) -> Sealed:
+        """Under the newest key. Raises EncryptionUnconfigured where there is none."""
+        ...
+
+    def open(self, sealed: Sealed, *, about: str) -> str:
+        """Raises SecretUnreadable for an unknown key, another `about` or changed bytes."""
+        ...

@@ -1,0 +1,163 @@
+"""An organization's own providers and models: made, changed, taken away, and chosen for a turn."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_api.domain import catalogue
+from mainspring_api.domain.limits import MODELS_MAX, PROVIDERS_MAX
+from mainspring_api.domain.providers import OwnModel, OwnProvider, choice_of
+from mainspring_api.domain.secrets import about
+from mainspring_api.domain.tiers import Tiers, folded_tiers
+from mainspring_api.ports.store import Transaction
+from mainspring_api.ports.vault import Vault
+from mainspring_kernel.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
+from mainspring_kernel.ids import ModelId, OrgId, Prefix, ProviderId, from_wire
+from mainspring_schema.messages import Json
+
+
+class ProviderDraft(Struct, frozen=True, kw_only=True):
+    """`api_key` of None leaves the present one."""
+
+    name: str
+    driver: str
+    base_url: str | None = None
+    api_key: str | None = None
+    enabled: bool = True
+
+
+class ModelDraft(Struct, frozen=True, kw_only=True):
+    model: str
+    display_name: str
+    capabilities: tuple[str, ...] = ("chat",)
+    enabled: bool = True
+    favorite: bool = False
+    profile: Json | None = None
+
+
+async def put(
+    tx: Transaction, vault: Vault, org_id: OrgId, id_: UUID, draft: ProviderDraft, *, now_ms: int
+) -> OwnProvider:
+    """Makes a provider, or brings the one with the id up to date. Raises NameTaken."""
+    known = await tx.record(OwnProvider, id_, lock=True)
+    if known is None and await tx.count_records(OwnProvider, org_id) >= PROVIDERS_MAX:
+        msg = f"an organization has at most {PROVIDERS_MAX} providers"
+        raise ValidationFailed(msg)
+    provider = OwnProvider(
+        org_id=org_id,
+        id=id_,
+        owner_id=org_id,
+        key=draft.name,
+        driver=draft.driver,
+        base_url=draft.base_url,
+        sealed=known.sealed if known else None,
+        enabled=draft.enabled,
+        created_ms=known.created_ms if known else now_ms,
+        updated_ms=now_ms,
+    )
+    if draft.api_key is not None:
+        sealed = vault.seal(draft.api_key, about=about(provider))
+        provider = msgspec.structs.replace(provider, sealed=sealed)
+    await tx.put_record(provider)
+    await tx.renew_configurations()
+    return provider
+
+
+async def get(tx: Transaction, id_: ProviderId, *, lock: bool = False) -> OwnProvider:
+    """Raises NotFound, PermissionDenied for one of the house."""
+    if id_ in catalogue.PROVIDERS:
+        msg = "providers of the house are configured where it is started"
+        raise PermissionDenied(msg)
+    provider = await tx.record(OwnProvider, id_, lock=lock)
+    if provider is None:
+        msg = "no such provider"
+        raise NotFound(msg)
+    return provider
+
+
+async def list_all(tx: Transaction, org_id: OrgId) -> Sequence[OwnProvider]:
+    """Newest first."""
+    return await tx.records(OwnProvider, org_id, limit=PROVIDERS_MAX)
+
+
+async def drop(tx: Transaction, id_: ProviderId) -> None:
+    """Raises NotFound, PermissionDenied, Conflict while it has models."""
+    provider = await get(tx, id_, lock=True)
+    models = await tx.records(OwnModel, provider.org_id, limit=MODELS_MAX)
+    if any(model.provider_id == provider.id for model in models):
+        msg = "the provider has models; delete them first"
+        raise Conflict(msg)
+    await tx.drop_record(OwnProvider, provider.id)
+    await tx.renew_configurations()
+
+
+# ── models ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def put_model(
+    tx: Transaction, provider: OwnProvider, id_: UUID, draft: ModelDraft, *, now_ms: int
+) -> OwnModel:
+    """Makes a model, or brings the one with the id up to date. Raises NameTaken."""
+    known = await tx.record(OwnModel, id_, lock=True)
+    if known is None and await tx.count_records(OwnModel, provider.org_id) >= MODELS_MAX:
+        msg = f"an organization has at most {MODELS_MAX} models"
+        raise ValidationFailed(msg)
+    model = OwnModel(
+        org_id=provider.org_id,
+        id=id_,
+        owner_id=provider.org_id,
+        key=f"{provider.id}/{draft.model}",
+        provider_id=provider.id,
+        model=draft.model,
+        display_name=draft.display_name,
+        capabilities=draft.capabilities,
+        enabled=draft.enabled,
+        favorite=draft.favorite,
+        profile=draft.profile,
+        created_ms=known.created_ms if known else now_ms,
+        updated_ms=now_ms,
+    )
+    await tx.put_record(model)
+    await tx.renew_configurations()
+    return model
+
+
+async def model_of(tx: Transaction, id_: ModelId, *, lock: bool = False) -> OwnModel:
+    """Raises NotFound, PermissionDenied for one of the house."""
+    if id_ in catalogue.MODELS:
+        msg = "models of the house are the same for everybody"
+        raise PermissionDenied(msg)
+    model = await tx.record(OwnModel, id_, lock=lock)
+    if model is None:
+        msg = "no such model"
+        raise NotFound(msg)
+    return model
+
+
+async def list_models(tx: Transaction, org_id: OrgId) -> Sequence[OwnModel]:
+    """Newest first."""
+    return await tx.records(OwnModel, org_id, limit=MODELS_MAX)
+
+
+async def drop_model(tx: Transaction, id_: ModelId) -> None:
+    """Who works with it fails visibly. Raises NotFound, PermissionDenied."""
+    model = await model_of(tx, id_, lock=True)
+    await tx.drop_record(OwnModel, model.id)
+    await tx.renew_configurations()
+
+
+async def with_own_model(
+    tx: Transaction, tiers: Tiers, message_model_id: str | None = None
+) -> Tiers:
+    """The tiers with the model they fold to, where it is one of the organization's own."""
+    chosen = folded_tiers(tiers, message_model_id).model_id
+    if chosen is None:
+        return tiers
+    id_ = ModelId(from_wire(Prefix.MODEL, chosen.value))
+    model = await tx.record(OwnModel, id_) if id_ not in catalogue.MODELS else None
+    provider = await tx.record(OwnProvider, model.provider_id) if model is not None else None
+    if model is None or provider is None or not (model.enabled and provider.enabled):
+        return tiers
+    return msgspec.structs.replace(tiers, own_model=choice_of(model, provider))

@@ -1,0 +1,76 @@
+"""Findings: each rule finds what it is for, and a sound agent has none."""
+
+import pytest
+
+from mainspring_api.domain.analysis import LONG_PROMPT_CHARS, Analysed, analyse
+from mainspring_harness.builtin import builtin_registry
+from mainspring_schema.agents import CapabilityRef, ToolDefinition
+
+TIME = CapabilityRef(ref="current_time")
+TOOL = ToolDefinition(name="look_up", description="Looks up.")
+
+
+def rules(agent: Analysed) -> list[str]:
+    return [finding.rule_id for finding in analyse(agent, builtin_registry())]
+
+
+def test_a_sound_agent_has_no_findings() -> None:
+    agent = Analysed(
+        system_prompt="You help.",
+        capabilities=(TIME,),
+        tools=(TOOL,),
+        mcp_servers={"docs": {"url": "https://docs.test/mcp"}, "own": {"command": "serve"}},
+    )
+
+    assert rules(agent) == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "rule"),
+    [
+        (Analysed(system_prompt=" "), "prompt.empty"),
+        (Analysed(system_prompt="x" * (LONG_PROMPT_CHARS + 1)), "prompt.long"),
+        (Analysed(system_prompt="Use sk-abcdefghijklmnop1234."), "prompt.secret"),
+        (Analysed(system_prompt="Hello {{name}}."), "prompt.placeholder"),
+        (
+            Analysed(system_prompt="x", capabilities=(CapabilityRef(ref="nobody"),)),
+            "capability.unknown_capability",
+        ),
+        (Analysed(system_prompt="x", capabilities=(TIME, TIME)), "capability.repeated"),
+        (
+            Analysed(system_prompt="x", capabilities=(CapabilityRef(ref="noop", config={"a": 1}),)),
+            "capability.invalid_capability_config",
+        ),
+        (Analysed(system_prompt="x", tools=(TOOL, TOOL)), "tool.repeated"),
+        (Analysed(system_prompt="x", tools=(ToolDefinition(name="t"),)), "tool.undescribed"),
+        (
+            Analysed(
+                system_prompt="x",
+                tools=(ToolDefinition(name="t", description="T", parameters={"type": 3}),),
+            ),
+            "tool.schema",
+        ),
+        (
+            Analysed(
+                system_prompt="x",
+                capabilities=(TIME,),
+                tools=(ToolDefinition(name="get_current_time", description="Mine."),),
+            ),
+            "tool.shadows",
+        ),
+        (Analysed(system_prompt="x", mcp_servers={"a": {}}), "mcp.unreachable"),
+        (
+            Analysed(system_prompt="x", mcp_servers={"a": {"url": "http://a.test"}}),
+            "mcp.plain_http",
+        ),
+    ],
+)
+def test_each_rule_finds_its_fault(agent: Analysed, rule: str) -> None:
+    assert rules(agent) == [rule]
+
+
+def test_a_secret_is_shown_where_it_stands_and_not_repeated() -> None:
+    (finding,) = analyse(Analysed(system_prompt="key: ghp_" + "a" * 30), builtin_registry())
+
+    assert (finding.at, finding.start, finding.end) == ("system_prompt", 5, 39)
+    assert "ghp_" not in finding.message
