@@ -130,13 +130,16 @@ async def test_changed_code_holds_a_workflow_until_code_that_fits_comes(
             while (await handle.describe()).status != "held":  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(LOOK_S)
         explanation = (await handle.describe()).explanation
+        (workers.calls / "gate").touch()
+        fork = await client.fork(handle.id, programs.checkout, step="1", key="A-21 anew")
+        assert await fork.result(timeout_s=30) == ["receipt of A-21", "shipped a-21"]
+        assert (await fork.describe()).forked_from == handle.id
         changed.kill()
         workers.start()
-        (workers.calls / "gate").touch()
 
         assert await handle.result(timeout_s=60) == ["receipt of A-21", "shipped a-21"]
     assert "step charge is recorded, step check_credit found" in explanation
-    assert (workers.count("charge"), workers.count("check_credit")) == (1, 0)
+    assert (workers.count("charge"), workers.count("check_credit")) == (1, 1)
     await rig.assert_sound()
 
 

@@ -5,8 +5,9 @@ again.
 """
 
 from mainspring.children import Child, child, run_child, start_detached
-from mainspring.client import Client, Description, Handle
+from mainspring.client import Client, Handle
 from mainspring.definitions import Step, Workflow, step, workflow
+from mainspring.descriptions import Description
 from mainspring.errors import (
     ApiError,
     GiveUp,

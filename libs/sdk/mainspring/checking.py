@@ -8,12 +8,21 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from mainspring.client import Client, Description
+from mainspring.client import Client
 from mainspring.definitions import Workflow
+from mainspring.descriptions import Description
 from mainspring.going import Go
 from mainspring.values import encode
 from mainspring_kernel.draws import SeededDraws
-from mainspring_schema.workflows import INPUT_STEP, Flaw, Mismatch, StepKind, StepRecord, Wait
+from mainspring_schema.workflows import (
+    INPUT_STEP,
+    Flaw,
+    Mismatch,
+    StepKind,
+    StepRecord,
+    Wait,
+    order_of,
+)
 
 _LISTED = 100
 
@@ -46,7 +55,7 @@ async def replay(
     result = await go.run()
     if result.mismatch is not None:
         return result.mismatch
-    left = sorted(records.keys() - go.visited - {INPUT_STEP}, key=_order)
+    left = sorted(records.keys() - go.visited - {INPUT_STEP}, key=order_of)
     if left:
         record = records[left[0]]
         return Mismatch(step=left[0], recorded=f"{record.kind} {record.name}", found="no step")
@@ -66,7 +75,7 @@ async def _check_one(
     client: Client, workflow: "Workflow[..., object]", described: Description
 ) -> Finding:
     try:
-        records = records_of(await client.history(described.id))
+        records = await _records(client, described.id)
     except _LeftOut as left_out:
         problem = f"not checked: the value of step {left_out} is too large for its event"
         return Finding(id=described.id, status=described.status, steps=0, problem=problem)
@@ -77,6 +86,25 @@ async def _check_one(
     return Finding(
         id=described.id, status=described.status, steps=len(records) - 1, problem=problem
     )
+
+
+async def _records(client: Client, id_: str) -> dict[str, StepRecord]:
+    """All that a workflow is replayed with: its own, and before them what it was forked with."""
+    inherited: dict[str, StepRecord] = {}
+    own = await client.history(id_)
+    fork = _fork_of(own)
+    if fork is not None:
+        inherited = {
+            place: record
+            for place, record in (await _records(client, fork.workflow_id)).items()
+            if fork.step is None or order_of(place) < order_of(fork.step)
+        }
+    return inherited | records_of(own)
+
+
+def _fork_of(events: Sequence[dict[str, object]]) -> "_Fork | None":
+    started = next((event for event in events if event["type"] == "workflow.started"), None)
+    return None if started is None else msgspec.convert(started["data"], _Started).forked_from
 
 
 def records_of(events: Sequence[dict[str, object]]) -> dict[str, StepRecord]:
@@ -113,6 +141,12 @@ class _Started(Struct):
     type: str
     input: object = None
     input_bytes: int | None = None
+    forked_from: "_Fork | None" = None
+
+
+class _Fork(Struct):
+    workflow_id: str
+    step: str | None
 
 
 class _Told(Struct):
@@ -123,7 +157,3 @@ class _Told(Struct):
     result: object = None
     result_bytes: int | None = None
     error: Flaw | None = None
-
-
-def _order(place: str) -> list[int]:
-    return [int(part) for part in place.split("/")]

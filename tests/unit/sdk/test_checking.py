@@ -1,9 +1,11 @@
 """Recorded histories against code: no step is called, and the first difference is named."""
 
+import httpx
+import msgspec
 import pytest
 
-from mainspring import step, wait_for_signal, workflow
-from mainspring.checking import records_of, replay
+from mainspring import Client, step, wait_for_signal, workflow
+from mainspring.checking import check, records_of, replay
 from mainspring_schema.workflows import StepRecord
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
 
@@ -101,3 +103,46 @@ def test_records_are_read_from_events() -> None:
     assert records["0"].result == b"[1]"
     assert records["1"].input_hash == b"\x00\xff"
     assert records["1"].flaw is not None
+
+
+def told(record: StepRecord) -> dict[str, object]:
+    return {
+        "type": "step.completed",
+        "data": {
+            "step": record.step,
+            "name": record.name,
+            "kind": record.kind,
+            "input_hash": record.input_hash.hex(),
+            "result": msgspec.json.decode(record.result),
+        },
+    }
+
+
+async def test_a_fork_is_checked_with_what_it_took_over() -> None:
+    records = await recorded()
+    started: dict[str, object] = {"type": "it", "input": [1]}
+    histories = {
+        "source": [
+            {"type": "workflow.started", "data": started},
+            *(told(records[place]) for place in ("1", "2")),
+        ],
+        "fork": [
+            {
+                "type": "workflow.started",
+                "data": started | {"forked_from": {"workflow_id": "source", "step": "2"}},
+            },
+            told(records["2"]),
+        ],
+    }
+    described = {"id": "fork", "type": "it", "key": "k", "queue": "q", "status": "completed"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events"):
+            return httpx.Response(200, json={"data": histories[request.url.path.split("/")[-2]]})
+        return httpx.Response(200, json={"data": [described | {"created_at": ""}]})
+
+    async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
+        (finding,) = await check(client, [it])
+
+    assert (finding.problem, finding.steps) == ("", 2)
+    assert CALLS == []

@@ -10,6 +10,7 @@ import msgspec
 
 from mainspring_engine.domain.changes import (
     CloseTask,
+    CopySteps,
     DeadLetter,
     MarkTask,
     RecordStep,
@@ -53,14 +54,14 @@ TIMER_CANCEL = "cancel_deadline"
 
 def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     """The first event, the input, the first task."""
-    id_ = command.workflow_id
-    key = key_of(command)
+    id_, key, fork = command.workflow_id, key_of(command), command.fork
     plan.start = Start(
         workflow_id=id_,
         type=command.type,
         key=key,
         queue=command.queue,
-        hash=start_hash_of(command.type, command.queue, command.input),
+        hash=start_hash_of(command.type, command.queue, command.input, fork),
+        copied=None if fork is None else CopySteps(source_id=fork.source_id, before=fork.before),
     )
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
     plan.set_status(SessionStatus.ACTIVE)
@@ -73,6 +74,9 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     }
     if command.parent is not None:
         told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
+    if fork is not None:
+        source = to_wire(Prefix.WORKFLOW, fork.source_id)
+        told["forked_from"] = {"workflow_id": source, "step": fork.before}
     going.emit("workflow.started", told | value("input", command.input))
     plan.steps.append(_input_step(going, command.input))
     going.go()
@@ -86,6 +90,10 @@ def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Mater
     if parent is not None:
         blank = msgspec.structs.replace(
             blank, parent=parent.workflow_id, linked=parent.linked, depth=parent.depth
+        )
+    if command.fork is not None:
+        blank = msgspec.structs.replace(
+            blank, source=command.fork.source_id, found=states.FOUND_BY_FORKS
         )
     trace = TraceContext.parse(command.traceparent)
     if trace is None:
