@@ -143,6 +143,19 @@ async def test_changed_code_holds_a_workflow_until_code_that_fits_comes(
     await rig.assert_sound()
 
 
+async def test_code_that_starts_over_goes_on_under_one_id(rig: Rig, workers: Workers) -> None:
+    workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.climbing, 0, 36)
+
+        assert await handle.result(timeout_s=30) == 36
+        types = [event["type"] for event in await client.history(handle.id)]
+
+    assert types.count("workflow.started_over") == 11
+    assert workers.count("higher") == types.count("step.completed") == 36
+    await rig.assert_sound()
+
+
 async def test_a_type_that_nobody_offers_waits_and_says_so(rig: Rig) -> None:
     async with Client(rig.stack.api_url) as client:
         started = await client.start_by_name("unheard_of", b"[]")

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from mainspring_kernel.ids import Prefix, to_wire
 
-PLACE: Final = re.compile(r"[1-9][0-9]{0,8}(?:/[1-9][0-9]{0,8}){0,19}")
-"""Of a step, at most twenty branches deep: "3", or "2/1"."""
+PLACE: Final = re.compile(r"(?:[a-j][1-9][0-9]{0,8}~)?[1-9][0-9]{0,8}(?:/[1-9][0-9]{0,8}){0,19}")
+"""Of a step, at most twenty branches deep: "3", or "2/1"; "a1~3" once its code started over."""
 INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
 
@@ -242,4 +242,20 @@ def start_hash_of(type_: str, queue: str, input_: bytes, fork: Fork | None = Non
 
 def order_of(place: str) -> tuple[int, ...]:
     """Places as they stand in the code: what a branch holds comes after the branch's own place."""
-    return tuple(map(int, place.split("/")))
+    return tuple(map(int, place.rpartition("~")[2].split("/")))
+
+
+def prefix_of(generation: int) -> str:
+    """What places begin with once the code has started over so often.
+
+    As text all places of a generation stand behind its prefix, and those of older ones before it.
+    """
+    if not generation:
+        return ""
+    return f"{'abcdefghij'[len(str(generation)) - 1]}{generation}~"
+
+
+def generation_of(place: str) -> int:
+    """How often the code had started over when this was recorded."""
+    prefix, _, _ = place.rpartition("~")
+    return int(prefix[1:] or 0)

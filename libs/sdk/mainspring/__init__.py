@@ -18,7 +18,7 @@ from mainspring.errors import (
     WorkflowFailed,
 )
 from mainspring.retries import NO_RETRY, Retry
-from mainspring.waiting import report, sleep, wait_for_signal
+from mainspring.waiting import report, sleep, start_over, wait_for_signal
 from mainspring.worker import Worker
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "run_child",
     "sleep",
     "start_detached",
+    "start_over",
     "step",
     "wait_for_signal",
     "workflow",

@@ -23,6 +23,7 @@ _WAIT_S: Final = 30.0
 """One long poll: below what proxies cut."""
 _ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
 _PASSING: Final = frozenset({429, 503, 504})
+_HISTORY_PAGE: Final = 1000
 _TRIES: Final = 5
 """Of a request that nobody answered; all that is sent may be sent twice."""
 
@@ -195,9 +196,16 @@ class Client:
         return msgspec.json.decode(await self._send("GET", "", query=query), type=Page)
 
     async def history(self, id_: str) -> list[dict[str, object]]:
-        """Its events, oldest first."""
-        raw = await self._send("GET", f"/{id_}/events", query={"limit": "1000"})
-        return msgspec.json.decode(raw, type=_Events).data
+        """Its events, oldest first, however many."""
+        events: list[dict[str, object]] = []
+        while True:
+            # They are numbered from 1 without a gap.
+            query = {"limit": str(_HISTORY_PAGE), "after_sequence": str(len(events))}
+            raw = await self._send("GET", f"/{id_}/events", query=query)
+            page = msgspec.json.decode(raw, type=_Events).data
+            events += page
+            if not page:
+                return events
 
     async def follow(self, id_: str) -> AsyncIterator[dict[str, object]]:
         """Its events from the first to that of its end, each once, whatever breaks meanwhile."""

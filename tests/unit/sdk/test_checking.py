@@ -105,6 +105,22 @@ def test_records_are_read_from_events() -> None:
     assert records["1"].flaw is not None
 
 
+def test_what_is_recorded_begins_anew_where_the_code_started_over() -> None:
+    old = StepRecord(step="1", name="plain", result=b"2")
+    new = StepRecord(step="a1~1", name="plain", result=b"3")
+    events: list[dict[str, object]] = [
+        {"type": "workflow.started", "data": {"type": "it", "input": [1]}},
+        told(old),
+        {"type": "workflow.started_over", "data": {"generation": 1, "input": [2]}},
+        told(new),
+    ]
+
+    records = records_of(events)
+
+    assert list(records) == ["a1~0", "a1~1"]
+    assert records["a1~0"].result == b"[2]"
+
+
 def told(record: StepRecord) -> dict[str, object]:
     return {
         "type": "step.completed",
@@ -125,6 +141,7 @@ async def test_a_fork_is_checked_with_what_it_took_over() -> None:
         "source": [
             {"type": "workflow.started", "data": started},
             *(told(records[place]) for place in ("1", "2")),
+            {"type": "workflow.started_over", "data": {"generation": 1, "input": [7]}},
         ],
         "fork": [
             {
@@ -138,7 +155,9 @@ async def test_a_fork_is_checked_with_what_it_took_over() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/events"):
-            return httpx.Response(200, json={"data": histories[request.url.path.split("/")[-2]]})
+            events = histories[request.url.path.split("/")[-2]]
+            after = int(request.url.params["after_sequence"])
+            return httpx.Response(200, json={"data": events[after : after + 2]})
         return httpx.Response(200, json={"data": [described | {"created_at": ""}]})
 
     async with Client("http://x", transport=httpx.MockTransport(answer)) as client:

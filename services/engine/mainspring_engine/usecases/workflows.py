@@ -91,6 +91,9 @@ class Workflows:
         if source is None:
             detail = "no such workflow"
             raise NotFound(detail)
+        if states.decode(source.workflow).generation:
+            detail = "it has started over: what it recorded before is not read any more"
+            raise ValidationFailed(detail)
         await self._check_fork(command)
         first = (await self._store.workflows.recorded(command.source_id, after="")).bodies[0]
         return await self.start(

@@ -23,7 +23,7 @@ from mainspring_engine.ports.workflows import (
 )
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held
-from mainspring_schema.workflows import INPUT_STEP, Wait, order_of
+from mainspring_schema.workflows import INPUT_STEP, Wait, generation_of, order_of
 
 _OUTCOMES = {
     "completed": {Outcome.COMPLETED},
@@ -116,6 +116,7 @@ def _before(tables: Tables, workflow_id: UUID, before: str | None) -> list[str]:
         if owner == workflow_id
         and row.checkpoint
         and step != INPUT_STEP
+        and not generation_of(step)
         and (before is None or order_of(step) < order_of(before))
     ]
 

@@ -13,7 +13,6 @@ from mainspring_engine.domain.changes import (
     CopySteps,
     DeadLetter,
     MarkTask,
-    RecordStep,
     Start,
     StepResult,
 )
@@ -38,13 +37,11 @@ from mainspring_schema.codec import pack
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
-    INPUT_STEP,
     Flaw,
     Mismatch,
     SignalWorkflow,
     Started,
     StartWorkflow,
-    StepRecord,
     key_of,
     start_hash_of,
 )
@@ -78,7 +75,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         source = to_wire(Prefix.WORKFLOW, fork.source_id)
         told["forked_from"] = {"workflow_id": source, "step": fork.before}
     going.emit("workflow.started", told | value("input", command.input))
-    plan.steps.append(_input_step(going, command.input))
+    going.record_input(command.input)
     going.go()
     going.save()
     return Started(workflow_id=id_, started_ms=plan.now_ms)
@@ -124,6 +121,10 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
         case "suspended":
             going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
             _suspend(going, result)
+            return
+        case "renewed":
+            going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
+            _start_over(going, result.result)
             return
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
@@ -279,6 +280,21 @@ def _suspend(going: Going, result: WorkflowResult) -> None:
     going.save()
 
 
+def _start_over(going: Going, input_: bytes) -> None:
+    """The code begins anew with an empty record; nobody reads the old one any more."""
+    if going.state.phase is Phase.CANCELLING:
+        _stopped(going)
+        return
+    if going.state.waits:
+        waiting.drop_all(going)
+    going.update(generation=going.state.generation + 1, found=0)
+    told: dict[str, object] = {"generation": going.state.generation}
+    going.emit("workflow.started_over", told | value("input", input_))
+    going.record_input(input_)
+    going.go()
+    going.save()
+
+
 def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None) -> None:
     """The code differs from what is recorded: nothing is lost, and code that fits may come."""
     task_id, fence, result_hash = held
@@ -318,15 +334,3 @@ def _end(going: Going, outcome: Outcome, result: WorkflowResult) -> None:
         waiting.drop_all(going)
     children.ended(going, result)
     going.rest(outcome)
-
-
-def _input_step(going: Going, raw: bytes) -> RecordStep:
-    record = StepRecord(step=INPUT_STEP, name=going.state.type, kind="input", result=raw)
-    return RecordStep(
-        workflow_id=going.workflow.id,
-        step=INPUT_STEP,
-        task_id=going.workflow.id,
-        fence=0,
-        input_hash=b"",
-        body=pack(record),
-    )

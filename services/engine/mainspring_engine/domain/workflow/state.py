@@ -53,6 +53,8 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Steps whose results the engine found. Of a fork it begins at `FOUND_BY_FORKS`."""
     source: UUID | None = None
     """The workflow that it was forked from."""
+    generation: int = 0
+    """How often its code started over."""
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(WorkflowState)
