@@ -2172,6 +2172,17 @@ $$;
 ALTER FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) OWNER TO engine_owner;
 
 --
+-- Name: place_order(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.place_order(p_step text) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN (p_step ~ '^[1-9][0-9]*(/[1-9][0-9]*)*$'::text) THEN (string_to_array(p_step, '/'::text))::integer[] ELSE NULL::integer[] END;
+
+
+ALTER FUNCTION engine.place_order(p_step text) OWNER TO engine_owner;
+
+--
 -- Name: ready_groups_v1(integer, uuid, integer, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2717,7 +2728,20 @@ CREATE FUNCTION engine.write_steps(p_steps engine.commit_step[]) RETURNS void
     AS $$
 declare
     v_kept bigint;
+    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence = -1);
 begin
+    if v_copies <> '{}' then
+        p_steps := array(select s from unnest(p_steps) as s where s.fence <> -1);
+        insert into engine.step_result (
+            workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
+        )
+        select c.workflow_id, r.step, r.org_id, c.workflow_id, 0, 0, r.input_hash, r.body, r.hash, true
+        from unnest(v_copies) as c
+        inner join engine.step_result as r on c.task_id = r.workflow_id and c.org_id = r.org_id
+        where
+            r.checkpoint and engine.place_order(r.step) is not null
+            and (c.step = '' or engine.place_order(r.step) < engine.place_order(c.step));
+    end if;
     insert into engine.step_result (
         workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
     )
@@ -5595,6 +5619,14 @@ GRANT ALL ON FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms big
 
 REVOKE ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION place_order(p_step text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.place_order(p_step text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.place_order(p_step text) TO engine_run;
 
 
 --

@@ -33,6 +33,8 @@ from mainspring_schema.listing import EventFilter
 from mainspring_schema.stream import LogBatch
 from mainspring_schema.workflows import (
     CancelWorkflow,
+    Fork,
+    ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
     Signalled,
@@ -296,7 +298,7 @@ class Backend:
         self._check_away()
         key = command.key or command.workflow_id.hex
         known = self.workflow_keys.get((command.org_id, key))
-        hash_ = start_hash_of(command.type, command.queue, command.input)
+        hash_ = start_hash_of(command.type, command.queue, command.input, command.fork)
         if known is not None:
             if known[1] != hash_:
                 raise WorkflowKeyMismatch
@@ -311,11 +313,28 @@ class Backend:
                 queue=command.queue,
                 status="running",
                 started_ms=TS,
+                forked_from=None if command.fork is None else command.fork.source_id,
             ),
         )
         self.sessions[command.workflow_id] = FakeSession(command.org_id)
         self.append(command.workflow_id, "workflow.started", {"type": command.type})
         return Started(workflow_id=command.workflow_id)
+
+    async def fork_workflow(self, command: ForkWorkflow) -> Started:
+        source = await self.get_workflow(
+            GetWorkflow(org_id=command.org_id, workflow_id=command.source_id)
+        )
+        return await self.start_workflow(
+            StartWorkflow(
+                org_id=command.org_id,
+                workflow_id=command.workflow_id,
+                type=source.type,
+                input=b"[]",
+                key=command.key,
+                queue=command.queue or source.queue,
+                fork=Fork(source_id=command.source_id, before=command.step),
+            )
+        )
 
     def end_workflow(self, workflow_id: UUID, result: bytes, *, publish: bool = True) -> None:
         org_id, view = self.workflows[workflow_id]

@@ -124,6 +124,24 @@ async def test_an_ended_workflow_takes_no_signal(client: httpx.AsyncClient) -> N
     assert (await client.post(f"{URL}/{id_}/cancel", json={})).json() == {"status": "no_op"}
 
 
+async def test_a_fork_is_a_new_workflow_and_begins_once_by_its_key(
+    client: httpx.AsyncClient,
+) -> None:
+    id_ = await started(client, queue="slow")
+    body = {"step": "2", "key": "anew"}
+
+    one = await client.post(f"{URL}/{id_}/fork", json=body)
+    two = await client.post(f"{URL}/{id_}/fork", json=body)
+    other = await client.post(f"{URL}/{id_}/fork", json=body | {"step": "3"})
+
+    assert (one.status_code, one.json()["forked_from"]) == (201, id_)
+    assert (one.json()["type"], one.json()["queue"]) == ("order", "slow")
+    assert two.json()["id"] == one.json()["id"] != id_
+    assert (other.status_code, other.json()["code"]) == (409, "workflow_key_mismatch")
+    unknown = await client.post(f"{UNKNOWN}/fork", json={})
+    assert unknown.status_code == 404
+
+
 async def test_workflows_are_listed(client: httpx.AsyncClient) -> None:
     ids = {await started(client), await started(client)}
 

@@ -13,6 +13,7 @@ from mainspring import (
     run_child,
     sleep,
     start_detached,
+    start_over,
     step,
     wait_for_signal,
     workflow,
@@ -105,6 +106,22 @@ async def middle(order: str) -> str:
     return await run_child(patient, order)
 
 
+@workflow
+async def climbing(height: int, top: int) -> int:
+    """Starts over after each three steps, as what goes on for ever does."""
+    for _ in range(3):
+        height = await higher(height)
+    if height < top:
+        await start_over(height, top)
+    return height
+
+
+@step
+async def higher(height: int) -> int:
+    told("higher")
+    return height + 1
+
+
 @step
 async def stubborn(seconds: float) -> None:
     told("stubborn")
@@ -144,7 +161,7 @@ async def bakery(order: str) -> str:
 
 if __name__ == "__main__":
     known = [checkout, patient, family, refused, failing, lets_go, grandparent, middle]
-    known += [bakery, busy]
+    known += [bakery, busy, climbing]
     # A worker of the ovens bakes, and does nothing else.
     if "PROGRAM_OVENS" in os.environ:
         worker = Worker([bake], engine=sys.argv[1], queues=["ovens"])

@@ -130,13 +130,29 @@ async def test_changed_code_holds_a_workflow_until_code_that_fits_comes(
             while (await handle.describe()).status != "held":  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(LOOK_S)
         explanation = (await handle.describe()).explanation
+        (workers.calls / "gate").touch()
+        fork = await client.fork(handle.id, programs.checkout, step="1", key="A-21 anew")
+        assert await fork.result(timeout_s=30) == ["receipt of A-21", "shipped a-21"]
+        assert (await fork.describe()).forked_from == handle.id
         changed.kill()
         workers.start()
-        (workers.calls / "gate").touch()
 
         assert await handle.result(timeout_s=60) == ["receipt of A-21", "shipped a-21"]
     assert "step charge is recorded, step check_credit found" in explanation
-    assert (workers.count("charge"), workers.count("check_credit")) == (1, 0)
+    assert (workers.count("charge"), workers.count("check_credit")) == (1, 1)
+    await rig.assert_sound()
+
+
+async def test_code_that_starts_over_goes_on_under_one_id(rig: Rig, workers: Workers) -> None:
+    workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.climbing, 0, 36)
+
+        assert await handle.result(timeout_s=30) == 36
+        types = [event["type"] for event in await client.history(handle.id)]
+
+    assert types.count("workflow.started_over") == 11
+    assert workers.count("higher") == types.count("step.completed") == 36
     await rig.assert_sound()
 
 

@@ -216,6 +216,8 @@ WORKFLOW_TYPE_CHARS_MAX: Final = 128
 """Names of workflows and steps; a route is made of them, and the workflow's state holds one."""
 WORKFLOW_KEY_CHARS_MAX: Final = 255
 """An index key, like an Idempotency-Key."""
+STEP_PLACE_CHARS_MAX: Final = 200
+"""Of a step's place: twenty branches deep."""
 WORKFLOW_WAITS_MAX: Final = 1000
 """Open waits of one workflow: they are read together when one comes to pass."""
 WORKFLOW_STEPS_PER_FRAME_MAX: Final = 100

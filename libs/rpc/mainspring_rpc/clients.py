@@ -32,6 +32,9 @@ class WorkflowCalls:
             control.SignalWorkflowRequest,
             control.SignalWorkflowResponse,
         )
+        self.fork_workflow = channel.unary(
+            f"{_CONTROL}/ForkWorkflow", control.ForkWorkflowRequest, control.ForkWorkflowResponse
+        )
         self.cancel_workflow = channel.unary(
             f"{_CONTROL}/CancelWorkflow",
             control.CancelWorkflowRequest,

@@ -57,6 +57,9 @@ class ControlServicer(Protocol):
     async def signal_workflow(
         self, request: control.SignalWorkflowRequest, /
     ) -> control.SignalWorkflowResponse: ...
+    async def fork_workflow(
+        self, request: control.ForkWorkflowRequest, /
+    ) -> control.ForkWorkflowResponse: ...
     async def cancel_workflow(
         self, request: control.CancelWorkflowRequest, /
     ) -> control.CancelWorkflowResponse: ...

@@ -78,6 +78,7 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "workflow.signalled",
     "workflow.reported",
     "workflow.held",
+    "workflow.started_over",
     "workflow.completed",
     "workflow.failed",
     "workflow.cancelled",

@@ -60,12 +60,14 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
     """One go at a user's workflow: from its start, or from where it waited, until it waits or ends.
 
-    What is recorded of it comes apart (`frames.History`), for it may be long.
+    What is recorded of it comes apart (`frames.History`), for it may be long. `generation` counts
+    how often its code started over: what was recorded before is not read any more.
     """
 
     workflow_id: UUID
     workflow_type: str
     key: str
+    generation: int = 0
 
 
 TaskPayload = ReasonTask | ToolTask | WorkflowTask
@@ -134,10 +136,11 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     """How one go at a workflow ended.
 
     `suspended` waits for what stands in `waits`; `held` met code that does not fit (`mismatch`).
-    `steps` are those that were not sent before.
+    `renewed` starts over with `result` for its input, as a new generation. `steps` are those that
+    were not sent before.
     """
 
-    outcome: Literal["completed", "failed", "cancelled", "suspended", "held"]
+    outcome: Literal["completed", "failed", "cancelled", "suspended", "held", "renewed"]
     result: bytes = b"null"
     flaw: Flaw | None = None
     steps: tuple[StepRecord, ...] = ()

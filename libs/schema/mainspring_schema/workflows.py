@@ -4,6 +4,7 @@ Values are JSON bytes as the user's code made them; nobody between worker and cl
 """
 
 import hashlib
+import re
 from typing import Final, Literal
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from msgspec import Struct
 
 from mainspring_kernel.ids import Prefix, to_wire
 
+PLACE: Final = re.compile(r"(?:[a-j][1-9][0-9]{0,8}~)?[1-9][0-9]{0,8}(?:/[1-9][0-9]{0,8}){0,19}")
+"""Of a step, at most twenty branches deep: "3", or "2/1"; "a1~3" once its code started over."""
 INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
 
@@ -100,6 +103,16 @@ class Parent(Struct, frozen=True, kw_only=True):
     depth: int
 
 
+class Fork(Struct, frozen=True, kw_only=True):
+    """What a new workflow takes over: the steps of `source_id` that stand before `before`.
+
+    None takes over all that is recorded.
+    """
+
+    source_id: UUID
+    before: str | None = None
+
+
 class StartWorkflow(Struct, frozen=True, kw_only=True):
     """Starts a workflow, or finds the one that was started with this key.
 
@@ -115,6 +128,23 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     queue: str = "default"
     traceparent: str | None = None
     parent: Parent | None = None
+    fork: Fork | None = None
+
+
+class ForkWorkflow(Struct, frozen=True, kw_only=True):
+    """Starts a workflow with what another one recorded before a step; the other is left as it is.
+
+    `step` is a place that has its record, and the first that is done anew; None keeps all that is
+    recorded. `key` and `workflow_id` are as of a start; `queue` None is the other one's.
+    """
+
+    org_id: UUID
+    workflow_id: UUID
+    source_id: UUID
+    step: str | None = None
+    key: str | None = None
+    queue: str | None = None
+    traceparent: str | None = None
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -186,6 +216,7 @@ class WorkflowView(Struct, frozen=True, kw_only=True):
     waits: tuple[Wait, ...] = ()
     explanation: str = ""
     parent_id: UUID | None = None
+    forked_from: UUID | None = None
 
 
 class WorkflowPage(Struct, frozen=True, kw_only=True):
@@ -193,14 +224,38 @@ class WorkflowPage(Struct, frozen=True, kw_only=True):
     more: bool = False
 
 
-WorkflowCommand = StartWorkflow | SignalWorkflow | CancelWorkflow | GetWorkflow | ListWorkflows
+WorkflowCommand = (
+    StartWorkflow | ForkWorkflow | SignalWorkflow | CancelWorkflow | GetWorkflow | ListWorkflows
+)
 
 
-def key_of(command: StartWorkflow) -> str:
+def key_of(command: StartWorkflow | ForkWorkflow) -> str:
     """The key it is started by: one that nobody gave is the id, which nothing else bears."""
     return to_wire(Prefix.WORKFLOW, command.workflow_id) if command.key is None else command.key
 
 
-def start_hash_of(type_: str, queue: str, input_: bytes) -> bytes:
+def start_hash_of(type_: str, queue: str, input_: bytes, fork: Fork | None = None) -> bytes:
     """What a start is compared by when its key comes again."""
-    return hashlib.sha256(msgspec.msgpack.encode((type_, queue, input_))).digest()
+    told = (type_, queue, input_) if fork is None else (type_, queue, input_, fork)
+    return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
+
+
+def order_of(place: str) -> tuple[int, ...]:
+    """Places as they stand in the code: what a branch holds comes after the branch's own place."""
+    return tuple(map(int, place.rpartition("~")[2].split("/")))
+
+
+def prefix_of(generation: int) -> str:
+    """What places begin with once the code has started over so often.
+
+    As text all places of a generation stand behind its prefix, and those of older ones before it.
+    """
+    if not generation:
+        return ""
+    return f"{'abcdefghij'[len(str(generation)) - 1]}{generation}~"
+
+
+def generation_of(place: str) -> int:
+    """How often the code had started over when this was recorded."""
+    prefix, _, _ = place.rpartition("~")
+    return int(prefix[1:] or 0)

@@ -5,8 +5,9 @@ again.
 """
 
 from mainspring.children import Child, child, run_child, start_detached
-from mainspring.client import Client, Description, Handle
+from mainspring.client import Client, Handle
 from mainspring.definitions import Step, Workflow, step, workflow
+from mainspring.descriptions import Description
 from mainspring.errors import (
     ApiError,
     GiveUp,
@@ -17,7 +18,7 @@ from mainspring.errors import (
     WorkflowFailed,
 )
 from mainspring.retries import NO_RETRY, Retry
-from mainspring.waiting import report, sleep, wait_for_signal
+from mainspring.waiting import report, sleep, start_over, wait_for_signal
 from mainspring.worker import Worker
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "run_child",
     "sleep",
     "start_detached",
+    "start_over",
     "step",
     "wait_for_signal",
     "workflow",

@@ -4,16 +4,27 @@ What is found here before a deployment would hold the workflow after it.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 from msgspec import Struct
 
-from mainspring.client import Client, Description
+from mainspring.client import Client
 from mainspring.definitions import Workflow
+from mainspring.descriptions import Description
 from mainspring.going import Go
 from mainspring.values import encode
 from mainspring_kernel.draws import SeededDraws
-from mainspring_schema.workflows import INPUT_STEP, Flaw, Mismatch, StepKind, StepRecord, Wait
+from mainspring_schema.workflows import (
+    INPUT_STEP,
+    Flaw,
+    Mismatch,
+    StepKind,
+    StepRecord,
+    Wait,
+    order_of,
+    prefix_of,
+)
 
 _LISTED = 100
 
@@ -46,7 +57,8 @@ async def replay(
     result = await go.run()
     if result.mismatch is not None:
         return result.mismatch
-    left = sorted(records.keys() - go.visited - {INPUT_STEP}, key=_order)
+    given = next(iter(records))
+    left = sorted(records.keys() - go.visited - {given}, key=order_of)
     if left:
         record = records[left[0]]
         return Mismatch(step=left[0], recorded=f"{record.kind} {record.name}", found="no step")
@@ -66,7 +78,7 @@ async def _check_one(
     client: Client, workflow: "Workflow[..., object]", described: Description
 ) -> Finding:
     try:
-        records = records_of(await client.history(described.id))
+        records = await _records(client, described.id)
     except _LeftOut as left_out:
         problem = f"not checked: the value of step {left_out} is too large for its event"
         return Finding(id=described.id, status=described.status, steps=0, problem=problem)
@@ -79,17 +91,34 @@ async def _check_one(
     )
 
 
+async def _records(client: Client, id_: str, *, forked: bool = False) -> dict[str, StepRecord]:
+    """All that a workflow is replayed with: its own, and before them what it was forked with."""
+    own = await client.history(id_)
+    if forked:
+        # It was forked before it started over.
+        own = list(takewhile(lambda event: event["type"] != "workflow.started_over", own))
+    records, fork = records_of(own), _fork_of(own)
+    if fork is not None and INPUT_STEP in records:
+        records |= {
+            place: record
+            for place, record in (await _records(client, fork.workflow_id, forked=True)).items()
+            if place not in records and (fork.step is None or order_of(place) < order_of(fork.step))
+        }
+    return records
+
+
+def _fork_of(events: Sequence[dict[str, object]]) -> "_Fork | None":
+    started = next((event for event in events if event["type"] == "workflow.started"), None)
+    return None if started is None else msgspec.convert(started["data"], _Started).forked_from
+
+
 def records_of(events: Sequence[dict[str, object]]) -> dict[str, StepRecord]:
-    """What a history's events say was recorded."""
+    """What a history's events say was recorded, since the code started over for the last time."""
     records: dict[str, StepRecord] = {}
     for event in events:
-        if event["type"] == "workflow.started":
-            started = msgspec.convert(event["data"], _Started)
-            if started.input_bytes is not None:
-                raise _LeftOut(INPUT_STEP)
-            records[INPUT_STEP] = StepRecord(
-                step=INPUT_STEP, name=started.type, kind="input", result=encode(started.input)
-            )
+        if event["type"] in ("workflow.started", "workflow.started_over"):
+            given = _input_of(msgspec.convert(event["data"], _Started))
+            records = {given.step: given}
         elif event["type"] in ("step.completed", "workflow.reported"):
             told = msgspec.convert(event["data"], _Told)
             if told.result_bytes is not None:
@@ -105,14 +134,28 @@ def records_of(events: Sequence[dict[str, object]]) -> dict[str, StepRecord]:
     return records
 
 
+def _input_of(started: "_Started") -> StepRecord:
+    place = prefix_of(started.generation) + INPUT_STEP
+    if started.input_bytes is not None:
+        raise _LeftOut(place)
+    return StepRecord(step=place, name=started.type, kind="input", result=encode(started.input))
+
+
 class _LeftOut(Exception):
     pass
 
 
 class _Started(Struct):
-    type: str
+    type: str = ""
+    generation: int = 0
     input: object = None
     input_bytes: int | None = None
+    forked_from: "_Fork | None" = None
+
+
+class _Fork(Struct):
+    workflow_id: str
+    step: str | None
 
 
 class _Told(Struct):
@@ -123,7 +166,3 @@ class _Told(Struct):
     result: object = None
     result_bytes: int | None = None
     error: Flaw | None = None
-
-
-def _order(place: str) -> list[int]:
-    return [int(part) for part in place.split("/")]

@@ -8,9 +8,10 @@ from typing import Final, Generic, ParamSpec, Self, TypeVar, cast
 
 import httpx
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from mainspring.definitions import Step, Workflow
+from mainspring.descriptions import Description, Page, Problem
 from mainspring.errors import ApiError, WorkflowFailed
 from mainspring.values import encode
 from mainspring_schema.workflows import Status
@@ -22,58 +23,9 @@ _WAIT_S: Final = 30.0
 """One long poll: below what proxies cut."""
 _ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
 _PASSING: Final = frozenset({429, 503, 504})
+_HISTORY_PAGE: Final = 1000
 _TRIES: Final = 5
 """Of a request that nobody answered; all that is sent may be sent twice."""
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """Why a workflow failed."""
-
-    code: str
-    message: str = ""
-    type: str = ""
-
-
-class Waits(Struct, frozen=True, kw_only=True):
-    """One thing that a workflow waits for."""
-
-    step: str
-    name: str
-    kind: str
-    workflow_id: str | None = None
-    """Of the child that it waits for."""
-
-
-def _null() -> msgspec.Raw:
-    return msgspec.Raw(b"null")
-
-
-class Description(Struct, frozen=True, kw_only=True):
-    """A workflow as it is. `result` is JSON, there once it completed."""
-
-    id: str
-    type: str
-    key: str
-    queue: str
-    status: Status
-    created_at: str
-    result: msgspec.Raw = field(default_factory=_null)
-    error: Problem | None = None
-    waits: tuple[Waits, ...] = ()
-    explanation: str = ""
-    parent_id: str | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has its outcome."""
-        return self.status in ("completed", "failed", "cancelled")
-
-
-class Page(Struct, frozen=True, kw_only=True):
-    """Newest first."""
-
-    data: tuple[Description, ...]
-    has_more: bool = False
 
 
 class Handle(Generic[T]):
@@ -200,6 +152,28 @@ class Client:
             await self._send("POST", "", body=body, tries=tries), type=Description
         )
 
+    async def fork(
+        self,
+        id_: str,
+        workflow: "Workflow[..., T] | None" = None,
+        *,
+        step: str | None = None,
+        key: str | None = None,
+        queue: str | None = None,
+    ) -> Handle[T]:
+        """Starts a workflow with what `id_` recorded before the place `step`; that one stays.
+
+        From there on the present code does all anew; without `step` all that is recorded is kept.
+        Raises ApiError: `not_found`, `validation_failed` where nothing is recorded at the place,
+        and `workflow_key_mismatch` where `key` started something else.
+        """
+        body = {name: value for name, value in (("step", step), ("key", key), ("queue", queue))
+                if value is not None}  # fmt: skip
+        # Without a key a repeat would start another one.
+        tries = 1 if key is None else _TRIES
+        raw = await self._send("POST", f"/{id_}/fork", body=body, tries=tries)
+        return Handle(self, msgspec.json.decode(raw, type=Description).id, workflow)
+
     def handle(self, id_: str, workflow: "Workflow[..., T] | None" = None) -> Handle[T]:
         """Of a workflow that is known by its id."""
         return Handle(self, id_, workflow)
@@ -222,9 +196,16 @@ class Client:
         return msgspec.json.decode(await self._send("GET", "", query=query), type=Page)
 
     async def history(self, id_: str) -> list[dict[str, object]]:
-        """Its events, oldest first."""
-        raw = await self._send("GET", f"/{id_}/events", query={"limit": "1000"})
-        return msgspec.json.decode(raw, type=_Events).data
+        """Its events, oldest first, however many."""
+        events: list[dict[str, object]] = []
+        while True:
+            # They are numbered from 1 without a gap.
+            query = {"limit": str(_HISTORY_PAGE), "after_sequence": str(len(events))}
+            raw = await self._send("GET", f"/{id_}/events", query=query)
+            page = msgspec.json.decode(raw, type=_Events).data
+            events += page
+            if not page:
+                return events
 
     async def follow(self, id_: str) -> AsyncIterator[dict[str, object]]:
         """Its events from the first to that of its end, each once, whatever breaks meanwhile."""

@@ -6,7 +6,7 @@ It ends when the code ends, when all of it waits, or when it meets a record that
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
-from typing import Final, Protocol, TypeVar
+from typing import Final, NoReturn, Protocol, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ from mainspring_schema.workflows import (
     StepKind,
     StepRecord,
     Wait,
+    generation_of,
+    prefix_of,
 )
 
 T = TypeVar("T")
@@ -75,7 +77,8 @@ class _Open:
 class Go(Recording):
     """Lives on the loop of the user's code. `run` once.
 
-    With `replay_only` no step is called: what is not recorded is waited for.
+    With `replay_only` no step is called: what is not recorded is waited for. `recorded` begins with
+    the input, and is of one generation.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Go(Recording):
         self.visited: set[str] = set()
         """Places whose record the code came to."""
         self._replay_only = replay_only
+        self._prefix = prefix_of(generation_of(next(iter(recorded), INPUT_STEP)))
         self._workflow = workflow
         self._recorded = recorded
         self._engine = engine
@@ -100,14 +104,16 @@ class Go(Recording):
         self._active = 0
         self._generation = 0
         self._open: dict[str, _Open] = {}
-        self._over: asyncio.Future[Mismatch | None] | None = None
+        self._over: asyncio.Future[Mismatch | bytes | None] | None = None
         self._main: asyncio.Task[object] | None = None
         self._asking: asyncio.Task[None] | None = None
 
     async def run(self) -> WorkflowResult:
         """How it ended. Raises what the engine raised where the task was lost."""
         try:
-            args, kwargs = self._workflow.shape.arguments(self._recorded[INPUT_STEP].result)
+            args, kwargs = self._workflow.shape.arguments(
+                self._recorded[self._prefix + INPUT_STEP].result
+            )
         except ValueError as error:
             return WorkflowResult(
                 outcome="failed", flaw=Flaw(code="invalid_input", message=str(error))
@@ -189,6 +195,14 @@ class Go(Recording):
             if not self._replay_only:
                 self._keep(record)
 
+    async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
+        """Ends this passage of the code, once what it finished is on its way."""
+        input_ = encode(self._workflow.shape.bind(args, kwargs))
+        await self._saver.landed()
+        if self._over is not None and not self._over.done():
+            self._over.set_result(input_)
+        await self._for_ever()
+
     # ── within the code ──────────────────────────────────────────────────────────────────────
 
     async def _rest(self, wait: Wait) -> StepRecord:
@@ -205,7 +219,7 @@ class Go(Recording):
             self._moved()
 
     async def _code(self, args: list[object], kwargs: dict[str, object]) -> object:
-        enter(Scope(self, "", asyncio.current_task()))
+        enter(Scope(self, self._prefix, asyncio.current_task()))
         return await self._workflow.function(*args, **kwargs)
 
     def _place(self) -> str:
@@ -219,15 +233,20 @@ class Go(Recording):
         """What is recorded of this step. Does not return where it does not fit, or all is over."""
         over = self._over
         record = self._recorded.get(place)
-        if over is not None and not over.done():
-            if record is None:
-                return None
-            if (record.kind, record.name, record.input_hash) == (kind, name, digest):
-                self.visited.add(place)
-                return record
+        if over is None or over.done():
+            await self._for_ever()
+        elif record is None:
+            return None
+        elif (record.kind, record.name, record.input_hash) != (kind, name, digest):
             over.set_result(_mismatch(record, kind, name))
+            await self._for_ever()
+        self.visited.add(place)
+        return record
+
+    async def _for_ever(self) -> NoReturn:
+        """Until the go is unwound, which it is by now."""
         await asyncio.get_running_loop().create_future()
-        return None
+        raise AssertionError
 
     async def _ready(self) -> None:
         """What came before the next step is recorded, where the user did not say otherwise."""
@@ -305,9 +324,11 @@ class Go(Recording):
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
-    def _left(self, mismatch: Mismatch | None) -> WorkflowResult:
-        if mismatch is not None:
-            return WorkflowResult(outcome="held", steps=self._saver.rest(), mismatch=mismatch)
+    def _left(self, why: Mismatch | bytes | None) -> WorkflowResult:
+        if isinstance(why, Mismatch):
+            return WorkflowResult(outcome="held", steps=self._saver.rest(), mismatch=why)
+        if why is not None:
+            return WorkflowResult(outcome="renewed", result=why, steps=self._saver.rest())
         seen = self._seen()
         waits = tuple(
             msgspec.structs.replace(opened.wait, armed=opened.armed, seen=seen)

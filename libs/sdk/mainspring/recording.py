@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Executor
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from mainspring.place import current_scope
 from mainspring.retries import Retry
@@ -44,6 +44,11 @@ class Recording(ABC):
         child: ChildStart | None = None,
     ) -> StepRecord:
         """Until the engine has found its result."""
+
+    @abstractmethod
+    async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
+        """Ends this passage of the code; it begins anew with these arguments."""
+        raise NotImplementedError
 
     @abstractmethod
     async def report(self, value: object) -> None:

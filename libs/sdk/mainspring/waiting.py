@@ -1,7 +1,7 @@
 """What a workflow's code may wait for without holding a worker, and what it tells meanwhile."""
 
 from datetime import timedelta
-from typing import TypeVar, cast, overload
+from typing import NoReturn, TypeVar, cast, overload
 
 import msgspec
 
@@ -56,6 +56,18 @@ async def report(value: object) -> None:
     Unserializable, and NotInWorkflow elsewhere than in a workflow's code.
     """
     await _go("report").report(value)
+
+
+async def start_over(*args: object, **kwargs: object) -> NoReturn:
+    """Begins the workflow's code anew with these arguments: same id, same key, an empty record.
+
+    So what goes on for ever costs no more with each passage: what was recorded before stays in the
+    history, and is not read again. Signals that nobody took are kept; what other branches wait for
+    is given up, and children among it are cancelled. Does not return. Raises TypeError for
+    arguments that do not fit, Unserializable, and NotInWorkflow elsewhere than in a workflow's
+    code.
+    """
+    await _go("start_over").start_over(args, kwargs)
 
 
 def _go(what: str) -> Recording:

@@ -24,7 +24,7 @@ from mainspring_kernel.ids import RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import History
 from mainspring_schema.tasks import WorkflowResult, WorkflowTask
-from mainspring_schema.workflows import StepRecord, Wait
+from mainspring_schema.workflows import StepRecord, Wait, prefix_of
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.grpc_link import GrpcEngineLink
@@ -222,11 +222,13 @@ class _Bridge:
 
 
 async def all_recorded(attempt: Attempt, *, anew: bool = False) -> dict[str, StepRecord]:
-    """Everything recorded of the attempt's workflow, by place."""
+    """Everything recorded of the attempt's workflow since its code started over, by place."""
     if attempt.task.recorded is not None and not anew:
         return {step.step: step for step in attempt.task.recorded}
     found: dict[str, StepRecord] = {}
-    after, more = "", True
+    payload = attempt.payload
+    generation = payload.generation if isinstance(payload, WorkflowTask) else 0
+    after, more = prefix_of(generation), True
     while more:
         page = await attempt.recorded(after)
         found |= {step.step: step for step in page.steps}

@@ -42,6 +42,8 @@ class Arguments(argparse.Namespace):
     name: str = ""
     paths: Sequence[str] = ()
     id: str = ""
+    step: str | None = None
+    key: str | None = None
     org: str = ""
 
 
@@ -93,12 +95,24 @@ def parser() -> argparse.ArgumentParser:
     made = actions.add_parser("create", help="make one and print its id, which X-Org-Id selects")
     made.add_argument("name", metavar="NAME")
     actions.add_parser("list", help="print all with their ids")
-    flow = verbs.add_parser("workflow", help="workflows of the running stack")
-    checked = flow.add_subparsers(required=True, metavar="ACTION").add_parser(
+    add_workflow(verbs.add_parser("workflow", help="workflows of the running stack"))
+    return top
+
+
+def add_workflow(flow: argparse.ArgumentParser) -> None:
+    flows = flow.add_subparsers(dest="action", required=True, metavar="ACTION")
+    checked = flows.add_parser(
         "check", help="replay recorded histories against the code at hand; no step is called"
     )
     checked.add_argument("paths", nargs="+", metavar="MODULE:NAME", help="a @workflow")
-    return top
+    forked = flows.add_parser(
+        "fork", help="start a workflow with what another one recorded before a step"
+    )
+    forked.add_argument("id", metavar="ID", help="workflow_…, which stays as it is")
+    forked.add_argument(
+        "--step", default=None, metavar="PLACE", help='first step done anew, such as "3" or "2/1"'
+    )
+    forked.add_argument("--key", default=None, help="the same key finds the same fork")
 
 
 def run_up(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
@@ -254,6 +268,10 @@ def run_workflow(parsed: Arguments, settings: environment.Settings, console: Con
     # Only here: the other verbs need nothing of what people import.
     from mainspring_local import workflows  # noqa: PLC0415 - see above
 
+    if parsed.action == "fork":
+        forking = workflows.fork(settings.api_url, parsed.id, parsed.step, parsed.key, console)
+        asyncio.run(forking)
+        return 0
     fits = asyncio.run(workflows.check_code(settings.api_url, parsed.paths, console))
     return 0 if fits else 1
 

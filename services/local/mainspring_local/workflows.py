@@ -1,4 +1,7 @@
-"""`mainspring workflow check MODULE:NAME …`: would the code at hand go on with what is recorded?"""
+"""`mainspring workflow check MODULE:NAME …`: would the code at hand go on with what is recorded?
+
+`mainspring workflow fork ID`: begin anew from a step on, with the code that workers have now.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +10,7 @@ from typing import cast
 
 import httpx
 
-from mainspring import Client, Workflow
+from mainspring import Client, Handle, Workflow
 from mainspring.checking import check
 from mainspring.errors import ApiError
 from mainspring_local.console import Console
@@ -28,6 +31,16 @@ async def check_code(url: str, paths: Sequence[str], console: Console) -> bool:
     differing = sum(bool(finding.problem) for finding in findings)
     console.say(f"{len(findings)} histories, {differing} differ")
     return differing == 0
+
+
+async def fork(url: str, id_: str, step: str | None, key: str | None, console: Console) -> None:
+    """Prints the id of the fork. Raises StartProblem."""
+    try:
+        async with Client(url) as client:
+            forked: Handle[object] = await client.fork(id_, step=step, key=key)
+    except (ApiError, httpx.HTTPError) as error:
+        raise StartProblem(f"cannot fork {id_}: {error}") from error
+    console.raw(forked.id)
 
 
 def found(path: str) -> "Workflow[..., object]":

@@ -40,7 +40,7 @@ from mainspring_schema.chain import GENESIS, link
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.workflows import Wait
+from mainspring_schema.workflows import Wait, generation_of, prefix_of
 from tests.contract.engine_store.engine_worlds import IDS, ROUTE, Worker, World
 
 HASH = b"i" * 32
@@ -316,6 +316,21 @@ async def test_a_long_history_is_read_in_pages(world: World, worker: Worker) -> 
 
     assert (len(first.bodies), first.more, rest.more) == (HISTORY_PAGE_ROWS_MAX, True, False)
     assert [b.decode() for b in (*first.bodies, *rest.bodies)] == ["body", *places]
+
+
+async def test_the_records_of_a_generation_are_read_without_those_before_it(
+    world: World, worker: Worker
+) -> None:
+    program = await Program(world).started(worker)
+    places = [f"{prefix_of(g)}{n}" for g in (0, 1, 2, 9, 10, 11, 99, 100) for n in (1, 10, "2/1")]
+    steps = tuple(program.step(place, body=place.encode()) for place in places)
+    await program.commit(program.changes(emits=(program.emit(1),), steps=steps))
+    read = world.store.workflows.recorded
+
+    for generation in (9, 10, 99, 100):
+        page = await read(program.id, after=prefix_of(generation))
+        newer = {body.decode() for body in page.bodies}
+        assert newer == {place for place in places if generation_of(place) >= generation}
 
 
 async def test_a_page_of_history_is_bounded_in_bytes(world: World, worker: Worker) -> None:

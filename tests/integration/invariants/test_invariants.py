@@ -26,6 +26,11 @@ EVENTS: tuple[tuple[str, UUID | None, str], ...] = (
     ("turn.completed", DONE, "{}"),
     ("session.idled", DONE, "{}"),
     ("turn.started", OPEN, "{}"),
+    (
+        "workflow.child_started",
+        OPEN,
+        f'{{"data":{{"workflow_id":"workflow_{DONE.hex}","detached":false}}}}',
+    ),
 )
 
 
@@ -72,6 +77,8 @@ def turn_rows() -> str:
     values ('{SESSION}', 'k', '{MESSAGE}', '{ORG}', 'b');
     insert into engine.worker (incarnation, attach_number, name, build, attached_at)
     values ('{WORKER}', 1, 'w', '', now());
+    insert into engine.signal (session_id, source_turn, kind, org_id, body, consumed_by)
+    values ('{SESSION}', '{OPEN}', 'child:start', '{ORG}', '', '{SESSION}');
     insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
     values ('{MESSAGE}', '{OPEN}', '{SESSION}', '{ORG}', 'x', now() + interval '1 hour');
     """
@@ -167,6 +174,12 @@ VIOLATIONS = {
     "running_turns_wait_for_something": "delete from engine.task; delete from engine.timer",
     "timers_fire_in_time": "update engine.timer set due_at = now() - interval '3 seconds'",
     "organizations_agree": f"update engine.inbox set org_id = '{SESSION}'",
+    "linked_children_end_with_their_parent": (
+        f"update engine.workflow set outcome = case when id = '{DONE}' then 0 else 1 end"
+    ),
+    "signals_between_sessions_are_taken": (
+        "update engine.signal set consumed_by = null, created_at = now() - interval '2 minutes'"
+    ),
     "sequences_are_dense": "delete from log.event where seq = 4",
     "deltas_are_dense": "update log.delta set n = 3 where n = 2",
     "delta_attempts_never_fall": "update log.delta set attempt = 2 where n = 1",

@@ -11,7 +11,7 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
-from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.tasks import WorkflowResult, WorkflowTask
 from mainspring_schema.workflows import (
     Flaw,
     Mismatch,
@@ -51,6 +51,47 @@ def test_a_start_records_its_input_and_makes_a_task(desk: Desk) -> None:
     assert desk.records["0"].result == b"[1]"
     (task,) = desk.last.tasks
     assert (task.route.queue, task.route.capability) == ("default", "workflow:order")
+
+
+def test_code_that_starts_over_has_a_new_input_and_a_new_go(held: Desk) -> None:
+    first = held.held
+    last = StepRecord(step="1", name="a", result=b"2")
+
+    held.brings(WorkflowResult(outcome="renewed", result=b"[2]", steps=(last,)))
+
+    assert held.types[1:] == ["step.completed", "workflow.started_over"]
+    assert held.data[-1] == ("workflow.started_over", {"generation": 1, "input": [2]})
+    assert (held.records["a1~0"].kind, held.records["a1~0"].result) == ("input", b"[2]")
+    (close,) = held.last.closes
+    assert (close.task_id, close.closing) == (first.task_id, Closing.SUSPENDED)
+    (task,) = held.last.tasks
+    assert msgspec.msgpack.decode(task.payload, type=WorkflowTask).generation == 1
+    assert held.state.phase is Phase.RUNNING
+
+
+def test_what_it_waited_for_is_given_up_when_it_starts_over_and_signals_are_kept(
+    held: Desk,
+) -> None:
+    held.emits(waits=(SLEEP, APPROVE))
+    held.signal("later")
+
+    held.brings(WorkflowResult(outcome="renewed", result=b"[2]"))
+
+    assert (held.waits, held.state.waits, held.state.found) == ({}, 0, 0)
+    assert len(held.last.dropped_timers) == 1
+    assert (len(held.signals), held.state.signals) == (1, 1)
+    held.claimed()
+    held.suspends(Wait(step="a1~1", name="later", kind="signal", seen=0))
+    assert held.records["a1~1"].result == b"1"
+
+
+def test_a_cancelled_workflow_does_not_start_over(held: Desk) -> None:
+    held.cancel()
+
+    held.brings(WorkflowResult(outcome="renewed", result=b"[2]"))
+
+    assert outcome_of(held) is Outcome.CANCELLED
+    assert held.last.tasks == ()
 
 
 def test_a_result_ends_it(held: Desk) -> None:

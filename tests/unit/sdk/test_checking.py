@@ -1,9 +1,11 @@
 """Recorded histories against code: no step is called, and the first difference is named."""
 
+import httpx
+import msgspec
 import pytest
 
-from mainspring import step, wait_for_signal, workflow
-from mainspring.checking import records_of, replay
+from mainspring import Client, step, wait_for_signal, workflow
+from mainspring.checking import check, records_of, replay
 from mainspring_schema.workflows import StepRecord
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
 
@@ -101,3 +103,65 @@ def test_records_are_read_from_events() -> None:
     assert records["0"].result == b"[1]"
     assert records["1"].input_hash == b"\x00\xff"
     assert records["1"].flaw is not None
+
+
+def test_what_is_recorded_begins_anew_where_the_code_started_over() -> None:
+    old = StepRecord(step="1", name="plain", result=b"2")
+    new = StepRecord(step="a1~1", name="plain", result=b"3")
+    events: list[dict[str, object]] = [
+        {"type": "workflow.started", "data": {"type": "it", "input": [1]}},
+        told(old),
+        {"type": "workflow.started_over", "data": {"generation": 1, "input": [2]}},
+        told(new),
+    ]
+
+    records = records_of(events)
+
+    assert list(records) == ["a1~0", "a1~1"]
+    assert records["a1~0"].result == b"[2]"
+
+
+def told(record: StepRecord) -> dict[str, object]:
+    return {
+        "type": "step.completed",
+        "data": {
+            "step": record.step,
+            "name": record.name,
+            "kind": record.kind,
+            "input_hash": record.input_hash.hex(),
+            "result": msgspec.json.decode(record.result),
+        },
+    }
+
+
+async def test_a_fork_is_checked_with_what_it_took_over() -> None:
+    records = await recorded()
+    started: dict[str, object] = {"type": "it", "input": [1]}
+    histories = {
+        "source": [
+            {"type": "workflow.started", "data": started},
+            *(told(records[place]) for place in ("1", "2")),
+            {"type": "workflow.started_over", "data": {"generation": 1, "input": [7]}},
+        ],
+        "fork": [
+            {
+                "type": "workflow.started",
+                "data": started | {"forked_from": {"workflow_id": "source", "step": "2"}},
+            },
+            told(records["2"]),
+        ],
+    }
+    described = {"id": "fork", "type": "it", "key": "k", "queue": "q", "status": "completed"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events"):
+            events = histories[request.url.path.split("/")[-2]]
+            after = int(request.url.params["after_sequence"])
+            return httpx.Response(200, json={"data": events[after : after + 2]})
+        return httpx.Response(200, json={"data": [described | {"created_at": ""}]})
+
+    async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
+        (finding,) = await check(client, [it])
+
+    assert (finding.problem, finding.steps) == ("", 2)
+    assert CALLS == []

@@ -14,6 +14,7 @@ from mainspring_schema.commands import (
 )
 from mainspring_schema.workflows import (
     CancelWorkflow,
+    ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
     Signalled,
@@ -51,6 +52,10 @@ class Control(Protocol):
 
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
         """Brings a signal. Raises NotFound, WorkflowEnded."""
+        ...
+
+    async def fork_workflow(self, command: ForkWorkflow) -> Started:
+        """Starts one with the records of another. Raises NotFound, WorkflowKeyMismatch."""
         ...
 
     async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:

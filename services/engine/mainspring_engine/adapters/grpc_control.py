@@ -26,6 +26,7 @@ _CLOSE: Final = msgspec.msgpack.Decoder(commands.Close)
 _CIRCUIT: Final = msgspec.msgpack.Decoder(SetCircuit)
 _START_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.StartWorkflow)
 _SIGNAL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.SignalWorkflow)
+_FORK_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.ForkWorkflow)
 _CANCEL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.CancelWorkflow)
 _GET_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.GetWorkflow)
 _LIST_WORKFLOWS: Final = msgspec.msgpack.Decoder(workflows.ListWorkflows)
@@ -137,6 +138,10 @@ class ControlServicer:
     ) -> pb.SignalWorkflowResponse:
         signalled = await self._workflows.signal(_decode(_SIGNAL_WORKFLOW, request.command))
         return pb.SignalWorkflowResponse(receipt=pack(signalled))
+
+    async def fork_workflow(self, request: pb.ForkWorkflowRequest, /) -> pb.ForkWorkflowResponse:
+        started = await self._workflows.fork(_decode(_FORK_WORKFLOW, request.command))
+        return pb.ForkWorkflowResponse(receipt=pack(started))
 
     async def cancel_workflow(
         self, request: pb.CancelWorkflowRequest, /

@@ -163,6 +163,16 @@ class Config(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class CopySteps(Struct, frozen=True, kw_only=True):
+    """Records of another workflow, as far as they stand before `before`; None takes all.
+
+    Without its input, which the new one has of its own.
+    """
+
+    source_id: UUID
+    before: str | None
+
+
 class Start(Struct, frozen=True, kw_only=True):
     """A workflow of its own session begins: the store opens the head that the item expects.
 
@@ -174,6 +184,8 @@ class Start(Struct, frozen=True, kw_only=True):
     key: str
     queue: str
     hash: bytes
+    copied: CopySteps | None = None
+    """What it takes over where it is a fork."""
 
 
 class RecordStep(Struct, frozen=True, kw_only=True):

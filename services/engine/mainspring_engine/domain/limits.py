@@ -12,6 +12,8 @@ WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
 """What that grows to."""
 WORKFLOW_DEPTH_MAX: Final = 32
 """Parents above a workflow: one that starts itself ends here, not when the disk is full."""
+FORK_STEPS_MAX: Final = 100_000
+"""Recorded steps that a fork copies in its first commit: about a second of one lane."""
 HISTORY_PAGE_ROWS_MAX: Final = 500
 """Recorded steps in one answer to a worker."""
 HISTORY_PAGE_BYTES_MAX: Final = 1 * MIB

@@ -42,6 +42,13 @@ class WorkflowFilter(Struct, frozen=True, kw_only=True):
     limit: int = 20
 
 
+class ForkExtent(Struct, frozen=True, kw_only=True):
+    """`steps` stand before the place that was asked for; `recorded`: it has its own record."""
+
+    steps: int
+    recorded: bool
+
+
 class UntakenSignal(Struct, frozen=True, kw_only=True):
     """A signal of a parent or a child that its session has not taken yet."""
 
@@ -64,6 +71,10 @@ class WorkflowRows(Protocol):
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         """A page of recorded steps, bounded in rows and bytes."""
+        ...
+
+    async def fork_extent(self, workflow_id: UUID, *, before: str | None, limit: int) -> ForkExtent:
+        """What a fork would copy; None counts all. Counts no further than `limit`."""
         ...
 
     async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None: ...

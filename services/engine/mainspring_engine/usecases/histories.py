@@ -17,15 +17,13 @@ from mainspring_kernel.limits import (
 )
 from mainspring_schema.frames import History, HistoryWanted
 from mainspring_schema.tasks import WorkflowResult
-from mainspring_schema.workflows import StepRecord, Wait
+from mainspring_schema.workflows import PLACE, StepRecord, Wait
 
 _log = logging.getLogger(__name__)
 _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 _JSON: Final[msgspec.json.Decoder[msgspec.Raw]] = msgspec.json.Decoder(msgspec.Raw)
 NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
 """Of a type, a queue, a signal."""
-_PLACE_CHARS_MAX: Final = 200
-"""Of a step's place: twenty branches deep."""
 
 
 class Histories:
@@ -64,8 +62,8 @@ def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
         message = "too many steps or waits"
         raise msgspec.ValidationError(message)
     for item in (*steps, *waits):
-        if len(item.name) > WORKFLOW_TYPE_CHARS_MAX or not 0 < len(item.step) <= _PLACE_CHARS_MAX:
-            message = "a step's name or place is too long"
+        if len(item.name) > WORKFLOW_TYPE_CHARS_MAX or PLACE.fullmatch(item.step) is None:
+            message = "a step's name is too long, or its place is none"
             raise msgspec.ValidationError(message)
     for step in steps:
         check_value(step.result)

@@ -138,7 +138,7 @@ class Pusher:
 
 def _recorded(changes: Changes) -> tuple[StepRecord, ...] | None:
     """All that is recorded of a workflow that starts here; of others the worker asks."""
-    if changes.start is None:
+    if changes.start is None or changes.start.copied is not None:
         return None
     return tuple(_STEP.decode(step.body) for step in changes.steps)
 

@@ -10,6 +10,7 @@ from mainspring_engine.domain.intents import (
     WorkflowSignalled,
     WorkflowStarted,
 )
+from mainspring_engine.domain.limits import FORK_STEPS_MAX
 from mainspring_engine.domain.rows import Outcome, TaskState
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.state import Phase
@@ -27,8 +28,11 @@ from mainspring_kernel.limits import (
 )
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
+    PLACE,
     CancelWorkflow,
     Flaw,
+    Fork,
+    ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
     Signalled,
@@ -36,12 +40,14 @@ from mainspring_schema.workflows import (
     Started,
     StartWorkflow,
     Status,
+    StepRecord,
     WorkflowCancelReceipt,
     WorkflowPage,
     WorkflowView,
 )
 
 _KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
+_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 _RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
 _ENDED: Final[dict[Outcome, Status]] = {
     Outcome.COMPLETED: "completed",
@@ -74,6 +80,48 @@ class Workflows:
         answer = await self._lanes.ask(WorkflowStarted(command=command))
         assert isinstance(answer, Started)  # noqa: S101 - one type per command
         return answer
+
+    async def fork(self, command: ForkWorkflow) -> Started:
+        """A new workflow that begins with what another one recorded before a step.
+
+        Raises NotFound for the other one, ValidationFailed where it has no such step or too many,
+        and what a start raises.
+        """
+        source = await self._store.workflows.get(command.org_id, command.source_id)
+        if source is None:
+            detail = "no such workflow"
+            raise NotFound(detail)
+        if states.decode(source.workflow).generation:
+            detail = "it has started over: what it recorded before is not read any more"
+            raise ValidationFailed(detail)
+        await self._check_fork(command)
+        first = (await self._store.workflows.recorded(command.source_id, after="")).bodies[0]
+        return await self.start(
+            StartWorkflow(
+                org_id=command.org_id,
+                workflow_id=command.workflow_id,
+                type=source.type,
+                input=_STEP.decode(first).result,
+                key=command.key,
+                queue=command.queue or source.queue,
+                traceparent=command.traceparent,
+                fork=Fork(source_id=command.source_id, before=command.step),
+            )
+        )
+
+    async def _check_fork(self, command: ForkWorkflow) -> None:
+        if command.step is not None and PLACE.fullmatch(command.step) is None:
+            detail = 'a step is named by its place, such as "3" or "2/1"'
+            raise ValidationFailed(detail)
+        extent = await self._store.workflows.fork_extent(
+            command.source_id, before=command.step, limit=FORK_STEPS_MAX + 1
+        )
+        if command.step is not None and not extent.recorded:
+            detail = f"no step is recorded at the place {command.step}"
+            raise ValidationFailed(detail)
+        if extent.steps > FORK_STEPS_MAX:
+            detail = f"more than {FORK_STEPS_MAX} steps stand before it"
+            raise ValidationFailed(detail)
 
     async def signal(self, command: SignalWorkflow) -> Signalled:
         """Raises NotFound, and WorkflowEnded where nothing would ever take it."""
@@ -141,6 +189,7 @@ def _view(row: WorkflowRow) -> WorkflowView:
         waits=tuple(wait.wait for wait in row.waits),
         explanation=state.problem if state.phase is Phase.HELD else "",
         parent_id=state.parent,
+        forked_from=state.source,
     )
 
 

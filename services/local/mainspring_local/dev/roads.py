@@ -60,6 +60,7 @@ from mainspring_schema.operations import (
 )
 from mainspring_schema.workflows import (
     CancelWorkflow,
+    ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
     Signalled,
@@ -125,6 +126,10 @@ class DirectControl:
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
         checked(command)
         return await self._workflows.signal(command)
+
+    async def fork_workflow(self, command: ForkWorkflow) -> Started:
+        checked(command)
+        return await self._workflows.fork(command)
 
     async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
         checked(command)

@@ -12,7 +12,14 @@ import msgspec
 from mainspring_postgres import Database, Transaction, load_queries
 from mainspring_postgres.queries import Query
 
-_FILES: Final = ("tasks.sql", "inputs.sql", "turns.sql", "log.sql", "schedules.sql")
+_FILES: Final = (
+    "tasks.sql",
+    "inputs.sql",
+    "turns.sql",
+    "children.sql",
+    "log.sql",
+    "schedules.sql",
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

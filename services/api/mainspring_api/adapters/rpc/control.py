@@ -24,6 +24,7 @@ from mainspring_schema.commands import (
 )
 from mainspring_schema.workflows import (
     CancelWorkflow,
+    ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
     Signalled,
@@ -81,6 +82,11 @@ class RpcControl:
         request = pb.SignalWorkflowRequest(command=packed(command))
         response = await self._client.signal_workflow(request)
         return msgspec.msgpack.decode(response.receipt, type=Signalled)
+
+    async def fork_workflow(self, command: ForkWorkflow) -> Started:
+        request = pb.ForkWorkflowRequest(command=packed(command))
+        response = await self._client.fork_workflow(request)
+        return msgspec.msgpack.decode(response.receipt, type=Started)
 
     async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
         request = pb.CancelWorkflowRequest(command=packed(command))

@@ -9,11 +9,12 @@ import msgspec
 
 from mainspring_engine.adapters.memory.rules import refuse, repeats
 from mainspring_engine.adapters.memory.tables import SignalEntry, StepRow, Tables
-from mainspring_engine.domain.changes import Changes, NewSignal, RecordStep
+from mainspring_engine.domain.changes import Changes, CopySteps, NewSignal, RecordStep
 from mainspring_engine.domain.limits import HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_ROWS_MAX
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.workflows import (
+    ForkExtent,
     KnownStart,
     RecordedPage,
     UntakenSignal,
@@ -22,7 +23,7 @@ from mainspring_engine.ports.workflows import (
 )
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held
-from mainspring_schema.workflows import Wait
+from mainspring_schema.workflows import INPUT_STEP, Wait, generation_of, order_of
 
 _OUTCOMES = {
     "completed": {Outcome.COMPLETED},
@@ -74,6 +75,8 @@ def write(tables: Tables, changes: Changes, now_ms: int) -> None:
     if changes.start is not None:
         tables.starts[changes.start.workflow_id] = changes.start
         tables.start_keys[org_id, changes.start.key] = changes.start.workflow_id
+        if changes.start.copied is not None:
+            _copy(tables, changes.start.workflow_id, changes.start.copied)
     for step in changes.steps:
         tables.steps[step.workflow_id, step.step] = _step_row(tables, step)
     for ended in changes.ended_waits:
@@ -93,6 +96,29 @@ def write(tables: Tables, changes: Changes, now_ms: int) -> None:
         )
     for take in changes.taken_signals:
         tables.signals[session_id][take.source, take.kind].taken = True
+
+
+def _copy(tables: Tables, workflow_id: UUID, copied: CopySteps) -> None:
+    source, fork = tables.workflows[copied.source_id], tables.workflows[workflow_id]
+    if source.org_id != fork.org_id:
+        return
+    for place in _before(tables, copied.source_id, copied.before):
+        row = tables.steps[copied.source_id, place]
+        kept = msgspec.structs.replace(row, task_id=workflow_id, fence=0, rev=0)
+        tables.steps[workflow_id, place] = kept
+
+
+def _before(tables: Tables, workflow_id: UUID, before: str | None) -> list[str]:
+    """Places of recorded steps that stand before another one."""
+    return [
+        step
+        for (owner, step), row in tables.steps.items()
+        if owner == workflow_id
+        and row.checkpoint
+        and step != INPUT_STEP
+        and not generation_of(step)
+        and (before is None or order_of(step) < order_of(before))
+    ]
 
 
 def _step_row(tables: Tables, step: RecordStep) -> StepRow:
@@ -183,6 +209,14 @@ class MemoryWorkflows:
             full = size >= HISTORY_PAGE_BYTES_MAX
             return RecordedPage(
                 bodies=tuple(bodies), more=full or len(mine) > HISTORY_PAGE_ROWS_MAX
+            )
+
+    async def fork_extent(self, workflow_id: UUID, *, before: str | None, limit: int) -> ForkExtent:
+        with self._lock:
+            row = None if before is None else self._tables.steps.get((workflow_id, before))
+            return ForkExtent(
+                steps=min(limit, len(_before(self._tables, workflow_id, before))),
+                recorded=row is not None and row.checkpoint,
             )
 
     async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None:

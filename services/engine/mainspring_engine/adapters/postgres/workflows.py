@@ -17,6 +17,7 @@ from mainspring_engine.domain.limits import (
 )
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
 from mainspring_engine.ports.workflows import (
+    ForkExtent,
     RecordedPage,
     UntakenSignal,
     WorkflowFilter,
@@ -28,6 +29,8 @@ from mainspring_schema.workflows import Wait
 
 WORKFLOWS: Final = load_queries("mainspring_engine.adapters.postgres", "workflows.sql")
 _WAIT: Final = msgspec.msgpack.Decoder(Wait)
+_COPIES: Final = -1
+"""In place of a fence: the row stands for what another workflow recorded."""
 OUTCOMES: Final = {
     "running": (Outcome.RUNNING,),
     "waiting": (Outcome.RUNNING,),
@@ -97,6 +100,10 @@ def _steps(item: int, changes: Changes) -> Iterator[Arguments]:
         yield (
             item, s.workflow_id, s.step, org_id, s.task_id, s.fence, s.input_hash, s.body, digest,
         )  # fmt: skip
+    start = changes.start
+    if start is not None and start.copied is not None:
+        source_id, before = start.copied.source_id, start.copied.before or ""
+        yield item, start.workflow_id, before, org_id, source_id, _COPIES, b"", b"", b""
 
 
 class PostgresWorkflows:
@@ -137,6 +144,12 @@ class PostgresWorkflows:
         bodies = tuple(cast(bytes, row["body"]) for row in rows[:HISTORY_PAGE_ROWS_MAX])
         full = sum(map(len, bodies)) >= HISTORY_PAGE_BYTES_MAX
         return RecordedPage(bodies=bodies, more=full or len(rows) > HISTORY_PAGE_ROWS_MAX)
+
+    async def fork_extent(self, workflow_id: UUID, *, before: str | None, limit: int) -> ForkExtent:
+        rows = await self._database.fetch_as(
+            ForkExtent, WORKFLOWS["fork_extent"], workflow_id, before, limit
+        )
+        return rows[0]
 
     async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None:
         rows = await self._database.fetch(WORKFLOWS["workflow"], org_id, workflow_id)

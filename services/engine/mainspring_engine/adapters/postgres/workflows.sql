@@ -75,6 +75,29 @@ from (
 where p.before_it < $4::bigint
 order by p.step;
 
+-- name: fork_extent
+-- How much a fork before the place $2 would copy, counted up to $3, and whether that place has its
+-- record.
+-- repeatable
+select
+    count(*) as steps,
+    coalesce(
+        (
+            select r.checkpoint from engine.step_result as r
+            where r.workflow_id = $1 and r.step = $2
+        ),
+        false
+    ) as recorded
+from (
+    select s.step
+    from engine.step_result as s
+    where
+        s.workflow_id = $1 and s.checkpoint and engine.place_order(s.step) is not null
+        and ($2::text is null or engine.place_order(s.step) < engine.place_order($2))
+    order by s.step
+    limit $3
+) as n;
+
 -- name: workflow
 -- One workflow of an organization, with its outcome and what it waits for.
 -- repeatable

@@ -26,7 +26,7 @@ from mainspring_schema.codec import pack
 from mainspring_schema.events import Context
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import WorkflowTask
-from mainspring_schema.workflows import Flaw, StepRecord
+from mainspring_schema.workflows import INPUT_STEP, Flaw, StepRecord, prefix_of
 
 OUTCOME_STEP = "workflow"
 """The place of a workflow's own result among the step results."""
@@ -79,7 +79,10 @@ class Going:
         """A task for the next go: any worker that knows the type may take it."""
         task_id = self.ids.uuid7()
         payload = WorkflowTask(
-            workflow_id=self.workflow.id, workflow_type=self.state.type, key=self.state.key
+            workflow_id=self.workflow.id,
+            workflow_type=self.state.type,
+            key=self.state.key,
+            generation=self.state.generation,
         )
         self.plan.tasks.append(
             NewTask(
@@ -131,6 +134,21 @@ class Going:
             )
         )
         self.emit("workflow.reported" if step.kind == "report" else "step.completed", _told(step))
+
+    def record_input(self, raw: bytes) -> None:
+        """What the code of this generation begins with."""
+        place = prefix_of(self.state.generation) + INPUT_STEP
+        record = StepRecord(step=place, name=self.state.type, kind="input", result=raw)
+        self.plan.steps.append(
+            RecordStep(
+                workflow_id=self.workflow.id,
+                step=place,
+                task_id=self.workflow.id,
+                fence=0,
+                input_hash=b"",
+                body=pack(record),
+            )
+        )
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,9 +10,9 @@ import msgspec
 
 from mainspring_engine.domain.changes import (
     CloseTask,
+    CopySteps,
     DeadLetter,
     MarkTask,
-    RecordStep,
     Start,
     StepResult,
 )
@@ -37,13 +37,11 @@ from mainspring_schema.codec import pack
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
-    INPUT_STEP,
     Flaw,
     Mismatch,
     SignalWorkflow,
     Started,
     StartWorkflow,
-    StepRecord,
     key_of,
     start_hash_of,
 )
@@ -53,14 +51,14 @@ TIMER_CANCEL = "cancel_deadline"
 
 def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     """The first event, the input, the first task."""
-    id_ = command.workflow_id
-    key = key_of(command)
+    id_, key, fork = command.workflow_id, key_of(command), command.fork
     plan.start = Start(
         workflow_id=id_,
         type=command.type,
         key=key,
         queue=command.queue,
-        hash=start_hash_of(command.type, command.queue, command.input),
+        hash=start_hash_of(command.type, command.queue, command.input, fork),
+        copied=None if fork is None else CopySteps(source_id=fork.source_id, before=fork.before),
     )
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
     plan.set_status(SessionStatus.ACTIVE)
@@ -73,8 +71,11 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     }
     if command.parent is not None:
         told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
+    if fork is not None:
+        source = to_wire(Prefix.WORKFLOW, fork.source_id)
+        told["forked_from"] = {"workflow_id": source, "step": fork.before}
     going.emit("workflow.started", told | value("input", command.input))
-    plan.steps.append(_input_step(going, command.input))
+    going.record_input(command.input)
     going.go()
     going.save()
     return Started(workflow_id=id_, started_ms=plan.now_ms)
@@ -86,6 +87,10 @@ def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Mater
     if parent is not None:
         blank = msgspec.structs.replace(
             blank, parent=parent.workflow_id, linked=parent.linked, depth=parent.depth
+        )
+    if command.fork is not None:
+        blank = msgspec.structs.replace(
+            blank, source=command.fork.source_id, found=states.FOUND_BY_FORKS
         )
     trace = TraceContext.parse(command.traceparent)
     if trace is None:
@@ -116,6 +121,10 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
         case "suspended":
             going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
             _suspend(going, result)
+            return
+        case "renewed":
+            going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
+            _start_over(going, result.result)
             return
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
@@ -271,6 +280,21 @@ def _suspend(going: Going, result: WorkflowResult) -> None:
     going.save()
 
 
+def _start_over(going: Going, input_: bytes) -> None:
+    """The code begins anew with an empty record; nobody reads the old one any more."""
+    if going.state.phase is Phase.CANCELLING:
+        _stopped(going)
+        return
+    if going.state.waits:
+        waiting.drop_all(going)
+    going.update(generation=going.state.generation + 1, found=0)
+    told: dict[str, object] = {"generation": going.state.generation}
+    going.emit("workflow.started_over", told | value("input", input_))
+    going.record_input(input_)
+    going.go()
+    going.save()
+
+
 def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None) -> None:
     """The code differs from what is recorded: nothing is lost, and code that fits may come."""
     task_id, fence, result_hash = held
@@ -310,15 +334,3 @@ def _end(going: Going, outcome: Outcome, result: WorkflowResult) -> None:
         waiting.drop_all(going)
     children.ended(going, result)
     going.rest(outcome)
-
-
-def _input_step(going: Going, raw: bytes) -> RecordStep:
-    record = StepRecord(step=INPUT_STEP, name=going.state.type, kind="input", result=raw)
-    return RecordStep(
-        workflow_id=going.workflow.id,
-        step=INPUT_STEP,
-        task_id=going.workflow.id,
-        fence=0,
-        input_hash=b"",
-        body=pack(record),
-    )

@@ -20,6 +20,10 @@ class Phase(IntEnum):
     """Its task waits for a worker whose code fits what is recorded."""
 
 
+FOUND_BY_FORKS: Final = -(2**31)
+"""What a fork took over is not counted, so a worker's count never equals the engine's."""
+
+
 class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Format 1. Read one release before it is written; fields are only ever added at the end.
 
@@ -46,7 +50,11 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     depth: int = 0
     """How many parents stand above it."""
     found: int = 0
-    """Steps whose results the engine found."""
+    """Steps whose results the engine found. Of a fork it begins at `FOUND_BY_FORKS`."""
+    source: UUID | None = None
+    """The workflow that it was forked from."""
+    generation: int = 0
+    """How often its code started over."""
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(WorkflowState)

@@ -99,6 +99,11 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowResponse.FromString,
                 _registered_method=True)
+        self.ForkWorkflow = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/ForkWorkflow',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ForkWorkflowRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ForkWorkflowResponse.FromString,
+                _registered_method=True)
         self.GetWorkflow = channel.unary_unary(
                 '/mainspring.control.v1.ControlService/GetWorkflow',
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowRequest.SerializeToString,
@@ -230,6 +235,13 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForkWorkflow(self, request, context):
+        """Starts a workflow with what another one recorded before a step.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetWorkflow(self, request, context):
         """A workflow as it is.
         """
@@ -343,6 +355,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.CancelWorkflow,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowResponse.SerializeToString,
+            ),
+            'ForkWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForkWorkflow,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ForkWorkflowRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ForkWorkflowResponse.SerializeToString,
             ),
             'GetWorkflow': grpc.unary_unary_rpc_method_handler(
                     servicer.GetWorkflow,
@@ -731,6 +748,33 @@ class ControlService:
             '/mainspring.control.v1.ControlService/CancelWorkflow',
             mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.CancelWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForkWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/ForkWorkflow',
+            mainspring_dot_control_dot_v1_dot_control__pb2.ForkWorkflowRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.ForkWorkflowResponse.FromString,
             options,
             channel_credentials,
             insecure,

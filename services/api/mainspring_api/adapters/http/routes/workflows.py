@@ -21,6 +21,7 @@ from mainspring_api.adapters.http.wire.conversation import EventsQuery, event_wi
 from mainspring_api.adapters.http.wire.workflows import (
     CancelAnswer,
     CancelBody,
+    ForkBody,
     ListQuery,
     ResultQuery,
     SignalAnswer,
@@ -41,10 +42,12 @@ from mainspring_schema.events import decode_payload
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.workflows import (
     CancelWorkflow,
+    ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
     SignalWorkflow,
     StartWorkflow,
+    WorkflowView,
 )
 
 table = RouteTable("workflows")
@@ -86,12 +89,16 @@ async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
         if started.started_ms is not None:
             view = workflows.just_started(command, started.started_ms)
         else:
-            wanted = GetWorkflow(org_id=call.org_id, workflow_id=started.workflow_id)
-            view = await services.control.get_workflow(wanted)
+            view = await _known(call, started.workflow_id)
         return json_answer(workflow_json(view), status=201)
 
     new_id = services.ids.uuid7()
     return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
+
+
+async def _known(call: AnyCall, id_: UUID) -> WorkflowView:
+    wanted = GetWorkflow(org_id=call.org_id, workflow_id=id_)
+    return await call.services.control.get_workflow(wanted)
 
 
 @table.route("GET", "/durable/workflows", query=ListQuery, answer=WorkflowList)
@@ -192,6 +199,36 @@ async def signal_workflow(call: Call[SignalBody, NoQuery]) -> Reply:
 
     signal_id = services.ids.uuid7() if body.id is None else from_wire(Prefix.SIGNAL, body.id)
     return reply_of(await once_under_id(services.store, call.org_id, call.key, signal_id, work))
+
+
+@table.route(
+    "POST",
+    "/durable/workflows/{workflow_id:str}/fork",
+    body=ForkBody,
+    answer=WorkflowJson,
+    status=201,
+    other_statuses=(409,),
+)
+async def fork_workflow(call: Call[ForkBody, NoQuery]) -> Reply:
+    """Starts a workflow with what this one recorded before a step; this one stays as it is."""
+    body, services, source_id = call.body, call.services, workflow_id_of(call)
+
+    async def work(id_: UUID) -> Answer:
+        command = ForkWorkflow(
+            org_id=call.org_id,
+            workflow_id=id_,
+            source_id=source_id,
+            step=body.step,
+            key=body.key or call.idempotency_key,
+            queue=body.queue,
+            traceparent=call.request.headers.get(TRACEPARENT),
+        )
+        started = await services.control.fork_workflow(command)
+        view = await _known(call, started.workflow_id)
+        return json_answer(workflow_json(view), status=201)
+
+    new_id = services.ids.uuid7()
+    return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
 
 
 @table.route(

@@ -1,6 +1,7 @@
 """Workflows as clients send and see them."""
 
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -52,6 +53,18 @@ class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str | None = None
 
 
+class ForkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`step` is the place of the first step that is done anew; without it all records are kept.
+
+    The same `key` with the same source and step finds the fork that it started; an Idempotency-Key
+    is taken where there is none. `queue` is the source's where it is left out.
+    """
+
+    step: Annotated[str, Meta(max_length=limits.STEP_PLACE_CHARS_MAX)] | None = None
+    key: Key | None = None
+    queue: Name | None = None
+
+
 class CancelBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=limits.DISPLAY_NAME_CHARS_MAX)] | None = None
 
@@ -87,7 +100,10 @@ class WaitView(Struct, frozen=True, kw_only=True):
 
 
 class WorkflowJson(Struct, frozen=True, kw_only=True):
-    """`result` once it completed, `error` once it failed. `parent_id` is of who started it."""
+    """`result` once it completed, `error` once it failed. `parent_id` is of who started it.
+
+    `forked_from` is the workflow whose records it began with.
+    """
 
     id: str
     type: str
@@ -100,6 +116,7 @@ class WorkflowJson(Struct, frozen=True, kw_only=True):
     waits: tuple[WaitView, ...]
     explanation: str
     parent_id: str | None
+    forked_from: str | None
 
 
 class WorkflowList(Struct, frozen=True, kw_only=True):
@@ -135,8 +152,13 @@ def workflow_json(view: WorkflowView) -> WorkflowJson:
         error=None if view.flaw is None else flaw_view(view.flaw),
         waits=tuple(wait_view(wait) for wait in view.waits),
         explanation=view.explanation,
-        parent_id=None if view.parent_id is None else to_wire(Prefix.WORKFLOW, view.parent_id),
+        parent_id=_id_of(view.parent_id),
+        forked_from=_id_of(view.forked_from),
     )
+
+
+def _id_of(id_: UUID | None) -> str | None:
+    return None if id_ is None else to_wire(Prefix.WORKFLOW, id_)
 
 
 def flaw_view(flaw: Flaw) -> FlawView:
@@ -145,9 +167,4 @@ def flaw_view(flaw: Flaw) -> FlawView:
 
 def wait_view(wait: Wait) -> WaitView:
     child_id = None if wait.child is None else wait.child.workflow_id
-    return WaitView(
-        step=wait.step,
-        name=wait.name,
-        kind=wait.kind,
-        workflow_id=None if child_id is None else to_wire(Prefix.WORKFLOW, child_id),
-    )
+    return WaitView(step=wait.step, name=wait.name, kind=wait.kind, workflow_id=_id_of(child_id))

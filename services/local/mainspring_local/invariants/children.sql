@@ -1,0 +1,46 @@
+-- name: linked_children_end_with_their_parent
+-- No workflow that another one waits for goes on a minute after that one has ended: the cancel, its
+-- deadline of 10 s, and a sweep for a hint that was lost lie in it.
+with started as (
+    select
+        e.turn_id as parent,
+        replace(convert_from(e.payload, 'UTF8'), '\u0000', '\u0001')::jsonb -> 'data' as told
+    from log.event as e
+    where e.type = 'workflow.child_started'
+),
+
+examined as (
+    select
+        s.told ->> 'workflow_id' as child,
+        p.outcome = 0
+        or coalesce(c.outcome, 1) <> 0
+        or h.ts_ms > extract(epoch from now()) * 1000 - 60000 as holds
+    from started as s
+    inner join engine.workflow as p on s.parent = p.id
+    inner join log.head as h on p.session_id = h.session_id
+    left join engine.workflow as c on substr(s.told ->> 'workflow_id', 10)::uuid = c.id
+    where not (s.told ->> 'detached')::boolean
+)
+
+select
+    count(*) as examined,
+    coalesce((array_agg(child order by child) filter (where not holds))[1:20], '{}') as violating
+from examined;
+
+-- name: signals_between_sessions_are_taken
+-- A start, an end or a cancel between parent and child is taken once; none lies longer than a
+-- minute while engines are at work.
+with examined as (
+    select
+        session_id,
+        consumed_by is not null or created_at > now() - interval '1 minute' as holds
+    from engine.signal
+    where kind in ('child:start', 'child:ended', 'child:cancel')
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(session_id::text order by session_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
