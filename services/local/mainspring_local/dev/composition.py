@@ -40,6 +40,7 @@ from mainspring_local.dev.roads import (
     DirectFiles,
     DirectLog,
     DirectOperator,
+    DirectResources,
 )
 from mainspring_messaging import MemoryBus
 from mainspring_rpc.server import serve
@@ -154,6 +155,7 @@ async def _start_worker(service: Service, parts: Parts) -> None:
         log=DirectEventLog(parts.eventstore),
         credentials=DirectCredentials(parts.api_store, parts.keys),
         files=DirectFiles(parts.api_store, parts.clock, parts.ids),
+        resources=DirectResources(parts.api_store, parts.clock, parts.ids),
     )
     worker = await assemble(
         service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws

@@ -14,6 +14,7 @@ from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TOOL_PROBE_TIM
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
+from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Stop
 
@@ -32,6 +33,7 @@ class Acting:
         toolbox: ToolBox,
         runner: ToolRunner,
         outputs: Outputs,
+        holdings: Holdings,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
@@ -39,6 +41,7 @@ class Acting:
         self._runner = runner
         self._outputs = outputs
         self._telemetry = telemetry
+        self._holdings = holdings
         self._clock = clock
 
     async def carry_out(self, attempt: Attempt, payload: ToolTask) -> ToolResult:
@@ -116,6 +119,7 @@ class Acting:
             deadline_mono=self._clock.mono() + limit_s,
             clock=self._clock,
             progress=_Progress(attempt, payload, tool),
+            resources=self._holdings.of(attempt.held, payload.idempotency_key),
         )
 
 

@@ -1,13 +1,17 @@
 """The tools of this worker, found by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.weather import TEST_WEATHER
+from mainspring_harness.capability import Capability
 from mainspring_worker.adapters.builtin_tools.arithmetic import OPERATIONS, operation
 from mainspring_worker.adapters.builtin_tools.current_time import get_current_time
-from mainspring_worker.adapters.builtin_tools.function import FunctionTool
+from mainspring_worker.adapters.builtin_tools.files.shelf import FILE_TOOLS
+from mainspring_worker.adapters.builtin_tools.function import Function, FunctionTool
 from mainspring_worker.adapters.builtin_tools.weather import get_forecast, get_weather
 from mainspring_worker.ports.tool import Tool
 
@@ -25,14 +29,17 @@ class Shelf:
 
 def builtin_tools() -> Shelf:
     """Every tool that the built-in capabilities define."""
-    functions = {
-        "get_current_time": get_current_time,
-        "get_weather": get_weather,
-        "get_forecast": get_forecast,
-        **{name: operation(name) for name in OPERATIONS},
-    }
     return Shelf(
         FunctionTool(definition, capability.info.id, functions[definition.name])
-        for capability in (CURRENT_TIME, TEST_MATH, TEST_WEATHER)
+        for capability, functions in _CODE
         for definition in capability.tools({})
     )
+
+
+_CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
+    (CURRENT_TIME, {"get_current_time": get_current_time}),
+    (SESSION_FILE_SYSTEM, FILE_TOOLS),
+    (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
+    (TEST_WEATHER, {"get_weather": get_weather, "get_forecast": get_forecast}),
+)
+"""A capability's tools by name, each with the function that carries it out."""
