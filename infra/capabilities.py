@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+import msgspec
+
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.registry import CatalogueEntry
 from mainspring_schema.agents import ToolDefinition
@@ -13,11 +15,13 @@ from mainspring_schema.messages import Json
 HEAD = """\
 # Capabilities
 
-What an agent can be given by name: `{"ref": "<id>", "config": {…}}` in the `capabilities` of a harness, an agent or a session.
-`GET /v1/capabilities` answers with the same, and with every schema. This page is made from the registry by `./task gen capabilities`.
+What an agent can be given by name: `{"ref": "<id>", "config": {…}}` in the `capabilities` of a
+harness, an agent or a session. `GET /v1/capabilities` answers with the same, and with every schema.
+This page is made from the registry by `./task gen capabilities`.
 
-The effect of a tool says what a crash may do to a call: `pure` and `idempotent` ones run again (the latter with the same key,
-so that they take effect once), `at_most_once` ones never, and their outcome is then told as unknown.
+The effect of a tool says what a crash may do to a call: `pure` and `idempotent` ones run again (the
+latter with the same key, so that they take effect once), `at_most_once` ones never, and their
+outcome is then told as unknown.
 """
 
 
@@ -66,8 +70,7 @@ def setting(name: str, schema: Json) -> str:
 
 
 def tool_row(tool: ToolDefinition) -> str:
-    wanted = tool.parameters.get("required", [])
-    required = wanted if isinstance(wanted, list) else []
+    required = msgspec.convert(tool.parameters.get("required", []), list[str])
     names = (
         f"`{name}`" if name in required else f"`{name}`?" for name, _ in properties(tool.parameters)
     )
@@ -76,9 +79,8 @@ def tool_row(tool: ToolDefinition) -> str:
 
 
 def properties(schema: Json) -> Iterator[tuple[str, Json]]:
-    found = schema.get("properties", {})
-    if isinstance(found, dict):
-        yield from found.items()
+    found = msgspec.convert(schema.get("properties", {}), dict[str, Json])
+    yield from found.items()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """`./task gen`: what is committed but made from something else.
 
 Stubs from proto/, the pins of every package, hashed requirements of every service, the dump of the
-migrated schema, the pages of measured figures and of capabilities. `--check` makes them beside and fails where they
-differ; names pick one.
+migrated schema, the pages of measured figures and of capabilities. `--check` makes them beside and
+fails where they differ; names pick one.
 """
 
 from __future__ import annotations
