@@ -179,8 +179,31 @@ class Recall(Question[Recalled], frozen=True, kw_only=True, tag="recall"):
     key: str
 
 
-AnyQuestion = ListFiles | ReadFile | ReadFiles | Recall
-AnyOrder = ChangeFiles | EditFile
+# ── the session itself ──────────────────────────────────────────────────────────────────────────
+
+
+class SessionInfo(Struct, frozen=True, kw_only=True):
+    """What people see of a session. Ids as on the wire."""
+
+    session_id: str
+    title: str | None
+    agent_id: str | None
+    harness_id: str
+    created_ms: int
+
+
+class GetSession(Question[SessionInfo], frozen=True, kw_only=True, tag="get_session"):
+    """The session whose task is held."""
+
+
+class NameSession(Order[SessionInfo], frozen=True, kw_only=True, tag="name_session"):
+    """Gives it a title. Raises ValidationFailed for one that is empty or too long."""
+
+    title: str
+
+
+AnyQuestion = ListFiles | ReadFile | ReadFiles | Recall | GetSession
+AnyOrder = ChangeFiles | EditFile | NameSession
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

@@ -11,7 +11,7 @@ from mainspring_api.ports.store import Store
 from mainspring_api.usecases import file_changes, held
 from mainspring_kernel import errors
 from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds, SessionId
+from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, RandomIds, SessionId, to_wire
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import (
     AnyOrder,
@@ -26,15 +26,18 @@ from mainspring_schema.holdings import (
     FileListing,
     FilePart,
     FilesChanged,
+    GetSession,
     ListFiles,
     MakeDirectory,
     MoveFile,
+    NameSession,
     PutFile,
     ReadFile,
     ReadFiles,
     Recall,
     Recalled,
     RemoveFile,
+    SessionInfo,
 )
 from tests.contract.api.conftest import NOW_MS, Hold
 from tests.contract.api.test_store_contract import new_session
@@ -291,3 +294,14 @@ async def test_a_session_that_is_gone_has_no_files(tool: Tool) -> None:
         await tool.tree()
     with pytest.raises(errors.NotFound):
         await tool.put("/a")
+
+
+async def test_a_session_tells_what_it_is_and_takes_a_title(tool: Tool) -> None:
+    named = await tool.order(NameSession(title="Holidays"), SessionInfo)
+
+    told = await tool.ask(GetSession(), SessionInfo)
+    assert told == named
+    assert (told.title, told.session_id) == ("Holidays", to_wire(Prefix.SESSION, tool.session.id))
+    for title in ("", " ", "x" * 201, "\x00"):
+        with pytest.raises(errors.ValidationFailed):
+            await tool.order(NameSession(title=title), SessionInfo)

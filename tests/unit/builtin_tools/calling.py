@@ -58,11 +58,13 @@ class Caller:
         assert outcome.status == "error"
         return outcome.error or ""
 
+    def holdings(self) -> Holdings:
+        return Holdings(self.resources, clock=self.clock, draws=SeededDraws(1))
+
     def _context(self, number: int) -> ToolContext:
         async def progress(message: str) -> None:
             self.told.append(message)
 
-        holdings = Holdings(self.resources, clock=self.clock, draws=SeededDraws(1))
         return ToolContext(
             org_id=UUID(int=1),
             session_id=UUID(int=2),
@@ -72,5 +74,5 @@ class Caller:
             deadline_mono=self.clock.mono() + 60,
             clock=self.clock,
             progress=progress,
-            resources=holdings.of(HELD, f"key_{number}"),
+            resources=self.holdings().of(HELD, f"key_{number}"),
         )

@@ -1,9 +1,13 @@
 """The capabilities that every installation has."""
 
 from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
 from mainspring_harness.builtin.noop import NOOP
+from mainspring_harness.builtin.python import PYTHON_SANDBOX
+from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.registry import Registry
 
@@ -12,9 +16,13 @@ def builtin_registry() -> Registry:
     """All built-in capabilities."""
     return Registry(
         (
+            BASHKIT_SHELL,
             CURRENT_TIME,
             NOOP,
+            PYTHON_SANDBOX,
+            SESSION,
             SESSION_FILE_SYSTEM,
+            STATELESS_TODO_LIST,
             TEST_MATH,
             TEST_WEATHER,
         )

@@ -10,11 +10,17 @@ from typing import Final, assert_never
 
 import msgspec
 
+from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Holding, RequestKey, Store
 from mainspring_api.usecases import file_changes, file_questions
-from mainspring_kernel.errors import IdempotencyMismatch, InvalidParameter, NotFound
-from mainspring_kernel.ids import Ids, TaskId, WorkspaceId
-from mainspring_kernel.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from mainspring_kernel.errors import (
+    IdempotencyMismatch,
+    InvalidParameter,
+    NotFound,
+    ValidationFailed,
+)
+from mainspring_kernel.ids import Ids, Prefix, TaskId, WorkspaceId, to_wire
+from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import (
@@ -22,11 +28,14 @@ from mainspring_schema.holdings import (
     AnyQuestion,
     ChangeFiles,
     EditFile,
+    GetSession,
     ListFiles,
+    NameSession,
     ReadFile,
     ReadFiles,
     Recall,
     Recalled,
+    SessionInfo,
 )
 
 ROUTE: Final = "resource.change"
@@ -63,6 +72,8 @@ async def _answer(holding: Holding, question: AnyQuestion) -> object:
     match question:
         case Recall():
             return await _recall(holding, question)
+        case GetSession():
+            return _info(await _session(holding))
         case ListFiles() | ReadFile() | ReadFiles():
             return await file_questions.answer(holding.tx, await _workspace(holding), question)
         case _:
@@ -80,17 +91,44 @@ async def _carry_out(holding: Holding, order: AnyOrder, ids: Ids, *, now_ms: int
                 now_ms=now_ms,
             )
             return await file_changes.carry_out(place, order)
+        case NameSession():
+            return await _name(holding, order.title, now_ms=now_ms)
         case _:
             assert_never(order)
 
 
 async def _workspace(holding: Holding, *, lock: bool = False) -> WorkspaceId:
+    return (await _session(holding, lock=lock)).workspace_id
+
+
+async def _session(holding: Holding, *, lock: bool = False) -> Session:
     """With `lock` the session's writers come in one by one, so that the bounds hold."""
     session = await holding.tx.session(holding.session_id, lock=lock)
     if session is None:
         detail = "the session is gone"
         raise NotFound(detail)
-    return session.workspace_id
+    return session
+
+
+async def _name(holding: Holding, title: str, *, now_ms: int) -> SessionInfo:
+    if not 0 < len(title.strip()) <= DISPLAY_NAME_CHARS_MAX or "\x00" in title:
+        detail = f"a title has 1 to {DISPLAY_NAME_CHARS_MAX} characters"
+        raise ValidationFailed(detail)
+    session = await _session(holding, lock=True)
+    named = msgspec.structs.replace(session, title=title, updated_ms=now_ms)
+    await holding.tx.put_session(named)
+    return _info(named)
+
+
+def _info(session: Session) -> SessionInfo:
+    agent_id = session.agent_id
+    return SessionInfo(
+        session_id=to_wire(Prefix.SESSION, session.id),
+        title=session.title,
+        agent_id=to_wire(Prefix.AGENT, agent_id) if agent_id is not None else None,
+        harness_id=to_wire(Prefix.HARNESS, session.harness_id),
+        created_ms=session.created_ms,
+    )
 
 
 async def _recall(holding: Holding, question: Recall) -> Recalled:

@@ -4,14 +4,22 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.python import PYTHON_SANDBOX
+from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.capability import Capability
 from mainspring_worker.adapters.builtin_tools.arithmetic import OPERATIONS, operation
 from mainspring_worker.adapters.builtin_tools.current_time import get_current_time
 from mainspring_worker.adapters.builtin_tools.files.shelf import FILE_TOOLS
 from mainspring_worker.adapters.builtin_tools.function import Function, FunctionTool
+from mainspring_worker.adapters.builtin_tools.sandbox.interpreter import python
+from mainspring_worker.adapters.builtin_tools.sandbox.shell import bash
+from mainspring_worker.adapters.builtin_tools.session import get_session_info, write_session_title
+from mainspring_worker.adapters.builtin_tools.todos import write_todos
 from mainspring_worker.adapters.builtin_tools.weather import get_forecast, get_weather
 from mainspring_worker.ports.tool import Tool
 
@@ -37,8 +45,12 @@ def builtin_tools() -> Shelf:
 
 
 _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
+    (BASHKIT_SHELL, {"bash": bash}),
     (CURRENT_TIME, {"get_current_time": get_current_time}),
+    (PYTHON_SANDBOX, {"python": python}),
+    (SESSION, {"get_session_info": get_session_info, "write_session_title": write_session_title}),
     (SESSION_FILE_SYSTEM, FILE_TOOLS),
+    (STATELESS_TODO_LIST, {"write_todos": write_todos}),
     (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
     (TEST_WEATHER, {"get_weather": get_weather, "get_forecast": get_forecast}),
 )
