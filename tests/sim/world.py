@@ -38,6 +38,7 @@ from mainspring_local.dev.roads import (
     DirectEventLog,
     DirectFiles,
     DirectLog,
+    DirectResources,
 )
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
 from mainspring_scheduler.main import Parts as SchedulerParts
@@ -49,6 +50,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
@@ -292,6 +294,10 @@ class World:
                 runner=InLine(),
                 outputs=Outputs(
                     files=DirectFiles(self.tables.api, clock, self._ids(clock)),
+                    clock=clock, draws=draws,
+                ),
+                holdings=Holdings(
+                    DirectResources(self.tables.api, clock, self._ids(clock)),
                     clock=clock, draws=draws,
                 ),
                 telemetry=Silence(),
