@@ -81,7 +81,16 @@ insert into api.file (
     updated_ms
 )
 select
-    org_id, workspace_id, $3, $4::uuid, is_directory, false, size_bytes, content, $5, $5
+    org_id,
+    workspace_id,
+    $3 as path,
+    $4::uuid as id,
+    is_directory,
+    false as is_readonly,
+    size_bytes,
+    content,
+    $5 as created_ms,
+    $5 as updated_ms
 from api.file
 where workspace_id = $1 and path = $2;
 
