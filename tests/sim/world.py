@@ -290,6 +290,7 @@ class World:
                 clock=clock,
             ),
             acting=Acting(
+                configs=worker.configs,
                 toolbox=shelf(self.outside),
                 runner=InLine(),
                 outputs=Outputs(

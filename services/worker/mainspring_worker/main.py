@@ -129,6 +129,7 @@ async def assemble(
             clock=clock,
         ),
         acting=Acting(
+            configs=worker.configs,
             toolbox=builtin_tools(),
             runner=threads,
             outputs=Outputs(files=roads.files, clock=clock, draws=draws),

@@ -31,6 +31,7 @@ from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
+from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.queue_link import QueueEngineLink
 from mainspring_workstream.work import Worker
@@ -131,9 +132,12 @@ class Bench:
     running: asyncio.Task[None]
 
 
-def acting(tools: Sequence[TestTool], threads: ToolThread, files: SessionFiles) -> Acting:
+def acting(
+    tools: Sequence[TestTool], threads: ToolThread, files: SessionFiles, configs: Configs
+) -> Acting:
     clock = SystemClock()
     return Acting(
+        configs=configs,
         toolbox=_Box({one.definition.name: one for one in tools}),
         runner=threads,
         outputs=Outputs(files=files, clock=clock, draws=SeededDraws(1)),
@@ -170,7 +174,7 @@ async def bench(
             telemetry=Silence(),
             clock=clock,
         ),
-        acting=acting(tools, threads, files or MemoryFiles(held())),
+        acting=acting(tools, threads, files or MemoryFiles(held()), worker.configs),
     )
     flying = asyncio.create_task(flights.run())
     running = asyncio.create_task(worker.run(steps))

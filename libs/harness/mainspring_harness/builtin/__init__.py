@@ -9,6 +9,7 @@ from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
+from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.registry import Registry
 
 
@@ -25,5 +26,6 @@ def builtin_registry() -> Registry:
             STATELESS_TODO_LIST,
             TEST_MATH,
             TEST_WEATHER,
+            WEB_FETCH,
         )
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_kernel.clock import Clock
-from mainspring_schema.agents import ToolDefinition
+from mainspring_schema.agents import NetworkAccess, ToolDefinition
 from mainspring_schema.messages import Json
 from mainspring_worker.ports.resources import SessionResources
 
@@ -17,7 +17,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
 
     `deadline_mono` is a time of `clock.mono()`; the worker cancels the call when it is over.
     `progress` shows a line to the people who watch (`tool.progress`). `resources` are what the
-    session has: its files and what else tools keep there.
+    session has: its files and what else tools keep there. `network` are the agent's rules of which
+    hosts its tools may reach, told to those that are `open_world`; None allows every host.
     """
 
     org_id: UUID
@@ -29,6 +30,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     clock: Clock
     progress: Callable[[str], Awaitable[None]]
     resources: SessionResources
+    network: NetworkAccess | None = None
 
 
 class ToolOutcome(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Stop
+from mainspring_workstream.configs import Configs, ConfigUnusable
 
 _LOG: Final = logging.getLogger(__name__)
 _BOUND: Final = frozenset({"at_most_once", "verifiable"})
@@ -27,9 +28,10 @@ _ARGUMENTS: Final = dict[str, object]
 class Acting:
     """One per worker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
+        configs: Configs,
         toolbox: ToolBox,
         runner: ToolRunner,
         outputs: Outputs,
@@ -37,6 +39,7 @@ class Acting:
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
+        self._configs = configs
         self._toolbox = toolbox
         self._runner = runner
         self._outputs = outputs
@@ -77,6 +80,10 @@ class Acting:
         await attempt.leased()
         attempt.begun = True
         context = self._context(attempt, payload, tool, TOOL_CALL_TIMEOUT_S)
+        try:
+            context = await self._with_network(context, payload, tool)
+        except ConfigUnusable as unusable:
+            return _error(f"the agent's network rules are not known: {unusable}", "config_unusable")
         limit = asyncio.timeout(TOOL_CALL_TIMEOUT_S)
         try:
             async with limit:
@@ -89,6 +96,16 @@ class Acting:
             raise  # a line of progress was refused: the task is another's
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
             return _raised(payload)
+
+    async def _with_network(
+        self, context: ToolContext, payload: ToolTask, tool: Tool
+    ) -> ToolContext:
+        """Only tools that reach out ask for the agent's rules; no other waits for them."""
+        hints = tool.definition.hints
+        if hints is None or not hints.open_world:
+            return context
+        agent = await self._configs.get(payload.config_hash)
+        return msgspec.structs.replace(context, network=agent.network_access)
 
     async def _ask(
         self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json

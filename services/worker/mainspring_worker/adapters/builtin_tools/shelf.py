@@ -11,6 +11,7 @@ from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
+from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.capability import Capability
 from mainspring_worker.adapters.builtin_tools.arithmetic import OPERATIONS, operation
 from mainspring_worker.adapters.builtin_tools.current_time import get_current_time
@@ -21,6 +22,8 @@ from mainspring_worker.adapters.builtin_tools.sandbox.shell import bash
 from mainspring_worker.adapters.builtin_tools.session import get_session_info, write_session_title
 from mainspring_worker.adapters.builtin_tools.todos import write_todos
 from mainspring_worker.adapters.builtin_tools.weather import get_forecast, get_weather
+from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
+from mainspring_worker.adapters.builtin_tools.web.tool import web_fetch
 from mainspring_worker.ports.tool import Tool
 
 
@@ -53,5 +56,6 @@ _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
     (STATELESS_TODO_LIST, {"write_todos": write_todos}),
     (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
     (TEST_WEATHER, {"get_weather": get_weather, "get_forecast": get_forecast}),
+    (WEB_FETCH, {"web_fetch": web_fetch(Fetcher())}),
 )
 """A capability's tools by name, each with the function that carries it out."""
