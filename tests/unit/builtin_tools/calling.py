@@ -46,13 +46,13 @@ class Caller:
             self.calls += 1
         return self.threads.call(tool, arguments, self._context(attempt_of or self.calls))
 
-    async def result(self, capability: str, name: str, **arguments: object) -> Json:
+    async def result(self, capability: str, name: str, /, **arguments: object) -> Json:
         """What the model sees of a call that went well."""
         outcome = await self.call(capability, name, arguments)
         assert (outcome.status, outcome.error) == ("success", None)
         return cast("Json", outcome.result)
 
-    async def refusal(self, capability: str, name: str, **arguments: object) -> str:
+    async def refusal(self, capability: str, name: str, /, **arguments: object) -> str:
         """What the model is told to do better."""
         outcome = await self.call(capability, name, arguments)
         assert outcome.status == "error"

@@ -7,6 +7,7 @@ from mainspring_harness.builtin.noop import NOOP
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
@@ -23,6 +24,7 @@ def builtin_registry() -> Registry:
             PYTHON_SANDBOX,
             SESSION,
             SESSION_FILE_SYSTEM,
+            SKILLS,
             STATELESS_TODO_LIST,
             TEST_MATH,
             TEST_WEATHER,
