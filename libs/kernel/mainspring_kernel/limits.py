@@ -80,16 +80,6 @@ TOOL_RESULT_BYTES_MAX: Final = 3 * MIB
 """What is kept of a tool's result: with its envelope one rpc message. The rest is cut."""
 WORKSPACE_BYTES_MAX: Final = 256 * MIB
 """What workers may fill a workspace to; a looping agent stops here, people may go on."""
-WORKSPACE_FILES_MAX: Final = 10_000
-"""Files and directories that workers may fill a workspace with; listing all stays a second."""
-HELD_LISTING_ROWS_MAX: Final = 2_000
-"""Entries of one answer to a worker: at the longest paths still one rpc message."""
-HELD_READ_BYTES_MAX: Final = 3 * MIB
-"""Content in one answer to a worker, or in one change: with its envelope one rpc message."""
-FILE_CHANGES_MAX: Final = 1_000
-"""Changes of one order: they share a transaction, which holds its locks meanwhile."""
-FILE_EDITS_MAX: Final = 100
-"""Replacements of one edit; each reads the whole text once."""
 EVENT_PAYLOAD_BYTES_MAX: Final = 1 * MIB + 64 * KIB
 """A body at its bound with its envelope. Larger is a visible failure of the step."""
 STEP_RESULT_BYTES_MAX: Final = 1 * MIB + 256 * KIB

@@ -1,18 +1,16 @@
-"""Bounds of what people may say in structs of this library, checked at the door and inside."""
+"""Bounds of what a tool asks of its session's resources, known to both ends."""
 
 from typing import Final
 
-CRON_CHARS_MAX: Final = 200
-"""Six fields with lists; a longer expression is no longer read by anybody."""
-SCHEDULE_INTERVAL_MS_MIN: Final = 1000
-"""A slot is a row and a turn: what must come more often is no schedule."""
-SCHEDULE_INTERVAL_MS_MAX: Final = 100 * 366 * 24 * 3600 * 1000
-"""A century: sums of it stay within what a time can be written as."""
-CATCH_UP_S_MIN: Final = 10
-"""Below it a healthy scheduler's own pace and one retry would already miss slots."""
-CATCH_UP_S_DEFAULT: Final = 3600
-"""An hour's outage is made up for; after that most work is about a moment that has gone."""
-CATCH_UP_S_MAX: Final = 366 * 24 * 3600
-"""A year, so that a yearly slot can be made up for at all."""
-JITTER_S_MAX: Final = 24 * 3600
-"""A day: beyond it a slot says nothing about when it comes."""
+from mainspring_kernel.limits import MIB
+
+WORKSPACE_FILES_MAX: Final = 10_000
+"""Files and directories that workers may fill a workspace with; listing all stays a second."""
+HELD_LISTING_ROWS_MAX: Final = 2_000
+"""Entries of one answer to a worker: at the longest paths still one rpc message."""
+HELD_READ_BYTES_MAX: Final = 3 * MIB
+"""Content in one answer to a worker, or in one change: with its envelope one rpc message."""
+FILE_CHANGES_MAX: Final = 1_000
+"""Changes of one order: they share a transaction, which holds its locks meanwhile."""
+FILE_EDITS_MAX: Final = 100
+"""Replacements of one edit; each reads the whole text once."""

@@ -10,13 +10,13 @@ import pytest
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_kernel import errors
-from mainspring_kernel.limits import HELD_READ_BYTES_MAX
 from mainspring_local.dev.roads import DirectResources
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.server import serve
 from mainspring_rpc.services import resource_service
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import ChangeFiles, ListFiles, PutFile, ReadFile
+from mainspring_schema.limits import HELD_READ_BYTES_MAX
 from mainspring_worker.adapters.grpc_resources import GrpcResources
 from mainspring_worker.ports.resources import Resources
 from tests.contract.worker.test_worker_files import CLOCK, HELD, IDS, api_store

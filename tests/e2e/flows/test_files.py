@@ -28,3 +28,15 @@ async def test_files_of_a_turn_are_the_files_of_the_session(wire: Wire) -> None:
     assert cast("Json", read.json())["content"] == "print(1)\n"
     assert "the answer is 41" in str(found["text"])
     assert results["read_file"].data["success"] is False
+
+
+async def test_a_model_that_repeats_itself_is_told_and_then_ended(wire: Wire) -> None:
+    session = await wire.session(capabilities=[{"ref": "test_weather"}, {"ref": "loop_detection"}])
+    again = {"tool_calls": [{"name": "get_weather", "arguments": {"location": "Oslo"}}]}
+    await wire.say(session, scripted("Weather?", turns=[again] * 8))
+
+    frames = await wire.to_rest(session)
+    outcomes = [f.data["success"] for f in frames if f.type == "tool.completed"]
+    assert outcomes[:3] == [True, True, False]
+    assert any(f.type == "turn.failed" for f in frames)
+    assert len(outcomes) < 8

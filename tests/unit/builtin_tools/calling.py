@@ -49,7 +49,7 @@ class Caller:
     async def result(self, capability: str, name: str, /, **arguments: object) -> Json:
         """What the model sees of a call that went well."""
         outcome = await self.call(capability, name, arguments)
-        assert (outcome.status, outcome.error) == ("success", None)
+        assert (outcome.status, outcome.error) == ("success", None), outcome
         return cast("Json", outcome.result)
 
     async def refusal(self, capability: str, name: str, /, **arguments: object) -> str:

@@ -11,13 +11,7 @@ from mainspring_api.usecases import files
 from mainspring_api.usecases.file_questions import entry_of
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import Ids, OrgId, WorkspaceId
-from mainspring_kernel.limits import (
-    FILE_CHANGES_MAX,
-    FILE_EDITS_MAX,
-    HELD_READ_BYTES_MAX,
-    WORKSPACE_BYTES_MAX,
-    WORKSPACE_FILES_MAX,
-)
+from mainspring_kernel.limits import WORKSPACE_BYTES_MAX
 from mainspring_schema.holdings import (
     ChangeFiles,
     CopyFile,
@@ -29,6 +23,12 @@ from mainspring_schema.holdings import (
     MoveFile,
     PutFile,
     RemoveFile,
+)
+from mainspring_schema.limits import (
+    FILE_CHANGES_MAX,
+    FILE_EDITS_MAX,
+    HELD_READ_BYTES_MAX,
+    WORKSPACE_FILES_MAX,
 )
 
 

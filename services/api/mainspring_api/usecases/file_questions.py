@@ -9,7 +9,6 @@ from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import files
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import WorkspaceId
-from mainspring_kernel.limits import HELD_LISTING_ROWS_MAX, HELD_READ_BYTES_MAX
 from mainspring_schema.holdings import (
     FileContents,
     FileEntry,
@@ -19,6 +18,7 @@ from mainspring_schema.holdings import (
     ReadFile,
     ReadFiles,
 )
+from mainspring_schema.limits import HELD_LISTING_ROWS_MAX, HELD_READ_BYTES_MAX
 
 Answer = FileListing | FilePart | FileContents
 _ROOT: Final = FileEntry(

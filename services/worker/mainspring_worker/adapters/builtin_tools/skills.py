@@ -6,7 +6,6 @@ from typing import Final
 from mainspring_harness.builtin.skills import FOLDER
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import HELD_READ_BYTES_MAX
 from mainspring_schema.holdings import (
     ChangeFiles,
     FileEntry,
@@ -14,6 +13,7 @@ from mainspring_schema.holdings import (
     ReadFile,
     ReadFiles,
 )
+from mainspring_schema.limits import HELD_READ_BYTES_MAX
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.files.places import shown
 from mainspring_worker.adapters.builtin_tools.files.walking import entries

@@ -5,8 +5,9 @@ from typing import Final
 import msgspec
 
 from mainspring_harness.builtin.session_file_system import LINES_DEFAULT
-from mainspring_kernel.limits import HELD_READ_BYTES_MAX, MIB
+from mainspring_kernel.limits import MIB
 from mainspring_schema.holdings import FileEntry, FilePart, ReadFile, ReadFiles
+from mainspring_schema.limits import HELD_READ_BYTES_MAX
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.files import text
 from mainspring_worker.adapters.builtin_tools.files.places import shown, stored

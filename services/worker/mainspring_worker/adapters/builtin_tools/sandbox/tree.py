@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from mainspring_kernel.errors import PayloadTooLarge
-from mainspring_kernel.limits import FILE_CHANGES_MAX, HELD_READ_BYTES_MAX, MIB
+from mainspring_kernel.limits import MIB
 from mainspring_schema.holdings import (
     FileEntry,
     MakeDirectory,
@@ -19,6 +19,7 @@ from mainspring_schema.holdings import (
     ReadFiles,
     RemoveFile,
 )
+from mainspring_schema.limits import FILE_CHANGES_MAX, HELD_READ_BYTES_MAX
 from mainspring_worker.adapters.builtin_tools.files.walking import entries
 from mainspring_worker.ports.resources import SessionResources
 
