@@ -1,8 +1,8 @@
 """`./task gen`: what is committed but made from something else.
 
 Stubs from proto/, the pins of every package, hashed requirements of every service, the dump of the
-migrated schema, the page of measured figures. `--check` makes them beside and fails where they
-differ; names pick one.
+migrated schema, the pages of measured figures and of capabilities. `--check` makes them beside and
+fails where they differ; names pick one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STUBS = Path("libs/rpc/mainspring_rpc/generated")
 REQUIREMENTS = Path("requirements")
 SCHEMA = Path("migrations/schema.sql")
-FIGURES = Path("docs/figures.md")
+PAGES = {"figures": Path("docs/figures.md"), "capabilities": Path("docs/capabilities.md")}
 PROJECT = Path("pyproject.toml")
 PINS = re.compile(r"^constraint-dependencies = \[\n(?:    .*\n)*\]\n", re.MULTILINE)
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
@@ -177,7 +177,7 @@ def committed(name: str) -> set[Path]:
         return {PROJECT}
     if name == "requirements":
         return set(REQUIREMENTS.glob("*.txt"))
-    kept = FIGURES if name == "figures" else SCHEMA
+    kept = PAGES.get(name, SCHEMA)
     return {kept} if kept.exists() else set()
 
 
@@ -186,10 +186,17 @@ def text_of(path: Path) -> str:
 
 
 def make_figures(folder: Path) -> None:
-    command = [sys.executable, "-m", "tests.load.bench.published"]
+    make_page(folder, "figures", [sys.executable, "-m", "tests.load.bench.published"])
+
+
+def make_capabilities(folder: Path) -> None:
+    make_page(folder, "capabilities", [sys.executable, "infra/capabilities.py"])
+
+
+def make_page(folder: Path, name: str, command: Sequence[str]) -> None:
     made = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    (folder / FIGURES).parent.mkdir()
-    (folder / FIGURES).write_text(made)
+    (folder / PAGES[name]).parent.mkdir()
+    (folder / PAGES[name]).write_text(made)
 
 
 MAKERS: dict[str, Callable[[Path], None]] = {
@@ -198,6 +205,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "requirements": make_requirements,
     "schema": make_schema,
     "figures": make_figures,
+    "capabilities": make_capabilities,
 }
 
 if __name__ == "__main__":

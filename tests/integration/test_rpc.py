@@ -68,6 +68,12 @@ class Resources:
     async def write_file(self, request: resource.WriteFileRequest) -> resource.WriteFileResponse:
         return resource.WriteFileResponse(path=request.path)
 
+    async def ask(self, request: resource.AskRequest) -> resource.AskResponse:
+        return resource.AskResponse(answer=request.question)
+
+    async def change(self, request: resource.ChangeRequest) -> resource.ChangeResponse:
+        return resource.ChangeResponse(answer=request.order)
+
 
 class Workers:
     """Answers each frame's credits with as many tasks; refuses a draining worker."""

@@ -31,7 +31,7 @@ from mainspring_eventstore.adapters.publisher import BusPublisher
 from mainspring_eventstore.usecases.append import Appender
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_harness.registry import Registry
-from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.draws import Draws, SeededDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_local.dev.roads import (
     DirectControl,
@@ -40,6 +40,7 @@ from mainspring_local.dev.roads import (
     DirectEventLog,
     DirectFiles,
     DirectLog,
+    DirectResources,
 )
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
 from mainspring_scheduler.main import Parts as SchedulerParts
@@ -51,9 +52,11 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
+from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
@@ -292,20 +295,25 @@ class World:
                 telemetry=Silence(),
                 clock=clock,
             ),
-            acting=Acting(
-                toolbox=shelf(self.outside),
-                runner=InLine(),
-                outputs=Outputs(
-                    files=DirectFiles(self.tables.api, clock, self._ids(clock)),
-                    clock=clock, draws=draws,
-                ),
-                telemetry=Silence(),
-                clock=clock,
-            ),
+            acting=self._acting(worker.configs, clock, draws),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")
         return worker
+
+    def _acting(self, configs: Configs, clock: SimClock, draws: Draws) -> Acting:
+        api = self.tables.api
+        resources = DirectResources(api, clock, self._ids(clock))
+        files = DirectFiles(api, clock, self._ids(clock))
+        return Acting(
+            configs=configs,
+            toolbox=shelf(self.outside),
+            runner=InLine(),
+            outputs=Outputs(files=files, clock=clock, draws=draws),
+            holdings=Holdings(resources, clock=clock, draws=draws),
+            telemetry=Silence(),
+            clock=clock,
+        )
 
     def _conversations(self) -> tuple[Host, Any]:
         found = self.any_of("engine")

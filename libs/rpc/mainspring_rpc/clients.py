@@ -154,6 +154,10 @@ class ResourceClient:
         self.write_file = channel.unary(
             f"{_RESOURCE}/WriteFile", resource.WriteFileRequest, resource.WriteFileResponse
         )
+        self.ask = channel.unary(f"{_RESOURCE}/Ask", resource.AskRequest, resource.AskResponse)
+        self.change = channel.unary(
+            f"{_RESOURCE}/Change", resource.ChangeRequest, resource.ChangeResponse
+        )
 
 
 class SessionClient:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from mainspring_kernel.limits import MIB
+
 CRON_CHARS_MAX: Final = 200
 """Six fields with lists; a longer expression is no longer read by anybody."""
 SCHEDULE_INTERVAL_MS_MIN: Final = 1000
@@ -16,3 +18,16 @@ CATCH_UP_S_MAX: Final = 366 * 24 * 3600
 """A year, so that a yearly slot can be made up for at all."""
 JITTER_S_MAX: Final = 24 * 3600
 """A day: beyond it a slot says nothing about when it comes."""
+
+# ── what a tool asks of its session's resources ─────────────────────────────────────────────────
+
+WORKSPACE_FILES_MAX: Final = 10_000
+"""Files and directories that workers may fill a workspace with; listing all stays a second."""
+HELD_LISTING_ROWS_MAX: Final = 2_000
+"""Entries of one answer to a worker: at the longest paths still one rpc message."""
+HELD_READ_BYTES_MAX: Final = 3 * MIB
+"""Content in one answer to a worker, or in one change: with its envelope one rpc message."""
+FILE_CHANGES_MAX: Final = 1_000
+"""Changes of one order: they share a transaction, which holds its locks meanwhile."""
+FILE_EDITS_MAX: Final = 100
+"""Replacements of one edit; each reads the whole text once."""

@@ -22,16 +22,19 @@ from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.grpc_files import GrpcFiles
+from mainspring_worker.adapters.grpc_resources import GrpcResources
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.adapters.spans import RecordedSpans
 from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.ports.credentials import CredentialSource
 from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.files import SessionFiles
+from mainspring_worker.ports.resources import Resources
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
@@ -84,6 +87,7 @@ class Roads(msgspec.Struct, frozen=True, kw_only=True):
     log: EventLog
     credentials: CredentialSource
     files: SessionFiles
+    resources: Resources
 
 
 def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identity:
@@ -125,9 +129,11 @@ async def assemble(
             clock=clock,
         ),
         acting=Acting(
+            configs=worker.configs,
             toolbox=builtin_tools(),
             runner=threads,
             outputs=Outputs(files=roads.files, clock=clock, draws=draws),
+            holdings=Holdings(roads.resources, clock=clock, draws=draws),
             telemetry=spans,
             clock=clock,
         ),
@@ -155,6 +161,7 @@ async def start(settings: Settings, service: Service) -> None:
         log=GrpcEventLog(eventstore),
         credentials=GrpcCredentials(resource),
         files=GrpcFiles(resource),
+        resources=GrpcResources(resource),
     )
     who = identity(RandomIds(clock), slots=settings.worker_slots, name=settings.worker_name)
     await assemble(service, roads, who, clock=clock, draws=draws)

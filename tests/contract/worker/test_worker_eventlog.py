@@ -162,6 +162,14 @@ async def test_credentials_are_asked_for_in_the_name_of_the_task() -> None:
         ) -> resource_pb2.WriteFileResponse:
             raise NotImplementedHere
 
+        async def ask(self, request: resource_pb2.AskRequest, /) -> resource_pb2.AskResponse:
+            raise NotImplementedHere
+
+        async def change(
+            self, request: resource_pb2.ChangeRequest, /
+        ) -> resource_pb2.ChangeResponse:
+            raise NotImplementedHere
+
     server = await serve("127.0.0.1:0", [resource_service(Resource())])
     channel = Channel(server.address)
     access = await GrpcCredentials(channel).fetch(held(fence=3), "provider_1")

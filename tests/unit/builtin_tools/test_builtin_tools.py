@@ -7,9 +7,13 @@ import pytest
 from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_schema.frames import Held
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
+from mainspring_worker.adapters.memory import NoResources
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+from mainspring_worker.usecases.holding import Holdings
 
 NOW_MS = 1_795_341_600_999  # 2026-11-22T10:00:00Z
 
@@ -29,6 +33,9 @@ async def call(capability: str, name: str, **arguments: object) -> ToolOutcome:
         deadline_mono=0.0,
         clock=ManualClock(wall_ms=NOW_MS),
         progress=progress,
+        resources=Holdings(
+            NoResources(), clock=ManualClock(wall_ms=NOW_MS), draws=SeededDraws(1)
+        ).of(Held(UUID(int=4), 1), "key"),
     )
     return await tool.call(arguments, context)
 

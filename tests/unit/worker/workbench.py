@@ -11,7 +11,13 @@ from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.messages import Json
-from mainspring_worker.adapters.memory import FixedCredentials, MemoryEventLog, MemoryFiles, Silence
+from mainspring_worker.adapters.memory import (
+    FixedCredentials,
+    MemoryEventLog,
+    MemoryFiles,
+    NoResources,
+    Silence,
+)
 from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.files import SessionFiles
@@ -21,9 +27,11 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.steps import Steps
+from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.queue_link import QueueEngineLink
 from mainspring_workstream.work import Worker
@@ -124,12 +132,16 @@ class Bench:
     running: asyncio.Task[None]
 
 
-def acting(tools: Sequence[TestTool], threads: ToolThread, files: SessionFiles) -> Acting:
+def acting(
+    tools: Sequence[TestTool], threads: ToolThread, files: SessionFiles, configs: Configs
+) -> Acting:
     clock = SystemClock()
     return Acting(
+        configs=configs,
         toolbox=_Box({one.definition.name: one for one in tools}),
         runner=threads,
         outputs=Outputs(files=files, clock=clock, draws=SeededDraws(1)),
+        holdings=Holdings(NoResources(), clock=clock, draws=SeededDraws(1)),
         telemetry=Silence(),
         clock=clock,
     )
@@ -162,7 +174,7 @@ async def bench(
             telemetry=Silence(),
             clock=clock,
         ),
-        acting=acting(tools, threads, files or MemoryFiles(held())),
+        acting=acting(tools, threads, files or MemoryFiles(held()), worker.configs),
     )
     flying = asyncio.create_task(flights.run())
     running = asyncio.create_task(worker.run(steps))

@@ -1,12 +1,37 @@
 """The capabilities that every installation has."""
 
 from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.loop_detection import LOOP_DETECTION
 from mainspring_harness.builtin.noop import NOOP
+from mainspring_harness.builtin.python import PYTHON_SANDBOX
+from mainspring_harness.builtin.session import SESSION
+from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
+from mainspring_harness.builtin.skills import SKILLS
+from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
+from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.registry import Registry
 
 
 def builtin_registry() -> Registry:
     """All built-in capabilities."""
-    return Registry((CURRENT_TIME, NOOP, TEST_MATH, TEST_WEATHER))
+    return Registry(
+        (
+            BASHKIT_SHELL,
+            CURRENT_TIME,
+            LOOP_DETECTION,
+            NOOP,
+            PYTHON_SANDBOX,
+            SESSION,
+            SESSION_FILE_SYSTEM,
+            SESSION_SQL_DATABASE,
+            SKILLS,
+            STATELESS_TODO_LIST,
+            TEST_MATH,
+            TEST_WEATHER,
+            WEB_FETCH,
+        )
+    )

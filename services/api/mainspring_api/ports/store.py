@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -160,8 +161,29 @@ class Transaction(Records, Protocol):
         """One file with its content."""
         ...
 
+    async def files_at(
+        self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
+    ) -> Sequence[File]:
+        """Those that are there, with their content, by path.
+
+        With `lock` nobody changes them until the end.
+        """
+        ...
+
     async def put_files(self, files: Sequence[File]) -> None:
         """Inserts or replaces by path."""
+        ...
+
+    async def move_files(
+        self, workspace_id: WorkspaceId, pairs: Sequence[tuple[str, str]], *, now_ms: int
+    ) -> None:
+        """From path to path; nothing may be at the targets."""
+        ...
+
+    async def copy_files(
+        self, workspace_id: WorkspaceId, copies: Sequence[tuple[str, str, UUID]], *, now_ms: int
+    ) -> None:
+        """From path to path with a new id, never read-only; nothing may be at the targets."""
         ...
 
     async def size_bytes(self, workspace_id: WorkspaceId) -> int:
@@ -175,6 +197,10 @@ class Transaction(Records, Protocol):
     # keys of requests
     async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
         """None where the key is new and now ours; waits for another transaction that has it."""
+        ...
+
+    async def kept_answer(self, key: RequestKey) -> KeptAnswer | None:
+        """What is kept under a key, without taking it."""
         ...
 
     async def keep_answer(self, key: RequestKey, *, status: int, body: bytes) -> None:

@@ -43,6 +43,7 @@ from mainspring_local.dev.roads import (
     DirectFiles,
     DirectLog,
     DirectOperator,
+    DirectResources,
 )
 from mainspring_messaging import MemoryBus
 from mainspring_rpc.server import serve
@@ -162,6 +163,7 @@ async def _start_worker(service: Service, parts: Parts) -> None:
             parts.api_store, StoredCredentials(parts.api_store, parts.keys, parts.vault)
         ),
         files=DirectFiles(parts.api_store, parts.clock, parts.ids),
+        resources=DirectResources(parts.api_store, parts.clock, parts.ids),
     )
     worker = await assemble(
         service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws

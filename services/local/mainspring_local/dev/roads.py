@@ -11,6 +11,7 @@ import msgspec
 
 from mainspring_api.ports.log import HeadView, Listing, Page, Verification
 from mainspring_api.ports.store import Store
+from mainspring_api.usecases import held as held_resources
 from mainspring_api.usecases.credentials import StoredCredentials, credentials_for
 from mainspring_api.usecases.held_files import HeldWrite
 from mainspring_api.usecases.held_files import write as write_held
@@ -37,7 +38,7 @@ from mainspring_kernel.ids import (
 )
 from mainspring_kernel.tracing import current_trace
 from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
-from mainspring_schema import codec
+from mainspring_schema import codec, holdings
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
@@ -272,6 +273,32 @@ class DirectFiles:
             task_id=TaskId(held.task_id), fence=held.fence, key=key, path=path, content=content
         )
         return await write_held(self._store, wanted, self._ids, now_ms=self._clock.wall_ms())
+
+
+class DirectResources:
+    """worker → api: for the holder of a task, as over the wire. Both ways through bytes."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+
+    async def ask(self, held: Held, question: Question[A]) -> A:
+        answer = await held_resources.ask(
+            self._store, held, holdings.read_question(_packed(question))
+        )
+        return msgspec.msgpack.decode(answer, type=answer_type(question))
+
+    async def change(self, held: Held, order: Order[A], *, key: str) -> A:
+        answer = await held_resources.change(
+            self._store,
+            held,
+            holdings.read_order(_packed(order)),
+            self._ids,
+            key=key,
+            now_ms=self._clock.wall_ms(),
+        )
+        return msgspec.msgpack.decode(answer, type=answer_type(order))
 
 
 class DirectDuties:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 from uuid import UUID
 
 from mainspring_kernel.errors import IdempotencyMismatch, LeaseLost, NotFound, PayloadTooLarge
@@ -10,12 +11,14 @@ from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
+from mainspring_schema.operations import Order, Question
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import ModelRequest
 from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
 
+A = TypeVar("A")
 _Key = tuple[UUID, str]
 
 
@@ -114,6 +117,18 @@ class MemoryFiles:
             raise IdempotencyMismatch
         self.content[path] = content
         return path
+
+
+class NoResources:
+    """Of a session that has none: for tools that use none."""
+
+    async def ask(self, held: Held, question: Question[A]) -> A:
+        del held, question
+        raise NotFound
+
+    async def change(self, held: Held, order: Order[A], *, key: str) -> A:
+        del held, order, key
+        raise NotFound
 
 
 class Silence:

@@ -15,6 +15,7 @@ from typing import Final
 from msgspec import structs
 
 from mainspring_schema.messages import Json
+from mainspring_worker.adapters.crossing import CrossingResources
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 
 _POOL_THREADS: Final = 4
@@ -94,7 +95,7 @@ async def _awaited(call: Awaitable[ToolOutcome]) -> ToolOutcome:
 
 
 def _crossing(context: ToolContext) -> ToolContext:
-    """The same context for code on another loop: progress comes back to this one."""
+    """The same context for code on another loop: what it asks for comes back to this one."""
     home = asyncio.get_running_loop()
 
     async def tell(message: str) -> None:
@@ -103,4 +104,6 @@ def _crossing(context: ToolContext) -> ToolContext:
     async def progress(message: str) -> None:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(tell(message), home))
 
-    return structs.replace(context, progress=progress)
+    return structs.replace(
+        context, progress=progress, resources=CrossingResources(context.resources, home)
+    )

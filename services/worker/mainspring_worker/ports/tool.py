@@ -7,15 +7,18 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_kernel.clock import Clock
-from mainspring_schema.agents import ToolDefinition
+from mainspring_schema.agents import NetworkAccess, ToolDefinition
 from mainspring_schema.messages import Json
+from mainspring_worker.ports.resources import SessionResources
 
 
 class ToolContext(Struct, frozen=True, kw_only=True):
     """Where a call happens. `idempotency_key` is the same in every attempt of the call.
 
     `deadline_mono` is a time of `clock.mono()`; the worker cancels the call when it is over.
-    `progress` shows a line to the people who watch (`tool.progress`).
+    `progress` shows a line to the people who watch (`tool.progress`). `resources` are what the
+    session has: its files and what else tools keep there. `network` are the agent's rules of which
+    hosts its tools may reach, told to those that are `open_world`; None allows every host.
     """
 
     org_id: UUID
@@ -26,6 +29,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     deadline_mono: float
     clock: Clock
     progress: Callable[[str], Awaitable[None]]
+    resources: SessionResources
+    network: NetworkAccess | None = None
 
 
 class ToolOutcome(Struct, frozen=True, kw_only=True):

@@ -14,8 +14,10 @@ from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TOOL_PROBE_TIM
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
+from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Stop
+from mainspring_workstream.configs import Configs, ConfigUnusable
 
 _LOG: Final = logging.getLogger(__name__)
 _BOUND: Final = frozenset({"at_most_once", "verifiable"})
@@ -26,19 +28,23 @@ _ARGUMENTS: Final = dict[str, object]
 class Acting:
     """One per worker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         *,
+        configs: Configs,
         toolbox: ToolBox,
         runner: ToolRunner,
         outputs: Outputs,
+        holdings: Holdings,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
+        self._configs = configs
         self._toolbox = toolbox
         self._runner = runner
         self._outputs = outputs
         self._telemetry = telemetry
+        self._holdings = holdings
         self._clock = clock
 
     async def carry_out(self, attempt: Attempt, payload: ToolTask) -> ToolResult:
@@ -74,6 +80,10 @@ class Acting:
         await attempt.leased()
         attempt.begun = True
         context = self._context(attempt, payload, tool, TOOL_CALL_TIMEOUT_S)
+        try:
+            context = await self._with_network(context, payload, tool)
+        except ConfigUnusable as unusable:
+            return _error(f"the agent's network rules are not known: {unusable}", "config_unusable")
         limit = asyncio.timeout(TOOL_CALL_TIMEOUT_S)
         try:
             async with limit:
@@ -86,6 +96,16 @@ class Acting:
             raise  # a line of progress was refused: the task is another's
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
             return _raised(payload)
+
+    async def _with_network(
+        self, context: ToolContext, payload: ToolTask, tool: Tool
+    ) -> ToolContext:
+        """Only tools that reach out ask for the agent's rules; no other waits for them."""
+        hints = tool.definition.hints
+        if hints is None or not hints.open_world:
+            return context
+        agent = await self._configs.get(payload.config_hash)
+        return msgspec.structs.replace(context, network=agent.network_access)
 
     async def _ask(
         self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json
@@ -116,6 +136,7 @@ class Acting:
             deadline_mono=self._clock.mono() + limit_s,
             clock=self._clock,
             progress=_Progress(attempt, payload, tool),
+            resources=self._holdings.of(attempt.held, payload.idempotency_key),
         )
 
 

@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import structs
 
+from mainspring_harness.builtin import loop_detection
+from mainspring_harness.loops import without_loops
 from mainspring_harness.prompt import with_dynamic_facts
 from mainspring_harness.toolset import AskedCall, resolve_calls
 from mainspring_harness.transcript import Transcript
@@ -284,13 +286,17 @@ class _Call:
 
     def _calls(self, done: Done) -> tuple[ToolCall, ...]:
         asked = [AskedCall(call.name, call.arguments) for call in done.tool_calls]
-        return resolve_calls(
+        calls = resolve_calls(
             asked,
             self._prepared.plan.tools,
             turn_id=self.payload.turn_id,
             iteration=self.payload.iteration,
             cut=done.finish_reason == "length",
         )
+        watched = loop_detection.threshold(self._prepared.plan.applied)
+        if watched is None:
+            return calls
+        return without_loops(calls, self.request.messages, threshold=watched)
 
     def _ms(self, until: float) -> int:
         return round((until - self._began) * 1000)

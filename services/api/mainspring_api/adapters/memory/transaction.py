@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -155,6 +156,31 @@ class MemoryTransaction(MemoryRecords):
     async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
         return self._rows.files.get((self._org_id, workspace_id, path))
 
+    async def files_at(
+        self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
+    ) -> Sequence[File]:
+        del lock  # transactions run one after the other
+        found = [self._rows.files.get((self._org_id, workspace_id, path)) for path in set(paths)]
+        there = [file for file in found if file is not None]
+        return sorted(there, key=lambda file: file.path)
+
+    async def move_files(
+        self, workspace_id: WorkspaceId, pairs: Sequence[tuple[str, str]], *, now_ms: int
+    ) -> None:
+        for source, target in pairs:
+            file = self._rows.files.pop((self._org_id, workspace_id, source))
+            moved = msgspec.structs.replace(file, path=target, updated_ms=now_ms)
+            self._rows.files[self._org_id, workspace_id, target] = moved
+
+    async def copy_files(
+        self, workspace_id: WorkspaceId, copies: Sequence[tuple[str, str, UUID]], *, now_ms: int
+    ) -> None:
+        for source, target, id_ in copies:
+            file = self._rows.files[self._org_id, workspace_id, source]
+            self._rows.files[self._org_id, workspace_id, target] = msgspec.structs.replace(
+                file, path=target, id=id_, is_readonly=False, created_ms=now_ms, updated_ms=now_ms
+            )
+
     async def put_files(self, files: Sequence[File]) -> None:
         for file in files:
             self._check_owner(file.org_id)
@@ -175,6 +201,9 @@ class MemoryTransaction(MemoryRecords):
             kept = KeptAnswer(body_hash=key.body_hash, body=key.memo, claimed_ms=key.now_ms)
             self._rows.keys[self._key(key)] = kept
         return known
+
+    async def kept_answer(self, key: RequestKey) -> KeptAnswer | None:
+        return self._rows.keys.get(self._key(key))
 
     async def keep_answer(self, key: RequestKey, *, status: int, body: bytes) -> None:
         self._rows.keys[self._key(key)] = KeptAnswer(

@@ -49,6 +49,51 @@ select
 from api.file
 where workspace_id = $1 and path = $2;
 
+-- name: files_by_path
+-- Several files with their content, by path.
+select
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+from api.file
+where workspace_id = $1 and path = any($2::text[])
+order by path;
+
+-- name: lock_files
+-- As files_by_path, and until the end of the transaction nobody else changes them. The order of
+-- paths is the order of locks, so that two writers of one workspace never wait for each other.
+select
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+from api.file
+where workspace_id = $1 and path = any($2::text[])
+order by path
+for update;
+
+-- name: move_file
+-- Gives a file another path; nothing may be there.
+update api.file set path = $3, updated_ms = $4
+where workspace_id = $1 and path = $2;
+
+-- name: copy_file
+-- The same content at another path, with an id of its own; nothing may be there.
+insert into api.file (
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+)
+select
+    org_id,
+    workspace_id,
+    $3 as path,
+    $4::uuid as id,
+    is_directory,
+    false as is_readonly,
+    size_bytes,
+    content,
+    $5 as created_ms,
+    $5 as updated_ms
+from api.file
+where workspace_id = $1 and path = $2;
+
 -- name: size_bytes
 -- What all files of a workspace hold together.
 select coalesce(sum(size_bytes), 0)::bigint from api.file where workspace_id = $1;

@@ -1,6 +1,7 @@
 """The resources of one organization inside one transaction."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import msgspec
 
@@ -164,6 +165,27 @@ class PostgresTransaction(PostgresRecords):
     async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
         return await self._tx.fetchrow_as(File, F["file_by_path"], workspace_id, path)
 
+    async def files_at(
+        self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
+    ) -> Sequence[File]:
+        query = F["lock_files"] if lock else F["files_by_path"]
+        return await self._tx.fetch_as(File, query, workspace_id, list(paths))
+
+    async def move_files(
+        self, workspace_id: WorkspaceId, pairs: Sequence[tuple[str, str]], *, now_ms: int
+    ) -> None:
+        await self._tx.executemany(
+            F["move_file"], [(workspace_id, source, target, now_ms) for source, target in pairs]
+        )
+
+    async def copy_files(
+        self, workspace_id: WorkspaceId, copies: Sequence[tuple[str, str, UUID]], *, now_ms: int
+    ) -> None:
+        await self._tx.executemany(
+            F["copy_file"],
+            [(workspace_id, source, target, id_, now_ms) for source, target, id_ in copies],
+        )
+
     async def put_files(self, files: Sequence[File]) -> None:
         await self._tx.executemany(
             F["put_file"],
@@ -204,6 +226,9 @@ class PostgresTransaction(PostgresRecords):
         )
         if taken:
             return None
+        return await self.kept_answer(key)
+
+    async def kept_answer(self, key: RequestKey) -> KeptAnswer | None:
         return await self._tx.fetchrow_as(KeptAnswer, F["kept_answer"], key.route, key.key)
 
     async def keep_answer(self, key: RequestKey, *, status: int, body: bytes) -> None:

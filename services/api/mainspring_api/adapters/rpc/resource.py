@@ -1,15 +1,22 @@
 """What workers may ask while they hold a task."""
 
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from mainspring_api.ports.store import Store
-from mainspring_api.usecases import held_files
+from mainspring_api.usecases import held, held_files
 from mainspring_api.usecases.credentials import StoredCredentials, credentials_for
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import Ids, Prefix, ProviderId, TaskId, from_wire
 from mainspring_rpc.generated.resource.v1 import resource_pb2 as pb
+from mainspring_schema.frames import Held
+from mainspring_schema.holdings import read_order, read_question
 
+A = TypeVar("A")
 _UUID_BYTES = 16
 
 
@@ -42,6 +49,34 @@ class ResourceServicer:
         )
         path = await held_files.write(self._store, wanted, self._ids, now_ms=self._clock.wall_ms())
         return pb.WriteFileResponse(path=path)
+
+    async def ask(self, request: pb.AskRequest, /) -> pb.AskResponse:
+        question = _decoded(read_question, request.question)
+        return pb.AskResponse(answer=await held.ask(self._store, _held(request.hold), question))
+
+    async def change(self, request: pb.ChangeRequest, /) -> pb.ChangeResponse:
+        answer = await held.change(
+            self._store,
+            _held(request.hold),
+            _decoded(read_order, request.order),
+            self._ids,
+            key=request.idempotency_key,
+            now_ms=self._clock.wall_ms(),
+        )
+        return pb.ChangeResponse(answer=answer)
+
+
+def _decoded(read: Callable[[bytes], A], data: bytes) -> A:
+    """Raises InvalidParameter, also for what only a later version asks."""
+    try:
+        return read(data)
+    except msgspec.DecodeError as error:
+        detail = "this version does not know what is asked"
+        raise InvalidParameter(detail) from error
+
+
+def _held(hold: pb.Hold) -> Held:
+    return Held(_task_of(hold), hold.fence)
 
 
 def _task_of(hold: pb.Hold) -> TaskId:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.messages import Json
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
@@ -30,7 +31,11 @@ class FunctionTool:
             raise ValueError(message)
 
     async def call(self, arguments: Json, context: ToolContext) -> ToolOutcome:
-        return await self.function(arguments, context)
+        try:
+            return await self.function(arguments, context)
+        except (Conflict, NotFound, PayloadTooLarge, ValidationFailed) as refusal:
+            # What a resource refuses for good is for the model to do better.
+            return error(refusal.detail or refusal.title)
 
     async def probe(self, arguments: Json, context: ToolContext) -> ToolOutcome:
         if self.prober is None:

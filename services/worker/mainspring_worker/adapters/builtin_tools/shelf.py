@@ -1,14 +1,33 @@
 """The tools of this worker, found by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.python import PYTHON_SANDBOX
+from mainspring_harness.builtin.session import SESSION
+from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
+from mainspring_harness.builtin.skills import SKILLS
+from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
+from mainspring_harness.builtin.web_fetch import WEB_FETCH
+from mainspring_harness.capability import Capability
 from mainspring_worker.adapters.builtin_tools.arithmetic import OPERATIONS, operation
 from mainspring_worker.adapters.builtin_tools.current_time import get_current_time
-from mainspring_worker.adapters.builtin_tools.function import FunctionTool
+from mainspring_worker.adapters.builtin_tools.files.shelf import FILE_TOOLS
+from mainspring_worker.adapters.builtin_tools.function import Function, FunctionTool
+from mainspring_worker.adapters.builtin_tools.sandbox.interpreter import python
+from mainspring_worker.adapters.builtin_tools.sandbox.shell import bash
+from mainspring_worker.adapters.builtin_tools.session import get_session_info, write_session_title
+from mainspring_worker.adapters.builtin_tools.skills import activate_skill, list_skills
+from mainspring_worker.adapters.builtin_tools.sql.tools import SQL_TOOLS
+from mainspring_worker.adapters.builtin_tools.todos import write_todos
 from mainspring_worker.adapters.builtin_tools.weather import get_forecast, get_weather
+from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
+from mainspring_worker.adapters.builtin_tools.web.tool import web_fetch
 from mainspring_worker.ports.tool import Tool
 
 
@@ -25,14 +44,24 @@ class Shelf:
 
 def builtin_tools() -> Shelf:
     """Every tool that the built-in capabilities define."""
-    functions = {
-        "get_current_time": get_current_time,
-        "get_weather": get_weather,
-        "get_forecast": get_forecast,
-        **{name: operation(name) for name in OPERATIONS},
-    }
     return Shelf(
         FunctionTool(definition, capability.info.id, functions[definition.name])
-        for capability in (CURRENT_TIME, TEST_MATH, TEST_WEATHER)
+        for capability, functions in _CODE
         for definition in capability.tools({})
     )
+
+
+_CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
+    (BASHKIT_SHELL, {"bash": bash}),
+    (CURRENT_TIME, {"get_current_time": get_current_time}),
+    (PYTHON_SANDBOX, {"python": python}),
+    (SESSION, {"get_session_info": get_session_info, "write_session_title": write_session_title}),
+    (SESSION_FILE_SYSTEM, FILE_TOOLS),
+    (SESSION_SQL_DATABASE, SQL_TOOLS),
+    (SKILLS, {"activate_skill": activate_skill, "list_skills": list_skills}),
+    (STATELESS_TODO_LIST, {"write_todos": write_todos}),
+    (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
+    (TEST_WEATHER, {"get_weather": get_weather, "get_forecast": get_forecast}),
+    (WEB_FETCH, {"web_fetch": web_fetch(Fetcher())}),
+)
+"""A capability's tools by name, each with the function that carries it out."""

@@ -46,3 +46,33 @@ class WriteFileResponse(_message.Message):
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
     def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class AskRequest(_message.Message):
+    __slots__ = ("hold", "question")
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    hold: Hold
+    question: bytes
+    def __init__(self, hold: _Optional[_Union[Hold, _Mapping]] = ..., question: _Optional[bytes] = ...) -> None: ...
+
+class AskResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: bytes
+    def __init__(self, answer: _Optional[bytes] = ...) -> None: ...
+
+class ChangeRequest(_message.Message):
+    __slots__ = ("hold", "idempotency_key", "order")
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    hold: Hold
+    idempotency_key: str
+    order: bytes
+    def __init__(self, hold: _Optional[_Union[Hold, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., order: _Optional[bytes] = ...) -> None: ...
+
+class ChangeResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: bytes
+    def __init__(self, answer: _Optional[bytes] = ...) -> None: ...

@@ -44,6 +44,16 @@ class ResourceServiceStub:
                 request_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileRequest.SerializeToString,
                 response_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileResponse.FromString,
                 _registered_method=True)
+        self.Ask = channel.unary_unary(
+                '/mainspring.resource.v1.ResourceService/Ask',
+                request_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.AskRequest.SerializeToString,
+                response_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.AskResponse.FromString,
+                _registered_method=True)
+        self.Change = channel.unary_unary(
+                '/mainspring.resource.v1.ResourceService/Change',
+                request_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.ChangeRequest.SerializeToString,
+                response_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.ChangeResponse.FromString,
+                _registered_method=True)
 
 
 class ResourceServiceServicer:
@@ -63,6 +73,20 @@ class ResourceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Ask(self, request, context):
+        """What a tool reads of the task's session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Change(self, request, context):
+        """What a tool changes in the task's session; the same key again gets the first answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ResourceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +99,16 @@ def add_ResourceServiceServicer_to_server(servicer, server):
                     servicer.WriteFile,
                     request_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileRequest.FromString,
                     response_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileResponse.SerializeToString,
+            ),
+            'Ask': grpc.unary_unary_rpc_method_handler(
+                    servicer.Ask,
+                    request_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.AskRequest.FromString,
+                    response_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.AskResponse.SerializeToString,
+            ),
+            'Change': grpc.unary_unary_rpc_method_handler(
+                    servicer.Change,
+                    request_deserializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.ChangeRequest.FromString,
+                    response_serializer=mainspring_dot_resource_dot_v1_dot_resource__pb2.ChangeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +165,60 @@ class ResourceService:
             '/mainspring.resource.v1.ResourceService/WriteFile',
             mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileRequest.SerializeToString,
             mainspring_dot_resource_dot_v1_dot_resource__pb2.WriteFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Ask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.resource.v1.ResourceService/Ask',
+            mainspring_dot_resource_dot_v1_dot_resource__pb2.AskRequest.SerializeToString,
+            mainspring_dot_resource_dot_v1_dot_resource__pb2.AskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Change(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.resource.v1.ResourceService/Change',
+            mainspring_dot_resource_dot_v1_dot_resource__pb2.ChangeRequest.SerializeToString,
+            mainspring_dot_resource_dot_v1_dot_resource__pb2.ChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

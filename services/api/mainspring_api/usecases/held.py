@@ -1,0 +1,146 @@
+"""What tools read and change in their session, in the name of the task that is held.
+
+Reads compare the hold like writes do: who lost the task sees nothing any more. A change and its
+answer are kept under the call's key in one transaction, so that a second attempt of the call gets
+the first one's answer and changes nothing.
+"""
+
+import hashlib
+from typing import Final, assert_never
+
+import msgspec
+
+from mainspring_api.domain.resources import Session
+from mainspring_api.ports.store import Holding, RequestKey, Store
+from mainspring_api.usecases import file_changes, file_questions
+from mainspring_kernel.errors import (
+    IdempotencyMismatch,
+    InvalidParameter,
+    NotFound,
+    ValidationFailed,
+)
+from mainspring_kernel.ids import Ids, Prefix, TaskId, WorkspaceId, to_wire
+from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from mainspring_schema.codec import pack
+from mainspring_schema.frames import Held
+from mainspring_schema.holdings import (
+    AnyOrder,
+    AnyQuestion,
+    ChangeFiles,
+    EditFile,
+    GetSession,
+    ListFiles,
+    NameSession,
+    ReadFile,
+    ReadFiles,
+    Recall,
+    Recalled,
+    SessionInfo,
+)
+
+ROUTE: Final = "resource.change"
+_DONE: Final = 200
+
+
+async def ask(store: Store, held: Held, question: AnyQuestion) -> bytes:
+    """The packed answer. Raises LeaseLost, NotFound, ValidationFailed."""
+    async with store.held_transaction(TaskId(held.task_id), held.fence) as holding:
+        return pack(await _answer(holding, question))
+
+
+async def change(
+    store: Store, held: Held, order: AnyOrder, ids: Ids, *, key: str, now_ms: int
+) -> bytes:
+    """The packed answer; that of the first time where the key is known.
+
+    Raises LeaseLost, NotFound, Conflict, ValidationFailed, IdempotencyMismatch, PayloadTooLarge.
+    """
+    async with store.held_transaction(TaskId(held.task_id), held.fence) as holding:
+        digest = hashlib.sha256(pack(order)).digest()
+        request = _request_key(holding, key, digest, now_ms=now_ms)
+        kept = await holding.tx.claim_key(request)
+        if kept is not None:
+            if kept.body_hash != digest:
+                raise IdempotencyMismatch
+            return kept.body
+        answer = pack(await _carry_out(holding, order, ids, now_ms=now_ms))
+        await holding.tx.keep_answer(request, status=_DONE, body=answer)
+    return answer
+
+
+async def _answer(holding: Holding, question: AnyQuestion) -> object:
+    match question:
+        case Recall():
+            return await _recall(holding, question)
+        case GetSession():
+            return _info(await _session(holding))
+        case ListFiles() | ReadFile() | ReadFiles():
+            return await file_questions.answer(holding.tx, await _workspace(holding), question)
+        case _:
+            assert_never(question)
+
+
+async def _carry_out(holding: Holding, order: AnyOrder, ids: Ids, *, now_ms: int) -> object:
+    match order:
+        case ChangeFiles() | EditFile():
+            place = file_changes.Place(
+                tx=holding.tx,
+                org_id=holding.org_id,
+                workspace_id=await _workspace(holding, lock=True),
+                ids=ids,
+                now_ms=now_ms,
+            )
+            return await file_changes.carry_out(place, order)
+        case NameSession():
+            return await _name(holding, order.title, now_ms=now_ms)
+        case _:
+            assert_never(order)
+
+
+async def _workspace(holding: Holding, *, lock: bool = False) -> WorkspaceId:
+    return (await _session(holding, lock=lock)).workspace_id
+
+
+async def _session(holding: Holding, *, lock: bool = False) -> Session:
+    """With `lock` the session's writers come in one by one, so that the bounds hold."""
+    session = await holding.tx.session(holding.session_id, lock=lock)
+    if session is None:
+        detail = "the session is gone"
+        raise NotFound(detail)
+    return session
+
+
+async def _name(holding: Holding, title: str, *, now_ms: int) -> SessionInfo:
+    if not 0 < len(title.strip()) <= DISPLAY_NAME_CHARS_MAX or "\x00" in title:
+        detail = f"a title has 1 to {DISPLAY_NAME_CHARS_MAX} characters"
+        raise ValidationFailed(detail)
+    session = await _session(holding, lock=True)
+    named = msgspec.structs.replace(session, title=title, updated_ms=now_ms)
+    await holding.tx.put_session(named)
+    return _info(named)
+
+
+def _info(session: Session) -> SessionInfo:
+    agent_id = session.agent_id
+    return SessionInfo(
+        session_id=to_wire(Prefix.SESSION, session.id),
+        title=session.title,
+        agent_id=to_wire(Prefix.AGENT, agent_id) if agent_id is not None else None,
+        harness_id=to_wire(Prefix.HARNESS, session.harness_id),
+        created_ms=session.created_ms,
+    )
+
+
+async def _recall(holding: Holding, question: Recall) -> Recalled:
+    kept = await holding.tx.kept_answer(_request_key(holding, question.key, b"", now_ms=0))
+    if kept is None or kept.status is None:
+        return Recalled(note=None)
+    return msgspec.msgpack.decode(kept.body, type=Recalled)
+
+
+def _request_key(holding: Holding, key: str, digest: bytes, *, now_ms: int) -> RequestKey:
+    scoped = f"{holding.session_id.hex}:{key}"
+    if not key or len(scoped) > IDEMPOTENCY_KEY_CHARS_MAX or "\x00" in key:
+        detail = f"a key with its session has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"
+        raise InvalidParameter(detail)
+    return RequestKey(route=ROUTE, key=scoped, body_hash=digest, now_ms=now_ms)

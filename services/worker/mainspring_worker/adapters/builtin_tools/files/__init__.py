@@ -1,0 +1,1 @@
+"""Tools over the files of a session's workspace."""

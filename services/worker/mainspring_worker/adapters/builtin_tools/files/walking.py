@@ -1,0 +1,74 @@
+"""Files below a directory, some at a time."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from mainspring_kernel.limits import MIB
+from mainspring_schema.holdings import FileEntry, FilePart, ListFiles, ReadFiles
+from mainspring_schema.limits import HELD_LISTING_ROWS_MAX
+from mainspring_worker.adapters.builtin_tools.files.patterns import Pattern
+from mainspring_worker.adapters.builtin_tools.files.places import stored
+from mainspring_worker.ports.resources import SessionResources
+
+SEARCHED_FILE_BYTES_MAX: Final = 1 * MIB
+"""A larger file is no text that somebody wrote; searching leaves it out and says so."""
+_BATCH_BYTES: Final = 2 * MIB
+
+
+async def entries(
+    resources: SessionResources, path: object, *, recursive: bool
+) -> AsyncIterator[FileEntry]:
+    """By path. Raises NotFound, ValidationFailed."""
+    question = ListFiles(path=stored(path), recursive=recursive, limit=HELD_LISTING_ROWS_MAX)
+    while True:
+        page = await resources.ask(question)
+        for entry in page.entries:
+            yield entry
+        if page.next is None:
+            return
+        question = ListFiles(
+            path=question.path,
+            recursive=recursive,
+            after=page.next,
+            limit=HELD_LISTING_ROWS_MAX,
+        )
+
+
+async def matching(
+    resources: SessionResources, path: object, wanted: Pattern | None
+) -> list[FileEntry]:
+    """Files below a path whose own path fits. A path that is a file is that file."""
+    return [
+        entry
+        async for entry in entries(resources, path, recursive=True)
+        if not entry.is_directory and (wanted is None or wanted.search(entry.path[1:]))
+    ]
+
+
+async def contents(
+    resources: SessionResources, files: Sequence[FileEntry]
+) -> AsyncIterator[FilePart]:
+    """Whole files, read in batches; those over the bound are left out."""
+    batch: list[str] = []
+    size = 0
+    for entry in files:
+        if entry.size_bytes > SEARCHED_FILE_BYTES_MAX:
+            continue
+        if batch and (size + entry.size_bytes > _BATCH_BYTES or len(batch) >= _BATCH_FILES):
+            async for part in _read(resources, batch):
+                yield part
+            batch, size = [], 0
+        batch.append(entry.path)
+        size += entry.size_bytes
+    if batch:
+        async for part in _read(resources, batch):
+            yield part
+
+
+_BATCH_FILES: Final = 500
+
+
+async def _read(resources: SessionResources, paths: Sequence[str]) -> AsyncIterator[FilePart]:
+    found = await resources.ask(ReadFiles(paths=tuple(paths), bytes_max=_BATCH_BYTES))
+    for part in found.files:
+        yield part

@@ -1,0 +1,1 @@
+"""Scripts that see the session's files and nothing of this machine."""

@@ -1,0 +1,92 @@
+"""`bash`: an interpreter in this process with files of its own, and no way to host or network."""
+
+from collections.abc import Iterator
+from typing import Final, cast
+
+from bashkit import Bash, FileSystem
+
+from mainspring_harness.builtin.bash import TIMEOUT_S_DEFAULT
+from mainspring_schema.messages import Json
+from mainspring_worker.adapters.builtin_tools.files.places import ROOT
+from mainspring_worker.adapters.builtin_tools.sandbox.running import (
+    CAPTURED_BYTES_MAX,
+    MEMORY_BYTES_MAX,
+    Ended,
+    run,
+)
+from mainspring_worker.adapters.builtin_tools.sandbox.tree import Tree
+from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+
+COMMANDS_MAX: Final = 1_000_000
+"""A script that goes round in circles ends here, if its time is not over before."""
+
+
+async def bash(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """One script in a new shell."""
+    limit = arguments.get("timeout_seconds", TIMEOUT_S_DEFAULT)
+    seconds = float(limit) if isinstance(limit, int) else float(TIMEOUT_S_DEFAULT)
+
+    async def script(before: Tree) -> Ended:
+        return await _run(str(arguments["commands"]), before, seconds)
+
+    return await run(context, script)
+
+
+async def _run(commands: str, before: Tree, seconds: float) -> Ended:
+    shell = Bash(
+        username="agent",
+        hostname="workspace",
+        cwd=ROOT,
+        env={"HOME": ROOT, "LANG": "C.UTF-8"},
+        max_commands=COMMANDS_MAX,
+        max_loop_iterations=COMMANDS_MAX,
+        max_memory=MEMORY_BYTES_MAX,
+        timeout_seconds=seconds,
+    )
+    files = shell.fs()
+    _fill(files, before)
+    ended = await shell.execute(commands, capture=CAPTURED_BYTES_MAX)
+    more: Json = {"timed_out": True} if "execution timeout" in (ended.error or "") else {}
+    if ended.stdout_truncated or ended.stderr_truncated:
+        more |= {"truncated": True, "reason": "size_cap", "dropped_over_bytes": CAPTURED_BYTES_MAX}
+    after = _left(files)
+    return Ended(
+        stdout=ended.stdout,
+        stderr=ended.stderr or ended.error or "",
+        exit_code=ended.exit_code,
+        after=after,
+        more=more,
+    )
+
+
+def _fill(files: FileSystem, before: Tree) -> None:
+    files.mkdir(ROOT, recursive=True)
+    for path in sorted(before.directories):
+        files.mkdir(ROOT + path, recursive=True)
+    for path, content in before.files.items():
+        files.write_file(ROOT + path, content)
+
+
+def _left(files: FileSystem) -> Tree:
+    found: dict[str, bytes] = {}
+    directories: set[str] = set()
+    for path, is_directory in _walk(files, ""):
+        if is_directory:
+            directories.add(path)
+        else:
+            found[path] = files.read_file(ROOT + path)
+    return Tree(files=found, directories=frozenset(directories))
+
+
+def _walk(files: FileSystem, folder: str) -> Iterator[tuple[str, bool]]:
+    """Files and directories below; a link is neither, and is not kept."""
+    if not folder and not files.exists(ROOT):
+        return
+    for entry in cast("list[dict[str, object]]", files.read_dir(ROOT + folder)):
+        path = f"{folder}/{entry['name']}"
+        kind = cast("dict[str, object]", entry["metadata"])["file_type"]
+        if kind == "directory":
+            yield path, True
+            yield from _walk(files, path)
+        elif kind == "file":
+            yield path, False

@@ -1,0 +1,1 @@
+"""SQL on databases of a session."""
