@@ -36,14 +36,14 @@ async def attempt_step(
         attempt += 1
         result, flaw, cause = b"null", None, None
         try:
-            result = encode(await _call(step, arguments, processes))
+            result = encode(await call_step(step, arguments, processes))
         except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
             delay_s = step.retry.delay(error, attempt=attempt, draw=draws.unit())
             if delay_s is not None:
                 _LOG.info("step %s failed (%s), again in %.1f s", step.name, error, delay_s)
                 await asyncio.sleep(delay_s)
                 continue
-            flaw, cause = _flaw(error), error
+            flaw, cause = flaw_of(error), error
         record = StepRecord(
             step=place,
             name=step.name,
@@ -56,7 +56,8 @@ async def attempt_step(
         return record, cause
 
 
-async def _call(step: Callee[T], arguments: Arguments, processes: Executor | None) -> T:
+async def call_step(step: Callee[T], arguments: Arguments, processes: Executor | None) -> T:
+    """One call, in a context of its own."""
     args, kwargs = arguments
 
     async def alone() -> T:
@@ -68,7 +69,8 @@ async def _call(step: Callee[T], arguments: Arguments, processes: Executor | Non
     return await asyncio.create_task(alone())
 
 
-def _flaw(error: Exception) -> Flaw:
+def flaw_of(error: Exception) -> Flaw:
+    """What is told of an exception that user's code raised."""
     name = type(error).__name__
     message = (str(error) or name)[:_MESSAGE_CHARS_MAX]
     match error:

@@ -33,7 +33,8 @@ from mainspring_schema import commands
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.messages import Message
-from mainspring_schema.tasks import ReasonResult, ToolResult, WorkflowResult
+from mainspring_schema.plain import TaskReceipts
+from mainspring_schema.tasks import ReasonResult, ToolResult
 
 
 class TakeUp(StrEnum):
@@ -52,6 +53,7 @@ Answer = (
     | commands.ToolResultsReceipt
     | commands.CloseReceipt
     | of_workflows.Answer
+    | TaskReceipts
     | Verdict
     | TakeUp
 )
@@ -281,7 +283,11 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
     turn = _turn(plan, materials)
     held = intent.held
     result = intent.result
-    if turn is None or not _waits_for(turn, held.task_id) or isinstance(result, WorkflowResult):
+    if (
+        turn is None
+        or not _waits_for(turn, held.task_id)
+        or not isinstance(result, ReasonResult | ToolResult)
+    ):
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
         _close_unexpected(plan, held.task_id, held.fence, intent.hash)
         return Verdict.STALE

@@ -77,7 +77,9 @@ async def start(
     measure(parts.engine, service)
     path = MessagePath(
         configurations=Configurations(parts.api_store),
-        control=DirectControl(parts.engine.control, parts.engine.workflows),
+        control=DirectControl(
+            parts.engine.control, parts.engine.workflows, parts.engine.plain_tasks
+        ),
         log=DirectLog(parts.eventstore),
     )
     scheduler = _scheduler(parts, path)
