@@ -21,6 +21,11 @@ _WAIT_S: Final = 30.0
 _CALL_BYTES_MAX: Final = 768 * 1024
 """Inputs of one call: with their envelopes below the bound of a body."""
 _REFUSED_STATUS: Final = 422
+_FULL: Final = "too_many_requests"
+_TRIES: Final = 20
+"""Of a task that a full queue refused."""
+_PAUSE_MS: Final = 200
+_PAUSE_MS_MAX: Final = 2000
 
 
 class Send(Protocol):
@@ -100,19 +105,26 @@ class _Item(Struct, frozen=True, kw_only=True):
     queue: str
 
 
+class _Refusal(Struct, frozen=True, kw_only=True):
+    code: str
+    message: str = ""
+    retry_after_ms: int | None = None
+
+
 class _Receipt(Struct, frozen=True, kw_only=True):
     id: str
     duplicate: bool = False
-    error: TaskProblem | None = None
+    error: _Refusal | None = None
 
 
 class _Receipts(Struct, frozen=True, kw_only=True):
     data: tuple[_Receipt, ...]
 
 
-class _Waiting(Struct, frozen=True, eq=False):
+class _Waiting(Struct, eq=False):
     item: _Item
     receipt: "asyncio.Future[_Receipt]"
+    tries: int = 0
 
 
 class Tasks:
@@ -155,7 +167,9 @@ class Tasks:
     async def _fly(self) -> None:
         try:
             while self._waiting:
-                await self._send_some(self._board())
+                pause_s = await self._send_some(self._board())
+                if pause_s:
+                    await asyncio.sleep(pause_s)
         finally:
             self._flying = None
 
@@ -169,7 +183,8 @@ class Tasks:
             aboard.append(self._waiting.popleft())
         return aboard
 
-    async def _send_some(self, aboard: list[_Waiting]) -> None:
+    async def _send_some(self, aboard: list[_Waiting]) -> float:
+        """How long to wait before the next call: a full queue is given time, not asked again."""
         try:
             body = {"tasks": [one.item for one in aboard]}
             raw = await self._send("POST", f"{self._url}/batch", body=body)
@@ -178,10 +193,21 @@ class Tasks:
             for one in aboard:
                 if not one.receipt.done():
                     one.receipt.set_exception(error)
-            return
+            return 0.0
+        full = [
+            (one, receipt.error)
+            for one, receipt in zip(aboard, receipts, strict=True)
+            if receipt.error is not None and receipt.error.code == _FULL and one.tries < _TRIES
+        ]
+        again = {one.item.id for one, _ in full}
         for one, receipt in zip(aboard, receipts, strict=True):
-            if not one.receipt.done():  # whoever asked may have gone
+            if one.item.id in again:
+                one.tries += 1
+            elif not one.receipt.done():  # whoever asked may have gone
                 one.receipt.set_result(receipt)
+        self._waiting.extendleft(one for one, _ in reversed(full))
+        waits_ms = (refusal.retry_after_ms or _PAUSE_MS for _, refusal in full)
+        return min(max(waits_ms, default=0), _PAUSE_MS_MAX) / 1000
 
     async def poll(self, id_: str, *, wait_s: float) -> TaskDescription:
         """How it is once it has ended, or after `wait_s`."""

@@ -10,7 +10,7 @@ from tests.load.bench.peers.ratios import NAMES
 from tests.load.bench.plan import Plan, quick
 from tests.load.bench.scenarios.catalogue import SCENARIOS
 
-COMPARED = ("workflow", "steps", "dispatch")
+COMPARED = ("workflow", "steps", "throughput", "dispatch")
 EXAMPLES = """
 examples:
   ./task bench --json report.json --html report.html

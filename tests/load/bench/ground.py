@@ -53,7 +53,15 @@ class Recount(msgspec.Struct, frozen=True, kw_only=True):
 class Ground:
     """A stack, whoever started it. Without `database` nothing is recounted or accounted for."""
 
-    def __init__(self, api: Address, engines: Sequence[str], database: Database | None) -> None:
+    def __init__(
+        self,
+        api: Address,
+        engines: Sequence[str],
+        database: Database | None,
+        *,
+        postgres_url: str = "",
+    ) -> None:
+        self.postgres_url = postgres_url
         self.api = api
         self.engines = list(engines)
         self.database = database
@@ -122,7 +130,8 @@ class OwnStack(Ground):
 
     def __init__(self, ready: stack.Stack, supervisor: Supervisor, database: Database) -> None:
         address = Address(host=ready.dialled_host, port=ready.settings.api_port)
-        super().__init__(address, [ready.address("engine")], database)
+        url = ready.postgres.url()
+        super().__init__(address, [ready.address("engine")], database, postgres_url=url)
         self.stack = ready
         self.supervisor = supervisor
 

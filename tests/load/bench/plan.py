@@ -37,6 +37,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     kills: int = 5
     soak_minutes: float = 10.0
     soak_per_s: float = 100.0
+    throughput_part: float = 1.0
+    """Of the tasks of `throughput`."""
     peers_part: float = 1.0
     """Of the tasks that each peer's throughput is measured by."""
     traced: bool = True
@@ -65,6 +67,7 @@ def quick(plan: Plan) -> Plan:
         sleepers=10_000,
         kills=2,
         soak_minutes=min(plan.soak_minutes, 0.5),
+        throughput_part=0.2,
         peers_part=0.3,
         traced=False,
     )

@@ -9,7 +9,7 @@ from mainspring_api.adapters.http.wire.workflows import FlawView, Name, flaw_vie
 from mainspring_kernel import limits, plain_limits
 from mainspring_kernel.ids import Prefix, to_wire, uuid7_ms
 from mainspring_kernel.times import rfc3339
-from mainspring_schema.plain import PlainStatus, PlainTaskView, TaskReceipt
+from mainspring_schema.plain import PlainStatus, PlainTaskView, TaskReceipt, TaskRefusal
 
 
 def _no_arguments() -> msgspec.Raw:
@@ -39,8 +39,11 @@ class TasksBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TaskError(Struct, frozen=True, kw_only=True):
+    """`retry_after_ms` where the same task may be taken later."""
+
     code: str
     message: str
+    retry_after_ms: int | None
 
 
 class ReceiptJson(Struct, frozen=True, kw_only=True):
@@ -70,11 +73,16 @@ class PlainTaskJson(Struct, frozen=True, kw_only=True):
 
 
 def receipt_json(receipt: TaskReceipt) -> ReceiptJson:
-    refusal = receipt.refusal
     return ReceiptJson(
         id=to_wire(Prefix.TASK, receipt.task_id),
         duplicate=receipt.duplicate,
-        error=None if refusal is None else TaskError(code=refusal.code, message=refusal.message),
+        error=None if receipt.refusal is None else _error(receipt.refusal),
+    )
+
+
+def _error(refusal: TaskRefusal) -> TaskError:
+    return TaskError(
+        code=refusal.code, message=refusal.message, retry_after_ms=refusal.retry_after_ms
     )
 
 
