@@ -98,15 +98,14 @@ class Engine:
         trace_ratio: float,
         epoch: int,
     ) -> None:
-        self._bus = bus
+        self._bus, self._announcer = bus, BusAnnouncer(bus)
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
-        self._backlog, self._tallies = Backlog(), Tallies()
+        self._backlog, self._tallies, self._holds = Backlog(), Tallies(), HoldTimes()
         self._pressure = Backpressure(clock=clock, load=self._load)
         self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
         self._witness = witness(self._agents)
-        self._announcer = BusAnnouncer(bus)
-        self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
+        self._time, self._clock = DatabaseTime(clock), clock
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
         self._pusher = self._make_pusher()
