@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.measuring import Measured
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
@@ -89,14 +90,16 @@ async def start(settings: ApiSettings, service: Service) -> None:
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
     keys = provider_keys(os.environ)
+    gates, operator = RpcGates(control), RpcOperator(control)
     services = Services(
         store=store,
         control=RpcControl(control),
-        gates=RpcGates(control),
-        operator=RpcOperator(control),
+        gates=gates,
+        operator=operator,
         log=log,
         schedules=RpcSchedules(ScheduleClient(scheduler)),
         hub=Hub(log, BusFeed(bus), clock, draws),
+        monitor=engine_monitor(operator, gates, clock, draws),
         configurations=Configurations(store),
         credentials=keys,
         registry=builtin_registry(),
@@ -149,6 +152,7 @@ async def serve_http(services: Services, service: Service, host: str, port: int)
     await server.start()
     service.stack.push_async_callback(server.stop)
     service.stack.callback(services.hub.drain)
+    service.stack.callback(services.monitor.drain)
     return server
 
 

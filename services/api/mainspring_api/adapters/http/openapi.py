@@ -17,6 +17,7 @@ Json = dict[str, Any]
 _PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 _REFS: Final = "#/components/schemas/{name}"
 _SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
+_ENGINE_SSE_PATH: Final = "/api/v1/durable/sse"
 _WORKFLOW_SSE_PATH: Final = "/api/v1/durable/workflows/{workflow_id}/sse"
 _ALWAYS: Final = (400, 404, 429, 503)
 """Every route may answer these; 413, 415 and 422 only where a body is read."""
@@ -63,6 +64,7 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, by_type)
     paths[_SSE_PATH] = {"get": _stream(sse_query)}
     paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(sse_query)}
+    paths[_ENGINE_SSE_PATH] = {"get": _engine_stream(sse_query)}
     paths["/health"] = {"get": _health()}
     return {
         "openapi": "3.1.0",
@@ -214,6 +216,17 @@ def _workflow_stream(query: type[object]) -> Json:
         "summary": "The event stream of a workflow, up to its end",
         "tags": ["workflows"],
         "parameters": [*_path_parameters("{workflow_id:str}"), *others],
+    }
+
+
+def _engine_stream(query: type[object]) -> Json:
+    like = _stream(query)
+    return like | {
+        "operationId": "stream_engine",
+        "summary": "The engine as it is, once a second where it changes",
+        "description": "`connected`, then `snapshot` after `snapshot`; each is a whole.",
+        "tags": ["durable"],
+        "parameters": like["parameters"][1:3],
     }
 
 

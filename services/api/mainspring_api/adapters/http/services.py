@@ -11,6 +11,7 @@ from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.schedules import Schedules
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.monitor import Monitor
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import Clock
@@ -25,6 +26,7 @@ class Services(Struct, frozen=True, kw_only=True):
     log: Log
     schedules: Schedules
     hub: Hub
+    monitor: Monitor
     configurations: Configurations
     credentials: CredentialSource
     registry: Registry
