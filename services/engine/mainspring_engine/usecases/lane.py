@@ -14,8 +14,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain import plain
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.decide import Answer
 from mainspring_engine.domain.intents import Command, Intent, session_of, weight_of
 from mainspring_engine.domain.plain import PlainIncident, PlainIntent, PlainSubmitted
 from mainspring_engine.domain.tallies import Tallies

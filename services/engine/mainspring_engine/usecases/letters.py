@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.decide import Answer, TakeUp
+from mainspring_engine.domain.answers import Answer, TakeUp
 from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.limits import REQUEUE_BUSY_S, REQUEUE_IDLE_S
 from mainspring_engine.domain.turn import state as states

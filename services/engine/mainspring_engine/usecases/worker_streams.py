@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
 from mainspring_engine.domain.plain import PlainAnswered
