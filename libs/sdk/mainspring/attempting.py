@@ -36,7 +36,7 @@ async def attempt_step(
         attempt += 1
         result, flaw, cause = b"null", None, None
         try:
-            result = encode(await call_step(step, arguments, processes))
+            result = encode(await _call(step, arguments, processes))
         except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
             delay_s = step.retry.delay(error, attempt=attempt, draw=draws.unit())
             if delay_s is not None:
@@ -56,7 +56,7 @@ async def attempt_step(
         return record, cause
 
 
-async def call_step(step: Callee[T], arguments: Arguments, processes: Executor | None) -> T:
+async def _call(step: Callee[T], arguments: Arguments, processes: Executor | None) -> T:
     """One call, in a context of its own."""
     args, kwargs = arguments
 

@@ -2,7 +2,7 @@
 
 from concurrent.futures import Executor
 
-from mainspring.attempting import call_step, flaw_of
+from mainspring.attempting import flaw_of
 from mainspring.definitions import Step
 from mainspring.errors import GiveUp
 from mainspring.values import encode
@@ -21,8 +21,9 @@ async def attempt_plain(
 ) -> PlainResult:
     """One attempt. `failures` counts those that failed before it: a wait outlives this worker."""
     try:
-        arguments = _arguments(step, input_)
-        return PlainResult(result=encode(await call_step(step, arguments, processes)))
+        args, kwargs = _arguments(step, input_)
+        # This coroutine is a task of its own, so no workflow's place reaches the step.
+        return PlainResult(result=encode(await step.call(args, kwargs, processes)))
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
         delay_s = step.retry.delay(error, attempt=failures + 1, draw=draws.unit())
         retry_ms = None if delay_s is None else min(round(delay_s * 1000), PLAIN_RETRY_MS_MAX)

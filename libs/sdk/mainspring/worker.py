@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from mainspring.computing import pool
 from mainspring.definitions import Step, Workflow
+from mainspring.ferry import Ferry
 from mainspring.going import Go
 from mainspring.plain import attempt_plain
 from mainspring_kernel.clock import SystemClock
@@ -24,7 +25,7 @@ from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import History
-from mainspring_schema.tasks import PlainTask, WorkflowResult, WorkflowTask
+from mainspring_schema.tasks import PlainResult, PlainTask, WorkflowResult, WorkflowTask
 from mainspring_schema.workflows import StepRecord, Wait
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.core import WorkerCore
@@ -172,6 +173,7 @@ class Runner:
         plain: "dict[str, Step[..., object]] | None" = None,
     ) -> None:
         self._plain = plain or {}
+        self._ferry = Ferry[PlainResult](loop)
         self._workflows = workflows
         self._loop = loop
         self._draws = draws
@@ -205,19 +207,17 @@ class Runner:
         if step is None:
             raise HandedBack
         attempt.begun = True
-        doing = attempt_plain(
-            step,
-            payload.input,
-            failures=attempt.task.failures,
-            draws=self._draws,
-            processes=self._processes,
-        )
-        done = asyncio.run_coroutine_threadsafe(doing, self._loop)
-        try:
-            return pack(await asyncio.shield(asyncio.wrap_future(done)))
-        except asyncio.CancelledError:
-            done.cancel()
-            raise
+
+        def do() -> Coroutine[object, object, PlainResult]:
+            return attempt_plain(
+                step,
+                payload.input,
+                failures=attempt.task.failures,
+                draws=self._draws,
+                processes=self._processes,
+            )
+
+        return pack(await self._ferry.cross(do))
 
     async def _go(
         self,
