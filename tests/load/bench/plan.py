@@ -39,6 +39,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     soak_per_s: float = 100.0
     throughput_part: float = 1.0
     """Of the tasks of `throughput`."""
+    held_s: float = 300.0
+    """How long the snapshot of `horizon` is held."""
     peers_part: float = 1.0
     """Of the tasks that each peer's throughput is measured by."""
     traced: bool = True
@@ -68,6 +70,7 @@ def quick(plan: Plan) -> Plan:
         kills=2,
         soak_minutes=min(plan.soak_minutes, 0.5),
         throughput_part=0.2,
+        held_s=min(plan.held_s, 10.0),
         peers_part=0.3,
         traced=False,
     )
