@@ -37,8 +37,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     kills: int = 5
     soak_minutes: float = 10.0
     soak_per_s: float = 100.0
-    throughput_part: float = 1.0
-    """Of the tasks of `throughput`."""
+    soak_sessions: int = 400
+    queue_tasks: int = 30_000
+    """Of each burst of `throughput`, `horizon` and `replicas`."""
     held_s: float = 300.0
     """How long the snapshot of `horizon` is held."""
     peers_part: float = 1.0
@@ -69,7 +70,8 @@ def quick(plan: Plan) -> Plan:
         sleepers=10_000,
         kills=2,
         soak_minutes=min(plan.soak_minutes, 0.5),
-        throughput_part=0.2,
+        soak_sessions=40,
+        queue_tasks=6_000,
         held_s=min(plan.held_s, 10.0),
         peers_part=0.3,
         traced=False,

@@ -30,12 +30,8 @@ async def burst(ours: Driving, tasks: int) -> Answer:
     return await ours.ask(Throughput(place=ours.place, tasks=tasks))
 
 
-def size(bench: Bench) -> int:
-    return round(OURS.tasks * bench.plan.throughput_part)
-
-
 async def throughput(bench: Bench) -> None:
-    tasks, ours = size(bench), driving(bench)
+    tasks, ours = bench.plan.queue_tasks, driving(bench)
     bench.progress.part(f"queue, {tasks:,} tasks")
     async with ours.handlers(OURS.workers):
         await burst(ours, max(100, tasks // 20))  # warms up
@@ -55,7 +51,7 @@ async def throughput(bench: Bench) -> None:
 
 async def horizon(bench: Bench) -> None:
     """Somebody holds a snapshot, so no dead row can be taken: what a queue's rows then cost."""
-    tasks, ours, held_s = size(bench), driving(bench), bench.plan.held_s
+    tasks, ours, held_s = bench.plan.queue_tasks, driving(bench), bench.plan.held_s
     bench.progress.part(f"queue, a snapshot held for {held_s:g} s")
     rates = bench.gathered.series.setdefault("tasks beside a held snapshot", Series(unit="tasks/s"))
     async with ours.handlers(OURS.workers), AsyncExitStack() as stack:
@@ -87,7 +83,7 @@ async def horizon(bench: Bench) -> None:
 
 async def replicas(bench: Bench) -> None:
     """One engine, then two, each with half of the workers; all submits go to the first."""
-    tasks, half = size(bench), OURS.workers // 2
+    tasks, half = bench.plan.queue_tasks, OURS.workers // 2
     bench.progress.part("queue, one engine")
     one = driving(bench)
     async with one.handlers(OURS.workers):
