@@ -7,6 +7,7 @@ import pytest
 from litestar import Litestar
 
 from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.tracing import NoSpans
 from mainspring_api.adapters.keys import EnvironmentKeys
@@ -50,14 +51,17 @@ def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
         hold=backend,
         first=organization_of(DEFAULT_ORG_ID, "default", clock.wall_ms()),
     )
+    gates = GateControl(MemoryGates(Tables(), lock=threading.RLock(), clock=clock), lambda: None)
+    operator = operator or FakeOperator()
     return Services(
         store=store,
         control=backend,
-        gates=GateControl(MemoryGates(Tables(), lock=threading.RLock(), clock=clock), lambda: None),
-        operator=operator or FakeOperator(),
+        gates=gates,
+        operator=operator,
         log=backend,
         schedules=Schedules(MemoryScheduleStore(clock), clock, wake=lambda: None),
         hub=Hub(backend, backend, clock, SystemDraws()),
+        monitor=engine_monitor(operator, gates, clock, SystemDraws()),
         configurations=Configurations(store),
         credentials=EnvironmentKeys({"openai": "sk-test"}),
         vault=EnvelopeVault(["a key of tests that is long enough"]),

@@ -237,6 +237,7 @@ class World:
         control: Any = DirectControl(
             self.remote("engine", lambda engine: engine.control),
             self.remote("engine", lambda engine: engine.workflows),
+            self.remote("engine", lambda engine: engine.plain_tasks),
         )
         path = MessagePath(
             configurations=Configurations(self.statements(self.tables.api)),

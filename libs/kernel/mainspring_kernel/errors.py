@@ -245,6 +245,14 @@ class WorkflowKeyMismatch(MainspringError):
     title = "This key started a workflow with another input"
 
 
+class TaskIdMismatch(MainspringError):
+    """A plain task's id came again with another type or input. Nothing was submitted."""
+
+    code = "task_id_mismatch"
+    status = 409
+    title = "This id is that of another task"
+
+
 class WorkflowEnded(MainspringError):
     """A signal came for a workflow that has ended: nothing would ever take it."""
 

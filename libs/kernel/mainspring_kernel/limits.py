@@ -379,6 +379,10 @@ OPERATOR_ROWS_MAX: Final = 100
 """Rows of one list that an operator asks for; the answer must fit an rpc message."""
 HEALTH_AGE_MS_MAX: Final = 1000
 """How old a look at the whole may be: many who watch cost one look a second per engine."""
+MONITOR_LOOK_S: Final = 1.0
+"""Between two looks of the live monitor: people watch it, and all of them share a look."""
+MONITOR_STREAMS_MAX: Final = 200
+"""People who watch the engine through one process."""
 LETTERS_PER_ORDER_MAX: Final = 1000
 """Dead letters that one order deals with: one statement, and an answer that comes at once."""
 REQUEUE_RATE_PER_S: Final = 10.0

@@ -48,6 +48,16 @@ class WorkflowCalls:
             control.ListWorkflowsRequest,
             control.ListWorkflowsResponse,
         )
+        self.submit_tasks = channel.unary(
+            f"{_CONTROL}/SubmitTasks",
+            control.SubmitTasksRequest,
+            control.SubmitTasksResponse,
+        )
+        self.get_plain_task = channel.unary(
+            f"{_CONTROL}/GetPlainTask",
+            control.GetPlainTaskRequest,
+            control.GetPlainTaskResponse,
+        )
 
 
 class GateCalls(WorkflowCalls):

@@ -216,6 +216,7 @@ def _task_to_proto(task: Task) -> pb.Task:
         # An empty list is packed too: it says that nothing is recorded.
         recorded=b"" if task.recorded is None else pack(task.recorded),
         started=task.started,
+        failures=task.failures,
     )
 
 
@@ -230,6 +231,7 @@ def _task_from_proto(message: pb.Task) -> Task:
         tail=_TAIL.decode(message.tail) if message.tail else (),
         recorded=_STEPS.decode(message.recorded) if message.recorded else None,
         started=message.started,
+        failures=message.failures,
     )
 
 

@@ -69,6 +69,12 @@ class ControlServicer(Protocol):
     async def list_workflows(
         self, request: control.ListWorkflowsRequest, /
     ) -> control.ListWorkflowsResponse: ...
+    async def submit_tasks(
+        self, request: control.SubmitTasksRequest, /
+    ) -> control.SubmitTasksResponse: ...
+    async def get_plain_task(
+        self, request: control.GetPlainTaskRequest, /
+    ) -> control.GetPlainTaskResponse: ...
 
 
 class WorkerServicer(Protocol):

@@ -123,7 +123,8 @@ class Task(Struct, frozen=True, kw_only=True):
 
     `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
     where the engine has it at hand; None has the worker ask. `started`: an earlier attempt started
-    the effect and was lost, so it is not called again: the tool's probe is asked.
+    the effect and was lost, so it is not called again: the tool's probe is asked. `failures` counts
+    the attempts that failed.
     """
 
     held: Held
@@ -135,6 +136,7 @@ class Task(Struct, frozen=True, kw_only=True):
     tail: tuple[StoredEvent, ...] = ()
     recorded: tuple[StepRecord, ...] | None = None
     started: bool = False
+    failures: int = 0
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True):

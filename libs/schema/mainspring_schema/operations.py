@@ -16,7 +16,7 @@ A = TypeVar("A")
 
 OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
 TaskStatus = Literal[OpenStatus, "closed"]
-TaskWord = Literal["reason", "tool", "workflow"]
+TaskWord = Literal["reason", "tool", "workflow", "task"]
 WorkerStatus = Literal["active", "silent", "draining", "stopped"]
 """`silent`: attached, but nothing was heard from it for two beats. `stopped`: not attached."""
 

@@ -70,7 +70,14 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
     generation: int = 0
 
 
-TaskPayload = ReasonTask | ToolTask | WorkflowTask
+class PlainTask(Struct, frozen=True, kw_only=True, tag="task"):
+    """One call of a step without a workflow around it. `input` is the JSON of the arguments."""
+
+    task_type: str
+    input: bytes
+
+
+TaskPayload = ReasonTask | ToolTask | WorkflowTask | PlainTask
 
 
 class ToolCall(Struct, frozen=True, kw_only=True):
@@ -148,7 +155,18 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     mismatch: Mismatch | None = None
 
 
-TaskResult = ReasonResult | ToolResult | WorkflowResult
+class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
+    """How an attempt at a plain task ended: with a result, or with a flaw.
+
+    `retry_ms` is how long its worker wants to wait for the next attempt; None for none.
+    """
+
+    result: bytes = b"null"
+    flaw: Flaw | None = None
+    retry_ms: int | None = None
+
+
+TaskResult = ReasonResult | ToolResult | WorkflowResult | PlainResult
 
 
 class EmitEvent(Struct, frozen=True, kw_only=True):

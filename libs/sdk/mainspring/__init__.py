@@ -13,11 +13,13 @@ from mainspring.errors import (
     GiveUp,
     NotInWorkflow,
     StepFailed,
+    TaskFailed,
     Unserializable,
     WaitTimedOut,
     WorkflowFailed,
 )
 from mainspring.retries import NO_RETRY, Retry
+from mainspring.tasks import TaskHandle
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
 from mainspring.worker import Worker
 
@@ -33,6 +35,8 @@ __all__ = [
     "Retry",
     "Step",
     "StepFailed",
+    "TaskFailed",
+    "TaskHandle",
     "Unserializable",
     "WaitTimedOut",
     "Worker",

@@ -43,7 +43,7 @@ async def attempt_step(
                 _LOG.info("step %s failed (%s), again in %.1f s", step.name, error, delay_s)
                 await asyncio.sleep(delay_s)
                 continue
-            flaw, cause = _flaw(error), error
+            flaw, cause = flaw_of(error), error
         record = StepRecord(
             step=place,
             name=step.name,
@@ -57,6 +57,7 @@ async def attempt_step(
 
 
 async def _call(step: Callee[T], arguments: Arguments, processes: Executor | None) -> T:
+    """One call, in a context of its own."""
     args, kwargs = arguments
 
     async def alone() -> T:
@@ -68,7 +69,8 @@ async def _call(step: Callee[T], arguments: Arguments, processes: Executor | Non
     return await asyncio.create_task(alone())
 
 
-def _flaw(error: Exception) -> Flaw:
+def flaw_of(error: Exception) -> Flaw:
+    """What is told of an exception that user's code raised."""
     name = type(error).__name__
     message = (str(error) or name)[:_MESSAGE_CHARS_MAX]
     match error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Generic, ParamSpec, Self, TypeVar, cast
 
@@ -10,9 +10,10 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from mainspring.definitions import Step, Workflow
+from mainspring.definitions import Call, Step, Workflow
 from mainspring.descriptions import Description, Page, Problem
 from mainspring.errors import ApiError, WorkflowFailed
+from mainspring.tasks import TaskHandle, Tasks
 from mainspring.values import encode
 from mainspring_schema.workflows import Status
 
@@ -95,6 +96,7 @@ class Client:
             timeout=_WAIT_S + 15.0,
             transport=transport,
         )
+        self._tasks = Tasks(self._send, f"{base.rstrip('/')}/api/v1/durable/tasks")
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,10 +127,20 @@ class Client:
         handle = await self.start(workflow, *args, **kwargs)
         return await handle.result()
 
-    async def submit(self, step: "Step[P, T]", *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
-        """Has one step done, as a task for any worker of its queue that offers it."""
-        queue = step.queue or "default"
-        return await self.starting(step.task, queue=queue).start(*args, **kwargs)
+    async def submit(self, step: "Step[P, T]", *args: P.args, **kwargs: P.kwargs) -> TaskHandle[T]:
+        """Has one step done, as a task for any worker of its queue that offers it.
+
+        Returns once it is committed. What is submitted side by side travels together.
+        """
+        (handle,) = await self.submit_many([step.bind(*args, **kwargs)])
+        return handle
+
+    async def submit_many(self, calls: "Sequence[Call[T]]") -> list[TaskHandle[T]]:
+        """As `submit` for many, made by `step.bind`: in their order, each committed by itself.
+
+        Raises ApiError for the first that was refused; the others were submitted.
+        """
+        return await self._tasks.submit(calls)
 
     def starting(
         self, workflow: "Workflow[P, T]", *, key: str | None = None, queue: str = "default"

@@ -10,7 +10,7 @@ from typing import Generic, ParamSpec, TypeVar, cast, overload
 from mainspring.children import child
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
-from mainspring.values import Shape
+from mainspring.values import Shape, encode
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,6 +57,10 @@ class Step(Generic[P, T_co]):
             return await child(self.task, queue=self.queue).run(*args, **kwargs)
         return await self._here(*args, **kwargs)
 
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Call[T_co]":
+        """A call to be submitted with others. Raises TypeError for arguments that do not fit."""
+        return Call(self, encode(self.shape.bind(args, kwargs)))
+
     async def _here(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         go = current_recording()
         if go is None:
@@ -75,6 +79,14 @@ class Step(Generic[P, T_co]):
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(processes, _Call(plain, args, kwargs))
             return await asyncio.to_thread(plain, *args, **kwargs)
+
+
+class Call(Generic[T_co]):
+    """A step with its arguments, as a client submits it."""
+
+    def __init__(self, step: "Step[..., T_co]", input_: bytes) -> None:
+        self.step = step
+        self.input = input_
 
 
 class _Call(Generic[T]):

@@ -43,6 +43,15 @@ class NotInWorkflow(RuntimeError):
     """This is only to be awaited in the code of a workflow."""
 
 
+class TaskFailed(Exception):
+    """A submitted task failed for good, with the code of its last attempt."""
+
+    def __init__(self, task_id: str, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.task_id = task_id
+        self.code = code
+
+
 class WorkflowFailed(Exception):
     """The workflow whose result was asked for failed or was cancelled. `code` is stable."""
 

@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from types import TracebackType
@@ -17,13 +17,15 @@ from typing import Final, Self
 
 from mainspring.computing import pool
 from mainspring.definitions import Step, Workflow
+from mainspring.ferry import Ferry
 from mainspring.going import Go
+from mainspring.plain import attempt_plain
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import History
-from mainspring_schema.tasks import WorkflowResult, WorkflowTask
+from mainspring_schema.tasks import PlainResult, PlainTask, WorkflowResult, WorkflowTask
 from mainspring_schema.workflows import StepRecord, Wait, prefix_of
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.core import WorkerCore
@@ -60,6 +62,7 @@ class Worker:
     ) -> None:
         workflows = [one.task if isinstance(one, Step) else one for one in offers]
         self._workflows = {workflow.name: workflow for workflow in workflows}
+        self._plain = {one.name: one for one in offers if isinstance(one, Step)}
         if len(self._workflows) < len(workflows):
             message = "two workflows or steps have one name"
             raise ValueError(message)
@@ -74,7 +77,10 @@ class Worker:
             name=name or f"{platform.node() or 'worker'}-{incarnation.hex[-8:]}",
             build=build,
             queues=tuple(queues),
-            capabilities=tuple(f"workflow:{workflow}" for workflow in self._workflows),
+            capabilities=(
+                *(f"workflow:{workflow}" for workflow in self._workflows),
+                *(f"task:{step}" for step in self._plain),
+            ),
             slots=slots,
         )
         self._processes_max = processes
@@ -85,7 +91,13 @@ class Worker:
         """Begins to work; the engine may come later."""
         if self._processes_max:
             self._processes = pool(self._processes_max)
-        runner = Runner(self._workflows, asyncio.get_running_loop(), self._draws, self._processes)
+        runner = Runner(
+            self._workflows,
+            asyncio.get_running_loop(),
+            self._draws,
+            self._processes,
+            plain=self._plain,
+        )
         link = self._link or GrpcEngineLink(self._addresses, self._draws)
         self._stream = _StreamThread(
             StreamWorker(
@@ -157,7 +169,11 @@ class Runner:
         loop: asyncio.AbstractEventLoop,
         draws: SystemDraws,
         processes: Executor | None,
+        *,
+        plain: "dict[str, Step[..., object]] | None" = None,
     ) -> None:
+        self._plain = plain or {}
+        self._ferry = Ferry[PlainResult](loop)
         self._workflows = workflows
         self._loop = loop
         self._draws = draws
@@ -166,6 +182,8 @@ class Runner:
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack where another worker must do it."""
         payload = attempt.payload
+        if isinstance(payload, PlainTask):
+            return await self._do_plain(attempt, payload)
         if not isinstance(payload, WorkflowTask):
             raise HandedBack
         workflow = self._workflows.get(payload.workflow_type)
@@ -182,6 +200,24 @@ class Runner:
             if attempt.stop is Stop.CANCELLED:
                 return pack(WorkflowResult(outcome="cancelled"))
             raise
+
+    async def _do_plain(self, attempt: Attempt, payload: PlainTask) -> bytes:
+        """A step called twice by a crash is called with the same input: it must bear that."""
+        step = self._plain.get(payload.task_type)
+        if step is None:
+            raise HandedBack
+        attempt.begun = True
+
+        def do() -> Coroutine[object, object, PlainResult]:
+            return attempt_plain(
+                step,
+                payload.input,
+                failures=attempt.task.failures,
+                draws=self._draws,
+                processes=self._processes,
+            )
+
+        return pack(await self._ferry.cross(do))
 
     async def _go(
         self,

@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.measuring import Measured
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
@@ -93,14 +94,16 @@ async def start(settings: ApiSettings, service: Service) -> None:
     clock, draws = SystemClock(), SystemDraws()
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
+    gates, operator = RpcGates(control), RpcOperator(control)
     services = Services(
         store=store,
         control=RpcControl(control),
-        gates=RpcGates(control),
-        operator=RpcOperator(control),
+        gates=gates,
+        operator=operator,
         log=log,
         schedules=RpcSchedules(ScheduleClient(scheduler)),
         hub=Hub(log, BusFeed(bus), clock, draws),
+        monitor=engine_monitor(operator, gates, clock, draws),
         configurations=Configurations(store),
         credentials=provider_keys(os.environ),
         vault=EnvelopeVault(secret_keys(settings.secret_keys)),
@@ -167,6 +170,7 @@ async def serve_http(services: Services, service: Service, host: str, port: int)
     await server.start()
     service.stack.push_async_callback(server.stop)
     service.stack.callback(services.hub.drain)
+    service.stack.callback(services.monitor.drain)
     return server
 
 

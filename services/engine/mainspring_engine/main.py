@@ -44,6 +44,8 @@ from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.operating import Operator
+from mainspring_engine.usecases.plain_flights import PlainFlights
+from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.registry import Workers
 from mainspring_engine.usecases.relays import Relays
@@ -96,15 +98,14 @@ class Engine:
         trace_ratio: float,
         epoch: int,
     ) -> None:
-        self._bus = bus
+        self._bus, self._announcer = bus, BusAnnouncer(bus)
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
-        self._backlog, self._tallies = Backlog(), Tallies()
+        self._backlog, self._tallies, self._holds = Backlog(), Tallies(), HoldTimes()
         self._pressure = Backpressure(clock=clock, load=self._load)
         self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
         self._witness = witness(self._agents)
-        self._announcer = BusAnnouncer(bus)
-        self._time, self._clock, self._holds = DatabaseTime(clock), clock, HoldTimes()
+        self._time, self._clock = DatabaseTime(clock), clock
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
         self._pusher = self._make_pusher()
@@ -119,6 +120,7 @@ class Engine:
         self.control = Control(self._lanes, self._pressure)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
         self.workflows = Workflows(self._lanes, store, self._pressure)
+        self.plain_tasks = PlainTasks(self._lanes, store, self._pressure, clock)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
@@ -156,7 +158,22 @@ class Engine:
 
     def _make_lanes(self, flights: SessionFlights, draws: Draws) -> Lanes:
         lanes = (Lane(flights, self._clock, draws, self._tallies) for _ in range(COMMIT_LANES))
-        return Lanes(tuple(lanes))
+        plain = self._plain_flights()
+        submits, ends = (Lane(plain, self._clock, draws, self._tallies) for _ in range(2))
+        return Lanes(tuple(lanes), submits=submits, ends=ends)
+
+    def _plain_flights(self) -> PlainFlights:
+        return PlainFlights(
+            store=self.store,
+            roster=self._roster,
+            backlog=self._backlog,
+            gates=self.gates,
+            pressure=self._pressure,
+            links=self._links,
+            pusher=self._pusher,
+            announcer=self._announcer,
+            tallies=self._tallies,
+        )
 
     def _make_inspector(self, backstage: Backstage) -> Inspector:
         return Inspector(
@@ -344,6 +361,7 @@ async def _serve(settings: EngineSettings, service: Service, engine: Engine) -> 
     servicer = ControlServicer(
         control=engine.control,
         workflows=engine.workflows,
+        plain_tasks=engine.plain_tasks,
         sweeps=engine.sweeps,
         gates=engine.gate_control,
         operator=engine.operator,

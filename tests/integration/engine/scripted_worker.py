@@ -46,7 +46,12 @@ class ScriptedWorker:
         self._reader: asyncio.Task[None] | None = None
 
     async def attach(
-        self, door: Conversations, *, slots: int = 8, held: tuple[Held, ...] = ()
+        self,
+        door: Conversations,
+        *,
+        slots: int = 8,
+        held: tuple[Held, ...] = (),
+        capabilities: tuple[str, ...] = ("", "test_math"),
     ) -> None:
         self.attach_number += 1
         self._outgoing = asyncio.Queue()
@@ -59,7 +64,7 @@ class ScriptedWorker:
                     name="scripted",
                     build="",
                     queues=("default",),
-                    capabilities=("", "test_math"),
+                    capabilities=capabilities,
                     slots=slots,
                     held=held,
                 ),

@@ -10,7 +10,7 @@ from tests.load.bench.peers.ratios import NAMES
 from tests.load.bench.plan import Plan, quick
 from tests.load.bench.scenarios.catalogue import SCENARIOS
 
-COMPARED = ("workflow", "steps", "dispatch")
+COMPARED = ("workflow", "steps", "throughput", "dispatch")
 EXAMPLES = """
 examples:
   ./task bench --json report.json --html report.html
@@ -36,6 +36,8 @@ class Arguments(argparse.Namespace):
     by_chance: bool = False
     history: int | None = None
     sleepers: int | None = None
+    held: float | None = None
+    tasks: int | None = None
     minutes: float | None = None
     profile: Path | None = None
     sampling: float = 0.0
@@ -94,6 +96,8 @@ def _add_loads(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--sleepers", type=int, metavar="N", help="timers asleep; 100000")
     group.add_argument("--streams", metavar="N,…", help="of sse; 200,2000")
     group.add_argument("--history", type=int, metavar="N", help="messages of the old session")
+    group.add_argument("--tasks", type=int, metavar="N", help="of a queue's burst; 30000")
+    group.add_argument("--held", type=float, metavar="SECONDS", help="of horizon's snapshot; 300")
     group.add_argument("--minutes", type=float, metavar="N", help="of soak; 10")
     group.add_argument("--sampling", type=float, metavar="RATIO", help="of traces; 0")
     group.add_argument("--profile", type=Path, metavar="FOLDER", help="samples of the services")
@@ -140,6 +144,8 @@ def sizes(parsed: Arguments) -> dict[str, float | tuple[int, ...]]:
     asked |= {
         "history": parsed.history,
         "sleepers": parsed.sleepers,
+        "held_s": parsed.held,
+        "queue_tasks": parsed.tasks,
         "soak_minutes": parsed.minutes,
     }
     lists = {"clients": parsed.clients, "workers": parsed.workers, "streams": parsed.streams}

@@ -22,6 +22,7 @@ from tests.load.bench.plan import Plan
 from tests.load.bench.report import Report, number
 from tests.load.bench.sampler import Sampler
 from tests.load.bench.scenarios.catalogue import TRACED, Scenario, chosen
+from tests.load.bench.scenarios.keys import KEYS
 from tests.load.bench.sessions import create_agent
 from tests.load.bench.statements import Dead
 from tests.load.bench.target import Target, require_loopback, target_ground, target_of
@@ -155,10 +156,13 @@ async def carry_out(
             sampler=sampler,
             profile=course.profile,
         )
-        for scenario in scenarios.values():
+        for name, scenario in scenarios.items():
             progress.stage_ended()
             known = set(gathered.figures)
             await scenario.part(bench)
+            missing = [key for key in KEYS[name](course.plan) if key not in gathered.figures]
+            if missing:
+                gathered.notes.append(f"{name} left no {', '.join(missing)}")
             for text in headlines(gathered.figures, known):
                 progress.found(text)
     if sampler.memory.lines and scenarios is course.scenarios:

@@ -53,7 +53,15 @@ class Recount(msgspec.Struct, frozen=True, kw_only=True):
 class Ground:
     """A stack, whoever started it. Without `database` nothing is recounted or accounted for."""
 
-    def __init__(self, api: Address, engines: Sequence[str], database: Database | None) -> None:
+    def __init__(
+        self,
+        api: Address,
+        engines: Sequence[str],
+        database: Database | None,
+        *,
+        postgres_url: str = "",
+    ) -> None:
+        self.postgres_url = postgres_url
         self.api = api
         self.engines = list(engines)
         self.database = database
@@ -122,7 +130,8 @@ class OwnStack(Ground):
 
     def __init__(self, ready: stack.Stack, supervisor: Supervisor, database: Database) -> None:
         address = Address(host=ready.dialled_host, port=ready.settings.api_port)
-        super().__init__(address, [ready.address("engine")], database)
+        url = ready.postgres.url()
+        super().__init__(address, [ready.address("engine")], database, postgres_url=url)
         self.stack = ready
         self.supervisor = supervisor
 
@@ -137,18 +146,25 @@ class OwnStack(Ground):
 
     def second_worker(self) -> Program:
         """Another one beside the stack's own."""
-        own = stack.service(self.stack, "worker")
+        worker, _ = self._second("worker")
+        words = worker.environment | {"MAINSPRING_WORKER_NAME": "worker-2"}
+        return msgspec.structs.replace(worker, environment=words)
+
+    def second_engine(self) -> tuple[Program, str]:
+        """Another one on the same database and bus, and where it answers."""
+        return self._second("engine")
+
+    def _second(self, name: str) -> tuple[Program, str]:
+        own = stack.service(self.stack, name)
         port = free_port()
         address = f"{sockets.LOOPBACK}:{port}"
 
         async def answers() -> bool:
             return await sockets.accepts(sockets.LOOPBACK, port) and await stack.probe(address)
 
-        words = own.environment | {
-            "MAINSPRING_WORKER_BIND": address,
-            "MAINSPRING_WORKER_NAME": "worker-2",
-        }
-        return msgspec.structs.replace(own, name="worker-2", environment=words, healthy=answers)
+        words = own.environment | {f"MAINSPRING_{name.upper()}_BIND": address}
+        again = msgspec.structs.replace(own, name=f"{name}-2", environment=words, healthy=answers)
+        return again, address
 
 
 def quiet_environment(inherited: Mapping[str, str], ratio: float) -> dict[str, str]:

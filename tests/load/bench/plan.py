@@ -37,6 +37,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     kills: int = 5
     soak_minutes: float = 10.0
     soak_per_s: float = 100.0
+    soak_sessions: int = 400
+    queue_tasks: int = 30_000
+    """Of each burst of `throughput`, `horizon` and `replicas`."""
+    held_s: float = 300.0
+    """How long the snapshot of `horizon` is held."""
     peers_part: float = 1.0
     """Of the tasks that each peer's throughput is measured by."""
     traced: bool = True
@@ -65,6 +70,9 @@ def quick(plan: Plan) -> Plan:
         sleepers=10_000,
         kills=2,
         soak_minutes=min(plan.soak_minutes, 0.5),
+        soak_sessions=40,
+        queue_tasks=6_000,
+        held_s=min(plan.held_s, 10.0),
         peers_part=0.3,
         traced=False,
     )

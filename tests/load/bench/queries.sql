@@ -86,6 +86,11 @@ where schemaname in ('api', 'engine', 'log', 'scheduler') and n_dead_tup > 0
 order by n_dead_tup desc
 limit 8;
 
+-- name: tasks_ended
+-- Plain tasks that ended with a result.
+select count(*)::int from engine.attempt
+where closing = 1 and step like 'task:%';
+
 -- name: add_sleepers
 -- Timers far from due, which those that are due must not suffer from.
 insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)

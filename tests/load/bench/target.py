@@ -80,6 +80,6 @@ async def target_ground(target: Target) -> AsyncGenerator[Ground]:
     options = Options(url=target.postgres, application_name="mainspring-bench", connections_max=2)
     database = await Database.open(options)
     try:
-        yield Ground(target.api, target.engines, database)
+        yield Ground(target.api, target.engines, database, postgres_url=target.postgres)
     finally:
         await database.close()

@@ -45,10 +45,10 @@ TARGETS: Final[dict[str, Target]] = {
     "idle_queries_per_s": _most(5, "statements of an idle stack"),
 }
 
-HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_")
+HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_|^replicas_ratio$")
 """Rates; of everything else less is better."""
 LOWER: Final = frozenset({"idle_queries_per_s"})
-NEITHER: Final = re.compile(r"^history_messages$|_rate$|^peer_.*_ratio$")
+NEITHER: Final = re.compile(r"^history_messages$|^horizon_held_s$|_rate$|^peer_.*_ratio$")
 """What says under which conditions another figure was taken."""
 
 

@@ -5,8 +5,9 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain import intents
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.changes import Changes, CloseTask
-from mainspring_engine.domain.decide import Answer, decide
+from mainspring_engine.domain.decide import decide
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import (

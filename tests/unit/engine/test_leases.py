@@ -4,9 +4,10 @@ import asyncio
 from typing import cast
 from uuid import UUID
 
+from mainspring_engine.domain.plain import PlainIntent
 from mainspring_engine.ports.outside import Witness
 from mainspring_engine.ports.store import ExpiredTask, Handed, Renewal, Store
-from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.outbox import FrameOutbox
@@ -52,11 +53,14 @@ class StoreThatListens:
         return ()
 
 
+NOBODY = cast("Lane[PlainIntent]", cast("object", None))
+
+
 def leases_over(store: object, links: Links, clock: ManualClock) -> Leases:
     return Leases(
         store=cast("Store", store),
         links=links,
-        lanes=Lanes(()),
+        lanes=Lanes((), submits=NOBODY, ends=NOBODY),
         clock=clock,
         time=DatabaseTime(clock),
         witness=cast("Witness", cast("object", None)),

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from mainspring_engine.domain.decide import TakeUp
+from mainspring_engine.domain.answers import TakeUp
 from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.rows import Outcome, TaskKind
 from mainspring_kernel.ids import Prefix, to_wire

@@ -1,11 +1,9 @@
 """Steps that are tasks of their own."""
 
-import httpx
-import msgspec
 import pytest
 from msgspec import Struct
 
-from mainspring import Client, step, workflow
+from mainspring import step, workflow
 from mainspring_schema.workflows import ChildStart
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
 from tests.unit.sdk.test_going_waits import came
@@ -57,21 +55,3 @@ async def test_its_task_does_the_step_itself_with_its_record() -> None:
 
 async def test_outside_of_a_workflow_it_is_a_plain_call() -> None:
     assert await render(4) == Frame(4)
-
-
-async def test_a_client_submits_a_single_step() -> None:
-    sent: list[dict[str, object]] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent.append(msgspec.json.decode(request.content, type=dict[str, object]))
-        view = {
-            "id": "workflow_1", "type": "t", "key": "k", "queue": "gpu", "status": "running",
-            "created_at": "now",
-        }  # fmt: skip
-        return httpx.Response(201, json=view)
-
-    async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
-        handle = await client.submit(render, 5)
-
-    assert handle.id == "workflow_1"
-    assert sent == [{"type": "step:render", "input": [5], "queue": "gpu"}]

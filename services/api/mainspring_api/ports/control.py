@@ -12,6 +12,14 @@ from mainspring_schema.commands import (
     SubmitToolResults,
     ToolResultsReceipt,
 )
+from mainspring_schema.plain import (
+    GetPlainTask,
+    PlainTaskView,
+    SubmitTask,
+    SubmitTasks,
+    TaskReceipt,
+    TaskReceipts,
+)
 from mainspring_schema.workflows import (
     CancelWorkflow,
     ForkWorkflow,
@@ -64,6 +72,21 @@ class Control(Protocol):
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
         """A workflow as it is. Raises NotFound."""
+        ...
+
+    async def submit_task(self, command: SubmitTask) -> TaskReceipt:
+        """Submits a plain task; those that come side by side travel together.
+
+        Raises TaskIdMismatch.
+        """
+        ...
+
+    async def submit_tasks(self, command: SubmitTasks) -> TaskReceipts:
+        """Submits plain tasks; a refused one has its refusal in its receipt."""
+        ...
+
+    async def get_plain_task(self, command: GetPlainTask) -> PlainTaskView:
+        """A plain task as it is. Raises NotFound."""
         ...
 
     async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:

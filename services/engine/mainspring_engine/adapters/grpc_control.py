@@ -10,12 +10,13 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.operating import Operator
+from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
 from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_engine.usecases.workflows import Workflows
 from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
-from mainspring_schema import commands, operations, workflows
+from mainspring_schema import commands, operations, plain, workflows
 from mainspring_schema.codec import pack
 from mainspring_schema.gates import DropLimit, SetCircuit, SetLimit, SetWeight
 
@@ -30,6 +31,8 @@ _FORK_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.ForkWorkflow)
 _CANCEL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.CancelWorkflow)
 _GET_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.GetWorkflow)
 _LIST_WORKFLOWS: Final = msgspec.msgpack.Decoder(workflows.ListWorkflows)
+_SUBMIT_TASKS: Final = msgspec.msgpack.Decoder(plain.SubmitTasks)
+_GET_TASK: Final = msgspec.msgpack.Decoder(plain.GetPlainTask)
 _LIMIT: Final = msgspec.msgpack.Decoder(SetLimit)
 _NO_LIMIT: Final = msgspec.msgpack.Decoder(DropLimit)
 _WEIGHT: Final = msgspec.msgpack.Decoder(SetWeight)
@@ -47,6 +50,7 @@ class ControlServicer:
         *,
         control: Control,
         workflows: Workflows,
+        plain_tasks: PlainTasks,
         sweeps: Sweeps,
         gates: GateControl,
         operator: Operator,
@@ -55,6 +59,7 @@ class ControlServicer:
     ) -> None:
         self._control = control
         self._workflows = workflows
+        self._plain_tasks = plain_tasks
         self._gates = gates
         self._sweeps = sweeps
         self._operator = operator
@@ -156,6 +161,16 @@ class ControlServicer:
     async def list_workflows(self, request: pb.ListWorkflowsRequest, /) -> pb.ListWorkflowsResponse:
         page = await self._workflows.list(_decode(_LIST_WORKFLOWS, request.command))
         return pb.ListWorkflowsResponse(page=pack(page))
+
+    # ── plain tasks ─────────────────────────────────────────────────────────────────────────────
+
+    async def submit_tasks(self, request: pb.SubmitTasksRequest, /) -> pb.SubmitTasksResponse:
+        receipts = await self._plain_tasks.submit(_decode(_SUBMIT_TASKS, request.command))
+        return pb.SubmitTasksResponse(receipts=pack(receipts))
+
+    async def get_plain_task(self, request: pb.GetPlainTaskRequest, /) -> pb.GetPlainTaskResponse:
+        view = await self._plain_tasks.get(_decode(_GET_TASK, request.command))
+        return pb.GetPlainTaskResponse(task=pack(view))
 
     # ── operators ───────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,7 @@ import msgspec
 
 from mainspring_engine.domain.rows import Closing, TaskKind
 from mainspring_schema.operations import AttemptView, TaskView, TaskWord
-from mainspring_schema.tasks import TaskPayload, ToolTask, WorkflowTask
+from mainspring_schema.tasks import PlainTask, TaskPayload, ToolTask, WorkflowTask
 
 _PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)
 
@@ -27,6 +27,7 @@ KINDS: Final[dict[TaskKind, TaskWord]] = {
     TaskKind.REASON: "reason",
     TaskKind.TOOL: "tool",
     TaskKind.WORKFLOW: "workflow",
+    TaskKind.PLAIN: "task",
 }
 
 
@@ -35,9 +36,15 @@ def read(payload: bytes) -> TaskPayload:
     return _PAYLOAD.decode(payload)
 
 
-def owner(made: TaskPayload) -> UUID:
-    """The turn or workflow that the task belongs to."""
-    return made.workflow_id if isinstance(made, WorkflowTask) else made.turn_id
+def owner(task_id: UUID, made: TaskPayload) -> UUID:
+    """The turn or workflow that the task belongs to; a plain task belongs to itself."""
+    match made:
+        case WorkflowTask():
+            return made.workflow_id
+        case PlainTask():
+            return task_id
+        case _:
+            return made.turn_id
 
 
 def view(
@@ -46,7 +53,7 @@ def view(
     """`attempts` by fence."""
     return TaskView(
         id=task_id,
-        workflow_id=owner(made),
+        workflow_id=owner(task_id, made),
         session_id=session_id,
         step=step,
         kind=_kind(made),
@@ -64,6 +71,8 @@ def _kind(made: TaskPayload) -> TaskWord:
             return "tool"
         case WorkflowTask():
             return "workflow"
+        case PlainTask():
+            return "task"
         case _:
             return "reason"
 
@@ -72,7 +81,7 @@ def _effect(made: TaskPayload) -> str:
     match made:
         case ToolTask():
             return made.effect_class
-        case WorkflowTask():
+        case WorkflowTask() | PlainTask():
             return "idempotent"
         case _:
             return "pure"

@@ -4,13 +4,13 @@ The answer holds only once the plan is committed. A refusal raises a typed error
 plan may be used; so does `Missing`, after which the round is decided again.
 """
 
-from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
 import msgspec
 
 from mainspring_engine.domain import intents
+from mainspring_engine.domain.answers import Answer, TakeUp
 from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, EmitCounter
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
@@ -33,28 +33,7 @@ from mainspring_schema import commands
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.messages import Message
-from mainspring_schema.tasks import ReasonResult, ToolResult, WorkflowResult
-
-
-class TakeUp(StrEnum):
-    """What became of a dead letter that was to be taken up."""
-
-    BEGUN = "begun"
-    THERE = "there"
-    """Its turn had begun before."""
-    SUPERSEDED = "superseded"
-    """The conversation has gone on: a new turn would answer behind it."""
-
-
-Answer = (
-    commands.Receipt
-    | commands.CancelReceipt
-    | commands.ToolResultsReceipt
-    | commands.CloseReceipt
-    | of_workflows.Answer
-    | Verdict
-    | TakeUp
-)
+from mainspring_schema.tasks import ReasonResult, ToolResult
 
 
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
@@ -281,7 +260,11 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
     turn = _turn(plan, materials)
     held = intent.held
     result = intent.result
-    if turn is None or not _waits_for(turn, held.task_id) or isinstance(result, WorkflowResult):
+    if (
+        turn is None
+        or not _waits_for(turn, held.task_id)
+        or not isinstance(result, ReasonResult | ToolResult)
+    ):
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
         _close_unexpected(plan, held.task_id, held.fence, intent.hash)
         return Verdict.STALE

@@ -35,6 +35,8 @@ class TaskKind(IntEnum):
     TOOL = 2
     WORKFLOW = 3
     """One go at a user's workflow."""
+    PLAIN = 4
+    """One call of a step without a workflow."""
 
 
 class Effect(IntEnum):

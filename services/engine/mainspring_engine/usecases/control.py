@@ -2,7 +2,7 @@
 
 import asyncio
 
-from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.intents import Cancelled, ClientAnswered, SessionClosed, Submitted
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.usecases.backpressure import Backpressure

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 from uuid import UUID
 
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.decide import Answer, decide
+from mainspring_engine.domain.decide import decide
 from mainspring_engine.domain.intents import (
     Answered,
     Emitted,

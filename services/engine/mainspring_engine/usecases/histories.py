@@ -15,8 +15,9 @@ from mainspring_kernel.limits import (
     WORKFLOW_VALUE_BYTES_MAX,
     WORKFLOW_WAITS_MAX,
 )
+from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.frames import History, HistoryWanted
-from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.tasks import PlainResult, TaskResult, WorkflowResult
 from mainspring_schema.workflows import PLACE, StepRecord, Wait
 
 _log = logging.getLogger(__name__)
@@ -50,10 +51,19 @@ class Histories:
         )
 
 
-def check_result(result: WorkflowResult) -> None:
+def check_result(result: TaskResult) -> None:
     """Raises DecodeError for what no honest worker sends: it must not get into anybody's log."""
-    check_value(result.result)
-    check_steps(result.steps, result.waits)
+    match result:
+        case WorkflowResult():
+            check_value(result.result)
+            check_steps(result.steps, result.waits)
+        case PlainResult(result=value, retry_ms=retry_ms):
+            check_value(value)
+            if not 0 <= (retry_ms or 0) <= PLAIN_RETRY_MS_MAX:
+                message = f"a wait of {retry_ms} ms"
+                raise msgspec.ValidationError(message)
+        case _:
+            pass
 
 
 def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:

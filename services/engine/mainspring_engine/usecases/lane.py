@@ -8,14 +8,16 @@ where the present differs, and tells nobody before the commit.
 import asyncio
 import logging
 from collections import deque
-from typing import Protocol
+from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain import plain
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.decide import Answer
 from mainspring_engine.domain.intents import Command, Intent, session_of, weight_of
+from mainspring_engine.domain.plain import PlainIncident, PlainIntent, PlainSubmitted
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
@@ -29,6 +31,9 @@ from mainspring_kernel.limits import (
 )
 
 _log = logging.getLogger(__name__)
+AnyIntent = Intent | PlainIntent
+AnyCommand = Command | PlainSubmitted
+Kind = TypeVar("Kind", bound=AnyIntent)
 
 
 class Ticket(Protocol):
@@ -39,41 +44,45 @@ class Ticket(Protocol):
     def failed(self, error: Exception) -> None: ...
 
 
-class Entry(Struct, frozen=True, eq=False):
-    intent: Intent
+class Aboard(Struct, Generic[Kind], frozen=True, eq=False):
+    intent: Kind
     ticket: Ticket
 
 
-class Flights(Protocol):
+Entry: TypeAlias = Aboard[Intent]
+PlainEntry: TypeAlias = Aboard[PlainIntent]
+
+
+class Flights(Protocol[Kind]):
     """Decides and commits one batch; answers the tickets of what it settled."""
 
-    async def fly(self, entries: list[Entry]) -> None: ...
+    async def fly(self, entries: list[Aboard[Kind]]) -> None: ...
 
 
-class Lane:
+class Lane(Generic[Kind]):
     """A queue with one flight in the air. `put` never waits."""
 
     def __init__(
-        self, flights: Flights, clock: Clock, draws: Draws, tallies: Tallies | None = None
+        self, flights: Flights[Kind], clock: Clock, draws: Draws, tallies: Tallies | None = None
     ) -> None:
         self._flights = flights
         self._clock = clock
         self._draws = draws
         self._tallies = tallies or Tallies()
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[Aboard[Kind]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def put(self, intent: Intent, ticket: Ticket) -> None:
+    def put(self, intent: Kind, ticket: Ticket) -> None:
         """Raises TooManyRequests for a command above the bound.
 
         Incidents are always taken, for workers bring no more of them than they hold tasks.
         """
-        if len(self._waiting) >= LANE_QUEUE_ITEMS_MAX and isinstance(intent, Command):
+        if len(self._waiting) >= LANE_QUEUE_ITEMS_MAX and isinstance(intent, AnyCommand):
             detail = "the commit lane is full"
             raise TooManyRequests(detail)
-        self._waiting.append(Entry(intent, ticket))
+        self._waiting.append(Aboard(intent, ticket))
         self._idle.clear()
         self._wake.set()
 
@@ -86,12 +95,12 @@ class Lane:
                 await self._fly(self._board())
             self._idle.set()
 
-    def _board(self) -> list[Entry]:
+    def _board(self) -> list[Aboard[Kind]]:
         """The next flight: as many as the bounds of items and bytes allow, but one at least."""
         boarded = [self._waiting.popleft()]
-        weight = weight_of(boarded[0].intent)
+        weight = _weight(boarded[0])
         while self._waiting and len(boarded) < COMMIT_FLIGHT_ITEMS_MAX:
-            weight += weight_of(self._waiting[0].intent)
+            weight += _weight(self._waiting[0])
             if weight > COMMIT_FLIGHT_BYTES_MAX:
                 break
             boarded.append(self._waiting.popleft())
@@ -106,7 +115,7 @@ class Lane:
         """Returns once nothing waits and nothing flies."""
         await self._idle.wait()
 
-    async def _fly(self, entries: list[Entry]) -> None:
+    async def _fly(self, entries: list[Aboard[Kind]]) -> None:
         attempt = 0
         while entries:
             try:
@@ -128,32 +137,54 @@ class Lane:
                 return
 
 
-def _keep_incidents(entries: list[Entry], error: MainspringError) -> list[Entry]:
-    kept = [entry for entry in entries if not isinstance(entry.intent, Command)]
-    _fail([entry for entry in entries if isinstance(entry.intent, Command)], error)
+def _weight(entry: Aboard[Kind]) -> int:
+    intent = entry.intent
+    return plain.weight_of(intent) if isinstance(intent, PlainIntent) else weight_of(intent)
+
+
+def _keep_incidents(entries: list[Aboard[Kind]], error: MainspringError) -> list[Aboard[Kind]]:
+    kept = [entry for entry in entries if not isinstance(entry.intent, AnyCommand)]
+    _fail([entry for entry in entries if isinstance(entry.intent, AnyCommand)], error)
     return kept
 
 
-def _fail(entries: list[Entry], error: Exception) -> None:
+def _fail(entries: list[Aboard[Kind]], error: Exception) -> None:
     for entry in entries:
         entry.ticket.failed(error)
 
 
 class Lanes:
-    """A small fixed number of lanes; a session always rides the same one."""
+    """A small fixed number of lanes; a session always rides the same one.
 
-    def __init__(self, lanes: tuple[Lane, ...]) -> None:
-        self._lanes = lanes
+    Plain tasks have two of their own: one takes them in while the other ends them.
+    """
 
-    def put(self, intent: Intent, ticket: Ticket) -> None:
-        session: UUID = session_of(intent)
-        self._lanes[session.int % len(self._lanes)].put(intent, ticket)
+    def __init__(
+        self,
+        lanes: tuple[Lane[Intent], ...],
+        *,
+        submits: Lane[PlainIntent],
+        ends: Lane[PlainIntent],
+    ) -> None:
+        self._of_sessions = lanes
+        self._submits = submits
+        self._ends = ends
+        self._lanes = (*lanes, submits, ends)
 
-    async def ask(self, intent: Command) -> Answer:
+    def put(self, intent: AnyIntent, ticket: Ticket) -> None:
+        if isinstance(intent, PlainSubmitted):
+            self._submits.put(intent, ticket)
+        elif isinstance(intent, PlainIncident):
+            self._ends.put(intent, ticket)
+        else:
+            session: UUID = session_of(intent)
+            self._of_sessions[session.int % len(self._of_sessions)].put(intent, ticket)
+
+    async def ask(self, intent: AnyCommand) -> Answer:
         """Returns after the commit. Raises what refused it."""
         return await self.asked(intent)
 
-    def asked(self, intent: Command) -> asyncio.Future[Answer]:
+    def asked(self, intent: AnyCommand) -> asyncio.Future[Answer]:
         """The answer to come. A full lane is told by it, too."""
         ticket = FutureTicket()
         try:

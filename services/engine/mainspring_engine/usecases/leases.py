@@ -8,7 +8,8 @@ from uuid import UUID
 
 from mainspring_engine.domain.intents import Died
 from mainspring_engine.domain.loss import closing_of, needs_lane
-from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.plain import PlainDied
+from mainspring_engine.domain.rows import Closing, TaskKind
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import AttemptEnd, Witness
 from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal, Store
@@ -213,7 +214,9 @@ def _end_of(lost: ExpiredTask, release: Release, now_ms: int) -> AttemptEnd:
     )
 
 
-def _died(lost: ExpiredTask) -> Died:
+def _died(lost: ExpiredTask) -> Died | PlainDied:
+    if lost.task.kind is TaskKind.PLAIN:
+        return PlainDied(task=lost.task)
     return Died(
         session_id=lost.session_id,
         org_id=lost.org_id,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.decide import Answer, TakeUp
+from mainspring_engine.domain.answers import Answer, TakeUp
 from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.limits import REQUEUE_BUSY_S, REQUEUE_IDLE_S
 from mainspring_engine.domain.turn import state as states
@@ -81,8 +81,10 @@ class DeadLetters:
     async def resolve(self, order: ResolveLetter) -> LetterView:
         """Raises NotFound, Conflict."""
         requeue = order.action == "requeue"
-        if requeue and (await self._found(order.org_id, order.task_id)).kind == "workflow":
-            raise Conflict(_OF_WORKFLOW)
+        if requeue:
+            kind = (await self._found(order.org_id, order.task_id)).kind
+            if kind in _NOT_REQUEUED:
+                raise Conflict(_NOT_REQUEUED[kind])
         resolution = Resolve(
             org_id=order.org_id,
             task_id=order.task_id,
@@ -105,7 +107,7 @@ class DeadLetters:
         fit = await self._letters.page(order.org_id, wanted, after=None, limit=order.limit + 1)
         letters, more = fit[: order.limit], len(fit) > order.limit
         if order.action == "requeue":
-            letters = tuple(letter for letter in letters if letter.kind != "workflow")
+            letters = tuple(letter for letter in letters if letter.kind not in _NOT_REQUEUED)
         resolutions = [self._planned(order, letter, n) for n, letter in enumerate(letters)]
         taken = [True] * len(letters)
         if not order.rehearsal:
@@ -185,7 +187,10 @@ _WHY = {
 }
 
 
-_OF_WORKFLOW = "a workflow is not requeued, for its finished steps would happen again"
+_NOT_REQUEUED = {
+    "workflow": "a workflow is not requeued, for its finished steps would happen again",
+    "task": "a plain task is not requeued: submit it again, under an id of its own",
+}
 
 
 def _settled(requeue: Requeue, answer: Answer) -> Settled:

@@ -26,6 +26,7 @@ class HeldTask(Struct, frozen=True, kw_only=True):
     org_id: UUID
     route: Route | None = None
     since_s: float = 0.0
+    failures: int = 0
 
     @property
     def told(self) -> dict[str, object]:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.changes import Changes, NewTask
+from mainspring_engine.domain.changes import Changes, Claim, NewTask
+from mainspring_engine.domain.plain import NewPlain
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.domain.tallies import Tallies
@@ -85,6 +86,7 @@ class Pusher:
             org_id=claimed.org_id,
             route=claimed.route,
             since_s=self._clock.mono(),
+            failures=claimed.failures,
         )
         self._push(
             link,
@@ -93,6 +95,35 @@ class Pusher:
             origin=Origin(claimed.config_hash, claimed.traceparent, claimed.started),
             # Only a model call names a model, and only it reads the conversation.
             reads_log=bool(claimed.route.model),
+        )
+
+    def push_plain(self, task: NewPlain, claim: Claim) -> None:
+        """A plain task that was inserted claimed."""
+        held = Held(task.id, 1)
+        link = self._links.get(claim.incarnation)
+        if link is None or link.attach_number != claim.attach_number:
+            self._undelivered(held)
+            return
+        self._note_wait(task.route, task.id)
+        self._links.hold(
+            link,
+            HeldTask(
+                held=held,
+                session_id=task.id,
+                workflow_id=task.id,
+                org_id=task.org_id,
+                route=task.route,
+                since_s=self._clock.mono(),
+            ),
+        )
+        link.outbox.task(
+            Task(
+                held=held,
+                session_id=task.id,
+                org_id=task.org_id,
+                traceparent="",
+                payload=task.payload,
+            )
         )
 
     def _note_wait(self, route: Route, task_id: UUID) -> None:
@@ -123,11 +154,12 @@ class Pusher:
                 tail=() if remembered is None else remembered.tail_for(link.incarnation),
                 recorded=recorded,
                 started=origin.started,
+                failures=task.failures,
             )
         )
 
     def _config_for(self, link: Link, config_hash: bytes) -> Config | None:
-        if config_hash in link.configs:
+        if not config_hash or config_hash in link.configs:
             return None
         body = self._agents.body(config_hash)
         if body is None:

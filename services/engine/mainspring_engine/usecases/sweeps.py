@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.intents import SignalCame, TimerDue
 from mainspring_engine.domain.limits import SIGNAL_LOST_MS
 from mainspring_engine.ports.outside import Announcer

@@ -8,9 +8,10 @@ from typing import Final
 
 import msgspec
 
-from mainspring_engine.domain.decide import Answer
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
+from mainspring_engine.domain.plain import PlainAnswered
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.ports.outside import Outbox
@@ -38,7 +39,7 @@ from mainspring_schema.frames import (
     Result,
     Verdict,
 )
-from mainspring_schema.tasks import TaskResult, WorkflowResult
+from mainspring_schema.tasks import PlainResult, ReasonResult, TaskResult, ToolResult
 
 _log = logging.getLogger(__name__)
 _RESULT: Final[msgspec.msgpack.Decoder[TaskResult]] = msgspec.msgpack.Decoder(TaskResult)
@@ -100,6 +101,7 @@ class WorkerStreams:
                 session_id=task.session_id,
                 workflow_id=task.workflow_id,
                 org_id=task.org_id,
+                failures=task.task.failures,
             )
             self._links.hold(link, held)
         self._links.add(link)
@@ -185,24 +187,16 @@ class WorkerStreams:
                 message = "the hash does not fit the body"
                 raise msgspec.ValidationError(message)
             decoded = _RESULT.decode(result.body)
-            if isinstance(decoded, WorkflowResult):
-                check_result(decoded)
+            check_result(decoded)
         except msgspec.DecodeError as error:
             _log.warning("a result of %s was refused: %s", link.incarnation, error, extra=task.told)
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
             return
         self._links.drop(link, result.held)
-        failure = None if isinstance(decoded, WorkflowResult) else decoded.failure
-        self._gates.answered(task.model, result.held.task_id, failure)
-        intent = Answered(
-            session_id=task.session_id,
-            org_id=task.org_id,
-            held=result.held,
-            hash=result.hash,
-            body=result.body,
-            result=decoded,
-        )
-        self._lanes.put(intent, _ResultTicket(link, task, self._claimer.ended))
+        if isinstance(decoded, ReasonResult | ToolResult):
+            self._gates.answered(task.model, result.held.task_id, decoded.failure)
+        ticket = _ResultTicket(link, task, self._claimer.ended)
+        self._lanes.put(_answered(task, result, decoded), ticket)
 
     def _emit(self, link: Link, emit: Emit) -> None:
         task = link.held.get(emit.held.task_id)
@@ -234,6 +228,25 @@ class WorkerStreams:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _answered(task: HeldTask, result: Result, decoded: TaskResult) -> Answered | PlainAnswered:
+    if isinstance(decoded, PlainResult):
+        return PlainAnswered(
+            held=result.held,
+            hash=result.hash,
+            body=result.body,
+            result=decoded,
+            failures=task.failures,
+        )
+    return Answered(
+        session_id=task.session_id,
+        org_id=task.org_id,
+        held=result.held,
+        hash=result.hash,
+        body=result.body,
+        result=decoded,
+    )
 
 
 def _seat(attach: Attach) -> Seat:

@@ -70,12 +70,12 @@ class Workflows:
 
         Raises TooManyRequests where too much waits already.
         """
-        _check_name("type", command.type)
-        _check_name("queue", command.queue)
+        check_name("type", command.type)
+        check_name("queue", command.queue)
         if command.key is not None and _KEY.fullmatch(command.key) is None:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
-        _check_value("the input", command.input)
+        check_input("the input", command.input)
         self._pressure.check(command.org_id, command.queue)
         answer = await self._lanes.ask(WorkflowStarted(command=command))
         assert isinstance(answer, Started)  # noqa: S101 - one type per command
@@ -125,8 +125,8 @@ class Workflows:
 
     async def signal(self, command: SignalWorkflow) -> Signalled:
         """Raises NotFound, and WorkflowEnded where nothing would ever take it."""
-        _check_name("signal", command.name)
-        _check_value("the payload", command.payload)
+        check_name("signal", command.name)
+        check_input("the payload", command.payload)
         answer = await self._lanes.ask(WorkflowSignalled(command=command))
         assert isinstance(answer, Signalled)  # noqa: S101 - one type per command
         return answer
@@ -212,13 +212,13 @@ def _outcome(row: WorkflowRow, problem: str) -> tuple[bytes | None, Flaw | None]
     return None, None
 
 
-def _check_name(what: str, name: str) -> None:
+def check_name(what: str, name: str) -> None:
     if NAME.fullmatch(name) is None:
         detail = f"{what}: 1 to {WORKFLOW_TYPE_CHARS_MAX} of letters, digits and _ . : / -"
         raise ValidationFailed(detail)
 
 
-def _check_value(what: str, raw: bytes) -> None:
+def check_input(what: str, raw: bytes) -> None:
     if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
         raise PayloadTooLarge(what, WORKFLOW_VALUE_BYTES_MAX)
     try:

@@ -7,6 +7,7 @@ import threading
 import msgspec
 
 from mainspring_api.adapters.feed import BusFeed
+from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.listening import telling
@@ -82,7 +83,9 @@ async def start(
     measure(parts.engine, service)
     path = MessagePath(
         configurations=Configurations(parts.api_store),
-        control=DirectControl(parts.engine.control, parts.engine.workflows),
+        control=DirectControl(
+            parts.engine.control, parts.engine.workflows, parts.engine.plain_tasks
+        ),
         log=DirectLog(parts.eventstore),
     )
     scheduler = _scheduler(parts, path)
@@ -183,15 +186,18 @@ async def _serve_workers(service: Service, parts: Parts, api_port: int) -> None:
 
 
 def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler) -> Services:
+    operator = DirectOperator(parts.engine.operator)
+    gates = parts.engine.gate_control
     return Services(
         store=parts.api_store,
         control=path.control,
         # The engine's use case has the port's very shape.
-        gates=parts.engine.gate_control,
-        operator=DirectOperator(parts.engine.operator),
+        gates=gates,
+        operator=operator,
         log=path.log,
         schedules=scheduler.schedules,
         hub=Hub(path.log, BusFeed(parts.bus), parts.clock, parts.draws),
+        monitor=engine_monitor(operator, gates, parts.clock, parts.draws),
         configurations=path.configurations,
         credentials=parts.keys,
         vault=parts.vault,

@@ -18,6 +18,7 @@ from mainspring_api.usecases.held_files import write as write_held
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.operating import Operator
+from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.sweeps import SweepKind
 from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_engine.usecases.workflows import Workflows
@@ -25,7 +26,7 @@ from mainspring_eventstore.ports.log import HeadView as StoredHead
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_eventstore.usecases.reading import Read
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import MainspringError, NotFound, ValidationFailed
+from mainspring_kernel.errors import MainspringError, NotFound, ValidationFailed, rebuild
 from mainspring_kernel.ids import (
     Ids,
     OrgId,
@@ -59,6 +60,14 @@ from mainspring_schema.operations import (
     read_order,
     read_question,
 )
+from mainspring_schema.plain import (
+    GetPlainTask,
+    PlainTaskView,
+    SubmitTask,
+    SubmitTasks,
+    TaskReceipt,
+    TaskReceipts,
+)
 from mainspring_schema.workflows import (
     CancelWorkflow,
     ForkWorkflow,
@@ -78,7 +87,7 @@ from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import Credentials
 
 A = TypeVar("A")
-Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter | WorkflowCommand
+Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter | WorkflowCommand | SubmitTasks
 
 
 def checked(value: Crossing) -> None:
@@ -97,9 +106,10 @@ def _packed(value: object) -> bytes:
 class DirectControl:
     """api → engine."""
 
-    def __init__(self, control: Control, workflows: Workflows) -> None:
+    def __init__(self, control: Control, workflows: Workflows, plain: PlainTasks) -> None:
         self._control = control
         self._workflows = workflows
+        self._plain = plain
 
     async def submit(self, command: Submit) -> Receipt:
         checked(command)
@@ -138,6 +148,20 @@ class DirectControl:
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
         return await self._workflows.get(command)
+
+    async def submit_task(self, command: SubmitTask) -> TaskReceipt:
+        (receipt,) = (await self.submit_tasks(SubmitTasks(tasks=(command,)))).receipts
+        if receipt.refusal is not None:
+            refusal = receipt.refusal
+            raise rebuild(refusal.code, refusal.message)
+        return receipt
+
+    async def submit_tasks(self, command: SubmitTasks) -> TaskReceipts:
+        checked(command)
+        return await self._plain.submit(command)
+
+    async def get_plain_task(self, command: GetPlainTask) -> PlainTaskView:
+        return await self._plain.get(command)
 
     async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
         checked(command)

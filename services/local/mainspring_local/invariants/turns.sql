@@ -261,12 +261,26 @@ of_sessions as (
     from engine.inbox
 ),
 
+-- A plain task is its own workflow, and belongs to the one its payload was made for.
+parents as (
+    select
+        id,
+        org_id
+    from engine.workflow
+    union all
+    select
+        task_id as id,
+        org_id
+    from engine.payload
+    where step like 'task:%'
+),
+
 edges as (
     select
         child.id,
         coalesce(child.org_id = parent.org_id, false) as holds
     from of_turns as child
-    left join engine.workflow as parent on child.workflow_id = parent.id
+    left join parents as parent on child.workflow_id = parent.id
     union all
     select
         child.id,

@@ -9,6 +9,7 @@ from mainspring_runtime.logs import log_fields
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     Failure,
+    PlainTask,
     ReasonResult,
     ReasonTask,
     ToolResult,
@@ -29,7 +30,7 @@ class Steps:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack, AttemptVoid or CancelledError for none."""
-        if isinstance(attempt.payload, WorkflowTask):
+        if isinstance(attempt.payload, WorkflowTask | PlainTask):
             raise HandedBack  # its code is at another worker; this one never offered it
         session = to_wire(Prefix.SESSION, attempt.task.session_id)
         turn = to_wire(Prefix.TURN, attempt.payload.turn_id)

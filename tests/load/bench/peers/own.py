@@ -11,7 +11,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from mainspring import Worker, sleep, step, workflow
+from mainspring import Client, Worker, sleep, step, workflow
+from mainspring_postgres import Database, Options
+from tests.load.bench.ground import QUERIES
 from tests.load.bench.peers.driver import Entered, Place
 from tests.load.bench.wire import Address, Connection, WireProblem
 
@@ -19,11 +21,18 @@ PATH: Final = "/durable/workflows"
 READY_S: Final = 1.0
 """The worker attaches within it; what comes earlier waits and is slow, but not lost."""
 WAIT_S: Final = 30
+SLOTS: Final = 256
+"""Of a worker: many small tasks at once."""
 
 
 @step
 async def same(number: int) -> int:
     return number
+
+
+@step
+async def note(number: int) -> None:
+    """A task of the queue: it comes and goes."""
 
 
 @step
@@ -61,30 +70,50 @@ class Own:
         host, _, port = place.server.rpartition(":")
         self._api = Address(host=host, port=int(port))
         self._engine = place.admin
+        self._postgres = place.postgres
+        self._database: Database | None = None
+        self._client: Client | None = None
         self._free: list[Connection] = []
 
     async def prepare(self) -> None:
         """Nothing: the stack is there."""
 
     async def work(self, entered: Entered, ready: Callable[[], None]) -> None:
-        async with Worker([three, nap], engine=self._engine):
+        async with Worker([three, nap, note], engine=self._engine, slots=SLOTS):
             asyncio.get_running_loop().call_later(READY_S, ready)
             await asyncio.get_running_loop().create_future()
 
-    async def open(self) -> None: ...
+    async def open(self) -> None:
+        self._client = Client(f"http://{self._api.host}:{self._api.port}")
+        if self._postgres:
+            options = Options(
+                url=self._postgres, application_name="mainspring-bench", connections_max=1
+            )
+            self._database = await Database.open(options)
 
     async def close(self) -> None:
         for connection in self._free:
             connection.close()
+        if self._client is not None:
+            await self._client.close()
+        if self._database is not None:
+            await self._database.close()
 
     async def submit(self, numbers: Sequence[int]) -> None:
-        raise NotImplementedError
+        """One call per task; the client sends what comes together together."""
+        assert self._client is not None
+        client = self._client
+        await asyncio.gather(*(client.submit(note, number) for number in numbers))
 
     async def finished(self) -> int | None:
-        raise NotImplementedError
+        """Attempts that ended with a result: rows, not what anybody says."""
+        if self._database is None:
+            return None
+        return await self._database.fetchval_as(int, QUERIES["tasks_ended"])
 
     async def complete(self, number: int) -> None:
-        raise NotImplementedError
+        assert self._client is not None
+        await (await self._client.submit(note, number)).result()
 
     async def workflow(self) -> None:
         await self._result(await self._start(three.name, []))

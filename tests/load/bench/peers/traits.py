@@ -27,6 +27,14 @@ class Traits(Struct, frozen=True, kw_only=True):
     """Of the dispatch; fewer where each takes long."""
 
 
+OURS: Final = Traits(
+    how="one call of the SDK's client per task, SDK workers in processes of their own",
+    tasks=30_000,
+    callers=1024,
+    workers=4,
+)
+"""One call per task, as the promise says; whatever comes together shares requests and commits."""
+
 TRAITS: Final[dict[str, Traits]] = {
     "pgqueuer": Traits(
         how="asyncpg, enqueue in batches of 100, dequeue in batches of 100, two worker processes",

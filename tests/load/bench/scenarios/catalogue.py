@@ -14,6 +14,7 @@ from tests.load.bench.scenarios.idle import idle
 from tests.load.bench.scenarios.recovery import recovery
 from tests.load.bench.scenarios.soak import soak
 from tests.load.bench.scenarios.streams import sse
+from tests.load.bench.scenarios.throughput import horizon, replicas, throughput
 from tests.load.bench.scenarios.turns import turns, turns_traced
 from tests.load.bench.scenarios.workflows import steps, timers, workflow
 
@@ -40,10 +41,19 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "turns": Scenario(part=turns, what="agent turns per second, and what one costs"),
     "workflow": Scenario(part=workflow, what="a workflow of three durable steps, one caller"),
     "steps": Scenario(part=steps, what="durable steps per second, 32 callers"),
+    "throughput": Scenario(
+        part=throughput, what="tasks of a queue per second, and what one costs", database=True
+    ),
     "timers": Scenario(part=timers, what="how late sleeping workflows go on", own=True),
     "sse": Scenario(part=sse, what="how late events come to open streams"),
     "history": Scenario(part=history, what="a turn late in a session beside an early one"),
     "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),
+    "horizon": Scenario(
+        part=horizon, what="a queue beside a snapshot that is held", bare=False, database=True
+    ),
+    "replicas": Scenario(
+        part=replicas, what="a queue with one engine and with two", bare=False, own=True
+    ),
     "recovery": Scenario(
         part=recovery, what="a worker is killed: until its work goes on", own=True
     ),

@@ -12,7 +12,6 @@ from tests.load.bench.sampler import growth
 
 STRETCH_S = 30.0
 """How much is asked of the clients at a time; each stretch is a point of the plot."""
-SESSIONS = 400
 SETTLED_PART = 0.25
 """Caches fill at first; growth counts from here on."""
 
@@ -27,14 +26,15 @@ async def soak(bench: Bench) -> None:
     whole: list[Done] = []
     turns: list[float] = []
     async with bench.crew(1) as crew:
-        await crew.open(bench.opening(SESSIONS))
+        await crew.open(bench.opening(plan.soak_sessions))
         while (now := time.monotonic()) < until:
             order = Pace(per_s=plan.soak_per_s, seconds=min(until - now, STRETCH_S))
             (done,) = await crew.do([order], bench.tell)
             found = [turn.ms for turn in done.turns]
-            spread = Histogram.of(found).spread()
-            latency.lines.setdefault("P50", []).append((now - began, spread.p50))
-            latency.lines.setdefault("P99", []).append((now - began, spread.p99))
+            if found:  # what is left of the time may be too short for a turn
+                spread = Histogram.of(found).spread()
+                latency.lines.setdefault("P50", []).append((now - began, spread.p50))
+                latency.lines.setdefault("P99", []).append((now - began, spread.p99))
             turns += found
             whole.append(done)
     asked = await recounted(bench.ground, recount, whole, "soak")

@@ -24,6 +24,7 @@ from mainspring_api.adapters.http.routes import (
     messages,
     models,
     organizations,
+    plain_tasks,
     resolving,
     schedules,
     secrets,
@@ -60,6 +61,7 @@ TABLES = (
     organizations.table,
     gates.table,
     tasks.table,
+    plain_tasks.table,
     workers.table,
     dead_letters.table,
     durable_health.table,
@@ -92,12 +94,17 @@ def application(services: Services) -> Litestar:
     async def stream_workflow_events(request: HttpRequest) -> StreamResponse:
         return await streams.open_workflow(request)
 
+    @get(f"{PREFIX}/durable/sse", name="stream_engine")
+    async def stream_engine(request: HttpRequest) -> StreamResponse:
+        return await streams.open_monitor(request)
+
     return Litestar(
         route_handlers=[
             *handlers(routes, services),
             stream_events,
             stream_caller_events,
             stream_workflow_events,
+            stream_engine,
             _fixed("/health", health_body(), JSON),
             _fixed("/api-doc/openapi.json", msgspec.json.encode(document), JSON),
             _fixed("/api-doc", page.render(document), "text/html"),

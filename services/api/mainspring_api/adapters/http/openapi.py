@@ -18,6 +18,7 @@ _PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 _REFS: Final = "#/components/schemas/{name}"
 _SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
 _CALLER_SSE_PATH: Final = "/api/v1/channels/{channel_id}/sessions/{session_id}/sse"
+_ENGINE_SSE_PATH: Final = "/api/v1/durable/sse"
 _WORKFLOW_SSE_PATH: Final = "/api/v1/durable/workflows/{workflow_id}/sse"
 _ALWAYS: Final = (400, 404, 429, 503)
 """Every route may answer these; 413, 415 and 422 only where a body is read."""
@@ -72,6 +73,7 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
     paths[_SSE_PATH] = {"get": _stream(sse_query)}
     paths[_CALLER_SSE_PATH] = {"get": _caller_stream(sse_query)}
     paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(sse_query)}
+    paths[_ENGINE_SSE_PATH] = {"get": _engine_stream(sse_query)}
     paths["/health"] = {"get": _health()}
     return {
         "openapi": "3.1.0",
@@ -241,6 +243,17 @@ def _caller_stream(query: type[object]) -> Json:
         "tags": ["channels"],
         "parameters": [*_path_parameters("{channel_id:str}"), *like["parameters"]],
         "responses": like["responses"] | {"401": problem_response(401)},
+    }
+
+
+def _engine_stream(query: type[object]) -> Json:
+    like = _stream(query)
+    return like | {
+        "operationId": "stream_engine",
+        "summary": "The engine as it is, once a second where it changes",
+        "description": "`connected`, then `snapshot` after `snapshot`; each is a whole.",
+        "tags": ["durable"],
+        "parameters": like["parameters"][1:3],
     }
 
 

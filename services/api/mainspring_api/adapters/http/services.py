@@ -12,6 +12,7 @@ from mainspring_api.ports.schedules import Schedules
 from mainspring_api.ports.store import Store
 from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.monitor import Monitor
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import Clock
@@ -26,6 +27,7 @@ class Services(Struct, frozen=True, kw_only=True):
     log: Log
     schedules: Schedules
     hub: Hub
+    monitor: Monitor
     configurations: Configurations
     credentials: CredentialSource
     vault: Vault

@@ -1,8 +1,9 @@
 """The event stream as plain ASGI: one task per client, bytes that a session's clients share."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
+from typing import Final, Protocol
 
 from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -13,7 +14,7 @@ from mainspring_api.adapters.http.routing import KnownOrganizations
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery, stream_resume
 from mainspring_api.usecases import workflows
-from mainspring_api.usecases.stream.session_stream import Opening, SessionStream, open_stream
+from mainspring_api.usecases.stream.session_stream import Opening, open_stream
 from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire
 from mainspring_schema.workflows import GetWorkflow
 
@@ -50,6 +51,16 @@ class EventStreams:
         await self._services.control.get_workflow(GetWorkflow(org_id=org_id, workflow_id=id_))
         return await self._opened(request, org_id, SessionId(id_), ends=workflows.ENDS)
 
+    async def open_monitor(self, request: edge.HttpRequest) -> "StreamResponse":
+        """The engine as it is, again and again, for as long as the client may ask."""
+        org_id = await self._organization_of(request)
+
+        async def allowed() -> None:
+            await self._organizations.check(org_id)
+
+        last_id = request.headers.get("last-event-id") or ""
+        return StreamResponse(await self._services.monitor.open(last_id=last_id, allowed=allowed))
+
     async def _organization_of(self, request: edge.HttpRequest) -> OrgId:
         org_id = edge.organization_of(request.headers)
         await self._organizations.check(org_id)
@@ -79,10 +90,20 @@ class EventStreams:
         return StreamResponse(stream)
 
 
+class Stream(Protocol):
+    """One client's; whoever ended it, `close` is called once."""
+
+    def chunks(self) -> AsyncGenerator[bytes]: ...
+
+    def disconnected(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class StreamResponse(Response[bytes]):
     """Litestar's own streaming wraps every chunk in layers; this sends them as they are."""
 
-    def __init__(self, stream: SessionStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__(content=b"")
         self._stream = stream
 
@@ -114,7 +135,7 @@ async def _sent(send: Send, body: bytes, *, more: bool = True) -> bool:
     return True
 
 
-async def _watch(receive: Receive, stream: SessionStream) -> None:
+async def _watch(receive: Receive, stream: Stream) -> None:
     """Sending to a client that went away raises nothing, so somebody has to listen."""
     while True:
         message = await receive()

@@ -8,6 +8,7 @@ import msgspec
 from mainspring_api.adapters.flights import Flights
 from mainspring_kernel.errors import MainspringError, ValidationFailed, rebuild
 from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX, SUBMIT_FLIGHT_ITEMS_MAX
+from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS_WAITING_MAX
 from mainspring_rpc import ControlClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import codec
@@ -21,6 +22,14 @@ from mainspring_schema.commands import (
     Submit,
     SubmitToolResults,
     ToolResultsReceipt,
+)
+from mainspring_schema.plain import (
+    GetPlainTask,
+    PlainTaskView,
+    SubmitTask,
+    SubmitTasks,
+    TaskReceipt,
+    TaskReceipts,
 )
 from mainspring_schema.workflows import (
     CancelWorkflow,
@@ -50,6 +59,11 @@ class RpcControl:
             self._submit_many,
             items_max=SUBMIT_FLIGHT_ITEMS_MAX,
             waiting_max=LANE_QUEUE_ITEMS_MAX,
+        )
+        self._tasks: Flights[SubmitTask, TaskReceipt] = Flights(
+            self._submit_some,
+            items_max=PLAIN_TASKS_PER_CALL_MAX,
+            waiting_max=PLAIN_TASKS_WAITING_MAX,
         )
 
     async def submit(self, command: Submit) -> Receipt:
@@ -98,13 +112,41 @@ class RpcControl:
         response = await self._client.get_workflow(request)
         return msgspec.msgpack.decode(response.workflow, type=WorkflowView)
 
+    async def submit_task(self, command: SubmitTask) -> TaskReceipt:
+        return await self._tasks.ask(command)
+
+    async def _submit_some(
+        self, tasks: Sequence[SubmitTask]
+    ) -> Sequence[TaskReceipt | MainspringError]:
+        answer = await self.submit_tasks(SubmitTasks(tasks=tuple(tasks)))
+        return [refusal_of(receipt) or receipt for receipt in answer.receipts]
+
+    async def submit_tasks(self, command: SubmitTasks) -> TaskReceipts:
+        response = await self._client.submit_tasks(pb.SubmitTasksRequest(command=packed(command)))
+        return msgspec.msgpack.decode(response.receipts, type=TaskReceipts)
+
+    async def get_plain_task(self, command: GetPlainTask) -> PlainTaskView:
+        response = await self._client.get_plain_task(
+            pb.GetPlainTaskRequest(command=packed(command))
+        )
+        return msgspec.msgpack.decode(response.task, type=PlainTaskView)
+
     async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
         request = pb.ListWorkflowsRequest(command=packed(command))
         response = await self._client.list_workflows(request)
         return msgspec.msgpack.decode(response.page, type=WorkflowPage)
 
 
-def packed(command: Command | WorkflowCommand) -> bytes:
+def refusal_of(receipt: TaskReceipt) -> MainspringError | None:
+    """The error that a task alone would have been refused with."""
+    refusal = receipt.refusal
+    if refusal is None:
+        return None
+    wait_ms = refusal.retry_after_ms
+    return rebuild(refusal.code, refusal.message, retry_after_s=wait_ms / 1000 if wait_ms else None)
+
+
+def packed(command: Command | WorkflowCommand | SubmitTasks | GetPlainTask) -> bytes:
     """Raises ValidationFailed for a number that no service could read."""
     try:
         return codec.pack(command)

@@ -101,7 +101,7 @@ class Dispatch:
         return sorted(tasks, key=lambda task: task.id.int)[: ready.depth]
 
     def _claimed(self, task: TaskRow, incarnation: UUID) -> Claimed:
-        workflow = self._tables.workflows[task.workflow_id]
+        workflow = self._tables.workflows.get(task.workflow_id)
         return Claimed(
             held=task.held,
             route=task.route,
@@ -109,8 +109,8 @@ class Dispatch:
             workflow_id=task.workflow_id,
             org_id=task.org_id,
             payload=self._tables.payloads[task.id].payload,
-            config_hash=workflow.config_hash,
-            traceparent=workflow.traceparent,
+            config_hash=b"" if workflow is None else workflow.config_hash,
+            traceparent="" if workflow is None else workflow.traceparent,
             failures=task.failures,
             incarnation=incarnation,
             started=task.started_fence > 0,

@@ -61,7 +61,10 @@ class MemoryInspection:
                 task = self._view(row)
             else:
                 payload = closed.read(made.payload)
-                session_id = self._tables.workflows[closed.owner(payload)].session_id
+                owner = closed.owner(task_id, payload)
+                session_id = owner
+                if owner != task_id:
+                    session_id = self._tables.workflows[owner].session_id
                 task = closed.view(task_id, session_id, made.step, payload, attempts)
             return TaskDetails(task=task, attempts=attempts, payload=made.payload)
 

@@ -128,6 +128,8 @@ class MemoryLetters:
 def _kind(step: str) -> TaskWord:
     if step == "workflow":
         return "workflow"
+    if step.startswith("task:"):
+        return "task"
     return "tool" if step.startswith("tool:") else "reason"
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.judging import judge
+from mainspring_engine.adapters.memory.plain import MemoryPlain
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow
 from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
@@ -63,6 +64,7 @@ class MemoryStore:
         self.tables = Tables()
         self._dispatch = Dispatch(self.tables)
         self.workflows = MemoryWorkflows(self.tables, lock, clock)
+        self.plain = MemoryPlain(self.tables, lock, clock)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 
@@ -304,7 +306,11 @@ class MemoryStore:
     async def ended_lately(self, *, within_ms: int, limit: int) -> tuple[Ended, ...]:
         with self._lock:
             after_ms = self._clock.wall_ms() - within_ms
-            rows = [row for row in self.tables.attempts.values() if row.closed_ms >= after_ms]
+            rows = [
+                row
+                for row in self.tables.attempts.values()
+                if row.closed_ms >= after_ms and row.workflow_id in self.tables.workflows
+            ]
             rows.sort(key=lambda row: row.closed_ms, reverse=True)
             return tuple(row.ended(self.tables.workflows[row.workflow_id]) for row in rows[:limit])
 

@@ -51,9 +51,12 @@ class PostgresInspection:
         if open_ones:
             return TaskDetails(task=open_ones[0], attempts=attempts, payload=payload)
         step, task = cast(str, made[0]["step"]), closed.read(payload)
-        session_id = await self._database.fetchval_as(
-            UUID, INSPECTION["session_of"], closed.owner(task), org_id
-        )
+        owner = closed.owner(task_id, task)
+        session_id = owner
+        if owner != task_id:
+            session_id = await self._database.fetchval_as(
+                UUID, INSPECTION["session_of"], owner, org_id
+            )
         ended = closed.view(task_id, session_id, step, task, attempts)
         return TaskDetails(task=ended, attempts=attempts, payload=payload)
 

@@ -3,7 +3,9 @@
 -- repeatable
 select
     t.id, t.workflow_id, t.session_id, t.step,
-    case t.kind when 1 then 'reason' when 2 then 'tool' else 'workflow' end as kind,
+    case t.kind
+        when 1 then 'reason' when 2 then 'tool' when 3 then 'workflow' else 'task'
+    end as kind,
     case t.state
         when 1 then 'ready'
         when 2 then 'leased'

@@ -38,6 +38,7 @@ inner join lateral (
         case
             when x.step = 'workflow' then 'workflow'
             when x.step like 'tool:%' then 'tool'
+            when x.step like 'task:%' then 'task'
             else 'reason'
         end as kind
     from engine.payload as x

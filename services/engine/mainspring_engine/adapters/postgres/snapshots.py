@@ -110,7 +110,7 @@ class _Look:
         attempts = tuple(attempt_view(row) for row in rows)
         task = closed.read(payload)
         # Its session is told by its workflow, which is read next.
-        view = closed.view(task_id, closed.owner(task), step, task, attempts)
+        view = closed.view(task_id, closed.owner(task_id, task), step, task, attempts)
         return TaskDetails(task=view, attempts=attempts, payload=payload)
 
     async def _tasks(self, workflow: Workflow) -> tuple[TaskFacts, ...]:

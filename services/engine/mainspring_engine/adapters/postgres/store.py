@@ -9,6 +9,7 @@ from uuid import UUID
 from mainspring_engine.adapters.postgres.claims import Claims
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
+from mainspring_engine.adapters.postgres.plain import PostgresPlain
 from mainspring_engine.adapters.postgres.replies import committed, views
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.adapters.postgres.whole import (
@@ -69,6 +70,7 @@ class PostgresStore:
         self._claims = Claims(database, self._routes)
         self._holding = Holding(database, settle_ms=round(settle_s * 1000))
         self.workflows = PostgresWorkflows(database)
+        self.plain = PostgresPlain(database, self._routes)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 

@@ -188,10 +188,10 @@ with stamped as (
 select
     t.session_id, t.workflow_id, t.org_id, t.acknowledged,
     t.id, t.kind, t.state, t.fence, t.effect, t.started_fence > 0 as started, t.cancelling,
-    t.deaths, t.failures, t.uncounted, t.incarnation, w.traceparent,
+    t.deaths, t.failures, t.uncounted, t.incarnation, coalesce(w.traceparent, '') as traceparent,
     (extract(epoch from t.claimed_at) * 1000)::bigint as claimed_ms
 from engine.task as t
-inner join engine.workflow as w on t.workflow_id = w.id
+left join engine.workflow as w on t.workflow_id = w.id
 where
     t.state = 2
     and t.lease_until < clock_timestamp()
@@ -205,10 +205,10 @@ limit $1;
 select
     t.session_id, t.workflow_id, t.org_id, t.acknowledged,
     t.id, t.kind, t.state, t.fence, t.effect, t.started_fence > 0 as started, t.cancelling,
-    t.deaths, t.failures, t.uncounted, t.incarnation, w.traceparent,
+    t.deaths, t.failures, t.uncounted, t.incarnation, coalesce(w.traceparent, '') as traceparent,
     (extract(epoch from t.claimed_at) * 1000)::bigint as claimed_ms
 from engine.task as t
-inner join engine.workflow as w on t.workflow_id = w.id
+left join engine.workflow as w on t.workflow_id = w.id
 where t.state = 2 and t.incarnation = $1
 order by t.id;
 

@@ -283,6 +283,8 @@ def _named(task: TaskView) -> str:
             return f"the tool call {task.step}"
         case "workflow":
             return "the workflow's code"
+        case "task":
+            return f"the task {task.step}"
         case _:
             assert_never(task.kind)
 

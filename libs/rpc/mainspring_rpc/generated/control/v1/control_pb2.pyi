@@ -218,6 +218,30 @@ class GetWorkflowResponse(_message.Message):
     workflow: bytes
     def __init__(self, workflow: _Optional[bytes] = ...) -> None: ...
 
+class SubmitTasksRequest(_message.Message):
+    __slots__ = ("command",)
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    command: bytes
+    def __init__(self, command: _Optional[bytes] = ...) -> None: ...
+
+class SubmitTasksResponse(_message.Message):
+    __slots__ = ("receipts",)
+    RECEIPTS_FIELD_NUMBER: _ClassVar[int]
+    receipts: bytes
+    def __init__(self, receipts: _Optional[bytes] = ...) -> None: ...
+
+class GetPlainTaskRequest(_message.Message):
+    __slots__ = ("command",)
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    command: bytes
+    def __init__(self, command: _Optional[bytes] = ...) -> None: ...
+
+class GetPlainTaskResponse(_message.Message):
+    __slots__ = ("task",)
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    task: bytes
+    def __init__(self, task: _Optional[bytes] = ...) -> None: ...
+
 class ListWorkflowsRequest(_message.Message):
     __slots__ = ("command",)
     COMMAND_FIELD_NUMBER: _ClassVar[int]

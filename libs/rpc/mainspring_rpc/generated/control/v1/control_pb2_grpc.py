@@ -114,6 +114,16 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.FromString,
                 _registered_method=True)
+        self.SubmitTasks = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/SubmitTasks',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitTasksRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitTasksResponse.FromString,
+                _registered_method=True)
+        self.GetPlainTask = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/GetPlainTask',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetPlainTaskRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetPlainTaskResponse.FromString,
+                _registered_method=True)
         self.ListLimits = channel.unary_unary(
                 '/mainspring.control.v1.ControlService/ListLimits',
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListLimitsRequest.SerializeToString,
@@ -256,6 +266,20 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SubmitTasks(self, request, context):
+        """Submits plain tasks; one flight of many. Receipts are in the order of the tasks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPlainTask(self, request, context):
+        """A plain task as it is, with its result once it has one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLimits(self, request, context):
         """Limits of running tasks and of claims in a time, per key, and how they stand.
         """
@@ -370,6 +394,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.ListWorkflows,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.SerializeToString,
+            ),
+            'SubmitTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitTasks,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitTasksRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitTasksResponse.SerializeToString,
+            ),
+            'GetPlainTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPlainTask,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetPlainTaskRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetPlainTaskResponse.SerializeToString,
             ),
             'ListLimits': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLimits,
@@ -829,6 +863,60 @@ class ControlService:
             '/mainspring.control.v1.ControlService/ListWorkflows',
             mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/SubmitTasks',
+            mainspring_dot_control_dot_v1_dot_control__pb2.SubmitTasksRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.SubmitTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPlainTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/GetPlainTask',
+            mainspring_dot_control_dot_v1_dot_control__pb2.GetPlainTaskRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.GetPlainTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -161,7 +161,7 @@ class Attached(_message.Message):
     def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded", "started")
+    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded", "started", "failures")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +172,7 @@ class Task(_message.Message):
     TAIL_FIELD_NUMBER: _ClassVar[int]
     RECORDED_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     session_id: bytes
@@ -182,7 +183,8 @@ class Task(_message.Message):
     tail: bytes
     recorded: bytes
     started: bool
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ..., started: _Optional[bool] = ...) -> None: ...
+    failures: int
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ..., started: _Optional[bool] = ..., failures: _Optional[int] = ...) -> None: ...
 
 class History(_message.Message):
     __slots__ = ("task_id", "fence", "steps", "after", "more")

@@ -76,7 +76,7 @@ def _plain(text: str) -> str:
 @table.route("GET", "/durable/circuit-breakers", answer=CircuitBreakerList)
 async def list_circuit_breakers(call: Call[NoBody, NoQuery]) -> Reply:
     """Circuit breakers that are open, were open, or were set by hand."""
-    found = tuple(_shown(circuit) for circuit in await call.services.gates.circuits())
+    found = tuple(circuit_out(circuit) for circuit in await call.services.gates.circuits())
     return json_reply(CircuitBreakerList(data=found, total=len(found)))
 
 
@@ -86,7 +86,7 @@ async def get_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
     key = key_of(call.path["key"])
     for circuit in await call.services.gates.circuits():
         if circuit.key == key:
-            return json_reply(_shown(circuit))
+            return json_reply(circuit_out(circuit))
     msg = "no such circuit breaker"
     raise NotFound(msg)
 
@@ -112,7 +112,7 @@ async def _set(call: Call[ReasonBody, NoQuery], action: Literal["open", "close"]
     command = SetCircuit(key=key_of(call.path["key"]), action=action, reason=call.body.reason)
 
     async def work() -> Answer:
-        return json_answer(_shown(await services.gates.set_circuit(command)), status=200)
+        return json_answer(circuit_out(await services.gates.set_circuit(command)), status=200)
 
     return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))
 
@@ -121,10 +121,10 @@ async def _set(call: Call[ReasonBody, NoQuery], action: Literal["open", "close"]
 async def delete_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
     """Gives it back to the rules: closed, with nothing counted."""
     command = SetCircuit(key=key_of(call.path["key"]), action="reset")
-    return json_reply(_shown(await call.services.gates.set_circuit(command)))
+    return json_reply(circuit_out(await call.services.gates.set_circuit(command)))
 
 
-def _shown(circuit: CircuitView) -> CircuitBreaker:
+def circuit_out(circuit: CircuitView) -> CircuitBreaker:
     return CircuitBreaker(
         key=wire_key(circuit.key),
         state=circuit.state,

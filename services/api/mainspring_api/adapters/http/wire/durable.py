@@ -23,7 +23,7 @@ from mainspring_schema.operations import (
     WorkerStatus,
     WorkerView,
 )
-from mainspring_schema.tasks import TaskPayload, ToolTask, WorkflowTask
+from mainspring_schema.tasks import PlainTask, TaskPayload, ToolTask, WorkflowTask
 
 Limit = Annotated[int, Meta(ge=1, le=limits.OPERATOR_ROWS_MAX)]
 Cursor = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
@@ -189,6 +189,8 @@ def input_out(payload: bytes) -> Json:
         return {"tool": made.name, "arguments": made.arguments, "tool_call_id": made.call_id}
     if isinstance(made, WorkflowTask):
         return {"workflow_type": made.workflow_type, "key": made.key}
+    if isinstance(made, PlainTask):
+        return {"type": made.task_type, "arguments": msgspec.json.decode(made.input)}
     message_id = to_wire(Prefix.MESSAGE, made.message_id)
     return {
         "iteration": made.iteration,

@@ -1,0 +1,75 @@
+"""Plain tasks: one call of a step, without a workflow around it. What their callers ask.
+
+Values are JSON bytes as the user's code made them; nobody between worker and client reads them.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_schema.workflows import Flaw
+
+PlainStatus = Literal["waiting", "running", "completed", "failed"]
+"""`waiting` for a worker, or for its next attempt."""
+
+
+class SubmitTask(Struct, frozen=True, kw_only=True):
+    """The caller makes the id, so that asking again submits nothing twice.
+
+    `input` is the JSON of the arguments: an array, or an object of named ones.
+    """
+
+    org_id: UUID
+    task_id: UUID
+    type: str
+    input: bytes = b"[]"
+    queue: str = "default"
+    priority: int = 0
+
+
+class SubmitTasks(Struct, frozen=True, kw_only=True):
+    """Many at once; each is committed, or refused, by itself."""
+
+    tasks: tuple[SubmitTask, ...]
+
+
+class TaskRefusal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why one of many was not taken. `code` is that of the error it would have been alone."""
+
+    code: str
+    message: str = ""
+    retry_after_ms: int | None = None
+
+
+class TaskReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`duplicate`: the same task was submitted before."""
+
+    task_id: UUID
+    duplicate: bool = False
+    refusal: TaskRefusal | None = None
+
+
+class TaskReceipts(Struct, frozen=True, kw_only=True):
+    """In the order of the tasks."""
+
+    receipts: tuple[TaskReceipt, ...]
+
+
+class GetPlainTask(Struct, frozen=True, kw_only=True):
+    org_id: UUID
+    task_id: UUID
+
+
+class PlainTaskView(Struct, frozen=True, kw_only=True):
+    """A plain task as it is. `result` once it completed, `flaw` once it failed.
+
+    `failures` counts the attempts that failed and were, or will be, followed by another.
+    """
+
+    task_id: UUID
+    type: str
+    status: PlainStatus
+    failures: int = 0
+    result: bytes | None = None
+    flaw: Flaw | None = None

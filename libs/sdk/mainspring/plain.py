@@ -1,0 +1,42 @@
+"""Plain tasks: one call of a step per task, tried again by the engine and not in the worker."""
+
+from concurrent.futures import Executor
+
+from mainspring.attempting import flaw_of
+from mainspring.definitions import Step
+from mainspring.errors import GiveUp
+from mainspring.values import encode
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
+from mainspring_schema.tasks import PlainResult
+
+
+async def attempt_plain(
+    step: "Step[..., object]",
+    input_: bytes,
+    *,
+    failures: int,
+    draws: Draws,
+    processes: Executor | None,
+) -> PlainResult:
+    """One attempt. `failures` counts those that failed before it: a wait outlives this worker."""
+    try:
+        args, kwargs = _arguments(step, input_)
+        # This coroutine is a task of its own, so no workflow's place reaches the step.
+        return PlainResult(result=encode(await step.call(args, kwargs, processes)))
+    except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
+        delay_s = step.retry.delay(error, attempt=failures + 1, draw=draws.unit())
+        retry_ms = None if delay_s is None else min(round(delay_s * 1000), PLAIN_RETRY_MS_MAX)
+        return PlainResult(flaw=flaw_of(error), retry_ms=retry_ms)
+
+
+def _arguments(
+    step: "Step[..., object]", input_: bytes
+) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Raises GiveUp for an input that does not fit: no attempt would fare better."""
+    try:
+        args, kwargs = step.shape.arguments(input_)
+    except ValueError as error:
+        message = f"the input does not fit: {error}"
+        raise GiveUp("invalid_input", message) from error
+    return tuple(args), kwargs

@@ -1,0 +1,215 @@
+"""Plain tasks as a client sees them: submitted in batches, and their results."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from typing import Final, Generic, Protocol, TypeVar, cast
+
+import msgspec
+from msgspec import Struct, field
+
+from mainspring.definitions import Call, Step
+from mainspring.errors import ApiError, TaskFailed
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.ids import Prefix, RandomIds, to_wire
+from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
+from mainspring_schema.plain import PlainStatus
+
+T = TypeVar("T")
+_WAIT_S: Final = 30.0
+"""One long poll: below what proxies cut."""
+_CALL_BYTES_MAX: Final = 768 * 1024
+"""Inputs of one call: with their envelopes below the bound of a body."""
+_REFUSED_STATUS: Final = 422
+_FULL: Final = "too_many_requests"
+_TRIES: Final = 20
+"""Of a task that a full queue refused."""
+_PAUSE_MS: Final = 200
+_PAUSE_MS_MAX: Final = 2000
+
+
+class Send(Protocol):
+    """One request, tried again where nobody answered."""
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: object = None,
+    ) -> Awaitable[bytes]: ...
+
+
+def _null() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
+class TaskProblem(Struct, frozen=True, kw_only=True):
+    """Why a task failed."""
+
+    code: str
+    message: str = ""
+    type: str = ""
+
+
+class TaskDescription(Struct, frozen=True, kw_only=True):
+    """A task as it is. `result` is JSON, there once it completed."""
+
+    id: str
+    type: str
+    status: PlainStatus
+    failures: int = 0
+    result: msgspec.Raw = field(default_factory=_null)
+    error: TaskProblem | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has its outcome."""
+        return self.status in ("completed", "failed")
+
+
+class TaskHandle(Generic[T]):
+    """A task that was submitted."""
+
+    def __init__(self, tasks: "Tasks", id_: str, step: "Step[..., T] | None" = None) -> None:
+        self.id = id_
+        self._tasks = tasks
+        self._step = step
+
+    async def describe(self) -> TaskDescription:
+        """How it is now."""
+        return await self._tasks.poll(self.id, wait_s=0.0)
+
+    async def result(self, *, timeout_s: float | None = None) -> T:
+        """Waits for its end. Raises TaskFailed, TimeoutError after `timeout_s`."""
+        async with asyncio.timeout(timeout_s):
+            seen = await self._tasks.poll(self.id, wait_s=_WAIT_S)
+            while not seen.ended:
+                seen = await self._tasks.poll(self.id, wait_s=_WAIT_S)
+        if seen.status == "failed":
+            error = seen.error or TaskProblem(code="failed")
+            raise TaskFailed(self.id, error.code, error.message)
+        raw = bytes(seen.result)
+        if self._step is not None:
+            return self._step.shape.result(raw)
+        return cast("T", msgspec.json.decode(raw))
+
+
+class _Item(Struct, frozen=True, kw_only=True):
+    """One of a call's tasks. The id is made here, so that asking again submits nothing twice."""
+
+    id: str
+    type: str
+    input: msgspec.Raw
+    queue: str
+
+
+class _Refusal(Struct, frozen=True, kw_only=True):
+    code: str
+    message: str = ""
+    retry_after_ms: int | None = None
+
+
+class _Receipt(Struct, frozen=True, kw_only=True):
+    id: str
+    duplicate: bool = False
+    error: _Refusal | None = None
+
+
+class _Receipts(Struct, frozen=True, kw_only=True):
+    data: tuple[_Receipt, ...]
+
+
+class _Waiting(Struct, eq=False):
+    item: _Item
+    receipt: "asyncio.Future[_Receipt]"
+    tries: int = 0
+
+
+class Tasks:
+    """One call is in the air; what is submitted meanwhile rides the next."""
+
+    def __init__(self, send: Send, url: str) -> None:
+        self._send = send
+        self._url = url
+        self._ids = RandomIds(SystemClock())
+        self._waiting: deque[_Waiting] = deque()
+        self._flying: asyncio.Task[None] | None = None
+
+    async def submit(self, calls: "Sequence[Call[T]]") -> list[TaskHandle[T]]:
+        """In their order. Raises ApiError for the first that was refused."""
+        loop = asyncio.get_running_loop()
+        boarded = [_Waiting(self._item(call), loop.create_future()) for call in calls]
+        self._waiting += boarded
+        if self._flying is None and boarded:
+            self._flying = asyncio.create_task(self._fly())
+        receipts = await asyncio.gather(*(one.receipt for one in boarded), return_exceptions=True)
+        for receipt in receipts:
+            if isinstance(receipt, BaseException):
+                raise receipt
+            if receipt.error is not None:
+                error = receipt.error
+                raise ApiError(_REFUSED_STATUS, error.code, error.message)
+        return [
+            TaskHandle(self, one.item.id, call.step)
+            for one, call in zip(boarded, calls, strict=True)
+        ]
+
+    def _item(self, call: "Call[T]") -> _Item:
+        return _Item(
+            id=to_wire(Prefix.TASK, self._ids.uuid7()),
+            type=call.step.name,
+            input=msgspec.Raw(call.input),
+            queue=call.step.queue or "default",
+        )
+
+    async def _fly(self) -> None:
+        try:
+            while self._waiting:
+                pause_s = await self._send_some(self._board())
+                if pause_s:
+                    await asyncio.sleep(pause_s)
+        finally:
+            self._flying = None
+
+    def _board(self) -> list[_Waiting]:
+        aboard = [self._waiting.popleft()]
+        left = _CALL_BYTES_MAX - len(bytes(aboard[0].item.input))
+        while self._waiting and len(aboard) < PLAIN_TASKS_PER_CALL_MAX:
+            left -= len(bytes(self._waiting[0].item.input))
+            if left < 0:
+                break
+            aboard.append(self._waiting.popleft())
+        return aboard
+
+    async def _send_some(self, aboard: list[_Waiting]) -> float:
+        """How long to wait before the next call: a full queue is given time, not asked again."""
+        try:
+            body = {"tasks": [one.item for one in aboard]}
+            raw = await self._send("POST", f"{self._url}/batch", body=body)
+            receipts = msgspec.json.decode(raw, type=_Receipts).data
+        except Exception as error:  # noqa: BLE001 - it belongs to all who ride, and is raised there
+            for one in aboard:
+                if not one.receipt.done():
+                    one.receipt.set_exception(error)
+            return 0.0
+        full = [
+            (one, receipt.error)
+            for one, receipt in zip(aboard, receipts, strict=True)
+            if receipt.error is not None and receipt.error.code == _FULL and one.tries < _TRIES
+        ]
+        again = {one.item.id for one, _ in full}
+        for one, receipt in zip(aboard, receipts, strict=True):
+            if one.item.id in again:
+                one.tries += 1
+            elif not one.receipt.done():  # whoever asked may have gone
+                one.receipt.set_result(receipt)
+        self._waiting.extendleft(one for one, _ in reversed(full))
+        waits_ms = (refusal.retry_after_ms or _PAUSE_MS for _, refusal in full)
+        return min(max(waits_ms, default=0), _PAUSE_MS_MAX) / 1000
+
+    async def poll(self, id_: str, *, wait_s: float) -> TaskDescription:
+        """How it is once it has ended, or after `wait_s`."""
+        raw = await self._send("GET", f"{self._url}/{id_}/result", query={"wait_s": str(wait_s)})
+        return msgspec.json.decode(raw, type=TaskDescription)

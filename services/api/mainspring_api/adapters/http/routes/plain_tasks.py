@@ -1,0 +1,86 @@
+"""/durable/tasks: plain tasks, which are submitted and have a result"""
+
+from uuid import UUID
+
+from mainspring_api.adapters.http.routing import (
+    Call,
+    NoBody,
+    NoQuery,
+    Reply,
+    RouteTable,
+    json_answer,
+    json_reply,
+    reply_of,
+)
+from mainspring_api.adapters.http.wire.durable import task_id_of
+from mainspring_api.adapters.http.wire.plain import (
+    PlainTaskJson,
+    ReceiptJson,
+    ReceiptList,
+    TaskBody,
+    TasksBody,
+    plain_task_json,
+    receipt_json,
+)
+from mainspring_api.adapters.http.wire.workflows import ResultQuery
+from mainspring_api.usecases import plain
+from mainspring_api.usecases.once import Answer, once_under_id
+from mainspring_kernel.ids import Ids, OrgId, Prefix, from_wire
+from mainspring_schema.plain import GetPlainTask, SubmitTask, SubmitTasks
+
+table = RouteTable("durable")
+
+
+def _command(org_id: OrgId, body: TaskBody, task_id: UUID) -> SubmitTask:
+    return SubmitTask(
+        org_id=org_id,
+        task_id=task_id,
+        type=body.type,
+        input=bytes(body.input),
+        queue=body.queue,
+        priority=body.priority,
+    )
+
+
+def _id_of(body: TaskBody, ids: Ids) -> UUID:
+    return ids.uuid7() if body.id is None else from_wire(Prefix.TASK, body.id)
+
+
+@table.route(
+    "POST",
+    "/durable/tasks",
+    body=TaskBody,
+    answer=ReceiptJson,
+    status=201,
+    other_statuses=(409,),
+)
+async def submit_task(call: Call[TaskBody, NoQuery]) -> Reply:
+    """Submits a plain task: one call of a step, for any worker of the queue that offers it."""
+    services = call.services
+
+    async def work(id_: UUID) -> Answer:
+        receipt = await services.control.submit_task(_command(call.org_id, call.body, id_))
+        return json_answer(receipt_json(receipt), status=201)
+
+    new_id = _id_of(call.body, services.ids)
+    return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
+
+
+@table.route("POST", "/durable/tasks/batch", body=TasksBody, answer=ReceiptList)
+async def submit_tasks(call: Call[TasksBody, NoQuery]) -> Reply:
+    """Submits many plain tasks at once; each has its own receipt."""
+    services = call.services
+    tasks = tuple(
+        _command(call.org_id, body, _id_of(body, services.ids)) for body in call.body.tasks
+    )
+    answer = await services.control.submit_tasks(SubmitTasks(tasks=tasks))
+    return json_reply(ReceiptList(data=tuple(map(receipt_json, answer.receipts))))
+
+
+@table.route("GET", "/durable/tasks/{task_id:str}/result", query=ResultQuery, answer=PlainTaskJson)
+async def get_task_result(call: Call[NoBody, ResultQuery]) -> Reply:
+    """A plain task once it has ended; after `wait_s` as it is."""
+    services = call.services
+    wanted = GetPlainTask(org_id=call.org_id, task_id=task_id_of(call.path["task_id"]))
+    view = await plain.ended(services.control, services.clock, wanted, wait_s=call.query.wait_s)
+    return json_reply(plain_task_json(view))

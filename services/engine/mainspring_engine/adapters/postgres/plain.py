@@ -1,0 +1,87 @@
+"""Plain tasks over two functions of schema `engine`, one statement per batch."""
+
+import logging
+from typing import Final, cast
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.adapters.postgres.flights import LEASE_MS
+from mainspring_engine.adapters.postgres.routes import RouteNumbers
+from mainspring_engine.domain.plain import NewPlain, PlainEnd
+from mainspring_engine.ports.plain import PlainAdded, PlainRow
+from mainspring_postgres import Database, QueryFailed, load_queries
+from mainspring_schema.frames import Verdict
+
+PLAIN: Final = load_queries("mainspring_engine.adapters.postgres", "plain.sql")
+_REFUSED: Final = (QueryFailed, ValueError, OverflowError)
+"""The driver refuses what no column can hold by a ValueError, before anything is sent."""
+_log = logging.getLogger(__name__)
+
+
+class PostgresPlain:
+    def __init__(self, database: Database, routes: RouteNumbers) -> None:
+        self._database = database
+        self._routes = routes
+
+    async def submit(self, tasks: tuple[NewPlain, ...]) -> PlainAdded:
+        numbers = await self._routes.of({task.route for task in tasks})
+        rows = [
+            (
+                task.id, task.org_id, numbers[task.route], task.priority, task.step, task.payload,
+                None if task.claim is None else task.claim.incarnation,
+                None if task.claim is None else task.claim.attach_number,
+            )
+            for task in tasks
+        ]  # fmt: skip
+        try:
+            (row,) = await self._database.fetch(PLAIN["submit_tasks"], LEASE_MS, rows)
+        except _REFUSED as error:
+            return await self._submit_apart(tasks, error)
+        return PlainAdded(
+            known=frozenset(cast("list[UUID]", row["known"])),
+            differing=frozenset(cast("list[UUID]", row["differing"])),
+            unclaimed=frozenset(cast("list[UUID]", row["unclaimed"])),
+        )
+
+    async def _submit_apart(self, tasks: tuple[NewPlain, ...], error: Exception) -> PlainAdded:
+        """Bisects until the culprit is alone."""
+        if len(tasks) == 1:
+            _log.error("task %s broke a rule of the tables: %s", tasks[0].id.hex, error)
+            return PlainAdded(invalid=frozenset({tasks[0].id}))
+        middle = len(tasks) // 2
+        first, second = await self.submit(tasks[:middle]), await self.submit(tasks[middle:])
+        return PlainAdded(
+            known=first.known | second.known,
+            differing=first.differing | second.differing,
+            invalid=first.invalid | second.invalid,
+            unclaimed=first.unclaimed | second.unclaimed,
+        )
+
+    async def end(self, ends: tuple[PlainEnd, ...]) -> tuple[Verdict, ...]:
+        if not ends:
+            return ()
+        try:
+            (row,) = await self._database.fetch(PLAIN["end_tasks"], [_end(end) for end in ends])
+        except _REFUSED as error:
+            if len(ends) == 1:
+                task_id = ends[0].held.task_id.hex
+                _log.error("the end of task %s broke a rule of the tables: %s", task_id, error)
+                return (Verdict.INVALID,)
+            middle = len(ends) // 2
+            return await self.end(ends[:middle]) + await self.end(ends[middle:])
+        return tuple(Verdict(verdict) for verdict in cast("list[int]", row["verdicts"]))
+
+    async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None:
+        rows = await self._database.fetch(PLAIN["plain_task"], org_id, task_id)
+        if not rows:
+            return None
+        return msgspec.convert(dict(rows[0]), PlainRow)
+
+
+def _end(end: PlainEnd) -> tuple[object, ...]:
+    return (
+        end.held.task_id, end.held.fence, end.closing, end.result_hash, end.error_code, end.body,
+        end.delay_ms, end.counts_failure, end.counts_death, end.expired_only, end.reason,
+        end.detail,
+    )  # fmt: skip

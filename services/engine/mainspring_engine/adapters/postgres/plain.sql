@@ -1,0 +1,29 @@
+-- name: submit_tasks
+-- Inserts plain tasks; see the function. A repeat finds them there.
+-- repeatable
+select known, differing, unclaimed from engine.submit_tasks_v1($1, $2);
+
+-- name: end_tasks
+-- Ends attempts at plain tasks; see the function. A repeat finds its own attempts closed.
+-- repeatable
+select engine.end_tasks_v1($1) as verdicts;
+
+-- name: plain_task
+-- A plain task with what is kept of it.
+-- repeatable
+select
+    p.step, t.state::int as state, coalesce(t.failures, 0)::int as failures,
+    (
+        select r.body from engine.step_result as r
+        where r.workflow_id = $2 and r.step = 'task'
+        limit 1 -- a step has one result; the limit spares the older partitions -- noqa: AM09
+    ) as body,
+    (
+        select a.closing from engine.attempt as a
+        where a.task_id = $2
+        order by a.fence desc
+        limit 1
+    )::int as closing
+from engine.payload as p
+left join engine.task as t on p.task_id = t.id
+where p.task_id = $2 and p.org_id = $1 and starts_with(p.step, 'task:');

@@ -1,0 +1,30 @@
+"""What those who brought an intent are told once it is committed."""
+
+from enum import StrEnum
+
+from mainspring_engine.domain.workflow import decide as of_workflows
+from mainspring_schema import commands
+from mainspring_schema.frames import Verdict
+from mainspring_schema.plain import TaskReceipts
+
+
+class TakeUp(StrEnum):
+    """What became of a dead letter that was to be taken up."""
+
+    BEGUN = "begun"
+    THERE = "there"
+    """Its turn had begun before."""
+    SUPERSEDED = "superseded"
+    """The conversation has gone on: a new turn would answer behind it."""
+
+
+Answer = (
+    commands.Receipt
+    | commands.CancelReceipt
+    | commands.ToolResultsReceipt
+    | commands.CloseReceipt
+    | of_workflows.Answer
+    | TaskReceipts
+    | Verdict
+    | TakeUp
+)

@@ -1,0 +1,174 @@
+"""Plain tasks: what can happen to them, and what becomes of an attempt. Pure.
+
+A plain task is its own workflow and session by id, and has neither head nor events.
+"""
+
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.changes import Claim
+from mainspring_engine.domain.loss import why_quarantined
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
+from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
+from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
+from mainspring_schema.codec import pack
+from mainspring_schema.frames import Held
+from mainspring_schema.plain import SubmitTask
+from mainspring_schema.tasks import PlainResult
+from mainspring_schema.tasks import PlainTask as Payload
+from mainspring_schema.workflows import Flaw
+
+STEP: Final = "task"
+"""Under which a result is kept."""
+_NULL: Final = b"null"
+_TASK_WEIGHT_MIN: Final = COMMIT_FLIGHT_BYTES_MAX // PLAIN_TASKS_PER_FLIGHT_MAX
+
+
+class NewPlain(NamedTuple):
+    """A plain task to be inserted. A tuple: thousands of them are made in a second."""
+
+    id: UUID
+    org_id: UUID
+    route: Route
+    priority: int
+    step: str
+    payload: bytes
+    claim: Claim | None = None
+
+    @property
+    def kind(self) -> TaskKind:
+        return TaskKind.PLAIN
+
+    @property
+    def effect(self) -> Effect:
+        return Effect.IDEMPOTENT
+
+
+class PlainEnd(Struct, frozen=True, kw_only=True):
+    """The end of an attempt, and of its task unless `delay_ms` is given.
+
+    Compared under the lock: the fence, and that the lease has run out where `expired_only`. `body`
+    is kept as the task's result; `reason` and `detail` leave a dead letter.
+    """
+
+    held: Held
+    closing: Closing
+    result_hash: bytes = b""
+    error_code: str = ""
+    body: bytes | None = None
+    delay_ms: int | None = None
+    counts_failure: bool = False
+    counts_death: bool = False
+    expired_only: bool = False
+    reason: str | None = None
+    detail: str | None = None
+
+
+# ── what can happen ─────────────────────────────────────────────────────────────────────────────
+
+
+class PlainSubmitted(Struct, frozen=True, kw_only=True):
+    """All of one call; they ride one flight together."""
+
+    tasks: tuple[NewPlain, ...]
+
+
+class PlainAnswered(Struct, frozen=True, kw_only=True):
+    """A worker brought the result of an attempt. `failures` counts the failed ones before it."""
+
+    held: Held
+    hash: bytes
+    body: bytes
+    result: PlainResult
+    failures: int = 0
+
+
+class PlainDied(Struct, frozen=True, kw_only=True):
+    """The last allowed attempt lost its worker."""
+
+    task: OpenTask
+
+
+PlainIncident = PlainAnswered | PlainDied
+PlainIntent = PlainSubmitted | PlainIncident
+
+
+# ── what becomes of it ──────────────────────────────────────────────────────────────────────────
+
+
+def made_of(command: SubmitTask) -> NewPlain:
+    return NewPlain(
+        id=command.task_id,
+        org_id=command.org_id,
+        route=route_of(command.queue, command.type),
+        priority=command.priority,
+        step=step_of(command.type),
+        payload=pack(Payload(task_type=command.type, input=command.input)),
+    )
+
+
+def route_of(queue: str, type_: str) -> Route:
+    """Only workers that offer the type can claim it."""
+    return Route(queue=queue, capability=step_of(type_))
+
+
+def step_of(type_: str) -> str:
+    return f"task:{type_}"
+
+
+def type_of(step: str) -> str:
+    return step.removeprefix("task:")
+
+
+def end_of(intent: PlainIncident) -> PlainEnd:
+    return _answered(intent) if isinstance(intent, PlainAnswered) else _died(intent.task)
+
+
+def _answered(intent: PlainAnswered) -> PlainEnd:
+    result = intent.result
+    if result.flaw is None:
+        # Most tasks of a queue return nothing: their attempt says all there is.
+        body = None if result.result == _NULL else intent.body
+        return PlainEnd(
+            held=intent.held, closing=Closing.RESULT, result_hash=intent.hash, body=body
+        )
+    again = result.retry_ms is not None and intent.failures + 1 < PLAIN_FAILURES_MAX
+    return PlainEnd(
+        held=intent.held,
+        closing=Closing.RETRIED if again else Closing.FAILED,
+        result_hash=intent.hash,
+        error_code=result.flaw.code,
+        body=None if again else intent.body,
+        delay_ms=result.retry_ms if again else None,
+        counts_failure=True,
+    )
+
+
+def _died(task: OpenTask) -> PlainEnd:
+    detail = why_quarantined(task)
+    flaw = Flaw(code="poison", message=detail)
+    return PlainEnd(
+        held=Held(task.id, task.fence),
+        closing=Closing.QUARANTINED,
+        error_code=flaw.code,
+        body=pack(PlainResult(flaw=flaw)),
+        counts_death=True,
+        expired_only=True,
+        reason="poison",
+        detail=detail,
+    )
+
+
+def weight_of(intent: PlainIntent) -> int:
+    """About how many bytes it will write."""
+    match intent:
+        case PlainSubmitted(tasks=tasks):
+            # However small they are: a flight has its bound of tasks as well.
+            return sum(max(len(task.payload), _TASK_WEIGHT_MIN) for task in tasks)
+        case PlainAnswered(body=body):
+            return len(body)
+        case PlainDied():
+            return 0

@@ -1,0 +1,56 @@
+"""Plain tasks in the store: submitted, ended and read in batches.
+
+Claims and leases are the store's own, as of every task. Postgres and memory pass the same contract
+suite; every operation raises Unavailable where the store cannot be reached, and may be repeated.
+"""
+
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.plain import NewPlain, PlainEnd
+from mainspring_engine.domain.rows import Closing, TaskState
+from mainspring_schema.frames import Verdict
+
+
+class PlainAdded(Struct, frozen=True, kw_only=True):
+    """Tasks of a batch that did not go the usual way; all others were inserted as asked.
+
+    `known` were there already with the same payload, `differing` with another one or of another
+    organization, `invalid` broke a rule of the tables. `unclaimed` were inserted, but are ready:
+    the stream they were meant for is not its worker's newest.
+    """
+
+    known: frozenset[UUID] = frozenset()
+    differing: frozenset[UUID] = frozenset()
+    invalid: frozenset[UUID] = frozenset()
+    unclaimed: frozenset[UUID] = frozenset()
+
+
+class PlainRow(Struct, frozen=True, kw_only=True):
+    """A plain task as it lies. `state` is None once it ended.
+
+    `body` is the packed result then, None where that is null; `closing` is of its newest closed
+    attempt.
+    """
+
+    step: str
+    state: TaskState | None
+    failures: int
+    body: bytes | None
+    closing: Closing | None
+
+
+class PlainRows(Protocol):
+    """See the module."""
+
+    async def submit(self, tasks: tuple[NewPlain, ...]) -> PlainAdded:
+        """One statement. The ids of one call differ."""
+        ...
+
+    async def end(self, ends: tuple[PlainEnd, ...]) -> tuple[Verdict, ...]:
+        """One statement. COMMITTED, DUPLICATE, STALE or INVALID, in their order."""
+        ...
+
+    async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None: ...

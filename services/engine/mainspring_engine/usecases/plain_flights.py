@@ -1,0 +1,182 @@
+"""Flights of plain tasks: many are inserted by one statement, many are ended by one.
+
+As in the lanes of sessions nobody is told before the commit. There is no state to decide on: what
+a task may become rests on its own row, which the store compares.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
+from mainspring_engine.domain.changes import Claim
+from mainspring_engine.domain.plain import (
+    NewPlain,
+    PlainAnswered,
+    PlainDied,
+    PlainEnd,
+    PlainSubmitted,
+    end_of,
+)
+from mainspring_engine.domain.roster import Roster
+from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.tallies import Tallies
+from mainspring_engine.ports.outside import Announcer
+from mainspring_engine.ports.plain import PlainAdded
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.backpressure import Backpressure
+from mainspring_engine.usecases.gates import Gates
+from mainspring_engine.usecases.lane import PlainEntry, Ticket
+from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.pushing import Pusher
+from mainspring_kernel.errors import MainspringError, TaskIdMismatch
+from mainspring_schema.frames import Verdict
+from mainspring_schema.plain import TaskReceipt, TaskReceipts, TaskRefusal
+
+
+class _Submit(NamedTuple):
+    entry: PlainEntry
+    tasks: tuple[NewPlain, ...]
+
+
+class _End(NamedTuple):
+    entry: PlainEntry
+    end: PlainEnd
+
+
+class PlainFlights:
+    """Serves the lanes of plain tasks."""
+
+    def __init__(  # noqa: PLR0913 - one named port each
+        self,
+        *,
+        store: Store,
+        roster: Roster,
+        backlog: Backlog,
+        gates: Gates,
+        pressure: Backpressure,
+        links: Links,
+        pusher: Pusher,
+        announcer: Announcer,
+        tallies: Tallies,
+    ) -> None:
+        self._store = store
+        self._roster = roster
+        self._backlog = backlog
+        self._gates = gates
+        self._pressure = pressure
+        self._links = links
+        self._pusher = pusher
+        self._announcer = announcer
+        self._tallies = tallies
+
+    async def fly(self, entries: list[PlainEntry]) -> None:
+        """What is settled leaves the list, so that the lane repeats only the rest."""
+        submits: list[_Submit] = []
+        ends: list[_End] = []
+        for entry in entries:
+            match entry.intent:
+                case PlainSubmitted(tasks=tasks):
+                    submits.append(_Submit(entry, tasks))
+                case PlainAnswered() | PlainDied() as incident:
+                    ends.append(_End(entry, end_of(incident)))
+        if submits:
+            await self._submit(submits)
+            entries[:] = [one.entry for one in ends]
+        if ends:
+            await self._end(ends)
+            entries.clear()
+
+    # ── submits ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _submit(self, submits: list[_Submit]) -> None:
+        new: dict[UUID, NewPlain] = {}
+        for submit in submits:
+            for task in submit.tasks:
+                new.setdefault(task.id, task)
+        seated = {id_: self._seat(task) for id_, task in new.items()}
+        try:
+            added = await self._store.plain.submit(tuple(seated.values()))
+        except BaseException:
+            for task in seated.values():
+                self._unseat(task)
+            raise
+        self._place(seated, added)
+        for submit in submits:
+            receipts = tuple(_receipt(task, new, added) for task in submit.tasks)
+            submit.entry.ticket.done(TaskReceipts(receipts=receipts))
+
+    def _seat(self, task: NewPlain) -> NewPlain:
+        """Claimed at once for a worker with a free credit, where nothing waits before it."""
+        if self._backlog.short(task.route) or not self._gates.lets(task.route, task.id):
+            return task
+        seat = self._roster.pick(task.route)
+        if seat is None:
+            self._gates.withdrawn(task.route, task.id)
+            return task
+        return task._replace(
+            claim=Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
+        )
+
+    def _unseat(self, task: NewPlain) -> None:
+        if task.claim is not None:
+            self._roster.give_back(task.claim.incarnation)
+            self._gates.withdrawn(task.route, task.id)
+
+    def _place(self, seated: dict[UUID, NewPlain], added: PlainAdded) -> None:
+        """Pushes what was claimed; who could take the rest is woken."""
+        absent = added.known | added.differing | added.invalid
+        ready: list[NewPlain] = []
+        for id_, task in seated.items():
+            if id_ in absent or id_ in added.unclaimed:
+                self._unseat(task)
+            elif task.claim is not None:
+                self._pusher.push_plain(task, task.claim)
+                continue
+            if id_ not in absent:
+                ready.append(task)
+        if ready:
+            self._announcer.ready(self._waiting(ready))
+
+    def _waiting(self, tasks: Iterable[NewPlain]) -> tuple[ReadyGroup, ...]:
+        """The groups that these tasks wait in, each with the lowest id."""
+        groups = [(Group(task.route, task.org_id, task.priority), task.id) for task in tasks]
+        self._pressure.came(group for group, _ in groups)
+        lowest: dict[Group, UUID] = {}
+        for group, task_id in groups:
+            lowest[group] = min(task_id, lowest.get(group, task_id))
+        for group, task_id in lowest.items():
+            self._backlog.ready(group, task_id)
+        return tuple(ReadyGroup(group=g, from_id=task_id) for g, task_id in lowest.items())
+
+    # ── ends ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _end(self, ends: list[_End]) -> None:
+        verdicts = await self._store.plain.end(tuple(one.end for one in ends))
+        for (entry, end), verdict in zip(ends, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                if end.closing is Closing.RETRIED:
+                    self._tallies.retries.add((end.error_code,))
+                self._links.ended(end.held)
+            _tell(entry.ticket, verdict)
+
+
+def _tell(ticket: Ticket, verdict: Verdict) -> None:
+    if verdict is Verdict.INVALID:
+        ticket.failed(MainspringError("the end of a task broke a rule of the tables"))
+    else:
+        ticket.done(verdict)
+
+
+def _receipt(task: NewPlain, new: dict[UUID, NewPlain], added: PlainAdded) -> TaskReceipt:
+    first = new[task.id]
+    if task.id in added.invalid:
+        return _refused(task.id, MainspringError())
+    if task.id in added.differing or first.payload != task.payload:
+        return _refused(task.id, TaskIdMismatch())
+    return TaskReceipt(task_id=task.id, duplicate=task.id in added.known or first is not task)
+
+
+def _refused(task_id: UUID, error: MainspringError) -> TaskReceipt:
+    refusal = TaskRefusal(code=error.code, message=error.detail)
+    return TaskReceipt(task_id=task_id, refusal=refusal)

@@ -1,0 +1,149 @@
+"""What callers ask of plain tasks: to be done, and how they are."""
+
+from typing import Final
+
+import msgspec
+
+from mainspring_engine.domain.plain import NewPlain, PlainSubmitted, made_of, type_of
+from mainspring_engine.domain.rows import TaskState
+from mainspring_engine.ports.plain import PlainRow
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.backpressure import Backpressure
+from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.workflows import check_input, check_name
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import (
+    MainspringError,
+    NotFound,
+    TooManyRequests,
+    ValidationFailed,
+)
+from mainspring_kernel.ids import uuid7_ms
+from mainspring_kernel.limits import PRIORITY_MAX
+from mainspring_kernel.plain_limits import (
+    PLAIN_AGE_MS_MAX,
+    PLAIN_AHEAD_MS_MAX,
+    PLAIN_TASKS_PER_CALL_MAX,
+    PLAIN_TASKS_WAITING_MAX,
+)
+from mainspring_schema.plain import (
+    GetPlainTask,
+    PlainStatus,
+    PlainTaskView,
+    SubmitTask,
+    SubmitTasks,
+    TaskReceipt,
+    TaskReceipts,
+    TaskRefusal,
+)
+from mainspring_schema.tasks import PlainResult
+
+_RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
+_KEPT_NULL: Final = PlainResult()
+_UUID_VERSION: Final = 7
+
+
+class PlainTasks:
+    """Commands return after their commit. Each raises what refused it."""
+
+    def __init__(self, lanes: Lanes, store: Store, pressure: Backpressure, clock: Clock) -> None:
+        self._lanes = lanes
+        self._store = store
+        self._pressure = pressure
+        self._clock = clock
+        self._waiting = 0
+
+    async def submit(self, command: SubmitTasks) -> TaskReceipts:
+        """Receipts in order; a refused task does not touch the others.
+
+        Raises ValidationFailed for too many, TooManyRequests where too much waits already.
+        """
+        tasks = command.tasks
+        if len(tasks) > PLAIN_TASKS_PER_CALL_MAX:
+            detail = f"at most {PLAIN_TASKS_PER_CALL_MAX} tasks in one call"
+            raise ValidationFailed(detail)
+        if self._waiting + len(tasks) > PLAIN_TASKS_WAITING_MAX:
+            detail = "too many tasks wait to be taken in"
+            raise TooManyRequests(detail)
+        refused: dict[int, TaskReceipt] = {}
+        fit: list[NewPlain] = []
+        for place, task in enumerate(tasks):
+            try:
+                fit.append(self._checked(task))
+            except MainspringError as error:
+                refused[place] = _refusal(task, error)
+        taken = iter(await self._committed(tuple(fit)))
+        return TaskReceipts(
+            receipts=tuple(refused.get(n) or next(taken) for n in range(len(tasks)))
+        )
+
+    async def _committed(self, tasks: tuple[NewPlain, ...]) -> tuple[TaskReceipt, ...]:
+        if not tasks:
+            return ()
+        self._waiting += len(tasks)
+        try:
+            answer = await self._lanes.ask(PlainSubmitted(tasks=tasks))
+        finally:
+            self._waiting -= len(tasks)
+        assert isinstance(answer, TaskReceipts)  # noqa: S101 - one type per command
+        return answer.receipts
+
+    def _checked(self, task: SubmitTask) -> NewPlain:
+        check_name("type", task.type)
+        check_name("queue", task.queue)
+        check_input("the input", task.input)
+        if not 0 <= task.priority <= PRIORITY_MAX:
+            detail = f"priority: 0 to {PRIORITY_MAX}"
+            raise ValidationFailed(detail)
+        self._check_id(task)
+        self._pressure.check(task.org_id, task.queue)
+        return made_of(task)
+
+    def _check_id(self, task: SubmitTask) -> None:
+        """Rows are kept by the weeks of their ids, so an id must be of now."""
+        age_ms = self._clock.wall_ms() - uuid7_ms(task.task_id)
+        if task.task_id.version != _UUID_VERSION:
+            detail = "id: a UUID of version 7"
+            raise ValidationFailed(detail)
+        if not -PLAIN_AHEAD_MS_MAX <= age_ms <= PLAIN_AGE_MS_MAX:
+            detail = "id: made too long ago, or by a clock that is ahead"
+            raise ValidationFailed(detail)
+
+    async def get(self, command: GetPlainTask) -> PlainTaskView:
+        """Raises NotFound."""
+        row = await self._store.plain.get(command.org_id, command.task_id)
+        if row is None:
+            detail = "no such task"
+            raise NotFound(detail)
+        return _view(command, row)
+
+
+def _view(command: GetPlainTask, row: PlainRow) -> PlainTaskView:
+    kept = _KEPT_NULL if row.body is None else _RESULT.decode(row.body)
+    ended = row.state is None
+    return PlainTaskView(
+        task_id=command.task_id,
+        type=type_of(row.step),
+        status=_status(row.state, kept),
+        failures=row.failures,
+        result=kept.result if ended and kept.flaw is None else None,
+        flaw=kept.flaw if ended else None,
+    )
+
+
+def _status(state: TaskState | None, kept: PlainResult) -> PlainStatus:
+    if state is not None:
+        return "running" if state is TaskState.LEASED else "waiting"
+    return "completed" if kept.flaw is None else "failed"
+
+
+def _refusal(task: SubmitTask, error: MainspringError) -> TaskReceipt:
+    wait_s = error.retry_after_s
+    return TaskReceipt(
+        task_id=task.task_id,
+        refusal=TaskRefusal(
+            code=error.code,
+            message=error.detail,
+            retry_after_ms=None if wait_s is None else round(wait_s * 1000),
+        ),
+    )

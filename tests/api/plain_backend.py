@@ -1,0 +1,55 @@
+"""Plain tasks of an engine that a test stands in for."""
+
+import msgspec
+
+from mainspring_kernel.errors import NotFound, TaskIdMismatch
+from mainspring_schema.plain import (
+    GetPlainTask,
+    PlainTaskView,
+    SubmitTask,
+    SubmitTasks,
+    TaskReceipt,
+    TaskReceipts,
+    TaskRefusal,
+)
+
+
+class PlainBackend:
+    """Takes every task once; `end_task` gives one its result."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[object, tuple[SubmitTask, PlainTaskView]] = {}
+        self.task_calls: list[int] = []
+        """How many tasks each call brought."""
+
+    def end_task(self, task_id: object, result: bytes) -> None:
+        task, view = self.tasks[task_id]
+        ended = msgspec.structs.replace(view, status="completed", result=result)
+        self.tasks[task_id] = (task, ended)
+
+    async def submit_task(self, command: SubmitTask) -> TaskReceipt:
+        (receipt,) = (await self.submit_tasks(SubmitTasks(tasks=(command,)))).receipts
+        if receipt.refusal is not None:
+            raise TaskIdMismatch
+        return receipt
+
+    async def submit_tasks(self, command: SubmitTasks) -> TaskReceipts:
+        self.task_calls.append(len(command.tasks))
+        return TaskReceipts(receipts=tuple(map(self._taken, command.tasks)))
+
+    def _taken(self, task: SubmitTask) -> TaskReceipt:
+        known = self.tasks.get(task.task_id)
+        if known is None:
+            view = PlainTaskView(task_id=task.task_id, type=task.type, status="waiting")
+            self.tasks[task.task_id] = (task, view)
+            return TaskReceipt(task_id=task.task_id)
+        if known[0] == task:
+            return TaskReceipt(task_id=task.task_id, duplicate=True)
+        refusal = TaskRefusal(code=TaskIdMismatch.code, message=TaskIdMismatch.title)
+        return TaskReceipt(task_id=task.task_id, refusal=refusal)
+
+    async def get_plain_task(self, command: GetPlainTask) -> PlainTaskView:
+        known = self.tasks.get(command.task_id)
+        if known is None or known[0].org_id != command.org_id:
+            raise NotFound
+        return known[1]

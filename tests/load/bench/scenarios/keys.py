@@ -1,0 +1,94 @@
+"""Which figures each scenario leaves in a report, by the sizes of the plan.
+
+The names are part of the tool: people compare reports by them, and so does `./task bench compare`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tests.load.bench.plan import Plan
+
+Keys = Callable[[Plan], Sequence[str]]
+
+
+def _idle(_: Plan) -> list[str]:
+    return ["idle_queries_per_s", "idle_cpu_percent"]
+
+
+def _turns(plan: Plan) -> list[str]:
+    of_one = ["sql_per_text_turn", "sql_ms_per_text_turn"] if 1 in plan.clients else []
+    return [*(f"turns_per_s_c{clients}" for clients in plan.clients), *of_one]
+
+
+def _turns_traced(plan: Plan) -> list[str]:
+    return [f"turns_per_s_c{clients}_traced" for clients in plan.clients]
+
+
+def _workflow(_: Plan) -> list[str]:
+    return ["workflow3_p50_ms", "workflow3_p99_ms"]
+
+
+def _steps(_: Plan) -> list[str]:
+    return ["steps_per_s_c32", "wal_bytes_per_workflow3", "commits_per_workflow3"]
+
+
+def _throughput(_: Plan) -> list[str]:
+    return ["tasks_per_s", "wal_bytes_per_task", "commits_per_task", "sql_per_task"]
+
+
+def _timers(_: Plan) -> list[str]:
+    return ["timer_lateness_p50_ms", "timer_lateness_p99_ms"]
+
+
+def _sse(plan: Plan) -> list[str]:
+    shares = ["sse_commit_to_client_p50_ms", "sse_commit_to_client_p99_ms"]
+    return [f"sse_{n}_p{part}_ms" for n in plan.streams for part in (50, 99)] + shares
+
+
+def _history(_: Plan) -> list[str]:
+    return ["history_messages", "history_cost_ratio"]
+
+
+def _soak(_: Plan) -> list[str]:
+    return ["soak_p99_ms"]
+
+
+def _horizon(_: Plan) -> list[str]:
+    rates = ["horizon_calm_tasks_per_s", "horizon_held_tasks_per_s"]
+    return [*rates, "horizon_cost_percent", "horizon_dead_task_rows", "horizon_held_s"]
+
+
+def _replicas(_: Plan) -> list[str]:
+    return ["replicas_1_tasks_per_s", "replicas_2_tasks_per_s", "replicas_ratio"]
+
+
+def _recovery(_: Plan) -> list[str]:
+    return ["recovery_p50_s", "recovery_p99_s"]
+
+
+def _dispatch(plan: Plan) -> list[str]:
+    names = ["idle", *(f"{workers}_workers" for workers in plan.workers)]
+    return [f"dispatch_{name}_p{part}_ms" for name in names for part in (50, 99)]
+
+
+def _fairness(_: Plan) -> list[str]:
+    return ["fairness_ratio", "fairness_calm_p99_ms", "fairness_flood_p99_ms"]
+
+
+KEYS: Final[dict[str, Keys]] = {
+    "idle": _idle,
+    "turns": _turns,
+    "turns_traced": _turns_traced,
+    "workflow": _workflow,
+    "steps": _steps,
+    "throughput": _throughput,
+    "timers": _timers,
+    "sse": _sse,
+    "history": _history,
+    "soak": _soak,
+    "horizon": _horizon,
+    "replicas": _replicas,
+    "recovery": _recovery,
+    "dispatch": _dispatch,
+    "fairness": _fairness,
+}

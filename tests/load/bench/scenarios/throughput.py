@@ -1,0 +1,103 @@
+"""Tasks of a queue: submitted one call each, done by workers in processes of their own."""
+
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from mainspring_postgres import Database, Options
+from tests.load.bench import accounting, statements
+from tests.load.bench.bench import Bench, account
+from tests.load.bench.ground import QUERIES
+from tests.load.bench.peers.drive import Answer, Throughput
+from tests.load.bench.peers.driver import OWN, Place
+from tests.load.bench.peers.driving import Driving
+from tests.load.bench.peers.traits import OURS
+from tests.load.bench.report import Series
+
+
+def driving(bench: Bench, engines: Sequence[str] = ()) -> Driving:
+    ground = bench.ground
+    place = Place(
+        server=f"{ground.host}:{ground.port}",
+        admin=",".join(engines or ground.engines),
+        postgres=ground.postgres_url,
+    )
+    return Driving(OWN, place, bench.root, bench.folder / "throughput.log")
+
+
+async def burst(ours: Driving, tasks: int) -> Answer:
+    """From the first submit to the last committed end, which rows tell."""
+    return await ours.ask(Throughput(place=ours.place, tasks=tasks))
+
+
+async def throughput(bench: Bench) -> None:
+    tasks, ours = bench.plan.queue_tasks, driving(bench)
+    bench.progress.part(f"queue, {tasks:,} tasks")
+    async with ours.handlers(OURS.workers):
+        await burst(ours, max(100, tasks // 20))  # warms up
+        before, said = await bench.mark(), await bench.ground.statements()
+        async with bench.profiler():
+            answer = await burst(ours, tasks)
+        after = await account(bench, "tasks", before, answer.cpu_s, tasks)
+    figures = bench.gathered.figures
+    figures["tasks_per_s"] = answer.per_s
+    figures |= accounting.writing(before, after, tasks, "task")
+    busy = statements.since(said, await bench.ground.statements())
+    found = statements.per_turn(busy, 1.0, {}, 1.0, tasks)
+    figures["sql_per_task"] = sum(one.calls for one in found)
+    figures["sql_ms_per_task"] = sum(one.exec_ms for one in found)
+    bench.gathered.counts["tasks of throughput"] = tasks
+
+
+async def horizon(bench: Bench) -> None:
+    """Somebody holds a snapshot, so no dead row can be taken: what a queue's rows then cost."""
+    tasks, ours, held_s = bench.plan.queue_tasks, driving(bench), bench.plan.held_s
+    bench.progress.part(f"queue, a snapshot held for {held_s:g} s")
+    rates = bench.gathered.series.setdefault("tasks beside a held snapshot", Series(unit="tasks/s"))
+    async with ours.handlers(OURS.workers), AsyncExitStack() as stack:
+        await burst(ours, max(100, tasks // 20))
+        calm = await burst(ours, tasks)
+        options = Options(
+            url=bench.ground.postgres_url,
+            application_name="mainspring-bench",
+            connections_max=1,
+            idle_in_transaction_timeout_ms=0,
+        )
+        holder = await Database.open(options)
+        stack.push_async_callback(holder.close)
+        snapshot = await stack.enter_async_context(holder.snapshot())
+        await snapshot.fetch(QUERIES["server_version"])
+        began = time.monotonic()
+        held = calm
+        while (age_s := time.monotonic() - began) < held_s or held is calm:
+            held = await burst(ours, tasks)
+            rates.lines.setdefault("tasks", []).append((age_s, held.per_s))
+        dead = {one.name: one.dead for one in await accounting.dead_tuples(bench.ground)}
+    figures = bench.gathered.figures
+    figures["horizon_held_s"] = time.monotonic() - began
+    figures["horizon_calm_tasks_per_s"] = calm.per_s
+    figures["horizon_held_tasks_per_s"] = held.per_s
+    figures["horizon_cost_percent"] = 100 * (1 - held.per_s / calm.per_s)
+    figures["horizon_dead_task_rows"] = dead.get("engine.task", 0)
+
+
+async def replicas(bench: Bench) -> None:
+    """One engine, then two, each with half of the workers; all submits go to the first."""
+    tasks, half = bench.plan.queue_tasks, OURS.workers // 2
+    bench.progress.part("queue, one engine")
+    one = driving(bench)
+    async with one.handlers(OURS.workers):
+        await burst(one, max(100, tasks // 20))
+        alone = await burst(one, tasks)
+    bench.progress.part("queue, two engines")
+    program, address = bench.own.second_engine()
+    await bench.own.supervisor.start([program])
+    other = driving(bench, [address])
+    async with one.handlers(half), other.handlers(OURS.workers - half):
+        await burst(one, max(100, tasks // 20))
+        together = await burst(one, tasks)
+    await bench.own.supervisor.child(program.name).stop()
+    figures = bench.gathered.figures
+    figures["replicas_1_tasks_per_s"] = alone.per_s
+    figures["replicas_2_tasks_per_s"] = together.per_s
+    figures["replicas_ratio"] = together.per_s / alone.per_s

@@ -1,0 +1,149 @@
+"""Plain tasks: how a client submits them, and how a worker does them."""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import msgspec
+import pytest
+
+from mainspring import ApiError, Client, GiveUp, Retry, TaskFailed, step
+from mainspring.plain import attempt_plain
+from mainspring_kernel.draws import SystemDraws
+from mainspring_schema.tasks import PlainResult
+
+Body = dict[str, list[dict[str, object]]]
+
+
+@step(queue="sums", retry=Retry(attempts=2, first_s=1.0))
+async def add(left: int, right: int = 0) -> int:
+    if left < 0:
+        message = "negative"
+        raise ValueError(message)
+    return left + right
+
+
+@step
+def refuse() -> None:
+    raise GiveUp("closed", "come back tomorrow")
+
+
+def client_of(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
+    return Client("http://x", transport=httpx.MockTransport(answer))
+
+
+def taken(request: httpx.Request) -> httpx.Response:
+    sent = msgspec.json.decode(request.content, type=Body)["tasks"]
+    return httpx.Response(200, json={"data": [{"id": task["id"]} for task in sent]})
+
+
+# ── the client ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_many_travel_in_one_call_under_ids_of_their_own() -> None:
+    sent: list[Body] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(msgspec.json.decode(request.content, type=Body))
+        return taken(request)
+
+    async with client_of(answer) as client:
+        handles = await client.submit_many([add.bind(1, 2), add.bind(right=3, left=4)])
+
+    (body,) = sent
+    assert [(task["type"], task["queue"]) for task in body["tasks"]] == [("add", "sums")] * 2
+    assert [task["input"] for task in body["tasks"]] == [[1, 2], {"left": 4, "right": 3}]
+    assert [task["id"] for task in body["tasks"]] == [handle.id for handle in handles]
+    assert len({handle.id for handle in handles}) == 2
+
+
+async def test_what_is_submitted_while_a_call_is_in_the_air_rides_the_next() -> None:
+    sizes: list[int] = []
+    gate, called = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        called.set()
+        sizes.append(len(msgspec.json.decode(request.content, type=Body)["tasks"]))
+        await gate.wait()
+        return taken(request)
+
+    async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
+        first = asyncio.create_task(client.submit(add, 0))
+        await called.wait()
+        others = [asyncio.create_task(client.submit(add, n)) for n in range(5)]
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(first, *others)
+
+    assert sizes == [1, 5]
+
+
+async def test_a_refused_task_is_told_by_its_code() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        (task,) = msgspec.json.decode(request.content, type=Body)["tasks"]
+        refused = {"id": task["id"], "error": {"code": "too_many_requests", "message": "later"}}
+        return httpx.Response(200, json={"data": [refused]})
+
+    async with client_of(answer) as client:
+        with pytest.raises(ApiError) as told:
+            await client.submit(add, 1)
+
+    assert told.value.code == "too_many_requests"
+
+
+@pytest.mark.parametrize("failed", [False, True])
+async def test_a_result_is_polled_until_the_task_has_ended(*, failed: bool) -> None:
+    views: list[dict[str, object]] = [
+        {"status": "running"},
+        {"status": "failed", "error": {"code": "step_failed", "message": "no"}}
+        if failed
+        else {"status": "completed", "result": 3},
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return taken(request)
+        return httpx.Response(200, json={"id": "task_1", "type": "add", **views.pop(0)})
+
+    async with client_of(answer) as client:
+        handle = await client.submit(add, 1, 2)
+        if failed:
+            with pytest.raises(TaskFailed, match="step_failed: no"):
+                await handle.result()
+        else:
+            assert await handle.result() == 3
+
+    assert views == []
+
+
+# ── the worker ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def attempt(input_: bytes, *, failures: int = 0) -> PlainResult:
+    draws = SystemDraws()
+    return await attempt_plain(add, input_, failures=failures, draws=draws, processes=None)
+
+
+async def test_an_attempt_brings_the_result_as_json() -> None:
+    assert await attempt(b"[1,2]") == PlainResult(result=b"3")
+    assert await attempt(b'{"left":1}') == PlainResult(result=b"1")
+
+
+async def test_a_failed_attempt_asks_for_another_until_its_policy_ends() -> None:
+    first = await attempt(b"[-1]")
+    last = await attempt(b"[-1]", failures=1)
+
+    assert first.flaw is not None
+    assert (first.flaw.code, first.flaw.message) == ("step_failed", "negative")
+    assert first.retry_ms is not None
+    assert (last.flaw, last.retry_ms) == (first.flaw, None)
+
+
+async def test_what_can_never_succeed_is_not_tried_again() -> None:
+    wrong = await attempt(b'["one"]')
+    refused = await attempt_plain(refuse, b"[]", failures=0, draws=SystemDraws(), processes=None)
+
+    assert wrong.flaw is not None
+    assert (wrong.flaw.code, wrong.retry_ms) == ("invalid_input", None)
+    assert refused.flaw is not None
+    assert (refused.flaw.code, refused.retry_ms) == ("closed", None)
