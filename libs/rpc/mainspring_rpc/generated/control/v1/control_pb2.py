@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#mainspring/control/v1/control.proto\x12\x15mainspring.control.v1\"@\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\"\"\n\x11SubmitManyRequest\x12\r\n\x05items\x18\x01 \x03(\x0c\"J\n\x12SubmitManyResponse\x12\x34\n\x07\x61nswers\x18\x01 \x03(\x0b\x32#.mainspring.control.v1.SubmitAnswer\"^\n\x0cSubmitAnswer\x12\x11\n\x07receipt\x18\x01 \x01(\x0cH\x00\x12\x31\n\x07refusal\x18\x02 \x01(\x0b\x32\x1e.mainspring.control.v1.RefusalH\x00\x42\x08\n\x06\x61nswer\" \n\rCancelRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"!\n\x0e\x43\x61ncelResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"+\n\x18SubmitToolResultsRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\",\n\x19SubmitToolResultsResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"&\n\x13\x43loseSessionRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x14\x43loseSessionResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\">\n\x0cSweepRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .mainspring.control.v1.SweepKind\".\n\rSweepResponse\x12\x0f\n\x07handled\x18\x01 \x01(\r\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\x0f\n\rUpkeepRequest\"O\n\x0eUpkeepResponse\x12\x17\n\x0fpartitions_made\x18\x01 \x01(\r\x12\x16\n\x0ekeys_forgotten\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\"\x15\n\x13ListCircuitsRequest\"(\n\x14ListCircuitsResponse\x12\x10\n\x08\x63ircuits\x18\x01 \x03(\x0c\"$\n\x11SetCircuitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"%\n\x12SetCircuitResponse\x12\x0f\n\x07\x63ircuit\x18\x01 \x01(\x0c\"\"\n\x0eInspectRequest\x12\x10\n\x08question\x18\x01 \x01(\x0c\"!\n\x0fInspectResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"\x1f\n\x0eOperateRequest\x12\r\n\x05order\x18\x01 \x01(\x0c\"!\n\x0fOperateResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"\'\n\x14StartWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"(\n\x15StartWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"(\n\x15SignalWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\")\n\x16SignalWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"&\n\x13\x46orkWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x14\x46orkWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"(\n\x15\x43\x61ncelWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\")\n\x16\x43\x61ncelWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"%\n\x12GetWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x13GetWorkflowResponse\x12\x10\n\x08workflow\x18\x01 \x01(\x0c\"\'\n\x14ListWorkflowsRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"%\n\x15ListWorkflowsResponse\x12\x0c\n\x04page\x18\x01 \x01(\x0c\"!\n\x11ListLimitsRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"$\n\x12ListLimitsResponse\x12\x0e\n\x06limits\x18\x01 \x03(\x0c\"\"\n\x0fSetLimitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"!\n\x10SetLimitResponse\x12\r\n\x05limit\x18\x01 \x01(\x0c\"#\n\x10\x44ropLimitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\x13\n\x11\x44ropLimitResponse\"\x14\n\x12ListWeightsRequest\"&\n\x13ListWeightsResponse\x12\x0f\n\x07weights\x18\x01 \x01(\x0c\"#\n\x10SetWeightRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\x13\n\x11SetWeightResponse*m\n\tSweepKind\x12\x1a\n\x16SWEEP_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11SWEEP_KIND_TIMERS\x10\x01\x12\x16\n\x12SWEEP_KIND_RETRIES\x10\x02\x12\x15\n\x11SWEEP_KIND_LEASES\x10\x03\x32\xc1\x10\n\x0e\x43ontrolService\x12\x61\n\nSubmitMany\x12(.mainspring.control.v1.SubmitManyRequest\x1a).mainspring.control.v1.SubmitManyResponse\x12U\n\x06\x43\x61ncel\x12$.mainspring.control.v1.CancelRequest\x1a%.mainspring.control.v1.CancelResponse\x12v\n\x11SubmitToolResults\x12/.mainspring.control.v1.SubmitToolResultsRequest\x1a\x30.mainspring.control.v1.SubmitToolResultsResponse\x12g\n\x0c\x43loseSession\x12*.mainspring.control.v1.CloseSessionRequest\x1a+.mainspring.control.v1.CloseSessionResponse\x12R\n\x05Sweep\x12#.mainspring.control.v1.SweepRequest\x1a$.mainspring.control.v1.SweepResponse\x12U\n\x06Upkeep\x12$.mainspring.control.v1.UpkeepRequest\x1a%.mainspring.control.v1.UpkeepResponse\x12g\n\x0cListCircuits\x12*.mainspring.control.v1.ListCircuitsRequest\x1a+.mainspring.control.v1.ListCircuitsResponse\x12\x61\n\nSetCircuit\x12(.mainspring.control.v1.SetCircuitRequest\x1a).mainspring.control.v1.SetCircuitResponse\x12X\n\x07Inspect\x12%.mainspring.control.v1.InspectRequest\x1a&.mainspring.control.v1.InspectResponse\x12X\n\x07Operate\x12%.mainspring.control.v1.OperateRequest\x1a&.mainspring.control.v1.OperateResponse\x12j\n\rStartWorkflow\x12+.mainspring.control.v1.StartWorkflowRequest\x1a,.mainspring.control.v1.StartWorkflowResponse\x12m\n\x0eSignalWorkflow\x12,.mainspring.control.v1.SignalWorkflowRequest\x1a-.mainspring.control.v1.SignalWorkflowResponse\x12m\n\x0e\x43\x61ncelWorkflow\x12,.mainspring.control.v1.CancelWorkflowRequest\x1a-.mainspring.control.v1.CancelWorkflowResponse\x12g\n\x0c\x46orkWorkflow\x12*.mainspring.control.v1.ForkWorkflowRequest\x1a+.mainspring.control.v1.ForkWorkflowResponse\x12\x64\n\x0bGetWorkflow\x12).mainspring.control.v1.GetWorkflowRequest\x1a*.mainspring.control.v1.GetWorkflowResponse\x12j\n\rListWorkflows\x12+.mainspring.control.v1.ListWorkflowsRequest\x1a,.mainspring.control.v1.ListWorkflowsResponse\x12\x61\n\nListLimits\x12(.mainspring.control.v1.ListLimitsRequest\x1a).mainspring.control.v1.ListLimitsResponse\x12[\n\x08SetLimit\x12&.mainspring.control.v1.SetLimitRequest\x1a\'.mainspring.control.v1.SetLimitResponse\x12^\n\tDropLimit\x12\'.mainspring.control.v1.DropLimitRequest\x1a(.mainspring.control.v1.DropLimitResponse\x12\x64\n\x0bListWeights\x12).mainspring.control.v1.ListWeightsRequest\x1a*.mainspring.control.v1.ListWeightsResponse\x12^\n\tSetWeight\x12\'.mainspring.control.v1.SetWeightRequest\x1a(.mainspring.control.v1.SetWeightResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#mainspring/control/v1/control.proto\x12\x15mainspring.control.v1\"@\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\"\"\n\x11SubmitManyRequest\x12\r\n\x05items\x18\x01 \x03(\x0c\"J\n\x12SubmitManyResponse\x12\x34\n\x07\x61nswers\x18\x01 \x03(\x0b\x32#.mainspring.control.v1.SubmitAnswer\"^\n\x0cSubmitAnswer\x12\x11\n\x07receipt\x18\x01 \x01(\x0cH\x00\x12\x31\n\x07refusal\x18\x02 \x01(\x0b\x32\x1e.mainspring.control.v1.RefusalH\x00\x42\x08\n\x06\x61nswer\" \n\rCancelRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"!\n\x0e\x43\x61ncelResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"+\n\x18SubmitToolResultsRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\",\n\x19SubmitToolResultsResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"&\n\x13\x43loseSessionRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x14\x43loseSessionResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\">\n\x0cSweepRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .mainspring.control.v1.SweepKind\".\n\rSweepResponse\x12\x0f\n\x07handled\x18\x01 \x01(\r\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\x0f\n\rUpkeepRequest\"O\n\x0eUpkeepResponse\x12\x17\n\x0fpartitions_made\x18\x01 \x01(\r\x12\x16\n\x0ekeys_forgotten\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\"\x15\n\x13ListCircuitsRequest\"(\n\x14ListCircuitsResponse\x12\x10\n\x08\x63ircuits\x18\x01 \x03(\x0c\"$\n\x11SetCircuitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"%\n\x12SetCircuitResponse\x12\x0f\n\x07\x63ircuit\x18\x01 \x01(\x0c\"\"\n\x0eInspectRequest\x12\x10\n\x08question\x18\x01 \x01(\x0c\"!\n\x0fInspectResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"\x1f\n\x0eOperateRequest\x12\r\n\x05order\x18\x01 \x01(\x0c\"!\n\x0fOperateResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"\'\n\x14StartWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"(\n\x15StartWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"(\n\x15SignalWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\")\n\x16SignalWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"&\n\x13\x46orkWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x14\x46orkWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"(\n\x15\x43\x61ncelWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\")\n\x16\x43\x61ncelWorkflowResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"%\n\x12GetWorkflowRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x13GetWorkflowResponse\x12\x10\n\x08workflow\x18\x01 \x01(\x0c\"%\n\x12SubmitTasksRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\'\n\x13SubmitTasksResponse\x12\x10\n\x08receipts\x18\x01 \x01(\x0c\"&\n\x13GetPlainTaskRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"$\n\x14GetPlainTaskResponse\x12\x0c\n\x04task\x18\x01 \x01(\x0c\"\'\n\x14ListWorkflowsRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"%\n\x15ListWorkflowsResponse\x12\x0c\n\x04page\x18\x01 \x01(\x0c\"!\n\x11ListLimitsRequest\x12\x0c\n\x04keys\x18\x01 \x03(\t\"$\n\x12ListLimitsResponse\x12\x0e\n\x06limits\x18\x01 \x03(\x0c\"\"\n\x0fSetLimitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"!\n\x10SetLimitResponse\x12\r\n\x05limit\x18\x01 \x01(\x0c\"#\n\x10\x44ropLimitRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\x13\n\x11\x44ropLimitResponse\"\x14\n\x12ListWeightsRequest\"&\n\x13ListWeightsResponse\x12\x0f\n\x07weights\x18\x01 \x01(\x0c\"#\n\x10SetWeightRequest\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\"\x13\n\x11SetWeightResponse*m\n\tSweepKind\x12\x1a\n\x16SWEEP_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11SWEEP_KIND_TIMERS\x10\x01\x12\x16\n\x12SWEEP_KIND_RETRIES\x10\x02\x12\x15\n\x11SWEEP_KIND_LEASES\x10\x03\x32\x90\x12\n\x0e\x43ontrolService\x12\x61\n\nSubmitMany\x12(.mainspring.control.v1.SubmitManyRequest\x1a).mainspring.control.v1.SubmitManyResponse\x12U\n\x06\x43\x61ncel\x12$.mainspring.control.v1.CancelRequest\x1a%.mainspring.control.v1.CancelResponse\x12v\n\x11SubmitToolResults\x12/.mainspring.control.v1.SubmitToolResultsRequest\x1a\x30.mainspring.control.v1.SubmitToolResultsResponse\x12g\n\x0c\x43loseSession\x12*.mainspring.control.v1.CloseSessionRequest\x1a+.mainspring.control.v1.CloseSessionResponse\x12R\n\x05Sweep\x12#.mainspring.control.v1.SweepRequest\x1a$.mainspring.control.v1.SweepResponse\x12U\n\x06Upkeep\x12$.mainspring.control.v1.UpkeepRequest\x1a%.mainspring.control.v1.UpkeepResponse\x12g\n\x0cListCircuits\x12*.mainspring.control.v1.ListCircuitsRequest\x1a+.mainspring.control.v1.ListCircuitsResponse\x12\x61\n\nSetCircuit\x12(.mainspring.control.v1.SetCircuitRequest\x1a).mainspring.control.v1.SetCircuitResponse\x12X\n\x07Inspect\x12%.mainspring.control.v1.InspectRequest\x1a&.mainspring.control.v1.InspectResponse\x12X\n\x07Operate\x12%.mainspring.control.v1.OperateRequest\x1a&.mainspring.control.v1.OperateResponse\x12j\n\rStartWorkflow\x12+.mainspring.control.v1.StartWorkflowRequest\x1a,.mainspring.control.v1.StartWorkflowResponse\x12m\n\x0eSignalWorkflow\x12,.mainspring.control.v1.SignalWorkflowRequest\x1a-.mainspring.control.v1.SignalWorkflowResponse\x12m\n\x0e\x43\x61ncelWorkflow\x12,.mainspring.control.v1.CancelWorkflowRequest\x1a-.mainspring.control.v1.CancelWorkflowResponse\x12g\n\x0c\x46orkWorkflow\x12*.mainspring.control.v1.ForkWorkflowRequest\x1a+.mainspring.control.v1.ForkWorkflowResponse\x12\x64\n\x0bGetWorkflow\x12).mainspring.control.v1.GetWorkflowRequest\x1a*.mainspring.control.v1.GetWorkflowResponse\x12j\n\rListWorkflows\x12+.mainspring.control.v1.ListWorkflowsRequest\x1a,.mainspring.control.v1.ListWorkflowsResponse\x12\x64\n\x0bSubmitTasks\x12).mainspring.control.v1.SubmitTasksRequest\x1a*.mainspring.control.v1.SubmitTasksResponse\x12g\n\x0cGetPlainTask\x12*.mainspring.control.v1.GetPlainTaskRequest\x1a+.mainspring.control.v1.GetPlainTaskResponse\x12\x61\n\nListLimits\x12(.mainspring.control.v1.ListLimitsRequest\x1a).mainspring.control.v1.ListLimitsResponse\x12[\n\x08SetLimit\x12&.mainspring.control.v1.SetLimitRequest\x1a\'.mainspring.control.v1.SetLimitResponse\x12^\n\tDropLimit\x12\'.mainspring.control.v1.DropLimitRequest\x1a(.mainspring.control.v1.DropLimitResponse\x12\x64\n\x0bListWeights\x12).mainspring.control.v1.ListWeightsRequest\x1a*.mainspring.control.v1.ListWeightsResponse\x12^\n\tSetWeight\x12\'.mainspring.control.v1.SetWeightRequest\x1a(.mainspring.control.v1.SetWeightResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mainspring.control.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SWEEPKIND']._serialized_start=1884
-  _globals['_SWEEPKIND']._serialized_end=1993
+  _globals['_SWEEPKIND']._serialized_start=2042
+  _globals['_SWEEPKIND']._serialized_end=2151
   _globals['_REFUSAL']._serialized_start=62
   _globals['_REFUSAL']._serialized_end=126
   _globals['_SUBMITMANYREQUEST']._serialized_start=128
@@ -97,30 +97,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETWORKFLOWREQUEST']._serialized_end=1439
   _globals['_GETWORKFLOWRESPONSE']._serialized_start=1441
   _globals['_GETWORKFLOWRESPONSE']._serialized_end=1480
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=1482
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=1521
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=1523
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=1560
-  _globals['_LISTLIMITSREQUEST']._serialized_start=1562
-  _globals['_LISTLIMITSREQUEST']._serialized_end=1595
-  _globals['_LISTLIMITSRESPONSE']._serialized_start=1597
-  _globals['_LISTLIMITSRESPONSE']._serialized_end=1633
-  _globals['_SETLIMITREQUEST']._serialized_start=1635
-  _globals['_SETLIMITREQUEST']._serialized_end=1669
-  _globals['_SETLIMITRESPONSE']._serialized_start=1671
-  _globals['_SETLIMITRESPONSE']._serialized_end=1704
-  _globals['_DROPLIMITREQUEST']._serialized_start=1706
-  _globals['_DROPLIMITREQUEST']._serialized_end=1741
-  _globals['_DROPLIMITRESPONSE']._serialized_start=1743
-  _globals['_DROPLIMITRESPONSE']._serialized_end=1762
-  _globals['_LISTWEIGHTSREQUEST']._serialized_start=1764
-  _globals['_LISTWEIGHTSREQUEST']._serialized_end=1784
-  _globals['_LISTWEIGHTSRESPONSE']._serialized_start=1786
-  _globals['_LISTWEIGHTSRESPONSE']._serialized_end=1824
-  _globals['_SETWEIGHTREQUEST']._serialized_start=1826
-  _globals['_SETWEIGHTREQUEST']._serialized_end=1861
-  _globals['_SETWEIGHTRESPONSE']._serialized_start=1863
-  _globals['_SETWEIGHTRESPONSE']._serialized_end=1882
-  _globals['_CONTROLSERVICE']._serialized_start=1996
-  _globals['_CONTROLSERVICE']._serialized_end=4109
+  _globals['_SUBMITTASKSREQUEST']._serialized_start=1482
+  _globals['_SUBMITTASKSREQUEST']._serialized_end=1519
+  _globals['_SUBMITTASKSRESPONSE']._serialized_start=1521
+  _globals['_SUBMITTASKSRESPONSE']._serialized_end=1560
+  _globals['_GETPLAINTASKREQUEST']._serialized_start=1562
+  _globals['_GETPLAINTASKREQUEST']._serialized_end=1600
+  _globals['_GETPLAINTASKRESPONSE']._serialized_start=1602
+  _globals['_GETPLAINTASKRESPONSE']._serialized_end=1638
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=1640
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=1679
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=1681
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=1718
+  _globals['_LISTLIMITSREQUEST']._serialized_start=1720
+  _globals['_LISTLIMITSREQUEST']._serialized_end=1753
+  _globals['_LISTLIMITSRESPONSE']._serialized_start=1755
+  _globals['_LISTLIMITSRESPONSE']._serialized_end=1791
+  _globals['_SETLIMITREQUEST']._serialized_start=1793
+  _globals['_SETLIMITREQUEST']._serialized_end=1827
+  _globals['_SETLIMITRESPONSE']._serialized_start=1829
+  _globals['_SETLIMITRESPONSE']._serialized_end=1862
+  _globals['_DROPLIMITREQUEST']._serialized_start=1864
+  _globals['_DROPLIMITREQUEST']._serialized_end=1899
+  _globals['_DROPLIMITRESPONSE']._serialized_start=1901
+  _globals['_DROPLIMITRESPONSE']._serialized_end=1920
+  _globals['_LISTWEIGHTSREQUEST']._serialized_start=1922
+  _globals['_LISTWEIGHTSREQUEST']._serialized_end=1942
+  _globals['_LISTWEIGHTSRESPONSE']._serialized_start=1944
+  _globals['_LISTWEIGHTSRESPONSE']._serialized_end=1982
+  _globals['_SETWEIGHTREQUEST']._serialized_start=1984
+  _globals['_SETWEIGHTREQUEST']._serialized_end=2019
+  _globals['_SETWEIGHTRESPONSE']._serialized_start=2021
+  _globals['_SETWEIGHTRESPONSE']._serialized_end=2040
+  _globals['_CONTROLSERVICE']._serialized_start=2154
+  _globals['_CONTROLSERVICE']._serialized_end=4474
 # @@protoc_insertion_point(module_scope)
