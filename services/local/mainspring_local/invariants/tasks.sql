@@ -138,8 +138,8 @@ from examined;
 with examined as (
     select
         p.task_id,
-        exists(select from engine.task as t where t.id = p.task_id)
-        or exists(
+        exists (select from engine.task as t where t.id = p.task_id)
+        or exists (
             select from engine.attempt as a
             where a.task_id = p.task_id and a.closing in (1, 2, 7, 8)
         ) as holds
