@@ -288,10 +288,7 @@ class World:
                 log=log,
                 flights=flights,
                 drivers=Drivers({"llmsim": lambda: LlmSim(clock)}),
-                credentials=DirectCredentials(
-                    self.tables.api,
-                    StoredCredentials(self.tables.api, EnvironmentKeys({}), EnvelopeVault([])),
-                ),
+                credentials=house_credentials(self.tables.api),
                 keyless=KEYLESS,
                 telemetry=Silence(),
                 clock=clock,
@@ -342,3 +339,9 @@ def _identity(incarnation: UUID) -> Identity:
         capabilities=("", CAPABILITY),
         slots=4,
     )
+
+
+def house_credentials(store: ApiStore) -> DirectCredentials:
+    """Nobody brings keys here: the simulated model needs none."""
+    brought = StoredCredentials(store, EnvironmentKeys({}), EnvelopeVault([]))
+    return DirectCredentials(store, brought)

@@ -100,11 +100,7 @@ def fold(
             for name, server in layer.mcp_servers.items()
         },
         network_access=combine(layer.network_access for layer in layers),
-        network_rules=tuple(
-            Sourced(value=layer.network_access, origin=origin)
-            for layer, origin in named
-            if layer.network_access is not None
-        ),
+        network_rules=_network_rules(named),
         model_id=_model_id(named, message_model_id, default_model_id),
         max_iterations=_max_iterations(named),
         parallel_tool_calls=_last(
@@ -166,6 +162,16 @@ def _last(entries: Iterable[tuple[T | None, Origin]], *, default: T) -> Sourced[
         if value is not None:
             result = Sourced(value=value, origin=origin)
     return result
+
+
+def _network_rules(
+    named: Sequence[tuple[Layer, Origin]],
+) -> tuple[Sourced[NetworkAccess], ...]:
+    return tuple(
+        Sourced(value=layer.network_access, origin=origin)
+        for layer, origin in named
+        if layer.network_access is not None
+    )
 
 
 def _model_id(
