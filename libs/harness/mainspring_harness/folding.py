@@ -94,11 +94,7 @@ def fold(
         initial_files=_by_name(
             (file.path, file, origin) for layer, origin in named for file in layer.initial_files
         ),
-        mcp_servers={
-            name: Sourced(value=server, origin=origin)
-            for layer, origin in named
-            for name, server in layer.mcp_servers.items()
-        },
+        mcp_servers=_servers(named),
         network_access=combine(layer.network_access for layer in layers),
         network_rules=_network_rules(named),
         model_id=_model_id(named, message_model_id, default_model_id),
@@ -162,6 +158,14 @@ def _last(entries: Iterable[tuple[T | None, Origin]], *, default: T) -> Sourced[
         if value is not None:
             result = Sourced(value=value, origin=origin)
     return result
+
+
+def _servers(named: Sequence[tuple[Layer, Origin]]) -> dict[str, Sourced[Json]]:
+    return {
+        name: Sourced(value=server, origin=origin)
+        for layer, origin in named
+        for name, server in layer.mcp_servers.items()
+    }
 
 
 def _network_rules(
