@@ -56,6 +56,11 @@ class Link:
         self.configs: set[bytes] = set()
         """Hashes this worker was sent."""
 
+    def holds(self, held: Held) -> bool:
+        """Whether the worker was given this very attempt."""
+        task = self.held.get(held.task_id)
+        return task is not None and task.held == held
+
     def handed(self) -> tuple[Handed, ...]:
         """The tasks it holds that went into a frame of this stream."""
         unwritten = self.outbox.unwritten()

@@ -139,8 +139,10 @@ class WorkerStreams:
         for held in frame.starts:
             self._leases.start(link, held)
         for held in frame.returned:
-            self._links.drop(link, held)
-            self._leases.returned(held)
+            # What another one holds is not his to give back.
+            if link.holds(held):
+                self._links.drop(link, held)
+                self._leases.returned(held)
         if frame.beat is not None:
             self._leases.beat(link, frame.beat.held)
         for wanted in frame.histories_wanted:
@@ -179,7 +181,7 @@ class WorkerStreams:
 
     def _result(self, link: Link, result: Result) -> None:
         task = link.held.get(result.held.task_id)
-        if task is None or task.held.fence != result.held.fence:
+        if task is None or not link.holds(result.held):
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.STALE))
             return
         try:
@@ -200,7 +202,7 @@ class WorkerStreams:
 
     def _emit(self, link: Link, emit: Emit) -> None:
         task = link.held.get(emit.held.task_id)
-        if task is None or task.held.fence != emit.held.fence:
+        if task is None or not link.holds(emit.held):
             stale = Acknowledgement(held=emit.held, verdict=Verdict.STALE, counter=emit.counter)
             link.outbox.emit(stale)
             return

@@ -1,0 +1,86 @@
+"""A worker that says what is not so: it is refused, and the work of others goes on untouched."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from mainspring_schema.frames import Emit, FromWorker, Held, HistoryWanted, Result, Task, Verdict
+from mainspring_schema.tasks import EmitEvent
+from tests.integration.engine.house import House
+from tests.integration.engine.scripted_worker import ScriptedWorker
+
+EVENT = EmitEvent(type="output.message.started", data={})
+
+
+def as_of(task: Task, held: Held) -> Task:
+    return msgspec.structs.replace(task, held=held)
+
+
+async def verdicts_on(liar: ScriptedWorker, task: Task) -> tuple[Verdict, Verdict]:
+    """What the engine answers to events and to a result of this attempt."""
+    liar.emit(Emit(held=task.held, counter=1, events=(EVENT,)))
+    async with asyncio.timeout(10):
+        emitted = await liar.emits.get()
+    liar.reply(task, "a lie")
+    return emitted.verdict, (await liar.acknowledged()).verdict
+
+
+@pytest.mark.parametrize("offset", [-1, 6], ids=["lower", "higher"])
+async def test_a_fence_that_nobody_gave_is_refused_and_the_true_one_counts(
+    house: House, offset: int
+) -> None:
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await worker.next_reason()
+        lie = as_of(task, Held(task.held.task_id, task.held.fence + offset))
+
+        assert await verdicts_on(worker, lie) == (Verdict.STALE, Verdict.STALE)
+        worker.reply(task, "the truth")
+
+        assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
+        await worker.leave()
+    assert (await house.types(session)).count("turn.completed") == 1
+
+
+async def test_what_another_worker_holds_is_not_ones_own(house: House) -> None:
+    session = await house.session()
+    holder, liar = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await holder.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await holder.next_reason()
+        await liar.attach(engine.conversations, slots=0)
+        held = task.held
+
+        liar.send(FromWorker(returned=(held,), starts=(held,)))
+        liar.send(FromWorker(histories_wanted=(HistoryWanted(held=held, after=""),)))
+        assert await verdicts_on(liar, task) == (Verdict.STALE, Verdict.STALE)
+        holder.reply(task, "the truth")
+
+        assert (await holder.acknowledged()).verdict is Verdict.COMMITTED
+        assert not any(frame.histories for frame in liar.frames)
+        await liar.leave()
+        await holder.leave()
+    types = await house.types(session)
+    assert (types.count("reason.started"), types.count("turn.completed")) == (1, 1)
+
+
+async def test_a_result_that_cannot_be_read_ends_nothing(house: House) -> None:
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await worker.next_reason()
+
+        worker.send(FromWorker(results=(Result(held=task.held, hash=b"h" * 32, body=b"\xc1"),)))
+        refused = await worker.acknowledged()
+        worker.reply(task, "the truth")
+
+        assert refused.verdict is Verdict.INVALID
+        assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
+        await worker.leave()
