@@ -7,6 +7,8 @@ import pytest
 
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.rpc.resource import ResourceServicer
+from mainspring_api.adapters.vault import EnvelopeVault
+from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_kernel import errors
 from mainspring_kernel.ids import (
     ANTHROPIC_PROVIDER_ID,
@@ -40,7 +42,9 @@ async def credentials(request: pytest.FixtureRequest) -> AsyncIterator[Credentia
     if request.param == "memory":
         yield FixedCredentials({OPENAI: KEYED, ANTHROPIC: KEYLESS, SIMULATOR: KEYLESS}, HELD)
         return
-    store, keys = await api_store(), EnvironmentKeys({"openai": "secret"}, {"openai": ADDRESS})
+    store = await api_store()
+    house = EnvironmentKeys({"openai": "secret"}, {"openai": ADDRESS})
+    keys = StoredCredentials(store, house, EnvelopeVault([]))
     if request.param == "direct":
         yield DirectCredentials(store, keys)
         return

@@ -8,6 +8,8 @@ import pytest
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.rpc.resource import ResourceServicer
+from mainspring_api.adapters.vault import EnvelopeVault
+from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_kernel import errors
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -42,6 +44,11 @@ async def api_store() -> MemoryStore:
     return store
 
 
+def house_credentials(store: MemoryStore) -> StoredCredentials:
+    """Where nobody brought a key."""
+    return StoredCredentials(store, EnvironmentKeys({}, {}), EnvelopeVault([]))
+
+
 @pytest.fixture(params=["grpc", "direct", "memory"])
 async def files(request: pytest.FixtureRequest) -> AsyncIterator[SessionFiles]:
     if request.param == "memory":
@@ -51,7 +58,7 @@ async def files(request: pytest.FixtureRequest) -> AsyncIterator[SessionFiles]:
     if request.param == "direct":
         yield DirectFiles(store, CLOCK, IDS)
         return
-    servicer = ResourceServicer(store, EnvironmentKeys({}, {}), CLOCK, IDS)
+    servicer = ResourceServicer(store, house_credentials(store), CLOCK, IDS)
     server = await serve("127.0.0.1:0", [resource_service(servicer)])
     channel = Channel(server.address)
     yield GrpcFiles(channel)

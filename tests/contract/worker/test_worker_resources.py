@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_kernel import errors
 from mainspring_local.dev.roads import DirectResources
@@ -19,7 +18,13 @@ from mainspring_schema.holdings import ChangeFiles, ListFiles, PutFile, ReadFile
 from mainspring_schema.limits import HELD_READ_BYTES_MAX
 from mainspring_worker.adapters.grpc_resources import GrpcResources
 from mainspring_worker.ports.resources import Resources
-from tests.contract.worker.test_worker_files import CLOCK, HELD, IDS, api_store
+from tests.contract.worker.test_worker_files import (
+    CLOCK,
+    HELD,
+    IDS,
+    api_store,
+    house_credentials,
+)
 
 LARGEST = ChangeFiles(changes=(PutFile(path="/a", content=bytes(HELD_READ_BYTES_MAX)),))
 
@@ -30,7 +35,7 @@ async def resources(request: pytest.FixtureRequest) -> AsyncIterator[Resources]:
     if request.param == "direct":
         yield DirectResources(store, CLOCK, IDS)
         return
-    servicer = ResourceServicer(store, EnvironmentKeys({}, {}), CLOCK, IDS)
+    servicer = ResourceServicer(store, house_credentials(store), CLOCK, IDS)
     server = await serve("127.0.0.1:0", [resource_service(servicer)])
     channel = Channel(server.address)
     yield GrpcResources(channel)
