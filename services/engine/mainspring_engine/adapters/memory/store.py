@@ -227,7 +227,7 @@ class MemoryStore:
             return tuple(self._expired(task) for task in over[:limit])
 
     def _expired(self, task: TaskRow) -> ExpiredTask:
-        return task.expired(self.tables.workflows[task.workflow_id])
+        return task.expired(self.tables.workflows.get(task.workflow_id))
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
         with self._lock:

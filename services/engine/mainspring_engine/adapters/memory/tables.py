@@ -98,7 +98,8 @@ class TaskRow(Struct, kw_only=True):
             incarnation=self.incarnation,
         )
 
-    def expired(self, workflow: Workflow) -> ExpiredTask:
+    def expired(self, workflow: Workflow | None) -> ExpiredTask:
+        """A plain task has no workflow."""
         return ExpiredTask(
             task=self.open(),
             session_id=self.session_id,
@@ -106,7 +107,7 @@ class TaskRow(Struct, kw_only=True):
             org_id=self.org_id,
             acknowledged=self.acknowledged,
             claimed_ms=self.claimed_ms,
-            traceparent=workflow.traceparent,
+            traceparent="" if workflow is None else workflow.traceparent,
         )
 
 
