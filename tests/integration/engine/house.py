@@ -16,7 +16,7 @@ from mainspring_engine.domain.changes import Changes
 from mainspring_engine.main import Engine
 from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
 from mainspring_engine.ports.store import Closed
-from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, RandomIds, to_wire
 from mainspring_messaging import Bus, MemoryBus
@@ -80,8 +80,8 @@ class House:
         self.ids = RandomIds(SystemClock())
         self.witness = SilentWitness()
 
-    def engine(self, store: PostgresStore | None = None) -> Engine:
-        clock = SystemClock()
+    def engine(self, store: PostgresStore | None = None, clock: Clock | None = None) -> Engine:
+        clock = clock or SystemClock()
         return Engine(
             store=store or PostgresStore(self.database),
             gates=PostgresGates(self.database),
@@ -96,8 +96,10 @@ class House:
         )
 
     @asynccontextmanager
-    async def working(self, store: PostgresStore | None = None) -> AsyncGenerator[Engine]:
-        engine = self.engine(store)
+    async def working(
+        self, store: PostgresStore | None = None, clock: Clock | None = None
+    ) -> AsyncGenerator[Engine]:
+        engine = self.engine(store, clock)
         work = asyncio.create_task(engine.work())
         try:
             yield engine
