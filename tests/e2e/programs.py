@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from mainspring import (
+    Fleet,
     GiveUp,
     StepFailed,
     Worker,
@@ -159,11 +160,28 @@ async def bakery(order: str) -> str:
     return f"{receipt}: {await bake(order)}"
 
 
+@step
+async def where(order: str) -> int:
+    """Returns the process that it is done in, once the gate is open."""
+    told("where")
+    while not (CALLS / "gate").exists():  # noqa: ASYNC110 - the gate is another process's file
+        await asyncio.sleep(0.02)
+    return os.getpid()
+
+
+@workflow
+async def placed(order: str) -> int:
+    return await where(order)
+
+
 if __name__ == "__main__":
     known = [checkout, patient, family, refused, failing, lets_go, grandparent, middle]
     known += [bakery, busy, climbing]
     # A worker of the ovens bakes, and does nothing else.
-    if "PROGRAM_OVENS" in os.environ:
+    worker: Worker | Fleet
+    if "PROGRAM_FLEET" in os.environ:
+        worker = Fleet([placed], engine=sys.argv[1], processes=2, slots=1)
+    elif "PROGRAM_OVENS" in os.environ:
         worker = Worker([bake], engine=sys.argv[1], queues=["ovens"])
     else:
         worker = Worker(known, engine=sys.argv[1], processes=1)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -153,6 +154,31 @@ async def test_code_that_starts_over_goes_on_under_one_id(rig: Rig, workers: Wor
 
     assert types.count("workflow.started_over") == 11
     assert workers.count("higher") == types.count("step.completed") == 36
+    await rig.assert_sound()
+
+
+async def test_a_fleet_replaces_a_process_that_is_killed_and_drains_together(
+    rig: Rig, workers: Workers
+) -> None:
+    fleet = workers.start(PROGRAM_FLEET="1")
+    async with Client(rig.stack.api_url) as client:
+        handles = [await client.start(programs.placed, order) for order in ("A-1", "A-2")]
+        await until(lambda: workers.count("where") == 2, "each process has one")
+        first, second = map(int, (workers.calls / "where").read_text().split())
+
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: workers.count("where") == 3, "the one that took its place has it")
+        (workers.calls / "gate").touch()
+        places = {await handle.result(timeout_s=30) for handle in handles}
+    fleet.terminate()
+
+    assert await asyncio.to_thread(fleet.wait, PATIENCE_S) == 0
+    assert first != second
+    assert second in places
+    assert first not in places
+    for place in places:
+        with pytest.raises(ProcessLookupError):
+            os.kill(place, 0)
     await rig.assert_sound()
 
 

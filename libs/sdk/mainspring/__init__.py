@@ -18,6 +18,7 @@ from mainspring.errors import (
     WaitTimedOut,
     WorkflowFailed,
 )
+from mainspring.fleet import Fleet
 from mainspring.retries import NO_RETRY, Retry
 from mainspring.tasks import TaskHandle
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
@@ -29,6 +30,7 @@ __all__ = [
     "Child",
     "Client",
     "Description",
+    "Fleet",
     "GiveUp",
     "Handle",
     "NotInWorkflow",

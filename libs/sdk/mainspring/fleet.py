@@ -1,0 +1,216 @@
+"""Several worker processes kept at work by one: each with an incarnation of its own.
+
+Python computes on one core per process; a fleet uses them all. One that ends is started again, with
+backoff; a stop lets all of them drain.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Final, NamedTuple, Protocol, cast
+
+from mainspring.definitions import Step, Workflow
+from mainspring.worker import Worker
+from mainspring_kernel.backoff import Policy, delay_s
+from mainspring_kernel.clock import Clock, SystemClock
+from mainspring_kernel.draws import Draws, SystemDraws
+from mainspring_kernel.limits import DRAIN_S
+from mainspring_workstream.limits import SLOTS_DEFAULT
+
+_LOG: Final = logging.getLogger("mainspring")
+_AGAIN: Final = Policy(first_s=0.5, factor=2.0, max_s=30.0)
+"""Between two starts of a process that ends at once."""
+_STEADY_S: Final = 30.0
+"""A process that lived so long starts with the shortest wait again."""
+PROCESSES_MAX: Final = 256
+"""Above it one machine's memory is the bound."""
+
+
+class Process(Protocol):
+    """One worker process, as the fleet sees it."""
+
+    async def ended(self) -> int:
+        """Its exit code, once it has ended."""
+        ...
+
+    def terminate(self) -> None:
+        """Asks it to drain."""
+        ...
+
+    def kill(self) -> None: ...
+
+
+class Fleet:
+    """`processes` workers (default: one per core), each as `Worker` with these options.
+
+    The processes import what is offered by its module and name, so a script starts its fleet under
+    `if __name__ == "__main__":`.
+    """
+
+    def __init__(  # noqa: PLR0913 - one named option each
+        self,
+        offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+        /,
+        *,
+        processes: int | None = None,
+        engine: str | None = None,
+        queues: Sequence[str] = ("default",),
+        slots: int = SLOTS_DEFAULT,
+        cpu_processes: int = 0,
+        name: str = "",
+        build: str = "",
+        spawn: Callable[[int], Process] | None = None,
+        clock: Clock | None = None,
+        draws: Draws | None = None,
+    ) -> None:
+        count = os.cpu_count() or 1 if processes is None else processes
+        if not 1 <= count <= PROCESSES_MAX:
+            message = f"a fleet has 1 to {PROCESSES_MAX} processes, not {count}"
+            raise ValueError(message)
+        self._count = count
+        options = _Options(
+            offers=tuple(_path_of(offer) for offer in offers),
+            engine=engine,
+            queues=tuple(queues),
+            slots=slots,
+            cpu_processes=cpu_processes,
+            name=name,
+            build=build,
+        )
+        self._spawn: Callable[[int], Process] = spawn or partial(_Spawned, options)
+        self._clock = clock or SystemClock()
+        self._draws = draws or SystemDraws()
+        self._at_work: dict[int, Process] = {}
+
+    async def run(self) -> None:
+        """Works until it is cancelled or gets SIGTERM; then all processes drain, within bounds."""
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        on_main = threading.current_thread() is threading.main_thread()
+        if on_main:
+            loop.add_signal_handler(signal.SIGTERM, stopped.set)
+        keepers = [asyncio.create_task(self._keep(number)) for number in range(self._count)]
+        try:
+            await stopped.wait()
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
+            await self._drain()
+            if on_main:
+                loop.remove_signal_handler(signal.SIGTERM)
+
+    async def _keep(self, number: int) -> None:
+        """One place of the fleet: there is a process in it, or a wait for the next one."""
+        failures = 0
+        while True:
+            began = self._clock.mono()
+            process = self._at_work[number] = self._spawn(number)
+            code = await process.ended()
+            del self._at_work[number]
+            failures = 1 if self._clock.mono() - began >= _STEADY_S else failures + 1
+            delay = delay_s(_AGAIN, failures, self._draws.unit())
+            _LOG.warning("worker process %d ended with %d, again in %.1f s", number, code, delay)
+            await self._clock.sleep(delay)
+
+    async def _drain(self) -> None:
+        left = list(self._at_work.values())
+        for process in left:
+            process.terminate()
+        ends = [asyncio.create_task(process.ended()) for process in left]
+        if not ends:
+            return
+        timeout = asyncio.create_task(self._clock.sleep(DRAIN_S))
+        all_ended = asyncio.gather(*ends)
+        await asyncio.wait({timeout, all_ended}, return_when=asyncio.FIRST_COMPLETED)
+        timeout.cancel()
+        for process, end in zip(left, ends, strict=True):
+            if not end.done():
+                process.kill()
+        await all_ended
+
+
+class _Options(NamedTuple):
+    """Of a worker, as they are sent to its process."""
+
+    offers: tuple[tuple[str, str], ...]
+    engine: str | None
+    queues: tuple[str, ...]
+    slots: int
+    cpu_processes: int
+    name: str
+    build: str
+
+
+class _Spawned:
+    """Not forked: a fork of a process with threads may hang."""
+
+    def __init__(self, options: _Options, number: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(
+            target=_work, args=(options, number), name=f"mainspring-worker-{number}"
+        )
+        self._process.start()
+
+    async def ended(self) -> int:
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        # No thread per process: a fleet has more of them than a pool has threads.
+        loop.add_reader(self._process.sentinel, told.set)
+        try:
+            await told.wait()
+        finally:
+            loop.remove_reader(self._process.sentinel)
+        self._process.join()
+        return self._process.exitcode or 0
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _path_of(offer: "Workflow[..., object] | Step[..., object]") -> tuple[str, str]:
+    return offer.function.__module__, offer.function.__qualname__
+
+
+def _offered(path: tuple[str, str]) -> "Workflow[..., object] | Step[..., object]":
+    module, name = path
+    found = cast("object", getattr(import_module(module), name))
+    if not isinstance(found, (Workflow, Step)):
+        message = f"{module}:{name} is neither a @workflow nor a @step"
+        raise TypeError(message)
+    return found
+
+
+def _work(options: _Options, number: int) -> None:
+    """The process: a worker until it is told to drain, or its fleet is gone."""
+    # Ctrl-C reaches the whole group: the fleet says when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_serve(options, number))
+
+
+async def _serve(options: _Options, number: int) -> None:
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        loop.add_reader(parent.sentinel, stopped.set)
+    worker = Worker(
+        [_offered(path) for path in options.offers],
+        engine=options.engine,
+        queues=options.queues,
+        slots=options.slots,
+        processes=options.cpu_processes,
+        name=f"{options.name}-{number}" if options.name else "",
+        build=options.build,
+    )
+    async with worker:
+        await stopped.wait()
+        if parent is not None:
+            loop.remove_reader(parent.sentinel)
