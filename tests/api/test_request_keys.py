@@ -87,6 +87,7 @@ BODIES: dict[str, Body] = {
     },
     f"{V1}/durable/workflows": lambda text: {"type": "order", "input": [text]},
     f"{V1}/durable/workflows/{{workflow_id}}/signal": lambda text: {"name": text},
+    f"{V1}/durable/workflows/{{workflow_id}}/fork": lambda text: {"step": text},
 }  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from mainspring_api.adapters.http.wire.resources import AgentView, agent_view
 from mainspring_api.adapters.http.wire.versions import (
     DefaultVersionBody,
     DiffView,
-    ForkBody,
     RollbackBody,
     VersionBody,
+    VersionForkBody,
     VersionView,
     diff_view,
     version_view,
@@ -86,8 +86,8 @@ async def diff_agent_versions(call: Call[NoBody, NoQuery]) -> Reply:
     return json_reply(diff_view(before, after))
 
 
-@table.route("POST", f"{_ONE}/fork", body=ForkBody, answer=AgentView, status=201)
-async def fork_agent_version(call: Call[ForkBody, NoQuery]) -> Reply:
+@table.route("POST", f"{_ONE}/fork", body=VersionForkBody, answer=AgentView, status=201)
+async def fork_agent_version(call: Call[VersionForkBody, NoQuery]) -> Reply:
     """A new agent that begins where the version stands."""
     body = call.body
     draft = ForkDraft(name=body.name, display_name=body.display_name, description=body.description)

@@ -35,7 +35,7 @@ class DefaultVersionBody(Struct, frozen=True, kw_only=True):
     version_id: VersionRef
 
 
-class ForkBody(Struct, frozen=True, kw_only=True):
+class VersionForkBody(Struct, frozen=True, kw_only=True):
     name: Name
     display_name: Label | None = None
     description: Description | None = None
