@@ -43,6 +43,7 @@ ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLette
 ENDLESS = {
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/sse",
     f"{V1}/sessions/{{session_id}}/sse",
+    f"{V1}/durable/sse",
     f"{V1}/durable/workflows/{{workflow_id}}/sse",
 }
 
@@ -85,6 +86,8 @@ BODIES: dict[str, Body] = {
     f"{V1}/durable/schedules": lambda text: {
         "name": text, "interval_seconds": 86_400, "target": SAY,
     },
+    f"{V1}/durable/tasks": lambda text: {"type": "render", "input": [text]},
+    f"{V1}/durable/tasks/batch": lambda text: {"tasks": [{"type": "render", "input": [text]}]},
     f"{V1}/durable/workflows": lambda text: {"type": "order", "input": [text]},
     f"{V1}/durable/workflows/{{workflow_id}}/signal": lambda text: {"name": text},
     f"{V1}/durable/workflows/{{workflow_id}}/fork": lambda text: {"step": text},
@@ -176,7 +179,8 @@ class House:
         }
         orders = [one for one in self._operator.asked if isinstance(one, ORDERS)]
         backend = self._backend
-        return {**answers, "commands": (len(orders), len(backend.signals), *backend.waiting_calls)}
+        told = (len(orders), len(backend.signals), len(backend.tasks), *backend.waiting_calls)
+        return {**answers, "commands": told}
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from mainspring_api.adapters.http.wire.plain import (
 from mainspring_api.adapters.http.wire.workflows import ResultQuery
 from mainspring_api.usecases import plain
 from mainspring_api.usecases.once import Answer, once_under_id
-from mainspring_kernel.ids import Ids, OrgId, Prefix, from_wire
+from mainspring_kernel.ids import OrgId, Prefix, from_wire
 from mainspring_schema.plain import GetPlainTask, SubmitTask, SubmitTasks
 
 table = RouteTable("durable")
@@ -42,8 +42,8 @@ def _command(org_id: OrgId, body: TaskBody, task_id: UUID) -> SubmitTask:
     )
 
 
-def _id_of(body: TaskBody, ids: Ids) -> UUID:
-    return ids.uuid7() if body.id is None else from_wire(Prefix.TASK, body.id)
+def _own_id(body: TaskBody) -> UUID | None:
+    return None if body.id is None else from_wire(Prefix.TASK, body.id)
 
 
 @table.route(
@@ -62,7 +62,7 @@ async def submit_task(call: Call[TaskBody, NoQuery]) -> Reply:
         receipt = await services.control.submit_task(_command(call.org_id, call.body, id_))
         return json_answer(receipt_json(receipt), status=201)
 
-    new_id = _id_of(call.body, services.ids)
+    new_id = _own_id(call.body) or services.ids.uuid7()
     return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
 
 
@@ -70,11 +70,18 @@ async def submit_task(call: Call[TaskBody, NoQuery]) -> Reply:
 async def submit_tasks(call: Call[TasksBody, NoQuery]) -> Reply:
     """Submits many plain tasks at once; each has its own receipt."""
     services = call.services
-    tasks = tuple(
-        _command(call.org_id, body, _id_of(body, services.ids)) for body in call.body.tasks
-    )
-    answer = await services.control.submit_tasks(SubmitTasks(tasks=tasks))
-    return json_reply(ReceiptList(data=tuple(map(receipt_json, answer.receipts))))
+
+    async def work(first_id: UUID) -> Answer:
+        tasks = tuple(
+            _command(call.org_id, body, _own_id(body) or UUID(int=first_id.int + number))
+            for number, body in enumerate(call.body.tasks)
+        )
+        answer = await services.control.submit_tasks(SubmitTasks(tasks=tasks))
+        receipts = ReceiptList(data=tuple(map(receipt_json, answer.receipts)))
+        return json_answer(receipts, status=200)
+
+    new_id = services.ids.uuid7()
+    return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
 
 
 @table.route("GET", "/durable/tasks/{task_id:str}/result", query=ResultQuery, answer=PlainTaskJson)
