@@ -127,8 +127,10 @@ def _turns(world: World) -> Iterator[str]:
 def _attempts(world: World) -> Iterator[str]:
     tables = world.tables.engine.tables
     of_task: dict[UUID, list[int]] = defaultdict(list)
+    deaths: Counter[UUID] = Counter()
     for row in sorted(tables.attempts.values(), key=lambda row: row.claim_rev):
         of_task[row.task_id].append(row.fence)
+        deaths[row.task_id] += row.closing is Closing.EXPIRED and row.acknowledged
         if row.close_rev <= row.claim_rev:
             yield f"I2 {row.task_id.hex}: fence {row.fence} closed before its claim"
     for task_id, fences in of_task.items():
@@ -138,10 +140,7 @@ def _attempts(world: World) -> Iterator[str]:
             yield f"I1 {task_id.hex}: fences {fences}"
         if task is not None and task.fence != len(fences) + live:
             yield f"I3 {task_id.hex}: fence {task.fence} beside {len(fences)} closed"
-        died = sum(
-            row.closing is Closing.EXPIRED and row.acknowledged
-            for row in tables.attempts.values() if row.task_id == task_id
-        )  # fmt: skip
+        died = deaths[task_id]
         if task is not None and task.deaths > died:
             yield f"I22 {task_id.hex}: {task.deaths} deaths, {died} attempts that died"
         if task is not None and task.deaths > WORKER_DEATHS_MAX:

@@ -13,15 +13,13 @@ from msgspec import Struct
 from mainspring.definitions import Call, Step, Workflow
 from mainspring.descriptions import Description, Page, Problem
 from mainspring.errors import ApiError, WorkflowFailed
-from mainspring.tasks import TaskHandle, Tasks
+from mainspring.tasks import WAIT_S, TaskHandle, Tasks
 from mainspring.values import encode
 from mainspring_schema.workflows import Status
 
 P = ParamSpec("P")
 T = TypeVar("T")
 URL_DEFAULT: Final = "http://127.0.0.1:9000"
-_WAIT_S: Final = 30.0
-"""One long poll: below what proxies cut."""
 _ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
 _PASSING: Final = frozenset({429, 503, 504})
 _HISTORY_PAGE: Final = 1000
@@ -50,7 +48,7 @@ class Handle(Generic[T]):
         """
         async with asyncio.timeout(timeout_s):
             while True:
-                seen = await self._client.poll(self.id, wait_s=_WAIT_S)
+                seen = await self._client.poll(self.id, wait_s=WAIT_S)
                 if seen.ended:
                     break
         if seen.status == "completed":
@@ -93,7 +91,7 @@ class Client:
         self._http = httpx.AsyncClient(
             base_url=f"{base.rstrip('/')}/api/v1/durable/workflows",
             headers=headers,
-            timeout=_WAIT_S + 15.0,
+            timeout=WAIT_S + 15.0,
             transport=transport,
         )
         self._tasks = Tasks(self._send, f"{base.rstrip('/')}/api/v1/durable/tasks")

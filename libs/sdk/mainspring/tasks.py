@@ -16,7 +16,7 @@ from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
 from mainspring_schema.plain import PlainStatus
 
 T = TypeVar("T")
-_WAIT_S: Final = 30.0
+WAIT_S: Final = 30.0
 """One long poll: below what proxies cut."""
 _CALL_BYTES_MAX: Final = 768 * 1024
 """Inputs of one call: with their envelopes below the bound of a body."""
@@ -84,9 +84,9 @@ class TaskHandle(Generic[T]):
     async def result(self, *, timeout_s: float | None = None) -> T:
         """Waits for its end. Raises TaskFailed, TimeoutError after `timeout_s`."""
         async with asyncio.timeout(timeout_s):
-            seen = await self._tasks.poll(self.id, wait_s=_WAIT_S)
+            seen = await self._tasks.poll(self.id, wait_s=WAIT_S)
             while not seen.ended:
-                seen = await self._tasks.poll(self.id, wait_s=_WAIT_S)
+                seen = await self._tasks.poll(self.id, wait_s=WAIT_S)
         if seen.status == "failed":
             error = seen.error or TaskProblem(code="failed")
             raise TaskFailed(self.id, error.code, error.message)

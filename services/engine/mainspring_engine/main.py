@@ -50,6 +50,7 @@ from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.registry import Workers
 from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.retelling import tell_again
+from mainspring_engine.usecases.seating import Seating
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.sweeps import Sweeps
 from mainspring_engine.usecases.time import DatabaseTime
@@ -108,7 +109,7 @@ class Engine:
         self._time, self._clock = DatabaseTime(clock), clock
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
-        self._pusher = self._make_pusher()
+        self._pusher, self._seating = self._make_pusher(), self._make_seating()
         self._claimer = self._make_claimer()
         self.gates.eased = self._claimer.resume
         materials = Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio)
@@ -165,14 +166,19 @@ class Engine:
     def _plain_flights(self) -> PlainFlights:
         return PlainFlights(
             store=self.store,
+            seating=self._seating,
+            links=self._links,
+            pusher=self._pusher,
+            tallies=self._tallies,
+        )
+
+    def _make_seating(self) -> Seating:
+        return Seating(
             roster=self._roster,
             backlog=self._backlog,
             gates=self.gates,
             pressure=self._pressure,
-            links=self._links,
-            pusher=self._pusher,
             announcer=self._announcer,
-            tallies=self._tallies,
         )
 
     def _make_inspector(self, backstage: Backstage) -> Inspector:
@@ -233,10 +239,7 @@ class Engine:
 
     def _flights(self, materials: Materials, epoch: int) -> SessionFlights:
         assignment = Assignment(
-            roster=self._roster,
-            backlog=self._backlog,
-            gates=self.gates,
-            pressure=self._pressure,
+            seating=self._seating,
             links=self._links,
             pusher=self._pusher,
             sessions=self._sessions,

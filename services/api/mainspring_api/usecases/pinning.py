@@ -55,12 +55,12 @@ async def pin(tx: Transaction, session: Session, base: BaseRecord) -> Session:
 
 async def tiers_of(tx: Transaction, session: Session) -> Tiers:
     """What the session's next turn works with. Raises NotFound."""
-    organization = await tx.organization()
-    if organization is None:
-        raise NotFound
     pinned = session.tier.base
     if pinned is None:
         return await _live(tx, session, None)
+    organization = await tx.organization()
+    if organization is None:
+        raise NotFound
     base = pinning.found(await tx.record(BaseRecord, pinned.id))
     bare = Tiers(harnesses=base.harnesses, session=session, org_rev=organization.rev)
     return pinning.on_base(bare, base)

@@ -4,26 +4,23 @@ New tasks are inserted already claimed for a worker with a free credit, and push
 What nobody can take waits as ready, and engines with credits are woken.
 """
 
-from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
-from mainspring_engine.domain.changes import Changes, Claim, NewTask
-from mainspring_engine.domain.roster import Roster
+from mainspring_engine.domain.backlog import Group
+from mainspring_engine.domain.changes import Changes, NewTask
 from mainspring_engine.domain.rows import Closing, TaskKind
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases.alarms import Alarms
-from mainspring_engine.usecases.backpressure import Backpressure
-from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.relays import Relays
+from mainspring_engine.usecases.seating import Seating
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Held
@@ -39,10 +36,7 @@ class Assignment:
     def __init__(  # noqa: PLR0913 - one named port each
         self,
         *,
-        roster: Roster,
-        backlog: Backlog,
-        gates: Gates,
-        pressure: Backpressure,
+        seating: Seating,
         links: Links,
         pusher: Pusher,
         sessions: Sessions,
@@ -56,10 +50,7 @@ class Assignment:
         self._tallies = tallies or Tallies()
         self._alarms = alarms
         self._relays = relays
-        self._roster = roster
-        self._backlog = backlog
-        self._gates = gates
-        self._pressure = pressure
+        self._seating = seating
         self._links = links
         self._pusher = pusher
         self._sessions = sessions
@@ -80,25 +71,14 @@ class Assignment:
     def _assign(self, task: NewTask, prefer: UUID | None) -> NewTask:
         # A model call goes back to the worker that knows the conversation; tools spread out.
         known = prefer if task.kind is TaskKind.REASON else None
-        # Where tasks wait for credits nothing overtakes them: they are claimed by their shares.
-        if self._backlog.short(task.route) or not self._gates.lets(task.route, task.id):
-            return task
-        seat = self._roster.pick(task.route, known)
-        if seat is None:
-            self._gates.withdrawn(task.route, task.id)
-            return task
-        claim = Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
-        return msgspec.structs.replace(task, claim=claim)
+        claim = self._seating.take(task.route, task.id, prefer=known)
+        return task if claim is None else msgspec.structs.replace(task, claim=claim)
 
     def undo(self, changes: Changes) -> None:
         """The commit did not come: the credits are free again."""
         for task in changes.tasks:
             if task.claim is not None:
-                self._give_back(task, task.claim)
-
-    def _give_back(self, task: NewTask, claim: Claim) -> None:
-        self._roster.give_back(claim.incarnation)
-        self._gates.withdrawn(task.route, task.id)
+                self._seating.give_back(task.route, task.id, task.claim)
 
     def committed(
         self, changes: Changes, reply: Committed, events: tuple[StoredEvent, ...]
@@ -106,8 +86,8 @@ class Assignment:
         missed = self._missed(changes, reply)
         self._pusher.push_new(changes, without=missed)
         ready = [task for task in changes.tasks if task.claim is None or task.id in missed]
-        if ready:
-            self._announcer.ready(self._waiting(ready, changes.after.org_id))
+        org_id = changes.after.org_id
+        self._seating.ready((Group(task.route, org_id, task.priority), task.id) for task in ready)
         self._tell_holders(changes, reply)
         for close in changes.closes:
             if close.closing is Closing.RETRIED:
@@ -121,23 +101,12 @@ class Assignment:
             self._announcer.committed(head.org_id, head.session_id, batch)
         self._witness.committed(changes, reply.closes, reply.now_ms)
 
-    def _waiting(self, tasks: Sequence[NewTask], org_id: UUID) -> tuple[ReadyGroup, ...]:
-        """The groups that these tasks wait in, each with the lowest id."""
-        lowest: dict[Group, UUID] = {}
-        for task in tasks:
-            group = Group(task.route, org_id, task.priority)
-            lowest[group] = min(task.id, lowest.get(group, task.id))
-        self._pressure.came(Group(task.route, org_id, task.priority) for task in tasks)
-        for group, task_id in lowest.items():
-            self._backlog.ready(group, task_id)
-        return tuple(ReadyGroup(group=g, from_id=task_id) for g, task_id in lowest.items())
-
     def _missed(self, changes: Changes, reply: Committed) -> frozenset[UUID]:
         """Tasks whose worker attached anew meanwhile: they are ready, and the credits are free."""
         missed = frozenset(reply.unclaimed)
         for task in changes.tasks:
             if task.id in missed and task.claim is not None:
-                self._give_back(task, task.claim)
+                self._seating.give_back(task.route, task.id, task.claim)
         return missed
 
     def _tell_holders(self, changes: Changes, reply: Committed) -> None:

@@ -33,8 +33,8 @@ class Histories:
 
     async def send(self, link: Link, wanted: HistoryWanted) -> None:
         """One page to who holds the workflow. While the store is away nothing comes: ask again."""
-        task = link.held.get(wanted.held.task_id)
-        if task is None or task.held != wanted.held:
+        task = link.given(wanted.held)
+        if task is None:
             return
         try:
             page = await self._store.workflows.recorded(task.workflow_id, after=wanted.after)

@@ -56,10 +56,10 @@ class Link:
         self.configs: set[bytes] = set()
         """Hashes this worker was sent."""
 
-    def holds(self, held: Held) -> bool:
-        """Whether the worker was given this very attempt."""
+    def given(self, held: Held) -> HeldTask | None:
+        """The task, where the worker was given this very attempt."""
         task = self.held.get(held.task_id)
-        return task is not None and task.held == held
+        return task if task is not None and task.held == held else None
 
     def handed(self) -> tuple[Handed, ...]:
         """The tasks it holds that went into a frame of this stream."""

@@ -4,12 +4,10 @@ As in the lanes of sessions nobody is told before the commit. There is no state 
 a task may become rests on its own row, which the store compares.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
-from mainspring_engine.domain.changes import Claim
+from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.plain import (
     NewPlain,
     PlainAnswered,
@@ -18,17 +16,14 @@ from mainspring_engine.domain.plain import (
     PlainSubmitted,
     end_of,
 )
-from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.domain.tallies import Tallies
-from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.plain import PlainAdded
 from mainspring_engine.ports.store import Store
-from mainspring_engine.usecases.backpressure import Backpressure
-from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.lane import PlainEntry, Ticket
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
+from mainspring_engine.usecases.seating import Seating
 from mainspring_kernel.errors import MainspringError, TaskIdMismatch
 from mainspring_schema.frames import Verdict
 from mainspring_schema.plain import TaskReceipt, TaskReceipts, TaskRefusal
@@ -47,27 +42,19 @@ class _End(NamedTuple):
 class PlainFlights:
     """Serves the lanes of plain tasks."""
 
-    def __init__(  # noqa: PLR0913 - one named port each
+    def __init__(
         self,
         *,
         store: Store,
-        roster: Roster,
-        backlog: Backlog,
-        gates: Gates,
-        pressure: Backpressure,
+        seating: Seating,
         links: Links,
         pusher: Pusher,
-        announcer: Announcer,
         tallies: Tallies,
     ) -> None:
         self._store = store
-        self._roster = roster
-        self._backlog = backlog
-        self._gates = gates
-        self._pressure = pressure
+        self._seating = seating
         self._links = links
         self._pusher = pusher
-        self._announcer = announcer
         self._tallies = tallies
 
     async def fly(self, entries: list[PlainEntry]) -> None:
@@ -108,20 +95,11 @@ class PlainFlights:
 
     def _seat(self, task: NewPlain) -> NewPlain:
         """Claimed at once for a worker with a free credit, where nothing waits before it."""
-        if self._backlog.short(task.route) or not self._gates.lets(task.route, task.id):
-            return task
-        seat = self._roster.pick(task.route)
-        if seat is None:
-            self._gates.withdrawn(task.route, task.id)
-            return task
-        return task._replace(
-            claim=Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
-        )
+        return task._replace(claim=self._seating.take(task.route, task.id))
 
     def _unseat(self, task: NewPlain) -> None:
         if task.claim is not None:
-            self._roster.give_back(task.claim.incarnation)
-            self._gates.withdrawn(task.route, task.id)
+            self._seating.give_back(task.route, task.id, task.claim)
 
     def _place(self, seated: dict[UUID, NewPlain], added: PlainAdded) -> None:
         """Pushes what was claimed; who could take the rest is woken."""
@@ -135,19 +113,9 @@ class PlainFlights:
                 continue
             if id_ not in absent:
                 ready.append(task)
-        if ready:
-            self._announcer.ready(self._waiting(ready))
-
-    def _waiting(self, tasks: Iterable[NewPlain]) -> tuple[ReadyGroup, ...]:
-        """The groups that these tasks wait in, each with the lowest id."""
-        groups = [(Group(task.route, task.org_id, task.priority), task.id) for task in tasks]
-        self._pressure.came(group for group, _ in groups)
-        lowest: dict[Group, UUID] = {}
-        for group, task_id in groups:
-            lowest[group] = min(task_id, lowest.get(group, task_id))
-        for group, task_id in lowest.items():
-            self._backlog.ready(group, task_id)
-        return tuple(ReadyGroup(group=g, from_id=task_id) for g, task_id in lowest.items())
+        self._seating.ready(
+            (Group(task.route, task.org_id, task.priority), task.id) for task in ready
+        )
 
     # ── ends ────────────────────────────────────────────────────────────────────────────────────
 

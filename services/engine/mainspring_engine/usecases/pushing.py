@@ -105,26 +105,15 @@ class Pusher:
             self._undelivered(held)
             return
         self._note_wait(task.route, task.id)
-        self._links.hold(
-            link,
-            HeldTask(
-                held=held,
-                session_id=task.id,
-                workflow_id=task.id,
-                org_id=task.org_id,
-                route=task.route,
-                since_s=self._clock.mono(),
-            ),
+        of_its_own = HeldTask(
+            held=held,
+            session_id=task.id,
+            workflow_id=task.id,
+            org_id=task.org_id,
+            route=task.route,
+            since_s=self._clock.mono(),
         )
-        link.outbox.task(
-            Task(
-                held=held,
-                session_id=task.id,
-                org_id=task.org_id,
-                traceparent="",
-                payload=task.payload,
-            )
-        )
+        self._push(link, of_its_own, payload=task.payload, origin=Origin(b"", ""), reads_log=False)
 
     def _note_wait(self, route: Route, task_id: UUID) -> None:
         """Of a first attempt: an id tells when its task was made, to the millisecond."""

@@ -140,7 +140,7 @@ class WorkerStreams:
             self._leases.start(link, held)
         for held in frame.returned:
             # What another one holds is not his to give back.
-            if link.holds(held):
+            if link.given(held) is not None:
                 self._links.drop(link, held)
                 self._leases.returned(held)
         if frame.beat is not None:
@@ -180,8 +180,8 @@ class WorkerStreams:
             self._holds.note(task.route, self._clock.mono() - task.since_s)
 
     def _result(self, link: Link, result: Result) -> None:
-        task = link.held.get(result.held.task_id)
-        if task is None or not link.holds(result.held):
+        task = link.given(result.held)
+        if task is None:
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.STALE))
             return
         try:
@@ -201,8 +201,8 @@ class WorkerStreams:
         self._lanes.put(_answered(task, result, decoded), ticket)
 
     def _emit(self, link: Link, emit: Emit) -> None:
-        task = link.held.get(emit.held.task_id)
-        if task is None or not link.holds(emit.held):
+        task = link.given(emit.held)
+        if task is None:
             stale = Acknowledgement(held=emit.held, verdict=Verdict.STALE, counter=emit.counter)
             link.outbox.emit(stale)
             return
