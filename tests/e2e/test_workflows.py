@@ -221,14 +221,14 @@ async def test_recorded_histories_are_checked_against_the_code_at_hand(
     workers.start()
     (workers.calls / "gate").touch()
     async with Client(rig.stack.api_url) as client:
-        handle = await client.start(programs.checkout, "A-20")
+        handle = await client.start(programs.delivery, "A-20")
         await handle.result(timeout_s=30)
 
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("mainspring")),
         "workflow",
         "check",
-        "tests.e2e.programs:checkout",
+        "tests.e2e.programs:delivery",
         cwd=ROOT,
         env=os.environ | {"MAINSPRING_API_PORT": str(rig.stack.settings.api_port)},
         stdout=asyncio.subprocess.PIPE,
