@@ -110,7 +110,7 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     """The outcome of one model call; `failure` instead of content where it failed.
 
     `request_hash` is the SHA-256 of the canonical request; `message_count` how many messages it
-    held.
+    held. `choice` is the place of the model that was asked: 0, or one of its fallbacks.
     """
 
     text: str = ""
@@ -121,6 +121,7 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     finish_reason: str | None = None
     response_id: str | None = None
     response_model: str | None = None
+    choice: int = 0
     duration_ms: int = 0
     time_to_first_token_ms: int | None = None
     request_hash: bytes = b""

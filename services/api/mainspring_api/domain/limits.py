@@ -40,3 +40,6 @@ ENDPOINT_KEYS_MAX: Final = 20
 
 CALLER_PAGE_ROWS_MAX: Final = 200
 """Sessions in one answer to a caller of a channel."""
+
+FALLBACKS_MAX: Final = 3
+"""Models behind one: with all its tries a call goes round once and a half, and then says so."""

@@ -84,22 +84,25 @@ class Reasoning:
 
     async def carry_out(self, attempt: Attempt, payload: ReasonTask) -> ReasonResult:
         """The result, failures included. Raises HandedBack, AttemptVoid, or CancelledError."""
-        began = self._clock.mono()
+        began, place = self._clock.mono(), 0
         try:
             agent = await self._configs.get(payload.config_hash)
+            place, choice = agent.model.in_turn(attempt.task.failures)
             prepared = self._blueprints.prepare(payload.config_hash, agent)
             transcript = await self._contexts.fold(attempt.task, through_seq=payload.through_seq)
             if attempt.held.fence > 1:
                 await self._recover(attempt, payload)
-            request = await self._request(attempt, payload, prepared, transcript)
+            request = await self._request(attempt, payload, prepared, transcript, choice)
         except asyncio.CancelledError:
             if attempt.stop is not Stop.CANCELLED:
                 raise
             _resume()
             return ReasonResult(failure=_CANCELLED, duration_ms=self._ms_since(began))
         except (ConfigUnusable, MainspringError, ModelFailure) as error:
-            return ReasonResult(failure=_failure(error), duration_ms=self._ms_since(began))
+            failure, spent_ms = _failure(error), self._ms_since(began)
+            return ReasonResult(failure=failure, choice=place, duration_ms=spent_ms)
         call = _Call(attempt, payload, prepared, request, clock=self._clock)
+        call.place = place
         call.request_hash = _request_hash(prepared, transcript, request)
         with self._telemetry.model_call(attempt.task, payload, request) as span:
             return await self._call(call, span)
@@ -138,10 +141,15 @@ class Reasoning:
             after = max(rows)
 
     async def _request(
-        self, attempt: Attempt, payload: ReasonTask, prepared: Prepared, transcript: Transcript
+        self,
+        attempt: Attempt,
+        payload: ReasonTask,
+        prepared: Prepared,
+        transcript: Transcript,
+        choice: ModelChoice,
     ) -> ModelRequest:
         plan = prepared.plan
-        choice, credentials = await self._access(attempt, plan.agent.model)
+        choice, credentials = await self._access(attempt, choice)
         controls = payload.controls
         reasoning = None if controls is None else controls.reasoning
         return ModelRequest(
@@ -229,6 +237,7 @@ class _Call:
         self.payload = payload
         self.request = request
         self.request_hash = b""
+        self.place = 0
         self.usage = Usage()
         self.done: Done | None = None
         self._prepared = prepared
@@ -276,6 +285,7 @@ class _Call:
             finish_reason=done.finish_reason,
             response_id=done.response_id,
             response_model=done.response_model,
+            choice=self.place,
             duration_ms=self._ms(self._clock.mono()),
             time_to_first_token_ms=None if first is None else self._ms(first),
             request_hash=self.request_hash,

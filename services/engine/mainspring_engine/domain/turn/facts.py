@@ -55,9 +55,10 @@ def generation(result: ReasonResult, agent: TurnAgent, *, through_seq: int) -> J
     The request is named by hash and position, not repeated: a copy of the whole prompt in every
     event would make a turn's cost grow with the session.
     """
+    asked = agent.asked(result.choice)
     metadata: Json = {
-        "model": result.response_model or agent.model.model,
-        "provider": agent.provider,
+        "model": result.response_model or asked.metadata.model,
+        "provider": asked.provider,
         "success": result.failure is None,
         "duration_ms": result.duration_ms,
         "usage": result.usage.wire(),
@@ -123,7 +124,8 @@ def answer(
             thinking=result.thinking,
             thinking_signature=result.thinking_signature,
         )
-    return OutputMessageCompleted(message=body, usage=result.usage, metadata=agent.model)
+    asked = agent.asked(result.choice).metadata
+    return OutputMessageCompleted(message=body, usage=result.usage, metadata=asked)
 
 
 def notice(

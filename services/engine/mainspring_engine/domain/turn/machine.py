@@ -45,7 +45,8 @@ def model_answered(
         _model_stopped(turn, delivery, result)
         return
     if result.failure is not None:
-        delay_ms = retry.delay_ms(result.failure, failures=failures, draw=draw)
+        models = 1 + len(turn.agent.fallbacks)
+        delay_ms = retry.delay_ms(result.failure, failures=failures, draw=draw, models=models)
         if delay_ms is not None:
             _retry(turn, delivery, result.failure, delay_ms)
             return
