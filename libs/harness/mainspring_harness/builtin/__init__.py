@@ -1,5 +1,6 @@
 """The capabilities that every installation has."""
 
+from mainspring_harness.builtin.agent_instructions import AGENT_INSTRUCTIONS
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
@@ -20,6 +21,7 @@ def builtin_registry() -> Registry:
     """All built-in capabilities."""
     return Registry(
         (
+            AGENT_INSTRUCTIONS,
             BASHKIT_SHELL,
             CURRENT_TIME,
             LOOP_DETECTION,
