@@ -8,7 +8,6 @@ from uuid import UUID
 from mainspring_harness.arguments import problems
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import SeededDraws
-from mainspring_kernel.ids import RandomIds
 from mainspring_local.dev.roads import DirectResources
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
@@ -16,14 +15,14 @@ from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.ports.resources import Resources
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 from mainspring_worker.usecases.holding import Holdings
-from tests.contract.worker.test_worker_files import HELD, api_store
+from tests.contract.worker.test_worker_files import HELD, api_store, keeper_of
 
 CLOCK = SystemClock()
 
 
 async def api_resources() -> Resources:
     """Of a session whose task is held."""
-    return DirectResources(await api_store(), CLOCK, RandomIds(CLOCK))
+    return DirectResources(keeper_of(await api_store()), CLOCK)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
+from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
@@ -30,6 +31,7 @@ def builtin_registry() -> Registry:
             SESSION,
             SESSION_FILE_SYSTEM,
             SESSION_SQL_DATABASE,
+            SESSION_STORAGE,
             SKILLS,
             STATELESS_TODO_LIST,
             TEST_MATH,

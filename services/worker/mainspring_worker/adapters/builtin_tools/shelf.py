@@ -10,6 +10,7 @@ from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
+from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
 from mainspring_harness.builtin.weather import TEST_WEATHER
@@ -24,6 +25,7 @@ from mainspring_worker.adapters.builtin_tools.sandbox.shell import bash
 from mainspring_worker.adapters.builtin_tools.session import get_session_info, write_session_title
 from mainspring_worker.adapters.builtin_tools.skills import activate_skill, list_skills
 from mainspring_worker.adapters.builtin_tools.sql.tools import SQL_TOOLS
+from mainspring_worker.adapters.builtin_tools.storage import kv_store, secret_store
 from mainspring_worker.adapters.builtin_tools.todos import write_todos
 from mainspring_worker.adapters.builtin_tools.weather import get_forecast, get_weather
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
@@ -58,6 +60,7 @@ _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
     (SESSION, {"get_session_info": get_session_info, "write_session_title": write_session_title}),
     (SESSION_FILE_SYSTEM, FILE_TOOLS),
     (SESSION_SQL_DATABASE, SQL_TOOLS),
+    (SESSION_STORAGE, {"kv_store": kv_store, "secret_store": secret_store}),
     (SKILLS, {"activate_skill": activate_skill, "list_skills": list_skills}),
     (STATELESS_TODO_LIST, {"write_todos": write_todos}),
     (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
