@@ -294,13 +294,13 @@ class World:
                 telemetry=Silence(),
                 clock=clock,
             ),
-            acting=self._acting(worker.configs, clock, draws),
+            acting=self._acting(worker.configs, log, clock, draws),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")
         return worker
 
-    def _acting(self, configs: Configs, clock: SimClock, draws: Draws) -> Acting:
+    def _acting(self, configs: Configs, log: Any, clock: SimClock, draws: Draws) -> Acting:
         api = self.tables.api
         keeper = Keeper(store=api, vault=EnvelopeVault([]), ids=self._ids(clock))
         resources = DirectResources(keeper, clock)
@@ -309,9 +309,10 @@ class World:
             configs=configs,
             toolbox=shelf(self.outside),
             runner=InLine(),
-            outputs=Outputs(files=files, clock=clock, draws=draws),
+            outputs=Outputs(files=files, configs=configs, clock=clock, draws=draws),
             holdings=Holdings(resources, clock=clock, draws=draws),
             telemetry=Silence(),
+            log=log,
             clock=clock,
         )
 

@@ -43,7 +43,7 @@ class Caller:
         assert problems(name, tool.definition.parameters, arguments) == ()
         if not attempt_of:
             self.calls += 1
-        return self.threads.call(tool, arguments, self._context(attempt_of or self.calls))
+        return self.threads.call(tool, arguments, self.context(attempt_of or self.calls))
 
     async def result(self, capability: str, name: str, /, **arguments: object) -> Json:
         """What the model sees of a call that went well."""
@@ -60,7 +60,7 @@ class Caller:
     def holdings(self) -> Holdings:
         return Holdings(self.resources, clock=self.clock, draws=SeededDraws(1))
 
-    def _context(self, number: int) -> ToolContext:
+    def context(self, number: int = 0) -> ToolContext:
         async def progress(message: str) -> None:
             self.told.append(message)
 

@@ -4,6 +4,8 @@ from mainspring_harness.builtin.agent_instructions import AGENT_INSTRUCTIONS
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.human_intent import HUMAN_INTENT
+from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
 from mainspring_harness.builtin.loop_detection import LOOP_DETECTION
 from mainspring_harness.builtin.noop import NOOP
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
@@ -13,6 +15,8 @@ from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
+from mainspring_harness.builtin.tool_output_persistence import TOOL_OUTPUT_PERSISTENCE
+from mainspring_harness.builtin.tool_search import TOOL_SEARCH
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.registry import Registry
@@ -25,6 +29,8 @@ def builtin_registry() -> Registry:
             AGENT_INSTRUCTIONS,
             BASHKIT_SHELL,
             CURRENT_TIME,
+            HUMAN_INTENT,
+            INFINITY_CONTEXT,
             LOOP_DETECTION,
             NOOP,
             PYTHON_SANDBOX,
@@ -36,6 +42,8 @@ def builtin_registry() -> Registry:
             STATELESS_TODO_LIST,
             TEST_MATH,
             TEST_WEATHER,
+            TOOL_OUTPUT_PERSISTENCE,
+            TOOL_SEARCH,
             WEB_FETCH,
         )
     )
