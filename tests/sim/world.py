@@ -16,6 +16,7 @@ from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
+from mainspring_api.usecases.held import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
@@ -293,23 +294,25 @@ class World:
                 telemetry=Silence(),
                 clock=clock,
             ),
-            acting=self._acting(worker.configs, clock, draws),
+            acting=self._acting(worker.configs, log, clock, draws),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")
         return worker
 
-    def _acting(self, configs: Configs, clock: SimClock, draws: Draws) -> Acting:
+    def _acting(self, configs: Configs, log: Any, clock: SimClock, draws: Draws) -> Acting:
         api = self.tables.api
-        resources = DirectResources(api, clock, self._ids(clock))
+        keeper = Keeper(store=api, vault=EnvelopeVault([]), ids=self._ids(clock))
+        resources = DirectResources(keeper, clock)
         files = DirectFiles(api, clock, self._ids(clock))
         return Acting(
             configs=configs,
             toolbox=shelf(self.outside),
             runner=InLine(),
-            outputs=Outputs(files=files, clock=clock, draws=draws),
+            outputs=Outputs(files=files, configs=configs, clock=clock, draws=draws),
             holdings=Holdings(resources, clock=clock, draws=draws),
             telemetry=Silence(),
+            log=log,
             clock=clock,
         )
 

@@ -53,7 +53,7 @@ def blueprint(agent: RuntimeAgent, registry: Registry) -> Blueprint:
 
 def system_prompt(plan: Blueprint, surroundings: Surroundings | None = None) -> str:
     """The system prompt; empty where nobody contributes anything."""
-    around = surroundings or Surroundings()
+    around = surroundings or Surroundings(agent_instructions=plan.agent.agent_instructions)
     context = PromptContext(model=plan.agent.model)
     blocks = [*_instructions(around), *_contributions(plan.applied, context)]
     own = plan.agent.system_prompt

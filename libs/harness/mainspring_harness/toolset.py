@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from mainspring_harness import arguments
+from mainspring_harness import arguments, intents
 from mainspring_harness.capability import Applied
 from mainspring_harness.errors import InvalidToolSchema
 from mainspring_kernel import limits
@@ -20,6 +20,8 @@ class Offered(Struct, frozen=True, kw_only=True):
 
     definition: ToolDefinition
     capability_id: str | None = None
+    own: ToolDefinition | None = None
+    """As its maker defined it, where the model sees one more argument."""
 
     @property
     def client_side(self) -> bool:
@@ -52,7 +54,15 @@ def tool_set(own: Sequence[ToolDefinition], applied: Sequence[Applied]) -> dict[
                 offered[definition.name] = Offered(
                     definition=named.definition, capability_id=one.id
                 )
+    if any(one.id == intents.CAPABILITY for one in applied):
+        return {name: _asking(tool) for name, tool in offered.items()}
     return offered
+
+
+def _asking(tool: Offered) -> Offered:
+    if intents.has_argument(tool.definition):
+        return tool
+    return structs.replace(tool, definition=intents.asking(tool.definition), own=tool.definition)
 
 
 class AskedCall(NamedTuple):
@@ -96,8 +106,11 @@ def _resolve(id_: str, call: AskedCall, tools: ToolSet, *, cut: bool) -> ToolCal
         return ToolCall(
             id=id_, name=call.name, arguments=parsed, problem=_unknown(call.name, tools)
         )
+    narration: str | None = None
+    if offered.own is not None:
+        parsed, narration = intents.told(parsed)
     if problem is None:
-        problem = _misfit(offered.definition, parsed)
+        problem = _misfit(offered.own or offered.definition, parsed)
     return ToolCall(
         id=id_,
         name=call.name,
@@ -106,6 +119,7 @@ def _resolve(id_: str, call: AskedCall, tools: ToolSet, *, cut: bool) -> ToolCal
         effect_class=offered.effect_class,
         capability_id=offered.capability_id,
         display_name=offered.definition.display_name,
+        narration=narration,
         problem=problem,
         probed=offered.definition.probed,
     )

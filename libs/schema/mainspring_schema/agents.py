@@ -123,9 +123,10 @@ class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The folded configuration of one turn. Its canonical JSON is what `config_hash` hashes.
 
-    `system_prompt` is the folded text of the tiers, before the prompt builder adds capability
-    blocks. `tools` are those the tiers name themselves; capabilities add theirs when the prompt is
-    built.
+    `agent_instructions` are those of the workspace, where the agent reads any, as they were when
+    the turn's message came. `system_prompt` is the folded text of the tiers, before the prompt
+    builder adds capability blocks. `tools` are those the tiers name themselves; capabilities add
+    theirs when the prompt is built.
     """
 
     harness_id: str
@@ -139,6 +140,7 @@ class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_iterations: int
     parallel_tool_calls: bool = True
     network_access: NetworkAccess | None = None
+    agent_instructions: str | None = None
 
 
 def encode_runtime_agent(agent: RuntimeAgent) -> bytes:

@@ -202,8 +202,102 @@ class NameSession(Order[SessionInfo], frozen=True, kw_only=True, tag="name_sessi
     title: str
 
 
-AnyQuestion = ListFiles | ReadFile | ReadFiles | Recall | GetSession
-AnyOrder = ChangeFiles | EditFile | NameSession
+# ── what a session keeps beside its files ───────────────────────────────────────────────────────
+
+
+class StoredValue(Struct, frozen=True, kw_only=True):
+    """A value under its key; `value` None where there is none."""
+
+    key: str
+    value: str | None = None
+    updated_ms: int | None = None
+
+
+class StoredKeys(Struct, frozen=True, kw_only=True):
+    """Keys of values, or names of secrets, in order."""
+
+    keys: tuple[str, ...]
+
+
+class Dropped(Struct, frozen=True, kw_only=True):
+    """Whether there was anything to drop."""
+
+    dropped: bool
+
+
+class OpenedSecret(Struct, frozen=True, kw_only=True):
+    """A secret's value; None where there is none."""
+
+    value: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the value, which must not end in a log."""
+        return f"OpenedSecret({'...' if self.value is not None else None})"
+
+
+class GetValue(Question[StoredValue], frozen=True, kw_only=True, tag="get_value"):
+    """What was stored under a key."""
+
+    key: str
+
+
+class ListKeys(Question[StoredKeys], frozen=True, kw_only=True, tag="list_keys"):
+    """Keys that begin with `prefix`."""
+
+    prefix: str = ""
+
+
+class PutValue(Order[StoredValue], frozen=True, kw_only=True, tag="put_value"):
+    """Stores a value in place of what was there. Raises ValidationFailed, PayloadTooLarge."""
+
+    key: str
+    value: str
+
+
+class DropValue(Order[Dropped], frozen=True, kw_only=True, tag="drop_value"):
+    """Takes a key away."""
+
+    key: str
+
+
+class ListSecrets(Question[StoredKeys], frozen=True, kw_only=True, tag="list_secrets"):
+    """Names only."""
+
+
+class OpenSecret(Question[OpenedSecret], frozen=True, kw_only=True, tag="open_secret"):
+    """The value itself, for who needs it to act. Raises SecretUnreadable."""
+
+    name: str
+
+
+class MakeSecret(Order[StoredKeys], frozen=True, kw_only=True, tag="make_secret"):
+    """Makes a secret by chance, which nobody has seen, and seals it under a name.
+
+    The answer has all names. Raises Conflict where the name is taken, ValidationFailed,
+    EncryptionUnconfigured.
+    """
+
+    name: str
+
+
+class DropSecret(Order[Dropped], frozen=True, kw_only=True, tag="drop_secret"):
+    """Takes a secret away."""
+
+    name: str
+
+
+AnyQuestion = (
+    ListFiles
+    | ReadFile
+    | ReadFiles
+    | Recall
+    | GetSession
+    | GetValue
+    | ListKeys
+    | ListSecrets
+    | OpenSecret
+)
+AnyOrder = ChangeFiles | EditFile | NameSession | PutValue | DropValue | MakeSecret | DropSecret
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

@@ -31,3 +31,12 @@ FILE_CHANGES_MAX: Final = 1_000
 """Changes of one order: they share a transaction, which holds its locks meanwhile."""
 FILE_EDITS_MAX: Final = 100
 """Replacements of one edit; each reads the whole text once."""
+
+# ── what a session keeps beside its files ───────────────────────────────────────────────────────
+
+STORED_VALUES_MAX: Final = 200
+"""Of one session: a list of all is one answer."""
+STORED_VALUE_BYTES_MAX: Final = 16 * 1024
+"""Of one value: what is larger is a file. All values of a session still are one answer."""
+STORED_KEY_CHARS_MAX: Final = 200
+"""A name, not a place to put things in."""

@@ -84,6 +84,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     """A call the model asks for, resolved by the worker against the folded tools.
 
     `arguments` is the parsed object, or the raw text where it was no JSON; `problem` then says so.
+    `narration` is what the call is for, in words for people.
     """
 
     id: str
@@ -95,6 +96,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     display_name: str | None = None
     problem: str | None = None
     probed: bool = False
+    narration: str | None = None
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from mainspring_api.adapters.vault import KEY_CHARS_MIN, EnvelopeVault
 from mainspring_api.usecases import upkeep
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
+from mainspring_api.usecases.held import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.builtin import builtin_registry
@@ -136,7 +137,8 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
 def resource_door(services: Services) -> InnerService:
     """What workers ask while they hold a task."""
     brought = StoredCredentials(services.store, services.credentials, services.vault)
-    servicer = ResourceServicer(services.store, brought, services.clock, services.ids)
+    keeper = Keeper(store=services.store, vault=services.vault, ids=services.ids)
+    servicer = ResourceServicer(keeper, brought, services.clock)
     return resource_service(servicer)
 
 

@@ -132,9 +132,10 @@ async def assemble(
             configs=worker.configs,
             toolbox=builtin_tools(),
             runner=threads,
-            outputs=Outputs(files=roads.files, clock=clock, draws=draws),
+            outputs=Outputs(files=roads.files, configs=worker.configs, clock=clock, draws=draws),
             holdings=Holdings(roads.resources, clock=clock, draws=draws),
             telemetry=spans,
+            log=roads.log,
             clock=clock,
         ),
     )

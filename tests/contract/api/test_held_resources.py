@@ -5,6 +5,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.domain.edits import content_hash
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Store
@@ -43,6 +44,7 @@ from tests.contract.api.conftest import NOW_MS, Hold
 from tests.contract.api.test_store_contract import new_session
 
 IDS = RandomIds(SystemClock())
+VAULT = EnvelopeVault(["k" * 32])
 A = TypeVar("A")
 
 
@@ -51,14 +53,15 @@ class Tool:
 
     def __init__(self, store: Store, session: Session, task: Held) -> None:
         self.store, self.session, self.task, self.calls = store, session, task, 0
+        self.keeper = held.Keeper(store=store, vault=VAULT, ids=IDS)
 
     async def ask(self, question: AnyQuestion, answer: type[A]) -> A:
-        return msgspec.msgpack.decode(await held.ask(self.store, self.task, question), type=answer)
+        return msgspec.msgpack.decode(await held.ask(self.keeper, self.task, question), type=answer)
 
     async def order(self, order: AnyOrder, answer: type[A], key: str = "") -> A:
         self.calls += 1
         data = await held.change(
-            self.store, self.task, order, IDS, key=key or f"call {self.calls}", now_ms=NOW_MS
+            self.keeper, self.task, order, key=key or f"call {self.calls}", now_ms=NOW_MS
         )
         return msgspec.msgpack.decode(data, type=answer)
 

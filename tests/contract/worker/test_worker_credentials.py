@@ -26,7 +26,7 @@ from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.memory import FixedCredentials
 from mainspring_worker.ports.credentials import CredentialSource, ProviderAccess
 from mainspring_worker.ports.model import Credentials
-from tests.contract.worker.test_worker_files import CLOCK, HELD, IDS, api_store
+from tests.contract.worker.test_worker_files import CLOCK, HELD, api_store, keeper_of
 
 OPENAI = to_wire(Prefix.PROVIDER, OPENAI_PROVIDER_ID)
 ANTHROPIC = to_wire(Prefix.PROVIDER, ANTHROPIC_PROVIDER_ID)
@@ -48,7 +48,7 @@ async def credentials(request: pytest.FixtureRequest) -> AsyncIterator[Credentia
     if request.param == "direct":
         yield DirectCredentials(store, keys)
         return
-    servicer = ResourceServicer(store, keys, CLOCK, IDS)
+    servicer = ResourceServicer(keeper_of(store), keys, CLOCK)
     server = await serve("127.0.0.1:0", [resource_service(servicer)])
     channel = Channel(server.address)
     yield GrpcCredentials(channel)

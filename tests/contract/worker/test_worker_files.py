@@ -10,6 +10,7 @@ from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.credentials import StoredCredentials
+from mainspring_api.usecases.held import Keeper
 from mainspring_kernel import errors
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -49,6 +50,11 @@ def house_credentials(store: MemoryStore) -> StoredCredentials:
     return StoredCredentials(store, EnvironmentKeys({}, {}), EnvelopeVault([]))
 
 
+def keeper_of(store: MemoryStore) -> Keeper:
+    """With one key, so that it may keep secrets."""
+    return Keeper(store=store, vault=EnvelopeVault(["k" * 32]), ids=IDS)
+
+
 @pytest.fixture(params=["grpc", "direct", "memory"])
 async def files(request: pytest.FixtureRequest) -> AsyncIterator[SessionFiles]:
     if request.param == "memory":
@@ -58,7 +64,7 @@ async def files(request: pytest.FixtureRequest) -> AsyncIterator[SessionFiles]:
     if request.param == "direct":
         yield DirectFiles(store, CLOCK, IDS)
         return
-    servicer = ResourceServicer(store, house_credentials(store), CLOCK, IDS)
+    servicer = ResourceServicer(keeper_of(store), house_credentials(store), CLOCK)
     server = await serve("127.0.0.1:0", [resource_service(servicer)])
     channel = Channel(server.address)
     yield GrpcFiles(channel)

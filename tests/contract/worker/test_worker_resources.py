@@ -21,9 +21,9 @@ from mainspring_worker.ports.resources import Resources
 from tests.contract.worker.test_worker_files import (
     CLOCK,
     HELD,
-    IDS,
     api_store,
     house_credentials,
+    keeper_of,
 )
 
 LARGEST = ChangeFiles(changes=(PutFile(path="/a", content=bytes(HELD_READ_BYTES_MAX)),))
@@ -33,9 +33,9 @@ LARGEST = ChangeFiles(changes=(PutFile(path="/a", content=bytes(HELD_READ_BYTES_
 async def resources(request: pytest.FixtureRequest) -> AsyncIterator[Resources]:
     store = await api_store()
     if request.param == "direct":
-        yield DirectResources(store, CLOCK, IDS)
+        yield DirectResources(keeper_of(store), CLOCK)
         return
-    servicer = ResourceServicer(store, house_credentials(store), CLOCK, IDS)
+    servicer = ResourceServicer(keeper_of(store), house_credentials(store), CLOCK)
     server = await serve("127.0.0.1:0", [resource_service(servicer)])
     channel = Channel(server.address)
     yield GrpcResources(channel)

@@ -40,3 +40,19 @@ async def test_a_model_that_repeats_itself_is_told_and_then_ended(wire: Wire) ->
     assert outcomes[:3] == [True, True, False]
     assert any(f.type == "turn.failed" for f in frames)
     assert len(outcomes) < 8
+
+
+async def test_agents_md_stands_before_the_prompt_as_it_was_when_the_message_came(
+    wire: Wire,
+) -> None:
+    session = await wire.session(
+        capabilities=[{"ref": "agent_instructions"}],
+        initial_files=[{"path": "/AGENTS.md", "content": "Say please."}],
+    )
+    shown = await wire.ask("GET", f"/sessions/{session}/preview")
+    await wire.say(session, "Hello")
+    frames = await wire.to_rest(session)
+
+    prompt = str(cast("Json", shown.json())["system_prompt"])
+    assert prompt.startswith('<agent-instructions source="AGENTS.md">\nSay please.')
+    assert frames[-2].type == "turn.completed"

@@ -8,7 +8,6 @@ from uuid import UUID
 from mainspring_harness.arguments import problems
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import SeededDraws
-from mainspring_kernel.ids import RandomIds
 from mainspring_local.dev.roads import DirectResources
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
@@ -16,14 +15,14 @@ from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.ports.resources import Resources
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 from mainspring_worker.usecases.holding import Holdings
-from tests.contract.worker.test_worker_files import HELD, api_store
+from tests.contract.worker.test_worker_files import HELD, api_store, keeper_of
 
 CLOCK = SystemClock()
 
 
 async def api_resources() -> Resources:
     """Of a session whose task is held."""
-    return DirectResources(await api_store(), CLOCK, RandomIds(CLOCK))
+    return DirectResources(keeper_of(await api_store()), CLOCK)
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Caller:
         assert problems(name, tool.definition.parameters, arguments) == ()
         if not attempt_of:
             self.calls += 1
-        return self.threads.call(tool, arguments, self._context(attempt_of or self.calls))
+        return self.threads.call(tool, arguments, self.context(attempt_of or self.calls))
 
     async def result(self, capability: str, name: str, /, **arguments: object) -> Json:
         """What the model sees of a call that went well."""
@@ -61,7 +60,7 @@ class Caller:
     def holdings(self) -> Holdings:
         return Holdings(self.resources, clock=self.clock, draws=SeededDraws(1))
 
-    def _context(self, number: int) -> ToolContext:
+    def context(self, number: int = 0) -> ToolContext:
         async def progress(message: str) -> None:
             self.told.append(message)
 

@@ -7,14 +7,15 @@ import pytest
 
 from mainspring_kernel.errors import PayloadTooLarge, Unavailable
 from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX, TOOL_RESULT_INLINE_BYTES_MAX
-from mainspring_schema.frames import Held, ToWorker
+from mainspring_schema.agents import CapabilityRef, encode_runtime_agent
+from mainspring_schema.frames import Config, Held, ToWorker
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.adapters.memory import MemoryFiles
 from mainspring_worker.domain.limits import TRUNCATED_PREVIEW_BYTES
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.usecases import outputs as outputs_module
-from tests.unit.worker.making import held, task, tool_payload
+from tests.unit.worker.making import CONFIG_HASH, agent, held, task, tool_payload
 from tests.unit.worker.test_act import RESULT, returning
 from tests.unit.worker.workbench import Bench, bench, tool
 
@@ -168,3 +169,18 @@ async def test_lost_task_keeps_nothing_and_reports_nothing() -> None:
 
 async def test_result_that_is_no_json_is_an_error() -> None:
     assert (await told(object())).status == "error"
+
+
+async def test_an_agent_may_keep_shorter_results_out_of_its_prompt() -> None:
+    files = MemoryFiles(held())
+    ref = CapabilityRef(ref="tool_output_persistence", config={"inline_bytes_max": 1024})
+    who = msgspec.structs.replace(agent(), capabilities=(ref,))
+    async with bench(tools=[tool(returning("y" * 2000))], files=files) as b:
+        engine = await b.engine.attached()
+        body = encode_runtime_agent(who)
+        engine.give(task(payload=tool_payload(), config=Config(hash=CONFIG_HASH, body=body)))
+        said = excerpt(RESULT.decode((await engine.result()).body))
+
+    assert files.content == {"/outputs/call_1.txt": b"y" * 2000}
+    assert (said["bytes_total"], said["output_file"]) == (2000, "/outputs/call_1.txt")
+    assert 0 < len(str(said["preview"])) <= 256

@@ -19,6 +19,7 @@ from mainspring_worker.adapters.memory import (
     Silence,
 )
 from mainspring_worker.adapters.tool_thread import ToolThread
+from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
@@ -133,16 +134,21 @@ class Bench:
 
 
 def acting(
-    tools: Sequence[TestTool], threads: ToolThread, files: SessionFiles, configs: Configs
+    tools: Sequence[TestTool],
+    threads: ToolThread,
+    files: SessionFiles,
+    configs: Configs,
+    log: EventLog,
 ) -> Acting:
     clock = SystemClock()
     return Acting(
         configs=configs,
         toolbox=_Box({one.definition.name: one for one in tools}),
         runner=threads,
-        outputs=Outputs(files=files, clock=clock, draws=SeededDraws(1)),
+        outputs=Outputs(files=files, configs=configs, clock=clock, draws=SeededDraws(1)),
         holdings=Holdings(NoResources(), clock=clock, draws=SeededDraws(1)),
         telemetry=Silence(),
+        log=log,
         clock=clock,
     )
 
@@ -174,7 +180,7 @@ async def bench(
             telemetry=Silence(),
             clock=clock,
         ),
-        acting=acting(tools, threads, files or MemoryFiles(held()), worker.configs),
+        acting=acting(tools, threads, files or MemoryFiles(held()), worker.configs, memory),
     )
     flying = asyncio.create_task(flights.run())
     running = asyncio.create_task(worker.run(steps))

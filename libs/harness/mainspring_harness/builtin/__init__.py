@@ -1,16 +1,22 @@
 """The capabilities that every installation has."""
 
+from mainspring_harness.builtin.agent_instructions import AGENT_INSTRUCTIONS
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.human_intent import HUMAN_INTENT
+from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
 from mainspring_harness.builtin.loop_detection import LOOP_DETECTION
 from mainspring_harness.builtin.noop import NOOP
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
+from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
+from mainspring_harness.builtin.tool_output_persistence import TOOL_OUTPUT_PERSISTENCE
+from mainspring_harness.builtin.tool_search import TOOL_SEARCH
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.registry import Registry
@@ -20,18 +26,24 @@ def builtin_registry() -> Registry:
     """All built-in capabilities."""
     return Registry(
         (
+            AGENT_INSTRUCTIONS,
             BASHKIT_SHELL,
             CURRENT_TIME,
+            HUMAN_INTENT,
+            INFINITY_CONTEXT,
             LOOP_DETECTION,
             NOOP,
             PYTHON_SANDBOX,
             SESSION,
             SESSION_FILE_SYSTEM,
             SESSION_SQL_DATABASE,
+            SESSION_STORAGE,
             SKILLS,
             STATELESS_TODO_LIST,
             TEST_MATH,
             TEST_WEATHER,
+            TOOL_OUTPUT_PERSISTENCE,
+            TOOL_SEARCH,
             WEB_FETCH,
         )
     )

@@ -31,6 +31,9 @@ class EnvelopeVault:
         self._newest = _id_of(derived[0]) if derived else None
         self._randbytes = randbytes
 
+    def make(self) -> str:
+        return self._randbytes(_KEY_BYTES).hex()
+
     def seal(self, secret: str, *, about: str) -> Sealed:
         if self._newest is None:
             raise EncryptionUnconfigured

@@ -30,6 +30,14 @@ class SessionSecret(Record, frozen=True, kw_only=True):
     sealed: Sealed
 
 
+class SessionValue(Record, frozen=True, kw_only=True):
+    """What an agent stored in its session, in the open; its owner is the session."""
+
+    kind: ClassVar[str] = "session_value"
+
+    value: str
+
+
 class Connection(Record, frozen=True, kw_only=True):
     """What a third party gave to an organization's people; its key is the third party's name."""
 

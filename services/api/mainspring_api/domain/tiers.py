@@ -4,13 +4,20 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain.catalogue import model_choice
 from mainspring_api.domain.resources import Agent, Harness, Session
+from mainspring_harness.builtin import agent_instructions
 from mainspring_harness.folding import Folded, fold, runtime_agent
 from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
-from mainspring_schema.agents import ModelChoice, RuntimeAgent, encode_runtime_agent
+from mainspring_schema.agents import (
+    ModelChoice,
+    RuntimeAgent,
+    decode_runtime_agent,
+    encode_runtime_agent,
+)
 
 
 class Tiers(Struct, frozen=True, kw_only=True):
@@ -30,6 +37,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
     hash: bytes
     data: bytes
+    reads_instructions: bool = False
+    """Whether the workspace has a say in it: then it is not complete without that."""
 
 
 def folded_tiers(tiers: Tiers, message_model_id: str | None = None) -> Folded:
@@ -56,7 +65,23 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
 
 
 def configure(tiers: Tiers, message_model_id: str | None = None) -> Configuration:
-    data = encode_runtime_agent(folded_agent(tiers, folded_tiers(tiers, message_model_id)))
+    agent = folded_agent(tiers, folded_tiers(tiers, message_model_id))
+    data = encode_runtime_agent(agent)
+    return Configuration(
+        hash=hashlib.sha256(data).digest(), data=data, reads_instructions=reads_instructions(agent)
+    )
+
+
+def reads_instructions(agent: RuntimeAgent) -> bool:
+    return any(ref.ref == agent_instructions.ID for ref in agent.capabilities)
+
+
+def with_instructions(configuration: Configuration, text: str | None) -> Configuration:
+    """The same with what the workspace says."""
+    if text is None:
+        return configuration
+    agent = decode_runtime_agent(configuration.data)
+    data = encode_runtime_agent(msgspec.structs.replace(agent, agent_instructions=text))
     return Configuration(hash=hashlib.sha256(data).digest(), data=data)
 
 

@@ -8,6 +8,10 @@ from mainspring_api.domain.secrets import Sealed
 class Vault(Protocol):
     """`about` says whose secret it is; sealed for one thing, it opens for no other."""
 
+    def make(self) -> str:
+        """A secret that nobody could guess, of letters and digits."""
+        ...
+
     def seal(self, secret: str, *, about: str) -> Sealed:
         """Under the newest key. Raises EncryptionUnconfigured where there is none."""
         ...

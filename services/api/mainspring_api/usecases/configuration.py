@@ -6,9 +6,10 @@ from typing import NamedTuple
 import msgspec
 
 from mainspring_api.domain.resources import Basis, decode_tier, encode_tier
-from mainspring_api.domain.tiers import Configuration, Tiers, configure
+from mainspring_api.domain.tiers import Configuration, Tiers, configure, with_instructions
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import pinning, providers
+from mainspring_harness.builtin.agent_instructions import FILE, shown
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
@@ -33,7 +34,19 @@ class Configurations:
         self._known: set[bytes] = set()
 
     async def of(self, org_id: OrgId, session_id: SessionId, model_id: str | None) -> Configuration:
-        """One statement while nothing changed. Raises NotFound for an unknown session."""
+        """One statement while nothing changed, and the workspace has no say in it.
+
+        Raises NotFound for an unknown session.
+        """
+        configuration = await self._of_tiers(org_id, session_id, model_id)
+        if not configuration.reads_instructions:
+            return configuration
+        text = await instructions(self._store, org_id, session_id)
+        return with_instructions(configuration, text)
+
+    async def _of_tiers(
+        self, org_id: OrgId, session_id: SessionId, model_id: str | None
+    ) -> Configuration:
         basis = await self._store.basis(org_id, session_id)
         if basis is None:
             msg = "no such session"
@@ -64,6 +77,14 @@ class Configurations:
     def forgotten(self, hash_: bytes) -> None:
         """The engine asked for the bytes again."""
         self._known.discard(hash_)
+
+
+async def instructions(store: Store, org_id: OrgId, session_id: SessionId) -> str | None:
+    """What the session's workspace says to its agents; None where it says nothing."""
+    async with store.transaction(org_id) as tx:
+        session = await tx.session(session_id)
+        file = None if session is None else await tx.file(session.workspace_id, FILE)
+    return None if file is None or file.content is None else shown(file.content)
 
 
 async def load_tiers(

@@ -9,10 +9,12 @@ import hashlib
 from typing import Final, assert_never
 
 import msgspec
+from msgspec import Struct
 
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Holding, RequestKey, Store
-from mainspring_api.usecases import file_changes, file_questions
+from mainspring_api.ports.vault import Vault
+from mainspring_api.usecases import file_changes, file_questions, held_storage
 from mainspring_kernel.errors import (
     IdempotencyMismatch,
     InvalidParameter,
@@ -27,10 +29,18 @@ from mainspring_schema.holdings import (
     AnyOrder,
     AnyQuestion,
     ChangeFiles,
+    DropSecret,
+    DropValue,
     EditFile,
     GetSession,
+    GetValue,
     ListFiles,
+    ListKeys,
+    ListSecrets,
+    MakeSecret,
     NameSession,
+    OpenSecret,
+    PutValue,
     ReadFile,
     ReadFiles,
     Recall,
@@ -42,20 +52,26 @@ ROUTE: Final = "resource.change"
 _DONE: Final = 200
 
 
-async def ask(store: Store, held: Held, question: AnyQuestion) -> bytes:
-    """The packed answer. Raises LeaseLost, NotFound, ValidationFailed."""
-    async with store.held_transaction(TaskId(held.task_id), held.fence) as holding:
-        return pack(await _answer(holding, question))
+class Keeper(Struct, frozen=True, kw_only=True):
+    """Who keeps what sessions have: rows, and what opens those that are sealed."""
+
+    store: Store
+    vault: Vault
+    ids: Ids
 
 
-async def change(
-    store: Store, held: Held, order: AnyOrder, ids: Ids, *, key: str, now_ms: int
-) -> bytes:
+async def ask(keeper: Keeper, held: Held, question: AnyQuestion) -> bytes:
+    """The packed answer. Raises LeaseLost, NotFound, ValidationFailed, SecretUnreadable."""
+    async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
+        return pack(await _answer(holding, keeper.vault, question))
+
+
+async def change(keeper: Keeper, held: Held, order: AnyOrder, *, key: str, now_ms: int) -> bytes:
     """The packed answer; that of the first time where the key is known.
 
     Raises LeaseLost, NotFound, Conflict, ValidationFailed, IdempotencyMismatch, PayloadTooLarge.
     """
-    async with store.held_transaction(TaskId(held.task_id), held.fence) as holding:
+    async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
         digest = hashlib.sha256(pack(order)).digest()
         request = _request_key(holding, key, digest, now_ms=now_ms)
         kept = await holding.tx.claim_key(request)
@@ -63,13 +79,15 @@ async def change(
             if kept.body_hash != digest:
                 raise IdempotencyMismatch
             return kept.body
-        answer = pack(await _carry_out(holding, order, ids, now_ms=now_ms))
+        answer = pack(await _carry_out(holding, keeper, order, now_ms=now_ms))
         await holding.tx.keep_answer(request, status=_DONE, body=answer)
     return answer
 
 
-async def _answer(holding: Holding, question: AnyQuestion) -> object:
+async def _answer(holding: Holding, vault: Vault, question: AnyQuestion) -> object:
     match question:
+        case GetValue() | ListKeys() | ListSecrets() | OpenSecret():
+            return await held_storage.answer(holding, vault, question)
         case Recall():
             return await _recall(holding, question)
         case GetSession():
@@ -80,14 +98,18 @@ async def _answer(holding: Holding, question: AnyQuestion) -> object:
             assert_never(question)
 
 
-async def _carry_out(holding: Holding, order: AnyOrder, ids: Ids, *, now_ms: int) -> object:
+async def _carry_out(holding: Holding, keeper: Keeper, order: AnyOrder, *, now_ms: int) -> object:
     match order:
+        case PutValue() | DropValue() | MakeSecret() | DropSecret():
+            return await held_storage.carry_out(
+                holding, keeper.vault, order, keeper.ids, now_ms=now_ms
+            )
         case ChangeFiles() | EditFile():
             place = file_changes.Place(
                 tx=holding.tx,
                 org_id=holding.org_id,
                 workspace_id=await _workspace(holding, lock=True),
-                ids=ids,
+                ids=keeper.ids,
                 now_ms=now_ms,
             )
             return await file_changes.carry_out(place, order)

@@ -1,14 +1,14 @@
 """Shows what the tiers fold into, before anything is sent to a model."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.resources import Agent
-from mainspring_api.domain.tiers import Tiers, folded_agent, folded_tiers
+from mainspring_api.domain.tiers import Tiers, folded_agent, folded_tiers, reads_instructions
 from mainspring_api.ports.store import Store, Transaction
 from mainspring_api.usecases import agents, harnesses
 from mainspring_api.usecases.agents import AgentDraft
-from mainspring_api.usecases.configuration import load_tiers
+from mainspring_api.usecases.configuration import instructions, load_tiers
 from mainspring_api.usecases.pinning import choose
 from mainspring_api.usecases.providers import with_own_model
 from mainspring_harness.folding import Folded
@@ -32,7 +32,8 @@ async def of_session(
     store: Store, registry: Registry, org_id: OrgId, session_id: SessionId
 ) -> Preview:
     """Exactly what the session's next turn works with. Raises NotFound."""
-    return preview(registry, await load_tiers(store, org_id, session_id))
+    tiers = await load_tiers(store, org_id, session_id)
+    return preview(registry, tiers, await instructions(store, org_id, session_id))
 
 
 async def of_agent(
@@ -83,9 +84,14 @@ async def of_stored_agent(tx: Transaction, registry: Registry, ref: str) -> Prev
     return preview(registry, await with_own_model(tx, tiers))
 
 
-def preview(registry: Registry, tiers: Tiers) -> Preview:
-    """Raises what the registry raises for unknown or wrong capabilities."""
+def preview(registry: Registry, tiers: Tiers, said: str | None = None) -> Preview:
+    """`said` is what the workspace says, if the agent listens.
+
+    Raises what the registry raises for unknown or wrong capabilities.
+    """
     folded = folded_tiers(tiers)
     agent = folded_agent(tiers, folded)
+    if reads_instructions(agent):
+        agent = structs.replace(agent, agent_instructions=said)
     plan = blueprint(agent, registry)
     return Preview(agent=agent, folded=folded, plan=plan, system_prompt=system_prompt(plan))

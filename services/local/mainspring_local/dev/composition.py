@@ -19,6 +19,7 @@ from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.main import serve_http
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
+from mainspring_api.usecases.held import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
@@ -166,7 +167,9 @@ async def _start_worker(service: Service, parts: Parts) -> None:
             parts.api_store, StoredCredentials(parts.api_store, parts.keys, parts.vault)
         ),
         files=DirectFiles(parts.api_store, parts.clock, parts.ids),
-        resources=DirectResources(parts.api_store, parts.clock, parts.ids),
+        resources=DirectResources(
+            Keeper(store=parts.api_store, vault=parts.vault, ids=parts.ids), parts.clock
+        ),
     )
     worker = await assemble(
         service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws

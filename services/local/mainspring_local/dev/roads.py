@@ -302,23 +302,21 @@ class DirectFiles:
 class DirectResources:
     """worker → api: for the holder of a task, as over the wire. Both ways through bytes."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
-        self._store = store
+    def __init__(self, keeper: held_resources.Keeper, clock: Clock) -> None:
+        self._keeper = keeper
         self._clock = clock
-        self._ids = ids
 
     async def ask(self, held: Held, question: Question[A]) -> A:
         answer = await held_resources.ask(
-            self._store, held, holdings.read_question(_packed(question))
+            self._keeper, held, holdings.read_question(_packed(question))
         )
         return msgspec.msgpack.decode(answer, type=answer_type(question))
 
     async def change(self, held: Held, order: Order[A], *, key: str) -> A:
         answer = await held_resources.change(
-            self._store,
+            self._keeper,
             held,
             holdings.read_order(_packed(order)),
-            self._ids,
             key=key,
             now_ms=self._clock.wall_ms(),
         )

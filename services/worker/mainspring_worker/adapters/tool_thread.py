@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec import structs
 
+from mainspring_schema.events import StoredEvent
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.crossing import CrossingResources
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
@@ -104,6 +105,15 @@ def _crossing(context: ToolContext) -> ToolContext:
     async def progress(message: str) -> None:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(tell(message), home))
 
+    async def read(after: int) -> tuple[StoredEvent, ...]:
+        return await context.history(after)
+
+    async def history(after: int) -> tuple[StoredEvent, ...]:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(read(after), home))
+
     return structs.replace(
-        context, progress=progress, resources=CrossingResources(context.resources, home)
+        context,
+        progress=progress,
+        history=history,
+        resources=CrossingResources(context.resources, home),
     )

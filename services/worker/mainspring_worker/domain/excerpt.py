@@ -11,6 +11,10 @@ FOLDER = "/outputs"
 """Where whole results are kept in a workspace."""
 
 
+PREVIEW_SHARE = 4
+"""A result that is cut shows one part of so many of what it might have had."""
+
+
 class Whole(Struct, frozen=True, kw_only=True):
     """A result as a file: its text, or what of it is kept."""
 
@@ -34,9 +38,11 @@ def whole(value: object, encoded: bytes) -> Whole:
     )
 
 
-def excerpt(of: Whole, *, kept_at: str | None) -> Json:
+def excerpt(
+    of: Whole, *, kept_at: str | None, preview_bytes: int = TRUNCATED_PREVIEW_BYTES
+) -> Json:
     """What the model sees: the beginning, and where the rest is, if it was kept."""
-    preview = _preview(of.text)
+    preview = _preview(of.text, preview_bytes)
     shown = len(preview.encode())
     said: Json = {
         "truncated": True,
@@ -57,10 +63,10 @@ def excerpt(of: Whole, *, kept_at: str | None) -> Json:
     return said
 
 
-def _preview(text: str) -> str:
+def _preview(text: str, bytes_max: int) -> str:
     """The beginning, short enough also where every character is escaped."""
-    chars = TRUNCATED_PREVIEW_BYTES
-    while len(to_json(text[:chars])) > TRUNCATED_PREVIEW_BYTES:
+    chars = bytes_max
+    while len(to_json(text[:chars])) > bytes_max:
         chars = chars * 3 // 4
     return text[:chars]
 

@@ -7,9 +7,15 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_kernel.clock import Clock
-from mainspring_schema.agents import NetworkAccess, ToolDefinition
+from mainspring_schema.agents import NetworkAccess, RuntimeAgent, ToolDefinition
+from mainspring_schema.events import StoredEvent
 from mainspring_schema.messages import Json
 from mainspring_worker.ports.resources import SessionResources
+
+
+async def no_history(_after: int) -> tuple[StoredEvent, ...]:
+    """Of a call outside any session."""
+    return ()
 
 
 class ToolContext(Struct, frozen=True, kw_only=True):
@@ -18,7 +24,9 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     `deadline_mono` is a time of `clock.mono()`; the worker cancels the call when it is over.
     `progress` shows a line to the people who watch (`tool.progress`). `resources` are what the
     session has: its files and what else tools keep there. `network` are the agent's rules of which
-    hosts its tools may reach, told to those that are `open_world`; None allows every host.
+    hosts its tools may reach, told to those that are `open_world`; None allows every host. `agent`
+    is who calls, told to tools that work on what it has. `history` reads the
+    session's log so far, a page of events after a sequence number, none where it ends.
     """
 
     org_id: UUID
@@ -31,6 +39,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     progress: Callable[[str], Awaitable[None]]
     resources: SessionResources
     network: NetworkAccess | None = None
+    agent: RuntimeAgent | None = None
+    history: Callable[[int], Awaitable[tuple[StoredEvent, ...]]] = no_history
 
 
 class ToolOutcome(Struct, frozen=True, kw_only=True):

@@ -2,15 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 
+from mainspring_harness.builtin import tool_search
 from mainspring_kernel.clock import Clock
+from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
+from mainspring_schema.events import StoredEvent
+from mainspring_schema.frames import Task
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, Failure, ToolResult, ToolTask
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TOOL_PROBE_TIMEOUT_S
+from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
@@ -23,6 +29,8 @@ _LOG: Final = logging.getLogger(__name__)
 _BOUND: Final = frozenset({"at_most_once", "verifiable"})
 """Classes whose start is committed before the call, and whose broken-off call has no known end."""
 _ARGUMENTS: Final = dict[str, object]
+_TOLD_AGENT: Final = frozenset({tool_search.ID})
+"""Capabilities whose tools work on what the agent has."""
 
 
 class Acting:
@@ -37,8 +45,10 @@ class Acting:
         outputs: Outputs,
         holdings: Holdings,
         telemetry: Telemetry,
+        log: EventLog,
         clock: Clock,
     ) -> None:
+        self._log = log
         self._configs = configs
         self._toolbox = toolbox
         self._runner = runner
@@ -81,9 +91,11 @@ class Acting:
         attempt.begun = True
         context = self._context(attempt, payload, tool, TOOL_CALL_TIMEOUT_S)
         try:
-            context = await self._with_network(context, payload, tool)
+            context = await self._with_agent(context, payload, tool)
         except ConfigUnusable as unusable:
-            return _error(f"the agent's network rules are not known: {unusable}", "config_unusable")
+            return _error(
+                f"the configuration of the agent is not known: {unusable}", "config_unusable"
+            )
         limit = asyncio.timeout(TOOL_CALL_TIMEOUT_S)
         try:
             async with limit:
@@ -97,15 +109,14 @@ class Acting:
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
             return _raised(payload)
 
-    async def _with_network(
-        self, context: ToolContext, payload: ToolTask, tool: Tool
-    ) -> ToolContext:
-        """Only tools that reach out ask for the agent's rules; no other waits for them."""
+    async def _with_agent(self, context: ToolContext, payload: ToolTask, tool: Tool) -> ToolContext:
+        """Only tools that reach out, or work on what the agent has, wait for who that is."""
         hints = tool.definition.hints
-        if hints is None or not hints.open_world:
+        reaches_out = hints is not None and bool(hints.open_world)
+        if not reaches_out and payload.capability_id not in _TOLD_AGENT:
             return context
         agent = await self._configs.get(payload.config_hash)
-        return msgspec.structs.replace(context, network=agent.network_access)
+        return msgspec.structs.replace(context, network=agent.network_access, agent=agent)
 
     async def _ask(
         self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json
@@ -137,7 +148,17 @@ class Acting:
             clock=self._clock,
             progress=_Progress(attempt, payload, tool),
             resources=self._holdings.of(attempt.held, payload.idempotency_key),
+            history=self._history(attempt.task),
         )
+
+    def _history(self, task: Task) -> Callable[[int], Awaitable[tuple[StoredEvent, ...]]]:
+        async def read(after: int) -> tuple[StoredEvent, ...]:
+            page = await self._log.read(
+                task.session_id, task.org_id, after=Position(after), events_only=True
+            )
+            return page.events
+
+        return read
 
 
 class _Progress:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from mainspring_harness.builtin import tool_output_persistence as persistence
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
@@ -13,10 +14,11 @@ from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavaila
 from mainspring_kernel.limits import TOOL_RESULT_INLINE_BYTES_MAX
 from mainspring_schema.codec import to_json
 from mainspring_schema.tasks import Failure, ToolResult, ToolTask
-from mainspring_worker.domain.excerpt import FOLDER, Whole, excerpt, whole
+from mainspring_worker.domain.excerpt import FOLDER, PREVIEW_SHARE, Whole, excerpt, whole
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, KEEP_RESULT_S
 from mainspring_worker.ports.files import SessionFiles
-from mainspring_workstream.attempt import Attempt, Stop
+from mainspring_workstream.attempt import Attempt, HandedBack, Stop
+from mainspring_workstream.configs import Configs, ConfigUnusable
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -24,8 +26,11 @@ _LOG: Final = logging.getLogger(__name__)
 class Outputs:
     """One per worker."""
 
-    def __init__(self, *, files: SessionFiles, clock: Clock, draws: Draws) -> None:
+    def __init__(
+        self, *, files: SessionFiles, configs: Configs, clock: Clock, draws: Draws
+    ) -> None:
         self._files = files
+        self._configs = configs
         self._clock = clock
         self._draws = draws
 
@@ -41,12 +46,25 @@ class Outputs:
             body = to_json(result.result)
         except (TypeError, ValueError, RecursionError):
             return _no_json(result)
-        if len(body) <= TOOL_RESULT_INLINE_BYTES_MAX:
+        bound = await self._bound(payload, len(body))
+        if len(body) <= bound:
             return result
         kept = whole(result.result, body)
+        at = await self._keep(attempt, payload, kept)
         return replace(
-            result, result=excerpt(kept, kept_at=await self._keep(attempt, payload, kept))
+            result, result=excerpt(kept, kept_at=at, preview_bytes=bound // PREVIEW_SHARE)
         )
+
+    async def _bound(self, payload: ToolTask, size: int) -> int:
+        """What may stand in an event for this agent; only results that matter ask who it is."""
+        if size <= persistence.INLINE_BYTES_MIN or payload.capability_id in persistence.READERS:
+            return TOOL_RESULT_INLINE_BYTES_MAX
+        try:
+            agent = await self._configs.get(payload.config_hash)
+        except (ConfigUnusable, HandedBack):
+            # The call is over: a configuration that does not come must not undo its result.
+            return TOOL_RESULT_INLINE_BYTES_MAX
+        return persistence.inline_bytes(agent.capabilities)
 
     async def _keep(self, attempt: Attempt, payload: ToolTask, what: Whole) -> str | None:
         """Where it is. The call is over: whatever goes wrong here must not undo its result."""

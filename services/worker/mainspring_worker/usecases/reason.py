@@ -7,11 +7,14 @@ from typing import Final
 
 from msgspec import structs
 
-from mainspring_harness.builtin import loop_detection
+from mainspring_harness.builtin import infinity_context, loop_detection
+from mainspring_harness.conversation import PromptMessage
 from mainspring_harness.loops import without_loops
-from mainspring_harness.prompt import with_dynamic_facts
+from mainspring_harness.offering import offered
+from mainspring_harness.prompt import Blueprint, with_dynamic_facts
 from mainspring_harness.toolset import AskedCall, resolve_calls
 from mainspring_harness.transcript import Transcript
+from mainspring_harness.windows import shown
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
     DeadlineExceeded,
@@ -152,11 +155,12 @@ class Reasoning:
         choice, credentials = await self._access(attempt, choice)
         controls = payload.controls
         reasoning = None if controls is None else controls.reasoning
+        messages = transcript.messages()
         return ModelRequest(
             choice=choice,
             system=prepared.system,
-            messages=with_dynamic_facts(plan, transcript.messages()),
-            tools=plan.definitions,
+            messages=with_dynamic_facts(plan, _in_view(plan, messages)),
+            tools=offered(plan.tools, plan.applied, messages),
             parallel_tool_calls=plan.agent.parallel_tool_calls,
             reasoning_effort=None if reasoning is None else reasoning.effort,
             turn_id=payload.turn_id,
@@ -310,6 +314,11 @@ class _Call:
 
     def _ms(self, until: float) -> int:
         return round((until - self._began) * 1000)
+
+
+def _in_view(plan: Blueprint, messages: tuple[PromptMessage, ...]) -> tuple[PromptMessage, ...]:
+    window = infinity_context.window(plan.applied)
+    return messages if window is None else shown(messages, window)
 
 
 def _resume() -> None:

@@ -6,12 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_api.ports.store import Store
 from mainspring_api.usecases import held, held_files
 from mainspring_api.usecases.credentials import StoredCredentials, credentials_for
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import InvalidParameter
-from mainspring_kernel.ids import Ids, Prefix, ProviderId, TaskId, from_wire
+from mainspring_kernel.ids import Prefix, ProviderId, TaskId, from_wire
 from mainspring_rpc.generated.resource.v1 import resource_pb2 as pb
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import read_order, read_question
@@ -21,17 +20,16 @@ _UUID_BYTES = 16
 
 
 class ResourceServicer:
-    def __init__(self, store: Store, source: StoredCredentials, clock: Clock, ids: Ids) -> None:
-        self._store = store
+    def __init__(self, keeper: held.Keeper, source: StoredCredentials, clock: Clock) -> None:
+        self._keeper = keeper
         self._source = source
         self._clock = clock
-        self._ids = ids
 
     async def get_credentials(
         self, request: pb.GetCredentialsRequest, /
     ) -> pb.GetCredentialsResponse:
         found = await credentials_for(
-            self._store,
+            self._keeper.store,
             self._source,
             _task_of(request.hold),
             request.hold.fence,
@@ -47,19 +45,20 @@ class ResourceServicer:
             path=request.path,
             content=request.content,
         )
-        path = await held_files.write(self._store, wanted, self._ids, now_ms=self._clock.wall_ms())
+        path = await held_files.write(
+            self._keeper.store, wanted, self._keeper.ids, now_ms=self._clock.wall_ms()
+        )
         return pb.WriteFileResponse(path=path)
 
     async def ask(self, request: pb.AskRequest, /) -> pb.AskResponse:
         question = _decoded(read_question, request.question)
-        return pb.AskResponse(answer=await held.ask(self._store, _held(request.hold), question))
+        return pb.AskResponse(answer=await held.ask(self._keeper, _held(request.hold), question))
 
     async def change(self, request: pb.ChangeRequest, /) -> pb.ChangeResponse:
         answer = await held.change(
-            self._store,
+            self._keeper,
             _held(request.hold),
             _decoded(read_order, request.order),
-            self._ids,
             key=request.idempotency_key,
             now_ms=self._clock.wall_ms(),
         )

@@ -95,6 +95,8 @@ def call_summary(call: ToolCall) -> Json:
     summary: Json = {"id": call.id, "name": call.name}
     if call.display_name is not None:
         summary["display_name"] = call.display_name
+    if call.narration is not None:
+        summary["narration"] = call.narration
     return summary
 
 

@@ -337,4 +337,5 @@ def abandoned(task: OpenTask | None, why: str) -> ToolResult:
 
 
 def _display(call: ToolCall) -> dict[str, object]:
-    return {} if call.display_name is None else {"display_name": call.display_name}
+    shown = {"display_name": call.display_name, "narration": call.narration}
+    return {name: value for name, value in shown.items() if value is not None}

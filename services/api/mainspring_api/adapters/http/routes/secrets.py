@@ -1,4 +1,4 @@
-"""/sessions/{id}/storage/secrets and /user/connections: what is put and never read back"""
+"""/sessions/{id}/storage and /user/connections: what a session stores; secrets are not read back"""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from mainspring_api.adapters.http.wire.models import ApiKey
 from mainspring_api.domain.limits import SESSION_SECRETS_MAX
 from mainspring_api.domain.secrets import Connection
 from mainspring_api.ports.store import Transaction
-from mainspring_api.usecases import secrets
+from mainspring_api.usecases import held_storage, secrets
 from mainspring_api.usecases.once import Answer, once
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.times import rfc3339
@@ -48,6 +48,34 @@ class SecretView(Struct, frozen=True, kw_only=True):
 
 class SecretList(Struct, frozen=True, kw_only=True):
     data: tuple[SecretView, ...]
+
+
+class ValueView(Struct, frozen=True, kw_only=True):
+    key: str
+    value: str
+    created_at: str
+    updated_at: str
+
+
+class ValueList(Struct, frozen=True, kw_only=True):
+    data: tuple[ValueView, ...]
+
+
+@table.route("GET", "/sessions/{session_id:str}/storage/keys", answer=ValueList)
+async def list_session_values(call: Call[NoBody, NoQuery]) -> Reply:
+    """What the agent stored in its session by key."""
+    async with call.services.store.transaction(call.org_id) as tx:
+        found = await held_storage.values(tx, session_id_of(call))
+    shown = tuple(
+        ValueView(
+            key=one.key,
+            value=one.value,
+            created_at=rfc3339(one.created_ms),
+            updated_at=rfc3339(one.updated_ms),
+        )
+        for one in found
+    )
+    return json_reply(ValueList(data=shown))
 
 
 @table.route("PUT", _SECRETS, body=SecretsBody, answer=SecretsCount, other_statuses=(501,))

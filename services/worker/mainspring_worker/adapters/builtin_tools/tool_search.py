@@ -1,0 +1,42 @@
+"""`tool_search`: which tools of the agent fit what it wants to do."""
+
+from mainspring_harness.builtin import tool_search as capability
+from mainspring_harness.offering import found
+from mainspring_harness.prompt import blueprint
+from mainspring_harness.registry import Registry
+from mainspring_schema.messages import Json
+from mainspring_worker.adapters.builtin_tools.function import Function, error
+from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+
+_LIMIT_DEFAULT = 5
+
+
+def tool_search(registry: Registry) -> Function:
+    """Over the capabilities of this version."""
+
+    async def search(arguments: Json, context: ToolContext) -> ToolOutcome:
+        if context.agent is None:
+            return error("it is not known which tools there are")
+        limit = arguments.get("limit", _LIMIT_DEFAULT)
+        definitions = [
+            tool
+            for tool in blueprint(context.agent, registry).definitions
+            if tool.name != capability.TOOL
+        ]
+        best = found(
+            str(arguments["query"]), definitions, limit=limit if isinstance(limit, int) else 1
+        )
+        rows: list[Json] = [
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.full_parameters or tool.parameters,
+            }
+            for tool in best
+        ]
+        if not rows:
+            names = ", ".join(tool.name for tool in definitions)
+            return ToolOutcome(result={"tools": [], "hint": f"nothing fits; there are: {names}"})
+        return ToolOutcome(result={"tools": rows})
+
+    return search
