@@ -1,6 +1,7 @@
 """The capabilities that every installation has."""
 
 from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.ask_user import ASK_USER
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.current_time import CURRENT_TIME
 from mainspring_harness.builtin.loop_detection import LOOP_DETECTION
@@ -11,6 +12,7 @@ from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
+from mainspring_harness.builtin.tool_approval import TOOL_APPROVAL
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.registry import Registry
@@ -20,6 +22,7 @@ def builtin_registry() -> Registry:
     """All built-in capabilities."""
     return Registry(
         (
+            ASK_USER,
             BASHKIT_SHELL,
             CURRENT_TIME,
             LOOP_DETECTION,
@@ -32,6 +35,7 @@ def builtin_registry() -> Registry:
             STATELESS_TODO_LIST,
             TEST_MATH,
             TEST_WEATHER,
+            TOOL_APPROVAL,
             WEB_FETCH,
         )
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import structs
 
+from mainspring_harness.appealing import Rules, with_appeals
 from mainspring_harness.builtin import loop_detection
 from mainspring_harness.loops import without_loops
 from mainspring_harness.prompt import with_dynamic_facts
@@ -100,6 +101,7 @@ class Reasoning:
         except (ConfigUnusable, MainspringError, ModelFailure) as error:
             return ReasonResult(failure=_failure(error), duration_ms=self._ms_since(began))
         call = _Call(attempt, payload, prepared, request, clock=self._clock)
+        call.rules = transcript.rules
         call.request_hash = _request_hash(prepared, transcript, request)
         with self._telemetry.model_call(attempt.task, payload, request) as span:
             return await self._call(call, span)
@@ -229,6 +231,7 @@ class _Call:
         self.payload = payload
         self.request = request
         self.request_hash = b""
+        self.rules: Rules = {}
         self.usage = Usage()
         self.done: Done | None = None
         self._prepared = prepared
@@ -293,10 +296,11 @@ class _Call:
             iteration=self.payload.iteration,
             cut=done.finish_reason == "length",
         )
-        watched = loop_detection.threshold(self._prepared.plan.applied)
-        if watched is None:
-            return calls
-        return without_loops(calls, self.request.messages, threshold=watched)
+        plan = self._prepared.plan
+        watched = loop_detection.threshold(plan.applied)
+        if watched is not None:
+            calls = without_loops(calls, self.request.messages, threshold=watched)
+        return with_appeals(calls, plan.tools, plan.applied, self.rules)
 
     def _ms(self, until: float) -> int:
         return round((until - self._began) * 1000)
