@@ -25,6 +25,7 @@ STALLED = {"text": ANSWER, "stall": {"after_chars": 40, "attempts": 1}}
 WORDS = frozenset(
     value for key, value in vars(names).items() if key.isupper() and isinstance(value, str)
 )
+NONE: frozenset[str] = frozenset()
 SERVICES = frozenset({"api", "engine", "worker", "eventstore"})
 NAMED = (names.agent_span(None), names.chat_span("llmsim"), names.tool_span(""))
 
@@ -34,7 +35,7 @@ def in_the_answer(frame: Frame) -> bool:
 
 
 async def spans_of(
-    rig: Rig, session_id: str, *, attempts: int, services: frozenset[str] = frozenset()
+    rig: Rig, session_id: str, *, attempts: int, services: frozenset[str] = NONE
 ) -> list[Span]:
     """All spans of the session's traces, once those that come last are in their files.
 

@@ -43,7 +43,10 @@ class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
 
 
 class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
-    """One tool call. `idempotency_key` is the same in every attempt."""
+    """One tool call. `idempotency_key` is the same in every attempt.
+
+    `edited`: a person has changed the arguments, which are checked before the call.
+    """
 
     turn_id: UUID
     iteration: int
@@ -55,6 +58,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     capability_id: str | None
     idempotency_key: str
     config_hash: bytes
+    edited: bool = False
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -85,6 +89,8 @@ class ToolCall(Struct, frozen=True, kw_only=True):
 
     `arguments` is the parsed object, or the raw text where it was no JSON; `problem` then says so.
     `narration` is what the call is for, in words for people.
+    With an `appeal` it waits for a person, at most `expires_s`; `on_silence` is the result of a
+    question that nobody answered.
     """
 
     id: str
@@ -97,6 +103,10 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     problem: str | None = None
     probed: bool = False
     narration: str | None = None
+    appeal: Literal["approval", "question"] | None = None
+    appeal_reason: str = ""
+    expires_s: int = 0
+    on_silence: object = None
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import structs
 
+from mainspring_harness.appealing import Rules, with_appeals
 from mainspring_harness.builtin import infinity_context, loop_detection
 from mainspring_harness.conversation import PromptMessage
 from mainspring_harness.loops import without_loops
@@ -106,6 +107,7 @@ class Reasoning:
             return ReasonResult(failure=failure, choice=place, duration_ms=spent_ms)
         call = _Call(attempt, payload, prepared, request, clock=self._clock)
         call.place = place
+        call.rules = transcript.rules
         call.request_hash = _request_hash(prepared, transcript, request)
         with self._telemetry.model_call(attempt.task, payload, request) as span:
             return await self._call(call, span)
@@ -242,6 +244,7 @@ class _Call:
         self.request = request
         self.request_hash = b""
         self.place = 0
+        self.rules: Rules = {}
         self.usage = Usage()
         self.done: Done | None = None
         self._prepared = prepared
@@ -307,10 +310,11 @@ class _Call:
             iteration=self.payload.iteration,
             cut=done.finish_reason == "length",
         )
-        watched = loop_detection.threshold(self._prepared.plan.applied)
-        if watched is None:
-            return calls
-        return without_loops(calls, self.request.messages, threshold=watched)
+        plan = self._prepared.plan
+        watched = loop_detection.threshold(plan.applied)
+        if watched is not None:
+            calls = without_loops(calls, self.request.messages, threshold=watched)
+        return with_appeals(calls, plan.tools, plan.applied, self.rules)
 
     def _ms(self, until: float) -> int:
         return round((until - self._began) * 1000)
