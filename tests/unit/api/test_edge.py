@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def test_what_is_only_away_is_no_failure_of_ours(
     caplog: pytest.LogCaptureFixture, error: MainspringError, status: int, level: int
 ) -> None:
-    scope: object = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/"}
+    scope = cast("object", {"type": "http", "method": "POST", "path": "/", "raw_path": b"/"})
+    request = cast("HttpRequest", Request(cast("HTTPScope", scope)))
 
-    answer = handle_error(cast("HttpRequest", Request(cast("HTTPScope", scope))), error)
+    answer = handle_error(request, error)
 
     assert answer.status_code == status
     assert [record.levelno for record in caplog.records] == [level]
