@@ -11,6 +11,7 @@ from typing import Final, assert_never
 import msgspec
 from msgspec import UNSET
 
+from mainspring_harness.compacting import Compacted
 from mainspring_harness.conversation import (
     AssistantMessage,
     PromptMessage,
@@ -39,6 +40,9 @@ from mainspring_schema.messages import (
     text_of,
 )
 
+_COMPACTED: Final = "context.compacted"
+_MADE: Final = msgspec.json.Decoder(Compacted)
+
 
 class Transcript:
     """The prompt messages of one session up to `position`.
@@ -46,13 +50,14 @@ class Transcript:
     It may begin after events that are known to hold no message.
     """
 
-    __slots__ = ("_digest", "_messages", "_placing", "_rules")
+    __slots__ = ("_digest", "_made", "_messages", "_placing", "_rules")
 
     def __init__(self, position: int = 0) -> None:
         self._placing = Placing(position)
         self._messages: list[PromptMessage] = []
         self._digest = hashlib.sha256()
         self._rules: dict[str, str] = {}
+        self._made: Compacted | None = None
 
     @property
     def rules(self) -> dict[str, str]:
@@ -69,6 +74,16 @@ class Transcript:
         """The SHA-256 over all messages; equal for equal conversations."""
         return self._digest.digest()
 
+    @property
+    def made(self) -> Compacted | None:
+        """What stands for the old part of a conversation that was told shorter."""
+        return self._made
+
+    def compact(self, made: Compacted) -> None:
+        """Tells the conversation shorter from here on; the messages it holds stay as they are."""
+        self._made = made
+        self._digest.update(msgspec.json.encode(made))
+
     def copy(self) -> "Transcript":
         """An independent copy; the messages themselves are shared, for they never change."""
         twin = Transcript()
@@ -76,6 +91,7 @@ class Transcript:
         twin._messages = self._messages.copy()
         twin._digest = self._digest.copy()
         twin._rules = dict(self._rules)
+        twin._made = self._made
         return twin
 
     def take(self, events: Iterable[StoredEvent]) -> None:
@@ -86,6 +102,8 @@ class Transcript:
         for event in events:
             if event.type == "approval.resolved" and event.seq > self.position:
                 self._resolve(event)
+            if event.type == _COMPACTED and event.seq > self.position:
+                self.compact(_MADE.decode(decode_payload(event.payload).data))
             for placed in self._placing.place(event):
                 message = _prompt_message(placed)
                 if message is not None:

@@ -160,6 +160,7 @@ async def bench(
     script: Script | None = None,
     slots: int = 4,
     files: SessionFiles | None = None,
+    registry: Registry | None = None,
 ) -> AsyncGenerator[Bench]:
     engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
     memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
@@ -170,7 +171,7 @@ async def bench(
     steps = Steps(
         reasoning=Reasoning(
             configs=worker.configs,
-            blueprints=Blueprints(Registry(())),
+            blueprints=Blueprints(registry or Registry(())),
             contexts=Contexts(memory),
             log=memory,
             flights=flights,

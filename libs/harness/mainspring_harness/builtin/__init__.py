@@ -4,6 +4,7 @@ from mainspring_harness.builtin.agent_instructions import AGENT_INSTRUCTIONS
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.ask_user import ASK_USER
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
+from mainspring_harness.builtin.compaction import COMPACTION
 from mainspring_harness.builtin.current_time import CURRENT_TIME
 from mainspring_harness.builtin.human_intent import HUMAN_INTENT
 from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
@@ -31,6 +32,7 @@ def builtin_registry() -> Registry:
             AGENT_INSTRUCTIONS,
             ASK_USER,
             BASHKIT_SHELL,
+            COMPACTION,
             CURRENT_TIME,
             HUMAN_INTENT,
             INFINITY_CONTEXT,

@@ -8,7 +8,8 @@ from typing import Final
 from msgspec import structs
 
 from mainspring_harness.appealing import Rules, with_appeals
-from mainspring_harness.builtin import infinity_context, loop_detection
+from mainspring_harness.builtin import compaction, infinity_context, loop_detection
+from mainspring_harness.compacting import Compacted, view
 from mainspring_harness.conversation import PromptMessage
 from mainspring_harness.loops import without_loops
 from mainspring_harness.offering import offered
@@ -49,6 +50,7 @@ from mainspring_worker.ports.model import (
 )
 from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
+from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.telling import TEXT, Telling
@@ -83,6 +85,7 @@ class Reasoning:
         self._drivers = drivers
         self._credentials = credentials
         self._keyless = keyless
+        self._compactor = Compactor(drivers=drivers, log=log, clock=clock)
         self._telemetry = telemetry
         self._clock = clock
 
@@ -96,7 +99,9 @@ class Reasoning:
             transcript = await self._contexts.fold(attempt.task, through_seq=payload.through_seq)
             if attempt.held.fence > 1:
                 await self._recover(attempt, payload)
-            request = await self._request(attempt, payload, prepared, transcript, choice)
+            asking = await self._asking(attempt, payload, prepared.plan, choice)
+            fitted = await self._compactor.fit(asking, transcript)
+            request = self._request(asking, prepared, fitted.transcript)
         except asyncio.CancelledError:
             if attempt.stop is not Stop.CANCELLED:
                 raise
@@ -105,10 +110,24 @@ class Reasoning:
         except (ConfigUnusable, MainspringError, ModelFailure) as error:
             failure, spent_ms = _failure(error), self._ms_since(began)
             return ReasonResult(failure=failure, choice=place, duration_ms=spent_ms)
+        result = await self._answered(asking, prepared, request, fitted)
+        if result.failure is None or result.failure.error_class != "context_overflow":
+            return result
+        fitted = await self._compactor.fit(asking, fitted.transcript, refused=True)
+        if not fitted.changed:
+            return result
+        request = self._request(asking, prepared, fitted.transcript)
+        return await self._answered(asking, prepared, request, fitted)
+
+    async def _answered(
+        self, asking: Asking, prepared: Prepared, request: ModelRequest, fitted: Fitted
+    ) -> ReasonResult:
+        attempt, payload = asking.attempt, asking.payload
         call = _Call(attempt, payload, prepared, request, clock=self._clock)
-        call.place = place
-        call.rules = transcript.rules
-        call.request_hash = _request_hash(prepared, transcript, request)
+        call.request_hash = _request_hash(prepared, fitted.transcript, request)
+        call.spent = fitted.usage
+        call.place, _ = prepared.plan.agent.model.in_turn(attempt.task.failures)
+        call.rules = fitted.transcript.rules
         with self._telemetry.model_call(attempt.task, payload, request) as span:
             return await self._call(call, span)
 
@@ -145,30 +164,30 @@ class Reasoning:
                 return attempts[max(attempts)] if attempts else 0
             after = max(rows)
 
-    async def _request(
-        self,
-        attempt: Attempt,
-        payload: ReasonTask,
-        prepared: Prepared,
-        transcript: Transcript,
-        choice: ModelChoice,
-    ) -> ModelRequest:
-        plan = prepared.plan
+    async def _asking(
+        self, attempt: Attempt, payload: ReasonTask, plan: Blueprint, choice: ModelChoice
+    ) -> Asking:
         choice, credentials = await self._access(attempt, choice)
+        return Asking(
+            attempt=attempt, payload=payload, plan=plan, choice=choice, credentials=credentials
+        )
+
+    def _request(self, asking: Asking, prepared: Prepared, transcript: Transcript) -> ModelRequest:
+        plan, payload = prepared.plan, asking.payload
         controls = payload.controls
         reasoning = None if controls is None else controls.reasoning
         messages = transcript.messages()
         return ModelRequest(
-            choice=choice,
+            choice=asking.choice,
             system=prepared.system,
-            messages=with_dynamic_facts(plan, _in_view(plan, messages)),
+            messages=with_dynamic_facts(plan, _in_view(plan, messages, transcript.made)),
             tools=offered(plan.tools, plan.applied, messages),
             parallel_tool_calls=plan.agent.parallel_tool_calls,
             reasoning_effort=None if reasoning is None else reasoning.effort,
             turn_id=payload.turn_id,
             iteration=payload.iteration,
-            attempt=attempt.held.fence,
-            credentials=credentials,
+            attempt=asking.attempt.held.fence,
+            credentials=asking.credentials,
         )
 
     async def _access(
@@ -246,6 +265,7 @@ class _Call:
         self.place = 0
         self.rules: Rules = {}
         self.usage = Usage()
+        self.spent = Usage()
         self.done: Done | None = None
         self._prepared = prepared
         self._clock = clock
@@ -288,7 +308,7 @@ class _Call:
             tool_calls=calls,
             thinking=done.thinking,
             thinking_signature=done.thinking_signature,
-            usage=self.usage,
+            usage=self.usage.plus(self.spent),
             finish_reason=done.finish_reason,
             response_id=done.response_id,
             response_model=done.response_model,
@@ -320,9 +340,14 @@ class _Call:
         return round((until - self._began) * 1000)
 
 
-def _in_view(plan: Blueprint, messages: tuple[PromptMessage, ...]) -> tuple[PromptMessage, ...]:
+def _in_view(
+    plan: Blueprint, messages: tuple[PromptMessage, ...], made: Compacted | None
+) -> tuple[PromptMessage, ...]:
+    """Where both are on, a window yields to summaries, which leave nothing out unsaid."""
     window = infinity_context.window(plan.applied)
-    return messages if window is None else shown(messages, window)
+    if window is None or compaction.rules(plan.applied) is not None:
+        return view(messages, made)
+    return shown(messages, window)
 
 
 def _resume() -> None:

@@ -31,6 +31,7 @@ from mainspring_worker.ports.model import ModelRequest
 
 FIXED_TEXT: Final = "Hello! I'm a simulated LLM response."
 _QUOTE_CHARS_MAX: Final = 2000
+_SUMMARY: Final = "A simulated summary. It began: "
 _LOREM_TOKENS: Final = 50
 _LOREM_TOKENS_MAX: Final = 20_000
 _LOREM: Final[list[str]] = re.findall(
@@ -62,6 +63,8 @@ class Reply(Struct, frozen=True):
 def answer(request: ModelRequest) -> Reply:
     """Raises ModelFailure for a script that cannot be read or is at its end."""
     scene = look(request)
+    if request.metadata.get("purpose") == "compaction":
+        return Reply(Step(text=f"{_SUMMARY}{scene.text[:_QUOTE_CHARS_MAX]}"))
     script = parse(scene.text)
     played = scene.answers
     if script is None and has_script(request.system):
