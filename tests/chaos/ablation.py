@@ -16,13 +16,12 @@ class Replaced(NamedTuple):
 
     what: str
     by: str
-    times: int
 
 
 SAFEGUARDS: Final[dict[str, tuple[Replaced, ...]]] = {
     "fence": (
-        Replaced("t.fence = a.fence and t.state = a.expected", "t.state = a.expected", 2),
-        Replaced("and r.fence = g.fence and", "and", 2),
+        Replaced("t.fence = a.fence and t.state = a.expected", "t.state = a.expected"),
+        Replaced("and r.fence = g.fence and", "and"),
     ),
 }
 _REPLACE: Final = """
@@ -47,10 +46,17 @@ $$
 """
 
 
+def statements(name: str) -> list[str]:
+    """SQL for a superuser. It fails where a safeguard is no longer found as it was written."""
+    return [
+        _REPLACE.replace("{what}", _quoted(one.what)).replace("{by}", _quoted(one.by))
+        for one in SAFEGUARDS[name]
+    ]
+
+
 async def take_away(stack: Stack, name: str) -> None:
-    """Raises StartProblem where a safeguard is no longer found as it was written."""
-    for one in SAFEGUARDS[name]:
-        statement = _REPLACE.replace("{what}", _quoted(one.what)).replace("{by}", _quoted(one.by))
+    """Raises StartProblem where it is not there."""
+    for statement in statements(name):
         await asyncio.to_thread(stack.postgres.psql, "-c", statement)
 
 

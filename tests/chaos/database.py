@@ -50,6 +50,14 @@ INBOX: Final = """
     select coalesce(json_object_agg(session_id, n), '{}')
     from (select session_id, count(*) as n from engine.inbox group by session_id) as i
 """
+TAKEN_OVER: Final = """
+    select json_build_object('n', count(*))
+    from engine.task as t
+    inner join engine.attempt as a on t.id = a.task_id and t.fence = a.fence + 1
+    inner join engine.worker as w on a.incarnation = w.incarnation
+    where t.state = 2 and t.effect <= 2 and w.name = '{worker}'
+    and a.closed_at > to_timestamp({since_ms} / 1000.0)
+"""
 SUPERUSER_ENDS: Final = """
     select count(pg_terminate_backend(pid)) from pg_stat_activity
     where backend_type = 'client backend' and usename like '%\\_run' and usename <> 'verify_run'
@@ -79,6 +87,14 @@ class Tables:
         """What still goes on, by kind; empty at rest."""
         found = await self.ask(UNREST, dict[str, int])
         return {kind: count for kind, count in found.items() if count}
+
+    async def taken_over(self, worker: str, since_ms: int) -> bool:
+        """Whether somebody else works now at what that worker held."""
+        sql = TAKEN_OVER.replace("{worker}", worker).replace("{since_ms}", str(since_ms))
+        try:
+            return bool((await self.ask(sql, dict[str, int]))["n"])
+        except StartProblem:
+            return False
 
     async def end_backends(self, part: float) -> None:
         """About that part of the services' connections."""

@@ -26,6 +26,7 @@ EVERY_S: Final[dict[str, float]] = {
     "frozen engine": 25.0,
     "frozen api": 25.0,
     "frozen eventstore": 40.0,
+    "woken worker": 20.0,
     "stop of Postgres": 8.0,
     "end of backends": 5.0,
     "swallowed COMMIT": 2.0,
@@ -44,6 +45,7 @@ EVERY_S: Final[dict[str, float]] = {
 FROZEN_LEASES: Final = (0.5, 3.0)
 HOLE_S, SLOW_S, STORM_S, NATS_AWAY_S = 6.0, 6.0, 8.0, 4.0
 DELAY_S: Final = 0.4
+LOOK_S: Final = 0.3
 CUT_BYTES_MAX: Final = 4096
 
 
@@ -114,6 +116,7 @@ class Nemesis:
         return {
             "stop of Postgres": self._stop_postgres,
             "end of backends": self._end_backends,
+            "woken worker": self._wake,
             "swallowed COMMIT": self._swallow,
             "kill of NATS": lambda draws: self._nats(draws, wipe=False),
             "wipe of NATS": lambda draws: self._nats(draws, wipe=True),
@@ -148,6 +151,20 @@ class Nemesis:
         self._fleet.send(name, signal.SIGSTOP)
         try:
             await asyncio.sleep(LEASE_S * draws.uniform(*FROZEN_LEASES))
+        finally:
+            self._fleet.send(name, signal.SIGCONT)
+
+    async def _wake(self, draws: random.Random) -> None:
+        """Thaws it just when another one works at what it held: it still has its stream."""
+        name, wall_ms = draws.choice(self._fleet.services("worker")), _wall_ms()
+        self.strikes.append(Strike(kind="woken worker", target=name, wall_ms=wall_ms))
+        self._fleet.send(name, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(LEASE_S * FROZEN_LEASES[1]):
+                while not await self._tables.taken_over(name, wall_ms):  # noqa: ASYNC110 -- rows tell nobody
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            return  # it held nothing that lasted
         finally:
             self._fleet.send(name, signal.SIGCONT)
 
