@@ -104,6 +104,35 @@ async def test_its_state_is_what_it_reported_last(
     assert (await client.get(f"{URL}/{id_}/state")).json()["state"] == {"done": 2}
 
 
+async def test_its_code_answers_queries(client: httpx.AsyncClient, backend: Backend) -> None:
+    id_ = await started(client)
+    backend.answers["stage"] = b'{"at":"ship"}'
+
+    answer = await client.get(f"{URL}/{id_}/queries/stage", params={"args": '["full"]'})
+    refused = await client.get(f"{URL}/{id_}/queries/price")
+    unknown = await client.get(f"{UNKNOWN}/queries/stage")
+
+    assert answer.json() == {"result": {"at": "ship"}}
+    assert [(q.name, q.arguments) for q in backend.queries] == [
+        ("stage", b'["full"]'),
+        ("price", b"[]"),
+    ]
+    assert (refused.status_code, refused.json()["code"]) == (409, "query_failed")
+    assert unknown.status_code == 404
+
+
+async def test_without_a_worker_a_query_is_refused_at_once(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await started(client)
+    backend.workers = False
+
+    answer = await client.get(f"{URL}/{id_}/queries/stage")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_worker")
+    assert "retry-after" in answer.headers
+
+
 async def test_signals_come_once_by_their_id(client: httpx.AsyncClient) -> None:
     id_ = await started(client)
     body = {"name": "approve", "payload": {"by": "tom"}, "id": to_wire(Prefix.SIGNAL, uuid4())}

@@ -13,6 +13,7 @@ from mainspring import (
     Worker,
     heartbeat,
     heartbeat_details,
+    on_query,
     run_child,
     sleep,
     start_detached,
@@ -76,7 +77,14 @@ async def delivery(order: str) -> list[str]:
 
 @workflow
 async def patient(order: str) -> str:
+    stage = "charges"
+
+    @on_query(name="stage")
+    def told_stage(prefix: str) -> str:
+        return prefix + stage
+
     receipt = await charge(order)
+    stage = "waits"
     await sleep(0.2)
     who = await wait_for_signal("approve", type=str)
     return f"{receipt}, approved by {who}: {await ship(order)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mainspring import Client, Handle
+from mainspring import ApiError, Client, Handle
 from tests.e2e import programs
 from tests.e2e.follower import PATIENCE_S
 from tests.e2e.rig import LOOK_S, Rig, until
@@ -89,9 +89,14 @@ async def test_a_workflow_sleeps_without_a_worker_and_goes_on_at_another(
         handle = await client.start(programs.patient, "A-18")
         await until(lambda: workers.count("charge") == 1, "its first step was called")
         await waiting_for(handle, "approve")
+        before = await handle.describe()
+        assert await handle.query("stage", "now: ") == "now: waits"
+        assert await handle.describe() == before
         first.kill()
         first.wait()
 
+        with pytest.raises(ApiError, match="no_worker"):
+            await handle.query("stage", "now: ")
         await handle.signal("approve", "tom")
         described = await handle.describe()
         assert described.status == "running"
@@ -99,6 +104,9 @@ async def test_a_workflow_sleeps_without_a_worker_and_goes_on_at_another(
 
         result = await handle.result(timeout_s=30)
         assert result == "receipt of A-18, approved by tom: shipped A-18"
+        assert await handle.query("stage", prefix="then: ") == "then: waits"
+        with pytest.raises(ApiError, match=r"query_failed .*unknown_query: price"):
+            await handle.query("price")
     assert (workers.count("charge"), workers.count("ship")) == (1, 1)
     await rig.assert_sound()
 

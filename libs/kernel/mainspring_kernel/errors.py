@@ -269,6 +269,14 @@ class WorkflowEnded(MainspringError):
     title = "The workflow has ended"
 
 
+class QueryFailed(MainspringError):
+    """The workflow's code has no such query, its handler failed, or the code does not fit."""
+
+    code = "query_failed"
+    status = 409
+    title = "The query was not answered"
+
+
 class LeaseLost(MainspringError):
     """A write came from an attempt that holds its task no more: a higher fence exists."""
 
@@ -345,6 +353,17 @@ class Unavailable(MainspringError):
     code = "unavailable"
     status = 503
     title = "Temporarily unavailable"
+
+    def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class NoWorker(MainspringError):
+    """No worker that could answer a query is there. The workflow itself is as it was."""
+
+    code = "no_worker"
+    status = 503
+    title = "No worker is there"
 
     def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)

@@ -18,10 +18,27 @@ _SCHEDULE: Final = "/mainspring.scheduler.v1.ScheduleService"
 _SESSION: Final = "/mainspring.session.v1.SessionService"
 
 
-class WorkflowCalls:
+class PlainCalls:
+    """The part of ControlService that is about plain tasks."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.submit_tasks = channel.unary(
+            f"{_CONTROL}/SubmitTasks",
+            control.SubmitTasksRequest,
+            control.SubmitTasksResponse,
+        )
+        self.get_plain_task = channel.unary(
+            f"{_CONTROL}/GetPlainTask",
+            control.GetPlainTaskRequest,
+            control.GetPlainTaskResponse,
+        )
+
+
+class WorkflowCalls(PlainCalls):
     """What concerns users' workflows."""
 
     def __init__(self, channel: Channel) -> None:
+        super().__init__(channel)
         self.start_workflow = channel.unary(
             f"{_CONTROL}/StartWorkflow",
             control.StartWorkflowRequest,
@@ -48,15 +65,10 @@ class WorkflowCalls:
             control.ListWorkflowsRequest,
             control.ListWorkflowsResponse,
         )
-        self.submit_tasks = channel.unary(
-            f"{_CONTROL}/SubmitTasks",
-            control.SubmitTasksRequest,
-            control.SubmitTasksResponse,
-        )
-        self.get_plain_task = channel.unary(
-            f"{_CONTROL}/GetPlainTask",
-            control.GetPlainTaskRequest,
-            control.GetPlainTaskResponse,
+        self.query_workflow = channel.unary(
+            f"{_CONTROL}/QueryWorkflow",
+            control.QueryWorkflowRequest,
+            control.QueryWorkflowResponse,
         )
 
 

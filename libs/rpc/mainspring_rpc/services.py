@@ -75,6 +75,9 @@ class ControlServicer(Protocol):
     async def submit_tasks(
         self, request: control.SubmitTasksRequest, /
     ) -> control.SubmitTasksResponse: ...
+    async def query_workflow(
+        self, request: control.QueryWorkflowRequest, /
+    ) -> control.QueryWorkflowResponse: ...
     async def get_plain_task(
         self, request: control.GetPlainTaskRequest, /
     ) -> control.GetPlainTaskResponse: ...

@@ -81,7 +81,23 @@ class PlainTask(Struct, frozen=True, kw_only=True, tag="task"):
     input: bytes
 
 
+class QueryTask(Struct, frozen=True, kw_only=True, tag="query"):
+    """A question to a workflow's code. No row stands behind it: nothing comes of a lost one.
+
+    Its record is asked for as of a `WorkflowTask`. `arguments` is the JSON of the handler's.
+    """
+
+    workflow_id: UUID
+    workflow_type: str
+    generation: int = 0
+    name: str
+    arguments: bytes
+
+
 TaskPayload = ReasonTask | ToolTask | WorkflowTask | PlainTask
+"""What a task is made with."""
+AttemptPayload = TaskPayload | QueryTask
+"""What a worker is given."""
 
 
 class ToolCall(Struct, frozen=True, kw_only=True):
@@ -179,7 +195,17 @@ class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="ta
     retry_ms: int | None = None
 
 
+class QueryResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="query"):
+    """What the workflow's handler answered, as JSON; or why it did not."""
+
+    result: bytes = b"null"
+    flaw: Flaw | None = None
+
+
 TaskResult = ReasonResult | ToolResult | WorkflowResult | PlainResult
+"""How an attempt at a task ended."""
+AttemptResult = TaskResult | QueryResult
+"""What a worker brings."""
 
 
 class EmitEvent(Struct, frozen=True, kw_only=True):

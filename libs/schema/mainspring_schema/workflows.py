@@ -192,6 +192,15 @@ class GetWorkflow(Struct, frozen=True, kw_only=True):
     explain: bool = True
 
 
+class QueryWorkflow(Struct, frozen=True, kw_only=True):
+    """Asks the workflow's code by a handler of its own. `arguments` is a JSON array or object."""
+
+    org_id: UUID
+    workflow_id: UUID
+    name: str
+    arguments: bytes = b"[]"
+
+
 class ListWorkflows(Struct, frozen=True, kw_only=True):
     """Newest first. `before` is the last id of the page before."""
 
@@ -225,7 +234,13 @@ class WorkflowPage(Struct, frozen=True, kw_only=True):
 
 
 WorkflowCommand = (
-    StartWorkflow | ForkWorkflow | SignalWorkflow | CancelWorkflow | GetWorkflow | ListWorkflows
+    StartWorkflow
+    | ForkWorkflow
+    | SignalWorkflow
+    | CancelWorkflow
+    | GetWorkflow
+    | ListWorkflows
+    | QueryWorkflow
 )
 
 

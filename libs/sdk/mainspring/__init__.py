@@ -22,6 +22,7 @@ from mainspring.errors import (
 )
 from mainspring.fleet import Fleet
 from mainspring.heartbeats import heartbeat, heartbeat_details
+from mainspring.queries import on_query
 from mainspring.retries import NO_RETRY, Retry
 from mainspring.tasks import TaskHandle
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
@@ -52,6 +53,7 @@ __all__ = [
     "child",
     "heartbeat",
     "heartbeat_details",
+    "on_query",
     "report",
     "run_child",
     "sleep",

@@ -13,6 +13,7 @@ from mainspring.client import Client
 from mainspring.definitions import Workflow
 from mainspring.descriptions import Description
 from mainspring.going import Go
+from mainspring.queries import Nobody
 from mainspring.values import encode
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.workflows import (
@@ -21,7 +22,6 @@ from mainspring_schema.workflows import (
     Mismatch,
     StepKind,
     StepRecord,
-    Wait,
     order_of,
     prefix_of,
 )
@@ -38,22 +38,11 @@ class Finding(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class _Nobody:
-    """The engine of a replay: nothing new is ever asked of it."""
-
-    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
-        message = f"a replay records nothing, not {steps} and {waits}"
-        raise AssertionError(message)
-
-    async def recorded(self) -> dict[str, StepRecord]:
-        return {}
-
-
 async def replay(
     workflow: "Workflow[..., object]", records: dict[str, StepRecord]
 ) -> Mismatch | None:
     """The first step at which the code differs from what is recorded; None where it fits."""
-    go = Go(workflow, records, _Nobody(), draws=SeededDraws(0), replay_only=True)
+    go = Go(workflow, records, Nobody(), draws=SeededDraws(0), replay_only=True)
     result = await go.run()
     if result.mismatch is not None:
         return result.mismatch

@@ -67,6 +67,13 @@ class Handle(Generic[T]):
         """What the workflow reported last; None before its first report."""
         return await self._client.state(self.id)
 
+    async def query(self, name: str, /, *args: object, **kwargs: object) -> object:
+        """What the workflow's `on_query` handler answers. Moves nothing.
+
+        Raises ApiError: `no_worker` where none that knows the code is there, `query_failed`.
+        """
+        return await self._client.query(self.id, name, args, kwargs)
+
     async def signal(self, name: str, payload: object = None, *, id: str | None = None) -> None:  # noqa: A002 - it is the word for it
         """Brings it a signal. `id` (signal_ and 32 hex digits) tells a repeat."""
         await self._client.signal(self.id, name, payload, id=id)
@@ -248,6 +255,18 @@ class Client:
         """What it reported last."""
         return msgspec.json.decode(await self._send("GET", f"/{id_}/state"), type=_State).state
 
+    async def query(
+        self, id_: str, name: str, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> object:
+        """What its handler of this name answers to arguments by position, or all by name."""
+        if args and kwargs:
+            message = "a query takes arguments by position, or all of them by name"
+            raise TypeError(message)
+        given = encode(kwargs or args).decode()
+        # Once: a worker that is away may be so for long, and whoever asks is told at once.
+        raw = await self._send("GET", f"/{id_}/queries/{name}", query={"args": given}, tries=1)
+        return msgspec.json.decode(raw, type=_Answer).result
+
     async def poll(self, id_: str, *, wait_s: float) -> Description:
         """How it is once it has ended, or after `wait_s`."""
         raw = await self._send("GET", f"/{id_}/result", query={"wait_s": str(wait_s)})
@@ -327,6 +346,10 @@ class Starting(Generic[P, T]):
 
 class _Events(Struct):
     data: list[dict[str, object]]
+
+
+class _Answer(Struct):
+    result: object = None
 
 
 class _State(Struct):

@@ -80,7 +80,8 @@ class Go(Recording):
     """Lives on the loop of the user's code. `run` once.
 
     With `replay_only` no step is called: what is not recorded is waited for. `recorded` begins with
-    the input, and is of one generation.
+    the input, and is of one generation. `at_rest` is called when the code stands still or has
+    ended, before it is unwound.
     """
 
     def __init__(  # noqa: PLR0913 - one named option each
@@ -93,10 +94,13 @@ class Go(Recording):
         processes: Executor | None = None,
         beats: Beats | None = None,
         replay_only: bool = False,
+        at_rest: Callable[[], None] | None = None,
     ) -> None:
         self.visited: set[str] = set()
         """Places whose record the code came to."""
+        self.handlers: dict[str, Callable[..., object]] = {}
         self._replay_only = replay_only
+        self._at_rest = at_rest
         self._prefix = prefix_of(generation_of(next(iter(recorded), INPUT_STEP)))
         self._workflow = workflow
         self._recorded = recorded
@@ -128,6 +132,8 @@ class Go(Recording):
         self._main = asyncio.create_task(self._code(args, kwargs))
         try:
             await asyncio.wait((self._main, self._over), return_when=asyncio.FIRST_COMPLETED)
+            if self._at_rest is not None:
+                self._at_rest()
             if self._over.done():
                 return self._left(self._over.result())
             return await self._ended(self._main)
@@ -202,6 +208,10 @@ class Go(Recording):
             )
             if not self._replay_only:
                 self._keep(record)
+
+    def answering(self, name: str, handler: Callable[..., object]) -> None:
+        """Takes no place: whoever replays the code finds the handler again."""
+        self.handlers[name] = handler
 
     async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
         """Ends this passage of the code, once what it finished is on its way."""

@@ -1,6 +1,7 @@
 """What the code of a workflow asks of the go it runs in."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import NoReturn, Protocol, TypeVar
 
@@ -49,6 +50,10 @@ class Recording(ABC):
     async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
         """Ends this passage of the code; it begins anew with these arguments."""
         raise NotImplementedError
+
+    @abstractmethod
+    def answering(self, name: str, handler: Callable[..., object]) -> None:
+        """Has queries of this name answered by the handler from now on."""
 
     @abstractmethod
     async def report(self, value: object) -> None:

@@ -20,12 +20,19 @@ from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry
 from mainspring.going import Go
 from mainspring.plain import attempt_plain
+from mainspring.queries import answer
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import History
-from mainspring_schema.tasks import PlainResult, PlainTask, WorkflowResult, WorkflowTask
+from mainspring_schema.tasks import (
+    PlainResult,
+    PlainTask,
+    QueryTask,
+    WorkflowResult,
+    WorkflowTask,
+)
 from mainspring_schema.workflows import StepRecord, Wait, prefix_of
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.core import WorkerCore
@@ -184,12 +191,14 @@ class Runner:
         payload = attempt.payload
         if isinstance(payload, PlainTask):
             return await self._do_plain(attempt, payload)
-        if not isinstance(payload, WorkflowTask):
+        if not isinstance(payload, WorkflowTask | QueryTask):
             raise HandedBack
         workflow = self._workflows.get(payload.workflow_type)
         if workflow is None:
             raise HandedBack
         recorded = await all_recorded(attempt)
+        if isinstance(payload, QueryTask):
+            return await self._answer(workflow, recorded, payload)
         attempt.begun = True
         bridge = _Bridge(attempt, asyncio.get_running_loop())
         going = asyncio.run_coroutine_threadsafe(self._go(workflow, recorded, bridge), self._loop)
@@ -220,6 +229,16 @@ class Runner:
             )
 
         return pack(await self._ferry.cross(do))
+
+    async def _answer(
+        self,
+        workflow: "Workflow[..., object]",
+        recorded: dict[str, StepRecord],
+        query: QueryTask,
+    ) -> bytes:
+        asked = answer(workflow, recorded, query.name, query.arguments)
+        future = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        return pack(await asyncio.wrap_future(future))
 
     async def _go(
         self,
@@ -293,7 +312,8 @@ async def all_recorded(attempt: Attempt, *, anew: bool = False) -> dict[str, Ste
         return {step.step: step for step in attempt.task.recorded}
     found: dict[str, StepRecord] = {}
     payload = attempt.payload
-    generation = payload.generation if isinstance(payload, WorkflowTask) else 0
+    counted = isinstance(payload, WorkflowTask | QueryTask)
+    generation = payload.generation if counted else 0
     after, more = prefix_of(generation), True
     while more:
         page = await attempt.recorded(after)

@@ -7,7 +7,7 @@ from enum import Enum
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.frames import Held, History, Task
-from mainspring_schema.tasks import EmitEvent, TaskPayload
+from mainspring_schema.tasks import AttemptPayload, EmitEvent
 from mainspring_schema.workflows import StepRecord, Wait
 from mainspring_workstream.core import WorkerCore
 
@@ -37,7 +37,7 @@ class Attempt:
     def __init__(
         self,
         task: Task,
-        payload: TaskPayload,
+        payload: AttemptPayload,
         *,
         core: WorkerCore,
         clock: Clock,

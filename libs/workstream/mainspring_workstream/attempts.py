@@ -9,14 +9,14 @@ import msgspec
 
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held, Task, Verdict
-from mainspring_schema.tasks import TaskPayload
+from mainspring_schema.tasks import AttemptPayload
 from mainspring_workstream import actions as acts
 from mainspring_workstream.attempt import Attempt, AttemptVoid, HandedBack, Stop
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 
 _LOG: Final = logging.getLogger(__name__)
-_PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)
+_PAYLOAD: Final[msgspec.msgpack.Decoder[AttemptPayload]] = msgspec.msgpack.Decoder(AttemptPayload)
 
 Steps: TypeAlias = Callable[[Attempt], Awaitable[bytes]]
 """Carries one attempt out; the packed result. Raises HandedBack or AttemptVoid for none."""
@@ -122,7 +122,7 @@ class Attempts:
         if task.config is not None:
             self._configs.keep(task.config)
         try:
-            payload: TaskPayload = _PAYLOAD.decode(task.payload)
+            payload: AttemptPayload = _PAYLOAD.decode(task.payload)
         except msgspec.MsgspecError:
             # Made by a newer version: a worker of that version can read it.
             _LOG.exception("unreadable task", extra={"task": task.held.task_id.hex})

@@ -47,6 +47,7 @@ from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.plain_flights import PlainFlights
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.pushing import Pusher
+from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.retelling import tell_again
@@ -117,10 +118,10 @@ class Engine:
         self._inspector = self._make_inspector(backstage)
         self.gauging = Gauging(self._inspector, backstage.inspection, clock)
         self.operator = self._make_operator(backstage, gates, ids)
-        self._leases = self._make_leases()
+        self._leases, self._queries = self._make_leases(), self._make_queries(ids)
         self.control = Control(self._lanes, self._pressure)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
-        self.workflows = Workflows(self._lanes, store, self._pressure)
+        self.workflows = Workflows(self._lanes, store, self._pressure, self._queries)
         self.plain_tasks = PlainTasks(self._lanes, store, self._pressure, clock)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
@@ -228,6 +229,9 @@ class Engine:
             tallies=self._tallies,
         )
 
+    def _make_queries(self, ids: Ids) -> Queries:
+        return Queries(store=self.store, roster=self._roster, links=self._links, ids=ids)
+
     def _make_sweeps(self) -> Sweeps:
         return Sweeps(
             store=self.store,
@@ -271,6 +275,7 @@ class Engine:
             gates=self.gates,
             workers=self._workers,
             holds=self._holds,
+            queries=self._queries,
             clock=clock,
         )
 

@@ -26,6 +26,7 @@ from mainspring_schema.workflows import (
     ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
+    QueryWorkflow,
     Signalled,
     SignalWorkflow,
     Started,
@@ -77,6 +78,13 @@ class Control(Protocol):
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
         """A workflow as it is. Raises NotFound."""
+        ...
+
+    async def query_workflow(self, command: QueryWorkflow) -> bytes:
+        """The JSON that the workflow's own handler answers.
+
+        Raises NotFound, NoWorker, QueryFailed, DeadlineExceeded.
+        """
         ...
 
     async def submit_task(self, command: SubmitTask) -> TaskReceipt:

@@ -32,6 +32,7 @@ _SIGNAL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.SignalWorkflow)
 _FORK_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.ForkWorkflow)
 _CANCEL_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.CancelWorkflow)
 _GET_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.GetWorkflow)
+_QUERY_WORKFLOW: Final = msgspec.msgpack.Decoder(workflows.QueryWorkflow)
 _LIST_WORKFLOWS: Final = msgspec.msgpack.Decoder(workflows.ListWorkflows)
 _SUBMIT_TASKS: Final = msgspec.msgpack.Decoder(plain.SubmitTasks)
 _GET_TASK: Final = msgspec.msgpack.Decoder(plain.GetPlainTask)
@@ -163,6 +164,10 @@ class ControlServicer:
     async def get_workflow(self, request: pb.GetWorkflowRequest, /) -> pb.GetWorkflowResponse:
         view = await self._workflows.get(_decode(_GET_WORKFLOW, request.command))
         return pb.GetWorkflowResponse(workflow=pack(view))
+
+    async def query_workflow(self, request: pb.QueryWorkflowRequest, /) -> pb.QueryWorkflowResponse:
+        result = await self._workflows.query(_decode(_QUERY_WORKFLOW, request.command))
+        return pb.QueryWorkflowResponse(result=result)
 
     async def list_workflows(self, request: pb.ListWorkflowsRequest, /) -> pb.ListWorkflowsResponse:
         page = await self._workflows.list(_decode(_LIST_WORKFLOWS, request.command))

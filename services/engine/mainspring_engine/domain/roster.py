@@ -96,6 +96,21 @@ class Roster:
                 return seat
         return None
 
+    def borrow(self, route: Route) -> Seat | None:
+        """Takes a credit that the worker may not have: what is over soon waits for nobody.
+
+        The one that has most of them; None where no worker that is heard serves the route.
+        """
+        able = (
+            seat
+            for seat in self._seats.values()
+            if not (seat.draining or seat.deaf) and seat.offer.serves(route)
+        )
+        seat = max(able, key=lambda one: one.free_slots, default=None)
+        if seat is not None:
+            seat.free_slots -= 1
+        return seat
+
     def _turn_to_next(self, key: tuple[str, str], route: Route) -> Seat | None:
         rotation = self._rotations[key]
         incarnation = rotation.popleft()

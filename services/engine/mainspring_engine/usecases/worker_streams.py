@@ -24,6 +24,7 @@ from mainspring_engine.usecases.histories import Histories, check_result, check_
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import LeaseLost, Unavailable
@@ -39,10 +40,17 @@ from mainspring_schema.frames import (
     Result,
     Verdict,
 )
-from mainspring_schema.tasks import PlainResult, ReasonResult, TaskResult, ToolResult
+from mainspring_schema.tasks import (
+    AttemptResult,
+    PlainResult,
+    QueryResult,
+    ReasonResult,
+    TaskResult,
+    ToolResult,
+)
 
 _log = logging.getLogger(__name__)
-_RESULT: Final[msgspec.msgpack.Decoder[TaskResult]] = msgspec.msgpack.Decoder(TaskResult)
+_RESULT: Final[msgspec.msgpack.Decoder[AttemptResult]] = msgspec.msgpack.Decoder(AttemptResult)
 
 
 class WorkerStreams:
@@ -61,6 +69,7 @@ class WorkerStreams:
         gates: Gates,
         workers: Workers,
         holds: HoldTimes,
+        queries: Queries,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -73,6 +82,7 @@ class WorkerStreams:
         self._agents = agents
         self._workers = workers
         self._holds = holds
+        self._queries = queries
         self._clock = clock
         self._histories = Histories(store)
         self._background: set[asyncio.Task[None]] = set()
@@ -146,19 +156,29 @@ class WorkerStreams:
             self._leases.start(link, held)
         for held in frame.returned:
             # What another one holds is not his to give back.
-            if link.given(held) is not None:
+            if held in self._queries:
+                self._queries.returned(held)
+            elif link.given(held) is not None:
                 self._links.drop(link, held)
                 self._leases.returned(held)
         if frame.beat is not None:
-            self._leases.beat(link, frame.beat.held)
+            self._beat(link, frame.beat.held)
         for wanted in frame.histories_wanted:
             self._spawn(self._histories.send(link, wanted))
+
+    def _beat(self, link: Link, held: tuple[Held, ...]) -> None:
+        """A query has no lease: it lasts as long as somebody waits for it."""
+        for asked in held:
+            if asked in self._queries:
+                link.outbox.renewed(asked)
+        self._leases.beat(link, tuple(one for one in held if one not in self._queries))
 
     async def detach(self, link: Link) -> None:
         """The stream is gone; what it holds has a grace."""
         self._links.remove(link)
         self._roster.remove(link.incarnation, link.attach_number)
         self._workers.tell(_presence(link, attached=False))
+        self._queries.left(link)
         self._spawn(self._leases.broken(link))
 
     async def listen(self) -> None:
@@ -191,20 +211,34 @@ class WorkerStreams:
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.STALE))
             return
         try:
-            if hashlib.sha256(result.body).digest() != result.hash:
-                message = "the hash does not fit the body"
-                raise msgspec.ValidationError(message)
-            decoded = _RESULT.decode(result.body)
-            check_result(decoded)
+            decoded = self._read(result)
         except msgspec.DecodeError as error:
             _log.warning("a result of %s was refused: %s", link.incarnation, error, extra=task.told)
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
+            return
+        if isinstance(decoded, QueryResult):
+            link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.COMMITTED))
             return
         self._links.drop(link, result.held)
         if isinstance(decoded, ReasonResult | ToolResult):
             self._gates.answered(task.model, result.held.task_id, decoded.failure)
         ticket = _ResultTicket(link, task, self._claimer.ended)
         self._lanes.put(_answered(task, result, decoded), ticket)
+
+    def _read(self, result: Result) -> AttemptResult:
+        """Takes an answer to a query. Raises DecodeError for what no honest worker sends."""
+        if hashlib.sha256(result.body).digest() != result.hash:
+            message = "the hash does not fit the body"
+            raise msgspec.ValidationError(message)
+        decoded = _RESULT.decode(result.body)
+        if isinstance(decoded, QueryResult) is not (result.held in self._queries):
+            message = "a query is answered by an answer, and a task by its result"
+            raise msgspec.ValidationError(message)
+        if isinstance(decoded, QueryResult):
+            self._queries.answered(result.held, decoded)
+        else:
+            check_result(decoded)
+        return decoded
 
     def _emit(self, link: Link, emit: Emit) -> None:
         task = link.given(emit.held)

@@ -19,6 +19,7 @@ from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.histories import NAME, check_value
 from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.queries import Queries
 from mainspring_kernel.errors import NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.limits import (
     LIST_ROWS_MAX,
@@ -35,6 +36,7 @@ from mainspring_schema.workflows import (
     ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
+    QueryWorkflow,
     Signalled,
     SignalWorkflow,
     Started,
@@ -60,8 +62,11 @@ _ENDED: Final[dict[Outcome, Status]] = {
 class Workflows:
     """Commands return after their commit. Each raises what refused it."""
 
-    def __init__(self, lanes: Lanes, store: Store, pressure: Backpressure) -> None:
+    def __init__(
+        self, lanes: Lanes, store: Store, pressure: Backpressure, queries: Queries
+    ) -> None:
         self._lanes = lanes
+        self._queries = queries
         self._pressure = pressure
         self._store = store
 
@@ -148,6 +153,12 @@ class Workflows:
             explanation = await self._explain(row)
             return msgspec.structs.replace(view, explanation=explanation)
         return view
+
+    async def query(self, command: QueryWorkflow) -> bytes:
+        """What its code answers, as JSON. Raises what `Queries.ask` raises."""
+        check_name("query", command.name)
+        check_input("the arguments", command.arguments)
+        return await self._queries.ask(command)
 
     async def list(self, command: ListWorkflows) -> WorkflowPage:
         limit = min(max(1, command.limit), LIST_ROWS_MAX)

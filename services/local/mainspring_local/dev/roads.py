@@ -74,6 +74,7 @@ from mainspring_schema.workflows import (
     ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
+    QueryWorkflow,
     Signalled,
     SignalWorkflow,
     Started,
@@ -162,6 +163,10 @@ class DirectControl:
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
         return await self._workflows.get(command)
+
+    async def query_workflow(self, command: QueryWorkflow) -> bytes:
+        checked(command)
+        return await self._workflows.query(command)
 
     async def submit_task(self, command: SubmitTask) -> TaskReceipt:
         (receipt,) = (await self.submit_tasks(SubmitTasks(tasks=(command,)))).receipts

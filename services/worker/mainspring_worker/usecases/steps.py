@@ -10,6 +10,7 @@ from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     Failure,
     PlainTask,
+    QueryTask,
     ReasonResult,
     ReasonTask,
     ToolResult,
@@ -30,7 +31,7 @@ class Steps:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack, AttemptVoid or CancelledError for none."""
-        if isinstance(attempt.payload, WorkflowTask | PlainTask):
+        if isinstance(attempt.payload, WorkflowTask | PlainTask | QueryTask):
             raise HandedBack  # its code is at another worker; this one never offered it
         session = to_wire(Prefix.SESSION, attempt.task.session_id)
         turn = to_wire(Prefix.TURN, attempt.payload.turn_id)

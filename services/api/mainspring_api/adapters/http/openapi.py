@@ -59,6 +59,7 @@ _TITLES: Final = {
     422: "A rule of the body is broken",
     429: "Too many requests",
     503: "Temporarily unavailable",
+    504: "No answer in time",
 }
 
 

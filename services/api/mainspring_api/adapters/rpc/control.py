@@ -37,6 +37,7 @@ from mainspring_schema.workflows import (
     ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
+    QueryWorkflow,
     Signalled,
     SignalWorkflow,
     Started,
@@ -117,6 +118,10 @@ class RpcControl:
         request = pb.GetWorkflowRequest(command=packed(command))
         response = await self._client.get_workflow(request)
         return msgspec.msgpack.decode(response.workflow, type=WorkflowView)
+
+    async def query_workflow(self, command: QueryWorkflow) -> bytes:
+        request = pb.QueryWorkflowRequest(command=packed(command))
+        return (await self._client.query_workflow(request)).result
 
     async def submit_task(self, command: SubmitTask) -> TaskReceipt:
         return await self._tasks.ask(command)

@@ -114,6 +114,11 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowResponse.FromString,
                 _registered_method=True)
+        self.QueryWorkflow = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/QueryWorkflow',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.QueryWorkflowRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.QueryWorkflowResponse.FromString,
+                _registered_method=True)
         self.ListWorkflows = channel.unary_unary(
                 '/mainspring.control.v1.ControlService/ListWorkflows',
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.ListWorkflowsRequest.SerializeToString,
@@ -271,9 +276,16 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListWorkflows(self, request, context):
+    def QueryWorkflow(self, request, context):
         """Workflows by type and status, newest first.
+        Answered by a worker that replays the workflow; changes nothing.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWorkflows(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -406,6 +418,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.GetWorkflow,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowResponse.SerializeToString,
+            ),
+            'QueryWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryWorkflow,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.QueryWorkflowRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.QueryWorkflowResponse.SerializeToString,
             ),
             'ListWorkflows': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWorkflows,
@@ -880,6 +897,33 @@ class ControlService:
             '/mainspring.control.v1.ControlService/GetWorkflow',
             mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.GetWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/QueryWorkflow',
+            mainspring_dot_control_dot_v1_dot_control__pb2.QueryWorkflowRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.QueryWorkflowResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -23,6 +23,8 @@ from mainspring_api.adapters.http.wire.workflows import (
     CancelBody,
     ForkBody,
     ListQuery,
+    QueryAnswer,
+    QueryQuery,
     ResultQuery,
     SignalAnswer,
     SignalBody,
@@ -45,6 +47,7 @@ from mainspring_schema.workflows import (
     ForkWorkflow,
     GetWorkflow,
     ListWorkflows,
+    QueryWorkflow,
     SignalWorkflow,
     StartWorkflow,
     WorkflowView,
@@ -172,6 +175,25 @@ async def get_workflow_state(call: Call[NoBody, NoQuery]) -> Reply:
     event = listing.events[0]
     told = msgspec.json.decode(decode_payload(event.payload).data, type=Reported)
     return json_reply(StateAnswer(state=told.result, reported_at=rfc3339(event.ts_ms)))
+
+
+@table.route(
+    "GET",
+    "/durable/workflows/{workflow_id:str}/queries/{name:str}",
+    query=QueryQuery,
+    answer=QueryAnswer,
+    other_statuses=(409, 422, 504),
+)
+async def query_workflow(call: Call[NoBody, QueryQuery]) -> Reply:
+    """What the workflow's own code answers, by a worker that replays it. Moves nothing."""
+    command = QueryWorkflow(
+        org_id=call.org_id,
+        workflow_id=workflow_id_of(call),
+        name=call.path["name"],
+        arguments=call.query.args.encode(),
+    )
+    result = await call.services.control.query_workflow(command)
+    return json_reply(QueryAnswer(result=msgspec.Raw(result)))
 
 
 @table.route(

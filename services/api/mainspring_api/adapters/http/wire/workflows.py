@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.query_limits import QUERY_ARGUMENTS_BYTES_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.workflows import Flaw, Status, Wait, WorkflowView
 
@@ -84,6 +85,12 @@ class ResultQuery(Struct, frozen=True, kw_only=True):
     wait_s: Annotated[float, Meta(ge=0, le=limits.RESULT_WAIT_S_MAX)] = 0.0
 
 
+class QueryQuery(Struct, frozen=True, kw_only=True):
+    """JSON of the handler's arguments: an array, or an object of named ones."""
+
+    args: Annotated[str, Meta(max_length=QUERY_ARGUMENTS_BYTES_MAX)] = "[]"
+
+
 class FlawView(Struct, frozen=True, kw_only=True):
     code: str
     message: str
@@ -129,6 +136,12 @@ class StateAnswer(Struct, frozen=True, kw_only=True):
 
     state: object
     reported_at: str | None
+
+
+class QueryAnswer(Struct, frozen=True, kw_only=True):
+    """`result` is what the workflow's handler returned."""
+
+    result: msgspec.Raw
 
 
 class SignalAnswer(Struct, frozen=True, kw_only=True):

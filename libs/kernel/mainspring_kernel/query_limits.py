@@ -1,0 +1,10 @@
+"""The bounds of queries of workflows, each with its reason, as in limits.py."""
+
+from typing import Final
+
+QUERY_S: Final = 10.0
+"""How long a query waits for its worker, which may have a long history to go through."""
+QUERIES_AT_ONCE_MAX: Final = 64
+"""Queries under way in one engine: each replays a workflow at a worker beside its tasks."""
+QUERY_ARGUMENTS_BYTES_MAX: Final = 4 * 1024
+"""Of a query's arguments: they travel in a URL."""

@@ -1,0 +1,147 @@
+"""Queries of users' workflows: asked of any worker here that knows the code, and of no table.
+
+The worker replays what is recorded and calls the code's own handler. A query is no task: it has no
+row, no fence that counts, and whatever becomes of it moves nothing. It borrows a slot of its
+worker, for a worker that is full of waiting work has time for an answer.
+"""
+
+import asyncio
+
+from mainspring_engine.domain.roster import Roster
+from mainspring_engine.domain.workflow import state as states
+from mainspring_engine.domain.workflow.going import route_of
+from mainspring_engine.ports.store import Store
+from mainspring_engine.ports.workflows import WorkflowRow
+from mainspring_engine.usecases.histories import check_value
+from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_kernel.errors import (
+    DeadlineExceeded,
+    MainspringError,
+    NotFound,
+    NoWorker,
+    QueryFailed,
+    TooManyRequests,
+    ValidationFailed,
+)
+from mainspring_kernel.ids import Ids
+from mainspring_kernel.query_limits import (
+    QUERIES_AT_ONCE_MAX,
+    QUERY_ARGUMENTS_BYTES_MAX,
+    QUERY_S,
+)
+from mainspring_schema.codec import pack
+from mainspring_schema.frames import Held, Task
+from mainspring_schema.tasks import QueryResult, QueryTask
+from mainspring_schema.workflows import QueryWorkflow
+
+
+class Queries:
+    """Those under way in this process, by what their workers know them by."""
+
+    def __init__(self, *, store: Store, roster: Roster, links: Links, ids: Ids) -> None:
+        self._store = store
+        self._roster = roster
+        self._links = links
+        self._ids = ids
+        self._open: dict[Held, tuple[Link, asyncio.Future[bytes]]] = {}
+
+    def __contains__(self, held: Held) -> bool:
+        return held in self._open
+
+    async def ask(self, command: QueryWorkflow) -> bytes:
+        """The handler's answer, as JSON.
+
+        Raises NotFound, NoWorker, QueryFailed, DeadlineExceeded, TooManyRequests.
+        """
+        if len(command.arguments) > QUERY_ARGUMENTS_BYTES_MAX:
+            detail = f"the arguments have at most {QUERY_ARGUMENTS_BYTES_MAX} bytes"
+            raise ValidationFailed(detail)
+        row = await self._store.workflows.get(command.org_id, command.workflow_id)
+        if row is None:
+            detail = "no such workflow"
+            raise NotFound(detail)
+        if len(self._open) >= QUERIES_AT_ONCE_MAX:
+            detail = "too many queries are under way"
+            raise TooManyRequests(detail)
+        link = self._worker_for(row)
+        held = Held(self._ids.uuid7(), 1)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._open[held] = (link, answer)
+        self._push(link, held, row, command)
+        try:
+            async with asyncio.timeout(QUERY_S):
+                return await answer
+        except TimeoutError as error:
+            detail = f"the worker did not answer the query within {QUERY_S:.0f} s"
+            raise DeadlineExceeded(detail) from error
+        finally:
+            if self._open.pop(held, None) is not None:
+                # Nobody waits any more: the worker stops, and has its slot again.
+                self._links.ended(held)
+
+    def _worker_for(self, row: WorkflowRow) -> Link:
+        seat = self._roster.borrow(route_of(row.queue, row.type))
+        link = None if seat is None else self._links.get(seat.incarnation)
+        if link is None:
+            detail = (
+                f"no worker of the queue {row.queue} that knows the workflow {row.type}"
+                " is attached to this engine"
+            )
+            raise NoWorker(detail)
+        return link
+
+    def _push(self, link: Link, held: Held, row: WorkflowRow, command: QueryWorkflow) -> None:
+        id_ = row.workflow.id
+        payload = QueryTask(
+            workflow_id=id_,
+            workflow_type=row.type,
+            generation=states.decode(row.workflow).generation,
+            name=command.name,
+            arguments=command.arguments,
+        )
+        task = HeldTask(held=held, session_id=id_, workflow_id=id_, org_id=command.org_id)
+        self._links.hold(link, task)
+        link.outbox.task(
+            Task(
+                held=held,
+                session_id=id_,
+                org_id=command.org_id,
+                traceparent="",
+                payload=pack(payload),
+            )
+        )
+
+    # ── what workers say ────────────────────────────────────────────────────────────────────────
+
+    def answered(self, held: Held, result: QueryResult) -> None:
+        """Raises DecodeError for an answer that is no JSON."""
+        check_value(result.result)
+        flaw = result.flaw
+        if flaw is None:
+            self._settle(held, result.result)
+        else:
+            self._settle(held, QueryFailed(f"{flaw.code}: {flaw.message}"))
+
+    def returned(self, held: Held) -> None:
+        """The worker cannot answer: it drains, or is too old to know what a query is."""
+        detail = "the worker handed the query back: it drains, or knows no queries"
+        self._settle(held, NoWorker(detail))
+
+    def left(self, link: Link) -> None:
+        """Its stream is gone, and what it was asked with it."""
+        for held, (asked, _) in tuple(self._open.items()):
+            if asked is link:
+                self._settle(held, NoWorker("the worker went away before it answered"))
+
+    def _settle(self, held: Held, answer: bytes | MainspringError) -> None:
+        asked = self._open.pop(held, None)
+        if asked is None:
+            return
+        link, waiting = asked
+        self._links.drop(link, held)
+        if waiting.done():
+            return
+        if isinstance(answer, bytes):
+            waiting.set_result(answer)
+        else:
+            waiting.set_exception(answer)
