@@ -55,6 +55,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     capability_id: str | None
     idempotency_key: str
     config_hash: bytes
+    guarded: bool = False
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -84,7 +85,8 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     """A call the model asks for, resolved by the worker against the folded tools.
 
     `arguments` is the parsed object, or the raw text where it was no JSON; `problem` then says so.
-    `narration` is what the call is for, in words for people.
+    `narration` is what the call is for, in words for people. What a `guarded` call returns is
+    checked before the model reads it.
     """
 
     id: str
@@ -97,6 +99,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     problem: str | None = None
     probed: bool = False
     narration: str | None = None
+    guarded: bool = False
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.compaction import COMPACTION
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.guardrails import GUARDRAILS
 from mainspring_harness.builtin.human_intent import HUMAN_INTENT
 from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
 from mainspring_harness.builtin.loop_detection import LOOP_DETECTION
@@ -31,6 +32,7 @@ def builtin_registry() -> Registry:
             BASHKIT_SHELL,
             COMPACTION,
             CURRENT_TIME,
+            GUARDRAILS,
             HUMAN_INTENT,
             INFINITY_CONTEXT,
             LOOP_DETECTION,

@@ -201,6 +201,7 @@ class Turn:
             capability_id=call.capability_id,
             idempotency_key=f"{self.workflow.id.hex}:{call.id}",
             config_hash=self.workflow.config_hash,
+            guarded=call.guarded,
         )
         self._add_task(
             task_id,
