@@ -16,7 +16,7 @@ from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
-from mainspring_api.usecases.held import Keeper
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
@@ -310,7 +310,12 @@ class World:
         self, configs: Configs, log: Any, door: ModelDoor, clock: SimClock, draws: Draws
     ) -> Acting:
         api = self.tables.api
-        keeper = Keeper(store=api, vault=EnvelopeVault([]), ids=self._ids(clock))
+        keeper = Keeper(
+            store=api,
+            vault=EnvelopeVault([]),
+            schedules=self.remote("scheduler", lambda one: one.schedules),
+            ids=self._ids(clock),
+        )
         resources = DirectResources(keeper, clock)
         files = DirectFiles(api, clock, self._ids(clock))
         return Acting(

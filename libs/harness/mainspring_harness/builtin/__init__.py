@@ -13,6 +13,7 @@ from mainspring_harness.builtin.noop import NOOP
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.session_schedule import SESSION_SCHEDULE
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
@@ -40,6 +41,7 @@ def builtin_registry() -> Registry:
             PYTHON_SANDBOX,
             SESSION,
             SESSION_FILE_SYSTEM,
+            SESSION_SCHEDULE,
             SESSION_SQL_DATABASE,
             SESSION_STORAGE,
             SKILLS,
