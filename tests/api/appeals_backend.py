@@ -12,14 +12,14 @@ from mainspring_schema.appeals import (
     QuestionAsked,
     Resolved,
 )
-from tests.api.plain_backend import PlainBackend
+from tests.api.query_backend import QueryBackend
 
 EXPIRES = "2026-11-26T10:00:00.000Z"
 TURN = "turn_" + "0" * 31 + "7"
 QUESTIONS = {"questions": [{"id": "q", "question": "Which?", "type": "text"}]}
 
 
-class AppealsBackend(PlainBackend):
+class AppealsBackend(QueryBackend):
     """Takes each decision once. `meanwhile` decides for somebody else before the next one."""
 
     def __init__(self) -> None:

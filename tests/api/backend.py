@@ -47,7 +47,6 @@ from mainspring_schema.workflows import (
     start_hash_of,
 )
 from tests.api.appeals_backend import AppealsBackend
-from tests.api.query_backend import QueryBackend
 
 TS = 1_763_800_000_000
 TURN = UUID(int=7)
@@ -73,7 +72,7 @@ class FakeSession:
         return sum(delta.seq == self.seq for delta in self.deltas)
 
 
-class Backend(AppealsBackend, QueryBackend):
+class Backend(AppealsBackend):
     """Implements Log, Control, Feed and both grants."""
 
     def __init__(self) -> None:
@@ -86,8 +85,7 @@ class Backend(AppealsBackend, QueryBackend):
         self.cancels: list[Cancel] = []
         self.waiting_calls: dict[UUID, str] = {}
         self.held: dict[tuple[UUID, int], tuple[UUID, UUID]] = {}
-        AppealsBackend.__init__(self)
-        QueryBackend.__init__(self)
+        super().__init__()
         self.workflows: dict[UUID, tuple[UUID, WorkflowView]] = {}
         self.workflow_keys: dict[tuple[UUID, str], tuple[UUID, bytes]] = {}
         self.signals: dict[UUID, SignalWorkflow] = {}

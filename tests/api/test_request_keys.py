@@ -34,11 +34,13 @@ ROUTES = sorted((method.upper(), path) for path, one in DOCUMENT.paths.items() f
 READS = {
     f"{V1}/agents/preview",
     f"{V1}/agents/analyze",
+    f"{V1}/capabilities/guardrails/dry-run",
     f"{V1}/workspaces/{{workspace_id}}/fs/_/stat",
     f"{V1}/memories/{{memory_id}}/fs/_/stat",
     f"{V1}/sessions/{{session_id}}/fs/_/stat",
 }
 """They change nothing, so there is nothing to do once."""
+SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
 ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
 DELEGATING = {"delegates_approvals": True}
@@ -234,7 +236,7 @@ async def test_a_post_with_a_key_happens_once(house: House, path: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(READS))
 async def test_a_reading_post_takes_a_key_and_changes_nothing(house: House, path: str) -> None:
-    target, body = house.filled(path), {"path": "/there.txt", "system_prompt": "Help."}
+    target, body = house.filled(path), {"path": "/there.txt", "system_prompt": "Help."} | SAID
     before = await house.seen()
 
     answers = [

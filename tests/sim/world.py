@@ -16,7 +16,7 @@ from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
-from mainspring_api.usecases.held import Keeper
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
@@ -50,9 +50,11 @@ from mainspring_worker.adapters.memory import Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.usecases.act import Acting
+from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
@@ -281,6 +283,11 @@ class World:
         )
         log: Any = DirectEventLog(self.remote("eventstore", lambda store: store))
         flights = Flights(log=log, clock=clock, draws=draws)
+        door = ModelDoor(
+            drivers=Drivers({"llmsim": lambda: LlmSim(clock)}),
+            credentials=house_credentials(self.tables.api),
+            keyless=KEYLESS,
+        )
         steps = Steps(
             reasoning=Reasoning(
                 configs=worker.configs,
@@ -288,21 +295,27 @@ class World:
                 contexts=Contexts(log),
                 log=log,
                 flights=flights,
-                drivers=Drivers({"llmsim": lambda: LlmSim(clock)}),
-                credentials=house_credentials(self.tables.api),
-                keyless=KEYLESS,
+                door=door,
+                guard=Guard(door, Blueprints(self.registry)),
                 telemetry=Silence(),
                 clock=clock,
             ),
-            acting=self._acting(worker.configs, log, clock, draws),
+            acting=self._acting(worker.configs, log, door, clock, draws),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")
         return worker
 
-    def _acting(self, configs: Configs, log: Any, clock: SimClock, draws: Draws) -> Acting:
+    def _acting(
+        self, configs: Configs, log: Any, door: ModelDoor, clock: SimClock, draws: Draws
+    ) -> Acting:
         api = self.tables.api
-        keeper = Keeper(store=api, vault=EnvelopeVault([]), ids=self._ids(clock))
+        keeper = Keeper(
+            store=api,
+            vault=EnvelopeVault([]),
+            schedules=self.remote("scheduler", lambda one: one.schedules),
+            ids=self._ids(clock),
+        )
         resources = DirectResources(keeper, clock)
         files = DirectFiles(api, clock, self._ids(clock))
         return Acting(
@@ -313,6 +326,7 @@ class World:
             holdings=Holdings(resources, clock=clock, draws=draws),
             telemetry=Silence(),
             log=log,
+            guard=Guard(door, Blueprints(self.registry)),
             clock=clock,
         )
 

@@ -10,6 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_schema.operations import Order, Question
+from mainspring_schema.session_schedules import (
+    CancelSchedule,
+    ListSessionSchedules,
+    MakeSchedule,
+)
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,7 +291,7 @@ class DropSecret(Order[Dropped], frozen=True, kw_only=True, tag="drop_secret"):
     name: str
 
 
-AnyQuestion = (
+RowQuestion = (
     ListFiles
     | ReadFile
     | ReadFiles
@@ -297,7 +302,11 @@ AnyQuestion = (
     | ListSecrets
     | OpenSecret
 )
-AnyOrder = ChangeFiles | EditFile | NameSession | PutValue | DropValue | MakeSecret | DropSecret
+RowOrder = ChangeFiles | EditFile | NameSession | PutValue | DropValue | MakeSecret | DropSecret
+
+AnyQuestion = RowQuestion | ListSessionSchedules
+AnyOrder = RowOrder | MakeSchedule | CancelSchedule
+"""What is asked of rows alone is answered in one transaction; the scheduler is another service."""
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

@@ -59,6 +59,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     idempotency_key: str
     config_hash: bytes
     edited: bool = False
+    guarded: bool = False
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -106,7 +107,8 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     `arguments` is the parsed object, or the raw text where it was no JSON; `problem` then says so.
     `narration` is what the call is for, in words for people.
     With an `appeal` it waits for a person, at most `expires_s`; `on_silence` is the result of a
-    question that nobody answered.
+    question that nobody answered. What a `guarded` call returns is checked before the model reads
+    it.
     """
 
     id: str
@@ -123,6 +125,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     appeal_reason: str = ""
     expires_s: int = 0
     on_silence: object = None
+    guarded: bool = False
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from mainspring_api.adapters.vault import KEY_CHARS_MIN, EnvelopeVault
 from mainspring_api.usecases import upkeep
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
-from mainspring_api.usecases.held import Keeper
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.builtin import builtin_registry
@@ -137,7 +137,12 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
 def resource_door(services: Services) -> InnerService:
     """What workers ask while they hold a task."""
     brought = StoredCredentials(services.store, services.credentials, services.vault)
-    keeper = Keeper(store=services.store, vault=services.vault, ids=services.ids)
+    keeper = Keeper(
+        store=services.store,
+        vault=services.vault,
+        schedules=services.schedules,
+        ids=services.ids,
+    )
     servicer = ResourceServicer(keeper, brought, services.clock)
     return resource_service(servicer)
 

@@ -31,9 +31,11 @@ from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.ports.resources import Resources
 from mainspring_worker.usecases.act import Acting
+from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
@@ -111,20 +113,19 @@ async def assemble(
 ) -> Worker:
     """A worker at work, which drains when the service closes."""
     worker = Worker(core=WorkerCore(who), link=roads.link, clock=clock, draws=draws)
-    flights = Flights(log=roads.log, clock=clock, draws=draws)
-    models = drivers(clock)
-    threads = ToolThread()
-    spans = RecordedSpans(service.telemetry)
+    flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
+    door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
+    guard = Guard(door, blueprints := Blueprints(builtin_registry()))
+    threads, spans = ToolThread(), RecordedSpans(service.telemetry)
     steps = Steps(
         reasoning=Reasoning(
             configs=worker.configs,
-            blueprints=Blueprints(builtin_registry()),
+            blueprints=blueprints,
             contexts=Contexts(roads.log),
             log=roads.log,
             flights=flights,
-            drivers=models,
-            credentials=roads.credentials,
-            keyless=KEYLESS,
+            door=door,
+            guard=guard,
             telemetry=spans,
             clock=clock,
         ),
@@ -136,6 +137,7 @@ async def assemble(
             holdings=Holdings(roads.resources, clock=clock, draws=draws),
             telemetry=spans,
             log=roads.log,
+            guard=guard,
             clock=clock,
         ),
     )

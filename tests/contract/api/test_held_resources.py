@@ -10,6 +10,7 @@ from mainspring_api.domain.edits import content_hash
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import file_changes, held
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_kernel import errors
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, RandomIds, SessionId, to_wire
@@ -42,6 +43,7 @@ from mainspring_schema.holdings import (
 )
 from tests.contract.api.conftest import NOW_MS, Hold
 from tests.contract.api.test_store_contract import new_session
+from tests.contract.worker.test_worker_files import memory_schedules
 
 IDS = RandomIds(SystemClock())
 VAULT = EnvelopeVault(["k" * 32])
@@ -53,7 +55,7 @@ class Tool:
 
     def __init__(self, store: Store, session: Session, task: Held) -> None:
         self.store, self.session, self.task, self.calls = store, session, task, 0
-        self.keeper = held.Keeper(store=store, vault=VAULT, ids=IDS)
+        self.keeper = Keeper(store=store, vault=VAULT, schedules=memory_schedules(), ids=IDS)
 
     async def ask(self, question: AnyQuestion, answer: type[A]) -> A:
         return msgspec.msgpack.decode(await held.ask(self.keeper, self.task, question), type=answer)

@@ -1,10 +1,11 @@
 """Values and secrets of a session, as tools ask for them: both stores answer alike."""
 
 import pytest
+from msgspec import structs
 
+from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.domain.secrets import SessionSecret
 from mainspring_api.usecases import held_storage, secrets
-from mainspring_api.usecases.held import Keeper
 from mainspring_kernel import errors
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.holdings import (
@@ -114,7 +115,7 @@ async def test_a_secret_is_not_made_over_another_one_or_under_a_name_of_no_kind(
 
 
 async def test_without_a_key_of_the_house_nothing_is_sealed(tool: Tool) -> None:
-    tool.keeper = Keeper(store=tool.store, vault=type(VAULT)([]), ids=IDS)
+    tool.keeper = structs.replace(tool.keeper, vault=EnvelopeVault([]))
 
     with pytest.raises(errors.EncryptionUnconfigured):
         await tool.order(MakeSecret(name="key"), StoredKeys)

@@ -10,7 +10,7 @@ from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.credentials import StoredCredentials
-from mainspring_api.usecases.held import Keeper
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_kernel import errors
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -19,6 +19,8 @@ from mainspring_local.dev.roads import DirectFiles
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.server import serve
 from mainspring_rpc.services import resource_service
+from mainspring_scheduler.adapters.memory import MemoryScheduleStore
+from mainspring_scheduler.usecases.schedules import Schedules
 from mainspring_schema.frames import Held
 from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.memory import MemoryFiles
@@ -52,7 +54,14 @@ def house_credentials(store: MemoryStore) -> StoredCredentials:
 
 def keeper_of(store: MemoryStore) -> Keeper:
     """With one key, so that it may keep secrets."""
-    return Keeper(store=store, vault=EnvelopeVault(["k" * 32]), ids=IDS)
+    return Keeper(
+        store=store, vault=EnvelopeVault(["k" * 32]), schedules=memory_schedules(), ids=IDS
+    )
+
+
+def memory_schedules() -> Schedules:
+    """A scheduler whose time does not come."""
+    return Schedules(MemoryScheduleStore(CLOCK), CLOCK, lambda: None)
 
 
 @pytest.fixture(params=["grpc", "direct", "memory"])

@@ -25,9 +25,11 @@ from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 from mainspring_worker.usecases.act import Acting
+from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
@@ -139,6 +141,7 @@ def acting(
     files: SessionFiles,
     configs: Configs,
     log: EventLog,
+    guard: Guard,
 ) -> Acting:
     clock = SystemClock()
     return Acting(
@@ -149,6 +152,7 @@ def acting(
         holdings=Holdings(NoResources(), clock=clock, draws=SeededDraws(1)),
         telemetry=Silence(),
         log=log,
+        guard=guard,
         clock=clock,
     )
 
@@ -168,20 +172,21 @@ async def bench(
     core = WorkerCore(identity(slots))
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
     flights = Flights(log=memory, clock=clock, draws=draws)
+    door = ModelDoor(drivers=model, credentials=FixedCredentials(), keyless=frozenset({"fake"}))
+    guard = Guard(door, blueprints := Blueprints(registry or Registry(())))
     steps = Steps(
         reasoning=Reasoning(
             configs=worker.configs,
-            blueprints=Blueprints(registry or Registry(())),
+            blueprints=blueprints,
             contexts=Contexts(memory),
             log=memory,
             flights=flights,
-            drivers=model,
-            credentials=FixedCredentials(),
-            keyless=frozenset({"fake"}),
+            door=door,
+            guard=guard,
             telemetry=Silence(),
             clock=clock,
         ),
-        acting=acting(tools, threads, files or MemoryFiles(held()), worker.configs, memory),
+        acting=acting(tools, threads, files or MemoryFiles(held()), worker.configs, memory, guard),
     )
     flying = asyncio.create_task(flights.run())
     running = asyncio.create_task(worker.run(steps))

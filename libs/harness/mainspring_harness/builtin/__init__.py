@@ -6,6 +6,7 @@ from mainspring_harness.builtin.ask_user import ASK_USER
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.compaction import COMPACTION
 from mainspring_harness.builtin.current_time import CURRENT_TIME
+from mainspring_harness.builtin.guardrails import GUARDRAILS
 from mainspring_harness.builtin.human_intent import HUMAN_INTENT
 from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
 from mainspring_harness.builtin.loop_detection import LOOP_DETECTION
@@ -13,6 +14,7 @@ from mainspring_harness.builtin.noop import NOOP
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.session_schedule import SESSION_SCHEDULE
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
@@ -34,6 +36,7 @@ def builtin_registry() -> Registry:
             BASHKIT_SHELL,
             COMPACTION,
             CURRENT_TIME,
+            GUARDRAILS,
             HUMAN_INTENT,
             INFINITY_CONTEXT,
             LOOP_DETECTION,
@@ -41,6 +44,7 @@ def builtin_registry() -> Registry:
             PYTHON_SANDBOX,
             SESSION,
             SESSION_FILE_SYSTEM,
+            SESSION_SCHEDULE,
             SESSION_SQL_DATABASE,
             SESSION_STORAGE,
             SKILLS,

@@ -20,6 +20,9 @@ HEALTH_CHECKS_KEPT_MAX: Final = 50
 SESSION_SECRETS_MAX: Final = 100
 """Names of one session: a list of all is one answer."""
 
+SESSION_SCHEDULES_MAX: Final = 5
+"""That a session's own agent has at once: each sends it a message again and again."""
+
 CONNECTIONS_MAX: Final = 200
 """Third parties of one organization: the same."""
 

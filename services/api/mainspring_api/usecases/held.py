@@ -9,19 +9,24 @@ import hashlib
 from typing import Final, assert_never
 
 import msgspec
-from msgspec import Struct
 
 from mainspring_api.domain.resources import Session
-from mainspring_api.ports.store import Holding, RequestKey, Store
+from mainspring_api.ports.store import Holding, RequestKey
 from mainspring_api.ports.vault import Vault
-from mainspring_api.usecases import file_changes, file_questions, held_storage
+from mainspring_api.usecases import (
+    file_changes,
+    file_questions,
+    held_schedules,
+    held_storage,
+)
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_kernel.errors import (
     IdempotencyMismatch,
     InvalidParameter,
     NotFound,
     ValidationFailed,
 )
-from mainspring_kernel.ids import Ids, Prefix, TaskId, WorkspaceId, to_wire
+from mainspring_kernel.ids import Prefix, TaskId, WorkspaceId, to_wire
 from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
@@ -45,23 +50,24 @@ from mainspring_schema.holdings import (
     ReadFiles,
     Recall,
     Recalled,
+    RowOrder,
+    RowQuestion,
     SessionInfo,
+)
+from mainspring_schema.session_schedules import (
+    CancelSchedule,
+    ListSessionSchedules,
+    MakeSchedule,
 )
 
 ROUTE: Final = "resource.change"
 _DONE: Final = 200
 
 
-class Keeper(Struct, frozen=True, kw_only=True):
-    """Who keeps what sessions have: rows, and what opens those that are sealed."""
-
-    store: Store
-    vault: Vault
-    ids: Ids
-
-
 async def ask(keeper: Keeper, held: Held, question: AnyQuestion) -> bytes:
     """The packed answer. Raises LeaseLost, NotFound, ValidationFailed, SecretUnreadable."""
+    if isinstance(question, ListSessionSchedules):
+        return pack(await held_schedules.listed(keeper, held))
     async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
         return pack(await _answer(holding, keeper.vault, question))
 
@@ -71,6 +77,18 @@ async def change(keeper: Keeper, held: Held, order: AnyOrder, *, key: str, now_m
 
     Raises LeaseLost, NotFound, Conflict, ValidationFailed, IdempotencyMismatch, PayloadTooLarge.
     """
+    match order:
+        case MakeSchedule():
+            made = await held_schedules.make(keeper, held, order, key=key, now_ms=now_ms)
+            return pack(made)
+        case CancelSchedule():
+            return pack(await held_schedules.cancel(keeper, held, order))
+        case _:
+            return await _change(keeper, held, order, key=key, now_ms=now_ms)
+
+
+async def _change(keeper: Keeper, held: Held, order: RowOrder, *, key: str, now_ms: int) -> bytes:
+    """What changes nothing but rows, in one transaction with the key."""
     async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
         digest = hashlib.sha256(pack(order)).digest()
         request = _request_key(holding, key, digest, now_ms=now_ms)
@@ -84,7 +102,7 @@ async def change(keeper: Keeper, held: Held, order: AnyOrder, *, key: str, now_m
     return answer
 
 
-async def _answer(holding: Holding, vault: Vault, question: AnyQuestion) -> object:
+async def _answer(holding: Holding, vault: Vault, question: RowQuestion) -> object:
     match question:
         case GetValue() | ListKeys() | ListSecrets() | OpenSecret():
             return await held_storage.answer(holding, vault, question)
@@ -98,7 +116,7 @@ async def _answer(holding: Holding, vault: Vault, question: AnyQuestion) -> obje
             assert_never(question)
 
 
-async def _carry_out(holding: Holding, keeper: Keeper, order: AnyOrder, *, now_ms: int) -> object:
+async def _carry_out(holding: Holding, keeper: Keeper, order: RowOrder, *, now_ms: int) -> object:
     match order:
         case PutValue() | DropValue() | MakeSecret() | DropSecret():
             return await held_storage.carry_out(

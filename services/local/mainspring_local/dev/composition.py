@@ -19,7 +19,7 @@ from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.main import serve_http
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
-from mainspring_api.usecases.held import Keeper
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
@@ -91,7 +91,7 @@ async def start(
     )
     scheduler = _scheduler(parts, path)
     service.spawn("scheduler", scheduler.loop.serve())
-    await _start_worker(service, parts)
+    await _start_worker(service, parts, scheduler)
     await _serve_workers(service, parts, port)
     await serve_http(_api(service, parts, path, scheduler), service, host, port)
 
@@ -157,7 +157,13 @@ def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
     )
 
 
-async def _start_worker(service: Service, parts: Parts) -> None:
+async def _start_worker(service: Service, parts: Parts, scheduler: Scheduler) -> None:
+    keeper = Keeper(
+        store=parts.api_store,
+        vault=parts.vault,
+        schedules=scheduler.schedules,
+        ids=parts.ids,
+    )
     door = EngineDoor(parts.engine.conversations)
     service.stack.push_async_callback(door.close)
     roads = Roads(
@@ -167,9 +173,7 @@ async def _start_worker(service: Service, parts: Parts) -> None:
             parts.api_store, StoredCredentials(parts.api_store, parts.keys, parts.vault)
         ),
         files=DirectFiles(parts.api_store, parts.clock, parts.ids),
-        resources=DirectResources(
-            Keeper(store=parts.api_store, vault=parts.vault, ids=parts.ids), parts.clock
-        ),
+        resources=DirectResources(keeper, parts.clock),
     )
     worker = await assemble(
         service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws

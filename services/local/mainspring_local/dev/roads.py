@@ -15,6 +15,7 @@ from mainspring_api.usecases import held as held_resources
 from mainspring_api.usecases.credentials import StoredCredentials, credentials_for
 from mainspring_api.usecases.held_files import HeldWrite
 from mainspring_api.usecases.held_files import write as write_held
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.operating import Operator
@@ -321,7 +322,7 @@ class DirectFiles:
 class DirectResources:
     """worker → api: for the holder of a task, as over the wire. Both ways through bytes."""
 
-    def __init__(self, keeper: held_resources.Keeper, clock: Clock) -> None:
+    def __init__(self, keeper: Keeper, clock: Clock) -> None:
         self._keeper = keeper
         self._clock = clock
 

@@ -21,6 +21,7 @@ from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
+from mainspring_worker.usecases.guard import Checks, Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Stop
@@ -47,8 +48,10 @@ class Acting:
         holdings: Holdings,
         telemetry: Telemetry,
         log: EventLog,
+        guard: Guard,
         clock: Clock,
     ) -> None:
+        self._guard = guard
         self._log = log
         self._configs = configs
         self._toolbox = toolbox
@@ -71,6 +74,10 @@ class Acting:
             return _error("the arguments must be a JSON object", "invalid_arguments")
         if payload.edited and (wrong := _misfit(tool, arguments)):
             return _error(f"the edited arguments do not fit: {wrong}", "invalid_arguments")
+        try:
+            checks = await self._checks(payload)
+        except ConfigUnusable as unusable:
+            return _error(f"the agent's guardrails are not known: {unusable}", "config_unusable")
         began = self._clock.mono()
         with self._telemetry.tool_call(attempt.task, payload) as span:
             try:
@@ -79,6 +86,8 @@ class Acting:
                 outcome = _broken_off(attempt, payload)
             duration_ms = round((self._clock.mono() - began) * 1000)
             timed = msgspec.structs.replace(outcome, duration_ms=duration_ms)
+            if checks is not None:
+                timed = await self._guard.output(attempt, payload, checks, timed)
             result = await self._outputs.bounded(attempt, payload, timed)
             span.ended(result)
             return result
@@ -111,6 +120,13 @@ class Acting:
             raise  # a line of progress was refused: the task is another's
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
             return _raised(payload)
+
+    async def _checks(self, payload: ToolTask) -> Checks | None:
+        """Before the call: its outcome must not wait for rules that do not come."""
+        if not payload.guarded:
+            return None
+        agent = await self._configs.get(payload.config_hash)
+        return self._guard.checks(payload.config_hash, agent)
 
     async def _with_agent(self, context: ToolContext, payload: ToolTask, tool: Tool) -> ToolContext:
         """Only tools that reach out, or work on what the agent has, wait for who that is."""

@@ -4,7 +4,6 @@ The event stands in the log before the call that needs it, so that every later p
 worker, has the same shorter beginning, and a summary is paid once.
 """
 
-from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -33,15 +32,12 @@ from mainspring_schema.messages import Json, TextPart
 from mainspring_schema.tasks import EmitEvent, ReasonTask
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
 from mainspring_worker.ports.eventlog import EventLog
-from mainspring_worker.ports.failures import Kind
-from mainspring_worker.ports.failures import failure as failed
 from mainspring_worker.ports.model import (
     Credentials,
-    Done,
-    ModelDrivers,
     ModelFailure,
     ModelRequest,
 )
+from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_workstream.attempt import Attempt
 
 PURPOSE: Final = {"purpose": "compaction"}
@@ -79,8 +75,8 @@ class Fitted(Struct, frozen=True, kw_only=True):
 class Compactor:
     """One per worker."""
 
-    def __init__(self, *, drivers: ModelDrivers, log: EventLog, clock: Clock) -> None:
-        self._drivers = drivers
+    def __init__(self, *, door: ModelDoor, log: EventLog, clock: Clock) -> None:
+        self._door = door
         self._log = log
         self._clock = clock
 
@@ -162,7 +158,8 @@ class Compactor:
             metadata=PURPOSE,
         )
         await asking.attempt.leased()
-        return await said(self._drivers, request)
+        done = await self._door.said(request)
+        return done.text, done.usage
 
     async def _made_before(self, asking: Asking) -> Compacted | None:
         """What an earlier attempt of this call made and wrote down."""
@@ -173,17 +170,3 @@ class Compactor:
             return None
         made = [event for event in page.events if event.type == _COMPACTED]
         return _MADE.decode(decode_payload(made[-1].payload).data) if made else None
-
-
-async def said(drivers: ModelDrivers, request: ModelRequest) -> tuple[str, Usage]:
-    """The text of an answer nobody watches. Raises ModelFailure, also for one without a text."""
-    done = None
-    async with aclosing(drivers.named(request.choice.driver).stream(request)) as items:
-        async for item in items:
-            if isinstance(item, Done):
-                done = item
-    if done is None:
-        raise failed(Kind.STREAM_CUT, "the model's stream ended early")
-    if not done.text.strip():
-        raise failed(Kind.BAD_OUTPUT, "the model answered without a text")
-    return done.text, done.usage

@@ -5,8 +5,6 @@ from contextlib import aclosing
 from hashlib import sha256
 from typing import Final
 
-from msgspec import structs
-
 from mainspring_harness.appealing import Rules, with_appeals
 from mainspring_harness.builtin import compaction, infinity_context, loop_detection
 from mainspring_harness.compacting import Compacted, view
@@ -31,14 +29,11 @@ from mainspring_schema.events import Usage
 from mainspring_schema.tasks import EmitEvent, Failure, ReasonResult, ReasonTask, ToolCall
 from mainspring_worker.domain.deltas import Anchor
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
-from mainspring_worker.ports.credentials import CredentialSource
 from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.failures import failure as failed
 from mainspring_worker.ports.model import (
-    Credentials,
     Done,
-    ModelDrivers,
     ModelFailure,
     ModelItem,
     ModelRequest,
@@ -49,10 +44,12 @@ from mainspring_worker.ports.model import (
     UsageReported,
 )
 from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
+from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
 from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
+from mainspring_worker.usecases.guard import Guard, Guarded, checks_of, in_part
 from mainspring_worker.usecases.telling import TEXT, Telling
 from mainspring_workstream.attempt import Attempt, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
@@ -61,7 +58,7 @@ _CANCELLED: Final = Failure(error_class="cancelled", code="cancelled", message="
 
 
 class Reasoning:
-    """One per worker. `keyless` names drivers that need no credentials."""
+    """One per worker."""
 
     def __init__(  # noqa: PLR0913 - the composition root names each
         self,
@@ -71,9 +68,8 @@ class Reasoning:
         contexts: Contexts,
         log: EventLog,
         flights: Flights,
-        drivers: ModelDrivers,
-        credentials: CredentialSource,
-        keyless: frozenset[str],
+        door: ModelDoor,
+        guard: Guard,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
@@ -82,10 +78,9 @@ class Reasoning:
         self._contexts = contexts
         self._log = log
         self._flights = flights
-        self._drivers = drivers
-        self._credentials = credentials
-        self._keyless = keyless
-        self._compactor = Compactor(drivers=drivers, log=log, clock=clock)
+        self._door = door
+        self._compactor = Compactor(door=door, log=log, clock=clock)
+        self._guard = guard
         self._telemetry = telemetry
         self._clock = clock
 
@@ -167,7 +162,7 @@ class Reasoning:
     async def _asking(
         self, attempt: Attempt, payload: ReasonTask, plan: Blueprint, choice: ModelChoice
     ) -> Asking:
-        choice, credentials = await self._access(attempt, choice)
+        choice, credentials = await self._door.access(attempt.held, choice)
         return Asking(
             attempt=attempt, payload=payload, plan=plan, choice=choice, credentials=credentials
         )
@@ -190,18 +185,6 @@ class Reasoning:
             credentials=asking.credentials,
         )
 
-    async def _access(
-        self, attempt: Attempt, choice: ModelChoice
-    ) -> tuple[ModelChoice, Credentials | None]:
-        if choice.driver in self._keyless:
-            return choice, None
-        # A provider that nobody knows has no credentials either, and that is not what is wrong.
-        self._drivers.named(choice.driver)
-        access = await self._credentials.fetch(attempt.held, choice.provider_id)
-        if access.base_url is not None and choice.base_url is None:
-            choice = structs.replace(choice, base_url=access.base_url)
-        return choice, access.credentials
-
     # ── the call ─────────────────────────────────────────────────────────────────────────────
 
     async def _call(self, call: "_Call", span: ModelSpan) -> ReasonResult:
@@ -219,6 +202,7 @@ class Reasoning:
             call.attempt.begun = True
             await self._stream(call, telling)
             await stream.finish()
+            await self._guarded(call)
         except asyncio.CancelledError:
             if call.attempt.stop is not Stop.CANCELLED:
                 raise
@@ -234,13 +218,20 @@ class Reasoning:
         return result
 
     async def _stream(self, call: "_Call", telling: Telling) -> None:
-        driver = self._drivers.named(call.request.choice.driver)
+        driver = self._door.drivers.named(call.request.choice.driver)
         async with aclosing(driver.stream(call.request)) as items:
             async for item in items:
                 if (shown := call.take(item)) is not None:
                     await telling.tell(shown)
         if call.done is None:
             raise failed(Kind.STREAM_CUT, "the model's stream ended early")
+
+    async def _guarded(self, call: "_Call") -> None:
+        checks = checks_of(call.plan)
+        if checks is not None:
+            call.answer = await self._guard.answer(
+                call.attempt, call.payload, checks, call.answered()
+            )
 
     def _ms_since(self, began: float) -> int:
         return round((self._clock.mono() - began) * 1000)
@@ -267,7 +258,9 @@ class _Call:
         self.usage = Usage()
         self.spent = Usage()
         self.done: Done | None = None
-        self._prepared = prepared
+        self.answer: Guarded | None = None
+        """As the agent's guardrails let it pass."""
+        self.plan = prepared.plan
         self._clock = clock
         self._began = clock.mono()
         self._first: float | None = None
@@ -301,11 +294,13 @@ class _Call:
 
     def result(self, failure: Failure | None) -> ReasonResult:
         done = self.done or Done(text="".join(self._text))
-        calls = () if failure is not None else self._calls(done)
+        answer = self.answer or self.answered()
+        if failure is not None:
+            answer = Guarded(text=in_part(self.plan, done.text))
         first = self._first
         return ReasonResult(
-            text=done.text,
-            tool_calls=calls,
+            text=answer.text,
+            tool_calls=answer.calls,
             thinking=done.thinking,
             thinking_signature=done.thinking_signature,
             usage=self.usage.plus(self.spent),
@@ -321,16 +316,21 @@ class _Call:
             failure=failure,
         )
 
+    def answered(self) -> Guarded:
+        """What the model said, before anybody looked at it."""
+        done = self.done or Done(text="".join(self._text))
+        return Guarded(text=done.text, calls=self._calls(done))
+
     def _calls(self, done: Done) -> tuple[ToolCall, ...]:
         asked = [AskedCall(call.name, call.arguments) for call in done.tool_calls]
         calls = resolve_calls(
             asked,
-            self._prepared.plan.tools,
+            self.plan.tools,
             turn_id=self.payload.turn_id,
             iteration=self.payload.iteration,
             cut=done.finish_reason == "length",
         )
-        plan = self._prepared.plan
+        plan = self.plan
         watched = loop_detection.threshold(plan.applied)
         if watched is not None:
             calls = without_loops(calls, self.request.messages, threshold=watched)

@@ -8,6 +8,7 @@ import msgspec
 
 from mainspring_api.usecases import held, held_files
 from mainspring_api.usecases.credentials import StoredCredentials, credentials_for
+from mainspring_api.usecases.keeper import Keeper
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import Prefix, ProviderId, TaskId, from_wire
@@ -20,7 +21,7 @@ _UUID_BYTES = 16
 
 
 class ResourceServicer:
-    def __init__(self, keeper: held.Keeper, source: StoredCredentials, clock: Clock) -> None:
+    def __init__(self, keeper: Keeper, source: StoredCredentials, clock: Clock) -> None:
         self._keeper = keeper
         self._source = source
         self._clock = clock

@@ -203,6 +203,7 @@ class Turn:
             idempotency_key=f"{self.workflow.id.hex}:{call.id}",
             config_hash=self.workflow.config_hash,
             edited=edited,
+            guarded=call.guarded,
         )
         self._add_task(
             task_id,

@@ -11,6 +11,7 @@ from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
 from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
+from mainspring_harness.builtin.session_schedule import SESSION_SCHEDULE
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
@@ -28,6 +29,7 @@ from mainspring_worker.adapters.builtin_tools.history import query_history
 from mainspring_worker.adapters.builtin_tools.outputs import read_tool_output
 from mainspring_worker.adapters.builtin_tools.sandbox.interpreter import python
 from mainspring_worker.adapters.builtin_tools.sandbox.shell import bash
+from mainspring_worker.adapters.builtin_tools.schedules import SCHEDULE_TOOLS
 from mainspring_worker.adapters.builtin_tools.session import get_session_info, write_session_title
 from mainspring_worker.adapters.builtin_tools.skills import activate_skill, list_skills
 from mainspring_worker.adapters.builtin_tools.sql.tools import SQL_TOOLS
@@ -67,6 +69,7 @@ _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
     (PYTHON_SANDBOX, {"python": python}),
     (SESSION, {"get_session_info": get_session_info, "write_session_title": write_session_title}),
     (SESSION_FILE_SYSTEM, FILE_TOOLS),
+    (SESSION_SCHEDULE, SCHEDULE_TOOLS),
     (SESSION_SQL_DATABASE, SQL_TOOLS),
     (SESSION_STORAGE, {"kv_store": kv_store, "secret_store": secret_store}),
     (SKILLS, {"activate_skill": activate_skill, "list_skills": list_skills}),

@@ -15,10 +15,13 @@ from mainspring_api.adapters.http.routing import (
 from mainspring_api.adapters.http.wire.tiers import ToolView, tool_view
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.naming import matches, tokens
+from mainspring_harness import guarding
+from mainspring_harness.builtin import guardrails
 from mainspring_harness.registry import CatalogueEntry
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.messages import Json
 
 table = RouteTable("catalogue")
@@ -100,6 +103,96 @@ async def list_capabilities(call: Call[NoBody, CapabilityQuery]) -> Reply:
         limit=limit,
     )
     return json_reply(page)
+
+
+# ── guardrails ──────────────────────────────────────────────────────────────────────────────────
+
+
+class GuardrailExampleView(Struct, frozen=True, kw_only=True):
+    name: str
+    display_name: str
+    description: str
+    config: Json
+    stages: tuple[str, ...]
+    check_types: tuple[str, ...]
+    tags: tuple[str, ...]
+    data_egress: str
+
+
+class GuardrailExamples(Struct, frozen=True, kw_only=True):
+    examples: tuple[GuardrailExampleView, ...]
+
+
+class RehearsalBody(Struct, frozen=True, kw_only=True):
+    config: Json
+    stage: guarding.Stage
+    text: Annotated[str, Meta(max_length=guarding.TEXT_CHARS_MAX)]
+    tool_name: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class HitView(Struct, frozen=True, kw_only=True):
+    check_id: str
+    check_index: int
+    rule_type: str
+    stage: str
+    action: str
+    reason_code: str
+    matched: str | None
+    replacement: str | None
+
+
+class RehearsalView(Struct, frozen=True, kw_only=True):
+    blocked: bool
+    hits: tuple[HitView, ...]
+
+
+@table.route("GET", "/capabilities/guardrails/examples", answer=GuardrailExamples)
+async def list_guardrail_examples(call: Call[NoBody, NoQuery]) -> Reply:
+    """Configurations of guardrails to begin with."""
+    del call
+    return json_reply(GuardrailExamples(examples=tuple(map(_example, guardrails.EXAMPLES))))
+
+
+@table.route("POST", "/capabilities/guardrails/dry-run", body=RehearsalBody, answer=RehearsalView)
+async def rehearse_guardrails(call: Call[RehearsalBody, NoQuery]) -> Reply:
+    """What a configuration of guardrails would find in a text. No model is asked to judge."""
+    body = call.body
+    ref = CapabilityRef(ref=guardrails.ID, config=body.config)
+    rules = guardrails.rules(call.services.registry.resolve((ref,)))
+    subject = guarding.Subject(stage=body.stage, text=body.text, tool_name=body.tool_name)
+    found = () if rules is None else guarding.hits(rules, subject)
+    shown = tuple(_hit(hit, body.stage) for hit in found)
+    return json_reply(RehearsalView(blocked=guarding.blocking(found) is not None, hits=shown))
+
+
+def _example(one: guardrails.Example) -> GuardrailExampleView:
+    checks = one.rules.checks
+    return GuardrailExampleView(
+        name=one.name,
+        display_name=one.display_name,
+        description=one.description,
+        config=one.config,
+        stages=tuple(s for s in guarding.STAGES if one.rules.looks_at(s)),
+        check_types=tuple(dict.fromkeys(check.type for check in checks)),
+        tags=one.tags,
+        data_egress=one.data_egress,
+    )
+
+
+def _hit(hit: guarding.Hit, stage: str) -> HitView:
+    return HitView(
+        check_id=hit.check_id,
+        check_index=hit.index,
+        rule_type=hit.check.type,
+        stage=stage,
+        action="block" if hit.blocks else "log",
+        reason_code=hit.reason_code,
+        matched=hit.matched,
+        replacement=hit.check.replacement if hit.blocks else None,
+    )
+
+
+# ── one ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @table.route("GET", "/capabilities/{capability_id:str}", answer=CapabilityOut)

@@ -31,6 +31,7 @@ from mainspring_worker.ports.model import ModelRequest
 
 FIXED_TEXT: Final = "Hello! I'm a simulated LLM response."
 _QUOTE_CHARS_MAX: Final = 2000
+_FORBIDDEN: Final = "forbidden"
 _SUMMARY: Final = "A simulated summary. It began: "
 _LOREM_TOKENS: Final = 50
 _LOREM_TOKENS_MAX: Final = 20_000
@@ -63,8 +64,8 @@ class Reply(Struct, frozen=True):
 def answer(request: ModelRequest) -> Reply:
     """Raises ModelFailure for a script that cannot be read or is at its end."""
     scene = look(request)
-    if request.metadata.get("purpose") == "compaction":
-        return Reply(Step(text=f"{_SUMMARY}{scene.text[:_QUOTE_CHARS_MAX]}"))
+    if (step := _for_us(request, scene)) is not None:
+        return Reply(step)
     script = parse(scene.text)
     played = scene.answers
     if script is None and has_script(request.system):
@@ -75,6 +76,17 @@ def answer(request: ModelRequest) -> Reply:
     if script.scope == "turn":
         played = request.iteration - 1
     return Reply(_scripted(script, scene, request, played), script.latency)
+
+
+def _for_us(request: ModelRequest, scene: Scene) -> Step | None:
+    """What the worker itself asks for: never what a script of the conversation says."""
+    match request.metadata.get("purpose"):
+        case "compaction":
+            return Step(text=f"{_SUMMARY}{scene.text[:_QUOTE_CHARS_MAX]}")
+        case "guardrail":
+            return Step(text="BLOCK" if _FORBIDDEN in scene.text.lower() else "ALLOW")
+        case _:
+            return None
 
 
 def look(request: ModelRequest) -> Scene:

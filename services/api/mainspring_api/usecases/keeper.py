@@ -1,0 +1,17 @@
+"""Who keeps what sessions have, for those that ask in the name of a held task."""
+
+from msgspec import Struct
+
+from mainspring_api.ports.schedules import Schedules
+from mainspring_api.ports.store import Store
+from mainspring_api.ports.vault import Vault
+from mainspring_kernel.ids import Ids
+
+
+class Keeper(Struct, frozen=True, kw_only=True):
+    """Rows, what opens those that are sealed, and who knows what comes when."""
+
+    store: Store
+    vault: Vault
+    schedules: Schedules
+    ids: Ids
