@@ -1,8 +1,12 @@
 """What the turn machine knows of the folded agent. The engine never reads the prompt."""
 
+from uuid import UUID
+
 from msgspec import Struct
 
+from mainspring_kernel.ids import Prefix, from_wire
 from mainspring_schema.agents import RuntimeAgent
+from mainspring_schema.budgets import Subject
 from mainspring_schema.events import ModelMetadata
 
 
@@ -18,6 +22,16 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     provider: str
     model_route: str
     max_iterations: int
+
+    def subjects(self, session_id: UUID, org_id: UUID) -> tuple[Subject, ...]:
+        """Whose budgets a model call of this agent in a session falls under."""
+        those = (
+            Subject(type="session", id=session_id),
+            Subject(type="organization", id=org_id),
+        )
+        if self.agent_id is None:
+            return those
+        return (*those, Subject(type="agent", id=from_wire(Prefix.AGENT, self.agent_id)))
 
 
 def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
