@@ -285,3 +285,20 @@ async def test_a_dropped_budget_bounds_nothing_and_its_holds_are_gone(
 
     assert await session.world.store.budgets.get(session.org_id, budget) is None
     assert (await ended(session, held, 1)).verdict is Verdict.COMMITTED
+
+
+async def test_a_session_reads_what_others_hold(world: World, worker: Worker) -> None:
+    first = await Session.opened(world)
+    second = await Session.opened(world, first.org_id)
+    budget = await made(first, 10)
+    await first.commit(begun(first, worker, budget, 4)[1])
+    organization = Subject(type="organization", id=first.org_id)
+
+    seen_by = [
+        await world.store.budgets.over(
+            first.org_id, (Subject(type="session", id=session.id), organization)
+        )
+        for session in (first, second)
+    ]
+
+    assert [one.reserved for (one,) in seen_by] == [0, 4]

@@ -209,3 +209,24 @@ def test_people_are_warned_once_that_a_budget_is_nearly_used_up() -> None:
     (warning,) = desk.data_of("budget.warning")
     assert (warning["soft_limit"], hold.warns) == (6, True)
     assert not spending(desk).holds[0].warns
+
+
+def test_a_call_of_another_session_may_leave_too_little_for_a_guess() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "tokens", left=3000, reserved=TOKENS_HELD_MIN * MICRO))
+
+    desk.say("hello")
+
+    assert desk.head.paused, "a hold that the store would refuse is not asked for"
+
+
+@pytest.mark.parametrize(("used", "paused"), [(5, False), (20, True)])
+def test_what_a_call_has_just_used_counts_for_the_next_one(used: int, *, paused: bool) -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "tokens", left=10))
+    desk.say("one")
+    desk.say("two")
+
+    desk.answer(ReasonResult(text="", usage=Usage(output_tokens=used)))
+
+    assert desk.head.paused is paused

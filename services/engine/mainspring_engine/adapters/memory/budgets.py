@@ -140,8 +140,20 @@ class MemoryBudgets:
 
     async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[BudgetView, ...]:
         with self._lock:
-            found = [one for one in self._of(org_id, subjects) if one.status != "disabled"]
+            found = [
+                msgspec.structs.replace(one, reserved=self._held_by_others(one, subjects))
+                for one in self._of(org_id, subjects)
+                if one.status != "disabled"
+            ]
             return tuple(sorted(found, key=lambda one: one.id.int))
+
+    def _held_by_others(self, budget: BudgetView, subjects: tuple[Subject, ...]) -> int:
+        own = {subject.id for subject in subjects if subject.type == "session"}
+        return budget.reserved - sum(
+            held.amount
+            for (_, budget_id), held in self._tables.holds.items()
+            if budget_id == budget.id and held.session_id in own
+        )
 
     def _of(self, org_id: UUID, subjects: tuple[Subject, ...]) -> list[BudgetView]:
         return [

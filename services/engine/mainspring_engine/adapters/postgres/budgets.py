@@ -56,6 +56,7 @@ class PostgresBudgets:
         return frozenset(cast(UUID, row["org_id"]) for row in rows)
 
     async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[BudgetView, ...]:
+        # Only a session's id is that of a session.
         rows = await self._database.fetch(BUDGETS["over"], org_id, *_columns(subjects))
         return tuple(map(_budget, rows))
 

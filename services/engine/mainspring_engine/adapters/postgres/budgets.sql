@@ -12,11 +12,20 @@ from engine.commit_budgeted_v1(
 select distinct org_id from engine.budget where not deleted;
 
 -- name: over
--- Budgets of some subjects that count, by id.
+-- Budgets of some subjects that count, by id; without what the session among them holds.
 -- repeatable
 select
     b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
-    b.reserved, b.status, b.warned, b.metadata,
+    (
+        b.reserved - coalesce(
+            (
+                select sum(h.amount)
+                from engine.budget_hold as h
+                where h.budget_id = b.id and h.session_id = any($3::uuid[])
+            ), 0
+        )
+    )::bigint as reserved,
+    b.status, b.warned, b.metadata,
     (extract(epoch from b.created_at) * 1000)::bigint as created_ms,
     (extract(epoch from b.updated_at) * 1000)::bigint as updated_ms
 from engine.budget as b

@@ -1,5 +1,6 @@
 """What a turn's model calls may use of the budgets they fall under, and what they have used."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -19,21 +20,30 @@ SECONDS_HELD: Final = 30
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """The budgets that a session's model calls fall under, as they were read without a lock."""
+    """The budgets that a session's model calls fall under, as they were read without a lock.
+
+    Their `reserved` is what other sessions hold: a session has one model call at a time, so what it
+    held itself is given back before it holds again.
+    """
 
     budgets: tuple[BudgetView, ...] = ()
 
-    @property
-    def short(self) -> BudgetView | None:
-        """The first that lets no call begin."""
-        return next((one for one in self.budgets if one.is_short or not _has_room(one)), None)
+    def short(self, state: TurnState, charged: Sequence[Charge]) -> BudgetView | None:
+        """The first that lets no model call begin; `charged` is not in the balances yet."""
+        for budget in self.budgets:
+            used = sum(one.amount for one in charged if one.currency == budget.currency)
+            if budget.status == "paused" or (
+                budget.status == "active" and not _fits(budget, used, state)
+            ):
+                return budget
+        return None
 
 
-def _has_room(budget: BudgetView) -> bool:
-    # Exact, so nothing may be held beyond it; the others are held by a guess that may be less.
-    if budget.status != "active" or budget.currency != "calls":
-        return True
-    return budget.balance - budget.reserved >= MICRO
+def _fits(budget: BudgetView, used: int, state: TurnState) -> bool:
+    """As the store will judge it: the hold fits, or it is the only one and takes the rest."""
+    left = budget.balance - used
+    wanted = MICRO * _held(budget.currency, state)
+    return left - budget.reserved >= wanted or (budget.reserved == 0 and left > 0)
 
 
 def holds(bounds: Bounds, task_id: UUID, state: TurnState) -> tuple[Hold, ...]:

@@ -110,8 +110,9 @@ class Turn:
         lets no call begin the turn rests instead, and what waits goes on waiting.
         """
         bounds = self._bounds()
-        if bounds.short is not None:
-            self._pause(bounds.short)
+        short = bounds.short(self.state, self.plan.charges)
+        if short is not None:
+            self._pause(short)
             return
         taken = self._take_inputs()
         iteration = self.state.iteration + 1
@@ -163,7 +164,7 @@ class Turn:
     @property
     def is_short(self) -> bool:
         """Whether a model call could not begin now. Raises BudgetsMissing."""
-        return self._bounds().short is not None
+        return self._bounds().short(self.state, self.plan.charges) is not None
 
     def _pause(self, short: BudgetView) -> None:
         why = "the budget is paused" if short.status == "paused" else "the budget is used up"

@@ -63,7 +63,7 @@ def _budget_id(call: Call[object, object]) -> UUID:
     return from_wire(Prefix.BUDGET, call.path["budget_id"])
 
 
-@table.route("GET", "/budgets", query=BudgetsQuery, answer=BudgetList)
+@table.route("GET", "/budgets", query=BudgetsQuery, answer=BudgetList, other_statuses=(422,))
 async def list_budgets(call: Call[NoBody, BudgetsQuery]) -> Reply:
     """Budgets, newest first; of one subject, or of one kind of subject."""
     word = call.query.subject_type
