@@ -62,6 +62,33 @@ CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;
 
 
 --
+-- Name: budget_ask; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.budget_ask AS (
+	task_id uuid,
+	budget_id uuid,
+	amount bigint,
+	warns boolean
+);
+
+
+ALTER TYPE engine.budget_ask OWNER TO engine_owner;
+
+--
+-- Name: budget_charge; Type: TYPE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TYPE engine.budget_charge AS (
+	task_id uuid,
+	currency text,
+	amount bigint
+);
+
+
+ALTER TYPE engine.budget_charge OWNER TO engine_owner;
+
+--
 -- Name: circuit_move; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -998,6 +1025,45 @@ $$;
 ALTER FUNCTION engine.begin_attempt_v1() OWNER TO engine_owner;
 
 --
+-- Name: change_budget_v1(uuid, uuid, uuid, bigint, bigint, smallint, bytea); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.change_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_allowed bigint, p_soft bigint, p_status smallint, p_metadata bytea) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_moved bigint;
+begin
+    select coalesce(p_allowed, b.allowed) - b.allowed into v_moved
+    from engine.budget as b
+    where b.id = p_id and b.org_id = p_org and not b.deleted
+    for no key update;
+    if not found then
+        return null;
+    end if;
+    update engine.budget as b
+    set
+        allowed = b.allowed + v_moved,
+        balance = b.balance + v_moved,
+        soft = case when p_soft = -1 then null else coalesce(p_soft, b.soft) end,
+        status = coalesce(p_status, b.status),
+        metadata = coalesce(p_metadata, b.metadata),
+        warned = b.warned and v_moved = 0 and p_soft is null,
+        updated_at = clock_timestamp()
+    where b.id = p_id;
+    if v_moved <> 0 then
+        insert into engine.budget_entry (id, budget_id, amount, source)
+        values (p_entry, p_id, v_moved, 'limit');
+    end if;
+    return p_id;
+end
+$$;
+
+
+ALTER FUNCTION engine.change_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_allowed bigint, p_soft bigint, p_status smallint, p_metadata bytea) OWNER TO engine_owner;
+
+--
 -- Name: claim_v1(bigint, integer, engine.claim_want[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -1300,6 +1366,51 @@ $$;
 
 
 ALTER FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) OWNER TO engine_owner;
+
+--
+-- Name: commit_budgeted_v1(bigint, bigint, engine.commit_item[], engine.commit_event[], engine.commit_anchor[], engine.commit_workflow[], engine.commit_close[], engine.commit_mark[], engine.commit_emit[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_dead_letter[], engine.commit_config[], engine.budget_ask[], uuid[], engine.budget_charge[], boolean); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.commit_budgeted_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_asks engine.budget_ask[], p_ended uuid[], p_charges engine.budget_charge[], p_paused boolean, OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_session uuid := p_items[1].session_id;
+begin
+    select
+        c.now_ms, c.verdicts, c.deltas_before, c.closes, c.marks, c.emits, c.unclaimed, c.known,
+        c.heads, c.workflows, c.inbox
+    into
+        now_ms, verdicts, deltas_before, closes, marks, emits, unclaimed, known,
+        heads, workflows, inbox
+    from engine.commit_v1(
+        p_lease_ms, p_drift_ms, p_items, p_events, p_anchors, p_workflows, p_closes, p_marks,
+        p_emits, p_results, p_tasks, p_accepts, p_consumes, p_timers, p_dropped, p_dead_letters,
+        p_configs
+    ) as c;
+    if verdicts[1] <> 1 then
+        return;
+    end if;
+    perform log.pause_v1(array[v_session], p_paused);
+    perform from engine.budget as b
+    where b.id in (
+        select h.budget_id from engine.budget_hold as h where h.task_id = any(p_ended)
+        union all
+        select a.budget_id from unnest(p_asks) as a
+    )
+    order by b.id
+    for no key update;
+    perform engine.settle_budgets(p_ended, p_charges);
+    if cardinality(p_asks) > 0 then
+        perform engine.hold_budgets(v_session, p_asks);
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.commit_budgeted_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_asks engine.budget_ask[], p_ended uuid[], p_charges engine.budget_charge[], p_paused boolean, OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) OWNER TO engine_owner;
 
 --
 -- Name: commit_v1(bigint, bigint, engine.commit_item[], engine.commit_event[], engine.commit_anchor[], engine.commit_workflow[], engine.commit_close[], engine.commit_mark[], engine.commit_emit[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_dead_letter[], engine.commit_config[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -1900,6 +2011,105 @@ $$;
 
 ALTER FUNCTION engine.commit_workflows_whole_v1(p_lease_ms bigint, p_drift_ms bigint, p_heads log.head_change[], p_events log.new_event[], p_started engine.commit_workflow[], p_moved engine.commit_workflow[], p_closes engine.commit_close[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_keyed boolean, p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_configs engine.commit_config[], p_starts engine.commit_start[], p_emits engine.commit_emit[], p_steps engine.commit_step[], p_waits engine.commit_wait[], p_ended_waits engine.commit_end_wait[], p_signals engine.commit_signal[], p_takes engine.commit_take[], OUT now_ms bigint, OUT deltas_before integer[], OUT closes engine.close_answer[], OUT unclaimed uuid[]) OWNER TO engine_owner;
 
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: budget; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.budget (
+    id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    subject_type text NOT NULL,
+    subject_id uuid NOT NULL,
+    currency text NOT NULL,
+    allowed bigint NOT NULL,
+    soft bigint,
+    balance bigint NOT NULL,
+    reserved bigint DEFAULT 0 NOT NULL,
+    status smallint DEFAULT 1 NOT NULL,
+    warned boolean DEFAULT false NOT NULL,
+    deleted boolean DEFAULT false NOT NULL,
+    metadata bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT budget_allowed_check CHECK ((allowed >= 0)),
+    CONSTRAINT budget_currency_check CHECK ((currency = ANY (ARRAY['tokens'::text, 'calls'::text, 'seconds'::text]))),
+    CONSTRAINT budget_reserved_check CHECK ((reserved >= 0)),
+    CONSTRAINT budget_soft_check CHECK ((soft >= 0)),
+    CONSTRAINT budget_status_check CHECK (((status >= 1) AND (status <= 3))),
+    CONSTRAINT budget_subject_type_check CHECK ((subject_type = ANY (ARRAY['session'::text, 'agent'::text, 'organization'::text])))
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE engine.budget OWNER TO engine_owner;
+
+--
+-- Name: budget_entry; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.budget_entry (
+    id uuid NOT NULL,
+    budget_id uuid NOT NULL,
+    amount bigint NOT NULL,
+    source text NOT NULL,
+    description text,
+    task_id uuid,
+    session_id uuid,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE engine.budget_entry OWNER TO engine_owner;
+
+--
+-- Name: create_budget_v1(uuid, uuid, uuid, text, uuid, text, bigint, bigint, bytea); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea) RETURNS uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ INSERT INTO engine.budget (id, org_id, subject_type, subject_id, currency, allowed, soft, balance, metadata)
+   VALUES (create_budget_v1.p_id, create_budget_v1.p_org, create_budget_v1.p_subject_type, create_budget_v1.p_subject_id, create_budget_v1.p_currency, create_budget_v1.p_allowed, create_budget_v1.p_soft, create_budget_v1.p_allowed, create_budget_v1.p_metadata);
+ INSERT INTO engine.budget_entry (id, budget_id, amount, source)
+   VALUES (create_budget_v1.p_entry, create_budget_v1.p_id, create_budget_v1.p_allowed, 'limit'::text)
+   RETURNING budget_entry.budget_id;
+END;
+
+
+ALTER FUNCTION engine.create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea) OWNER TO engine_owner;
+
+--
+-- Name: credit_budget_v1(uuid, uuid, uuid, bigint, text, text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.credit_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_amount bigint, p_source text, p_description text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update engine.budget as b
+    set
+        balance = b.balance + p_amount,
+        warned = false,
+        updated_at = clock_timestamp()
+    where b.id = p_id and b.org_id = p_org and not b.deleted;
+    if not found then
+        return null;
+    end if;
+    insert into engine.budget_entry (id, budget_id, amount, source, description)
+    values (p_entry, p_id, p_amount, p_source, p_description);
+    return p_id;
+end
+$$;
+
+
+ALTER FUNCTION engine.credit_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_amount bigint, p_source text, p_description text) OWNER TO engine_owner;
+
 --
 -- Name: draw_tokens_v1(engine.token_draw[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
@@ -1957,6 +2167,29 @@ $$;
 
 
 ALTER FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) OWNER TO engine_owner;
+
+--
+-- Name: drop_budget_v1(uuid, uuid); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.drop_budget_v1(p_org uuid, p_id uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update engine.budget as b
+    set deleted = true, reserved = 0, updated_at = clock_timestamp()
+    where b.id = p_id and b.org_id = p_org and not b.deleted;
+    if not found then
+        return null;
+    end if;
+    delete from engine.budget_hold as h where h.budget_id = p_id;
+    return p_id;
+end
+$$;
+
+
+ALTER FUNCTION engine.drop_budget_v1(p_org uuid, p_id uuid) OWNER TO engine_owner;
 
 --
 -- Name: drop_limit_v1(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -2176,6 +2409,61 @@ $$;
 ALTER FUNCTION engine.headroom_v1(p_route integer, p_limits engine.claim_limit[]) OWNER TO engine_owner;
 
 --
+-- Name: hold_budgets(uuid, engine.budget_ask[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.hold_budgets(p_session uuid, p_asks engine.budget_ask[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_short uuid;
+begin
+    -- What is held for a task that is gone was missed by who closed it.
+    with gone as (
+        delete from engine.budget_hold as h
+        where
+            h.budget_id = any(array(select a.budget_id from unnest(p_asks) as a))
+            and not exists (select from engine.task as t where t.id = h.task_id)
+        returning h.budget_id, h.amount
+    )
+
+    update engine.budget as b
+    set reserved = b.reserved - s.held
+    from (select g.budget_id, sum(g.amount) as held from gone as g group by g.budget_id) as s
+    where b.id = s.budget_id;
+
+    select a.budget_id into v_short
+    from unnest(p_asks) as a
+    left join engine.budget as b on a.budget_id = b.id and not b.deleted
+    where
+        b.id is null or b.status = 2
+        or not (
+            b.balance - b.reserved >= a.amount
+            or (b.reserved = 0 and b.balance > 0)
+        )
+    order by a.budget_id
+    limit 1;
+    if v_short is not null then
+        raise exception 'engine.commit: budget % is short', v_short using errcode = 'MSB01';
+    end if;
+
+    insert into engine.budget_hold (task_id, budget_id, session_id, amount)
+    select a.task_id, a.budget_id, p_session, least(a.amount, b.balance - b.reserved)
+    from unnest(p_asks) as a
+    inner join engine.budget as b on a.budget_id = b.id;
+    update engine.budget as b
+    set
+        reserved = b.reserved + least(a.amount, b.balance - b.reserved),
+        warned = b.warned or a.warns
+    from unnest(p_asks) as a
+    where b.id = a.budget_id;
+end
+$$;
+
+
+ALTER FUNCTION engine.hold_budgets(p_session uuid, p_asks engine.budget_ask[]) OWNER TO engine_owner;
+
+--
 -- Name: hold_v1(uuid, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2352,10 +2640,6 @@ CREATE FUNCTION engine.place_order(p_step text) RETURNS integer[]
 
 ALTER FUNCTION engine.place_order(p_step text) OWNER TO engine_owner;
 
-SET default_tablespace = '';
-
-SET default_table_access_method = heap;
-
 --
 -- Name: progress; Type: TABLE; Schema: engine; Owner: engine_owner
 --
@@ -2467,6 +2751,21 @@ $$;
 
 
 ALTER FUNCTION engine.refuse_change_v1() OWNER TO engine_owner;
+
+--
+-- Name: refuse_entry_change(); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.refuse_entry_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'entries of a budget never change' using errcode = 'MSE02';
+end
+$$;
+
+
+ALTER FUNCTION engine.refuse_entry_change() OWNER TO engine_owner;
 
 --
 -- Name: refuse_way_back_v1(); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -2593,6 +2892,50 @@ $$;
 
 
 ALTER FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision) OWNER TO engine_owner;
+
+--
+-- Name: settle_budgets(uuid[], engine.budget_charge[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.settle_budgets(p_ended uuid[], p_charges engine.budget_charge[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    with gone as (
+        delete from engine.budget_hold as h
+        where h.task_id = any(p_ended)
+        returning h.task_id, h.budget_id, h.session_id, h.amount
+    ),
+
+    used as (
+        select g.task_id, g.budget_id, g.session_id, g.amount as held, coalesce(c.amount, 0) as amount
+        from gone as g
+        inner join engine.budget as b on g.budget_id = b.id
+        left join unnest(p_charges) as c on g.task_id = c.task_id and b.currency = c.currency
+    ),
+
+    told as (
+        insert into engine.budget_entry (id, budget_id, amount, source, task_id, session_id)
+        select gen_random_uuid(), u.budget_id, -u.amount, 'model_call', u.task_id, u.session_id
+        from used as u
+        where u.amount > 0
+    )
+
+    update engine.budget as b
+    set
+        balance = b.balance - s.amount,
+        reserved = b.reserved - s.held,
+        updated_at = clock_timestamp()
+    from (
+        select u.budget_id, sum(u.amount) as amount, sum(u.held) as held
+        from used as u group by u.budget_id
+    ) as s
+    where b.id = s.budget_id;
+end
+$$;
+
+
+ALTER FUNCTION engine.settle_budgets(p_ended uuid[], p_charges engine.budget_charge[]) OWNER TO engine_owner;
 
 --
 -- Name: submit_tasks_v1(bigint, engine.plain_task[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -3994,6 +4337,24 @@ $$;
 ALTER FUNCTION log.partition_horizon_v1() OWNER TO log_owner;
 
 --
+-- Name: pause_v1(uuid[], boolean); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.pause_v1(p_sessions uuid[], p_paused boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    update log.head as h
+    set paused = p_paused
+    where h.session_id = any(p_sessions) and h.paused <> p_paused;
+end
+$$;
+
+
+ALTER FUNCTION log.pause_v1(p_sessions uuid[], p_paused boolean) OWNER TO log_owner;
+
+--
 -- Name: refuse_change_v1(); Type: FUNCTION; Schema: log; Owner: log_owner
 --
 
@@ -4288,6 +4649,21 @@ WITH (fillfactor='50');
 
 
 ALTER TABLE engine.bucket OWNER TO engine_owner;
+
+--
+-- Name: budget_hold; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.budget_hold (
+    task_id uuid NOT NULL,
+    budget_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT budget_hold_amount_check CHECK ((amount > 0))
+);
+
+
+ALTER TABLE engine.budget_hold OWNER TO engine_owner;
 
 --
 -- Name: circuit; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -4989,6 +5365,30 @@ ALTER TABLE ONLY engine.bucket
 
 
 --
+-- Name: budget_entry budget_entry_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.budget_entry
+    ADD CONSTRAINT budget_entry_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: budget_hold budget_hold_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.budget_hold
+    ADD CONSTRAINT budget_hold_pkey PRIMARY KEY (task_id, budget_id);
+
+
+--
+-- Name: budget budget_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.budget
+    ADD CONSTRAINT budget_pkey PRIMARY KEY (id);
+
+
+--
 -- Name: circuit circuit_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -5322,6 +5722,27 @@ CREATE UNIQUE INDEX workspace_name ON api.workspace USING btree (org_id, name) W
 
 
 --
+-- Name: budget_entry_budget; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX budget_entry_budget ON engine.budget_entry USING btree (budget_id, at, id);
+
+
+--
+-- Name: budget_hold_budget; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX budget_hold_budget ON engine.budget_hold USING btree (budget_id);
+
+
+--
+-- Name: budget_subject; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX budget_subject ON engine.budget USING btree (org_id, subject_type, subject_id) WHERE (NOT deleted);
+
+
+--
 -- Name: circuit_rev; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
@@ -5515,6 +5936,13 @@ CREATE TRIGGER attempt_begins BEFORE UPDATE OF fence ON engine.task FOR EACH ROW
 --
 
 CREATE TRIGGER attempt_is_final BEFORE DELETE OR UPDATE ON engine.attempt FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
+
+
+--
+-- Name: budget_entry budget_entry_immutable; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER budget_entry_immutable BEFORE DELETE OR UPDATE ON engine.budget_entry FOR EACH ROW EXECUTE FUNCTION engine.refuse_entry_change();
 
 
 --
@@ -5810,6 +6238,14 @@ GRANT ALL ON FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint
 
 
 --
+-- Name: FUNCTION change_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_allowed bigint, p_soft bigint, p_status smallint, p_metadata bytea); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.change_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_allowed bigint, p_soft bigint, p_status smallint, p_metadata bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.change_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_allowed bigint, p_soft bigint, p_status smallint, p_metadata bytea) TO engine_run;
+
+
+--
 -- Name: FUNCTION claim_v1(p_lease_ms bigint, p_orgs_max integer, p_wants engine.claim_want[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -5823,6 +6259,14 @@ GRANT ALL ON FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_w
 
 REVOKE ALL ON FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION commit_budgeted_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_asks engine.budget_ask[], p_ended uuid[], p_charges engine.budget_charge[], p_paused boolean, OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.commit_budgeted_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_asks engine.budget_ask[], p_ended uuid[], p_charges engine.budget_charge[], p_paused boolean, OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.commit_budgeted_v1(p_lease_ms bigint, p_drift_ms bigint, p_items engine.commit_item[], p_events engine.commit_event[], p_anchors engine.commit_anchor[], p_workflows engine.commit_workflow[], p_closes engine.commit_close[], p_marks engine.commit_mark[], p_emits engine.commit_emit[], p_results engine.commit_result[], p_tasks engine.commit_task[], p_accepts engine.commit_accept[], p_consumes engine.commit_consume[], p_timers engine.commit_timer[], p_dropped engine.commit_drop[], p_dead_letters engine.commit_dead_letter[], p_configs engine.commit_config[], p_asks engine.budget_ask[], p_ended uuid[], p_charges engine.budget_charge[], p_paused boolean, OUT now_ms bigint, OUT verdicts smallint[], OUT deltas_before integer[], OUT closes engine.close_answer[], OUT marks smallint[], OUT emits smallint[], OUT unclaimed uuid[], OUT known engine.known_message[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]) TO engine_run;
 
 
 --
@@ -5858,11 +6302,49 @@ GRANT ALL ON FUNCTION engine.commit_workflows_whole_v1(p_lease_ms bigint, p_drif
 
 
 --
+-- Name: TABLE budget; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.budget TO engine_run;
+
+
+--
+-- Name: TABLE budget_entry; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.budget_entry TO engine_run;
+
+
+--
+-- Name: FUNCTION create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea) TO engine_run;
+
+
+--
+-- Name: FUNCTION credit_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_amount bigint, p_source text, p_description text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.credit_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_amount bigint, p_source text, p_description text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.credit_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_amount bigint, p_source text, p_description text) TO engine_run;
+
+
+--
 -- Name: FUNCTION draw_tokens_v1(p_draws engine.token_draw[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
 REVOKE ALL ON FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION drop_budget_v1(p_org uuid, p_id uuid); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.drop_budget_v1(p_org uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.drop_budget_v1(p_org uuid, p_id uuid) TO engine_run;
 
 
 --
@@ -5894,6 +6376,13 @@ GRANT ALL ON FUNCTION engine.forget_keys_v1(p_older_than_ms bigint, p_limit inte
 --
 
 REVOKE ALL ON FUNCTION engine.headroom_v1(p_route integer, p_limits engine.claim_limit[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION hold_budgets(p_session uuid, p_asks engine.budget_ask[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.hold_budgets(p_session uuid, p_asks engine.budget_ask[]) FROM PUBLIC;
 
 
 --
@@ -5961,6 +6450,13 @@ GRANT ALL ON FUNCTION engine.ready_groups_v1(p_route integer, p_org uuid, p_prio
 
 
 --
+-- Name: FUNCTION refuse_entry_change(); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.refuse_entry_change() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION reset_circuit_v1(p_key text); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -5990,6 +6486,13 @@ GRANT ALL ON FUNCTION engine.set_limit_v1(p_key text, p_at_once integer, p_rate 
 
 REVOKE ALL ON FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision) TO engine_run;
+
+
+--
+-- Name: FUNCTION settle_budgets(p_ended uuid[], p_charges engine.budget_charge[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.settle_budgets(p_ended uuid[], p_charges engine.budget_charge[]) FROM PUBLIC;
 
 
 --
@@ -6213,6 +6716,14 @@ GRANT ALL ON FUNCTION log.partition_horizon_v1() TO log_run;
 
 
 --
+-- Name: FUNCTION pause_v1(p_sessions uuid[], p_paused boolean); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.pause_v1(p_sessions uuid[], p_paused boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.pause_v1(p_sessions uuid[], p_paused boolean) TO engine_owner;
+
+
+--
 -- Name: TABLE agent; Type: ACL; Schema: api; Owner: api_owner
 --
 
@@ -6287,6 +6798,13 @@ GRANT SELECT ON TABLE engine.board TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.bucket TO engine_run;
+
+
+--
+-- Name: TABLE budget_hold; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.budget_hold TO engine_run;
 
 
 --

@@ -1,5 +1,6 @@
 """Tool calls that wait for people, of an engine that a test stands in for."""
 
+from abc import ABC
 from uuid import UUID
 
 from mainspring_kernel.errors import NotAwaited
@@ -19,7 +20,7 @@ TURN = "turn_" + "0" * 31 + "7"
 QUESTIONS = {"questions": [{"id": "q", "question": "Which?", "type": "text"}]}
 
 
-class AppealsBackend(QueryBackend):
+class AppealsBackend(QueryBackend, ABC):
     """Takes each decision once. `meanwhile` decides for somebody else before the next one."""
 
     def __init__(self) -> None:

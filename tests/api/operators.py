@@ -7,10 +7,12 @@ import msgspec
 
 from mainspring_kernel.errors import Conflict, MainspringError, NotFound, Unavailable
 from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_schema import asking
 from mainspring_schema import operations as ops
 from mainspring_schema.codec import pack
 from mainspring_schema.explaining import Explanation, Reason
 from mainspring_schema.tasks import ToolTask
+from tests.api.budgets_backend import FakeBudgets
 
 A = TypeVar("A")
 TS = 1_763_800_000_000
@@ -143,21 +145,22 @@ class FakeOperator:
         self.worker = ATTACHED
         self.health = HEALTH
         self.letter = LETTER
+        self.budgets = FakeBudgets()
 
-    async def inspect(self, question: ops.Question[A]) -> A:
+    async def inspect(self, question: asking.Question[A]) -> A:
         return self._answered(question, self._inspected(ops.read_question(pack(question))))
 
-    async def operate(self, order: ops.Order[A]) -> A:
+    async def operate(self, order: asking.Order[A]) -> A:
         return self._answered(order, self._operated(ops.read_order(pack(order))))
 
-    def _answered(self, asked: ops.Question[A] | ops.Order[A], answer: object) -> A:
+    def _answered(self, asked: asking.Question[A] | asking.Order[A], answer: object) -> A:
         self.asked.append(asked)
         if self.away:
             detail = "the engine is away"
             raise Unavailable(detail, retry_after_s=2.0)
         if isinstance(answer, MainspringError):
             raise answer
-        return msgspec.msgpack.decode(pack(answer), type=ops.answer_type(asked))
+        return msgspec.msgpack.decode(pack(answer), type=asking.answer_type(asked))
 
     def _inspected(self, asked: ops.AnyQuestion) -> object:
         match asked:
@@ -175,6 +178,8 @@ class FakeOperator:
                 return found if known else NotFound()
             case ops.ListLetters() | ops.GetLetter():
                 return self._of_letters(asked)
+            case _:
+                return self.budgets.answer(asked)
 
     def _of_tasks(self, asked: ops.ListTasks | ops.GetTask) -> object:
         if isinstance(asked, ops.ListTasks):
@@ -206,6 +211,8 @@ class FakeOperator:
                     last_due_ms=TS if order.action == "requeue" else None,
                     task_ids=(TASK,),
                 )
+            case _:
+                return self.budgets.carry_out(order)
 
     def _drained(self, order: ops.DrainWorker | ops.ResumeWorker) -> object:
         if order.worker_id != WORKER:

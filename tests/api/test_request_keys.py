@@ -43,6 +43,8 @@ READS = {
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
 ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
+ORG = to_wire(Prefix.ORG, DEFAULT_ORG_ID)
+KINDS = (("memory", "memories"), ("provider", "providers"), ("budget", "budgets"))
 DELEGATING = {"delegates_approvals": True}
 ENDLESS = {
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/sse",
@@ -97,6 +99,11 @@ BODIES: dict[str, Body] = {
     f"{V1}/sessions/{{session_id}}/question-answers": said,
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/tool-approvals": decision,
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/question-answers": said,
+    f"{V1}/budgets": lambda text: {
+        "subject_type": "organization", "subject_id": ORG, "currency": "calls",
+        "limit": 5, "metadata": {"for": text},
+    },
+    f"{V1}/budgets/{{budget_id}}/top-up": lambda text: {"amount": 1, "description": text},
     f"{V1}/sessions/{{session_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/workspaces/{{workspace_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/durable/schedules": lambda text: {
@@ -134,7 +141,7 @@ class House:
         await client.post(f"{V1}/sessions/{session['id']}/fs/there.txt", json=file)
         versions = f"{V1}/agents/{agent['id']}/versions"
         self._ids["version_id"] = await self._id_of(versions)
-        for name, plural in (("memory", "memories"), ("provider", "providers")):
+        for name, plural in KINDS:
             self._ids[f"{name}_id"] = await self._id_of(f"{V1}/{plural}")
         await client.post(f"{V1}/memories/{self._ids['memory_id']}/fs/there.txt", json=file)
         checks = f"{V1}/agents/{agent['id']}/health-checks"
@@ -154,9 +161,9 @@ class House:
             "key": "nobody:model",
             "task_id": f"task_{TASK.hex}",
             "worker_id": f"worker_{WORKER.hex}",
-            "org_id": to_wire(Prefix.ORG, DEFAULT_ORG_ID),
             "model_id": "model_01933b5a000070008000000000000401",
             "provider": "daytona",
+            "org_id": ORG,
             "key_id": "apikey_" + "0" * 32,
             "name": "TOKEN",
             "capability_id": "current_time",
@@ -200,7 +207,10 @@ class House:
         }
         orders = [one for one in self._operator.asked if isinstance(one, ORDERS)]
         backend = self._backend
-        told = (len(orders), len(backend.signals), len(backend.tasks), *backend.waiting_calls)
+        resumed = len(self._operator.budgets.resumed)
+        told = (
+            len(orders), resumed, len(backend.signals), len(backend.tasks), *backend.waiting_calls,
+        )  # fmt: skip
         return {**answers, "commands": told}
 
 

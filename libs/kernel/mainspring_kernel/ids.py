@@ -53,6 +53,8 @@ class Prefix(StrEnum):
     SIGNAL = "signal"
     SCHEDULE = "schedule"
     SLOT = "slot"
+    BUDGET = "budget"
+    BUDGET_ENTRY = "entry"
 
 
 _SEED_HIGH: Final = 0x01933B5A_0000_7000_8000_0000_0000_0000

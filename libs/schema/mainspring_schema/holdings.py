@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from mainspring_schema.operations import Order, Question
+from mainspring_schema.asking import Order, Question
 from mainspring_schema.session_schedules import (
     CancelSchedule,
     ListSessionSchedules,

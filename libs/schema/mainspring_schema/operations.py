@@ -4,36 +4,21 @@ Carried as MessagePack inside the control proto. Times are milliseconds of the d
 list is cut by its `limit`; `next` of a page goes into `after` of the question for the page behind.
 """
 
-from typing import Final, Generic, Literal, TypeVar, cast, get_args
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
+from mainspring_schema.asking import Order, Question
+from mainspring_schema.budgets import BudgetOrder, BudgetQuestion
 from mainspring_schema.explaining import Explanation, Subject
-
-A = TypeVar("A")
 
 OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
 TaskStatus = Literal[OpenStatus, "closed"]
 TaskWord = Literal["reason", "tool", "workflow", "task"]
 WorkerStatus = Literal["active", "silent", "draining", "stopped"]
 """`silent`: attached, but nothing was heard from it for two beats. `stopped`: not attached."""
-
-
-class Question(Struct, Generic[A], frozen=True, kw_only=True):
-    """Reads, answered by an `A`."""
-
-
-class Order(Struct, Generic[A], frozen=True, kw_only=True):
-    """Changes something, answered by an `A` once that is committed."""
-
-
-def answer_type(asked: Question[A] | Order[A]) -> type[A]:
-    """What the class of a question or an order names as its answer."""
-    (base,) = cast("tuple[object]", type(asked).__orig_bases__)  # pyright: ignore[reportAttributeAccessIssue] -- every subclass of a generic has it
-    (answer,) = cast("tuple[type[A]]", get_args(base))
-    return answer
 
 
 # ── tasks ───────────────────────────────────────────────────────────────────────────────────────
@@ -357,8 +342,8 @@ class Explain(Question[Explanation], frozen=True, kw_only=True, tag="explain"):
 
 AnyQuestion = (
     ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain
-)
-AnyOrder = DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters
+) | BudgetQuestion
+AnyOrder = DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters | BudgetOrder
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

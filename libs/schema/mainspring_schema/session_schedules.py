@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from mainspring_schema.operations import Order, Question
+from mainspring_schema.asking import Order, Question
 from mainspring_schema.schedules import Timing
 
 

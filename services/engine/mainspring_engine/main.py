@@ -30,6 +30,7 @@ from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.backpressure import Backpressure
+from mainspring_engine.usecases.budgets import Budgeted, Budgets
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
@@ -106,14 +107,14 @@ class Engine:
         self._backlog, self._tallies, self._holds = Backlog(), Tallies(), HoldTimes()
         self._pressure = Backpressure(clock=clock, load=self._load)
         self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
-        self._witness = witness(self._agents)
-        self._time, self._clock = DatabaseTime(clock), clock
+        self._witness, self._clock = witness(self._agents), clock
+        self._time, self._budgeted = DatabaseTime(clock), Budgeted(store.budgets, clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
         self._pusher, self._seating = self._make_pusher(), self._make_seating()
         self._claimer = self._make_claimer()
         self.gates.eased = self._claimer.resume
-        materials = Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio)
+        materials = self._make_materials(ids, draws, trace_ratio)
         self._lanes = self._make_lanes(self._flights(materials, epoch), draws)
         self._inspector = self._make_inspector(backstage)
         self.gauging = Gauging(self._inspector, backstage.inspection, clock)
@@ -126,6 +127,11 @@ class Engine:
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
+
+    def _make_materials(self, ids: Ids, draws: Draws, trace_ratio: float) -> Materials:
+        materials = Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio)
+        materials.budgeted = self._budgeted.has
+        return materials
 
     def _load(self) -> float:
         return self._lanes.load()
@@ -203,6 +209,7 @@ class Engine:
             workers=self._workers,
             letters=letters,
             explaining=Explaining(backstage.snapshots, gates, self._holds),
+            budgets=Budgets(self.store.budgets, self._budgeted, self._lanes, ids),
         )
 
     def _make_claimer(self) -> Claimer:
@@ -306,6 +313,7 @@ class Engine:
             group.create_task(self._worker_streams.listen())
             group.create_task(self._workers.work())
             group.create_task(self.operator.work())
+            group.create_task(self._budgeted.work())
 
     async def tell_again(self) -> None:
         """The spans that an engine killed a moment ago may not have written."""

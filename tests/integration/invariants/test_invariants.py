@@ -37,7 +37,19 @@ EVENTS: tuple[tuple[str, UUID | None, str], ...] = (
 
 def history() -> str:
     """A sound history as SQL; written past triggers, as no engine takes part."""
-    return log_rows() + turn_rows() + task_rows() + slot_rows()
+    return log_rows() + turn_rows() + task_rows() + slot_rows() + budget_rows()
+
+
+def budget_rows() -> str:
+    return f"""
+    insert into engine.budget (id, org_id, subject_type, subject_id, currency, allowed, balance,
+        reserved, metadata)
+    values ('{PLAIN}', '{ORG}', 'session', '{SESSION}', 'calls', 100, 90, 5, '');
+    insert into engine.budget_entry (id, budget_id, amount, source)
+    values ('{DONE}', '{PLAIN}', 100, 'limit'), ('{OPEN}', '{PLAIN}', -10, 'model_call');
+    insert into engine.budget_hold (task_id, budget_id, session_id, amount)
+    values ('{NEXT}', '{PLAIN}', '{SESSION}', 5);
+    """
 
 
 def log_rows() -> str:
@@ -199,6 +211,9 @@ VIOLATIONS = {
     "slots_have_what_they_began": "delete from engine.inbox",
     "messages_of_slots_are_their_own": f"update scheduler.slot set message_id = '{MESSAGE}'",
     "ended_slots_wait_for_nothing": "update scheduler.slot set due_ms = 3",
+    "balances_are_their_ledger": "update engine.budget_entry set amount = 99 where amount = 100",
+    "reserves_are_their_holds": "update engine.budget set reserved = 4",
+    "holds_belong_to_open_tasks": f"delete from engine.task where id = '{NEXT}'",
     "chains_are_whole": "update log.event set payload = '[]' where seq = 1",
 }
 

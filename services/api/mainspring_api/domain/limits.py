@@ -45,6 +45,9 @@ PENDING_EVENTS_MAX: Final = 64
 """The newest events of appeals among which all open ones are: two for each call of an answer, of
 which there are 16, and as many again."""
 
+BUDGETS_MAX: Final = 1_000
+"""In one list, newest first: a list of all is one answer."""
+
 APPEAL_EVENTS_MAX: Final = 1_000
 """How far back an appeal is known to who answers it again; one page of the log."""
 

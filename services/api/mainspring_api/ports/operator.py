@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from mainspring_schema.operations import Order, Question
+from mainspring_schema.asking import Order, Question
 
 A = TypeVar("A")
 

@@ -9,6 +9,15 @@ from mainspring_schema.frames import Verdict
 from mainspring_schema.plain import TaskReceipts
 
 
+class Resumption(StrEnum):
+    """What became of the wish to go on with a turn that rests for a budget."""
+
+    RESUMED = "resumed"
+    SHORT = "short"
+    """The budget lets no model call begin yet."""
+    NOT_PAUSED = "not_paused"
+
+
 class TakeUp(StrEnum):
     """What became of a dead letter that was to be taken up."""
 
@@ -29,4 +38,5 @@ Answer = (
     | TaskReceipts
     | Verdict
     | TakeUp
+    | Resumption
 )

@@ -236,6 +236,34 @@ class TakeSignal(Struct, frozen=True, kw_only=True):
     kind: str
 
 
+class Hold(Struct, frozen=True, kw_only=True):
+    """A part of a budget for an open task. `warns`: people are told that it is nearly used up."""
+
+    task_id: UUID
+    budget_id: UUID
+    amount: int
+    warns: bool = False
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """What an ended task has used, in one currency, of whatever was held for it."""
+
+    task_id: UUID
+    currency: str
+    amount: int
+
+
+class Spending(Struct, frozen=True, kw_only=True):
+    """What an item means for budgets; what `ended` tasks held is given back and charged.
+
+    A hold that does not fit makes its item a CONFLICT: the budgets are read anew.
+    """
+
+    holds: tuple[Hold, ...] = ()
+    ended: tuple[UUID, ...] = ()
+    charges: tuple[Charge, ...] = ()
+
+
 class Changes(Struct, frozen=True, kw_only=True):
     """All of one item. `expected` and `after` are the head before and after it."""
 
@@ -262,3 +290,5 @@ class Changes(Struct, frozen=True, kw_only=True):
     ended_waits: tuple[EndWait, ...] = ()
     signals: tuple[NewSignal, ...] = ()
     taken_signals: tuple[TakeSignal, ...] = ()
+    spending: Spending | None = None
+    """Only where the organization has budgets, or the session's pause changes."""

@@ -15,15 +15,13 @@ from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, 
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
-from mainspring_engine.domain.turn import appeals, ending, facts, machine, opening
+from mainspring_engine.domain.turn import appeals, ending, facts, machine, opening, people
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_engine.domain.workflow import decide as of_workflows
 from mainspring_kernel.errors import (
     IdempotencyMismatch,
-    NotAwaited,
     NotFound,
-    NotWaitingForToolResults,
     TooManyRequests,
 )
 from mainspring_kernel.ids import Prefix, to_wire
@@ -31,7 +29,6 @@ from mainspring_kernel.limits import INBOX_ROWS_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
-from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.messages import Message
@@ -49,6 +46,7 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
     workflow = plan.workflow
     if workflow is not None and not workflow.is_turn:
         return _of_workflow(plan, intent, materials)
+    plan.budgeted = materials.budgeted(plan.head.org_id)
     if isinstance(intent, intents.Command):
         answer = _command(plan, intent, materials)
     else:
@@ -76,9 +74,11 @@ def _command(plan: Plan, intent: intents.TurnCommand, materials: Materials) -> A
         case intents.Cancelled(command=command):
             return _cancel(plan, command, materials)
         case intents.ClientAnswered(command=command):
-            return _client_answered(plan, command, materials)
+            return people.client_answered(_turn(plan, materials), command)
         case intents.AppealsAnswered(command=command):
-            return _appeals_answered(plan, command, materials)
+            return people.appeals_answered(_turn(plan, materials), command)
+        case intents.SessionResumed():
+            return people.resumed(_turn(plan, materials))
         case intents.SessionClosed():
             return _close(plan, materials)
         case _:
@@ -212,35 +212,6 @@ def _cancel(plan: Plan, command: commands.Cancel, materials: Materials) -> comma
         tasks = _open_tasks(turn)
         ending.cancel(turn, command.reason, tasks)
     return commands.CancelReceipt(status="cancelled", turn_id=turn.workflow.id)
-
-
-def _client_answered(
-    plan: Plan, command: commands.SubmitToolResults, materials: Materials
-) -> commands.ToolResultsReceipt:
-    turn = _turn(plan, materials)
-    if turn is None or turn.state.phase is not Phase.CLIENT or appeals.waiting(turn):
-        raise NotWaitingForToolResults
-    results = {
-        item.tool_call_id: ToolResult(
-            status="success" if item.error is None else "error",
-            result=item.result,
-            error=item.error,
-        )
-        for item in command.results
-    }
-    accepted = machine.client_answered(turn, results)
-    if accepted == 0:
-        detail = "The session is not waiting for tool results of these calls"
-        raise NotWaitingForToolResults(detail)
-    return commands.ToolResultsReceipt(accepted=accepted, status=plan.head.status.wire)
-
-
-def _appeals_answered(plan: Plan, command: AnswerAppeals, materials: Materials) -> AppealsReceipt:
-    turn = _turn(plan, materials)
-    if turn is None or turn.state.phase not in (Phase.ACT, Phase.CLIENT):
-        raise NotAwaited
-    resolved = machine.appeals_answered(turn, command)
-    return AppealsReceipt(resolved=resolved, status=plan.head.status.wire)
 
 
 def _close(plan: Plan, materials: Materials) -> commands.CloseReceipt:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from mainspring_engine.domain.rows import OpenTask
 from mainspring_schema import commands, workflows
 from mainspring_schema.appeals import AnswerAppeals
+from mainspring_schema.budgets import ResumeSession
 from mainspring_schema.frames import Emit, Held
 from mainspring_schema.messages import Controls, text_of
 from mainspring_schema.tasks import TaskResult
@@ -26,6 +27,10 @@ class ClientAnswered(Struct, frozen=True, kw_only=True):
 
 class AppealsAnswered(Struct, frozen=True, kw_only=True):
     command: AnswerAppeals
+
+
+class SessionResumed(Struct, frozen=True, kw_only=True):
+    command: ResumeSession
 
 
 class SessionClosed(Struct, frozen=True, kw_only=True):
@@ -103,7 +108,9 @@ class Requeued(Struct, frozen=True, kw_only=True):
     controls: Controls | None
 
 
-TurnCommand = Submitted | Cancelled | ClientAnswered | AppealsAnswered | SessionClosed
+TurnCommand = (
+    Submitted | Cancelled | ClientAnswered | AppealsAnswered | SessionResumed | SessionClosed
+)
 WorkflowCommand = WorkflowStarted | WorkflowSignalled | WorkflowCancelled
 Command = TurnCommand | WorkflowCommand
 Incident = Answered | Emitted | Died | TimerDue | Requeued

@@ -61,3 +61,8 @@ SIGNAL_LOST_MS: Final = 1000
 """How long a signal between sessions may lie before the sweep brings it: its hint was lost."""
 METRICS_LOOK_S: Final = 15.0
 """Between two looks at the whole for those who scrape: a third of a statement a second."""
+
+BUDGETS_PASS_S: Final = 1.0
+"""How often an engine looks which organizations have budgets."""
+BUDGETS_TRUSTED_S: Final = 2.0
+"""How old that answer may be. Whoever makes the first budget of an organization waits as long."""

@@ -1,5 +1,6 @@
 """What decisions may draw on besides the session, and what they say when it is not loaded."""
 
+from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
@@ -7,8 +8,10 @@ from msgspec import Struct, field
 
 from mainspring_engine.domain.rows import OpenTask, Waiting
 from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.ids import Ids
+from mainspring_schema.budgets import Subject
 
 
 class AgentSource(Protocol):
@@ -55,11 +58,23 @@ class RecordMissing(Missing):
         self.step = step
 
 
+class BudgetsMissing(Missing):
+    """The budgets of a session, of its agent and of its organization."""
+
+    def __init__(self, subjects: tuple[Subject, ...]) -> None:
+        super().__init__("budgets")
+        self.subjects = subjects
+
+
 class NotYet(Exception):
     """A decision is about tasks that this very plan adds: decide it once they are committed.
 
     Raised before anything was added for the intent, so what the plan holds so far can fly.
     """
+
+
+def _nobody(_org_id: UUID) -> bool:
+    return False
 
 
 class Materials(Struct, kw_only=True):
@@ -76,6 +91,9 @@ class Materials(Struct, kw_only=True):
     tasks: dict[UUID, tuple[OpenTask, ...]] = field(default_factory=dict)
     waiting: dict[UUID, Waiting] = field(default_factory=dict)
     unrecorded: set[tuple[UUID, str]] = field(default_factory=set)
+    budgets: dict[tuple[Subject, ...], Bounds] = field(default_factory=dict)
+    budgeted: Callable[[UUID], bool] = _nobody
+    """Whether an organization has any budgets."""
 
     def agent(self, config_hash: bytes) -> TurnAgent:
         found = self.agents.get(config_hash)
@@ -108,8 +126,15 @@ class Materials(Struct, kw_only=True):
             raise WaitingMissing(workflow_id)
         return waiting
 
+    def bounds(self, subjects: tuple[Subject, ...]) -> Bounds:
+        found = self.budgets.get(subjects)
+        if found is None:
+            raise BudgetsMissing(subjects)
+        return found
+
     def age(self) -> None:
         """A round is over: what was read without a lock is read anew."""
         self.tasks.clear()
         self.waiting.clear()
         self.unrecorded.clear()
+        self.budgets.clear()

@@ -13,18 +13,21 @@ from mainspring_engine.domain.changes import (
     Accept,
     Anchor,
     Changes,
+    Charge,
     CloseTask,
     Config,
     Consume,
     DeadLetter,
     EmitCounter,
     EndWait,
+    Hold,
     MarkTask,
     NewEvent,
     NewSignal,
     NewTask,
     NewWait,
     RecordStep,
+    Spending,
     Start,
     StepResult,
     TakeSignal,
@@ -46,6 +49,12 @@ class Plan:
     Raises NotFound for a session without a head, with a closed one, or of another organization.
     """
 
+    close_anchors: bool = False
+    start: Start | None = None
+    waiting: Waiting | None = None
+    budgeted: bool = False
+    """Whether the organization has budgets, so that what ends must give back what it held."""
+
     def __init__(self, view: View, *, org_id: UUID, now_ms: int) -> None:
         head = view.head
         if head is None or head.closed or head.org_id != org_id:
@@ -57,7 +66,6 @@ class Plan:
         self.inbox: list[InboxRow] = list(view.inbox)
         self.events: list[NewEvent] = []
         self.anchors: list[Anchor] = []
-        self.close_anchors: bool = False
         self.closes: list[CloseTask] = []
         self.marks: list[MarkTask] = []
         self.results: list[StepResult] = []
@@ -69,13 +77,13 @@ class Plan:
         self.dead_letters: list[DeadLetter] = []
         self.emits: list[EmitCounter] = []
         self.configs: list[Config] = []
-        self.start: Start | None = None
         self.steps: list[RecordStep] = []
         self.waits: list[NewWait] = []
         self.ended_waits: list[EndWait] = []
         self.signals: list[NewSignal] = []
         self.taken_signals: list[TakeSignal] = []
-        self.waiting: Waiting | None = None
+        self.holds: list[Hold] = []
+        self.charges: list[Charge] = []
         self._workflows: dict[UUID, WorkflowChange] = {}
 
     @classmethod
@@ -137,6 +145,9 @@ class Plan:
     def set_active_turn(self, turn_id: UUID | None, *, first_seq: int | None = None) -> None:
         seq = self.head.turn_first_seq if first_seq is None else first_seq
         self.head = msgspec.structs.replace(self.head, active_turn=turn_id, turn_first_seq=seq)
+
+    def set_paused(self, *, paused: bool) -> None:
+        self.head = msgspec.structs.replace(self.head, paused=paused)
 
     def close_session(self) -> None:
         self.head = msgspec.structs.replace(self.head, closed=True)
@@ -208,6 +219,16 @@ class Plan:
             ended_waits=tuple(self.ended_waits),
             signals=tuple(self.signals),
             taken_signals=tuple(self.taken_signals),
+            spending=self._spending(),
+        )
+
+    def _spending(self) -> Spending | None:
+        if not self.budgeted and self.head.paused == self._before.paused:
+            return None
+        return Spending(
+            holds=tuple(self.holds),
+            ended=tuple(close.task_id for close in self.closes if close.delay_ms is None),
+            charges=tuple(self.charges),
         )
 
     def view(self) -> View:

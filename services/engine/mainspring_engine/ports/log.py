@@ -39,6 +39,10 @@ class GrantedLog(Protocol):
         """As append; once also on a closed head."""
         ...
 
+    def pause(self, sessions: Iterable[UUID], *, paused: bool) -> None:
+        """Sets or takes off the pause of heads."""
+        ...
+
     def close(self, sessions: Iterable[tuple[UUID, UUID]]) -> list[tuple[UUID, bool]]:
         """Closes heads given with their organization."""
         ...

@@ -14,6 +14,7 @@ from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, View
+from mainspring_engine.ports.budgets import BudgetRows
 from mainspring_engine.ports.plain import PlainRows
 from mainspring_engine.ports.progress import ProgressRows
 from mainspring_engine.ports.workflows import KnownStart, WorkflowRows
@@ -245,6 +246,11 @@ class Store(Protocol):
     @property
     def workflows(self) -> WorkflowRows:
         """What is read of users' workflows."""
+        ...
+
+    @property
+    def budgets(self) -> BudgetRows:
+        """Budgets and their ledger."""
         ...
 
     @property

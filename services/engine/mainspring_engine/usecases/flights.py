@@ -20,6 +20,7 @@ from mainspring_engine.domain.intents import (
 )
 from mainspring_engine.domain.materials import (
     AgentMissing,
+    BudgetsMissing,
     Materials,
     Missing,
     NotYet,
@@ -30,6 +31,7 @@ from mainspring_engine.domain.materials import (
 )
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Waiting
+from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.domain.workflow.waiting import TIMER_WAIT
 from mainspring_engine.ports.store import Committed, Known, Step, Store
@@ -88,6 +90,7 @@ class SessionFlights:
             ids=self._materials.ids,
             draws=self._materials.draws,
             trace_ratio=self._materials.trace_ratio,
+            budgeted=self._materials.budgeted,
         )
         fruitless, present = 0, set[UUID]()
         while entries and fruitless < COMMIT_ROUNDS_MAX:
@@ -200,6 +203,10 @@ class SessionFlights:
                 found = await self._store.workflows.waiting((missing.workflow_id,))
                 waiting = found.get(missing.workflow_id, Waiting())
                 materials.waiting[missing.workflow_id] = waiting
+            case BudgetsMissing(subjects=subjects):
+                (org_id,) = [one.id for one in subjects if one.type == "organization"]
+                found = await self._store.budgets.over(org_id, subjects)
+                materials.budgets[subjects] = Bounds(budgets=found)
             case _:
                 raise missing
 

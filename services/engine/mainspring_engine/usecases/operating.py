@@ -2,11 +2,22 @@
 
 from typing import assert_never
 
+from mainspring_engine.usecases.budgets import Budgets
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.registry import Workers
 from mainspring_schema import operations
+from mainspring_schema.budgets import (
+    ChangeBudget,
+    CreateBudget,
+    DropBudget,
+    GetBudget,
+    GetLedger,
+    ListBudgets,
+    ResumeSession,
+    TopUp,
+)
 
 
 class Operator:
@@ -19,7 +30,9 @@ class Operator:
         workers: Workers,
         letters: DeadLetters,
         explaining: Explaining,
+        budgets: Budgets,
     ) -> None:
+        self._budgets = budgets
         self._inspector = inspector
         self._workers = workers
         self._letters = letters
@@ -40,6 +53,8 @@ class Operator:
                 return await self._letters.answer(asked)
             case operations.Explain():
                 return await self._explaining.answer(asked)
+            case ListBudgets() | GetBudget() | GetLedger():
+                return await self._budgets.answer(asked)
             case _:
                 assert_never(asked)
 
@@ -54,5 +69,7 @@ class Operator:
                 return await self._letters.resolve(order)
             case operations.ResolveLetters():
                 return await self._letters.resolve_many(order)
+            case CreateBudget() | ChangeBudget() | TopUp() | DropBudget() | ResumeSession():
+                return await self._budgets.carry_out(order)
             case _:
                 assert_never(order)

@@ -42,6 +42,7 @@ from mainspring_kernel.tracing import current_trace
 from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 from mainspring_schema import codec, holdings
 from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
+from mainspring_schema.asking import Order, Question, answer_type
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
@@ -56,9 +57,6 @@ from mainspring_schema.frames import Held
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.operations import (
-    Order,
-    Question,
-    answer_type,
     read_order,
     read_question,
 )

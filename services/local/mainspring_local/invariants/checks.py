@@ -19,6 +19,7 @@ _FILES: Final = (
     "children.sql",
     "log.sql",
     "schedules.sql",
+    "budgets.sql",
 )
 
 

@@ -156,7 +156,8 @@ select
 from examined;
 
 -- name: running_turns_wait_for_something
--- What goes on has a task, a timer or a wait for a signal, so that something will move it.
+-- What goes on has a task, a timer or a wait for a signal, so that something will move it; or a
+-- budget has paused it, and people will.
 with examined as (
     select
         w.id,
@@ -171,6 +172,10 @@ with examined as (
         or exists (
             select from engine.wait as t
             where t.workflow_id = w.id
+        )
+        or exists (
+            select from log.head as h
+            where h.session_id = w.session_id and h.active_turn = w.id and h.paused
         ) as holds
     from engine.workflow as w
     where w.outcome = 0

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TypeVar
 
-from mainspring_schema.operations import Order, Question
+from mainspring_schema.asking import Order, Question
 from mainspring_worker.ports.resources import SessionResources
 
 A = TypeVar("A")

@@ -7,9 +7,9 @@ import msgspec
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.clients import ResourceClient
 from mainspring_rpc.generated.resource.v1 import resource_pb2 as pb
+from mainspring_schema.asking import Order, Question, answer_type
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
-from mainspring_schema.operations import Order, Question, answer_type
 
 A = TypeVar("A")
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from mainspring_kernel.errors import IdempotencyMismatch, LeaseLost, NotFound, PayloadTooLarge
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX
+from mainspring_schema.asking import Order, Question
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
-from mainspring_schema.operations import Order, Question
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage

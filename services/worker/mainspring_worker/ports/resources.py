@@ -2,8 +2,8 @@
 
 from typing import Protocol, TypeVar
 
+from mainspring_schema.asking import Order, Question
 from mainspring_schema.frames import Held
-from mainspring_schema.operations import Order, Question
 
 A = TypeVar("A")
 

@@ -7,9 +7,9 @@ from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import DeadlineExceeded, Unavailable
+from mainspring_schema.asking import Order, Question
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import Recall
-from mainspring_schema.operations import Order, Question
 from mainspring_worker.ports.resources import Resources, SessionResources
 
 A = TypeVar("A")

@@ -8,7 +8,7 @@ from mainspring_kernel.errors import ValidationFailed
 from mainspring_rpc import ControlClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import codec
-from mainspring_schema.operations import Order, Question, answer_type
+from mainspring_schema.asking import Order, Question, answer_type
 
 A = TypeVar("A")
 

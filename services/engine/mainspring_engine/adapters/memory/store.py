@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from uuid import UUID
 
+from mainspring_engine.adapters.memory.budgets import BudgetTables, MemoryBudgets
 from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.plain import MemoryPlain
@@ -67,6 +68,8 @@ class MemoryStore:
         self.workflows = MemoryWorkflows(self.tables, lock, clock)
         self.plain = MemoryPlain(self.tables, lock, clock)
         self.progress = MemoryProgress(self.tables, lock)
+        self._spending = BudgetTables(self.tables)
+        self.budgets = MemoryBudgets(self._spending, lock, clock)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 
@@ -85,9 +88,12 @@ class MemoryStore:
             head = _unopened(changes)
         judged = judge(self.tables, changes, head, now_ms)
         unclaimed: tuple[UUID, ...] = ()
+        if judged.verdict is Verdict.COMMITTED and not self._spending.fits(changes):
+            return Committed(verdict=Verdict.CONFLICT, now_ms=now_ms)
         if judged.verdict is Verdict.COMMITTED:
             try:
                 unclaimed = write(self.tables, self._log, changes, now_ms)
+                self._spend(changes, now_ms)
             except MainspringError as error:
                 return Committed(verdict=Verdict.INVALID, now_ms=now_ms, problem=str(error))
         committed = judged.verdict is Verdict.COMMITTED
@@ -105,6 +111,12 @@ class MemoryStore:
             else None,
             started=judged.started,
         )
+
+    def _spend(self, changes: Changes, now_ms: int) -> None:
+        before, after = changes.expected, changes.after
+        if before.paused != after.paused:
+            self._log.pause([before.session_id], paused=after.paused)
+        self._spending.spend(changes, now_ms)
 
     async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
         with self._lock:

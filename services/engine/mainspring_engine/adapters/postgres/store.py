@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final, cast
 from uuid import UUID
 
+from mainspring_engine.adapters.postgres.budgets import PostgresBudgets
 from mainspring_engine.adapters.postgres.claims import Claims
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
@@ -73,6 +74,7 @@ class PostgresStore:
         self.workflows = PostgresWorkflows(database)
         self.plain = PostgresPlain(database, self._routes)
         self.progress = PostgresProgress(database)
+        self.budgets = PostgresBudgets(database)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 
@@ -100,11 +102,37 @@ class PostgresStore:
             message = "a flight has at most one item per session"
             raise ValueError(message)
         routes = await self._routes.of(routes_of(flight))
+        if any(changes.spending for changes in flight):
+            return await self._commit_apart(flight, routes)
         if is_whole(flight):
             whole = await self._commit_whole(flight, routes)
             if whole is not None:
                 return whole
         return await self._commit(flight, routes)
+
+    async def _commit_apart(
+        self, flight: tuple[Changes, ...], routes: Routes
+    ) -> tuple[Committed, ...]:
+        """Items that spend go one by one: one that is short undoes its whole statement."""
+        rest = tuple(changes for changes in flight if changes.spending is None)
+        others = iter(await self.commit(rest))
+        return tuple([
+            next(others) if changes.spending is None else await self._spend(changes, routes)
+            for changes in flight
+        ])  # fmt: skip
+
+    async def _spend(self, changes: Changes, routes: Routes) -> Committed:
+        try:
+            written = await self.budgets.commit(changes, routes)
+        except (QueryFailed, ValueError, OverflowError) as error:
+            return await self._invalid(changes, error)
+        if written is not None:
+            return written
+        return Committed(verdict=Verdict.CONFLICT, now_ms=await self._now_ms())
+
+    async def _now_ms(self) -> int:
+        rows = await self._database.fetch(COMMIT["now_ms"])
+        return cast(int, rows[0]["now_ms"])
 
     async def _commit_whole(
         self, flight: tuple[Changes, ...], routes: Routes
@@ -141,10 +169,7 @@ class PostgresStore:
     async def _invalid(self, changes: Changes, error: Exception) -> Committed:
         session_id = changes.expected.session_id.hex
         _log.error("a commit for session %s broke a rule of the tables: %s", session_id, error)
-        rows = await self._database.fetch(COMMIT["now_ms"])
-        return Committed(
-            verdict=Verdict.INVALID, now_ms=cast(int, rows[0]["now_ms"]), problem=str(error)
-        )
+        return Committed(verdict=Verdict.INVALID, now_ms=await self._now_ms(), problem=str(error))
 
     async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
         rows = await self._database.fetch(COMMIT["load"], list(sessions))

@@ -83,9 +83,18 @@ def _turn(workflow: Workflow, snapshot: Snapshot) -> Told:
     due_ms = None if state.timer_id is None else snapshot.timers.get(state.timer_id)
     if state.phase is TurnPhase.CLIENT:
         reasons.append(_client(state, due_ms))
+    elif state.phase is TurnPhase.PAUSED:
+        reasons.append(_PAUSED)
     elif state.phase is TurnPhase.CANCELLING:
         reasons.append(_cancelling("the turn", state.cancel_reason, due_ms))
     return state.phase.name.lower(), tuple(reasons or (_stuck(workflow),))
+
+
+_PAUSED = Reason(
+    code="budget",
+    text="the turn rests, because a budget lets no model call begin",
+    advice="Raise the budget and POST to the session's resume.",
+)
 
 
 def _client(state: turns.TurnState, due_ms: int | None) -> Reason:

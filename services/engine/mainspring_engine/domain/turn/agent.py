@@ -1,8 +1,12 @@
 """What the turn machine knows of the folded agent. The engine never reads the prompt."""
 
+from uuid import UUID
+
 from msgspec import Struct
 
+from mainspring_kernel.ids import Prefix, from_wire
 from mainspring_schema.agents import ModelChoice, RuntimeAgent
+from mainspring_schema.budgets import Subject
 from mainspring_schema.events import ModelMetadata
 
 
@@ -35,6 +39,16 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
         """The model at that place of the chain; the first one where there is no such place."""
         chain = (AskedModel(metadata=self.model, provider=self.provider), *self.fallbacks)
         return chain[choice] if 0 <= choice < len(chain) else chain[0]
+
+    def subjects(self, session_id: UUID, org_id: UUID) -> tuple[Subject, ...]:
+        """Whose budgets a model call of this agent in a session falls under."""
+        those = (
+            Subject(type="session", id=session_id),
+            Subject(type="organization", id=org_id),
+        )
+        if self.agent_id is None:
+            return those
+        return (*those, Subject(type="agent", id=from_wire(Prefix.AGENT, self.agent_id)))
 
 
 def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:

@@ -156,6 +156,7 @@ def _rest(turn: Turn, outcome: Outcome) -> None:
     turn.emit("session.idled", facts.idled(turn.workflow.id, turn.state))
     turn.plan.close_anchors = True
     turn.plan.set_status(SessionStatus.IDLE)
+    turn.plan.set_paused(paused=False)
     turn.plan.set_active_turn(None)
     turn.update(reason_task=None, calls=())
     turn.save(outcome)

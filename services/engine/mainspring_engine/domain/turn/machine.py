@@ -12,7 +12,7 @@ from mainspring_engine.domain.rows import (
     OpenTask,
     TaskState,
 )
-from mainspring_engine.domain.turn import appeals, ending, facts
+from mainspring_engine.domain.turn import appeals, ending, facts, spending
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
@@ -55,7 +55,7 @@ def model_answered(
             _retry(turn, delivery, result.failure, delay_ms)
             return
     turn.keep_result(f"reason:{turn.state.iteration}", delivery)
-    _count_model_call(turn, result)
+    _count_model_call(turn, result, delivery)
     turn.emit(
         "llm.generation",
         facts.generation(result, turn.agent, through_seq=turn.state.through_seq),
@@ -146,6 +146,17 @@ def _after_appeals(turn: Turn) -> None:
         turn.save()
     else:
         _acted(turn)
+
+
+def resumed(turn: Turn) -> bool:
+    """Somebody wants a turn that rests for a budget to go on; whether the budgets let it."""
+    if turn.state.phase is not Phase.PAUSED or turn.is_short:
+        return False
+    turn.plan.set_paused(paused=False)
+    turn.emit("budget.resumed", {"turn_id": facts.turn_id(turn.workflow.id)})
+    turn.next_model_call()
+    turn.save()
+    return True
 
 
 def client_timed_out(turn: Turn) -> None:
@@ -327,7 +338,8 @@ def _park(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
 # ── small moves ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _count_model_call(turn: Turn, result: ReasonResult) -> None:
+def _count_model_call(turn: Turn, result: ReasonResult, delivery: Delivery) -> None:
+    turn.plan.charges.extend(spending.charges(delivery.task_id, result))
     first = turn.state.first_token_ms
     if first is None and result.time_to_first_token_ms is not None:
         waited = turn.plan.now_ms - turn.workflow.started_ms - result.duration_ms
@@ -361,7 +373,7 @@ def _model_stopped(turn: Turn, delivery: Delivery, result: ReasonResult) -> None
 
     What it used is charged.
     """
-    _count_model_call(turn, result)
+    _count_model_call(turn, result, delivery)
     turn.close_attempt(
         delivery.task_id, delivery.fence, Closing.CANCELLED, result_hash=delivery.hash
     )

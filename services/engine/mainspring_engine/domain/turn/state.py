@@ -17,6 +17,8 @@ class Phase(IntEnum):
     CLIENT = 3
     """Parked until people answer, or until the client brings the results of its tools."""
     CANCELLING = 4
+    PAUSED = 5
+    """A budget lets no model call begin."""
 
 
 class Appeal(IntEnum):

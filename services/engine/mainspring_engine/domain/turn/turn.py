@@ -20,12 +20,14 @@ from mainspring_engine.domain.rows import (
     TaskState,
     Workflow,
 )
-from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn import facts, spending
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_engine.domain.turn.state import Appeal, OpenCall, Phase, TurnState
 from mainspring_kernel.ids import Ids, Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext
+from mainspring_schema.budgets import BudgetView
 from mainspring_schema.codec import pack
 from mainspring_schema.events import Context, ReasonStarted
 from mainspring_schema.grants import SessionStatus
@@ -104,14 +106,15 @@ class Turn:
     def next_model_call(self, controls: Controls | None = None) -> None:
         """Consumes what waits in the inbox and asks the model.
 
-        Needs every call to have its result. `controls` count where nothing waits.
+        Needs every call to have its result. `controls` count where nothing waits. Where a budget
+        lets no call begin the turn rests instead, and what waits goes on waiting.
         """
-        taken = self.plan.consume_inbox(self.workflow.id)
-        if taken:
-            # A message folded with another configuration brings it along: the newest one counts.
-            self.workflow = msgspec.structs.replace(
-                self.workflow, config_hash=taken[-1].config_hash
-            )
+        bounds = self._bounds()
+        short = bounds.short(self.state, self.plan.charges)
+        if short is not None:
+            self._pause(short)
+            return
+        taken = self._take_inputs()
         iteration = self.state.iteration + 1
         message, task_id = self.ids.uuid4(), self.ids.uuid7()
         through = self._announce_model_call(iteration, message, task_id, taken)
@@ -123,6 +126,7 @@ class Turn:
             config_hash=self.workflow.config_hash,
             controls=taken[-1].controls if taken else controls,
         )
+        self._hold(bounds, task_id)
         route, step = Route(model=self.agent.model_route), f"reason:{iteration}"
         self._add_task(
             task_id, TaskKind.REASON, route, Effect.PURE, step=step, payload=pack(payload)
@@ -138,6 +142,48 @@ class Turn:
             call_errors=0,
             through_seq=through,
         )
+
+    def _take_inputs(self) -> tuple[InboxRow, ...]:
+        taken = self.plan.consume_inbox(self.workflow.id)
+        if taken:
+            # A message folded with another configuration brings it along: the newest one counts.
+            self.workflow = msgspec.structs.replace(
+                self.workflow, config_hash=taken[-1].config_hash
+            )
+        return taken
+
+    # ── budgets ─────────────────────────────────────────────────────────────────────────────────
+
+    def _bounds(self) -> Bounds:
+        org_id = self.plan.head.org_id
+        if not self.materials.budgeted(org_id):
+            return Bounds()
+        self.plan.budgeted = True
+        return self.materials.bounds(self.agent.subjects(self.plan.head.session_id, org_id))
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a model call could not begin now. Raises BudgetsMissing."""
+        return self._bounds().short(self.state, self.plan.charges) is not None
+
+    def _pause(self, short: BudgetView) -> None:
+        why = "the budget is paused" if short.status == "paused" else "the budget is used up"
+        kind = "budget.paused" if short.status == "paused" else "budget.exhausted"
+        budget_id = to_wire(Prefix.BUDGET, short.id)
+        self.emit(kind, spending.told(short, budget_id, why, self.plan.now_ms))
+        self.plan.set_status(SessionStatus.IDLE)
+        self.plan.set_paused(paused=True)
+        self.update(phase=Phase.PAUSED, reason_task=None, calls=())
+
+    def _hold(self, bounds: Bounds, task_id: UUID) -> None:
+        self.plan.holds.extend(holds := spending.holds(bounds, task_id, self.state))
+        warned = {hold.budget_id for hold in holds if hold.warns}
+        for budget in bounds.budgets:
+            if budget.id in warned:
+                budget_id = to_wire(Prefix.BUDGET, budget.id)
+                message = "the budget is nearly used up"
+                data = spending.told(budget, budget_id, message, self.plan.now_ms)
+                self.emit("budget.warning", data)
 
     def _announce_model_call(
         self, iteration: int, message: UUID, task_id: UUID, taken: tuple[InboxRow, ...]

@@ -8,6 +8,7 @@ of `mainspring_schema.grants`; answers equal those of the SQL functions.
     lock(sessions)                         -> heads, sorted by id; unknown sessions are absent
     append(events, heads, anchors)         -> None; raises AppendRefused
     append_closing(events, heads, anchors) -> None; as append, once also on a closed head
+    pause(sessions, paused)                -> None
     close([(session_id, org_id), …])       -> [(session_id, closed now), …]; foreign ones absent
     open(heads)                            -> None; raises Conflict where a session exists
     open_empty([(session_id, org_id)])     -> None; as open, without an event
@@ -74,6 +75,11 @@ class MemoryLog:
     ) -> None:
         with self.guard:
             self._append(events, heads, anchors, closing=True)
+
+    def pause(self, sessions: Iterable[UUID], *, paused: bool) -> None:
+        with self.guard:
+            for session_id in sessions:
+                self.heads[session_id] = structs.replace(self.heads[session_id], paused=paused)
 
     def close(self, sessions: Iterable[tuple[UUID, UUID]]) -> list[tuple[UUID, bool]]:
         answers: list[tuple[UUID, bool]] = []

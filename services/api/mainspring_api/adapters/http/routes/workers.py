@@ -20,11 +20,11 @@ from mainspring_api.adapters.http.wire.durable import (
 )
 from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
+from mainspring_schema.asking import Order
 from mainspring_schema.operations import (
     DrainWorker,
     GetWorker,
     ListWorkers,
-    Order,
     ResumeWorker,
     WorkerView,
 )

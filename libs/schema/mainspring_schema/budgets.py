@@ -1,0 +1,146 @@
+"""Budgets as they are asked for, changed and told. Amounts are millionths of their currency."""
+
+from typing import Final, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_schema.asking import Order, Question
+
+SubjectType = Literal["session", "agent", "organization"]
+Currency = Literal["tokens", "calls", "seconds"]
+BudgetStatus = Literal["active", "paused", "disabled"]
+MICRO: Final = 1_000_000
+
+
+class BudgetView(Struct, frozen=True, kw_only=True):
+    """`balance` is what is left of the limit and of what was added, `reserved` held of it.
+
+    `soft`: people are warned once so much is used up. `metadata` is JSON.
+    """
+
+    id: UUID
+    org_id: UUID
+    subject_type: SubjectType
+    subject_id: UUID
+    currency: Currency
+    allowed: int
+    soft: int | None
+    balance: int
+    reserved: int
+    status: BudgetStatus
+    warned: bool
+    metadata: bytes
+    created_ms: int
+    updated_ms: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether no model call may begin under it."""
+        return self.status == "paused" or (self.status == "active" and self.balance <= 0)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether as much is used up as people want to be warned of."""
+        return self.soft is not None and self.allowed - self.balance >= self.soft
+
+
+class EntryView(Struct, frozen=True, kw_only=True):
+    """One change of a balance; it never changes itself."""
+
+    id: UUID
+    budget_id: UUID
+    amount: int
+    source: str
+    description: str | None
+    task_id: UUID | None
+    session_id: UUID | None
+    at_ms: int
+
+
+class Budgets(Struct, frozen=True, kw_only=True):
+    budgets: tuple[BudgetView, ...]
+
+
+class Ledger(Struct, frozen=True, kw_only=True):
+    entries: tuple[EntryView, ...]
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    type: SubjectType
+    id: UUID
+
+
+class ListBudgets(Question[Budgets], frozen=True, kw_only=True, tag="list_budgets"):
+    """Newest first: those of any of the subjects, or of one kind of subject; () asks for all."""
+
+    org_id: UUID
+    subjects: tuple[Subject, ...] = ()
+    subject_type: SubjectType | None = None
+    limit: int
+
+
+class GetBudget(Question[BudgetView], frozen=True, kw_only=True, tag="get_budget"):
+    """Raises NotFound."""
+
+    org_id: UUID
+    budget_id: UUID
+
+
+class GetLedger(Question[Ledger], frozen=True, kw_only=True, tag="get_ledger"):
+    """Newest first. Raises NotFound."""
+
+    org_id: UUID
+    budget_id: UUID
+    offset: int
+    limit: int
+
+
+class CreateBudget(Order[BudgetView], frozen=True, kw_only=True, tag="create_budget"):
+    """With an id that is known it changes nothing and answers with what is there."""
+
+    org_id: UUID
+    budget_id: UUID
+    subject: Subject
+    currency: Currency
+    allowed: int
+    soft: int | None
+    metadata: bytes
+
+
+class ChangeBudget(Order[BudgetView], frozen=True, kw_only=True, tag="change_budget"):
+    """None leaves as it is; a soft limit of -1 takes it off. Raises NotFound."""
+
+    org_id: UUID
+    budget_id: UUID
+    allowed: int | None = None
+    soft: int | None = None
+    status: BudgetStatus | None = None
+    metadata: bytes | None = None
+
+
+class TopUp(Order[BudgetView], frozen=True, kw_only=True, tag="top_up"):
+    """Raises NotFound."""
+
+    org_id: UUID
+    budget_id: UUID
+    amount: int
+    description: str | None
+
+
+class DropBudget(Order[bool], frozen=True, kw_only=True, tag="drop_budget"):
+    """Its ledger stays. Raises NotFound."""
+
+    org_id: UUID
+    budget_id: UUID
+
+
+class ResumeSession(Order[int], frozen=True, kw_only=True, tag="resume_session"):
+    """Goes on with a turn that a budget has paused; how many budgets let it. 0 where none was."""
+
+    org_id: UUID
+    session_id: UUID
+
+
+BudgetQuestion = ListBudgets | GetBudget | GetLedger
+BudgetOrder = CreateBudget | ChangeBudget | TopUp | DropBudget | ResumeSession

@@ -1,0 +1,207 @@
+"""Budgets as the wire tells them: amounts are numbers of their currency"""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from mainspring_kernel import limits
+from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.ids import Prefix, from_wire, to_wire
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.budgets import (
+    MICRO,
+    BudgetView,
+    Currency,
+    EntryView,
+    Subject,
+    SubjectType,
+)
+from mainspring_schema.messages import Json
+
+AMOUNT_MAX: Final = 1e12
+"""Of any currency: in millionths it still fits a bigint, many times over."""
+Amount = Annotated[float, Meta(ge=0, le=AMOUNT_MAX)]
+Added = Annotated[float, Meta(gt=0, le=AMOUNT_MAX)]
+SubjectWord = Literal["session", "agent", "organization", "org"]
+"""`org` is what existing clients call an organization."""
+_PREFIXES: Final[dict[SubjectType, Prefix]] = {
+    "session": Prefix.SESSION,
+    "agent": Prefix.AGENT,
+    "organization": Prefix.ORG,
+}
+
+
+class BudgetBody(Struct, frozen=True, kw_only=True):
+    """`soft_limit` is how much may be used up before people are warned. No `period` yet."""
+
+    subject_type: SubjectWord
+    subject_id: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
+    currency: Currency
+    limit: Amount
+    soft_limit: Amount | None = None
+    period: Json | None = None
+    metadata: Json | None = None
+
+
+class BudgetPatch(Struct, frozen=True, kw_only=True):
+    limit: Amount | UnsetType = UNSET
+    soft_limit: Amount | UnsetType | None = UNSET
+    status: Literal["active", "paused", "disabled"] | UnsetType = UNSET
+    metadata: Json | UnsetType = UNSET
+
+
+class TopUpBody(Struct, frozen=True, kw_only=True):
+    amount: Added
+    description: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class BudgetsQuery(Struct, frozen=True, kw_only=True):
+    subject_type: SubjectWord | None = None
+    subject_id: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] | None = None
+
+
+class LedgerQuery(Struct, frozen=True, kw_only=True):
+    limit: Annotated[int, Meta(ge=1, le=limits.LIST_ROWS_MAX)] = limits.LIST_ROWS_DEFAULT
+    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
+
+
+class BudgetOut(Struct, frozen=True, kw_only=True):
+    """`balance` is what is left; of it `reserved` is held for model calls that are under way."""
+
+    id: str
+    organization_id: str
+    subject_type: SubjectType
+    subject_id: str
+    currency: str
+    limit: float
+    soft_limit: float | None
+    balance: float
+    reserved: float
+    status: Literal["active", "paused", "exhausted", "disabled"]
+    metadata: Json
+    created_at: str
+    updated_at: str
+
+
+class EntryOut(Struct, frozen=True, kw_only=True):
+    """What was used is below zero, what was granted above."""
+
+    id: str
+    budget_id: str
+    amount: float
+    meter_source: str
+    description: str | None
+    ref_type: str | None
+    ref_id: str | None
+    session_id: str | None
+    created_at: str
+
+
+class CheckOut(Struct, frozen=True, kw_only=True):
+    """`pause`: no model call may begin. `warn`: the soft limit is reached."""
+
+    action: Literal["allow", "warn", "pause"]
+    balance: float | None = None
+    budget_id: str | None = None
+    currency: str | None = None
+    message: str | None = None
+    error_code: str | None = None
+
+
+class ResumedOut(Struct, frozen=True, kw_only=True):
+    resumed_budgets: int
+    session_id: str
+
+
+def subject_word(word: SubjectWord) -> SubjectType:
+    return "organization" if word == "org" else word
+
+
+def subject_of(word: SubjectWord, id_: str) -> Subject:
+    """Raises InvalidId."""
+    type_ = subject_word(word)
+    return Subject(type=type_, id=from_wire(_PREFIXES[type_], id_))
+
+
+def subjects_of(query: BudgetsQuery) -> tuple[Subject, ...]:
+    """Raises InvalidId, ValidationFailed for an id without its type."""
+    if query.subject_id is None:
+        return ()
+    if query.subject_type is None:
+        msg = "subject_id goes with subject_type"
+        raise ValidationFailed(msg)
+    return (subject_of(query.subject_type, query.subject_id),)
+
+
+def micro(amount: float) -> int:
+    return round(amount * MICRO)
+
+
+def soft_micro(given: float | UnsetType | None) -> int | None:
+    """None leaves as it is, -1 takes it off."""
+    if isinstance(given, UnsetType):
+        return None
+    return -1 if given is None else micro(given)
+
+
+def budget_out(view: BudgetView) -> BudgetOut:
+    used_up = view.status == "active" and view.balance <= 0
+    return BudgetOut(
+        id=to_wire(Prefix.BUDGET, view.id),
+        organization_id=to_wire(Prefix.ORG, view.org_id),
+        subject_type=view.subject_type,
+        subject_id=to_wire(_PREFIXES[view.subject_type], view.subject_id),
+        currency=view.currency,
+        limit=view.allowed / MICRO,
+        soft_limit=None if view.soft is None else view.soft / MICRO,
+        balance=view.balance / MICRO,
+        reserved=view.reserved / MICRO,
+        status="exhausted" if used_up else view.status,
+        metadata=msgspec.json.decode(view.metadata, type=Json),
+        created_at=rfc3339(view.created_ms),
+        updated_at=rfc3339(view.updated_ms),
+    )
+
+
+def entry_out(view: EntryView) -> EntryOut:
+    return EntryOut(
+        id=to_wire(Prefix.BUDGET_ENTRY, view.id),
+        budget_id=to_wire(Prefix.BUDGET, view.budget_id),
+        amount=view.amount / MICRO,
+        meter_source=view.source,
+        description=view.description,
+        ref_type=None if view.task_id is None else "task",
+        ref_id=_wire(Prefix.TASK, view.task_id),
+        session_id=_wire(Prefix.SESSION, view.session_id),
+        created_at=rfc3339(view.at_ms),
+    )
+
+
+def _wire(prefix: Prefix, id_: UUID | None) -> str | None:
+    return None if id_ is None else to_wire(prefix, id_)
+
+
+def check_out(budgets: tuple[BudgetView, ...]) -> CheckOut:
+    """Of all budgets that a model call falls under the strictest word."""
+    counting = [one for one in budgets if one.status != "disabled"]
+    short = next((one for one in counting if one.is_short), None)
+    near = next((one for one in counting if one.is_near), None)
+    about = short or near
+    if about is None:
+        return CheckOut(action="allow")
+    return CheckOut(
+        action="warn" if short is None else "pause",
+        balance=about.balance / MICRO,
+        budget_id=to_wire(Prefix.BUDGET, about.id),
+        currency=about.currency,
+        message=_WORDS[short is not None],
+        error_code=None if short is None else "budget_exhausted",
+    )
+
+
+_WORDS: Final = {
+    False: "the budget is nearly used up",
+    True: "the budget lets no model call begin",
+}

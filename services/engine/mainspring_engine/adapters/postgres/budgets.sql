@@ -1,0 +1,85 @@
+-- name: commit_budgeted
+-- One item with what it means for budgets; not repeatable, as commit is not.
+select
+    now_ms, verdicts, deltas_before, closes, marks, emits, unclaimed, known, heads, workflows, inbox
+from engine.commit_budgeted_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+);
+
+-- name: organizations
+-- Those that have budgets.
+-- repeatable
+select distinct org_id from engine.budget where not deleted;
+
+-- name: over
+-- Budgets of some subjects that count, by id; without what the session among them holds.
+-- repeatable
+select
+    b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
+    (
+        b.reserved - coalesce(
+            (
+                select sum(h.amount)
+                from engine.budget_hold as h
+                where h.budget_id = b.id and h.session_id = any($3::uuid[])
+            ), 0
+        )
+    )::bigint as reserved,
+    b.status, b.warned, b.metadata,
+    (extract(epoch from b.created_at) * 1000)::bigint as created_ms,
+    (extract(epoch from b.updated_at) * 1000)::bigint as updated_ms
+from engine.budget as b
+where
+    b.org_id = $1 and not b.deleted and b.status <> 3
+    and (b.subject_type, b.subject_id) in (select * from unnest($2::text[], $3::uuid[]))
+order by b.id;
+
+-- name: page
+-- Budgets newest first: one by its id, those of some subjects, or of one kind of subject.
+-- repeatable
+select
+    b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
+    b.reserved, b.status, b.warned, b.metadata,
+    (extract(epoch from b.created_at) * 1000)::bigint as created_ms,
+    (extract(epoch from b.updated_at) * 1000)::bigint as updated_ms
+from engine.budget as b
+where
+    b.org_id = $1 and not b.deleted
+    and ($2::uuid is null or b.id = $2)
+    and ($3::text is null or b.subject_type = $3)
+    and (
+        cardinality($4::text[]) = 0
+        or (b.subject_type, b.subject_id) in (select * from unnest($4::text[], $5::uuid[]))
+    )
+order by b.created_at desc, b.id desc
+limit $6;
+
+-- name: ledger
+-- Entries of a budget, newest first.
+-- repeatable
+select
+    e.id, e.budget_id, e.amount, e.source, e.description, e.task_id, e.session_id,
+    (extract(epoch from e.at) * 1000)::bigint as at_ms
+from engine.budget_entry as e
+inner join engine.budget as b on e.budget_id = b.id
+where b.org_id = $1 and b.id = $2 and not b.deleted
+order by e.at desc, e.id desc
+limit
+    $4
+    offset $3;
+
+-- name: create
+-- A budget and its first entry.
+select engine.create_budget_v1($1, $2, $3, $4, $5, $6, $7, $8, $9) as id;
+
+-- name: change
+-- Null where there is no such budget.
+select engine.change_budget_v1($1, $2, $3, $4, $5, $6, $7) as id;
+
+-- name: credit
+-- Null where there is no such budget.
+select engine.credit_budget_v1($1, $2, $3, $4, $5, $6) as id;
+
+-- name: drop
+-- Null where there is no such budget.
+select engine.drop_budget_v1($1, $2) as id;

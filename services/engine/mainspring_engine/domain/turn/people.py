@@ -1,0 +1,45 @@
+"""What people and their clients bring to a turn that waits for them."""
+
+from mainspring_engine.domain.answers import Resumption
+from mainspring_engine.domain.turn import appeals, machine
+from mainspring_engine.domain.turn.state import Phase
+from mainspring_engine.domain.turn.turn import Turn
+from mainspring_kernel.errors import NotAwaited, NotWaitingForToolResults
+from mainspring_schema import commands
+from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
+from mainspring_schema.tasks import ToolResult
+
+
+def client_answered(
+    turn: Turn | None, command: commands.SubmitToolResults
+) -> commands.ToolResultsReceipt:
+    """Raises NotWaitingForToolResults."""
+    if turn is None or turn.state.phase is not Phase.CLIENT or appeals.waiting(turn):
+        raise NotWaitingForToolResults
+    results = {
+        item.tool_call_id: ToolResult(
+            status="success" if item.error is None else "error",
+            result=item.result,
+            error=item.error,
+        )
+        for item in command.results
+    }
+    accepted = machine.client_answered(turn, results)
+    if accepted == 0:
+        detail = "The session is not waiting for tool results of these calls"
+        raise NotWaitingForToolResults(detail)
+    return commands.ToolResultsReceipt(accepted=accepted, status=turn.plan.head.status.wire)
+
+
+def appeals_answered(turn: Turn | None, command: AnswerAppeals) -> AppealsReceipt:
+    """Raises NotAwaited."""
+    if turn is None or turn.state.phase not in (Phase.ACT, Phase.CLIENT):
+        raise NotAwaited
+    resolved = machine.appeals_answered(turn, command)
+    return AppealsReceipt(resolved=resolved, status=turn.plan.head.status.wire)
+
+
+def resumed(turn: Turn | None) -> Resumption:
+    if turn is None or turn.state.phase is not Phase.PAUSED:
+        return Resumption.NOT_PAUSED
+    return Resumption.RESUMED if machine.resumed(turn) else Resumption.SHORT

@@ -1,0 +1,94 @@
+"""What a turn's model calls may use of the budgets they fall under, and what they have used."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from mainspring_engine.domain.changes import Charge, Hold
+from mainspring_engine.domain.turn.state import TurnState
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.budgets import MICRO, BudgetView, Currency
+from mainspring_schema.messages import Json
+from mainspring_schema.tasks import ReasonResult
+
+TOKENS_HELD_MIN: Final = 2_048
+"""Held for a call of which nothing is known yet: a short prompt and a short answer."""
+SECONDS_HELD: Final = 30
+"""Held for a call: most are shorter; one that takes longer is charged as it was."""
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """The budgets that a session's model calls fall under, as they were read without a lock.
+
+    Their `reserved` is what other sessions hold: a session has one model call at a time, so what it
+    held itself is given back before it holds again.
+    """
+
+    budgets: tuple[BudgetView, ...] = ()
+
+    def short(self, state: TurnState, charged: Sequence[Charge]) -> BudgetView | None:
+        """The first that lets no model call begin; `charged` is not in the balances yet."""
+        for budget in self.budgets:
+            used = sum(one.amount for one in charged if one.currency == budget.currency)
+            if budget.status == "paused" or (
+                budget.status == "active" and not _fits(budget, used, state)
+            ):
+                return budget
+        return None
+
+
+def _fits(budget: BudgetView, used: int, state: TurnState) -> bool:
+    """As the store will judge it: the hold fits, or it is the only one and takes the rest."""
+    left = budget.balance - used
+    wanted = MICRO * _held(budget.currency, state)
+    return left - budget.reserved >= wanted or (budget.reserved == 0 and left > 0)
+
+
+def holds(bounds: Bounds, task_id: UUID, state: TurnState) -> tuple[Hold, ...]:
+    """What a new model call holds until it ends; the store cuts the last one to what is left."""
+    return tuple(
+        Hold(
+            task_id=task_id,
+            budget_id=budget.id,
+            amount=MICRO * _held(budget.currency, state),
+            warns=budget.is_near and not budget.warned,
+        )
+        for budget in bounds.budgets
+        if budget.status == "active"
+    )
+
+
+def _held(currency: Currency, state: TurnState) -> int:
+    if currency == "calls":
+        return 1
+    if currency == "seconds":
+        return SECONDS_HELD
+    used = state.usage.input_tokens + state.usage.output_tokens
+    return max(TOKENS_HELD_MIN, 2 * used // max(1, state.model_calls))
+
+
+def charges(task_id: UUID, result: ReasonResult) -> tuple[Charge, ...]:
+    """What an ended model call has used, in every currency."""
+    tokens = result.usage.input_tokens + result.usage.output_tokens
+    return (
+        Charge(task_id=task_id, currency="tokens", amount=MICRO * tokens),
+        Charge(task_id=task_id, currency="calls", amount=MICRO),
+        Charge(task_id=task_id, currency="seconds", amount=1000 * result.duration_ms),
+    )
+
+
+def told(budget: BudgetView, budget_id: str, message: str, now_ms: int) -> Json:
+    """The data of `budget.*` events."""
+    data: Json = {
+        "budget_id": budget_id,
+        "currency": budget.currency,
+        "limit": budget.allowed / MICRO,
+        "balance": budget.balance / MICRO,
+        "message": message,
+        "at": rfc3339(now_ms),
+    }
+    if budget.soft is not None:
+        data["soft_limit"] = budget.soft / MICRO
+    return data

@@ -1,0 +1,66 @@
+"""A session that runs into its budget, through the whole stack and through the SDK."""
+
+import pytest
+from everruns_sdk import Everruns
+from everruns_sdk.errors import ApiError
+
+from tests.e2e.flows.surface import proves
+from tests.e2e.flows.test_turns import agent
+from tests.e2e.flows.wire import Wire, scripted, types
+
+pytestmark = pytest.mark.stack
+
+ADD = {"name": "add", "arguments": {"a": 1, "b": 2}}
+
+
+@proves(
+    "budgets.create",
+    "budgets.list",
+    "budgets.get",
+    "budgets.update",
+    "budgets.delete",
+    "budgets.top_up",
+    "budgets.ledger",
+    "budgets.check",
+    "sessions.budgets",
+    "sessions.budget_check",
+    "sessions.resume",
+)
+async def test_a_session_pauses_at_its_limit_and_goes_on_once_it_is_raised(
+    client: Everruns, wire: Wire
+) -> None:
+    session = await wire.session(agent_id=await agent(wire, capabilities=[{"ref": "test_math"}]))
+    made = await client.budgets.create(
+        "session", session, "calls", 1, soft_limit=1, metadata={"for": "tests"}
+    )
+    turns = [{"tool_calls": [ADD]}, {"text": "Three."}]
+    await wire.say(session, scripted("Add.", turns=turns))
+    before = await wire.until(session, "budget.exhausted")
+    paused = await wire.get(f"/sessions/{session}")
+    check = await client.sessions.budget_check(session)
+    early = await client.sessions.resume(session)
+    topped = await client.budgets.top_up(made.id, 3, description="one more")
+    late = await client.sessions.resume(session)
+    after = await wire.to_rest(session)
+
+    assert types(before).count("reason.started") == 1
+    assert (paused["status"], paused["paused"]) == ("idle", True)
+    assert (check.action, check.budget_id) == ("pause", made.id)
+    assert (early.resumed_budgets, late.resumed_budgets) == (0, 1)
+    assert topped.balance == 3
+    assert types(after)[-2:] == ["turn.completed", "session.idled"]
+    ledger = await client.budgets.ledger(made.id)
+    assert [entry.amount for entry in reversed(ledger)] == [1, -1, 3, -1]
+    assert (await client.budgets.get(made.id)).balance == sum(entry.amount for entry in ledger)
+    assert [one.id for one in await client.sessions.budgets(session)] == [made.id]
+    assert (await client.budgets.check(made.id)).action == "allow"
+
+    changed = await client.budgets.update(made.id, limit=5, status="disabled", metadata={"b": 2})
+    listed = await client.budgets.list(subject_type="session", subject_id=session)
+    await client.budgets.delete(made.id)
+    with pytest.raises(ApiError) as gone:
+        await client.budgets.get(made.id)
+
+    assert (changed.limit, changed.status, changed.metadata) == (5, "disabled", {"b": 2})
+    assert listed == [changed]
+    assert gone.value.status_code == 404

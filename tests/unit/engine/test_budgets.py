@@ -1,0 +1,232 @@
+"""What budgets mean for a turn, decision by decision."""
+
+import msgspec
+import pytest
+
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.answers import Resumption
+from mainspring_engine.domain.changes import Spending
+from mainspring_engine.domain.materials import BudgetsMissing
+from mainspring_engine.domain.turn.spending import TOKENS_HELD_MIN, Bounds
+from mainspring_engine.domain.turn.state import Phase
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_schema.budgets import MICRO, BudgetView, Currency, ResumeSession
+from mainspring_schema.events import Usage
+from mainspring_schema.grants import SessionStatus
+from mainspring_schema.tasks import ReasonResult
+from tests.unit.engine.desk import AGENT, Desk
+
+
+def budget(desk: Desk, currency: Currency = "calls", *, left: float, **more: object) -> BudgetView:
+    plain = BudgetView(
+        id=desk.ids.uuid7(),
+        org_id=DEFAULT_ORG_ID,
+        subject_type="session",
+        subject_id=desk.session_id,
+        currency=currency,
+        allowed=10 * MICRO,
+        soft=None,
+        balance=round(left * MICRO),
+        reserved=0,
+        status="active",
+        warned=False,
+        metadata=b"{}",
+        created_ms=0,
+        updated_ms=0,
+    )
+    return msgspec.structs.replace(plain, **more)
+
+
+def bound(desk: Desk, *budgets: BudgetView) -> None:
+    """The session's calls fall under these from now on."""
+    desk.materials.budgeted = lambda _org_id: True
+    subjects = AGENT.subjects(desk.session_id, DEFAULT_ORG_ID)
+    desk.materials.budgets[subjects] = Bounds(budgets=budgets)
+
+
+def spending(desk: Desk) -> Spending:
+    assert desk.last is not None
+    assert desk.last.spending is not None
+    return desk.last.spending
+
+
+def resume(desk: Desk) -> object:
+    order = ResumeSession(org_id=DEFAULT_ORG_ID, session_id=desk.session_id)
+    return desk.do(intents.SessionResumed(command=order))
+
+
+def test_where_nobody_has_budgets_nothing_is_spent() -> None:
+    desk = Desk()
+
+    desk.say("hello")
+
+    assert desk.last is not None
+    assert desk.last.spending is None
+
+
+def test_budgets_are_read_before_a_model_call_is_decided() -> None:
+    desk = Desk()
+    desk.materials.budgeted = lambda _org_id: True
+
+    with pytest.raises(BudgetsMissing) as missing:
+        desk.say("hello")
+
+    kinds = {subject.type for subject in missing.value.subjects}
+    assert kinds == {"session", "organization", "agent"}
+
+
+def test_a_model_call_holds_its_part_of_every_budget_that_counts() -> None:
+    desk = Desk()
+    calls, tokens = budget(desk, left=3), budget(desk, "tokens", left=1e6)
+    off = budget(desk, left=0, status="disabled")
+    bound(desk, calls, tokens, off)
+
+    desk.say("hello")
+
+    held = {hold.budget_id: hold.amount for hold in spending(desk).holds}
+    assert held == {calls.id: MICRO, tokens.id: TOKENS_HELD_MIN * MICRO}
+
+
+def test_an_ended_model_call_is_charged_and_gives_back_what_it_held() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=3))
+    desk.say("hello")
+    (task,) = desk.tasks.values()
+
+    usage = Usage(input_tokens=7, output_tokens=5)
+    desk.answer(ReasonResult(text="hi", usage=usage, duration_ms=1500))
+
+    charged = {charge.currency: charge.amount for charge in spending(desk).charges}
+    assert charged == {"tokens": 12 * MICRO, "calls": MICRO, "seconds": 1_500_000}
+    assert spending(desk).ended == (task.id,)
+
+
+def test_the_next_call_of_a_turn_holds_twice_what_its_calls_used() -> None:
+    desk = Desk()
+    tokens = budget(desk, "tokens", left=1e6)
+    bound(desk, tokens)
+    desk.say("add")
+    usage = Usage(input_tokens=5000, output_tokens=1000)
+    first = desk.call("add")
+    assert first is not None
+    desk.tool_done()
+    assert spending(desk).holds[0].amount == TOKENS_HELD_MIN * MICRO
+
+    desk.answer(ReasonResult(text="", usage=usage, tool_calls=()))
+
+    desk.say("again")
+    assert spending(desk).holds[0].amount == TOKENS_HELD_MIN * MICRO, "a new turn knows nothing"
+
+
+def test_a_budget_that_is_used_up_pauses_the_session_before_the_call() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=0))
+
+    receipt = desk.say("hello")
+
+    assert not receipt.steered
+    assert (desk.head.status, desk.head.paused) == (SessionStatus.IDLE, True)
+    assert (desk.state.phase, desk.tasks) == (Phase.PAUSED, {})
+    (told,) = desk.data_of("budget.exhausted")
+    assert (told["currency"], told["limit"], told["balance"]) == ("calls", 10, 0)
+    assert len(desk.view.inbox) == 1, "no model call took the message up"
+
+
+def test_calls_that_are_under_way_elsewhere_leave_no_room_for_another() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=2, reserved=2 * MICRO))
+
+    desk.say("hello")
+
+    assert desk.head.paused
+
+
+def test_a_turn_pauses_between_its_model_calls_and_goes_on_when_resumed() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=1))
+    desk.say("add")
+    desk.call("add")
+    bound(desk, budget(desk, left=0))
+    desk.tool_done()
+    assert desk.head.paused
+
+    too_early = resume(desk)
+    bound(desk, budget(desk, left=1))
+    in_time = resume(desk)
+    again = resume(desk)
+
+    assert (too_early, in_time) == (Resumption.SHORT, Resumption.RESUMED)
+    assert again is Resumption.NOT_PAUSED
+    assert (desk.head.status, desk.head.paused) == (SessionStatus.ACTIVE, False)
+    assert desk.types.count("budget.resumed") == 1
+    desk.reply("done")
+    assert desk.types[-2:] == ["turn.completed", "session.idled"]
+
+
+def test_a_message_to_a_paused_session_waits_and_is_taken_up_with_the_rest() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=0))
+    desk.say("one")
+
+    assert desk.say("two").steered
+    bound(desk, budget(desk, left=1))
+    resume(desk)
+
+    (started,) = desk.data_of("reason.started")
+    assert len(msgspec.convert(started["consumed"], list[str])) == 2
+
+
+def test_a_paused_turn_can_be_cancelled() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=0))
+    desk.say("hello")
+
+    desk.cancel()
+
+    assert (desk.head.status, desk.head.paused) == (SessionStatus.IDLE, False)
+    assert "turn.cancelled" in desk.types
+
+
+def test_a_budget_that_people_have_paused_says_so() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=5, status="paused"))
+
+    desk.say("hello")
+
+    assert len(desk.data_of("budget.paused")) == 1
+
+
+def test_people_are_warned_once_that_a_budget_is_nearly_used_up() -> None:
+    desk = Desk()
+    near = budget(desk, left=4, soft=6 * MICRO)
+    bound(desk, near)
+    desk.say("hello")
+    (hold,) = spending(desk).holds
+    bound(desk, msgspec.structs.replace(near, warned=True))
+    desk.call("add")
+    desk.tool_done()
+
+    (warning,) = desk.data_of("budget.warning")
+    assert (warning["soft_limit"], hold.warns) == (6, True)
+    assert not spending(desk).holds[0].warns
+
+
+def test_a_call_of_another_session_may_leave_too_little_for_a_guess() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "tokens", left=3000, reserved=TOKENS_HELD_MIN * MICRO))
+
+    desk.say("hello")
+
+    assert desk.head.paused, "a hold that the store would refuse is not asked for"
+
+
+@pytest.mark.parametrize(("used", "paused"), [(5, False), (20, True)])
+def test_what_a_call_has_just_used_counts_for_the_next_one(used: int, *, paused: bool) -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "tokens", left=10))
+    desk.say("one")
+    desk.say("two")
+
+    desk.answer(ReasonResult(text="", usage=Usage(output_tokens=used)))
+
+    assert desk.head.paused is paused
