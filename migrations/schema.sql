@@ -2352,6 +2352,49 @@ CREATE FUNCTION engine.place_order(p_step text) RETURNS integer[]
 
 ALTER FUNCTION engine.place_order(p_step text) OWNER TO engine_owner;
 
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: progress; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.progress (
+    task_id uuid NOT NULL,
+    step text NOT NULL,
+    fence integer NOT NULL,
+    counter integer NOT NULL,
+    rev bigint NOT NULL,
+    details bytea NOT NULL
+)
+WITH (fillfactor='70');
+
+
+ALTER TABLE engine.progress OWNER TO engine_owner;
+
+--
+-- Name: progress_of_v1(uuid, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.progress_of_v1(p_task_id uuid, p_limit integer) RETURNS engine.progress[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return array(
+        select p
+        from engine.progress as p
+        where p.task_id = p_task_id
+        order by p.rev desc, p.step
+        limit p_limit
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.progress_of_v1(p_task_id uuid, p_limit integer) OWNER TO engine_owner;
+
 --
 -- Name: ready_groups_v1(integer, uuid, integer, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
@@ -4007,10 +4050,6 @@ CREATE AGGREGATE log.channel_end(p_start integer, p_offset integer, p_chars inte
 
 ALTER AGGREGATE log.channel_end(p_start integer, p_offset integer, p_chars integer) OWNER TO log_owner;
 
-SET default_tablespace = '';
-
-SET default_table_access_method = heap;
-
 --
 -- Name: agent; Type: TABLE; Schema: api; Owner: api_owner
 --
@@ -5014,6 +5053,14 @@ ALTER TABLE ONLY engine.payload
 
 
 --
+-- Name: progress progress_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.progress
+    ADD CONSTRAINT progress_pkey PRIMARY KEY (task_id, step);
+
+
+--
 -- Name: replica replica_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -5888,6 +5935,21 @@ GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO 
 
 REVOKE ALL ON FUNCTION engine.place_order(p_step text) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.place_order(p_step text) TO engine_run;
+
+
+--
+-- Name: TABLE progress; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE engine.progress TO engine_run;
+
+
+--
+-- Name: FUNCTION progress_of_v1(p_task_id uuid, p_limit integer); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.progress_of_v1(p_task_id uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.progress_of_v1(p_task_id uuid, p_limit integer) TO engine_run;
 
 
 --

@@ -46,7 +46,7 @@ from mainspring_schema.workflows import (
     WorkflowView,
     start_hash_of,
 )
-from tests.api.plain_backend import PlainBackend
+from tests.api.appeals_backend import AppealsBackend
 
 TS = 1_763_800_000_000
 TURN = UUID(int=7)
@@ -72,7 +72,7 @@ class FakeSession:
         return sum(delta.seq == self.seq for delta in self.deltas)
 
 
-class Backend(PlainBackend):
+class Backend(AppealsBackend):
     """Implements Log, Control, Feed and both grants."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Backend(PlainBackend):
         self.cancels: list[Cancel] = []
         self.waiting_calls: dict[UUID, str] = {}
         self.held: dict[tuple[UUID, int], tuple[UUID, UUID]] = {}
-        PlainBackend.__init__(self)
+        AppealsBackend.__init__(self)
         self.workflows: dict[UUID, tuple[UUID, WorkflowView]] = {}
         self.workflow_keys: dict[tuple[UUID, str], tuple[UUID, bytes]] = {}
         self.signals: dict[UUID, SignalWorkflow] = {}

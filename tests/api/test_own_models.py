@@ -11,12 +11,21 @@ from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.providers import OwnProvider
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import DEFAULT_ORG_ID, OrgId, Prefix, ProviderId, from_wire
+from mainspring_kernel.ids import (
+    DEFAULT_ORG_ID,
+    LLMSIM_MODEL_ID,
+    OrgId,
+    Prefix,
+    ProviderId,
+    from_wire,
+    to_wire,
+)
 from mainspring_schema.agents import decode_runtime_agent
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_agent, made_session, message
 
 Json = dict[str, object]
+HOUSE_MODEL = to_wire(Prefix.MODEL, LLMSIM_MODEL_ID)
 KEY = "sk-canary-1234567890"
 
 
@@ -138,3 +147,41 @@ async def test_the_key_reaches_who_holds_a_task_of_the_organization(
     assert KEY.encode() not in msgspec.json.encode(row)
     with pytest.raises(NotFound):
         await source.of(OrgId(UUID(int=1)), id_)
+
+
+async def test_a_turn_takes_the_fallbacks_of_its_model_along(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    provider = await own_provider(client)
+    spare = await made(client, "models", provider_id=provider["id"], model_id="spare-1")
+    behind = [spare["id"], HOUSE_MODEL]
+    model = await made(
+        client, "models", provider_id=provider["id"], model_id="big-1", fallback_model_ids=behind
+    )
+    session = await made_session(client)
+    body = message("one") | {"controls": {"model_id": model["id"]}}
+    await client.post(f"{V1}/sessions/{session['id']}/messages", json=body)
+    await client.patch(f"{V1}/models/{spare['id']}", json={"enabled": False})
+    await client.post(f"{V1}/sessions/{session['id']}/messages", json=body)
+
+    chosen = [decode_runtime_agent(one.config or b"").model for one in backend.submits]
+    assert model["fallback_model_ids"] == behind
+    assert [[one.model for one in choice.fallbacks] for choice in chosen] == [
+        ["spare-1", "llmsim"],
+        ["llmsim"],
+    ]
+
+
+@pytest.mark.parametrize("behind", [["itself"], [HOUSE_MODEL] * 2, ["model_" + "9" * 32]])
+async def test_a_model_falls_back_on_others_that_are_there(
+    client: httpx.AsyncClient, behind: list[str]
+) -> None:
+    provider = await own_provider(client)
+    model = await made(client, "models", provider_id=provider["id"], model_id="big-1")
+    ids = [str(model["id"]) if one == "itself" else one for one in behind]
+
+    at = f"{V1}/models/{model['id']}"
+    refused = await client.patch(at, json={"fallback_model_ids": ids})
+
+    assert refused.status_code == 422, refused.text
+    assert (await client.get(at)).json()["fallback_model_ids"] == []

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Callable
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -42,6 +43,7 @@ READS = {
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
 ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
+DELEGATING = {"delegates_approvals": True}
 ENDLESS = {
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/sse",
     f"{V1}/sessions/{{session_id}}/sse",
@@ -52,6 +54,14 @@ ENDLESS = {
 
 def named(text: str) -> Json:
     return {"name": text, "system_prompt": text}
+
+
+def decision(text: str) -> Json:
+    return {"decisions": [{"tool_call_id": "call_2", "decision": "reject", "reason": text}]}
+
+
+def said(text: str) -> Json:
+    return {"answers": [{"id": "q", "other_text": text}]}
 
 
 Body = Callable[[str], Json]
@@ -83,6 +93,10 @@ BODIES: dict[str, Body] = {
     f"{V1}/sessions/{{session_id}}/tool-results": lambda text: {
         "tool_results": [{"tool_call_id": "call_1", "result": text}]
     },
+    f"{V1}/sessions/{{session_id}}/tool-approvals": decision,
+    f"{V1}/sessions/{{session_id}}/question-answers": said,
+    f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/tool-approvals": decision,
+    f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/question-answers": said,
     f"{V1}/sessions/{{session_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/workspaces/{{workspace_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/durable/schedules": lambda text: {
@@ -114,9 +128,7 @@ class House:
         client, durable = self.client, f"{V1}/durable"
         agent = await made_agent(client, name=f"helper-{next(numbers)}")
         session = await self._furnish_channel(str(agent["id"]))
-        fake = self._backend.sessions[uuid_of(session)]
-        self._backend.waiting_calls[uuid_of(session)] = "call_1"
-        fake.status = "active"
+        self._engage(uuid_of(session))
         self._operator.letter = LETTER
         file = {"content": "x"}
         await client.post(f"{V1}/sessions/{session['id']}/fs/there.txt", json=file)
@@ -151,9 +163,16 @@ class House:
             "id": str(session["id"]),
         }
 
+    def _engage(self, session_id: UUID) -> None:
+        """A turn of it waits for whatever a turn may wait for."""
+        self._backend.waiting_calls[session_id] = "call_1"
+        self._backend.ask_leave(session_id, "call_2")
+        self._backend.ask_question(session_id, "call_3")
+        self._backend.sessions[session_id].status = "active"
+
     async def _furnish_channel(self, agent_id: str) -> Json:
         """The session of whoever holds the channel's key."""
-        made = (await self.client.post(f"{V1}/agents/{agent_id}/channels", json={})).json()
+        made = (await self.client.post(f"{V1}/agents/{agent_id}/channels", json=DELEGATING)).json()
         self._ids["channel_id"] = str(made["id"])
         self.client.headers["Authorization"] = f"Bearer {made['keys'][0]['key']}"
         session = await self.client.post(f"{V1}/channels/{made['id']}/sessions", json={})

@@ -11,6 +11,8 @@ from mainspring import (
     GiveUp,
     StepFailed,
     Worker,
+    heartbeat,
+    heartbeat_details,
     run_child,
     sleep,
     start_detached,
@@ -182,6 +184,23 @@ async def placed(order: str) -> int:
     return await where(order)
 
 
+@step(heartbeat_s=60.0)
+def copy_pages(pages: int) -> int:
+    """Returns the page it began with. The fourth waits for the gate."""
+    begun = heartbeat_details(int) or 0
+    for page in range(begun, pages):
+        told("copy_pages")
+        while page == 3 and not (CALLS / "gate").exists():
+            time.sleep(0.02)
+        heartbeat(page + 1)
+    return begun
+
+
+@workflow
+async def scribe(pages: int) -> int:
+    return await copy_pages(pages)
+
+
 if __name__ == "__main__":
     known = [checkout, delivery, patient, family, refused, failing, lets_go, grandparent, middle]
     known += [bakery, busy, climbing]
@@ -189,6 +208,8 @@ if __name__ == "__main__":
     worker: Worker | Fleet
     if "PROGRAM_FLEET" in os.environ:
         worker = Fleet([placed], engine=sys.argv[1], processes=2, slots=1)
+    elif "PROGRAM_SCRIBES" in os.environ:
+        worker = Worker([copy_pages, scribe], engine=sys.argv[1])
     elif "PROGRAM_OVENS" in os.environ:
         worker = Worker([bake], engine=sys.argv[1], queues=["ovens"])
     else:

@@ -175,7 +175,16 @@ class Rig:
     async def call(
         self, method: str, path: str, body: Json | None = None, *, api: str = ""
     ) -> Json:
-        answer = await self._http.request(method, f"{api or self.api}{path}", json=body)
+        """As a client does: what is told to come again does so, under one key."""
+        headers = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                answer = await self._http.request(
+                    method, f"{api or self.api}{path}", json=body, headers=headers
+                )
+                if answer.status_code != 503:
+                    break
+                await asyncio.sleep(LOOK_S)
         assert answer.is_success, (method, path, answer.status_code, answer.text)
         return cast("Json", answer.json())
 

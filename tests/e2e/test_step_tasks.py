@@ -3,10 +3,11 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from mainspring import Client
+from mainspring import Client, Handle, TaskHandle
 from mainspring_kernel.limits import LEASE_S
 from tests.e2e import programs
 from tests.e2e.rig import Rig, until
@@ -78,3 +79,33 @@ async def test_a_client_submits_single_steps(rig: Rig, workers: Workers) -> None
     assert results == [f"loaf {n} baked" for n in range(5)]
     assert workers.count("bake") == 5
     await rig.assert_sound()
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["task", "workflow"])
+async def test_a_step_goes_on_from_its_last_heartbeat_when_its_worker_dies(
+    rig: Rig, workers: Workers, *, plain: bool
+) -> None:
+    first = workers.start(PROGRAM_SCRIBES="1")
+    async with Client(rig.stack.api_url) as client:
+        handle = await begun(client, plain=plain)
+        id_ = UUID(handle.id.rpartition("_")[2])
+        await until(lambda: workers.count("copy_pages") == 4, "the fourth page is at work")
+        await rig.until_sql(
+            "select convert_from(p.details, 'UTF8') from engine.progress p"
+            f" join engine.task t on t.id = p.task_id where t.workflow_id = '{id_}'",
+            [["3"]],
+        )
+
+        first.kill()
+        (workers.calls / "gate").touch()
+        workers.start(PROGRAM_SCRIBES="1")
+
+        assert await handle.result(timeout_s=60) == 3
+    assert workers.count("copy_pages") == 6
+    await rig.assert_sound()
+
+
+async def begun(client: Client, *, plain: bool) -> TaskHandle[int] | Handle[int]:
+    if plain:
+        return await client.submit(programs.copy_pages, 5)
+    return await client.start(programs.scribe, 5)

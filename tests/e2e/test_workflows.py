@@ -194,8 +194,17 @@ async def test_a_type_that_nobody_offers_waits_and_says_so(rig: Rig) -> None:
     await rig.assert_sound()
 
 
-async def test_the_readmes_workflow_can_be_pasted(rig: Rig, tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize(
+    ("page", "printed"),
+    [
+        ("README.md", "receipt of A-17"),
+        ("docs/concepts/workflows.md", "A-17 reserved, approved by Ada"),
+    ],
+)
+async def test_a_documents_workflow_can_be_pasted(
+    rig: Rig, tmp_path: Path, page: str, printed: str
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     (pasted,) = [block for block in blocks if "@workflow" in block]
     script = tmp_path / "order.py"
     script.write_text(pasted)
@@ -212,7 +221,7 @@ async def test_the_readmes_workflow_can_be_pasted(rig: Rig, tmp_path: Path) -> N
     )
     out, _ = await process.communicate()
 
-    assert (process.returncode, out.decode().strip()) == (0, "receipt of A-17")
+    assert (process.returncode, out.decode().strip()) == (0, printed)
 
 
 async def test_recorded_histories_are_checked_against_the_code_at_hand(

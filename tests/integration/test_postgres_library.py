@@ -240,6 +240,30 @@ async def test_a_dead_pooled_connection_does_not_fail_the_next_transaction(
     await killer.close()
 
 
+@pytest.mark.parametrize("asks_again", [True, False])
+async def test_a_connection_lost_within_a_transaction_is_unavailable(
+    db: Database, url: str, asks_again: bool
+) -> None:
+    """It goes back to the pool by itself, at some time, and whoever still holds it is told so."""
+    killer = await Database.open(options(url))
+
+    async def lose() -> None:
+        async with db.transaction() as tx:
+            pid = await tx.fetchval_as(int, BACKEND)
+            await killer.fetch(query("select pg_terminate_backend($1)"), pid)
+            async with asyncio.timeout(20):
+                while tx._connection._con is not None:  # noqa: ASYNC110 -- asyncpg tells nobody
+                    await asyncio.sleep(0.01)
+            if asks_again:
+                await tx.execute(INSERT, 1, "one")
+
+    with pytest.raises(Unavailable):
+        await lose()
+
+    assert await db.fetchval_as(int, COUNT) == 0
+    await killer.close()
+
+
 async def test_a_commit_is_finished_although_its_caller_is_cancelled(db: Database) -> None:
     async def write() -> None:
         async with db.transaction() as tx:

@@ -22,6 +22,7 @@ from mainspring_harness.conversation import (
 )
 from mainspring_harness.errors import TranscriptBroken
 from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+from mainspring_schema.appeals import ApprovalResolved
 from mainspring_schema.events import (
     OutputMessageCompleted,
     StoredEvent,
@@ -31,6 +32,7 @@ from mainspring_schema.events import (
 from mainspring_schema.messages import (
     ImageFilePart,
     ImagePart,
+    Json,
     Message,
     TextPart,
     ToolCallPart,
@@ -48,13 +50,19 @@ class Transcript:
     It may begin after events that are known to hold no message.
     """
 
-    __slots__ = ("_digest", "_made", "_messages", "_placing")
+    __slots__ = ("_digest", "_made", "_messages", "_placing", "_rules")
 
     def __init__(self, position: int = 0) -> None:
         self._placing = Placing(position)
         self._messages: list[PromptMessage] = []
         self._digest = hashlib.sha256()
+        self._rules: dict[str, str] = {}
         self._made: Compacted | None = None
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """By tool: `allow_always` or `reject_always`, as people have decided."""
+        return self._rules
 
     @property
     def position(self) -> int:
@@ -82,6 +90,7 @@ class Transcript:
         twin._placing = self._placing.copy()
         twin._messages = self._messages.copy()
         twin._digest = self._digest.copy()
+        twin._rules = dict(self._rules)
         twin._made = self._made
         return twin
 
@@ -91,6 +100,8 @@ class Transcript:
         Raises TranscriptBroken for a gap (read the missing events first) or an unreadable event.
         """
         for event in events:
+            if event.type == "approval.resolved" and event.seq > self.position:
+                self._resolve(event)
             if event.type == _COMPACTED and event.seq > self.position:
                 self.compact(_MADE.decode(decode_payload(event.payload).data))
             for placed in self._placing.place(event):
@@ -99,12 +110,41 @@ class Transcript:
                     self._messages.append(message)
                     self._digest.update(msgspec.json.encode(message))
 
+    def _resolve(self, event: StoredEvent) -> None:
+        """Keeps a decision for good, and tells the model of arguments that a person has edited."""
+        try:
+            data = _RESOLVED.decode(decode_payload(event.payload).data)
+        except msgspec.MsgspecError as error:
+            message = f"event {event.seq} ({event.type}) cannot be read: {error}"
+            raise TranscriptBroken(message) from error
+        if data.decision in ("allow_always", "reject_always"):
+            self._rules[data.tool_name] = data.decision
+        if data.arguments is None or not self._messages:
+            return
+        # Results are placed when the last call has one, so the answer still stands last.
+        asked = self._messages[-1]
+        if isinstance(asked, AssistantMessage):
+            edited = _with_arguments(asked, data.tool_call_id, data.arguments)
+            self._messages[-1] = edited
+            self._digest.update(msgspec.json.encode(edited))
+
     def messages(self) -> tuple[PromptMessage, ...]:
         """All of it, for a prompt. Raises TranscriptBroken while a call lacks its one result."""
         if open_calls := self._placing.open_calls:
             message = f"calls without a result: {', '.join(open_calls)}"
             raise TranscriptBroken(message)
         return tuple(self._messages)
+
+
+_RESOLVED: Final = msgspec.json.Decoder(ApprovalResolved)
+
+
+def _with_arguments(asked: AssistantMessage, call_id: str, arguments: Json) -> AssistantMessage:
+    calls = tuple(
+        msgspec.structs.replace(part, arguments=arguments) if part.id == call_id else part
+        for part in asked.tool_calls
+    )
+    return msgspec.structs.replace(asked, tool_calls=calls)
 
 
 def _prompt_message(placed: Placed) -> PromptMessage | None:

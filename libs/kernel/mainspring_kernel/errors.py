@@ -229,6 +229,14 @@ class NotWaitingForToolResults(MainspringError):
     phrase = "not waiting for tool results"
 
 
+class NotAwaited(MainspringError):
+    """A decision or an answer came for a tool call that does not wait for one any more."""
+
+    code = "not_awaited"
+    status = 409
+    title = "Nobody waits for this"
+
+
 class IdempotencyInProgress(MainspringError):
     """The first request with this Idempotency-Key is still at work."""
 

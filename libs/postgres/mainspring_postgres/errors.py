@@ -1,5 +1,6 @@
 """What asyncpg raises, as errors of the house."""
 
+import re
 from typing import Final
 
 import asyncpg
@@ -50,6 +51,9 @@ class DurabilityOff(MainspringError):
 
 _AWAY: Final = ("08", "53", "57P", "58")
 """Classes: connection exception, insufficient resources, operator intervention, system error."""
+_AWAY_WORDS: Final = re.compile("clos|released back to the pool")
+"""Of "connection is closed", "pool is closing", and of one that was lost while it was lent: asyncpg
+has no class of its own for these."""
 _AWAY_STATES: Final = frozenset({"25006", "25P03", "25P04"})
 """A standby that was just demoted, and sessions ended for idling in a transaction."""
 _BY_STATE: Final[dict[str, type[Unavailable]]] = {
@@ -66,8 +70,7 @@ def translate(error: BaseException) -> MainspringError | None:
         return _from_sqlstate(error)
     if isinstance(error, asyncpg.InternalClientError | OSError | TimeoutError):
         return Unavailable(f"Postgres cannot be reached: {error or type(error).__name__}")
-    if isinstance(error, asyncpg.InterfaceError) and "clos" in str(error):
-        # "connection is closed", "pool is closing": asyncpg has no class of its own for these.
+    if isinstance(error, asyncpg.InterfaceError) and _AWAY_WORDS.search(str(error)):
         return Unavailable(f"Postgres cannot be reached: {error}")
     return None
 

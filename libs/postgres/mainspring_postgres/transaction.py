@@ -1,7 +1,10 @@
 """A transaction: one `async with` per use case, READ COMMITTED, ended whatever happens."""
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Final
+
+import asyncpg
 
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_postgres.completion import finished
@@ -86,14 +89,15 @@ def _unknown_outcome(error: Unavailable) -> Unavailable:
 
 
 async def _roll_back(connection: Connection, count: StatementCount) -> None:
-    if connection.is_closed():
-        return  # the server rolls back by itself
     try:
+        if connection.is_closed():
+            return  # the server rolls back by itself
         await _run(connection, count, _ROLLBACK)
-    except MainspringError:
+    except (MainspringError, asyncpg.InterfaceError):
         # The error that brought us here matters more, and without its connection the
-        # transaction ends all the same.
-        connection.terminate()
+        # transaction ends all the same. One that was lost may have left us already.
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def _run(connection: Connection, count: StatementCount, sql: str) -> str:

@@ -104,6 +104,11 @@ class ControlClient(GateCalls):
             control.SubmitToolResultsRequest,
             control.SubmitToolResultsResponse,
         )
+        self.answer_appeals = channel.unary(
+            f"{_CONTROL}/AnswerAppeals",
+            control.AnswerAppealsRequest,
+            control.AnswerAppealsResponse,
+        )
         self.close_session = channel.unary(
             f"{_CONTROL}/CloseSession", control.CloseSessionRequest, control.CloseSessionResponse
         )

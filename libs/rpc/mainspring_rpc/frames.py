@@ -25,7 +25,9 @@ from mainspring_schema.frames import (
     Held,
     History,
     HistoryWanted,
+    Progress,
     Result,
+    StepProgress,
     Task,
     ToWorker,
     Verdict,
@@ -37,6 +39,7 @@ _EVENTS: Final = msgspec.msgpack.Decoder(tuple[EmitEvent, ...])
 _TAIL: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])
 _STEPS: Final = msgspec.msgpack.Decoder(tuple[StepRecord, ...])
 _WAITS: Final = msgspec.msgpack.Decoder(tuple[Wait, ...])
+_PROGRESS: Final = msgspec.msgpack.Decoder(tuple[StepProgress, ...])
 _HASH_BYTES: Final = 32
 
 
@@ -80,6 +83,16 @@ def from_worker_to_proto(frame: FromWorker) -> pb.WorkRequest:
             pb.HistoryWanted(task_id=w.held.task_id.bytes, fence=w.held.fence, after=w.after)
             for w in frame.histories_wanted
         ],
+        progress=[
+            pb.Progress(
+                task_id=p.held.task_id.bytes,
+                fence=p.held.fence,
+                counter=p.counter,
+                step=p.step,
+                details=p.details,
+            )
+            for p in frame.progress
+        ],
     )
 
 
@@ -103,6 +116,7 @@ def from_worker_from_proto(message: pb.WorkRequest) -> FromWorker:
                 HistoryWanted(held=_held(w.task_id, w.fence), after=w.after)
                 for w in message.histories_wanted
             ),
+            progress=tuple(_progress_from_proto(progress) for progress in message.progress),
         )
     except (ValueError, msgspec.DecodeError) as error:
         raise MalformedFrame(str(error)) from error
@@ -115,6 +129,15 @@ def _emit_from_proto(message: pb.Emit) -> Emit:
         events=_EVENTS.decode(message.events) if message.events else (),
         steps=_STEPS.decode(message.steps) if message.steps else (),
         waits=_WAITS.decode(message.waits) if message.waits else (),
+    )
+
+
+def _progress_from_proto(message: pb.Progress) -> Progress:
+    return Progress(
+        held=_held(message.task_id, message.fence),
+        counter=message.counter,
+        step=message.step,
+        details=message.details,
     )
 
 
@@ -169,6 +192,7 @@ def to_worker_to_proto(frame: ToWorker) -> pb.WorkResponse:
         renewed=_held_to_proto(frame.renewed),
         leaving=frame.leaving,
         histories=[_history_to_proto(history) for history in frame.histories],
+        progress=_acks_to_proto(frame.progress),
     )
 
 
@@ -189,6 +213,7 @@ def to_worker_from_proto(message: pb.WorkResponse) -> ToWorker:
             renewed=_held_from_proto(message.renewed),
             leaving=message.leaving,
             histories=tuple(_history_from_proto(history) for history in message.histories),
+            progress=_acks_from_proto(message.progress),
         )
     except (ValueError, msgspec.DecodeError) as error:
         raise MalformedFrame(str(error)) from error
@@ -217,6 +242,7 @@ def _task_to_proto(task: Task) -> pb.Task:
         recorded=b"" if task.recorded is None else pack(task.recorded),
         started=task.started,
         failures=task.failures,
+        progress=_some(task.progress),
     )
 
 
@@ -232,6 +258,7 @@ def _task_from_proto(message: pb.Task) -> Task:
         recorded=_STEPS.decode(message.recorded) if message.recorded else None,
         started=message.started,
         failures=message.failures,
+        progress=_PROGRESS.decode(message.progress) if message.progress else (),
     )
 
 

@@ -24,6 +24,9 @@ class ControlServicer(Protocol):
     async def submit_tool_results(
         self, request: control.SubmitToolResultsRequest, /
     ) -> control.SubmitToolResultsResponse: ...
+    async def answer_appeals(
+        self, request: control.AnswerAppealsRequest, /
+    ) -> control.AnswerAppealsResponse: ...
     async def close_session(
         self, request: control.CloseSessionRequest, /
     ) -> control.CloseSessionResponse: ...

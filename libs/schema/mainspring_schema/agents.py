@@ -107,6 +107,17 @@ class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     driver: str
     provider: str
     base_url: str | None = None
+    fallbacks: "tuple[ModelChoice, ...]" = ()
+    """Asked in turn where this one fails; theirs are not followed."""
+
+    def in_turn(self, failures: int) -> tuple[int, "ModelChoice"]:
+        """Whom an attempt asks, and its place: each failure leads on to the next, round and round.
+
+        `failures` counts the failed attempts before.
+        """
+        chain = (self, *self.fallbacks)
+        place = failures % len(chain)
+        return place, chain[place]
 
 
 class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):

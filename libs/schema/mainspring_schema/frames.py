@@ -96,6 +96,26 @@ class History(Struct, frozen=True, kw_only=True):
     more: bool = False
 
 
+class StepProgress(Struct, frozen=True, array_like=True):
+    """How far a step's handler said it was. `details` is JSON; a plain task has the step ""."""
+
+    step: str
+    details: bytes
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """What a handler says of how far it is, for its next attempt. Of a step only the newest counts.
+
+    `counter` rises with every report of an attempt. Without `details` the step is over, and what it
+    said is not needed any more.
+    """
+
+    held: Held
+    counter: int
+    step: str
+    details: bytes = b""
+
+
 class FromWorker(Struct, frozen=True, kw_only=True):
     """`credits` counts free slots gained since the last frame."""
 
@@ -109,6 +129,7 @@ class FromWorker(Struct, frozen=True, kw_only=True):
     draining: bool = False
     returned: tuple[Held, ...] = ()
     histories_wanted: tuple[HistoryWanted, ...] = ()
+    progress: tuple[Progress, ...] = ()
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -124,7 +145,7 @@ class Task(Struct, frozen=True, kw_only=True):
     `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
     where the engine has it at hand; None has the worker ask. `started`: an earlier attempt started
     the effect and was lost, so it is not called again: the tool's probe is asked. `failures` counts
-    the attempts that failed.
+    the attempts that failed. `progress` is what the handlers of earlier attempts said last.
     """
 
     held: Held
@@ -137,6 +158,7 @@ class Task(Struct, frozen=True, kw_only=True):
     recorded: tuple[StepRecord, ...] | None = None
     started: bool = False
     failures: int = 0
+    progress: tuple[StepProgress, ...] = ()
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True):
@@ -162,3 +184,4 @@ class ToWorker(Struct, frozen=True, kw_only=True):
     renewed: tuple[Held, ...] = ()
     leaving: bool = False
     histories: tuple[History, ...] = ()
+    progress: tuple[Acknowledgement, ...] = ()

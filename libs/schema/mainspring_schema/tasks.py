@@ -43,7 +43,10 @@ class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
 
 
 class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
-    """One tool call. `idempotency_key` is the same in every attempt."""
+    """One tool call. `idempotency_key` is the same in every attempt.
+
+    `edited`: a person has changed the arguments, which are checked before the call.
+    """
 
     turn_id: UUID
     iteration: int
@@ -56,6 +59,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     idempotency_key: str
     config_hash: bytes
     guarded: bool = False
+    edited: bool = False
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -87,6 +91,8 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     `arguments` is the parsed object, or the raw text where it was no JSON; `problem` then says so.
     `narration` is what the call is for, in words for people. What a `guarded` call returns is
     checked before the model reads it.
+    With an `appeal` it waits for a person, at most `expires_s`; `on_silence` is the result of a
+    question that nobody answered.
     """
 
     id: str
@@ -100,6 +106,10 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     probed: bool = False
     narration: str | None = None
     guarded: bool = False
+    appeal: Literal["approval", "question"] | None = None
+    appeal_reason: str = ""
+    expires_s: int = 0
+    on_silence: object = None
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -115,7 +125,7 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     """The outcome of one model call; `failure` instead of content where it failed.
 
     `request_hash` is the SHA-256 of the canonical request; `message_count` how many messages it
-    held.
+    held. `choice` is the place of the model that was asked: 0, or one of its fallbacks.
     """
 
     text: str = ""
@@ -126,6 +136,7 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     finish_reason: str | None = None
     response_id: str | None = None
     response_model: str | None = None
+    choice: int = 0
     duration_ms: int = 0
     time_to_first_token_ms: int | None = None
     request_hash: bytes = b""

@@ -10,7 +10,9 @@ from mainspring.definitions import Step, Workflow, step, workflow
 from mainspring.descriptions import Description
 from mainspring.errors import (
     ApiError,
+    AttemptOver,
     GiveUp,
+    HeartbeatTimedOut,
     NotInWorkflow,
     StepFailed,
     TaskFailed,
@@ -19,6 +21,7 @@ from mainspring.errors import (
     WorkflowFailed,
 )
 from mainspring.fleet import Fleet
+from mainspring.heartbeats import heartbeat, heartbeat_details
 from mainspring.retries import NO_RETRY, Retry
 from mainspring.tasks import TaskHandle
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
@@ -27,12 +30,14 @@ from mainspring.worker import Worker
 __all__ = [
     "NO_RETRY",
     "ApiError",
+    "AttemptOver",
     "Child",
     "Client",
     "Description",
     "Fleet",
     "GiveUp",
     "Handle",
+    "HeartbeatTimedOut",
     "NotInWorkflow",
     "Retry",
     "Step",
@@ -45,6 +50,8 @@ __all__ = [
     "Workflow",
     "WorkflowFailed",
     "child",
+    "heartbeat",
+    "heartbeat_details",
     "report",
     "run_child",
     "sleep",

@@ -6,7 +6,8 @@ import time
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
-from mainspring.errors import GiveUp, Unserializable
+from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
+from mainspring.heartbeats import Course, attempting
 from mainspring.place import enter
 from mainspring.recording import Callee
 from mainspring.values import encode
@@ -24,10 +25,10 @@ async def attempt_step(
     step: Callee[T],
     arguments: Arguments,
     *,
-    place: str,
     digest: bytes,
     draws: Draws,
     processes: Executor | None,
+    course: Course,
 ) -> tuple[StepRecord, BaseException | None]:
     """The record, and what the last attempt raised where it failed for good."""
     began = time.monotonic()
@@ -36,7 +37,7 @@ async def attempt_step(
         attempt += 1
         result, flaw, cause = b"null", None, None
         try:
-            result = encode(await _call(step, arguments, processes))
+            result = encode(await _call(step, arguments, processes, course))
         except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
             delay_s = step.retry.delay(error, attempt=attempt, draw=draws.unit())
             if delay_s is not None:
@@ -45,7 +46,7 @@ async def attempt_step(
                 continue
             flaw, cause = flaw_of(error), error
         record = StepRecord(
-            step=place,
+            step=course.step,
             name=step.name,
             input_hash=digest,
             result=result,
@@ -56,14 +57,17 @@ async def attempt_step(
         return record, cause
 
 
-async def _call(step: Callee[T], arguments: Arguments, processes: Executor | None) -> T:
+async def _call(
+    step: Callee[T], arguments: Arguments, processes: Executor | None, course: Course
+) -> T:
     """One call, in a context of its own."""
     args, kwargs = arguments
 
     async def alone() -> T:
         # Steps do not nest: what a step calls is part of it.
         enter(None)
-        return await step.call(args, kwargs, processes)
+        with attempting(course):
+            return await step.call(args, kwargs, processes)
 
     # A task of its own has a context of its own, and its cancel is ours.
     return await asyncio.create_task(alone())
@@ -78,6 +82,8 @@ def flaw_of(error: Exception) -> Flaw:
             code = error.code
         case Unserializable():
             code = "unserializable"
+        case HeartbeatTimedOut():
+            code = "timeout.heartbeat"
         case TimeoutError():
             code = "timeout"
         case _:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Generic, ParamSpec, TypeVar, cast, overload
 
 from mainspring.children import child
+from mainspring.heartbeats import alive
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
 from mainspring.values import Shape, encode
@@ -24,13 +25,14 @@ class Step(Generic[P, T_co]):
     start it, and a workflow whose step names a queue does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named option each
         self,
         function: Callable[P, Awaitable[T_co] | T_co],
         *,
         name: str | None,
         retry: Retry,
         timeout_s: float | None,
+        heartbeat_s: float | None,
         cpu_bound: bool,
         queue: str | None,
     ) -> None:
@@ -39,6 +41,7 @@ class Step(Generic[P, T_co]):
         self.queue = queue
         self.retry = retry
         self.timeout_s = timeout_s
+        self.heartbeat_s = heartbeat_s
         self.cpu_bound = cpu_bound
         self.shape: Shape[T_co] = Shape(function)
         self.__doc__ = function.__doc__
@@ -46,6 +49,9 @@ class Step(Generic[P, T_co]):
         self.__wrapped__ = function
         if cpu_bound and inspect.iscoroutinefunction(function):
             message = f"{self.name}: what computes in a process of its own is a plain function"
+            raise TypeError(message)
+        if cpu_bound and heartbeat_s is not None:
+            message = f"{self.name}: what computes in a process of its own cannot send heartbeats"
             raise TypeError(message)
         self.task: Workflow[P, T_co] = Workflow(
             self._here, name=f"step:{self.name}", pipelined=False, shape=self.shape
@@ -71,7 +77,7 @@ class Step(Generic[P, T_co]):
         self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
     ) -> T_co:
         """One attempt: async code here, sync code in a thread, computing code in a process."""
-        async with asyncio.timeout(self.timeout_s):
+        async with asyncio.timeout(self.timeout_s), alive(self.heartbeat_s):
             if inspect.iscoroutinefunction(self.function):
                 return await cast("Callable[..., Awaitable[T_co]]", self.function)(*args, **kwargs)
             plain = cast("Callable[..., T_co]", self.function)
@@ -145,16 +151,18 @@ def step(
     name: str | None = None,
     retry: Retry = ...,
     timeout_s: float | None = None,
+    heartbeat_s: float | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
 ) -> "_Decorator": ...
-def step(
+def step(  # noqa: PLR0913 - one named option each
     function: Callable[..., object] | None = None,
     /,
     *,
     name: str | None = None,
     retry: Retry = _RETRY,
     timeout_s: float | None = None,
+    heartbeat_s: float | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
 ) -> object:
@@ -162,11 +170,17 @@ def step(
 
     Async functions run on the worker's loop, plain ones in a thread, `cpu_bound` ones in a process
     of a small pool. `name` (default: the function's) is what is recorded: renaming it later is a
-    change of the workflow. `timeout_s` bounds one attempt, None does not. With a `queue` each call
-    is a task of its own, done by any worker of that queue that offers the step.
+    change of the workflow. `timeout_s` bounds one attempt, None does not; `heartbeat_s` bounds how
+    long an attempt may go without calling `heartbeat`. With a `queue` each call is a task of its
+    own, done by any worker of that queue that offers the step.
     """
     decorator = _Decorator(
-        name=name, retry=retry, timeout_s=timeout_s, cpu_bound=cpu_bound, queue=queue
+        name=name,
+        retry=retry,
+        timeout_s=timeout_s,
+        heartbeat_s=heartbeat_s,
+        cpu_bound=cpu_bound,
+        queue=queue,
     )
     return decorator if function is None else decorator(function)
 
@@ -178,12 +192,14 @@ class _Decorator:
         name: str | None,
         retry: Retry,
         timeout_s: float | None,
+        heartbeat_s: float | None,
         cpu_bound: bool,
         queue: str | None,
     ) -> None:
         self._name = name
         self._retry = retry
         self._timeout_s = timeout_s
+        self._heartbeat_s = heartbeat_s
         self._cpu_bound = cpu_bound
         self._queue = queue
 
@@ -197,6 +213,7 @@ class _Decorator:
             name=self._name,
             retry=self._retry,
             timeout_s=self._timeout_s,
+            heartbeat_s=self._heartbeat_s,
             cpu_bound=self._cpu_bound,
             queue=self._queue,
         )

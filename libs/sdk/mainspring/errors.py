@@ -12,7 +12,7 @@ class StepFailed(Exception):
     def __init__(self, flaw: Flaw) -> None:
         super().__init__(f"{flaw.code}: {flaw.message}")
         self.code = flaw.code
-        """Stable: of a `GiveUp` its own; `step_failed`, `timeout`, `unserializable`."""
+        """Stable: of a `GiveUp` its own; `step_failed`, `timeout`, `timeout.heartbeat`, …"""
         self.message = flaw.message
         self.type = flaw.type
         """The name of the exception's class."""
@@ -25,6 +25,20 @@ class StepFailed(Exception):
 
 class WaitTimedOut(TimeoutError):
     """What was waited for did not come in time."""
+
+
+class HeartbeatTimedOut(TimeoutError):
+    """A step's handler said nothing for longer than its heartbeat timeout."""
+
+    def __init__(self, heartbeat_s: float) -> None:
+        super().__init__(f"no heartbeat for {heartbeat_s} s")
+
+
+class AttemptOver(Exception):
+    """The attempt that calls `heartbeat` is over: it timed out, or its task was lost or cancelled.
+
+    Whatever it still does nobody waits for.
+    """
 
 
 class GiveUp(Exception):

@@ -11,7 +11,9 @@ from typing import Final, NoReturn, Protocol, TypeVar
 import msgspec
 
 from mainspring.attempting import attempt_step
-from mainspring.errors import GiveUp, StepFailed, Unserializable
+from mainspring.ending import flaw_of, mismatch_of
+from mainspring.errors import StepFailed, Unserializable
+from mainspring.heartbeats import Beats, Course, Unheard
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saving import Saver
@@ -81,7 +83,7 @@ class Go(Recording):
     the input, and is of one generation.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named option each
         self,
         workflow: Code,
         recorded: dict[str, StepRecord],
@@ -89,6 +91,7 @@ class Go(Recording):
         *,
         draws: Draws,
         processes: Executor | None = None,
+        beats: Beats | None = None,
         replay_only: bool = False,
     ) -> None:
         self.visited: set[str] = set()
@@ -100,7 +103,10 @@ class Go(Recording):
         self._engine = engine
         self._draws = draws
         self._processes = processes
-        self._saver = Saver(engine.checkpoint, done=self._moved, failed=self._fail)
+        self._beats = beats or Unheard()
+        self._spent: list[Course] = []
+        """Of steps that are over and may not be recorded yet."""
+        self._saver = Saver(engine.checkpoint, done=self._saved, failed=self._fail)
         self._active = 0
         self._generation = 0
         self._open: dict[str, _Open] = {}
@@ -150,12 +156,14 @@ class Go(Recording):
             record = await self._rest(Wait(step=place, name=step.name, kind="step"))
         if record is None:
             await self._ready()
+            course = Course(self._beats, place)
             with self._working():
                 record, cause = await attempt_step(
-                    step, (args, kwargs), place=place, digest=digest, draws=self._draws,
-                    processes=self._processes,
+                    step, (args, kwargs), digest=digest, draws=self._draws,
+                    processes=self._processes, course=course,
                 )  # fmt: skip
             self._keep(record)
+            self._spent += [course] if course.spoken else []
         if record.flaw is not None:
             raise StepFailed(record.flaw) from cause
         return step.shape.result(record.result)
@@ -238,7 +246,7 @@ class Go(Recording):
         elif record is None:
             return None
         elif (record.kind, record.name, record.input_hash) != (kind, name, digest):
-            over.set_result(_mismatch(record, kind, name))
+            over.set_result(mismatch_of(record, kind, name))
             await self._for_ever()
         self.visited.add(place)
         return record
@@ -269,6 +277,14 @@ class Go(Recording):
     def _save(self) -> None:
         if self._main is not None and not self._main.done():
             self._saver.save()
+
+    def _saved(self) -> None:
+        """A step's last words go once its record is there."""
+        if not self._saver.flying:
+            for course in self._spent:
+                course.over()
+            self._spent.clear()
+        self._moved()
 
     # ── standing still ───────────────────────────────────────────────────────────────────────
 
@@ -367,24 +383,3 @@ class _Working:
 
     def __exit__(self, *_: object) -> None:
         self._count(-1)
-
-
-def flaw_of(error: BaseException) -> Flaw:
-    """How a workflow's own exception is recorded."""
-    match error:
-        case StepFailed():
-            return error.flaw
-        case GiveUp():
-            return Flaw(code=error.code, message=str(error), type=type(error).__name__)
-        case Unserializable():
-            return Flaw(code="unserializable", message=str(error), type=type(error).__name__)
-        case _:
-            name = type(error).__name__
-            return Flaw(code="workflow_failed", message=str(error) or name, type=name)
-
-
-def _mismatch(record: StepRecord, kind: StepKind, name: str) -> Mismatch:
-    recorded, found = f"{record.kind} {record.name}", f"{kind} {name}"
-    if recorded == found:
-        found += " with another input"
-    return Mismatch(step=record.step, recorded=recorded, found=found)

@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from mainspring.attempting import flaw_of
 from mainspring.definitions import Step
 from mainspring.errors import GiveUp
+from mainspring.heartbeats import Beats, Course, Unheard, attempting
 from mainspring.values import encode
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
@@ -18,16 +19,24 @@ async def attempt_plain(
     failures: int,
     draws: Draws,
     processes: Executor | None,
+    beats: Beats | None = None,
 ) -> PlainResult:
     """One attempt. `failures` counts those that failed before it: a wait outlives this worker."""
+    course = Course(beats or Unheard(), "")
     try:
         args, kwargs = _arguments(step, input_)
         # This coroutine is a task of its own, so no workflow's place reaches the step.
-        return PlainResult(result=encode(await step.call(args, kwargs, processes)))
+        with attempting(course):
+            result = PlainResult(result=encode(await step.call(args, kwargs, processes)))
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
         delay_s = step.retry.delay(error, attempt=failures + 1, draw=draws.unit())
         retry_ms = None if delay_s is None else min(round(delay_s * 1000), PLAIN_RETRY_MS_MAX)
-        return PlainResult(flaw=flaw_of(error), retry_ms=retry_ms)
+        result = PlainResult(flaw=flaw_of(error), retry_ms=retry_ms)
+    if result.retry_ms is None:
+        course.over()
+    else:
+        await course.kept()
+    return result
 
 
 def _arguments(

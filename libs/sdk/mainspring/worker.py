@@ -207,6 +207,7 @@ class Runner:
         if step is None:
             raise HandedBack
         attempt.begun = True
+        beats = _Beats(attempt, asyncio.get_running_loop())
 
         def do() -> Coroutine[object, object, PlainResult]:
             return attempt_plain(
@@ -215,6 +216,7 @@ class Runner:
                 failures=attempt.task.failures,
                 draws=self._draws,
                 processes=self._processes,
+                beats=beats,
             )
 
         return pack(await self._ferry.cross(do))
@@ -225,7 +227,14 @@ class Runner:
         recorded: dict[str, StepRecord],
         bridge: "_Bridge",
     ) -> WorkflowResult:
-        go = Go(workflow, recorded, bridge, draws=self._draws, processes=self._processes)
+        go = Go(
+            workflow,
+            recorded,
+            bridge,
+            draws=self._draws,
+            processes=self._processes,
+            beats=bridge.beats,
+        )
         bridge.tell(go, self._loop)
         return await go.run()
 
@@ -236,6 +245,7 @@ class _Bridge:
     def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
         self._attempt = attempt
         self._loop = loop
+        self.beats = _Beats(attempt, loop)
 
     def tell(self, go: Go, loop: asyncio.AbstractEventLoop) -> None:
         """News go to the user's loop from now on."""
@@ -255,6 +265,26 @@ class _Bridge:
         return await asyncio.wrap_future(
             asyncio.run_coroutine_threadsafe(all_recorded(self._attempt, anew=True), self._loop)
         )
+
+
+class _Beats:
+    """What handlers say, on its way to the attempt, whose loop is the stream's."""
+
+    def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
+        self._attempt = attempt
+        self._loop = loop
+        self._earlier = {said.step: said.details for said in attempt.task.progress}
+
+    def earlier(self, step: str) -> bytes | None:
+        return self._earlier.get(step)
+
+    def say(self, step: str, details: bytes) -> None:
+        with suppress(RuntimeError):  # that loop ended: nobody listens
+            self._loop.call_soon_threadsafe(self._attempt.report, step, details)
+
+    async def kept(self, step: str) -> None:
+        kept = asyncio.run_coroutine_threadsafe(self._attempt.reported(step), self._loop)
+        await asyncio.wrap_future(kept)
 
 
 async def all_recorded(attempt: Attempt, *, anew: bool = False) -> dict[str, StepRecord]:

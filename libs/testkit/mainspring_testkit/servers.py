@@ -19,7 +19,7 @@ from mainspring_local import migrations
 from mainspring_local.embedded.nats import Nats
 from mainspring_local.embedded.postgres import Postgres, binary
 from mainspring_local.environment import project_root
-from mainspring_local.sockets import port_of
+from mainspring_local.sockets import bind_free
 from mainspring_testkit import containers
 from mainspring_testkit.processes import ServerProcess
 
@@ -171,5 +171,4 @@ def schema_of(server: PostgresServer, database: str) -> str:
 
 def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return port_of(probe)
+        return bind_free(probe)

@@ -36,6 +36,13 @@ class EmitAnswered(Struct, frozen=True):
     granted: bool
 
 
+class ProgressAnswered(Struct, frozen=True):
+    """The newest report of a step was kept, or refused for good."""
+
+    held: Held
+    step: str
+
+
 class Settled(Struct, frozen=True):
     """The engine answered the result; nothing of the task is held any more."""
 
@@ -71,6 +78,7 @@ Action: TypeAlias = (
     | Cancel
     | StartAnswered
     | EmitAnswered
+    | ProgressAnswered
     | Settled
     | Renewed
     | Configured

@@ -55,6 +55,7 @@ class Attempt:
         self._entered = False
         self._start: asyncio.Future[bool] | None = None
         self._emits: dict[int, asyncio.Future[bool]] = {}
+        self._reports: dict[str, asyncio.Future[None]] = {}
         self._renewed: asyncio.Future[None] | None = None
         self._page: asyncio.Future[History] | None = None
         self.on_news: Callable[[History], None] | None = None
@@ -94,6 +95,20 @@ class Attempt:
         self._wake()
         if not await answered:
             raise AttemptVoid
+
+    def report(self, step: str, details: bytes) -> None:
+        """How far the handler of a step is; without details it is over. In vain if not ours."""
+        if self._core.report(self.held, step, details):
+            if step not in self._reports:
+                self._reports[step] = asyncio.get_running_loop().create_future()
+            self._wake()
+
+    async def reported(self, step: str) -> None:
+        """Returns once all that was reported of the step is answered."""
+        answered = self._reports.get(step)
+        if answered is not None:
+            # Several may wait for one answer: the end of one of them is not the others'.
+            await asyncio.shield(answered)
 
     async def leased(self) -> None:
         """Returns while the lease surely holds; waits for its renewal after its local end."""
@@ -140,6 +155,12 @@ class Attempt:
         answered = self._emits.pop(counter, None)
         if answered is not None and not answered.done():
             answered.set_result(granted)
+
+    def progress_answered(self, step: str) -> None:
+        """The engine answered the newest report of a step."""
+        answered = self._reports.pop(step, None)
+        if answered is not None:
+            answered.set_result(None)
 
     def renewed(self) -> None:
         """The lease was renewed."""

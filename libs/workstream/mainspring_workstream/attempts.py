@@ -65,7 +65,12 @@ class Attempts:
                 self._begin(task)
             case acts.Stop() | acts.Cancel():
                 self._interrupt(action)
-            case acts.StartAnswered() | acts.EmitAnswered() | acts.Renewed():
+            case (
+                acts.StartAnswered()
+                | acts.EmitAnswered()
+                | acts.ProgressAnswered()
+                | acts.Renewed()
+            ):
                 self._tell(action)
             case acts.Recorded(history):
                 attempt = self._open.get(history.held)
@@ -89,7 +94,10 @@ class Attempts:
             case _:
                 assert_never(action)
 
-    def _tell(self, action: acts.StartAnswered | acts.EmitAnswered | acts.Renewed) -> None:
+    def _tell(
+        self,
+        action: acts.StartAnswered | acts.EmitAnswered | acts.ProgressAnswered | acts.Renewed,
+    ) -> None:
         attempt = self._open.get(action.held)
         if attempt is None:
             return
@@ -98,6 +106,8 @@ class Attempts:
                 attempt.start_answered(granted=action.granted)
             case acts.EmitAnswered():
                 attempt.emit_answered(action.counter, granted=action.granted)
+            case acts.ProgressAnswered(_, step):
+                attempt.progress_answered(step)
             case acts.Renewed():
                 attempt.renewed()
             case _:

@@ -4,7 +4,6 @@ The driver (usecases/work.py) carries frames and time in and actions out. Only t
 counts; whatever was not answered on an older one is sent again, unchanged, on the next.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from hashlib import sha256
 from uuid import UUID
@@ -34,6 +33,7 @@ from mainspring_workstream.actions import (
     EmitAnswered,
     Joined,
     Leave,
+    ProgressAnswered,
     Recorded,
     Renewed,
     Settled,
@@ -163,24 +163,9 @@ class WorkerCore:
             if entry is not None and entry.phase is not Phase.LOST:
                 entry.asked_at = self._attach_left
                 self._renew(held, actions)
-        self._send_again()
-        actions.append(Joined())
-
-    def _send_again(self) -> None:
-        """Queues everything unanswered, in the order in which tasks were taken."""
-        entries = self._entries
-        owed = [e for e in entries.values() if e.phase is not Phase.LOST]
-        self._out.results = deque(e.result for e in owed if e.result is not None)
-        self._out.starts = [
-            h for h, e in entries.items() if e.starting and e.phase is Phase.RUNNING
-        ]
-        self._out.emits = deque(emit for e in owed for emit in e.emits.values())
+        self._out.send_again(self._entries.items())
         self._out.configs_wanted = list(self._wanted)
-        self._out.histories_wanted = [
-            HistoryWanted(held=h, after=e.history_after)
-            for h, e in entries.items()
-            if e.history_after is not None and e.phase is Phase.RUNNING
-        ]
+        actions.append(Joined())
 
     def _accept(self, task: Task, now: float, actions: list[Action]) -> None:
         held = task.held
@@ -212,6 +197,8 @@ class WorkerCore:
                 actions.append(StartAnswered(ack.held, ack.verdict in _GRANTED))
         for ack in frame.emits:
             self._emit_answer(ack, actions)
+        for ack in frame.progress:
+            self._report_answer(ack, actions)
         for history in frame.histories:
             self._recorded(history, actions)
 
@@ -230,6 +217,12 @@ class WorkerCore:
         if entry is not None and entry.emits.pop(ack.counter, None) is not None:
             granted = ack.verdict in _GRANTED
             actions.append(EmitAnswered(ack.held, ack.counter, granted))
+
+    def _report_answer(self, ack: Acknowledgement, actions: list[Action]) -> None:
+        entry = self._entries.get(ack.held)
+        step = None if entry is None else entry.reported(ack.counter)
+        if step is not None:
+            actions.append(ProgressAnswered(ack.held, step))
 
     def _renew(self, held: Held, actions: list[Action]) -> None:
         entry = self._entries.get(held)
@@ -258,6 +251,7 @@ class WorkerCore:
             entry.phase = Phase.LOST
             self._unnamed.pop(held, None)
             entry.emits.clear()
+            entry.progress.clear()
             actions.append(Stop(held))
 
     def _forget(self, held: Held) -> None:
@@ -298,6 +292,14 @@ class WorkerCore:
         entry.emits[entry.counter] = emit
         self._out.emits.append(emit)
         return entry.counter
+
+    def report(self, held: Held, step: str, details: bytes) -> bool:
+        """How far the handler of a step is; none: the step is over. False if it is not ours."""
+        entry = self._entries.get(held)
+        if entry is None or entry.phase is not Phase.RUNNING:
+            return False
+        self._out.progress[held, step] = entry.report(held, step, details)
+        return True
 
     def ask_history(self, held: Held, after: str) -> bool:
         """Asks for the recorded steps behind `after`. False where the task is not ours."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mainspring_schema.frames import Emit, Result
+from mainspring_schema.frames import Emit, Held, Progress, Result
 
 
 class Phase(Enum):
@@ -25,4 +25,23 @@ class Entry:
     emits: dict[int, Emit] = field(default_factory=dict)
     history_after: str | None = None
     """The question for recorded steps that is not answered yet."""
+    reports: int = 0
+    """How many reports of progress its handlers made."""
+    progress: dict[str, Progress] = field(default_factory=dict)
+    """Of each step the newest report, as long as it is not answered."""
     result: Result | None = None
+
+    def report(self, held: Held, step: str, details: bytes) -> Progress:
+        """Overtakes what the step said before."""
+        self.reports += 1
+        report = Progress(held=held, counter=self.reports, step=step, details=details)
+        self.progress[step] = report
+        return report
+
+    def reported(self, counter: int) -> str | None:
+        """The step whose newest report this answers; None for one that was overtaken."""
+        for step, report in self.progress.items():
+            if report.counter == counter:
+                del self.progress[step]
+                return step
+        return None

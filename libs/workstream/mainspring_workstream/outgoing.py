@@ -1,9 +1,19 @@
 """What waits to be sent to the engine, cut into frames of bounded size."""
 
 from collections import deque
+from collections.abc import Iterable
 
 from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_RESULTS_MAX
-from mainspring_schema.frames import Beat, Emit, FromWorker, Held, HistoryWanted, Result
+from mainspring_schema.frames import (
+    Beat,
+    Emit,
+    FromWorker,
+    Held,
+    HistoryWanted,
+    Progress,
+    Result,
+)
+from mainspring_workstream.entries import Entry, Phase
 
 
 class Outgoing:
@@ -14,6 +24,8 @@ class Outgoing:
         self.results: deque[Result] = deque()
         self.starts: list[Held] = []
         self.emits: deque[Emit] = deque()
+        self.progress: dict[tuple[Held, str], Progress] = {}
+        """Of each step the newest report alone: what was not sent yet is overtaken."""
         self.configs_wanted: list[bytes] = []
         self.returned: list[Held] = []
         self.histories_wanted: list[HistoryWanted] = []
@@ -33,12 +45,27 @@ class Outgoing:
         self.returned.clear()
         self._drain_told = self.draining
 
+    def send_again(self, entries: Iterable[tuple[Held, Entry]]) -> None:
+        """Queues everything unanswered, in the order in which tasks were taken."""
+        owed = [(held, entry) for held, entry in entries if entry.phase is not Phase.LOST]
+        running = [(held, entry) for held, entry in owed if entry.phase is Phase.RUNNING]
+        self.results = deque(e.result for _, e in owed if e.result is not None)
+        self.starts = [held for held, entry in running if entry.starting]
+        self.emits = deque(emit for _, e in owed for emit in e.emits.values())
+        self.progress = {(h, step): one for h, e in owed for step, one in e.progress.items()}
+        self.histories_wanted = [
+            HistoryWanted(held=held, after=entry.history_after)
+            for held, entry in running
+            if entry.history_after is not None
+        ]
+
     @property
     def waiting(self) -> bool:
         return bool(
             self.results
             or self.starts
             or self.emits
+            or self.progress
             or self.configs_wanted
             or self.returned
             or self.histories_wanted
@@ -59,6 +86,7 @@ class Outgoing:
             draining=self.draining,
             returned=tuple(self.returned),
             histories_wanted=tuple(self.histories_wanted),
+            progress=self._take_progress(),
         )
         self._drain_told = self.draining
         self.credits = 0
@@ -88,4 +116,14 @@ class Outgoing:
             if taken and room < 0:
                 break
             taken.append(self.emits.popleft())
+        return tuple(taken)
+
+    def _take_progress(self) -> tuple[Progress, ...]:
+        taken: list[Progress] = []
+        room = FRAME_BYTES_TARGET
+        for key, progress in tuple(self.progress.items())[:FRAME_RESULTS_MAX]:
+            room -= len(progress.details)
+            if taken and room < 0:
+                break
+            taken.append(self.progress.pop(key))
         return tuple(taken)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import secrets
 import socket
 from contextlib import ExitStack
 from typing import cast
@@ -13,6 +14,10 @@ from mainspring_local.home import Home
 
 LOOPBACK = "127.0.0.1"
 PORT_MAX = 65535
+DRAWN = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections, which would take one meanwhile."""
+DRAWS_MAX = 100
+"""Then so many are taken that the system itself has to find one."""
 NAMES = ("postgres", "nats", "engine", "resource", "eventstore", "scheduler", "worker")
 
 
@@ -58,11 +63,26 @@ def assign(home: Home, *, engine: int = 0) -> dict[str, int]:
         for name in missing:
             probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             wanted = engine if name == "engine" else 0
-            free = wanted and bind_problem(LOOPBACK, wanted) is None
-            probe.bind((LOOPBACK, wanted if free else 0))
-            ports[name] = port_of(probe)
+            if wanted and bind_problem(LOOPBACK, wanted) is None:
+                probe.bind((LOOPBACK, wanted))
+                ports[name] = wanted
+            else:
+                ports[name] = bind_free(probe)
     home.ports.write_bytes(msgspec.json.encode(ports))
     return ports
+
+
+def bind_free(probe: socket.socket) -> int:
+    """Binds it to a port that nobody has, and that nobody is given by chance."""
+    for _ in range(DRAWS_MAX):
+        port = secrets.choice(DRAWN)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            continue
+        return port
+    probe.bind((LOOPBACK, 0))
+    return port_of(probe)
 
 
 def engine_port(api_port: int) -> int:

@@ -14,9 +14,8 @@ ALL = 100
 async def registered(
     world: World, worker: Worker, *, replica: UUID | None = None, queue: str = "default"
 ) -> UUID:
-    """At a replica that lives; returns it."""
+    """At a replica that has not beaten yet; returns it."""
     replica = replica or IDS.uuid7()
-    await world.backstage.registry.beat(replica)
     await world.backstage.registry.register(
         Registration(
             incarnation=worker.id,

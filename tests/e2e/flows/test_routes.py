@@ -114,7 +114,13 @@ BODIES: dict[str, Body] = {
 }
 
 
+ALLOWED: Json = {"decisions": [{"tool_call_id": "call_1_0", "decision": "allow"}]}
+ANSWERED: Json = {"answers": [{"id": "colour", "selected": "red"}]}
 OF_API_ALONE: dict[str, Json] = {
+    "/sessions/{session_id}/tool-approvals": ALLOWED,
+    "/sessions/{session_id}/question-answers": ANSWERED,
+    "/channels/{channel_id}/sessions/{session_id}/tool-approvals": ALLOWED,
+    "/channels/{channel_id}/sessions/{session_id}/question-answers": ANSWERED,
     "/agents/{agent_id}/channels": {},
     "/agents/{agent_id}/channels/{channel_id}/keys": {},
     "/channels/{channel_id}/sessions": {},

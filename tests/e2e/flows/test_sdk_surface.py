@@ -1,8 +1,14 @@
 """Every method of the published SDK is proved by a test beside this one, or known to be missing."""
 
-from tests.e2e.flows import surface, test_sdk_agents, test_sdk_channels, test_sdk_resources
+from tests.e2e.flows import (
+    surface,
+    test_appeals,
+    test_sdk_agents,
+    test_sdk_channels,
+    test_sdk_resources,
+)
 
-PROOFS = (test_sdk_agents, test_sdk_channels, test_sdk_resources)
+PROOFS = (test_appeals, test_sdk_agents, test_sdk_channels, test_sdk_resources)
 """Importing them says what they prove."""
 MISSING = {
     "sessions.budgets", "sessions.budget_check", "sessions.resume",
@@ -10,7 +16,7 @@ MISSING = {
     "memories.grep_files",
     "budgets.create", "budgets.list", "budgets.get", "budgets.update", "budgets.delete",
     "budgets.top_up", "budgets.ledger", "budgets.check",
-    "channel.answer_questions", "channel.submit_tool_approvals", "channel.runtime_token",
+    "channel.runtime_token",
 }  # fmt: skip
 """What the server does not answer yet."""
 

@@ -84,6 +84,10 @@ def test_a_port_taken_meanwhile_is_replaced(own: Home) -> None:
     assert second["postgres"] == first["postgres"]
 
 
+def test_ports_are_not_of_those_that_connections_get_by_chance(own: Home) -> None:
+    assert all(port in sockets.DRAWN for port in sockets.assign(own).values())
+
+
 def test_a_taken_api_port_names_the_setting(own: Home) -> None:
     with socket.create_server((sockets.LOOPBACK, 0)) as taken:
         port = sockets.port_of(taken)

@@ -2,7 +2,6 @@
 
 import os
 import random
-import socket
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from mainspring_local.console import Console
 from mainspring_local.program import Program
 from mainspring_local.supervisor import Folders, Supervisor
 from mainspring_postgres import Database, Options, load_queries
+from mainspring_testkit.servers import free_port
 from tests.load.bench import statements
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.statements import Statement
@@ -22,7 +22,6 @@ from tests.load.bench.wire import Address
 
 QUERIES: Final = load_queries("tests.load.bench", "queries.sql")
 PROCESSES: Final = ("postgres", "nats", "api", "engine", "eventstore", "scheduler", "worker")
-PORTS: Final = (20_000, 32_000)
 INHERITED: Final = ("PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -211,15 +210,3 @@ async def ground(folder: Path, ratio: float) -> AsyncGenerator[OwnStack]:
                 await supervisor.stop()
     finally:
         lock.release()
-
-
-def free_port() -> int:
-    """Below those that the system gives to outgoing connections, which would take it meanwhile."""
-    while True:
-        port = random.randrange(*PORTS)
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind((sockets.LOOPBACK, port))
-            except OSError:
-                continue
-            return port

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from mainspring_harness.arguments import problems
-from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.builtin import ask_user, builtin_registry
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.frames import Held
@@ -135,7 +135,8 @@ def test_every_tool_of_the_catalogue_can_be_carried_out() -> None:
     shelf = builtin_tools()
 
     for entry in builtin_registry().catalogue():
-        for tool in entry.tool_definitions:
+        # People answer a question, no worker does.
+        for tool in entry.tool_definitions if entry.info.id != ask_user.ID else ():
             assert shelf.find(tool.name, entry.info.id) is not None
 
 

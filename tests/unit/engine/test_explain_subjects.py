@@ -8,7 +8,7 @@ import pytest
 from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
 from mainspring_engine.domain.explain.subjects import explain
 from mainspring_engine.domain.rows import Head, Outcome, WaitRow
-from mainspring_engine.domain.turn.state import OpenCall
+from mainspring_engine.domain.turn.state import Appeal, OpenCall
 from mainspring_engine.domain.turn.state import Phase as TurnPhase
 from mainspring_engine.domain.workflow.state import Phase as WorkflowPhase
 from mainspring_engine.domain.workflow.state import WorkflowState
@@ -53,6 +53,18 @@ def test_a_turn_parked_on_its_client_names_the_tools_and_the_deadline() -> None:
     assert (found.state, found.moving, reason.code) == ("client", False, "client_tools")
     assert "ask, pick" in reason.text
     assert reason.until_ms == NOW + 1000
+
+
+def test_a_turn_that_waits_for_people_names_what_they_have_to_decide() -> None:
+    parked = msgspec.structs.replace(
+        STATE, phase=TurnPhase.CLIENT, reason_task=None, timer_id=TIMER,
+        calls=(OpenCall(0, "pay", None, Appeal.APPROVAL), OpenCall(1, "show", None)),
+    )  # fmt: skip
+
+    (reason,) = told(snapshot(workflow=turn(parked), timers={TIMER: NOW + 1000})).reasons
+
+    assert (reason.code, reason.until_ms) == ("appeals", NOW + 1000)
+    assert reason.text.endswith(": pay")
 
 
 def test_a_cancelling_turn_tells_its_deadline_beside_who_is_at_work() -> None:

@@ -1,5 +1,6 @@
 """How turns end: cancelled, failed, quarantined, closed."""
 
+from typing import cast
 from uuid import UUID
 
 import msgspec
@@ -14,12 +15,14 @@ from mainspring_engine.domain.rows import (
     TaskKind,
     TaskState,
 )
+from mainspring_engine.domain.turn.agent import AskedModel
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
+from mainspring_schema.events import ModelMetadata
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import ErrorClass, Failure, ReasonResult, ToolResult
-from tests.unit.engine.desk import Desk
+from tests.unit.engine.desk import AGENT, Desk
 
 
 def failed(error_class: ErrorClass, code: str = "boom") -> ReasonResult:
@@ -109,6 +112,24 @@ def test_transient_failure_is_retried_without_an_event() -> None:
     (task,) = desk.tasks.values()
     assert task.state is TaskState.DELAYED
     assert len(desk.types) == before
+
+
+def test_a_fallback_that_answers_is_named_where_the_first_model_failed() -> None:
+    other = ModelMetadata(model="other", model_id="model_2", provider_id="provider_2")
+    fallback = AskedModel(metadata=other, provider="second")
+    desk = Desk(msgspec.structs.replace(AGENT, fallbacks=(fallback,)))
+    desk.say("x")
+
+    desk.answer(failed("auth"))
+    (task,) = desk.tasks.values()
+    desk.answer(ReasonResult(text="hi", choice=1))
+
+    assert task.state is TaskState.DELAYED
+    assert desk.types[-1] == "session.idled"
+    (generation,) = desk.data_of("llm.generation")
+    (answer,) = desk.data_of("output.message.completed")
+    assert cast("dict[str, object]", generation["metadata"])["provider"] == "second"
+    assert cast("dict[str, object]", answer["metadata"])["model_id"] == "model_2"
 
 
 @pytest.mark.parametrize("error_class", ["auth", "invalid_request", "model_output"])

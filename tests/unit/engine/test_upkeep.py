@@ -16,9 +16,13 @@ class StoreWithOldKeys:
     def __init__(self, keys: int) -> None:
         self.keys = keys
 
-    async def forget(self) -> int:
-        """As the registry of workers."""
-        return 1
+    @property
+    def progress(self) -> "StoreWithOldKeys":
+        return self
+
+    async def forget(self, limit: int = 0) -> int:
+        """As the registry of workers, and as the rows of progress."""
+        return min(1, limit)
 
     async def make_partitions(self) -> int:
         return 3

@@ -8,7 +8,8 @@ from mainspring_harness.conversation import (
 )
 from mainspring_harness.errors import TranscriptBroken
 from mainspring_harness.transcript import Transcript
-from tests.unit.harness.conversations import Log
+from mainspring_schema.appeals import ApprovalResolved, Decision
+from tests.unit.harness.conversations import TURN, Log
 
 
 def fold(log: Log) -> Transcript:
@@ -148,3 +149,40 @@ def test_a_cancelled_turns_unseen_input_may_still_be_taken_up() -> None:
     log.add("turn.cancelled", {"turn_id": "t"}).reason(2)
 
     assert sketch(fold(log).messages()) == ["user go", "user late"]
+
+
+def resolved(call: str, decision: Decision, *, a: int | None = None) -> ApprovalResolved:
+    return ApprovalResolved(
+        turn_id=TURN,
+        tool_call_id=call,
+        tool_name="add",
+        outcome="allowed",
+        decision=decision,
+        arguments=None if a is None else {"a": a},
+    )
+
+
+def test_a_model_reads_its_call_as_a_person_has_edited_it() -> None:
+    log = Log().input(1, "add").reason(1).answer(2, calls=["c1", "c2"])
+    log.add("approval.resolved", resolved("c2", "allow", a=9)).result("c2").result("c1")
+
+    once = fold(log)
+    twice = Transcript()
+    for event in log.events:
+        twice = twice.copy()
+        twice.take([event])
+
+    asked = once.messages()[1]
+    assert isinstance(asked, AssistantMessage)
+    assert [call.arguments for call in asked.tool_calls] == [{"a": 1, "b": 2}, {"a": 9}]
+    assert (twice.messages(), twice.digest) == (once.messages(), once.digest)
+
+
+def test_only_decisions_for_good_are_kept() -> None:
+    log = Log().input(1, "add").reason(1).answer(2, calls=["c1", "c2"])
+    log.add("approval.resolved", resolved("c1", "allow"))
+    assert fold(log).rules == {}
+
+    log.add("approval.resolved", resolved("c2", "allow_always"))
+
+    assert fold(log).copy().rules == {"add": "allow_always"}

@@ -52,6 +52,21 @@ async def test_arguments_that_are_no_object_never_reach_the_tool() -> None:
     assert (told.status, one.calls) == ("error", 0)
 
 
+async def test_arguments_of_a_person_are_checked_before_the_call() -> None:
+    one = tool(returning(1))
+    schema: Json = {"type": "object", "required": ["text"]}
+    one.definition = msgspec.structs.replace(one.definition, parameters=schema)
+
+    async with bench(tools=[one]) as b:
+        engine = await b.engine.attached()
+        payload = msgspec.structs.replace(tool_payload(arguments={"other": 1}), edited=True)
+        engine.give(task(payload=payload))
+        told = RESULT.decode((await engine.result()).body)
+
+    assert (told.status, one.calls) == ("error", 0)
+    assert "text" in (told.error or "")
+
+
 async def test_exception_of_a_tool_is_hidden_from_the_model() -> None:
     async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
         secret = "secret detail"

@@ -26,7 +26,9 @@ from mainspring_schema.frames import (
     Held,
     History,
     HistoryWanted,
+    Progress,
     Result,
+    StepProgress,
     Task,
     ToWorker,
     Verdict,
@@ -59,6 +61,10 @@ FROM_WORKER = FromWorker(
     draining=True,
     returned=(OTHER,),
     histories_wanted=(HistoryWanted(held=HELD, after="3"),),
+    progress=(
+        Progress(held=HELD, counter=4, step="2/1", details=b'{"row":7}'),
+        Progress(held=OTHER, counter=5, step=""),
+    ),
 )
 STEP = StepRecord(step="2/1", name="charge", input_hash=HASH, result=b"[1]", attempts=2)
 FAILED = StepRecord(step="3", name="ship", flaw=Flaw(code="step_failed", message="no"))
@@ -96,6 +102,14 @@ TO_WORKER = ToWorker(
         History(held=HELD, steps=(STEP,), after="", more=True),
         History(held=OTHER, steps=()),
     ),
+    progress=(Acknowledgement(held=HELD, verdict=Verdict.COMMITTED, counter=4),),
+)
+AGAIN = ToWorker(
+    tasks=(
+        msgspec.structs.replace(
+            TO_WORKER.tasks[1], progress=(StepProgress("2/1", b'{"row":7}'), StepProgress("", b"1"))
+        ),
+    )
 )
 STARTING = ToWorker(
     tasks=(
@@ -128,8 +142,8 @@ def test_lost_effect_is_told_with_its_task(started: bool) -> None:
 
 @pytest.mark.parametrize(
     "frame",
-    [TO_WORKER, ToWorker(), ToWorker(leaving=True), STARTING],
-    ids=["full", "empty", "leaving", "starting"],
+    [TO_WORKER, ToWorker(), ToWorker(leaving=True), STARTING, AGAIN],
+    ids=["full", "empty", "leaving", "starting", "again"],
 )
 def test_frame_to_a_worker_comes_back_whole(frame: ToWorker) -> None:
     data = to_worker_to_proto(frame).SerializeToString()
@@ -147,7 +161,7 @@ def test_every_member_is_in_the_samples() -> None:
 def test_bytes_of_a_frame_from_a_worker_stay_readable() -> None:
     data = bytes.fromhex((GOLDEN / "from_worker.hex").read_text())
 
-    old = msgspec.structs.replace(FROM_WORKER, histories_wanted=())
+    old = msgspec.structs.replace(FROM_WORKER, histories_wanted=(), progress=())
     assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == old
 
 
@@ -160,7 +174,7 @@ def test_bytes_of_recorded_steps_stay_readable() -> None:
 def test_bytes_of_a_frame_to_a_worker_stay_readable() -> None:
     data = bytes.fromhex((GOLDEN / "to_worker.hex").read_text())
 
-    old = msgspec.structs.replace(TO_WORKER, histories=())
+    old = msgspec.structs.replace(TO_WORKER, histories=(), progress=())
     assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == old
 
 
@@ -169,6 +183,17 @@ def test_bytes_of_a_history_stay_readable() -> None:
 
     found = to_worker_from_proto(pb.WorkResponse.FromString(data))
     assert found == ToWorker(tasks=STARTING.tasks, histories=TO_WORKER.histories)
+
+
+def test_bytes_of_progress_stay_readable() -> None:
+    said, kept = (
+        bytes.fromhex(line) for line in (GOLDEN / "progress.hex").read_text().splitlines()
+    )
+
+    told = FromWorker(progress=FROM_WORKER.progress)
+    assert from_worker_from_proto(pb.WorkRequest.FromString(said)) == told
+    answer = ToWorker(tasks=AGAIN.tasks, progress=TO_WORKER.progress)
+    assert to_worker_from_proto(pb.WorkResponse.FromString(kept)) == answer
 
 
 @pytest.mark.parametrize(

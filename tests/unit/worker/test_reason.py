@@ -266,6 +266,25 @@ async def test_missing_key_is_a_failure_that_says_so() -> None:
         assert b.model.requests == []
 
 
+@pytest.mark.parametrize(("failures", "driver"), [(0, "openai"), (1, "fake"), (2, "openai")])
+async def test_each_failure_leads_on_to_the_next_model(failures: int, driver: str) -> None:
+    fallback = msgspec.structs.replace(agent().model, model="fake-2")
+    first = msgspec.structs.replace(agent("openai").model, fallbacks=(fallback,))
+    body = encode_runtime_agent(msgspec.structs.replace(agent(), model=first))
+    given = task(
+        held(), reason_payload(), config=Config(hash=CONFIG_HASH, body=body), tail=history()
+    )
+    async with bench(script=says(Done(text="hi"))) as b:
+        engine = await b.engine.attached()
+        engine.give(msgspec.structs.replace(given, failures=failures))
+        result = RESULT.decode((await engine.result()).body)
+
+        # The first one has no key here.
+        assert (result.failure is None) == (driver == "fake")
+        assert result.choice == failures % 2
+        assert [request.choice.model for request in b.model.requests] == ["fake-2"] * (failures % 2)
+
+
 async def test_capability_that_this_worker_lacks_is_a_failure() -> None:
     lacking = msgspec.structs.replace(agent(), capabilities=(CapabilityRef(ref="gone"),))
     conf = Config(hash=CONFIG_HASH, body=encode_runtime_agent(lacking))

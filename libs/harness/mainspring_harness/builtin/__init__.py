@@ -2,6 +2,7 @@
 
 from mainspring_harness.builtin.agent_instructions import AGENT_INSTRUCTIONS
 from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.ask_user import ASK_USER
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
 from mainspring_harness.builtin.compaction import COMPACTION
 from mainspring_harness.builtin.current_time import CURRENT_TIME
@@ -18,6 +19,7 @@ from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
+from mainspring_harness.builtin.tool_approval import TOOL_APPROVAL
 from mainspring_harness.builtin.tool_output_persistence import TOOL_OUTPUT_PERSISTENCE
 from mainspring_harness.builtin.tool_search import TOOL_SEARCH
 from mainspring_harness.builtin.weather import TEST_WEATHER
@@ -30,6 +32,7 @@ def builtin_registry() -> Registry:
     return Registry(
         (
             AGENT_INSTRUCTIONS,
+            ASK_USER,
             BASHKIT_SHELL,
             COMPACTION,
             CURRENT_TIME,
@@ -48,6 +51,7 @@ def builtin_registry() -> Registry:
             STATELESS_TODO_LIST,
             TEST_MATH,
             TEST_WEATHER,
+            TOOL_APPROVAL,
             TOOL_OUTPUT_PERSISTENCE,
             TOOL_SEARCH,
             WEB_FETCH,

@@ -13,12 +13,13 @@ SHOWN_CHARS = 14
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
-    """Its owner is the agent."""
+    """Its owner is the agent. `delegates_approvals`: callers decide about tool calls themselves."""
 
     kind: ClassVar[str] = "endpoint"
 
     name: str
     enabled: bool = True
+    delegates_approvals: bool = False
 
     @property
     def agent_id(self) -> AgentId:

@@ -41,5 +41,15 @@ ENDPOINTS_MAX: Final = 50
 ENDPOINT_KEYS_MAX: Final = 20
 """Of one channel: two while one is replaced, and some for a careless replacer."""
 
+PENDING_EVENTS_MAX: Final = 64
+"""The newest events of appeals among which all open ones are: two for each call of an answer, of
+which there are 16, and as many again."""
+
+APPEAL_EVENTS_MAX: Final = 1_000
+"""How far back an appeal is known to who answers it again; one page of the log."""
+
 CALLER_PAGE_ROWS_MAX: Final = 200
 """Sessions in one answer to a caller of a channel."""
+
+FALLBACKS_MAX: Final = 3
+"""Models behind one: with all its tries a call goes round once and a half, and then says so."""

@@ -37,9 +37,13 @@ class OwnModel(Record, frozen=True, kw_only=True):
     enabled: bool = True
     favorite: bool = False
     profile: Json | None = None
+    fallback_ids: tuple[UUID, ...] = ()
+    """Models of the organization or the house that answer where this one does not."""
 
 
-def choice_of(model: OwnModel, provider: OwnProvider) -> ModelChoice:
+def choice_of(
+    model: OwnModel, provider: OwnProvider, fallbacks: tuple[ModelChoice, ...] = ()
+) -> ModelChoice:
     return ModelChoice(
         model_id=to_wire(Prefix.MODEL, model.id),
         model=model.model,
@@ -47,4 +51,5 @@ def choice_of(model: OwnModel, provider: OwnProvider) -> ModelChoice:
         driver=provider.driver,
         provider=provider.name,
         base_url=provider.base_url,
+        fallbacks=fallbacks,
     )

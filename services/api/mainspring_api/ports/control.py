@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
@@ -48,6 +49,10 @@ class Control(Protocol):
 
     async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
         """Brings results of client-side tools. Raises NotWaitingForToolResults."""
+        ...
+
+    async def answer_appeals(self, command: AnswerAppeals) -> AppealsReceipt:
+        """Brings what people decide or answer. Raises NotAwaited, for all where one is not."""
         ...
 
     async def close(self, command: Close) -> CloseReceipt:

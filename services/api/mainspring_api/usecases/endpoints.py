@@ -37,7 +37,9 @@ class Caller(NamedTuple):
     id: UUID
 
 
-async def make(tx: Transaction, ref: str, name: str, *, ids: Ids, now_ms: int) -> Endpoint:
+async def make(
+    tx: Transaction, ref: str, name: str, *, delegates_approvals: bool, ids: Ids, now_ms: int
+) -> Endpoint:
     """Raises NotFound, ValidationFailed when there are too many."""
     agent = await agents.get(tx, ref, lock=True)
     if await tx.count_records(Endpoint, agent.id) >= ENDPOINTS_MAX:
@@ -48,6 +50,7 @@ async def make(tx: Transaction, ref: str, name: str, *, ids: Ids, now_ms: int) -
         id=ids.uuid7(),
         owner_id=agent.id,
         name=name,
+        delegates_approvals=delegates_approvals,
         created_ms=now_ms,
         updated_ms=now_ms,
     )

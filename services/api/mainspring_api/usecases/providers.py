@@ -14,7 +14,8 @@ from mainspring_api.domain.tiers import Tiers, folded_tiers
 from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
 from mainspring_kernel.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
-from mainspring_kernel.ids import ModelId, OrgId, Prefix, ProviderId, from_wire
+from mainspring_kernel.ids import ModelId, OrgId, Prefix, ProviderId, from_wire, to_wire
+from mainspring_schema.agents import ModelChoice
 from mainspring_schema.messages import Json
 
 
@@ -35,6 +36,7 @@ class ModelDraft(Struct, frozen=True, kw_only=True):
     enabled: bool = True
     favorite: bool = False
     profile: Json | None = None
+    fallback_ids: tuple[UUID, ...] = ()
 
 
 async def put(
@@ -104,6 +106,7 @@ async def put_model(
     if known is None and await tx.count_records(OwnModel, provider.org_id) >= MODELS_MAX:
         msg = f"an organization has at most {MODELS_MAX} models"
         raise ValidationFailed(msg)
+    await _check_fallbacks(tx, id_, draft.fallback_ids)
     model = OwnModel(
         org_id=provider.org_id,
         id=id_,
@@ -116,12 +119,23 @@ async def put_model(
         enabled=draft.enabled,
         favorite=draft.favorite,
         profile=draft.profile,
+        fallback_ids=draft.fallback_ids,
         created_ms=known.created_ms if known else now_ms,
         updated_ms=now_ms,
     )
     await tx.put_record(model)
     await tx.renew_configurations()
     return model
+
+
+async def _check_fallbacks(tx: Transaction, id_: UUID, fallback_ids: tuple[UUID, ...]) -> None:
+    if id_ in fallback_ids or len(set(fallback_ids)) < len(fallback_ids):
+        msg = "the fallbacks of a model are other models, each named once"
+        raise ValidationFailed(msg)
+    for fallback in fallback_ids:
+        if fallback not in catalogue.MODELS and await tx.record(OwnModel, fallback) is None:
+            msg = f"no such model: {to_wire(Prefix.MODEL, fallback)}"
+            raise ValidationFailed(msg)
 
 
 async def model_of(tx: Transaction, id_: ModelId, *, lock: bool = False) -> OwnModel:
@@ -155,9 +169,25 @@ async def with_own_model(
     chosen = folded_tiers(tiers, message_model_id).model_id
     if chosen is None:
         return tiers
-    id_ = ModelId(from_wire(Prefix.MODEL, chosen.value))
+    own = await _usable(tx, from_wire(Prefix.MODEL, chosen.value))
+    if own is None:
+        return tiers
+    fallbacks = [await _choice(tx, id_) for id_ in own[0].fallback_ids]
+    there = tuple(choice for choice in fallbacks if choice is not None)
+    return msgspec.structs.replace(tiers, own_model=choice_of(*own, there))
+
+
+async def _choice(tx: Transaction, id_: UUID) -> ModelChoice | None:
+    if id_ in catalogue.MODELS:
+        return catalogue.model_choice(ModelId(id_))
+    own = await _usable(tx, id_)
+    return None if own is None else choice_of(*own)
+
+
+async def _usable(tx: Transaction, id_: UUID) -> tuple[OwnModel, OwnProvider] | None:
+    """A model of the organization's own with its provider, where neither is switched off."""
     model = await tx.record(OwnModel, id_) if id_ not in catalogue.MODELS else None
     provider = await tx.record(OwnProvider, model.provider_id) if model is not None else None
     if model is None or provider is None or not (model.enabled and provider.enabled):
-        return tiers
-    return msgspec.structs.replace(tiers, own_model=choice_of(model, provider))
+        return None
+    return model, provider

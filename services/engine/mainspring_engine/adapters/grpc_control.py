@@ -17,11 +17,13 @@ from mainspring_engine.usecases.workflows import Workflows
 from mainspring_kernel.errors import MainspringError, MalformedBody
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import commands, operations, plain, workflows
+from mainspring_schema.appeals import AnswerAppeals
 from mainspring_schema.codec import pack
 from mainspring_schema.gates import DropLimit, SetCircuit, SetLimit, SetWeight
 
 _SUBMIT: Final = msgspec.msgpack.Decoder(commands.Submit)
 _CANCEL: Final = msgspec.msgpack.Decoder(commands.Cancel)
+_APPEALS: Final = msgspec.msgpack.Decoder(AnswerAppeals)
 _RESULTS: Final = msgspec.msgpack.Decoder(commands.SubmitToolResults)
 _CLOSE: Final = msgspec.msgpack.Decoder(commands.Close)
 _CIRCUIT: Final = msgspec.msgpack.Decoder(SetCircuit)
@@ -80,6 +82,10 @@ class ControlServicer:
     ) -> pb.SubmitToolResultsResponse:
         receipt = await self._control.submit_tool_results(_decode(_RESULTS, request.command))
         return pb.SubmitToolResultsResponse(receipt=pack(receipt))
+
+    async def answer_appeals(self, request: pb.AnswerAppealsRequest, /) -> pb.AnswerAppealsResponse:
+        receipt = await self._control.answer_appeals(_decode(_APPEALS, request.command))
+        return pb.AnswerAppealsResponse(receipt=pack(receipt))
 
     async def close_session(self, request: pb.CloseSessionRequest, /) -> pb.CloseSessionResponse:
         receipt = await self._control.close(_decode(_CLOSE, request.command))

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from mainspring_engine.domain.workflow import decide as of_workflows
 from mainspring_schema import commands
+from mainspring_schema.appeals import AppealsReceipt
 from mainspring_schema.frames import Verdict
 from mainspring_schema.plain import TaskReceipts
 
@@ -23,6 +24,7 @@ Answer = (
     | commands.CancelReceipt
     | commands.ToolResultsReceipt
     | commands.CloseReceipt
+    | AppealsReceipt
     | of_workflows.Answer
     | TaskReceipts
     | Verdict

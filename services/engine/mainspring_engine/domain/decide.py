@@ -15,12 +15,13 @@ from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, 
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
-from mainspring_engine.domain.turn import ending, facts, machine, opening
+from mainspring_engine.domain.turn import appeals, ending, facts, machine, opening
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_engine.domain.workflow import decide as of_workflows
 from mainspring_kernel.errors import (
     IdempotencyMismatch,
+    NotAwaited,
     NotFound,
     NotWaitingForToolResults,
     TooManyRequests,
@@ -30,6 +31,7 @@ from mainspring_kernel.limits import INBOX_ROWS_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
+from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.messages import Message
@@ -75,6 +77,8 @@ def _command(plan: Plan, intent: intents.TurnCommand, materials: Materials) -> A
             return _cancel(plan, command, materials)
         case intents.ClientAnswered(command=command):
             return _client_answered(plan, command, materials)
+        case intents.AppealsAnswered(command=command):
+            return _appeals_answered(plan, command, materials)
         case intents.SessionClosed():
             return _close(plan, materials)
         case _:
@@ -214,7 +218,7 @@ def _client_answered(
     plan: Plan, command: commands.SubmitToolResults, materials: Materials
 ) -> commands.ToolResultsReceipt:
     turn = _turn(plan, materials)
-    if turn is None or turn.state.phase is not Phase.CLIENT:
+    if turn is None or turn.state.phase is not Phase.CLIENT or appeals.waiting(turn):
         raise NotWaitingForToolResults
     results = {
         item.tool_call_id: ToolResult(
@@ -229,6 +233,14 @@ def _client_answered(
         detail = "The session is not waiting for tool results of these calls"
         raise NotWaitingForToolResults(detail)
     return commands.ToolResultsReceipt(accepted=accepted, status=plan.head.status.wire)
+
+
+def _appeals_answered(plan: Plan, command: AnswerAppeals, materials: Materials) -> AppealsReceipt:
+    turn = _turn(plan, materials)
+    if turn is None or turn.state.phase not in (Phase.ACT, Phase.CLIENT):
+        raise NotAwaited
+    resolved = machine.appeals_answered(turn, command)
+    return AppealsReceipt(resolved=resolved, status=plan.head.status.wire)
 
 
 def _close(plan: Plan, materials: Materials) -> commands.CloseReceipt:
@@ -364,6 +376,8 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
         return Verdict.STALE
     if intent.kind == ending.TIMER_CANCEL:
         ending.finish_cancel(turn, _open_tasks(turn))
+    elif intent.kind == appeals.TIMER_APPEAL:
+        machine.appeals_expired(turn)
     else:
         turn.disarm()
         machine.client_timed_out(turn)

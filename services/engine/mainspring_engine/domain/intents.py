@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from mainspring_engine.domain.rows import OpenTask
 from mainspring_schema import commands, workflows
+from mainspring_schema.appeals import AnswerAppeals
 from mainspring_schema.frames import Emit, Held
 from mainspring_schema.messages import Controls, text_of
 from mainspring_schema.tasks import TaskResult
@@ -21,6 +22,10 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 
 class ClientAnswered(Struct, frozen=True, kw_only=True):
     command: commands.SubmitToolResults
+
+
+class AppealsAnswered(Struct, frozen=True, kw_only=True):
+    command: AnswerAppeals
 
 
 class SessionClosed(Struct, frozen=True, kw_only=True):
@@ -98,7 +103,7 @@ class Requeued(Struct, frozen=True, kw_only=True):
     controls: Controls | None
 
 
-TurnCommand = Submitted | Cancelled | ClientAnswered | SessionClosed
+TurnCommand = Submitted | Cancelled | ClientAnswered | AppealsAnswered | SessionClosed
 WorkflowCommand = WorkflowStarted | WorkflowSignalled | WorkflowCancelled
 Command = TurnCommand | WorkflowCommand
 Incident = Answered | Emitted | Died | TimerDue | Requeued

@@ -12,13 +12,23 @@ MODEL_CALL: Final = Policy(first_s=1.0, factor=2.0, max_s=60.0)
 RETRYABLE: Final = frozenset({"transient", "rate_limited", "unknown"})
 """Classes that may pass by waiting. The others would fail alike again."""
 
+ELSEWHERE: Final = RETRYABLE | {"auth"}
+"""Classes that another model need not share, as with one that is not there."""
+NOT_THERE: Final = "model_not_available"
 
-def delay_ms(failure: Failure, *, failures: int, draw: float) -> int | None:
+
+def delay_ms(failure: Failure, *, failures: int, draw: float, models: int = 1) -> int | None:
     """Milliseconds until the next attempt, or None where this failure is final.
 
-    `failures` counts the failed attempts before this one.
+    `failures` counts the failed attempts before this one. Of several `models` each attempt asks
+    the next: at once while there is one that this round has not asked.
     """
-    if failure.error_class not in RETRYABLE or failures + 1 >= ATTEMPTS_PER_STEP_MAX:
+    if failures + 1 >= ATTEMPTS_PER_STEP_MAX:
+        return None
+    if models > 1 and (failure.error_class in ELSEWHERE or failure.code == NOT_THERE):
+        rounds, asked = divmod(failures + 1, models)
+        return 0 if asked else round(delay_s(MODEL_CALL, rounds, draw) * 1000)
+    if failure.error_class not in RETRYABLE:
         return None
     after = max(0, failure.retry_after_ms or 0) / 1000
     if after > RETRY_AFTER_S_MAX:

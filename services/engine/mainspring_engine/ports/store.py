@@ -15,8 +15,9 @@ from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, View
 from mainspring_engine.ports.plain import PlainRows
+from mainspring_engine.ports.progress import ProgressRows
 from mainspring_engine.ports.workflows import KnownStart, WorkflowRows
-from mainspring_schema.frames import Held, Verdict
+from mainspring_schema.frames import Held, StepProgress, Verdict
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,8 @@ class Claimed(Struct, frozen=True, kw_only=True):
     """A task that a claim gave to an incarnation. `failures` counts its failed attempts.
 
     `started`: an earlier attempt started the effect and left no outcome. Only a call whose tool has
-    a probe is claimed again then; the worker asks the probe.
+    a probe is claimed again then; the worker asks the probe. `progress` is what earlier attempts
+    said last, of at most PROGRESS_STEPS_MAX steps.
     """
 
     held: Held
@@ -84,6 +86,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     incarnation: UUID
     started: bool = False
     priority: int = 0
+    progress: tuple[StepProgress, ...] = ()
 
 
 class Want(Struct, frozen=True, kw_only=True):
@@ -247,6 +250,11 @@ class Store(Protocol):
     @property
     def plain(self) -> PlainRows:
         """Plain tasks, where they differ from others."""
+        ...
+
+    @property
+    def progress(self) -> ProgressRows:
+        """How far handlers said they are."""
         ...
 
     async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:

@@ -3,12 +3,19 @@
 import asyncio
 
 from mainspring_engine.domain.answers import Answer
-from mainspring_engine.domain.intents import Cancelled, ClientAnswered, SessionClosed, Submitted
+from mainspring_engine.domain.intents import (
+    AppealsAnswered,
+    Cancelled,
+    ClientAnswered,
+    SessionClosed,
+    Submitted,
+)
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_kernel.errors import MainspringError, TooManyRequests
 from mainspring_schema import commands
+from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 
 
 class Control:
@@ -46,6 +53,11 @@ class Control:
     ) -> commands.ToolResultsReceipt:
         answer = await self._lanes.ask(ClientAnswered(command=command))
         assert isinstance(answer, commands.ToolResultsReceipt)  # noqa: S101 - one type per command
+        return answer
+
+    async def answer_appeals(self, command: AnswerAppeals) -> AppealsReceipt:
+        answer = await self._lanes.ask(AppealsAnswered(command=command))
+        assert isinstance(answer, AppealsReceipt)  # noqa: S101 - one type per command
         return answer
 
     async def close(self, command: commands.Close) -> commands.CloseReceipt:

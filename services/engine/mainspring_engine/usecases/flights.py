@@ -89,14 +89,14 @@ class SessionFlights:
             draws=self._materials.draws,
             trace_ratio=self._materials.trace_ratio,
         )
-        fruitless = 0
+        fruitless, present = 0, set[UUID]()
         while entries and fruitless < COMMIT_ROUNDS_MAX:
             waiting = len(entries)
-            await self._load(entries, materials)
+            await self._load(entries, materials, present)
             decided = [
                 item
                 for group in _by_session(entries)
-                if (item := await self._decide(group, entries, materials)) is not None
+                if (item := await self._decide(group, entries, materials, present)) is not None
             ]
             if decided:
                 await self._commit(decided, entries)
@@ -107,9 +107,12 @@ class SessionFlights:
             entry.ticket.failed(Unavailable(detail))
         entries.clear()
 
-    async def _load(self, entries: list[Entry], materials: Materials) -> None:
-        """What many entries need is read at once; the rest where it turns out missing."""
-        await self._load_views(entries)
+    async def _load(self, entries: list[Entry], materials: Materials, present: set[UUID]) -> None:
+        """What many entries need is read at once; the rest where it turns out missing.
+
+        `present` gets the sessions of which nothing older than this flight is remembered.
+        """
+        present |= await self._load_views(entries)
         waited = {
             session_of(entry.intent)
             for entry in entries
@@ -120,7 +123,7 @@ class SessionFlights:
             found = await self._store.workflows.waiting(tuple(waited))
             materials.waiting.update({id_: found.get(id_, Waiting()) for id_ in waited})
 
-    async def _load_views(self, entries: list[Entry]) -> None:
+    async def _load_views(self, entries: list[Entry]) -> set[UUID]:
         missing = {
             session_id
             for entry in entries
@@ -130,29 +133,52 @@ class SessionFlights:
         if missing:
             for session_id, view in (await self._store.load(tuple(missing))).items():
                 self._sessions.put(session_id, view)
+        return missing
 
     async def _decide(
-        self, group: list[Entry], entries: list[Entry], materials: Materials
+        self, group: list[Entry], entries: list[Entry], materials: Materials, present: set[UUID]
     ) -> Decided | None:
-        """Decides until nothing is missing. Refused entries are told and leave `entries`."""
+        """None where nothing is to be written. Refused entries are told and leave `entries`.
+
+        What a commit would write is compared there; what writes nothing, or is refused, is decided
+        of the present: another engine may have moved on from what this one remembers.
+        """
         while group:
             try:
-                decided = self._try(group, materials)
-            except _Lacking as lacking:
-                try:
-                    await self._fetch(lacking.missing, materials)
-                except ConfigurationUnknown as error:
-                    group = _refuse(group, entries, _Refused(lacking.entry, error))
+                decided = await self._tried(group, materials)
             except _Refused as refused:
-                group = _refuse(group, entries, refused)
-            else:
-                if not is_empty(decided.changes):
-                    return decided
+                if not await self._recalled(group, present):
+                    group = _refuse(group, entries, refused)
+                continue
+            if not is_empty(decided.changes):
+                return decided
+            if not await self._recalled(group, present):
                 for entry, answer in zip(decided.entries, decided.answers, strict=True):
                     entry.ticket.done(answer)
                     _drop(entries, entry)
                 return None
         return None
+
+    async def _tried(self, group: list[Entry], materials: Materials) -> Decided:
+        """Decides until nothing is missing."""
+        while True:
+            try:
+                return self._try(group, materials)
+            except _Lacking as lacking:
+                try:
+                    await self._fetch(lacking.missing, materials)
+                except ConfigurationUnknown as error:
+                    raise _Refused(lacking.entry, error) from error
+
+    async def _recalled(self, group: list[Entry], present: set[UUID]) -> bool:
+        """Whether what was remembered is from before this flight; then it is read anew."""
+        session_id = session_of(group[0].intent)
+        if session_id in present:
+            return False
+        self._sessions.forget(session_id)
+        present |= await self._load_views(group)
+        present.add(session_id)
+        return True
 
     async def _fetch(self, missing: Missing, materials: Materials) -> None:
         match missing:

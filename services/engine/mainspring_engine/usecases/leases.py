@@ -16,6 +16,7 @@ from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal,
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.links import Link, Links
+from mainspring_engine.usecases.reporting import Reports
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
@@ -61,12 +62,14 @@ class Leases:
         self._witness = witness
         self._time = time
         self._releases = Batcher(self._release)
+        self.reports = Reports(store, links, clock)
         self.beaten: bool = False
         """Whether one flight of renewals has landed: before it this engine expires nothing."""
 
     async def work(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._first_beat())
+            group.create_task(self.reports.work())
             for batcher in (self._renewals, self._starts, self._releases):
                 group.create_task(batcher.work())
 

@@ -28,6 +28,7 @@ class FrameOutbox:
         self._results: list[Acknowledgement] = []
         self._starts: list[Acknowledgement] = []
         self._emits: list[Acknowledgement] = []
+        self._progress: list[Acknowledgement] = []
         self._lost: list[Held] = []
         self._cancelled: list[Held] = []
         self._renewed: list[Held] = []
@@ -60,6 +61,10 @@ class FrameOutbox:
 
     def emit(self, acknowledgement: Acknowledgement) -> None:
         self._emits.append(acknowledgement)
+        self._woken()
+
+    def progress(self, acknowledgement: Acknowledgement) -> None:
+        self._progress.append(acknowledgement)
         self._woken()
 
     def lost(self, held: Held) -> None:
@@ -106,6 +111,7 @@ class FrameOutbox:
             results=tuple(self._results),
             starts=tuple(self._starts),
             emits=tuple(self._emits),
+            progress=tuple(self._progress),
             lost=tuple(self._lost),
             cancelled=tuple(self._cancelled),
             configs=tuple(self._configs),
@@ -119,6 +125,7 @@ class FrameOutbox:
             self._results,
             self._starts,
             self._emits,
+            self._progress,
             self._lost,
             self._cancelled,
             self._configs,
@@ -136,6 +143,7 @@ class FrameOutbox:
         count = 0
         for task in self._tasks[:FRAME_TASKS_MAX]:
             size += len(task.payload) + sum(len(event.payload) for event in task.tail)
+            size += sum(len(said.details) for said in task.progress)
             if count and size > FRAME_BYTES_TARGET:
                 break
             count += 1

@@ -18,7 +18,7 @@ from mainspring_engine.usecases.sessions import Sessions
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import uuid7_ms
 from mainspring_kernel.tracing import TraceContext, span_id_for
-from mainspring_schema.frames import Config, Held, Task
+from mainspring_schema.frames import Config, Held, StepProgress, Task
 from mainspring_schema.workflows import StepRecord
 
 _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
@@ -30,6 +30,7 @@ class Origin(NamedTuple):
     config_hash: bytes
     traceparent: str
     started: bool = False
+    progress: tuple[StepProgress, ...] = ()
 
 
 class Pusher:
@@ -92,7 +93,9 @@ class Pusher:
             link,
             task,
             payload=claimed.payload,
-            origin=Origin(claimed.config_hash, claimed.traceparent, claimed.started),
+            origin=Origin(
+                claimed.config_hash, claimed.traceparent, claimed.started, claimed.progress
+            ),
             # Only a model call names a model, and only it reads the conversation.
             reads_log=bool(claimed.route.model),
         )
@@ -144,6 +147,7 @@ class Pusher:
                 recorded=recorded,
                 started=origin.started,
                 failures=task.failures,
+                progress=origin.progress,
             )
         )
 

@@ -9,6 +9,7 @@ from mainspring_kernel.limits import (
     KEY_SWEEPS_PER_UPKEEP_MAX,
     KEYS_PER_SWEEP_MAX,
 )
+from mainspring_kernel.progress_limits import PROGRESS_FORGOTTEN_ROWS_MAX
 
 
 class Kept(NamedTuple):
@@ -20,12 +21,13 @@ class Kept(NamedTuple):
 
 
 async def keep_up(store: Store, registry: Registry) -> Kept:
-    """Partitions ahead; forgets workers long gone, and keys that nobody may use again.
+    """Partitions ahead; forgets workers long gone, reports of tasks that are over, and old keys.
 
     Raises Unavailable.
     """
     made = await store.make_partitions()
     await registry.forget()
+    await store.progress.forget(PROGRESS_FORGOTTEN_ROWS_MAX)
     forgotten = 0
     for _ in range(KEY_SWEEPS_PER_UPKEEP_MAX):
         gone = await store.forget_keys(

@@ -118,10 +118,10 @@ class WorkerStreams:
         link.silence.heard()
         if self._roster.mute(link.incarnation, deaf=False):
             self._workers.tell(_presence(link))
-        if frame.results:
-            self._note_hold(link, frame.results[0])
-        for result in frame.results:
-            self._result(link, result)
+        # Before the results: with its result a task is not the worker's any more.
+        for progress in frame.progress:
+            self._leases.reports.said(link, progress)
+        self._receive_results(link, frame.results)
         for emit in frame.emits:
             self._emit(link, emit)
         self._receive_about_held(link, frame)
@@ -134,6 +134,12 @@ class WorkerStreams:
         if frame.credits:
             self._roster.give_back(link.incarnation, frame.credits)
             self._claimer.credits_came()
+
+    def _receive_results(self, link: Link, results: tuple[Result, ...]) -> None:
+        if results:
+            self._note_hold(link, results[0])
+        for result in results:
+            self._result(link, result)
 
     def _receive_about_held(self, link: Link, frame: FromWorker) -> None:
         for held in frame.starts:

@@ -41,6 +41,7 @@ from mainspring_kernel.ids import (
 from mainspring_kernel.tracing import current_trace
 from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 from mainspring_schema import codec, holdings
+from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
@@ -88,7 +89,16 @@ from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import Credentials
 
 A = TypeVar("A")
-Crossing = Submit | Cancel | SubmitToolResults | Close | EventFilter | WorkflowCommand | SubmitTasks
+Crossing = (
+    Submit
+    | Cancel
+    | SubmitToolResults
+    | AnswerAppeals
+    | Close
+    | EventFilter
+    | WorkflowCommand
+    | SubmitTasks
+)
 
 
 def checked(value: Crossing) -> None:
@@ -126,6 +136,10 @@ class DirectControl:
     async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
         checked(command)
         return await self._control.submit_tool_results(command)
+
+    async def answer_appeals(self, command: AnswerAppeals) -> AppealsReceipt:
+        checked(command)
+        return await self._control.answer_appeals(command)
 
     async def close(self, command: Close) -> CloseReceipt:
         checked(command)

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import tool_search
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Position
@@ -71,6 +72,8 @@ class Acting:
             arguments = msgspec.convert(payload.arguments, _ARGUMENTS)
         except msgspec.ValidationError:
             return _error("the arguments must be a JSON object", "invalid_arguments")
+        if payload.edited and (wrong := _misfit(tool, arguments)):
+            return _error(f"the edited arguments do not fit: {wrong}", "invalid_arguments")
         try:
             checks = await self._checks(payload)
         except ConfigUnusable as unusable:
@@ -194,6 +197,12 @@ class _Progress:
         if self._display_name is not None:
             data["display_name"] = self._display_name
         await self._attempt.emit(EmitEvent(type="tool.progress", data=data))
+
+
+def _misfit(tool: Tool, arguments: Json) -> str:
+    """The model's arguments were checked where it answered; a person's are checked here."""
+    schema = tool.definition.full_parameters or tool.definition.parameters
+    return "; ".join(problems(tool.definition.name, schema, arguments))
 
 
 def _told(outcome: ToolOutcome) -> ToolResult:

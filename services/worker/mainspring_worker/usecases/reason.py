@@ -5,15 +5,15 @@ from contextlib import aclosing
 from hashlib import sha256
 from typing import Final
 
-from mainspring_harness.builtin import compaction, infinity_context, loop_detection
-from mainspring_harness.compacting import Compacted, view
-from mainspring_harness.conversation import PromptMessage
+from msgspec import structs
+
+from mainspring_harness.appealing import Rules, with_appeals
+from mainspring_harness.builtin import loop_detection
 from mainspring_harness.loops import without_loops
 from mainspring_harness.offering import offered
 from mainspring_harness.prompt import Blueprint, with_dynamic_facts
 from mainspring_harness.toolset import AskedCall, resolve_calls
 from mainspring_harness.transcript import Transcript
-from mainspring_harness.windows import shown
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
     DeadlineExceeded,
@@ -23,6 +23,7 @@ from mainspring_kernel.errors import (
     Unavailable,
 )
 from mainspring_kernel.ids import Position, Prefix, to_wire
+from mainspring_schema.agents import ModelChoice
 from mainspring_schema.events import Usage
 from mainspring_schema.tasks import EmitEvent, Failure, ReasonResult, ReasonTask, ToolCall
 from mainspring_worker.domain.deltas import Anchor
@@ -44,7 +45,7 @@ from mainspring_worker.ports.model import (
 from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
-from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted
+from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted, in_view
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard, Guarded, checks_of, in_part
@@ -84,14 +85,15 @@ class Reasoning:
 
     async def carry_out(self, attempt: Attempt, payload: ReasonTask) -> ReasonResult:
         """The result, failures included. Raises HandedBack, AttemptVoid, or CancelledError."""
-        began = self._clock.mono()
+        began, place = self._clock.mono(), 0
         try:
             agent = await self._configs.get(payload.config_hash)
+            place, choice = agent.model.in_turn(attempt.task.failures)
             prepared = self._blueprints.prepare(payload.config_hash, agent)
             transcript = await self._contexts.fold(attempt.task, through_seq=payload.through_seq)
             if attempt.held.fence > 1:
                 await self._recover(attempt, payload)
-            asking = await self._asking(attempt, payload, prepared.plan)
+            asking = await self._asking(attempt, payload, prepared.plan, choice)
             fitted = await self._compactor.fit(asking, transcript)
             request = self._request(asking, prepared, fitted.transcript)
         except asyncio.CancelledError:
@@ -100,13 +102,26 @@ class Reasoning:
             _resume()
             return ReasonResult(failure=_CANCELLED, duration_ms=self._ms_since(began))
         except (ConfigUnusable, MainspringError, ModelFailure) as error:
-            return ReasonResult(failure=_failure(error), duration_ms=self._ms_since(began))
+            failure, spent_ms = _failure(error), self._ms_since(began)
+            return ReasonResult(failure=failure, choice=place, duration_ms=spent_ms)
         result = await self._answered(asking, prepared, request, fitted)
         if result.failure is None or result.failure.error_class != "context_overflow":
             return result
-        fitted = await self._compactor.fit(asking, fitted.transcript, refused=True)
+        return await self._shorter(asking, prepared, fitted, result)
+
+    async def _shorter(
+        self, asking: Asking, prepared: Prepared, fitted: Fitted, refused: ReasonResult
+    ) -> ReasonResult:
+        """The call once more, where what was refused as too long can be told shorter."""
+        try:
+            fitted = await self._compactor.fit(asking, fitted.transcript, refused=True)
+        except asyncio.CancelledError:
+            if asking.attempt.stop is not Stop.CANCELLED:
+                raise
+            _resume()
+            return structs.replace(refused, failure=_CANCELLED)
         if not fitted.changed:
-            return result
+            return refused
         request = self._request(asking, prepared, fitted.transcript)
         return await self._answered(asking, prepared, request, fitted)
 
@@ -117,6 +132,8 @@ class Reasoning:
         call = _Call(attempt, payload, prepared, request, clock=self._clock)
         call.request_hash = _request_hash(prepared, fitted.transcript, request)
         call.spent = fitted.usage
+        call.place, _ = prepared.plan.agent.model.in_turn(attempt.task.failures)
+        call.rules = fitted.transcript.rules
         with self._telemetry.model_call(attempt.task, payload, request) as span:
             return await self._call(call, span)
 
@@ -153,8 +170,10 @@ class Reasoning:
                 return attempts[max(attempts)] if attempts else 0
             after = max(rows)
 
-    async def _asking(self, attempt: Attempt, payload: ReasonTask, plan: Blueprint) -> Asking:
-        choice, credentials = await self._door.access(attempt.held, plan.agent.model)
+    async def _asking(
+        self, attempt: Attempt, payload: ReasonTask, plan: Blueprint, choice: ModelChoice
+    ) -> Asking:
+        choice, credentials = await self._door.access(attempt.held, choice)
         return Asking(
             attempt=attempt, payload=payload, plan=plan, choice=choice, credentials=credentials
         )
@@ -167,7 +186,7 @@ class Reasoning:
         return ModelRequest(
             choice=asking.choice,
             system=prepared.system,
-            messages=with_dynamic_facts(plan, _in_view(plan, messages, transcript.made)),
+            messages=with_dynamic_facts(plan, in_view(plan, messages, transcript.made)),
             tools=offered(plan.tools, plan.applied, messages),
             parallel_tool_calls=plan.agent.parallel_tool_calls,
             reasoning_effort=None if reasoning is None else reasoning.effort,
@@ -245,6 +264,8 @@ class _Call:
         self.payload = payload
         self.request = request
         self.request_hash = b""
+        self.place = 0
+        self.rules: Rules = {}
         self.usage = Usage()
         self.spent = Usage()
         self.done: Done | None = None
@@ -297,6 +318,7 @@ class _Call:
             finish_reason=done.finish_reason,
             response_id=done.response_id,
             response_model=done.response_model,
+            choice=self.place,
             duration_ms=self._ms(self._clock.mono()),
             time_to_first_token_ms=None if first is None else self._ms(first),
             request_hash=self.request_hash,
@@ -320,22 +342,12 @@ class _Call:
             cut=done.finish_reason == "length",
         )
         watched = loop_detection.threshold(self.plan.applied)
-        if watched is None:
-            return calls
-        return without_loops(calls, self.request.messages, threshold=watched)
+        if watched is not None:
+            calls = without_loops(calls, self.request.messages, threshold=watched)
+        return with_appeals(calls, self.plan.tools, self.plan.applied, self.rules)
 
     def _ms(self, until: float) -> int:
         return round((until - self._began) * 1000)
-
-
-def _in_view(
-    plan: Blueprint, messages: tuple[PromptMessage, ...], made: Compacted | None
-) -> tuple[PromptMessage, ...]:
-    """Where both are on, a window yields to summaries, which leave nothing out unsaid."""
-    window = infinity_context.window(plan.applied)
-    if window is None or compaction.rules(plan.applied) is not None:
-        return view(messages, made)
-    return shown(messages, window)
 
 
 def _resume() -> None:

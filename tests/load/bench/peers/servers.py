@@ -17,8 +17,9 @@ from mainspring_local.console import Console
 from mainspring_local.embedded.postgres import Postgres
 from mainspring_local.program import tie_to_parent
 from mainspring_local.supervisor import Folders, Supervisor
+from mainspring_testkit.servers import free_port
 from tests.load.bench.crew import BenchFailed
-from tests.load.bench.ground import free_port, quiet_environment
+from tests.load.bench.ground import quiet_environment
 from tests.load.bench.peers.driver import Place
 
 RESTATE: Final = "@restatedev/restate-server@1.7.12"

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from mainspring_kernel import limits
 from mainspring_kernel.errors import (
+    DeadlineExceeded,
     InvalidParameter,
     MainspringError,
     MalformedBody,
@@ -35,6 +36,8 @@ JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 _NUL: Final = b"\\u0000"
 _OURS_TO_MEND: Final = 500
+_PUT_OFF: Final = frozenset({Unavailable.status, DeadlineExceeded.status})
+"""Something behind us is away or slow: no failure of ours, and whoever asks comes again."""
 """From this status on the fault is on this side."""
 
 
@@ -264,7 +267,7 @@ def _from_litestar(error: HTTPException) -> MainspringError:
 def handle_error(request: HttpRequest, error: Exception) -> Response[bytes]:
     """The one place where an error becomes a status."""
     known = ours(error)
-    if known.status == Unavailable.status:
+    if known.status in _PUT_OFF:
         _log.warning("%s %s was put off: %s", request.method, request.url.path, known.detail)
     elif known.status >= _OURS_TO_MEND:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)

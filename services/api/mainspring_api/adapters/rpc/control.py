@@ -12,6 +12,7 @@ from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS
 from mainspring_rpc import ControlClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import codec
+from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
@@ -82,6 +83,11 @@ class RpcControl:
         response = await self._client.submit_tool_results(request)
         return msgspec.msgpack.decode(response.receipt, type=ToolResultsReceipt)
 
+    async def answer_appeals(self, command: AnswerAppeals) -> AppealsReceipt:
+        request = pb.AnswerAppealsRequest(command=packed(command))
+        response = await self._client.answer_appeals(request)
+        return msgspec.msgpack.decode(response.receipt, type=AppealsReceipt)
+
     async def close(self, command: Close) -> CloseReceipt:
         request = pb.CloseSessionRequest(command=packed(command))
         response = await self._client.close_session(request)
@@ -146,7 +152,10 @@ def refusal_of(receipt: TaskReceipt) -> MainspringError | None:
     return rebuild(refusal.code, refusal.message, retry_after_s=wait_ms / 1000 if wait_ms else None)
 
 
-def packed(command: Command | WorkflowCommand | SubmitTasks | GetPlainTask) -> bytes:
+Packable = Command | AnswerAppeals | WorkflowCommand | SubmitTasks | GetPlainTask
+
+
+def packed(command: Packable) -> bytes:
     """Raises ValidationFailed for a number that no service could read."""
     try:
         return codec.pack(command)

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
+from mainspring_engine.adapters.memory.progress import progress_of
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow, WorkerRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.backlog import Group, ReadyGroup
@@ -115,6 +116,7 @@ class Dispatch:
             incarnation=incarnation,
             started=task.started_fence > 0,
             priority=task.priority,
+            progress=progress_of(self._tables, task.id),
         )
 
     def attach(self, attachment: Attachment, now_ms: int) -> AttachReply:

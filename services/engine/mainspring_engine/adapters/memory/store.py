@@ -6,6 +6,7 @@ from uuid import UUID
 from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.plain import MemoryPlain
+from mainspring_engine.adapters.memory.progress import MemoryProgress
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow
 from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
@@ -65,6 +66,7 @@ class MemoryStore:
         self._dispatch = Dispatch(self.tables)
         self.workflows = MemoryWorkflows(self.tables, lock, clock)
         self.plain = MemoryPlain(self.tables, lock, clock)
+        self.progress = MemoryProgress(self.tables, lock)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 

@@ -1,5 +1,6 @@
 """The rows of schema `engine` as structs, and the dictionaries that hold them."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -254,13 +255,22 @@ class RegistryTables:
         self.replicas: dict[UUID, int] = {}
 
 
+class ProgressRow(NamedTuple):
+    """What a handler said last. `rev` is the task's by it."""
+
+    fence: int
+    counter: int
+    rev: int
+    details: bytes
+
+
 class Tables:
     """What schema `engine` holds; read and written under the store's lock only."""
 
     board: int = 1
     """The version of all gates."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - one line per table
         self.workflows: dict[UUID, Workflow] = {}
         self.ordinals: set[tuple[UUID, int]] = set()
         self.newest: dict[UUID, UUID] = {}
@@ -276,6 +286,8 @@ class Tables:
         """Session and idempotency key → row, oldest first."""
         self.timers: dict[UUID, TimerRow] = {}
         self.dead_letters: dict[UUID, LetterRow] = {}
+        self.progress: dict[tuple[UUID, str], ProgressRow] = {}
+        """Task and step → what its handler said last."""
         self.resolutions: dict[UUID, ResolutionRow] = {}
         """Dead letter → what an operator decided about it."""
         self.configs: dict[bytes, bytes] = {}

@@ -4,6 +4,7 @@ from typing import Final, cast
 from uuid import UUID
 
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
+from mainspring_engine.adapters.postgres.progress import progress_of
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.routes import Route
@@ -16,6 +17,7 @@ from mainspring_engine.ports.store import (
     ReadyPage,
 )
 from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
+from mainspring_kernel.progress_limits import PROGRESS_STEPS_MAX
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.frames import Held
 
@@ -64,6 +66,7 @@ class Claims:
             [_group(ready, numbers) for ready in request.groups],
             [(share.org_id, share.lead, share.weight) for share in request.shares],
             [(numbers[limit.route], limit.key, limit.at_once) for limit in request.limits],
+            PROGRESS_STEPS_MAX,
         )  # fmt: skip
         names = {number: route for route, number in numbers.items()}
         return tuple(_claimed(row, names[cast(int, row["route"])]) for row in rows)
@@ -99,6 +102,7 @@ def _claimed(row: Row, route: Route) -> Claimed:
         incarnation=cast(UUID, row["incarnation"]),
         started=cast(bool, row["started"]),
         priority=cast(int, row["priority"]),
+        progress=progress_of(cast("list[Row]", row["progress"])),
     )
 
 

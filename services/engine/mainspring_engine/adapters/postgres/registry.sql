@@ -1,6 +1,13 @@
 -- name: register
 -- What an attached worker can take, and where it is attached; whether an operator drains it.
+-- Who registers is there: the replica is stamped as by a beat, which may come later.
 -- repeatable
+with stamped as (
+    insert into engine.replica (id, started_at, seen_at)
+    values ($3, clock_timestamp(), clock_timestamp())
+    on conflict (id) do update set seen_at = excluded.seen_at
+)
+
 update engine.worker
 set
     replica = $3, queues = $4, capabilities = $5, slots = $6,

@@ -10,6 +10,7 @@ from mainspring_engine.adapters.postgres.claims import Claims
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
 from mainspring_engine.adapters.postgres.plain import PostgresPlain
+from mainspring_engine.adapters.postgres.progress import PostgresProgress
 from mainspring_engine.adapters.postgres.replies import committed, views
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.adapters.postgres.whole import (
@@ -71,6 +72,7 @@ class PostgresStore:
         self._holding = Holding(database, settle_ms=round(settle_s * 1000))
         self.workflows = PostgresWorkflows(database)
         self.plain = PostgresPlain(database, self._routes)
+        self.progress = PostgresProgress(database)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
 

@@ -11,9 +11,10 @@ order by workflow_id, id;
 -- name: claim
 -- Gives ready tasks to workers; see the function.
 select
-    task_id, fence, route, session_id, workflow_id, org_id, priority, payload, config_hash,
-    traceparent, failures, incarnation, started
-from engine.claim_v2($1, $2, $3, $4, $5, $6, $7);
+    c.task_id, c.fence, c.route, c.session_id, c.workflow_id, c.org_id, c.priority, c.payload,
+    c.config_hash, c.traceparent, c.failures, c.incarnation, c.started,
+    case when c.fence > 1 then engine.progress_of_v1(c.task_id, $8) else '{}' end as progress
+from engine.claim_v2($1, $2, $3, $4, $5, $6, $7) as c;
 
 -- name: ready_groups
 -- The board's version, and the groups that have ready tasks; see the function.

@@ -89,6 +89,15 @@ def _turn(workflow: Workflow, snapshot: Snapshot) -> Told:
 
 
 def _client(state: turns.TurnState, due_ms: int | None) -> Reason:
+    appeals = [call.name for call in state.calls if call.appeal]
+    if appeals:
+        return Reason(
+            code="appeals",
+            text=f"the turn waits for people to decide or answer: {', '.join(appeals)}",
+            advice="POST to the session's tool-approvals or question-answers; a new message goes "
+            "on without the calls.",
+            until_ms=due_ms,
+        )
     names = ", ".join(call.name for call in state.calls)
     return Reason(
         code="client_tools",

@@ -2,12 +2,23 @@
 
 from msgspec import Struct
 
-from mainspring_schema.agents import RuntimeAgent
+from mainspring_schema.agents import ModelChoice, RuntimeAgent
 from mainspring_schema.events import ModelMetadata
 
 
+class AskedModel(Struct, frozen=True, kw_only=True):
+    """One of the models that a call may go to."""
+
+    metadata: ModelMetadata
+    provider: str
+
+
 class TurnAgent(Struct, frozen=True, kw_only=True):
-    """`model_route` names provider and model for claiming; ids are in wire form."""
+    """`model_route` names provider and model for claiming; ids are in wire form.
+
+    It is empty where there are fallbacks: a model that does not answer holds nothing up then, for
+    the next attempt goes to another.
+    """
 
     config_hash: bytes
     harness_id: str
@@ -18,21 +29,34 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     provider: str
     model_route: str
     max_iterations: int
+    fallbacks: tuple[AskedModel, ...] = ()
+
+    def asked(self, choice: int) -> AskedModel:
+        """The model at that place of the chain; the first one where there is no such place."""
+        chain = (AskedModel(metadata=self.model, provider=self.provider), *self.fallbacks)
+        return chain[choice] if 0 <= choice < len(chain) else chain[0]
 
 
 def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
+    fallbacks = tuple(
+        AskedModel(metadata=_metadata(choice), provider=choice.provider)
+        for choice in agent.model.fallbacks
+    )
     return TurnAgent(
         config_hash=config_hash,
         harness_id=agent.harness_id,
         agent_id=agent.agent_id,
         agent_name=agent.agent_name,
         agent_description=agent.agent_description,
-        model=ModelMetadata(
-            model=agent.model.model,
-            model_id=agent.model.model_id,
-            provider_id=agent.model.provider_id,
-        ),
+        model=_metadata(agent.model),
         provider=agent.model.provider,
-        model_route=f"{agent.model.provider_id}/{agent.model.model}",
+        model_route="" if fallbacks else f"{agent.model.provider_id}/{agent.model.model}",
         max_iterations=agent.max_iterations,
+        fallbacks=fallbacks,
+    )
+
+
+def _metadata(choice: ModelChoice) -> ModelMetadata:
+    return ModelMetadata(
+        model=choice.model, model_id=choice.model_id, provider_id=choice.provider_id
     )

@@ -6,6 +6,14 @@ from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.state import TurnState
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.appeals import (
+    Answerer,
+    AnswerStatus,
+    ApprovalResolved,
+    Leave,
+    QuestionAnswered,
+    Ruling,
+)
 from mainspring_schema.codec import to_json
 from mainspring_schema.events import OutputMessageCompleted, ToolCompleted
 from mainspring_schema.messages import ContentPart, Json, Message, TextPart, ToolCallPart
@@ -55,9 +63,10 @@ def generation(result: ReasonResult, agent: TurnAgent, *, through_seq: int) -> J
     The request is named by hash and position, not repeated: a copy of the whole prompt in every
     event would make a turn's cost grow with the session.
     """
+    asked = agent.asked(result.choice)
     metadata: Json = {
-        "model": result.response_model or agent.model.model,
-        "provider": agent.provider,
+        "model": result.response_model or asked.metadata.model,
+        "provider": asked.provider,
         "success": result.failure is None,
         "duration_ms": result.duration_ms,
         "usage": result.usage.wire(),
@@ -125,7 +134,8 @@ def answer(
             thinking=result.thinking,
             thinking_signature=result.thinking_signature,
         )
-    return OutputMessageCompleted(message=body, usage=result.usage, metadata=agent.model)
+    asked = agent.asked(result.choice).metadata
+    return OutputMessageCompleted(message=body, usage=result.usage, metadata=asked)
 
 
 def notice(
@@ -180,6 +190,34 @@ def tool_completed(call_id: str, name: str, result: ToolResult) -> ToolCompleted
         status=status,
         result=(TextPart(text=_result_text(result.result)),),
         duration_ms=result.duration_ms,
+    )
+
+
+def approval_resolved(
+    turn: UUID, call_id: str, name: str, outcome: Leave, ruling: Ruling | None
+) -> ApprovalResolved:
+    """`ruling` where somebody decided; its arguments are those that count."""
+    return ApprovalResolved(
+        turn_id=turn_id(turn),
+        tool_call_id=call_id,
+        tool_name=name,
+        outcome=outcome,
+        decision=None if ruling is None else ruling.decision,
+        arguments=None if ruling is None else ruling.arguments,
+        reason=None if ruling is None else ruling.reason,
+    )
+
+
+def question_unanswered(
+    turn: UUID, call_id: str, name: str, status: AnswerStatus, by: Answerer
+) -> QuestionAnswered:
+    """`by` says why there is none: time was up, or nobody is asked any more."""
+    return QuestionAnswered(
+        turn_id=turn_id(turn),
+        tool_call_id=call_id,
+        tool_name=name,
+        status=status,
+        answered_by=by,
     )
 
 

@@ -12,10 +12,11 @@ from mainspring_engine.domain.rows import (
     OpenTask,
     TaskState,
 )
-from mainspring_engine.domain.turn import ending, facts
+from mainspring_engine.domain.turn import appeals, ending, facts
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
+from mainspring_schema.appeals import AnswerAppeals, Resolved
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
@@ -26,13 +27,16 @@ _CLOSINGS = {"error": Closing.FAILED, "unknown": Closing.UNKNOWN}
 
 
 def steer(turn: Turn) -> None:
-    """A message came while the turn goes on. Parked on client tools, it goes on without them."""
+    """A message came while the turn goes on. One that waits for others goes on without them."""
     if turn.state.phase is not Phase.CLIENT:
         turn.save()
         return
     turn.disarm()
+    acted = not appeals.waiting(turn)
     for call in turn.state.calls:
         turn.finish_call(call, ToolResult(status="cancelled", error="interrupted by a new message"))
+    if not acted:
+        _tell_acted(turn)
     turn.next_model_call()
     turn.save()
 
@@ -45,7 +49,8 @@ def model_answered(
         _model_stopped(turn, delivery, result)
         return
     if result.failure is not None:
-        delay_ms = retry.delay_ms(result.failure, failures=failures, draw=draw)
+        models = 1 + len(turn.agent.fallbacks)
+        delay_ms = retry.delay_ms(result.failure, failures=failures, draw=draw, models=models)
         if delay_ms is not None:
             _retry(turn, delivery, result.failure, delay_ms)
             return
@@ -113,6 +118,34 @@ def client_answered(turn: Turn, results: dict[str, ToolResult]) -> int:
     if accepted:
         turn.save()
     return accepted
+
+
+def appeals_answered(turn: Turn, command: AnswerAppeals) -> tuple[Resolved, ...]:
+    """People decided or answered. Raises NotAwaited."""
+    resolved = appeals.answered(turn, command)
+    _after_appeals(turn)
+    return resolved
+
+
+def appeals_expired(turn: Turn) -> None:
+    """The time of an appeal may be up."""
+    turn.disarm()
+    appeals.expired(turn)
+    _after_appeals(turn)
+
+
+def _after_appeals(turn: Turn) -> None:
+    waits = bool(appeals.waiting(turn))
+    if not waits:
+        turn.disarm()
+    if any(call.task_id is not None for call in turn.state.calls):
+        turn.update(phase=Phase.ACT)
+        turn.plan.set_status(SessionStatus.ACTIVE)
+        turn.save()
+    elif waits:
+        turn.save()
+    else:
+        _acted(turn)
 
 
 def client_timed_out(turn: Turn) -> None:
@@ -195,10 +228,9 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     if server:
         turn.emit("act.started", {"tool_calls": [facts.call_summary(c) for _, c in server]})
     for index, call in server:
-        opened = _refuse(turn, index, call) if call.problem else turn.start_tool(call, index)
-        if opened.task_id is not None:
-            turn.update(calls=(*turn.state.calls, opened))
+        _open(turn, index, call)
     _finish_surplus(turn, calls)
+    appeals.ask(turn, calls)
     repairs = turn.state.repairs + 1 if all(c.problem for c in calls) else 0
     turn.update(repairs=repairs)
     if repairs > REPAIRS_MAX:
@@ -210,12 +242,15 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
         _acted(turn, started=bool(server), calls=calls)
 
 
-def _refuse(turn: Turn, index: int, call: ToolCall) -> OpenCall:
+def _open(turn: Turn, index: int, call: ToolCall) -> None:
     """A call that cannot be made is answered at once: the model sees a typed error."""
-    turn.emit("tool.started", {"tool_call": facts.call_view(call)})
-    opened = OpenCall(index, call.name, None)
-    turn.finish_call(opened, ToolResult(status="error", error=call.problem))
-    return opened
+    if call.problem:
+        turn.emit("tool.started", {"tool_call": facts.call_view(call)})
+        refused = OpenCall(index, call.name, None)
+        turn.finish_call(refused, ToolResult(status="error", error=call.problem))
+        return
+    opened = appeals.opened(call, index) or turn.start_tool(call, index)
+    turn.update(calls=(*turn.state.calls, opened))
 
 
 def _finish_surplus(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
@@ -236,21 +271,15 @@ def _stop_at_cap(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
 
 
 def _acted(turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | None = None) -> None:
-    """All server tools are done: on to the client's, or to the model.
+    """No server tool is at work: on to people, to the client's tools, or to the model.
 
     `calls` is the model's answer where it is at hand; otherwise its kept result is read.
     """
+    if appeals.waiting(turn):
+        _rest(turn)
+        return
     if started and turn.state.call_count:
-        errors = turn.state.call_errors
-        turn.emit(
-            "act.completed",
-            {
-                "completed": True,
-                "success_count": turn.state.call_count - errors,
-                "error_count": errors,
-                "duration_ms": turn.plan.now_ms - turn.state.act_started_ms,
-            },
-        )
+        _tell_acted(turn)
     if not turn.state.calls:
         turn.next_model_call()
         turn.save()
@@ -259,6 +288,29 @@ def _acted(turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | No
         steer(turn)
     else:
         _park(turn, turn.model_result().tool_calls if calls is None else calls)
+
+
+def _rest(turn: Turn) -> None:
+    """Nothing goes on before people answer, and no worker is held meanwhile."""
+    turn.update(phase=Phase.CLIENT)
+    if turn.plan.inbox:
+        steer(turn)
+        return
+    turn.plan.set_status(SessionStatus.WAITINGFORTOOLRESULTS)
+    turn.save()
+
+
+def _tell_acted(turn: Turn) -> None:
+    errors = turn.state.call_errors
+    turn.emit(
+        "act.completed",
+        {
+            "completed": True,
+            "success_count": turn.state.call_count - errors,
+            "error_count": errors,
+            "duration_ms": turn.plan.now_ms - turn.state.act_started_ms,
+        },
+    )
 
 
 def _park(turn: Turn, calls: tuple[ToolCall, ...]) -> None:

@@ -15,16 +15,25 @@ class Phase(IntEnum):
     REASON = 1
     ACT = 2
     CLIENT = 3
-    """Parked until the client brings the results of its tools."""
+    """Parked until people answer, or until the client brings the results of its tools."""
     CANCELLING = 4
 
 
+class Appeal(IntEnum):
+    """Whether a call waits for a person, and for what."""
+
+    NONE = 0
+    APPROVAL = 1
+    QUESTION = 2
+
+
 class OpenCall(Struct, frozen=True, array_like=True):
-    """A tool call without its result. `task_id` is None where the client answers it."""
+    """A tool call without its result. `task_id` is None where a person or the client answers it."""
 
     index: int
     name: str
     task_id: UUID | None
+    appeal: Appeal = Appeal.NONE
 
 
 class TurnState(Struct, frozen=True, array_like=True, kw_only=True):

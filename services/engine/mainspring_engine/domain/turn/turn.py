@@ -23,7 +23,7 @@ from mainspring_engine.domain.rows import (
 from mainspring_engine.domain.turn import facts
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.agent import TurnAgent
-from mainspring_engine.domain.turn.state import OpenCall, Phase, TurnState
+from mainspring_engine.domain.turn.state import Appeal, OpenCall, Phase, TurnState
 from mainspring_kernel.ids import Ids, Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.codec import pack
@@ -183,7 +183,8 @@ class Turn:
             )
         )
 
-    def start_tool(self, call: ToolCall, index: int) -> OpenCall:
+    def start_tool(self, call: ToolCall, index: int, *, edited: bool = False) -> OpenCall:
+        """`edited`: a person has changed the arguments, which nobody checked against the tool."""
         task_id = self.ids.uuid7()
         self.emit(
             "tool.started",
@@ -202,6 +203,7 @@ class Turn:
             idempotency_key=f"{self.workflow.id.hex}:{call.id}",
             config_hash=self.workflow.config_hash,
             guarded=call.guarded,
+            edited=edited,
         )
         self._add_task(
             task_id,
@@ -217,7 +219,9 @@ class Turn:
         return NamedCall(turn_id=self.workflow.id, iteration=self.state.iteration, index=index).id()
 
     def finish_call(self, call: OpenCall, result: ToolResult) -> None:
-        """Gives an open call its one result."""
+        """Gives an open call its one result; where it waits for a person, nobody is asked now."""
+        if call.appeal:
+            self._withdraw(call)
         self.emit(
             "tool.completed",
             facts.tool_completed(self.call_id(call.index), call.name, result),
@@ -228,6 +232,15 @@ class Turn:
             calls=tuple(c for c in self.state.calls if c.index != call.index),
             call_errors=self.state.call_errors + failed,
         )
+
+    def _withdraw(self, call: OpenCall) -> None:
+        turn, call_id = self.workflow.id, self.call_id(call.index)
+        if call.appeal is Appeal.QUESTION:
+            gone = facts.question_unanswered(turn, call_id, call.name, "cancelled", "nobody")
+            self.emit("question.answered", gone)
+        else:
+            resolved = facts.approval_resolved(turn, call_id, call.name, "cancelled", None)
+            self.emit("approval.resolved", resolved)
 
     def finish_open_calls(self, tasks: tuple[OpenTask, ...], *, why: str) -> None:
         """Every call that is still open gets its result.

@@ -49,6 +49,11 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitToolResultsRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitToolResultsResponse.FromString,
                 _registered_method=True)
+        self.AnswerAppeals = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/AnswerAppeals',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.AnswerAppealsRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.AnswerAppealsResponse.FromString,
+                _registered_method=True)
         self.CloseSession = channel.unary_unary(
                 '/mainspring.control.v1.ControlService/CloseSession',
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.CloseSessionRequest.SerializeToString,
@@ -170,6 +175,13 @@ class ControlServiceServicer:
 
     def SubmitToolResults(self, request, context):
         """Brings the results of client-side tools.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerAppeals(self, request, context):
+        """Brings what people decide or answer about tool calls that wait for them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -329,6 +341,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.SubmitToolResults,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitToolResultsRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SubmitToolResultsResponse.SerializeToString,
+            ),
+            'AnswerAppeals': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerAppeals,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.AnswerAppealsRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.AnswerAppealsResponse.SerializeToString,
             ),
             'CloseSession': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseSession,
@@ -512,6 +529,33 @@ class ControlService:
             '/mainspring.control.v1.ControlService/SubmitToolResults',
             mainspring_dot_control_dot_v1_dot_control__pb2.SubmitToolResultsRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.SubmitToolResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerAppeals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/AnswerAppeals',
+            mainspring_dot_control_dot_v1_dot_control__pb2.AnswerAppealsRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.AnswerAppealsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,7 +21,7 @@ VERDICT_STALE: Verdict
 VERDICT_INVALID: Verdict
 
 class WorkRequest(_message.Message):
-    __slots__ = ("attach", "credits", "results", "starts", "emits", "beat", "configs_wanted", "draining", "returned", "histories_wanted")
+    __slots__ = ("attach", "credits", "results", "starts", "emits", "beat", "configs_wanted", "draining", "returned", "histories_wanted", "progress")
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     CREDITS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class WorkRequest(_message.Message):
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     RETURNED_FIELD_NUMBER: _ClassVar[int]
     HISTORIES_WANTED_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     attach: Attach
     credits: int
     results: _containers.RepeatedCompositeFieldContainer[Result]
@@ -42,7 +43,8 @@ class WorkRequest(_message.Message):
     draining: bool
     returned: _containers.RepeatedCompositeFieldContainer[Held]
     histories_wanted: _containers.RepeatedCompositeFieldContainer[HistoryWanted]
-    def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., histories_wanted: _Optional[_Iterable[_Union[HistoryWanted, _Mapping]]] = ...) -> None: ...
+    progress: _containers.RepeatedCompositeFieldContainer[Progress]
+    def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., histories_wanted: _Optional[_Iterable[_Union[HistoryWanted, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Progress, _Mapping]]] = ...) -> None: ...
 
 class Attach(_message.Message):
     __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held")
@@ -126,8 +128,22 @@ class HistoryWanted(_message.Message):
     after: str
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
 
+class Progress(_message.Message):
+    __slots__ = ("task_id", "fence", "counter", "step", "details")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    FENCE_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    task_id: bytes
+    fence: int
+    counter: int
+    step: str
+    details: bytes
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., counter: _Optional[int] = ..., step: _Optional[str] = ..., details: _Optional[bytes] = ...) -> None: ...
+
 class WorkResponse(_message.Message):
-    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving", "histories")
+    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving", "histories", "progress")
     ATTACHED_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +155,7 @@ class WorkResponse(_message.Message):
     RENEWED_FIELD_NUMBER: _ClassVar[int]
     LEAVING_FIELD_NUMBER: _ClassVar[int]
     HISTORIES_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     attached: Attached
     tasks: _containers.RepeatedCompositeFieldContainer[Task]
     results: _containers.RepeatedCompositeFieldContainer[Acknowledgement]
@@ -150,7 +167,8 @@ class WorkResponse(_message.Message):
     renewed: _containers.RepeatedCompositeFieldContainer[Held]
     leaving: bool
     histories: _containers.RepeatedCompositeFieldContainer[History]
-    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ...) -> None: ...
+    progress: _containers.RepeatedCompositeFieldContainer[Acknowledgement]
+    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ...) -> None: ...
 
 class Attached(_message.Message):
     __slots__ = ("lease_ms", "lost")
@@ -161,7 +179,7 @@ class Attached(_message.Message):
     def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded", "started", "failures")
+    __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded", "started", "failures", "progress")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +191,7 @@ class Task(_message.Message):
     RECORDED_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     session_id: bytes
@@ -184,7 +203,8 @@ class Task(_message.Message):
     recorded: bytes
     started: bool
     failures: int
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ..., started: _Optional[bool] = ..., failures: _Optional[int] = ...) -> None: ...
+    progress: bytes
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ..., started: _Optional[bool] = ..., failures: _Optional[int] = ..., progress: _Optional[bytes] = ...) -> None: ...
 
 class History(_message.Message):
     __slots__ = ("task_id", "fence", "steps", "after", "more")

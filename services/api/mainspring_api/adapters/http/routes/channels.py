@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http import edge
-from mainspring_api.adapters.http.routes import messages, sessions
+from mainspring_api.adapters.http.routes import appeals, messages, sessions
 from mainspring_api.adapters.http.routes.messages import EventList
 from mainspring_api.adapters.http.routing import (
     Call,
@@ -18,19 +19,29 @@ from mainspring_api.adapters.http.routing import (
     reply_of,
 )
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.http.wire.appeals import (
+    AnswersBody,
+    AnswersView,
+    DecisionsBody,
+    DecisionsView,
+    PendingApproval,
+    PendingQuestion,
+    pending_view,
+)
 from mainspring_api.adapters.http.wire.conversation import CancelView, EventsQuery, MessageBody
 from mainspring_api.adapters.http.wire.resources import SessionOut, session_out
 from mainspring_api.adapters.http.wire.tiers import Label, extended
 from mainspring_api.domain.endpoints import Endpoint, EndpointKey, EndpointSession
 from mainspring_api.domain.limits import CALLER_PAGE_ROWS_MAX, ENDPOINT_KEYS_MAX
 from mainspring_api.ports.store import Transaction
+from mainspring_api.usecases import appeals as appeal_cases
 from mainspring_api.usecases import endpoints
 from mainspring_api.usecases import sessions as session_cases
 from mainspring_api.usecases.endpoints import Caller
 from mainspring_api.usecases.once import Answer, once
 from mainspring_api.usecases.sessions import SessionView, with_head
 from mainspring_kernel import limits
-from mainspring_kernel.errors import InvalidParameter
+from mainspring_kernel.errors import InvalidParameter, PermissionDenied
 from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Message
@@ -45,7 +56,10 @@ _BEARER = "bearer "
 
 
 class ChannelBody(Struct, frozen=True, kw_only=True):
+    """With `delegates_approvals` callers may allow and reject the agent's tool calls."""
+
     name: Label = ""
+    delegates_approvals: bool = False
 
 
 class KeyView(Struct, frozen=True, kw_only=True):
@@ -66,6 +80,7 @@ class ChannelView(Struct, frozen=True, kw_only=True):
     type: str
     status: str
     path: str
+    delegates_approvals: bool
     keys: tuple[KeyView, ...]
     created_at: str
     updated_at: str
@@ -93,6 +108,7 @@ def channel_view(endpoint: Endpoint, keys: tuple[KeyView, ...]) -> ChannelView:
         type="api",
         status="live" if endpoint.enabled else "disabled",
         path=f"/api/v1/channels/{id_}",
+        delegates_approvals=endpoint.delegates_approvals,
         keys=keys,
         created_at=rfc3339(endpoint.created_ms),
         updated_at=rfc3339(endpoint.updated_ms),
@@ -123,7 +139,12 @@ async def create_channel(call: Call[ChannelBody, NoQuery]) -> Reply:
 
     async def work(tx: Transaction) -> Answer:
         made = await endpoints.make(
-            tx, call.path["agent_id"], call.body.name, ids=ids, now_ms=call.now_ms
+            tx,
+            call.path["agent_id"],
+            call.body.name,
+            delegates_approvals=call.body.delegates_approvals,
+            ids=ids,
+            now_ms=call.now_ms,
         )
         row, key = await endpoints.mint(tx, made, ids=ids, now_ms=call.now_ms)
         return json_answer(channel_view(made, (key_view(row, key),)), status=201)
@@ -194,10 +215,10 @@ class CallerSessionBody(Struct, frozen=True, kw_only=True):
 
 
 class CallerSession(SessionOut, frozen=True, kw_only=True):
-    """Nothing waits for a caller but client-side tools, which the session's status tells."""
+    """What waits for people is told where one session is asked for, not in a list."""
 
-    pending_questions: tuple[str, ...] = ()
-    pending_approvals: tuple[str, ...] = ()
+    pending_questions: tuple[PendingQuestion, ...] = ()
+    pending_approvals: tuple[PendingApproval, ...] = ()
 
 
 class CallerSessions(Struct, frozen=True, kw_only=True):
@@ -225,13 +246,14 @@ async def admitted(tx: Transaction, request: edge.HttpRequest, channel: str) -> 
     return await endpoints.admit(tx, from_wire(Prefix.ENDPOINT, channel), bearer, end_user)
 
 
-async def admit_to(services: Services, org_id: OrgId, request: edge.HttpRequest) -> None:
+async def admit_to(services: Services, org_id: OrgId, request: edge.HttpRequest) -> Caller:
     """For the caller of a session. Raises Unauthenticated, NotFound."""
     params: dict[str, object] = request.path_params
     session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
     async with services.store.transaction(org_id) as tx:
         caller = await admitted(tx, request, str(params["channel_id"]))
         await endpoints.check_session(tx, caller, session_id)
+    return caller
 
 
 @table.route("GET", _CHANNEL, answer=CardView, other_statuses=(401,))
@@ -297,7 +319,14 @@ async def get_caller_session(call: Call[NoBody, NoQuery]) -> Reply:
     await admit_to(services, call.org_id, call.request)
     id_ = SessionId(from_wire(Prefix.SESSION, call.path["session_id"]))
     view = await session_cases.get(services.store, services.log, call.org_id, id_)
-    return json_reply(caller_session(view))
+    asked = await appeal_cases.pending(services.store, services.log, call.org_id, id_)
+    pending = pending_view(asked)
+    shown = msgspec.structs.replace(
+        caller_session(view),
+        pending_questions=pending.pending_questions,
+        pending_approvals=pending.pending_approvals,
+    )
+    return json_reply(shown)
 
 
 @table.route(
@@ -319,6 +348,38 @@ async def cancel_caller_turn(call: Call[NoBody, NoQuery]) -> Reply:
     """Cancels the running turn."""
     await admit_to(call.services, call.org_id, call.request)
     return await sessions.cancel_turn(call)
+
+
+@table.route(
+    "POST",
+    f"{_SESSION}/tool-approvals",
+    body=DecisionsBody,
+    answer=DecisionsView,
+    other_statuses=(401, 403, 409),
+)
+async def decide_caller_tool_calls(call: Call[DecisionsBody, NoQuery]) -> Reply:
+    """Allows or rejects tool calls, where the channel leaves that to its callers."""
+    caller = await admit_to(call.services, call.org_id, call.request)
+    if not caller.endpoint.delegates_approvals:
+        msg = "this channel does not let its callers decide about tool calls"
+        raise PermissionDenied(msg)
+    return await appeals.decide_tool_calls(call)
+
+
+@table.route(
+    "POST",
+    f"{_SESSION}/question-answers",
+    body=AnswersBody,
+    answer=AnswersView,
+    other_statuses=(401, 409),
+)
+async def answer_caller_questions(call: Call[AnswersBody, NoQuery]) -> Reply:
+    """Answers the agent's questions; secrets of a session are not for callers to name."""
+    await admit_to(call.services, call.org_id, call.request)
+    if any(one.secret_ref is not None for one in call.body.answers):
+        msg = "secrets are not answered through a channel"
+        raise InvalidParameter(msg)
+    return await appeals.answer_questions(call)
 
 
 @table.route(

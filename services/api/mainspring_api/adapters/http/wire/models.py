@@ -8,9 +8,10 @@ from mainspring_api.adapters.http.wire.tiers import Label
 from mainspring_api.adapters.http.wire.versions import as_json
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.catalogue import Model, Provider
+from mainspring_api.domain.limits import FALLBACKS_MAX
 from mainspring_api.domain.providers import OwnModel, OwnProvider
 from mainspring_api.usecases.providers import ModelDraft, ProviderDraft
-from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Json
 
@@ -22,6 +23,8 @@ ModelName = Annotated[str, Meta(min_length=1, max_length=200)]
 Url = Annotated[str, Meta(pattern="^https?://[^\\s]+$", max_length=500)]
 ApiKey = Annotated[str, Meta(min_length=1, max_length=4000)]
 Tags = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=50)]
+
+Fallbacks = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=FALLBACKS_MAX)]
 
 
 class ProviderPatch(Struct, frozen=True, kw_only=True):
@@ -74,6 +77,8 @@ class ModelPatch(Struct, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     is_favorite: bool | UnsetType = UNSET
     profile: Profile | UnsetType | None = UNSET
+    fallback_model_ids: Fallbacks | UnsetType = UNSET
+    """Models that are asked in turn where this one fails."""
 
 
 class ModelBody(ModelPatch, frozen=True, kw_only=True):
@@ -96,6 +101,7 @@ class ModelOut(Struct, frozen=True, kw_only=True):
     provider_type: str
     source: Literal["manual", "discovered", "predefined"]
     profile: Json | None
+    fallback_model_ids: tuple[str, ...]
     created_at: str
     updated_at: str
 
@@ -130,6 +136,7 @@ def model_out(model: Model, *, healthy: bool) -> ModelOut:
         provider_type=provider.driver,
         source="predefined",
         profile=None,
+        fallback_model_ids=(),
         created_at=_PUBLISHED,
         updated_at=_PUBLISHED,
     )
@@ -149,6 +156,7 @@ def own_model_out(model: OwnModel, provider: OwnProvider) -> ModelOut:
         provider_type=provider.driver,
         source="manual",
         profile=model.profile,
+        fallback_model_ids=tuple(to_wire(Prefix.MODEL, one) for one in model.fallback_ids),
         created_at=rfc3339(model.created_ms),
         updated_at=rfc3339(model.updated_ms),
     )
@@ -213,6 +221,9 @@ def model_draft(body: ModelPatch, present: OwnModel | None) -> ModelDraft:
     profile = was.profile
     if not isinstance(body.profile, UnsetType):
         profile = None if body.profile is None else as_json(body.profile)
+    fallback_ids = was.fallback_ids
+    if not isinstance(body.fallback_model_ids, UnsetType):
+        fallback_ids = tuple(from_wire(Prefix.MODEL, one) for one in body.fallback_model_ids)
     return ModelDraft(
         model=model,
         display_name=set_or(body.display_name, was.display_name or model),
@@ -220,4 +231,5 @@ def model_draft(body: ModelPatch, present: OwnModel | None) -> ModelDraft:
         enabled=set_or(body.enabled, was.enabled),
         favorite=set_or(body.is_favorite, was.favorite),
         profile=profile,
+        fallback_ids=fallback_ids,
     )

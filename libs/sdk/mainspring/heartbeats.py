@@ -1,0 +1,218 @@
+"""`heartbeat`: a handler says that it is alive and how far it is; its next attempt reads that.
+
+An attempt that fails, times out or loses its worker is followed by another one, here or elsewhere.
+What the handler said last is there then, so that it goes on instead of beginning anew.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from typing import Protocol, TypeVar, overload
+
+import msgspec
+
+from mainspring.errors import AttemptOver, HeartbeatTimedOut, Unserializable
+from mainspring.values import encode
+from mainspring_kernel.progress_limits import (
+    PROGRESS_BYTES_MAX,
+    PROGRESS_PACE_S,
+    PROGRESS_SAVED_S,
+)
+
+T = TypeVar("T")
+_NONE: object = object()
+
+
+def heartbeat(details: object = _NONE) -> None:
+    """Says that the present attempt of a step is alive, and how far it is.
+
+    Never waits, and may be called from the step's thread. Without `details` what was said before
+    stays. Outside of an attempt, and in a `cpu_bound` step's process, it does nothing. Raises
+    Unserializable for details that are no JSON or over 8 KiB, AttemptOver where the attempt timed
+    out or its task was lost or cancelled: then stop.
+    """
+    pulse = _pulse.get()
+    if pulse is None:
+        return
+    raw = None
+    if details is not _NONE:
+        raw = encode(details)
+        if len(raw) > PROGRESS_BYTES_MAX:
+            message = f"{len(raw)} bytes, at most {PROGRESS_BYTES_MAX} are kept of a heartbeat"
+            raise Unserializable(message)
+    pulse.beat(raw)
+
+
+@overload
+def heartbeat_details() -> object: ...
+@overload
+def heartbeat_details(of: type[T], /) -> T | None: ...
+def heartbeat_details(of: type[object] = object, /) -> object:
+    """What this step's handler said last, in this attempt or an earlier one; None for nothing.
+
+    Raises msgspec.ValidationError where it is not `of` that type.
+    """
+    pulse = _pulse.get()
+    if pulse is None or pulse.details is None:
+        return None
+    return msgspec.json.decode(pulse.details, type=of)
+
+
+# ── within the worker ───────────────────────────────────────────────────────────────────────────
+
+
+class Beats(Protocol):
+    """Whoever keeps what the handlers of a task say. `step` is a place; "" of a plain task."""
+
+    def earlier(self, step: str) -> bytes | None:
+        """What earlier attempts said last."""
+        ...
+
+    def say(self, step: str, details: bytes) -> None:
+        """Never waits. Without details the step is over."""
+        ...
+
+    async def kept(self, step: str) -> None:
+        """Returns once all that was said is kept."""
+        ...
+
+
+class Unheard:
+    """Where nobody keeps it: attempts in this process have it all the same."""
+
+    def earlier(self, step: str) -> bytes | None:
+        del step
+        return None
+
+    def say(self, step: str, details: bytes) -> None:
+        """Nothing to do."""
+        del step, details
+
+    async def kept(self, step: str) -> None:
+        """Nothing to wait for."""
+        del step
+
+
+class Course:
+    """What a step's handler says over its attempts in this process. Lives on the user's loop."""
+
+    def __init__(self, beats: Beats, step: str) -> None:
+        self._beats = beats
+        self.step = step
+        self.details = beats.earlier(step)
+        self.spoken = self.details is not None
+        """Whether there is anything to be removed once the step is over."""
+        self._sent_at = -PROGRESS_PACE_S
+        self._timer: asyncio.TimerHandle | None = None
+
+    def tell(self, details: bytes) -> None:
+        """At once, or with what comes meanwhile once the pace allows it."""
+        self.details, self.spoken = details, True
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            wait_s = max(0.0, self._sent_at + PROGRESS_PACE_S - loop.time())
+            self._timer = loop.call_later(wait_s, self._send)
+
+    def _send(self) -> None:
+        self._timer = None
+        self._sent_at = asyncio.get_running_loop().time()
+        self._beats.say(self.step, self.details or b"")
+
+    async def kept(self) -> None:
+        """The attempt failed: whoever makes the next one finds all that was said, as a rule."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._send()
+        if self.spoken:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PROGRESS_SAVED_S):
+                    await self._beats.kept(self.step)
+
+    def over(self) -> None:
+        """Nobody needs it any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.spoken:
+            self._beats.say(self.step, b"")
+
+
+class Pulse:
+    """Of one attempt: once it is over, a thread that it left behind can say nothing."""
+
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._loop = asyncio.get_running_loop()
+        self.details = course.details
+        self._over = self._called = False
+        self._watch: tuple[asyncio.Timeout, float] | None = None
+
+    def beat(self, details: bytes | None) -> None:
+        """From any thread. Raises AttemptOver."""
+        if self._over:
+            raise AttemptOver
+        if details is not None:
+            self.details = details
+        # What is said until the loop comes to it is one beat.
+        if not self._called:
+            self._called = True
+            self._loop.call_soon_threadsafe(self._beaten)
+
+    def _beaten(self) -> None:
+        self._called = False
+        self.settle()
+        if self._watch is not None and not self._over:
+            watch, heartbeat_s = self._watch
+            watch.reschedule(self._loop.time() + heartbeat_s)
+
+    def settle(self) -> None:
+        """Passes on what was said."""
+        if self.details is not None and self.details != self._course.details and not self._over:
+            self._course.tell(self.details)
+
+    def end(self) -> None:
+        """The attempt is over."""
+        self.settle()
+        self._over = True
+
+    @asynccontextmanager
+    async def watched(self, heartbeat_s: float) -> AsyncGenerator[asyncio.Timeout]:
+        """Raises HeartbeatTimedOut where the attempt says nothing for so long."""
+        watch = asyncio.timeout(heartbeat_s)
+        try:
+            async with watch:
+                self._watch = (watch, heartbeat_s)
+                try:
+                    yield watch
+                finally:
+                    self._watch = None
+        except TimeoutError as error:
+            if watch.expired():
+                raise HeartbeatTimedOut(heartbeat_s) from error
+            raise
+
+
+@asynccontextmanager
+async def alive(heartbeat_s: float | None) -> AsyncGenerator[None]:
+    """Sees to it that the present attempt says something every so often."""
+    pulse = _pulse.get()
+    if pulse is None or heartbeat_s is None:
+        yield
+    else:
+        async with pulse.watched(heartbeat_s):
+            yield
+
+
+@contextmanager
+def attempting(course: Course) -> Generator[None]:
+    """The present task, with the threads it makes, is one attempt."""
+    pulse = Pulse(course)
+    before = _pulse.set(pulse)
+    try:
+        yield
+    finally:
+        pulse.end()
+        _pulse.reset(before)
+
+
+_pulse: ContextVar[Pulse | None] = ContextVar("mainspring_pulse", default=None)

@@ -1,0 +1,158 @@
+"""Calls of a turn that wait for a person: asked for, answered, or out of time."""
+
+from typing import Final
+
+import msgspec
+
+from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn.state import Appeal, OpenCall
+from mainspring_engine.domain.turn.turn import Turn
+from mainspring_kernel.errors import NotAwaited
+from mainspring_kernel.times import rfc3339
+from mainspring_schema.appeals import (
+    AnswerAppeals,
+    ApprovalRequested,
+    Leave,
+    QuestionAnswered,
+    QuestionAsked,
+    Reply,
+    Resolved,
+    Ruling,
+)
+from mainspring_schema.tasks import ToolCall, ToolResult
+
+TIMER_APPEAL: Final = "appeal"
+_KINDS: Final = {"approval": Appeal.APPROVAL, "question": Appeal.QUESTION}
+_SOONEST_MS: Final = 1
+
+
+def waiting(turn: Turn) -> tuple[OpenCall, ...]:
+    """The open calls that wait for a person."""
+    return tuple(call for call in turn.state.calls if call.appeal)
+
+
+def opened(call: ToolCall, index: int) -> OpenCall | None:
+    """The call as one that waits; None where nobody needs to be asked."""
+    if call.appeal is None:
+        return None
+    return OpenCall(index, call.name, None, _KINDS[call.appeal])
+
+
+def ask(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
+    """Tells people what waits for them, each call until its own time is up."""
+    for call in waiting(turn):
+        asked = calls[call.index]
+        common = {
+            "turn_id": facts.turn_id(turn.workflow.id),
+            "tool_call_id": asked.id,
+            "tool_name": asked.name,
+            "arguments": asked.arguments,
+            "expires_at": rfc3339(_due_ms(turn, asked)),
+        }
+        if call.appeal is Appeal.QUESTION:
+            turn.emit("question.asked", msgspec.convert(common, QuestionAsked))
+        else:
+            more = {"reason": asked.appeal_reason, "display_name": asked.display_name}
+            turn.emit("approval.requested", msgspec.convert(common | more, ApprovalRequested))
+    _arm(turn, calls)
+
+
+def answered(turn: Turn, command: AnswerAppeals) -> tuple[Resolved, ...]:
+    """What is decided and answered. Raises NotAwaited, for all, where one call does not wait."""
+    by_id = {turn.call_id(call.index): call for call in waiting(turn)}
+    _check(by_id, command)
+    resolved = [_rule(turn, by_id[one.tool_call_id], one) for one in command.rulings]
+    resolved += [_reply(turn, by_id[one.tool_call_id], one) for one in command.replies]
+    return tuple(resolved)
+
+
+def _check(by_id: dict[str, OpenCall], command: AnswerAppeals) -> None:
+    asked = [(one.tool_call_id, Appeal.APPROVAL) for one in command.rulings]
+    asked += [(one.tool_call_id, Appeal.QUESTION) for one in command.replies]
+    for call_id, kind in asked:
+        call = by_id.get(call_id)
+        if call is None or call.appeal is not kind:
+            detail = f"the tool call {call_id} does not wait for this"
+            raise NotAwaited(detail)
+
+
+def _rule(turn: Turn, call: OpenCall, ruling: Ruling) -> Resolved:
+    allowed = ruling.decision in ("allow", "allow_always")
+    outcome: Leave = "allowed" if allowed else "rejected"
+    edited = ruling.arguments if allowed else None
+    resolved = facts.approval_resolved(
+        turn.workflow.id,
+        ruling.tool_call_id,
+        call.name,
+        outcome,
+        msgspec.structs.replace(ruling, arguments=edited),
+    )
+    turn.emit("approval.resolved", resolved)
+    if allowed:
+        _begin(turn, call, edited)
+    else:
+        why = f": {ruling.reason}" if ruling.reason else ""
+        _finish(turn, call, ToolResult(status="error", error=f"rejected by the user{why}"))
+    return Resolved(tool_call_id=ruling.tool_call_id, tool=call.name, outcome=outcome)
+
+
+def _begin(turn: Turn, call: OpenCall, edited: dict[str, object] | None) -> None:
+    asked = turn.asked(call)
+    if edited is not None:
+        asked = msgspec.structs.replace(asked, arguments=edited)
+    begun = turn.start_tool(asked, call.index, edited=edited is not None)
+    turn.update(calls=tuple(begun if c.index == call.index else c for c in turn.state.calls))
+
+
+def _reply(turn: Turn, call: OpenCall, reply: Reply) -> Resolved:
+    said = QuestionAnswered(
+        turn_id=facts.turn_id(turn.workflow.id),
+        tool_call_id=reply.tool_call_id,
+        tool_name=call.name,
+        status=reply.status,
+        answered_by="user",
+        result=reply.result,
+    )
+    turn.emit("question.answered", said)
+    _finish(turn, call, ToolResult(status="success", result=reply.result))
+    return Resolved(tool_call_id=reply.tool_call_id, tool=call.name, outcome=reply.status)
+
+
+def expired(turn: Turn) -> None:
+    """Ends what has waited long enough: silence allows nothing, and a question has its defaults."""
+    calls = turn.model_result().tool_calls
+    for call in waiting(turn):
+        asked = calls[call.index]
+        if _due_ms(turn, asked) > turn.plan.now_ms:
+            continue
+        if call.appeal is Appeal.QUESTION:
+            gone = facts.question_unanswered(
+                turn.workflow.id, asked.id, call.name, "timed_out", "timeout"
+            )
+            turn.emit("question.answered", gone)
+            _finish(turn, call, ToolResult(status="success", result=asked.on_silence))
+        else:
+            resolved = facts.approval_resolved(
+                turn.workflow.id, asked.id, call.name, "expired", None
+            )
+            turn.emit("approval.resolved", resolved)
+            error = f"nobody allowed the call within {asked.expires_s} s; it was not made"
+            _finish(turn, call, ToolResult(status="timeout", error=error))
+    _arm(turn, calls)
+
+
+def _finish(turn: Turn, call: OpenCall, result: ToolResult) -> None:
+    turn.finish_call(msgspec.structs.replace(call, appeal=Appeal.NONE), result)
+
+
+def _due_ms(turn: Turn, asked: ToolCall) -> int:
+    return turn.state.act_started_ms + asked.expires_s * 1000
+
+
+def _arm(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
+    """One timer for all, at the first that is due."""
+    due = [_due_ms(turn, calls[call.index]) for call in waiting(turn)]
+    if due:
+        turn.arm(TIMER_APPEAL, max(_SOONEST_MS, min(due) - turn.plan.now_ms) / 1000)
+    else:
+        turn.disarm()

@@ -1,0 +1,73 @@
+"""Takes in how far handlers say they are: one statement in the air, the newest of each step."""
+
+from typing import Final
+from uuid import UUID
+
+from mainspring_engine.ports.progress import Report
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.batching import Batcher
+from mainspring_engine.usecases.links import Link, Links
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import STREAM_GRACE_S
+from mainspring_kernel.progress_limits import PROGRESS_BYTES_MAX
+from mainspring_schema.frames import Acknowledgement, Progress, Verdict
+from mainspring_schema.workflows import PLACE
+
+_PLAIN: Final = ""
+"""The step of a plain task, which has no steps."""
+
+
+class Reports:
+    """One per process."""
+
+    def __init__(self, store: Store, links: Links, clock: Clock) -> None:
+        self._store = store
+        self._links = links
+        self._clock = clock
+        self._batcher = Batcher(self._keep)
+
+    async def work(self) -> None:
+        await self._batcher.work()
+
+    def said(self, link: Link, progress: Progress) -> None:
+        """What a worker may not say is refused; the rest is answered once it is kept."""
+        if link.given(progress.held) is None:
+            _answer(link, progress, Verdict.STALE)
+        elif not _is_fit(progress):
+            _answer(link, progress, Verdict.INVALID)
+        else:
+            self._batcher.put(Report(progress=progress, incarnation=link.incarnation))
+
+    async def _keep(self, reports: tuple[Report, ...]) -> None:
+        newest: dict[tuple[UUID, str], Report] = {}
+        for report in reports:
+            key = (report.progress.held.task_id, report.progress.step)
+            known = newest.get(key)
+            if known is None or _age(report) > _age(known):
+                newest[key] = report
+        while True:
+            try:
+                verdicts = await self._store.progress.keep(tuple(newest.values()))
+                break
+            except Unavailable:
+                # A handler that is about to fail waits for the answer.
+                await self._clock.sleep(STREAM_GRACE_S)
+        for report, verdict in zip(newest.values(), verdicts, strict=True):
+            link = self._links.get(report.incarnation)
+            if link is not None:
+                _answer(link, report.progress, verdict)
+
+
+def _age(report: Report) -> tuple[int, int]:
+    return report.progress.held.fence, report.progress.counter
+
+
+def _is_fit(progress: Progress) -> bool:
+    known = progress.step == _PLAIN or PLACE.fullmatch(progress.step) is not None
+    return known and len(progress.details) <= PROGRESS_BYTES_MAX
+
+
+def _answer(link: Link, progress: Progress, verdict: Verdict) -> None:
+    acknowledgement = Acknowledgement(held=progress.held, verdict=verdict, counter=progress.counter)
+    link.outbox.progress(acknowledgement)

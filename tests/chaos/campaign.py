@@ -1,0 +1,233 @@
+"""One campaign: bring a fleet up, let people in, break it, mend it, and compare all accounts."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import httpx
+import msgspec
+
+from mainspring_local.environment import project_root
+from mainspring_local.errors import StartProblem
+from tests.chaos import ablation, checking
+from tests.chaos.database import ATTEMPTS, INBOX, OUTCOMES, STUCK, Attempt, Tables
+from tests.chaos.fleet import Fleet
+from tests.chaos.found import Findings
+from tests.chaos.ledger import Ledger
+from tests.chaos.listening import AWAY, Listener
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.report import Report, percentile
+from tests.chaos.talking import Person
+
+REST_S: Final = 240.0
+"""After the healing: leases, backoffs, retries of models and every sweep, on a slow machine."""
+LOOK_S: Final = 0.5
+TOLD_EVERY_S: Final = 5.0
+EXAMINED_EVERY_S: Final = 20.0
+MISSED_EVERY_S: Final = 3.0
+Say = Callable[[str], None]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`pace` multiplies how often things break. `only` names kinds of fault; empty means all."""
+
+    minutes: float
+    seed: int
+    pace: float = 1.0
+    people: int = 6
+    rest_s: float = REST_S
+    without: str = ""
+    only: frozenset[str] = frozenset()
+    command: str = ""
+
+
+class Campaign:
+    def __init__(self, options: Options, folder: Path, say: Say) -> None:
+        self.findings = Findings()
+        self.fleet = Fleet(folder)
+        self._options, self._folder, self._say = options, folder, say
+        self._streams = folder / "streams"
+        self._people: list[Person] = []
+        self._over = asyncio.Event()
+        self._nemesis: Nemesis
+        self._tables: Tables
+        self._began = 0.0
+
+    async def play(self) -> Report:
+        """Raises StartProblem where the stack does not come up."""
+        try:
+            await self.fleet.start()
+            self._tables = Tables(self.fleet.stack)
+            if self._options.without:
+                await ablation.take_away(self.fleet.stack, self._options.without)
+            self._nemesis = Nemesis(
+                self.fleet, self._tables, self._options.seed, self._options.only
+            )
+            self._say(f"{len(self.fleet.services())} services are up; faults begin")
+            await self._storm_and_talk()
+            return await self._judge()
+        finally:
+            for person in self._people:
+                await person.close()
+            await self.fleet.stop()
+
+    # ── while things break ──────────────────────────────────────────────────────────────────────
+
+    async def _storm_and_talk(self) -> None:
+        self._streams.mkdir()
+        self._people = [
+            Person(number, self._options.seed, self.fleet.apis, self._streams, self.findings)
+            for number in range(self._options.people)
+        ]
+        self._began = time.monotonic()
+        talking = [asyncio.create_task(person.talk(self._over)) for person in self._people]
+        watching = [asyncio.create_task(work) for work in (self._tell(), self._examine())]
+        timer = asyncio.get_running_loop().call_later(self._options.minutes * 60, self._over.set)
+        try:
+            await self._nemesis.rage(self._over, self._options.pace)
+        finally:
+            timer.cancel()
+            self._over.set()
+        for task in watching:
+            task.cancel()
+        await self._nemesis.heal()
+        self._say("everything is mended; waiting for rest")
+        await asyncio.gather(*talking)
+        await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _tell(self) -> None:
+        """Live progress."""
+        while True:
+            await asyncio.sleep(TOLD_EVERY_S)
+            counts = self._nemesis.counts
+            acknowledged = sum(len(person.acknowledged) for person in self._people)
+            self._say(
+                f"{time.monotonic() - self._began:5.0f} s  {sum(counts.values()):5} faults  "
+                f"{acknowledged:6} messages  {len(self._listeners()):4} clients  "
+                f"{sum(self.findings.counts.values())} violations"
+            )
+
+    async def _examine(self) -> None:
+        """The invariants of a live system, in a snapshot now and then."""
+        wait_s = MISSED_EVERY_S if self._options.without else EXAMINED_EVERY_S
+        while True:
+            await asyncio.sleep(wait_s)
+            began = time.monotonic()
+            for sentence in await self._tables.broken_if_up():
+                self.findings.add("invariant", f"while things broke: {sentence}")
+            wait_s = max(EXAMINED_EVERY_S, 20 * (time.monotonic() - began))
+            if self._options.without:
+                wait_s = MISSED_EVERY_S
+                if self.findings.counts:
+                    self._over.set()  # it is missed, which is all that was asked
+
+    # ── afterwards ──────────────────────────────────────────────────────────────────────────────
+
+    def _listeners(self) -> list[Listener]:
+        return [listener for person in self._people for listener in person.listeners]
+
+    async def _judge(self) -> Report:
+        healed = time.monotonic()
+        if not (self._options.without and self.findings.counts):
+            await self._rest()
+        rest_s = time.monotonic() - healed
+        logs = await self._logs()
+        await self._caught_up(logs)
+        for person in self._people:
+            await person.close()
+        inbox = await self._tables.ask(INBOX, dict[str, int])
+        checking.messages(self._people, logs, inbox, self.findings)
+        checking.streams(self._listeners(), logs, self.findings)
+        ledger = Ledger(self.fleet.outside / "ledger").read()
+        effects = checking.effects(ledger, logs, self.findings)
+        for sentence in await self._tables.broken(resting=True):
+            self.findings.add("invariant", sentence)
+        for line in self.fleet.complaints():
+            self.findings.add("log", line)
+        models = sum(line.what == "model" for line in ledger)
+        return await self._report(logs, effects, models, rest_s)
+
+    async def _rest(self) -> None:
+        """Every turn has ended and nothing waits for anything."""
+        unrest: dict[str, int] = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.rest_s):
+                while unrest := await self._unrest():  # noqa: ASYNC110 -- rows tell nobody
+                    await asyncio.sleep(LOOK_S)
+        if unrest:
+            for row in await self._tables.ask(STUCK, list[dict[str, object]]):
+                self.findings.sentences.append(f"unrest: {row}")
+            waited = f"{self._options.rest_s:.0f} s after the healing"
+            self.findings.add("unrest", f"{waited} there are {unrest}")
+
+    async def _unrest(self) -> dict[str, int]:
+        try:
+            return await self._tables.unrest()
+        except StartProblem as problem:
+            return {str(problem): 1}
+
+    async def _logs(self) -> dict[str, list[checking.Event]]:
+        sessions = {listener.session for listener in self._listeners()}
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+            return {
+                session: await checking.events_of(http, self.fleet.apis[0], session)
+                for session in sorted(sessions)
+            }
+
+    async def _caught_up(self, logs: dict[str, list[checking.Event]]) -> None:
+        """Listeners come to the head by themselves; who does not is found by its log."""
+
+        async def caught_up(listener: Listener) -> None:
+            head = logs[listener.session][-1].sequence
+            await listener.until(lambda: listener.last.seq >= head)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.rest_s):
+                await asyncio.gather(*map(caught_up, self._listeners()))
+
+    async def _report(
+        self, logs: dict[str, list[checking.Event]], effects: int, models: int, rest_s: float
+    ) -> Report:
+        strikes, counts = self._nemesis.strikes, self.findings.counts
+        attempts = await self._tables.ask(ATTEMPTS, list[Attempt])
+        recovery = checking.recoveries(
+            [strike for strike in strikes if strike.target.startswith("worker")], attempts
+        )
+        restart = [strike.back_s for strike in strikes if strike.back_s is not None]
+        outcomes = await self._tables.ask(OUTCOMES, dict[str, int])
+        tries = [one for person in self._people for one in person.tries]
+        turn_s = [seconds for person in self._people for seconds in person.turn_s]
+        return Report(
+            command=self._options.command, seed=self._options.seed, commit=_commit(),
+            without=self._options.without, minutes=self._options.minutes,
+            faults=dict(self._nemesis.counts),
+            swallowed_commits=sum(link.swallowed for link in self.fleet.links.values()),
+            turns=sum(outcomes.values()),
+            outcomes={ablation.OUTCOME_NAMES[int(kind)]: n for kind, n in outcomes.items()},
+            messages=sum(len(person.acknowledged) for person in self._people),
+            posts=len(tries), posts_unanswered=sum(one.status == 0 for one in tries),
+            posts_put_off=sum(one.status in AWAY for one in tries),
+            model_calls=models, effects=effects,
+            sse_clients=len(self._listeners()),
+            sse_connections=sum(listener.connections for listener in self._listeners()),
+            sse_events=2 * sum(map(len, logs.values())),
+            lost=counts["lost"] + counts["unrest"], duplicated=counts["duplicate"],
+            effects_doubled=counts["effect"], sse_gaps=counts["sse"],
+            recovery_p50_s=percentile(recovery, 0.5), recovery_p99_s=percentile(recovery, 0.99),
+            recoveries=len(recovery),
+            restart_p50_s=percentile(restart, 0.5), restart_p99_s=percentile(restart, 0.99),
+            turn_p50_s=percentile(turn_s, 0.5), turn_p99_s=percentile(turn_s, 0.99),
+            rest_s=round(rest_s, 2), violations=dict(counts), sentences=self.findings.sentences,
+        )  # fmt: skip
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        cwd=project_root(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return found.stdout.strip()

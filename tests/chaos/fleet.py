@@ -1,0 +1,245 @@
+"""A stack with two of each service, each of its connections through a link that can fail."""
+
+import asyncio
+import io
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from mainspring_local import home as homes
+from mainspring_local import stack
+from mainspring_local.console import Console
+from mainspring_local.environment import Settings, project_root
+from mainspring_local.program import Program
+from mainspring_local.sockets import accepts, bind_problem
+from mainspring_local.supervisor import Child, Folders, Supervisor
+from mainspring_testkit.servers import free_port
+from tests.chaos.proxy import Address, Link
+
+REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 2}
+WAVES: Final = (("eventstore", "engine"), ("api",), ("scheduler", "worker"))
+SERVERS: Final = ("postgres", "nats")
+SERVER_URLS: Final = {"postgres": "MAINSPRING_DATABASE_URL", "nats": "MAINSPRING_NATS_URL"}
+NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    "eventstore": ("postgres", "nats"),
+    "engine": ("postgres", "nats"),
+    "api": ("postgres", "nats", "engine", "eventstore"),
+    "scheduler": ("postgres", "nats", "engine", "eventstore", "resource"),
+    "worker": ("engine", "eventstore", "resource"),
+}
+RESTART_DRAW: Final = 0.05
+"""Of the supervisor's backoff: a killed service is to be back soon, to be killed again."""
+PORTS: Final = range(12_000, 32_000)
+"""Below those that the system gives to outgoing connections, which could take one meanwhile."""
+WAIT_S: Final = 120.0
+EXPLAINED: Final = "cannot start: Postgres cannot"
+"""Who starts while Postgres goes away ends, and is started again."""
+UNEXPLAINED: Final = re.compile(
+    r'^\{"level":"(ERROR|CRITICAL)"|^Traceback \(|PANIC:|deadlock detected'
+)
+"""What no process may say, whatever is done to it."""
+
+
+class Fleet:
+    """`kill` leaves the restart to the supervisor; so does a service that drains."""
+
+    def __init__(self, root: Path, replicas: Mapping[str, int] = REPLICAS) -> None:
+        self.home = homes.Home(root / "home")
+        self.outside = root / "outside"
+        self.links: dict[str, Link] = {}
+        """By their name, `api-1>postgres`."""
+        self.apis: list[str] = []
+        """What clients dial: each through a link of its own."""
+        self.stack: stack.Stack
+        self._replicas = replicas
+        self._supervisor: Supervisor
+        self._children: dict[str, Child] = {}
+        self._ports: dict[str, int] = {}
+
+    async def start(self) -> None:
+        self.home.prepare()
+        self.outside.mkdir()
+        settings = Settings(
+            home=self.home.root, api_host="127.0.0.1", api_port=free_port(), insecure_bind=False,
+            inherited={
+                **os.environ, "MAINSPRING_CHAOS": str(self.outside),
+                "PYTHONPATH": str(project_root()),
+            },
+        )  # fmt: skip
+        self.stack = stack.prepare(settings, project_root(), self.home)
+        quiet = Console(io.StringIO())
+        folders = Folders(logs=self.home.logs, records=self.home.records)
+        self._supervisor = Supervisor(folders, quiet, draw=lambda: RESTART_DRAW)
+        await asyncio.to_thread(self.stack.postgres.initialise)
+        await asyncio.gather(*(self._bring(self._server(name)) for name in SERVERS))
+        await stack.migrate(self.stack, quiet)
+        self._choose_ports()
+        await self._lay_links()
+        for services in WAVES:
+            programs = [self._program(name) for name in self.services(*services)]
+            await asyncio.gather(*map(self._bring, programs))
+
+    async def stop(self) -> None:
+        for link in self.links.values():
+            link.heal()
+        await self._supervisor.stop()
+        for link in self.links.values():
+            await link.close()
+
+    def services(self, *kinds: str) -> list[str]:
+        """Names of replicas, `worker-2`."""
+        wanted = kinds or tuple(self._replicas)
+        return [f"{kind}-{n}" for kind in wanted for n in range(1, self._replicas[kind] + 1)]
+
+    # ── wiring ──────────────────────────────────────────────────────────────────────────────────
+
+    def _choose_ports(self) -> None:
+        wanted = [*self.services(), *(f"resource-{n}" for n in range(1, self._replicas["api"] + 1))]
+        free = (port for port in random.sample(PORTS, len(PORTS)) if _free(port))
+        self._ports = {name: next(free) for name in wanted}
+
+    def _targets(self, kind: str) -> list[Address]:
+        if kind in SERVERS:
+            return [("127.0.0.1", self.stack.ports[kind])]
+        count = self._replicas["api" if kind == "resource" else kind]
+        return [("127.0.0.1", self._ports[f"{kind}-{n}"]) for n in range(1, count + 1)]
+
+    async def _lay_links(self) -> None:
+        for service in self.services():
+            for need in NEEDS[service.partition("-")[0]]:
+                await self._lay(f"{service}>{need}", self._targets(need), need)
+        for target, api in zip(self._targets("api"), self.services("api"), strict=True):
+            link = await self._lay(f"client>{api}", [target], "api")
+            self.apis.append(f"http://127.0.0.1:{link.port}/api/v1")
+
+    async def _lay(self, name: str, targets: list[Address], need: str) -> Link:
+        link = self.links[name] = Link(name, targets, postgres=need == "postgres")
+        await link.open()
+        return link
+
+    def _server(self, name: str) -> Program:
+        made = self.stack.postgres if name == "postgres" else self.stack.nats
+        return made.program()
+
+    def _program(self, name: str) -> Program:
+        kind = name.partition("-")[0]
+        made = stack.service(self.stack, kind)
+        argv = made.argv
+        if kind in ("api", "worker"):
+            argv = (sys.executable, "-m", "tests.chaos.service", kind)
+        listens = self._listens(name)
+
+        async def answers() -> bool:
+            # Its clients come again by themselves; a full probe costs an interpreter each time.
+            return all([await accepts("127.0.0.1", port) for port in listens.values()])
+
+        environment = (
+            made.environment
+            | self._dials(name, made.environment)
+            | {
+                variable: str(port) if variable == "MAINSPRING_API_PORT" else f"127.0.0.1:{port}"
+                for variable, port in listens.items()
+            }
+        )
+        if kind == "worker":
+            environment["MAINSPRING_WORKER_NAME"] = name
+        return msgspec.structs.replace(
+            made, name=name, argv=argv, environment=environment, healthy=answers
+        )
+
+    def _listens(self, name: str) -> dict[str, int]:
+        """Its own ports, by the variable that tells it."""
+        kind, _, number = name.partition("-")
+        if kind != "api":
+            return {f"MAINSPRING_{kind.upper()}_BIND": self._ports[name]}
+        resource = self._ports[f"resource-{number}"]
+        return {"MAINSPRING_API_PORT": self._ports[name], "MAINSPRING_RESOURCE_BIND": resource}
+
+    def _dials(self, name: str, environment: Mapping[str, str]) -> dict[str, str]:
+        """Everything that it connects to, through its own links."""
+        found: dict[str, str] = {}
+        for need in NEEDS[name.partition("-")[0]]:
+            link = self.links[f"{name}>{need}"]
+            if need in SERVERS:
+                variable = SERVER_URLS[need]
+                found[variable] = _through(environment[variable], link)
+            else:
+                found[f"MAINSPRING_{need.upper()}_ADDR"] = f"127.0.0.1:{link.port}"
+        return found
+
+    # ── processes ───────────────────────────────────────────────────────────────────────────────
+
+    async def _bring(self, program: Program) -> None:
+        await self._supervisor.start([program])
+        self._children[program.name] = next(
+            child
+            for wave in reversed(self._supervisor._waves)
+            for child in wave
+            if child.program.name == program.name
+        )
+
+    def send(self, name: str, number: signal.Signals) -> int:
+        """How often it had been started before, for `back`."""
+        child = self._children[name]
+        if child.pid is not None:
+            # Between its end and its restart it is as dead as was wanted.
+            with suppress(ProcessLookupError):
+                os.kill(child.pid, number)
+        return child.starts
+
+    async def back(self, name: str, starts: int) -> None:
+        """Until it is healthy again after that many starts."""
+        child = self._children[name]
+        async with asyncio.timeout(WAIT_S):
+            await child.wait_starts(starts + 1)
+            await child.wait_healthy()
+
+    async def healthy(self, name: str) -> None:
+        async with asyncio.timeout(WAIT_S):
+            await self._children[name].wait_healthy()
+
+    async def without_nats(self, seconds: float, *, wipe: bool) -> None:
+        """Kills it, and starts it after a while; with nothing of what it had, where it is wiped."""
+        child = self._children.pop("nats")
+        program = child.program
+        child.program = msgspec.structs.replace(program, stop_signal=signal.SIGKILL)
+        await child.stop()
+        await asyncio.sleep(seconds)
+        if wipe:
+            shutil.rmtree(self.stack.nats.folder)
+        await self._bring(self._server("nats"))
+
+    def storm(self, *, on: bool) -> None:
+        if on:
+            (self.outside / "storm").touch()
+        else:
+            (self.outside / "storm").unlink(missing_ok=True)
+
+    def complaints(self) -> list[str]:
+        """Lines of any log that no fault explains."""
+        return [
+            f"{path.name}: {line[:600]}"
+            for path in sorted(self.home.logs.glob("*.log*"))
+            for line in path.read_text(errors="replace").splitlines()
+            if UNEXPLAINED.search(line) and EXPLAINED not in line
+        ]
+
+
+def _free(port: int) -> bool:
+    return bind_problem("127.0.0.1", port) is None
+
+
+def _through(url: str, link: Link) -> str:
+    parts = urlsplit(url)
+    credentials = parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{credentials}@127.0.0.1:{link.port}"))

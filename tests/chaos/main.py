@@ -1,0 +1,53 @@
+"""The verb: breaks a stack of real processes for some minutes and says what it found."""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chaos import report
+from tests.chaos.ablation import SAFEGUARDS
+from tests.chaos.campaign import REST_S, Campaign, Options
+from tests.chaos.nemesis import EVERY_S
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 where every promise was kept; 1 with what was not."""
+    asked = _parser().parse_args(arguments)
+    options = Options(
+        minutes=asked.minutes, seed=asked.seed, pace=asked.pace, people=asked.people,
+        rest_s=asked.rest,
+        without=asked.without, only=frozenset(asked.only or ()),
+        command=f"./task chaos {' '.join(arguments)}".rstrip(),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as made:
+        folder = Path(made) if asked.keep is None else asked.keep
+        folder.mkdir(parents=True, exist_ok=True)
+        told = asyncio.run(Campaign(options, folder, _say).play())
+    report.write(told, asked.report)
+    print("\n".join(report.lines(told)))
+    print(f"written to {asked.report}/report.json and report.html")
+    return 0 if told.sound else 1
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./task chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long things break; 1")
+    parser.add_argument("--seed", type=int, default=0, help="of the schedule of faults; 0")
+    parser.add_argument("--pace", type=float, default=1.0, help="multiplies how often; 1")
+    parser.add_argument("--people", type=int, default=6, help="who talk at once; 6")
+    parser.add_argument("--rest", type=float, default=REST_S, help="seconds to come to rest")
+    parser.add_argument("--report", type=Path, default=Path(".mainspring/chaos"), metavar="FOLDER")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where logs and data stay")
+    parser.add_argument(
+        "--without", default="", choices=list(SAFEGUARDS), help="a safeguard to take away"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="KIND", choices=list(EVERY_S), help="these kinds of fault"
+    )
+    return parser

@@ -1,0 +1,219 @@
+"""Who breaks things, how often and for how long; all of it drawn from the seed."""
+
+import asyncio
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Final
+
+import msgspec
+
+from mainspring_kernel.limits import LEASE_S
+from tests.chaos.database import Tables
+from tests.chaos.fleet import Fleet
+from tests.chaos.proxy import Link, Way
+
+EVERY_S: Final[dict[str, float]] = {
+    "kill of a worker": 4.0,
+    "kill of an engine": 7.0,
+    "kill of an api": 8.0,
+    "kill of an eventstore": 15.0,
+    "kill of a scheduler": 30.0,
+    "frozen worker": 11.0,
+    "frozen engine": 25.0,
+    "frozen api": 25.0,
+    "frozen eventstore": 40.0,
+    "stop of Postgres": 8.0,
+    "end of backends": 5.0,
+    "swallowed COMMIT": 2.0,
+    "kill of NATS": 16.0,
+    "wipe of NATS": 24.0,
+    "reset link": 3.0,
+    "black hole": 4.0,
+    "slow link": 5.0,
+    "cut link": 3.0,
+    "drained worker": 16.0,
+    "rolling restart": 90.0,
+    "provider storm": 25.0,
+}
+"""Between two of a kind, on average, at pace 1. An hour then has more than 2,000 kills of services,
+400 of Postgres, 300 of NATS and 400 zombies. Half of all windows overlap."""
+FROZEN_LEASES: Final = (0.5, 3.0)
+HOLE_S, SLOW_S, STORM_S, NATS_AWAY_S = 6.0, 6.0, 8.0, 4.0
+DELAY_S: Final = 0.4
+CUT_BYTES_MAX: Final = 4096
+
+
+class Strike(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault. `wall_ms` is the database's clock too, for both are on one machine."""
+
+    kind: str
+    target: str
+    wall_ms: int
+    back_s: float | None = None
+    """Until a killed process served again."""
+
+
+class Nemesis:
+    def __init__(self, fleet: Fleet, tables: Tables, seed: int, only: frozenset[str]) -> None:
+        self.strikes: list[Strike] = []
+        self.counts: Counter[str] = Counter()
+        self._fleet, self._tables, self._seed, self._only = fleet, tables, seed, only
+        self._started = asyncio.Lock()
+        """Of NATS: one at a time takes it away."""
+
+    async def rage(self, over: asyncio.Event, pace: float) -> None:
+        """Until it is over; what is under way then is ended by `heal`."""
+        async with asyncio.TaskGroup() as group:
+            raging = [
+                group.create_task(self._again(kind, every_s / pace))
+                for kind, every_s in EVERY_S.items()
+                if not self._only or kind in self._only
+            ]
+            await over.wait()
+            for task in raging:
+                task.cancel()
+
+    async def heal(self) -> None:
+        """Everything runs, thawed, over links without faults."""
+        for link in self._fleet.links.values():
+            link.heal()
+        self._fleet.storm(on=False)
+        for name in self._fleet.services():
+            self._fleet.send(name, signal.SIGCONT)
+        async with self._started:
+            await self._fleet.healthy("nats")
+        for name in ("postgres", *self._fleet.services()):
+            await self._fleet.healthy(name)
+
+    async def _again(self, kind: str, every_s: float) -> None:
+        draws = random.Random(f"{self._seed} {kind}")
+        strike = self._strike(kind)
+        while True:
+            await asyncio.sleep(every_s * 2 * draws.random())
+            self.counts[kind] += 1
+            await strike(draws)
+
+    def _strike(self, kind: str) -> Callable[[random.Random], Awaitable[None]]:
+        first, _, last = kind.partition(" ")
+        service = last.split()[-1]
+        match first:
+            case "kill" if service != "NATS":
+                return lambda draws: self._kill(kind, service, draws, signal.SIGKILL)
+            case "drained":
+                return lambda draws: self._kill(kind, service, draws, signal.SIGTERM)
+            case "frozen":
+                return lambda draws: self._freeze(kind, service, draws)
+            case _:
+                return self._others()[kind]
+
+    def _others(self) -> dict[str, Callable[[random.Random], Awaitable[None]]]:
+        return {
+            "stop of Postgres": self._stop_postgres,
+            "end of backends": self._end_backends,
+            "swallowed COMMIT": self._swallow,
+            "kill of NATS": lambda draws: self._nats(draws, wipe=False),
+            "wipe of NATS": lambda draws: self._nats(draws, wipe=True),
+            "reset link": self._reset,
+            "black hole": self._hole,
+            "slow link": self._slow,
+            "cut link": self._cut,
+            "rolling restart": self._roll,
+            "provider storm": self._storm,
+        }
+
+    # ── processes ───────────────────────────────────────────────────────────────────────────────
+
+    async def _kill(
+        self, kind: str, service: str, draws: random.Random, number: signal.Signals
+    ) -> None:
+        await self._hit(kind, draws.choice(self._fleet.services(service)), number)
+
+    async def _hit(self, kind: str, name: str, number: signal.Signals) -> None:
+        began, wall_ms = time.monotonic(), _wall_ms()
+        starts = self._fleet.send(name, number)
+        if number is signal.SIGTERM:
+            # A frozen one would drain when it thaws; nobody waits for that.
+            self._fleet.send(name, signal.SIGCONT)
+        await self._fleet.back(name, starts)
+        back_s = time.monotonic() - began
+        self.strikes.append(Strike(kind=kind, target=name, wall_ms=wall_ms, back_s=back_s))
+
+    async def _freeze(self, kind: str, service: str, draws: random.Random) -> None:
+        name = draws.choice(self._fleet.services(service))
+        self.strikes.append(Strike(kind=kind, target=name, wall_ms=_wall_ms()))
+        self._fleet.send(name, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(LEASE_S * draws.uniform(*FROZEN_LEASES))
+        finally:
+            self._fleet.send(name, signal.SIGCONT)
+
+    async def _roll(self, draws: random.Random) -> None:
+        names = self._fleet.services("engine", "api", "worker")
+        for name in draws.sample(names, len(names)):
+            await self._hit("rolling restart", name, signal.SIGTERM)
+
+    # ── servers ─────────────────────────────────────────────────────────────────────────────────
+
+    async def _stop_postgres(self, draws: random.Random) -> None:
+        del draws
+        # What `pg_ctl stop -m immediate` sends: gone at once, without a checkpoint.
+        await self._hit("stop of Postgres", "postgres", signal.SIGQUIT)
+
+    async def _end_backends(self, draws: random.Random) -> None:
+        await self._tables.end_backends(draws.uniform(0.2, 0.6))
+
+    async def _swallow(self, draws: random.Random) -> None:
+        self._link(draws, "postgres").swallow_commit()
+
+    async def _nats(self, draws: random.Random, *, wipe: bool) -> None:
+        kind = "wipe of NATS" if wipe else "kill of NATS"
+        async with self._started:
+            self.strikes.append(Strike(kind=kind, target="nats", wall_ms=_wall_ms()))
+            # Never left half done: the end of the rage must find it running.
+            await asyncio.shield(
+                asyncio.ensure_future(
+                    self._fleet.without_nats(NATS_AWAY_S * draws.random(), wipe=wipe)
+                )
+            )
+
+    async def _storm(self, draws: random.Random) -> None:
+        self._fleet.storm(on=True)
+        await asyncio.sleep(STORM_S * draws.random())
+        self._fleet.storm(on=False)
+
+    # ── links ───────────────────────────────────────────────────────────────────────────────────
+
+    def _link(self, draws: random.Random, to: str = "") -> Link:
+        names = sorted(name for name in self._fleet.links if name.endswith(to))
+        return self._fleet.links[draws.choice(names)]
+
+    async def _reset(self, draws: random.Random) -> None:
+        self._link(draws).reset()
+
+    async def _hole(self, draws: random.Random) -> None:
+        async with AsyncExitStack() as after:
+            link = self._link(draws)
+            after.callback(link.heal)
+            ways = ((Way.OUT,), (Way.BACK,), (Way.OUT, Way.BACK))
+            link.hold(*draws.choice(ways))
+            await asyncio.sleep(HOLE_S * draws.random())
+            if draws.random() < 0.5:
+                link.reset()
+
+    async def _slow(self, draws: random.Random) -> None:
+        async with AsyncExitStack() as after:
+            link = self._link(draws)
+            after.callback(link.heal)
+            link.slow(lambda: DELAY_S * draws.random())
+            await asyncio.sleep(SLOW_S * draws.random())
+
+    async def _cut(self, draws: random.Random) -> None:
+        self._link(draws).cut_after(draws.randrange(CUT_BYTES_MAX))
+
+
+def _wall_ms() -> int:
+    return round(time.time() * 1000)

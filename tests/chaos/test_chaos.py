@@ -1,0 +1,31 @@
+"""A short campaign on real processes: whatever breaks, each promise is kept."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import report
+from tests.chaos.campaign import Campaign, Options
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("chaos"),
+]
+MINUTES = 0.4
+PACE = 0.8
+
+
+async def test_nothing_is_lost_doubled_or_skipped_whatever_breaks(tmp_path: Path) -> None:
+    options = Options(minutes=MINUTES, seed=1, pace=PACE, people=6, command="the smoke")
+
+    told = await Campaign(options, tmp_path, print).play()
+
+    print("\n".join(report.lines(told)))
+    report.write(told, tmp_path)
+    assert told.sentences == []
+    assert told.sound
+    assert len(told.faults) >= 8
+    assert told.turns >= 1
+    assert told.effects >= 1
