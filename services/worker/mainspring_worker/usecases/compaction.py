@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from mainspring_harness.builtin import compaction
+from mainspring_harness.builtin import compaction, infinity_context
 from mainspring_harness.compacting import (
     Compacted,
     Masked,
@@ -20,9 +20,10 @@ from mainspring_harness.compacting import (
     summarised,
     view,
 )
-from mainspring_harness.conversation import UserMessage
+from mainspring_harness.conversation import PromptMessage, UserMessage
 from mainspring_harness.prompt import Blueprint
 from mainspring_harness.transcript import Transcript
+from mainspring_harness.windows import shown
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import DeadlineExceeded, Unavailable
 from mainspring_kernel.ids import Position
@@ -170,3 +171,13 @@ class Compactor:
             return None
         made = [event for event in page.events if event.type == _COMPACTED]
         return _MADE.decode(decode_payload(made[-1].payload).data) if made else None
+
+
+def in_view(
+    plan: Blueprint, messages: tuple[PromptMessage, ...], made: Compacted | None
+) -> tuple[PromptMessage, ...]:
+    """Where both are on, a window yields to summaries, which leave nothing out unsaid."""
+    window = infinity_context.window(plan.applied)
+    if window is None or compaction.rules(plan.applied) is not None:
+        return view(messages, made)
+    return shown(messages, window)

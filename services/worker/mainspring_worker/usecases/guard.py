@@ -144,7 +144,7 @@ async def _allowed(watch: "_Watch", call: ToolCall) -> ToolCall:
     if hit is None:
         return call
     problem = f"blocked by a guardrail ({hit.reason_code}): {call.name} may not be called like this"
-    return structs.replace(call, problem=problem)
+    return structs.replace(call, problem=problem, appeal=None)
 
 
 def _text_of(value: object) -> str:

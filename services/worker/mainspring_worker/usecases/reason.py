@@ -5,16 +5,15 @@ from contextlib import aclosing
 from hashlib import sha256
 from typing import Final
 
+from msgspec import structs
+
 from mainspring_harness.appealing import Rules, with_appeals
-from mainspring_harness.builtin import compaction, infinity_context, loop_detection
-from mainspring_harness.compacting import Compacted, view
-from mainspring_harness.conversation import PromptMessage
+from mainspring_harness.builtin import loop_detection
 from mainspring_harness.loops import without_loops
 from mainspring_harness.offering import offered
 from mainspring_harness.prompt import Blueprint, with_dynamic_facts
 from mainspring_harness.toolset import AskedCall, resolve_calls
 from mainspring_harness.transcript import Transcript
-from mainspring_harness.windows import shown
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
     DeadlineExceeded,
@@ -46,7 +45,7 @@ from mainspring_worker.ports.model import (
 from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
-from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted
+from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted, in_view
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard, Guarded, checks_of, in_part
@@ -108,9 +107,21 @@ class Reasoning:
         result = await self._answered(asking, prepared, request, fitted)
         if result.failure is None or result.failure.error_class != "context_overflow":
             return result
-        fitted = await self._compactor.fit(asking, fitted.transcript, refused=True)
+        return await self._shorter(asking, prepared, fitted, result)
+
+    async def _shorter(
+        self, asking: Asking, prepared: Prepared, fitted: Fitted, refused: ReasonResult
+    ) -> ReasonResult:
+        """The call once more, where what was refused as too long can be told shorter."""
+        try:
+            fitted = await self._compactor.fit(asking, fitted.transcript, refused=True)
+        except asyncio.CancelledError:
+            if asking.attempt.stop is not Stop.CANCELLED:
+                raise
+            _resume()
+            return structs.replace(refused, failure=_CANCELLED)
         if not fitted.changed:
-            return result
+            return refused
         request = self._request(asking, prepared, fitted.transcript)
         return await self._answered(asking, prepared, request, fitted)
 
@@ -175,7 +186,7 @@ class Reasoning:
         return ModelRequest(
             choice=asking.choice,
             system=prepared.system,
-            messages=with_dynamic_facts(plan, _in_view(plan, messages, transcript.made)),
+            messages=with_dynamic_facts(plan, in_view(plan, messages, transcript.made)),
             tools=offered(plan.tools, plan.applied, messages),
             parallel_tool_calls=plan.agent.parallel_tool_calls,
             reasoning_effort=None if reasoning is None else reasoning.effort,
@@ -330,24 +341,13 @@ class _Call:
             iteration=self.payload.iteration,
             cut=done.finish_reason == "length",
         )
-        plan = self.plan
-        watched = loop_detection.threshold(plan.applied)
+        watched = loop_detection.threshold(self.plan.applied)
         if watched is not None:
             calls = without_loops(calls, self.request.messages, threshold=watched)
-        return with_appeals(calls, plan.tools, plan.applied, self.rules)
+        return with_appeals(calls, self.plan.tools, self.plan.applied, self.rules)
 
     def _ms(self, until: float) -> int:
         return round((until - self._began) * 1000)
-
-
-def _in_view(
-    plan: Blueprint, messages: tuple[PromptMessage, ...], made: Compacted | None
-) -> tuple[PromptMessage, ...]:
-    """Where both are on, a window yields to summaries, which leave nothing out unsaid."""
-    window = infinity_context.window(plan.applied)
-    if window is None or compaction.rules(plan.applied) is not None:
-        return view(messages, made)
-    return shown(messages, window)
 
 
 def _resume() -> None:
