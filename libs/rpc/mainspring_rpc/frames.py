@@ -38,6 +38,8 @@ _TAIL: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])
 _STEPS: Final = msgspec.msgpack.Decoder(tuple[StepRecord, ...])
 _WAITS: Final = msgspec.msgpack.Decoder(tuple[Wait, ...])
 _HASH_BYTES: Final = 32
+_UNREADABLE: Final = (ValueError, msgspec.DecodeError, RecursionError)
+"""The last is what nests deeper than the stack."""
 
 
 class MalformedFrame(MainspringError):
@@ -104,7 +106,7 @@ def from_worker_from_proto(message: pb.WorkRequest) -> FromWorker:
                 for w in message.histories_wanted
             ),
         )
-    except (ValueError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedFrame(str(error)) from error
 
 
@@ -190,7 +192,7 @@ def to_worker_from_proto(message: pb.WorkResponse) -> ToWorker:
             leaving=message.leaving,
             histories=tuple(_history_from_proto(history) for history in message.histories),
         )
-    except (ValueError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedFrame(str(error)) from error
 
 
