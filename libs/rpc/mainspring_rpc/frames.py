@@ -41,6 +41,8 @@ _STEPS: Final = msgspec.msgpack.Decoder(tuple[StepRecord, ...])
 _WAITS: Final = msgspec.msgpack.Decoder(tuple[Wait, ...])
 _PROGRESS: Final = msgspec.msgpack.Decoder(tuple[StepProgress, ...])
 _HASH_BYTES: Final = 32
+_UNREADABLE: Final = (ValueError, msgspec.DecodeError, RecursionError)
+"""The last is what nests deeper than the stack."""
 
 
 class MalformedFrame(MainspringError):
@@ -118,7 +120,7 @@ def from_worker_from_proto(message: pb.WorkRequest) -> FromWorker:
             ),
             progress=tuple(_progress_from_proto(progress) for progress in message.progress),
         )
-    except (ValueError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedFrame(str(error)) from error
 
 
@@ -215,7 +217,7 @@ def to_worker_from_proto(message: pb.WorkResponse) -> ToWorker:
             histories=tuple(_history_from_proto(history) for history in message.histories),
             progress=_acks_from_proto(message.progress),
         )
-    except (ValueError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedFrame(str(error)) from error
 
 

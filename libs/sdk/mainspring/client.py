@@ -248,7 +248,7 @@ class Client:
             if not answer.is_success:
                 await answer.aread()
                 _checked(answer)
-            async for event in frames_of(answer.aiter_lines()):
+            async for event in frames_of(lines_of(answer.aiter_bytes())):
                 yield event
 
     async def state(self, id_: str) -> object:
@@ -373,6 +373,18 @@ def _checked(answer: httpx.Response) -> bytes:
     except msgspec.DecodeError:
         refusal = _Refusal(detail=answer.text[:200])
     raise ApiError(answer.status_code, refusal.code, refusal.detail)
+
+
+async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """The lines of an event stream of ours, which end in LF or CRLF and in nothing else.
+
+    Python's own splitting, and so httpx's, also ends them at characters that stand in JSON.
+    """
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r").decode(errors="replace")
 
 
 async def frames_of(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, object]]:
