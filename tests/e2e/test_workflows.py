@@ -213,6 +213,8 @@ async def test_what_nobody_offers_runs_once_a_worker_that_knows_it_comes(
         assert held.status == "running"
         assert "knows the workflow scribe" in held.explanation
         assert (await task.describe()).status == "waiting"
+        explained = await rig.call("GET", f"/durable/explain/{task.id}")
+        assert (explained["state"], explained["session_id"]) == ("ready", None)
 
         workers.start(PROGRAM_SCRIBES="1")
 
