@@ -202,6 +202,28 @@ async def test_a_type_that_nobody_offers_waits_and_says_so(rig: Rig) -> None:
     await rig.assert_sound()
 
 
+async def test_what_nobody_offers_runs_once_a_worker_that_knows_it_comes(
+    rig: Rig, workers: Workers
+) -> None:
+    workers.start(PROGRAM_OVENS="1")  # a worker that knows neither
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.scribe, 2)
+        task = await client.submit(programs.copy_pages, 2)
+        held = await handle.describe()
+        assert held.status == "running"
+        assert "knows the workflow scribe" in held.explanation
+        assert (await task.describe()).status == "waiting"
+        explained = await rig.call("GET", f"/durable/explain/{task.id}")
+        assert (explained["state"], explained["session_id"]) == ("ready", None)
+
+        workers.start(PROGRAM_SCRIBES="1")
+
+        assert await handle.result(timeout_s=60) == 0
+        assert await task.result(timeout_s=60) == 0
+    assert workers.count("copy_pages") == 4
+    await rig.assert_sound()
+
+
 @pytest.mark.parametrize(
     ("page", "printed"),
     [

@@ -29,12 +29,12 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """`state` is where the subject is; `summary` the reason that matters most.
 
     `workflow_id` and `session_id` tell where it belongs, `of_turn` whether the workflow is a turn;
-    `moving`: none of the reasons needs anybody.
+    `moving`: none of the reasons needs anybody. A plain task belongs nowhere.
     """
 
     subject: Subject
     id: UUID
-    session_id: UUID
+    session_id: UUID | None
     workflow_id: UUID | None
     of_turn: bool
     state: str

@@ -7,6 +7,7 @@ import pytest
 
 from mainspring_engine.domain.changes import DeadLetter, Timer
 from mainspring_engine.domain.explain.snapshot import Snapshot
+from mainspring_engine.domain.plain import PlainEnd, made_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.domain.turn import state as states
@@ -15,6 +16,7 @@ from mainspring_engine.ports.registry import Registration
 from mainspring_schema.codec import pack
 from mainspring_schema.explaining import Subject
 from mainspring_schema.frames import Held
+from mainspring_schema.plain import SubmitTask
 from mainspring_schema.tasks import ReasonTask
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, close
 
@@ -57,6 +59,7 @@ async def attached(world: World, worker: Worker) -> None:
 async def test_a_session_without_a_turn_has_its_head_alone(world: World, session: Session) -> None:
     found = await look(world, session, "session", session.id)
 
+    assert found.head is not None
     assert found.head.session_id == session.id
     assert (found.workflow, found.tasks, found.messages) == (None, (), 0)
     assert abs(found.now_ms - world.now_ms()) < 60_000
@@ -184,3 +187,32 @@ async def test_what_belongs_to_a_deleted_session_is_gone(world: World, session: 
 
     assert await world.backstage.snapshots.of(session.org_id, "session", session.id) is None
     assert await world.backstage.snapshots.of(session.org_id, "workflow", session.turn) is None
+
+
+async def test_a_plain_task_stands_alone_open_and_closed(
+    world: World, worker: Worker, queue: str
+) -> None:
+    org_id = IDS.uuid7()
+    mine, other = (
+        made_of(SubmitTask(org_id=org_id, task_id=IDS.uuid7(), type="t", input=b"[]", queue=queue))
+        for _ in range(2)
+    )
+    await world.store.plain.submit((mine._replace(claim=worker.claim), other))
+    snapshots = world.backstage.snapshots
+
+    held, waiting = [await snapshots.of(org_id, "task", one.id) for one in (mine, other)]
+    await world.store.plain.end((PlainEnd(held=Held(mine.id, 1), closing=Closing.RESULT),))
+    ended = await snapshots.of(org_id, "task", mine.id)
+    foreign = await snapshots.of(IDS.uuid7(), "task", other.id)
+
+    assert held is not None
+    assert waiting is not None
+    assert ended is not None
+    assert (held.head, held.workflow, held.closed) == (None, None, None)
+    assert [(one.task.id, one.task.status) for one in held.tasks] == [(mine.id, "leased")]
+    assert [(one.task.id, one.task.status) for one in waiting.tasks] == [(other.id, "ready")]
+    assert held.tasks[0].holder is not None
+    assert ended.tasks == ()
+    assert ended.closed is not None
+    assert [attempt.closing for attempt in ended.closed.attempts] == ["result"]
+    assert foreign is None

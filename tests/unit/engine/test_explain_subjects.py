@@ -234,3 +234,12 @@ def test_a_closed_task_says_how_it_ended_and_where_its_letter_is() -> None:
     assert found.state == "closed"
     assert [reason.code for reason in found.reasons] == ["closed", "dead_letter"]
     assert "attempt 1 ended as retried with poison" in found.reasons[0].text
+
+
+def test_a_plain_task_belongs_to_no_session_and_no_workflow() -> None:
+    alone = msgspec.structs.replace(snapshot(ready(), seats=()), head=None, workflow=None)
+
+    found = explain("task", TASK, alone)
+
+    assert (found.session_id, found.workflow_id, found.state) == (None, None, "ready")
+    assert found.reasons[0].code == "no_worker"

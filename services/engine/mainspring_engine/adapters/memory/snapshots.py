@@ -52,7 +52,22 @@ class MemorySnapshots:
                 if details is None:
                     return None
                 ended = details if details.task.status == "closed" else None
+                if details.task.workflow_id == id_:
+                    return await self._plain(org_id, id_, ended)
                 return await self._in(org_id, details.task.workflow_id, ended)
+
+    async def _plain(self, org_id: UUID, task_id: UUID, ended: TaskDetails | None) -> Snapshot:
+        """A plain task is its own workflow by id, and has no row of one."""
+        return Snapshot(
+            now_ms=self._clock.wall_ms(),
+            head=None,
+            workflow=None,
+            tasks=await self._tasks(org_id, task_id),
+            letter=await self._letter(org_id, task_id),
+            closed=ended,
+            seats=(await self._inspection.sample()).seats,
+            sweeps_ms=await self._store.sweep_ages_ms(),
+        )
 
     async def _view(self, org_id: UUID, session_id: UUID) -> View | None:
         view = (await self._store.load((session_id,))).get(session_id)
@@ -82,19 +97,17 @@ class MemorySnapshots:
             head=view.head,
             workflow=workflow,
             messages=len(view.inbox),
-            tasks=await self._tasks(workflow),
+            tasks=await self._tasks(workflow.org_id, workflow.id),
             timers=self._timers(workflow, waits),
             waits=waits,
-            letter=await self._letter(workflow),
+            letter=await self._letter(workflow.org_id, workflow.id),
             closed=details,
             seats=(await self._inspection.sample()).seats,
             sweeps_ms=await self._store.sweep_ages_ms(),
         )
 
-    async def _tasks(self, workflow: Workflow) -> tuple[TaskFacts, ...]:
-        asked = ListTasks(
-            org_id=workflow.org_id, workflow_id=workflow.id, limit=EXPLAINED_TASKS_MAX - 1
-        )
+    async def _tasks(self, org_id: UUID, workflow_id: UUID) -> tuple[TaskFacts, ...]:
+        asked = ListTasks(org_id=org_id, workflow_id=workflow_id, limit=EXPLAINED_TASKS_MAX - 1)
         return tuple([await self._facts(task) for task in await self._inspection.tasks(asked)])
 
     async def _facts(self, task: TaskView) -> TaskFacts:
@@ -122,7 +135,7 @@ class MemorySnapshots:
         ids = timer_ids(workflow, waits)
         return {id_: timers[id_].due_ms for id_ in ids if id_ in timers}
 
-    async def _letter(self, workflow: Workflow) -> LetterView | None:
-        wanted = LetterFilter(workflow_id=workflow.id)
-        found = await self._letters.page(workflow.org_id, wanted, after=None, limit=1)
+    async def _letter(self, org_id: UUID, workflow_id: UUID) -> LetterView | None:
+        wanted = LetterFilter(workflow_id=workflow_id)
+        found = await self._letters.page(org_id, wanted, after=None, limit=1)
         return found[0] if found else None

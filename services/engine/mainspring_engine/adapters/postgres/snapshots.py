@@ -14,6 +14,7 @@ from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
 from mainspring_engine.domain.explain.timers import timer_ids
 from mainspring_engine.domain.limits import AHEAD_MAX, EXPLAINED_TASKS_MAX
 from mainspring_engine.domain.rows import View, WaitRow, Workflow
+from mainspring_engine.domain.samples import SeatSample
 from mainspring_postgres import Database, load_queries
 from mainspring_postgres.transaction import Transaction
 from mainspring_schema.explaining import Subject
@@ -54,8 +55,24 @@ class _Look:
         if not rows and details is None:
             return None
         owner = cast(UUID, rows[0]["workflow_id"]) if details is None else details.task.workflow_id
+        if owner == task_id:
+            return await self._plain(task_id, details)
         workflow = await self._workflow(owner)
         return None if workflow is None else await self._in(workflow, details)
+
+    async def _plain(self, task_id: UUID, details: TaskDetails | None) -> Snapshot:
+        """A plain task is its own workflow by id, and has no row of one."""
+        (now,) = await self._tx.fetch(SNAPSHOTS["now"])
+        return Snapshot(
+            now_ms=cast(int, now["now_ms"]),
+            head=None,
+            workflow=None,
+            tasks=await self._tasks(task_id),
+            letter=await self._letter(task_id),
+            closed=details,
+            seats=await self._seats(),
+            sweeps_ms=await self._sweeps_ms(),
+        )
 
     async def _workflow(self, workflow_id: UUID) -> Workflow | None:
         rows = await self._tx.fetch(SNAPSHOTS["workflow_row"], workflow_id, self._org_id)
@@ -85,21 +102,27 @@ class _Look:
                 messages=len(view.inbox),
             )  # fmt: skip
         waits = await self._waits(workflow)
-        seats = await self._tx.fetch(INSPECTION["sample_seats"], SILENT_MS)
-        sweeps = await self._tx.fetch(SWEEPS["sweep_ages"])
         return Snapshot(
             now_ms=cast(int, now["now_ms"]),
             head=view.head,
             workflow=workflow,
             messages=len(view.inbox),
-            tasks=await self._tasks(workflow),
+            tasks=await self._tasks(workflow.id),
             timers=await self._timers(workflow, waits),
             waits=waits,
-            letter=await self._letter(workflow),
+            letter=await self._letter(workflow.id),
             closed=details,
-            seats=tuple(seat_sample(row) for row in seats),
-            sweeps_ms={cast(str, row["kind"]): cast(int, row["age_ms"]) for row in sweeps},
+            seats=await self._seats(),
+            sweeps_ms=await self._sweeps_ms(),
         )
+
+    async def _seats(self) -> tuple[SeatSample, ...]:
+        rows = await self._tx.fetch(INSPECTION["sample_seats"], SILENT_MS)
+        return tuple(seat_sample(row) for row in rows)
+
+    async def _sweeps_ms(self) -> dict[str, int]:
+        rows = await self._tx.fetch(SWEEPS["sweep_ages"])
+        return {cast(str, row["kind"]): cast(int, row["age_ms"]) for row in rows}
 
     async def _closed(self, task_id: UUID) -> TaskDetails | None:
         made = await self._tx.fetch(INSPECTION["payload"], task_id, self._org_id)
@@ -113,10 +136,10 @@ class _Look:
         view = closed.view(task_id, closed.owner(task_id, task), step, task, attempts)
         return TaskDetails(task=view, attempts=attempts, payload=payload)
 
-    async def _tasks(self, workflow: Workflow) -> tuple[TaskFacts, ...]:
+    async def _tasks(self, workflow_id: UUID) -> tuple[TaskFacts, ...]:
         narrowed = (None,) * 5
         tasks = await self._tx.fetch_as(
-            TaskView, INSPECTION["tasks"], self._org_id, *narrowed, workflow.id, None, None,
+            TaskView, INSPECTION["tasks"], self._org_id, *narrowed, workflow_id, None, None,
             EXPLAINED_TASKS_MAX,
         )  # fmt: skip
         ids = [task.id for task in tasks]
@@ -149,10 +172,10 @@ class _Look:
         rows = await self._tx.fetch(SNAPSHOTS["timers"], list(timer_ids(workflow, waits)))
         return {cast(UUID, row["id"]): cast(int, row["due_ms"]) for row in rows}
 
-    async def _letter(self, workflow: Workflow) -> LetterView | None:
+    async def _letter(self, workflow_id: UUID) -> LetterView | None:
         narrowed = (None,) * 5
         found = await self._tx.fetch_as(
-            LetterView, LETTERS["letters"], self._org_id, *narrowed, workflow.id, None, None, None,
+            LetterView, LETTERS["letters"], self._org_id, *narrowed, workflow_id, None, None, None,
             1,
         )  # fmt: skip
         return found[0] if found else None

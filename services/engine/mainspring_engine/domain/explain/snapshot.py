@@ -36,13 +36,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """`workflow` is the one asked about, or the newest of the session.
 
     `messages` counts those that wait in the inbox. `timers` holds the due times of the timers that
-    its state and its waits name. `closed` is the closed task that was asked about, `letter` the
-    newest dead letter of the workflow. `circuits` are those that shut the route of one of `tasks`,
-    `holds_s` for how long a task of such a route lately held its slot, as this engine saw it.
+    its state and its waits name. A plain task has neither head nor workflow. `closed` is the closed
+    task that was asked about, `letter` the newest dead letter of the workflow. `circuits` are those
+    that shut the route of one of `tasks`, `holds_s` for how long a task of such a route lately held
+    its slot, as this engine saw it.
     """
 
     now_ms: int
-    head: Head
+    head: Head | None
     workflow: Workflow | None
     messages: int = 0
     tasks: tuple[TaskFacts, ...] = ()

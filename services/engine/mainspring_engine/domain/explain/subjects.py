@@ -26,7 +26,7 @@ def explain(subject: Subject, id_: UUID, snapshot: Snapshot) -> Explanation:
     return Explanation(
         subject=subject,
         id=id_,
-        session_id=snapshot.head.session_id,
+        session_id=None if snapshot.head is None else snapshot.head.session_id,
         workflow_id=None if workflow is None else workflow.id,
         of_turn=workflow is None or workflow.is_turn,
         state=state,
@@ -218,6 +218,7 @@ def _letter(letter: LetterView) -> Reason:
 
 def _session(snapshot: Snapshot) -> Told:
     head = snapshot.head
+    assert head is not None  # noqa: S101 - only a plain task has none
     if snapshot.messages:
         text = f"{snapshot.messages} messages wait and no turn takes them in"
         advice = "This is a bug: report it with the session's id; a new message starts a turn."

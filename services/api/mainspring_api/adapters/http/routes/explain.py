@@ -54,10 +54,13 @@ def reason_out(reason: Reason) -> ReasonOut:
 
 
 class ExplanationOut(Struct, frozen=True, kw_only=True):
-    """`summary` is the reason that matters most; `moving`: nobody need do anything."""
+    """`summary` is the reason that matters most; `moving`: nobody need do anything.
+
+    A plain task belongs to no session and no workflow.
+    """
 
     id: str
-    session_id: str
+    session_id: str | None
     workflow_id: str | None
     state: str
     moving: bool
@@ -67,10 +70,10 @@ class ExplanationOut(Struct, frozen=True, kw_only=True):
 
 def explanation_out(id_: str, found: Explanation) -> ExplanationOut:
     kind = Prefix.TURN if found.of_turn else Prefix.WORKFLOW
-    workflow = found.workflow_id
+    workflow, session = found.workflow_id, found.session_id
     return ExplanationOut(
         id=id_,
-        session_id=to_wire(Prefix.SESSION, found.session_id),
+        session_id=None if session is None else to_wire(Prefix.SESSION, session),
         workflow_id=None if workflow is None else to_wire(kind, workflow),
         state=found.state,
         moving=found.moving,
