@@ -23,7 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 STUBS = Path("libs/rpc/mainspring_rpc/generated")
 REQUIREMENTS = Path("requirements")
 SCHEMA = Path("migrations/schema.sql")
-PAGES = {"figures": Path("docs/figures.md"), "capabilities": Path("docs/capabilities.md")}
+PAGES = {
+    "figures": Path("docs/figures.md"),
+    "ablations": Path("docs/ablations.md"),
+    "capabilities": Path("docs/capabilities.md"),
+}
 PROJECT = Path("pyproject.toml")
 PINS = re.compile(r"^constraint-dependencies = \[\n(?:    .*\n)*\]\n", re.MULTILINE)
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")
@@ -189,6 +193,10 @@ def make_figures(folder: Path) -> None:
     make_page(folder, "figures", [sys.executable, "-m", "tests.load.bench.published"])
 
 
+def make_ablations(folder: Path) -> None:
+    make_page(folder, "ablations", [sys.executable, "-m", "tests.sim.ablations"])
+
+
 def make_capabilities(folder: Path) -> None:
     make_page(folder, "capabilities", [sys.executable, "infra/capabilities.py"])
 
@@ -205,6 +213,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "requirements": make_requirements,
     "schema": make_schema,
     "figures": make_figures,
+    "ablations": make_ablations,
     "capabilities": make_capabilities,
 }
 

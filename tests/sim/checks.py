@@ -49,6 +49,7 @@ def always(world: World, people: People) -> Iterator[str]:
     yield from _results(world)
     yield from _outside(world)
     yield from _inputs(world, people)
+    yield from people.wrong
     for reader in people.readers:
         yield from _reader(world, reader)
 

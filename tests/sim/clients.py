@@ -14,6 +14,7 @@ from mainspring_api.domain.resources import Tier
 from mainspring_api.usecases import agents, sessions
 from mainspring_api.usecases.messages import MessageDraft, post
 from mainspring_api.usecases.stream.session_stream import Opening, open_stream
+from mainspring_engine.domain.rows import Outcome
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import (
     DEFAULT_ORG_ID,
@@ -36,6 +37,8 @@ from tests.sim.world import Api, World
 
 _ID: Final = re.compile(rb"^id: event_([0-9a-f]{32})$", re.MULTILINE)
 _AGAIN_S: Final = 0.5
+_ARRIVE_S: Final = 22.0
+"""Nearly until the healing: some turns are then still under way."""
 TRIES_MAX: Final = 400
 """A person gives up after so many tries; none should."""
 READ_ERRORS_S: Final = 0.3
@@ -62,6 +65,8 @@ class People(Struct, kw_only=True):
     said: list[Said]
     readers: list[Reader]
     gave_up: list[str]
+    wrong: list[str]
+    """Answers that were not true."""
 
 
 async def arrive(world: World, people: People) -> None:
@@ -96,8 +101,8 @@ async def arrive(world: World, people: People) -> None:
 async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> None:
     work = world.chance.work
     text = _script(world)
-    cancels = work.random() < 0.15
-    await asyncio.sleep(10 * work.random())
+    cancels = work.random() < 0.25
+    await asyncio.sleep(_ARRIVE_S * work.random())
     for _ in range(TRIES_MAX):
         try:
             await _post(world, said, text, ids)
@@ -111,7 +116,7 @@ async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> No
         people.gave_up.append(f"{said.key}: nobody answered")
     if cancels:
         await asyncio.sleep(2 * work.random())
-        await _cancel(world, said)
+        await _cancel(world, people, said)
 
 
 async def _post(world: World, said: Said, text: str, ids: SeededIds) -> None:
@@ -130,13 +135,26 @@ async def _post(world: World, said: Said, text: str, ids: SeededIds) -> None:
     said.turn_id = posted.receipt.turn_id
 
 
-async def _cancel(world: World, said: Said) -> None:
+async def _cancel(world: World, people: People, said: Said) -> None:
     engine = world.any_of("engine")
     command = Cancel(org_id=DEFAULT_ORG_ID, session_id=said.session_id)
+    before = _running(world, said.session_id)
     try:
-        await world.network.call(engine.host, lambda: engine.program.control.cancel(command))
+        answer = await world.network.call(
+            engine.host, lambda: engine.program.control.cancel(command)
+        )
     except MainspringError:
         return  # whoever cancels may be late, or not be heard: the turn ends either way
+    if answer.status == "no_op" and before & _running(world, said.session_id):
+        people.wrong.append(f"a cancel in {said.session_id.hex} was answered no_op beside a turn")
+
+
+def _running(world: World, session_id: SessionId) -> set[Any]:
+    rows = world.tables.engine.tables.workflows.values()
+    return {
+        row.id for row in rows
+        if row.session_id == session_id and row.outcome is Outcome.RUNNING
+    }  # fmt: skip
 
 
 def _script(world: World) -> str:

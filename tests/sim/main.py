@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tests.sim import ablations
 from tests.sim.run import Ran, run
 from tests.sim.safeguards import SAFEGUARDS, without
 
@@ -61,6 +62,10 @@ def main(arguments: Sequence[str]) -> int:
     logging.disable(logging.CRITICAL)
     if asked.safeguards is not None:
         return _ablate(asked.safeguards or list(SAFEGUARDS), asked.seeds)
+    if asked.ablations is not None:
+        names = asked.ablations or list(SAFEGUARDS)
+        command = f"./task sim {' '.join(arguments)}"
+        return ablations.measure(names, asked.seeds, asked.processes, command)
     seeds = range(asked.first, asked.first + asked.seeds)
     began = time.monotonic()
     tally = Tally()
@@ -81,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--safeguards", nargs="*", metavar="NAME", choices=list(SAFEGUARDS),
         help="take away one after the other, or those named; seeds must show that it is away",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ablations", nargs="*", metavar="NAME", choices=list(SAFEGUARDS),
+        help="measure how many of --seeds it takes to miss each; writes docs/figures",
     )  # fmt: skip
     parser.add_argument("--traces", action="store_true", help="print the hash of each seed")
     return parser

@@ -5,6 +5,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
+from uuid import UUID
 
 from tests.sim.weather import HEAL_S
 from tests.sim.world import World
@@ -13,6 +14,7 @@ _DOWN_S: Final = 4.0
 """A crashed program is started again within so long."""
 _FROZEN_S: Final = 25.0
 """Up to two and a half leases."""
+_LOOK_S: Final = 0.25
 _APART_S: Final = 15.0
 _OUT_S: Final = 8.0
 
@@ -29,6 +31,7 @@ class Nemesis:
             for every_s, strike in (
                 (weather.crash_every_s, self._crash),
                 (weather.freeze_every_s, self._freeze),
+                (weather.wake_every_s, self._wake),
                 (weather.partition_every_s, self._partition),
                 (weather.outage_every_s, self._outage),
                 (weather.stream_cut_every_s, self._cut),
@@ -44,6 +47,8 @@ class Nemesis:
         if not world.network.bus_up:
             world.hints.turn(up=True)
         for place, running in list(world.places.items()):
+            if world.weather.last_crash and place.startswith("worker"):
+                running.host.crash()
             world.network.join(running.host)
             running.host.thaw()
             if not running.host.up:
@@ -58,7 +63,9 @@ class Nemesis:
             await strike()
 
     def _somebody(self) -> str:
-        return self._draws.choice(sorted(self._world.places))
+        """Workers twice as often as their number says: in their hands most can go wrong."""
+        places = sorted(self._world.places)
+        return self._draws.choice(places + [place for place in places if place[0] == "w"])
 
     async def _crash(self) -> None:
         place = self._somebody()
@@ -77,6 +84,35 @@ class Nemesis:
         host.freeze()
         await asyncio.sleep(_FROZEN_S * self._draws.random())
         host.thaw()
+
+    async def _wake(self) -> None:
+        """It freezes at work, and wakes with a result in hand while another works at the same."""
+        for _ in range(round(_FROZEN_S / _LOOK_S)):
+            place, held = self._at_work()
+            if held:
+                break
+            await asyncio.sleep(_LOOK_S)
+        else:
+            return
+        self._world.chance.met["woken worker"] += 1
+        host = self._world.places[place].host
+        host.freeze()
+        tasks = self._world.tables.engine.tables.tasks
+        for _ in range(round(_FROZEN_S / _LOOK_S)):
+            await asyncio.sleep(_LOOK_S)
+            now = {id_: tasks[id_].incarnation for id_ in held if id_ in tasks}
+            if any(who is not None and who != held[id_] for id_, who in now.items()):
+                break
+        host.thaw()
+
+    def _at_work(self) -> tuple[str, dict[UUID, UUID]]:
+        """A worker, and what it holds that takes a while."""
+        places = [place for place in sorted(self._world.places) if place.startswith("worker")]
+        place = self._draws.choice(places)
+        incarnation = self._world.places[place].program._core._identity.incarnation
+        tasks = self._world.tables.engine.tables.tasks.values()
+        slow = [task for task in tasks if task.acknowledged and task.incarnation == incarnation]
+        return place, {task.id: incarnation for task in slow}
 
     async def _partition(self) -> None:
         host = self._world.places[self._somebody()].host

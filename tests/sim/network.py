@@ -108,18 +108,34 @@ def _give(answer: "asyncio.Future[Any]", done: "asyncio.Task[Any]") -> None:
 
 
 class Remote:
-    """An object of another host: its async methods become calls. `pick` names host and object."""
+    """An object of another host: its async methods become calls. `pick` names host and object.
+
+    In some seeds a call goes to any replica. In others a connection stays where it was made until
+    it breaks, as a channel does: then one replica may never hear what the other did.
+    """
 
     def __init__(self, network: Network, pick: Callable[[], tuple[Host, Any]]) -> None:
         self._network = network
         self._pick = pick
+        self._made: tuple[Host, Any] | None = None
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any, **named: Any) -> Any:
-            host, target = self._pick()
-            return await self._network.call(host, lambda: getattr(target, name)(*args, **named))
+            return await self.call(lambda target: getattr(target, name)(*args, **named))
 
         return call
+
+    async def call(self, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+        host, target = self._made or self._pick()
+        self._made = (host, target) if self._network.weather.calls_stay else None
+        try:
+            return await self._network.call(host, lambda: work(target))
+        except DeadlineExceeded:
+            self._made = None
+            raise
+        finally:
+            if not host.up:
+                self._made = None
 
 
 class Statements:

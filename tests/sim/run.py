@@ -41,7 +41,7 @@ def run(seed: int) -> Ran:
     loop = SimLoop()
     weather, chance = weather_of(seed), Chance(seed)
     world = World(loop, weather, chance)
-    people = clients.People(said=[], readers=[], gave_up=[])
+    people = clients.People(said=[], readers=[], gave_up=[], wrong=[])
     crowd, fate = Host(loop, "people"), Host(loop, "fate")
     nemesis = Nemesis(world)
     unraisable, sys.unraisablehook = sys.unraisablehook, _ignore

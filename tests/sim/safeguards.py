@@ -9,17 +9,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
 
-from mainspring_api.domain.cursor import StreamCursor
+from mainspring_api.domain.cursor import Next, StreamCursor, position_of
 from mainspring_api.usecases.stream.hub import Hub
-from mainspring_engine.adapters.memory import judging
+from mainspring_engine.adapters.memory import judging, store
 from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.store import MemoryStore
 from mainspring_engine.adapters.memory.tables import TaskRow
-from mainspring_engine.domain import decide, rows
+from mainspring_engine.domain import decide, loss, rows
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.store import Closed
 from mainspring_engine.usecases import lane, leases
 from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_eventstore.domain import deltas
 from mainspring_kernel.errors import MainspringError
 from mainspring_schema.frames import Held, Verdict
@@ -114,6 +115,15 @@ def _committed(*_args: Any, **_named: Any) -> AppendVerdict:
     return AppendVerdict.COMMITTED
 
 
+def _committed_verdict(*_args: Any, **_named: Any) -> Verdict:
+    return Verdict.COMMITTED
+
+
+def _take_all(self: StreamCursor, item: Any) -> Next:
+    self._position = position_of(item)
+    return Next.TAKE
+
+
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "fence of a result": Safeguard(judging, "_judge_close", _any_fence),
     "fence rises with a claim": Safeguard(TaskRow, "lease", _same_fence),
@@ -136,6 +146,12 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "a gap is read": Safeguard(StreamCursor, "_follows", _always),
     "heads are compared with readers": Safeguard(Hub, "sweep", _idle),
     "attempt and offset of a delta": Safeguard(deltas, "judge", _committed),
+    "the present decides what writes nothing": Safeguard(SessionFlights, "_recalled", _idle),
+    "fence of a mark": Safeguard(judging, "_judge_mark", _committed_verdict),
+    "fence of an emit": Safeguard(judging, "_judge_emit", _committed_verdict),
+    "a release looks again": Safeguard(store, "_may_release", _always),
+    "the third death ends a task": Safeguard(loss, "WORKER_DEATHS_MAX", 10**9),
+    "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }
 

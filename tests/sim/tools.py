@@ -23,22 +23,21 @@ CLASSES: Final[dict[str, EffectClass]] = {
     "send_letter": "at_most_once",
     "pay_bill": "verifiable",
 }
-_WORK_S: Final = 3.0
-"""A call takes up to so long: some outlive a lease in a frozen worker."""
 
 
 class Outside:
     """What took effect, by the call's key."""
 
-    def __init__(self, draws: Random) -> None:
+    def __init__(self, draws: Random, work_s: float) -> None:
         self.draws = draws
+        self._work_s = work_s
         self.applied: dict[str, Counter[str]] = {name: Counter() for name in CLASSES}
 
     async def call(self, name: str, context: ToolContext) -> ToolOutcome:
-        await context.clock.sleep(_WORK_S * self.draws.random() ** 4)
+        await context.clock.sleep(self._work_s * self.draws.random() ** 3)
         key = context.idempotency_key
         self.applied[name][key] += 1
-        await context.clock.sleep(_WORK_S * self.draws.random() ** 4)
+        await context.clock.sleep(self._work_s * self.draws.random() ** 3)
         return ToolOutcome(result={"done": name})
 
     async def probe(self, name: str, context: ToolContext) -> ToolOutcome:

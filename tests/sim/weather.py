@@ -34,10 +34,18 @@ class Weather(Struct, frozen=True, kw_only=True):
     stream_cut_every_s: float
     crash_every_s: float
     freeze_every_s: float
+    wake_every_s: float
+    """A worker freezes until another does its work, and wakes just then."""
     partition_every_s: float
     outage_every_s: float
     clock_skew_s: float
     model_trouble: float
+    work_s: float
+    """What a tool call takes, at most; the longest outlive a lease."""
+    calls_stay: bool
+    last_crash: bool
+    """All workers end just when everything else is mended."""
+    """A client's calls go to the replica of its connection, not to any."""
 
 
 class Chance:
@@ -72,7 +80,7 @@ def weather_of(seed: int) -> Weather:
         workers=draws.choice((1, 2, 2, 3)),
         apis=draws.choice((1, 2)),
         sessions=draws.choice((1, 2, 3)),
-        messages=draws.choice((1, 2, 3)),
+        messages=draws.choice((1, 2, 3, 5)),
         latency_s=draws.choice((0.002, 0.01, 0.05)),
         statement_refused=odds(0.04),
         statement_reply_lost=odds(0.04),
@@ -87,4 +95,8 @@ def weather_of(seed: int) -> Weather:
         outage_every_s=every(6.0),
         clock_skew_s=odds(600.0),
         model_trouble=odds(0.4),
+        work_s=draws.choice((0.5, 3.0, 3.0, 12.0)),
+        wake_every_s=every(1.0),
+        calls_stay=draws.random() < 0.5,
+        last_crash=draws.random() < 0.5,
     )

@@ -140,7 +140,7 @@ class World:
         self.network = Network(loop, weather, chance)
         self.tables = Tables(loop)
         self.hints = Hints(self.network)
-        self.outside = Outside(Random(chance.work.random()))
+        self.outside = Outside(Random(chance.work.random()), weather.work_s)
         self.wires: list[Wire] = []
         self.registry: Registry = registry()
         self.places: dict[str, Running] = {}
@@ -340,11 +340,11 @@ class _Duties:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._engine: Remote = world.remote("engine", lambda engine: engine)
 
     async def perform(self, duty: Any) -> Any:
-        engine, store = self._world.any_of("engine"), self._world.any_of("eventstore")
-        duties = DirectDuties(engine.program, store.program)
-        return await self._world.network.call(engine.host, lambda: duties.perform(duty))
+        store = self._world.any_of("eventstore").program
+        return await self._engine.call(lambda engine: DirectDuties(engine, store).perform(duty))
 
 
 def _identity(incarnation: UUID) -> Identity:

@@ -1,0 +1,194 @@
+"""One turn with parallel tools of all four effect classes, cut at one chosen place in its history.
+
+A place is a change of anything that is kept: an event, a claim, leave to call, a result.
+"""
+
+import asyncio
+import sys
+import warnings
+from collections import Counter
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.ids import SeededIds
+from mainspring_worker.adapters.models.llmsim.driver import LlmSim
+from mainspring_worker.ports.model import ModelItem, ModelRequest
+from tests.sim import checks, clients
+from tests.sim.loop import Host, SimLoop
+from tests.sim.run import _forget, _ignore
+from tests.sim.tools import CLASSES
+from tests.sim.weather import REST_S, Chance, Weather, weather_of
+from tests.sim.world import World
+
+AWAY_S: Final = 1.0
+AGAIN_S: Final = 0.5
+ANSWER: Final = "That is all there is to say about it."
+CALM: Final[Weather] = msgspec.structs.replace(
+    weather_of(0),
+    engines=2, workers=2, apis=1, sessions=1, messages=0, latency_s=0.01, work_s=1.0,
+    statement_refused=0.0, statement_reply_lost=0.0, call_lost=0.0, call_reply_lost=0.0,
+    hint_lost=0.0, hint_doubled=0.0, stream_cut_every_s=0.0, crash_every_s=0.0,
+    freeze_every_s=0.0, wake_every_s=0.0, partition_every_s=0.0, outage_every_s=0.0,
+    clock_skew_s=0.0, model_trouble=0.0, calls_stay=False, last_crash=False,
+)  # fmt: skip
+
+
+class Played(Struct, frozen=True, kw_only=True):
+    """What a turn came to. `models` counts calls that were paid, `kept` those in the log."""
+
+    places: int
+    problems: tuple[str, ...]
+    types: Counter[str]
+    results: dict[str, str]
+    """Status by tool."""
+    answers: tuple[str, ...]
+    applied: dict[str, Counter[str]]
+    models: int
+
+
+class _Data(Struct):
+    status: str = ""
+    tool_name: str = ""
+    message: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Payload(Struct):
+    data: _Data
+
+
+def play(kind: str = "", place: int = 0) -> Played:
+    """All services of that kind end at that place, and come back; at no place if it is 0."""
+    loop = SimLoop()
+    chance = Chance(7)
+    world = World(loop, CALM, chance)
+    people = clients.People(said=[], readers=[], gave_up=[], wrong=[])
+    crowd = Host(loop, "people")
+    unraisable, sys.unraisablehook = sys.unraisablehook, _ignore
+    try:
+        with _counted() as models:
+            world.build()
+            crowd.spawn(clients.arrive(world, people), "arrive")
+            loop.run(5.0, lambda: bool(people.readers))
+            said = clients.Said(session_id=people.readers[0].session_id, key="one")
+            people.said.append(said)
+            ids = SeededIds(world.tables.clock, 1)
+            crowd.spawn(_insist(world, said, ids), "person")
+            places = _Places(world)
+            if loop.run(60.0, lambda: places.passed(place) or _over(world, people)) and place:
+                _cut(world, kind)
+            rested = loop.run(REST_S, lambda: places.passed(0) or _over(world, people))
+        return _told(world, people, places.count, models["calls"], rested=rested)
+    finally:
+        with warnings.catch_warnings(action="ignore"):
+            _forget(world, [crowd])
+        sys.unraisablehook = unraisable
+
+
+class _Places:
+    def __init__(self, world: World) -> None:
+        self.count = 0
+        self._world = world
+        self._last: object = None
+
+    def passed(self, place: int) -> bool:
+        """Counts; true at the place that was asked for."""
+        tables, log = self._world.tables.engine.tables, self._world.tables.log
+        heads = tuple(head.last_seq for head in log.heads.values())
+        tasks = tuple((task.id, task.rev) for task in tables.tasks.values())
+        now = (heads, tasks, len(tables.attempts))
+        if now != self._last:
+            self._last = now
+            self.count += 1
+        return bool(place) and self.count >= place
+
+
+def _cut(world: World, kind: str) -> None:
+    places = [place for place in world.places if place.startswith(kind)]
+    for place in places:
+        world.places[place].host.crash()
+    world.loop.run(world.loop.time() + AWAY_S, lambda: False)
+    for place in places:
+        world.start(place)
+
+
+def _over(world: World, people: clients.People) -> bool:
+    if any(said.message_id is None for said in people.said):
+        return False
+    return next(checks.at_rest(world, people), None) is None
+
+
+async def _insist(world: World, said: clients.Said, ids: SeededIds) -> None:
+    while said.message_id is None:
+        try:
+            await clients._post(world, said, _script(), ids)
+        except MainspringError:
+            await asyncio.sleep(AGAIN_S)
+
+
+def _script() -> str:
+    calls = [{"name": name, "arguments": {"n": 1}} for name in CLASSES]
+    block = {
+        "turns": [{"text": "Let me see.", "tool_calls": calls}, {"text": ANSWER}],
+        "latency": {"ttft_ms": 50, "token_ms": 20},
+    }
+    return f"Play.\n```llmsim\n{msgspec.json.encode(block).decode()}\n```"
+
+
+@contextmanager
+def _counted() -> Generator[Counter[str]]:
+    """Model calls, as a provider would bill them."""
+    stream, calls = LlmSim.stream, Counter[str]()
+
+    def counting(self: LlmSim, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
+        calls["calls"] += 1
+        return stream(self, request)
+
+    LlmSim.stream = counting
+    try:
+        yield calls
+    finally:
+        LlmSim.stream = stream
+
+
+def _told(
+    world: World, people: clients.People, places: int, models: int, *, rested: bool
+) -> Played:
+    problems = list(checks.always(world, people))
+    if not rested:
+        problems += checks.at_rest(world, people)
+    (rows,) = world.tables.log.events.values()
+    payloads = [
+        (row.event.type, msgspec.json.decode(row.event.payload, type=_Payload)) for row in rows
+    ]
+    return Played(
+        places=places,
+        problems=tuple(problems),
+        types=Counter(row.event.type for row in rows),
+        results={
+            payload.data.tool_name: payload.data.status
+            for type_, payload in payloads if type_ == "tool.completed"
+        },
+        answers=tuple(
+            _text(payload.data.message)
+            for type_, payload in payloads if type_ == "output.message.completed"
+        ),
+        applied={name: Counter(times) for name, times in world.outside.applied.items()},
+        models=models,
+    )  # fmt: skip
+
+
+class _Part(Struct):
+    text: str = ""
+
+
+class _Message(Struct):
+    content: tuple[_Part, ...]
+
+
+def _text(raw: msgspec.Raw) -> str:
+    return "".join(part.text for part in msgspec.json.decode(raw, type=_Message).content)
