@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mainspring.client import frames_of, lines_of
+from mainspring.reading import frames_of, lines_of
 
 events = st.lists(
     st.fixed_dictionaries({"id": st.uuids().map(lambda id_: id_.hex), "text": st.text()}),

@@ -285,9 +285,8 @@ class LeaseLost(MainspringError):
     title = "The task is held by another attempt"
 
     def __init__(self, task: str, fence: int) -> None:
-        super().__init__(
-            f"fence {fence} does not hold task {task}", data={"task": task, "fence": fence}
-        )
+        detail = f"fence {fence} does not hold task {task}"
+        super().__init__(detail, data={"task": task, "fence": fence})
 
 
 # ── too much, or not now ────────────────────────────────────────────────────────────────────────
@@ -364,9 +363,6 @@ class NoWorker(MainspringError):
     code = "no_worker"
     status = 503
     title = "No worker is there"
-
-    def __init__(self, detail: str = "", *, retry_after_s: float = 1.0) -> None:
-        super().__init__(detail, retry_after_s=retry_after_s)
 
 
 class EncryptionUnconfigured(MainspringError):

@@ -8,3 +8,6 @@ QUERIES_AT_ONCE_MAX: Final = 64
 """Queries under way in one engine: each replays a workflow at a worker beside its tasks."""
 QUERY_ARGUMENTS_BYTES_MAX: Final = 4 * 1024
 """Of a query's arguments: they travel in a URL."""
+
+QUERY_AGAIN_S: Final = 1.0
+"""When to ask again where no worker answered: one that was restarted is back by then."""

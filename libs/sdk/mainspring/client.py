@@ -13,6 +13,7 @@ from msgspec import Struct
 from mainspring.definitions import Call, Step, Workflow
 from mainspring.descriptions import Description, Page, Problem
 from mainspring.errors import ApiError, WorkflowFailed
+from mainspring.reading import frames_of, lines_of
 from mainspring.tasks import WAIT_S, TaskHandle, Tasks
 from mainspring.values import encode
 from mainspring_schema.workflows import Status
@@ -373,33 +374,6 @@ def _checked(answer: httpx.Response) -> bytes:
     except msgspec.DecodeError:
         refusal = _Refusal(detail=answer.text[:200])
     raise ApiError(answer.status_code, refusal.code, refusal.detail)
-
-
-async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
-    """The lines of an event stream of ours, which end in LF or CRLF and in nothing else.
-
-    Python's own splitting, and so httpx's, also ends them at characters that stand in JSON.
-    """
-    rest = b""
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line.removesuffix(b"\r").decode(errors="replace")
-
-
-async def frames_of(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, object]]:
-    """The events of a stream; what has no id is about the connection."""
-    id_ = data = ""
-    async for line in lines:
-        name, _, value = line.partition(": ")
-        if name == "id":
-            id_ = value
-        elif name == "data":
-            data = value
-        elif not line:
-            if id_ and data:
-                yield msgspec.json.decode(data, type=dict[str, object])
-            id_ = data = ""
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

@@ -69,7 +69,6 @@ from mainspring_rpc.services import control_service, worker_service
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.listeners import Listeners
 from mainspring_runtime.settings import Bind, ProcessSettings
-from mainspring_schema.frames import Held
 
 _CONNECTIONS_MAX: Final = 7
 """Two lanes, a claim, beats, releases and sweeps, and what a person asks."""
@@ -159,7 +158,7 @@ class Engine:
             links=self._links,
             agents=self._agents,
             sessions=self._sessions,
-            undelivered=self._undelivered,
+            undelivered=lambda held: self._leases.undelivered(held),  # noqa: PLW0108 - made later
             clock=self._clock,
             tallies=self._tallies,
         )
@@ -295,9 +294,6 @@ class Engine:
             roster=self._roster,
             circuits=self.gates.circuits.all,
         )
-
-    def _undelivered(self, held: Held) -> None:
-        self._leases.undelivered(held)
 
     async def work(self) -> None:
         """Lanes, leases, claims and stand-in sweeps, until cancelled."""

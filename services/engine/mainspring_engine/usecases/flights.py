@@ -34,24 +34,21 @@ from mainspring_engine.domain.rows import Waiting
 from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.domain.workflow.waiting import TIMER_WAIT
-from mainspring_engine.ports.store import Committed, Known, Step, Store
+from mainspring_engine.ports.store import Committed, Step, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.lane import Entry, is_empty
+from mainspring_engine.usecases.repeats import answer_known, emit_verdict, settled_workflow
 from mainspring_engine.usecases.sessions import Remembered, Sessions
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.errors import (
     ConfigurationUnknown,
-    IdempotencyMismatch,
     MainspringError,
     NotFound,
     Unavailable,
-    WorkflowKeyMismatch,
 )
 from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
-from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
-from mainspring_schema.workflows import Signalled, Started
 
 
 class Decided(NamedTuple):
@@ -290,61 +287,24 @@ class SessionFlights:
             entry.ticket.failed(MainspringError(reply.problem))
             return True
         if isinstance(intent, WorkflowStarted | WorkflowSignalled | SignalCame):
-            return _settled_workflow(entry, intent, item, reply)
+            return settled_workflow(entry, intent, item.changes, reply)
         if isinstance(intent, Submitted):
             known = reply.known.get(intent.command.message_id)
             if known is not None:
-                _answer_known(entry, intent.command, known)
+                answer_known(entry, intent.command, known)
             return known is not None
         if isinstance(intent, Answered):
             verdict = next(
                 (c.verdict for c in reply.closes if c.held == intent.held), Verdict.COMMITTED
             )
         elif isinstance(intent, Emitted):
-            verdict = _emit_verdict(intent, item.changes, reply)
+            verdict = emit_verdict(intent, item.changes, reply)
         else:
             return False
         if verdict in (Verdict.STALE, Verdict.DUPLICATE):
             entry.ticket.done(verdict)
             return True
         return False
-
-
-def _settled_workflow(
-    entry: Entry,
-    intent: WorkflowStarted | WorkflowSignalled | SignalCame,
-    item: Decided,
-    reply: Committed,
-) -> bool:
-    """A repeat is answered like the first, unless it says another thing now."""
-    if reply.verdict is not Verdict.DUPLICATE:
-        return False
-    if isinstance(intent, SignalCame):
-        # A child that another engine started meanwhile: its commit took the signal.
-        if reply.started is not None:
-            entry.ticket.done(Verdict.STALE)
-        return reply.started is not None
-    if isinstance(intent, WorkflowSignalled):
-        others = (*(close.verdict for close in reply.closes), *reply.emits)
-        if Verdict.DUPLICATE in others:
-            return False
-        entry.ticket.done(Signalled(duplicate=True))
-        return True
-    known, start = reply.started, item.changes.start
-    if known is None or start is None:
-        return False
-    if known.hash == start.hash:
-        entry.ticket.done(Started(workflow_id=known.workflow_id, duplicate=True))
-    else:
-        entry.ticket.failed(WorkflowKeyMismatch())
-    return True
-
-
-def _emit_verdict(intent: Emitted, changes: Changes, reply: Committed) -> Verdict:
-    for emit, verdict in zip(changes.emits, reply.emits, strict=False):
-        if emit.task_id == intent.emit.held.task_id and emit.counter == intent.emit.counter:
-            return verdict
-    return Verdict.COMMITTED
 
 
 class _Refused(Exception):
@@ -370,23 +330,6 @@ def _refuse(group: list[Entry], entries: list[Entry], refused: _Refused) -> list
         refused.entry.ticket.failed(refused.error)
     _drop(entries, refused.entry)
     return [entry for entry in group if entry is not refused.entry]
-
-
-def _answer_known(entry: Entry, command: commands.Submit, known: Known) -> None:
-    """The message came before: the same answer, unless the same key now carries another body."""
-    if known.message_id != command.message_id and known.body_hash != command.body_hash:
-        entry.ticket.failed(IdempotencyMismatch())
-        return
-    entry.ticket.done(
-        commands.Receipt(
-            message_id=known.message_id,
-            turn_id=known.turn_id,
-            seq=known.seq,
-            steered=False,
-            created_ms=known.ts_ms,
-            duplicate=True,
-        )
-    )
 
 
 def _by_session(entries: list[Entry]) -> list[list[Entry]]:

@@ -26,6 +26,7 @@ from mainspring_kernel.errors import (
 from mainspring_kernel.ids import Ids
 from mainspring_kernel.query_limits import (
     QUERIES_AT_ONCE_MAX,
+    QUERY_AGAIN_S,
     QUERY_ARGUMENTS_BYTES_MAX,
     QUERY_S,
 )
@@ -87,7 +88,7 @@ class Queries:
                 f"no worker of the queue {row.queue} that knows the workflow {row.type}"
                 " is attached to this engine"
             )
-            raise NoWorker(detail)
+            raise NoWorker(detail, retry_after_s=QUERY_AGAIN_S)
         return link
 
     def _push(self, link: Link, held: Held, row: WorkflowRow, command: QueryWorkflow) -> None:
@@ -125,13 +126,14 @@ class Queries:
     def returned(self, held: Held) -> None:
         """The worker cannot answer: it drains, or is too old to know what a query is."""
         detail = "the worker handed the query back: it drains, or knows no queries"
-        self._settle(held, NoWorker(detail))
+        self._settle(held, NoWorker(detail, retry_after_s=QUERY_AGAIN_S))
 
     def left(self, link: Link) -> None:
         """Its stream is gone, and what it was asked with it."""
         for held, (asked, _) in tuple(self._open.items()):
             if asked is link:
-                self._settle(held, NoWorker("the worker went away before it answered"))
+                gone = "the worker went away before it answered"
+                self._settle(held, NoWorker(gone, retry_after_s=QUERY_AGAIN_S))
 
     def _settle(self, held: Held, answer: bytes | MainspringError) -> None:
         asked = self._open.pop(held, None)

@@ -1,10 +1,12 @@
 """How a turn ends: exactly one outcome, and what waits behind it."""
 
-from mainspring_engine.domain.changes import CloseTask, MarkTask
+from mainspring_engine.domain.changes import CloseTask, DeadLetter, MarkTask
+from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
 from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import Phase
-from mainspring_engine.domain.turn.turn import Turn, abandoned
+from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.grants import SessionStatus
@@ -160,3 +162,21 @@ def _rest(turn: Turn, outcome: Outcome) -> None:
     turn.plan.set_active_turn(None)
     turn.update(reason_task=None, calls=())
     turn.save(outcome)
+
+
+def quarantine(turn: Turn, task: OpenTask, others: tuple[OpenTask, ...]) -> None:
+    detail = why_quarantined(task)
+    turn.plan.closes.append(
+        CloseTask(
+            task_id=task.id,
+            fence=task.fence,
+            expected=task.state,
+            closing=Closing.QUARANTINED,
+            error_code="poison",
+            counts_death=True,
+        )
+    )
+    turn.plan.dead_letters.append(
+        DeadLetter(task_id=task.id, workflow_id=turn.workflow.id, reason="poison", detail=detail)
+    )
+    fail(turn, Failure(error_class="poison", code="poison", message=detail), others)

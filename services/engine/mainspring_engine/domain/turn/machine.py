@@ -5,16 +5,17 @@ ports.
 """
 
 from mainspring_engine.domain import retry
-from mainspring_engine.domain.changes import Anchor, CloseTask, DeadLetter
-from mainspring_engine.domain.loss import may_be_asked, why_quarantined
+from mainspring_engine.domain.changes import Anchor, CloseTask
+from mainspring_engine.domain.loss import may_be_asked
 from mainspring_engine.domain.rows import (
     Closing,
     OpenTask,
     TaskState,
 )
 from mainspring_engine.domain.turn import appeals, ending, facts, spending
+from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import OpenCall, Phase
-from mainspring_engine.domain.turn.turn import Delivery, Turn, abandoned
+from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
 from mainspring_schema.appeals import AnswerAppeals, Resolved
 from mainspring_schema.grants import SessionStatus
@@ -194,25 +195,7 @@ def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
         else:
             _acted(turn)
     else:
-        _quarantine(turn, task, others)
-
-
-def _quarantine(turn: Turn, task: OpenTask, others: tuple[OpenTask, ...]) -> None:
-    detail = why_quarantined(task)
-    turn.plan.closes.append(
-        CloseTask(
-            task_id=task.id,
-            fence=task.fence,
-            expected=task.state,
-            closing=Closing.QUARANTINED,
-            error_code="poison",
-            counts_death=True,
-        )
-    )
-    turn.plan.dead_letters.append(
-        DeadLetter(task_id=task.id, workflow_id=turn.workflow.id, reason="poison", detail=detail)
-    )
-    ending.fail(turn, Failure(error_class="poison", code="poison", message=detail), others)
+        ending.quarantine(turn, task, others)
 
 
 # ── within a model answer ───────────────────────────────────────────────────────────────────────

@@ -23,6 +23,7 @@ from mainspring_engine.domain.rows import (
 from mainspring_engine.domain.turn import facts, spending
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.turn.calls import abandoned, shown
 from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_engine.domain.turn.state import Appeal, OpenCall, Phase, TurnState
 from mainspring_kernel.ids import Ids, Prefix, to_wire
@@ -234,7 +235,7 @@ class Turn:
         task_id = self.ids.uuid7()
         self.emit(
             "tool.started",
-            {"tool_call": facts.call_view(call), **_display(call)},
+            {"tool_call": facts.call_view(call), **shown(call)},
             task_id,
         )
         task = ToolTask(
@@ -384,18 +385,3 @@ class Turn:
         else:
             self.plan.dropped_timers.append(timer_id)
         self.update(timer_id=None)
-
-
-def abandoned(task: OpenTask | None, why: str) -> ToolResult:
-    """The result of a call that nobody will finish."""
-    if task is not None and task.effect.needs_start and task.started:
-        return ToolResult(
-            status="unknown",
-            error=f"{why}; the call had started, whether it took effect is not known",
-        )
-    return ToolResult(status="cancelled", error=why)
-
-
-def _display(call: ToolCall) -> dict[str, object]:
-    shown = {"display_name": call.display_name, "narration": call.narration}
-    return {name: value for name, value in shown.items() if value is not None}
