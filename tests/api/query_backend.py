@@ -22,7 +22,7 @@ class QueryBackend(PlainBackend, ABC):
     async def query_workflow(self, command: QueryWorkflow) -> bytes:
         await self.get_workflow(GetWorkflow(org_id=command.org_id, workflow_id=command.workflow_id))
         if not self.workers:
-            raise NoWorker
+            raise NoWorker(retry_after_s=1)
         self.queries.append(command)
         if command.name not in self.answers:
             raise QueryFailed

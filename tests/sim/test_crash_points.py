@@ -1,6 +1,8 @@
 """A turn is cut at each place of its history: it ends as the calm one, as each class promises."""
 
-import logging
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -8,16 +10,20 @@ from tests.sim.crash_points import Played, play
 from tests.sim.tools import CLASSES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+Playing = Callable[[str, int], Played]
 
 
 @pytest.fixture(scope="module")
-def calm() -> Played:
-    return play()
+def playing() -> Iterator[Playing]:
+    """In a process of its own: what a crash leaves behind would be found in somebody's test."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        yield lambda kind, place: pool.submit(play, kind, place).result()
 
 
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL)
+@pytest.fixture(scope="module")
+def calm(playing: Playing) -> Played:
+    return playing("", 0)
 
 
 def assert_promised(calm: Played, cut: Played, where: str) -> None:
@@ -45,9 +51,11 @@ def test_the_calm_turn_pays_two_model_calls_and_acts_once(calm: Played) -> None:
 
 
 @pytest.mark.parametrize("kind", ["worker", "engine"])
-def test_a_turn_cut_anywhere_ends_as_the_calm_one(calm: Played, kind: str) -> None:
+def test_a_turn_cut_anywhere_ends_as_the_calm_one(
+    playing: Playing, calm: Played, kind: str
+) -> None:
     for place in range(1, calm.places + 1):
-        cut = play(kind, place)
+        cut = playing(kind, place)
 
         where = f"{kind} at place {place} of {calm.places}"
         assert_promised(calm, cut, where)

@@ -83,7 +83,7 @@ async def test_a_claim_reads_the_ready_index_alone(
 
     groups = [(1001, org_id, 0, FIRST, 24) for org_id in ORGS]
     await connection.fetch(
-        TASKS["claim"].sql, 10_000, 30_000, 9, [(1001, worker.id, 1, 16)], groups, [], []
+        TASKS["claim"].sql, 10_000, 30_000, 9, [(1001, worker.id, 1, 16)], groups, [], [], 64
     )
 
     scans = [plan for plan in plans if "engine.task" in plan]
@@ -128,6 +128,7 @@ async def test_a_claim_reads_no_row_before_its_marks(
         [(route, session.org_id, 0, ids[280], 28)],
         [],
         [],
+        64,
     )
 
     assert [row["task_id"] for row in rows] == ids[280:]
@@ -153,6 +154,7 @@ async def test_a_limit_counts_by_an_index_of_nothing_else(
         [(1002, ORGS[2], 0, FIRST, 13)],
         [],
         [(1002, "queue:none", 3)],
+        64,
     )
 
     counts = [plan for plan in plans if "task_counted" in plan]
