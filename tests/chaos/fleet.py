@@ -21,7 +21,7 @@ from mainspring_local import stack
 from mainspring_local.console import Console
 from mainspring_local.environment import Settings, project_root
 from mainspring_local.program import Program
-from mainspring_local.sockets import accepts, bind_problem
+from mainspring_local.sockets import DRAWN, LOOPBACK, accepts, bind_problem
 from mainspring_local.supervisor import Child, Folders, Supervisor
 from mainspring_testkit.servers import free_port
 from tests.chaos.proxy import Address, Link
@@ -39,8 +39,6 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
 }
 RESTART_DRAW: Final = 0.05
 """Of the supervisor's backoff: a killed service is to be back soon, to be killed again."""
-PORTS: Final = range(12_000, 32_000)
-"""Below those that the system gives to outgoing connections, which could take one meanwhile."""
 WAIT_S: Final = 120.0
 EXPLAINED: Final = "cannot start: Postgres cannot"
 """Who starts while Postgres goes away ends, and is started again."""
@@ -105,7 +103,7 @@ class Fleet:
 
     def _choose_ports(self) -> None:
         wanted = [*self.services(), *(f"resource-{n}" for n in range(1, self._replicas["api"] + 1))]
-        free = (port for port in random.sample(PORTS, len(PORTS)) if _free(port))
+        free = (port for port in random.sample(DRAWN, len(DRAWN)) if _free(port))
         self._ports = {name: next(free) for name in wanted}
 
     def _targets(self, kind: str) -> list[Address]:
@@ -180,13 +178,7 @@ class Fleet:
     # ── processes ───────────────────────────────────────────────────────────────────────────────
 
     async def _bring(self, program: Program) -> None:
-        await self._supervisor.start([program])
-        self._children[program.name] = next(
-            child
-            for wave in reversed(self._supervisor._waves)
-            for child in wave
-            if child.program.name == program.name
-        )
+        (self._children[program.name],) = await self._supervisor.start([program])
 
     def send(self, name: str, number: signal.Signals) -> int:
         """How often it had been started before, for `back`."""
@@ -236,7 +228,7 @@ class Fleet:
 
 
 def _free(port: int) -> bool:
-    return bind_problem("127.0.0.1", port) is None
+    return bind_problem(LOOPBACK, port) is None
 
 
 def _through(url: str, link: Link) -> str:

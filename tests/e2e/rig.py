@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 from uuid import uuid4
@@ -107,14 +108,7 @@ class Rig:
 
     async def bring(self, program: Program) -> None:
         """Starts it and returns when it is healthy."""
-        await self._supervisor.start([program])
-        # The newest of that name: one that was taken away is still in its wave.
-        self._children[program.name] = next(
-            child
-            for wave in reversed(self._supervisor._waves)
-            for child in wave
-            if child.program.name == program.name
-        )
+        (self._children[program.name],) = await self._supervisor.start([program])
 
     async def take_away(self, name: str) -> Program:
         """Kills it for good; the program, to bring it back."""
@@ -177,14 +171,9 @@ class Rig:
     ) -> Json:
         """As a client does: what is told to come again does so, under one key."""
         headers = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                answer = await self._http.request(
-                    method, f"{api or self.api}{path}", json=body, headers=headers
-                )
-                if answer.status_code != 503:
-                    break
-                await asyncio.sleep(LOOK_S)
+        url = f"{api or self.api}{path}"
+        ask = partial(self._http.request, method, url, json=body, headers=headers)
+        answer = await self._taken(ask, [])
         assert answer.is_success, (method, path, answer.status_code, answer.text)
         return cast("Json", answer.json())
 
@@ -199,20 +188,32 @@ class Rig:
 
     async def insist(self, session_id: str, text: str, *, api: str = "") -> "Insisted":
         """Posts one message until it is taken, as often as it takes, with one key."""
-        key, statuses = uuid4().hex, []
+        statuses: list[int] = []
+        ask = partial(
+            self.post, f"/sessions/{session_id}/messages", message(text), key=uuid4().hex, api=api
+        )
+        answer = await self._taken(ask, statuses, unheard=httpx.TransportError)
+        assert answer.is_success, (answer.status_code, answer.text)
+        return Insisted(str(answer.json()["id"]), statuses)
+
+    async def _taken(
+        self,
+        ask: Callable[[], Awaitable[httpx.Response]],
+        statuses: list[int],
+        *,
+        unheard: type[Exception] | tuple[()] = (),
+    ) -> httpx.Response:
+        """The first answer that is no 503; 0 among the `statuses` where nobody was heard."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
-                    answer = await self.post(
-                        f"/sessions/{session_id}/messages", message(text), key=key, api=api
-                    )
-                except httpx.TransportError:
+                    answer = await ask()
+                except unheard:
                     statuses.append(0)
                 else:
                     statuses.append(answer.status_code)
-                    if answer.is_success:
-                        return Insisted(str(answer.json()["id"]), statuses)
-                    assert answer.status_code == 503, (answer.status_code, answer.text)
+                    if answer.status_code != 503:
+                        return answer
                     assert float(answer.headers["retry-after"]) > 0
                 await asyncio.sleep(LOOK_S)
 

@@ -213,13 +213,14 @@ class Supervisor:
     def child(self, name: str) -> Child:
         return next(c for wave in self._waves for c in wave if c.program.name == name)
 
-    async def start(self, programs: Sequence[Program]) -> None:
-        """Starts a wave and returns when all of it is healthy. Raises StartProblem."""
+    async def start(self, programs: Sequence[Program]) -> list[Child]:
+        """Starts a wave and returns it when all of it is healthy. Raises StartProblem."""
         wave = [Child(program, self._folders, self._console) for program in programs]
         self._waves.append(wave)
         for child in wave:
             self._tasks.append(asyncio.create_task(child.supervise(self._draw)))
         await asyncio.gather(*(child.wait_healthy() for child in wave))
+        return wave
 
     async def stop(self) -> None:
         """Stops the waves in reverse order; each drains before what it needs goes away."""

@@ -22,7 +22,7 @@ class MemoryRegistry:
 
     async def register(self, registration: Registration) -> bool:
         with self._lock:
-            self._tables.registry.replicas[registration.replica] = self._clock.wall_ms()
+            self._tables.registry.replicas.setdefault(registration.replica, self._clock.wall_ms())
             row = self._row(registration.incarnation, registration.attach_number)
             if row is None:
                 return False

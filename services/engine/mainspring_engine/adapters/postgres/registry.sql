@@ -1,11 +1,11 @@
 -- name: register
 -- What an attached worker can take, and where it is attached; whether an operator drains it.
--- Who registers is there: the replica is stamped as by a beat, which may come later.
+-- Who registers is there: the replica has a row even before its first beat, which keeps it young.
 -- repeatable
-with stamped as (
+with known as (
     insert into engine.replica (id, started_at, seen_at)
     values ($3, clock_timestamp(), clock_timestamp())
-    on conflict (id) do update set seen_at = excluded.seen_at
+    on conflict (id) do nothing
 )
 
 update engine.worker
