@@ -67,7 +67,8 @@ def _recovery(_: Plan) -> list[str]:
 
 
 def _dispatch(plan: Plan) -> list[str]:
-    names = ["idle", *(f"{workers}_workers" for workers in plan.workers)]
+    names = ["idle", "turn_idle", *(f"{workers}_workers" for workers in plan.workers)]
+    names += [f"turn_{workers}_workers" for workers in plan.workers[:1]]
     return [f"dispatch_{name}_p{part}_ms" for name in names for part in (50, 99)]
 
 
