@@ -103,7 +103,15 @@ class Arrive(Struct, frozen=True, kw_only=True, tag="arrive"):
     by_chance: bool
 
 
-Order = Open | Turns | Pace | Grow | Probe | Staff | Tally | Introduce | Arrive
+class Limits(Struct, frozen=True, kw_only=True, tag="limits"):
+    """What the machine does at best with each of the means."""
+
+    postgres_url: str
+    nats_url: str
+    seconds: float
+
+
+Order = Open | Turns | Pace | Grow | Probe | Staff | Tally | Introduce | Arrive | Limits
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
@@ -157,6 +165,7 @@ class Done(Struct, frozen=True, kw_only=True, tag="done"):
     young_ms: list[float] = []
     old_ms: list[float] = []
     dispatch_ms: list[float] = []
+    figures: dict[str, float] = {}
     submitted: list[Asked] = []
     steered: int = 0
     """Messages that met a turn still going on; they make no task of their own."""
