@@ -6,6 +6,7 @@ import msgspec
 
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.feed import Feed
+from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
@@ -55,16 +56,6 @@ async def ended(
                 return view
             if left_s <= 0:
                 return await control.get_workflow(command)
-            await _told_within(told, clock, min(left_s, RESULT_RECHECK_S))
+            await told_within(told, clock, min(left_s, RESULT_RECHECK_S))
     finally:
         await subscription.close()
-
-
-async def _told_within(told: asyncio.Event, clock: Clock, seconds: float) -> None:
-    waiting = asyncio.ensure_future(told.wait())
-    sleeping = asyncio.ensure_future(clock.sleep(seconds))
-    try:
-        await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-        sleeping.cancel()
