@@ -2700,6 +2700,17 @@ CREATE FUNCTION engine.place_order(p_step text) RETURNS integer[]
 ALTER FUNCTION engine.place_order(p_step text) OWNER TO engine_owner;
 
 --
+-- Name: place_before(text, text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.place_before(p_step text, p_bound text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (starts_with(p_step, COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) AND COALESCE(((p_bound = ''::text) OR (p_bound ~ '~$'::text) OR (engine.place_order("substring"(p_step, '[^~]*$'::text)) < engine.place_order("substring"(p_bound, '[^~]*$'::text)))), false) AND (engine.place_order(substr(p_step, (length(COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) + 1))) IS NOT NULL));
+
+
+ALTER FUNCTION engine.place_before(p_step text, p_bound text) OWNER TO engine_owner;
+
+--
 -- Name: progress; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -3436,9 +3447,7 @@ begin
         select c.workflow_id, r.step, r.org_id, c.workflow_id, 0, 0, r.input_hash, r.body, r.hash, true
         from unnest(v_copies) as c
         inner join engine.step_result as r on c.task_id = r.workflow_id and c.org_id = r.org_id
-        where
-            r.checkpoint and engine.place_order(r.step) is not null
-            and (c.step = '' or engine.place_order(r.step) < engine.place_order(c.step));
+        where r.checkpoint and engine.place_before(r.step, c.step);
     end if;
     insert into engine.step_result (
         workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
@@ -6514,6 +6523,14 @@ GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO 
 
 REVOKE ALL ON FUNCTION engine.place_order(p_step text) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.place_order(p_step text) TO engine_run;
+
+
+--
+-- Name: FUNCTION place_before(p_step text, p_bound text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.place_before(p_step text, p_bound text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.place_before(p_step text, p_bound text) TO engine_run;
 
 
 --

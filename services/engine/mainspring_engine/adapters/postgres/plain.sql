@@ -30,8 +30,8 @@ left join engine.task as t on p.task_id = t.id
 where p.task_id = $2 and p.org_id = $1 and starts_with(p.step, 'task:');
 
 -- name: cancel_tasks
--- Ends open plain tasks; see the function. Not repeatable: a repeat finds nothing open any more, and
--- whoever held one would not be told.
+-- Ends open plain tasks; see the function. Not repeatable: a repeat finds nothing open any more,
+-- and whoever held one would not be told.
 select ended, held_fence from engine.cancel_tasks_v1($1, $2, $3);
 
 -- name: plain_payload
