@@ -11,7 +11,14 @@ from mainspring_schema import asking
 from mainspring_schema import operations as ops
 from mainspring_schema.codec import pack
 from mainspring_schema.explaining import Explanation, Reason
+from mainspring_schema.plain import (
+    CancelPlainTask,
+    PlainTaskView,
+    RequeuePlainTask,
+    TaskReceipt,
+)
 from mainspring_schema.tasks import ToolTask
+from mainspring_schema.workflows import Flaw
 from tests.api.budgets_backend import FakeBudgets
 
 A = TypeVar("A")
@@ -211,6 +218,8 @@ class FakeOperator:
                     last_due_ms=TS if order.action == "requeue" else None,
                     task_ids=(TASK,),
                 )
+            case CancelPlainTask() | RequeuePlainTask():
+                return _of_plain(order)
             case _:
                 return self.budgets.carry_out(order)
 
@@ -234,3 +243,12 @@ class FakeOperator:
             self.letter, status=status, requeued_as=SESSION if requeue else None
         )
         return self.letter
+
+
+def _of_plain(order: CancelPlainTask | RequeuePlainTask) -> object:
+    if (order.org_id, order.task_id) != (DEFAULT_ORG_ID, TASK):
+        return NotFound()
+    if isinstance(order, RequeuePlainTask):
+        return TaskReceipt(task_id=order.new_id)
+    flaw = Flaw(code="cancelled", message=order.reason)
+    return PlainTaskView(task_id=TASK, type="add", status="cancelled", flaw=flaw)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
 import msgspec
@@ -13,6 +13,7 @@ from mainspring_api.adapters.http.app import all_routes, application
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, to_wire
 from mainspring_schema import operations as ops
+from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.operators import LETTER, TASK, WORKER, FakeOperator
@@ -42,7 +43,10 @@ READS = {
 """They change nothing, so there is nothing to do once."""
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
-ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
+ORDERS = (
+    ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters, CancelPlainTask,
+    RequeuePlainTask,
+)  # fmt: skip
 ORG = to_wire(Prefix.ORG, DEFAULT_ORG_ID)
 KINDS = (("memory", "memories"), ("provider", "providers"), ("budget", "budgets"))
 DELEGATING = {"delegates_approvals": True}
@@ -111,6 +115,9 @@ BODIES: dict[str, Body] = {
     },
     f"{V1}/durable/tasks": lambda text: {"type": "render", "input": [text]},
     f"{V1}/durable/tasks/batch": lambda text: {"tasks": [{"type": "render", "input": [text]}]},
+    f"{V1}/durable/tasks/{{task_id}}/requeue": lambda text: {
+        "id": to_wire(Prefix.TASK, uuid5(NAMESPACE_URL, text)),
+    },
     f"{V1}/durable/workflows": lambda text: {"type": "order", "input": [text]},
     f"{V1}/durable/workflows/{{workflow_id}}/signal": lambda text: {"name": text},
     f"{V1}/durable/workflows/{{workflow_id}}/fork": lambda text: {"step": text},

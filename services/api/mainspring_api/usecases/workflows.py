@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.feed import Feed
+from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
@@ -63,7 +64,7 @@ async def ended(
                 return view
             if left_s <= 0:
                 return await control.get_workflow(command)
-            await _told_within(news.told, clock, min(left_s, RESULT_RECHECK_S))
+            await told_within(news.told, clock, min(left_s, RESULT_RECHECK_S))
             if (complete := news.completed(view)) is not None:
                 return complete
     finally:
@@ -98,13 +99,3 @@ def completed(view: WorkflowView, last: StoredEvent) -> WorkflowView | None:
     if not bytes(said.result):
         return None
     return replace(view, status="completed", result=bytes(said.result), waits=(), explanation="")
-
-
-async def _told_within(told: asyncio.Event, clock: Clock, seconds: float) -> None:
-    waiting = asyncio.ensure_future(told.wait())
-    sleeping = asyncio.ensure_future(clock.sleep(seconds))
-    try:
-        await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-        sleeping.cancel()

@@ -6,6 +6,7 @@ from mainspring_engine.usecases.budgets import Budgets
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.letters import DeadLetters
+from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.registry import Workers
 from mainspring_schema import operations
 from mainspring_schema.budgets import (
@@ -18,6 +19,7 @@ from mainspring_schema.budgets import (
     ResumeSession,
     TopUp,
 )
+from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 
 
 class Operator:
@@ -31,7 +33,9 @@ class Operator:
         letters: DeadLetters,
         explaining: Explaining,
         budgets: Budgets,
+        plain: PlainTasks,
     ) -> None:
+        self._plain = plain
         self._budgets = budgets
         self._inspector = inspector
         self._workers = workers
@@ -71,5 +75,7 @@ class Operator:
                 return await self._letters.resolve_many(order)
             case CreateBudget() | ChangeBudget() | TopUp() | DropBudget() | ResumeSession():
                 return await self._budgets.carry_out(order)
+            case CancelPlainTask() | RequeuePlainTask():
+                return await self._plain.carry_out(order)
             case _:
                 assert_never(order)
