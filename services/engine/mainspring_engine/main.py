@@ -34,6 +34,7 @@ from mainspring_engine.usecases.budgets import Budgeted, Budgets
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
+from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
@@ -104,9 +105,9 @@ class Engine:
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
         self._backlog, self._tallies, self._holds = Backlog(), Tallies(), HoldTimes()
-        self._pressure = Backpressure(clock=clock, load=self._load)
-        self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
-        self._witness, self._clock = witness(self._agents), clock
+        self._pressure = Backpressure(clock=clock, load=lambda: self._lanes.load())  # noqa: PLW0108 - made later
+        self._agents, self._courses, self._clock = Agents(store), Courses(store), clock
+        self._witness, self._alarms, self._relays = witness(self._agents), Alarms(clock), Relays()
         self._time, self._budgeted = DatabaseTime(clock), Budgeted(store.budgets, clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
@@ -121,7 +122,7 @@ class Engine:
         self._leases, self._queries = self._make_leases(), self._make_queries(ids)
         self.control = Control(self._lanes, self._pressure)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
-        self.workflows = Workflows(self._lanes, store, self._pressure, self._queries)
+        self.workflows = Workflows(self._lanes, store, self._pressure, self._queries, self._courses)
         self.plain_tasks = PlainTasks(self._lanes, store, self._pressure, clock)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
@@ -131,9 +132,6 @@ class Engine:
         materials = Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio)
         materials.budgeted = self._budgeted.has
         return materials
-
-    def _load(self) -> float:
-        return self._lanes.load()
 
     def _make_gates(self, store: GateStore, ids: Ids) -> Gates:
         return Gates(
@@ -267,6 +265,7 @@ class Engine:
             assignment=assignment,
             time=self._time,
             materials=materials,
+            courses=self._courses,
         )
 
     def _streams(self, clock: Clock) -> WorkerStreams:

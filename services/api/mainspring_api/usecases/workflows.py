@@ -9,6 +9,7 @@ from mainspring_api.ports.feed import Feed
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
+from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.stream import LogBatch
 from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView, key_of
 
@@ -18,6 +19,7 @@ ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"}
 
 def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
     """As it was in the moment of its start: nothing has happened that would have to be read."""
+    declaration = command.declaration
     return WorkflowView(
         workflow_id=command.workflow_id,
         type=command.type,
@@ -25,6 +27,7 @@ def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
         queue=command.queue,
         status="running",
         started_ms=started_ms,
+        version="" if declaration is None else version_of(hash_of(declaration)),
     )
 
 

@@ -189,6 +189,7 @@ _WHY = {
 
 _NOT_REQUEUED = {
     "workflow": "a workflow is not requeued, for its finished steps would happen again",
+    "step": "a declared step is not requeued: its workflow has failed with it; start that again",
     "task": "a plain task is not requeued: submit it again, under an id of its own",
 }
 
