@@ -17,7 +17,7 @@ from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 
 OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
 TaskStatus = Literal[OpenStatus, "closed"]
-TaskWord = Literal["reason", "tool", "workflow", "task"]
+TaskWord = Literal["reason", "tool", "workflow", "task", "step"]
 WorkerStatus = Literal["active", "silent", "draining", "stopped"]
 """`silent`: attached, but nothing was heard from it for two beats. `stopped`: not attached."""
 

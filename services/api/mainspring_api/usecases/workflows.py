@@ -13,6 +13,7 @@ from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
+from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.events import StoredEvent, decode_payload
 from mainspring_schema.stream import LogBatch
 from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView, key_of
@@ -32,6 +33,7 @@ _SAID: Final = msgspec.json.Decoder(_Said)
 
 def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
     """As it was in the moment of its start: nothing has happened that would have to be read."""
+    declaration = command.declaration
     return WorkflowView(
         workflow_id=command.workflow_id,
         type=command.type,
@@ -39,6 +41,7 @@ def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
         queue=command.queue,
         status="running",
         started_ms=started_ms,
+        version="" if declaration is None else version_of(hash_of(declaration)),
     )
 
 

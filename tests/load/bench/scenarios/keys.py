@@ -34,11 +34,19 @@ def _turns_traced(plan: Plan) -> list[str]:
 
 
 def _workflow(_: Plan) -> list[str]:
-    return ["workflow3_p50_ms", "workflow3_p99_ms"]
+    return [f"{key}_p{part}_ms" for key in ("workflow3", "code_workflow3") for part in (50, 99)]
 
 
 def _steps(_: Plan) -> list[str]:
-    return ["steps_per_s_c32", "wal_bytes_per_workflow3", "commits_per_workflow3"]
+    return [
+        name
+        for key in ("", "code_")
+        for name in (
+            f"{key}steps_per_s_c32",
+            f"wal_bytes_per_{key}workflow3",
+            f"commits_per_{key}workflow3",
+        )
+    ]
 
 
 def _throughput(_: Plan) -> list[str]:
