@@ -34,6 +34,7 @@ from mainspring_engine.usecases.budgets import Budgeted, Budgets
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
+from mainspring_engine.usecases.deliveries import Inbox
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
@@ -119,7 +120,7 @@ class Engine:
         self.gauging = Gauging(self._inspector, backstage.inspection, clock)
         self.operator = self._make_operator(backstage, gates, ids)
         self._leases, self._queries = self._make_leases(), self._make_queries(ids)
-        self.control = Control(self._lanes, self._pressure)
+        self.control = Control(self._lanes, self._pressure, self.store.inbox)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
         self.workflows = Workflows(self._lanes, store, self._pressure, self._queries)
         self.plain_tasks = PlainTasks(self._lanes, store, self._pressure, clock)
@@ -189,10 +190,7 @@ class Engine:
 
     def _make_inspector(self, backstage: Backstage) -> Inspector:
         return Inspector(
-            inspection=backstage.inspection,
-            store=self.store,
-            holds=self._holds,
-            clock=self._clock,
+            inspection=backstage.inspection, store=self.store, holds=self._holds, clock=self._clock
         )
 
     def _make_operator(self, backstage: Backstage, gates: GateStore, ids: Ids) -> Operator:
@@ -209,6 +207,7 @@ class Engine:
             letters=letters,
             explaining=Explaining(backstage.snapshots, gates, self._holds),
             budgets=Budgets(self.store.budgets, self._budgeted, self._lanes, ids),
+            inbox=Inbox(self.store.inbox, self._lanes),
         )
 
     def _make_claimer(self) -> Claimer:

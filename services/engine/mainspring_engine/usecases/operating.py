@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from mainspring_engine.usecases.budgets import Budgets
+from mainspring_engine.usecases.deliveries import Inbox
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.letters import DeadLetters
@@ -18,6 +19,13 @@ from mainspring_schema.budgets import (
     ResumeSession,
     TopUp,
 )
+from mainspring_schema.delivery import (
+    EditMessage,
+    GetDelivery,
+    ListWaiting,
+    ReorderMessages,
+    WithdrawMessage,
+)
 
 
 class Operator:
@@ -31,7 +39,9 @@ class Operator:
         letters: DeadLetters,
         explaining: Explaining,
         budgets: Budgets,
+        inbox: Inbox,
     ) -> None:
+        self._inbox = inbox
         self._budgets = budgets
         self._inspector = inspector
         self._workers = workers
@@ -55,6 +65,8 @@ class Operator:
                 return await self._explaining.answer(asked)
             case ListBudgets() | GetBudget() | GetLedger():
                 return await self._budgets.answer(asked)
+            case GetDelivery() | ListWaiting():
+                return await self._inbox.answer(asked)
             case _:
                 assert_never(asked)
 
@@ -71,5 +83,7 @@ class Operator:
                 return await self._letters.resolve_many(order)
             case CreateBudget() | ChangeBudget() | TopUp() | DropBudget() | ResumeSession():
                 return await self._budgets.carry_out(order)
+            case EditMessage() | WithdrawMessage() | ReorderMessages():
+                return await self._inbox.carry_out(order)
             case _:
                 assert_never(order)
