@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.budgets import BudgetOrder, BudgetQuestion
+from mainspring_schema.delivery import DeliveryOrder, DeliveryQuestion
 from mainspring_schema.explaining import Explanation, Subject
 from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 
@@ -342,10 +343,16 @@ class Explain(Question[Explanation], frozen=True, kw_only=True, tag="explain"):
 
 
 AnyQuestion = (
-    ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain
-) | BudgetQuestion
+    (ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain)
+    | BudgetQuestion
+    | DeliveryQuestion
+)
 PlainOrder = CancelPlainTask | RequeuePlainTask
-AnyOrder = (DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters | PlainOrder) | BudgetOrder
+AnyOrder = (
+    (DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters | PlainOrder)
+    | BudgetOrder
+    | DeliveryOrder
+)
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

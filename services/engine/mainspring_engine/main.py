@@ -118,7 +118,7 @@ class Engine:
         self.operator = office.operator
         self.gauging = Gauging(office.inspector, backstage.inspection, clock)
         self._leases, self._queries = self._make_leases(), self._make_queries(ids)
-        self.control = Control(self._lanes, self._pressure)
+        self.control = Control(self._lanes, self._pressure, self.store.inbox)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
         self.workflows = Workflows(self._lanes, store, self._pressure, self._queries, self._courses)
         self.sweeps = self._make_sweeps()
