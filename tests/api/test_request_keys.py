@@ -44,7 +44,12 @@ SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
 ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
 ORG = to_wire(Prefix.ORG, DEFAULT_ORG_ID)
-KINDS = (("memory", "memories"), ("provider", "providers"), ("budget", "budgets"))
+KINDS = (
+    ("memory", "memories"),
+    ("provider", "providers"),
+    ("budget", "budgets"),
+    ("server", "mcp-servers"),
+)
 DELEGATING = {"delegates_approvals": True}
 ENDLESS = {
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/sse",
@@ -78,6 +83,7 @@ BODIES: dict[str, Body] = {
     f"{V1}/memories": lambda text: {"name": text, "source": {"url": "https://git.test/x"}},
     f"{V1}/memories/{{memory_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/providers": lambda text: {"name": text, "provider_type": "openai", "api_key": text},
+    f"{V1}/mcp-servers": lambda text: {"name": text, "url": "https://docs.test/mcp"},
     f"{V1}/models": lambda text: {"provider_id": "{provider_id}", "model_id": text},
     f"{V1}/user/connections/{{provider}}": lambda text: {"api_key": text},
     f"{V1}/orgs": named,
