@@ -49,7 +49,12 @@ ORDERS = (
     RequeuePlainTask,
 )  # fmt: skip
 ORG = to_wire(Prefix.ORG, DEFAULT_ORG_ID)
-KINDS = (("memory", "memories"), ("provider", "providers"), ("budget", "budgets"))
+KINDS = (
+    ("memory", "memories"),
+    ("provider", "providers"),
+    ("budget", "budgets"),
+    ("server", "mcp-servers"),
+)
 FIRST, SECOND = (to_wire(Prefix.MESSAGE, UUID(int=number)) for number in (1, 2))
 DELEGATING = {"delegates_approvals": True}
 ENDLESS = {
@@ -84,6 +89,7 @@ BODIES: dict[str, Body] = {
     f"{V1}/memories": lambda text: {"name": text, "source": {"url": "https://git.test/x"}},
     f"{V1}/memories/{{memory_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/providers": lambda text: {"name": text, "provider_type": "openai", "api_key": text},
+    f"{V1}/mcp-servers": lambda text: {"name": text, "url": "https://docs.test/mcp"},
     f"{V1}/models": lambda text: {"provider_id": "{provider_id}", "model_id": text},
     f"{V1}/user/connections/{{provider}}": lambda text: {"api_key": text},
     f"{V1}/orgs": named,
