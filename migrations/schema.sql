@@ -2689,6 +2689,28 @@ $$;
 ALTER FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) OWNER TO engine_owner;
 
 --
+-- Name: place_order(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.place_order(p_step text) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN (p_step ~ '^[1-9][0-9]*(/[1-9][0-9]*)*$'::text) THEN (string_to_array(p_step, '/'::text))::integer[] ELSE NULL::integer[] END;
+
+
+ALTER FUNCTION engine.place_order(p_step text) OWNER TO engine_owner;
+
+--
+-- Name: place_before(text, text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.place_before(p_step text, p_bound text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (starts_with(p_step, COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) AND COALESCE(((p_bound = ''::text) OR (p_bound ~ '~$'::text) OR (engine.place_order("substring"(p_step, '[^~]*$'::text)) < engine.place_order("substring"(p_bound, '[^~]*$'::text)))), false) AND (engine.place_order(substr(p_step, (length(COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) + 1))) IS NOT NULL));
+
+
+ALTER FUNCTION engine.place_before(p_step text, p_bound text) OWNER TO engine_owner;
+
+--
 -- Name: place_inbox_v1(uuid, uuid[], bigint[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2714,28 +2736,6 @@ $$;
 
 
 ALTER FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) OWNER TO engine_owner;
-
---
--- Name: place_order(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
---
-
-CREATE FUNCTION engine.place_order(p_step text) RETURNS integer[]
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN CASE WHEN (p_step ~ '^[1-9][0-9]*(/[1-9][0-9]*)*$'::text) THEN (string_to_array(p_step, '/'::text))::integer[] ELSE NULL::integer[] END;
-
-
-ALTER FUNCTION engine.place_order(p_step text) OWNER TO engine_owner;
-
---
--- Name: place_before(text, text); Type: FUNCTION; Schema: engine; Owner: engine_owner
---
-
-CREATE FUNCTION engine.place_before(p_step text, p_bound text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (starts_with(p_step, COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) AND COALESCE(((p_bound = ''::text) OR (p_bound ~ '~$'::text) OR (engine.place_order("substring"(p_step, '[^~]*$'::text)) < engine.place_order("substring"(p_bound, '[^~]*$'::text)))), false) AND (engine.place_order(substr(p_step, (length(COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) + 1))) IS NOT NULL));
-
-
-ALTER FUNCTION engine.place_before(p_step text, p_bound text) OWNER TO engine_owner;
 
 --
 -- Name: progress; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -6546,14 +6546,6 @@ GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO 
 
 
 --
--- Name: FUNCTION place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]); Type: ACL; Schema: engine; Owner: engine_owner
---
-
-REVOKE ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) TO engine_run;
-
-
---
 -- Name: FUNCTION place_order(p_step text); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -6567,6 +6559,14 @@ GRANT ALL ON FUNCTION engine.place_order(p_step text) TO engine_run;
 
 REVOKE ALL ON FUNCTION engine.place_before(p_step text, p_bound text) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.place_before(p_step text, p_bound text) TO engine_run;
+
+
+--
+-- Name: FUNCTION place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) TO engine_run;
 
 
 --
