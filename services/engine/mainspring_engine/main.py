@@ -171,6 +171,7 @@ class Engine:
             links=self._links,
             pusher=self._pusher,
             announcer=self._announcer,
+            alarms=self._alarms,
             tallies=self._tallies,
         )
 

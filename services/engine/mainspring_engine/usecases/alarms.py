@@ -32,7 +32,11 @@ class Alarms:
             self._set(SweepKind.TIMERS, timer.delay_ms)
         for close in changes.closes:
             if close.delay_ms is not None:
-                self._set(SweepKind.RETRIES, close.delay_ms)
+                self.delayed(close.delay_ms)
+
+    def delayed(self, delay_ms: int) -> None:
+        """Sets the alarm for a task that waits so long for its next attempt."""
+        self._set(SweepKind.RETRIES, delay_ms)
 
     def _set(self, kind: SweepKind, delay_ms: int) -> None:
         # Rounded up, past the moment: an alarm before its time finds nothing.

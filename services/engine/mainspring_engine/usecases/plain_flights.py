@@ -21,6 +21,7 @@ from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.plain import PlainAdded
 from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.lane import PlainEntry, Ticket
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.pushing import Pusher
@@ -43,7 +44,7 @@ class _End(NamedTuple):
 class PlainFlights:
     """Serves the lanes of plain tasks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named part each
         self,
         *,
         store: Store,
@@ -51,8 +52,10 @@ class PlainFlights:
         links: Links,
         pusher: Pusher,
         announcer: Announcer,
+        alarms: Alarms,
         tallies: Tallies,
     ) -> None:
+        self._alarms = alarms
         self._announcer = announcer
         self._store = store
         self._seating = seating
@@ -127,6 +130,8 @@ class PlainFlights:
         over: list[UUID] = []
         for (entry, end), verdict in zip(ends, verdicts, strict=True):
             if verdict is Verdict.COMMITTED:
+                if end.delay_ms is not None:
+                    self._alarms.delayed(end.delay_ms)
                 if end.closing is Closing.RETRIED:
                     self._tallies.retries.add((end.error_code,))
                 else:
