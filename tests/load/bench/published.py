@@ -15,11 +15,13 @@ from tests.load.bench.report import Report, number
 from tests.load.bench.targets import MADE_ON, TARGETS, at_most
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "figures"
-BENCH, PEERS = "bench.json", "peers.json"
+BENCH, PEERS, LONG = "bench.json", "peers.json", "long.json"
+SIZES: Final = {"sleepers": "sleepers", "held_s": "held", "soak_minutes": "minutes"}
+"""What long runs are asked for with: settings and their flags."""
 _REPORT: Final = msgspec.json.Decoder(Report)
 
 
-def page(bench: Report, peers: Report | None) -> str:
+def page(bench: Report, peers: Report | None, long: Report | None = None) -> str:
     parts = [
         "# Figures",
         "",
@@ -31,10 +33,19 @@ def page(bench: Report, peers: Report | None) -> str:
         *_machines(bench.figures),
         *_others(bench.figures),
     ]
+    if long is not None:
+        command = f"./task bench {_sized(long.settings)} --json docs/figures/{LONG}"
+        parts += ["## Long runs", "", *_measured(long, command), *_figures(long.figures)]
     if peers is not None:
         command = f"./task bench peers --json docs/figures/{PEERS}"
         parts += ["## Beside others", "", *_measured(peers, command), *_compared(peers.figures)]
     return "\n".join(parts)
+
+
+def _sized(settings: Mapping[str, str]) -> str:
+    """The scenarios, and how long and how large they were."""
+    sizes = (f"--{flag} {settings[key]}" for key, flag in SIZES.items() if key in settings)
+    return " ".join((settings.get("scenarios", ""), *sizes))
 
 
 def _measured(report: Report, command: str) -> list[str]:
@@ -89,6 +100,12 @@ def _others(figures: Mapping[str, float]) -> list[str]:
     return ["## The rest", "", *_table(("figure", "measured"), rows)]
 
 
+def _figures(figures: Mapping[str, float]) -> list[str]:
+    return _table(
+        ("figure", "measured"), [(f"`{key}`", number(value)) for key, value in figures.items()]
+    )
+
+
 def _compared(figures: Mapping[str, float]) -> list[str]:
     """One line per figure; what somebody has no notion of stays empty."""
     there = [name for name in NAMES if any(key_of(name, key) in figures for key in MEASURED)]
@@ -112,8 +129,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def main() -> None:
     bench = _REPORT.decode((FOLDER / BENCH).read_bytes())
-    peers = FOLDER / PEERS
-    sys.stdout.write(page(bench, _REPORT.decode(peers.read_bytes()) if peers.exists() else None))
+    sys.stdout.write(page(bench, _report(PEERS), _report(LONG)))
+
+
+def _report(name: str) -> Report | None:
+    file = FOLDER / name
+    return _REPORT.decode(file.read_bytes()) if file.exists() else None
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The page of figures that stands in the documents."""
 
+import msgspec
+
 from tests.load.bench.published import page
 from tests.load.bench.report import Report
 
@@ -44,3 +46,15 @@ def test_the_machines_limits_stand_beside_those_where_the_promises_were_made() -
 
     assert "| `limit_call_p50_ms` | 1.20 | 0.60 | 2.0 |" in lines
     assert "| `limit_calls_per_s_c32` | 2,500 | 5,000 | 2.0 |" in lines
+
+
+def test_long_runs_stand_under_the_command_that_made_them() -> None:
+    long = report({"replicas_ratio": 0.98})
+    settings = {"scenarios": "timers replicas", "sleepers": "1000000", "held_s": "300.0"}
+    long = msgspec.structs.replace(long, settings=settings)
+
+    text = page(report({}), None, long)
+
+    command = "./task bench timers replicas --sleepers 1000000 --held 300.0"
+    assert f"`{command} --json docs/figures/long.json` on 2026-01-02" in text
+    assert "| `replicas_ratio` | 0.98 |" in text.splitlines()
