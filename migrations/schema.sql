@@ -2578,7 +2578,7 @@ begin
         select (i.session_id, i.message_id, i.seq, i.config_hash, i.controls)::engine.inbox_view
         from engine.inbox as i
         where i.session_id = any(p_sessions) and i.workflow_id is null
-        order by i.session_id, i.seq
+        order by i.session_id, coalesce(i.place, i.seq)
     );
 end
 $$;
@@ -2709,6 +2709,33 @@ CREATE FUNCTION engine.place_before(p_step text, p_bound text) RETURNS boolean
 
 
 ALTER FUNCTION engine.place_before(p_step text, p_bound text) OWNER TO engine_owner;
+
+--
+-- Name: place_inbox_v1(uuid, uuid[], bigint[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_moved int;
+begin
+    update engine.inbox as i
+    set place = m.place
+    from unnest(p_messages, p_places) as m (message_id, place)
+    where i.session_id = p_session and i.message_id = m.message_id and i.workflow_id is null;
+    get diagnostics v_moved = row_count;
+    if v_moved <> cardinality(p_messages) then
+        raise exception 'engine.place_inbox: % of % moved messages were waiting',
+            v_moved, cardinality(p_messages) using errcode = 'MSE01';
+    end if;
+    return v_moved;
+end
+$$;
+
+
+ALTER FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) OWNER TO engine_owner;
 
 --
 -- Name: progress; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -4843,7 +4870,8 @@ CREATE TABLE engine.inbox (
     turn_id uuid NOT NULL,
     controls bytea,
     workflow_id uuid,
-    body_hash bytea NOT NULL
+    body_hash bytea NOT NULL,
+    place bigint
 )
 WITH (fillfactor='85');
 
@@ -6533,6 +6561,14 @@ GRANT ALL ON FUNCTION engine.place_order(p_step text) TO engine_run;
 
 REVOKE ALL ON FUNCTION engine.place_before(p_step text, p_bound text) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.place_before(p_step text, p_bound text) TO engine_run;
+
+
+--
+-- Name: FUNCTION place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) TO engine_run;
 
 
 --

@@ -10,6 +10,13 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import asking
 from mainspring_schema import operations as ops
 from mainspring_schema.codec import pack
+from mainspring_schema.delivery import (
+    EditMessage,
+    GetDelivery,
+    ListWaiting,
+    ReorderMessages,
+    WithdrawMessage,
+)
 from mainspring_schema.explaining import Explanation, Reason
 from mainspring_schema.plain import (
     CancelPlainTask,
@@ -20,6 +27,7 @@ from mainspring_schema.plain import (
 from mainspring_schema.tasks import ToolTask
 from mainspring_schema.workflows import Flaw
 from tests.api.budgets_backend import FakeBudgets
+from tests.api.deliveries_backend import FakeInbox
 
 A = TypeVar("A")
 TS = 1_763_800_000_000
@@ -153,6 +161,7 @@ class FakeOperator:
         self.health = HEALTH
         self.letter = LETTER
         self.budgets = FakeBudgets()
+        self.inbox = FakeInbox()
 
     async def inspect(self, question: asking.Question[A]) -> A:
         return self._answered(question, self._inspected(ops.read_question(pack(question))))
@@ -185,6 +194,8 @@ class FakeOperator:
                 return found if known else NotFound()
             case ops.ListLetters() | ops.GetLetter():
                 return self._of_letters(asked)
+            case GetDelivery() | ListWaiting():
+                return self.inbox.answer(asked)
             case _:
                 return self.budgets.answer(asked)
 
@@ -220,6 +231,8 @@ class FakeOperator:
                 )
             case CancelPlainTask() | RequeuePlainTask():
                 return _of_plain(order)
+            case EditMessage() | WithdrawMessage() | ReorderMessages():
+                return self.inbox.carry_out(order)
             case _:
                 return self.budgets.carry_out(order)
 

@@ -123,7 +123,8 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     """Starts a workflow, or finds the one that was started with this key.
 
     The caller makes the id, so that asking again starts nothing twice. `key` is the organization's;
-    None takes the id. `input` is the JSON array of the arguments.
+    None takes the id. `input` is the JSON array of the arguments. With a `declaration` (JSON, see
+    `declarations`) the engine runs it; without one it is code, or what a worker declares.
     """
 
     org_id: UUID
@@ -135,6 +136,7 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     parent: Parent | None = None
     fork: Fork | None = None
+    declaration: bytes | None = None
 
 
 class ForkWorkflow(Struct, frozen=True, kw_only=True):
@@ -218,7 +220,10 @@ class ListWorkflows(Struct, frozen=True, kw_only=True):
 
 
 class WorkflowView(Struct, frozen=True, kw_only=True):
-    """A workflow as it is. `explanation` says why it does not move, where it does not."""
+    """A workflow as it is. `explanation` says why it does not move, where it does not.
+
+    `version` is that of the declaration it runs on; "" where it is code.
+    """
 
     workflow_id: UUID
     type: str
@@ -232,6 +237,7 @@ class WorkflowView(Struct, frozen=True, kw_only=True):
     explanation: str = ""
     parent_id: UUID | None = None
     forked_from: UUID | None = None
+    version: str = ""
 
 
 class WorkflowPage(Struct, frozen=True, kw_only=True):

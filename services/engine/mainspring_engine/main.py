@@ -36,6 +36,7 @@ from mainspring_engine.usecases.budgets import Budgeted
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
+from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.gates import Gates
@@ -102,8 +103,8 @@ class Engine:
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
         self._backlog, self._tallies, self._holds = Backlog(), Tallies(), HoldTimes()
         self._pressure = Backpressure(clock=clock, load=lambda: self._lanes.load())  # noqa: PLW0108 - made later
-        self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
-        self._witness, self._clock = witness(self._agents), clock
+        self._agents, self._courses, self._clock = Agents(store), Courses(store), clock
+        self._witness, self._alarms, self._relays = witness(self._agents), Alarms(clock), Relays()
         self._time, self._budgeted = DatabaseTime(clock), Budgeted(store.budgets, clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
@@ -117,9 +118,9 @@ class Engine:
         self.gauging = Gauging(office.inspector, backstage.inspection, clock)
         self._far = BusQueries(bus, me=self._workers.replica, ids=ids)
         self._leases, self._queries = self._make_leases(), self._make_queries(ids)
-        self.control = Control(self._lanes, self._pressure)
+        self.control = Control(self._lanes, self._pressure, self.store.inbox)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
-        self.workflows = Workflows(self._lanes, store, self._pressure, self._queries)
+        self.workflows = Workflows(self._lanes, store, self._pressure, self._queries, self._courses)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
@@ -262,6 +263,7 @@ class Engine:
             assignment=assignment,
             time=self._time,
             materials=materials,
+            courses=self._courses,
         )
 
     def _streams(self, clock: Clock) -> WorkerStreams:

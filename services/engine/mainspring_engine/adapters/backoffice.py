@@ -9,6 +9,7 @@ from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.budgets import Budgeted, Budgets
+from mainspring_engine.usecases.deliveries import Inbox
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.lane import Lanes
@@ -62,6 +63,7 @@ def back_office(  # noqa: PLR0913 - one named part each
         letters=letters,
         explaining=Explaining(backstage.snapshots, gates, holds),
         budgets=Budgets(store.budgets, budgeted, lanes, ids),
+        inbox=Inbox(store.inbox, lanes),
         plain=plain,
     )
     return BackOffice(inspector=inspector, operator=operator, plain=plain)

@@ -19,6 +19,7 @@ from mainspring_engine.ports.workflows import WorkflowRow
 from mainspring_engine.usecases.histories import check_value
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_kernel.errors import (
+    Conflict,
     DeadlineExceeded,
     MainspringError,
     NotFound,
@@ -73,7 +74,8 @@ class Queries:
     async def ask(self, command: QueryWorkflow) -> bytes:
         """The handler's answer, as JSON.
 
-        Raises NotFound, NoWorker, QueryFailed, DeadlineExceeded, TooManyRequests.
+        Raises NotFound, Conflict of a declared workflow, NoWorker, QueryFailed, DeadlineExceeded,
+        TooManyRequests.
         """
         if len(command.arguments) > QUERY_ARGUMENTS_BYTES_MAX:
             detail = f"the arguments have at most {QUERY_ARGUMENTS_BYTES_MAX} bytes"
@@ -102,6 +104,9 @@ class Queries:
         if row is None:
             detail = "no such workflow"
             raise NotFound(detail)
+        if states.decode(row.workflow).course is not None:
+            detail = "a declared workflow has no code that could answer"
+            raise Conflict(detail)
         return row
 
     async def _others(self, row: WorkflowRow) -> tuple[UUID, ...]:

@@ -17,16 +17,18 @@ from mainspring_engine.domain.workflow.state import Phase
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
+from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import NAME, check_value
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
-from mainspring_kernel.errors import NotFound, PayloadTooLarge, ValidationFailed
+from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.limits import (
     LIST_ROWS_MAX,
     WORKFLOW_KEY_CHARS_MAX,
     WORKFLOW_TYPE_CHARS_MAX,
     WORKFLOW_VALUE_BYTES_MAX,
 )
+from mainspring_schema.declarations import version_of
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     PLACE,
@@ -65,8 +67,14 @@ class Workflows:
     """Commands return after their commit. Each raises what refused it."""
 
     def __init__(
-        self, lanes: Lanes, store: Store, pressure: Backpressure, queries: Queries
+        self,
+        lanes: Lanes,
+        store: Store,
+        pressure: Backpressure,
+        queries: Queries,
+        courses: Courses,
     ) -> None:
+        self._courses = courses
         self._lanes = lanes
         self._queries = queries
         self._pressure = pressure
@@ -83,6 +91,8 @@ class Workflows:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
         check_input("the input", command.input)
+        if command.declaration is not None:
+            self._courses.learn(command.declaration)
         self._pressure.check(command.org_id, command.queue)
         answer = await self._lanes.ask(WorkflowStarted(command=command))
         assert isinstance(answer, Started)  # noqa: S101 - one type per command
@@ -98,6 +108,9 @@ class Workflows:
         if source is None:
             detail = "no such workflow"
             raise NotFound(detail)
+        if states.decode(source.workflow).course is not None:
+            detail = "a declared workflow is not forked: start it again"
+            raise Conflict(detail)
         fork = _fork_of(command, source)
         await self._check_fork(fork)
         # The input stands before all other places of its generation.
@@ -177,6 +190,8 @@ class Workflows:
         id_ = row.workflow.id
         tasks = (await self._store.open_tasks((id_,))).get(id_, ())
         if any(task.state is TaskState.READY for task in tasks):
+            if states.decode(row.workflow).course is not None:
+                return "a step of it waits for a worker that offers it"
             return f"waits for a worker on queue {row.queue} that knows the workflow {row.type}"
         if any(task.state is TaskState.DELAYED for task in tasks):
             return "waits for its next attempt"
@@ -213,6 +228,7 @@ def _view(row: WorkflowRow) -> WorkflowView:
         explanation=state.problem if state.phase is Phase.HELD else "",
         parent_id=state.parent,
         forked_from=state.source,
+        version="" if state.course is None else version_of(state.course.declaration),
     )
 
 

@@ -56,6 +56,7 @@ from mainspring_runtime.listeners import Listeners
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
+from mainspring_worker.adapters.mcp.entry import ServerRules
 from mainspring_worker.main import Roads, assemble, identity
 from mainspring_workstream.queue_link import QueueEngineLink
 
@@ -177,7 +178,12 @@ async def _start_worker(service: Service, parts: Parts, scheduler: Scheduler) ->
         resources=DirectResources(keeper, parts.clock),
     )
     worker = await assemble(
-        service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws
+        service,
+        roads,
+        identity(parts.ids),
+        clock=parts.clock,
+        draws=parts.draws,
+        servers=ServerRules(loopback=True),
     )
     # Nothing outlives this process, so nobody has to wait for the end of a turn.
     service.stack.callback(worker.halt)

@@ -143,6 +143,8 @@ def _kind(step: str) -> TaskWord:
         return "workflow"
     if step.startswith("task:"):
         return "task"
+    if step[:1].isdigit():
+        return "step"
     return "tool" if step.startswith("tool:") else "reason"
 
 

@@ -39,6 +39,7 @@ inner join lateral (
             when x.step = 'workflow' then 'workflow'
             when x.step like 'tool:%' then 'tool'
             when x.step like 'task:%' then 'task'
+            when x.step ~ '^[0-9]' then 'step'
             else 'reason'
         end as kind
     from engine.payload as x
