@@ -5020,7 +5020,9 @@ CREATE TABLE engine.signal (
     org_id uuid NOT NULL,
     body bytea DEFAULT '\x'::bytea NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    consumed_by uuid
+    consumed_by uuid,
+    tries smallint DEFAULT 0 NOT NULL,
+    tried_at timestamp with time zone
 );
 
 
@@ -7046,6 +7048,20 @@ GRANT SELECT ON TABLE engine.share TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.signal TO engine_run;
+
+
+--
+-- Name: COLUMN signal.tries; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(tries) ON TABLE engine.signal TO engine_run;
+
+
+--
+-- Name: COLUMN signal.tried_at; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT UPDATE(tried_at) ON TABLE engine.signal TO engine_run;
 
 
 --

@@ -9,5 +9,8 @@ QUERIES_AT_ONCE_MAX: Final = 64
 QUERY_ARGUMENTS_BYTES_MAX: Final = 4 * 1024
 """Of a query's arguments: they travel in a URL."""
 
+QUERY_ENGINES_MAX: Final = 3
+"""Other engines that are asked one after the other, where none of the workers here knows the code.
+"""
 QUERY_AGAIN_S: Final = 1.0
 """When to ask again where no worker answered: one that was restarted is back by then."""

@@ -27,3 +27,13 @@ WAKE_STEPS: Final = "mainspring.v1.wake.steps"
 def session_log(org_id: UUID, session_id: UUID) -> str:
     """Where committed events and deltas of one session are copied to."""
     return f"{_LOG}.{org_id.hex}.{session_id.hex}"
+
+
+def query_questions(replica: UUID) -> str:
+    """Where one engine is asked for queries of workflows."""
+    return f"mainspring.v1.query.asked.{replica.hex}"
+
+
+def query_answers(replica: UUID) -> str:
+    """Where one engine gets the answers."""
+    return f"mainspring.v1.query.answered.{replica.hex}"

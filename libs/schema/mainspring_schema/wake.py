@@ -1,10 +1,11 @@
-"""Wake-ups: hints that say "look now". Losing or doubling one changes nothing."""
+"""Wake-ups, which say "look now", and what engines ask each other. One that is lost loses time."""
 
 from uuid import UUID
 
 from msgspec import Struct
 
 from mainspring_schema.frames import Held
+from mainspring_schema.workflows import QueryWorkflow
 
 
 class ReadyTasks(Struct, frozen=True, array_like=True):
@@ -38,3 +39,22 @@ class TasksEnded(Struct, frozen=True, array_like=True):
     """
 
     ids: bytes
+
+
+class QueryAsked(Struct, frozen=True, array_like=True):
+    """A query of a workflow, for the engine that a worker which knows its code is attached to.
+
+    `asker` is the replica that waits for the answer.
+    """
+
+    id: UUID
+    asker: UUID
+    command: QueryWorkflow
+
+
+class QueryAnswered(Struct, frozen=True, array_like=True):
+    """The JSON that the code answered, or the error: its code, detail and retry-after."""
+
+    id: UUID
+    result: bytes = b""
+    error: tuple[str, str, float | None] | None = None

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
+from mainspring.deadlines import too_late
 from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
 from mainspring.heartbeats import Course, attempting
 from mainspring.place import enter
@@ -32,29 +33,56 @@ async def attempt_step(
 ) -> tuple[StepRecord, BaseException | None]:
     """The record, and what the last attempt raised where it failed for good."""
     began = time.monotonic()
-    attempt = 0
-    while True:
-        attempt += 1
-        result, flaw, cause = b"null", None, None
-        try:
-            result = encode(await _call(step, arguments, processes, course))
-        except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
-            delay_s = step.retry.delay(error, attempt=attempt, draw=draws.unit())
-            if delay_s is not None:
+    tries = _Tries(step, arguments, processes, course)
+    flaw: Flaw | None
+    cause: BaseException | None
+    try:
+        async with asyncio.timeout(step.close_within_s):
+            flaw, cause = await tries.all(draws)
+    except TimeoutError as error:
+        # What an attempt raised ended there: this is the time of all of them.
+        flaw, cause = too_late(step.close_within_s), error
+    record = StepRecord(
+        step=course.step,
+        name=step.name,
+        input_hash=digest,
+        result=b"null" if flaw is not None else tries.result,
+        flaw=flaw,
+        attempts=tries.begun,
+        duration_ms=round((time.monotonic() - began) * 1000),
+    )
+    return record, cause
+
+
+class _Tries(Generic[T]):
+    """`begun` counts them; `result` is of the one that succeeded."""
+
+    def __init__(
+        self, step: Callee[T], arguments: Arguments, processes: Executor | None, course: Course
+    ) -> None:
+        self._step = step
+        self._arguments = arguments
+        self._processes = processes
+        self._course = course
+        self.begun = 0
+        self.result = b"null"
+
+    async def all(self, draws: Draws) -> tuple[Flaw | None, BaseException | None]:
+        """Until one succeeds or the policy ends; what the last one raised."""
+        step = self._step
+        while True:
+            self.begun += 1
+            try:
+                called = await _call(step, self._arguments, self._processes, self._course)
+                self.result = encode(called)
+            except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
+                delay_s = step.retry.delay(error, attempt=self.begun, draw=draws.unit())
+                if delay_s is None:
+                    return flaw_of(error), error
                 _LOG.info("step %s failed (%s), again in %.1f s", step.name, error, delay_s)
                 await asyncio.sleep(delay_s)
-                continue
-            flaw, cause = flaw_of(error), error
-        record = StepRecord(
-            step=course.step,
-            name=step.name,
-            input_hash=digest,
-            result=result,
-            flaw=flaw,
-            attempts=attempt,
-            duration_ms=round((time.monotonic() - began) * 1000),
-        )
-        return record, cause
+            else:
+                return None, None
 
 
 async def _call(

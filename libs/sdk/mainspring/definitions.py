@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from mainspring.children import child
+from mainspring.deadlines import too_late
 from mainspring.declaring import Drawn, draw
-from mainspring.errors import NotInWorkflow
+from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.heartbeats import alive
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
@@ -36,6 +37,8 @@ class Step(Generic[P, T_co]):
         retry: Retry,
         timeout_s: float | None,
         heartbeat_s: float | None,
+        start_within_s: float | None = None,
+        close_within_s: float | None = None,
         cpu_bound: bool,
         queue: str | None,
     ) -> None:
@@ -45,6 +48,8 @@ class Step(Generic[P, T_co]):
         self.retry = retry
         self.timeout_s = timeout_s
         self.heartbeat_s = heartbeat_s
+        self.start_within_s = start_within_s
+        self.close_within_s = close_within_s
         self.cpu_bound = cpu_bound
         self.shape: Shape[T_co] = Shape(function)
         self.__doc__ = function.__doc__
@@ -63,8 +68,16 @@ class Step(Generic[P, T_co]):
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         """Raises StepFailed once it has failed for good."""
         if self.queue is not None and current_recording() is not None:
-            return await child(self.task, queue=self.queue).run(*args, **kwargs)
+            return await self._as_task(self.queue, *args, **kwargs)
         return await self._here(*args, **kwargs)
+
+    async def _as_task(self, queue: str, *args: P.args, **kwargs: P.kwargs) -> T_co:
+        """The engine keeps its time, so it ends although no worker ever comes."""
+        asked = child(self.task, queue=queue, timeout_s=self.close_within_s)
+        try:
+            return await asked.run(*args, **kwargs)
+        except WaitTimedOut as error:
+            raise StepFailed(too_late(self.close_within_s)) from error
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Call[T_co]":
         """A call to be submitted with others. Raises TypeError for arguments that do not fit."""
@@ -160,6 +173,8 @@ def step(
     retry: Retry = ...,
     timeout_s: float | None = None,
     heartbeat_s: float | None = None,
+    start_within_s: float | None = None,
+    close_within_s: float | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
 ) -> "_Decorator": ...
@@ -171,6 +186,8 @@ def step(  # noqa: PLR0913 - one named option each
     retry: Retry = _RETRY,
     timeout_s: float | None = None,
     heartbeat_s: float | None = None,
+    start_within_s: float | None = None,
+    close_within_s: float | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
 ) -> object:
@@ -179,14 +196,18 @@ def step(  # noqa: PLR0913 - one named option each
     Async functions run on the worker's loop, plain ones in a thread, `cpu_bound` ones in a process
     of a small pool. `name` (default: the function's) is what is recorded: renaming it later is a
     change of the workflow. `timeout_s` bounds one attempt, None does not; `heartbeat_s` bounds how
-    long an attempt may go without calling `heartbeat`. With a `queue` each call is a task of its
-    own, done by any worker of that queue that offers the step.
+    long an attempt may go without calling `heartbeat`. `close_within_s` bounds all attempts and the
+    waits between them, and of a task also its wait for a worker; a plain task that no worker took
+    within `start_within_s` is not begun. With a `queue` each call is a task of its own, done by any
+    worker of that queue that offers the step.
     """
     decorator = _Decorator(
         name=name,
         retry=retry,
         timeout_s=timeout_s,
         heartbeat_s=heartbeat_s,
+        start_within_s=start_within_s,
+        close_within_s=close_within_s,
         cpu_bound=cpu_bound,
         queue=queue,
     )
@@ -194,16 +215,20 @@ def step(  # noqa: PLR0913 - one named option each
 
 
 class _Decorator:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named option each
         self,
         *,
         name: str | None,
         retry: Retry,
         timeout_s: float | None,
         heartbeat_s: float | None,
+        start_within_s: float | None,
+        close_within_s: float | None,
         cpu_bound: bool,
         queue: str | None,
     ) -> None:
+        self._start_within_s = start_within_s
+        self._close_within_s = close_within_s
         self._name = name
         self._retry = retry
         self._timeout_s = timeout_s
@@ -222,6 +247,8 @@ class _Decorator:
             retry=self._retry,
             timeout_s=self._timeout_s,
             heartbeat_s=self._heartbeat_s,
+            start_within_s=self._start_within_s,
+            close_within_s=self._close_within_s,
             cpu_bound=self._cpu_bound,
             queue=self._queue,
         )

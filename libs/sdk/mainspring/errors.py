@@ -49,6 +49,14 @@ class GiveUp(Exception):
         self.code = code
 
 
+class RetryAfter(Exception):
+    """Raise it in a step where the other side said when to come again: no sooner than that."""
+
+    def __init__(self, seconds: float, message: str = "") -> None:
+        super().__init__(message or f"not before {seconds:g} s")
+        self.seconds = seconds
+
+
 class Unserializable(TypeError):
     """A value that is no JSON, or over the bound: it cannot be recorded."""
 

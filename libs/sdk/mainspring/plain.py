@@ -1,8 +1,12 @@
 """Plain tasks: one call of a step per task, tried again by the engine and not in the worker."""
 
+import asyncio
+import time
 from concurrent.futures import Executor
+from contextlib import suppress
 
 from mainspring.attempting import flaw_of
+from mainspring.deadlines import not_begun, too_late
 from mainspring.definitions import Step
 from mainspring.errors import GiveUp
 from mainspring.heartbeats import Beats, Course, Unheard, attempting
@@ -12,7 +16,7 @@ from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.tasks import PlainResult
 
 
-async def attempt_plain(
+async def attempt_plain(  # noqa: PLR0913 - one named thing each
     step: "Step[..., object]",
     input_: bytes,
     *,
@@ -20,8 +24,37 @@ async def attempt_plain(
     draws: Draws,
     processes: Executor | None,
     beats: Beats | None = None,
+    waited_s: float = 0.0,
 ) -> PlainResult:
-    """One attempt. `failures` counts those that failed before it: a wait outlives this worker."""
+    """One attempt. `failures` counts those that failed before it: a wait outlives this worker.
+
+    `waited_s` is how long ago the task was submitted.
+    """
+    start_s, close_s = step.start_within_s, step.close_within_s
+    if start_s is not None and not failures and waited_s > start_s:
+        return PlainResult(flaw=not_begun(start_s))
+    if close_s is None:
+        return await _attempt(step, input_, failures, draws, processes, beats)
+    began_s = time.monotonic() - waited_s
+    with suppress(TimeoutError):
+        async with asyncio.timeout(close_s - waited_s):
+            result = await _attempt(step, input_, failures, draws, processes, beats)
+            if result.retry_ms is None:
+                return result
+            used_s = time.monotonic() - began_s
+            if used_s + result.retry_ms / 1000 <= close_s:
+                return result
+    return PlainResult(flaw=too_late(close_s))
+
+
+async def _attempt(
+    step: "Step[..., object]",
+    input_: bytes,
+    failures: int,
+    draws: Draws,
+    processes: Executor | None,
+    beats: Beats | None,
+) -> PlainResult:
     course = Course(beats or Unheard(), "")
     try:
         args, kwargs = _arguments(step, input_)

@@ -18,6 +18,7 @@ class Callee(Protocol[T]):
 
     name: str
     retry: Retry
+    close_within_s: float | None
     shape: Shape[T]
 
     async def call(

@@ -23,7 +23,7 @@ from mainspring.plain import attempt_plain
 from mainspring.queries import answer
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
-from mainspring_kernel.ids import RandomIds
+from mainspring_kernel.ids import RandomIds, uuid7_ms
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import History
 from mainspring_schema.tasks import (
@@ -225,6 +225,9 @@ class Runner:
             raise HandedBack
         attempt.begun = True
         beats = _Beats(attempt, asyncio.get_running_loop())
+        # An id tells when its task was made; a wrong clock makes its wait longer or shorter.
+        made_ms = uuid7_ms(attempt.task.held.task_id)
+        waited_s = max(0.0, (SystemClock().wall_ms() - made_ms) / 1000)
 
         def do() -> Coroutine[object, object, PlainResult]:
             return attempt_plain(
@@ -234,6 +237,7 @@ class Runner:
                 draws=self._draws,
                 processes=self._processes,
                 beats=beats,
+                waited_s=waited_s,
             )
 
         return pack(await self._ferry.cross(do))

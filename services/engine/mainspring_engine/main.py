@@ -8,6 +8,7 @@ from typing import Final
 
 from mainspring_engine.adapters.announcer import BusAnnouncer
 from mainspring_engine.adapters.backoffice import BackOffice, back_office
+from mainspring_engine.adapters.bus_queries import BusQueries
 from mainspring_engine.adapters.grpc_control import ControlServicer
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
 from mainspring_engine.adapters.meters import EngineMeters
@@ -44,7 +45,6 @@ from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_flights import PlainFlights
-from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
@@ -113,10 +113,10 @@ class Engine:
         self.gates.eased = self._claimer.resume
         materials = self._make_materials(ids, draws, trace_ratio)
         self._lanes = self._make_lanes(self._flights(materials, epoch), draws)
-        self.plain_tasks = self._make_plain_tasks()
         office = self._back_office(backstage, gates, ids)
-        self.operator = office.operator
+        self.operator, self.plain_tasks = office.operator, office.plain
         self.gauging = Gauging(office.inspector, backstage.inspection, clock)
+        self._far = BusQueries(bus, me=self._workers.replica, ids=ids)
         self._leases, self._queries = self._make_leases(), self._make_queries(ids)
         self.control = Control(self._lanes, self._pressure, self.store.inbox)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
@@ -175,16 +175,6 @@ class Engine:
             tallies=self._tallies,
         )
 
-    def _make_plain_tasks(self) -> PlainTasks:
-        return PlainTasks(
-            lanes=self._lanes,
-            store=self.store,
-            pressure=self._pressure,
-            clock=self._clock,
-            links=self._links,
-            announcer=self._announcer,
-        )
-
     def _make_seating(self) -> Seating:
         return Seating(
             roster=self._roster,
@@ -201,7 +191,9 @@ class Engine:
             gates=gates,
             workers=self._workers,
             lanes=self._lanes,
-            plain=self.plain_tasks,
+            links=self._links,
+            pressure=self._pressure,
+            announcer=self._announcer,
             budgeted=self._budgeted,
             holds=self._holds,
             clock=self._clock,
@@ -233,7 +225,15 @@ class Engine:
         )
 
     def _make_queries(self, ids: Ids) -> Queries:
-        return Queries(store=self.store, roster=self._roster, links=self._links, ids=ids)
+        return Queries(
+            store=self.store,
+            registry=self.registry,
+            elsewhere=self._far,
+            me=self._workers.replica,
+            roster=self._roster,
+            links=self._links,
+            ids=ids,
+        )
 
     def _make_sweeps(self) -> Sweeps:
         return Sweeps(
@@ -296,6 +296,7 @@ class Engine:
     async def work(self) -> None:
         """Lanes, leases, claims and stand-in sweeps, until cancelled."""
         await listen(self._bus, self._claimer, self._links, self.gates, self._workers)
+        await self._far.listen(self._queries.ask_here)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lanes.fly_for_ever())
             group.create_task(self._leases.work())

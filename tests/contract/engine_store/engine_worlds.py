@@ -126,7 +126,10 @@ tasks as (
     from seconds
 ),
 sweeps as (update engine.sweep set swept_at = swept_at - older from seconds),
-signals as (update engine.signal set created_at = created_at - older from seconds),
+signals as (
+    update engine.signal set created_at = created_at - older, tried_at = tried_at - older
+    from seconds
+),
 replicas as (update engine.replica set seen_at = seen_at - older from seconds),
 resolutions as (
     update engine.resolution set due_at = due_at - older, tried_at = tried_at - older from seconds

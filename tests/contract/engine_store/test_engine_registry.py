@@ -210,3 +210,36 @@ async def test_workers_that_stopped_long_ago_are_forgotten_but_not_who_holds_a_t
     assert removed >= 1
     assert await registry.worker(gone.id) is None
     assert await registry.worker(holding.id) is not None
+
+
+async def test_engines_are_found_by_what_their_active_workers_offer(
+    world: World, worker: Worker
+) -> None:
+    registry, queue = world.backstage.registry, f"q-{IDS.uuid7().hex}"
+    replica = await registered(world, worker, queue=queue)
+
+    async def found(capability: str = "maths", *, limit: int = 3) -> tuple[UUID, ...]:
+        return await registry.replicas_of(queue, capability, limit=limit)
+
+    active, other, none = await found(), await found("letters"), await found(limit=0)
+    await registry.drain(worker.id, drained=True)
+    drained = await found()
+    await registry.drain(worker.id, drained=False)
+    await registry.tell((presence(worker, silent=True),))
+    silent = await found()
+    await registry.tell((presence(worker, attached=False),))
+
+    assert (active, other, none) == ((replica,), (), ())
+    assert (drained, silent, await found()) == ((), (), ())
+
+
+async def test_an_engine_that_is_not_heard_of_is_not_found(world: World, worker: Worker) -> None:
+    registry, queue = world.backstage.registry, f"q-{IDS.uuid7().hex}"
+    replica = await registered(world, worker, queue=queue)
+
+    await world.pass_time(REPLICA_SILENT_S + 1)
+    gone = await registry.replicas_of(queue, "maths", limit=3)
+    await registry.beat(replica)
+
+    assert gone == ()
+    assert await registry.replicas_of(queue, "maths", limit=3) == (replica,)

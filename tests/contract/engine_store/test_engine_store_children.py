@@ -3,12 +3,20 @@
 import msgspec
 
 from mainspring_engine.domain.changes import NewSignal, TakeSignal
+from mainspring_engine.domain.limits import (
+    SIGNAL_LOST_TOLD_MAX,
+    SIGNAL_RETRY_MS_MAX,
+    SIGNAL_TRIES_MAX,
+)
 from mainspring_engine.domain.rows import SignalRow
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_schema.frames import Verdict
 from tests.contract.engine_store.engine_worlds import World
 from tests.contract.engine_store.test_engine_store_workflows import Program
+
+LONG = 8
+"""After so many tries a signal waits for minutes."""
 
 
 def told(parent: Program, child: Program, kind: str = children.START) -> NewSignal:
@@ -55,7 +63,7 @@ async def test_signals_that_nobody_took_are_found_when_they_are_old(world: World
         )
     )
     mine = UntakenSignal(
-        session_id=child.id, org_id=parent.org_id, source=parent.id, kind=children.CANCEL
+        session_id=child.id, org_id=parent.org_id, source=parent.id, kind=children.CANCEL, tries=1
     )
 
     assert mine not in await world.store.workflows.untaken(older_than_ms=60_000, limit=100)
@@ -82,3 +90,26 @@ async def test_signals_of_children_come_before_peoples(world: World) -> None:
 
     (waiting,) = (await world.store.workflows.waiting((program.id,))).values()
     assert [signal.kind for signal in waiting.signals] == [children.ENDED, "signal:x"]
+
+
+async def test_a_signal_that_is_never_taken_comes_later_and_later_and_at_last_no_more(
+    world: World,
+) -> None:
+    parent = await Program(world).started()
+    child = Program(world, parent.org_id)
+    await parent.commit(parent.changes(workflows=(parent.row(),), signals=(told(parent, child),)))
+
+    async def tries() -> list[int]:
+        found = await world.store.workflows.untaken(older_than_ms=1000, limit=1000)
+        return [one.tries for one in found if one.session_id == child.id]
+
+    seen: list[list[int]] = []
+    for _ in range(SIGNAL_TRIES_MAX + SIGNAL_LOST_TOLD_MAX):
+        await world.pass_time(SIGNAL_RETRY_MS_MAX / 1000 + 1)
+        seen.append(await tries())
+        if len(seen) > LONG:  # its wait is minutes by now
+            assert await tries() == []
+    await world.pass_time(SIGNAL_RETRY_MS_MAX / 1000 + 1)
+
+    assert seen == [[number + 1] for number in range(SIGNAL_TRIES_MAX + SIGNAL_LOST_TOLD_MAX)]
+    assert await tries() == []

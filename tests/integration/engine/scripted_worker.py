@@ -22,7 +22,7 @@ from mainspring_schema.frames import (
     Task,
     ToWorker,
 )
-from mainspring_schema.tasks import ReasonResult, ReasonTask, TaskPayload, TaskResult, ToolTask
+from mainspring_schema.tasks import AttemptResult, ReasonResult, ReasonTask, TaskPayload, ToolTask
 
 T = TypeVar("T")
 _PAYLOAD: msgspec.msgpack.Decoder[TaskPayload] = msgspec.msgpack.Decoder(TaskPayload)
@@ -100,7 +100,7 @@ class ScriptedWorker:
         assert isinstance(payload, ToolTask)
         return task, payload
 
-    def bring(self, task: Task, result: TaskResult) -> None:
+    def bring(self, task: Task, result: AttemptResult) -> None:
         body = pack(result)
         self.send(
             FromWorker(

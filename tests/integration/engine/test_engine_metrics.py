@@ -124,6 +124,25 @@ def spelled(instrument: Instrument) -> str:
     return str(instrument.g2).replace(".", "_") + ("_seconds" if instrument.unit == "s" else "")
 
 
+PROMISED = {
+    "depth": "mainspring_queue_tasks",
+    "oldest age": "mainspring_queue_oldest_age_seconds",
+    "expected wait": "mainspring_queue_expected_wait_seconds",
+    "schedule to start": "mainspring_task_schedule_to_start_seconds",
+    "claim batch size": "mainspring_claim_tasks",
+    "lease expiries": "mainspring_lease_expired",
+    "retries by class": "mainspring_task_retries",
+    "breaker state": "mainspring_circuit_state",
+    "stream count": "mainspring_worker_streams",
+    "credits": "mainspring_worker_credits",
+    "loop lag": "mainspring_loop_lag_seconds",
+    "commit latency": "mainspring_commit_duration_seconds",
+    "dead tuples of hot tables": "mainspring_postgres_dead_tuples",
+    "oldest transaction horizon": "mainspring_postgres_horizon_age_seconds",
+}
+"""What an operator of a queue asks for, and under which name it is told."""
+
+
 async def test_every_metric_of_a_process_is_told_by_an_engine_or_by_api(house: House) -> None:
     worker = ScriptedWorker(house.ids)
     async with house.working() as engine, measured(engine) as door:
@@ -142,3 +161,4 @@ async def test_every_metric_of_a_process_is_told_by_an_engine_or_by_api(house: H
 
     expected = {spelled(each) for each in names.KEPT if each not in ELSEWHERE}
     assert expected <= found.names
+    assert set(PROMISED.values()) <= expected

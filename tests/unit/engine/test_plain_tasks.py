@@ -17,9 +17,9 @@ from mainspring_engine.usecases.sweeps import SweepKind
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
-from mainspring_kernel.errors import Conflict, NotFound, ValidationFailed
+from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
-from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
+from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX, WORKFLOW_VALUE_BYTES_MAX
 from mainspring_kernel.plain_limits import (
     PLAIN_FAILURES_MAX,
     PLAIN_TASKS_PER_CALL_MAX,
@@ -41,11 +41,12 @@ from mainspring_schema.plain import (
 from mainspring_schema.subjects import WAKE_ENDED
 from mainspring_schema.tasks import PlainResult, PlainTask
 from mainspring_schema.wake import TasksEnded
-from mainspring_schema.workflows import Flaw
+from mainspring_schema.workflows import Flaw, SignalWorkflow, StartWorkflow
 from tests.integration.engine.house import SilentWitness
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
 IDS = RandomIds(SystemClock())
+TOO_LONG = b'"' + b"x" * WORKFLOW_VALUE_BYTES_MAX + b'"'
 FLAW = Flaw(code="step_failed", message="no")
 
 
@@ -173,6 +174,7 @@ async def test_the_same_task_again_is_a_duplicate_and_another_one_is_refused(
         {"type": "no spaces"},
         {"queue": ""},
         {"input": b"{"},
+        {"input": TOO_LONG},
         {"priority": 10},
         {"task_id": UUID(int=7)},
         {"task_id": UUID(int=(1 << 80) + (7 << 76) + (2 << 62))},
@@ -187,9 +189,22 @@ async def test_a_wrong_task_is_refused_and_its_neighbours_are_not(
 
     bad, fine = answer.receipts
     assert bad.refusal is not None
-    assert bad.refusal.code in ("validation_failed", "malformed_body")
+    assert bad.refusal.code in ("validation_failed", "payload_too_large")
     assert fine.refusal is None
     assert await seen(engine, good) == "waiting"
+
+
+async def test_a_workflows_input_and_signal_over_the_bound_are_refused(engine: Engine) -> None:
+    id_ = IDS.uuid7()
+    start = StartWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_, type="it", input=TOO_LONG)
+    signal = SignalWorkflow(
+        org_id=DEFAULT_ORG_ID, workflow_id=id_, signal_id=id_, name="go", payload=TOO_LONG
+    )
+
+    with pytest.raises(PayloadTooLarge):
+        await engine.workflows.start(start)
+    with pytest.raises(PayloadTooLarge):
+        await engine.workflows.signal(signal)
 
 
 async def test_more_than_one_call_may_bring_is_refused_as_a_whole(engine: Engine) -> None:

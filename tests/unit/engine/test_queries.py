@@ -1,17 +1,21 @@
 """Queries of workflows: at any worker here that knows the code, with no row behind them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import cast
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from mainspring_engine.adapters import bus_queries
+from mainspring_engine.adapters.bus_queries import BusQueries
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer
 from mainspring_engine.domain.rows import Outcome, Workflow
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.state import WorkflowState
+from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowRow
 from mainspring_engine.usecases import queries as module
@@ -21,6 +25,7 @@ from mainspring_engine.usecases.queries import Queries
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import (
     DeadlineExceeded,
+    MainspringError,
     NotFound,
     NoWorker,
     QueryFailed,
@@ -28,12 +33,16 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import SeededIds
-from mainspring_kernel.query_limits import QUERY_ARGUMENTS_BYTES_MAX
+from mainspring_kernel.query_limits import QUERY_ARGUMENTS_BYTES_MAX, QUERY_ENGINES_MAX
+from mainspring_messaging import MemoryBus
+from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
+from mainspring_schema.subjects import query_answers, query_questions
 from mainspring_schema.tasks import QueryResult, QueryTask
+from mainspring_schema.wake import QueryAnswered
 from mainspring_schema.workflows import Flaw, QueryWorkflow
 
-ORG, WORKFLOW, WORKER = UUID(int=1), UUID(int=2), UUID(int=3)
+ORG, WORKFLOW, WORKER, ME = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
 
 
 class Rows:
@@ -53,6 +62,25 @@ class Rows:
             traceparent="", started_ms=0,
         )  # fmt: skip
         return WorkflowRow(workflow=row, type="order", key="k", queue="default")
+
+
+class Others:
+    """Engines beside this one; each answers, or has its reason."""
+
+    def __init__(self) -> None:
+        self.known: dict[UUID, bytes | MainspringError] = {}
+        self.asked: list[tuple[UUID, QueryWorkflow]] = []
+
+    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
+        assert (queue, capability, limit) == ("default", "workflow:order", QUERY_ENGINES_MAX)
+        return (ME, *self.known)
+
+    async def ask(self, replica: UUID, command: QueryWorkflow) -> bytes:
+        self.asked.append((replica, command))
+        answer = self.known[replica]
+        if isinstance(answer, bytes):
+            return answer
+        raise answer
 
 
 class Desk:
@@ -76,7 +104,16 @@ class Desk:
             self.roster.add(self.seat)
         store = cast("Store", cast("object", Rows()))
         ids = SeededIds(ManualClock(), seed=1)
-        self.queries = Queries(store=store, roster=self.roster, links=self.links, ids=ids)
+        self.others = Others()
+        self.queries = Queries(
+            store=store,
+            registry=cast("Registry", cast("object", self.others)),
+            elsewhere=self.others,
+            me=ME,
+            roster=self.roster,
+            links=self.links,
+            ids=ids,
+        )
 
     async def asking(self) -> "asyncio.Task[bytes]":
         return asyncio.create_task(self.queries.ask(question()))
@@ -189,3 +226,125 @@ async def test_an_answer_that_nobody_waits_for_is_passed_over() -> None:
     desk.queries.answered(held, QueryResult())
 
     assert held not in desk.queries
+
+
+# ── elsewhere ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_engine_without_such_a_worker_asks_one_that_has_it() -> None:
+    desk = Desk(knows=None)
+    desk.others.known = {UUID(int=8): NoWorker("it left"), UUID(int=9): b'"waits"'}
+
+    answer = await desk.queries.ask(question())
+
+    assert answer == b'"waits"'
+    assert desk.others.asked == [(UUID(int=8), question()), (UUID(int=9), question())]
+
+
+async def test_a_worker_of_ones_own_is_asked_first() -> None:
+    desk = Desk()
+    desk.others.known = {UUID(int=9): b'"theirs"'}
+
+    asking = await desk.asking()
+    held, _ = await desk.pushed()
+    desk.queries.answered(held, QueryResult(result=b'"mine"'))
+
+    assert await asking == b'"mine"'
+    assert desk.others.asked == []
+
+
+async def test_what_the_code_refuses_elsewhere_is_told_and_nobody_else_is_asked() -> None:
+    desk = Desk(knows=None)
+    desk.others.known = {UUID(int=8): QueryFailed("unknown_query: x"), UUID(int=9): b"1"}
+
+    with pytest.raises(QueryFailed, match="unknown_query"):
+        await desk.queries.ask(question())
+
+
+async def test_for_another_engine_only_the_workers_here_are_asked() -> None:
+    desk = Desk(knows=None)
+    desk.others.known = {UUID(int=9): b"1"}
+
+    with pytest.raises(NoWorker, match="knows the workflow order"):
+        await desk.queries.ask_here(question())
+    assert desk.others.asked == []
+
+
+class Pair:
+    """Two engines on one bus: the first asks, the second answers."""
+
+    def __init__(self) -> None:
+        self.bus = MemoryBus()
+        ids = SeededIds(ManualClock(), seed=1)
+        self.asker = BusQueries(self.bus, me=ME, ids=ids)
+        self.other = BusQueries(self.bus, me=WORKER, ids=ids)
+
+    async def listening(self, answer: Callable[[QueryWorkflow], Awaitable[bytes]]) -> "Pair":
+        await self.asker.listen(_nobody)
+        await self.other.listen(answer)
+        return self
+
+
+async def _nobody(command: QueryWorkflow) -> bytes:
+    raise AssertionError(command)
+
+
+async def test_a_query_crosses_the_bus_and_its_answer_comes_back() -> None:
+    async def answer(command: QueryWorkflow) -> bytes:
+        return command.name.encode()
+
+    pair = await Pair().listening(answer)
+
+    assert await pair.asker.ask(WORKER, question()) == b"stage"
+
+
+async def test_an_error_crosses_the_bus_as_what_it_is() -> None:
+    async def answer(_: QueryWorkflow) -> bytes:
+        detail = "it left"
+        raise NoWorker(detail, retry_after_s=1.0)
+
+    pair = await Pair().listening(answer)
+
+    with pytest.raises(NoWorker, match="it left") as caught:
+        await pair.asker.ask(WORKER, question())
+    assert caught.value.retry_after_s == 1.0
+
+
+async def test_an_engine_that_answers_enough_refuses_another_query(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bus_queries, "QUERIES_AT_ONCE_MAX", 0)
+    pair = await Pair().listening(_nobody)
+
+    with pytest.raises(TooManyRequests):
+        await pair.asker.ask(WORKER, question())
+
+
+async def test_a_question_that_is_lost_ends_by_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bus_queries, "QUERY_S", 0.0)
+    pair = await Pair().listening(_nobody)
+
+    with pytest.raises(DeadlineExceeded):
+        await pair.asker.ask(UUID(int=99), question())
+
+
+async def test_what_cannot_be_read_or_is_not_waited_for_is_passed_over() -> None:
+    async def answer(_: QueryWorkflow) -> bytes:
+        return b"1"
+
+    pair = await Pair().listening(answer)
+    pair.bus.publish(query_questions(WORKER), b"\xc1")
+    pair.bus.publish(query_answers(ME), b"\xc1")
+    pair.bus.publish(query_answers(ME), pack(QueryAnswered(id=UUID(int=5), result=b"2")))
+
+    assert await pair.asker.ask(WORKER, question()) == b"1"
+
+
+async def test_without_the_bus_nobody_elsewhere_is_asked() -> None:
+    pair = Pair()
+    await pair.bus.close()
+
+    with pytest.raises(NoWorker, match="another engine"):
+        await pair.asker.ask(WORKER, question())

@@ -1,12 +1,17 @@
-"""Due timers on their way through the lanes."""
+"""Due timers and lost signals on their way through the lanes."""
 
 import asyncio
 from typing import cast
 from uuid import UUID
 
-from mainspring_engine.domain.intents import Intent, TimerDue
+import pytest
+
+from mainspring_engine.domain.intents import Intent, SignalCame, TimerDue
+from mainspring_engine.domain.limits import SIGNAL_TRIES_MAX, SIGNALS_LOOK_S
+from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
+from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_engine.usecases.lane import Lanes, Ticket
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps, Swept
@@ -95,3 +100,107 @@ async def test_a_sweep_ends_after_its_commits_and_a_refused_timer_may_fire_again
     for _, ticket in queue.fired:
         ticket.done(Verdict.COMMITTED)
     await again
+
+
+class Lying:
+    """A store with signals that their lanes did not take."""
+
+    def __init__(self, *signals: UntakenSignal) -> None:
+        self.signals = signals
+        self.looks = 0
+
+    @property
+    def workflows(self) -> "Lying":
+        return self
+
+    async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
+        del older_than_ms, limit
+        self.looks += 1
+        return self.signals
+
+
+class NoLeases:
+    async def expire(self) -> tuple[int, bool]:
+        return 0, False
+
+
+class Mail:
+    """What came into lanes."""
+
+    def __init__(self) -> None:
+        self.came: list[SignalCame] = []
+
+    def put(self, intent: Intent, ticket: Ticket) -> None:
+        del ticket
+        assert isinstance(intent, SignalCame)
+        self.came.append(intent)
+
+
+def bringing(rows: Lying, mail: Mail, clock: ManualClock) -> Sweeps:
+    return Sweeps(
+        store=cast("Store", cast("object", rows)),
+        lanes=cast("Lanes", cast("object", mail)),
+        leases=cast("Leases", cast("object", NoLeases())),
+        announcer=cast("Announcer", object()),
+        clock=clock,
+    )
+
+
+PARENT, CHILD, ORG = UUID(int=11), UUID(int=12), UUID(int=13)
+
+
+def lying(kind: str, *, tries: int) -> UntakenSignal:
+    to, source = (PARENT, CHILD) if kind == children.ENDED else (CHILD, PARENT)
+    return UntakenSignal(session_id=to, org_id=ORG, source=source, kind=kind, tries=tries)
+
+
+@pytest.mark.parametrize("kind", children.KINDS)
+async def test_a_signal_whose_hint_was_lost_is_brought_to_its_lane(kind: str) -> None:
+    mail, signal = Mail(), lying(kind, tries=SIGNAL_TRIES_MAX)
+
+    await bringing(Lying(signal), mail, ManualClock()).sweep(SweepKind.LEASES)
+
+    (came,) = mail.came
+    assert (came.session_id, came.source, came.kind) == (signal.session_id, signal.source, kind)
+
+
+@pytest.mark.parametrize("kind", [children.START, children.ENDED])
+async def test_a_parent_is_told_of_a_child_whose_signal_was_given_up(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail = Mail()
+
+    rows = Lying(lying(kind, tries=SIGNAL_TRIES_MAX + 1))
+    await bringing(rows, mail, ManualClock()).sweep(SweepKind.LEASES)
+
+    assert mail.came == [
+        SignalCame(session_id=PARENT, org_id=ORG, source=CHILD, kind=children.LOST)
+    ]
+    assert f"{kind} was given up after {SIGNAL_TRIES_MAX} tries" in caplog.text
+
+
+async def test_a_cancel_that_was_given_up_is_said_in_the_log_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mail = Mail()
+
+    rows = Lying(lying(children.CANCEL, tries=SIGNAL_TRIES_MAX + 1))
+    await bringing(rows, mail, ManualClock()).sweep(SweepKind.LEASES)
+
+    assert mail.came == []
+    assert "child:cancel was given up" in caplog.text
+
+
+async def test_where_no_signal_lies_the_next_look_is_later() -> None:
+    clock, rows = ManualClock(), Lying()
+    sweeps = bringing(rows, Mail(), clock)
+
+    await sweeps.sweep(SweepKind.LEASES)
+    await sweeps.sweep(SweepKind.LEASES)
+    before = rows.looks
+    clock.advance(SIGNALS_LOOK_S)
+    rows.signals = (lying(children.START, tries=1),)
+    await sweeps.sweep(SweepKind.LEASES)
+    await sweeps.sweep(SweepKind.LEASES)
+
+    assert (before, rows.looks) == (1, 3)

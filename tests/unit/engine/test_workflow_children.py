@@ -208,3 +208,43 @@ def test_workflows_that_start_themselves_end_somewhere() -> None:
     assert flaw is not None
     assert flaw.code == "too_deep"
     assert (deep.told, deep.state.phase) == ([], Phase.RUNNING)
+
+
+# ── given up ────────────────────────────────────────────────────────────────────────────────────
+
+
+def lost(parent: Desk, child: UUID) -> intents.SignalCame:
+    return intents.SignalCame(
+        session_id=parent.id, org_id=DEFAULT_ORG_ID, source=child, kind=children.LOST
+    )
+
+
+def test_a_child_whose_signals_were_given_up_fails_in_its_parent(parent: Desk) -> None:
+    child = child_of(parent)
+
+    verdict = parent.do(lost(parent, child))
+    again = parent.do(lost(parent, child))
+
+    assert (verdict, again) == (Verdict.COMMITTED, Verdict.STALE)
+    assert parent.records["1"].flaw == children.LOST_FLAW
+    assert parent.task is not None
+    assert parent.waits == {}
+
+
+def test_the_end_that_could_not_be_taken_is_taken_out_of_the_way(parent: Desk) -> None:
+    child = child_of(parent)
+    unreadable = SignalRow(source=child, kind=children.ENDED, body=b"\xc1")
+    parent.signals[child] = unreadable
+    came = msgspec.structs.replace(lost(parent, child), kind=children.ENDED)
+    with pytest.raises(msgspec.DecodeError):
+        parent.do(came)
+
+    parent.do(lost(parent, child))
+
+    (taken,) = parent.last.taken_signals
+    assert (taken.source, taken.kind) == (child, children.ENDED)
+    assert parent.records["1"].flaw == children.LOST_FLAW
+
+
+def test_a_child_that_nobody_waits_for_is_not_missed(parent: Desk) -> None:
+    assert parent.do(lost(parent, UUID(int=77))) is Verdict.STALE

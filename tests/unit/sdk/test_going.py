@@ -16,6 +16,7 @@ from mainspring import (
     step,
     workflow,
 )
+from mainspring_kernel.limits import WORKFLOW_VALUE_BYTES_MAX
 from mainspring_schema.workflows import Flaw
 from tests.unit.sdk.fake import CALLS, FakeEngine, Lost, double
 
@@ -158,10 +159,13 @@ async def test_giving_up_is_not_retried_and_keeps_its_code() -> None:
     assert CALLS == ["sell"]
 
 
-async def test_a_result_that_is_no_json_fails_the_step() -> None:
+@pytest.mark.parametrize(
+    "value", [object(), "x" * WORKFLOW_VALUE_BYTES_MAX], ids=["no JSON", "over the bound"]
+)
+async def test_a_result_that_cannot_be_kept_fails_the_step(value: object) -> None:
     @step
     async def odd() -> object:
-        return object()
+        return value
 
     @workflow
     async def it() -> None:

@@ -1,17 +1,20 @@
-"""What operators ask of an engine, wired by hand as its part of `main`."""
+"""What people ask of an engine beside turns and workflows, wired by hand as a part of `main`."""
 
 from msgspec import Struct
 
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.gates import GateStore
+from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.budgets import Budgeted, Budgets
 from mainspring_engine.usecases.deliveries import Inbox
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.letters import DeadLetters
+from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.registry import Workers
@@ -24,6 +27,7 @@ class BackOffice(Struct, frozen=True, kw_only=True):
 
     inspector: Inspector
     operator: Operator
+    plain: PlainTasks
 
 
 def back_office(  # noqa: PLR0913 - one named part each
@@ -33,12 +37,17 @@ def back_office(  # noqa: PLR0913 - one named part each
     gates: GateStore,
     workers: Workers,
     lanes: Lanes,
-    plain: PlainTasks,
+    links: Links,
+    pressure: Backpressure,
+    announcer: Announcer,
     budgeted: Budgeted,
     holds: HoldTimes,
     clock: Clock,
     ids: Ids,
 ) -> BackOffice:
+    plain = PlainTasks(
+        lanes=lanes, store=store, pressure=pressure, clock=clock, links=links, announcer=announcer
+    )
     inspector = Inspector(inspection=backstage.inspection, store=store, holds=holds, clock=clock)
     letters = DeadLetters(
         letters=backstage.letters,
@@ -57,4 +66,4 @@ def back_office(  # noqa: PLR0913 - one named part each
         inbox=Inbox(store.inbox, lanes),
         plain=plain,
     )
-    return BackOffice(inspector=inspector, operator=operator)
+    return BackOffice(inspector=inspector, operator=operator, plain=plain)

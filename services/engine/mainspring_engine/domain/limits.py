@@ -62,6 +62,13 @@ SIGNAL_LOST_MS: Final = 1000
 SIGNALS_LOOK_S: Final = 3.0
 """How often an engine looks for those, unless the last look found some: a hint is lost with its
 engine, and a child that begins so much later is still no news."""
+SIGNAL_RETRY_MS_MAX: Final = 300_000
+"""The wait between two tries of a signal that was not taken grows to this."""
+SIGNAL_TRIES_MAX: Final = 20
+"""After so many, over an hour, a signal between sessions is given up: what fails so often is no
+outage. Whoever waits for it is told."""
+SIGNAL_LOST_TOLD_MAX: Final = 3
+"""So often that is told, should an engine die over it: a parent takes it once."""
 METRICS_LOOK_S: Final = 15.0
 """Between two looks at the whole for those who scrape: a third of a statement a second."""
 

@@ -56,6 +56,10 @@ class Registry(Protocol):
         """One row more than asked for where there are more."""
         ...
 
+    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
+        """Engines that an active worker which offers this is attached to; last heard of first."""
+        ...
+
     async def worker(self, incarnation: UUID) -> WorkerView | None: ...
 
     async def forget(self) -> int:

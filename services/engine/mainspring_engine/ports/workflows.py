@@ -50,12 +50,13 @@ class ForkExtent(Struct, frozen=True, kw_only=True):
 
 
 class UntakenSignal(Struct, frozen=True, kw_only=True):
-    """A signal of a parent or a child that its session has not taken yet."""
+    """A signal of a parent or a child that its session has not taken yet, brought so often."""
 
     session_id: UUID
     org_id: UUID
     source: UUID
     kind: str
+    tries: int
 
 
 class WorkflowRows(Protocol):
@@ -66,7 +67,11 @@ class WorkflowRows(Protocol):
         ...
 
     async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
-        """Signals between sessions that lie so long already, oldest first, read without a lock."""
+        """Signals between sessions that lie so long already, oldest first, each counted as tried.
+
+        One comes again after twice the time, at most SIGNAL_RETRY_MS_MAX; after SIGNAL_TRIES_MAX
+        another SIGNAL_LOST_TOLD_MAX times, and then no more.
+        """
         ...
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:

@@ -1,15 +1,19 @@
-"""Queries of users' workflows: asked of any worker here that knows the code, and of no table.
+"""Queries of users' workflows: asked of any worker that knows the code, and of no table.
 
 The worker replays what is recorded and calls the code's own handler. A query is no task: it has no
 row, no fence that counts, and whatever becomes of it moves nothing. It borrows a slot of its
-worker, for a worker that is full of waiting work has time for an answer.
+worker, for a worker that is full of waiting work has time for an answer. Where no worker of this
+engine knows the code, an engine is asked that has one.
 """
 
 import asyncio
+from uuid import UUID
 
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.going import route_of
+from mainspring_engine.ports.elsewhere import Elsewhere
+from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowRow
 from mainspring_engine.usecases.histories import check_value
@@ -29,6 +33,7 @@ from mainspring_kernel.query_limits import (
     QUERIES_AT_ONCE_MAX,
     QUERY_AGAIN_S,
     QUERY_ARGUMENTS_BYTES_MAX,
+    QUERY_ENGINES_MAX,
     QUERY_S,
 )
 from mainspring_schema.codec import pack
@@ -38,9 +43,25 @@ from mainspring_schema.workflows import QueryWorkflow
 
 
 class Queries:
-    """Those under way in this process, by what their workers know them by."""
+    """Those under way in this process, by what their workers know them by.
 
-    def __init__(self, *, store: Store, roster: Roster, links: Links, ids: Ids) -> None:
+    `me` is this engine's replica id.
+    """
+
+    def __init__(  # noqa: PLR0913 - one named port each
+        self,
+        *,
+        store: Store,
+        registry: Registry,
+        elsewhere: Elsewhere,
+        me: UUID,
+        roster: Roster,
+        links: Links,
+        ids: Ids,
+    ) -> None:
+        self._registry = registry
+        self._elsewhere = elsewhere
+        self._me = me
         self._store = store
         self._roster = roster
         self._links = links
@@ -59,6 +80,26 @@ class Queries:
         if len(command.arguments) > QUERY_ARGUMENTS_BYTES_MAX:
             detail = f"the arguments have at most {QUERY_ARGUMENTS_BYTES_MAX} bytes"
             raise ValidationFailed(detail)
+        row = await self._row(command)
+        link = self._borrow(row)
+        if link is not None:
+            return await self._ask(link, row, command)
+        for replica in await self._others(row):
+            try:
+                return await self._elsewhere.ask(replica, command)
+            except NoWorker:
+                continue  # it went away since
+        raise _nobody(row)
+
+    async def ask_here(self, command: QueryWorkflow) -> bytes:
+        """For another engine: of the workers of this one. Raises what `ask` raises."""
+        row = await self._row(command)
+        link = self._borrow(row)
+        if link is None:
+            raise _nobody(row)
+        return await self._ask(link, row, command)
+
+    async def _row(self, command: QueryWorkflow) -> WorkflowRow:
         row = await self._store.workflows.get(command.org_id, command.workflow_id)
         if row is None:
             detail = "no such workflow"
@@ -66,10 +107,17 @@ class Queries:
         if states.decode(row.workflow).course is not None:
             detail = "a declared workflow has no code that could answer"
             raise Conflict(detail)
-        if len(self._open) >= QUERIES_AT_ONCE_MAX:
-            detail = "too many queries are under way"
-            raise TooManyRequests(detail)
-        link = self._worker_for(row)
+        return row
+
+    async def _others(self, row: WorkflowRow) -> tuple[UUID, ...]:
+        """Engines that have a worker which knows the code."""
+        route = route_of(row.queue, row.type)
+        found = await self._registry.replicas_of(
+            route.queue, route.capability, limit=QUERY_ENGINES_MAX
+        )
+        return tuple(replica for replica in found if replica != self._me)
+
+    async def _ask(self, link: Link, row: WorkflowRow, command: QueryWorkflow) -> bytes:
         held = Held(self._ids.uuid7(), 1)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._open[held] = (link, answer)
@@ -85,16 +133,12 @@ class Queries:
                 # Nobody waits any more: the worker stops, and has its slot again.
                 self._links.ended(held)
 
-    def _worker_for(self, row: WorkflowRow) -> Link:
+    def _borrow(self, row: WorkflowRow) -> Link | None:
+        if len(self._open) >= QUERIES_AT_ONCE_MAX:
+            detail = "too many queries are under way"
+            raise TooManyRequests(detail)
         seat = self._roster.borrow(route_of(row.queue, row.type))
-        link = None if seat is None else self._links.get(seat.incarnation)
-        if link is None:
-            detail = (
-                f"no worker of the queue {row.queue} that knows the workflow {row.type}"
-                " is attached to this engine"
-            )
-            raise NoWorker(detail, retry_after_s=QUERY_AGAIN_S)
-        return link
+        return None if seat is None else self._links.get(seat.incarnation)
 
     def _push(self, link: Link, held: Held, row: WorkflowRow, command: QueryWorkflow) -> None:
         id_ = row.workflow.id
@@ -152,3 +196,8 @@ class Queries:
             waiting.set_result(answer)
         else:
             waiting.set_exception(answer)
+
+
+def _nobody(row: WorkflowRow) -> NoWorker:
+    detail = f"no worker of the queue {row.queue} that knows the workflow {row.type} is attached"
+    return NoWorker(detail, retry_after_s=QUERY_AGAIN_S)

@@ -37,7 +37,7 @@ class Workers:
         self._roster = roster
         self._announcer = announcer
         self._clock = clock
-        self._replica = replica
+        self.replica = replica
         self._due = asyncio.Event()
         self._beating = asyncio.Lock()
         self._untold: dict[UUID, Presence] = {}
@@ -58,7 +58,7 @@ class Workers:
             Registration(
                 incarnation=attach.incarnation,
                 attach_number=attach.attach_number,
-                replica=self._replica,
+                replica=self.replica,
                 queues=attach.queues,
                 capabilities=attach.capabilities,
                 slots=attach.slots,
@@ -113,7 +113,7 @@ class Workers:
         async with self._beating:
             # Whoever attaches meanwhile learns by its attach what this answer cannot know.
             seats = self._roster.all()
-            self._roster.hold_back(seats, drained=await self._registry.beat(self._replica))
+            self._roster.hold_back(seats, drained=await self._registry.beat(self.replica))
 
     async def drain(self, worker_id: UUID, *, drained: bool) -> WorkerView:
         """Returns once it is committed, and in force for a worker of this engine.

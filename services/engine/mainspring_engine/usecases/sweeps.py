@@ -12,13 +12,16 @@ from uuid import UUID
 
 from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.intents import SignalCame, TimerDue
-from mainspring_engine.domain.limits import SIGNAL_LOST_MS, SIGNALS_LOOK_S
+from mainspring_engine.domain.limits import SIGNAL_LOST_MS, SIGNAL_TRIES_MAX, SIGNALS_LOOK_S
+from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
+from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.leases import Leases
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
 
 _log = logging.getLogger(__name__)
@@ -97,14 +100,35 @@ class Sweeps:
         )
         self._signals_due_s = now_s if lost else now_s + SIGNALS_LOOK_S
         for signal in lost:
-            self.bring(
-                SignalCame(
-                    session_id=signal.session_id,
-                    org_id=signal.org_id,
-                    source=signal.source,
-                    kind=signal.kind,
+            if signal.tries <= SIGNAL_TRIES_MAX:
+                self.bring(
+                    SignalCame(
+                        session_id=signal.session_id,
+                        org_id=signal.org_id,
+                        source=signal.source,
+                        kind=signal.kind,
+                    )
                 )
-            )
+            else:
+                self._give_up(signal)
+
+    def _give_up(self, signal: UntakenSignal) -> None:
+        """A parent that waits is told; a child that is to be cancelled goes on, and is logged."""
+        _log.error(
+            "the signal %s was given up after %d tries",
+            signal.kind,
+            SIGNAL_TRIES_MAX,
+            extra={"session": to_wire(Prefix.SESSION, signal.session_id)},
+        )
+        if signal.kind == children.CANCEL:
+            return
+        of_parent = signal.kind == children.START
+        parent, child = signal.session_id, signal.source
+        if of_parent:
+            parent, child = child, parent
+        self.bring(
+            SignalCame(session_id=parent, org_id=signal.org_id, source=child, kind=children.LOST)
+        )
 
     def bring(self, signal: SignalCame) -> None:
         """To the lane of the session that it is for."""

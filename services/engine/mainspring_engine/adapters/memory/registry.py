@@ -69,6 +69,21 @@ class MemoryRegistry:
             found.sort(key=lambda view: view.id.int, reverse=True)
             return tuple(found[: asked.limit + 1])
 
+    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
+        with self._lock:
+            tables = self._tables.registry
+            able = {
+                row.replica
+                for row in tables.workers.values()
+                if queue in row.queues
+                and capability in row.capabilities
+                and self._status(row) == "active"
+            }
+            found = sorted(
+                (-seen_ms, id_.int, id_) for id_, seen_ms in tables.replicas.items() if id_ in able
+            )
+            return tuple(id_ for _, _, id_ in found[:limit])
+
     async def worker(self, incarnation: UUID) -> WorkerView | None:
         with self._lock:
             row = self._tables.registry.workers.get(incarnation)

@@ -261,6 +261,8 @@ class SignalEntry(Struct, kw_only=True):
     taken: bool
     org_id: UUID
     came_ms: int
+    tries: int = 0
+    tried_ms: int | None = None
 
 
 class RegistryTables:

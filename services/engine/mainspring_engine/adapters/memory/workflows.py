@@ -10,7 +10,13 @@ import msgspec
 from mainspring_engine.adapters.memory.rules import refuse, repeats
 from mainspring_engine.adapters.memory.tables import SignalEntry, StepRow, Tables
 from mainspring_engine.domain.changes import Changes, CopySteps, NewSignal, RecordStep
-from mainspring_engine.domain.limits import HISTORY_PAGE_BYTES_MAX, HISTORY_PAGE_ROWS_MAX
+from mainspring_engine.domain.limits import (
+    HISTORY_PAGE_BYTES_MAX,
+    HISTORY_PAGE_ROWS_MAX,
+    SIGNAL_LOST_TOLD_MAX,
+    SIGNAL_RETRY_MS_MAX,
+    SIGNAL_TRIES_MAX,
+)
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.workflows import (
@@ -180,18 +186,21 @@ class MemoryWorkflows:
                     if not entry.taken
                     and entry.row.kind in children.KINDS
                     and entry.came_ms < before_ms
+                    and _comes_again(entry, self._clock.wall_ms())
                 ),
                 key=lambda found: found[0],
             )
-            return tuple(
-                UntakenSignal(
-                    session_id=session_id,
-                    org_id=entry.org_id,
-                    source=entry.row.source,
-                    kind=entry.row.kind,
-                )
-                for _, session_id, entry in lying[:limit]
-            )
+            return tuple(self._tried(session_id, entry) for _, session_id, entry in lying[:limit])
+
+    def _tried(self, session_id: UUID, entry: SignalEntry) -> UntakenSignal:
+        entry.tries, entry.tried_ms = entry.tries + 1, self._clock.wall_ms()
+        return UntakenSignal(
+            session_id=session_id,
+            org_id=entry.org_id,
+            source=entry.row.source,
+            kind=entry.row.kind,
+            tries=entry.tries,
+        )
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         with self._lock:
@@ -253,6 +262,14 @@ class MemoryWorkflows:
                 if row is not None and fits(row):
                     found.append(row)
             return tuple(found[: wanted.limit])
+
+
+def _comes_again(entry: SignalEntry, now_ms: int) -> bool:
+    """Later and later, and at last no more."""
+    if entry.tries >= SIGNAL_TRIES_MAX + SIGNAL_LOST_TOLD_MAX:
+        return False
+    wait_ms = min(SIGNAL_RETRY_MS_MAX, 1000 << min(entry.tries, 20))
+    return entry.tried_ms is None or entry.tried_ms < now_ms - wait_ms
 
 
 def _fits(wanted: WorkflowFilter) -> Callable[[WorkflowRow], bool]:

@@ -60,6 +60,12 @@ class PostgresRegistry:
             )
         )
 
+    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
+        rows = await self._database.fetch(
+            REGISTRY["replicas_of"], queue, capability, SILENT_MS, limit
+        )
+        return tuple(cast(UUID, row["id"]) for row in rows)
+
     async def worker(self, incarnation: UUID) -> WorkerView | None:
         found = await self._database.fetch_as(
             WorkerView, REGISTRY["workers"], [incarnation], None, None, None, SILENT_MS, 1

@@ -132,3 +132,20 @@ dead as (
 select
     (select count(*) from forgotten)
     + (select count(*) from dead) as removed;
+
+-- name: replicas_of
+-- Replicas heard of within $3 ms to which an active worker of this queue and capability is attached.
+-- repeatable
+select r.id
+from engine.replica as r
+where
+    r.seen_at >= clock_timestamp() - $3::bigint * interval '1 millisecond'
+    and exists (
+        select from engine.worker as w
+        where
+            w.replica = r.id and w.left_at is null and w.silent_at is null
+            and w.drained_at is null and not w.leaving
+            and $1 = any(w.queues) and $2 = any(w.capabilities)
+    )
+order by r.seen_at desc, r.id asc
+limit $4;

@@ -13,6 +13,9 @@ from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.limits import (
     HISTORY_PAGE_BYTES_MAX,
     HISTORY_PAGE_ROWS_MAX,
+    SIGNAL_LOST_TOLD_MAX,
+    SIGNAL_RETRY_MS_MAX,
+    SIGNAL_TRIES_MAX,
     WORKFLOW_SIGNALS_MAX,
 )
 from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
@@ -134,7 +137,14 @@ class PostgresWorkflows:
 
     async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
         return tuple(
-            await self._database.fetch_as(UntakenSignal, WORKFLOWS["untaken"], older_than_ms, limit)
+            await self._database.fetch_as(
+                UntakenSignal,
+                WORKFLOWS["untaken"],
+                older_than_ms,
+                limit,
+                SIGNAL_TRIES_MAX + SIGNAL_LOST_TOLD_MAX,
+                SIGNAL_RETRY_MS_MAX,
+            )
         )
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:

@@ -43,17 +43,34 @@ cross join
 order by s.session_id, s.of_people, s.created_at, s.source_turn;
 
 -- name: untaken
--- Signals between sessions that lie longer than $1 ms, oldest first, for their lanes to take.
--- repeatable
-select session_id, org_id, source_turn as source, kind
-from engine.signal
-where
-    consumed_by is null
-    and kind in ('child:start', 'child:ended', 'child:cancel')
-    -- once, for the index
-    and created_at < (select clock_timestamp() - $1::bigint * interval '1 millisecond')
-order by created_at
-limit $2;
+-- Signals between sessions that lie longer than $1 ms, oldest first, for their lanes to take, each
+-- counted as tried: it comes again later and later, at most $4 ms, and not once it was tried $3
+-- times.
+with due as materialized (
+    select s.session_id, s.source_turn, s.kind
+    from engine.signal as s
+    where
+        s.consumed_by is null
+        and s.kind in ('child:start', 'child:ended', 'child:cancel')
+        -- once, for the index
+        and s.created_at < (select clock_timestamp() - $1::bigint * interval '1 millisecond')
+        and s.tries < $3
+        and coalesce(
+            s.tried_at < clock_timestamp()
+            - least($4::bigint, 1000 * (1 << least(s.tries, 20))) * interval '1 millisecond',
+            true
+        )
+    order by s.created_at
+    limit $2
+    -- Skips what a commit takes at this moment, and what another sweep brings.
+    for no key update skip locked
+)
+
+update engine.signal as s
+set tries = s.tries + 1, tried_at = clock_timestamp()
+from due as d
+where s.session_id = d.session_id and s.source_turn = d.source_turn and s.kind = d.kind
+returning s.session_id, s.org_id, s.source_turn as source, s.kind, s.tries::int as tries;
 
 -- name: recorded
 -- A page of a workflow's recorded steps: $3 rows and about $4 bytes at most, one row at least.

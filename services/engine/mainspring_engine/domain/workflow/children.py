@@ -25,6 +25,11 @@ START = "child:start"
 ENDED = "child:ended"
 CANCEL = "child:cancel"
 KINDS = (START, ENDED, CANCEL)
+LOST = "child:lost"
+"""No signal that lies anywhere: the start of a child, or its end, was given up."""
+LOST_FLAW = Flaw(
+    code="child_lost", message="its start or its end could not be taken in, whatever was tried"
+)
 TOO_DEEP = Flaw(
     code="too_deep", message=f"at most {WORKFLOW_DEPTH_MAX} workflows start one within another"
 )

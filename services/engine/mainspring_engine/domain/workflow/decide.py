@@ -67,6 +67,8 @@ def incident(plan: Plan, intent: Incident, materials: Materials) -> Verdict:
 
 def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) -> Verdict:
     """A signal of a parent or a child; each has its effect once, in whatever order they come."""
+    if intent.kind == children.LOST:
+        return _lost(plan, intent, materials)
     signal = children.untaken(plan, intent, materials)
     if signal is None:
         return Verdict.STALE
@@ -89,6 +91,20 @@ def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) ->
         going.save()
     else:
         _cancel(going, "parent", tasks)
+    return Verdict.COMMITTED
+
+
+def _lost(plan: Plan, intent: intents.SignalCame, materials: Materials) -> Verdict:
+    """Nothing where nobody waits for that child any more."""
+    going = _going(plan, materials)
+    if going is None or not waiting.is_waited_for(going, intent.source):
+        return Verdict.STALE
+    ended = msgspec.structs.replace(intent, kind=children.ENDED)
+    if children.untaken(plan, ended, materials) is not None:
+        _take(plan, ended)
+    machine.child_ended(
+        going, intent.source, WorkflowResult(outcome="failed", flaw=children.LOST_FLAW)
+    )
     return Verdict.COMMITTED
 
 

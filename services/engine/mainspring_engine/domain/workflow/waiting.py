@@ -120,10 +120,18 @@ def end(going: Going, row: WaitRow, record: StepRecord) -> None:
 
 def child_ended(going: Going, child_id: UUID, result: WorkflowResult) -> None:
     """Nobody may wait for it any more."""
-    row = next((r for r in rows(going).waits if children.is_of(r, child_id)), None)
+    row = _row_of(going, child_id)
     if row is not None:
         flaw = children.flaw_of(result)
         end(going, row, _record(row.wait, result=result.result, flaw=flaw))
+
+
+def is_waited_for(going: Going, child_id: UUID) -> bool:
+    return _row_of(going, child_id) is not None
+
+
+def _row_of(going: Going, child_id: UUID) -> WaitRow | None:
+    return next((row for row in rows(going).waits if children.is_of(row, child_id)), None)
 
 
 def of_children(going: Going) -> tuple[WaitRow, ...]:
