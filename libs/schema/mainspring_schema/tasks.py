@@ -75,11 +75,17 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
     generation: int = 0
 
 
-class PlainTask(Struct, frozen=True, kw_only=True, tag="task"):
-    """One call of a step without a workflow around it. `input` is the JSON of the arguments."""
+class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
+    """One call of a step without a workflow around it. `input` is the JSON of the arguments.
+
+    What a requeue needs stands here: `source` is the task that it takes up again.
+    """
 
     task_type: str
     input: bytes
+    queue: str = "default"
+    priority: int = 0
+    source: UUID | None = None
 
 
 class StepTask(Struct, frozen=True, kw_only=True, tag="step"):

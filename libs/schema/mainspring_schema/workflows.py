@@ -106,11 +106,17 @@ class Parent(Struct, frozen=True, kw_only=True):
 class Fork(Struct, frozen=True, kw_only=True):
     """What a new workflow takes over: the steps of `source_id` that stand before `before`.
 
-    None takes over all that is recorded.
+    None takes over all that is recorded of the generation, in which the new one begins.
     """
 
     source_id: UUID
     before: str | None = None
+    generation: int = 0
+
+    @property
+    def bound(self) -> str:
+        """The first place that is not taken over, or what all of the generation begin with."""
+        return self.before or prefix_of(self.generation)
 
 
 class StartWorkflow(Struct, frozen=True, kw_only=True):
@@ -257,7 +263,10 @@ def key_of(command: StartWorkflow | ForkWorkflow) -> str:
 
 def start_hash_of(type_: str, queue: str, input_: bytes, fork: Fork | None = None) -> bytes:
     """What a start is compared by when its key comes again."""
-    told = (type_, queue, input_) if fork is None else (type_, queue, input_, fork)
+    told: tuple[object, ...] = (type_, queue, input_)
+    if fork is not None:
+        told += ({"source_id": fork.source_id, "before": fork.before},)
+        told += (fork.generation,) if fork.generation else ()
     return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
 
 

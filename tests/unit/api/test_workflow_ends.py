@@ -99,6 +99,7 @@ def starting(engine: Engine, feed: Feed, clock: ManualClock) -> "asyncio.Task[Wo
     ("type_", "data", "status", "result", "flaw"),
     [
         ("workflow.completed", {"result": [1, 2]}, "completed", b"[1,2]", None),
+        ("workflow.completed", {"result": None}, "completed", b"null", None),
         (
             "workflow.failed",
             {"error": {"code": "no_stock", "message": "none", "type": "Gone"}},

@@ -8,6 +8,7 @@ from mainspring_engine.domain.rows import OpenTask
 from mainspring_schema import commands, workflows
 from mainspring_schema.appeals import AnswerAppeals
 from mainspring_schema.budgets import ResumeSession
+from mainspring_schema.delivery import DeliveryOrder
 from mainspring_schema.frames import Emit, Held
 from mainspring_schema.messages import Controls, text_of
 from mainspring_schema.tasks import TaskResult
@@ -31,6 +32,12 @@ class AppealsAnswered(Struct, frozen=True, kw_only=True):
 
 class SessionResumed(Struct, frozen=True, kw_only=True):
     command: ResumeSession
+
+
+class DeliveryOrdered(Struct, frozen=True, kw_only=True):
+    """Somebody changes messages that wait."""
+
+    command: DeliveryOrder
 
 
 class SessionClosed(Struct, frozen=True, kw_only=True):
@@ -110,7 +117,13 @@ class Requeued(Struct, frozen=True, kw_only=True):
 
 
 TurnCommand = (
-    Submitted | Cancelled | ClientAnswered | AppealsAnswered | SessionResumed | SessionClosed
+    Submitted
+    | Cancelled
+    | ClientAnswered
+    | AppealsAnswered
+    | SessionResumed
+    | DeliveryOrdered
+    | SessionClosed
 )
 WorkflowCommand = WorkflowStarted | WorkflowSignalled | WorkflowCancelled
 Command = TurnCommand | WorkflowCommand

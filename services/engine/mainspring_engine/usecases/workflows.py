@@ -56,6 +56,8 @@ from mainspring_schema.workflows import (
     WorkflowCancelReceipt,
     WorkflowPage,
     WorkflowView,
+    generation_of,
+    prefix_of,
 )
 
 _KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
@@ -139,11 +141,11 @@ class Workflows:
         if states.decode(source.workflow).course is not None:
             detail = "a declared workflow is not forked: start it again"
             raise Conflict(detail)
-        if states.decode(source.workflow).generation:
-            detail = "it has started over: what it recorded before is not read any more"
-            raise ValidationFailed(detail)
-        await self._check_fork(command)
-        first = (await self._store.workflows.recorded(command.source_id, after="")).bodies[0]
+        fork = _fork_of(command, source)
+        await self._check_fork(fork)
+        # The input stands before all other places of its generation.
+        begins = prefix_of(fork.generation)
+        first = (await self._store.workflows.recorded(fork.source_id, after=begins)).bodies[0]
         return await self.start(
             StartWorkflow(
                 org_id=command.org_id,
@@ -153,19 +155,16 @@ class Workflows:
                 key=command.key,
                 queue=command.queue or source.queue,
                 traceparent=command.traceparent,
-                fork=Fork(source_id=command.source_id, before=command.step),
+                fork=fork,
             )
         )
 
-    async def _check_fork(self, command: ForkWorkflow) -> None:
-        if command.step is not None and PLACE.fullmatch(command.step) is None:
-            detail = 'a step is named by its place, such as "3" or "2/1"'
-            raise ValidationFailed(detail)
+    async def _check_fork(self, fork: Fork) -> None:
         extent = await self._store.workflows.fork_extent(
-            command.source_id, before=command.step, limit=FORK_STEPS_MAX + 1
+            fork.source_id, bound=fork.bound, limit=FORK_STEPS_MAX + 1
         )
-        if command.step is not None and not extent.recorded:
-            detail = f"no step is recorded at the place {command.step}"
+        if fork.before is not None and not extent.recorded:
+            detail = f"no step is recorded at the place {fork.before}"
             raise ValidationFailed(detail)
         if extent.steps > FORK_STEPS_MAX:
             detail = f"more than {FORK_STEPS_MAX} steps stand before it"
@@ -236,6 +235,19 @@ async def _started(asked: asyncio.Future[Answer]) -> Started | MainspringError:
         return error
     assert isinstance(answer, Started)  # noqa: S101 - one type per command
     return answer
+
+
+def _fork_of(command: ForkWorkflow, source: WorkflowRow) -> Fork:
+    """Within the generation of its step, or within the newest. Raises ValidationFailed."""
+    step = command.step
+    if step is None:
+        generation = states.decode(source.workflow).generation
+    elif PLACE.fullmatch(step) is None:
+        detail = 'a step is named by its place, such as "3", "2/1" or "a1~3"'
+        raise ValidationFailed(detail)
+    else:
+        generation = generation_of(step)
+    return Fork(source_id=command.source_id, before=step, generation=generation)
 
 
 def _view(row: WorkflowRow) -> WorkflowView:

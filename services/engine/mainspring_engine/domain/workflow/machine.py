@@ -59,7 +59,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         key=key,
         queue=command.queue,
         hash=start_hash_of(command.type, command.queue, command.input, fork),
-        copied=None if fork is None else CopySteps(source_id=fork.source_id, before=fork.before),
+        copied=None if fork is None else CopySteps(source_id=fork.source_id, bound=fork.bound),
     )
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
     plan.set_status(SessionStatus.ACTIVE)
@@ -77,6 +77,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     if fork is not None:
         source = to_wire(Prefix.WORKFLOW, fork.source_id)
         told["forked_from"] = {"workflow_id": source, "step": fork.before}
+        told["generation"] = fork.generation
     going.emit("workflow.started", told | value("input", command.input))
     going.record_input(command.input)
     if command.declaration is None:
@@ -96,7 +97,10 @@ def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Mater
         )
     if command.fork is not None:
         blank = msgspec.structs.replace(
-            blank, source=command.fork.source_id, found=states.FOUND_BY_FORKS
+            blank,
+            source=command.fork.source_id,
+            found=states.FOUND_BY_FORKS,
+            generation=command.fork.generation,
         )
     trace = TraceContext.parse(command.traceparent)
     if trace is None:
