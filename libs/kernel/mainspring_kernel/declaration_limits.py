@@ -14,3 +14,7 @@ DECLARATIONS_CACHED_MAX: Final = 1000
 """Declarations that an engine keeps decoded."""
 VALUES_CACHED_BYTES_MAX: Final = 64 * 1024 * 1024
 """Results and inputs of running workflows that an engine keeps: what it lost is read again."""
+STARTS_PER_CALL_MAX: Final = 256
+"""Starts of workflows in one call to an engine: a flight's worth."""
+STARTS_BYTES_PER_CALL_MAX: Final = 3 * 1024 * 1024
+"""The same in bytes, below the bound of a message; larger ones go each by itself."""

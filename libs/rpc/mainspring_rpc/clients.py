@@ -44,6 +44,11 @@ class WorkflowCalls(PlainCalls):
             control.StartWorkflowRequest,
             control.StartWorkflowResponse,
         )
+        self.start_workflows = channel.unary(
+            f"{_CONTROL}/StartWorkflows",
+            control.StartWorkflowsRequest,
+            control.StartWorkflowsResponse,
+        )
         self.signal_workflow = channel.unary(
             f"{_CONTROL}/SignalWorkflow",
             control.SignalWorkflowRequest,

@@ -57,6 +57,9 @@ class ControlServicer(Protocol):
     async def start_workflow(
         self, request: control.StartWorkflowRequest, /
     ) -> control.StartWorkflowResponse: ...
+    async def start_workflows(
+        self, request: control.StartWorkflowsRequest, /
+    ) -> control.StartWorkflowsResponse: ...
     async def signal_workflow(
         self, request: control.SignalWorkflowRequest, /
     ) -> control.SignalWorkflowResponse: ...

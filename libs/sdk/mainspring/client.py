@@ -8,14 +8,16 @@ from typing import Final, Generic, ParamSpec, Self, TypeVar, cast
 
 import httpx
 import msgspec
-from msgspec import Struct
 
+from mainspring.answers import Answer, Cancelled, Events, State, checked, retry_after_s
 from mainspring.definitions import Call, Step, Workflow
 from mainspring.descriptions import Description, Page, Problem
 from mainspring.errors import ApiError, WorkflowFailed
 from mainspring.reading import frames_of, lines_of
 from mainspring.tasks import WAIT_S, TaskHandle, Tasks
 from mainspring.values import encode
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.ids import RandomIds
 from mainspring_schema.workflows import Status
 
 P = ParamSpec("P")
@@ -24,6 +26,7 @@ URL_DEFAULT: Final = "http://127.0.0.1:9000"
 _ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
 _PASSING: Final = frozenset({429, 503, 504})
 _HISTORY_PAGE: Final = 1000
+_IDS: Final = RandomIds(SystemClock())
 _TRIES: Final = 5
 """Of a request that nobody answered; all that is sent may be sent twice."""
 
@@ -52,6 +55,10 @@ class Handle(Generic[T]):
                 seen = await self._client.poll(self.id, wait_s=WAIT_S)
                 if seen.ended:
                     break
+        return self.outcome_of(seen)
+
+    def outcome_of(self, seen: Description) -> T:
+        """What it came to. Raises WorkflowFailed where it failed or was cancelled."""
         if seen.status == "completed":
             raw = bytes(seen.result)
             if self._workflow is not None:
@@ -130,8 +137,7 @@ class Client:
 
     async def run(self, workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
         """Starts it and waits for its result. Raises WorkflowFailed."""
-        handle = await self.start(workflow, *args, **kwargs)
-        return await handle.result()
+        return await self.starting(workflow).run(*args, **kwargs)
 
     async def submit(self, step: "Step[P, T]", *args: P.args, **kwargs: P.kwargs) -> TaskHandle[T]:
         """Has one step done, as a task for any worker of its queue that offers it.
@@ -165,8 +171,12 @@ class Client:
         key: str | None = None,
         queue: str = "default",
         declaration: bytes | None = None,
+        wait_s: float = 0.0,
     ) -> Description:
-        """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object."""
+        """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object.
+
+        Returns how it is at its start, or with `wait_s` once it has ended, or after that.
+        """
         body = {"type": type_, "input": msgspec.Raw(input_), "queue": queue}
         if key is not None:
             body["key"] = key
@@ -174,9 +184,9 @@ class Client:
             body["declaration"] = msgspec.Raw(declaration)
         # Without a key a repeat would start another one.
         tries = 1 if key is None else _TRIES
-        return msgspec.json.decode(
-            await self._send("POST", "", body=body, tries=tries), type=Description
-        )
+        query = {"wait_s": str(wait_s)} if wait_s else None
+        raw = await self._send("POST", "", query=query, body=body, tries=tries)
+        return msgspec.json.decode(raw, type=Description)
 
     async def fork(
         self,
@@ -228,7 +238,7 @@ class Client:
             # They are numbered from 1 without a gap.
             query = {"limit": str(_HISTORY_PAGE), "after_sequence": str(len(events))}
             raw = await self._send("GET", f"/{id_}/events", query=query)
-            page = msgspec.json.decode(raw, type=_Events).data
+            page = msgspec.json.decode(raw, type=Events).data
             events += page
             if not page:
                 return events
@@ -256,13 +266,13 @@ class Client:
         async with self._http.stream("GET", f"/{id_}/sse", headers=headers) as answer:
             if not answer.is_success:
                 await answer.aread()
-                _checked(answer)
+                checked(answer)
             async for event in frames_of(lines_of(answer.aiter_bytes())):
                 yield event
 
     async def state(self, id_: str) -> object:
         """What it reported last."""
-        return msgspec.json.decode(await self._send("GET", f"/{id_}/state"), type=_State).state
+        return msgspec.json.decode(await self._send("GET", f"/{id_}/state"), type=State).state
 
     async def query(
         self, id_: str, name: str, args: Sequence[object], kwargs: Mapping[str, object]
@@ -274,7 +284,7 @@ class Client:
         given = encode(kwargs or args).decode()
         # Once: a worker that is away may be so for long, and whoever asks is told at once.
         raw = await self._send("GET", f"/{id_}/queries/{name}", query={"args": given}, tries=1)
-        return msgspec.json.decode(raw, type=_Answer).result
+        return msgspec.json.decode(raw, type=Answer).result
 
     async def poll(self, id_: str, *, wait_s: float) -> Description:
         """How it is once it has ended, or after `wait_s`."""
@@ -298,7 +308,7 @@ class Client:
     async def cancel(self, id_: str, reason: str | None = None) -> bool:
         """False where it had ended."""
         raw = await self._send("POST", f"/{id_}/cancel", body={"reason": reason})
-        return msgspec.json.decode(raw, type=_Cancelled).status == "cancelled"
+        return msgspec.json.decode(raw, type=Cancelled).status == "cancelled"
 
     async def _send(
         self,
@@ -322,9 +332,9 @@ class Client:
                 await asyncio.sleep(0.2 * (tries - left + 1))
                 continue
             if answer.status_code in _PASSING and left > 1:
-                await asyncio.sleep(_retry_after_s(answer))
+                await asyncio.sleep(retry_after_s(answer))
                 continue
-            return _checked(answer)
+            return checked(answer)
         raise AssertionError
 
 
@@ -341,55 +351,29 @@ class Starting(Generic[P, T]):
 
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
         """Raises TypeError for arguments that do not fit, Unserializable, ApiError."""
-        workflow = self._workflow
-        input_ = encode(workflow.shape.bind(args, kwargs))
-        started = await self._client.start_by_name(
-            workflow.name,
-            input_,
-            key=self._key,
-            queue=self._queue,
-            declaration=None if workflow.drawn is None else workflow.drawn.declaration,
-        )
-        return Handle(self._client, started.id, workflow)
+        input_ = encode(self._workflow.shape.bind(args, kwargs))
+        started = await self._begin(input_, key=self._key, wait_s=0.0)
+        return Handle(self._client, started.id, self._workflow)
 
     async def run(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Starts it and waits for its result. Raises WorkflowFailed."""
-        return await (await self.start(*args, **kwargs)).result()
+        """Starts it and waits for its result: one request, where that ends it in time.
 
+        Raises WorkflowFailed, and what `start` raises.
+        """
+        input_ = encode(self._workflow.shape.bind(args, kwargs))
+        # A request that waits may break, and must find the same workflow again.
+        key = f"run:{_IDS.uuid7().hex}" if self._key is None else self._key
+        seen = await self._begin(input_, key=key, wait_s=WAIT_S)
+        handle = Handle(self._client, seen.id, self._workflow)
+        return handle.outcome_of(seen) if seen.ended else await handle.result()
 
-class _Events(Struct):
-    data: list[dict[str, object]]
-
-
-class _Answer(Struct):
-    result: object = None
-
-
-class _State(Struct):
-    state: object = None
-
-
-class _Cancelled(Struct):
-    status: str
-
-
-class _Refusal(Struct):
-    code: str = "internal_error"
-    detail: str = ""
-
-
-def _checked(answer: httpx.Response) -> bytes:
-    if answer.is_success:
-        return answer.content
-    try:
-        refusal = msgspec.json.decode(answer.content, type=_Refusal)
-    except msgspec.DecodeError:
-        refusal = _Refusal(detail=answer.text[:200])
-    raise ApiError(answer.status_code, refusal.code, refusal.detail)
-
-
-def _retry_after_s(answer: httpx.Response) -> float:
-    try:
-        return min(5.0, float(str(cast("object", answer.headers.get("retry-after", "0.5")))))
-    except ValueError:
-        return 0.5
+    async def _begin(self, input_: bytes, *, key: str | None, wait_s: float) -> Description:
+        drawn = self._workflow.drawn
+        return await self._client.start_by_name(
+            self._workflow.name,
+            input_,
+            key=key,
+            queue=self._queue,
+            declaration=None if drawn is None else drawn.declaration,
+            wait_s=wait_s,
+        )

@@ -28,20 +28,34 @@ class Ferry(Generic[T]):
         self._at_work: dict[asyncio.Future[T], asyncio.Task[T]] = {}
 
     async def cross(self, go: Callable[[], Coroutine[object, object, T]]) -> T:
-        """What `go` comes to over there. A cancel here cancels it there, and does not wait."""
+        """What `go` comes to over there. A cancel here cancels it there, and does not wait.
+
+        Raises RuntimeError where the other loop has ended.
+        """
         here = asyncio.get_running_loop()
         back: asyncio.Future[T] = here.create_future()
         self._going.append(_Passenger(go, back))
-        # Whoever empties the queue lowers the flag first, so nobody is left standing.
+        # Whoever empties the queue lowers the flag first, so nobody is left standing. It sets off
+        # with the next turn of this loop, and takes along whoever else comes up in this one.
         if not self._called_there:
             self._called_there = True
-            self._there.call_soon_threadsafe(self._arrive, here)
+            here.call_soon(self._set_off, here)
         try:
             return await back
         except asyncio.CancelledError:
             with suppress(RuntimeError):  # that loop ended: so did everything on it
                 self._there.call_soon_threadsafe(self._stop, back)
             raise
+
+    def _set_off(self, here: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._there.call_soon_threadsafe(self._arrive, here)
+        except RuntimeError as error:  # that loop ended
+            self._called_there = False
+            while self._going:
+                back = self._going.popleft().back
+                if not back.done():
+                    back.set_exception(error)
 
     # ── over there ───────────────────────────────────────────────────────────────────────────
 
@@ -61,8 +75,11 @@ class Ferry(Generic[T]):
         self._coming.append((back, done))
         if not self._called_here:
             self._called_here = True
-            with suppress(RuntimeError):  # that loop ended: nobody waits
-                here.call_soon_threadsafe(self._land)
+            self._there.call_soon(self._set_off_back, here)
+
+    def _set_off_back(self, here: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # that loop ended: nobody waits
+            here.call_soon_threadsafe(self._land)
 
     def _stop(self, back: "asyncio.Future[T]") -> None:
         task = self._at_work.get(back)

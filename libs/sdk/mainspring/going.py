@@ -135,7 +135,10 @@ class Go(Recording):
             if self._at_rest is not None:
                 self._at_rest()
             if self._over.done():
-                return self._left(self._over.result())
+                why = self._over.result()
+                # What is in the air belongs before the result, which ends the attempt.
+                await self._saver.landed()
+                return self._left(why)
             return await self._ended(self._main)
         finally:
             await self._unwind(self._main)
@@ -285,7 +288,8 @@ class Go(Recording):
         asyncio.get_running_loop().call_soon(self._save)
 
     def _save(self) -> None:
-        if self._main is not None and not self._main.done():
+        over = self._over is None or self._over.done()
+        if not over and self._main is not None and not self._main.done():
             self._saver.save()
 
     def _saved(self) -> None:

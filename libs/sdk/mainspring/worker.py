@@ -185,6 +185,7 @@ class Runner:
     ) -> None:
         self._plain = plain or {}
         self._ferry = Ferry[PlainResult](loop)
+        self._goes = Ferry[WorkflowResult](loop)
         self._workflows = workflows
         self._loop = loop
         self._draws = draws
@@ -209,11 +210,9 @@ class Runner:
             return await self._answer(workflow, recorded, payload)
         attempt.begun = True
         bridge = _Bridge(attempt, asyncio.get_running_loop())
-        going = asyncio.run_coroutine_threadsafe(self._go(workflow, recorded, bridge), self._loop)
         try:
-            return pack(await asyncio.shield(asyncio.wrap_future(going)))
+            return pack(await self._goes.cross(lambda: self._go(workflow, recorded, bridge)))
         except asyncio.CancelledError:
-            going.cancel()
             if attempt.stop is Stop.CANCELLED:
                 return pack(WorkflowResult(outcome="cancelled"))
             raise

@@ -54,10 +54,11 @@ class Bench(Struct, frozen=True, kw_only=True):
     def crew(self, size: int) -> Crew:
         return Crew(self.root, size)
 
-    def profiler(self) -> AbstractAsyncContextManager[None]:
+    def profiler(self, load: str = "") -> AbstractAsyncContextManager[None]:
+        """`load` is the folder's part for one of several in a bench."""
         if self.profile is None:
             return nullcontext()
-        return sampled(self.profile, self.ground.pids(), self.gathered.notes)
+        return sampled(self.profile / load, self.ground.pids(), self.gathered.notes)
 
     def tell(self, done: int) -> None:
         self.progress.count(done, "turns")
@@ -66,11 +67,18 @@ class Bench(Struct, frozen=True, kw_only=True):
         return await accounting.mark(self.ground)
 
 
-async def account(bench: Bench, load: str, before: Mark, clients_cpu_s: float, units: int) -> Mark:
-    """Keeps the costs of the load that ended now."""
+async def account(
+    bench: Bench,
+    load: str,
+    before: Mark,
+    clients_cpu_s: float,
+    units: int,
+    others: Sequence[Cost] = (),
+) -> Mark:
+    """Keeps the costs of the load that ended now; `others` had processes of their own."""
     after = await bench.mark()
     costs = processes.costs(before.usage, after.usage, units)
-    costs = [*costs, clients_cost(clients_cpu_s, units)]
+    costs = [*costs, *others, clients_cost(clients_cpu_s, units)]
     bench.gathered.costs[load] = costs
     known = sum(cost.cpu_s for cost in costs)
     seconds = after.at_s - before.at_s

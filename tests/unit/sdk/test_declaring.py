@@ -211,3 +211,22 @@ async def test_its_start_brings_it_along() -> None:
     assert order.drawn is not None
     assert sent[0]["declaration"] == msgspec.json.decode(order.drawn.declaration)
     assert sent[0]["input"] == {"n": 1, "name": "y"}
+
+
+async def test_a_run_is_one_request_that_may_be_repeated() -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        if len(sent) == 1:
+            raise httpx.ReadError("gone")
+        told = {"id": "workflow_1", "type": "order", "key": "k", "queue": "default"}
+        state = {"status": "completed", "created_at": "2026-01-01T00:00:00Z", "result": {"n": 1}}
+        return httpx.Response(201, json=told | state)
+
+    async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
+        assert await client.run(order, 1) == {"n": 1}
+
+    first, second = (msgspec.json.decode(request.content) for request in sent)
+    assert first["key"] == second["key"] != ""
+    assert {request.url.params["wait_s"] for request in sent} == {"30.0"}

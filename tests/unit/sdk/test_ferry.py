@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -83,3 +83,42 @@ async def test_what_is_cancelled_before_it_left_is_never_begun(
         await second
 
     assert begun == [2]
+
+
+async def test_what_comes_up_in_one_turn_crosses_and_comes_back_in_one(
+    there: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, wakes = asyncio.get_running_loop(), list[str]()
+
+    def counted(loop: asyncio.AbstractEventLoop, name: str) -> None:
+        wake = loop.call_soon_threadsafe
+
+        def call(callback: Callable[..., object], *args: object) -> object:
+            wakes.append(name)
+            return wake(callback, *args)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", call)
+
+    async def do(number: int) -> int:
+        return number
+
+    ferry = Ferry[int](there)
+    counted(there, "there")
+    counted(here, "here")
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*(ferry.cross(lambda n=n: do(n)) for n in range(50)))
+
+    assert found == list(range(50))
+    assert wakes == ["there", "here"]
+
+
+async def test_where_the_other_loop_has_ended_nobody_waits() -> None:
+    ended = asyncio.new_event_loop()
+    ended.close()
+
+    async def never() -> None:
+        raise AssertionError
+
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError):
+            await Ferry[None](ended).cross(never)

@@ -35,7 +35,8 @@ async def test_what_was_finished_rides_with_the_new_arguments() -> None:
     result = await engine.run(climbing)
 
     assert (result.outcome, result.result) == ("renewed", b"[20]")
-    assert engine.names() == {"1": "double"}
+    assert [one.step for one in result.steps] == ["1"]
+    assert (engine.names(), engine.frames) == ({"1": "double"}, [])
 
 
 async def test_places_of_each_passage_are_its_own() -> None:

@@ -5,30 +5,31 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.feed import Feed
-from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.events import StoredEvent, decode_payload
 from mainspring_schema.stream import LogBatch
-from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView, key_of
+from mainspring_schema.workflows import (
+    Flaw,
+    GetWorkflow,
+    StartWorkflow,
+    Status,
+    WorkflowView,
+    key_of,
+)
 
-ENDED = frozenset({"completed", "failed", "cancelled"})
-ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
-
-
-class _Said(Struct, frozen=True):
-    """What `workflow.completed` says. A large result stands with its step alone."""
-
-    result: msgspec.Raw = field(default_factory=msgspec.Raw)
-
-
-_SAID: Final = msgspec.json.Decoder(_Said)
+ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+_STATUS: Final[dict[str, Status]] = {
+    "workflow.completed": "completed",
+    "workflow.failed": "failed",
+    "workflow.cancelled": "cancelled",
+}
+ENDS: Final = frozenset(_STATUS)
 
 
 def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
@@ -45,60 +46,121 @@ def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
     )
 
 
+async def started(
+    control: Control, feed: Feed, clock: Clock, command: StartWorkflow, *, wait_s: float
+) -> WorkflowView:
+    """As it was at its start; with `wait_s` as `ended`. Raises what refuses the start."""
+    if wait_s <= 0:
+        return await _start(control, command)
+    tail = _Tail(OrgId(command.org_id))
+    # A workflow is its own session.
+    session_id = SessionId(command.workflow_id)
+    # Both at once: the start takes longer, so it is followed from before its first commit on.
+    subscribing = asyncio.ensure_future(feed.subscribe(tail.org_id, session_id, tail.deliver))
+    try:
+        view = await _start(control, command)
+        follows = subscribing.done() and view.workflow_id == command.workflow_id
+        await subscribing
+        if not follows:
+            wanted = GetWorkflow(org_id=command.org_id, workflow_id=view.workflow_id)
+            return await ended(control, feed, clock, wanted, wait_s=wait_s)
+        return await _followed(control, clock, view, tail, until_s=clock.mono() + wait_s)
+    finally:
+        await (await subscribing).close()
+
+
 async def ended(
     control: Control, feed: Feed, clock: Clock, command: GetWorkflow, *, wait_s: float
 ) -> WorkflowView:
     """The workflow once it has ended, or as it is after `wait_s`. Raises NotFound."""
     if wait_s <= 0:
         return await control.get_workflow(command)
-    quickly = replace(command, explain=False)
-    news = _News()
+    tail, until_s = _Tail(OrgId(command.org_id)), clock.mono() + wait_s
     # A workflow is its own session.
     session_id = SessionId(command.workflow_id)
-    subscription = await feed.subscribe(OrgId(command.org_id), session_id, news.deliver)
+    subscription = await feed.subscribe(tail.org_id, session_id, tail.deliver)
     try:
-        deadline = clock.mono() + wait_s
-        while True:
-            # Asked after the subscription, for it may have ended before it; and again now and
-            # then, for the copy may be lost.
-            view = await control.get_workflow(quickly)
-            left_s = deadline - clock.mono()
-            if view.status in ENDED:
-                return view
-            if left_s <= 0:
-                return await control.get_workflow(command)
-            await told_within(news.told, clock, min(left_s, RESULT_RECHECK_S))
-            if (complete := news.completed(view)) is not None:
-                return complete
+        # Asked after the subscription, for it may have ended before it.
+        view = await control.get_workflow(msgspec.structs.replace(command, explain=False))
+        return await _followed(control, clock, view, tail, until_s=until_s)
     finally:
         await subscription.close()
 
 
-class _News:
-    """What the bus says of a workflow's end."""
+async def _start(control: Control, command: StartWorkflow) -> WorkflowView:
+    """One that the key started before is answered as it is now."""
+    receipt = await control.start_workflow(command)
+    if receipt.started_ms is not None:
+        return just_started(command, receipt.started_ms)
+    wanted = GetWorkflow(org_id=command.org_id, workflow_id=receipt.workflow_id)
+    return await control.get_workflow(wanted)
 
-    def __init__(self) -> None:
-        self.told = asyncio.Event()
-        self._last: StoredEvent | None = None
+
+async def _followed(
+    control: Control, clock: Clock, view: WorkflowView, tail: "_Tail", *, until_s: float
+) -> WorkflowView:
+    """From how it was to its end, or to how it is then."""
+    wanted = GetWorkflow(org_id=tail.org_id, workflow_id=view.workflow_id, explain=False)
+    while view.status not in ENDED:
+        left_s = until_s - clock.mono()
+        if left_s <= 0:
+            return await control.get_workflow(msgspec.structs.replace(wanted, explain=True))
+        await tail.told_within(clock, min(left_s, RESULT_RECHECK_S))
+        found = tail.end_of(view)
+        # Now and then it is asked for, for the copy may be lost.
+        view = await control.get_workflow(wanted) if found is None else found
+    return view
+
+
+class _End(Struct):
+    """What the event of an end says. A large result stands with the workflow alone."""
+
+    result: msgspec.Raw = field(default_factory=msgspec.Raw)
+    error: Flaw | None = None
+
+
+_TOLD: Final = msgspec.json.Decoder(_End)
+
+
+class _Tail:
+    """What the bus told of one workflow. All of it was committed."""
+
+    def __init__(self, org_id: OrgId) -> None:
+        self.org_id = org_id
+        self._end: StoredEvent | None = None
+        self._declared = False
+        self._told = asyncio.Event()
 
     def deliver(self, batch: LogBatch) -> None:
         for event in batch.events:
-            if event.type in ENDS:
-                self._last = event
-                self.told.set()
+            self._declared = self._declared or event.type == "workflow.declared"
+            if event.type in _STATUS:
+                self._end = event
+                self._told.set()
 
-    def completed(self, view: WorkflowView) -> WorkflowView | None:
-        return None if self._last is None else completed(view, self._last)
+    async def told_within(self, clock: Clock, seconds: float) -> None:
+        waiting = asyncio.ensure_future(self._told.wait())
+        sleeping = asyncio.ensure_future(clock.sleep(seconds))
+        try:
+            await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            sleeping.cancel()
 
-
-def completed(view: WorkflowView, last: StoredEvent) -> WorkflowView | None:
-    """The workflow by its last event, so that nobody need be asked again.
-
-    None where the event does not say all: the engine does.
-    """
-    if last.type != "workflow.completed":
-        return None
-    said = _SAID.decode(decode_payload(last.payload).data)
-    if not bytes(said.result):
-        return None
-    return replace(view, status="completed", result=bytes(said.result), waits=(), explanation="")
+    def end_of(self, view: WorkflowView) -> WorkflowView | None:
+        """The workflow at its end; None where no event says all of it."""
+        event = self._end
+        if event is None or self._declared:
+            return None
+        told = _TOLD.decode(decode_payload(event.payload).data)
+        result = bytes(told.result) or None
+        if event.type == "workflow.completed" and result is None:
+            return None
+        return msgspec.structs.replace(
+            view,
+            status=_STATUS[event.type],
+            result=result,
+            flaw=told.error,
+            waits=(),
+            explanation="",
+        )

@@ -145,6 +145,13 @@ class ControlServicer:
         started = await self._workflows.start(_decode(_START_WORKFLOW, request.command))
         return pb.StartWorkflowResponse(receipt=pack(started))
 
+    async def start_workflows(
+        self, request: pb.StartWorkflowsRequest, /
+    ) -> pb.StartWorkflowsResponse:
+        commands_ = tuple(_decode(_START_WORKFLOW, command) for command in request.commands)
+        answers = await self._workflows.start_many(commands_)
+        return pb.StartWorkflowsResponse(answers=[_start_answer(answer) for answer in answers])
+
     async def signal_workflow(
         self, request: pb.SignalWorkflowRequest, /
     ) -> pb.SignalWorkflowResponse:
@@ -212,7 +219,15 @@ def _read(read: Callable[[bytes], T], data: bytes) -> T:
 def _answer(answer: commands.Receipt | MainspringError) -> pb.SubmitAnswer:
     if isinstance(answer, commands.Receipt):
         return pb.SubmitAnswer(receipt=pack(answer))
-    retry_after_ms = round((answer.retry_after_s or 0) * 1000)
-    return pb.SubmitAnswer(
-        refusal=pb.Refusal(code=answer.code, message=answer.detail, retry_after_ms=retry_after_ms)
-    )
+    return pb.SubmitAnswer(refusal=_refusal(answer))
+
+
+def _start_answer(answer: workflows.Started | MainspringError) -> pb.StartAnswer:
+    if isinstance(answer, workflows.Started):
+        return pb.StartAnswer(receipt=pack(answer))
+    return pb.StartAnswer(refusal=_refusal(answer))
+
+
+def _refusal(error: MainspringError) -> pb.Refusal:
+    retry_after_ms = round((error.retry_after_s or 0) * 1000)
+    return pb.Refusal(code=error.code, message=error.detail, retry_after_ms=retry_after_ms)

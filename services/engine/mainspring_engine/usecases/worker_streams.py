@@ -131,9 +131,9 @@ class WorkerStreams:
         # Before the results: with its result a task is not the worker's any more.
         for progress in frame.progress:
             self._leases.reports.said(link, progress)
-        self._receive_results(link, frame.results)
         for emit in frame.emits:
             self._emit(link, emit)
+        self._receive_results(link, frame.results)
         self._receive_about_held(link, frame)
         if frame.configs_wanted:
             self._spawn(self._send_configs(link, frame.configs_wanted))

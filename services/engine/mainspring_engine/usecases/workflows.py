@@ -1,10 +1,12 @@
 """What callers ask of users' workflows: start, signal, cancel, and how they are."""
 
+import asyncio
 import re
 from typing import Final
 
 import msgspec
 
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.intents import (
     WorkflowCancelled,
     WorkflowSignalled,
@@ -21,7 +23,13 @@ from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import NAME, check_value
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
-from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
+from mainspring_kernel.errors import (
+    Conflict,
+    MainspringError,
+    NotFound,
+    PayloadTooLarge,
+    ValidationFailed,
+)
 from mainspring_kernel.limits import (
     LIST_ROWS_MAX,
     WORKFLOW_KEY_CHARS_MAX,
@@ -85,6 +93,30 @@ class Workflows:
 
         Raises TooManyRequests where too much waits already.
         """
+        answer = await self._starting(command)
+        assert isinstance(answer, Started)  # noqa: S101 - one type per command
+        return answer
+
+    async def start_many(
+        self, commands: tuple[StartWorkflow, ...]
+    ) -> tuple[Started | MainspringError, ...]:
+        """Answers in order; a refused one does not touch the others. They ride together."""
+        asked = [self._started_or_refused(command) for command in commands]
+        return tuple([
+            answer if isinstance(answer, MainspringError) else await _started(answer)
+            for answer in asked
+        ])  # fmt: skip
+
+    def _started_or_refused(
+        self, command: StartWorkflow
+    ) -> asyncio.Future[Answer] | MainspringError:
+        try:
+            return self._starting(command)
+        except MainspringError as error:
+            return error
+
+    def _starting(self, command: StartWorkflow) -> asyncio.Future[Answer]:
+        """The answer to come. Raises what refuses it at once."""
         check_name("type", command.type)
         check_name("queue", command.queue)
         if command.key is not None and _KEY.fullmatch(command.key) is None:
@@ -94,9 +126,7 @@ class Workflows:
         if command.declaration is not None:
             self._courses.learn(command.declaration)
         self._pressure.check(command.org_id, command.queue)
-        answer = await self._lanes.ask(WorkflowStarted(command=command))
-        assert isinstance(answer, Started)  # noqa: S101 - one type per command
-        return answer
+        return self._lanes.asked(WorkflowStarted(command=command))
 
     async def fork(self, command: ForkWorkflow) -> Started:
         """A new workflow that begins with what another one recorded before a step.
@@ -196,6 +226,15 @@ class Workflows:
         if any(task.state is TaskState.DELAYED for task in tasks):
             return "waits for its next attempt"
         return ""
+
+
+async def _started(asked: asyncio.Future[Answer]) -> Started | MainspringError:
+    try:
+        answer = await asked
+    except MainspringError as error:
+        return error
+    assert isinstance(answer, Started)  # noqa: S101 - one type per command
+    return answer
 
 
 def _fork_of(command: ForkWorkflow, source: WorkflowRow) -> Fork:

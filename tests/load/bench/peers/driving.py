@@ -23,13 +23,15 @@ class Driving:
         self._log = log
 
     @asynccontextmanager
-    async def handlers(self, count: int) -> AsyncGenerator[None]:
-        """So many processes handle while the block goes on."""
+    async def handlers(self, count: int) -> AsyncGenerator[dict[str, int]]:
+        """So many processes handle while the block goes on; their ids by name."""
+        pids: dict[str, int] = {}
         async with AsyncExitStack() as stack:
-            for _ in range(count):
+            for number in range(1, count + 1):
                 process = await stack.enter_async_context(self._process(Work(place=self.place)))
                 await self._answer(process)
-            yield
+                pids[f"handler {number}"] = process.pid
+            yield pids
 
     async def ask(self, order: Order) -> Answer:
         """One order to a process of its own. Raises BenchFailed."""

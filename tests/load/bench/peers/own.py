@@ -122,23 +122,24 @@ class Own:
 
     async def workflow(self) -> None:
         """Each step is a task."""
-        await self._result(await self._start(three, [1]))
+        await self._result(await self._run(three, [1]))
 
     async def code_workflow(self) -> None:
         """Each step is a record of the worker that has the workflow."""
-        await self._result(await self._start(three_of_code, []))
+        await self._result(await self._run(three_of_code, []))
 
     async def nap(self, delay_s: float) -> float:
         """How late it went on, in milliseconds."""
-        late_ms = await self._result(await self._start(nap, [delay_s]))
+        late_ms = await self._result(await self._run(nap, [delay_s]))
         assert isinstance(late_ms, float)
         return late_ms
 
-    async def _start(self, program: "Workflow[..., object]", input_: list[object]) -> _Described:
+    async def _run(self, program: "Workflow[..., object]", input_: list[object]) -> _Described:
         body: dict[str, object] = {"type": program.name, "input": input_}
         if program.drawn is not None:
             body["declaration"] = msgspec.Raw(program.drawn.declaration)
-        return _DESCRIBED.decode(await self._call("POST", PATH, msgspec.json.encode(body)))
+        path = f"{PATH}?wait_s={WAIT_S}"
+        return _DESCRIBED.decode(await self._call("POST", path, msgspec.json.encode(body)))
 
     async def _result(self, seen: _Described) -> object:
         """Raises WireProblem where it ends otherwise."""

@@ -3,7 +3,7 @@
 Of the machine driver, whose every step is a task, and of the code driver.
 """
 
-from tests.load.bench import accounting, statements
+from tests.load.bench import accounting, processes, statements
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.ground import QUERIES, Recount
@@ -58,7 +58,8 @@ async def _together(bench: Bench, prefix: str, *, code: bool) -> None:
     plan, ours = bench.plan, driving(bench)
     recount, before = await bench.ground.recount(), await bench.mark()
     said = await bench.ground.statements() if bench.ground.database is not None else None
-    async with ours.handlers(plan.handlers), bench.profiler():
+    async with ours.handlers(plan.handlers) as pids, bench.profiler(_kind(code=code)):
+        idle = processes.usage(pids)
         order = Workflows(
             place=ours.place,
             code=code,
@@ -67,10 +68,12 @@ async def _together(bench: Bench, prefix: str, *, code: bool) -> None:
             window_s=plan.many_s,
         )
         answers = await ours.ask_all([order] * CALLERS)
+        busy = processes.usage(pids)
     count = sum(answer.ended for answer in answers)
     await ended(bench, recount, count, f"{prefix}steps")
     cpu_s = sum(answer.cpu_s for answer in answers)
-    after = await account(bench, f"{_kind(code=code)} workflows c{MANY}", before, cpu_s, count)
+    load = f"{_kind(code=code)} workflows c{MANY}"
+    after = await account(bench, load, before, cpu_s, count, processes.costs(idle, busy, count))
     bench.gathered.histogram(
         f"{prefix}workflow_c{MANY}_ms", Histogram.summed(answer.took_ms for answer in answers)
     )
@@ -78,8 +81,8 @@ async def _together(bench: Bench, prefix: str, *, code: bool) -> None:
     figures[f"{prefix}steps_per_s_c{MANY}"] = STEPS * sum(answer.per_s for answer in answers)
     figures |= accounting.writing(before, after, count, f"{prefix}workflow3")
     if said is not None:
-        busy = statements.since(said, await bench.ground.statements())
-        found = statements.per_turn(busy, 1.0, {}, 1.0, count)
+        calls = statements.since(said, await bench.ground.statements())
+        found = statements.per_turn(calls, 1.0, {}, 1.0, count)
         figures[f"sql_per_{prefix}workflow3"] = sum(one.calls for one in found)
         figures[f"sql_ms_per_{prefix}workflow3"] = sum(one.exec_ms for one in found)
 

@@ -1,12 +1,20 @@
 """The engine over gRPC."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 
 from mainspring_api.adapters.flights import Flights
-from mainspring_kernel.errors import MainspringError, ValidationFailed, rebuild
+from mainspring_kernel.declaration_limits import STARTS_BYTES_PER_CALL_MAX, STARTS_PER_CALL_MAX
+from mainspring_kernel.errors import (
+    MainspringError,
+    NotImplementedHere,
+    ValidationFailed,
+    rebuild,
+)
 from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX, SUBMIT_FLIGHT_ITEMS_MAX
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS_WAITING_MAX
 from mainspring_rpc import ControlClient
@@ -50,6 +58,7 @@ from mainspring_schema.workflows import (
 
 T = TypeVar("T")
 _RECEIPT = msgspec.msgpack.Decoder(Receipt)
+_STARTED = msgspec.msgpack.Decoder(Started)
 
 
 class RpcControl:
@@ -66,6 +75,12 @@ class RpcControl:
             self._submit_some,
             items_max=PLAIN_TASKS_PER_CALL_MAX,
             waiting_max=PLAIN_TASKS_WAITING_MAX,
+        )
+
+        self._starts: Flights[bytes, Started] = Flights(
+            self._start_many,
+            items_max=STARTS_PER_CALL_MAX,
+            waiting_max=LANE_QUEUE_ITEMS_MAX,
         )
 
     async def submit(self, command: Submit) -> Receipt:
@@ -95,9 +110,24 @@ class RpcControl:
         return msgspec.msgpack.decode(response.receipt, type=CloseReceipt)
 
     async def start_workflow(self, command: StartWorkflow) -> Started:
-        request = pb.StartWorkflowRequest(command=packed(command))
-        response = await self._client.start_workflow(request)
-        return msgspec.msgpack.decode(response.receipt, type=Started)
+        return await self._starts.ask(packed(command))
+
+    async def _start_many(self, commands: Sequence[bytes]) -> Sequence[Started | MainspringError]:
+        """Together where they fit a message, else each by itself."""
+        if len(commands) > 1 and sum(map(len, commands)) <= STARTS_BYTES_PER_CALL_MAX:
+            with suppress(NotImplementedHere):  # an engine of the version before
+                request = pb.StartWorkflowsRequest(commands=commands)
+                response = await self._client.start_workflows(request)
+                return [_started(answer) for answer in response.answers]
+        return await asyncio.gather(*map(self._start_one, commands))
+
+    async def _start_one(self, command: bytes) -> Started | MainspringError:
+        try:
+            request = pb.StartWorkflowRequest(command=command)
+            response = await self._client.start_workflow(request)
+        except MainspringError as error:
+            return error
+        return _STARTED.decode(response.receipt)
 
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
         request = pb.SignalWorkflowRequest(command=packed(command))
@@ -171,9 +201,17 @@ def packed(command: Packable) -> bytes:
 
 def _answer(answer: pb.SubmitAnswer) -> Receipt | MainspringError:
     if answer.HasField("refusal"):
-        refusal = answer.refusal
-        wait_ms = refusal.retry_after_ms
-        return rebuild(
-            refusal.code, refusal.message, retry_after_s=wait_ms / 1000 if wait_ms else None
-        )
+        return _refused(answer.refusal)
     return _RECEIPT.decode(answer.receipt)
+
+
+def _started(answer: pb.StartAnswer) -> Started | MainspringError:
+    if answer.HasField("refusal"):
+        return _refused(answer.refusal)
+    return _STARTED.decode(answer.receipt)
+
+
+def _refused(refusal: pb.Refusal) -> MainspringError:
+    wait_ms = refusal.retry_after_ms
+    retry_after_s = wait_ms / 1000 if wait_ms else None
+    return rebuild(refusal.code, refusal.message, retry_after_s=retry_after_s)

@@ -182,6 +182,26 @@ class StartWorkflowResponse(_message.Message):
     receipt: bytes
     def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
 
+class StartWorkflowsRequest(_message.Message):
+    __slots__ = ("commands",)
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    commands: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, commands: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class StartWorkflowsResponse(_message.Message):
+    __slots__ = ("answers",)
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[StartAnswer]
+    def __init__(self, answers: _Optional[_Iterable[_Union[StartAnswer, _Mapping]]] = ...) -> None: ...
+
+class StartAnswer(_message.Message):
+    __slots__ = ("receipt", "refusal")
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    receipt: bytes
+    refusal: Refusal
+    def __init__(self, receipt: _Optional[bytes] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
 class SignalWorkflowRequest(_message.Message):
     __slots__ = ("command",)
     COMMAND_FIELD_NUMBER: _ClassVar[int]

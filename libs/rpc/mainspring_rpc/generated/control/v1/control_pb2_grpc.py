@@ -94,6 +94,11 @@ class ControlServiceStub:
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowRequest.SerializeToString,
                 response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowResponse.FromString,
                 _registered_method=True)
+        self.StartWorkflows = channel.unary_unary(
+                '/mainspring.control.v1.ControlService/StartWorkflows',
+                request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowsRequest.SerializeToString,
+                response_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowsResponse.FromString,
+                _registered_method=True)
         self.SignalWorkflow = channel.unary_unary(
                 '/mainspring.control.v1.ControlService/SignalWorkflow',
                 request_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.SignalWorkflowRequest.SerializeToString,
@@ -243,6 +248,13 @@ class ControlServiceServicer:
 
     def StartWorkflow(self, request, context):
         """Starts a workflow, or finds the one started with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartWorkflows(self, request, context):
+        """As StartWorkflow for many at once; a refused one does not touch the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -398,6 +410,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.StartWorkflow,
                     request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowRequest.FromString,
                     response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowResponse.SerializeToString,
+            ),
+            'StartWorkflows': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartWorkflows,
+                    request_deserializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowsRequest.FromString,
+                    response_serializer=mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowsResponse.SerializeToString,
             ),
             'SignalWorkflow': grpc.unary_unary_rpc_method_handler(
                     servicer.SignalWorkflow,
@@ -789,6 +806,33 @@ class ControlService:
             '/mainspring.control.v1.ControlService/StartWorkflow',
             mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowRequest.SerializeToString,
             mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartWorkflows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainspring.control.v1.ControlService/StartWorkflows',
+            mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowsRequest.SerializeToString,
+            mainspring_dot_control_dot_v1_dot_control__pb2.StartWorkflowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

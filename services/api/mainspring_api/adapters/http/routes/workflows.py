@@ -70,12 +70,16 @@ def workflow_id_of(call: AnyCall) -> UUID:
     "POST",
     "/durable/workflows",
     body=StartBody,
+    query=ResultQuery,
     answer=WorkflowJson,
     status=201,
     other_statuses=(409,),
 )
-async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
-    """Starts a workflow; one that its `key` started before is answered as it is now."""
+async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
+    """Starts a workflow; one that its `key` started before is answered as it is now.
+
+    With `wait_s` the answer comes once it has ended, or after that.
+    """
     body, services = call.body, call.services
     declaration = bytes(body.declaration)
 
@@ -90,11 +94,9 @@ async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
             traceparent=call.request.headers.get(TRACEPARENT),
             declaration=None if declaration == b"null" else declaration,
         )
-        started = await services.control.start_workflow(command)
-        if started.started_ms is not None:
-            view = workflows.just_started(command, started.started_ms)
-        else:
-            view = await _known(call, started.workflow_id)
+        view = await workflows.started(
+            services.control, services.hub.feed, services.clock, command, wait_s=call.query.wait_s
+        )
         return json_answer(workflow_json(view), status=201)
 
     new_id = services.ids.uuid7()

@@ -1,0 +1,69 @@
+"""What a worker's frame means, part by part."""
+
+import hashlib
+from typing import cast
+
+from mainspring_engine.domain.holds import HoldTimes
+from mainspring_engine.domain.intents import Answered, Emitted
+from mainspring_engine.domain.roster import Roster
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.gates import Gates
+from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.leases import Leases
+from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_engine.usecases.outbox import FrameOutbox
+from mainspring_engine.usecases.queries import Queries
+from mainspring_engine.usecases.registry import Workers
+from mainspring_engine.usecases.worker_streams import WorkerStreams
+from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_schema.codec import pack
+from mainspring_schema.frames import Emit, FromWorker, Held, Result
+from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.workflows import StepRecord
+
+IDS = SeededIds(ManualClock(), seed=3)
+
+
+class TheLanes:
+    def __init__(self) -> None:
+        self.put_in: list[type] = []
+
+    def put(self, intent: object, ticket: object) -> None:
+        del ticket
+        self.put_in.append(type(intent))
+
+
+class Nobody:
+    """Of the parts that this frame does not concern."""
+
+    ended = None
+
+    def __contains__(self, held: Held) -> bool:
+        return False
+
+
+def test_what_an_attempt_recorded_comes_before_the_result_that_ends_it() -> None:
+    lanes, links, nobody = TheLanes(), Links(), cast("object", Nobody())
+    streams = WorkerStreams(
+        store=cast("Store", nobody), links=links, roster=Roster(),
+        lanes=cast("Lanes", cast("object", lanes)), leases=cast("Leases", nobody),
+        claimer=cast("Claimer", nobody), agents=cast("Agents", nobody),
+        gates=cast("Gates", nobody), workers=cast("Workers", nobody), holds=HoldTimes(),
+        queries=cast("Queries", nobody), clock=ManualClock(),
+    )  # fmt: skip
+    link, id_, held = Link(IDS.uuid7(), 1, FrameOutbox()), IDS.uuid7(), Held(IDS.uuid7(), 1)
+    links.add(link)
+    links.hold(link, HeldTask(held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID))
+    body = pack(WorkflowResult(outcome="suspended"))
+    result = Result(held=held, hash=hashlib.sha256(body).digest(), body=body)
+    record = StepRecord(step="1", name="charge")
+
+    streams.receive(
+        link,
+        FromWorker(results=(result,), emits=(Emit(held=held, counter=1, steps=(record,)),)),
+    )
+
+    assert lanes.put_in == [Emitted, Answered]
