@@ -52,6 +52,7 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "transcript.repaired",
     "llm.generation",
     "capability.usage",
+    "session.forked",
     "session.started",
     "session.activated",
     "session.idled",
