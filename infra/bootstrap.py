@@ -41,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         tools = bring_tools()
         if verb in DIRECT_VERBS:
-            sync_runtime(tools, extras=["providers"] if wants_providers(rest, os.environ) else [])
+            providers = ["providers"] if wants_providers(rest, os.environ) else []
+            sync_runtime(tools, extras=["mcp", *providers])
             replace_process([str(ROOT / ".venv" / "bin" / "mainspring"), verb, *rest])
         os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
         os.environ["UV_PYTHON"] = interpreter()

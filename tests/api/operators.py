@@ -18,7 +18,14 @@ from mainspring_schema.delivery import (
     WithdrawMessage,
 )
 from mainspring_schema.explaining import Explanation, Reason
+from mainspring_schema.plain import (
+    CancelPlainTask,
+    PlainTaskView,
+    RequeuePlainTask,
+    TaskReceipt,
+)
 from mainspring_schema.tasks import ToolTask
+from mainspring_schema.workflows import Flaw
 from tests.api.budgets_backend import FakeBudgets
 from tests.api.deliveries_backend import FakeInbox
 
@@ -222,6 +229,8 @@ class FakeOperator:
                     last_due_ms=TS if order.action == "requeue" else None,
                     task_ids=(TASK,),
                 )
+            case CancelPlainTask() | RequeuePlainTask():
+                return _of_plain(order)
             case EditMessage() | WithdrawMessage() | ReorderMessages():
                 return self.inbox.carry_out(order)
             case _:
@@ -247,3 +256,12 @@ class FakeOperator:
             self.letter, status=status, requeued_as=SESSION if requeue else None
         )
         return self.letter
+
+
+def _of_plain(order: CancelPlainTask | RequeuePlainTask) -> object:
+    if (order.org_id, order.task_id) != (DEFAULT_ORG_ID, TASK):
+        return NotFound()
+    if isinstance(order, RequeuePlainTask):
+        return TaskReceipt(task_id=order.new_id)
+    flaw = Flaw(code="cancelled", message=order.reason)
+    return PlainTaskView(task_id=TASK, type="add", status="cancelled", flaw=flaw)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
 import msgspec
@@ -13,6 +13,7 @@ from mainspring_api.adapters.http.app import all_routes, application
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, to_wire
 from mainspring_schema import operations as ops
+from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.deliveries_backend import waiting
@@ -43,9 +44,17 @@ READS = {
 """They change nothing, so there is nothing to do once."""
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
-ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
+ORDERS = (
+    ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters, CancelPlainTask,
+    RequeuePlainTask,
+)  # fmt: skip
 ORG = to_wire(Prefix.ORG, DEFAULT_ORG_ID)
-KINDS = (("memory", "memories"), ("provider", "providers"), ("budget", "budgets"))
+KINDS = (
+    ("memory", "memories"),
+    ("provider", "providers"),
+    ("budget", "budgets"),
+    ("server", "mcp-servers"),
+)
 FIRST, SECOND = (to_wire(Prefix.MESSAGE, UUID(int=number)) for number in (1, 2))
 DELEGATING = {"delegates_approvals": True}
 ENDLESS = {
@@ -80,6 +89,7 @@ BODIES: dict[str, Body] = {
     f"{V1}/memories": lambda text: {"name": text, "source": {"url": "https://git.test/x"}},
     f"{V1}/memories/{{memory_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/providers": lambda text: {"name": text, "provider_type": "openai", "api_key": text},
+    f"{V1}/mcp-servers": lambda text: {"name": text, "url": "https://docs.test/mcp"},
     f"{V1}/models": lambda text: {"provider_id": "{provider_id}", "model_id": text},
     f"{V1}/user/connections/{{provider}}": lambda text: {"api_key": text},
     f"{V1}/orgs": named,
@@ -117,6 +127,9 @@ BODIES: dict[str, Body] = {
     },
     f"{V1}/durable/tasks": lambda text: {"type": "render", "input": [text]},
     f"{V1}/durable/tasks/batch": lambda text: {"tasks": [{"type": "render", "input": [text]}]},
+    f"{V1}/durable/tasks/{{task_id}}/requeue": lambda text: {
+        "id": to_wire(Prefix.TASK, uuid5(NAMESPACE_URL, text)),
+    },
     f"{V1}/durable/workflows": lambda text: {"type": "order", "input": [text]},
     f"{V1}/durable/workflows/{{workflow_id}}/signal": lambda text: {"name": text},
     f"{V1}/durable/workflows/{{workflow_id}}/fork": lambda text: {"step": text},

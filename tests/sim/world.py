@@ -46,7 +46,7 @@ from mainspring_local.dev.roads import (
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
-from mainspring_worker.adapters.memory import Silence
+from mainspring_worker.adapters.memory import MemoryServers, NoResources, Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.usecases.act import Acting
@@ -58,6 +58,7 @@ from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
+from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.steps import Steps
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
@@ -292,6 +293,9 @@ class World:
             reasoning=Reasoning(
                 configs=worker.configs,
                 blueprints=Blueprints(self.registry),
+                servers=Servers(
+                    MemoryServers(), Holdings(NoResources(), clock=clock, draws=draws), clock
+                ),
                 contexts=Contexts(log),
                 log=log,
                 flights=flights,

@@ -23,6 +23,8 @@ SERVICES = {
 IN_WORDS = {
     "insecure_bind": "off",
     "metrics_bind": "nowhere",
+    "worker_mcp_commands": "none",
+    "worker_mcp_loopback": "off",
     "otlp_endpoint": "nowhere",
     "secret_keys": "no secrets are taken",
     "semconv_opt_in": "the latest names",

@@ -62,6 +62,17 @@ class InvalidToolSchema(MainspringError):
         super().__init__(f"tool {tool!r}: {problem}", data={"tool": tool})
 
 
+class InvalidMcpServer(MainspringError):
+    """A configuration of an MCP server that cannot be used, or a server that lies about itself."""
+
+    code = "invalid_mcp_server"
+    status = 422
+    title = "Invalid MCP server"
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"MCP server {name[:64]!r}: {problem}", data={"server": name[:64]})
+
+
 class TranscriptBroken(MainspringError):
     """The events cannot be folded into a prompt: a call without its one result, or a gap.
 

@@ -55,6 +55,7 @@ class Prefix(StrEnum):
     SLOT = "slot"
     BUDGET = "budget"
     BUDGET_ENTRY = "entry"
+    MCP_SERVER = "mcp"
 
 
 _SEED_HIGH: Final = 0x01933B5A_0000_7000_8000_0000_0000_0000

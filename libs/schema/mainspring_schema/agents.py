@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct, field
 
+from mainspring_schema.mcp import McpServer
 from mainspring_schema.messages import Json
 
 
@@ -126,7 +127,7 @@ class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `agent_instructions` are those of the workspace, where the agent reads any, as they were when
     the turn's message came. `system_prompt` is the folded text of the tiers, before the prompt
     builder adds capability blocks. `tools` are those the tiers name themselves; capabilities add
-    theirs when the prompt is built.
+    theirs when the prompt is built, and `mcp_servers` theirs when a session first asks them.
     """
 
     harness_id: str
@@ -141,6 +142,7 @@ class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     parallel_tool_calls: bool = True
     network_access: NetworkAccess | None = None
     agent_instructions: str | None = None
+    mcp_servers: dict[str, McpServer] = field(default_factory=dict)
 
 
 def encode_runtime_agent(agent: RuntimeAgent) -> bytes:

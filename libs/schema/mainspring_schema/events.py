@@ -53,6 +53,7 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "llm.generation",
     "capability.usage",
     "session.forked",
+    "mcp.server.refused",
     "session.started",
     "session.activated",
     "session.idled",

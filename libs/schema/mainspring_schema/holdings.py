@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
+from mainspring_schema.mcp import ListPins, OpenServer, PinTools
 from mainspring_schema.session_schedules import (
     CancelSchedule,
     ListSessionSchedules,
@@ -301,8 +302,12 @@ RowQuestion = (
     | ListKeys
     | ListSecrets
     | OpenSecret
+    | ListPins
+    | OpenServer
 )
-RowOrder = ChangeFiles | EditFile | NameSession | PutValue | DropValue | MakeSecret | DropSecret
+RowOrder = (
+    ChangeFiles | EditFile | NameSession | PutValue | DropValue | MakeSecret | DropSecret | PinTools
+)
 
 AnyQuestion = RowQuestion | ListSessionSchedules
 AnyOrder = RowOrder | MakeSchedule | CancelSchedule

@@ -40,3 +40,16 @@ STORED_VALUE_BYTES_MAX: Final = 16 * 1024
 """Of one value: what is larger is a file. All values of a session still are one answer."""
 STORED_KEY_CHARS_MAX: Final = 200
 """A name, not a place to put things in."""
+
+# ── MCP servers ─────────────────────────────────────────────────────────────────────────────────
+
+MCP_SERVERS_PER_AGENT_MAX: Final = 16
+"""Each is asked before a session's first model call, and each may take its time."""
+MCP_TOOLS_PER_SERVER_MAX: Final = 128
+"""More than a model can choose from."""
+MCP_PIN_BYTES_MAX: Final = 256 * 1024
+"""Of what a server says of its tools: all pins of a session still are one answer."""
+MCP_CALL_S_DEFAULT: Final = 60
+"""How long a call may take where its server's configuration says nothing."""
+MCP_CALL_S_MAX: Final = 110
+"""Below the deadline of any tool call, so that a slow server is named as such."""

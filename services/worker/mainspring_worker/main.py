@@ -23,6 +23,13 @@ from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.grpc_resources import GrpcResources
+from mainspring_worker.adapters.mcp.entry import (
+    OUTSIDE,
+    BesideServers,
+    LazyServers,
+    ServerRules,
+)
+from mainspring_worker.adapters.mcp.tool import WithServers
 from mainspring_worker.adapters.models.catalogue import KEYLESS, drivers
 from mainspring_worker.adapters.spans import RecordedSpans
 from mainspring_worker.adapters.tool_thread import ToolThread
@@ -39,6 +46,7 @@ from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
+from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.steps import Steps
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.grpc_link import GrpcEngineLink
@@ -72,7 +80,12 @@ class EngineAddresses(Address):
 
 
 class Settings(ProcessSettings, frozen=True, kw_only=True):
-    """`worker_slots`: tasks in hand at once. `worker_name`: for people; made up where empty."""
+    """`worker_slots`: tasks in hand at once. `worker_name`: for people; made up where empty.
+
+    `worker_mcp_commands`: command lines of MCP servers that sessions may have started, with `;`
+    between; `NAME=` before one lets sessions set that variable. `worker_mcp_loopback` lets them
+    call servers on this very machine, for development.
+    """
 
     engine_addr: EngineAddresses
     eventstore_addr: Address
@@ -80,6 +93,8 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     worker_bind: Bind = Bind("127.0.0.1", 9005)
     worker_slots: Annotated[int, msgspec.Meta(ge=1, le=SLOTS_MAX)] = SLOTS_DEFAULT
     worker_name: str = ""
+    worker_mcp_commands: str = ""
+    worker_mcp_loopback: bool = False
 
 
 class Roads(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,46 +123,71 @@ def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identit
     )
 
 
+class _Kit(msgspec.Struct, frozen=True, kw_only=True):
+    """What model calls and tool calls of one worker share."""
+
+    guard: Guard
+    spans: RecordedSpans
+    servers: LazyServers
+    clock: Clock
+    draws: Draws
+    threads: ToolThread = msgspec.field(default_factory=ToolThread)
+
+
 async def assemble(
-    service: Service, roads: Roads, who: Identity, *, clock: Clock, draws: Draws
+    service: Service,
+    roads: Roads,
+    who: Identity,
+    *,
+    clock: Clock,
+    draws: Draws,
+    servers: ServerRules = OUTSIDE,
 ) -> Worker:
     """A worker at work, which drains when the service closes."""
     worker = Worker(core=WorkerCore(who), link=roads.link, clock=clock, draws=draws)
     flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
     guard = Guard(door, blueprints := Blueprints(builtin_registry()))
-    threads, spans = ToolThread(), RecordedSpans(service.telemetry)
-    steps = Steps(
-        reasoning=Reasoning(
-            configs=worker.configs,
-            blueprints=blueprints,
-            contexts=Contexts(roads.log),
-            log=roads.log,
-            flights=flights,
-            door=door,
-            guard=guard,
-            telemetry=spans,
-            clock=clock,
-        ),
-        acting=Acting(
-            configs=worker.configs,
-            toolbox=builtin_tools(),
-            runner=threads,
-            outputs=Outputs(files=roads.files, configs=worker.configs, clock=clock, draws=draws),
-            holdings=Holdings(roads.resources, clock=clock, draws=draws),
-            telemetry=spans,
-            log=roads.log,
-            guard=guard,
-            clock=clock,
-        ),
+    spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
+    kit = _Kit(guard=guard, spans=spans, servers=apart, clock=clock, draws=draws)
+    holdings = Holdings(roads.resources, clock=clock, draws=draws)
+    beside = BesideServers(kit.servers, kit.threads)
+    reasoning = Reasoning(
+        configs=worker.configs,
+        blueprints=blueprints,
+        servers=Servers(beside, holdings, clock),
+        contexts=Contexts(roads.log),
+        log=roads.log,
+        flights=flights,
+        door=door,
+        guard=guard,
+        telemetry=spans,
+        clock=clock,
     )
-    service.stack.callback(threads.close)
+    steps = Steps(reasoning=reasoning, acting=_acting(worker, roads, kit))
+    service.stack.callback(kit.threads.close)
     service.stack.push_async_callback(models.aclose)
+    service.stack.push_async_callback(beside.aclose)
     service.spawn("deltas", flights.run())
     service.spawn("stream", worker.run(steps))
     # Last in, first out: everything above is still there while the worker drains.
     service.stack.push_async_callback(worker.drain)
     return worker
+
+
+def _acting(worker: Worker, roads: Roads, kit: _Kit) -> Acting:
+    configs, clock, draws = worker.configs, kit.clock, kit.draws
+    return Acting(
+        configs=configs,
+        toolbox=WithServers(builtin_tools(), kit.servers),
+        runner=kit.threads,
+        outputs=Outputs(files=roads.files, configs=configs, clock=clock, draws=draws),
+        holdings=Holdings(roads.resources, clock=clock, draws=draws),
+        telemetry=kit.spans,
+        log=roads.log,
+        guard=kit.guard,
+        clock=clock,
+    )
 
 
 async def start(settings: Settings, service: Service) -> None:
@@ -167,7 +207,10 @@ async def start(settings: Settings, service: Service) -> None:
         resources=GrpcResources(resource),
     )
     who = identity(RandomIds(clock), slots=settings.worker_slots, name=settings.worker_name)
-    await assemble(service, roads, who, clock=clock, draws=draws)
+    rules = ServerRules(
+        commands=settings.worker_mcp_commands, loopback=settings.worker_mcp_loopback
+    )
+    await assemble(service, roads, who, clock=clock, draws=draws, servers=rules)
     await server.set_serving(serving=True)
 
 

@@ -35,6 +35,8 @@ def base_url(
     port = free_port()
     # Without keys, whatever the machine has: the flows are about the simulator.
     keys = {f"{prefix}{name}_API_KEY": "" for name in KEYS for prefix in ("", "DEFAULT_")}
+    # An MCP server of a test is on this machine.
+    keys["MAINSPRING_WORKER_MCP_LOOPBACK"] = "1"
     stack = Stack(kind, home=tmp_path_factory.mktemp(kind), **keys, MAINSPRING_API_PORT=str(port))
     try:
         stack.wait_line(READY)

@@ -143,6 +143,7 @@ OF_API_ALONE: dict[str, Json] = {
     "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
     "/memories/{memory_id}/fs/{path}": {"content": "x"},
     "/providers": {"name": "p", "provider_type": "openai"},
+    "/mcp-servers": {"name": "m", "url": "https://m.test"},
     "/models": {"provider_id": "provider_" + "0" * 32, "model_id": "m"},
     "/user/connections/{provider}": {"api_key": "k"},
     "/agents/analyze": {"system_prompt": "Help."},

@@ -15,6 +15,7 @@ from mainspring_worker.adapters.memory import (
     FixedCredentials,
     MemoryEventLog,
     MemoryFiles,
+    MemoryServers,
     NoResources,
     Silence,
 )
@@ -23,6 +24,7 @@ from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
+from mainspring_worker.ports.resources import Resources
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
@@ -33,6 +35,7 @@ from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
+from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.steps import Steps
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
@@ -165,6 +168,8 @@ async def bench(
     slots: int = 4,
     files: SessionFiles | None = None,
     registry: Registry | None = None,
+    servers: MemoryServers | None = None,
+    resources: Resources | None = None,
 ) -> AsyncGenerator[Bench]:
     engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
     memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
@@ -174,30 +179,39 @@ async def bench(
     flights = Flights(log=memory, clock=clock, draws=draws)
     door = ModelDoor(drivers=model, credentials=FixedCredentials(), keyless=frozenset({"fake"}))
     guard = Guard(door, blueprints := Blueprints(registry or Registry(())))
-    steps = Steps(
-        reasoning=Reasoning(
-            configs=worker.configs,
-            blueprints=blueprints,
-            contexts=Contexts(memory),
-            log=memory,
-            flights=flights,
-            door=door,
-            guard=guard,
-            telemetry=Silence(),
-            clock=clock,
-        ),
-        acting=acting(tools, threads, files or MemoryFiles(held()), worker.configs, memory, guard),
+    reasoning = Reasoning(
+        configs=worker.configs,
+        blueprints=blueprints,
+        servers=_servers(servers, resources),
+        contexts=Contexts(memory),
+        log=memory,
+        flights=flights,
+        door=door,
+        guard=guard,
+        telemetry=Silence(),
+        clock=clock,
     )
+    doing = acting(tools, threads, files or MemoryFiles(held()), worker.configs, memory, guard)
     flying = asyncio.create_task(flights.run())
-    running = asyncio.create_task(worker.run(steps))
+    running = asyncio.create_task(worker.run(Steps(reasoning=reasoning, acting=doing)))
     try:
         yield Bench(worker, core, engine, memory, model, running)
     finally:
         worker.halt()
-        await asyncio.gather(running, return_exceptions=True)
-        flying.cancel()
-        await asyncio.gather(flying, return_exceptions=True)
+        await _ended(running, flying)
         threads.close()
+
+
+async def _ended(running: asyncio.Task[None], flying: asyncio.Task[None]) -> None:
+    await asyncio.gather(running, return_exceptions=True)
+    flying.cancel()
+    await asyncio.gather(flying, return_exceptions=True)
+
+
+def _servers(servers: MemoryServers | None, resources: Resources | None) -> Servers:
+    clock, draws = SystemClock(), SeededDraws(1)
+    holdings = Holdings(resources or NoResources(), clock=clock, draws=draws)
+    return Servers(servers or MemoryServers(), holdings, clock)
 
 
 class _Box:

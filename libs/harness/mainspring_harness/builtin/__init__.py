@@ -10,6 +10,7 @@ from mainspring_harness.builtin.guardrails import GUARDRAILS
 from mainspring_harness.builtin.human_intent import HUMAN_INTENT
 from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
 from mainspring_harness.builtin.loop_detection import LOOP_DETECTION
+from mainspring_harness.builtin.mcp_servers import MCP
 from mainspring_harness.builtin.noop import NOOP
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
 from mainspring_harness.builtin.session import SESSION
@@ -40,6 +41,7 @@ def builtin_registry() -> Registry:
             HUMAN_INTENT,
             INFINITY_CONTEXT,
             LOOP_DETECTION,
+            MCP,
             NOOP,
             PYTHON_SANDBOX,
             SESSION,

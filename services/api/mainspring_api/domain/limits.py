@@ -65,3 +65,6 @@ CALLER_PAGE_ROWS_MAX: Final = 200
 
 FALLBACKS_MAX: Final = 3
 """Models behind one: with all its tries a call goes round once and a half, and then says so."""
+
+MCP_SERVERS_MAX: Final = 200
+"""Of one organization: a list of all is one answer."""

@@ -11,6 +11,7 @@ from mainspring_api.domain.catalogue import model_choice
 from mainspring_api.domain.resources import Agent, Harness, Session
 from mainspring_harness.builtin import agent_instructions
 from mainspring_harness.folding import Folded, fold, runtime_agent
+from mainspring_harness.mcp import with_servers
 from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
 from mainspring_schema.agents import (
     ModelChoice,
@@ -18,6 +19,7 @@ from mainspring_schema.agents import (
     decode_runtime_agent,
     encode_runtime_agent,
 )
+from mainspring_schema.mcp import McpServer
 
 
 class Tiers(Struct, frozen=True, kw_only=True):
@@ -30,6 +32,8 @@ class Tiers(Struct, frozen=True, kw_only=True):
     own_model: ModelChoice | None = None
     """What they fold to, where it is a model of the organization and not of the house."""
     org_rev: int = 0
+    own_servers: dict[str, tuple[str, McpServer]] = {}
+    """MCP servers of the organization that they name, by ref, each with its name."""
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -54,7 +58,7 @@ def folded_tiers(tiers: Tiers, message_model_id: str | None = None) -> Folded:
 def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
     agent = tiers.agent
     wire = folded.model_id.value if folded.model_id else to_wire(Prefix.MODEL, LLMSIM_MODEL_ID)
-    return runtime_agent(
+    bare = runtime_agent(
         folded,
         harness_id=to_wire(Prefix.HARNESS, tiers.harnesses[-1].id),
         model=tiers.own_model or model_choice(ModelId(from_wire(Prefix.MODEL, wire))),
@@ -62,6 +66,8 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
         agent_name=agent.name if agent else None,
         agent_description=agent.description if agent else None,
     )
+    inline = {name: one.value for name, one in folded.mcp_servers.items()}
+    return with_servers(bare, inline, tiers.own_servers)
 
 
 def configure(tiers: Tiers, message_model_id: str | None = None) -> Configuration:

@@ -16,6 +16,7 @@ from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases import (
     file_changes,
     file_questions,
+    held_mcp,
     held_schedules,
     held_storage,
 )
@@ -54,6 +55,7 @@ from mainspring_schema.holdings import (
     RowQuestion,
     SessionInfo,
 )
+from mainspring_schema.mcp import ListPins, OpenServer, PinTools
 from mainspring_schema.session_schedules import (
     CancelSchedule,
     ListSessionSchedules,
@@ -106,6 +108,8 @@ async def _answer(holding: Holding, vault: Vault, question: RowQuestion) -> obje
     match question:
         case GetValue() | ListKeys() | ListSecrets() | OpenSecret():
             return await held_storage.answer(holding, vault, question)
+        case ListPins() | OpenServer():
+            return await held_mcp.answer(holding, vault, question)
         case Recall():
             return await _recall(holding, question)
         case GetSession():
@@ -131,6 +135,8 @@ async def _carry_out(holding: Holding, keeper: Keeper, order: RowOrder, *, now_m
                 now_ms=now_ms,
             )
             return await file_changes.carry_out(place, order)
+        case PinTools():
+            return await held_mcp.pin(holding, order, keeper.ids, now_ms=now_ms)
         case NameSession():
             return await _name(holding, order.title, now_ms=now_ms)
         case _:

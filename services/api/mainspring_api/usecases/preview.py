@@ -9,6 +9,7 @@ from mainspring_api.ports.store import Store, Transaction
 from mainspring_api.usecases import agents, harnesses
 from mainspring_api.usecases.agents import AgentDraft
 from mainspring_api.usecases.configuration import instructions, load_tiers
+from mainspring_api.usecases.mcp_servers import with_own_servers
 from mainspring_api.usecases.pinning import choose
 from mainspring_api.usecases.providers import with_own_model
 from mainspring_harness.folding import Folded
@@ -64,7 +65,7 @@ async def of_agent(
         agent=agent,
         default_model_id=organization.default_model_id,
     )
-    return preview(registry, await with_own_model(tx, tiers))
+    return preview(registry, await with_own_model(tx, await with_own_servers(tx, tiers)))
 
 
 async def of_stored_agent(tx: Transaction, registry: Registry, ref: str) -> Preview:
@@ -81,7 +82,7 @@ async def of_stored_agent(tx: Transaction, registry: Registry, ref: str) -> Prev
         agent=chosen.agent,
         default_model_id=organization.default_model_id,
     )
-    return preview(registry, await with_own_model(tx, tiers))
+    return preview(registry, await with_own_model(tx, await with_own_servers(tx, tiers)))
 
 
 def preview(registry: Registry, tiers: Tiers, said: str | None = None) -> Preview:

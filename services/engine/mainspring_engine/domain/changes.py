@@ -175,13 +175,13 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 class CopySteps(Struct, frozen=True, kw_only=True):
-    """Records of another workflow, as far as they stand before `before`; None takes all.
+    """Records of another workflow up to a bound, which is that of a `Fork`.
 
     Without its input, which the new one has of its own.
     """
 
     source_id: UUID
-    before: str | None
+    bound: str
 
 
 class Start(Struct, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ class SessionClosed(Struct, frozen=True, kw_only=True):
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """A worker brought the result of a task."""
+    """A worker brought the result of a task. `failures` counts the failed attempts before it."""
 
     session_id: UUID
     org_id: UUID
@@ -53,6 +53,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     hash: bytes
     body: bytes
     result: TaskResult
+    failures: int = 0
 
 
 class Emitted(Struct, frozen=True, kw_only=True):

@@ -38,6 +38,8 @@ class TaskKind(IntEnum):
     """One go at a user's workflow."""
     PLAIN = 4
     """One call of a step without a workflow."""
+    STEP = 5
+    """One step of a declared workflow."""
 
 
 class Effect(IntEnum):

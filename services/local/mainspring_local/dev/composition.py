@@ -6,6 +6,7 @@ import threading
 
 import msgspec
 
+from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.services import Services
@@ -55,6 +56,7 @@ from mainspring_runtime.listeners import Listeners
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
+from mainspring_worker.adapters.mcp.entry import ServerRules
 from mainspring_worker.main import Roads, assemble, identity
 from mainspring_workstream.queue_link import QueueEngineLink
 
@@ -93,7 +95,7 @@ async def start(
     service.spawn("scheduler", scheduler.loop.serve())
     await _start_worker(service, parts, scheduler)
     await _serve_workers(service, parts, port)
-    await serve_http(_api(service, parts, path, scheduler), service, host, port)
+    await serve_http(await _api(service, parts, path, scheduler), service, host, port)
 
 
 async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) -> Parts:
@@ -176,7 +178,12 @@ async def _start_worker(service: Service, parts: Parts, scheduler: Scheduler) ->
         resources=DirectResources(keeper, parts.clock),
     )
     worker = await assemble(
-        service, roads, identity(parts.ids), clock=parts.clock, draws=parts.draws
+        service,
+        roads,
+        identity(parts.ids),
+        clock=parts.clock,
+        draws=parts.draws,
+        servers=ServerRules(loopback=True),
     )
     # Nothing outlives this process, so nobody has to wait for the end of a turn.
     service.stack.callback(worker.halt)
@@ -192,7 +199,9 @@ async def _serve_workers(service: Service, parts: Parts, api_port: int) -> None:
     logging.getLogger(__name__).info("workers of your own attach at %s", server.address)
 
 
-def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler) -> Services:
+async def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler) -> Services:
+    endings = BusEndings()
+    await endings.start(parts.bus)
     operator = DirectOperator(parts.engine.operator)
     gates = parts.engine.gate_control
     return Services(
@@ -204,6 +213,7 @@ def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler
         log=path.log,
         schedules=scheduler.schedules,
         hub=Hub(path.log, BusFeed(parts.bus), parts.clock, parts.draws),
+        endings=endings,
         monitor=engine_monitor(operator, gates, parts.clock, parts.draws),
         configurations=path.configurations,
         credentials=parts.keys,

@@ -12,10 +12,13 @@ from mainspring_schema.asking import Order, Question
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
+from mainspring_schema.mcp import ServedTool
+from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.model import ModelRequest
+from mainspring_worker.ports.servers import Reached, Served, ServerFailed
 from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
 
 A = TypeVar("A")
@@ -129,6 +132,30 @@ class NoResources:
     async def change(self, held: Held, order: Order[A], *, key: str) -> A:
         del held, order, key
         raise NotFound
+
+
+class MemoryServers:
+    """Servers by name, each with its tools and what a call of them returns."""
+
+    def __init__(self) -> None:
+        self.tools: dict[str, tuple[ServedTool, ...]] = {}
+        self.answers: dict[tuple[str, str], Served | ServerFailed] = {}
+        self.calls: list[tuple[str, str, Json, str]] = []
+        self.reached: list[Reached] = []
+
+    async def list_tools(self, at: Reached) -> tuple[ServedTool, ...]:
+        self.reached.append(at)
+        if at.name not in self.tools:
+            message = "the server cannot be reached"
+            raise ServerFailed("unreachable", message)
+        return self.tools[at.name]
+
+    async def call(self, at: Reached, tool: str, arguments: Json, *, key: str) -> Served:
+        self.calls.append((at.name, tool, arguments, key))
+        answer = self.answers.get((at.name, tool), Served(result=arguments))
+        if isinstance(answer, ServerFailed):
+            raise answer
+        return answer
 
 
 class Silence:

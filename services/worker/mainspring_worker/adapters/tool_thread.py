@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import structs
 
@@ -19,6 +19,7 @@ from mainspring_schema.messages import Json
 from mainspring_worker.adapters.crossing import CrossingResources
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 
+T = TypeVar("T")
 _POOL_THREADS: Final = 4
 """Computing tools share the process' cores with everything else."""
 _STOP_S: Final = 2.0
@@ -45,7 +46,11 @@ class ToolThread:
     async def probe(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
         return await self._beside(tool.probe(arguments, _crossing(context)))
 
-    async def _beside(self, call: Awaitable[ToolOutcome]) -> ToolOutcome:
+    async def beside(self, work: Awaitable[T]) -> T:
+        """Carries something out where the tools are."""
+        return await self._beside(work)
+
+    async def _beside(self, call: Awaitable[T]) -> T:
         return await asyncio.wrap_future(
             asyncio.run_coroutine_threadsafe(_awaited(call), self._tool_loop())
         )
@@ -91,7 +96,7 @@ async def _end_calls() -> None:
     await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def _awaited(call: Awaitable[ToolOutcome]) -> ToolOutcome:
+async def _awaited(call: Awaitable[T]) -> T:
     return await call
 
 

@@ -16,3 +16,9 @@ ERROR_TEXT_CHARS_MAX: Final = 2_000
 """Of an error that travels in a result."""
 TOOL_PROBE_TIMEOUT_S: Final = 30.0
 """How long a tool may look for what became of a lost call; after it the call ends unknown."""
+SERVERS_WAIT_S: Final = 40.0
+"""Before a model call, for MCP servers a session has not asked yet; they are asked together."""
+SERVERS_SILENT_S: Final = 60.0
+"""How long a server that could not be asked is left alone: each model call would wait for it."""
+SERVERS_SILENT_MAX: Final = 1_000
+"""Of those; beyond it they are asked again at once."""

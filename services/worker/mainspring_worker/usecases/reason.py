@@ -49,6 +49,7 @@ from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted, in_
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard, Guarded, checks_of, in_part
+from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.telling import TEXT, Telling
 from mainspring_workstream.attempt import Attempt, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
@@ -64,6 +65,7 @@ class Reasoning:
         *,
         configs: Configs,
         blueprints: Blueprints,
+        servers: Servers,
         contexts: Contexts,
         log: EventLog,
         flights: Flights,
@@ -74,6 +76,7 @@ class Reasoning:
     ) -> None:
         self._configs = configs
         self._blueprints = blueprints
+        self._servers = servers
         self._contexts = contexts
         self._log = log
         self._flights = flights
@@ -90,6 +93,7 @@ class Reasoning:
             agent = await self._configs.get(payload.config_hash)
             place, choice = agent.model.in_turn(attempt.task.failures)
             prepared = self._blueprints.prepare(payload.config_hash, agent)
+            prepared = await self._servers.joined(attempt, agent, prepared)
             transcript = await self._contexts.fold(attempt.task, through_seq=payload.through_seq)
             if attempt.held.fence > 1:
                 await self._recover(attempt, payload)

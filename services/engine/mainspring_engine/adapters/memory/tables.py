@@ -293,6 +293,8 @@ class Tables:
         """Session → its newest workflow."""
         self.tasks: dict[UUID, TaskRow] = {}
         self.payloads: dict[UUID, Payload] = {}
+        self.plain_cancels: dict[UUID, str] = {}
+        """Plain task → why it was cancelled."""
         self.attempts: dict[Held, AttemptRow] = {}
         self.steps: dict[tuple[UUID, str], StepRow] = {}
         self.effects: dict[tuple[UUID, str], EffectRow] = {}

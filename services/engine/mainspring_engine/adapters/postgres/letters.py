@@ -77,8 +77,9 @@ def _requeue(row: Row) -> Requeue:
         session_id=cast(UUID, row["session_id"]),
         workflow_id=cast(UUID, row["workflow_id"]),
         dead_workflow_id=cast(UUID, row["dead_workflow_id"]),
-        state=cast(bytes, row["state"]),
-        config_hash=cast(bytes, row["config_hash"]),
+        state=cast("bytes | None", row["state"]) or b"",
+        config_hash=cast("bytes | None", row["config_hash"]) or b"",
         controls=controls,
         taken_up=cast(bool, row["taken_up"]),
+        of_plain=row["state"] is None,
     )

@@ -10,12 +10,14 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from mainspring_api.domain.mcp import server_id
 from mainspring_api.domain.naming import check_tags
 from mainspring_api.domain.paths import normalise
 from mainspring_api.domain.resources import Tier
 from mainspring_api.domain.tiers import check_model_id
 from mainspring_api.usecases.files import decode_content
 from mainspring_harness.arguments import check_schema
+from mainspring_harness.mcp import servers_of
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
@@ -123,8 +125,8 @@ def check_tier(tier: Tier, registry: Registry) -> None:
     """What a schema cannot say."""
     check_tags(tier.tags)
     check_model_id(tier.model_id)
-    if tier.capabilities:
-        registry.resolve(tier.capabilities)
+    registry.resolve([one for one in tier.capabilities if server_id(one.ref) is None])
+    servers_of(tier.mcp_servers)
     for tool in tier.tools:
         check_schema(tool.name, tool.parameters)
     for file in tier.initial_files:

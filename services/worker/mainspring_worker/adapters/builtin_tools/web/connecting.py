@@ -55,8 +55,7 @@ class Connector:
     async def open(self, url: SplitResult, access: NetworkAccess | None) -> Stream:
         """Raises Refused, Unreachable."""
         host, port = _target(url)
-        _check_access(host, access)
-        address = await self._address(host, port)
+        address = await self.checked(url, access)
         context = ssl.create_default_context() if url.scheme == "https" else None
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -72,6 +71,12 @@ class Connector:
         except OSError as error:
             message = f"no connection to {host}"
             raise Unreachable(message) from error
+
+    async def checked(self, url: SplitResult, access: NetworkAccess | None) -> str:
+        """The address to connect to. Raises Refused, Unreachable."""
+        host, port = _target(url)
+        _check_access(host, access)
+        return await self._address(host, port)
 
     async def _address(self, host: str, port: int) -> str:
         try:

@@ -1,0 +1,1 @@
+"""MCP servers, reached by the official library."""

@@ -1,0 +1,22 @@
+"""How long and how much a worker takes of an MCP server."""
+
+from typing import Final
+
+from mainspring_kernel.limits import MIB
+
+OPEN_S: Final = 10.0
+"""From the first packet, or the start of its process, until a server is ready."""
+LIST_S: Final = 10.0
+"""For all that a server says of its tools."""
+LIST_PAGES_MAX: Final = 20
+"""Pages of that; a server that goes on for ever is cut off."""
+ANSWER_BYTES_MAX: Final = 4 * MIB
+"""Of one answer or one message; a server that floods loses its connection."""
+IDLE_S: Final = 120.0
+"""How long a session's connection waits for its next call."""
+CONNECTIONS_MAX: Final = 64
+"""Of one worker; the one that was idle for longest makes room."""
+STOP_S: Final = 2.0
+"""From SIGTERM to SIGKILL for the process group of a server."""
+ERROR_CHARS_MAX: Final = 500
+"""Of a server's own words about what went wrong."""

@@ -1,0 +1,160 @@
+"""MCP servers that are processes of the worker's machine: only those that its operator allows.
+
+A process gets its own group, an empty folder, a path and the variables that the operator lets
+sessions set; nothing of the worker's own environment. It ends with its connection.
+"""
+
+import asyncio
+import os
+import shlex
+import signal
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import takewhile
+from typing import Final, TypeAlias
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
+from msgspec import Struct
+
+from mainspring_harness.mcp import command_line
+from mainspring_schema.mcp import McpServer
+from mainspring_worker.adapters.mcp.limits import ANSWER_BYTES_MAX, STOP_S
+from mainspring_worker.ports.servers import ServerFailed
+
+Incoming: TypeAlias = MemoryObjectSendStream[SessionMessage | Exception]
+Streams: TypeAlias = tuple[
+    MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]
+]
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+
+
+class AllowedCommand(Struct, frozen=True, kw_only=True):
+    """A whole command line, and which variables a session may set for it."""
+
+    line: str
+    variables: frozenset[str]
+
+
+def allowed_commands(text: str) -> tuple[AllowedCommand, ...]:
+    """From a setting: command lines with `;` between; `NAME=` in front lets sessions set it.
+
+    Raises ValueError for a line that no shell could read.
+    """
+    reader = shlex.shlex(text, posix=True, punctuation_chars=";")
+    reader.whitespace_split = True
+    reader.commenters = ""
+    lines: list[list[str]] = [[]]
+    for word in reader:
+        if set(word) == {";"}:
+            lines.append([])
+        else:
+            lines[-1].append(word)
+    return tuple(_allowed(words) for words in lines if words)
+
+
+def _allowed(words: Sequence[str]) -> AllowedCommand:
+    settable = list(takewhile(lambda word: word.endswith("="), words))
+    return AllowedCommand(
+        line=shlex.join(words[len(settable) :]),
+        variables=frozenset(word[:-1] for word in settable),
+    )
+
+
+def check_allowed(server: McpServer, allowed: Sequence[AllowedCommand]) -> None:
+    """Raises ServerFailed."""
+    line = command_line(server)
+    command = next((one for one in allowed if one.line == line), None)
+    if command is None:
+        message = "no command is started that the worker's operator has not allowed"
+        raise ServerFailed("refused", message)
+    if strange := sorted(set(server.env) - command.variables):
+        message = f"the worker's operator does not let sessions set {', '.join(strange)}"
+        raise ServerFailed("refused", message)
+
+
+@asynccontextmanager
+async def process_streams(server: McpServer) -> AsyncGenerator[Streams]:
+    """Starts the server; its messages both ways until the block ends. Raises OSError."""
+    with tempfile.TemporaryDirectory(prefix="mcp-") as folder:
+        process = await asyncio.create_subprocess_exec(
+            server.command or "",
+            *server.args,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            cwd=folder,
+            env={"PATH": _PATH, "HOME": folder, **server.env},
+            start_new_session=True,
+            limit=ANSWER_BYTES_MAX,
+        )
+        try:
+            async with _joined(process) as streams:
+                yield streams
+        finally:
+            await _end(process)
+
+
+@asynccontextmanager
+async def _joined(process: Process) -> AsyncGenerator[Streams]:
+    incoming_in, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    outgoing, outgoing_out = anyio.create_memory_object_stream[SessionMessage](0)
+    async with incoming_in, incoming, outgoing, outgoing_out, anyio.create_task_group() as group:
+        group.start_soon(_read, process, incoming_in)
+        group.start_soon(_write, process, outgoing_out)
+        yield incoming, outgoing
+        group.cancel_scope.cancel()
+
+
+async def _read(process: Process, incoming: Incoming) -> None:
+    """Until the process falls silent for good, or says more in a line than is read."""
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    async with incoming:
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:
+                return  # the line is over its bound: the connection ends
+            if not line:
+                return
+            try:
+                message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+            except ValueError as error:
+                await incoming.send(error)
+            else:
+                await incoming.send(message)
+
+
+async def _write(process: Process, outgoing: MemoryObjectReceiveStream[SessionMessage]) -> None:
+    assert process.stdin is not None  # noqa: S101 - it was asked for
+    async for item in outgoing:
+        text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+        process.stdin.write(text.encode() + b"\n")
+        with suppress(ConnectionError):
+            await process.stdin.drain()
+
+
+async def _end(process: Process) -> None:
+    """The whole group, also where the caller is cancelled: kill is the last word."""
+    if process.stdin is not None:
+        process.stdin.close()
+    _signal(process, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        _signal(process, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

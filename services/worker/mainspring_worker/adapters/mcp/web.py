@@ -1,0 +1,71 @@
+"""HTTP to MCP servers: to addresses that tools may reach, and no more bytes than are read.
+
+The address is checked where the connection is made, request by request, so that neither a redirect
+nor a name that changes its meaning leads anywhere else.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import httpx2
+from typing_extensions import override
+
+from mainspring_schema.agents import NetworkAccess
+from mainspring_worker.adapters.builtin_tools.web.connecting import Connector, parsed
+from mainspring_worker.adapters.mcp.limits import ANSWER_BYTES_MAX, OPEN_S
+from mainspring_worker.ports.servers import ServerFailed
+
+_TIMEOUT: Final = httpx2.Timeout(OPEN_S, read=None)
+"""Answers are waited for as long as their call may last, which the caller knows."""
+
+
+class Checked(httpx2.AsyncBaseTransport):
+    """Connects to the very address that was checked, under the name that was asked for."""
+
+    def __init__(self, connector: Connector, access: NetworkAccess | None) -> None:
+        self._connector = connector
+        self._access = access
+        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+
+    @override
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = parsed(str(request.url))
+        address = await self._connector.checked(url, self._access)
+        request.extensions["sni_hostname"] = url.hostname or ""
+        request.url = request.url.copy_with(host=address)
+        response = await self._inner.handle_async_request(request)
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = _Bounded(response.stream)
+        return response
+
+    @override
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+        self._inner = inner
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        taken = 0
+        async for chunk in self._inner:
+            taken += len(chunk)
+            if taken > ANSWER_BYTES_MAX:
+                message = f"the server sent more than {ANSWER_BYTES_MAX} bytes in one answer"
+                raise ServerFailed("broken", message)
+            yield chunk
+
+    @override
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def http_client(
+    headers: dict[str, str], connector: Connector, access: NetworkAccess | None
+) -> httpx2.AsyncClient:
+    """A client for one server. The library follows no redirect to another origin."""
+    return httpx2.AsyncClient(
+        headers=headers, timeout=_TIMEOUT, transport=Checked(connector, access), trust_env=False
+    )

@@ -1,0 +1,168 @@
+"""Servers that misbehave, and rules that are kept, over the official library's own server."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from uuid import UUID
+
+import pytest
+from msgspec import structs
+
+from mainspring_schema.agents import NetworkAccess
+from mainspring_schema.mcp import McpServer
+from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
+from mainspring_worker.adapters.mcp import connection
+from mainspring_worker.adapters.mcp.entry import public_or_loopback
+from mainspring_worker.adapters.mcp.processes import allowed_commands
+from mainspring_worker.adapters.mcp.servers import McpServers
+from mainspring_worker.domain.addresses import is_public
+from mainspring_worker.ports.servers import Fault, Reached, Served, ServerFailed
+from tests.contract.worker.test_tool_servers import SCRIPT, SESSION, process
+from tests.integration.mcp.server import Seen, over_http, server
+
+WAIT_S = 30.0
+
+
+class Web(NamedTuple):
+    servers: McpServers
+    at: Reached
+    seen: Seen
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Web]:
+    seen, servers = Seen(), McpServers(connector=Connector(is_allowed=public_or_loopback))
+    async with over_http(server(seen)) as url:
+        try:
+            yield Web(
+                servers, Reached(session_id=SESSION, name="w", server=McpServer(url=url)), seen
+            )
+        finally:
+            await servers.aclose()
+
+
+async def fault_of(servers: McpServers, at: Reached, tool: str = "") -> Fault:
+    with pytest.raises(ServerFailed) as failed:
+        await (servers.call(at, tool, {}, key="k") if tool else servers.list_tools(at))
+    assert str(failed.value)
+    return failed.value.fault
+
+
+def patient(at: Reached, seconds: int) -> Reached:
+    return structs.replace(at, server=structs.replace(at.server, timeout_seconds=seconds))
+
+
+async def test_a_hanging_call_ends_and_the_connection_goes_on(web: Web) -> None:
+    at = patient(web.at, 1)
+
+    assert await fault_of(web.servers, at, "hang") == "timeout"
+    assert await web.servers.call(at, "echo", {"text": "hi"}, key="k") == Served(
+        result={"result": "hi"}
+    )
+
+
+async def test_a_flood_ends_the_call_and_the_next_one_is_answered(web: Web) -> None:
+    assert await fault_of(web.servers, web.at, "flood") == "broken"
+    assert (await web.servers.call(web.at, "echo", {"text": "hi"}, key="k")).failed is False
+
+
+async def test_a_cancel_reaches_the_server(web: Web) -> None:
+    call = asyncio.create_task(web.servers.call(web.at, "hang", {}, key="k"))
+    async with asyncio.timeout(WAIT_S):
+        await web.seen.started.wait()
+        call.cancel()
+        await web.seen.cancelled.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_the_server_is_told_the_key_and_images_come_back(web: Web) -> None:
+    await web.servers.call(web.at, "add", {"amount": 1}, key="stable")
+    drawn = await web.servers.call(web.at, "draw", {}, key="k")
+
+    assert web.seen.keys == ["stable"]
+    assert drawn.result == {
+        "content": [{"type": "image", "media_type": "image/png", "base64": "cG5n"}]
+    }
+
+
+async def test_a_server_that_has_begun_anew_is_asked_anew() -> None:
+    servers = McpServers(connector=Connector(is_allowed=public_or_loopback))
+    async with over_http(server(Seen())) as url:
+        at = Reached(session_id=SESSION, name="w", server=McpServer(url=url))
+        before = await servers.list_tools(at)
+    assert await fault_of(servers, at) in {"unreachable", "broken"}
+    async with over_http(server(Seen(), renamed=True)) as url:
+        again = structs.replace(at, server=McpServer(url=url))
+        assert len(await servers.list_tools(again)) == len(before) + 1
+    await servers.aclose()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/mcp", "http://[::ffff:127.0.0.1]/mcp", "http://[fc00::1]/mcp"]
+)
+async def test_no_server_inside_a_network_is_asked(url: str) -> None:
+    servers = McpServers(connector=Connector(is_allowed=is_public))
+
+    assert (
+        await fault_of(servers, Reached(session_id=SESSION, name="w", server=McpServer(url=url)))
+        == "refused"
+    )
+    await servers.aclose()
+
+
+async def test_an_agents_network_rules_hold_for_its_servers(web: Web) -> None:
+    closed = structs.replace(web.at, network=NetworkAccess(blocked=("127.0.0.1",)))
+
+    assert await fault_of(web.servers, closed) == "refused"
+
+
+async def test_a_command_is_started_only_as_it_is_allowed() -> None:
+    allowed = allowed_commands(f"TOKEN= {sys.executable} {SCRIPT}; other --flag 'a b'")
+    servers = McpServers(connector=Connector(), commands=allowed)
+
+    async def fault(server: McpServer) -> Fault:
+        return await fault_of(servers, Reached(session_id=SESSION, name="p", server=server))
+
+    assert await fault(process("more")) == "refused"
+    assert await fault(McpServer(command="/bin/sh", args=("-c", "true"))) == "refused"
+    assert await fault(structs.replace(process(), env={"LD_PRELOAD": "x"})) == "refused"
+    assert await fault(McpServer(command="other", args=("--flag", "a b"))) == "unreachable"
+    named = structs.replace(process(), env={"TOKEN": "x"})
+    at = Reached(session_id=SESSION, name="p", server=named)
+    assert await servers.list_tools(at)
+    await servers.aclose()
+
+
+@pytest.mark.parametrize("how", ["garbage", "deaf", "endless"])
+async def test_a_process_that_speaks_no_protocol_is_given_up(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "OPEN_S", 1.0)
+    commands = allowed_commands(f"{sys.executable} {SCRIPT} {how}")
+    servers = McpServers(connector=Connector(), commands=commands)
+
+    at = Reached(session_id=SESSION, name="p", server=process(how))
+    assert await fault_of(servers, at) == "unreachable"
+    await servers.aclose()
+
+
+async def test_a_process_ends_with_its_connection() -> None:
+    commands = allowed_commands(f"{sys.executable} {SCRIPT}")
+    servers = McpServers(connector=Connector(), commands=commands)
+    at = Reached(session_id=SESSION, name="p", server=process())
+    told = await servers.call(at, "pid", {}, key="k")
+    os.kill(pid := int(str(told.result)), 0)
+
+    await servers.aclose()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_sessions_do_not_share_a_connection(web: Web) -> None:
+    other = structs.replace(web.at, session_id=UUID(int=3))
+
+    await asyncio.gather(web.servers.list_tools(web.at), web.servers.list_tools(other))
+    assert len(web.servers._kept) == 2
