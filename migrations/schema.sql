@@ -812,6 +812,63 @@ $$;
 ALTER FUNCTION api.count_organizations() OWNER TO api_owner;
 
 --
+-- Name: drop_files(uuid); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.drop_files(p_workspace uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform api.own_files(f.workspace_id)
+    from api.workspace_fork as f
+    where f.parent_id = p_workspace;
+    delete from api.file as f where f.workspace_id = p_workspace;
+    delete from api.file_past as f where f.workspace_id = p_workspace;
+    delete from api.workspace_fork as f where f.workspace_id = p_workspace;
+end
+$$;
+
+
+ALTER FUNCTION api.drop_files(p_workspace uuid) OWNER TO api_owner;
+
+--
+-- Name: forget_file_past(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.forget_file_past(p_before_ms bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_count int;
+begin
+    delete from api.file_past
+    where ctid in (
+        select p.ctid
+        from api.file_past as p
+        where
+            p.until_ms < p_before_ms
+            and not exists (
+                select from api.workspace_fork as f
+                where
+                    f.org_id = p.org_id and f.parent_id = p.workspace_id
+                    and p.changed_ms < f.as_of_ms and f.as_of_ms <= p.until_ms
+            )
+        order by p.until_ms
+        limit p_limit
+        -- Skips what another replica removes at this moment: it will be gone either way.
+        for update skip locked
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+
+ALTER FUNCTION api.forget_file_past(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
+
+--
 -- Name: forget_keys(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
 --
 
@@ -841,6 +898,90 @@ $$;
 ALTER FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
 
 --
+-- Name: inherited(uuid, text[]); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.inherited(p_workspace uuid, p_paths text[]) RETURNS TABLE(org_id uuid, workspace_id uuid, path text, id uuid, is_directory boolean, is_readonly boolean, size_bytes bigint, content bytea, created_ms bigint, updated_ms bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_source uuid := p_workspace;
+    v_as_of bigint;
+    v_fork record;
+begin
+    loop
+        select f.parent_id, f.as_of_ms into v_fork
+        from api.workspace_fork as f
+        where f.workspace_id = v_source;
+        exit when not found;
+        v_source := v_fork.parent_id;
+        v_as_of := v_fork.as_of_ms;
+    end loop;
+    if v_as_of is null then
+        return;
+    end if;
+    return query
+    select
+        f.org_id, p_workspace, f.path, f.id, f.is_directory, f.is_readonly, f.size_bytes,
+        case when p_paths is null then null else f.content end, f.created_ms, f.updated_ms
+    from api.file as f
+    where
+        f.workspace_id = v_source and f.changed_ms < v_as_of
+        and (p_paths is null or f.path = any(p_paths))
+    union all
+    select
+        f.org_id, p_workspace, f.path, f.id, f.is_directory, f.is_readonly, f.size_bytes,
+        case when p_paths is null then null else f.content end, f.created_ms, f.updated_ms
+    from api.file_past as f
+    where
+        f.workspace_id = v_source and f.changed_ms < v_as_of and v_as_of <= f.until_ms
+        and (p_paths is null or f.path = any(p_paths));
+end
+$$;
+
+
+ALTER FUNCTION api.inherited(p_workspace uuid, p_paths text[]) OWNER TO api_owner;
+
+--
+-- Name: keep_past(); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.keep_past() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+begin
+    if tg_op = 'INSERT' then
+        if new.changed_ms is distinct from 0 then
+            new.changed_ms := v_now;
+        end if;
+        return new;
+    end if;
+    insert into api.file_past (
+        org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+        updated_ms, changed_ms, until_ms
+    )
+    values (
+        old.org_id, old.workspace_id, old.path, old.id, old.is_directory, old.is_readonly,
+        old.size_bytes, old.content, old.created_ms, old.updated_ms, old.changed_ms, v_now
+    )
+    on conflict (org_id, workspace_id, path, until_ms) do nothing;
+    if tg_op = 'DELETE' then
+        return old;
+    end if;
+    new.changed_ms := v_now;
+    return new;
+end
+$$;
+
+
+ALTER FUNCTION api.keep_past() OWNER TO api_owner;
+
+--
 -- Name: organizations(integer, integer); Type: FUNCTION; Schema: api; Owner: api_owner
 --
 
@@ -858,6 +999,36 @@ $$;
 
 
 ALTER FUNCTION api.organizations(p_offset integer, p_limit integer) OWNER TO api_owner;
+
+--
+-- Name: own_files(uuid); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.own_files(p_workspace uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform from api.workspace_fork as f where f.workspace_id = p_workspace for update;
+    if not found then
+        return;
+    end if;
+    insert into api.file (
+        org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+        updated_ms, changed_ms
+    )
+    select
+        i.org_id, i.workspace_id, i.path, i.id, i.is_directory, i.is_readonly, i.size_bytes,
+        i.content, i.created_ms, i.updated_ms, 0
+    from api.inherited(
+        p_workspace, array(select n.path from api.inherited(p_workspace, null) as n)
+    ) as i;
+    delete from api.workspace_fork as f where f.workspace_id = p_workspace;
+end
+$$;
+
+
+ALTER FUNCTION api.own_files(p_workspace uuid) OWNER TO api_owner;
 
 --
 -- Name: unfinished_deletes(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -4212,6 +4383,68 @@ CREATE FUNCTION log.epoch_v1() RETURNS smallint
 ALTER FUNCTION log.epoch_v1() OWNER TO log_owner;
 
 --
+-- Name: fork_v1(uuid, uuid, uuid, bigint, bigint, bigint, text[], uuid[], bytea[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.fork_v1(p_session uuid, p_org uuid, p_from uuid, p_seq bigint, p_turn_first bigint, p_now_ms bigint, p_types text[], p_turns uuid[], p_payloads bytea[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_from log.head;
+    v_owner uuid;
+    v_parent bytea;
+    v_hash bytea;
+    v_ts bigint;
+    v_seq bigint := p_seq;
+    v_type text;
+    v_hashes bytea[] := '{}';
+begin
+    select h.* into v_from from log.head as h where h.session_id = p_from for share;
+    if not found or v_from.org_id <> p_org or v_from.closed or v_from.last_seq < p_seq then
+        return null;
+    end if;
+    -- The session that wrote the event itself: so a fork of a fork is no longer a line than it must be.
+    select l.session_id, e.h into v_owner, v_parent
+    from log.lineage_v1(p_from, p_org) as l
+    inner join log.event as e on l.session_id = e.session_id and e.seq = p_seq
+    where
+        l.floor < p_seq and p_seq <= l.ceiling
+        -- With the fork it is one longer, and lineage_v1 reads 64.
+        and (select max(m.depth) from log.lineage_v1(p_from, p_org) as m) - l.depth < 63;
+    if not found then
+        return null;
+    end if;
+    v_hash := v_parent;
+    v_ts := greatest(v_from.ts_ms, p_now_ms);
+    for i in 1 .. cardinality(p_types) loop
+        v_seq := v_seq + 1;
+        v_type := p_types[i];
+        v_hash := sha256(
+            v_hash || uuid_send(p_session) || int8send(v_seq)
+            || int8send(octet_length(v_type)) || convert_to(v_type, 'UTF8')
+            || int8send(v_ts) || sha256(p_payloads[i])
+        );
+        v_hashes := v_hashes || v_hash;
+    end loop;
+    insert into log.head (
+        session_id, org_id, last_seq, hash, ts_ms, status, turn_first_seq, parent, parent_seq,
+        parent_hash, epoch
+    )
+    select p_session, p_org, v_seq, v_hash, v_ts, 3, p_turn_first, v_owner, p_seq, v_parent, s.epoch
+    from log.store as s;
+    insert into log.event (session_id, seq, type, ts_ms, turn_id, payload, h)
+    select p_session, p_seq + e.item, e.type, v_ts, e.turn_id, e.payload, e.h
+    from unnest(p_types, p_turns, p_payloads, v_hashes) with ordinality
+        as e (type, turn_id, payload, h, item);
+    return v_seq;
+end
+$$;
+
+
+ALTER FUNCTION log.fork_v1(p_session uuid, p_org uuid, p_from uuid, p_seq bigint, p_turn_first bigint, p_now_ms bigint, p_types text[], p_turns uuid[], p_payloads bytea[]) OWNER TO log_owner;
+
+--
 -- Name: heads_v1(uuid[]); Type: FUNCTION; Schema: log; Owner: log_owner
 --
 
@@ -4549,13 +4782,38 @@ CREATE TABLE api.file (
     size_bytes bigint NOT NULL,
     content bytea,
     created_ms bigint NOT NULL,
-    updated_ms bigint NOT NULL
+    updated_ms bigint NOT NULL,
+    changed_ms bigint DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY api.file FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE api.file OWNER TO api_owner;
+
+--
+-- Name: file_past; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.file_past (
+    org_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    path text NOT NULL,
+    id uuid NOT NULL,
+    is_directory boolean NOT NULL,
+    is_readonly boolean NOT NULL,
+    size_bytes bigint NOT NULL,
+    content bytea,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    changed_ms bigint NOT NULL,
+    until_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.file_past FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.file_past OWNER TO api_owner;
 
 --
 -- Name: harness; Type: TABLE; Schema: api; Owner: api_owner
@@ -4657,7 +4915,9 @@ CREATE TABLE api.session (
     rev integer NOT NULL,
     created_ms bigint NOT NULL,
     updated_ms bigint NOT NULL,
-    deleting_ms bigint
+    deleting_ms bigint,
+    forked_from uuid,
+    forked_seq bigint
 )
 WITH (fillfactor='85');
 
@@ -4686,6 +4946,22 @@ ALTER TABLE ONLY api.workspace FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE api.workspace OWNER TO api_owner;
+
+--
+-- Name: workspace_fork; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.workspace_fork (
+    org_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    parent_id uuid NOT NULL,
+    as_of_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.workspace_fork FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.workspace_fork OWNER TO api_owner;
 
 --
 -- Name: attempt; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -5390,6 +5666,14 @@ ALTER TABLE ONLY api.agent
 
 
 --
+-- Name: file_past file_past_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.file_past
+    ADD CONSTRAINT file_past_pkey PRIMARY KEY (org_id, workspace_id, path, until_ms);
+
+
+--
 -- Name: file file_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
 --
 
@@ -5443,6 +5727,14 @@ ALTER TABLE ONLY api.request_key
 
 ALTER TABLE ONLY api.session
     ADD CONSTRAINT session_pkey PRIMARY KEY (org_id, id);
+
+
+--
+-- Name: workspace_fork workspace_fork_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.workspace_fork
+    ADD CONSTRAINT workspace_fork_pkey PRIMARY KEY (org_id, workspace_id);
 
 
 --
@@ -5780,6 +6072,13 @@ CREATE INDEX agent_newest ON api.agent USING btree (org_id, created_ms DESC, id 
 
 
 --
+-- Name: file_past_age; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX file_past_age ON api.file_past USING btree (until_ms);
+
+
+--
 -- Name: harness_heirs; Type: INDEX; Schema: api; Owner: api_owner
 --
 
@@ -5833,6 +6132,13 @@ CREATE INDEX session_newest ON api.session USING btree (org_id, created_ms DESC,
 --
 
 CREATE INDEX session_of_agent ON api.session USING btree (org_id, agent_id, created_ms DESC, id DESC) WHERE ((deleting_ms IS NULL) AND (agent_id IS NOT NULL));
+
+
+--
+-- Name: workspace_fork_parent; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX workspace_fork_parent ON api.workspace_fork USING btree (org_id, parent_id);
 
 
 --
@@ -6046,6 +6352,13 @@ CREATE UNIQUE INDEX slot_time ON scheduler.slot USING btree (schedule_id, slot_m
 
 
 --
+-- Name: file file_keeps_its_past; Type: TRIGGER; Schema: api; Owner: api_owner
+--
+
+CREATE TRIGGER file_keeps_its_past BEFORE INSERT OR DELETE OR UPDATE ON api.file FOR EACH ROW EXECUTE FUNCTION api.keep_past();
+
+
+--
 -- Name: task attempt_begins; Type: TRIGGER; Schema: engine; Owner: engine_owner
 --
 
@@ -6156,6 +6469,12 @@ ALTER TABLE api.agent ENABLE ROW LEVEL SECURITY;
 ALTER TABLE api.file ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: file_past; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.file_past ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: harness; Type: ROW SECURITY; Schema: api; Owner: api_owner
 --
 
@@ -6186,6 +6505,13 @@ CREATE POLICY own ON api.agent TO api_run USING ((org_id = (NULLIF(current_setti
 --
 
 CREATE POLICY own ON api.file TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: file_past own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.file_past TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -6231,6 +6557,13 @@ CREATE POLICY own ON api.workspace TO api_run USING ((org_id = (NULLIF(current_s
 
 
 --
+-- Name: workspace_fork own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.workspace_fork TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
 -- Name: record; Type: ROW SECURITY; Schema: api; Owner: api_owner
 --
 
@@ -6249,6 +6582,13 @@ ALTER TABLE api.request_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE api.session ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: file_past upkeep; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY upkeep ON api.file_past TO api_owner USING (true);
+
+
+--
 -- Name: request_key upkeep; Type: POLICY; Schema: api; Owner: api_owner
 --
 
@@ -6263,10 +6603,23 @@ CREATE POLICY upkeep ON api.session FOR SELECT TO api_owner USING (true);
 
 
 --
+-- Name: workspace_fork upkeep; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY upkeep ON api.workspace_fork FOR SELECT TO api_owner USING (true);
+
+
+--
 -- Name: workspace; Type: ROW SECURITY; Schema: api; Owner: api_owner
 --
 
 ALTER TABLE api.workspace ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_fork; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.workspace_fork ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: SCHEMA api; Type: ACL; Schema: -; Owner: api_owner
@@ -6327,6 +6680,22 @@ GRANT ALL ON FUNCTION api.count_organizations() TO api_run;
 
 
 --
+-- Name: FUNCTION drop_files(p_workspace uuid); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.drop_files(p_workspace uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.drop_files(p_workspace uuid) TO api_run;
+
+
+--
+-- Name: FUNCTION forget_file_past(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.forget_file_past(p_before_ms bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.forget_file_past(p_before_ms bigint, p_limit integer) TO api_run;
+
+
+--
 -- Name: FUNCTION forget_keys(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
 --
 
@@ -6335,11 +6704,35 @@ GRANT ALL ON FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) TO ap
 
 
 --
+-- Name: FUNCTION inherited(p_workspace uuid, p_paths text[]); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.inherited(p_workspace uuid, p_paths text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.inherited(p_workspace uuid, p_paths text[]) TO api_run;
+
+
+--
+-- Name: FUNCTION keep_past(); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.keep_past() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.keep_past() TO api_run;
+
+
+--
 -- Name: FUNCTION organizations(p_offset integer, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
 --
 
 REVOKE ALL ON FUNCTION api.organizations(p_offset integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.organizations(p_offset integer, p_limit integer) TO api_run;
+
+
+--
+-- Name: FUNCTION own_files(p_workspace uuid); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.own_files(p_workspace uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.own_files(p_workspace uuid) TO api_run;
 
 
 --
@@ -6804,6 +7197,15 @@ GRANT ALL ON FUNCTION log.epoch_v1() TO engine_run;
 
 
 --
+-- Name: FUNCTION fork_v1(p_session uuid, p_org uuid, p_from uuid, p_seq bigint, p_turn_first bigint, p_now_ms bigint, p_types text[], p_turns uuid[], p_payloads bytea[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.fork_v1(p_session uuid, p_org uuid, p_from uuid, p_seq bigint, p_turn_first bigint, p_now_ms bigint, p_types text[], p_turns uuid[], p_payloads bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.fork_v1(p_session uuid, p_org uuid, p_from uuid, p_seq bigint, p_turn_first bigint, p_now_ms bigint, p_types text[], p_turns uuid[], p_payloads bytea[]) TO api_owner;
+GRANT ALL ON FUNCTION log.fork_v1(p_session uuid, p_org uuid, p_from uuid, p_seq bigint, p_turn_first bigint, p_now_ms bigint, p_types text[], p_turns uuid[], p_payloads bytea[]) TO api_run;
+
+
+--
 -- Name: FUNCTION heads_v1(p_sessions uuid[]); Type: ACL; Schema: log; Owner: log_owner
 --
 
@@ -6883,6 +7285,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.file TO api_run;
 
 
 --
+-- Name: TABLE file_past; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.file_past TO api_run;
+
+
+--
 -- Name: TABLE harness; Type: ACL; Schema: api; Owner: api_owner
 --
 
@@ -6922,6 +7331,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.session TO api_run;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.workspace TO api_run;
+
+
+--
+-- Name: TABLE workspace_fork; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.workspace_fork TO api_run;
 
 
 --

@@ -28,7 +28,7 @@ from mainspring_schema.commands import (
     ToolResultsReceipt,
 )
 from mainspring_schema.events import Context, InputMessage, StoredDelta, StoredEvent, draft
-from mainspring_schema.grants import OpenHead
+from mainspring_schema.grants import ForkHead, OpenHead
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.stream import LogBatch
 from mainspring_schema.workflows import (
@@ -47,29 +47,10 @@ from mainspring_schema.workflows import (
     start_hash_of,
 )
 from tests.api.appeals_backend import AppealsBackend
+from tests.api.sessions_backend import FakeSession, forked
 
 TS = 1_763_800_000_000
 TURN = UUID(int=7)
-
-
-class FakeSession:
-    def __init__(self, org_id: UUID) -> None:
-        self.org_id = org_id
-        self.events: list[StoredEvent] = []
-        self.deltas: list[StoredDelta] = []
-        self.status = "started"
-        self.closed = False
-        self.turn_first = 0
-        self.submitted: dict[str, Submit] = {}
-        self.seqs: dict[UUID, int] = {}
-
-    @property
-    def seq(self) -> int:
-        return self.events[-1].seq if self.events else 0
-
-    @property
-    def n(self) -> int:
-        return sum(delta.seq == self.seq for delta in self.deltas)
 
 
 class Backend(AppealsBackend):
@@ -142,6 +123,9 @@ class Backend(AppealsBackend):
             session = FakeSession(head.org_id)
             session.events.append(StoredEvent(1, head.type, head.ts_ms, head.payload))
             self.sessions[head.session_id] = session
+
+    def fork(self, fork: ForkHead) -> None:
+        self.sessions[fork.session_id] = forked(self.sessions[fork.source_id], fork)
 
     def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:
         return self.held.get((task_id, fence))

@@ -111,6 +111,7 @@ BODIES: dict[str, Body] = {
     f"{V1}/sessions/{{session_id}}/question-answers": said,
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/tool-approvals": decision,
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/question-answers": said,
+    f"{V1}/sessions/{{session_id}}/fork": lambda text: {"title": text},
     f"{V1}/sessions/{{session_id}}/inbox/order": lambda text: {
         "message_ids": [SECOND, FIRST] if text == "one" else [SECOND],
     },

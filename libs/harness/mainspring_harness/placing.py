@@ -119,8 +119,11 @@ class Placing:
         return placed
 
     def _handle(self, event: StoredEvent) -> None:
-        """What people do to a message that waits."""
-        if event.type == "message.withdrawn":
+        """What becomes of messages that wait."""
+        if event.type == "session.forked":
+            # What waited in the session that was forked waits there.
+            self._inbox.clear()
+        elif event.type == "message.withdrawn":
             self._inbox.pop(_decode(_WITHDRAWN, event).message_id, None)
         elif event.type == "message.edited":
             edited = _decode(_EDITED, event)

@@ -52,6 +52,7 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "transcript.repaired",
     "llm.generation",
     "capability.usage",
+    "session.forked",
     "mcp.server.refused",
     "session.started",
     "session.activated",

@@ -109,6 +109,26 @@ class OpenHead(Struct, frozen=True, kw_only=True):
     hash: bytes
 
 
+class ForkEvent(Struct, frozen=True, kw_only=True):
+    """One of a fork's first events; its position and hash follow from where it forks."""
+
+    type: str
+    turn_id: UUID | None
+    payload: bytes
+
+
+class ForkHead(Struct, frozen=True, kw_only=True):
+    """A session that goes on behind the event `seq` of the session `source_id`."""
+
+    session_id: UUID
+    org_id: UUID
+    source_id: UUID
+    seq: int
+    turn_first_seq: int
+    now_ms: int
+    events: tuple[ForkEvent, ...]
+
+
 class DeltaAppend(Struct, frozen=True, kw_only=True):
     """A streamed fragment on its way in. `offset` counts characters of the channel before it.
 

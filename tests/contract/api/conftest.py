@@ -7,10 +7,10 @@ import pytest
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.ports.store import Store
-from mainspring_kernel.errors import Conflict
+from mainspring_kernel.errors import Conflict, NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SessionId, TaskId
 from mainspring_postgres import Database, Options, Query
-from mainspring_schema.grants import OpenHead
+from mainspring_schema.grants import ForkHead, OpenHead
 from mainspring_testkit import fixtures
 
 NOW_MS = 1_763_800_000_000
@@ -28,6 +28,9 @@ class Grants:
         if {head.session_id for head in heads} & {head.session_id for head in self.opened}:
             raise Conflict
         self.opened.extend(heads)
+
+    def fork(self, fork: ForkHead) -> None:
+        raise NotFound
 
     def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:
         return self.held.get(task_id) if fence == 1 else None

@@ -12,7 +12,7 @@ from mainspring_eventstore.adapters.postgres import PostgresStore
 from mainspring_eventstore.domain.errors import AppendRefused
 from mainspring_eventstore.ports.log import LogStore
 from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.errors import Conflict
+from mainspring_kernel.errors import Conflict, NotFound
 from mainspring_kernel.ids import RandomIds
 from mainspring_postgres import Database, Query, QueryFailed, Transaction, UniqueViolation
 from mainspring_schema import chain
@@ -24,6 +24,7 @@ from mainspring_schema.grants import (
     AppendVerdict,
     DeltaAnswer,
     DeltaAppend,
+    ForkHead,
     Head,
     OpenHead,
     SessionStatus,
@@ -56,7 +57,11 @@ class World(Protocol):
     async def append_deltas(self, items: Sequence[DeltaAppend]) -> list[DeltaAnswer]: ...
 
     async def fork(self, child: UUID, parent: UUID, seq: int, hash_: bytes) -> None:
-        """Makes a fork's head by hand: no granted function does so yet."""
+        """Makes a fork's head by hand, without an event of its own."""
+        ...
+
+    async def branch(self, fork: ForkHead) -> None:
+        """Raises NotFound."""
         ...
 
 
@@ -103,6 +108,9 @@ class MemoryWorld:
             parent_hash=hash_,
         )
 
+    async def branch(self, fork: ForkHead) -> None:
+        self.log.fork(fork)
+
 
 class PostgresWorld:
     """`owner` is a superuser who takes the roles that the functions are granted to."""
@@ -140,6 +148,19 @@ class PostgresWorld:
 
     async def fork(self, child: UUID, parent: UUID, seq: int, hash_: bytes) -> None:
         await self.owner.execute(FORK, child, parent, seq, hash_)
+
+    async def branch(self, fork: ForkHead) -> None:
+        events = fork.events
+        last = await self.owner.fetch(
+            BRANCH,
+            *(fork.session_id, fork.org_id, fork.source_id, fork.seq, fork.turn_first_seq),
+            fork.now_ms,
+            [event.type for event in events],
+            [event.turn_id for event in events],
+            [event.payload for event in events],
+        )
+        if last[0]["seq"] is None:
+            raise NotFound
 
     async def _append(
         self,
@@ -184,6 +205,10 @@ APPEND_CLOSING = query("append_closing", f"select log.append_closing_v1({_APPEND
 CLOSE = query("close", "select * from log.close_v1($1, $2)")
 OPEN = query("open", "select log.open_v1($1, $2, $3, $4, $5, $6)")
 DELTAS = query("deltas", "select * from log.append_deltas_v1($1, $2, $3, $4, $5, $6, $7, $8)")
+BRANCH = query(
+    "branch",
+    "select log.fork_v1($1, $2, $3, $4, $5, $6, $7::text[], $8::uuid[], $9::bytea[]) as seq",
+)
 FORK = query(
     "fork",
     """insert into log.head (session_id, org_id, last_seq, hash, ts_ms, status,

@@ -128,6 +128,7 @@ OF_API_ALONE: dict[str, Json] = {
     "/channels/{channel_id}/sessions/{session_id}/messages": HELLO,
     "/channels/{channel_id}/sessions/{session_id}/cancel": {},
     "/sessions/{session_id}/resume": {},
+    "/sessions/{session_id}/fork": {},
     "/sessions/{session_id}/inbox/order": {"message_ids": ["message_" + "0" * 32]},
     "/budgets": {
         "subject_type": "session",

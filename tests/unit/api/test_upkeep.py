@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from mainspring_api.domain.limits import FILES_PAST_S
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.store import Store, Unfinished
 from mainspring_api.usecases.upkeep import sweep
@@ -21,6 +22,10 @@ class StoreWithOldKeys:
     async def unfinished_deletes(self, *, before_ms: int, limit: int) -> tuple[Unfinished, ...]:
         del before_ms, limit
         return ()
+
+    async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
+        assert before_ms == NOW_MS - FILES_PAST_S * 1000
+        return min(limit, 0)
 
     async def forget_keys(self, *, before_ms: int, limit: int) -> int:
         assert before_ms == NOW_MS - IDEMPOTENCY_RETENTION_S * 1000

@@ -1,5 +1,6 @@
 """A model call whose conversation is too long: told shorter first, and that is written down."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -12,7 +13,7 @@ from mainspring_schema.events import (
     StoredEvent,
     Usage,
 )
-from mainspring_schema.frames import Config
+from mainspring_schema.frames import Config, ToWorker
 from mainspring_schema.messages import Json, Message, Role, TextPart
 from mainspring_schema.tasks import Failure, ReasonResult
 from mainspring_worker.ports.model import Done, ModelFailure, ModelItem, ModelRequest
@@ -132,6 +133,31 @@ async def test_a_prompt_that_a_model_refuses_as_too_long_is_told_shorter_once() 
     assert (result.text, result.failure) == ("hi", None)
     assert len(refused) == 2
     assert failed.failure == OVERFLOW
+
+
+async def test_a_cancel_while_a_refused_prompt_is_told_shorter_ends_the_call() -> None:
+    summarising = asyncio.Event()
+
+    async def play(request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
+        if request.metadata.get("purpose") != "compaction":
+            raise ModelFailure(OVERFLOW)
+        summarising.set()
+        await asyncio.Event().wait()
+        yield Done(text=SAYS)
+
+    async with bench(script=play, registry=builtin_registry()) as b:
+        engine = await b.engine.attached()
+        give(engine, config(context_tokens=100_000, proactive=False))
+        work = asyncio.create_task(granted(engine))
+        await summarising.wait()
+        engine.say(ToWorker(cancelled=(held(),)))
+        told, body = await work
+
+    failure = RESULT.decode(body).failure
+    assert failure is not None
+    assert failure.error_class == "cancelled"
+    assert "context.compacted" not in [type_ for type_, _ in told]
+    assert len(b.model.requests) == 2, "no call follows the one that was cancelled"
 
 
 async def test_a_summary_that_fails_leaves_the_conversation_as_it_is() -> None:

@@ -102,6 +102,23 @@ async def test_a_blocked_call_is_refused_and_the_others_are_made() -> None:
     assert told[0][1]["tool_call_id"] == refused.id
 
 
+async def test_nobody_is_asked_for_leave_to_make_a_call_that_is_blocked() -> None:
+    asking = CapabilityRef(ref="tool_approval", config={"mode": "off", "tools": {"echo": "ask"}})
+    plain = msgspec.structs.replace(agent(), tools=(OWN,))
+    guarding = CapabilityRef(ref="guardrails", config={"checks": [SECRET]})
+    both = msgspec.structs.replace(plain, capabilities=(asking, guarding))
+    conf = Config(hash=CONFIG_HASH, body=encode_runtime_agent(both))
+    calls = tuple(
+        RawToolCall(name="echo", arguments=f'{{"a": "{word}"}}') for word in ("hush", "b")
+    )
+
+    _, result = await answered(conf, says(Done(tool_calls=calls)))
+
+    refused, waits = result.tool_calls
+    assert (refused.problem is not None, refused.appeal) == (True, None)
+    assert (waits.problem, waits.appeal) == (None, "approval")
+
+
 async def test_a_judge_decides_what_no_pattern_can() -> None:
     _, blocked = await answered(config(JUDGE), says(Done(text="You fool."), "block."))
     told, passed = await answered(config(JUDGE), says(Done(text="You friend.")))

@@ -115,6 +115,8 @@ class Session(Struct, frozen=True, kw_only=True):
     created_ms: int
     updated_ms: int
     pinned: bool = False
+    forked_from: SessionId | None = None
+    forked_seq: int | None = None
 
     def layer(self) -> Layer:
         return layer_of(self.tier, "session", to_wire(Prefix.SESSION, self.id), self.title or "")

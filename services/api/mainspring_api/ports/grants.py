@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from mainspring_schema.grants import OpenHead
+from mainspring_schema.grants import ForkHead, OpenHead
 
 
 class LogGrant(Protocol):
@@ -16,6 +16,10 @@ class LogGrant(Protocol):
 
     def open(self, heads: Sequence[OpenHead]) -> None:
         """New logs, each with its first event. Raises Conflict where one exists."""
+        ...
+
+    def fork(self, fork: ForkHead) -> None:
+        """A log behind an event of another one's. Raises NotFound, Conflict."""
         ...
 
 

@@ -18,7 +18,7 @@ from mainspring_api.domain.resources import (
 )
 from mainspring_api.ports.records import Records
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, TaskId, WorkspaceId
-from mainspring_schema.grants import OpenHead
+from mainspring_schema.grants import ForkHead, OpenHead
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -28,6 +28,9 @@ class Listed(Struct, frozen=True, kw_only=True):
     include_archived: bool = False
     offset: int = 0
     limit: int = 20
+
+
+NO_EVENT = "the session has no such event"
 
 
 class RequestKey(Struct, frozen=True, kw_only=True):
@@ -136,7 +139,20 @@ class Transaction(Records, Protocol):
         """
         ...
 
+    async def fork_log(self, fork: ForkHead) -> None:
+        """Makes the session's log behind an event of another one's, in this transaction.
+
+        Raises NotFound where there is no such event, here or at the end of the transaction.
+        """
+        ...
+
     # workspaces and files
+    async def fork_workspace(
+        self, workspace_id: WorkspaceId, parent_id: WorkspaceId, *, as_of_ms: int | None
+    ) -> None:
+        """A workspace with the files that another one had just before, or has now."""
+        ...
+
     async def workspace(self, id_: WorkspaceId) -> Workspace | None:
         """Only those that have a row of their own."""
         ...
@@ -260,6 +276,10 @@ class Store(Protocol):
 
     async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
         """Deletions that began before and did not end, oldest first."""
+        ...
+
+    async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
+        """Removes files as they were before, where no fork needs them; how many."""
         ...
 
     async def forget_keys(self, *, before_ms: int, limit: int) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 
+from mainspring_api.domain.limits import FILES_PAST_PER_SWEEP_MAX, FILES_PAST_S
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.sessions import finish_delete
@@ -36,6 +37,9 @@ async def sweep(store: Store, control: Control, now_ms: int) -> int:
     for one in unfinished:
         await finish_delete(store, control, one.org_id, one.session_id)
     await _forget_keys(store, now_ms - IDEMPOTENCY_RETENTION_S * 1000)
+    # What is left comes off with the next pass.
+    past_ms = now_ms - FILES_PAST_S * 1000
+    await store.forget_file_past(before_ms=past_ms, limit=FILES_PAST_PER_SWEEP_MAX)
     return len(unfinished)
 
 

@@ -109,7 +109,7 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
     listeners = Listeners.load(service.telemetry.metrics)
     service.stack.callback(listeners.close)
     api_store = ApiStore(
-        lock=lock, log=log, hold=engine_store, first=first, opened=telling(listeners)
+        lock=lock, log=log, hold=engine_store, first=first, opened=telling(listeners), clock=clock
     )
     engine = Engine(
         store=engine_store,

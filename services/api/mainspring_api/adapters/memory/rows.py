@@ -28,6 +28,14 @@ class RecordId(NamedTuple):
     id: UUID
 
 
+class Past(NamedTuple):
+    """A file as it was from a change until the next."""
+
+    file: File
+    changed_ms: int
+    until_ms: int
+
+
 class Rows:
     """Rows are frozen, so a shallow copy of each dictionary is a snapshot."""
 
@@ -39,6 +47,10 @@ class Rows:
         self.deleting: dict[SessionId, int] = {}
         self.workspaces: dict[tuple[OrgId, WorkspaceId], Workspace] = {}
         self.files: dict[tuple[OrgId, WorkspaceId, str], File] = {}
+        self.changed: dict[tuple[OrgId, WorkspaceId, str], int] = {}
+        self.past: dict[tuple[OrgId, WorkspaceId], tuple[Past, ...]] = {}
+        self.forks: dict[tuple[OrgId, WorkspaceId], tuple[WorkspaceId, int]] = {}
+        """Workspace → the one that it began as, and as of when."""
         self.keys: dict[KeyId, KeptAnswer] = {}
         self.records: dict[RecordId, Record] = {}
 
@@ -51,6 +63,9 @@ class Rows:
         twin.deleting = dict(self.deleting)
         twin.workspaces = dict(self.workspaces)
         twin.files = dict(self.files)
+        twin.changed = dict(self.changed)
+        twin.past = dict(self.past)
+        twin.forks = dict(self.forks)
         twin.keys = dict(self.keys)
         twin.records = dict(self.records)
         return twin

@@ -11,6 +11,7 @@ from mainspring_api.adapters.memory.transaction import MemoryTransaction
 from mainspring_api.domain.resources import Basis, Organization, encode_tier
 from mainspring_api.ports.grants import HoldGrant, LogGrant
 from mainspring_api.ports.store import Holding, Opened, Transaction, Unfinished, unheard
+from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.errors import LeaseLost, NameTaken
 from mainspring_kernel.ids import OrgId, SessionId, TaskId
 
@@ -26,11 +27,13 @@ class MemoryStore:
         hold: HoldGrant,
         first: Organization,
         opened: Opened = unheard,
+        clock: Clock | None = None,
     ) -> None:
         self._lock = lock
         self._log = log
         self._hold = hold
         self._opened = opened
+        self._clock = clock or SystemClock()
         self._turn = asyncio.Lock()
         self._rows = Rows()
         self._rows.organizations[first.id] = first
@@ -40,13 +43,15 @@ class MemoryStore:
         async with self._turn:
             before = copy.copy(self._rows)
             self._rows = self._rows.draft()
-            tx = MemoryTransaction(self._rows, org_id)
+            tx = MemoryTransaction(self._rows, org_id, self._clock)
             try:
                 yield tx
                 # The other owners' share comes last: what it refuses undoes everything.
                 with self._lock:
                     if tx.opened:
                         self._log.open(tx.opened)
+                    for fork in tx.forked:
+                        self._log.fork(fork)
             except BaseException:
                 self._rows = before
                 raise
@@ -115,6 +120,20 @@ class MemoryStore:
             for org_id, known in rows.sessions
             if known == session_id
         ]
+
+    async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
+        gone = 0
+        for key, rows in list(self._rows.past.items()):
+            needed = [at for at in self._rows.forks.values() if at[0] == key[1]]
+            old = [
+                past
+                for past in rows
+                if past.until_ms < before_ms
+                and not any(past.changed_ms < at_ms <= past.until_ms for _, at_ms in needed)
+            ][: limit - gone]
+            gone += len(old)
+            self._rows.past[key] = tuple(past for past in rows if past not in old)
+        return gone
 
     async def forget_keys(self, *, before_ms: int, limit: int) -> int:
         old = [key for key, kept in self._rows.keys.items() if kept.claimed_ms < before_ms]

@@ -2,35 +2,33 @@
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
-from uuid import UUID
 
 import msgspec
 
-from mainspring_api.adapters.memory.records import MemoryRecords
+from mainspring_api.adapters.memory.files import MemoryFiles
 from mainspring_api.adapters.memory.rows import KeyId, Rows
 from mainspring_api.domain.naming import matches
 from mainspring_api.domain.resources import (
     Agent,
-    File,
     Harness,
     Organization,
     Session,
     Workspace,
 )
 from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
-from mainspring_kernel.errors import MainspringError, NameTaken
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import NameTaken
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
-from mainspring_schema.grants import OpenHead
+from mainspring_schema.grants import ForkHead, OpenHead
 
 T = TypeVar("T", Harness, Agent, Workspace)
 
 
-class MemoryTransaction(MemoryRecords):
-    def __init__(self, rows: Rows, org_id: OrgId) -> None:
-        super().__init__(rows, org_id)
-        self._rows = rows
-        self._org_id = org_id
+class MemoryTransaction(MemoryFiles):
+    def __init__(self, rows: Rows, org_id: OrgId, clock: Clock) -> None:
+        super().__init__(rows, org_id, clock)
         self.opened: list[OpenHead] = []
+        self.forked: list[ForkHead] = []
 
     async def organization(self) -> Organization | None:
         return self._rows.organizations.get(self._org_id)
@@ -119,14 +117,15 @@ class MemoryTransaction(MemoryRecords):
     async def finish_delete(self, id_: SessionId) -> None:
         self._rows.sessions.pop((self._org_id, id_), None)
         self._rows.deleting.pop(id_, None)
-        own = WorkspaceId(id_)
-        for key in [key for key in self._rows.files if key[:2] == (self._org_id, own)]:
-            del self._rows.files[key]
+        self._drop_files(WorkspaceId(id_))
 
     async def open_log(self, head: OpenHead) -> None:
         self.opened.append(head)
 
-    # ── workspaces and files ────────────────────────────────────────────────────────────────
+    async def fork_log(self, fork: ForkHead) -> None:
+        self.forked.append(fork)
+
+    # ── workspaces ────────────────────────────────────────────────────────────────
 
     async def workspace(self, id_: WorkspaceId) -> Workspace | None:
         return living(self._rows.workspaces.get((self._org_id, id_)))
@@ -145,53 +144,6 @@ class MemoryTransaction(MemoryRecords):
             others = [one for one in self._rows.workspaces.values() if one.status == "active"]
             check_free(self._own(others), workspace)
         self._rows.workspaces[self._org_id, workspace.id] = workspace
-
-    async def files(self, workspace_id: WorkspaceId) -> Sequence[File]:
-        return [
-            msgspec.structs.replace(file, content=None)
-            for key, file in sorted(self._rows.files.items(), key=lambda item: item[0][2])
-            if key[:2] == (self._org_id, workspace_id)
-        ]
-
-    async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
-        return self._rows.files.get((self._org_id, workspace_id, path))
-
-    async def files_at(
-        self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
-    ) -> Sequence[File]:
-        del lock  # transactions run one after the other
-        found = [self._rows.files.get((self._org_id, workspace_id, path)) for path in set(paths)]
-        there = [file for file in found if file is not None]
-        return sorted(there, key=lambda file: file.path)
-
-    async def move_files(
-        self, workspace_id: WorkspaceId, pairs: Sequence[tuple[str, str]], *, now_ms: int
-    ) -> None:
-        for source, target in pairs:
-            file = self._rows.files.pop((self._org_id, workspace_id, source))
-            moved = msgspec.structs.replace(file, path=target, updated_ms=now_ms)
-            self._rows.files[self._org_id, workspace_id, target] = moved
-
-    async def copy_files(
-        self, workspace_id: WorkspaceId, copies: Sequence[tuple[str, str, UUID]], *, now_ms: int
-    ) -> None:
-        for source, target, id_ in copies:
-            file = self._rows.files[self._org_id, workspace_id, source]
-            self._rows.files[self._org_id, workspace_id, target] = msgspec.structs.replace(
-                file, path=target, id=id_, is_readonly=False, created_ms=now_ms, updated_ms=now_ms
-            )
-
-    async def put_files(self, files: Sequence[File]) -> None:
-        for file in files:
-            self._check_owner(file.org_id)
-            self._rows.files[self._org_id, file.workspace_id, file.path] = file
-
-    async def size_bytes(self, workspace_id: WorkspaceId) -> int:
-        return sum(file.size_bytes for file in await self.files(workspace_id))
-
-    async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
-        keys = [(self._org_id, workspace_id, path) for path in paths]
-        return sum(self._rows.files.pop(key, None) is not None for key in keys)
 
     # ── keys of requests ────────────────────────────────────────────────────────────────────
 
@@ -212,12 +164,6 @@ class MemoryTransaction(MemoryRecords):
 
     async def drop_key(self, key: RequestKey) -> None:
         self._rows.keys.pop(self._key(key), None)
-
-    def _check_owner(self, org_id: OrgId) -> None:
-        """What the row-level policies do in Postgres."""
-        if org_id != self._org_id:
-            message = "a row of another organization"
-            raise MainspringError(message)
 
     def _key(self, key: RequestKey) -> KeyId:
         return KeyId(self._org_id, key.route, key.key)

@@ -39,6 +39,11 @@ select
     null::bytea as content, created_ms, updated_ms
 from api.file
 where workspace_id = $1
+union all
+select
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+from api.inherited($1, null)
 order by path;
 
 -- name: file_by_path
@@ -47,7 +52,12 @@ select
     org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
     updated_ms
 from api.file
-where workspace_id = $1 and path = $2;
+where workspace_id = $1 and path = $2
+union all
+select
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+from api.inherited($1, array[$2::text]);
 
 -- name: files_by_path
 -- Several files with their content, by path.
@@ -56,6 +66,11 @@ select
     updated_ms
 from api.file
 where workspace_id = $1 and path = any($2::text[])
+union all
+select
+    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
+    updated_ms
+from api.inherited($1, $2::text[])
 order by path;
 
 -- name: lock_files
@@ -78,7 +93,7 @@ where workspace_id = $1 and path = $2;
 -- The same content at another path, with an id of its own; nothing may be there.
 insert into api.file (
     org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
-    updated_ms
+    updated_ms, changed_ms
 )
 select
     org_id,
@@ -90,20 +105,39 @@ select
     size_bytes,
     content,
     $5 as created_ms,
-    $5 as updated_ms
+    $5 as updated_ms,
+    $5 as changed_ms
 from api.file
 where workspace_id = $1 and path = $2;
 
 -- name: size_bytes
 -- What all files of a workspace hold together.
-select coalesce(sum(size_bytes), 0)::bigint from api.file where workspace_id = $1;
+select coalesce(sum(f.size_bytes), 0)::bigint
+from (
+    select size_bytes from api.file where workspace_id = $1
+    union all
+    select size_bytes from api.inherited($1, null)
+) as f;
+
+-- name: own_files
+-- Makes a fork's files its own: before anything is written in a workspace.
+select api.own_files($1);
+
+-- name: fork_workspace
+-- A workspace that begins as another one was at a time; without one as it is now.
+insert into api.workspace_fork (org_id, workspace_id, parent_id, as_of_ms)
+values ($1, $2, $3, coalesce($4, (extract(epoch from clock_timestamp()) * 1000)::bigint + 1));
+
+-- name: forget_file_past
+-- Removes files as they were long ago, of all organizations.
+select api.forget_file_past($1::bigint, $2::int);
 
 -- name: put_file
 -- Inserts a file or replaces it by path.
 insert into api.file (
     org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
-    updated_ms
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    updated_ms, changed_ms
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
 on conflict (org_id, workspace_id, path) do update set
     is_directory = excluded.is_directory, is_readonly = excluded.is_readonly,
     size_bytes = excluded.size_bytes, content = excluded.content,

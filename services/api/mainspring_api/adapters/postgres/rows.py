@@ -139,6 +139,8 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     created_ms: int
     updated_ms: int
     pinned: bool
+    forked_from: SessionId | None
+    forked_seq: int | None
 
     def resource(self) -> Session:
         return Session(
@@ -154,6 +156,8 @@ class SessionRow(Struct, frozen=True, kw_only=True):
             created_ms=self.created_ms,
             updated_ms=self.updated_ms,
             pinned=self.pinned,
+            forked_from=self.forked_from,
+            forked_seq=self.forked_seq,
         )
 
 
@@ -171,7 +175,15 @@ def session_values(session: Session) -> tuple[object, ...]:
         session.created_ms,
         session.updated_ms,
         session.pinned,
+        session.forked_from,
+        session.forked_seq,
     )
+
+
+class ForkedRow(Struct, frozen=True, kw_only=True):
+    """None where there is no such event."""
+
+    last_seq: int | None
 
 
 class BasisRow(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 -- A session whose deletion has not begun.
 select
     org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
-    updated_ms, pinned
+    updated_ms, pinned, forked_from, forked_seq
 from api.session
 where id = $1 and deleting_ms is null;
 
@@ -10,7 +10,7 @@ where id = $1 and deleting_ms is null;
 -- The same, kept from others until the transaction ends.
 select
     org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
-    updated_ms, pinned
+    updated_ms, pinned, forked_from, forked_seq
 from api.session
 where id = $1 and deleting_ms is null
 for no key update;
@@ -19,7 +19,7 @@ for no key update;
 -- A page of sessions that hold all words of a search, newest first.
 select
     org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
-    updated_ms, pinned
+    updated_ms, pinned, forked_from, forked_seq
 from api.session
 where
     deleting_ms is null
@@ -47,8 +47,8 @@ where
 -- Inserts a session or replaces what may change of it.
 insert into api.session (
     org_id, id, workspace_id, harness_id, agent_id, title, locale, tier, rev, created_ms,
-    updated_ms, pinned
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    updated_ms, pinned, forked_from, forked_seq
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (org_id, id) do update set
     title = excluded.title, locale = excluded.locale, tier = excluded.tier, rev = excluded.rev,
     updated_ms = excluded.updated_ms, pinned = excluded.pinned;
@@ -62,11 +62,10 @@ where id = $1;
 -- Removes a session with the files of its own workspace.
 with gone as (
     delete from api.session where id = $1 and deleting_ms is not null
-    returning org_id, id
+    returning id
 )
 
-delete from api.file as f using gone
-where f.org_id = gone.org_id and f.workspace_id = gone.id;
+select api.drop_files(gone.id) from gone;
 
 -- name: open_log
 -- Makes a session's log with its first event, by the log owner's granted function.
@@ -74,6 +73,10 @@ select log.open_v1(
     array[$1::uuid], array[$2::uuid], array[$3::text], array[$4::bigint], array[$5::bytea],
     array[$6::bytea]
 );
+
+-- name: fork_log
+-- Makes a session's log behind an event of another one's, by the log owner's granted function.
+select log.fork_v1($1, $2, $3, $4, $5, $6, $7::text[], $8::uuid[], $9::bytea[]) as last_seq;
 
 -- name: held
 -- Whose task this is, kept from changing hands meanwhile; no row for a lost one.

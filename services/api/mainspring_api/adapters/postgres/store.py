@@ -103,5 +103,8 @@ class PostgresStore:
     async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
         return await self._database.fetch_as(Unfinished, S["unfinished_deletes"], before_ms, limit)
 
+    async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
+        return await self._database.fetchval_as(int, F["forget_file_past"], before_ms, limit)
+
     async def forget_keys(self, *, before_ms: int, limit: int) -> int:
         return await self._database.fetchval_as(int, F["forget_keys"], before_ms, limit)

@@ -8,6 +8,7 @@ import msgspec
 from mainspring_api.adapters.postgres.records import PostgresRecords
 from mainspring_api.adapters.postgres.rows import (
     AgentRow,
+    ForkedRow,
     HarnessRow,
     SessionRow,
     agent_values,
@@ -22,12 +23,12 @@ from mainspring_api.domain.resources import (
     Session,
     Workspace,
 )
-from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
-from mainspring_kernel.errors import Conflict, NameTaken
+from mainspring_api.ports.store import NO_EVENT, KeptAnswer, Listed, RequestKey
+from mainspring_kernel.errors import Conflict, NameTaken, NotFound
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
 from mainspring_kernel.limits import PAGE_ROWS_MAX
 from mainspring_postgres import Query, Transaction, UniqueViolation, load_queries
-from mainspring_schema.grants import OpenHead
+from mainspring_schema.grants import ForkHead, OpenHead
 
 _HERE = "mainspring_api.adapters.postgres"
 R = load_queries(_HERE, "resources.sql")
@@ -139,6 +140,33 @@ class PostgresTransaction(PostgresRecords):
             raise Conflict(detail) from error
         self.opened.append(head)
 
+    async def fork_log(self, fork: ForkHead) -> None:
+        made = await self._tx.fetchrow_as(
+            ForkedRow,
+            S["fork_log"],
+            fork.session_id,
+            fork.org_id,
+            fork.source_id,
+            fork.seq,
+            fork.turn_first_seq,
+            fork.now_ms,
+            [event.type for event in fork.events],
+            [event.turn_id for event in fork.events],
+            [event.payload for event in fork.events],
+        )
+        if made is None or made.last_seq is None:
+            raise NotFound(NO_EVENT)
+
+    async def fork_workspace(
+        self, workspace_id: WorkspaceId, parent_id: WorkspaceId, *, as_of_ms: int | None
+    ) -> None:
+        values = (self._org_id, workspace_id, parent_id, as_of_ms)
+        await self._tx.execute(F["fork_workspace"], *values)
+
+    async def _own_files(self, *workspaces: WorkspaceId) -> None:
+        for workspace_id in sorted(set(workspaces)):
+            await self._tx.execute(F["own_files"], workspace_id)
+
     # ── workspaces and files ────────────────────────────────────────────────────────────────
 
     async def workspace(self, id_: WorkspaceId) -> Workspace | None:
@@ -169,11 +197,14 @@ class PostgresTransaction(PostgresRecords):
         self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
     ) -> Sequence[File]:
         query = F["lock_files"] if lock else F["files_by_path"]
+        if lock:
+            await self._own_files(workspace_id)
         return await self._tx.fetch_as(File, query, workspace_id, list(paths))
 
     async def move_files(
         self, workspace_id: WorkspaceId, pairs: Sequence[tuple[str, str]], *, now_ms: int
     ) -> None:
+        await self._own_files(workspace_id)
         await self._tx.executemany(
             F["move_file"], [(workspace_id, source, target, now_ms) for source, target in pairs]
         )
@@ -181,12 +212,14 @@ class PostgresTransaction(PostgresRecords):
     async def copy_files(
         self, workspace_id: WorkspaceId, copies: Sequence[tuple[str, str, UUID]], *, now_ms: int
     ) -> None:
+        await self._own_files(workspace_id)
         await self._tx.executemany(
             F["copy_file"],
             [(workspace_id, source, target, id_, now_ms) for source, target, id_ in copies],
         )
 
     async def put_files(self, files: Sequence[File]) -> None:
+        await self._own_files(*(file.workspace_id for file in files))
         await self._tx.executemany(
             F["put_file"],
             [
@@ -210,6 +243,7 @@ class PostgresTransaction(PostgresRecords):
         return await self._tx.fetchval_as(int, F["size_bytes"], workspace_id)
 
     async def remove_files(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
+        await self._own_files(workspace_id)
         return await self._tx.execute(F["remove_files"], workspace_id, list(paths))
 
     # ── keys of requests ────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ of `mainspring_schema.grants`; answers equal those of the SQL functions.
     pause(sessions, paused)                -> None
     close([(session_id, org_id), …])       -> [(session_id, closed now), …]; foreign ones absent
     open(heads)                            -> None; raises Conflict where a session exists
+    fork(fork)                             -> None; raises NotFound, Conflict
     open_empty([(session_id, org_id)])     -> None; as open, without an event
     append_deltas(items)                   -> answers in the order of the items
 """
@@ -24,9 +25,10 @@ from msgspec import Struct, structs
 from mainspring_eventstore.domain import deltas
 from mainspring_eventstore.domain.errors import AppendRefused
 from mainspring_eventstore.domain.heads import HeadRow, misfit, moved
+from mainspring_eventstore.domain.limits import LINEAGE_DEPTH_MAX
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Conflict
-from mainspring_schema.chain import GENESIS
+from mainspring_kernel.errors import Conflict, NotFound
+from mainspring_schema.chain import GENESIS, link
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.grants import (
     Anchor,
@@ -35,8 +37,10 @@ from mainspring_schema.grants import (
     AppendVerdict,
     DeltaAnswer,
     DeltaAppend,
+    ForkHead,
     Head,
     OpenHead,
+    SessionStatus,
 )
 
 
@@ -116,6 +120,67 @@ class MemoryLog:
                     epoch=self.epoch,
                 )
                 self.events[session_id] = []
+
+    def fork(self, fork: ForkHead) -> None:
+        with self.guard:
+            source = self.heads.get(fork.source_id)
+            if source is None or source.org_id != fork.org_id or source.closed:
+                raise NotFound
+            found = self._event_of(source, fork.seq)
+            if found is None:
+                raise NotFound
+            if fork.session_id in self.heads:
+                message = "the session exists"
+                raise Conflict(message)
+            self._fork(fork, *found, ts_ms=max(source.ts_ms, fork.now_ms))
+
+    def _event_of(self, source: HeadRow, seq: int) -> tuple[UUID, bytes] | None:
+        """Who wrote an event that a session has, and its hash."""
+        row, ceiling = source, source.last_seq
+        while not row.parent_seq < seq <= ceiling:
+            if row.parent is None:
+                return None
+            ceiling = min(ceiling, row.parent_seq)
+            row = self.heads[row.parent]
+        if self._depth(row) >= LINEAGE_DEPTH_MAX:
+            return None
+        own = self.events[row.session_id]
+        return row.session_id, own[seq - row.parent_seq - 1].h
+
+    def _depth(self, row: HeadRow) -> int:
+        depth = 1
+        while row.parent is not None:
+            row, depth = self.heads[row.parent], depth + 1
+        return depth
+
+    def _fork(self, fork: ForkHead, owner: UUID, parent_hash: bytes, *, ts_ms: int) -> None:
+        rows: list[EventRow] = []
+        digest = parent_hash
+        for seq, one in enumerate(fork.events, fork.seq + 1):
+            digest = link(
+                digest,
+                session_id=fork.session_id,
+                seq=seq,
+                type_=one.type,
+                ts_ms=ts_ms,
+                payload=one.payload,
+            )
+            event = StoredEvent(seq=seq, type=one.type, ts_ms=ts_ms, payload=one.payload)
+            rows.append(EventRow(event=event, turn_id=one.turn_id, h=digest))
+        self.events[fork.session_id] = rows
+        self.heads[fork.session_id] = HeadRow(
+            session_id=fork.session_id,
+            org_id=fork.org_id,
+            last_seq=fork.seq + len(rows),
+            hash=digest,
+            ts_ms=ts_ms,
+            status=SessionStatus.IDLE,
+            turn_first_seq=fork.turn_first_seq,
+            parent=owner,
+            parent_seq=fork.seq,
+            parent_hash=parent_hash,
+            epoch=self.epoch,
+        )
 
     def append_deltas(self, items: Sequence[DeltaAppend]) -> list[DeltaAnswer]:
         with self.guard:

@@ -254,6 +254,8 @@ class SessionOut(TierView, frozen=True, kw_only=True):
     paused: bool
     features: tuple[str, ...]
     is_pinned: bool
+    forked_from_session_id: str | None
+    forked_from_sequence: int | None
     active_schedule_count: int
     owner_principal_id: str
     created_at: str
@@ -282,6 +284,8 @@ def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut
         paused=view.paused,
         features=features,
         is_pinned=session.pinned,
+        forked_from_session_id=id_or_none(Prefix.SESSION, session.forked_from),
+        forked_from_sequence=session.forked_seq,
         active_schedule_count=0,
         owner_principal_id=ANONYMOUS_PRINCIPAL,
         created_at=rfc3339(session.created_ms),

@@ -1,0 +1,142 @@
+"""Forks: sessions that go on from any event of another one, which stays as it is."""
+
+from msgspec import Struct, structs
+
+from mainspring_api.domain import forking
+from mainspring_api.domain.forking import OpenTurn
+from mainspring_api.domain.limits import FILES_PAST_S, FORK_EVENTS_MAX
+from mainspring_api.domain.resources import Session
+from mainspring_api.ports.log import Log
+from mainspring_api.ports.store import NO_EVENT, Store
+from mainspring_api.usecases import sessions
+from mainspring_api.usecases.sessions import SessionView
+from mainspring_kernel.errors import Conflict, NotFound
+from mainspring_kernel.ids import OrgId, SessionId, WorkspaceId
+from mainspring_kernel.limits import PAGE_ROWS_MAX
+from mainspring_schema.events import OUTCOME_TYPES, StoredEvent, decode_payload
+from mainspring_schema.grants import ForkHead
+from mainspring_schema.listing import EventFilter
+
+
+class ForkWish(Struct, frozen=True, kw_only=True):
+    """Behind which event; None behind the newest. `title` None takes that of the session."""
+
+    source_id: SessionId
+    seq: int | None = None
+    title: str | None = None
+
+
+class Forks(Struct, frozen=True, kw_only=True):
+    """Where sessions and their logs are."""
+
+    store: Store
+    log: Log
+    org_id: OrgId
+
+
+async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> SessionView:
+    """The log is read first: nothing is asked of others within the transaction.
+
+    Once more with the same id it answers alike. Raises NotFound for an unknown session or event.
+    """
+    source = await sessions.get(place.store, place.log, place.org_id, wish.source_id)
+    seq = wish.seq
+    if seq is None:
+        seq = (await place.log.heads([wish.source_id]))[wish.source_id].seq
+    point = await _point(place, wish.source_id, seq)
+    if point.as_of_ms is not None and point.as_of_ms < now_ms - FILES_PAST_S * 1000:
+        msg = "the files of that time are not known any more"
+        raise Conflict(msg)
+    made = _forked(source.session, wish, id_, seq, now_ms)
+    async with place.store.transaction(place.org_id) as tx:
+        known = await tx.session(id_)
+        if known is None:
+            await tx.put_session(made)
+            await tx.fork_workspace(
+                made.workspace_id, source.session.workspace_id, as_of_ms=point.as_of_ms
+            )
+            # Last: it holds the other session's head until the end.
+            await tx.fork_log(_head(made, wish.source_id, seq, point, now_ms))
+    return SessionView(session=known or made, status="idle", active_ms=now_ms)
+
+
+def _forked(source: Session, wish: ForkWish, id_: SessionId, seq: int, now_ms: int) -> Session:
+    return structs.replace(
+        source,
+        id=id_,
+        workspace_id=WorkspaceId(id_),
+        title=source.title if wish.title is None else wish.title,
+        rev=1,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        pinned=False,
+        forked_from=wish.source_id,
+        forked_seq=seq,
+    )
+
+
+class _Point(Struct, frozen=True, kw_only=True):
+    """`as_of_ms`: files count as they were just before; None where nothing happened since."""
+
+    turn: OpenTurn | None
+    turn_first_seq: int
+    as_of_ms: int | None
+
+
+def _head(session: Session, source_id: SessionId, seq: int, point: _Point, now_ms: int) -> ForkHead:
+    return ForkHead(
+        session_id=session.id,
+        org_id=session.org_id,
+        source_id=source_id,
+        seq=seq,
+        turn_first_seq=point.turn_first_seq,
+        now_ms=now_ms,
+        events=forking.first_events(source_id, seq, point.turn),
+    )
+
+
+async def _point(place: Forks, source_id: SessionId, seq: int) -> _Point:
+    """What stands at an event, by a few bounded reads however long the session is."""
+    here = await _events(place, source_id, EventFilter(after_seq=seq - 1, limit=PAGE_ROWS_MAX))
+    if not here or here[0].seq != seq:
+        raise NotFound(NO_EVENT)
+    later = (event.ts_ms for event in here if event.ts_ms > here[0].ts_ms)
+    as_of_ms = next(later, None)
+    begun = EventFilter(types=("turn.started",), before_seq=seq + 1, limit=1)
+    started = await _events(place, source_id, begun)
+    if not started:
+        return _Point(turn=None, turn_first_seq=seq + 1, as_of_ms=as_of_ms)
+    first = started[0].seq
+    ended = EventFilter(
+        types=tuple(sorted(OUTCOME_TYPES)), after_seq=first, before_seq=seq + 1, limit=1
+    )
+    turn = None
+    if not await _events(place, source_id, ended):
+        turn = await _open_turn(place, source_id, started[0], seq)
+    # A turn's group begins with its message, which stands two events before.
+    return _Point(turn=turn, turn_first_seq=max(1, first - 2), as_of_ms=as_of_ms)
+
+
+async def _open_turn(
+    place: Forks, source_id: SessionId, started: StoredEvent, seq: int
+) -> OpenTurn:
+    if seq - started.seq > FORK_EVENTS_MAX:
+        msg = f"the turn has more than {FORK_EVENTS_MAX} events: fork behind its end"
+        raise Conflict(msg)
+    events: list[StoredEvent] = []
+    after = started.seq - 1
+    while after < seq:
+        page = EventFilter(after_seq=after, before_seq=seq + 1, limit=PAGE_ROWS_MAX)
+        found = await _events(place, source_id, page)
+        if not found:
+            raise NotFound(NO_EVENT)
+        events += found
+        after = found[-1].seq
+    turn_id = decode_payload(started.payload).context.turn_id
+    return OpenTurn(turn_id=turn_id or "", events=tuple(events))
+
+
+async def _events(
+    place: Forks, source_id: SessionId, wanted: EventFilter
+) -> tuple[StoredEvent, ...]:
+    return (await place.log.list(source_id, place.org_id, wanted)).events

@@ -1,0 +1,161 @@
+"""Workspaces that begin as another one was: read where it lies, until something is written."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mainspring_api.domain.resources import File
+from mainspring_api.ports.store import Store
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds, SessionId, WorkspaceId
+from tests.contract.api.conftest import NOW_MS
+from tests.contract.api.test_store_contract import new_session
+
+CLOCK = SystemClock()
+IDS = RandomIds(CLOCK)
+
+
+def new_id() -> WorkspaceId:
+    return WorkspaceId(IDS.uuid7())
+
+
+def later() -> int:
+    """A time behind everything written so far, and before what is written next."""
+    now_ms = CLOCK.wall_ms()
+    while (moment := CLOCK.wall_ms()) <= now_ms:
+        pass
+    return moment
+
+
+async def write(store: Store, workspace_id: WorkspaceId, **contents: bytes) -> None:
+    files = [
+        File(
+            org_id=DEFAULT_ORG_ID,
+            workspace_id=workspace_id,
+            path=f"/{name}",
+            id=IDS.uuid7(),
+            is_directory=False,
+            is_readonly=False,
+            size_bytes=len(content),
+            content=content,
+            created_ms=NOW_MS,
+            updated_ms=NOW_MS,
+        )
+        for name, content in contents.items()
+    ]
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_files(files)
+
+
+async def fork(store: Store, parent: WorkspaceId, as_of_ms: int | None = None) -> WorkspaceId:
+    child = new_id()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.fork_workspace(child, parent, as_of_ms=as_of_ms)
+    return child
+
+
+async def seen(store: Store, workspace_id: WorkspaceId) -> dict[str, bytes | None]:
+    """By each way to read."""
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        listed = await tx.files(workspace_id)
+        paths = [file.path for file in listed]
+        together = await tx.files_at(workspace_id, paths)
+        singly = [await tx.file(workspace_id, path) for path in paths]
+        assert await tx.size_bytes(workspace_id) == sum(file.size_bytes for file in listed)
+    assert all(file.content is None for file in listed)
+    assert [file.path for file in together] == paths == sorted(paths)
+    assert list(together) == singly
+    assert {file.workspace_id for file in together} <= {workspace_id}
+    return {file.path: file.content for file in together}
+
+
+async def remove(store: Store, workspace_id: WorkspaceId, paths: Sequence[str]) -> int:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        return await tx.remove_files(workspace_id, paths)
+
+
+async def test_a_fork_has_the_files_as_they_were_then(store: Store) -> None:
+    parent = new_id()
+    await write(store, parent, kept=b"1", changed=b"old", removed=b"gone", moved=b"m")
+    moment = later()
+    await write(store, parent, changed=b"new", added=b"later")
+    await remove(store, parent, ["/removed"])
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.move_files(parent, [("/moved", "/elsewhere")], now_ms=NOW_MS)
+
+    then, now = await fork(store, parent, moment), await fork(store, parent)
+
+    old: dict[str, bytes | None] = {
+        "/changed": b"old", "/kept": b"1", "/moved": b"m", "/removed": b"gone",
+    }  # fmt: skip
+    assert await seen(store, then) == old
+    assert await seen(store, now) == await seen(store, parent)
+
+
+async def test_neither_sees_what_the_other_writes(store: Store) -> None:
+    parent = new_id()
+    await write(store, parent, shared=b"1", other=b"2")
+    child = await fork(store, parent)
+    later()
+
+    await write(store, parent, shared=b"parent")
+    await write(store, child, shared=b"child")
+    await remove(store, child, ["/other"])
+
+    assert await seen(store, parent) == {"/other": b"2", "/shared": b"parent"}
+    assert await seen(store, child) == {"/shared": b"child"}
+
+
+async def test_a_fork_of_a_fork_stays_as_it_began(store: Store) -> None:
+    parent = new_id()
+    await write(store, parent, a=b"1")
+    child = await fork(store, parent)
+    grandchild = await fork(store, child)
+    later()
+
+    await write(store, parent, a=b"parent")
+    await write(store, child, a=b"child", b=b"own")
+
+    assert await seen(store, grandchild) == {"/a": b"1"}
+
+
+async def test_a_fork_keeps_its_files_when_its_parent_is_deleted(store: Store) -> None:
+    session = new_session()
+    parent = WorkspaceId(session.id)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(session)
+    await write(store, parent, a=b"1")
+    child = await fork(store, parent)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.begin_delete(SessionId(session.id), now_ms=NOW_MS)
+        await tx.finish_delete(SessionId(session.id))
+
+    assert await seen(store, child) == {"/a": b"1"}
+    assert await seen(store, parent) == {}
+
+
+async def test_files_as_they_were_are_forgotten_unless_a_fork_reads_them(store: Store) -> None:
+    forked, alone = new_id(), new_id()
+    for workspace_id in (forked, alone):
+        await write(store, workspace_id, a=b"1")
+    moment = later()
+    child = await fork(store, forked, moment)
+    for workspace_id in (forked, alone):
+        await write(store, workspace_id, a=b"2")
+
+    gone = await store.forget_file_past(before_ms=later(), limit=100)
+
+    assert gone == 1
+    assert await seen(store, child) == {"/a": b"1"}
+
+
+async def test_where_a_session_was_forked_from_is_kept(store: Store) -> None:
+    origin = SessionId(IDS.uuid7())
+    session = msgspec.structs.replace(new_session(), forked_from=origin, forked_seq=7)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(session)
+        found = await tx.session(session.id)
+
+    assert found == session
