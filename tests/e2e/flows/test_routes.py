@@ -80,6 +80,7 @@ NOBODYS = {
     "name": "TOKEN",
     "channel_id": "apichan_" + "0" * 32,
     "key_id": "apikey_" + "0" * 32,
+    "server_id": "mcp_" + "0" * 32,
 }
 """Below things that have an owner: the owner is asked for first."""
 
