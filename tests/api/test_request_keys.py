@@ -10,13 +10,15 @@ import pytest
 
 from mainspring_api.adapters.http import openapi
 from mainspring_api.adapters.http.app import all_routes, application
+from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
+from mainspring_api.domain.session_tasks import SessionTask
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, to_wire
 from mainspring_schema import operations as ops
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.operators import LETTER, TASK, WORKER, FakeOperator
-from tests.api.test_resources import V1, made_agent, message
+from tests.api.test_resources import V1, made_agent, made_session, message
 from tests.api.test_schedules import SAY
 from tests.api.watcher import uuid_of
 
@@ -131,8 +133,15 @@ def body_of(path: str, text: str) -> Json:
 class House:
     """One application, and one of each thing there is in it."""
 
-    def __init__(self, client: httpx.AsyncClient, backend: Backend, operator: FakeOperator) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        services: Services,
+        backend: Backend,
+        operator: FakeOperator,
+    ) -> None:
         self.client = client
+        self._services = services
         self._backend = backend
         self._operator = operator
         self._ids: dict[str, str] = {}
@@ -164,6 +173,7 @@ class House:
             "schedule_id": schedule,
             "execution_id": str(slot["id"]),
             "workflow_id": await self._id_of(f"{durable}/workflows"),
+            "session_task_id": await self._spawned(uuid_of(session)),
             "key": "nobody:model",
             "task_id": f"task_{TASK.hex}",
             "worker_id": f"worker_{WORKER.hex}",
@@ -175,6 +185,27 @@ class House:
             "capability_id": "current_time",
             "id": str(session["id"]),
         }
+
+    async def _spawned(self, session_id: UUID) -> str:
+        """A child that is at work."""
+        child = uuid_of(await made_session(self.client))
+        self._backend.sessions[child].status = "active"
+        task = SessionTask(
+            org_id=DEFAULT_ORG_ID,
+            id=self._services.ids.uuid7(),
+            owner_id=session_id,
+            key=child.hex,
+            name="look",
+            instructions="Look.",
+            child_id=child,
+            message_id=child,
+            turn_id=child,
+            created_ms=1,
+            updated_ms=1,
+        )
+        async with self._services.store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.put_record(task)
+        return to_wire(Prefix.TASK, task.id)
 
     def _engage(self, session_id: UUID) -> None:
         """A turn of it waits for whatever a turn may wait for."""
@@ -215,7 +246,8 @@ class House:
         backend = self._backend
         resumed = len(self._operator.budgets.resumed)
         told = (
-            len(orders), resumed, len(backend.signals), len(backend.tasks), *backend.waiting_calls,
+            len(orders), resumed, len(backend.signals), len(backend.tasks), len(backend.cancels),
+            *backend.waiting_calls,
         )  # fmt: skip
         return {**answers, "commands": told}
 
@@ -224,8 +256,9 @@ class House:
 async def built() -> AsyncIterator[House]:
     """One application for all, for it takes longer than a test."""
     backend, operator = Backend(), FakeOperator()
-    async with inside(application(wired(backend, operator))) as client:
-        yield House(client, backend, operator)
+    services = wired(backend, operator)
+    async with inside(application(services)) as client:
+        yield House(client, services, backend, operator)
 
 
 @pytest.fixture

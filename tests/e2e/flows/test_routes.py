@@ -81,6 +81,7 @@ NOBODYS = {
     "channel_id": "apichan_" + "0" * 32,
     "key_id": "apikey_" + "0" * 32,
     "server_id": "mcp_" + "0" * 32,
+    "session_task_id": "task_" + "0" * 32,
 }
 """Below things that have an owner: the owner is asked for first."""
 
@@ -141,6 +142,7 @@ OF_API_ALONE: dict[str, Json] = {
     "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
     "/memories/{memory_id}/fs/{path}": {"content": "x"},
     "/providers": {"name": "p", "provider_type": "openai"},
+    "/sessions/{session_id}/tasks/{session_task_id}/cancel": {},
     "/mcp-servers": {"name": "m", "url": "https://m.test"},
     "/models": {"provider_id": "provider_" + "0" * 32, "model_id": "m"},
     "/user/connections/{provider}": {"api_key": "k"},
