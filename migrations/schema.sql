@@ -1025,6 +1025,65 @@ $$;
 ALTER FUNCTION engine.begin_attempt_v1() OWNER TO engine_owner;
 
 --
+-- Name: cancel_tasks_v1(uuid[], uuid[], text[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.cancel_tasks_v1(p_orgs uuid[], p_tasks uuid[], p_reasons text[]) RETURNS TABLE(ended uuid, held_fence integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    return query
+    with asked as materialized (
+        select a.org_id, a.task_id, a.reason
+        from unnest(p_orgs, p_tasks, p_reasons) as a (org_id, task_id, reason)
+    ),
+
+    locked as materialized (
+        select t.id, a.reason
+        from engine.task as t
+        inner join asked as a on t.id = a.task_id and t.org_id = a.org_id
+        where t.kind = 4
+        order by t.id
+        for update of t
+    ),
+
+    gone as (
+        delete from engine.task as t
+        using locked as l
+        where t.id = l.id
+        returning t.*, l.reason as why
+    ),
+
+    attempts as (
+        insert into engine.attempt (
+            task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+            close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
+            closing, result_hash, error_code
+        )
+        select
+            g.id, g.fence, g.id, g.org_id, g.step, g.incarnation, g.attach_number, g.claim_rev,
+            g.rev + 1, g.claimed_at, v_now, g.stamped_at, g.lease_until, g.acknowledged, false,
+            7, '', 'cancelled'
+        from gone as g
+        where g.state = 2
+    ),
+
+    told as (
+        insert into engine.plain_cancel (task_id, org_id, fence, reason, cancelled_at)
+        select g.id, g.org_id, g.fence, g.why, v_now from gone as g
+    )
+
+    select g.id, case when g.state = 2 then g.fence end from gone as g;
+end
+$$;
+
+
+ALTER FUNCTION engine.cancel_tasks_v1(p_orgs uuid[], p_tasks uuid[], p_reasons text[]) OWNER TO engine_owner;
+
+--
 -- Name: change_budget_v1(uuid, uuid, uuid, bigint, bigint, smallint, bytea); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2519,7 +2578,7 @@ begin
         select (i.session_id, i.message_id, i.seq, i.config_hash, i.controls)::engine.inbox_view
         from engine.inbox as i
         where i.session_id = any(p_sessions) and i.workflow_id is null
-        order by i.session_id, i.seq
+        order by i.session_id, coalesce(i.place, i.seq)
     );
 end
 $$;
@@ -2639,6 +2698,44 @@ CREATE FUNCTION engine.place_order(p_step text) RETURNS integer[]
 
 
 ALTER FUNCTION engine.place_order(p_step text) OWNER TO engine_owner;
+
+--
+-- Name: place_before(text, text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.place_before(p_step text, p_bound text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (starts_with(p_step, COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) AND COALESCE(((p_bound = ''::text) OR (p_bound ~ '~$'::text) OR (engine.place_order("substring"(p_step, '[^~]*$'::text)) < engine.place_order("substring"(p_bound, '[^~]*$'::text)))), false) AND (engine.place_order(substr(p_step, (length(COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text)) + 1))) IS NOT NULL));
+
+
+ALTER FUNCTION engine.place_before(p_step text, p_bound text) OWNER TO engine_owner;
+
+--
+-- Name: place_inbox_v1(uuid, uuid[], bigint[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_moved int;
+begin
+    update engine.inbox as i
+    set place = m.place
+    from unnest(p_messages, p_places) as m (message_id, place)
+    where i.session_id = p_session and i.message_id = m.message_id and i.workflow_id is null;
+    get diagnostics v_moved = row_count;
+    if v_moved <> cardinality(p_messages) then
+        raise exception 'engine.place_inbox: % of % moved messages were waiting',
+            v_moved, cardinality(p_messages) using errcode = 'MSE01';
+    end if;
+    return v_moved;
+end
+$$;
+
+
+ALTER FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) OWNER TO engine_owner;
 
 --
 -- Name: progress; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -3377,9 +3474,7 @@ begin
         select c.workflow_id, r.step, r.org_id, c.workflow_id, 0, 0, r.input_hash, r.body, r.hash, true
         from unnest(v_copies) as c
         inner join engine.step_result as r on c.task_id = r.workflow_id and c.org_id = r.org_id
-        where
-            r.checkpoint and engine.place_order(r.step) is not null
-            and (c.step = '' or engine.place_order(r.step) < engine.place_order(c.step));
+        where r.checkpoint and engine.place_before(r.step, c.step);
     end if;
     insert into engine.step_result (
         workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
@@ -4775,7 +4870,8 @@ CREATE TABLE engine.inbox (
     turn_id uuid NOT NULL,
     controls bytea,
     workflow_id uuid,
-    body_hash bytea NOT NULL
+    body_hash bytea NOT NULL,
+    place bigint
 )
 WITH (fillfactor='85');
 
@@ -4820,6 +4916,21 @@ PARTITION BY RANGE (task_id);
 
 
 ALTER TABLE engine.payload OWNER TO engine_owner;
+
+--
+-- Name: plain_cancel; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.plain_cancel (
+    task_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    fence integer NOT NULL,
+    reason text NOT NULL,
+    cancelled_at timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE engine.plain_cancel OWNER TO engine_owner;
 
 --
 -- Name: replica; Type: TABLE; Schema: engine; Owner: engine_owner
@@ -5450,6 +5561,14 @@ ALTER TABLE ONLY engine.key_limit
 
 ALTER TABLE ONLY engine.payload
     ADD CONSTRAINT payload_pkey PRIMARY KEY (task_id);
+
+
+--
+-- Name: plain_cancel plain_cancel_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.plain_cancel
+    ADD CONSTRAINT plain_cancel_pkey PRIMARY KEY (task_id);
 
 
 --
@@ -6238,6 +6357,14 @@ GRANT ALL ON FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint
 
 
 --
+-- Name: FUNCTION cancel_tasks_v1(p_orgs uuid[], p_tasks uuid[], p_reasons text[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.cancel_tasks_v1(p_orgs uuid[], p_tasks uuid[], p_reasons text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.cancel_tasks_v1(p_orgs uuid[], p_tasks uuid[], p_reasons text[]) TO engine_run;
+
+
+--
 -- Name: FUNCTION change_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_allowed bigint, p_soft bigint, p_status smallint, p_metadata bytea); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -6424,6 +6551,22 @@ GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO 
 
 REVOKE ALL ON FUNCTION engine.place_order(p_step text) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.place_order(p_step text) TO engine_run;
+
+
+--
+-- Name: FUNCTION place_before(p_step text, p_bound text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.place_before(p_step text, p_bound text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.place_before(p_step text, p_bound text) TO engine_run;
+
+
+--
+-- Name: FUNCTION place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.place_inbox_v1(p_session uuid, p_messages uuid[], p_places bigint[]) TO engine_run;
 
 
 --
@@ -6861,6 +7004,13 @@ GRANT SELECT ON TABLE engine.key_limit TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.payload TO engine_run;
+
+
+--
+-- Name: TABLE plain_cancel; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.plain_cancel TO engine_run;
 
 
 --

@@ -61,6 +61,7 @@ def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
         log=backend,
         schedules=Schedules(MemoryScheduleStore(clock), clock, wake=lambda: None),
         hub=Hub(backend, backend, clock, SystemDraws()),
+        endings=backend.endings,
         monitor=engine_monitor(operator, gates, clock, SystemDraws()),
         configurations=Configurations(store),
         credentials=EnvironmentKeys({"openai": "sk-test"}),

@@ -10,9 +10,24 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import asking
 from mainspring_schema import operations as ops
 from mainspring_schema.codec import pack
+from mainspring_schema.delivery import (
+    EditMessage,
+    GetDelivery,
+    ListWaiting,
+    ReorderMessages,
+    WithdrawMessage,
+)
 from mainspring_schema.explaining import Explanation, Reason
+from mainspring_schema.plain import (
+    CancelPlainTask,
+    PlainTaskView,
+    RequeuePlainTask,
+    TaskReceipt,
+)
 from mainspring_schema.tasks import ToolTask
+from mainspring_schema.workflows import Flaw
 from tests.api.budgets_backend import FakeBudgets
+from tests.api.deliveries_backend import FakeInbox
 
 A = TypeVar("A")
 TS = 1_763_800_000_000
@@ -146,6 +161,7 @@ class FakeOperator:
         self.health = HEALTH
         self.letter = LETTER
         self.budgets = FakeBudgets()
+        self.inbox = FakeInbox()
 
     async def inspect(self, question: asking.Question[A]) -> A:
         return self._answered(question, self._inspected(ops.read_question(pack(question))))
@@ -178,6 +194,8 @@ class FakeOperator:
                 return found if known else NotFound()
             case ops.ListLetters() | ops.GetLetter():
                 return self._of_letters(asked)
+            case GetDelivery() | ListWaiting():
+                return self.inbox.answer(asked)
             case _:
                 return self.budgets.answer(asked)
 
@@ -211,6 +229,10 @@ class FakeOperator:
                     last_due_ms=TS if order.action == "requeue" else None,
                     task_ids=(TASK,),
                 )
+            case CancelPlainTask() | RequeuePlainTask():
+                return _of_plain(order)
+            case EditMessage() | WithdrawMessage() | ReorderMessages():
+                return self.inbox.carry_out(order)
             case _:
                 return self.budgets.carry_out(order)
 
@@ -234,3 +256,12 @@ class FakeOperator:
             self.letter, status=status, requeued_as=SESSION if requeue else None
         )
         return self.letter
+
+
+def _of_plain(order: CancelPlainTask | RequeuePlainTask) -> object:
+    if (order.org_id, order.task_id) != (DEFAULT_ORG_ID, TASK):
+        return NotFound()
+    if isinstance(order, RequeuePlainTask):
+        return TaskReceipt(task_id=order.new_id)
+    flaw = Flaw(code="cancelled", message=order.reason)
+    return PlainTaskView(task_id=TASK, type="add", status="cancelled", flaw=flaw)

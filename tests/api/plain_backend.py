@@ -1,5 +1,10 @@
 """Plain tasks of an engine that a test stands in for."""
 
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from uuid import UUID
+
 import msgspec
 
 from mainspring_kernel.errors import NotFound, TaskIdMismatch
@@ -14,11 +19,26 @@ from mainspring_schema.plain import (
 )
 
 
+class ToldEndings:
+    """Tells what a test ends."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[UUID, asyncio.Event] = {}
+
+    @contextmanager
+    def of(self, task_id: UUID) -> Generator[asyncio.Event]:
+        told = self.waiting.setdefault(task_id, asyncio.Event())
+        yield told
+
+
 class PlainBackend:
     """Takes every task once; `end_task` gives one its result."""
 
     def __init__(self) -> None:
         self.tasks: dict[object, tuple[SubmitTask, PlainTaskView]] = {}
+        self.endings = ToldEndings()
+        self.looks: asyncio.Queue[object] = asyncio.Queue()
+        """At which task somebody looked."""
         self.task_calls: list[int] = []
         """How many tasks each call brought."""
 
@@ -26,6 +46,8 @@ class PlainBackend:
         task, view = self.tasks[task_id]
         ended = msgspec.structs.replace(view, status="completed", result=result)
         self.tasks[task_id] = (task, ended)
+        if task.task_id in self.endings.waiting:
+            self.endings.waiting[task.task_id].set()
 
     async def submit_task(self, command: SubmitTask) -> TaskReceipt:
         (receipt,) = (await self.submit_tasks(SubmitTasks(tasks=(command,)))).receipts
@@ -49,6 +71,7 @@ class PlainBackend:
         return TaskReceipt(task_id=task.task_id, refusal=refusal)
 
     async def get_plain_task(self, command: GetPlainTask) -> PlainTaskView:
+        self.looks.put_nowait(command.task_id)
         known = self.tasks.get(command.task_id)
         if known is None or known[0].org_id != command.org_id:
             raise NotFound

@@ -1,17 +1,28 @@
-"""Plain tasks over REST: submitted alone and in batches, and their results."""
+"""Plain tasks over REST: submitted alone and in batches, stopped, done again, and their results."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
 import httpx
 import pytest
 
+from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.http.app import application
-from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.ids import Prefix, RandomIds, from_wire, to_wire
+from mainspring_api.usecases.plain import ended
+from mainspring_kernel.clock import ManualClock, SystemClock
+from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, RandomIds, from_wire, to_wire
+from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
+from mainspring_messaging import MemoryBus
+from mainspring_schema.codec import pack
+from mainspring_schema.plain import CancelPlainTask, GetPlainTask, RequeuePlainTask, SubmitTask
+from mainspring_schema.subjects import WAKE_ENDED
+from mainspring_schema.wake import TasksEnded
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
+from tests.api.operators import TASK, FakeOperator
+from tests.api.plain_backend import ToldEndings
 from tests.api.test_resources import V1
 
 URL = f"{V1}/durable/tasks"
@@ -24,8 +35,8 @@ def backend() -> Backend:
 
 
 @pytest.fixture
-async def client(backend: Backend) -> AsyncIterator[httpx.AsyncClient]:
-    async with inside(application(wired(backend))) as client:
+async def client(backend: Backend, operator: FakeOperator) -> AsyncIterator[httpx.AsyncClient]:
+    async with inside(application(wired(backend, operator))) as client:
         yield client
 
 
@@ -89,16 +100,94 @@ async def test_a_batch_has_its_bounds(client: httpx.AsyncClient, count: int) -> 
     assert answer.status_code == 422
 
 
-async def test_a_result_is_waited_for(client: httpx.AsyncClient, backend: Backend) -> None:
+async def test_a_result_is_waited_for_by_one_look_and_the_news_of_its_end(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
     answer = await client.post(URL, json={"type": "add"})
     path = f"{URL}/{answer.json()['id']}/result"
 
-    waiting = await client.get(path, params={"wait_s": 0.01})
+    now = await client.get(path)
+    waiting = asyncio.create_task(client.get(path, params={"wait_s": 30}))
+    for _ in range(2):  # it looks once, and then waits for the news
+        await backend.looks.get()
     backend.end_task(id_of(answer), b'{"sum":3}')
-    ended = await client.get(path, params={"wait_s": 30})
+    then = await waiting
 
-    assert (waiting.json()["status"], waiting.json()["result"]) == ("waiting", None)
-    assert (ended.json()["status"], ended.json()["result"]) == ("completed", {"sum": 3})
+    assert (now.json()["status"], now.json()["result"]) == ("waiting", None)
+    assert (then.json()["status"], then.json()["result"]) == ("completed", {"sum": 3})
+    assert backend.looks.qsize() == 1
+
+
+async def test_a_result_whose_news_is_lost_is_found_by_looking_again() -> None:
+    clock, backend = ManualClock(), Backend()
+    wanted = GetPlainTask(org_id=DEFAULT_ORG_ID, task_id=IDS.uuid7())
+    order = SubmitTask(org_id=DEFAULT_ORG_ID, task_id=wanted.task_id, type="add")
+    await backend.submit_task(order)
+    waiting = asyncio.create_task(ended(backend, ToldEndings(), clock, wanted, wait_s=30))
+    await clock.until_sleeping()
+    backend.end_task(wanted.task_id, b"3")
+
+    clock.advance(RESULT_RECHECK_S)
+
+    assert (await waiting).status == "completed"
+
+
+async def test_a_wait_ends_with_the_task_as_it_is() -> None:
+    clock, backend = ManualClock(), Backend()
+    wanted = GetPlainTask(org_id=DEFAULT_ORG_ID, task_id=IDS.uuid7())
+    order = SubmitTask(org_id=DEFAULT_ORG_ID, task_id=wanted.task_id, type="add")
+    await backend.submit_task(order)
+    waiting = asyncio.create_task(ended(backend, ToldEndings(), clock, wanted, wait_s=1))
+    await clock.until_sleeping()
+
+    clock.advance(1)
+
+    assert (await waiting).status == "waiting"
+
+
+async def test_ends_on_the_bus_wake_those_who_wait_for_them() -> None:
+    bus, endings = MemoryBus(), BusEndings()
+    await endings.start(bus)
+    mine, other = IDS.uuid7(), IDS.uuid7()
+
+    with endings.of(mine) as told, endings.of(other) as untold, endings.of(mine) as twin:
+        bus.publish(WAKE_ENDED, b"\xc1")
+        bus.publish(WAKE_ENDED, pack(TasksEnded(IDS.uuid7().bytes + mine.bytes)))
+        await told.wait()
+        await twin.wait()
+        assert not untold.is_set()
+    with endings.of(mine) as later:
+        assert not later.is_set()
+
+
+async def test_a_task_is_cancelled_with_a_reason(
+    client: httpx.AsyncClient, operator: FakeOperator
+) -> None:
+    path = f"{URL}/{to_wire(Prefix.TASK, TASK)}/cancel"
+
+    answer = await client.post(path, json={"reason": "no need"})
+    unknown = await client.post(f"{URL}/{to_wire(Prefix.TASK, IDS.uuid7())}/cancel", json={})
+
+    assert answer.json()["status"] == "cancelled"
+    assert answer.json()["error"]["message"] == "no need"
+    assert operator.asked[0] == CancelPlainTask(
+        org_id=DEFAULT_ORG_ID, task_id=TASK, reason="no need"
+    )
+    assert unknown.status_code == 404
+
+
+async def test_a_task_is_done_again_under_an_id_of_its_own(
+    client: httpx.AsyncClient, operator: FakeOperator
+) -> None:
+    path, new_id = f"{URL}/{to_wire(Prefix.TASK, TASK)}/requeue", IDS.uuid7()
+
+    named = await client.post(path, json={"id": to_wire(Prefix.TASK, new_id)})
+    unnamed = await client.post(path, json={})
+
+    assert named.status_code == unnamed.status_code == 201
+    assert id_of(named) == new_id
+    assert operator.asked[0] == RequeuePlainTask(org_id=DEFAULT_ORG_ID, task_id=TASK, new_id=new_id)
+    assert id_of(unnamed) not in (new_id, TASK)
 
 
 async def test_a_task_of_nobody_is_not_found(client: httpx.AsyncClient) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
 import msgspec
@@ -15,8 +15,10 @@ from mainspring_api.adapters.http.wire.conversation import StreamQuery
 from mainspring_api.domain.session_tasks import SessionTask
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, to_wire
 from mainspring_schema import operations as ops
+from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
+from tests.api.deliveries_backend import waiting
 from tests.api.operators import LETTER, TASK, WORKER, FakeOperator
 from tests.api.test_resources import V1, made_agent, made_session, message
 from tests.api.test_schedules import SAY
@@ -44,7 +46,10 @@ READS = {
 """They change nothing, so there is nothing to do once."""
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
 POSTS = [path for method, path in ROUTES if method == "POST" and path not in READS]
-ORDERS = (ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters)
+ORDERS = (
+    ops.DrainWorker, ops.ResumeWorker, ops.ResolveLetter, ops.ResolveLetters, CancelPlainTask,
+    RequeuePlainTask,
+)  # fmt: skip
 ORG = to_wire(Prefix.ORG, DEFAULT_ORG_ID)
 KINDS = (
     ("memory", "memories"),
@@ -52,6 +57,7 @@ KINDS = (
     ("budget", "budgets"),
     ("server", "mcp-servers"),
 )
+FIRST, SECOND = (to_wire(Prefix.MESSAGE, UUID(int=number)) for number in (1, 2))
 DELEGATING = {"delegates_approvals": True}
 ENDLESS = {
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/sse",
@@ -107,6 +113,9 @@ BODIES: dict[str, Body] = {
     f"{V1}/sessions/{{session_id}}/question-answers": said,
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/tool-approvals": decision,
     f"{V1}/channels/{{channel_id}}/sessions/{{session_id}}/question-answers": said,
+    f"{V1}/sessions/{{session_id}}/inbox/order": lambda text: {
+        "message_ids": [SECOND, FIRST] if text == "one" else [SECOND],
+    },
     f"{V1}/budgets": lambda text: {
         "subject_type": "organization", "subject_id": ORG, "currency": "calls",
         "limit": 5, "metadata": {"for": text},
@@ -119,6 +128,9 @@ BODIES: dict[str, Body] = {
     },
     f"{V1}/durable/tasks": lambda text: {"type": "render", "input": [text]},
     f"{V1}/durable/tasks/batch": lambda text: {"tasks": [{"type": "render", "input": [text]}]},
+    f"{V1}/durable/tasks/{{task_id}}/requeue": lambda text: {
+        "id": to_wire(Prefix.TASK, uuid5(NAMESPACE_URL, text)),
+    },
     f"{V1}/durable/workflows": lambda text: {"type": "order", "input": [text]},
     f"{V1}/durable/workflows/{{workflow_id}}/signal": lambda text: {"name": text},
     f"{V1}/durable/workflows/{{workflow_id}}/fork": lambda text: {"step": text},
@@ -175,6 +187,7 @@ class House:
             "workflow_id": await self._id_of(f"{durable}/workflows"),
             "session_task_id": await self._spawned(uuid_of(session)),
             "key": "nobody:model",
+            "message_id": FIRST,
             "task_id": f"task_{TASK.hex}",
             "worker_id": f"worker_{WORKER.hex}",
             "model_id": "model_01933b5a000070008000000000000401",
@@ -208,7 +221,9 @@ class House:
         return to_wire(Prefix.TASK, task.id)
 
     def _engage(self, session_id: UUID) -> None:
-        """A turn of it waits for whatever a turn may wait for."""
+        """A turn of it waits for whatever a turn may wait for, and messages wait for it."""
+        self._operator.inbox.kept.clear()
+        self._operator.inbox.put(waiting(1, FIRST), waiting(2, SECOND))
         self._backend.waiting_calls[session_id] = "call_1"
         self._backend.ask_leave(session_id, "call_2")
         self._backend.ask_question(session_id, "call_3")

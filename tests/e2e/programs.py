@@ -11,9 +11,11 @@ from mainspring import (
     GiveUp,
     StepFailed,
     Worker,
+    do,
     heartbeat,
     heartbeat_details,
     on_query,
+    parallel,
     run_child,
     sleep,
     start_detached,
@@ -65,6 +67,14 @@ async def checkout(order: str) -> list[str]:
     receipt = await (check_credit(order) if changed else charge(order))
     packed = await pack(order)
     return [receipt, await ship(packed)]
+
+
+@workflow(driver="machine")
+def declared_checkout(order: str) -> list[str]:
+    with parallel():
+        receipt = do(charge, order)
+        packed = do(pack, order)
+    return [receipt, do(ship, packed)]
 
 
 @workflow
@@ -211,7 +221,7 @@ async def scribe(pages: int) -> int:
 
 if __name__ == "__main__":
     known = [checkout, delivery, patient, family, refused, failing, lets_go, grandparent, middle]
-    known += [bakery, busy, climbing]
+    known += [bakery, busy, climbing, declared_checkout]
     # A worker of the ovens bakes, and does nothing else.
     worker: Worker | Fleet
     if "PROGRAM_FLEET" in os.environ:

@@ -225,17 +225,18 @@ async def test_what_nobody_offers_runs_once_a_worker_that_knows_it_comes(
 
 
 @pytest.mark.parametrize(
-    ("page", "printed"),
+    ("page", "place", "printed"),
     [
-        ("README.md", "receipt of A-17"),
-        ("docs/concepts/workflows.md", "A-17 reserved, approved by Ada"),
+        ("README.md", 0, "receipt of A-17"),
+        ("docs/concepts/workflows.md", 0, "A-17 reserved, approved by Ada"),
+        ("docs/concepts/workflows.md", 1, "label of A-17, paid 1700"),
     ],
 )
 async def test_a_documents_workflow_can_be_pasted(
-    rig: Rig, tmp_path: Path, page: str, printed: str
+    rig: Rig, tmp_path: Path, page: str, place: int, printed: str
 ) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-    (pasted,) = [block for block in blocks if "@workflow" in block]
+    pasted = [block for block in blocks if "@workflow" in block][place]
     script = tmp_path / "order.py"
     script.write_text(pasted)
 

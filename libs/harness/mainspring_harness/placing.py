@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_harness.errors import TranscriptBroken
+from mainspring_schema.delivery import MessageEdited, MessageWithdrawn
 from mainspring_schema.events import (
     InputMessage,
     OutputMessageCompleted,
@@ -56,6 +57,8 @@ _INPUT: Final = msgspec.json.Decoder(InputMessage)
 _STARTED: Final = msgspec.json.Decoder(ReasonStarted)
 _ANSWER: Final = msgspec.json.Decoder(OutputMessageCompleted)
 _OUTCOME: Final = msgspec.json.Decoder(ToolCompleted)
+_EDITED: Final = msgspec.json.Decoder(MessageEdited)
+_WITHDRAWN: Final = msgspec.json.Decoder(MessageWithdrawn)
 
 
 class Placing:
@@ -112,8 +115,19 @@ class Placing:
             case "turn.cancelled":
                 placed = self._cancelled()
             case _:
-                pass
+                self._handle(event)
         return placed
+
+    def _handle(self, event: StoredEvent) -> None:
+        """What people do to a message that waits."""
+        if event.type == "message.withdrawn":
+            self._inbox.pop(_decode(_WITHDRAWN, event).message_id, None)
+        elif event.type == "message.edited":
+            edited = _decode(_EDITED, event)
+            message = self._inbox.get(edited.message_id)
+            if message is not None:
+                changed = msgspec.structs.replace(message, content=edited.content)
+                self._inbox[message.id] = changed
 
     def _consume(self, consumed: tuple[str, ...], ts_ms: int) -> tuple[Placed, ...]:
         if self._open:

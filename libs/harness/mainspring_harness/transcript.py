@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from mainspring_harness.compacting import Compacted
 from mainspring_harness.conversation import (
@@ -41,7 +41,18 @@ from mainspring_schema.messages import (
 )
 
 _COMPACTED: Final = "context.compacted"
+_STARTED: Final = "turn.started"
+_TURNS: Final = frozenset({_STARTED, "turn.cancelled"})
 _MADE: Final = msgspec.json.Decoder(Compacted)
+
+
+class TurnCancelled(Struct, frozen=True, kw_only=True):
+    """What the fold reads of a cancel."""
+
+    rolled_back: bool = False
+
+
+_CANCELLED: Final = msgspec.json.Decoder(TurnCancelled)
 
 
 class Transcript:
@@ -50,7 +61,7 @@ class Transcript:
     It may begin after events that are known to hold no message.
     """
 
-    __slots__ = ("_digest", "_made", "_messages", "_placing", "_rules")
+    __slots__ = ("_before", "_digest", "_made", "_messages", "_placing", "_rules")
 
     def __init__(self, position: int = 0) -> None:
         self._placing = Placing(position)
@@ -58,6 +69,7 @@ class Transcript:
         self._digest = hashlib.sha256()
         self._rules: dict[str, str] = {}
         self._made: Compacted | None = None
+        self._before: tuple[int, Compacted | None] = (0, None)
 
     @property
     def rules(self) -> dict[str, str]:
@@ -92,6 +104,7 @@ class Transcript:
         twin._digest = self._digest.copy()
         twin._rules = dict(self._rules)
         twin._made = self._made
+        twin._before = self._before
         return twin
 
     def take(self, events: Iterable[StoredEvent]) -> None:
@@ -102,6 +115,8 @@ class Transcript:
         for event in events:
             if event.type == "approval.resolved" and event.seq > self.position:
                 self._resolve(event)
+            if event.type in _TURNS and event.seq > self.position:
+                self._turn(event)
             if event.type == _COMPACTED and event.seq > self.position:
                 self.compact(_MADE.decode(decode_payload(event.payload).data))
             for placed in self._placing.place(event):
@@ -109,6 +124,15 @@ class Transcript:
                 if message is not None:
                     self._messages.append(message)
                     self._digest.update(msgspec.json.encode(message))
+
+    def _turn(self, event: StoredEvent) -> None:
+        """Notes where a turn begins; one that is rolled back leaves the conversation from there."""
+        if event.type == _STARTED:
+            self._before = (len(self._messages), self._made)
+        elif _CANCELLED.decode(decode_payload(event.payload).data).rolled_back:
+            kept, self._made = self._before
+            del self._messages[kept:]
+            self._digest.update(b"rolled back")
 
     def _resolve(self, event: StoredEvent) -> None:
         """Keeps a decision for good, and tells the model of arguments that a person has edited."""

@@ -17,7 +17,3 @@ PLAIN_AGE_MS_MAX: Final = 12 * 3600 * 1000
 before may be closed. Whoever repeats a submit does it sooner."""
 PLAIN_AHEAD_MS_MAX: Final = 3600 * 1000
 """And how far ahead of the engine's clock."""
-PLAIN_RECHECK_S_MIN: Final = 0.02
-"""How soon a task that somebody waits for is looked at again first: most are over by then."""
-PLAIN_RECHECK_S_MAX: Final = 1.0
-"""And at last, for long ones: one statement a second for each who waits."""

@@ -8,6 +8,7 @@ import msgspec
 from grpc.aio import AioRpcError
 
 from mainspring_kernel import limits
+from mainspring_kernel.control_errors import MessageTaken, SessionBusy
 from mainspring_kernel.errors import (
     DeadlineExceeded,
     MainspringError,
@@ -22,6 +23,9 @@ ERROR_KEY: Final = "mainspring-error-bin"
 """Trailing metadata with the error; gRPC allows bytes under names that end in -bin."""
 _DETAIL_CHARS_MAX: Final = 1000
 """All metadata of a call must stay below 8 KiB."""
+
+CONTROL: Final = (MessageTaken, SessionBusy)
+"""Their codes are known where their module was imported, which is wherever errors arrive."""
 
 _STATUS: Final[dict[int, grpc.StatusCode]] = {
     400: grpc.StatusCode.INVALID_ARGUMENT,

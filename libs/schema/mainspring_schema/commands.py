@@ -8,9 +8,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import Message
-
-DeliveryMode = Literal["steer"]
 
 
 class Submit(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,10 @@ from mainspring_schema.messages import ContentPart, Json, Message
 
 EVENT_TYPES: Final[tuple[str, ...]] = (
     "input.message",
+    "message.consumed",
+    "message.edited",
+    "message.reordered",
+    "message.withdrawn",
     "output.message.started",
     "output.message.delta",
     "output.message.completed",

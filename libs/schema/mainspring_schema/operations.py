@@ -12,11 +12,13 @@ from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.budgets import BudgetOrder, BudgetQuestion
+from mainspring_schema.delivery import DeliveryOrder, DeliveryQuestion
 from mainspring_schema.explaining import Explanation, Subject
+from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 
 OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
 TaskStatus = Literal[OpenStatus, "closed"]
-TaskWord = Literal["reason", "tool", "workflow", "task"]
+TaskWord = Literal["reason", "tool", "workflow", "task", "step"]
 WorkerStatus = Literal["active", "silent", "draining", "stopped"]
 """`silent`: attached, but nothing was heard from it for two beats. `stopped`: not attached."""
 
@@ -341,9 +343,16 @@ class Explain(Question[Explanation], frozen=True, kw_only=True, tag="explain"):
 
 
 AnyQuestion = (
-    ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain
-) | BudgetQuestion
-AnyOrder = DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters | BudgetOrder
+    (ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain)
+    | BudgetQuestion
+    | DeliveryQuestion
+)
+PlainOrder = CancelPlainTask | RequeuePlainTask
+AnyOrder = (
+    (DrainWorker | ResumeWorker | ResolveLetter | ResolveLetters | PlainOrder)
+    | BudgetOrder
+    | DeliveryOrder
+)
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

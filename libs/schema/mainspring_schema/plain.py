@@ -8,16 +8,18 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_schema.asking import Order
 from mainspring_schema.workflows import Flaw
 
-PlainStatus = Literal["waiting", "running", "completed", "failed"]
+PlainStatus = Literal["waiting", "running", "completed", "failed", "cancelled"]
 """`waiting` for a worker, or for its next attempt."""
 
 
 class SubmitTask(Struct, frozen=True, kw_only=True):
     """The caller makes the id, so that asking again submits nothing twice.
 
-    `input` is the JSON of the arguments: an array, or an object of named ones.
+    `input` is the JSON of the arguments: an array, or an object of named ones. `source` is the task
+    that this one takes up again.
     """
 
     org_id: UUID
@@ -26,6 +28,7 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     input: bytes = b"[]"
     queue: str = "default"
     priority: int = 0
+    source: UUID | None = None
 
 
 class SubmitTasks(Struct, frozen=True, kw_only=True):
@@ -62,7 +65,7 @@ class GetPlainTask(Struct, frozen=True, kw_only=True):
 
 
 class PlainTaskView(Struct, frozen=True, kw_only=True):
-    """A plain task as it is. `result` once it completed, `flaw` once it failed.
+    """A plain task as it is. `result` once it completed, `flaw` once it failed or was cancelled.
 
     `failures` counts the attempts that failed and were, or will be, followed by another.
     """
@@ -73,3 +76,22 @@ class PlainTaskView(Struct, frozen=True, kw_only=True):
     failures: int = 0
     result: bytes | None = None
     flaw: Flaw | None = None
+
+
+class CancelPlainTask(Order[PlainTaskView], frozen=True, kw_only=True, tag="cancel_task"):
+    """Ends it at once, whoever is at work on it. Nothing where it has ended. Raises NotFound."""
+
+    org_id: UUID
+    task_id: UUID
+    reason: str = ""
+
+
+class RequeuePlainTask(Order[TaskReceipt], frozen=True, kw_only=True, tag="requeue_task"):
+    """A new task `new_id` with the input of one that failed or was cancelled.
+
+    Raises NotFound; Conflict where the other one is open, has a result, or left a dead letter.
+    """
+
+    org_id: UUID
+    task_id: UUID
+    new_id: UUID

@@ -17,6 +17,9 @@ WAKE_WORKERS: Final = "mainspring.v1.wake.workers"
 """Some worker was drained or resumed: each engine looks at the rows of its own. No payload."""
 
 
+WAKE_ENDED: Final = "mainspring.v1.wake.ended"
+"""Plain tasks ended; the payload is a `wake.TasksEnded`. Whoever waits for one looks at it."""
+
 WAKE_STEPS: Final = "mainspring.v1.wake.steps"
 """A workflow got steps that it waited for while a worker is at work on its other branches."""
 

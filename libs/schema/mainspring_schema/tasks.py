@@ -75,9 +75,27 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
     generation: int = 0
 
 
-class PlainTask(Struct, frozen=True, kw_only=True, tag="task"):
-    """One call of a step without a workflow around it. `input` is the JSON of the arguments."""
+class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
+    """One call of a step without a workflow around it. `input` is the JSON of the arguments.
 
+    What a requeue needs stands here: `source` is the task that it takes up again.
+    """
+
+    task_type: str
+    input: bytes
+    queue: str = "default"
+    priority: int = 0
+    source: UUID | None = None
+
+
+class StepTask(Struct, frozen=True, kw_only=True, tag="step"):
+    """One step of a declared workflow: a call as of a `PlainTask`, and answered as one.
+
+    `step` is its place: its number in the declaration.
+    """
+
+    workflow_id: UUID
+    step: str
     task_type: str
     input: bytes
 
@@ -95,7 +113,7 @@ class QueryTask(Struct, frozen=True, kw_only=True, tag="query"):
     arguments: bytes
 
 
-TaskPayload = ReasonTask | ToolTask | WorkflowTask | PlainTask
+TaskPayload = ReasonTask | ToolTask | WorkflowTask | PlainTask | StepTask
 """What a task is made with."""
 AttemptPayload = TaskPayload | QueryTask
 """What a worker is given."""
@@ -175,20 +193,21 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     """How one go at a workflow ended.
 
     `suspended` waits for what stands in `waits`; `held` met code that does not fit (`mismatch`).
-    `renewed` starts over with `result` for its input, as a new generation. `steps` are those that
-    were not sent before.
+    `renewed` starts over with `result` for its input, as a new generation. `declared` has no code:
+    the engine runs `declaration` instead. `steps` are those that were not sent before.
     """
 
-    outcome: Literal["completed", "failed", "cancelled", "suspended", "held", "renewed"]
+    outcome: Literal["completed", "failed", "cancelled", "suspended", "held", "renewed", "declared"]
     result: bytes = b"null"
     flaw: Flaw | None = None
     steps: tuple[StepRecord, ...] = ()
     waits: tuple[Wait, ...] = ()
     mismatch: Mismatch | None = None
+    declaration: bytes = b""
 
 
 class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
-    """How an attempt at a plain task ended: with a result, or with a flaw.
+    """How an attempt at a plain task or a declared step ended: with a result, or with a flaw.
 
     `retry_ms` is how long its worker wants to wait for the next attempt; None for none.
     """

@@ -29,3 +29,12 @@ class StepsRecorded(Struct, frozen=True, array_like=True):
 
     workflow_id: UUID
     task_id: UUID
+
+
+class TasksEnded(Struct, frozen=True, array_like=True):
+    """Plain tasks that ended with one commit: their ids, 16 bytes each.
+
+    Thousands may end in a second and few are waited for, so nothing is decoded for the others.
+    """
+
+    ids: bytes

@@ -106,18 +106,25 @@ class Parent(Struct, frozen=True, kw_only=True):
 class Fork(Struct, frozen=True, kw_only=True):
     """What a new workflow takes over: the steps of `source_id` that stand before `before`.
 
-    None takes over all that is recorded.
+    None takes over all that is recorded of the generation, in which the new one begins.
     """
 
     source_id: UUID
     before: str | None = None
+    generation: int = 0
+
+    @property
+    def bound(self) -> str:
+        """The first place that is not taken over, or what all of the generation begin with."""
+        return self.before or prefix_of(self.generation)
 
 
 class StartWorkflow(Struct, frozen=True, kw_only=True):
     """Starts a workflow, or finds the one that was started with this key.
 
     The caller makes the id, so that asking again starts nothing twice. `key` is the organization's;
-    None takes the id. `input` is the JSON array of the arguments.
+    None takes the id. `input` is the JSON array of the arguments. With a `declaration` (JSON, see
+    `declarations`) the engine runs it; without one it is code, or what a worker declares.
     """
 
     org_id: UUID
@@ -129,6 +136,7 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     parent: Parent | None = None
     fork: Fork | None = None
+    declaration: bytes | None = None
 
 
 class ForkWorkflow(Struct, frozen=True, kw_only=True):
@@ -212,7 +220,10 @@ class ListWorkflows(Struct, frozen=True, kw_only=True):
 
 
 class WorkflowView(Struct, frozen=True, kw_only=True):
-    """A workflow as it is. `explanation` says why it does not move, where it does not."""
+    """A workflow as it is. `explanation` says why it does not move, where it does not.
+
+    `version` is that of the declaration it runs on; "" where it is code.
+    """
 
     workflow_id: UUID
     type: str
@@ -226,6 +237,7 @@ class WorkflowView(Struct, frozen=True, kw_only=True):
     explanation: str = ""
     parent_id: UUID | None = None
     forked_from: UUID | None = None
+    version: str = ""
 
 
 class WorkflowPage(Struct, frozen=True, kw_only=True):
@@ -251,7 +263,10 @@ def key_of(command: StartWorkflow | ForkWorkflow) -> str:
 
 def start_hash_of(type_: str, queue: str, input_: bytes, fork: Fork | None = None) -> bytes:
     """What a start is compared by when its key comes again."""
-    told = (type_, queue, input_) if fork is None else (type_, queue, input_, fork)
+    told: tuple[object, ...] = (type_, queue, input_)
+    if fork is not None:
+        told += ({"source_id": fork.source_id, "before": fork.before},)
+        told += (fork.generation,) if fork.generation else ()
     return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
 
 

@@ -6,6 +6,7 @@ again.
 
 from mainspring.children import Child, child, run_child, start_detached
 from mainspring.client import Client, Handle
+from mainspring.declaring import do, parallel, sequence
 from mainspring.definitions import Step, Workflow, step, workflow
 from mainspring.descriptions import Description
 from mainspring.errors import (
@@ -51,11 +52,14 @@ __all__ = [
     "Workflow",
     "WorkflowFailed",
     "child",
+    "do",
     "heartbeat",
     "heartbeat_details",
     "on_query",
+    "parallel",
     "report",
     "run_child",
+    "sequence",
     "sleep",
     "start_detached",
     "start_over",

@@ -55,9 +55,11 @@ async def replay(
 
 
 async def check(client: Client, workflows: "Sequence[Workflow[..., object]]") -> list[Finding]:
-    """Of the newest histories of each workflow; what still goes on matters most."""
+    """Of the newest histories of each workflow that is code; what still goes on matters most."""
     findings: list[Finding] = []
     for workflow in workflows:
+        if workflow.drawn is not None:
+            continue  # each ends with the declaration that it began with
         page = await client.search(type=workflow.name, limit=_LISTED)
         findings += [await _check_one(client, workflow, described) for described in page.data]
     return findings
@@ -80,25 +82,38 @@ async def _check_one(
     )
 
 
-async def _records(client: Client, id_: str, *, forked: bool = False) -> dict[str, StepRecord]:
-    """All that a workflow is replayed with: its own, and before them what it was forked with."""
+async def _records(
+    client: Client, id_: str, *, generation: int | None = None
+) -> dict[str, StepRecord]:
+    """All that a workflow is replayed with: its own, and before them what it was forked with.
+
+    Of the newest generation, or of the one that a fork began in.
+    """
     own = await client.history(id_)
-    if forked:
-        # It was forked before it started over.
-        own = list(takewhile(lambda event: event["type"] != "workflow.started_over", own))
-    records, fork = records_of(own), _fork_of(own)
-    if fork is not None and INPUT_STEP in records:
-        records |= {
-            place: record
-            for place, record in (await _records(client, fork.workflow_id, forked=True)).items()
-            if place not in records and (fork.step is None or order_of(place) < order_of(fork.step))
-        }
-    return records
+    if generation is not None:
+        own = list(takewhile(lambda event: _begins(event) <= generation, own))
+    records, started = records_of(own), _start_of(own)
+    fork = None if started is None else started.forked_from
+    if started is None or fork is None or prefix_of(started.generation) + INPUT_STEP not in records:
+        return records
+    taken = await _records(client, fork.workflow_id, generation=started.generation)
+    return records | {
+        place: record
+        for place, record in taken.items()
+        if place not in records and (fork.step is None or order_of(place) < order_of(fork.step))
+    }
 
 
-def _fork_of(events: Sequence[dict[str, object]]) -> "_Fork | None":
+def _begins(event: dict[str, object]) -> int:
+    """The generation that begins with it; 0 where none does."""
+    if event["type"] != "workflow.started_over":
+        return 0
+    return msgspec.convert(event["data"], _Started).generation
+
+
+def _start_of(events: Sequence[dict[str, object]]) -> "_Started | None":
     started = next((event for event in events if event["type"] == "workflow.started"), None)
-    return None if started is None else msgspec.convert(started["data"], _Started).forked_from
+    return None if started is None else msgspec.convert(started["data"], _Started)
 
 
 def records_of(events: Sequence[dict[str, object]]) -> dict[str, StepRecord]:

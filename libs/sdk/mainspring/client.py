@@ -158,12 +158,20 @@ class Client:
         return Starting(self, workflow, key=key, queue=queue)
 
     async def start_by_name(
-        self, type_: str, input_: bytes, *, key: str | None = None, queue: str = "default"
+        self,
+        type_: str,
+        input_: bytes,
+        *,
+        key: str | None = None,
+        queue: str = "default",
+        declaration: bytes | None = None,
     ) -> Description:
         """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object."""
         body = {"type": type_, "input": msgspec.Raw(input_), "queue": queue}
         if key is not None:
             body["key"] = key
+        if declaration is not None:
+            body["declaration"] = msgspec.Raw(declaration)
         # Without a key a repeat would start another one.
         tries = 1 if key is None else _TRIES
         return msgspec.json.decode(
@@ -336,7 +344,11 @@ class Starting(Generic[P, T]):
         workflow = self._workflow
         input_ = encode(workflow.shape.bind(args, kwargs))
         started = await self._client.start_by_name(
-            workflow.name, input_, key=self._key, queue=self._queue
+            workflow.name,
+            input_,
+            key=self._key,
+            queue=self._queue,
+            declaration=None if workflow.drawn is None else workflow.drawn.declaration,
         )
         return Handle(self._client, started.id, workflow)
 

@@ -4,10 +4,13 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
+from functools import wraps
 from importlib import import_module
-from typing import Generic, ParamSpec, TypeVar, cast, overload
+from typing import Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from mainspring.children import child
+from mainspring.declaring import Drawn, draw
+from mainspring.errors import NotInWorkflow
 from mainspring.heartbeats import alive
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
@@ -113,7 +116,10 @@ class _Call(Generic[T]):
 
 
 class Workflow(Generic[P, T_co]):
-    """A durable program. Calling it runs the plain function; a client starts it."""
+    """A durable program. Calling it runs the plain function; a client starts it.
+
+    One that is declared has what it `drawn` came to in place of code.
+    """
 
     def __init__(
         self,
@@ -122,6 +128,7 @@ class Workflow(Generic[P, T_co]):
         name: str | None,
         pipelined: bool,
         shape: Shape[T_co] | None = None,
+        drawn: Drawn | None = None,
     ) -> None:
         if not inspect.iscoroutinefunction(function):
             message = f"{function.__name__}: a workflow is an async function"
@@ -129,6 +136,7 @@ class Workflow(Generic[P, T_co]):
         self.function = function
         self.name = name or function.__name__
         self.pipelined = pipelined
+        self.drawn = drawn
         self.shape: Shape[T_co] = shape or Shape(function)
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
@@ -223,13 +231,18 @@ class _Decorator:
 def workflow(function: Callable[P, Coroutine[object, object, T]], /) -> Workflow[P, T]: ...
 @overload
 def workflow(
-    *, name: str | None = None, pipelined: bool = False
+    *, name: str | None = None, driver: Literal["code"] = "code", pipelined: bool = False
 ) -> Callable[[Callable[P, Coroutine[object, object, T]]], Workflow[P, T]]: ...
+@overload
 def workflow(
-    function: Callable[P, Coroutine[object, object, T]] | None = None,
+    *, name: str | None = None, driver: Literal["machine"]
+) -> Callable[[Callable[P, T]], Workflow[P, T]]: ...
+def workflow(
+    function: Callable[..., object] | None = None,
     /,
     *,
     name: str | None = None,
+    driver: Literal["code", "machine"] = "code",
     pipelined: bool = False,
 ) -> object:
     """Makes an async function a workflow: it goes on after any crash, and ends exactly once.
@@ -241,9 +254,30 @@ def workflow(
 
     `pipelined` does not wait for a step to be recorded before the next one begins: faster, and a
     crash may repeat more than one step.
+
+    With `driver="machine"` the plain function only declares the steps (`do`, `parallel`), once; the
+    engine runs them, each as a task for any worker, with no code of the workflow in between.
     """
 
-    def decorate(it: Callable[P, Coroutine[object, object, T]]) -> Workflow[P, T]:
-        return Workflow(it, name=name, pipelined=pipelined)
+    def decorate(it: Callable[..., object]) -> Workflow[..., object]:
+        if driver == "machine":
+            return _declared(it, name)
+        code = cast("Callable[..., Coroutine[object, object, object]]", it)
+        return Workflow(code, name=name, pipelined=pipelined)
 
     return decorate if function is None else decorate(function)
+
+
+def _declared(function: Callable[..., object], name: str | None) -> Workflow[..., object]:
+    if inspect.iscoroutinefunction(function):
+        message = f"{function.__name__}: what only declares steps is a plain function"
+        raise TypeError(message)
+
+    @wraps(function)
+    async def nothing(*_args: object, **_kwargs: object) -> object:
+        message = f"{function.__name__} is declared: a client starts it, and the engine runs it"
+        raise NotInWorkflow(message)
+
+    return Workflow(
+        nothing, name=name, pipelined=False, shape=Shape(function), drawn=draw(function)
+    )

@@ -43,6 +43,8 @@ class Description(Struct, frozen=True, kw_only=True):
     explanation: str = ""
     parent_id: str | None = None
     forked_from: str | None = None
+    version: str = ""
+    """Of the declaration that it runs on, where it is declared."""
 
     @property
     def ended(self) -> bool:

@@ -46,7 +46,7 @@ def _null() -> msgspec.Raw:
 
 
 class TaskProblem(Struct, frozen=True, kw_only=True):
-    """Why a task failed."""
+    """Why a task failed, or was cancelled."""
 
     code: str
     message: str = ""
@@ -66,7 +66,7 @@ class TaskDescription(Struct, frozen=True, kw_only=True):
     @property
     def ended(self) -> bool:
         """Whether it has its outcome."""
-        return self.status in ("completed", "failed")
+        return self.status in ("completed", "failed", "cancelled")
 
 
 class TaskHandle(Generic[T]):
@@ -82,18 +82,26 @@ class TaskHandle(Generic[T]):
         return await self._tasks.poll(self.id, wait_s=0.0)
 
     async def result(self, *, timeout_s: float | None = None) -> T:
-        """Waits for its end. Raises TaskFailed, TimeoutError after `timeout_s`."""
+        """Waits for its end. Raises TaskFailed, also where it was cancelled; TimeoutError."""
         async with asyncio.timeout(timeout_s):
             seen = await self._tasks.poll(self.id, wait_s=WAIT_S)
             while not seen.ended:
                 seen = await self._tasks.poll(self.id, wait_s=WAIT_S)
-        if seen.status == "failed":
-            error = seen.error or TaskProblem(code="failed")
+        if seen.status != "completed":
+            error = seen.error or TaskProblem(code=seen.status)
             raise TaskFailed(self.id, error.code, error.message)
         raw = bytes(seen.result)
         if self._step is not None:
             return self._step.shape.result(raw)
         return cast("T", msgspec.json.decode(raw))
+
+    async def cancel(self, reason: str = "") -> TaskDescription:
+        """Ends it at once, whoever is at work on it. One that has ended stays as it is."""
+        return await self._tasks.cancel(self.id, reason)
+
+    async def requeue(self) -> "TaskHandle[T]":
+        """A new task with the same input, where this one failed or was cancelled."""
+        return TaskHandle(self._tasks, await self._tasks.requeue(self.id), self._step)
 
 
 class _Item(Struct, frozen=True, kw_only=True):
@@ -208,6 +216,17 @@ class Tasks:
         self._waiting.extendleft(one for one, _ in reversed(full))
         waits_ms = (refusal.retry_after_ms or _PAUSE_MS for _, refusal in full)
         return min(max(waits_ms, default=0), _PAUSE_MS_MAX) / 1000
+
+    async def cancel(self, id_: str, reason: str) -> TaskDescription:
+        """Ends it, and tells how it is."""
+        raw = await self._send("POST", f"{self._url}/{id_}/cancel", body={"reason": reason})
+        return msgspec.json.decode(raw, type=TaskDescription)
+
+    async def requeue(self, id_: str) -> str:
+        """The id of the task that does it again."""
+        new_id = to_wire(Prefix.TASK, self._ids.uuid7())
+        await self._send("POST", f"{self._url}/{id_}/requeue", body={"id": new_id})
+        return new_id
 
     async def poll(self, id_: str, *, wait_s: float) -> TaskDescription:
         """How it is once it has ended, or after `wait_s`."""

@@ -30,6 +30,7 @@ from mainspring_schema.tasks import (
     PlainResult,
     PlainTask,
     QueryTask,
+    StepTask,
     WorkflowResult,
     WorkflowTask,
 )
@@ -49,6 +50,8 @@ _LOG: Final = logging.getLogger("mainspring")
 class Worker:
     """Runs workflows, and steps that are tasks of their own. `async with` it, or await `run()`.
 
+    With a declared workflow it offers the steps that are declared.
+
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
     `cpu_bound` steps (0: they run in threads). `build` names the version of the code.
@@ -67,6 +70,7 @@ class Worker:
         build: str = "",
         link: EngineLink | None = None,
     ) -> None:
+        offers = _with_declared(offers)
         workflows = [one.task if isinstance(one, Step) else one for one in offers]
         self._workflows = {workflow.name: workflow for workflow in workflows}
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
@@ -189,13 +193,17 @@ class Runner:
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack where another worker must do it."""
         payload = attempt.payload
-        if isinstance(payload, PlainTask):
+        if isinstance(payload, PlainTask | StepTask):
             return await self._do_plain(attempt, payload)
         if not isinstance(payload, WorkflowTask | QueryTask):
             raise HandedBack
         workflow = self._workflows.get(payload.workflow_type)
         if workflow is None:
             raise HandedBack
+        if workflow.drawn is not None:
+            # It was started by its name: the engine asks for what it is to run.
+            declaration = workflow.drawn.declaration
+            return pack(WorkflowResult(outcome="declared", declaration=declaration))
         recorded = await all_recorded(attempt)
         if isinstance(payload, QueryTask):
             return await self._answer(workflow, recorded, payload)
@@ -210,7 +218,7 @@ class Runner:
                 return pack(WorkflowResult(outcome="cancelled"))
             raise
 
-    async def _do_plain(self, attempt: Attempt, payload: PlainTask) -> bytes:
+    async def _do_plain(self, attempt: Attempt, payload: PlainTask | StepTask) -> bytes:
         """A step called twice by a crash is called with the same input: it must bear that."""
         step = self._plain.get(payload.task_type)
         if step is None:
@@ -256,6 +264,19 @@ class Runner:
         )
         bridge.tell(go, self._loop)
         return await go.run()
+
+
+def _with_declared(
+    offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+) -> "list[Workflow[..., object] | Step[..., object]]":
+    """With the steps of declared workflows, each once."""
+    found = list(offers)
+    for offer in offers:
+        drawn = () if isinstance(offer, Step) or offer.drawn is None else offer.drawn.steps
+        for step in drawn:
+            if isinstance(step, Step) and not any(step is one for one in found):
+                found.append(step)
+    return found
 
 
 class _Bridge:

@@ -6,6 +6,7 @@ from typing import Final
 
 from litestar.types import ASGIApp
 
+from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.looking import engine_monitor
@@ -93,6 +94,8 @@ async def start(settings: ApiSettings, service: Service) -> None:
     for channel in channels:
         stack.push_async_callback(channel.close)
     clock, draws = SystemClock(), SystemDraws()
+    endings = BusEndings()
+    await endings.start(bus)
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
     gates, operator = RpcGates(control), RpcOperator(control)
@@ -104,6 +107,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
         log=log,
         schedules=RpcSchedules(ScheduleClient(scheduler)),
         hub=Hub(log, BusFeed(bus), clock, draws),
+        endings=endings,
         monitor=engine_monitor(operator, gates, clock, draws),
         configurations=Configurations(store),
         credentials=provider_keys(os.environ),

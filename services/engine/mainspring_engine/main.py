@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from mainspring_engine.adapters.announcer import BusAnnouncer
+from mainspring_engine.adapters.backoffice import BackOffice, back_office
 from mainspring_engine.adapters.grpc_control import ControlServicer
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
 from mainspring_engine.adapters.meters import EngineMeters
@@ -30,21 +31,18 @@ from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.backpressure import Backpressure
-from mainspring_engine.usecases.budgets import Budgeted, Budgets
+from mainspring_engine.usecases.budgets import Budgeted
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
-from mainspring_engine.usecases.explaining import Explaining
+from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.gauging import Gauging
-from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.links import Links
-from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.plain_flights import PlainFlights
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.pushing import Pusher
@@ -104,9 +102,9 @@ class Engine:
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
         self._backlog, self._tallies, self._holds = Backlog(), Tallies(), HoldTimes()
-        self._pressure = Backpressure(clock=clock, load=self._load)
-        self._agents, self._alarms, self._relays = Agents(store), Alarms(clock), Relays()
-        self._witness, self._clock = witness(self._agents), clock
+        self._pressure = Backpressure(clock=clock, load=lambda: self._lanes.load())  # noqa: PLW0108 - made later
+        self._agents, self._courses, self._clock = Agents(store), Courses(store), clock
+        self._witness, self._alarms, self._relays = witness(self._agents), Alarms(clock), Relays()
         self._time, self._budgeted = DatabaseTime(clock), Budgeted(store.budgets, clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
@@ -115,14 +113,14 @@ class Engine:
         self.gates.eased = self._claimer.resume
         materials = self._make_materials(ids, draws, trace_ratio)
         self._lanes = self._make_lanes(self._flights(materials, epoch), draws)
-        self._inspector = self._make_inspector(backstage)
-        self.gauging = Gauging(self._inspector, backstage.inspection, clock)
-        self.operator = self._make_operator(backstage, gates, ids)
+        self.plain_tasks = self._make_plain_tasks()
+        office = self._back_office(backstage, gates, ids)
+        self.operator = office.operator
+        self.gauging = Gauging(office.inspector, backstage.inspection, clock)
         self._leases, self._queries = self._make_leases(), self._make_queries(ids)
-        self.control = Control(self._lanes, self._pressure)
+        self.control = Control(self._lanes, self._pressure, self.store.inbox)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
-        self.workflows = Workflows(self._lanes, store, self._pressure, self._queries)
-        self.plain_tasks = PlainTasks(self._lanes, store, self._pressure, clock)
+        self.workflows = Workflows(self._lanes, store, self._pressure, self._queries, self._courses)
         self.sweeps = self._make_sweeps()
         self._worker_streams = self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
@@ -131,9 +129,6 @@ class Engine:
         materials = Materials(agents=self._agents, ids=ids, draws=draws, trace_ratio=trace_ratio)
         materials.budgeted = self._budgeted.has
         return materials
-
-    def _load(self) -> float:
-        return self._lanes.load()
 
     def _make_gates(self, store: GateStore, ids: Ids) -> Gates:
         return Gates(
@@ -175,7 +170,18 @@ class Engine:
             seating=self._seating,
             links=self._links,
             pusher=self._pusher,
+            announcer=self._announcer,
             tallies=self._tallies,
+        )
+
+    def _make_plain_tasks(self) -> PlainTasks:
+        return PlainTasks(
+            lanes=self._lanes,
+            store=self.store,
+            pressure=self._pressure,
+            clock=self._clock,
+            links=self._links,
+            announcer=self._announcer,
         )
 
     def _make_seating(self) -> Seating:
@@ -187,28 +193,18 @@ class Engine:
             announcer=self._announcer,
         )
 
-    def _make_inspector(self, backstage: Backstage) -> Inspector:
-        return Inspector(
-            inspection=backstage.inspection,
+    def _back_office(self, backstage: Backstage, gates: GateStore, ids: Ids) -> BackOffice:
+        return back_office(
+            backstage=backstage,
             store=self.store,
+            gates=gates,
+            workers=self._workers,
+            lanes=self._lanes,
+            plain=self.plain_tasks,
+            budgeted=self._budgeted,
             holds=self._holds,
             clock=self._clock,
-        )
-
-    def _make_operator(self, backstage: Backstage, gates: GateStore, ids: Ids) -> Operator:
-        letters = DeadLetters(
-            letters=backstage.letters,
-            inspection=backstage.inspection,
-            lanes=self._lanes,
-            clock=self._clock,
             ids=ids,
-        )
-        return Operator(
-            inspector=self._inspector,
-            workers=self._workers,
-            letters=letters,
-            explaining=Explaining(backstage.snapshots, gates, self._holds),
-            budgets=Budgets(self.store.budgets, self._budgeted, self._lanes, ids),
         )
 
     def _make_claimer(self) -> Claimer:
@@ -267,6 +263,7 @@ class Engine:
             assignment=assignment,
             time=self._time,
             materials=materials,
+            courses=self._courses,
         )
 
     def _streams(self, clock: Clock) -> WorkerStreams:

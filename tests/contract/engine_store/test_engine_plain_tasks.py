@@ -9,7 +9,8 @@ from mainspring_engine.domain.changes import Claim
 from mainspring_engine.domain.plain import NewPlain, PlainEnd, made_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
-from mainspring_engine.ports.plain import PlainAdded
+from mainspring_engine.ports.letters import Resolve, Settled
+from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel
 from mainspring_engine.ports.store import Claimed
 from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.codec import pack
@@ -229,3 +230,102 @@ async def test_nobody_elses_task_is_found(world: World, queue: str) -> None:
 
     assert await world.store.plain.get(IDS.uuid7(), task.id) is None
     assert await world.store.plain.get(ORG, UUID(int=1)) is None
+
+
+# ── cancelled ───────────────────────────────────────────────────────────────────────────────────
+
+
+def cancel(task: NewPlain, org_id: UUID = ORG) -> PlainCancel:
+    return PlainCancel(org_id=org_id, task_id=task.id, reason="no need")
+
+
+async def test_a_cancel_ends_a_task_that_waits_and_one_at_a_worker(
+    world: World, worker: Worker, queue: str
+) -> None:
+    waiting, held = plain(queue), plain(queue, claim=worker.claim)
+    await world.store.plain.submit((waiting, held))
+
+    cancelled = await world.store.plain.cancel((cancel(waiting), cancel(held)))
+    late = await world.store.plain.end((done(Held(held.id, 1)),))
+
+    assert set(cancelled) == {
+        Cancelled(task_id=waiting.id, held=None),
+        Cancelled(task_id=held.id, held=Held(held.id, 1)),
+    }
+    assert late == (Verdict.STALE,)
+    assert await take(world, worker, queue) == ()
+    assert await world.store.held_by(worker.id) == ()
+    rows = [await world.store.plain.get(ORG, task.id) for task in (waiting, held)]
+    assert [(row.state, row.body, row.cancelled) for row in rows if row is not None] == [
+        (None, None, "no need")
+    ] * 2
+    assert await world.attempts(waiting.id) == []
+    assert await world.attempts(held.id) == [(1, Closing.CANCELLED)]
+
+
+async def test_a_cancel_that_comes_again_or_too_late_or_from_others_ends_nothing(
+    world: World, worker: Worker, queue: str
+) -> None:
+    ended, other = plain(queue, claim=worker.claim), plain(queue)
+    await world.store.plain.submit((ended, other))
+    await world.store.plain.end((done(Held(ended.id, 1)),))
+
+    assert await world.store.plain.cancel((cancel(ended), cancel(other, IDS.uuid7()))) == ()
+    assert len(await world.store.plain.cancel((cancel(other),))) == 1
+    assert await world.store.plain.cancel((cancel(other),)) == ()
+
+    row = await world.store.plain.get(ORG, ended.id)
+    assert row is not None
+    assert (row.closing, row.cancelled) == (Closing.RESULT, None)
+
+
+async def test_a_task_that_waits_for_its_next_attempt_is_cancelled(
+    world: World, worker: Worker, queue: str
+) -> None:
+    task = plain(queue, claim=worker.claim)
+    await world.store.plain.submit((task,))
+    again = done(Held(task.id, 1), closing=Closing.RETRIED, body=None, delay_ms=60_000)
+    await world.store.plain.end((again,))
+
+    cancelled = await world.store.plain.cancel((cancel(task),))
+
+    assert cancelled == (Cancelled(task_id=task.id, held=None),)
+    assert await world.attempts(task.id) == [(1, Closing.RETRIED)]
+    again_submitted = await world.store.plain.submit((task._replace(claim=None),))
+    assert again_submitted == PlainAdded(known=frozenset({task.id}))
+
+
+async def test_a_task_keeps_what_it_was_made_with(world: World, worker: Worker, queue: str) -> None:
+    task = plain(queue, claim=worker.claim)
+    await world.store.plain.submit((task,))
+    await world.store.plain.end((done(Held(task.id, 1)),))
+
+    assert await world.store.plain.payload(ORG, task.id) == task.payload
+    assert await world.store.plain.payload(IDS.uuid7(), task.id) is None
+    assert await world.store.plain.payload(ORG, IDS.uuid7()) is None
+
+
+async def test_a_dead_plain_task_is_due_to_be_taken_up_until_another_one_is_there(
+    world: World, worker: Worker, queue: str
+) -> None:
+    dead, heir = plain(queue, claim=worker.claim), plain(queue)
+    await world.store.plain.submit((dead,))
+    await world.pass_time(LEASE_S + 1)
+    poison = done(
+        Held(dead.id, 1), closing=Closing.QUARANTINED, result_hash=b"", reason="poison", detail="x"
+    )
+    await world.store.plain.end((poison,))
+    letters = world.backstage.letters
+    order = Resolve(org_id=ORG, task_id=dead.id, workflow_id=heir.id)
+
+    assert await letters.resolve((order,)) == (True,)
+    (before,) = await letters.due((dead.id,), 1)
+    await world.store.plain.submit((heir,))
+    (after,) = await letters.due((dead.id,), 1)
+    await letters.settle((Settled(task_id=dead.id),))
+
+    assert (before.of_plain, before.taken_up, before.workflow_id) == (True, False, heir.id)
+    assert after.taken_up
+    letter = await letters.letter(ORG, dead.id)
+    assert letter is not None
+    assert (letter.status, letter.requeued_as) == ("requeued", heir.id)

@@ -82,6 +82,7 @@ NOBODYS = {
     "key_id": "apikey_" + "0" * 32,
     "server_id": "mcp_" + "0" * 32,
     "session_task_id": "task_" + "0" * 32,
+    "message_id": "message_" + "0" * 32,
 }
 """Below things that have an owner: the owner is asked for first."""
 
@@ -129,6 +130,7 @@ OF_API_ALONE: dict[str, Json] = {
     "/channels/{channel_id}/sessions/{session_id}/messages": HELLO,
     "/channels/{channel_id}/sessions/{session_id}/cancel": {},
     "/sessions/{session_id}/resume": {},
+    "/sessions/{session_id}/inbox/order": {"message_ids": ["message_" + "0" * 32]},
     "/budgets": {
         "subject_type": "session",
         "subject_id": "session_" + "0" * 32,
@@ -279,7 +281,7 @@ async def test_things_of_another_organization_are_not_found_by_any_route(
 
     async with Wire(f"{base_url}/v1", **{"X-Org-Id": str(organization["id"])}) as stranger:
         for method, path in tried:
-            body = body_of(method)
+            body = EDIT if path.endswith("{message_id}") else body_of(method)
             if method == "POST":
                 body = OF_API_ALONE[path] if path in OF_API_ALONE else BODIES[path](ground)
             answer = await stranger.ask(method, filled(path, ground), body)
@@ -290,6 +292,9 @@ async def test_things_of_another_organization_are_not_found_by_any_route(
     refused = {route: 401 if " /channels/" in route else 404 for route in answers}
     assert answers == refused
     assert (await wire.get(f"/sessions/{ground.session_id}"))["status"] == "waitingfortoolresults"
+
+
+EDIT: Json = {"content": [{"type": "text", "text": "x"}]}
 
 
 def body_of(method: str) -> Json | None:

@@ -99,6 +99,27 @@ async def test_a_step_that_is_not_recorded_begins_nothing(house: House) -> None:
                 await engine.workflows.fork(fork_of(house, source, step))
 
 
+async def test_a_workflow_that_started_over_is_forked_within_a_generation(house: House) -> None:
+    source = await begun(house)
+    await house.admin.run_script(
+        "insert into engine.step_result (workflow_id, step, org_id, task_id, fence, rev,"
+        " input_hash, body, hash, checkpoint) select workflow_id, 'a1~' || step, org_id, task_id,"
+        " fence, rev, input_hash, body, hash, checkpoint from engine.step_result"
+        f" where workflow_id = '{source}'"
+    )
+
+    async with house.working() as engine:
+        started = await engine.workflows.fork(fork_of(house, source, "a1~3"))
+        kept = await engine.store.workflows.recorded(started.workflow_id, after="")
+        with pytest.raises(ValidationFailed):
+            await engine.workflows.fork(fork_of(house, source, "a2~1"))
+
+    first, *steps = kept.bodies
+    assert b'["A-17"]' in first
+    assert b"a1~0" in first
+    assert steps == [b"1", b"2"]
+
+
 async def test_a_workflow_of_another_organization_is_not_found(house: House) -> None:
     source = await begun(house, org_id=house.ids.uuid7())
 

@@ -15,7 +15,7 @@ from mainspring_testkit.fixtures import Database as OwnDatabase
 NOW_MS = SystemClock().wall_ms()
 ORG, SESSION, DONE, OPEN = (UUID(int=(NOW_MS << 80) + n) for n in (1, 2, 3, 4))
 """The one session, a turn of it that completed, and one that goes on."""
-PLAIN = UUID(int=(NOW_MS << 80) + 10)
+PLAIN, STOPPED = (UUID(int=(NOW_MS << 80) + n) for n in (10, 11))
 REASON, TOOL, NEXT, MESSAGE, WORKER = (UUID(int=(NOW_MS << 80) + n) for n in (5, 6, 7, 8, 9))
 
 EVENTS: tuple[tuple[str, UUID | None, str], ...] = (
@@ -113,7 +113,12 @@ def task_rows() -> str:
     values ('{NEXT}', '{OPEN}', '{SESSION}', '{ORG}', 1, 1, 1, 2, 2, 4, 4, now(), now(), now(),
         now() + interval '10 seconds', '{WORKER}', 'reason/1', '');
     insert into engine.payload (task_id, org_id, step, payload, input_hash)
-    values ('{TOOL}', '{ORG}', 'tool/1/0', '', 'in'), ('{PLAIN}', '{ORG}', 'task:add', '', 'in');
+    values ('{TOOL}', '{ORG}', 'tool/1/0', '', 'in'), ('{PLAIN}', '{ORG}', 'task:add', '', 'in'),
+        ('{STOPPED}', '{ORG}', 'task:add', '', 'in');
+    insert into engine.plain_cancel (task_id, org_id, fence, reason, cancelled_at)
+    values ('{STOPPED}', '{ORG}', 0, 'no need', now());
+    insert into engine.progress (task_id, step, fence, counter, rev, details)
+    values ('{NEXT}', '', 2, 1, 4, 'half');
     insert into engine.step_result (workflow_id, step, org_id, task_id, fence, rev, input_hash,
         body, hash)
     values ('{DONE}', 'tool/1/0', '{ORG}', '{TOOL}', 1, 2, 'in', '', '');
@@ -169,6 +174,10 @@ VIOLATIONS = {
     "results_bear_the_highest_fence": attempt(TOOL, DONE, fence=2, claim=2, close=3, closing=5),
     "closed_tasks_stay_closed": attempt(TOOL, DONE, fence=2, claim=3, close=4, closing=2),
     "plain_tasks_are_open_or_ended": f"delete from engine.attempt where task_id = '{PLAIN}'",
+    "cancelled_plain_tasks_end_with_their_cancel": (
+        f"update engine.plain_cancel set task_id = '{PLAIN}'"
+    ),
+    "progress_bears_the_highest_fence": "update engine.progress set fence = 1",
     "states_fit_together": f"{UNCHECKED} update engine.task set incarnation = null",
     "leases_are_dated_here": "update engine.task set lease_until = lease_until + interval '1 s'",
     "attempts_are_bounded": ";".join(

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 import msgspec
 import uvloop
 
-from tests.load.bench import dispatch
+from tests.load.bench import dispatch, machine_limits
 from tests.load.bench.loads import Clients
 from tests.load.bench.orders import (
     Arrive,
@@ -17,6 +17,7 @@ from tests.load.bench.orders import (
     Failed,
     Grow,
     Introduce,
+    Limits,
     Open,
     Order,
     Pace,
@@ -81,6 +82,8 @@ class Roles:
                 return self._office.tally(order)
             case Probe():
                 return await dispatch.probe(order)
+            case Limits():
+                return await machine_limits.probe(order)
             case Turns() | Pace() | Grow() | Introduce() | Arrive():
                 assert self._clients is not None
                 return await load(self._clients, order)

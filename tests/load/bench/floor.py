@@ -1,4 +1,4 @@
-"""Simulated workers on one side, turns by a schedule on the other, and who met whom."""
+"""Simulated workers on one side, tasks or turns by a schedule on the other, and who met whom."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from tests.load.bench.crew import BenchFailed, Crew
 from tests.load.bench.gathered import recounted
 from tests.load.bench.ground import Recount
 from tests.load.bench.histograms import Histogram
-from tests.load.bench.orders import Arrive, Asked, Done, Flow, Introduce, Staff, Tally
+from tests.load.bench.orders import Arrive, Asked, Done, Flow, Introduce, Kind, Staff, Tally
 
 WORKERS_PER_PROCESS = 1500
 ANSWERED_SECONDS_MAX = 30.0
@@ -35,7 +35,7 @@ class Shape(Struct, frozen=True, kw_only=True):
 
 
 class Wait(Struct, frozen=True, array_like=True):
-    """From a turn's moment in the schedule until a worker had it."""
+    """From a moment in the schedule until a worker had what was due then."""
 
     from_s: float
     org_id: str
@@ -53,7 +53,7 @@ class Arrived(Struct, frozen=True, kw_only=True):
         return Histogram.of(w.ms for w in self.waits if org_id is None or w.org_id == org_id)
 
     def by_second(self, part: float) -> list[tuple[float, float]]:
-        """A percentile of each second's turns."""
+        """A percentile of each second's waits."""
         seconds: dict[int, Histogram] = {}
         for wait in self.waits:
             second = int(wait.from_s - self.began_s)
@@ -62,14 +62,12 @@ class Arrived(Struct, frozen=True, kw_only=True):
 
 
 def met(asked: Sequence[Asked], entered: Mapping[str, float]) -> list[Wait]:
-    """Raises BenchFailed where a turn never came to a worker of ours."""
-    lost = [one for one in asked if one.turn_id not in entered]
+    """Raises BenchFailed where something never came to a worker of ours."""
+    lost = [one for one in asked if one.id not in entered]
     if lost:
-        msg = f"{len(lost)} of {len(asked)} turns came to no simulated worker"
+        msg = f"{len(lost)} of {len(asked)} tasks or turns came to no simulated worker"
         raise BenchFailed(msg)
-    return [
-        Wait(one.from_s, one.org_id, (entered[one.turn_id] - one.from_s) * 1000) for one in asked
-    ]
+    return [Wait(one.from_s, one.org_id, (entered[one.id] - one.from_s) * 1000) for one in asked]
 
 
 class Floor:
@@ -119,18 +117,18 @@ class Floor:
         lag = Histogram.summed([done.lag])
         return Arrived(waits=waits, lag=lag, began_s=began, clients_cpu_s=cpu_s)
 
-    async def recounted(self, before: Recount | None, load: str) -> int:
+    async def recounted(self, before: Recount | None, load: str, kind: Kind = "turn") -> int:
         for reason, count in self._breaks.items():
             self._bench.gathered.notes.append(f"{load}: {count} worker streams broke: {reason}")
         done = Done(asked=self._asked, completed=self._answered)
-        return await recounted(self._bench.ground, before, [done], load)
+        return await recounted(self._bench.ground, before, [done], load, kind)
 
     async def _settle(self) -> None:
         deadline = time.monotonic() + ANSWERED_SECONDS_MAX
         await self._tally()
         while self._answered < self._asked:
             if time.monotonic() > deadline:
-                msg = f"{self._answered} of {self._asked} turns were answered in time"
+                msg = f"{self._answered} of {self._asked} were answered in time"
                 raise BenchFailed(msg)
             await asyncio.sleep(POLL_S)
             await self._tally()
@@ -143,7 +141,7 @@ class Floor:
             self._breaks.update(tallied.breaks)
             self._answered += tallied.answered
             for one in tallied.entered:  # a second time where its first stream broke
-                self._entered.setdefault(one.turn_id, one.at_s)
+                self._entered.setdefault(one.id, one.at_s)
             self._config_hash = tallied.config_hash or self._config_hash
             self._cpu_s += tallied.cpu_s
 

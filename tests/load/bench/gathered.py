@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.ground import Ground, Recount
 from tests.load.bench.histograms import Histogram, Spread
-from tests.load.bench.orders import Done
+from tests.load.bench.orders import Done, Kind
 from tests.load.bench.report import Cost, Series
 from tests.load.bench.statements import PerTurn
 
@@ -47,8 +47,14 @@ class Gathered(Struct, kw_only=True):
             self.notes.append(f"{name}: the client came {late:.1f} ms late to its schedule (P99)")
 
 
-async def recounted(ground: Ground, before: Recount | None, done: Sequence[Done], part: str) -> int:
-    """How many turns the part made. Raises BenchFailed where clients and rows disagree."""
+async def recounted(
+    ground: Ground,
+    before: Recount | None,
+    done: Sequence[Done],
+    part: str,
+    kind: Kind = "turn",
+) -> int:
+    """How many of a kind the part made. Raises BenchFailed where clients and rows disagree."""
     after = await ground.recount()
     asked = sum(one.asked for one in done)
     found = {
@@ -58,13 +64,19 @@ async def recounted(ground: Ground, before: Recount | None, done: Sequence[Done]
     others = 0
     if before is not None and after is not None:
         others = after.others - before.others
-        found |= {
-            "messages in the inbox": after.inputs - before.inputs,
-            "completed workflows": after.completed - before.completed,
-            "turn.completed in the log": after.logged - before.logged,
-        }
+        found |= _rows(before, after, kind)
     if others or set(found.values()) != {asked}:
         told = ", ".join(f"{count} {what}" for what, count in found.items())
         msg = f"{part}: rows and clients do not agree: {told}; {others} not completed"
         raise BenchFailed(msg)
     return asked
+
+
+def _rows(before: Recount, after: Recount, kind: Kind) -> dict[str, int]:
+    if kind == "task":
+        return {"attempts of plain tasks": after.tasks - before.tasks}
+    return {
+        "messages in the inbox": after.inputs - before.inputs,
+        "completed workflows": after.completed - before.completed,
+        "turn.completed in the log": after.logged - before.logged,
+    }

@@ -47,6 +47,8 @@ class Recount(msgspec.Struct, frozen=True, kw_only=True):
     completed: int
     others: int
     logged: int
+    tasks: int
+    """Plain tasks that ended with a result."""
 
 
 class Ground:
@@ -102,6 +104,7 @@ class Ground:
             completed=completed,
             others=sum(outcomes.values()),
             logged=await self.database.fetchval_as(int, QUERIES["completions"]),
+            tasks=await self.database.fetchval_as(int, QUERIES["tasks_ended"]),
         )
 
     async def connections(self) -> dict[str, int]:

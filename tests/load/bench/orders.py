@@ -1,6 +1,11 @@
 """What the bench asks of its load processes and what they answer: one line of JSON each."""
 
+from typing import Literal
+
 from msgspec import Struct
+
+Kind = Literal["task", "turn"]
+"""What is dispatched: a plain task of a queue, or the first step of an agent's turn."""
 
 
 class Open(Struct, frozen=True, kw_only=True, tag="open"):
@@ -44,11 +49,13 @@ class Grow(Struct, frozen=True, kw_only=True, tag="grow"):
 class Probe(Struct, frozen=True, kw_only=True, tag="probe"):
     """Dispatch: this process becomes the only worker, and submits."""
 
+    kind: Kind
     host: str
     port: int
     agent_id: str
     engine: str
-    sessions: int
+    warm_up: int
+    """Sessions with a turn each, or plain tasks, before anything is measured."""
     samples: int
     pause_s: float
 
@@ -78,11 +85,12 @@ class Introduce(Struct, frozen=True, kw_only=True, tag="introduce"):
 
 
 class Flow(Struct, frozen=True, kw_only=True):
-    """Turns of one organization, by a schedule."""
+    """What one organization submits, by a schedule. Turns need the hash of a configuration."""
 
     org_id: str
-    config_hash: str
     per_s: float
+    config_hash: str = ""
+    kind: Kind = "turn"
 
 
 class Arrive(Struct, frozen=True, kw_only=True, tag="arrive"):
@@ -95,7 +103,15 @@ class Arrive(Struct, frozen=True, kw_only=True, tag="arrive"):
     by_chance: bool
 
 
-Order = Open | Turns | Pace | Grow | Probe | Staff | Tally | Introduce | Arrive
+class Limits(Struct, frozen=True, kw_only=True, tag="limits"):
+    """What the machine does at best with each of the means."""
+
+    postgres_url: str
+    nats_url: str
+    seconds: float
+
+
+Order = Open | Turns | Pace | Grow | Probe | Staff | Tally | Introduce | Arrive | Limits
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
@@ -113,16 +129,16 @@ class Turn(Struct, frozen=True, array_like=True):
 
 
 class Entered(Struct, frozen=True, array_like=True):
-    """A simulated worker began with the task of this turn."""
+    """A simulated worker began with the plain task, or with the task of the turn, of this id."""
 
-    turn_id: str
+    id: str
     at_s: float
 
 
 class Asked(Struct, frozen=True, array_like=True):
-    """A turn was submitted; it counts from the moment that the schedule named."""
+    """A task or turn was submitted; it counts from the moment that the schedule named."""
 
-    turn_id: str
+    id: str
     org_id: str
     from_s: float
 
@@ -149,6 +165,7 @@ class Done(Struct, frozen=True, kw_only=True, tag="done"):
     young_ms: list[float] = []
     old_ms: list[float] = []
     dispatch_ms: list[float] = []
+    figures: dict[str, float] = {}
     submitted: list[Asked] = []
     steered: int = 0
     """Messages that met a turn still going on; they make no task of their own."""

@@ -12,7 +12,7 @@ import msgspec
 
 from tests.load.bench.peers.ratios import MEASURED, NAMES, key_of
 from tests.load.bench.report import Report, number
-from tests.load.bench.targets import TARGETS
+from tests.load.bench.targets import MADE_ON, TARGETS, at_most
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "figures"
 BENCH, PEERS = "bench.json", "peers.json"
@@ -28,6 +28,7 @@ def page(bench: Report, peers: Report | None) -> str:
         "",
         *_measured(bench, f"./task bench --json docs/figures/{BENCH}"),
         *_promised(bench.figures),
+        *_machines(bench.figures),
         *_others(bench.figures),
     ]
     if peers is not None:
@@ -65,8 +66,26 @@ def _promised(figures: Mapping[str, float]) -> list[str]:
     ]
 
 
+def _machines(figures: Mapping[str, float]) -> list[str]:
+    """The means that everything rests on, here and where the promises were made."""
+    rows: list[Sequence[str]] = []
+    for key, there in MADE_ON.items():
+        if key in figures:
+            here = figures[key]
+            slower = here / there if at_most(key) else there / here
+            rows.append((f"`{key}`", number(here), number(there), f"{slower:.1f}"))
+    if not rows:
+        return []
+    head = ("figure", "this machine", "where the promises were made", "times as slow")
+    return ["## The machine's own limits", "", *_table(head, rows)]
+
+
 def _others(figures: Mapping[str, float]) -> list[str]:
-    rows = [(f"`{key}`", number(value)) for key, value in figures.items() if key not in TARGETS]
+    rows = [
+        (f"`{key}`", number(value))
+        for key, value in figures.items()
+        if key not in TARGETS.keys() | MADE_ON.keys()
+    ]
     return ["## The rest", "", *_table(("figure", "measured"), rows)]
 
 

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,7 +21,7 @@ from mainspring_rpc.channel import Channel, Stream
 from mainspring_rpc.clients import WorkerClient
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_schema.codec import pack
-from mainspring_schema.tasks import ReasonResult, ReasonTask, TaskPayload
+from mainspring_schema.tasks import PlainResult, PlainTask, ReasonResult, ReasonTask, TaskPayload
 from tests.load.bench.orders import Entered, Staff, Tallied, Tally
 from tests.load.bench.wire import WireProblem
 
@@ -31,9 +31,25 @@ ENTERED_MAX: Final = 1_000_000
 BEATS_PER_S: Final = 20.0
 """How often somebody is looked for whose beat is due; each beats on its own time."""
 _PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)
-_BODY: Final = pack(ReasonResult(text="Hello.", finish_reason="stop"))
-_HASH: Final = hashlib.sha256(_BODY).digest()
+PLAIN_TYPE: Final = "bench"
+"""Of the plain tasks that they offer to do."""
 _Stream = Stream[pb.WorkRequest, pb.WorkResponse]
+
+
+class Body(NamedTuple):
+    """The result of a step, which is the same for all of a kind."""
+
+    body: bytes
+    hash: bytes
+
+    @classmethod
+    def of(cls, result: ReasonResult | PlainResult) -> "Body":
+        body = pack(result)
+        return cls(body, hashlib.sha256(body).digest())
+
+
+_SAID: Final = Body.of(ReasonResult(text="Hello.", finish_reason="stop"))
+_NOTHING: Final = Body.of(PlainResult())
 
 
 class Book:
@@ -47,12 +63,20 @@ class Book:
         self.breaks: list[str] = []
         self.work_ms = 0.0
 
-    def enter(self, task: pb.Task, now_s: float) -> None:
+    def enter(self, task: pb.Task, now_s: float) -> Body:
+        """Notes it; returns what it is answered with."""
         payload = _PAYLOAD.decode(task.payload)
+        if isinstance(payload, PlainTask):
+            self._note(task.task_id.hex(), now_s)
+            return _NOTHING
         if isinstance(payload, ReasonTask):
             self.config_hash = payload.config_hash
-            if len(self.entered) < ENTERED_MAX:
-                self.entered.append(Entered(payload.turn_id.hex, now_s))
+            self._note(payload.turn_id.hex, now_s)
+        return _SAID
+
+    def _note(self, id_: str, now_s: float) -> None:
+        if len(self.entered) < ENTERED_MAX:
+            self.entered.append(Entered(id_, now_s))
 
 
 class SimulatedWorker:
@@ -113,7 +137,7 @@ class SimulatedWorker:
                 name=self._name,
                 build="bench",
                 queues=["default"],
-                capabilities=[""],
+                capabilities=["", f"task:{PLAIN_TYPE}"],
                 slots=self._order.slots,
             ),
             credits=self._order.slots,
@@ -121,30 +145,28 @@ class SimulatedWorker:
 
     async def _take(self, stream: _Stream, tasks: Sequence[pb.Task]) -> None:
         now = time.monotonic()
+        results: list[pb.Result] = []
         for task in tasks:
-            self._book.enter(task, now)
             self._unanswered[task.task_id] = task.fence
+            body, hash_ = self._book.enter(task, now)
+            results.append(pb.Result(task_id=task.task_id, fence=task.fence, hash=hash_, body=body))
         if self._book.work_ms:
-            self._hold(self._after_work(stream, tasks))
+            self._hold(self._after_work(stream, results))
         else:
-            await self._answer(stream, tasks)
+            await self._answer(stream, results)
 
-    async def _after_work(self, stream: _Stream, tasks: Sequence[pb.Task]) -> None:
+    async def _after_work(self, stream: _Stream, results: Sequence[pb.Result]) -> None:
         await asyncio.sleep(self._book.work_ms / 1000)
         if stream is self._stream:
             with suppress(MainspringError):  # the reader sees the break as well
-                await self._answer(stream, tasks)
+                await self._answer(stream, results)
 
     def _hold(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
 
-    async def _answer(self, stream: _Stream, tasks: Sequence[pb.Task]) -> None:
-        results = [
-            pb.Result(task_id=task.task_id, fence=task.fence, hash=_HASH, body=_BODY)
-            for task in tasks
-        ]
+    async def _answer(self, stream: _Stream, results: Sequence[pb.Result]) -> None:
         async with self._writing:
             await stream.send(pb.WorkRequest(results=results, credits=len(results)))
 

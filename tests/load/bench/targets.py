@@ -45,6 +45,20 @@ TARGETS: Final[dict[str, Target]] = {
     "idle_queries_per_s": _most(5, "statements of an idle stack"),
 }
 
+MADE_ON: Final[dict[str, float]] = {
+    "limit_inserts_per_s_c1": 3_100,
+    "limit_inserts_per_s_c16": 13_000,
+    "limit_claims_per_s_b1": 7_100,
+    "limit_claims_per_s_b10": 38_000,
+    "limit_claims_per_s_b100": 100_000,
+    "limit_bus_p50_ms": 0.14,
+    "limit_call_p50_ms": 0.6,
+    "limit_calls_per_s_c32": 5_000,
+    "limit_frame_p50_ms": 0.26,
+    "limit_frames_per_s_c1": 7_000,
+}
+"""What the machine did at best on which the promises were made: the architecture's raw limits."""
+
 HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_|^replicas_ratio$")
 """Rates; of everything else less is better."""
 LOWER: Final = frozenset({"idle_queries_per_s"})

@@ -14,7 +14,7 @@ def test_a_wait_goes_from_the_schedule_to_the_worker() -> None:
     assert wait.ms == pytest.approx(4.0)
 
 
-def test_a_turn_that_no_worker_saw_fails_the_bench() -> None:
+def test_a_task_that_no_worker_saw_fails_the_bench() -> None:
     with pytest.raises(BenchFailed, match="1 of 2"):
         met([Asked("t1", "", 10.0), Asked("t2", "", 10.0)], {"t1": 10.5})
 

@@ -37,3 +37,10 @@ def test_peers_stand_beside_us_in_the_figures_that_they_have() -> None:
 
     assert "| figure | Mainspring | pgqueuer |" in lines
     assert "| Tasks per second (tasks/s) | 900 | 1,800 |" in lines
+
+
+def test_the_machines_limits_stand_beside_those_where_the_promises_were_made() -> None:
+    lines = page(report({"limit_call_p50_ms": 1.2, "limit_calls_per_s_c32": 2_500.0}), None)
+
+    assert "| `limit_call_p50_ms` | 1.20 | 0.60 | 2.0 |" in lines
+    assert "| `limit_calls_per_s_c32` | 2,500 | 5,000 | 2.0 |" in lines

@@ -30,6 +30,7 @@ from mainspring_schema.frames import Emit, Held
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     CancelWorkflow,
+    Fork,
     Parent,
     SignalWorkflow,
     StartWorkflow,
@@ -46,7 +47,7 @@ class NoAgents:
 class Desk:
     """Keeps what a store would: the view, the task, waits, signals, records, events."""
 
-    def __init__(self, parent: Parent | None = None) -> None:
+    def __init__(self, parent: Parent | None = None, fork: Fork | None = None) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
         self.id = self.ids.uuid7()
@@ -65,7 +66,7 @@ class Desk:
         self.counter = 0
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=b"[1]", key="k",
-            parent=parent,
+            parent=parent, fork=fork,
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         self.started = decide(plan, intents.WorkflowStarted(command=command), self.materials)

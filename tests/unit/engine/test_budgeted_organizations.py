@@ -1,12 +1,14 @@
 """Which organizations have budgets: never missed for longer than whoever made one has waited."""
 
 import asyncio
+from typing import cast
 from uuid import UUID
 
 import pytest
 
 from mainspring_engine.adapters.memory import MemoryStore
 from mainspring_engine.domain.limits import BUDGETS_TRUSTED_S
+from mainspring_engine.ports.budgets import BudgetRows
 from mainspring_engine.usecases.budgets import Budgeted
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import ManualClock
@@ -83,3 +85,25 @@ async def test_who_makes_the_first_budget_waits_until_no_engine_can_miss_it(
     assert not missed
     assert other.has(ORG)
     await mine.known_everywhere(ORG)
+
+
+async def test_an_engine_that_calls_no_model_does_not_look(
+    store: MemoryStore, clock: ManualClock
+) -> None:
+    looked = asyncio.Event()
+
+    class Rows:
+        async def organizations(self) -> frozenset[UUID]:
+            looked.set()
+            return await store.budgets.organizations()
+
+    organizations = Budgeted(cast("BudgetRows", cast("object", Rows())), clock)
+    working = asyncio.create_task(organizations.work())
+    await asyncio.sleep(0)  # it has begun
+    before = looked.is_set()
+
+    organizations.has(OTHER)
+    await looked.wait()
+    working.cancel()
+
+    assert not before

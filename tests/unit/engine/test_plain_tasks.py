@@ -5,18 +5,19 @@ import threading
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from mainspring_engine.adapters.memory import MemoryGates, MemoryStore, memory_backstage
 from mainspring_engine.domain import plain
-from mainspring_engine.domain.plain import PlainAnswered, PlainDied, end_of
+from mainspring_engine.domain.plain import PlainAnswered, PlainDied, PlainEnd, end_of
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.sweeps import SweepKind
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
-from mainspring_kernel.errors import NotFound, ValidationFailed
+from mainspring_kernel.errors import Conflict, NotFound, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
 from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
 from mainspring_kernel.plain_limits import (
@@ -27,8 +28,19 @@ from mainspring_kernel.plain_limits import (
 from mainspring_messaging import MemoryBus
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held, Verdict
-from mainspring_schema.plain import GetPlainTask, SubmitTask, SubmitTasks
-from mainspring_schema.tasks import PlainResult
+from mainspring_schema.operations import LetterView, ResolveLetter
+from mainspring_schema.plain import (
+    CancelPlainTask,
+    GetPlainTask,
+    PlainTaskView,
+    RequeuePlainTask,
+    SubmitTask,
+    SubmitTasks,
+    TaskReceipt,
+)
+from mainspring_schema.subjects import WAKE_ENDED
+from mainspring_schema.tasks import PlainResult, PlainTask
+from mainspring_schema.wake import TasksEnded
 from mainspring_schema.workflows import Flaw
 from tests.integration.engine.house import SilentWitness
 from tests.integration.engine.scripted_worker import ScriptedWorker
@@ -38,14 +50,19 @@ FLAW = Flaw(code="step_failed", message="no")
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
+def bus() -> MemoryBus:
+    return MemoryBus()
+
+
+@pytest.fixture
+async def engine(bus: MemoryBus) -> AsyncIterator[Engine]:
     clock, lock = SystemClock(), threading.RLock()
     store = MemoryStore(lock=lock, log=MemoryLog(lock=lock, clock=clock), clock=clock)
     engine = Engine(
         store=store,
         gates=MemoryGates(store.tables, lock=lock, clock=clock),
         backstage=memory_backstage(store, lock=lock, clock=clock),
-        bus=MemoryBus(),
+        bus=bus,
         witness=lambda _: SilentWitness(),
         clock=clock,
         ids=IDS,
@@ -182,6 +199,128 @@ async def test_more_than_one_call_may_bring_is_refused_as_a_whole(engine: Engine
         await engine.plain_tasks.submit(many(*tasks))
     with pytest.raises(NotFound):
         await seen(engine, tasks[0])
+
+
+# ── stopped, and done again ─────────────────────────────────────────────────────────────────────
+
+
+def stop(task: SubmitTask) -> CancelPlainTask:
+    return CancelPlainTask(org_id=DEFAULT_ORG_ID, task_id=task.task_id, reason="no need")
+
+
+def again(task: SubmitTask, new_id: UUID) -> RequeuePlainTask:
+    return RequeuePlainTask(org_id=DEFAULT_ORG_ID, task_id=task.task_id, new_id=new_id)
+
+
+async def test_a_cancelled_task_is_lost_to_its_worker_and_free_for_others(
+    engine: Engine, worker: ScriptedWorker
+) -> None:
+    task = order()
+    await engine.plain_tasks.submit(many(task))
+    held = await worker.next_task()
+
+    view = await engine.operator.operate(stop(task))
+    async with asyncio.timeout(10):
+        lost = await worker.lost.get()
+    worker.bring(held, PlainResult(result=b"3"))
+
+    assert (await worker.acknowledged()).verdict is Verdict.STALE
+    assert lost == held.held
+    flaw = Flaw(code="cancelled", message="no need")
+    assert view == PlainTaskView(task_id=task.task_id, type="add", status="cancelled", flaw=flaw)
+    assert await engine.operator.operate(stop(task)) == view
+
+
+async def test_a_task_that_has_its_result_is_not_cancelled(
+    engine: Engine, worker: ScriptedWorker
+) -> None:
+    task = order()
+    await engine.plain_tasks.submit(many(task))
+    worker.bring(await worker.next_task(), PlainResult(result=b"3"))
+    await worker.acknowledged()
+
+    view = await engine.plain_tasks.cancel(stop(task))
+
+    assert (view.status, view.result) == ("completed", b"3")
+    with pytest.raises(NotFound):
+        await engine.plain_tasks.cancel(stop(order()))
+
+
+async def test_a_failed_task_is_done_again_by_a_new_one_which_names_it(
+    engine: Engine, worker: ScriptedWorker
+) -> None:
+    task, new_id = order(), IDS.uuid7()
+    await engine.plain_tasks.submit(many(task))
+    worker.bring(await worker.next_task(), PlainResult(flaw=FLAW))
+    await worker.acknowledged()
+
+    receipts = [await engine.operator.operate(again(task, new_id)) for _ in range(2)]
+    taken = await worker.next_task()
+    made = msgspec.msgpack.decode(taken.payload, type=PlainTask)
+
+    assert receipts == [
+        TaskReceipt(task_id=new_id),
+        TaskReceipt(task_id=new_id, duplicate=True),
+    ]
+    assert (taken.held, made.input, made.source) == (Held(new_id, 1), b"[1,2]", task.task_id)
+    assert await seen(engine, task) == "failed"
+
+
+async def test_only_what_failed_or_was_cancelled_is_done_again(
+    engine: Engine, worker: ScriptedWorker
+) -> None:
+    running, unknown = order(), order()
+    await engine.plain_tasks.submit(many(running))
+    held = await worker.next_task()
+
+    with pytest.raises(Conflict):
+        await engine.plain_tasks.requeue(again(running, IDS.uuid7()))
+    worker.bring(held, PlainResult())
+    await worker.acknowledged()
+    with pytest.raises(Conflict):
+        await engine.plain_tasks.requeue(again(running, IDS.uuid7()))
+    with pytest.raises(NotFound):
+        await engine.plain_tasks.requeue(again(unknown, IDS.uuid7()))
+
+
+async def test_a_dead_letter_of_a_plain_task_is_requeued_as_a_new_one(
+    engine: Engine, worker: ScriptedWorker
+) -> None:
+    task = order()
+    await engine.plain_tasks.submit(many(task))
+    held = (await worker.next_task()).held
+    dead = PlainEnd(
+        held=held, closing=Closing.QUARANTINED, error_code="poison", reason="poison",
+        detail="it kills", body=pack(PlainResult(flaw=Flaw(code="poison", message="it kills"))),
+    )  # fmt: skip
+    await engine.store.plain.end((dead,))
+    with pytest.raises(Conflict, match="dead letter"):
+        await engine.plain_tasks.requeue(again(task, IDS.uuid7()))
+
+    resolve = ResolveLetter(org_id=DEFAULT_ORG_ID, task_id=task.task_id, action="requeue")
+    letter = await engine.operator.operate(resolve)
+
+    assert isinstance(letter, LetterView)
+    assert letter.status == "requeued"
+    assert letter.requeued_as is not None
+    assert (await worker.next_task()).held == Held(letter.requeued_as, 1)
+
+
+async def test_an_end_is_told_once_with_all_that_ended_with_it(
+    engine: Engine, worker: ScriptedWorker, bus: MemoryBus
+) -> None:
+    told: list[bytes] = []
+    await bus.subscribe(WAKE_ENDED, lambda message: told.append(message.data))
+    good, stopped = order(), order()
+    await engine.plain_tasks.submit(many(good, stopped))
+
+    worker.bring(await worker.next_task(), PlainResult())
+    await worker.acknowledged()
+    await engine.plain_tasks.cancel(stop(stopped))
+    await bus.flush(1.0)
+
+    ends = [msgspec.msgpack.decode(one, type=TasksEnded).ids for one in told]
+    assert ends == [good.task_id.bytes, stopped.task_id.bytes]
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain import intents
+from mainspring_engine.domain.changes import CopySteps
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.domain.workflow.state import Phase
 from mainspring_kernel.errors import NotFound, WorkflowEnded
@@ -14,6 +15,7 @@ from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import WorkflowResult, WorkflowTask
 from mainspring_schema.workflows import (
     Flaw,
+    Fork,
     Mismatch,
     Signalled,
     Started,
@@ -83,6 +85,31 @@ def test_what_it_waited_for_is_given_up_when_it_starts_over_and_signals_are_kept
     held.claimed()
     held.suspends(Wait(step="a1~1", name="later", kind="signal", seen=0))
     assert held.records["a1~1"].result == b"1"
+
+
+def test_a_fork_begins_in_the_generation_of_its_step() -> None:
+    fork = Fork(source_id=DEFAULT_ORG_ID, before="b12~3", generation=12)
+
+    desk = Desk(fork=fork)
+
+    assert desk.last.start is not None
+    assert desk.last.start.copied == CopySteps(source_id=DEFAULT_ORG_ID, bound="b12~3")
+    assert list(desk.records) == ["b12~0"]
+    (task,) = desk.last.tasks
+    assert msgspec.msgpack.decode(task.payload, type=WorkflowTask).generation == 12
+    assert (desk.data[0][1]["generation"], desk.state.generation) == (12, 12)
+
+
+@pytest.mark.parametrize(
+    ("fork", "bound"),
+    [
+        (Fork(source_id=DEFAULT_ORG_ID), ""),
+        (Fork(source_id=DEFAULT_ORG_ID, before="2/1"), "2/1"),
+        (Fork(source_id=DEFAULT_ORG_ID, generation=3), "a3~"),
+    ],
+)
+def test_a_fork_copies_up_to_its_bound(fork: Fork, bound: str) -> None:
+    assert fork.bound == bound
 
 
 def test_a_cancelled_workflow_does_not_start_over(held: Desk) -> None:

@@ -7,9 +7,12 @@ from mainspring_harness.conversation import (
     UserMessage,
 )
 from mainspring_harness.errors import TranscriptBroken
+from mainspring_harness.messages_view import messages_view
 from mainspring_harness.transcript import Transcript
 from mainspring_schema.appeals import ApprovalResolved, Decision
-from tests.unit.harness.conversations import TURN, Log
+from mainspring_schema.delivery import MessageEdited, MessageWithdrawn
+from mainspring_schema.messages import TextPart, text_of
+from tests.unit.harness.conversations import TURN, Log, message_id
 
 
 def fold(log: Log) -> Transcript:
@@ -186,3 +189,35 @@ def test_only_decisions_for_good_are_kept() -> None:
     log.add("approval.resolved", resolved("c2", "allow_always"))
 
     assert fold(log).copy().rules == {"add": "allow_always"}
+
+
+def test_a_waiting_message_is_read_as_it_was_edited_and_a_withdrawn_one_by_nobody() -> None:
+    log = Log().input(1, "teh").input(2, "gone")
+    edited = MessageEdited(message_id=message_id(1), content=(TextPart(text="the"),))
+    log.add("message.edited", edited)
+    log.add("message.withdrawn", MessageWithdrawn(message_id=message_id(2)))
+    log.reason(1, 2)
+
+    assert sketch(fold(log).messages()) == ["user the"]
+    assert [text_of(message.content) for message in messages_view(log.events)] == ["the"]
+
+
+def test_a_turn_that_is_rolled_back_leaves_the_conversation_and_what_it_told_shorter() -> None:
+    log = Log().add("turn.started", {}).input(1, "first").reason(1).answer(2, "one")
+    log.add("turn.started", {}).input(3, "second").reason(3).answer(4, calls=["c1"]).result("c1")
+    log.add("context.compacted", {"covers": 3, "summary": "all of it"})
+    log.add("turn.cancelled", {"reason": "rolled_back", "rolled_back": True})
+    log.add("turn.started", {}).input(5, "rather").reason(5)
+
+    transcript = fold(log)
+
+    assert sketch(transcript.messages()) == ["user first", "model one", "user rather"]
+    assert transcript.made is None
+    assert transcript.copy().digest == transcript.digest
+
+
+def test_a_turn_that_is_only_cancelled_stays_in_the_conversation() -> None:
+    log = Log().add("turn.started", {}).input(1, "first").reason(1).answer(2, "so far")
+    log.add("turn.cancelled", {"reason": "user"})
+
+    assert sketch(fold(log).messages()) == ["user first", "model so far"]

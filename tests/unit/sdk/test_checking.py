@@ -134,10 +134,24 @@ def told(record: StepRecord) -> dict[str, object]:
     }
 
 
+def client_of(histories: dict[str, list[dict[str, object]]]) -> Client:
+    """Knows the histories of one fork and its source."""
+    described = {"id": "fork", "type": "it", "key": "k", "queue": "q", "status": "completed"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events"):
+            events = histories[request.url.path.split("/")[-2]]
+            after = int(request.url.params["after_sequence"])
+            return httpx.Response(200, json={"data": events[after : after + 2]})
+        return httpx.Response(200, json={"data": [described | {"created_at": ""}]})
+
+    return Client("http://x", transport=httpx.MockTransport(answer))
+
+
 async def test_a_fork_is_checked_with_what_it_took_over() -> None:
     records = await recorded()
     started: dict[str, object] = {"type": "it", "input": [1]}
-    histories = {
+    histories: dict[str, list[dict[str, object]]] = {
         "source": [
             {"type": "workflow.started", "data": started},
             *(told(records[place]) for place in ("1", "2")),
@@ -151,17 +165,38 @@ async def test_a_fork_is_checked_with_what_it_took_over() -> None:
             told(records["2"]),
         ],
     }
-    described = {"id": "fork", "type": "it", "key": "k", "queue": "q", "status": "completed"}
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/events"):
-            events = histories[request.url.path.split("/")[-2]]
-            after = int(request.url.params["after_sequence"])
-            return httpx.Response(200, json={"data": events[after : after + 2]})
-        return httpx.Response(200, json={"data": [described | {"created_at": ""}]})
-
-    async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
+    async with client_of(histories) as client:
         (finding,) = await check(client, [it])
 
     assert (finding.problem, finding.steps) == ("", 2)
     assert CALLS == []
+
+
+async def test_a_fork_of_a_later_generation_is_checked_with_the_records_of_that_one() -> None:
+    records = await recorded()
+    later = [
+        told(msgspec.structs.replace(records[place], step=f"a1~{place}")) for place in ("1", "2")
+    ]
+    wrong = told(msgspec.structs.replace(records["1"], name="other"))
+    origin = {"workflow_id": "source", "step": "a1~2"}
+    histories: dict[str, list[dict[str, object]]] = {
+        "source": [
+            {"type": "workflow.started", "data": {"type": "it", "input": [9]}},
+            wrong,
+            {"type": "workflow.started_over", "data": {"generation": 1, "input": [1]}},
+            *later,
+            {"type": "workflow.started_over", "data": {"generation": 2, "input": [7]}},
+        ],
+        "fork": [
+            {
+                "type": "workflow.started",
+                "data": {"type": "it", "input": [1], "generation": 1, "forked_from": origin},
+            },
+            later[1],
+        ],
+    }
+
+    async with client_of(histories) as client:
+        (finding,) = await check(client, [it])
+
+    assert (finding.problem, finding.steps) == ("", 2)

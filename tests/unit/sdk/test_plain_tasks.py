@@ -147,3 +147,29 @@ async def test_what_can_never_succeed_is_not_tried_again() -> None:
     assert (wrong.flaw.code, wrong.retry_ms) == ("invalid_input", None)
     assert refused.flaw is not None
     assert (refused.flaw.code, refused.retry_ms) == ("closed", None)
+
+
+async def test_a_task_is_cancelled_and_done_again_by_its_handle() -> None:
+    asked: list[tuple[str, bytes]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/batch"):
+            return taken(request)
+        asked.append((request.url.path.rpartition("/")[2], request.content))
+        if request.url.path.endswith("/requeue"):
+            return httpx.Response(201, json=msgspec.json.decode(request.content))
+        task = {"id": "task_1", "type": "add", "status": "cancelled"}
+        return httpx.Response(200, json=task | {"error": {"code": "cancelled", "message": "no"}})
+
+    async with client_of(answer) as client:
+        handle = await client.submit(add, 1)
+        ended = await handle.cancel("no")
+        with pytest.raises(TaskFailed, match="no"):
+            await handle.result()
+        again = await handle.requeue()
+
+    assert (ended.ended, ended.status) == (True, "cancelled")
+    assert [word for word, _ in asked] == ["cancel", "result", "requeue"]
+    assert asked[0][1] == b'{"reason":"no"}'
+    assert again.id != handle.id
+    assert msgspec.json.decode(asked[2][1]) == {"id": again.id}

@@ -14,6 +14,7 @@ from mainspring_kernel.errors import ConfigurationUnknown, MainspringError
 from mainspring_kernel.ids import MessageId, OrgId, Prefix, SessionId, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.commands import Receipt, Submit
+from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.messages import Controls, ExternalActor, InputPart, Json, Message, Role
@@ -30,6 +31,7 @@ class MessageDraft(Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     body_hash: bytes = b""
     traceparent: str | None = None
+    mode: DeliveryMode = "steer"
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -56,7 +58,7 @@ async def post(
     message_id: MessageId,
     now_ms: int,
 ) -> Posted:
-    """Returns once the message is committed. Raises NotFound, IdempotencyMismatch, Unavailable."""
+    """Raises NotFound, IdempotencyMismatch, SessionBusy, Unavailable, else it is committed."""
     model_id = draft.controls.model_id if draft.controls else None
     configuration = await path.configurations.of(org_id, session_id, model_id)
     message = Message(
@@ -73,7 +75,7 @@ async def post(
         session_id=session_id,
         message_id=message_id,
         message=message,
-        mode="steer",
+        mode=draft.mode,
         config_hash=configuration.hash,
         idempotency_key=draft.idempotency_key,
         body_hash=draft.body_hash,

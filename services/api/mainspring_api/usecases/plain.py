@@ -3,26 +3,28 @@
 from typing import Final
 
 from mainspring_api.ports.control import Control
+from mainspring_api.ports.endings import Endings
+from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.plain_limits import PLAIN_RECHECK_S_MAX, PLAIN_RECHECK_S_MIN
+from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.plain import GetPlainTask, PlainTaskView
 
-_ENDED: Final = frozenset({"completed", "failed"})
+_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 
 async def ended(
-    control: Control, clock: Clock, command: GetPlainTask, *, wait_s: float
+    control: Control, endings: Endings, clock: Clock, command: GetPlainTask, *, wait_s: float
 ) -> PlainTaskView:
-    """The task once it has ended, or as it is after `wait_s`. Raises NotFound.
-
-    A plain task has no events that could tell its end: it is looked at again, ever more seldom.
-    """
+    """The task once it has ended, or as it is after `wait_s`. Raises NotFound."""
+    if wait_s <= 0:
+        return await control.get_plain_task(command)
     deadline = clock.mono() + wait_s
-    pause_s = PLAIN_RECHECK_S_MIN
-    while True:
-        view = await control.get_plain_task(command)
-        left_s = deadline - clock.mono()
-        if view.status in _ENDED or left_s <= 0:
-            return view
-        await clock.sleep(min(pause_s, left_s))
-        pause_s = min(2 * pause_s, PLAIN_RECHECK_S_MAX)
+    with endings.of(command.task_id) as told:
+        while True:
+            # Asked once it is listened for, for it may have ended before; and again now and then,
+            # for the news may be lost.
+            view = await control.get_plain_task(command)
+            left_s = deadline - clock.mono()
+            if view.status in _ENDED or left_s <= 0:
+                return view
+            await told_within(told, clock, min(left_s, RESULT_RECHECK_S))

@@ -8,7 +8,7 @@ from mainspring_schema import subjects
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.stream import LogBatch
-from mainspring_schema.wake import CancelMarked, ReadyTasks, StepsRecorded
+from mainspring_schema.wake import CancelMarked, ReadyTasks, StepsRecorded, TasksEnded
 
 
 class BusAnnouncer:
@@ -36,6 +36,10 @@ class BusAnnouncer:
 
     def workers_drained(self) -> None:
         self._bus.publish(subjects.WAKE_WORKERS, b"")
+
+    def ended(self, task_ids: tuple[UUID, ...]) -> None:
+        ids = b"".join(task_id.bytes for task_id in task_ids)
+        self._bus.publish(subjects.WAKE_ENDED, pack(TasksEnded(ids)))
 
     def recorded(self, workflow_id: UUID, task_id: UUID) -> None:
         self._bus.publish(subjects.WAKE_STEPS, pack(StepsRecorded(workflow_id, task_id)))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, Head, Outcome, TaskKind, TaskState
+from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import Controls
 
 
@@ -117,6 +118,7 @@ class Accept(Struct, frozen=True, kw_only=True):
     ts_ms: int
     config_hash: bytes
     turn_id: UUID
+    mode: DeliveryMode = "steer"
     controls: Controls | None = None
     consumed_by: UUID | None = None
     idempotency_key: str | None = None
@@ -124,8 +126,17 @@ class Accept(Struct, frozen=True, kw_only=True):
 
 
 class Consume(Struct, frozen=True, kw_only=True):
+    """`workflow_id` is NOBODY for a message that is withdrawn."""
+
     message_id: UUID
     workflow_id: UUID
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a waiting message stands: as if it had been accepted at `seq`."""
+
+    message_id: UUID
+    seq: int
 
 
 class Timer(Struct, frozen=True, kw_only=True):
@@ -164,13 +175,13 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 class CopySteps(Struct, frozen=True, kw_only=True):
-    """Records of another workflow, as far as they stand before `before`; None takes all.
+    """Records of another workflow up to a bound, which is that of a `Fork`.
 
     Without its input, which the new one has of its own.
     """
 
     source_id: UUID
-    before: str | None
+    bound: str
 
 
 class Start(Struct, frozen=True, kw_only=True):
@@ -279,6 +290,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     tasks: tuple[NewTask, ...] = ()
     accepts: tuple[Accept, ...] = ()
     consumes: tuple[Consume, ...] = ()
+    places: tuple[Place, ...] = ()
     timers: tuple[Timer, ...] = ()
     dropped_timers: tuple[UUID, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()

@@ -7,7 +7,7 @@ import msgspec
 
 from mainspring_engine.domain.rows import Closing, TaskKind
 from mainspring_schema.operations import AttemptView, TaskView, TaskWord
-from mainspring_schema.tasks import PlainTask, TaskPayload, ToolTask, WorkflowTask
+from mainspring_schema.tasks import PlainTask, StepTask, TaskPayload, ToolTask, WorkflowTask
 
 _PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)
 
@@ -28,6 +28,7 @@ KINDS: Final[dict[TaskKind, TaskWord]] = {
     TaskKind.TOOL: "tool",
     TaskKind.WORKFLOW: "workflow",
     TaskKind.PLAIN: "task",
+    TaskKind.STEP: "step",
 }
 
 
@@ -39,7 +40,7 @@ def read(payload: bytes) -> TaskPayload:
 def owner(task_id: UUID, made: TaskPayload) -> UUID:
     """The turn or workflow that the task belongs to; a plain task belongs to itself."""
     match made:
-        case WorkflowTask():
+        case WorkflowTask() | StepTask():
             return made.workflow_id
         case PlainTask():
             return task_id
@@ -73,6 +74,8 @@ def _kind(made: TaskPayload) -> TaskWord:
             return "workflow"
         case PlainTask():
             return "task"
+        case StepTask():
+            return "step"
         case _:
             return "reason"
 
@@ -81,7 +84,7 @@ def _effect(made: TaskPayload) -> str:
     match made:
         case ToolTask():
             return made.effect_class
-        case WorkflowTask() | PlainTask():
+        case WorkflowTask() | PlainTask() | StepTask():
             return "idempotent"
         case _:
             return "pure"

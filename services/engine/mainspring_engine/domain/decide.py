@@ -7,31 +7,23 @@ plan may be used; so does `Missing`, after which the round is decided again.
 from typing import assert_never
 from uuid import UUID
 
-import msgspec
-
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.answers import Answer, TakeUp
-from mainspring_engine.domain.changes import Accept, Anchor, CloseTask, Config, EmitCounter
-from mainspring_engine.domain.materials import Materials, NotYet
+from mainspring_engine.domain.changes import Anchor, CloseTask, EmitCounter
+from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
-from mainspring_engine.domain.rows import Closing, InboxRow, OpenTask, TaskState
-from mainspring_engine.domain.turn import appeals, ending, facts, machine, opening, people
+from mainspring_engine.domain.rows import Closing, TaskState
+from mainspring_engine.domain.turn import appeals, delivery, ending, machine, opening, people
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_engine.domain.workflow import decide as of_workflows
 from mainspring_kernel.errors import (
-    IdempotencyMismatch,
     NotFound,
-    TooManyRequests,
 )
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import INBOX_ROWS_MAX
-from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
-from mainspring_schema.events import Context
 from mainspring_schema.frames import Emit, Verdict
-from mainspring_schema.messages import Message
 from mainspring_schema.tasks import ReasonResult, ToolResult
 
 
@@ -70,15 +62,13 @@ def _of_workflow(
 def _command(plan: Plan, intent: intents.TurnCommand, materials: Materials) -> Answer:
     match intent:
         case intents.Submitted(command=command):
-            return _submit(plan, command, materials)
+            return delivery.submit(plan, command, materials)
         case intents.Cancelled(command=command):
             return _cancel(plan, command, materials)
-        case intents.ClientAnswered(command=command):
-            return people.client_answered(_turn(plan, materials), command)
-        case intents.AppealsAnswered(command=command):
-            return people.appeals_answered(_turn(plan, materials), command)
-        case intents.SessionResumed():
-            return people.resumed(_turn(plan, materials))
+        case intents.ClientAnswered() | intents.AppealsAnswered() | intents.SessionResumed():
+            return people.brought(_turn(plan, materials), intent)
+        case intents.DeliveryOrdered(command=command):
+            return delivery.handle(plan, command, materials)
         case intents.SessionClosed():
             return _close(plan, materials)
         case _:
@@ -113,103 +103,12 @@ def _new_trace(materials: Materials) -> TraceContext:
 # ── commands ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _submit(plan: Plan, command: commands.Submit, materials: Materials) -> commands.Receipt:
-    twin = _twin(plan, command)
-    if twin is not None:
-        return twin
-    if len(plan.inbox) >= INBOX_ROWS_MAX:
-        detail = f"{INBOX_ROWS_MAX} messages wait in this session"
-        raise TooManyRequests(detail)
-    running = plan.running
-    message, seq = _accept(plan, command, materials)
-    if running is None:
-        trace = TraceContext.parse(command.traceparent) or _new_trace(materials)
-        turn = opening.open_turn(plan, message, materials, trace=trace)
-        # The sender is told which turn takes the message, which was not known before.
-        plan.accepts[-1] = msgspec.structs.replace(plan.accepts[-1], turn_id=turn.workflow.id)
-    else:
-        turn = Turn(plan, running, materials)
-        machine.steer(turn)
-    return commands.Receipt(
-        message_id=command.message_id,
-        turn_id=turn.workflow.id,
-        seq=seq,
-        steered=running is not None,
-        created_ms=plan.now_ms,
-        traceparent=turn.workflow.traceparent,
-        message=message,
-    )
-
-
-def _accept(plan: Plan, command: commands.Submit, materials: Materials) -> tuple[Message, int]:
-    """Appends the message and puts it into the inbox; returns it as committed, with its seq."""
-    if command.config is not None:
-        plan.configs.append(
-            Config(hash=command.config_hash, org_id=command.org_id, body=command.config)
-        )
-    materials.agent(command.config_hash)
-    running = plan.running
-    message = msgspec.structs.replace(command.message, created_at=rfc3339(plan.now_ms))
-    seq = plan.emit(
-        "input.message",
-        Context(
-            turn_id=None if running is None else facts.turn_id(running.id),
-            input_message_id=message.id,
-        ),
-        {"message": message},
-        turn_id=None if running is None else running.id,
-    )
-    plan.inbox.append(
-        InboxRow(
-            message_id=command.message_id,
-            seq=seq,
-            config_hash=command.config_hash,
-            controls=message.controls,
-        )
-    )
-    plan.accepts.append(
-        Accept(
-            message_id=command.message_id,
-            seq=seq,
-            ts_ms=plan.now_ms,
-            config_hash=command.config_hash,
-            turn_id=command.message_id if running is None else running.id,
-            controls=message.controls,
-            idempotency_key=command.idempotency_key,
-            body_hash=command.body_hash,
-        )
-    )
-    return message, seq
-
-
-def _twin(plan: Plan, command: commands.Submit) -> commands.Receipt | None:
-    """The answer to a message that came twice in one flight. Earlier ones the store knows."""
-    key = command.idempotency_key
-    for accept in plan.accepts:
-        if accept.message_id == command.message_id:
-            break
-        if key is not None and accept.idempotency_key == key:
-            if accept.body_hash != command.body_hash:
-                raise IdempotencyMismatch
-            break
-    else:
-        return None
-    return commands.Receipt(
-        message_id=accept.message_id,
-        turn_id=accept.turn_id,
-        seq=accept.seq,
-        steered=False,
-        created_ms=accept.ts_ms,
-        duplicate=True,
-    )
-
-
 def _cancel(plan: Plan, command: commands.Cancel, materials: Materials) -> commands.CancelReceipt:
     turn = _turn(plan, materials)
     if turn is None or command.turn_id not in {None, turn.workflow.id}:
         return commands.CancelReceipt(status="no_op")
     if turn.state.phase is not Phase.CANCELLING:
-        tasks = _open_tasks(turn)
+        tasks = ending.open_tasks(turn)
         ending.cancel(turn, command.reason, tasks)
     return commands.CancelReceipt(status="cancelled", turn_id=turn.workflow.id)
 
@@ -217,23 +116,12 @@ def _cancel(plan: Plan, command: commands.Cancel, materials: Materials) -> comma
 def _close(plan: Plan, materials: Materials) -> commands.CloseReceipt:
     turn = _turn(plan, materials)
     if turn is not None:
-        tasks = _open_tasks(turn)
-        plan.consume_inbox(turn.workflow.id)
+        tasks = ending.open_tasks(turn)
+        plan.consume(tuple(plan.inbox), turn.workflow.id)
         turn.update(phase=Phase.CANCELLING, cancel_reason="session_deleted")
         ending.finish_cancel(turn, tasks, note=False)
     plan.close_session()
     return commands.CloseReceipt(closed=True)
-
-
-def _open_tasks(turn: Turn) -> tuple[OpenTask, ...]:
-    """Those of the tasks that the turn still counts on."""
-    wanted = {task_id for task_id, _ in turn.state.open_tasks()}
-    if not wanted:
-        return ()
-    if any(task.id in wanted for task in turn.plan.tasks):
-        raise NotYet
-    tasks = turn.materials.open_tasks(turn.workflow.id)
-    return tuple(task for task in tasks if task.id in wanted)
 
 
 # ── what workers bring ──────────────────────────────────────────────────────────────────────────
@@ -336,7 +224,7 @@ def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
     task = next((t for t in tasks if t.id == intent.task.id), None)
     if task is None or task.fence != intent.task.fence or task.state is not intent.task.state:
         return Verdict.STALE
-    machine.task_died(turn, task, _open_tasks(turn))
+    machine.task_died(turn, task, ending.open_tasks(turn))
     return Verdict.COMMITTED
 
 
@@ -346,7 +234,7 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
         plan.dropped_timers.append(intent.timer_id)
         return Verdict.STALE
     if intent.kind == ending.TIMER_CANCEL:
-        ending.finish_cancel(turn, _open_tasks(turn))
+        ending.finish_cancel(turn, ending.open_tasks(turn))
     elif intent.kind == appeals.TIMER_APPEAL:
         machine.appeals_expired(turn)
     else:

@@ -8,6 +8,7 @@ from mainspring_engine.domain.rows import OpenTask
 from mainspring_schema import commands, workflows
 from mainspring_schema.appeals import AnswerAppeals
 from mainspring_schema.budgets import ResumeSession
+from mainspring_schema.delivery import DeliveryOrder
 from mainspring_schema.frames import Emit, Held
 from mainspring_schema.messages import Controls, text_of
 from mainspring_schema.tasks import TaskResult
@@ -33,12 +34,18 @@ class SessionResumed(Struct, frozen=True, kw_only=True):
     command: ResumeSession
 
 
+class DeliveryOrdered(Struct, frozen=True, kw_only=True):
+    """Somebody changes messages that wait."""
+
+    command: DeliveryOrder
+
+
 class SessionClosed(Struct, frozen=True, kw_only=True):
     command: commands.Close
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """A worker brought the result of a task."""
+    """A worker brought the result of a task. `failures` counts the failed attempts before it."""
 
     session_id: UUID
     org_id: UUID
@@ -46,6 +53,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     hash: bytes
     body: bytes
     result: TaskResult
+    failures: int = 0
 
 
 class Emitted(Struct, frozen=True, kw_only=True):
@@ -109,7 +117,13 @@ class Requeued(Struct, frozen=True, kw_only=True):
 
 
 TurnCommand = (
-    Submitted | Cancelled | ClientAnswered | AppealsAnswered | SessionResumed | SessionClosed
+    Submitted
+    | Cancelled
+    | ClientAnswered
+    | AppealsAnswered
+    | SessionResumed
+    | DeliveryOrdered
+    | SessionClosed
 )
 WorkflowCommand = WorkflowStarted | WorkflowSignalled | WorkflowCancelled
 Command = TurnCommand | WorkflowCommand

@@ -59,10 +59,13 @@ RELAYS_MAX: Final = 10_000
 """Signals between sessions that wait for their lanes; what is above it the sweep finds."""
 SIGNAL_LOST_MS: Final = 1000
 """How long a signal between sessions may lie before the sweep brings it: its hint was lost."""
+SIGNALS_LOOK_S: Final = 3.0
+"""How often an engine looks for those, unless the last look found some: a hint is lost with its
+engine, and a child that begins so much later is still no news."""
 METRICS_LOOK_S: Final = 15.0
 """Between two looks at the whole for those who scrape: a third of a statement a second."""
 
 BUDGETS_PASS_S: Final = 1.0
-"""How often an engine looks which organizations have budgets."""
+"""How often an engine that calls models looks which organizations have budgets."""
 BUDGETS_TRUSTED_S: Final = 2.0
 """How old that answer may be. Whoever makes the first budget of an organization waits as long."""

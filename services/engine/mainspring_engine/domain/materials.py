@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from mainspring_engine.domain.rows import OpenTask, Waiting
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.spending import Bounds
+from mainspring_engine.domain.workflow.charts import Chart, NoRecall, Recall
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.ids import Ids
 from mainspring_schema.budgets import Subject
@@ -35,6 +36,12 @@ class StepMissing(Missing):
         super().__init__(f"{step} of {workflow_id}")
         self.workflow_id = workflow_id
         self.step = step
+
+
+class ChartMissing(Missing):
+    def __init__(self, digest: bytes) -> None:
+        super().__init__(digest.hex())
+        self.digest = digest
 
 
 class TasksMissing(Missing):
@@ -92,6 +99,7 @@ class Materials(Struct, kw_only=True):
     waiting: dict[UUID, Waiting] = field(default_factory=dict)
     unrecorded: set[tuple[UUID, str]] = field(default_factory=set)
     budgets: dict[tuple[Subject, ...], Bounds] = field(default_factory=dict)
+    recall: Recall = field(default_factory=NoRecall)
     budgeted: Callable[[UUID], bool] = _nobody
     """Whether an organization has any budgets."""
 
@@ -106,6 +114,17 @@ class Materials(Struct, kw_only=True):
         if body is None:
             raise StepMissing(workflow_id, step)
         return body
+
+    def chart(self, digest: bytes) -> Chart:
+        found = self.recall.chart(digest)
+        if found is None:
+            raise ChartMissing(digest)
+        return found
+
+    def value(self, workflow_id: UUID, step: str) -> bytes:
+        """The body of a step's record or result, of a declared workflow that goes on."""
+        found = self.recall.value(workflow_id, step)
+        return self.step(workflow_id, step) if found is None else found
 
     def is_recorded(self, workflow_id: UUID, step: str) -> bool:
         if (workflow_id, step) in self.unrecorded:

@@ -106,7 +106,15 @@ def made_of(command: SubmitTask) -> NewPlain:
         route=route_of(command.queue, command.type),
         priority=command.priority,
         step=step_of(command.type),
-        payload=pack(Payload(task_type=command.type, input=command.input)),
+        payload=pack(
+            Payload(
+                task_type=command.type,
+                input=command.input,
+                queue=command.queue,
+                priority=command.priority,
+                source=command.source,
+            )
+        ),
     )
 
 

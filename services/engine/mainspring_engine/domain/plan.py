@@ -26,6 +26,7 @@ from mainspring_engine.domain.changes import (
     NewSignal,
     NewTask,
     NewWait,
+    Place,
     RecordStep,
     Spending,
     Start,
@@ -72,6 +73,7 @@ class Plan:
         self.tasks: list[NewTask] = []
         self.accepts: list[Accept] = []
         self.consumes: list[Consume] = []
+        self._places: dict[UUID, Place] = {}
         self.timers: list[Timer] = []
         self.dropped_timers: list[UUID] = []
         self.dead_letters: list[DeadLetter] = []
@@ -171,9 +173,8 @@ class Plan:
         )
         self.workflow = workflow
 
-    def consume_inbox(self, workflow_id: UUID) -> tuple[InboxRow, ...]:
-        """Takes every waiting message as an input of the workflow."""
-        taken = tuple(self.inbox)
+    def consume(self, taken: tuple[InboxRow, ...], workflow_id: UUID) -> None:
+        """Takes waiting messages as inputs of the workflow."""
         fresh = {accept.message_id: index for index, accept in enumerate(self.accepts)}
         for row in taken:
             index = fresh.get(row.message_id)
@@ -183,8 +184,15 @@ class Plan:
                 self.accepts[index] = msgspec.structs.replace(
                     self.accepts[index], consumed_by=workflow_id
                 )
-        self.inbox.clear()
-        return taken
+            self._places.pop(row.message_id, None)
+        gone = {row.message_id for row in taken}
+        self.inbox[:] = [row for row in self.inbox if row.message_id not in gone]
+
+    def arrange(self, rows: list[InboxRow]) -> None:
+        """Lets the waiting messages stand in this order: each gets the place of another."""
+        self.inbox[:] = rows
+        for row, seq in zip(rows, sorted(row.seq for row in rows), strict=True):
+            self._places[row.message_id] = Place(message_id=row.message_id, seq=seq)
 
     def ends_of(self, task_id: UUID, fence: int) -> frozenset[bytes]:
         """The result hashes by which this plan ends an attempt; none where it goes on."""
@@ -208,6 +216,7 @@ class Plan:
             tasks=tuple(self.tasks),
             accepts=tuple(self.accepts),
             consumes=tuple(self.consumes),
+            places=tuple(self._places.values()),
             timers=tuple(self.timers),
             dropped_timers=tuple(self.dropped_timers),
             dead_letters=tuple(self.dead_letters),

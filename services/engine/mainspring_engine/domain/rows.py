@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Controls
 from mainspring_schema.workflows import Wait
@@ -37,6 +38,8 @@ class TaskKind(IntEnum):
     """One go at a user's workflow."""
     PLAIN = 4
     """One call of a step without a workflow."""
+    STEP = 5
+    """One step of a declared workflow."""
 
 
 class Effect(IntEnum):
@@ -114,13 +117,21 @@ class Workflow(Struct, frozen=True, kw_only=True):
         return bool(self.config_hash)
 
 
+NOBODY: Final = UUID(int=0)
+"""Who consumes a message that its sender has withdrawn."""
+
+
 class InboxRow(Struct, frozen=True, kw_only=True):
-    """A message that was accepted and not consumed yet. `seq` is that of its event."""
+    """A message that was accepted and not consumed yet. `seq` is that of its event.
+
+    Rows come in the order in which turns take them.
+    """
 
     message_id: UUID
     seq: int
     config_hash: bytes
     controls: Controls | None = None
+    mode: DeliveryMode = "steer"
 
 
 class OpenTask(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from mainspring_schema.operations import LetterFilter, LetterView, Refusal
 
 
 class Resolve(Struct, frozen=True, kw_only=True):
-    """`workflow_id` is that of the turn which takes it up; None discards the letter.
+    """`workflow_id` is that of the turn or task which takes it up; None discards the letter.
 
     `delay_ms` is counted from the store's present.
     """
@@ -30,7 +30,8 @@ class Resolve(Struct, frozen=True, kw_only=True):
 class Requeue(Struct, frozen=True, kw_only=True):
     """A dead letter to be taken up now, with what its new turn begins from.
 
-    `taken_up`: the turn is there already, only its resolution does not say so yet.
+    `taken_up`: the turn is there already, only its resolution does not say so yet. A plain task
+    begins from its payload, and is taken up by another one.
     """
 
     task_id: UUID
@@ -42,6 +43,7 @@ class Requeue(Struct, frozen=True, kw_only=True):
     config_hash: bytes
     controls: Controls | None
     taken_up: bool
+    of_plain: bool = False
 
 
 class Settled(Struct, frozen=True, kw_only=True):

@@ -29,6 +29,10 @@ class Announcer(Protocol):
         """Some worker was drained or resumed: every engine reads which."""
         ...
 
+    def ended(self, task_ids: tuple[UUID, ...]) -> None:
+        """These plain tasks have their outcome: whoever waits for one looks."""
+        ...
+
     def recorded(self, workflow_id: UUID, task_id: UUID) -> None:
         """The engine recorded steps of a workflow that this task is at work on, elsewhere."""
         ...

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mainspring_engine.domain.plain import NewPlain, PlainEnd
 from mainspring_engine.domain.rows import Closing, TaskState
-from mainspring_schema.frames import Verdict
+from mainspring_schema.frames import Held, Verdict
 
 
 class PlainAdded(Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class PlainRow(Struct, frozen=True, kw_only=True):
     """A plain task as it lies. `state` is None once it ended.
 
     `body` is the packed result then, None where that is null; `closing` is of its newest closed
-    attempt.
+    attempt. `cancelled` is why it was cancelled; None where it was not.
     """
 
     step: str
@@ -40,6 +40,22 @@ class PlainRow(Struct, frozen=True, kw_only=True):
     failures: int
     body: bytes | None
     closing: Closing | None
+    cancelled: str | None = None
+
+
+class PlainCancel(Struct, frozen=True, kw_only=True):
+    """The end of an open task, whoever is at work on it."""
+
+    org_id: UUID
+    task_id: UUID
+    reason: str
+
+
+class Cancelled(Struct, frozen=True, kw_only=True):
+    """A task that a cancel ended; `held` is the attempt that it ended with it, at a worker."""
+
+    task_id: UUID
+    held: Held | None
 
 
 class PlainRows(Protocol):
@@ -53,4 +69,12 @@ class PlainRows(Protocol):
         """One statement. COMMITTED, DUPLICATE, STALE or INVALID, in their order."""
         ...
 
+    async def cancel(self, cancels: tuple[PlainCancel, ...]) -> tuple[Cancelled, ...]:
+        """One statement. Those that it ended; what is absent was not open, or not theirs."""
+        ...
+
     async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None: ...
+
+    async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
+        """What the task was made with."""
+        ...

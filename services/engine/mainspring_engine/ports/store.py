@@ -15,20 +15,11 @@ from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, View
 from mainspring_engine.ports.budgets import BudgetRows
+from mainspring_engine.ports.inbox import InboxRows, Known
 from mainspring_engine.ports.plain import PlainRows
 from mainspring_engine.ports.progress import ProgressRows
 from mainspring_engine.ports.workflows import KnownStart, WorkflowRows
 from mainspring_schema.frames import Held, StepProgress, Verdict
-
-
-class Known(Struct, frozen=True, kw_only=True):
-    """What the store knew already of a message that came again."""
-
-    message_id: UUID
-    body_hash: bytes
-    seq: int
-    ts_ms: int
-    turn_id: UUID
 
 
 class Closed(Struct, frozen=True, kw_only=True):
@@ -251,6 +242,11 @@ class Store(Protocol):
     @property
     def budgets(self) -> BudgetRows:
         """Budgets and their ledger."""
+        ...
+
+    @property
+    def inbox(self) -> InboxRows:
+        """Accepted messages by their ids."""
         ...
 
     @property

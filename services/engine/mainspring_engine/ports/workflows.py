@@ -73,8 +73,8 @@ class WorkflowRows(Protocol):
         """A page of recorded steps, bounded in rows and bytes."""
         ...
 
-    async def fork_extent(self, workflow_id: UUID, *, before: str | None, limit: int) -> ForkExtent:
-        """What a fork would copy; None counts all. Counts no further than `limit`."""
+    async def fork_extent(self, workflow_id: UUID, *, bound: str, limit: int) -> ForkExtent:
+        """What a fork would copy, up to `Fork.bound`. Counts no further than `limit`."""
         ...
 
     async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None: ...

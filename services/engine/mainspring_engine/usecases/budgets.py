@@ -1,5 +1,6 @@
 """Budgets as people make and change them, and which organizations have any."""
 
+import asyncio
 import logging
 from typing import assert_never
 from uuid import UUID
@@ -21,9 +22,9 @@ _log = logging.getLogger(__name__)
 class Budgeted:
     """Which organizations have budgets, so that a model call of any other costs no look at one.
 
-    Every engine looks again and again, and trusts no answer older than `BUDGETS_TRUSTED_S`: it
-    reads the budgets of everybody rather. So a budget counts on all of them that long after it was
-    made, whatever stalls.
+    An engine looks again and again while it is asked, and trusts no answer older than
+    `BUDGETS_TRUSTED_S`: it reads the budgets of everybody rather. So a budget counts on all of them
+    that long after it was made, whatever stalls; and where no model is called nobody looks.
     """
 
     def __init__(self, rows: BudgetRows, clock: Clock) -> None:
@@ -31,8 +32,10 @@ class Budgeted:
         self._clock = clock
         self._since: dict[UUID, float] = {}
         self._as_of: float | None = None
+        self._asked = asyncio.Event()
 
     def has(self, org_id: UUID) -> bool:
+        self._asked.set()
         as_of = self._as_of
         if as_of is None or self._clock.mono() - as_of > BUDGETS_TRUSTED_S:
             return True
@@ -56,6 +59,8 @@ class Budgeted:
     async def work(self) -> None:
         """Until cancelled."""
         while True:
+            await self._asked.wait()
+            self._asked.clear()
             try:
                 await self.look()
             except Unavailable as error:

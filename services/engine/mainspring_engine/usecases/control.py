@@ -11,8 +11,11 @@ from mainspring_engine.domain.intents import (
     Submitted,
 )
 from mainspring_engine.domain.routes import Route
+from mainspring_engine.ports.inbox import InboxRows
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.repeats import repeated
+from mainspring_kernel.control_errors import SessionBusy
 from mainspring_kernel.errors import MainspringError, TooManyRequests
 from mainspring_schema import commands
 from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
@@ -21,8 +24,9 @@ from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 class Control:
     """Each call returns after its commit. Raises what refused it."""
 
-    def __init__(self, lanes: Lanes, pressure: Backpressure) -> None:
+    def __init__(self, lanes: Lanes, pressure: Backpressure, inbox: InboxRows) -> None:
         self._lanes = lanes
+        self._inbox = inbox
         self._pressure = pressure
 
     async def submit_many(
@@ -31,7 +35,21 @@ class Control:
         """Answers in order; a refused item does not touch the others."""
         asked = [self._asked(item) for item in items]
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        return tuple(_receipt_or_error(answer) for answer in answers)
+        return tuple(
+            [
+                await self._unless_known(item, answer)
+                if isinstance(answer, SessionBusy)
+                else _receipt_or_error(answer)
+                for item, answer in zip(items, answers, strict=True)
+            ]
+        )
+
+    async def _unless_known(
+        self, item: commands.Submit, busy: SessionBusy
+    ) -> commands.Receipt | MainspringError:
+        """A message that comes again meets the very turn that it began: it was not refused."""
+        known = await self._inbox.known(item.session_id, item.message_id, item.idempotency_key)
+        return busy if known is None else repeated(item, known)
 
     def _asked(self, item: commands.Submit) -> asyncio.Future[Answer]:
         # Also for a turn that runs: whether one does is known only to its lane.

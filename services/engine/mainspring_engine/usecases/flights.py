@@ -21,6 +21,7 @@ from mainspring_engine.domain.intents import (
 from mainspring_engine.domain.materials import (
     AgentMissing,
     BudgetsMissing,
+    ChartMissing,
     Materials,
     Missing,
     NotYet,
@@ -37,6 +38,7 @@ from mainspring_engine.domain.workflow.waiting import TIMER_WAIT
 from mainspring_engine.ports.store import Committed, Step, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.assignment import Assignment
+from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.lane import Entry, is_empty
 from mainspring_engine.usecases.repeats import answer_known, emit_verdict, settled_workflow
 from mainspring_engine.usecases.sessions import Remembered, Sessions
@@ -63,7 +65,7 @@ class Decided(NamedTuple):
 class SessionFlights:
     """The engine's `Flights`. `materials` is copied per flight: steps and tasks age at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named port each
         self,
         *,
         store: Store,
@@ -72,6 +74,7 @@ class SessionFlights:
         assignment: Assignment,
         time: DatabaseTime,
         materials: Materials,
+        courses: Courses,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -79,6 +82,7 @@ class SessionFlights:
         self._assignment = assignment
         self._time = time
         self._materials = materials
+        self._courses = courses
 
     async def fly(self, entries: list[Entry]) -> None:
         """Raises Unavailable with the unsettled entries still in the list."""
@@ -88,6 +92,7 @@ class SessionFlights:
             draws=self._materials.draws,
             trace_ratio=self._materials.trace_ratio,
             budgeted=self._materials.budgeted,
+            recall=self._courses,
         )
         fruitless, present = 0, set[UUID]()
         while entries and fruitless < COMMIT_ROUNDS_MAX:
@@ -184,10 +189,9 @@ class SessionFlights:
         match missing:
             case AgentMissing():
                 await self._agents.load(missing.config_hash)
-            case StepMissing():
-                wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
-                materials.steps.update(await self._store.steps((wanted,)))
-            case RecordMissing():
+            case ChartMissing():
+                await self._courses.load(missing.digest)
+            case StepMissing() | RecordMissing():
                 wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
                 kept = await self._store.steps((wanted,))
                 materials.steps.update(kept)
@@ -268,6 +272,7 @@ class SessionFlights:
         for entry, answer in zip(item.entries, item.answers, strict=True):
             entry.ticket.done(answer)
             _drop(entries, entry)
+        self._courses.committed(item.changes)
         self._assignment.committed(item.changes, reply, events)
 
     def _redecide(self, item: Decided, reply: Committed, entries: list[Entry]) -> None:

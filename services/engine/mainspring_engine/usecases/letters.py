@@ -1,8 +1,9 @@
-"""Dead letters: shown, discarded, or taken up again by new turns.
+"""Dead letters: shown, discarded, or taken up again by new turns and new plain tasks.
 
-A requeue is an order that is stored first, with the id of the turn that is to take the letter up.
-Whoever finds it due brings it to the session's commit lane; the turn begins once, whoever tries it
-how often. So a bulk order keeps its pace over crashes, and nothing finished reopens.
+A requeue is an order that is stored first, with the id of the turn or task that is to take the
+letter up. Whoever finds it due brings it to the session's commit lane, or submits the task; it
+begins once, whoever tries it how often. So a bulk order keeps its pace over crashes, and nothing
+finished reopens.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from mainspring_engine.domain.turn import state as states
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
 from mainspring_engine.usecases.lane import FutureTicket, Lanes
+from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Conflict, MainspringError, NotFound, Unavailable
 from mainspring_kernel.ids import Ids
@@ -32,6 +34,7 @@ from mainspring_schema.operations import (
     ResolveLetter,
     ResolveLetters,
 )
+from mainspring_schema.plain import RequeuePlainTask
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +43,16 @@ class DeadLetters:
     """`work` must be under way. Every method raises Unavailable where the store is away."""
 
     def __init__(
-        self, *, letters: Letters, inspection: Inspection, lanes: Lanes, clock: Clock, ids: Ids
+        self,
+        *,
+        letters: Letters,
+        inspection: Inspection,
+        lanes: Lanes,
+        plain: PlainTasks,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
+        self._plain = plain
         self._letters = letters
         self._inspection = inspection
         self._lanes = lanes
@@ -164,8 +175,10 @@ class DeadLetters:
 
     async def _take_up(self, requeues: tuple[Requeue, ...]) -> None:
         """What is not settled here is due again a little later."""
-        tickets = [(one, FutureTicket()) for one in requeues if not one.taken_up]
         settled = [Settled(task_id=one.task_id) for one in requeues if one.taken_up]
+        fresh = [one for one in requeues if not one.taken_up]
+        settled += [Settled(task_id=one.task_id) for one in fresh if await self._submitted(one)]
+        tickets = [(one, FutureTicket()) for one in fresh if not one.of_plain]
         for requeue, ticket in tickets:
             self._lanes.put(_intent(requeue), ticket)
         for requeue, ticket in tickets:
@@ -180,6 +193,20 @@ class DeadLetters:
         if settled:
             await self._letters.settle(tuple(settled))
 
+    async def _submitted(self, requeue: Requeue) -> bool:
+        """Whether a plain task takes the letter up now."""
+        if not requeue.of_plain:
+            return False
+        order = RequeuePlainTask(
+            org_id=requeue.org_id, task_id=requeue.task_id, new_id=requeue.workflow_id
+        )
+        try:
+            await self._plain.take_up(order)
+        except MainspringError as error:
+            _log.warning("a requeue was not taken up: %s", error)
+            return False
+        return True
+
 
 _WHY = {
     "superseded": "the conversation has gone on since: send the message again",
@@ -189,7 +216,7 @@ _WHY = {
 
 _NOT_REQUEUED = {
     "workflow": "a workflow is not requeued, for its finished steps would happen again",
-    "task": "a plain task is not requeued: submit it again, under an id of its own",
+    "step": "a declared step is not requeued: its workflow has failed with it; start that again",
 }
 
 

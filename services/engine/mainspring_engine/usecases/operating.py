@@ -3,9 +3,11 @@
 from typing import assert_never
 
 from mainspring_engine.usecases.budgets import Budgets
+from mainspring_engine.usecases.deliveries import Inbox
 from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.letters import DeadLetters
+from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.registry import Workers
 from mainspring_schema import operations
 from mainspring_schema.budgets import (
@@ -18,12 +20,20 @@ from mainspring_schema.budgets import (
     ResumeSession,
     TopUp,
 )
+from mainspring_schema.delivery import (
+    EditMessage,
+    GetDelivery,
+    ListWaiting,
+    ReorderMessages,
+    WithdrawMessage,
+)
+from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 
 
 class Operator:
     """Each call raises what its question or order says, and Unavailable."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named use case each
         self,
         *,
         inspector: Inspector,
@@ -31,7 +41,11 @@ class Operator:
         letters: DeadLetters,
         explaining: Explaining,
         budgets: Budgets,
+        inbox: Inbox,
+        plain: PlainTasks,
     ) -> None:
+        self._inbox = inbox
+        self._plain = plain
         self._budgets = budgets
         self._inspector = inspector
         self._workers = workers
@@ -55,10 +69,12 @@ class Operator:
                 return await self._explaining.answer(asked)
             case ListBudgets() | GetBudget() | GetLedger():
                 return await self._budgets.answer(asked)
+            case GetDelivery() | ListWaiting():
+                return await self._inbox.answer(asked)
             case _:
                 assert_never(asked)
 
-    async def operate(self, order: operations.AnyOrder) -> object:
+    async def operate(self, order: operations.AnyOrder) -> object:  # noqa: PLR0911 - one per order
         """The answer has the type that the order names; what it says is committed."""
         match order:
             case operations.DrainWorker(worker_id=worker_id):
@@ -71,5 +87,9 @@ class Operator:
                 return await self._letters.resolve_many(order)
             case CreateBudget() | ChangeBudget() | TopUp() | DropBudget() | ResumeSession():
                 return await self._budgets.carry_out(order)
+            case CancelPlainTask() | RequeuePlainTask():
+                return await self._plain.carry_out(order)
+            case EditMessage() | WithdrawMessage() | ReorderMessages():
+                return await self._inbox.carry_out(order)
             case _:
                 assert_never(order)

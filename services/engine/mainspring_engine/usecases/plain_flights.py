@@ -18,6 +18,7 @@ from mainspring_engine.domain.plain import (
 )
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.domain.tallies import Tallies
+from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.plain import PlainAdded
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.lane import PlainEntry, Ticket
@@ -49,8 +50,10 @@ class PlainFlights:
         seating: Seating,
         links: Links,
         pusher: Pusher,
+        announcer: Announcer,
         tallies: Tallies,
     ) -> None:
+        self._announcer = announcer
         self._store = store
         self._seating = seating
         self._links = links
@@ -121,12 +124,17 @@ class PlainFlights:
 
     async def _end(self, ends: list[_End]) -> None:
         verdicts = await self._store.plain.end(tuple(one.end for one in ends))
+        over: list[UUID] = []
         for (entry, end), verdict in zip(ends, verdicts, strict=True):
             if verdict is Verdict.COMMITTED:
                 if end.closing is Closing.RETRIED:
                     self._tallies.retries.add((end.error_code,))
+                else:
+                    over.append(end.held.task_id)
                 self._links.ended(end.held)
             _tell(entry.ticket, verdict)
+        if over:
+            self._announcer.ended(tuple(over))
 
 
 def _tell(ticket: Ticket, verdict: Verdict) -> None:

@@ -1,18 +1,21 @@
-"""What callers ask of plain tasks: to be done, and how they are."""
+"""What callers ask of plain tasks: to be done, to stop, to be done again, and how they are."""
 
 from typing import Final
 
 import msgspec
 
 from mainspring_engine.domain.plain import NewPlain, PlainSubmitted, made_of, type_of
-from mainspring_engine.domain.rows import TaskState
-from mainspring_engine.ports.plain import PlainRow
+from mainspring_engine.domain.rows import Closing, TaskState
+from mainspring_engine.ports.outside import Announcer
+from mainspring_engine.ports.plain import PlainCancel, PlainRow
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.workflows import check_input, check_name
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
+    Conflict,
     MainspringError,
     NotFound,
     TooManyRequests,
@@ -27,18 +30,22 @@ from mainspring_kernel.plain_limits import (
     PLAIN_TASKS_WAITING_MAX,
 )
 from mainspring_schema.plain import (
+    CancelPlainTask,
     GetPlainTask,
     PlainStatus,
     PlainTaskView,
+    RequeuePlainTask,
     SubmitTask,
     SubmitTasks,
     TaskReceipt,
     TaskReceipts,
     TaskRefusal,
 )
-from mainspring_schema.tasks import PlainResult
+from mainspring_schema.tasks import PlainResult, PlainTask
+from mainspring_schema.workflows import Flaw
 
 _RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
+_MADE: Final = msgspec.msgpack.Decoder(PlainTask)
 _KEPT_NULL: Final = PlainResult()
 _UUID_VERSION: Final = 7
 
@@ -46,7 +53,18 @@ _UUID_VERSION: Final = 7
 class PlainTasks:
     """Commands return after their commit. Each raises what refused it."""
 
-    def __init__(self, lanes: Lanes, store: Store, pressure: Backpressure, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        lanes: Lanes,
+        store: Store,
+        pressure: Backpressure,
+        clock: Clock,
+        links: Links,
+        announcer: Announcer,
+    ) -> None:
+        self._links = links
+        self._announcer = announcer
         self._lanes = lanes
         self._store = store
         self._pressure = pressure
@@ -109,6 +127,59 @@ class PlainTasks:
             detail = "id: made too long ago, or by a clock that is ahead"
             raise ValidationFailed(detail)
 
+    # ── orders ──────────────────────────────────────────────────────────────────────────────────
+
+    async def carry_out(self, order: CancelPlainTask | RequeuePlainTask) -> object:
+        if isinstance(order, CancelPlainTask):
+            return await self.cancel(order)
+        return await self.requeue(order)
+
+    async def cancel(self, order: CancelPlainTask) -> PlainTaskView:
+        """Whoever is at work on it is told, and what it brings is stale. Raises NotFound."""
+        wanted = GetPlainTask(org_id=order.org_id, task_id=order.task_id)
+        await self.get(wanted)
+        cancel = PlainCancel(org_id=order.org_id, task_id=order.task_id, reason=order.reason)
+        for ended in await self._store.plain.cancel((cancel,)):
+            if ended.held is not None:
+                self._links.ended(ended.held)
+                self._announcer.cancel_marked((ended.held,))
+            self._announcer.ended((ended.task_id,))
+        return await self.get(wanted)
+
+    async def requeue(self, order: RequeuePlainTask) -> TaskReceipt:
+        """Nothing that ended reopens: a new task does it again. Raises NotFound, Conflict."""
+        row = await self._store.plain.get(order.org_id, order.task_id)
+        if row is None:
+            detail = "no such task"
+            raise NotFound(detail)
+        if row.closing is Closing.QUARANTINED:
+            detail = "it killed its workers: requeue its dead letter"
+            raise Conflict(detail)
+        if _view(GetPlainTask(org_id=order.org_id, task_id=order.task_id), row).flaw is None:
+            detail = "only a task that failed or was cancelled is requeued"
+            raise Conflict(detail)
+        return await self.take_up(order)
+
+    async def take_up(self, order: RequeuePlainTask) -> TaskReceipt:
+        """Submits it anew; the same order again is a duplicate. Raises NotFound."""
+        payload = await self._store.plain.payload(order.org_id, order.task_id)
+        if payload is None:
+            raise NotFound
+        made = _MADE.decode(payload)
+        task = SubmitTask(
+            org_id=order.org_id,
+            task_id=order.new_id,
+            type=made.task_type,
+            input=made.input,
+            queue=made.queue,
+            priority=made.priority,
+            source=order.task_id,
+        )
+        (receipt,) = await self._committed((made_of(task),))
+        return receipt
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────
+
     async def get(self, command: GetPlainTask) -> PlainTaskView:
         """Raises NotFound."""
         row = await self._store.plain.get(command.org_id, command.task_id)
@@ -119,16 +190,22 @@ class PlainTasks:
 
 
 def _view(command: GetPlainTask, row: PlainRow) -> PlainTaskView:
-    kept = _KEPT_NULL if row.body is None else _RESULT.decode(row.body)
     ended = row.state is None
+    kept = _kept(row)
     return PlainTaskView(
         task_id=command.task_id,
         type=type_of(row.step),
-        status=_status(row.state, kept),
+        status="cancelled" if row.cancelled is not None else _status(row.state, kept),
         failures=row.failures,
         result=kept.result if ended and kept.flaw is None else None,
         flaw=kept.flaw if ended else None,
     )
+
+
+def _kept(row: PlainRow) -> PlainResult:
+    if row.cancelled is not None:
+        return PlainResult(flaw=Flaw(code="cancelled", message=row.cancelled))
+    return _KEPT_NULL if row.body is None else _RESULT.decode(row.body)
 
 
 def _status(state: TaskState | None, kept: PlainResult) -> PlainStatus:

@@ -70,7 +70,7 @@ class Pusher:
                 payload=task.payload,
                 origin=Origin(workflow.config_hash, workflow.traceparent),
                 reads_log=task.kind is TaskKind.REASON,
-                recorded=_recorded(changes),
+                recorded=_recorded(changes) if task.kind is TaskKind.WORKFLOW else None,
             )
 
     def push_claimed(self, claimed: Claimed) -> None:

@@ -15,6 +15,7 @@ from mainspring_engine.ports.workflows import WorkflowRow
 from mainspring_engine.usecases.histories import check_value
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_kernel.errors import (
+    Conflict,
     DeadlineExceeded,
     MainspringError,
     NotFound,
@@ -52,7 +53,8 @@ class Queries:
     async def ask(self, command: QueryWorkflow) -> bytes:
         """The handler's answer, as JSON.
 
-        Raises NotFound, NoWorker, QueryFailed, DeadlineExceeded, TooManyRequests.
+        Raises NotFound, Conflict of a declared workflow, NoWorker, QueryFailed, DeadlineExceeded,
+        TooManyRequests.
         """
         if len(command.arguments) > QUERY_ARGUMENTS_BYTES_MAX:
             detail = f"the arguments have at most {QUERY_ARGUMENTS_BYTES_MAX} bytes"
@@ -61,6 +63,9 @@ class Queries:
         if row is None:
             detail = "no such workflow"
             raise NotFound(detail)
+        if states.decode(row.workflow).course is not None:
+            detail = "a declared workflow has no code that could answer"
+            raise Conflict(detail)
         if len(self._open) >= QUERIES_AT_ONCE_MAX:
             detail = "too many queries are under way"
             raise TooManyRequests(detail)

@@ -2,7 +2,8 @@
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.intents import Emitted, SignalCame, WorkflowSignalled, WorkflowStarted
-from mainspring_engine.ports.store import Committed, Known
+from mainspring_engine.ports.inbox import Known
+from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases.lane import Entry
 from mainspring_kernel.errors import IdempotencyMismatch, WorkflowKeyMismatch
 from mainspring_schema import commands
@@ -49,16 +50,21 @@ def emit_verdict(intent: Emitted, changes: Changes, reply: Committed) -> Verdict
 
 def answer_known(entry: Entry, command: commands.Submit, known: Known) -> None:
     """The message came before: the same answer, unless the same key now carries another body."""
+    answer = repeated(command, known)
+    if isinstance(answer, commands.Receipt):
+        entry.ticket.done(answer)
+    else:
+        entry.ticket.failed(answer)
+
+
+def repeated(command: commands.Submit, known: Known) -> commands.Receipt | IdempotencyMismatch:
     if known.message_id != command.message_id and known.body_hash != command.body_hash:
-        entry.ticket.failed(IdempotencyMismatch())
-        return
-    entry.ticket.done(
-        commands.Receipt(
-            message_id=known.message_id,
-            turn_id=known.turn_id,
-            seq=known.seq,
-            steered=False,
-            created_ms=known.ts_ms,
-            duplicate=True,
-        )
+        return IdempotencyMismatch()
+    return commands.Receipt(
+        message_id=known.message_id,
+        turn_id=known.turn_id,
+        seq=known.seq,
+        steered=False,
+        created_ms=known.ts_ms,
+        duplicate=True,
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.intents import SignalCame, TimerDue
-from mainspring_engine.domain.limits import SIGNAL_LOST_MS
+from mainspring_engine.domain.limits import SIGNAL_LOST_MS, SIGNALS_LOOK_S
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
 from mainspring_engine.usecases.lane import Lanes, NoTicket
@@ -47,6 +47,8 @@ class Sweeps:
         self._announcer = announcer
         self._clock = clock
         self._swept_at: dict[SweepKind, float] = {}
+        self._signals_due_s = 0.0
+        """When to look for lost signals again."""
         self._firing: set[UUID] = set()
         """Timers in the lanes: they are due until their commit, and must not be fired again."""
 
@@ -87,9 +89,14 @@ class Sweeps:
 
     async def _bring_lost_signals(self) -> None:
         """Those between sessions whose hint was lost. They lie here until their lane took them."""
-        for signal in await self._store.workflows.untaken(
+        now_s = self._clock.mono()
+        if now_s < self._signals_due_s:
+            return
+        lost = await self._store.workflows.untaken(
             older_than_ms=SIGNAL_LOST_MS, limit=SWEEP_BATCH_ROWS_MAX
-        ):
+        )
+        self._signals_due_s = now_s if lost else now_s + SIGNALS_LOOK_S
+        for signal in lost:
             self.bring(
                 SignalCame(
                     session_id=signal.session_id,

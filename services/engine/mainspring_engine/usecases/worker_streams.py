@@ -273,7 +273,7 @@ class WorkerStreams:
 
 
 def _answered(task: HeldTask, result: Result, decoded: TaskResult) -> Answered | PlainAnswered:
-    if isinstance(decoded, PlainResult):
+    if isinstance(decoded, PlainResult) and task.workflow_id == result.held.task_id:
         return PlainAnswered(
             held=result.held,
             hash=result.hash,
@@ -288,6 +288,7 @@ def _answered(task: HeldTask, result: Result, decoded: TaskResult) -> Answered |
         hash=result.hash,
         body=result.body,
         result=decoded,
+        failures=task.failures,
     )
 
 

@@ -17,16 +17,18 @@ from mainspring_engine.domain.workflow.state import Phase
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
+from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import NAME, check_value
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
-from mainspring_kernel.errors import NotFound, PayloadTooLarge, ValidationFailed
+from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.limits import (
     LIST_ROWS_MAX,
     WORKFLOW_KEY_CHARS_MAX,
     WORKFLOW_TYPE_CHARS_MAX,
     WORKFLOW_VALUE_BYTES_MAX,
 )
+from mainspring_schema.declarations import version_of
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     PLACE,
@@ -46,6 +48,8 @@ from mainspring_schema.workflows import (
     WorkflowCancelReceipt,
     WorkflowPage,
     WorkflowView,
+    generation_of,
+    prefix_of,
 )
 
 _KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
@@ -63,8 +67,14 @@ class Workflows:
     """Commands return after their commit. Each raises what refused it."""
 
     def __init__(
-        self, lanes: Lanes, store: Store, pressure: Backpressure, queries: Queries
+        self,
+        lanes: Lanes,
+        store: Store,
+        pressure: Backpressure,
+        queries: Queries,
+        courses: Courses,
     ) -> None:
+        self._courses = courses
         self._lanes = lanes
         self._queries = queries
         self._pressure = pressure
@@ -81,6 +91,8 @@ class Workflows:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
         check_input("the input", command.input)
+        if command.declaration is not None:
+            self._courses.learn(command.declaration)
         self._pressure.check(command.org_id, command.queue)
         answer = await self._lanes.ask(WorkflowStarted(command=command))
         assert isinstance(answer, Started)  # noqa: S101 - one type per command
@@ -96,11 +108,14 @@ class Workflows:
         if source is None:
             detail = "no such workflow"
             raise NotFound(detail)
-        if states.decode(source.workflow).generation:
-            detail = "it has started over: what it recorded before is not read any more"
-            raise ValidationFailed(detail)
-        await self._check_fork(command)
-        first = (await self._store.workflows.recorded(command.source_id, after="")).bodies[0]
+        if states.decode(source.workflow).course is not None:
+            detail = "a declared workflow is not forked: start it again"
+            raise Conflict(detail)
+        fork = _fork_of(command, source)
+        await self._check_fork(fork)
+        # The input stands before all other places of its generation.
+        begins = prefix_of(fork.generation)
+        first = (await self._store.workflows.recorded(fork.source_id, after=begins)).bodies[0]
         return await self.start(
             StartWorkflow(
                 org_id=command.org_id,
@@ -110,19 +125,16 @@ class Workflows:
                 key=command.key,
                 queue=command.queue or source.queue,
                 traceparent=command.traceparent,
-                fork=Fork(source_id=command.source_id, before=command.step),
+                fork=fork,
             )
         )
 
-    async def _check_fork(self, command: ForkWorkflow) -> None:
-        if command.step is not None and PLACE.fullmatch(command.step) is None:
-            detail = 'a step is named by its place, such as "3" or "2/1"'
-            raise ValidationFailed(detail)
+    async def _check_fork(self, fork: Fork) -> None:
         extent = await self._store.workflows.fork_extent(
-            command.source_id, before=command.step, limit=FORK_STEPS_MAX + 1
+            fork.source_id, bound=fork.bound, limit=FORK_STEPS_MAX + 1
         )
-        if command.step is not None and not extent.recorded:
-            detail = f"no step is recorded at the place {command.step}"
+        if fork.before is not None and not extent.recorded:
+            detail = f"no step is recorded at the place {fork.before}"
             raise ValidationFailed(detail)
         if extent.steps > FORK_STEPS_MAX:
             detail = f"more than {FORK_STEPS_MAX} steps stand before it"
@@ -178,10 +190,25 @@ class Workflows:
         id_ = row.workflow.id
         tasks = (await self._store.open_tasks((id_,))).get(id_, ())
         if any(task.state is TaskState.READY for task in tasks):
+            if states.decode(row.workflow).course is not None:
+                return "a step of it waits for a worker that offers it"
             return f"waits for a worker on queue {row.queue} that knows the workflow {row.type}"
         if any(task.state is TaskState.DELAYED for task in tasks):
             return "waits for its next attempt"
         return ""
+
+
+def _fork_of(command: ForkWorkflow, source: WorkflowRow) -> Fork:
+    """Within the generation of its step, or within the newest. Raises ValidationFailed."""
+    step = command.step
+    if step is None:
+        generation = states.decode(source.workflow).generation
+    elif PLACE.fullmatch(step) is None:
+        detail = 'a step is named by its place, such as "3", "2/1" or "a1~3"'
+        raise ValidationFailed(detail)
+    else:
+        generation = generation_of(step)
+    return Fork(source_id=command.source_id, before=step, generation=generation)
 
 
 def _view(row: WorkflowRow) -> WorkflowView:
@@ -201,6 +228,7 @@ def _view(row: WorkflowRow) -> WorkflowView:
         explanation=state.problem if state.phase is Phase.HELD else "",
         parent_id=state.parent,
         forked_from=state.source,
+        version="" if state.course is None else version_of(state.course.declaration),
     )
 
 

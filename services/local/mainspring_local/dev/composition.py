@@ -6,6 +6,7 @@ import threading
 
 import msgspec
 
+from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.services import Services
@@ -94,7 +95,7 @@ async def start(
     service.spawn("scheduler", scheduler.loop.serve())
     await _start_worker(service, parts, scheduler, path)
     await _serve_workers(service, parts, port)
-    await serve_http(_api(service, parts, path, scheduler), service, host, port)
+    await serve_http(await _api(service, parts, path, scheduler), service, host, port)
 
 
 async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) -> Parts:
@@ -201,7 +202,9 @@ async def _serve_workers(service: Service, parts: Parts, api_port: int) -> None:
     logging.getLogger(__name__).info("workers of your own attach at %s", server.address)
 
 
-def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler) -> Services:
+async def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler) -> Services:
+    endings = BusEndings()
+    await endings.start(parts.bus)
     operator = DirectOperator(parts.engine.operator)
     gates = parts.engine.gate_control
     return Services(
@@ -213,6 +216,7 @@ def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler
         log=path.log,
         schedules=scheduler.schedules,
         hub=Hub(path.log, BusFeed(parts.bus), parts.clock, parts.draws),
+        endings=endings,
         monitor=engine_monitor(operator, gates, parts.clock, parts.draws),
         configurations=path.configurations,
         credentials=parts.keys,

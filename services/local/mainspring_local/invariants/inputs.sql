@@ -1,7 +1,7 @@
 -- Messages, keys and tool calls. One row each: see checks.py beside this file.
 
 -- name: messages_have_a_turn
--- An accepted message is an input of one turn, or waits for one that goes on.
+-- An accepted message is an input of one turn, waits for one that goes on, or was withdrawn.
 with examined as (
     select
         i.message_id,
@@ -13,7 +13,7 @@ with examined as (
                         from engine.workflow as w
                         where w.session_id = i.session_id and w.outcome = 0
                     )
-            else exists (
+            else i.workflow_id = '00000000-0000-0000-0000-000000000000' or exists (
                 select from engine.workflow as w
                 where w.id = i.workflow_id and w.session_id = i.session_id
             )

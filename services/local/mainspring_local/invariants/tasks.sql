@@ -133,27 +133,6 @@ select
     ) as violating
 from examined;
 
--- name: plain_tasks_are_open_or_ended
--- A plain task that was taken in is open, or has one attempt that ended it: none is lost.
-with examined as (
-    select
-        p.task_id,
-        exists (select from engine.task as t where t.id = p.task_id)
-        or exists (
-            select from engine.attempt as a
-            where a.task_id = p.task_id and a.closing in (1, 2, 7, 8)
-        ) as holds
-    from engine.payload as p
-    where p.step like 'task:%'
-)
-
-select
-    count(*) as examined,
-    coalesce(
-        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
-    ) as violating
-from examined;
-
 -- name: states_fit_together
 -- A leased task has a claim, a lease and a holder that attached; no other state has any.
 with examined as (
@@ -355,7 +334,8 @@ select
 from examined;
 
 -- name: dead_letters_are_taken_up_by_a_later_turn
--- What was decided about a dead letter is about one; taken up, a later turn of its session has it.
+-- What was decided about a dead letter is about one; taken up, a later turn of its session has it,
+-- or another plain task.
 with examined as (
     select
         r.task_id,
@@ -373,6 +353,10 @@ with examined as (
                     later.id = r.workflow_id
                     and dead.id = d.workflow_id
                     and later.ordinal > dead.ordinal
+            )
+            or exists (
+                select from engine.payload as p
+                where p.task_id = r.workflow_id and p.step like 'task:%'
             )
         ) as holds
     from engine.resolution as r

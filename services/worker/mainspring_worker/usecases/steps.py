@@ -13,6 +13,7 @@ from mainspring_schema.tasks import (
     QueryTask,
     ReasonResult,
     ReasonTask,
+    StepTask,
     ToolResult,
     ToolTask,
     WorkflowTask,
@@ -31,7 +32,7 @@ class Steps:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack, AttemptVoid or CancelledError for none."""
-        if isinstance(attempt.payload, WorkflowTask | PlainTask | QueryTask):
+        if isinstance(attempt.payload, WorkflowTask | PlainTask | QueryTask | StepTask):
             raise HandedBack  # its code is at another worker; this one never offered it
         session = to_wire(Prefix.SESSION, attempt.task.session_id)
         turn = to_wire(Prefix.TURN, attempt.payload.turn_id)

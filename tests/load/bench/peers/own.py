@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from mainspring import Client, Worker, sleep, step, workflow
+from mainspring import Client, Worker, Workflow, do, sleep, step, workflow
 from mainspring_postgres import Database, Options
 from tests.load.bench.ground import QUERIES
 from tests.load.bench.peers.driver import Entered, Place
@@ -41,8 +41,13 @@ async def due_at(delay_s: float) -> float:
     return time.monotonic() + delay_s
 
 
+@workflow(driver="machine")
+def three(number: int) -> int:
+    return do(same, do(same, do(same, number)))
+
+
 @workflow
-async def three() -> int:
+async def three_of_code() -> int:
     return await same(1) + await same(2) + await same(3)
 
 
@@ -79,7 +84,7 @@ class Own:
         """Nothing: the stack is there."""
 
     async def work(self, entered: Entered, ready: Callable[[], None]) -> None:
-        async with Worker([three, nap, note], engine=self._engine, slots=SLOTS):
+        async with Worker([three, three_of_code, nap, note], engine=self._engine, slots=SLOTS):
             asyncio.get_running_loop().call_later(READY_S, ready)
             await asyncio.get_running_loop().create_future()
 
@@ -116,17 +121,24 @@ class Own:
         await (await self._client.submit(note, number)).result()
 
     async def workflow(self) -> None:
-        await self._result(await self._start(three.name, []))
+        """Each step is a task."""
+        await self._result(await self._start(three, [1]))
+
+    async def code_workflow(self) -> None:
+        """Each step is a record of the worker that has the workflow."""
+        await self._result(await self._start(three_of_code, []))
 
     async def nap(self, delay_s: float) -> float:
         """How late it went on, in milliseconds."""
-        late_ms = await self._result(await self._start(nap.name, [delay_s]))
+        late_ms = await self._result(await self._start(nap, [delay_s]))
         assert isinstance(late_ms, float)
         return late_ms
 
-    async def _start(self, type_: str, input_: list[object]) -> _Described:
-        body = msgspec.json.encode({"type": type_, "input": input_})
-        return _DESCRIBED.decode(await self._call("POST", PATH, body))
+    async def _start(self, program: "Workflow[..., object]", input_: list[object]) -> _Described:
+        body: dict[str, object] = {"type": program.name, "input": input_}
+        if program.drawn is not None:
+            body["declaration"] = msgspec.Raw(program.drawn.declaration)
+        return _DESCRIBED.decode(await self._call("POST", PATH, msgspec.json.encode(body)))
 
     async def _result(self, seen: _Described) -> object:
         """Raises WireProblem where it ends otherwise."""

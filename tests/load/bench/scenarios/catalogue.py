@@ -11,6 +11,7 @@ from tests.load.bench.scenarios.dispatch import dispatch
 from tests.load.bench.scenarios.fairness import fairness
 from tests.load.bench.scenarios.history import history
 from tests.load.bench.scenarios.idle import idle
+from tests.load.bench.scenarios.limits import limits
 from tests.load.bench.scenarios.recovery import recovery
 from tests.load.bench.scenarios.soak import soak
 from tests.load.bench.scenarios.streams import sse
@@ -37,6 +38,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
 # What stops the stack's worker comes last.
 SCENARIOS: Final[dict[str, Scenario]] = {
+    "limits": Scenario(part=limits, what="what the machine itself does at best", own=True),
     "idle": Scenario(part=idle, what="statements and CPU of a stack nobody uses", database=True),
     "turns": Scenario(part=turns, what="agent turns per second, and what one costs"),
     "workflow": Scenario(part=workflow, what="a workflow of three durable steps, one caller"),

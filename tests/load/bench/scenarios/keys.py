@@ -6,9 +6,18 @@ The names are part of the tool: people compare reports by them, and so does `./t
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from tests.load.bench.machine_limits import BATCHES, CALLERS, CONNECTIONS
 from tests.load.bench.plan import Plan
 
 Keys = Callable[[Plan], Sequence[str]]
+
+
+def _limits(_: Plan) -> list[str]:
+    rates = [f"claims_per_s_b{batch}" for batch in BATCHES]
+    rates += ["inserts_per_s_c1", f"inserts_per_s_c{CONNECTIONS}"]
+    rates += [f"calls_per_s_c{CALLERS}", "frames_per_s_c1"]
+    waits = [f"{name}_p50_ms" for name in ("commit", "bus", "call", "frame")]
+    return [f"limit_{key}" for key in (*waits, *rates)]
 
 
 def _idle(_: Plan) -> list[str]:
@@ -25,11 +34,19 @@ def _turns_traced(plan: Plan) -> list[str]:
 
 
 def _workflow(_: Plan) -> list[str]:
-    return ["workflow3_p50_ms", "workflow3_p99_ms"]
+    return [f"{key}_p{part}_ms" for key in ("workflow3", "code_workflow3") for part in (50, 99)]
 
 
 def _steps(_: Plan) -> list[str]:
-    return ["steps_per_s_c32", "wal_bytes_per_workflow3", "commits_per_workflow3"]
+    return [
+        name
+        for key in ("", "code_")
+        for name in (
+            f"{key}steps_per_s_c32",
+            f"wal_bytes_per_{key}workflow3",
+            f"commits_per_{key}workflow3",
+        )
+    ]
 
 
 def _throughput(_: Plan) -> list[str]:
@@ -67,7 +84,8 @@ def _recovery(_: Plan) -> list[str]:
 
 
 def _dispatch(plan: Plan) -> list[str]:
-    names = ["idle", *(f"{workers}_workers" for workers in plan.workers)]
+    names = ["idle", "turn_idle", *(f"{workers}_workers" for workers in plan.workers)]
+    names += [f"turn_{workers}_workers" for workers in plan.workers[:1]]
     return [f"dispatch_{name}_p{part}_ms" for name in names for part in (50, 99)]
 
 
@@ -76,6 +94,7 @@ def _fairness(_: Plan) -> list[str]:
 
 
 KEYS: Final[dict[str, Keys]] = {
+    "limits": _limits,
     "idle": _idle,
     "turns": _turns,
     "turns_traced": _turns_traced,

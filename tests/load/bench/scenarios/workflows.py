@@ -1,4 +1,7 @@
-"""Users' workflows: three durable steps by one caller and by many, and those that sleep."""
+"""Users' workflows: three durable steps by one caller and by many, and those that sleep.
+
+Of the machine driver, whose every step is a task, and of the code driver.
+"""
 
 from tests.load.bench import accounting, statements
 from tests.load.bench.bench import Bench, account
@@ -23,48 +26,66 @@ def driving(bench: Bench) -> Driving:
 
 
 async def workflow(bench: Bench) -> None:
-    """One caller, one workflow at a time."""
-    bench.progress.part("workflows, one caller")
+    """One caller, one workflow at a time: of the machine driver, then of the code driver."""
+    await _alone(bench, "workflow3", code=False)
+    await _alone(bench, "code_workflow3", code=True)
+
+
+async def _alone(bench: Bench, key: str, *, code: bool) -> None:
+    bench.progress.part(f"{_kind(code=code)} workflows, one caller")
     plan, ours = bench.plan, driving(bench)
     recount = await bench.ground.recount()
     async with ours.handlers(1):
-        order = Workflows(place=ours.place, clients=1, warm_s=plan.warm_s, window_s=plan.one_s)
+        order = Workflows(
+            place=ours.place, code=code, clients=1, warm_s=plan.warm_s, window_s=plan.one_s
+        )
         answer = await ours.ask(order)
-    await ended(bench, recount, answer.ended, "workflow")
-    took = bench.gathered.histogram("workflow3_ms", Histogram.summed([answer.took_ms]))
-    bench.gathered.figures["workflow3_p50_ms"] = took.p50
-    bench.gathered.figures["workflow3_p99_ms"] = took.p99
+    await ended(bench, recount, answer.ended, key)
+    took = bench.gathered.histogram(f"{key}_ms", Histogram.summed([answer.took_ms]))
+    bench.gathered.figures[f"{key}_p50_ms"] = took.p50
+    bench.gathered.figures[f"{key}_p99_ms"] = took.p99
 
 
 async def steps(bench: Bench) -> None:
-    """Many callers, each with one workflow at a time."""
-    bench.progress.part(f"workflows, {MANY} callers")
+    """Many callers, each with one workflow at a time: of the machine driver, then of the other."""
+    await _together(bench, "", code=False)
+    await _together(bench, "code_", code=True)
+
+
+async def _together(bench: Bench, prefix: str, *, code: bool) -> None:
+    """`prefix` is that of the keys."""
+    bench.progress.part(f"{_kind(code=code)} workflows, {MANY} callers")
     plan, ours = bench.plan, driving(bench)
     recount, before = await bench.ground.recount(), await bench.mark()
     said = await bench.ground.statements() if bench.ground.database is not None else None
     async with ours.handlers(plan.handlers), bench.profiler():
         order = Workflows(
             place=ours.place,
+            code=code,
             clients=MANY // CALLERS,
             warm_s=plan.warm_s,
             window_s=plan.many_s,
         )
         answers = await ours.ask_all([order] * CALLERS)
     count = sum(answer.ended for answer in answers)
-    await ended(bench, recount, count, "steps")
+    await ended(bench, recount, count, f"{prefix}steps")
     cpu_s = sum(answer.cpu_s for answer in answers)
-    after = await account(bench, "workflows c32", before, cpu_s, count)
+    after = await account(bench, f"{_kind(code=code)} workflows c{MANY}", before, cpu_s, count)
     bench.gathered.histogram(
-        "workflow_c32_ms", Histogram.summed(answer.took_ms for answer in answers)
+        f"{prefix}workflow_c{MANY}_ms", Histogram.summed(answer.took_ms for answer in answers)
     )
     figures = bench.gathered.figures
-    figures[f"steps_per_s_c{MANY}"] = STEPS * sum(answer.per_s for answer in answers)
-    figures |= accounting.writing(before, after, count, "workflow3")
+    figures[f"{prefix}steps_per_s_c{MANY}"] = STEPS * sum(answer.per_s for answer in answers)
+    figures |= accounting.writing(before, after, count, f"{prefix}workflow3")
     if said is not None:
         busy = statements.since(said, await bench.ground.statements())
         found = statements.per_turn(busy, 1.0, {}, 1.0, count)
-        figures["sql_per_workflow3"] = sum(one.calls for one in found)
-        figures["sql_ms_per_workflow3"] = sum(one.exec_ms for one in found)
+        figures[f"sql_per_{prefix}workflow3"] = sum(one.calls for one in found)
+        figures[f"sql_ms_per_{prefix}workflow3"] = sum(one.exec_ms for one in found)
+
+
+def _kind(*, code: bool) -> str:
+    return "code" if code else "declared"
 
 
 async def timers(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from msgspec import Struct
 from mainspring_api.adapters.http.tracing import PostSpans
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.credentials import CredentialSource
+from mainspring_api.ports.endings import Endings
 from mainspring_api.ports.gates import Gates
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.operator import OperatorDoor
@@ -27,6 +28,7 @@ class Services(Struct, frozen=True, kw_only=True):
     log: Log
     schedules: Schedules
     hub: Hub
+    endings: Endings
     monitor: Monitor
     configurations: Configurations
     credentials: CredentialSource

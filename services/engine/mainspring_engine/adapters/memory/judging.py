@@ -6,9 +6,10 @@ from msgspec import Struct
 
 from mainspring_engine.adapters.memory.tables import InboxEntry, Tables
 from mainspring_engine.adapters.memory.workflows import known_start, repeats_signal
-from mainspring_engine.domain.changes import Accept, Changes, CloseTask, EmitCounter, MarkTask
+from mainspring_engine.domain.changes import Changes, CloseTask, EmitCounter, MarkTask
 from mainspring_engine.domain.rows import TaskState
-from mainspring_engine.ports.store import Closed, Known
+from mainspring_engine.ports.inbox import Known
+from mainspring_engine.ports.store import Closed
 from mainspring_engine.ports.workflows import KnownStart
 from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
 from mainspring_schema.frames import Held, Verdict
@@ -96,18 +97,24 @@ def _leased(tables: Tables, task_id: UUID, fence: int) -> bool:
 
 def _known(tables: Tables, changes: Changes) -> dict[UUID, Known]:
     session_id = changes.expected.session_id
-    found = {a.message_id: _known_message(tables, session_id, a) for a in changes.accepts}
+    found = {
+        a.message_id: known_message(tables, session_id, a.message_id, a.idempotency_key)
+        for a in changes.accepts
+    }
     return {message_id: known for message_id, known in found.items() if known is not None}
 
 
-def _known_message(tables: Tables, session_id: UUID, accept: Accept) -> Known | None:
+def known_message(
+    tables: Tables, session_id: UUID, message_id: UUID, key: str | None
+) -> Known | None:
+    """An accepted message with this id, or with this idempotency key."""
     messages = tables.inbox.get(session_id, {})
-    row = messages.get(accept.message_id)
+    row = messages.get(message_id)
     if row is not None:
         return _as_known(row, row.body_hash)
-    if accept.idempotency_key is None:
+    if key is None:
         return None
-    used = tables.keys.get((session_id, accept.idempotency_key))
+    used = tables.keys.get((session_id, key))
     return None if used is None else _as_known(messages[used.message_id], used.body_hash)
 
 

@@ -96,7 +96,20 @@ class MemoryLetters:
 
     def _requeue(self, task_id: UUID, workflow_id: UUID) -> Requeue:
         tables, row = self._tables, self._tables.dead_letters[task_id]
-        dead = tables.workflows[row.letter.workflow_id]
+        dead = tables.workflows.get(row.letter.workflow_id)
+        if dead is None:
+            return Requeue(
+                task_id=task_id,
+                org_id=row.org_id,
+                session_id=row.session_id,
+                workflow_id=workflow_id,
+                dead_workflow_id=row.letter.workflow_id,
+                state=b"",
+                config_hash=b"",
+                controls=None,
+                taken_up=workflow_id in tables.payloads,
+                of_plain=True,
+            )
         inputs = [
             entry
             for entry in tables.inbox.get(row.session_id, {}).values()
@@ -130,6 +143,8 @@ def _kind(step: str) -> TaskWord:
         return "workflow"
     if step.startswith("task:"):
         return "task"
+    if step[:1].isdigit():
+        return "step"
     return "tool" if step.startswith("tool:") else "reason"
 
 

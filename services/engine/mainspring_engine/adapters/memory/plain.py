@@ -8,8 +8,8 @@ from mainspring_engine.adapters.memory.tables import LetterRow, Payload, StepRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.changes import DeadLetter
 from mainspring_engine.domain.plain import STEP, NewPlain, PlainEnd
-from mainspring_engine.domain.rows import TaskKind, TaskState
-from mainspring_engine.ports.plain import PlainAdded, PlainRow
+from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
+from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel, PlainRow
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Verdict
 
@@ -116,6 +116,25 @@ class MemoryPlain:
                 letter=letter, session_id=row.id, org_id=row.org_id, died_ms=now_ms
             )
 
+    async def cancel(self, cancels: tuple[PlainCancel, ...]) -> tuple[Cancelled, ...]:
+        with self._lock:
+            found = (self._cancel(cancel) for cancel in cancels)
+            return tuple(cancelled for cancelled in found if cancelled is not None)
+
+    def _cancel(self, cancel: PlainCancel) -> Cancelled | None:
+        tables = self._tables
+        row = tables.tasks.get(cancel.task_id)
+        if row is None or row.org_id != cancel.org_id or row.kind is not TaskKind.PLAIN:
+            return None
+        leased = row.state is TaskState.LEASED
+        if leased:
+            tables.close_attempt(
+                row, Closing.CANCELLED, now_ms=self._clock.wall_ms(), error_code="cancelled"
+            )
+        del tables.tasks[row.id]
+        tables.plain_cancels[row.id] = cancel.reason
+        return Cancelled(task_id=row.id, held=row.held if leased else None)
+
     async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None:
         with self._lock:
             made = self._tables.payloads.get(task_id)
@@ -130,7 +149,14 @@ class MemoryPlain:
                 failures=0 if row is None else row.failures,
                 body=None if result is None else result.body,
                 closing=None if newest is None else newest.closing,
+                cancelled=self._tables.plain_cancels.get(task_id),
             )
+
+    async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
+        with self._lock:
+            made = self._tables.payloads.get(task_id)
+            mine = made is not None and made.org_id == org_id and made.step.startswith("task:")
+            return made.payload if made is not None and mine else None
 
 
 def _fits(row: TaskRow, end: PlainEnd, now_ms: int) -> bool:

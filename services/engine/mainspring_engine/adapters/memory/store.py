@@ -5,10 +5,11 @@ from uuid import UUID
 
 from mainspring_engine.adapters.memory.budgets import BudgetTables, MemoryBudgets
 from mainspring_engine.adapters.memory.dispatch import Dispatch
+from mainspring_engine.adapters.memory.inbox import MemoryInbox
 from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.plain import MemoryPlain
 from mainspring_engine.adapters.memory.progress import MemoryProgress
-from mainspring_engine.adapters.memory.tables import Tables, TaskRow
+from mainspring_engine.adapters.memory.tables import InboxEntry, Tables, TaskRow
 from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
 from mainspring_engine.domain.backlog import Group, ReadyGroup
@@ -16,7 +17,6 @@ from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
     Head,
-    InboxRow,
     OpenTask,
     TaskState,
     View,
@@ -69,6 +69,7 @@ class MemoryStore:
         self.plain = MemoryPlain(self.tables, lock, clock)
         self.progress = MemoryProgress(self.tables, lock)
         self._spending = BudgetTables(self.tables)
+        self.inbox = MemoryInbox(self.tables, lock)
         self.budgets = MemoryBudgets(self._spending, lock, clock)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
@@ -127,19 +128,11 @@ class MemoryStore:
             return View(head=None, workflow=None)
         newest = self.tables.newest.get(head.session_id)
         entries = self.tables.inbox.get(head.session_id, {}).values()
-        waiting = sorted((e for e in entries if e.workflow_id is None), key=lambda e: e.seq)
+        waiting = sorted((e for e in entries if e.workflow_id is None), key=InboxEntry.stands)
         return View(
             head=_head(head),
             workflow=None if newest is None else self.tables.workflows[newest],
-            inbox=tuple(
-                InboxRow(
-                    message_id=entry.message_id,
-                    seq=entry.seq,
-                    config_hash=entry.config_hash,
-                    controls=entry.controls,
-                )
-                for entry in waiting
-            ),
+            inbox=tuple(entry.waiting() for entry in waiting),
         )
 
     async def open_tasks(self, workflows: tuple[UUID, ...]) -> dict[UUID, tuple[OpenTask, ...]]:

@@ -10,6 +10,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
     Closing,
     Effect,
+    InboxRow,
     OpenTask,
     SignalRow,
     TaskKind,
@@ -18,6 +19,7 @@ from mainspring_engine.domain.rows import (
     Workflow,
 )
 from mainspring_engine.ports.store import Ended, ExpiredTask
+from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.frames import Held
 from mainspring_schema.messages import Controls
 from mainspring_schema.operations import Refusal
@@ -158,6 +160,20 @@ class InboxEntry(Struct, kw_only=True):
     controls: Controls | None
     workflow_id: UUID | None
     body_hash: bytes
+    mode: DeliveryMode = "steer"
+    place: int | None = None
+
+    def stands(self) -> int:
+        return self.seq if self.place is None else self.place
+
+    def waiting(self) -> InboxRow:
+        return InboxRow(
+            message_id=self.message_id,
+            seq=self.seq,
+            config_hash=self.config_hash,
+            controls=self.controls,
+            mode=self.mode,
+        )
 
 
 class KeyRow(Struct, frozen=True, kw_only=True):
@@ -277,6 +293,8 @@ class Tables:
         """Session → its newest workflow."""
         self.tasks: dict[UUID, TaskRow] = {}
         self.payloads: dict[UUID, Payload] = {}
+        self.plain_cancels: dict[UUID, str] = {}
+        """Plain task → why it was cancelled."""
         self.attempts: dict[Held, AttemptRow] = {}
         self.steps: dict[tuple[UUID, str], StepRow] = {}
         self.effects: dict[tuple[UUID, str], EffectRow] = {}

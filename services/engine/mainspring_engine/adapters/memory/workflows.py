@@ -23,7 +23,7 @@ from mainspring_engine.ports.workflows import (
 )
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held
-from mainspring_schema.workflows import INPUT_STEP, Wait, generation_of, order_of
+from mainspring_schema.workflows import INPUT_STEP, Wait, generation_of, order_of, prefix_of
 
 _OUTCOMES = {
     "completed": {Outcome.COMPLETED},
@@ -102,22 +102,23 @@ def _copy(tables: Tables, workflow_id: UUID, copied: CopySteps) -> None:
     source, fork = tables.workflows[copied.source_id], tables.workflows[workflow_id]
     if source.org_id != fork.org_id:
         return
-    for place in _before(tables, copied.source_id, copied.before):
+    for place in _before(tables, copied.source_id, copied.bound):
         row = tables.steps[copied.source_id, place]
         kept = msgspec.structs.replace(row, task_id=workflow_id, fence=0, rev=0)
         tables.steps[workflow_id, place] = kept
 
 
-def _before(tables: Tables, workflow_id: UUID, before: str | None) -> list[str]:
-    """Places of recorded steps that stand before another one."""
+def _before(tables: Tables, workflow_id: UUID, bound: str) -> list[str]:
+    """Places of recorded steps that a fork copies."""
+    prefix, is_whole = prefix_of(generation_of(bound)), not bound or bound.endswith("~")
     return [
         step
         for (owner, step), row in tables.steps.items()
         if owner == workflow_id
         and row.checkpoint
-        and step != INPUT_STEP
-        and not generation_of(step)
-        and (before is None or order_of(step) < order_of(before))
+        and prefix_of(generation_of(step)) == prefix
+        and step != prefix + INPUT_STEP
+        and (is_whole or order_of(step) < order_of(bound))
     ]
 
 
@@ -211,11 +212,11 @@ class MemoryWorkflows:
                 bodies=tuple(bodies), more=full or len(mine) > HISTORY_PAGE_ROWS_MAX
             )
 
-    async def fork_extent(self, workflow_id: UUID, *, before: str | None, limit: int) -> ForkExtent:
+    async def fork_extent(self, workflow_id: UUID, *, bound: str, limit: int) -> ForkExtent:
         with self._lock:
-            row = None if before is None else self._tables.steps.get((workflow_id, before))
+            row = self._tables.steps.get((workflow_id, bound))
             return ForkExtent(
-                steps=min(limit, len(_before(self._tables, workflow_id, before))),
+                steps=min(limit, len(_before(self._tables, workflow_id, bound))),
                 recorded=row is not None and row.checkpoint,
             )
 

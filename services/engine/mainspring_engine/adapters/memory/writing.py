@@ -255,6 +255,8 @@ def _write_inputs(tables: Tables, changes: Changes, now_ms: int) -> None:
             )
     for consume in changes.consumes:
         messages[consume.message_id].workflow_id = consume.workflow_id
+    for place in changes.places:
+        messages[place.message_id].place = place.seq
 
 
 def _entry(session_id: UUID, accept: Accept) -> InboxEntry:
@@ -268,6 +270,7 @@ def _entry(session_id: UUID, accept: Accept) -> InboxEntry:
         controls=accept.controls,
         workflow_id=accept.consumed_by,
         body_hash=accept.body_hash,
+        mode=accept.mode,
     )
 
 

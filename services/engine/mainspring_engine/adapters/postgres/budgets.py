@@ -5,6 +5,7 @@ from typing import Final, cast
 from uuid import UUID
 
 from mainspring_engine.adapters.postgres.flights import Routes, arguments
+from mainspring_engine.adapters.postgres.inbox import INBOX
 from mainspring_engine.adapters.postgres.replies import committed
 from mainspring_engine.domain.changes import Changes, Spending
 from mainspring_engine.ports.store import Committed
@@ -38,12 +39,13 @@ class PostgresBudgets:
         spending = changes.spending or Spending()
         try:
             rows = await self._database.fetch(
-                BUDGETS["commit_budgeted"],
+                INBOX["commit_arranged"] if changes.places else BUDGETS["commit_budgeted"],
                 *arguments((changes,), routes),
                 [(h.task_id, h.budget_id, h.amount, h.warns) for h in spending.holds],
                 list(spending.ended),
                 [(c.task_id, c.currency, c.amount) for c in spending.charges],
                 changes.after.paused,
+                *_arranged(changes),
             )
         except QueryFailed as error:
             if error.sqlstate == _SHORT:
@@ -132,6 +134,13 @@ class PostgresBudgets:
     async def drop(self, org_id: UUID, budget_id: UUID) -> bool:
         rows = await self._database.fetch(BUDGETS["drop"], org_id, budget_id)
         return rows[0]["id"] is not None
+
+
+def _arranged(changes: Changes) -> tuple[object, ...]:
+    if not changes.places:
+        return ()
+    ids, places = [p.message_id for p in changes.places], [p.seq for p in changes.places]
+    return changes.expected.session_id, ids, places
 
 
 def _columns(subjects: Sequence[Subject]) -> tuple[list[str], list[UUID]]:

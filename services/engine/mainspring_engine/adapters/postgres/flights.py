@@ -5,10 +5,10 @@ The order of a tuple is the order of the columns of its type in the migration.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from mainspring_engine.adapters.postgres.inbox import packed
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.routes import Route
 from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, LEASE_S
-from mainspring_schema.codec import pack
 
 Row = tuple[object, ...]
 Routes = Mapping[Route, int]
@@ -115,7 +115,7 @@ def accepts(item: int, changes: Changes) -> Iterator[Row]:
     for a in changes.accepts:
         yield (
             item, head.session_id, head.org_id, a.message_id, a.seq, a.ts_ms, a.config_hash,
-            a.turn_id, None if a.controls is None else pack(a.controls), a.consumed_by,
+            a.turn_id, packed(a.controls, a.mode), a.consumed_by,
             a.idempotency_key, a.body_hash,
         )  # fmt: skip
 

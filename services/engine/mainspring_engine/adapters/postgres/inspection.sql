@@ -4,7 +4,8 @@
 select
     t.id, t.workflow_id, t.session_id, t.step,
     case t.kind
-        when 1 then 'reason' when 2 then 'tool' when 3 then 'workflow' else 'task'
+        when 1 then 'reason' when 2 then 'tool' when 3 then 'workflow'
+        when 4 then 'task' else 'step'
     end as kind,
     case t.state
         when 1 then 'ready'

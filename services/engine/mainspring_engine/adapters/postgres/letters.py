@@ -3,16 +3,13 @@
 from typing import Final, cast
 from uuid import UUID
 
-import msgspec
-
+from mainspring_engine.adapters.postgres.inbox import unpacked
 from mainspring_engine.domain.limits import REQUEUE_RETRY_S
 from mainspring_engine.ports.letters import Requeue, Resolve, Settled
 from mainspring_postgres import Database, Row, load_queries
-from mainspring_schema.messages import Controls
 from mainspring_schema.operations import LetterFilter, LetterView
 
 LETTERS: Final = load_queries("mainspring_engine.adapters.postgres", "letters.sql")
-_CONTROLS: Final = msgspec.msgpack.Decoder(Controls)
 _RETRY_MS: Final = round(REQUEUE_RETRY_S * 1000)
 
 
@@ -73,15 +70,16 @@ class PostgresLetters:
 
 
 def _requeue(row: Row) -> Requeue:
-    controls = cast("bytes | None", row["controls"])
+    controls, _ = unpacked(cast("bytes | None", row["controls"]))
     return Requeue(
         task_id=cast(UUID, row["task_id"]),
         org_id=cast(UUID, row["org_id"]),
         session_id=cast(UUID, row["session_id"]),
         workflow_id=cast(UUID, row["workflow_id"]),
         dead_workflow_id=cast(UUID, row["dead_workflow_id"]),
-        state=cast(bytes, row["state"]),
-        config_hash=cast(bytes, row["config_hash"]),
-        controls=None if controls is None else _CONTROLS.decode(controls),
+        state=cast("bytes | None", row["state"]) or b"",
+        config_hash=cast("bytes | None", row["config_hash"]) or b"",
+        controls=controls,
         taken_up=cast(bool, row["taken_up"]),
+        of_plain=row["state"] is None,
     )

@@ -39,6 +39,7 @@ inner join lateral (
             when x.step = 'workflow' then 'workflow'
             when x.step like 'tool:%' then 'tool'
             when x.step like 'task:%' then 'task'
+            when x.step ~ '^[0-9]' then 'step'
             else 'reason'
         end as kind
     from engine.payload as x
@@ -122,10 +123,12 @@ select
         order by i.seq desc
         limit 1
     ) as controls,
-    exists(select from engine.workflow as x where x.id = t.workflow_id) as taken_up
+    exists (select from engine.workflow as x where x.id = t.workflow_id)
+    or exists (select from engine.payload as x where x.task_id = t.workflow_id) as taken_up
 from tried as t
 inner join engine.dead_letter as d on t.task_id = d.task_id
-inner join engine.workflow as w on d.workflow_id = w.id
+-- A plain task has none.
+left join engine.workflow as w on d.workflow_id = w.id
 order by t.due_at, t.task_id;
 
 -- name: settle

@@ -9,9 +9,9 @@ import msgspec
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.domain.plain import NewPlain, PlainEnd
-from mainspring_engine.ports.plain import PlainAdded, PlainRow
-from mainspring_postgres import Database, QueryFailed, load_queries
-from mainspring_schema.frames import Verdict
+from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel, PlainRow
+from mainspring_postgres import Database, QueryFailed, Row, load_queries
+from mainspring_schema.frames import Held, Verdict
 
 PLAIN: Final = load_queries("mainspring_engine.adapters.postgres", "plain.sql")
 _REFUSED: Final = (QueryFailed, ValueError, OverflowError)
@@ -72,11 +72,29 @@ class PostgresPlain:
             return await self.end(ends[:middle]) + await self.end(ends[middle:])
         return tuple(Verdict(verdict) for verdict in cast("list[int]", row["verdicts"]))
 
+    async def cancel(self, cancels: tuple[PlainCancel, ...]) -> tuple[Cancelled, ...]:
+        rows = await self._database.fetch(
+            PLAIN["cancel_tasks"],
+            [cancel.org_id for cancel in cancels],
+            [cancel.task_id for cancel in cancels],
+            [cancel.reason for cancel in cancels],
+        )
+        return tuple(_cancelled(row) for row in rows)
+
     async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None:
         rows = await self._database.fetch(PLAIN["plain_task"], org_id, task_id)
         if not rows:
             return None
         return msgspec.convert(dict(rows[0]), PlainRow)
+
+    async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
+        rows = await self._database.fetch(PLAIN["plain_payload"], org_id, task_id)
+        return cast(bytes, rows[0]["payload"]) if rows else None
+
+
+def _cancelled(row: Row) -> Cancelled:
+    task_id, fence = cast(UUID, row["ended"]), cast("int | None", row["held_fence"])
+    return Cancelled(task_id=task_id, held=None if fence is None else Held(task_id, fence))
 
 
 def _end(end: PlainEnd) -> tuple[object, ...]:

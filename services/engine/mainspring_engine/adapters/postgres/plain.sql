@@ -23,7 +23,19 @@ select
         where a.task_id = $2
         order by a.fence desc
         limit 1
-    )::int as closing
+    )::int as closing,
+    (select c.reason from engine.plain_cancel as c where c.task_id = $2) as cancelled
 from engine.payload as p
 left join engine.task as t on p.task_id = t.id
+where p.task_id = $2 and p.org_id = $1 and starts_with(p.step, 'task:');
+
+-- name: cancel_tasks
+-- Ends open plain tasks; see the function. Not repeatable: a repeat finds nothing open any more,
+-- and whoever held one would not be told.
+select ended, held_fence from engine.cancel_tasks_v1($1, $2, $3);
+
+-- name: plain_payload
+-- What a plain task was made with.
+-- repeatable
+select p.payload from engine.payload as p
 where p.task_id = $2 and p.org_id = $1 and starts_with(p.step, 'task:');

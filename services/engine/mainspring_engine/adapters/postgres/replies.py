@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.adapters.postgres.inbox import unpacked
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.rows import (
     Head,
@@ -15,15 +16,14 @@ from mainspring_engine.domain.rows import (
     View,
     Workflow,
 )
-from mainspring_engine.ports.store import Closed, Committed, ExpiredTask, Known
+from mainspring_engine.ports.inbox import Known
+from mainspring_engine.ports.store import Closed, Committed, ExpiredTask
 from mainspring_engine.ports.workflows import KnownStart
 from mainspring_postgres import Row
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.messages import Controls
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
-_CONTROLS = msgspec.msgpack.Decoder(Controls)
 
 
 def committed(flight: tuple[Changes, ...], reply: Row) -> tuple[Committed, ...]:
@@ -181,10 +181,11 @@ def workflow_of(row: Row) -> Workflow:
 
 
 def _inbox_row(row: Row) -> InboxRow:
-    controls = cast("bytes | None", row["controls"])
+    controls, mode = unpacked(cast("bytes | None", row["controls"]))
     return InboxRow(
         message_id=cast(UUID, row["message_id"]),
         seq=cast(int, row["seq"]),
         config_hash=cast(bytes, row["config_hash"]),
-        controls=None if controls is None else _CONTROLS.decode(controls),
+        controls=controls,
+        mode=mode,
     )

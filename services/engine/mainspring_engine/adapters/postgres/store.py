@@ -10,6 +10,7 @@ from mainspring_engine.adapters.postgres.budgets import PostgresBudgets
 from mainspring_engine.adapters.postgres.claims import Claims
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
+from mainspring_engine.adapters.postgres.inbox import PostgresInbox
 from mainspring_engine.adapters.postgres.plain import PostgresPlain
 from mainspring_engine.adapters.postgres.progress import PostgresProgress
 from mainspring_engine.adapters.postgres.replies import committed, views
@@ -74,6 +75,7 @@ class PostgresStore:
         self.workflows = PostgresWorkflows(database)
         self.plain = PostgresPlain(database, self._routes)
         self.progress = PostgresProgress(database)
+        self.inbox = PostgresInbox(database)
         self.budgets = PostgresBudgets(database)
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────
@@ -102,7 +104,7 @@ class PostgresStore:
             message = "a flight has at most one item per session"
             raise ValueError(message)
         routes = await self._routes.of(routes_of(flight))
-        if any(changes.spending for changes in flight):
+        if any(_goes_alone(changes) for changes in flight):
             return await self._commit_apart(flight, routes)
         if is_whole(flight):
             whole = await self._commit_whole(flight, routes)
@@ -113,11 +115,11 @@ class PostgresStore:
     async def _commit_apart(
         self, flight: tuple[Changes, ...], routes: Routes
     ) -> tuple[Committed, ...]:
-        """Items that spend go one by one: one that is short undoes its whole statement."""
-        rest = tuple(changes for changes in flight if changes.spending is None)
+        """Items that spend or move messages go one by one: what is short undoes its statement."""
+        rest = tuple(changes for changes in flight if not _goes_alone(changes))
         others = iter(await self.commit(rest))
         return tuple([
-            next(others) if changes.spending is None else await self._spend(changes, routes)
+            await self._spend(changes, routes) if _goes_alone(changes) else next(others)
             for changes in flight
         ])  # fmt: skip
 
@@ -258,3 +260,7 @@ class PostgresStore:
 
     async def ping(self) -> None:
         await self._database.ping()
+
+
+def _goes_alone(changes: Changes) -> bool:
+    return changes.spending is not None or bool(changes.places)

@@ -102,8 +102,8 @@ def _steps(item: int, changes: Changes) -> Iterator[Arguments]:
         )  # fmt: skip
     start = changes.start
     if start is not None and start.copied is not None:
-        source_id, before = start.copied.source_id, start.copied.before or ""
-        yield item, start.workflow_id, before, org_id, source_id, _COPIES, b"", b"", b""
+        source_id, bound = start.copied.source_id, start.copied.bound
+        yield item, start.workflow_id, bound, org_id, source_id, _COPIES, b"", b"", b""
 
 
 class PostgresWorkflows:
@@ -145,9 +145,9 @@ class PostgresWorkflows:
         full = sum(map(len, bodies)) >= HISTORY_PAGE_BYTES_MAX
         return RecordedPage(bodies=bodies, more=full or len(rows) > HISTORY_PAGE_ROWS_MAX)
 
-    async def fork_extent(self, workflow_id: UUID, *, before: str | None, limit: int) -> ForkExtent:
+    async def fork_extent(self, workflow_id: UUID, *, bound: str, limit: int) -> ForkExtent:
         rows = await self._database.fetch_as(
-            ForkExtent, WORKFLOWS["fork_extent"], workflow_id, before, limit
+            ForkExtent, WORKFLOWS["fork_extent"], workflow_id, bound, limit
         )
         return rows[0]
 

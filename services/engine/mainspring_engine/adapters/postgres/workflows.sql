@@ -76,7 +76,7 @@ where p.before_it < $4::bigint
 order by p.step;
 
 -- name: fork_extent
--- How much a fork before the place $2 would copy, counted up to $3, and whether that place has its
+-- How much a fork up to the bound $2 would copy, counted up to $3, and whether that place has its
 -- record.
 -- repeatable
 select
@@ -91,9 +91,7 @@ select
 from (
     select s.step
     from engine.step_result as s
-    where
-        s.workflow_id = $1 and s.checkpoint and engine.place_order(s.step) is not null
-        and ($2::text is null or engine.place_order(s.step) < engine.place_order($2))
+    where s.workflow_id = $1 and s.checkpoint and engine.place_before(s.step, $2::text)
     order by s.step
     limit $3
 ) as n;

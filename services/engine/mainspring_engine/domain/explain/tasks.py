@@ -285,6 +285,8 @@ def _named(task: TaskView) -> str:
             return "the workflow's code"
         case "task":
             return f"the task {task.step}"
+        case "step":
+            return f"the step {task.step}"
         case _:
             assert_never(task.kind)
 

@@ -2,6 +2,7 @@
 
 from mainspring_engine.domain.changes import CloseTask, DeadLetter, MarkTask
 from mainspring_engine.domain.loss import why_quarantined
+from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
 from mainspring_engine.domain.turn import facts
 from mainspring_engine.domain.turn.calls import abandoned
@@ -9,10 +10,13 @@ from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.delivery import CONSUMED, MessageConsumed
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.messages import Message, TextPart
+from mainspring_schema.messages import Json, Message, TextPart
 from mainspring_schema.tasks import Failure, ReasonResult, ToolResult
 
+INTERRUPTED = "interrupted"
+ROLLED_BACK = "rolled_back"
 TIMER_CANCEL = "cancel_deadline"
 TIMER_CLIENT = "client_tools"
 
@@ -83,7 +87,7 @@ def seal(turn: Turn, reason: str, detail: str, tasks: tuple[OpenTask, ...] = ())
 
 def cancel(turn: Turn, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
     """Commits the wish first. What nobody holds ends here; holders are asked, until a deadline."""
-    turn.plan.consume_inbox(turn.workflow.id)
+    _take_unseen(turn, reason)
     turn.disarm()
     held = tuple(task for task in tasks if task.state is TaskState.LEASED)
     for task in tasks:
@@ -100,6 +104,31 @@ def cancel(turn: Turn, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
         turn.save()
     else:
         finish_cancel(turn, ())
+
+
+def open_tasks(turn: Turn) -> tuple[OpenTask, ...]:
+    """Those of the tasks that the turn still counts on. Raises NotYet."""
+    wanted = {task_id for task_id, _ in turn.state.open_tasks()}
+    if not wanted:
+        return ()
+    if any(task.id in wanted for task in turn.plan.tasks):
+        raise NotYet
+    tasks = turn.materials.open_tasks(turn.workflow.id)
+    return tuple(task for task in tasks if task.id in wanted)
+
+
+def _take_unseen(turn: Turn, reason: str | None) -> None:
+    """What was accepted before the cancel is an input of this turn, seen by no model call."""
+    taken = turn.waiting_inputs
+    if not taken:
+        return
+    told = MessageConsumed(
+        turn_id=facts.turn_id(turn.workflow.id),
+        message_ids=tuple(facts.message_id(row.message_id) for row in taken),
+        reason=reason or "user",
+    )
+    turn.emit(CONSUMED, told)
+    turn.plan.consume(taken, turn.workflow.id)
 
 
 def _close_unheld(turn: Turn, task: OpenTask) -> None:
@@ -123,15 +152,16 @@ def finish_cancel(turn: Turn, tasks: tuple[OpenTask, ...], *, note: bool = True)
     turn.close_tasks(tasks)
     turn.finish_open_calls(tasks, why="cancelled by the user")
     turn.disarm()
-    turn.emit(
-        "turn.cancelled",
-        {
-            "turn_id": facts.turn_id(turn.workflow.id),
-            "reason": turn.state.cancel_reason or "user",
-            "usage": turn.state.usage.wire(),
-        },
-    )
-    if note:
+    reason = turn.state.cancel_reason or "user"
+    told: Json = {
+        "turn_id": facts.turn_id(turn.workflow.id),
+        "reason": reason,
+        "usage": turn.state.usage.wire(),
+    }
+    if reason == ROLLED_BACK:
+        told["rolled_back"] = True
+    turn.emit("turn.cancelled", told)
+    if note and reason not in (INTERRUPTED, ROLLED_BACK):
         _note_cancel(turn)
     _rest(turn, Outcome.CANCELLED)
 

@@ -77,7 +77,7 @@ def model_answered(
     turn.update(reason_task=None)
     if result.tool_calls:
         _act(turn, result.tool_calls)
-    elif turn.plan.inbox:
+    elif turn.is_steered:
         turn.next_model_call()
         turn.save()
     else:
@@ -277,7 +277,7 @@ def _acted(turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | No
     if not turn.state.calls:
         turn.next_model_call()
         turn.save()
-    elif turn.plan.inbox:
+    elif turn.is_steered:
         turn.update(phase=Phase.CLIENT)
         steer(turn)
     else:
@@ -287,7 +287,7 @@ def _acted(turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | No
 def _rest(turn: Turn) -> None:
     """Nothing goes on before people answer, and no worker is held meanwhile."""
     turn.update(phase=Phase.CLIENT)
-    if turn.plan.inbox:
+    if turn.is_steered:
         steer(turn)
         return
     turn.plan.set_status(SessionStatus.WAITINGFORTOOLRESULTS)

@@ -8,7 +8,7 @@ from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Outcome, Workflow
-from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn import facts, waiting
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import Phase, TurnState
 from mainspring_engine.domain.turn.turn import Turn
@@ -28,15 +28,18 @@ class Beginning(Struct, frozen=True, kw_only=True):
 def open_turn(
     plan: Plan, message: Message | None, materials: Materials, *, trace: TraceContext
 ) -> Turn:
-    """Starts the next turn with all that waits in the inbox; `message` where it is at hand."""
-    first = plan.inbox[0]
+    """Starts the next turn with what waits in the inbox; `message` is that where it is at hand."""
+    rows = waiting.opening(plan.inbox)
+    first = rows[0]
     beginning = Beginning(
         workflow_id=materials.ids.uuid7(),
         input_message_id=first.message_id,
-        config_hash=plan.inbox[-1].config_hash,
+        config_hash=rows[-1].config_hash,
         first_seq=first.seq,
     )
     turn = _begin(plan, beginning, materials, trace)
+    if message is not None and message.id != facts.message_id(first.message_id):
+        message = None
     started = facts.turn_started(turn.workflow.id, message, first.message_id, turn.agent)
     turn.emit("turn.started", started)
     turn.next_model_call()

@@ -1,6 +1,9 @@
 """What people and their clients bring to a turn that waits for them."""
 
-from mainspring_engine.domain.answers import Resumption
+from typing import assert_never
+
+from mainspring_engine.domain.answers import Answer, Resumption
+from mainspring_engine.domain.intents import AppealsAnswered, ClientAnswered, SessionResumed
 from mainspring_engine.domain.turn import appeals, machine
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn
@@ -8,6 +11,21 @@ from mainspring_kernel.errors import NotAwaited, NotWaitingForToolResults
 from mainspring_schema import commands
 from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 from mainspring_schema.tasks import ToolResult
+
+People = ClientAnswered | AppealsAnswered | SessionResumed
+
+
+def brought(turn: Turn | None, intent: People) -> Answer:
+    """Raises NotWaitingForToolResults, NotAwaited."""
+    match intent:
+        case ClientAnswered(command=command):
+            return client_answered(turn, command)
+        case AppealsAnswered(command=command):
+            return appeals_answered(turn, command)
+        case SessionResumed():
+            return resumed(turn)
+        case _:
+            assert_never(intent)
 
 
 def client_answered(

@@ -20,7 +20,7 @@ from mainspring_engine.domain.rows import (
     TaskState,
     Workflow,
 )
-from mainspring_engine.domain.turn import facts, spending
+from mainspring_engine.domain.turn import facts, spending, waiting
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.calls import abandoned, shown
@@ -144,8 +144,21 @@ class Turn:
             through_seq=through,
         )
 
+    @property
+    def is_steered(self) -> bool:
+        """Whether messages wait that this turn must not end without."""
+        return bool(waiting.steering(self.plan.inbox))
+
+    @property
+    def waiting_inputs(self) -> tuple[InboxRow, ...]:
+        """The waiting messages that belong to this turn rather than to the next."""
+        if self.state.iteration == 0:
+            return waiting.inputs(self.plan.inbox, self.state.input_message_id)
+        return waiting.steering(self.plan.inbox)
+
     def _take_inputs(self) -> tuple[InboxRow, ...]:
-        taken = self.plan.consume_inbox(self.workflow.id)
+        taken = self.waiting_inputs
+        self.plan.consume(taken, self.workflow.id)
         if taken:
             # A message folded with another configuration brings it along: the newest one counts.
             self.workflow = msgspec.structs.replace(

@@ -10,13 +10,13 @@ from mainspring_engine.domain.changes import CloseTask, EmitCounter, TakeSignal
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
-from mainspring_engine.domain.workflow import children, machine, waiting
+from mainspring_engine.domain.workflow import children, declared, machine, waiting
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Phase
-from mainspring_kernel.errors import NotFound, WorkflowEnded
+from mainspring_kernel.errors import Conflict, NotFound, WorkflowEnded
 from mainspring_schema import workflows
 from mainspring_schema.frames import Verdict
-from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.tasks import PlainResult, WorkflowResult
 
 Incident = intents.Answered | intents.Emitted | intents.Died | intents.TimerDue
 _START: Final = msgspec.msgpack.Decoder(workflows.StartWorkflow)
@@ -36,13 +36,16 @@ def command(plan: Plan, intent: intents.WorkflowCommand, materials: Materials) -
             going = _going(plan, materials)
             if going is None:
                 raise WorkflowEnded
+            if going.state.course is not None:
+                detail = "a declared workflow waits for no signals"
+                raise Conflict(detail)
             machine.signalled(going, signal)
             return workflows.Signalled()
         case intents.WorkflowCancelled(command=cancel):
             going = _going(plan, materials)
             if going is None:
                 return workflows.WorkflowCancelReceipt(status="no_op")
-            machine.cancel(going, cancel.reason, _tasks(going))
+            _cancel(going, cancel.reason, _tasks(going))
             return workflows.WorkflowCancelReceipt(status="cancelled")
         case _:
             assert_never(intent)
@@ -85,8 +88,15 @@ def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) ->
     elif going.state.phase is Phase.CANCELLING:
         going.save()
     else:
-        machine.cancel(going, "parent", tasks)
+        _cancel(going, "parent", tasks)
     return Verdict.COMMITTED
+
+
+def _cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
+    if going.state.course is None:
+        machine.cancel(going, reason, tasks)
+    else:
+        declared.cancel(going, reason, tasks)
 
 
 def _take(plan: Plan, intent: intents.SignalCame) -> None:
@@ -102,18 +112,24 @@ def _going(plan: Plan, materials: Materials) -> Going | None:
 
 
 def _tasks(going: Going) -> tuple[OpenTask, ...]:
-    task_id = going.state.task_id
-    if task_id is None:
+    """Those it waits for. Raises NotYet, TasksMissing."""
+    wanted = going.state.tasks()
+    if not wanted:
         return ()
-    if any(task.id == task_id for task in going.plan.tasks):
+    if any(task.id in wanted for task in going.plan.tasks):
         raise NotYet
     tasks = going.materials.open_tasks(going.workflow.id)
-    return tuple(task for task in tasks if task.id == task_id)
+    return tuple(task for task in tasks if task.id in wanted)
 
 
 def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Verdict:
     going = _going(plan, materials)
     held, result = intent.held, intent.result
+    if going is not None and isinstance(result, PlainResult):
+        number = going.state.number_of(held.task_id)
+        if number is not None:
+            declared.answered(going, intent, number, result)
+            return Verdict.COMMITTED
     expected = isinstance(result, WorkflowResult)
     if going is None or going.state.task_id != held.task_id or not expected:
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
@@ -162,12 +178,15 @@ def _emitted_before(plan: Plan, task_id: UUID, fence: int, counter: int) -> bool
 
 def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
     going = _going(plan, materials)
-    if going is None or going.state.task_id != intent.task.id:
+    if going is None or intent.task.id not in going.state.tasks():
         return Verdict.STALE
-    task = next(iter(_tasks(going)), None)
+    task = next((one for one in _tasks(going) if one.id == intent.task.id), None)
     if task is None or task.fence != intent.task.fence or task.state is not intent.task.state:
         return Verdict.STALE
-    machine.died(going, task)
+    if going.state.course is None:
+        machine.died(going, task)
+    else:
+        declared.died(going, task)
     return Verdict.COMMITTED
 
 

@@ -20,13 +20,13 @@ from mainspring_engine.domain.limits import WORKFLOW_HELD_RETRY_S, WORKFLOW_HELD
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
-from mainspring_engine.domain.workflow import children, waiting
+from mainspring_engine.domain.workflow import children, declared, waiting
 from mainspring_engine.domain.workflow import state as states
+from mainspring_engine.domain.workflow.ending import end, fail
 from mainspring_engine.domain.workflow.going import (
     OUTCOME_STEP,
     Going,
     cut,
-    flaw_view,
     value,
 )
 from mainspring_engine.domain.workflow.state import Phase, WorkflowState
@@ -34,6 +34,7 @@ from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.tracing import TraceContext, new_trace, span_id_for
 from mainspring_schema.codec import pack
+from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
@@ -58,7 +59,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         key=key,
         queue=command.queue,
         hash=start_hash_of(command.type, command.queue, command.input, fork),
-        copied=None if fork is None else CopySteps(source_id=fork.source_id, before=fork.before),
+        copied=None if fork is None else CopySteps(source_id=fork.source_id, bound=fork.bound),
     )
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
     plan.set_status(SessionStatus.ACTIVE)
@@ -71,13 +72,19 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     }
     if command.parent is not None:
         told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
+    if command.declaration is not None:
+        told["version"] = version_of(hash_of(command.declaration))
     if fork is not None:
         source = to_wire(Prefix.WORKFLOW, fork.source_id)
         told["forked_from"] = {"workflow_id": source, "step": fork.before}
+        told["generation"] = fork.generation
     going.emit("workflow.started", told | value("input", command.input))
     going.record_input(command.input)
-    going.go()
-    going.save()
+    if command.declaration is None:
+        going.go()
+        going.save()
+    else:
+        declared.begin(going, command.declaration)
     return Started(workflow_id=id_, started_ms=plan.now_ms)
 
 
@@ -90,7 +97,10 @@ def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Mater
         )
     if command.fork is not None:
         blank = msgspec.structs.replace(
-            blank, source=command.fork.source_id, found=states.FOUND_BY_FORKS
+            blank,
+            source=command.fork.source_id,
+            found=states.FOUND_BY_FORKS,
+            generation=command.fork.generation,
         )
     trace = TraceContext.parse(command.traceparent)
     if trace is None:
@@ -118,13 +128,9 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
         case "held":
             _hold(going, held, result.mismatch)
             return
-        case "suspended":
+        case "suspended" | "renewed" | "declared":
             going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
-            _suspend(going, result)
-            return
-        case "renewed":
-            going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
-            _start_over(going, result.result)
+            _left(going, result)
             return
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
@@ -135,7 +141,7 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
             _keep_outcome(going, held, result)
     if result.outcome == "completed":
         going.emit("workflow.completed", value("result", result.result))
-        _end(going, Outcome.COMPLETED, WorkflowResult(outcome="completed", result=result.result))
+        end(going, Outcome.COMPLETED, WorkflowResult(outcome="completed", result=result.result))
     else:
         fail(going, result.flaw or Flaw(code="workflow_failed", message="it raised"))
 
@@ -214,7 +220,7 @@ def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:
         if task.id == going.state.task_id:
             going.close_unheld(task)
     going.emit("workflow.cancelled", {"reason": going.state.cancel_reason or "worker"})
-    _end(going, Outcome.CANCELLED, WorkflowResult(outcome="cancelled"))
+    end(going, Outcome.CANCELLED, WorkflowResult(outcome="cancelled"))
 
 
 def died(going: Going, task: OpenTask) -> None:
@@ -240,12 +246,6 @@ def died(going: Going, task: OpenTask) -> None:
     fail(going, Flaw(code="poison", message=detail))
 
 
-def fail(going: Going, flaw: Flaw) -> None:
-    going.emit("workflow.failed", {"error": flaw_view(flaw)})
-    going.update(problem=cut(f"{flaw.code}: {flaw.message}"))
-    _end(going, Outcome.FAILED, WorkflowResult(outcome="failed", flaw=flaw))
-
-
 # ── within a result ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -266,10 +266,19 @@ def _keep_outcome(going: Going, held: tuple[UUID, int, bytes], result: WorkflowR
     )
 
 
-def _suspend(going: Going, result: WorkflowResult) -> None:
+def _left(going: Going, result: WorkflowResult) -> None:
+    """The code gave its worker back, for now or for good."""
     if going.state.phase is Phase.CANCELLING:
         _stopped(going)
-        return
+    elif result.outcome == "suspended":
+        _suspend(going, result)
+    elif result.outcome == "renewed":
+        _start_over(going, result.result)
+    else:
+        declared.take_over(going, result.declaration)
+
+
+def _suspend(going: Going, result: WorkflowResult) -> None:
     woken = waiting.arm(going, result.waits)
     if woken or not result.waits:
         # What it waits for is there already, or it waits for nothing that could come.
@@ -282,9 +291,6 @@ def _suspend(going: Going, result: WorkflowResult) -> None:
 
 def _start_over(going: Going, input_: bytes) -> None:
     """The code begins anew with an empty record; nobody reads the old one any more."""
-    if going.state.phase is Phase.CANCELLING:
-        _stopped(going)
-        return
     if going.state.waits:
         waiting.drop_all(going)
     going.update(generation=going.state.generation + 1, found=0)
@@ -327,10 +333,3 @@ def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None
     )
     going.update(phase=Phase.HELD, holds=going.state.holds + 1, problem=cut(problem))
     going.save()
-
-
-def _end(going: Going, outcome: Outcome, result: WorkflowResult) -> None:
-    if going.state.waits:
-        waiting.drop_all(going)
-    children.ended(going, result)
-    going.rest(outcome)

@@ -24,6 +24,22 @@ FOUND_BY_FORKS: Final = -(2**31)
 """What a fork took over is not counted, so a worker's count never equals the engine's."""
 
 
+class Course(Struct, frozen=True, array_like=True, kw_only=True):
+    """How far a declared workflow is: a bit for each finished step, of the first one the lowest.
+
+    `open` has number and task of each step that is under way.
+    """
+
+    declaration: bytes
+    """The hash of what it runs on."""
+    done: bytes = b""
+    open: tuple[tuple[int, bytes], ...] = ()
+
+    @property
+    def finished(self) -> int:
+        return int.from_bytes(self.done, "little")
+
+
 class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Format 1. Read one release before it is written; fields are only ever added at the end.
 
@@ -55,6 +71,20 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """The workflow that it was forked from."""
     generation: int = 0
     """How often its code started over."""
+    course: Course | None = None
+    """Of one that is declared: no task of its own, but one for each step under way."""
+
+    def number_of(self, task_id: UUID) -> int | None:
+        """Which declared step is under way as this task."""
+        if self.course is None:
+            return None
+        return next((n for n, task in self.course.open if task == task_id.bytes), None)
+
+    def tasks(self) -> frozenset[UUID]:
+        """The tasks it waits for."""
+        of_steps = () if self.course is None else self.course.open
+        found = frozenset(UUID(bytes=task) for _, task in of_steps)
+        return found if self.task_id is None else found | {self.task_id}
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(WorkflowState)

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http.routes.sessions import session_id_of
 from mainspring_api.adapters.http.routing import (
+    PREFIX,
     Call,
     NoBody,
     NoQuery,
@@ -82,7 +83,7 @@ async def list_messages(call: Call[NoBody, MessagesQuery]) -> Reply:
     other_statuses=(409,),
 )
 async def create_message(call: Call[MessageBody, NoQuery]) -> Reply:
-    """Brings a message into a session: it starts a turn, or steers the one at work."""
+    """Brings a message into a session: it starts a turn, or meets the one at work by its mode."""
     start_ns = time.time_ns()
     services, id_ = call.services, session_id_of(call)
     content = checked_content(call.body)
@@ -96,6 +97,7 @@ async def create_message(call: Call[MessageBody, NoQuery]) -> Reply:
         idempotency_key=call.idempotency_key,
         body_hash=call.body_hash,
         traceparent=call.request.headers.get(TRACEPARENT),
+        mode=call.body.delivery,
     )
     posted = await messages.post(
         MessagePath(
@@ -114,7 +116,8 @@ async def create_message(call: Call[MessageBody, NoQuery]) -> Reply:
         message_id=posted.message.id,
         status=201,
     )
-    return json_reply(posted.message, status=201)
+    where = f"{PREFIX}/sessions/{call.path['session_id']}/messages/{posted.message.id}/receipt"
+    return json_reply(posted.message, status=201, Location=where)
 
 
 async def _tool_results(

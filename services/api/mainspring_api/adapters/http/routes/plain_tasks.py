@@ -1,4 +1,4 @@
-"""/durable/tasks: plain tasks, which are submitted and have a result"""
+"""/durable/tasks: plain tasks, which are submitted, stopped, done again, and have a result"""
 
 from uuid import UUID
 
@@ -14,9 +14,11 @@ from mainspring_api.adapters.http.routing import (
 )
 from mainspring_api.adapters.http.wire.durable import task_id_of
 from mainspring_api.adapters.http.wire.plain import (
+    CancelTaskBody,
     PlainTaskJson,
     ReceiptJson,
     ReceiptList,
+    RequeueTaskBody,
     TaskBody,
     TasksBody,
     plain_task_json,
@@ -24,9 +26,15 @@ from mainspring_api.adapters.http.wire.plain import (
 )
 from mainspring_api.adapters.http.wire.workflows import ResultQuery
 from mainspring_api.usecases import plain
-from mainspring_api.usecases.once import Answer, once_under_id
+from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
 from mainspring_kernel.ids import OrgId, Prefix, from_wire
-from mainspring_schema.plain import GetPlainTask, SubmitTask, SubmitTasks
+from mainspring_schema.plain import (
+    CancelPlainTask,
+    GetPlainTask,
+    RequeuePlainTask,
+    SubmitTask,
+    SubmitTasks,
+)
 
 table = RouteTable("durable")
 
@@ -42,7 +50,7 @@ def _command(org_id: OrgId, body: TaskBody, task_id: UUID) -> SubmitTask:
     )
 
 
-def _own_id(body: TaskBody) -> UUID | None:
+def _own_id(body: TaskBody | RequeueTaskBody) -> UUID | None:
     return None if body.id is None else from_wire(Prefix.TASK, body.id)
 
 
@@ -89,5 +97,44 @@ async def get_task_result(call: Call[NoBody, ResultQuery]) -> Reply:
     """A plain task once it has ended; after `wait_s` as it is."""
     services = call.services
     wanted = GetPlainTask(org_id=call.org_id, task_id=task_id_of(call.path["task_id"]))
-    view = await plain.ended(services.control, services.clock, wanted, wait_s=call.query.wait_s)
+    view = await plain.ended(
+        services.control, services.endings, services.clock, wanted, wait_s=call.query.wait_s
+    )
     return json_reply(plain_task_json(view))
+
+
+@table.route(
+    "POST", "/durable/tasks/{task_id:str}/cancel", body=CancelTaskBody, answer=PlainTaskJson
+)
+async def cancel_task(call: Call[CancelTaskBody, NoQuery]) -> Reply:
+    """Ends a plain task at once, whoever is at work on it; one that has ended stays as it is."""
+    services = call.services
+    order = CancelPlainTask(
+        org_id=call.org_id, task_id=task_id_of(call.path["task_id"]), reason=call.body.reason
+    )
+
+    async def work() -> Answer:
+        return json_answer(plain_task_json(await services.operator.operate(order)), status=200)
+
+    return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))
+
+
+@table.route(
+    "POST",
+    "/durable/tasks/{task_id:str}/requeue",
+    body=RequeueTaskBody,
+    answer=ReceiptJson,
+    status=201,
+    other_statuses=(409,),
+)
+async def requeue_task(call: Call[RequeueTaskBody, NoQuery]) -> Reply:
+    """A new plain task with the input of one that failed or was cancelled."""
+    services = call.services
+    task_id = task_id_of(call.path["task_id"])
+
+    async def work(id_: UUID) -> Answer:
+        order = RequeuePlainTask(org_id=call.org_id, task_id=task_id, new_id=id_)
+        return json_answer(receipt_json(await services.operator.operate(order)), status=201)
+
+    new_id = _own_id(call.body) or services.ids.uuid7()
+    return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))

@@ -77,6 +77,7 @@ def workflow_id_of(call: AnyCall) -> UUID:
 async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
     """Starts a workflow; one that its `key` started before is answered as it is now."""
     body, services = call.body, call.services
+    declaration = bytes(body.declaration)
 
     async def work(id_: UUID) -> Answer:
         command = StartWorkflow(
@@ -87,6 +88,7 @@ async def start_workflow(call: Call[StartBody, NoQuery]) -> Reply:
             key=body.key or call.idempotency_key,
             queue=body.queue,
             traceparent=call.request.headers.get(TRACEPARENT),
+            declaration=None if declaration == b"null" else declaration,
         )
         started = await services.control.start_workflow(command)
         if started.started_ms is not None:

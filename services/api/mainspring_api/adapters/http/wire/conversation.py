@@ -24,6 +24,7 @@ from mainspring_kernel.ids import (
 )
 from mainspring_kernel.times import parse_rfc3339
 from mainspring_schema.commands import ClientToolResult
+from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.events import EVENT_TYPES
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.messages import (
@@ -70,6 +71,8 @@ class MessageBody(Struct, frozen=True, kw_only=True):
     metadata: Json | None = None
     external_actor: ExternalActor | None = None
     tags: list[str] | None = None
+    delivery: DeliveryMode = "steer"
+    """What becomes of it where a turn is at work."""
 
 
 def checked_content(body: MessageBody) -> tuple[InputPart, ...]:
@@ -79,9 +82,15 @@ def checked_content(body: MessageBody) -> tuple[InputPart, ...]:
         if isinstance(part, ToolResultPart) != (body.message.role == "tool_result"):
             msg = "tool_result parts go with role tool_result and no other"
             raise ValidationFailed(msg)
+    return shown(body.message.content)
+
+
+def shown(parts: Sequence[InputPart]) -> tuple[InputPart, ...]:
+    """Raises ValidationFailed for a part that cannot be shown."""
+    for part in parts:
         if isinstance(part, ImagePart):
             _check_image(part)
-    return tuple(body.message.content)
+    return tuple(parts)
 
 
 def _check_image(part: ImagePart) -> None:

@@ -23,7 +23,7 @@ from mainspring_schema.operations import (
     WorkerStatus,
     WorkerView,
 )
-from mainspring_schema.tasks import PlainTask, TaskPayload, ToolTask, WorkflowTask
+from mainspring_schema.tasks import PlainTask, StepTask, TaskPayload, ToolTask, WorkflowTask
 
 Limit = Annotated[int, Meta(ge=1, le=limits.OPERATOR_ROWS_MAX)]
 Cursor = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
@@ -57,7 +57,8 @@ def one_kind(kind: TaskWord | None, activity_type: TaskWord | None) -> TaskWord 
 
 def owner_id(workflow_id: UUID, kind: TaskWord) -> str:
     """A turn's or a user's workflow's, by what its task is."""
-    return to_wire(Prefix.WORKFLOW if kind == "workflow" else Prefix.TURN, workflow_id)
+    of_workflow = kind in ("workflow", "step")
+    return to_wire(Prefix.WORKFLOW if of_workflow else Prefix.TURN, workflow_id)
 
 
 def optional_owner(text: str | None) -> UUID | None:
@@ -189,7 +190,7 @@ def input_out(payload: bytes) -> Json:
         return {"tool": made.name, "arguments": made.arguments, "tool_call_id": made.call_id}
     if isinstance(made, WorkflowTask):
         return {"workflow_type": made.workflow_type, "key": made.key}
-    if isinstance(made, PlainTask):
+    if isinstance(made, PlainTask | StepTask):
         return {"type": made.task_type, "arguments": msgspec.json.decode(made.input)}
     message_id = to_wire(Prefix.MESSAGE, made.message_id)
     return {

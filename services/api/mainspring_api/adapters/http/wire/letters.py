@@ -87,7 +87,7 @@ class LetterOut(Struct, frozen=True, kw_only=True):
 
 
 def letter_out(letter: LetterView) -> LetterOut:
-    taken_up_by = letter.requeued_as
+    taken_up_by, heir = letter.requeued_as, Prefix.TASK if letter.kind == "task" else Prefix.TURN
     return LetterOut(
         id=to_wire(Prefix.TASK, letter.task_id),
         workflow_id=owner_id(letter.workflow_id, letter.kind),
@@ -98,7 +98,7 @@ def letter_out(letter: LetterView) -> LetterOut:
         detail=letter.detail,
         died_at=rfc3339(letter.died_ms),
         status=letter.status,
-        requeued_as=None if taken_up_by is None else to_wire(Prefix.TURN, taken_up_by),
+        requeued_as=None if taken_up_by is None else to_wire(heir, taken_up_by),
         refusal=letter.refusal,
         due_at=time_of(letter.due_ms),
         resolved_at=time_of(letter.resolved_ms),

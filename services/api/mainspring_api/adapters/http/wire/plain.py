@@ -38,6 +38,18 @@ class TasksBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
 
 
+class CancelTaskBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why; whoever looks at the task reads it."""
+
+    reason: Annotated[str, Meta(max_length=limits.DISPLAY_NAME_CHARS_MAX)] = ""
+
+
+class RequeueTaskBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`id` is the new task's, as in a submit."""
+
+    id: str | None = None
+
+
 class TaskError(Struct, frozen=True, kw_only=True):
     """`retry_after_ms` where the same task may be taken later."""
 
@@ -61,7 +73,7 @@ class ReceiptList(Struct, frozen=True, kw_only=True):
 
 
 class PlainTaskJson(Struct, frozen=True, kw_only=True):
-    """`result` once it completed, `error` once it failed."""
+    """`result` once it completed, `error` once it failed or was cancelled."""
 
     id: str
     type: str

@@ -37,13 +37,15 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`input` is an array of arguments, or an object of named ones.
 
     The same `key` with the same type, queue and input finds the workflow that it started, for as
-    long as there is that workflow; an Idempotency-Key is taken where there is none.
+    long as there is that workflow; an Idempotency-Key is taken where there is none. With a
+    `declaration` of steps the engine runs those, each as a task; without one a worker has the code.
     """
 
     type: Name
     input: msgspec.Raw = field(default_factory=_no_arguments)
     key: Key | None = None
     queue: Name = "default"
+    declaration: msgspec.Raw = field(default_factory=_nothing)
 
 
 class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,7 +111,8 @@ class WaitView(Struct, frozen=True, kw_only=True):
 class WorkflowJson(Struct, frozen=True, kw_only=True):
     """`result` once it completed, `error` once it failed. `parent_id` is of who started it.
 
-    `forked_from` is the workflow whose records it began with.
+    `forked_from` is the workflow whose records it began with. `version` is that of the declaration
+    it runs on, and "" where it is code.
     """
 
     id: str
@@ -124,6 +127,7 @@ class WorkflowJson(Struct, frozen=True, kw_only=True):
     explanation: str
     parent_id: str | None
     forked_from: str | None
+    version: str
 
 
 class WorkflowList(Struct, frozen=True, kw_only=True):
@@ -167,6 +171,7 @@ def workflow_json(view: WorkflowView) -> WorkflowJson:
         explanation=view.explanation,
         parent_id=_id_of(view.parent_id),
         forked_from=_id_of(view.forked_from),
+        version=view.version,
     )
 
 

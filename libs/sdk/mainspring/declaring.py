@@ -1,0 +1,247 @@
+"""Declared workflows: a function that is called once, and says which steps there are.
+
+It is given references in place of values, and `do` notes down a step instead of calling it. What
+comes of it is plain data, by which the engine runs the workflow without any code.
+"""
+
+import inspect
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, NoReturn, ParamSpec, Protocol, TypeVar, cast
+
+import msgspec
+from msgspec import Struct
+
+from mainspring.errors import NotInWorkflow
+from mainspring.values import Shape, encode
+from mainspring_schema.codec import to_json
+from mainspring_schema.declarations import (
+    Declaration,
+    DeclaredStep,
+    Expression,
+    ListOf,
+    ObjectOf,
+    OfInput,
+    OfStep,
+    Parameter,
+    Path,
+    Value,
+    read,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Doable(Protocol[P, T_co]):
+    """A step."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def queue(self) -> str | None: ...
+
+    @property
+    def shape(self) -> Shape[T_co]: ...
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, T_co]: ...
+
+
+AnyStep = Doable[..., object]
+
+
+class Drawn(Struct, frozen=True):
+    """A declaration as JSON, and the steps that it names."""
+
+    declaration: bytes
+    steps: tuple[AnyStep, ...]
+
+
+def do(step: "Doable[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+    """A step of a declared workflow, after those above it; a reference to its result.
+
+    The reference can be handed to other steps, returned, and taken apart (`found["price"]`,
+    `found.price`, `found[0]`). There is no value behind it when the workflow is declared: it cannot
+    be compared, counted or printed.
+    """
+    drawing = _drawing.get()
+    if drawing is None:
+        message = "do() belongs into the function of a @workflow(driver='machine')"
+        raise NotInWorkflow(message)
+    return cast("T", drawing.add(cast("AnyStep", step), step.shape.bind(args, kwargs)))
+
+
+@contextmanager
+def parallel() -> Generator[None]:
+    """What is done in this block of a declared workflow waits for what it refers to alone."""
+    with _here().block(side_by_side=True):
+        yield
+
+
+@contextmanager
+def sequence() -> Generator[None]:
+    """One branch of a `parallel` block: in it each step waits for the one above it."""
+    with _here().block(side_by_side=False):
+        yield
+
+
+def draw(function: Callable[..., object]) -> Drawn:
+    """Raises TypeError for what cannot be declared, Unserializable for a value that is no JSON."""
+    parameters = tuple(_parameters(function))
+    drawing = _Drawing()
+    token = _drawing.set(drawing)
+    try:
+        references = {one.name: Reference(OfInput(name=one.name)) for one in parameters}
+        result = _expression(function(**references))
+    finally:
+        _drawing.reset(token)
+    declaration = Declaration(parameters=parameters, steps=tuple(drawing.steps), result=result)
+    raw = to_json(declaration)
+    try:
+        read(raw)
+    except ValueError as error:
+        message = f"{function.__name__} cannot be declared: {error}"
+        raise TypeError(message) from error
+    return Drawn(raw, tuple(drawing.named.values()))
+
+
+class Reference:
+    """In place of a value that there is none of yet."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: OfInput | OfStep) -> None:
+        self._of = of
+
+    def __getitem__(self, key: str | int) -> "Reference":
+        return Reference(msgspec.structs.replace(self._of, path=(*self._of.path, key)))
+
+    def __getattr__(self, name: str) -> "Reference":
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __repr__(self) -> str:
+        return f"<{_named(self._of)}>"
+
+    def _refuse(self, *_: object) -> NoReturn:
+        message = (
+            f"{_named(self._of)} has no value when the workflow is declared: what depends on it "
+            "belongs into a step"
+        )
+        raise TypeError(message)
+
+    __bool__ = __iter__ = __len__ = __contains__ = __str__ = __format__ = _refuse
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __call__ = _refuse
+    __hash__ = object.__hash__
+
+
+def _named(of: OfInput | OfStep) -> str:
+    name = (
+        f"the parameter {of.name}" if isinstance(of, OfInput) else f"the result of step {of.step}"
+    )
+    path: Path = of.path
+    return "".join((name, *(f"[{key!r}]" for key in path)))
+
+
+class _Block:
+    """`before` are the steps to wait for in it, `last` those that what comes after waits for."""
+
+    def __init__(self, before: tuple[int, ...], *, side_by_side: bool) -> None:
+        self.before = before
+        self.last: tuple[int, ...] = ()
+        self._side_by_side = side_by_side
+
+    def now_wait_for(self, steps: tuple[int, ...]) -> None:
+        if self._side_by_side:
+            self.last += steps
+        elif steps:
+            self.before = self.last = steps
+
+
+class _Drawing:
+    def __init__(self) -> None:
+        self.steps: list[DeclaredStep] = []
+        self.named: dict[str, AnyStep] = {}
+        self._blocks = [_Block((), side_by_side=False)]
+
+    def add(self, step: AnyStep, given: object) -> Reference:
+        if self.named.setdefault(step.name, step) is not step:
+            message = f"two steps have the name {step.name}"
+            raise TypeError(message)
+        arguments, block = _expression(given), self._blocks[-1]
+        after = sorted({*block.before, *_steps_in(arguments)})
+        self.steps.append(
+            DeclaredStep(step=step.name, arguments=arguments, after=tuple(after), queue=step.queue)
+        )
+        number = len(self.steps)
+        block.now_wait_for((number,))
+        return Reference(OfStep(step=number))
+
+    @contextmanager
+    def block(self, *, side_by_side: bool) -> Generator[None]:
+        outer = self._blocks[-1]
+        inner = _Block(outer.before, side_by_side=side_by_side)
+        self._blocks.append(inner)
+        yield
+        self._blocks.pop()
+        outer.now_wait_for(inner.last)
+
+
+_drawing: Final[ContextVar[_Drawing | None]] = ContextVar("mainspring_drawing", default=None)
+
+
+def _here() -> _Drawing:
+    drawing = _drawing.get()
+    if drawing is None:
+        message = "this belongs into the function of a @workflow(driver='machine')"
+        raise NotInWorkflow(message)
+    return drawing
+
+
+def _parameters(function: Callable[..., object]) -> Iterator[Parameter]:
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+            message = f"{function.__name__}: {name} must be a plain parameter"
+            raise TypeError(message)
+        default = cast("object", parameter.default)
+        if default is inspect.Parameter.empty:
+            yield Parameter(name=name)
+        else:
+            yield Parameter(name=name, optional=True, default=msgspec.Raw(encode(default)))
+
+
+def _expression(value: object) -> Expression:
+    """A value with references anywhere in its lists and dictionaries."""
+    if isinstance(value, Reference):
+        return value._of  # noqa: SLF001 - its own module  # pyright: ignore[reportPrivateUsage]
+    if isinstance(value, list | tuple):
+        return ListOf(items=tuple(map(_expression, cast("Sequence[object]", value))))
+    if isinstance(value, dict):
+        members = cast("Mapping[object, object]", value)
+        return ObjectOf(members={_key(key): _expression(one) for key, one in members.items()})
+    return Value(value=msgspec.Raw(encode(value)))
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        message = "the keys of an object are text"
+        raise TypeError(message)
+    return key
+
+
+def _steps_in(expression: Expression) -> Iterator[int]:
+    match expression:
+        case OfStep(step=step):
+            yield step
+        case ListOf(items=items):
+            for item in items:
+                yield from _steps_in(item)
+        case ObjectOf(members=members):
+            for member in members.values():
+                yield from _steps_in(member)
+        case _:
+            pass

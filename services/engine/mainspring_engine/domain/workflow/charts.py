@@ -1,0 +1,157 @@
+"""A declaration as the engine runs it: which step may begin, and what it is given. Pure."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol, assert_never
+from uuid import UUID
+
+import msgspec
+
+from mainspring_kernel.limits import WORKFLOW_VALUE_BYTES_MAX
+from mainspring_schema.declarations import (
+    Declaration,
+    DeclaredStep,
+    Expression,
+    ListOf,
+    ObjectOf,
+    OfInput,
+    OfStep,
+    Path,
+    Value,
+    ancestors_of,
+    hash_of,
+    read,
+)
+
+Lookup = Callable[[OfInput | OfStep], bytes]
+"""The whole value that a reference is into, as JSON."""
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODE: Final = msgspec.json.Encoder().encode
+
+
+class Unfit(Exception):
+    """A value is not what the declaration says of it: there is no such member, or it is too long.
+
+    No other attempt would fare better.
+    """
+
+
+class Chart:
+    """A declaration that was read, with what is looked up in it all the time."""
+
+    def __init__(self, raw: bytes) -> None:
+        """Raises ValueError for what cannot be run."""
+        self.raw = raw
+        self.hash = hash_of(raw)
+        self.declaration: Declaration = read(raw)
+        self._ancestors = ancestors_of(self.declaration)
+        self.everything: int = (1 << len(self.declaration.steps)) - 1
+
+    def step(self, number: int) -> DeclaredStep:
+        return self.declaration.steps[number - 1]
+
+    def able(self, *, done: int, begun: int) -> Iterator[int]:
+        """The steps that may begin, in their order. Both are bits, of the first step the lowest."""
+        for index, ancestors in enumerate(self._ancestors):
+            if not (done | begun) >> index & 1 and not ancestors & ~done:
+                yield index + 1
+
+
+class Recall(Protocol):
+    """What is at hand of declared workflows. All of it is committed, and never changes."""
+
+    def chart(self, digest: bytes) -> Chart | None: ...
+
+    def is_kept(self, digest: bytes) -> bool:
+        """Whether the store surely has the declaration."""
+        ...
+
+    def value(self, workflow_id: UUID, step: str) -> bytes | None:
+        """The body of a step's record or result."""
+        ...
+
+
+class NoRecall:
+    """Remembers nothing: all is read."""
+
+    def chart(self, digest: bytes) -> Chart | None:
+        del digest
+        return None
+
+    def is_kept(self, digest: bytes) -> bool:
+        del digest
+        return False
+
+    def value(self, workflow_id: UUID, step: str) -> bytes | None:
+        del workflow_id, step
+        return None
+
+
+def given(declaration: Declaration, raw: bytes) -> dict[str, bytes]:
+    """The workflow's arguments by the name of their parameter, from the array or object of a start.
+
+    Raises Unfit.
+    """
+    names = [parameter.name for parameter in declaration.parameters]
+    found = {
+        parameter.name: bytes(parameter.default)
+        for parameter in declaration.parameters
+        if parameter.optional
+    }
+    try:
+        if raw.lstrip()[:1] == b"{":
+            named = _MEMBERS.decode(raw)
+        else:
+            listed = _ITEMS.decode(raw)
+            if len(listed) > len(names):
+                message = f"{len(listed)} arguments were given, at most {len(names)} are taken"
+                raise Unfit(message)
+            named = dict(zip(names, listed, strict=False))
+    except msgspec.DecodeError as error:
+        message = "the input is no array and no object"
+        raise Unfit(message) from error
+    unknown = named.keys() - set(names)
+    missing = set(names) - found.keys() - named.keys()
+    if unknown or missing:
+        message = f"no parameter {min(unknown)}" if unknown else f"{min(missing)} was not given"
+        raise Unfit(message)
+    return found | {name: bytes(value) for name, value in named.items()}
+
+
+def filled(expression: Expression, look_up: Lookup) -> bytes:
+    """The JSON that comes of it. Raises Unfit."""
+    raw = _filled(expression, look_up)
+    if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
+        message = f"{len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are taken"
+        raise Unfit(message)
+    return raw
+
+
+def _filled(expression: Expression, look_up: Lookup) -> bytes:
+    match expression:
+        case Value(value=value):
+            return bytes(value)
+        case OfInput(path=path) | OfStep(path=path):
+            return _part(look_up(expression), path)
+        case ListOf(items=items):
+            return b"[%s]" % b",".join(_filled(item, look_up) for item in items)
+        case ObjectOf(members=members):
+            return b"{%s}" % b",".join(
+                b"%s:%s" % (_ENCODE(name), _filled(member, look_up))
+                for name, member in members.items()
+            )
+        case _:
+            assert_never(expression)
+
+
+def _part(raw: bytes, path: Path) -> bytes:
+    for key in path:
+        try:
+            if isinstance(key, str):
+                raw = bytes(_MEMBERS.decode(raw)[key])
+            else:
+                raw = bytes(_ITEMS.decode(raw)[key])
+        except (msgspec.DecodeError, LookupError) as error:
+            message = f"there is no {key!r} in what it refers to"
+            raise Unfit(message) from error
+    return raw

@@ -1,0 +1,175 @@
+"""A declared workflow on a desk: decisions applied to a view in memory, with many open tasks."""
+
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain import intents
+from mainspring_engine.domain.answers import Answer
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.decide import decide
+from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.rows import OpenTask, Outcome, TaskState, View
+from mainspring_engine.domain.workflow import state as states
+from mainspring_engine.domain.workflow.charts import Chart
+from mainspring_engine.domain.workflow.state import Course, WorkflowState
+from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_schema.codec import pack
+from mainspring_schema.events import decode_payload
+from mainspring_schema.frames import Held
+from mainspring_schema.tasks import PlainResult, StepTask, TaskResult, WorkflowResult
+from mainspring_schema.workflows import CancelWorkflow, Flaw, SignalWorkflow, StartWorkflow
+from tests.unit.engine.program import NoAgents
+
+
+class Memory:
+    """What a store has: declarations by hash, bodies by step."""
+
+    def __init__(self) -> None:
+        self.charts: dict[bytes, Chart] = {}
+        self.bodies: dict[str, bytes] = {}
+
+    def chart(self, digest: bytes) -> Chart | None:
+        return self.charts.get(digest)
+
+    def is_kept(self, digest: bytes) -> bool:
+        return digest in self.charts
+
+    def value(self, workflow_id: UUID, step: str) -> bytes | None:
+        del workflow_id
+        return self.bodies.get(step)
+
+
+class DeclaredDesk:
+    """Keeps what a store would: the view, open tasks with their payloads, results, events."""
+
+    def __init__(
+        self, declaration: bytes | None, *, input_: bytes = b"[1]", queue: str = "default"
+    ) -> None:
+        self.clock = ManualClock()
+        self.ids = SeededIds(self.clock, seed=7)
+        self.id = self.ids.uuid7()
+        self.memory = Memory()
+        self.materials = Materials(
+            agents=NoAgents(), ids=self.ids, draws=SeededDraws(3), trace_ratio=0.0,
+            recall=self.memory,
+        )  # fmt: skip
+        self.tasks: dict[str, OpenTask] = {}
+        """By place; that of the workflow's own go is "workflow"."""
+        self.given: dict[str, object] = {}
+        """The arguments of each step that ever began."""
+        self.routes: dict[str, tuple[str, str]] = {}
+        self.events: list[tuple[str, dict[str, object]]] = []
+        self.last: Changes
+        command = StartWorkflow(
+            org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
+            queue=queue, declaration=declaration,
+        )  # fmt: skip
+        plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
+        decide(plan, intents.WorkflowStarted(command=command), self.materials)
+        self._apply(plan)
+
+    # ── what happens ────────────────────────────────────────────────────────────────────────────
+
+    def do_all(self, *together: intents.Intent) -> list[Answer]:
+        """Several in one flight."""
+        self.materials.tasks[self.id] = tuple(self.tasks.values())
+        plan = Plan(self.view, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
+        answers = [decide(plan, intent, self.materials) for intent in together]
+        self._apply(plan)
+        return answers
+
+    def do(self, intent: intents.Intent) -> Answer:
+        return self.do_all(intent)[0]
+
+    def brought(self, place: str, result: TaskResult, *, failures: int = 0) -> intents.Answered:
+        """A worker takes the task of a step and brings this."""
+        task = self.tasks[place]
+        fence = task.fence + (task.state is not TaskState.LEASED)
+        self.tasks[place] = msgspec.structs.replace(task, state=TaskState.LEASED, fence=fence)
+        return intents.Answered(
+            session_id=self.id, org_id=DEFAULT_ORG_ID, held=Held(task.id, fence),
+            hash=place.encode() * 3, body=pack(result), result=result, failures=failures,
+        )  # fmt: skip
+
+    def ends(self, place: str, result: bytes = b"null") -> Answer:
+        return self.do(self.brought(place, PlainResult(result=result)))
+
+    def fails(self, place: str, *, retry_ms: int | None = None, failures: int = 0) -> Answer:
+        result = PlainResult(flaw=Flaw(code="no_stock", message="none left"), retry_ms=retry_ms)
+        return self.do(self.brought(place, result, failures=failures))
+
+    def declares(self, declaration: bytes) -> Answer:
+        result = WorkflowResult(outcome="declared", declaration=declaration)
+        return self.do(self.brought("workflow", result))
+
+    def cancel(self) -> Answer:
+        command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=self.id, reason="enough")
+        return self.do(intents.WorkflowCancelled(command=command))
+
+    def signal(self) -> Answer:
+        command = SignalWorkflow(
+            org_id=DEFAULT_ORG_ID, workflow_id=self.id, signal_id=self.ids.uuid7(), name="go"
+        )
+        return self.do(intents.WorkflowSignalled(command=command))
+
+    def dies(self, place: str, **rest: object) -> Answer:
+        task = msgspec.structs.replace(self.tasks[place], **rest)
+        self.tasks[place] = task
+        return self.do(
+            intents.Died(session_id=self.id, org_id=DEFAULT_ORG_ID, workflow_id=self.id, task=task)
+        )
+
+    # ── what is so ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def state(self) -> WorkflowState:
+        assert self.view.workflow is not None
+        return states.decode(self.view.workflow)
+
+    @property
+    def course(self) -> Course:
+        assert self.state.course is not None
+        return self.state.course
+
+    @property
+    def outcome(self) -> Outcome:
+        assert self.view.workflow is not None
+        return self.view.workflow.outcome
+
+    @property
+    def types(self) -> list[str]:
+        return [type_ for type_, _ in self.events]
+
+    def _apply(self, plan: Plan) -> None:
+        self.last = changes = plan.changes()
+        self.view: View = plan.view()
+        places = {task.id: place for place, task in self.tasks.items()}
+        for close in changes.closes:
+            task = self.tasks.pop(places[close.task_id])
+            assert (task.fence, task.state) == (close.fence, close.expected)
+            if close.delay_ms is not None:
+                delayed = msgspec.structs.replace(task, state=TaskState.DELAYED)
+                self.tasks[places[close.task_id]] = delayed
+        for new in changes.tasks:
+            assert new.step not in self.given
+            self.tasks[new.step] = OpenTask(
+                id=new.id, kind=new.kind, state=TaskState.READY, fence=0, effect=new.effect,
+                started=False, cancelling=False, deaths=0, failures=0, uncounted=0,
+            )  # fmt: skip
+            self.routes[new.step] = (new.route.queue, new.route.capability)
+            if new.step != "workflow":
+                made = msgspec.msgpack.decode(new.payload, type=StepTask)
+                self.given[new.step] = msgspec.json.decode(made.input)
+        for row in (*changes.results, *changes.steps):
+            assert row.step not in self.memory.bodies
+            self.memory.bodies[row.step] = row.body
+        for config in changes.configs:
+            self.memory.charts[config.hash] = Chart(config.body)
+        for event in changes.events:
+            raw = decode_payload(event.payload).data
+            told = msgspec.json.decode(raw, type=dict[str, object])
+            self.events.append((event.type, told))
