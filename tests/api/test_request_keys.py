@@ -42,6 +42,9 @@ READS = {
     f"{V1}/workspaces/{{workspace_id}}/fs/_/stat",
     f"{V1}/memories/{{memory_id}}/fs/_/stat",
     f"{V1}/sessions/{{session_id}}/fs/_/stat",
+    f"{V1}/workspaces/{{workspace_id}}/fs/_/grep",
+    f"{V1}/memories/{{memory_id}}/fs/_/grep",
+    f"{V1}/sessions/{{session_id}}/fs/_/grep",
 }
 """They change nothing, so there is nothing to do once."""
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
@@ -77,6 +80,10 @@ def decision(text: str) -> Json:
 
 def said(text: str) -> Json:
     return {"answers": [{"id": "q", "other_text": text}]}
+
+
+def transfer(text: str) -> Json:
+    return {"src_path": "/there.txt", "dst_path": f"/{text}.txt"}
 
 
 Body = Callable[[str], Json]
@@ -121,6 +128,10 @@ BODIES: dict[str, Body] = {
         "limit": 5, "metadata": {"for": text},
     },
     f"{V1}/budgets/{{budget_id}}/top-up": lambda text: {"amount": 1, "description": text},
+    f"{V1}/workspaces/{{workspace_id}}/fs/_/move": transfer,
+    f"{V1}/workspaces/{{workspace_id}}/fs/_/copy": transfer,
+    f"{V1}/sessions/{{session_id}}/fs/_/move": transfer,
+    f"{V1}/sessions/{{session_id}}/fs/_/copy": transfer,
     f"{V1}/sessions/{{session_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/workspaces/{{workspace_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/durable/schedules": lambda text: {
@@ -300,7 +311,10 @@ async def test_a_post_with_a_key_happens_once(house: House, path: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(READS))
 async def test_a_reading_post_takes_a_key_and_changes_nothing(house: House, path: str) -> None:
-    target, body = house.filled(path), {"path": "/there.txt", "system_prompt": "Help."} | SAID
+    target, body = (
+        house.filled(path),
+        {"path": "/there.txt", "system_prompt": "Help.", "pattern": "x"} | SAID,
+    )
     before = await house.seen()
 
     answers = [

@@ -117,6 +117,7 @@ BODIES: dict[str, Body] = {
 }
 
 
+TRANSFER: Json = {"src_path": "/a.txt", "dst_path": "/b.txt"}
 ALLOWED: Json = {"decisions": [{"tool_call_id": "call_1_0", "decision": "allow"}]}
 ANSWERED: Json = {"answers": [{"id": "colour", "selected": "red"}]}
 OF_API_ALONE: dict[str, Json] = {
@@ -140,6 +141,13 @@ OF_API_ALONE: dict[str, Json] = {
     "/budgets/{budget_id}/top-up": {"amount": 1},
     "/capabilities/guardrails/dry-run": {"text": "x"},
     "/memories": {"name": "m"},
+    "/memories/{memory_id}/fs/_/grep": {"pattern": "x"},
+    "/workspaces/{workspace_id}/fs/_/grep": {"pattern": "x"},
+    "/workspaces/{workspace_id}/fs/_/move": TRANSFER,
+    "/workspaces/{workspace_id}/fs/_/copy": TRANSFER,
+    "/sessions/{session_id}/fs/_/grep": {"pattern": "x"},
+    "/sessions/{session_id}/fs/_/move": TRANSFER,
+    "/sessions/{session_id}/fs/_/copy": TRANSFER,
     "/memories/{memory_id}/sync": {},
     "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
     "/memories/{memory_id}/fs/{path}": {"content": "x"},
