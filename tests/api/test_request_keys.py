@@ -10,7 +10,9 @@ import pytest
 
 from mainspring_api.adapters.http import openapi
 from mainspring_api.adapters.http.app import all_routes, application
+from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
+from mainspring_api.domain.session_tasks import SessionTask
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, to_wire
 from mainspring_schema import operations as ops
 from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
@@ -18,7 +20,7 @@ from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.deliveries_backend import waiting
 from tests.api.operators import LETTER, TASK, WORKER, FakeOperator
-from tests.api.test_resources import V1, made_agent, message
+from tests.api.test_resources import V1, made_agent, made_session, message
 from tests.api.test_schedules import SAY
 from tests.api.watcher import uuid_of
 
@@ -40,6 +42,9 @@ READS = {
     f"{V1}/workspaces/{{workspace_id}}/fs/_/stat",
     f"{V1}/memories/{{memory_id}}/fs/_/stat",
     f"{V1}/sessions/{{session_id}}/fs/_/stat",
+    f"{V1}/workspaces/{{workspace_id}}/fs/_/grep",
+    f"{V1}/memories/{{memory_id}}/fs/_/grep",
+    f"{V1}/sessions/{{session_id}}/fs/_/grep",
 }
 """They change nothing, so there is nothing to do once."""
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
@@ -75,6 +80,10 @@ def decision(text: str) -> Json:
 
 def said(text: str) -> Json:
     return {"answers": [{"id": "q", "other_text": text}]}
+
+
+def transfer(text: str) -> Json:
+    return {"src_path": "/there.txt", "dst_path": f"/{text}.txt"}
 
 
 Body = Callable[[str], Json]
@@ -120,6 +129,10 @@ BODIES: dict[str, Body] = {
         "limit": 5, "metadata": {"for": text},
     },
     f"{V1}/budgets/{{budget_id}}/top-up": lambda text: {"amount": 1, "description": text},
+    f"{V1}/workspaces/{{workspace_id}}/fs/_/move": transfer,
+    f"{V1}/workspaces/{{workspace_id}}/fs/_/copy": transfer,
+    f"{V1}/sessions/{{session_id}}/fs/_/move": transfer,
+    f"{V1}/sessions/{{session_id}}/fs/_/copy": transfer,
     f"{V1}/sessions/{{session_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/workspaces/{{workspace_id}}/fs/{{path}}": lambda text: {"content": text},
     f"{V1}/durable/schedules": lambda text: {
@@ -144,8 +157,15 @@ def body_of(path: str, text: str) -> Json:
 class House:
     """One application, and one of each thing there is in it."""
 
-    def __init__(self, client: httpx.AsyncClient, backend: Backend, operator: FakeOperator) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        services: Services,
+        backend: Backend,
+        operator: FakeOperator,
+    ) -> None:
         self.client = client
+        self._services = services
         self._backend = backend
         self._operator = operator
         self._ids: dict[str, str] = {}
@@ -177,6 +197,7 @@ class House:
             "schedule_id": schedule,
             "execution_id": str(slot["id"]),
             "workflow_id": await self._id_of(f"{durable}/workflows"),
+            "session_task_id": await self._spawned(uuid_of(session)),
             "key": "nobody:model",
             "message_id": FIRST,
             "task_id": f"task_{TASK.hex}",
@@ -189,6 +210,27 @@ class House:
             "capability_id": "current_time",
             "id": str(session["id"]),
         }
+
+    async def _spawned(self, session_id: UUID) -> str:
+        """A child that is at work."""
+        child = uuid_of(await made_session(self.client))
+        self._backend.sessions[child].status = "active"
+        task = SessionTask(
+            org_id=DEFAULT_ORG_ID,
+            id=self._services.ids.uuid7(),
+            owner_id=session_id,
+            key=child.hex,
+            name="look",
+            instructions="Look.",
+            child_id=child,
+            message_id=child,
+            turn_id=child,
+            created_ms=1,
+            updated_ms=1,
+        )
+        async with self._services.store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.put_record(task)
+        return to_wire(Prefix.TASK, task.id)
 
     def _engage(self, session_id: UUID) -> None:
         """A turn of it waits for whatever a turn may wait for, and messages wait for it."""
@@ -231,7 +273,8 @@ class House:
         backend = self._backend
         resumed = len(self._operator.budgets.resumed)
         told = (
-            len(orders), resumed, len(backend.signals), len(backend.tasks), *backend.waiting_calls,
+            len(orders), resumed, len(backend.signals), len(backend.tasks), len(backend.cancels),
+            *backend.waiting_calls,
         )  # fmt: skip
         return {**answers, "commands": told}
 
@@ -240,8 +283,9 @@ class House:
 async def built() -> AsyncIterator[House]:
     """One application for all, for it takes longer than a test."""
     backend, operator = Backend(), FakeOperator()
-    async with inside(application(wired(backend, operator))) as client:
-        yield House(client, backend, operator)
+    services = wired(backend, operator)
+    async with inside(application(services)) as client:
+        yield House(client, services, backend, operator)
 
 
 @pytest.fixture
@@ -268,7 +312,10 @@ async def test_a_post_with_a_key_happens_once(house: House, path: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(READS))
 async def test_a_reading_post_takes_a_key_and_changes_nothing(house: House, path: str) -> None:
-    target, body = house.filled(path), {"path": "/there.txt", "system_prompt": "Help."} | SAID
+    target, body = (
+        house.filled(path),
+        {"path": "/there.txt", "system_prompt": "Help.", "pattern": "x"} | SAID,
+    )
     before = await house.seen()
 
     answers = [

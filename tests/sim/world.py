@@ -64,6 +64,7 @@ from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
+from tests.contract.worker.test_worker_files import nowhere
 from tests.sim.loop import Host, SimLoop
 from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
 from tests.sim.tools import CAPABILITY, InLine, Outside, registry, shelf
@@ -318,6 +319,7 @@ class World:
             store=api,
             vault=EnvelopeVault([]),
             schedules=self.remote("scheduler", lambda one: one.schedules),
+            path=nowhere(api),
             ids=self._ids(clock),
         )
         resources = DirectResources(keeper, clock)

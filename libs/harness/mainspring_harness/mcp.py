@@ -172,6 +172,14 @@ class PinnedTool(Struct, frozen=True, kw_only=True):
     tool: ServedTool
 
 
+def allowed(agent: RuntimeAgent, pins: Iterable[ToolPin]) -> dict[str, PinnedTool]:
+    """What an agent may call of its servers."""
+    found = offered(agent.mcp_servers, pins)
+    if agent.allowed_tools is None:
+        return found
+    return {name: tool for name, tool in found.items() if name in agent.allowed_tools}
+
+
 def offered(servers: Mapping[str, McpServer], pins: Iterable[ToolPin]) -> dict[str, PinnedTool]:
     """What a model may call of the agent's servers, by the name it calls it by."""
     found: dict[str, PinnedTool] = {}

@@ -48,7 +48,10 @@ class Blueprint(Struct, frozen=True, kw_only=True):
 def blueprint(agent: RuntimeAgent, registry: Registry) -> Blueprint:
     """Applies an agent's capabilities. Raises what `Registry.resolve` raises."""
     applied = registry.resolve(agent.capabilities)
-    return Blueprint(agent=agent, applied=applied, tools=tool_set(agent.tools, applied))
+    tools = tool_set(agent.tools, applied)
+    if agent.allowed_tools is not None:
+        tools = {name: tool for name, tool in tools.items() if name in agent.allowed_tools}
+    return Blueprint(agent=agent, applied=applied, tools=tools)
 
 
 def system_prompt(plan: Blueprint, surroundings: Surroundings | None = None) -> str:

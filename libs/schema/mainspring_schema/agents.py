@@ -143,6 +143,10 @@ class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     network_access: NetworkAccess | None = None
     agent_instructions: str | None = None
     mcp_servers: dict[str, McpServer] = field(default_factory=dict)
+    allowed_tools: tuple[str, ...] | None = None
+    """Of a child: the tools it may have; None allows all of its parent's."""
+    ancestors: tuple[str, ...] = ()
+    """Of a child: the sessions above it, root first, whose budgets it falls under."""
 
 
 def encode_runtime_agent(agent: RuntimeAgent) -> bytes:

@@ -16,6 +16,13 @@ from mainspring_schema.session_schedules import (
     ListSessionSchedules,
     MakeSchedule,
 )
+from mainspring_schema.session_tasks import (
+    CancelTask,
+    GetSessionTask,
+    ListSessionTasks,
+    MessageTask,
+    SpawnAgent,
+)
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -309,9 +316,11 @@ RowOrder = (
     ChangeFiles | EditFile | NameSession | PutValue | DropValue | MakeSecret | DropSecret | PinTools
 )
 
-AnyQuestion = RowQuestion | ListSessionSchedules
-AnyOrder = RowOrder | MakeSchedule | CancelSchedule
-"""What is asked of rows alone is answered in one transaction; the scheduler is another service."""
+TaskQuestion = ListSessionTasks | GetSessionTask
+TaskOrder = SpawnAgent | MessageTask | CancelTask
+AnyQuestion = RowQuestion | ListSessionSchedules | TaskQuestion
+AnyOrder = RowOrder | MakeSchedule | CancelSchedule | TaskOrder
+"""What is asked of rows alone is answered in one transaction; scheduler and engine are others."""
 
 _QUESTION: Final[msgspec.msgpack.Decoder[AnyQuestion]] = msgspec.msgpack.Decoder(AnyQuestion)
 _ORDER: Final[msgspec.msgpack.Decoder[AnyOrder]] = msgspec.msgpack.Decoder(AnyOrder)

@@ -53,3 +53,12 @@ MCP_CALL_S_DEFAULT: Final = 60
 """How long a call may take where its server's configuration says nothing."""
 MCP_CALL_S_MAX: Final = 110
 """Below the deadline of any tool call, so that a slow server is named as such."""
+
+# ── subagents ───────────────────────────────────────────────────────────────────────────────────
+
+SUBAGENT_DEPTH_MAX: Final = 4
+"""Generations below a session: what is further down nobody oversees."""
+SESSION_TASKS_MAX: Final = 200
+"""Of one session, ended ones included: a list of all is one answer."""
+TASK_RESULT_CHARS_MAX: Final = 50_000
+"""Of what a child said last; the rest is read in its session."""

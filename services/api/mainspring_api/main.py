@@ -145,6 +145,7 @@ def resource_door(services: Services) -> InnerService:
         store=services.store,
         vault=services.vault,
         schedules=services.schedules,
+        path=message_path(services),
         ids=services.ids,
     )
     servicer = ResourceServicer(keeper, brought, services.clock)
@@ -160,13 +161,18 @@ def secret_keys(text: str) -> list[str]:
     return keys
 
 
+def message_path(services: Services) -> MessagePath:
+    """The way of a message, whoever brings it."""
+    return MessagePath(
+        configurations=services.configurations, control=services.control, log=services.log
+    )
+
+
 def session_door(services: Services) -> SessionDoor:
     """Also for one process with everything in it."""
     return SessionDoor(
         store=services.store,
-        path=MessagePath(
-            configurations=services.configurations, control=services.control, log=services.log
-        ),
+        path=message_path(services),
         registry=services.registry,
         clock=services.clock,
         ids=services.ids,

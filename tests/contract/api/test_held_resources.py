@@ -43,7 +43,7 @@ from mainspring_schema.holdings import (
 )
 from tests.contract.api.conftest import NOW_MS, Hold
 from tests.contract.api.test_store_contract import new_session
-from tests.contract.worker.test_worker_files import memory_schedules
+from tests.contract.worker.test_worker_files import memory_schedules, nowhere
 
 IDS = RandomIds(SystemClock())
 VAULT = EnvelopeVault(["k" * 32])
@@ -55,7 +55,13 @@ class Tool:
 
     def __init__(self, store: Store, session: Session, task: Held) -> None:
         self.store, self.session, self.task, self.calls = store, session, task, 0
-        self.keeper = Keeper(store=store, vault=VAULT, schedules=memory_schedules(), ids=IDS)
+        self.keeper = Keeper(
+            store=store,
+            vault=VAULT,
+            schedules=memory_schedules(),
+            path=nowhere(store),
+            ids=IDS,
+        )
 
     async def ask(self, question: AnyQuestion, answer: type[A]) -> A:
         return msgspec.msgpack.decode(await held.ask(self.keeper, self.task, question), type=answer)

@@ -302,3 +302,19 @@ async def test_a_session_reads_what_others_hold(world: World, worker: Worker) ->
     ]
 
     assert [one.reserved for (one,) in seen_by] == [0, 4]
+
+
+async def test_what_a_session_above_holds_counts_for_a_child(world: World, worker: Worker) -> None:
+    parent = await Session.opened(world)
+    child = await Session.opened(world, parent.org_id)
+    budget = await made(parent, 10)
+    await parent.commit(begun(parent, worker, budget, 4)[1])
+    subjects = (
+        Subject(type="session", id=child.id),
+        Subject(type="session", id=parent.id),
+        Subject(type="organization", id=parent.org_id),
+    )
+
+    (seen_by_child,) = await world.store.budgets.over(parent.org_id, subjects)
+
+    assert seen_by_child.reserved == 4

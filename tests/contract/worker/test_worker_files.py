@@ -9,8 +9,11 @@ from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.rpc.resource import ResourceServicer
 from mainspring_api.adapters.vault import EnvelopeVault
+from mainspring_api.ports.store import Store
+from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
+from mainspring_api.usecases.messages import MessagePath
 from mainspring_kernel import errors
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -25,6 +28,7 @@ from mainspring_schema.frames import Held
 from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.memory import MemoryFiles
 from mainspring_worker.ports.files import SessionFiles
+from tests.api.backend import Backend
 from tests.contract.api.conftest import NOW_MS, Grants
 from tests.contract.api.test_store_contract import new_session
 
@@ -55,8 +59,18 @@ def house_credentials(store: MemoryStore) -> StoredCredentials:
 def keeper_of(store: MemoryStore) -> Keeper:
     """With one key, so that it may keep secrets."""
     return Keeper(
-        store=store, vault=EnvelopeVault(["k" * 32]), schedules=memory_schedules(), ids=IDS
+        store=store,
+        vault=EnvelopeVault(["k" * 32]),
+        schedules=memory_schedules(),
+        path=nowhere(store),
+        ids=IDS,
     )
+
+
+def nowhere(store: Store) -> MessagePath:
+    """A way to turns behind which nobody works."""
+    backend = Backend()
+    return MessagePath(configurations=Configurations(store), control=backend, log=backend)
 
 
 def memory_schedules() -> Schedules:

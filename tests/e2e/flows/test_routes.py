@@ -80,6 +80,8 @@ NOBODYS = {
     "name": "TOKEN",
     "channel_id": "apichan_" + "0" * 32,
     "key_id": "apikey_" + "0" * 32,
+    "server_id": "mcp_" + "0" * 32,
+    "session_task_id": "task_" + "0" * 32,
     "message_id": "message_" + "0" * 32,
 }
 """Below things that have an owner: the owner is asked for first."""
@@ -115,6 +117,7 @@ BODIES: dict[str, Body] = {
 }
 
 
+TRANSFER: Json = {"src_path": "/a.txt", "dst_path": "/b.txt"}
 ALLOWED: Json = {"decisions": [{"tool_call_id": "call_1_0", "decision": "allow"}]}
 ANSWERED: Json = {"answers": [{"id": "colour", "selected": "red"}]}
 OF_API_ALONE: dict[str, Json] = {
@@ -139,10 +142,18 @@ OF_API_ALONE: dict[str, Json] = {
     "/budgets/{budget_id}/top-up": {"amount": 1},
     "/capabilities/guardrails/dry-run": {"text": "x"},
     "/memories": {"name": "m"},
+    "/memories/{memory_id}/fs/_/grep": {"pattern": "x"},
+    "/workspaces/{workspace_id}/fs/_/grep": {"pattern": "x"},
+    "/workspaces/{workspace_id}/fs/_/move": TRANSFER,
+    "/workspaces/{workspace_id}/fs/_/copy": TRANSFER,
+    "/sessions/{session_id}/fs/_/grep": {"pattern": "x"},
+    "/sessions/{session_id}/fs/_/move": TRANSFER,
+    "/sessions/{session_id}/fs/_/copy": TRANSFER,
     "/memories/{memory_id}/sync": {},
     "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
     "/memories/{memory_id}/fs/{path}": {"content": "x"},
     "/providers": {"name": "p", "provider_type": "openai"},
+    "/sessions/{session_id}/tasks/{session_task_id}/cancel": {},
     "/mcp-servers": {"name": "m", "url": "https://m.test"},
     "/models": {"provider_id": "provider_" + "0" * 32, "model_id": "m"},
     "/user/connections/{provider}": {"api_key": "k"},

@@ -167,6 +167,7 @@ async def test_memories(client: Everruns) -> None:
     "memories.download_file",
     "memories.update_file",
     "memories.stat_file",
+    "memories.grep_files",
     "memories.delete_file",
 )
 async def test_memory_files(client: Everruns) -> None:
@@ -176,6 +177,7 @@ async def test_memory_files(client: Everruns) -> None:
     made = await memories.create_file(at, "facts/a.md", "# Größe")
     read = await memories.read_file(at, "facts/a.md")
     text = await memories.download_file(at, "facts/a.md")
+    found = await memories.grep_files(at, "^# Gr")
     changed = await memories.update_file(at, "facts/a.md", "AAEC", encoding="base64")
     stat = await memories.stat_file(at, "facts/a.md")
     listed = await memories.list_files(at)
@@ -184,6 +186,7 @@ async def test_memory_files(client: Everruns) -> None:
     assert (made.path, made.size_bytes) == ("/facts/a.md", 9)
     assert read.content == text == "# Größe"
     assert (changed.content, changed.encoding, stat.size_bytes) == ("AAEC", "base64", 3)
+    assert [(one.path, one.size_bytes) for one in found] == [("/facts/a.md", 9)]
     assert changed.content_hash != read.content_hash
     assert [one.path for one in listed] == ["/facts"]
     with pytest.raises(NotFoundError):
@@ -241,6 +244,9 @@ async def test_workspaces(client: Everruns) -> None:
     "workspace_files.update",
     "workspace_files.stat",
     "workspace_files.delete",
+    "workspace_files.move_file",
+    "workspace_files.copy_file",
+    "workspace_files.grep",
 )
 async def test_workspace_files(client: Everruns) -> None:
     workspace, files = await client.workspaces.create(unique("files")), client.workspace_files
@@ -251,11 +257,18 @@ async def test_workspace_files(client: Everruns) -> None:
     await files.update(at, "notes/a.bin", "text")
     tree = await files.list(at, recursive=True)
     stat = await files.stat(at, "notes/a.bin")
+    copied = await files.copy_file(at, "/notes/a.bin", "/notes/b.txt")
+    moved = await files.move_file(at, "/notes/b.txt", "/notes/deep/c.txt")
+    found = await files.grep(at, "te.t", path_pattern="*.txt")
     gone = await files.delete(at, "notes", recursive=True)
 
     assert (read, read.content, read.encoding) == (made, "AAEC", "base64")
     assert [one.path for one in tree] == ["/notes", "/notes/a.bin"]
     assert stat.size_bytes == 4
+    assert (copied.path, moved.path) == ("/notes/b.txt", "/notes/deep/c.txt")
+    assert [(one.path, [hit.line for hit in one.matches]) for one in found] == [
+        ("/notes/deep/c.txt", ["text"])
+    ]
     assert gone.deleted
     with pytest.raises(NotFoundError):
         await files.read(at, "notes/a.bin")

@@ -63,10 +63,20 @@ def test_a_sound_agent_has_no_findings() -> None:
             Analysed(system_prompt="x", mcp_servers={"a": {"url": "http://a.test"}}),
             "mcp.plain_http",
         ),
+        (
+            Analysed(system_prompt="x", mcp_servers={"a b": {"url": "https://a.test"}}),
+            "mcp.invalid",
+        ),
     ],
 )
 def test_each_rule_finds_its_fault(agent: Analysed, rule: str) -> None:
     assert rules(agent) == [rule]
+
+
+def test_a_server_of_the_organization_is_not_looked_for() -> None:
+    ref = CapabilityRef(ref="mcp:" + "0" * 32)
+
+    assert rules(Analysed(system_prompt="x", capabilities=(ref, TIME))) == []
 
 
 def test_a_secret_is_shown_where_it_stands_and_not_repeated() -> None:

@@ -25,6 +25,7 @@ from mainspring_schema.mcp import (
     ToolPins,
 )
 from mainspring_schema.tasks import ReasonResult
+from mainspring_worker.adapters.builtin_tools.tool_search import tool_search
 from mainspring_worker.adapters.mcp.tool import ServedToolCall
 from mainspring_worker.adapters.memory import MemoryServers
 from mainspring_worker.ports.model import Done, RawToolCall
@@ -134,16 +135,28 @@ async def test_a_server_that_is_away_costs_its_tools_alone_and_people_are_told()
     assert result.failure is None
 
 
+async def test_a_search_for_tools_finds_those_of_servers() -> None:
+    _, kept = pinned()
+    found = await tool_search(builtin_registry())({"query": "echo"}, context(kept, DOCS))
+
+    assert "mcp_docs__echo" in str(found.result)
+
+
 # ── calls ───────────────────────────────────────────────────────────────────────────────────────
 
 
 async def called(
     servers: MemoryServers, kept: Kept, server: McpServer = DOCS, **arguments: object
 ) -> ToolOutcome:
+    tool = ServedToolCall("mcp_docs__echo", servers)
+    return await tool.call(arguments, context(kept, server))
+
+
+def context(kept: Kept, server: McpServer) -> ToolContext:
     async def progress(message: str) -> None:
         del message
 
-    context = ToolContext(
+    return ToolContext(
         org_id=UUID(int=1),
         session_id=UUID(int=2),
         turn_id=UUID(int=3),
@@ -155,7 +168,6 @@ async def called(
         resources=Holdings(kept, clock=CLOCK, draws=SeededDraws(1)).of(held(), "stable"),
         agent=with_servers(docs=server),
     )
-    return await ServedToolCall("mcp_docs__echo", servers).call(arguments, context)
 
 
 def pinned(server: McpServer = DOCS, tool: ServedTool = ECHO) -> tuple[MemoryServers, Kept]:

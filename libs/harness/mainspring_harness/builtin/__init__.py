@@ -18,8 +18,10 @@ from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.session_schedule import SESSION_SCHEDULE
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.session_storage import SESSION_STORAGE
+from mainspring_harness.builtin.session_tasks import SESSION_TASKS
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
+from mainspring_harness.builtin.subagents import SUBAGENTS
 from mainspring_harness.builtin.tool_approval import TOOL_APPROVAL
 from mainspring_harness.builtin.tool_output_persistence import TOOL_OUTPUT_PERSISTENCE
 from mainspring_harness.builtin.tool_search import TOOL_SEARCH
@@ -49,8 +51,10 @@ def builtin_registry() -> Registry:
             SESSION_SCHEDULE,
             SESSION_SQL_DATABASE,
             SESSION_STORAGE,
+            SESSION_TASKS,
             SKILLS,
             STATELESS_TODO_LIST,
+            SUBAGENTS,
             TEST_MATH,
             TEST_WEATHER,
             TOOL_APPROVAL,

@@ -7,8 +7,10 @@ from typing import Final, Literal, cast
 
 from msgspec import Struct, field
 
+from mainspring_api.domain.mcp import server_id
 from mainspring_harness.arguments import check_schema
-from mainspring_harness.errors import InvalidToolSchema
+from mainspring_harness.errors import InvalidMcpServer, InvalidToolSchema
+from mainspring_harness.mcp import server_of
 from mainspring_harness.registry import Registry
 from mainspring_kernel.errors import MainspringError
 from mainspring_schema.agents import CapabilityRef, ToolDefinition
@@ -55,7 +57,7 @@ def analyse(agent: Analysed, registry: Registry) -> tuple[Finding, ...]:
     """Errors first: an agent with one cannot be stored, or should not be."""
     found = [
         *_prompt(agent.system_prompt),
-        *_capabilities(agent.capabilities, registry),
+        *_capabilities(_carried_out_here(agent.capabilities), registry),
         *_tools(agent, registry),
         *_servers(agent.mcp_servers),
     ]
@@ -109,6 +111,11 @@ def _marks(prompt: str) -> Iterator[Finding]:
             start=match.start(),
             end=match.end(),
         )
+
+
+def _carried_out_here(refs: Sequence[CapabilityRef]) -> tuple[CapabilityRef, ...]:
+    """Without those that name a server of the organization, whose rows are not looked at."""
+    return tuple(one for one in refs if server_id(one.ref) is None)
 
 
 def _capabilities(refs: Sequence[CapabilityRef], registry: Registry) -> Iterator[Finding]:
@@ -182,7 +189,7 @@ def _tools(agent: Analysed, registry: Registry) -> Iterator[Finding]:
 
 def _shadowed(agent: Analysed, registry: Registry) -> Iterator[Finding]:
     try:
-        applied = registry.resolve(agent.capabilities)
+        applied = registry.resolve(_carried_out_here(agent.capabilities))
     except MainspringError:
         return
     own = {tool.name for tool in agent.tools}
@@ -211,7 +218,12 @@ def _servers(servers: Json) -> Iterator[Finding]:
                 fix="Say where it is.",
                 at="mcpServers",
             )
-        elif isinstance(url, str) and not url.startswith("https://"):
+            continue
+        try:
+            server_of(name, told)
+        except InvalidMcpServer as error:
+            yield _refused("mcp.invalid", "mcp", error)
+        if isinstance(url, str) and not url.startswith("https://"):
             yield Finding(
                 rule_id="mcp.plain_http",
                 severity="warning",

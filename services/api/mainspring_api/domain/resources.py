@@ -43,6 +43,10 @@ class Tier(Struct, frozen=True, kw_only=True, omit_defaults=True):
     embedder_metadata: dict[str, str] | None = None
     base: PinnedBase | None = None
     """Of a session only; one that was made before there were bases follows its agent."""
+    ancestors: tuple[str, ...] = ()
+    """Of a child: the sessions above it, root first, as on the wire."""
+    allowed_tools: tuple[str, ...] | None = None
+    """Of a child: the tools that it may have."""
 
 
 _TIER: Final = msgspec.json.Decoder(Tier)

@@ -67,6 +67,11 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
         agent_description=agent.description if agent else None,
     )
     inline = {name: one.value for name, one in folded.mcp_servers.items()}
+    session = tiers.session
+    if session is not None and session.tier.ancestors:
+        bare = msgspec.structs.replace(
+            bare, ancestors=session.tier.ancestors, allowed_tools=session.tier.allowed_tools
+        )
     return with_servers(bare, inline, tiers.own_servers)
 
 

@@ -19,6 +19,7 @@ from mainspring_api.usecases import (
     held_mcp,
     held_schedules,
     held_storage,
+    held_tasks,
 )
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_kernel.errors import (
@@ -61,6 +62,13 @@ from mainspring_schema.session_schedules import (
     ListSessionSchedules,
     MakeSchedule,
 )
+from mainspring_schema.session_tasks import (
+    CancelTask,
+    GetSessionTask,
+    ListSessionTasks,
+    MessageTask,
+    SpawnAgent,
+)
 
 ROUTE: Final = "resource.change"
 _DONE: Final = 200
@@ -70,6 +78,8 @@ async def ask(keeper: Keeper, held: Held, question: AnyQuestion) -> bytes:
     """The packed answer. Raises LeaseLost, NotFound, ValidationFailed, SecretUnreadable."""
     if isinstance(question, ListSessionSchedules):
         return pack(await held_schedules.listed(keeper, held))
+    if isinstance(question, ListSessionTasks | GetSessionTask):
+        return pack(await held_tasks.answer(keeper, held, question))
     async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
         return pack(await _answer(holding, keeper.vault, question))
 
@@ -85,6 +95,8 @@ async def change(keeper: Keeper, held: Held, order: AnyOrder, *, key: str, now_m
             return pack(made)
         case CancelSchedule():
             return pack(await held_schedules.cancel(keeper, held, order))
+        case SpawnAgent() | MessageTask() | CancelTask():
+            return pack(await held_tasks.change(keeper, held, order, key=key, now_ms=now_ms))
         case _:
             return await _change(keeper, held, order, key=key, now_ms=now_ms)
 

@@ -79,7 +79,7 @@ async def create(
     write = files.Write(org_id=session.org_id, workspace_id=session.workspace_id, now_ms=now_ms)
     initial = [file.value for file in folded.initial_files]
     await files.write_initial(tx, write, initial, ids)
-    await tx.open_log(_first_event(session, now_ms))
+    await tx.open_log(first_event(session, now_ms))
     return SessionView(session=session, active_ms=now_ms)
 
 
@@ -129,7 +129,8 @@ async def _agent(tx: Transaction, draft_: SessionDraft) -> Chosen | None:
     return await choose(tx, agent, draft_.agent_version_id)
 
 
-def _first_event(session: Session, now_ms: int) -> OpenHead:
+def first_event(session: Session, now_ms: int) -> OpenHead:
+    """What a session's log begins with."""
     data: dict[str, object] = {"harness_id": to_wire(Prefix.HARNESS, session.harness_id)}
     if session.agent_id is not None:
         data["agent_id"] = to_wire(Prefix.AGENT, session.agent_id)

@@ -25,7 +25,7 @@ class BudgetRows(Protocol):
     async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[BudgetView, ...]:
         """Those of any of the subjects that are not disabled, by id. Read without a lock.
 
-        `reserved` is without what the session among the subjects holds itself.
+        `reserved` is without what the first of the subjects, a session, holds itself.
         """
         ...
 

@@ -93,7 +93,7 @@ async def start(
     )
     scheduler = _scheduler(parts, path)
     service.spawn("scheduler", scheduler.loop.serve())
-    await _start_worker(service, parts, scheduler)
+    await _start_worker(service, parts, scheduler, path)
     await _serve_workers(service, parts, port)
     await serve_http(await _api(service, parts, path, scheduler), service, host, port)
 
@@ -159,11 +159,14 @@ def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
     )
 
 
-async def _start_worker(service: Service, parts: Parts, scheduler: Scheduler) -> None:
+async def _start_worker(
+    service: Service, parts: Parts, scheduler: Scheduler, path: MessagePath
+) -> None:
     keeper = Keeper(
         store=parts.api_store,
         vault=parts.vault,
         schedules=scheduler.schedules,
+        path=path,
         ids=parts.ids,
     )
     door = EngineDoor(parts.engine.conversations)

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from mainspring_harness.arguments import problems
-from mainspring_harness.builtin import mcp_servers, tool_search
+from mainspring_harness.builtin import mcp_servers, subagents, tool_search
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
@@ -31,7 +31,7 @@ _LOG: Final = logging.getLogger(__name__)
 _BOUND: Final = frozenset({"at_most_once", "verifiable"})
 """Classes whose start is committed before the call, and whose broken-off call has no known end."""
 _ARGUMENTS: Final = dict[str, object]
-_TOLD_AGENT: Final = frozenset({tool_search.ID, mcp_servers.ID})
+_TOLD_AGENT: Final = frozenset({tool_search.ID, mcp_servers.ID, subagents.ID})
 """Capabilities whose tools work on what the agent has."""
 
 

@@ -63,7 +63,7 @@ class Servers:
         except TimeoutError as error:
             message = "what the session keeps of its MCP servers is not known"
             raise Unavailable(message) from error
-        return _with_tools(prepared, mcp.offered(agent.mcp_servers, pins.pins))
+        return _with_tools(prepared, mcp.allowed(agent, pins.pins))
 
     async def _pins(
         self, attempt: Attempt, resources: SessionResources, agent: RuntimeAgent

@@ -148,11 +148,10 @@ class MemoryBudgets:
             return tuple(sorted(found, key=lambda one: one.id.int))
 
     def _held_by_others(self, budget: BudgetView, subjects: tuple[Subject, ...]) -> int:
-        own = {subject.id for subject in subjects if subject.type == "session"}
         return budget.reserved - sum(
             held.amount
             for (_, budget_id), held in self._tables.holds.items()
-            if budget_id == budget.id and held.session_id in own
+            if budget_id == budget.id and held.session_id == subjects[0].id
         )
 
     def _of(self, org_id: UUID, subjects: tuple[Subject, ...]) -> list[BudgetView]:

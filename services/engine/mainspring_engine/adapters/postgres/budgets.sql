@@ -12,7 +12,7 @@ from engine.commit_budgeted_v1(
 select distinct org_id from engine.budget where not deleted;
 
 -- name: over
--- Budgets of some subjects that count, by id; without what the session among them holds.
+-- Budgets of some subjects that count, by id; without what the first of them, a session, holds.
 -- repeatable
 select
     b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
@@ -21,7 +21,7 @@ select
             (
                 select sum(h.amount)
                 from engine.budget_hold as h
-                where h.budget_id = b.id and h.session_id = any($3::uuid[])
+                where h.budget_id = b.id and h.session_id = ($3::uuid[])[1]
             ), 0
         )
     )::bigint as reserved,

@@ -34,6 +34,7 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     model_route: str
     max_iterations: int
     fallbacks: tuple[AskedModel, ...] = ()
+    ancestors: tuple[str, ...] = ()
 
     def asked(self, choice: int) -> AskedModel:
         """The model at that place of the chain; the first one where there is no such place."""
@@ -41,9 +42,11 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
         return chain[choice] if 0 <= choice < len(chain) else chain[0]
 
     def subjects(self, session_id: UUID, org_id: UUID) -> tuple[Subject, ...]:
-        """Whose budgets a model call of this agent in a session falls under."""
+        """Whose budgets a model call of this agent in a session falls under; its own first."""
+        above = (from_wire(Prefix.SESSION, one) for one in self.ancestors)
         those = (
             Subject(type="session", id=session_id),
+            *(Subject(type="session", id=one) for one in above),
             Subject(type="organization", id=org_id),
         )
         if self.agent_id is None:
@@ -67,6 +70,7 @@ def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
         model_route="" if fallbacks else f"{agent.model.provider_id}/{agent.model.model}",
         max_iterations=agent.max_iterations,
         fallbacks=fallbacks,
+        ancestors=agent.ancestors,
     )
 
 

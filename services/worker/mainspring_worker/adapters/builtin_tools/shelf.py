@@ -14,8 +14,10 @@ from mainspring_harness.builtin.session_file_system import SESSION_FILE_SYSTEM
 from mainspring_harness.builtin.session_schedule import SESSION_SCHEDULE
 from mainspring_harness.builtin.session_sql_database import SESSION_SQL_DATABASE
 from mainspring_harness.builtin.session_storage import SESSION_STORAGE
+from mainspring_harness.builtin.session_tasks import SESSION_TASKS
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
+from mainspring_harness.builtin.subagents import SUBAGENTS
 from mainspring_harness.builtin.tool_output_persistence import TOOL_OUTPUT_PERSISTENCE
 from mainspring_harness.builtin.tool_search import TOOL_SEARCH
 from mainspring_harness.builtin.weather import TEST_WEATHER
@@ -34,6 +36,7 @@ from mainspring_worker.adapters.builtin_tools.session import get_session_info, w
 from mainspring_worker.adapters.builtin_tools.skills import activate_skill, list_skills
 from mainspring_worker.adapters.builtin_tools.sql.tools import SQL_TOOLS
 from mainspring_worker.adapters.builtin_tools.storage import kv_store, secret_store
+from mainspring_worker.adapters.builtin_tools.tasks import SESSION_TASK_TOOLS, spawn_agent
 from mainspring_worker.adapters.builtin_tools.todos import write_todos
 from mainspring_worker.adapters.builtin_tools.tool_search import tool_search
 from mainspring_worker.adapters.builtin_tools.weather import get_forecast, get_weather
@@ -72,8 +75,10 @@ _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
     (SESSION_SCHEDULE, SCHEDULE_TOOLS),
     (SESSION_SQL_DATABASE, SQL_TOOLS),
     (SESSION_STORAGE, {"kv_store": kv_store, "secret_store": secret_store}),
+    (SESSION_TASKS, SESSION_TASK_TOOLS),
     (SKILLS, {"activate_skill": activate_skill, "list_skills": list_skills}),
     (STATELESS_TODO_LIST, {"write_todos": write_todos}),
+    (SUBAGENTS, {"spawn_agent": spawn_agent}),
     (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
     (TEST_WEATHER, {"get_weather": get_weather, "get_forecast": get_forecast}),
     (TOOL_OUTPUT_PERSISTENCE, {"read_tool_output": read_tool_output}),

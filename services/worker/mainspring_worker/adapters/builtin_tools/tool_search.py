@@ -1,14 +1,25 @@
 """`tool_search`: which tools of the agent fit what it wants to do."""
 
+from mainspring_harness import mcp
 from mainspring_harness.builtin import tool_search as capability
 from mainspring_harness.offering import found
 from mainspring_harness.prompt import blueprint
 from mainspring_harness.registry import Registry
+from mainspring_schema.agents import ToolDefinition
+from mainspring_schema.mcp import ListPins
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.function import Function, error
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 _LIMIT_DEFAULT = 5
+
+
+async def _served(context: ToolContext) -> tuple[ToolDefinition, ...]:
+    """What the session has pinned of its MCP servers."""
+    if context.agent is None or not context.agent.mcp_servers:
+        return ()
+    pins = (await context.resources.ask(ListPins())).pins
+    return tuple(tool.offered.definition for tool in mcp.allowed(context.agent, pins).values())
 
 
 def tool_search(registry: Registry) -> Function:
@@ -18,11 +29,8 @@ def tool_search(registry: Registry) -> Function:
         if context.agent is None:
             return error("it is not known which tools there are")
         limit = arguments.get("limit", _LIMIT_DEFAULT)
-        definitions = [
-            tool
-            for tool in blueprint(context.agent, registry).definitions
-            if tool.name != capability.TOOL
-        ]
+        offered = (*blueprint(context.agent, registry).definitions, *await _served(context))
+        definitions = [tool for tool in offered if tool.name != capability.TOOL]
         best = found(
             str(arguments["query"]), definitions, limit=limit if isinstance(limit, int) else 1
         )

@@ -41,9 +41,8 @@ class ServedToolCall:
     async def call(self, arguments: Json, context: ToolContext) -> ToolOutcome:
         if context.agent is None:
             return error("it is not known which servers there are")
-        servers = context.agent.mcp_servers
         pins = (await context.resources.ask(ListPins())).pins
-        found = mcp.offered(servers, pins).get(self.definition.name)
+        found = mcp.allowed(context.agent, pins).get(self.definition.name)
         if found is None:
             return error("no MCP server of this session has such a tool any more")
         offered, pin, tool = found.offered, found.pin, found.tool

@@ -35,6 +35,7 @@ from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import messages, preview, sessions
 from mainspring_api.usecases.once import Answer, once, once_elsewhere
+from mainspring_api.usecases.session_tasks import cancel_below
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
@@ -140,8 +141,9 @@ def patched(session: Session, body: SessionPatch, registry: Registry) -> Session
 
 @table.route("DELETE", "/sessions/{session_id:str}", status=204)
 async def delete_session(call: Call[NoBody, NoQuery]) -> Reply:
-    """Deletes a session, also while a turn is at work: the turn is cancelled."""
+    """Deletes a session, also while a turn is at work: that and what it spawned are cancelled."""
     services = call.services
+    await cancel_below(services.store, services.control, call.org_id, session_id_of(call))
     await sessions.delete(
         services.store, services.control, call.org_id, session_id_of(call), now_ms=call.now_ms
     )
@@ -150,11 +152,12 @@ async def delete_session(call: Call[NoBody, NoQuery]) -> Reply:
 
 @table.route("POST", "/sessions/{session_id:str}/cancel", answer=CancelView)
 async def cancel_turn(call: Call[NoBody, NoQuery]) -> Reply:
-    """Cancels the running turn; without one nothing happens."""
+    """Cancels the running turn and what the session has spawned; without them nothing happens."""
     services, id_ = call.services, session_id_of(call)
 
     async def work() -> Answer:
         receipt = await services.control.cancel(Cancel(org_id=call.org_id, session_id=id_))
+        await cancel_below(services.store, services.control, call.org_id, id_)
         said = "the turn is cancelled" if receipt.status == "cancelled" else "no turn was running"
         return json_answer(CancelView(status=receipt.status, message=said), status=200)
 

@@ -247,6 +247,7 @@ class SessionOut(TierView, frozen=True, kw_only=True):
     harness_id: str
     agent_id: str | None
     agent_version_id: str | None
+    parent_session_id: str | None
     title: str | None
     locale: str | None
     model_id: str | None
@@ -277,6 +278,7 @@ def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut
         harness_id=to_wire(Prefix.HARNESS, session.harness_id),
         agent_id=id_or_none(Prefix.AGENT, session.agent_id),
         agent_version_id=id_or_none(Prefix.AGENT_VERSION, base.agent_version_id if base else None),
+        parent_session_id=next(reversed(session.tier.ancestors), None),
         title=session.title,
         locale=session.locale,
         model_id=session.tier.model_id,

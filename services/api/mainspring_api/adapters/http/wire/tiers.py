@@ -116,6 +116,8 @@ def tier_of(
         hints=kept(body.hints, present.hints),
         embedder_metadata=present.embedder_metadata,
         base=present.base,
+        ancestors=present.ancestors,
+        allowed_tools=present.allowed_tools,
     )
     check_tier(tier, registry)
     return tier

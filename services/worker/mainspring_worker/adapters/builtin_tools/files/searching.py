@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from mainspring_harness.builtin.session_file_system import ENTRIES_DEFAULT, MATCHES_DEFAULT
+from mainspring_harness.globs import to_regex
+from mainspring_harness.patterns import BadPattern, Pattern, compiled
 from mainspring_schema.holdings import FileEntry, FilePart
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.files import walking
-from mainspring_worker.adapters.builtin_tools.files.patterns import BadPattern, Pattern, compiled
 from mainspring_worker.adapters.builtin_tools.files.places import shown
 from mainspring_worker.adapters.builtin_tools.files.reading import described
 from mainspring_worker.adapters.builtin_tools.files.text import is_binary
 from mainspring_worker.adapters.builtin_tools.function import error
-from mainspring_worker.domain.globs import to_regex
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 _LINE_CHARS_MAX = 300

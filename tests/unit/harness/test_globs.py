@@ -1,7 +1,7 @@
 import pytest
 
-from mainspring_worker.adapters.builtin_tools.files.patterns import BadPattern, compiled
-from mainspring_worker.domain.globs import to_regex
+from mainspring_harness.globs import to_regex
+from mainspring_harness.patterns import BadPattern, compiled
 
 
 @pytest.mark.parametrize(

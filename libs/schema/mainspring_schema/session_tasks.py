@@ -1,0 +1,76 @@
+"""Tasks of a session: work that goes on beside its conversation, in a child session each."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from mainspring_schema.asking import Order, Question
+
+SessionTaskState = Literal["queued", "running", "awaiting_input", "succeeded", "failed", "canceled"]
+OVER = frozenset({"succeeded", "failed", "canceled"})
+"""States that a task does not leave, unless it is sent another message."""
+
+
+class SessionTaskView(Struct, frozen=True, kw_only=True):
+    """A task as it stands now. `result` is what the child said last, once it is over.
+
+    Ids as on the wire. `detail` says why it failed, or what it waits for.
+    """
+
+    id: str
+    name: str
+    instructions: str
+    child_session_id: str
+    state: SessionTaskState
+    result: str | None = None
+    detail: str | None = None
+    created_ms: int
+    updated_ms: int
+
+
+class SessionTasks(Struct, frozen=True, kw_only=True):
+    """Newest first."""
+
+    tasks: tuple[SessionTaskView, ...]
+
+
+class ListSessionTasks(Question[SessionTasks], frozen=True, kw_only=True, tag="list_session_tasks"):
+    """Those of the session whose task is held."""
+
+
+class GetSessionTask(Question[SessionTaskView], frozen=True, kw_only=True, tag="get_session_task"):
+    """Raises NotFound, also for another session's."""
+
+    id: str
+
+
+class SpawnAgent(Order[SessionTaskView], frozen=True, kw_only=True, tag="spawn_agent"):
+    """Gives `instructions` to a child of the session; the same call gives them once.
+
+    The child has its parent's harness and agent, and of their tools those that `tools` names, or
+    all. `depth` is how far below it more may be spawned, `width` how many tasks of one session may
+    be at work together. Raises Conflict where there are too many, ValidationFailed too deep.
+    """
+
+    name: str
+    instructions: str
+    tools: tuple[str, ...] | None = None
+    own_files: bool = False
+    depth: int
+    width: int
+
+
+class MessageTask(Order[SessionTaskView], frozen=True, kw_only=True, tag="message_task"):
+    """Says something to the child, which hears it at its next step or begins anew.
+
+    Raises NotFound.
+    """
+
+    id: str
+    text: str
+
+
+class CancelTask(Order[SessionTaskView], frozen=True, kw_only=True, tag="cancel_task"):
+    """Ends what the child does, and what it has spawned. Raises NotFound."""
+
+    id: str

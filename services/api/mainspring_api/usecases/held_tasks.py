@@ -1,0 +1,214 @@
+"""What an agent spawns, and asks of what it has spawned, in the name of the task that is held.
+
+The record is committed first and names child and message; so whoever comes again, after a crash in
+whatever place, makes the same child and brings the same message, which the engine takes once.
+"""
+
+import hashlib
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Final, assert_never
+from uuid import UUID
+
+import msgspec
+
+from mainspring_api.domain.resources import Session
+from mainspring_api.domain.session_tasks import SessionTask, child_tier
+from mainspring_api.ports.store import Holding
+from mainspring_api.usecases import messages, session_tasks, sessions
+from mainspring_api.usecases.keeper import Keeper
+from mainspring_api.usecases.messages import MessageDraft
+from mainspring_kernel.errors import Conflict, NotFound, ValidationFailed
+from mainspring_kernel.ids import MessageId, OrgId, SessionId, TaskId, WorkspaceId
+from mainspring_schema.frames import Held
+from mainspring_schema.holdings import TaskOrder, TaskQuestion
+from mainspring_schema.limits import SESSION_TASKS_MAX, SUBAGENT_DEPTH_MAX
+from mainspring_schema.messages import TextPart
+from mainspring_schema.session_tasks import (
+    OVER,
+    CancelTask,
+    GetSessionTask,
+    ListSessionTasks,
+    MessageTask,
+    SessionTasks,
+    SessionTaskView,
+    SpawnAgent,
+)
+
+BY_PARENT: Final = "the session that spawned it has cancelled it"
+
+
+async def answer(keeper: Keeper, held: Held, question: TaskQuestion) -> object:
+    """Raises LeaseLost, NotFound, InvalidId, Unavailable."""
+    match question:
+        case ListSessionTasks():
+            async with _holding(keeper, held) as holding:
+                tasks = await session_tasks.of_session(holding.tx, holding.session_id)
+            return SessionTasks(tasks=tuple(await session_tasks.views(keeper.path.log, tasks)))
+        case GetSessionTask():
+            return await session_tasks.view(keeper.path.log, await _task(keeper, held, question.id))
+        case _:
+            assert_never(question)
+
+
+async def change(
+    keeper: Keeper, held: Held, order: TaskOrder, *, key: str, now_ms: int
+) -> SessionTaskView:
+    """Raises LeaseLost, NotFound, Conflict, ValidationFailed, InvalidId, Unavailable."""
+    match order:
+        case SpawnAgent():
+            task = await _spawned(keeper, held, order, key=key, now_ms=now_ms)
+        case MessageTask():
+            known = await _task(keeper, held, order.id)
+            task = await _told(keeper, known, order.text, key=key, now_ms=now_ms)
+        case CancelTask():
+            task = await _task(keeper, held, order.id)
+            await session_tasks.cancel_turn(keeper.path.control, task, BY_PARENT)
+            await session_tasks.cancel_below(
+                keeper.store, keeper.path.control, OrgId(task.org_id), SessionId(task.child_id)
+            )
+        case _:
+            assert_never(order)
+    return await session_tasks.view(keeper.path.log, task)
+
+
+def _holding(keeper: Keeper, held: Held) -> AbstractAsyncContextManager[Holding]:
+    return keeper.store.held_transaction(TaskId(held.task_id), held.fence)
+
+
+async def _task(keeper: Keeper, held: Held, wire: str) -> SessionTask:
+    async with _holding(keeper, held) as holding:
+        return await session_tasks.one_of(
+            holding.tx, holding.session_id, session_tasks.task_id(wire)
+        )
+
+
+# ── spawning ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _spawned(
+    keeper: Keeper, held: Held, order: SpawnAgent, *, key: str, now_ms: int
+) -> SessionTask:
+    busy = await _busy(keeper, held)
+    async with _holding(keeper, held) as holding:
+        parent = await _parent(holding)
+        task = await _put_down(holding, keeper, order, busy, key=key, now_ms=now_ms)
+    # Somebody else made it at this moment, for the same call.
+    with suppress(Conflict):
+        await _make(keeper, parent, task, order, now_ms=now_ms)
+    return await _begun(keeper, task, task.instructions, task.message_id, now_ms=now_ms)
+
+
+async def _busy(keeper: Keeper, held: Held) -> frozenset[UUID]:
+    """The session's tasks that are not over. What their logs say is asked outside transactions."""
+    async with _holding(keeper, held) as holding:
+        tasks = await session_tasks.of_session(holding.tx, holding.session_id)
+    views = await session_tasks.views(keeper.path.log, tasks)
+    pairs = zip(tasks, views, strict=True)
+    return frozenset(task.id for task, view in pairs if view.state not in OVER)
+
+
+async def _parent(holding: Holding) -> Session:
+    parent = await holding.tx.session(holding.session_id, lock=True)
+    if parent is None:
+        msg = "the session is gone"
+        raise NotFound(msg)
+    return parent
+
+
+async def _put_down(
+    holding: Holding,
+    keeper: Keeper,
+    order: SpawnAgent,
+    busy: frozenset[UUID],
+    *,
+    key: str,
+    now_ms: int,
+) -> SessionTask:
+    """The record of this call."""
+    tx, session_id = holding.tx, holding.session_id
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    known = await tx.record_keyed(SessionTask, session_id, digest)
+    if known is not None:
+        return known
+    await _check(holding, order, busy)
+    task = SessionTask(
+        org_id=holding.org_id,
+        id=keeper.ids.uuid7(),
+        owner_id=session_id,
+        key=digest,
+        name=order.name,
+        instructions=order.instructions,
+        child_id=keeper.ids.uuid7(),
+        message_id=keeper.ids.uuid4(),
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    await tx.put_record(task)
+    return task
+
+
+async def _check(holding: Holding, order: SpawnAgent, busy: frozenset[UUID]) -> None:
+    parent = await _parent(holding)
+    if len(parent.tier.ancestors) >= SUBAGENT_DEPTH_MAX or order.depth < 0:
+        msg = "an agent this deep may not spawn another; do the work here"
+        raise ValidationFailed(msg)
+    if len(busy) >= order.width:
+        msg = f"at most {order.width} tasks may be at work together; wait for one first"
+        raise Conflict(msg)
+    if await holding.tx.count_records(SessionTask, holding.session_id) >= SESSION_TASKS_MAX:
+        msg = f"a session has at most {SESSION_TASKS_MAX} tasks"
+        raise Conflict(msg)
+
+
+async def _make(
+    keeper: Keeper, parent: Session, task: SessionTask, order: SpawnAgent, *, now_ms: int
+) -> None:
+    """The child on the very base that its parent stands on."""
+    # One that was deleted meanwhile has a head, and is not made again.
+    if await keeper.path.log.heads([task.child_id]):
+        return
+    own = WorkspaceId(task.child_id)
+    child = msgspec.structs.replace(
+        parent,
+        id=SessionId(task.child_id),
+        workspace_id=own if order.own_files else parent.workspace_id,
+        title=task.name,
+        tier=child_tier(parent, order),
+        rev=1,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        pinned=False,
+    )
+    async with keeper.store.transaction(OrgId(task.org_id)) as tx:
+        await tx.put_session(child)
+        await tx.open_log(sessions.first_event(child, now_ms))
+
+
+async def _told(
+    keeper: Keeper, task: SessionTask, text: str, *, key: str, now_ms: int
+) -> SessionTask:
+    digest = hashlib.sha256(key.encode()).digest()
+    return await _begun(keeper, task, text, UUID(bytes=digest[:16], version=4), now_ms=now_ms)
+
+
+async def _begun(
+    keeper: Keeper, task: SessionTask, text: str, message_id: UUID, *, now_ms: int
+) -> SessionTask:
+    """The message brought to the child, and the turn that takes it put down."""
+    draft = MessageDraft(
+        content=(TextPart(text=text),),
+        idempotency_key=f"task:{message_id.hex}",
+        body_hash=hashlib.sha256(text.encode()).digest(),
+    )
+    posted = await messages.post(
+        keeper.path,
+        OrgId(task.org_id),
+        SessionId(task.child_id),
+        draft,
+        message_id=MessageId(message_id),
+        now_ms=now_ms,
+    )
+    told = msgspec.structs.replace(task, turn_id=posted.receipt.turn_id, updated_ms=now_ms)
+    async with keeper.store.transaction(OrgId(task.org_id)) as tx:
+        await tx.put_record(told)
+    return told

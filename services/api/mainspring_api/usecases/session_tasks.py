@@ -1,0 +1,159 @@
+"""Tasks of sessions as they stand, for the session's own agent and for people."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_api.domain.session_tasks import SessionTask
+from mainspring_api.ports.control import Control
+from mainspring_api.ports.log import HeadView, Log
+from mainspring_api.ports.store import Store, Transaction
+from mainspring_kernel.errors import NotFound
+from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire, to_wire
+from mainspring_schema.commands import Cancel
+from mainspring_schema.events import OUTCOME_TYPES, StoredEvent
+from mainspring_schema.limits import SESSION_TASKS_MAX, SUBAGENT_DEPTH_MAX, TASK_RESULT_CHARS_MAX
+from mainspring_schema.listing import EventFilter
+from mainspring_schema.messages import Message, TextPart
+from mainspring_schema.session_tasks import SessionTaskState, SessionTaskView
+
+_STATES: Final[dict[str, SessionTaskState]] = {
+    "turn.completed": "succeeded",
+    "turn.failed": "failed",
+    "turn.cancelled": "canceled",
+    "turn.sealed": "failed",
+}
+_SAID: Final = "output.message.completed"
+PARENT_CANCELLED: Final = "the session that spawned it was cancelled"
+
+
+class _Standing(Struct, frozen=True, kw_only=True):
+    state: SessionTaskState
+    result: str | None = None
+    detail: str | None = None
+    ended_ms: int = 0
+
+
+async def of_session(tx: Transaction, session_id: SessionId) -> Sequence[SessionTask]:
+    """Newest first."""
+    return await tx.records(SessionTask, session_id, limit=SESSION_TASKS_MAX)
+
+
+async def one_of(
+    tx: Transaction, session_id: SessionId, id_: UUID, *, lock: bool = False
+) -> SessionTask:
+    """Raises NotFound, also for another session's."""
+    task = await tx.record(SessionTask, id_, lock=lock)
+    if task is None or task.owner_id != session_id:
+        msg = "the session has no such task"
+        raise NotFound(msg)
+    return task
+
+
+async def views(log: Log, tasks: Sequence[SessionTask]) -> list[SessionTaskView]:
+    """As they stand now, in the order given."""
+    heads = await log.heads([task.child_id for task in tasks])
+    found = await asyncio.gather(
+        *(_standing(log, task, heads.get(task.child_id)) for task in tasks)
+    )
+    return [_view(task, standing) for task, standing in zip(tasks, found, strict=True)]
+
+
+async def view(log: Log, task: SessionTask) -> SessionTaskView:
+    """One of them."""
+    (found,) = await views(log, [task])
+    return found
+
+
+async def _standing(log: Log, task: SessionTask, head: HeadView | None) -> _Standing:
+    if head is None:
+        return _Standing(state="queued")
+    if head.closed:
+        return _Standing(state="canceled", detail="its session was deleted")
+    if task.turn_id is None:
+        return _Standing(state="queued")
+    wanted = EventFilter(
+        types=(*sorted(OUTCOME_TYPES), _SAID), turn_id=task.turn_id, descending=True, limit=2
+    )
+    events = (await log.list(SessionId(task.child_id), OrgId(task.org_id), wanted)).events
+    outcome = next((event for event in events if event.type in OUTCOME_TYPES), None)
+    if outcome is None:
+        waits = head.status == "waitingfortoolresults" or head.paused
+        return _Standing(state="awaiting_input" if waits else "running")
+    said = next((event for event in events if event.type == _SAID), None)
+    data = msgspec.json.decode(outcome.payload, type=_Payload).data
+    return _Standing(
+        state=_STATES[outcome.type],
+        result=None if said is None else _text(said),
+        detail=data.error or data.error_code or data.reason,
+        ended_ms=outcome.ts_ms,
+    )
+
+
+def _view(task: SessionTask, standing: _Standing) -> SessionTaskView:
+    return SessionTaskView(
+        id=to_wire(Prefix.TASK, task.id),
+        name=task.name,
+        instructions=task.instructions,
+        child_session_id=to_wire(Prefix.SESSION, task.child_id),
+        state=standing.state,
+        result=standing.result,
+        detail=standing.detail,
+        created_ms=task.created_ms,
+        updated_ms=max(task.updated_ms, standing.ended_ms),
+    )
+
+
+async def cancel_below(
+    store: Store,
+    control: Control,
+    org_id: OrgId,
+    session_id: SessionId,
+    *,
+    reason: str = PARENT_CANCELLED,
+) -> None:
+    """Cancels what the session's tasks do, and theirs; ended ones are left as they are.
+
+    Generation by generation, so that what a child spawns meanwhile is met below it.
+    """
+    generation = [session_id]
+    for _ in range(SUBAGENT_DEPTH_MAX):
+        async with store.transaction(org_id) as tx:
+            tasks = [task for one in generation for task in await of_session(tx, one)]
+        for task in tasks:
+            await cancel_turn(control, task, reason)
+        generation = [SessionId(task.child_id) for task in tasks]
+
+
+async def cancel_turn(control: Control, task: SessionTask, reason: str) -> None:
+    """Of the child itself; nothing happens where it is at rest."""
+    with suppress(NotFound):
+        await control.cancel(Cancel(org_id=task.org_id, session_id=task.child_id, reason=reason))
+
+
+def task_id(wire: str) -> UUID:
+    """Raises InvalidId."""
+    return from_wire(Prefix.TASK, wire)
+
+
+def _text(event: StoredEvent) -> str:
+    said = msgspec.json.decode(event.payload, type=_Payload).data.message
+    parts = () if said is None else said.content
+    text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    return text[:TASK_RESULT_CHARS_MAX]
+
+
+class _Data(Struct):
+    message: Message | None = None
+    error: str | None = None
+    error_code: str | None = None
+    reason: str | None = None
+
+
+class _Payload(Struct):
+    data: _Data

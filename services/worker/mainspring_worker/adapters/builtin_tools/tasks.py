@@ -1,0 +1,143 @@
+"""`spawn_agent` and the tools that look after what was spawned.
+
+A foreground call waits for its child by asking; a second attempt of the call, after a crash, finds
+the same child and waits on.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from mainspring_harness.builtin import subagents
+from mainspring_harness.builtin.session_tasks import WAIT_S_MAX
+from mainspring_schema.agents import RuntimeAgent
+from mainspring_schema.messages import Json
+from mainspring_schema.session_tasks import (
+    OVER,
+    CancelTask,
+    GetSessionTask,
+    ListSessionTasks,
+    MessageTask,
+    SessionTaskView,
+    SpawnAgent,
+)
+from mainspring_worker.adapters.builtin_tools.function import Function, error
+from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+
+_ASK_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
+"""Between two looks at a child: short work is noticed at once, long work costs little."""
+
+
+async def spawn_agent(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """The same call spawns one child, in however many attempts."""
+    room = _room(context.agent)
+    if room.max_depth < 1:
+        return error("an agent this deep may not spawn another; do the work here")
+    order = SpawnAgent(
+        name=str(arguments["name"]),
+        instructions=str(arguments["instructions"]),
+        tools=_names(arguments.get("tools")),
+        own_files=arguments.get("own_files") is True,
+        depth=room.max_depth - 1,
+        width=room.max_width,
+    )
+    task = await context.resources.change(order)
+    if arguments.get("mode") == "background":
+        return ToolOutcome(result=_shown(task))
+    try:
+        task = await _ended(task, context, WAIT_S_MAX)
+    except asyncio.CancelledError:
+        # Whoever waited is cancelled, and so is what it waited for.
+        await asyncio.shield(context.resources.change(CancelTask(id=task.id), part="cancel"))
+        raise
+    return _outcome(task)
+
+
+async def list_tasks(_arguments: Json, context: ToolContext) -> ToolOutcome:
+    """Newest first, results left out."""
+    found = await context.resources.ask(ListSessionTasks())
+    rows: list[Json] = [_shown(task, whole=False) for task in found.tasks]
+    return ToolOutcome(result={"tasks": rows})
+
+
+async def get_task(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """How it stands now."""
+    task = await context.resources.ask(GetSessionTask(id=str(arguments["task_id"])))
+    return ToolOutcome(result=_shown(task))
+
+
+async def wait_task(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """Until it is over, or the time is."""
+    task = await context.resources.ask(GetSessionTask(id=str(arguments["task_id"])))
+    seconds = arguments.get("timeout_seconds", WAIT_S_MAX)
+    wait_s = seconds if isinstance(seconds, int) else WAIT_S_MAX
+    return ToolOutcome(result=_shown(await _ended(task, context, wait_s)))
+
+
+async def message_task(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """The same call says it once."""
+    order = MessageTask(id=str(arguments["task_id"]), text=str(arguments["text"]))
+    return ToolOutcome(result=_shown(await context.resources.change(order)))
+
+
+async def cancel_task(arguments: Json, context: ToolContext) -> ToolOutcome:
+    """What is over stays as it is."""
+    task = await context.resources.change(CancelTask(id=str(arguments["task_id"])))
+    return ToolOutcome(result=_shown(await _ended(task, context, _CANCEL_S)))
+
+
+_CANCEL_S: Final = 5
+"""How long a cancelled child is waited for; most are at rest within a second."""
+
+
+async def _ended(task: SessionTaskView, context: ToolContext, wait_s: float) -> SessionTaskView:
+    """The task once it is over, or as it stands when the time is."""
+    until = min(context.clock.mono() + wait_s, context.deadline_mono - 2)
+    looks = 0
+    while task.state not in OVER and task.state != "awaiting_input":
+        pause = _ASK_S[min(looks, len(_ASK_S) - 1)]
+        if context.clock.mono() + pause >= until:
+            return task
+        await context.clock.sleep(pause)
+        looks += 1
+        task = await context.resources.ask(GetSessionTask(id=task.id))
+    return task
+
+
+def _room(agent: RuntimeAgent | None) -> subagents.Room:
+    refs = () if agent is None else agent.capabilities
+    config = next((ref.config for ref in refs if ref.ref == subagents.ID), None)
+    return subagents.room(config or {})
+
+
+def _names(tools: object) -> tuple[str, ...] | None:
+    return None if tools is None else msgspec.convert(tools, tuple[str, ...])
+
+
+def _outcome(task: SessionTaskView) -> ToolOutcome:
+    if task.state in {"failed", "canceled"}:
+        why = f": {task.detail}" if task.detail else ""
+        return ToolOutcome(
+            status="error", error=f"the child {task.state}{why}", result=_shown(task)
+        )
+    return ToolOutcome(result=_shown(task))
+
+
+def _shown(task: SessionTaskView, *, whole: bool = True) -> Json:
+    told: Json = {"task_id": task.id, "name": task.name, "state": task.state}
+    if task.detail:
+        told["detail"] = task.detail
+    if whole and task.result is not None:
+        told["result"] = task.result
+    return told
+
+
+SESSION_TASK_TOOLS: Final[Mapping[str, Function]] = {
+    "list_tasks": list_tasks,
+    "get_task": get_task,
+    "wait_task": wait_task,
+    "message_task": message_task,
+    "cancel_task": cancel_task,
+}

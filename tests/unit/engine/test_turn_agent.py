@@ -1,0 +1,23 @@
+"""What the turn machine takes of a folded agent."""
+
+from uuid import UUID
+
+from mainspring_engine.domain.turn.agent import turn_agent
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_schema.agents import ModelChoice, RuntimeAgent
+from mainspring_schema.budgets import Subject
+
+ORG, ROOT, PARENT, CHILD = (UUID(int=number) for number in range(1, 5))
+
+
+def test_a_child_falls_under_the_budgets_of_all_above_it_and_asks_as_itself() -> None:
+    model = ModelChoice(model_id="m", model="m", provider_id="p", driver="llmsim", provider="p")
+    ancestors = (to_wire(Prefix.SESSION, ROOT), to_wire(Prefix.SESSION, PARENT))
+    agent = RuntimeAgent(harness_id="h", model=model, max_iterations=1, ancestors=ancestors)
+
+    assert turn_agent(b"", agent).subjects(CHILD, ORG) == (
+        Subject(type="session", id=CHILD),
+        Subject(type="session", id=ROOT),
+        Subject(type="session", id=PARENT),
+        Subject(type="organization", id=ORG),
+    )
