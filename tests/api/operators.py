@@ -10,6 +10,7 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import asking
 from mainspring_schema import operations as ops
 from mainspring_schema.codec import pack
+from mainspring_schema.configs import GetConfigs, KeptConfigs
 from mainspring_schema.delivery import (
     EditMessage,
     GetDelivery,
@@ -162,6 +163,7 @@ class FakeOperator:
         self.letter = LETTER
         self.budgets = FakeBudgets()
         self.inbox = FakeInbox()
+        self.configs: dict[bytes, bytes] = {}
 
     async def inspect(self, question: asking.Question[A]) -> A:
         return self._answered(question, self._inspected(ops.read_question(pack(question))))
@@ -194,10 +196,16 @@ class FakeOperator:
                 return found if known else NotFound()
             case ops.ListLetters() | ops.GetLetter():
                 return self._of_letters(asked)
-            case GetDelivery() | ListWaiting():
-                return self.inbox.answer(asked)
+            case GetConfigs() | GetDelivery() | ListWaiting():
+                return self._of_sessions(asked)
             case _:
                 return self.budgets.answer(asked)
+
+    def _of_sessions(self, asked: GetConfigs | GetDelivery | ListWaiting) -> object:
+        if isinstance(asked, GetConfigs):
+            known = {one: self.configs[one] for one in asked.hashes if one in self.configs}
+            return KeptConfigs(bodies=known)
+        return self.inbox.answer(asked)
 
     def _of_tasks(self, asked: ops.ListTasks | ops.GetTask) -> object:
         if isinstance(asked, ops.ListTasks):

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.budgets import BudgetOrder, BudgetQuestion
+from mainspring_schema.configs import GetConfigs
 from mainspring_schema.delivery import DeliveryOrder, DeliveryQuestion
 from mainspring_schema.explaining import Explanation, Subject
 from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
@@ -346,6 +347,7 @@ AnyQuestion = (
     (ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain)
     | BudgetQuestion
     | DeliveryQuestion
+    | GetConfigs
 )
 PlainOrder = CancelPlainTask | RequeuePlainTask
 AnyOrder = (

@@ -9,6 +9,7 @@ from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.store import Store
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound
+from mainspring_schema.configs import GetConfigs, KeptConfigs
 from mainspring_schema.operations import (
     GetHealth,
     GetTask,
@@ -32,7 +33,7 @@ class Inspector:
         self._looking = asyncio.Lock()
         self._seen: tuple[float, Health] | None = None
 
-    async def answer(self, asked: ListTasks | GetTask | GetHealth) -> object:
+    async def answer(self, asked: ListTasks | GetTask | GetHealth | GetConfigs) -> object:
         match asked:
             case ListTasks():
                 return await self.tasks(asked)
@@ -40,6 +41,8 @@ class Inspector:
                 return await self.task(asked)
             case GetHealth():
                 return await self.health(asked)
+            case GetConfigs(hashes=hashes):
+                return KeptConfigs(bodies=await self._store.configs(hashes))
             case _:
                 assert_never(asked)
 

@@ -20,6 +20,7 @@ from mainspring_schema.budgets import (
     ResumeSession,
     TopUp,
 )
+from mainspring_schema.configs import GetConfigs
 from mainspring_schema.delivery import (
     EditMessage,
     GetDelivery,
@@ -59,7 +60,12 @@ class Operator:
     async def inspect(self, asked: operations.AnyQuestion) -> object:
         """The answer has the type that the question names."""
         match asked:
-            case operations.ListTasks() | operations.GetTask() | operations.GetHealth():
+            case (
+                operations.ListTasks()
+                | operations.GetTask()
+                | operations.GetHealth()
+                | GetConfigs()
+            ):
                 return await self._inspector.answer(asked)
             case operations.ListWorkers() | operations.GetWorker():
                 return await self._workers.answer(asked)

@@ -1,15 +1,14 @@
 """Agents with their capabilities applied, by configuration hash; made once, used by every call."""
 
-from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
 
+from mainspring_harness.hashing import stable_digest
 from mainspring_harness.prompt import Blueprint, blueprint, system_prompt
 from mainspring_harness.registry import Registry
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX, CONTEXT_CACHE_BYTES_MAX
 from mainspring_schema.agents import RuntimeAgent
-from mainspring_schema.codec import canonical_json
 from mainspring_workstream.cache import Cache
 
 _PER_PROMPT: Final = 4
@@ -46,5 +45,4 @@ class Blueprints:
 def _prepare(agent: RuntimeAgent, registry: Registry) -> Prepared:
     plan = blueprint(agent, registry)
     system = system_prompt(plan)
-    stable = (agent.model, system, plan.definitions, agent.parallel_tool_calls)
-    return Prepared(plan=plan, system=system, digest=sha256(canonical_json(stable)).digest())
+    return Prepared(plan=plan, system=system, digest=stable_digest(plan, system))

@@ -2,13 +2,13 @@
 
 import asyncio
 from contextlib import aclosing
-from hashlib import sha256
 from typing import Final
 
 from msgspec import structs
 
 from mainspring_harness.appealing import Rules, with_appeals
 from mainspring_harness.builtin import loop_detection
+from mainspring_harness.hashing import request_hash
 from mainspring_harness.loops import without_loops
 from mainspring_harness.offering import offered
 from mainspring_harness.prompt import Blueprint, with_dynamic_facts
@@ -134,7 +134,9 @@ class Reasoning:
     ) -> ReasonResult:
         attempt, payload = asking.attempt, asking.payload
         call = _Call(attempt, payload, prepared, request, clock=self._clock)
-        call.request_hash = _request_hash(prepared, fitted.transcript, request)
+        call.request_hash = request_hash(
+            prepared.digest, fitted.transcript, request.reasoning_effort
+        )
         call.spent = fitted.usage
         call.place, _ = prepared.plan.agent.model.in_turn(attempt.task.failures)
         call.rules = fitted.transcript.rules
@@ -359,13 +361,6 @@ def _resume() -> None:
     task = asyncio.current_task()
     if task is not None:
         task.uncancel()
-
-
-def _request_hash(prepared: Prepared, transcript: Transcript, request: ModelRequest) -> bytes:
-    digest = sha256(prepared.digest)
-    digest.update(transcript.digest)
-    digest.update((request.reasoning_effort or "").encode())
-    return digest.digest()
 
 
 def _failure(error: ConfigUnusable | MainspringError | ModelFailure) -> Failure:

@@ -85,6 +85,7 @@ def generation(result: ReasonResult, agent: TurnAgent, *, through_seq: int) -> J
             "hash": result.request_hash.hex(),
             "message_count": result.message_count,
             "through_sequence": through_seq,
+            "config_hash": agent.config_hash.hex(),
         },
         "tools": [{"name": name} for name in result.tools],
         "output": {
