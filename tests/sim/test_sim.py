@@ -10,8 +10,10 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SEEDS = 120
 """What the normal run can spare; `./task sim --seeds 5000` on demand."""
-CAUGHT = {"fence of a result": 5, "a gap is read": 5, "a pass finds what no hint told": 5}
+CAUGHT = ("fence of a result", "a gap is read", "a pass finds what no hint told")
 """Some of them; `./task sim --ablations` takes away all."""
+CAUGHT_SEEDS = 60
+"""At most: the first that notices ends the run. Which one it is changes with every line of code."""
 
 
 def sim(*arguments: str) -> str:
@@ -46,6 +48,6 @@ def test_a_seed_is_the_same_again_in_another_process() -> None:
 
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_safeguard_that_is_away_is_missed(name: str) -> None:
-    told = sim("--safeguards", name, "--seeds", str(CAUGHT[name]))
+    told = sim("--safeguards", name, "--seeds", str(CAUGHT_SEEDS))
 
     assert "missed by seed" in told
