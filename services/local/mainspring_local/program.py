@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from mainspring_runtime import slices
-
 PR_SET_PDEATHSIG = 1
 CONFIGURATION_EXIT = 2
 
@@ -44,7 +42,6 @@ def tie_to_parent(parent: int, death_signal: int) -> Callable[[], None]:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, death_signal)
-        slices.ask()  # servers that are not ours cannot do it themselves
         if os.getppid() != parent:
             os._exit(1)  # the parent died before the line above; there is nothing to clean
 
