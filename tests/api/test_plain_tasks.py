@@ -194,3 +194,18 @@ async def test_a_task_of_nobody_is_not_found(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{URL}/{to_wire(Prefix.TASK, IDS.uuid7())}/result")
 
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["", "/batch"])
+async def test_a_task_takes_the_trace_of_its_request(
+    client: httpx.AsyncClient, backend: Backend, path: str
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = {"type": "add"}
+
+    await client.post(
+        f"{URL}{path}", json={"tasks": [body]} if path else body, headers={"traceparent": trace}
+    )
+
+    ((task, _),) = backend.tasks.values()
+    assert task.traceparent == trace
