@@ -47,13 +47,14 @@ def id_of(answer: httpx.Response) -> UUID:
 async def test_a_task_is_submitted_with_its_input_as_it_came(
     client: httpx.AsyncClient, backend: Backend
 ) -> None:
-    body = {"type": "add", "input": [1, {"b": 2.50}], "queue": "sums", "priority": 3}
+    body = {"type": "add", "input": [1, {"b": 2.50}], "queue": "sums", "priority": 3, "build": "b7"}
 
     answer = await client.post(URL, json=body)
 
     assert answer.status_code == 201
     task, _ = backend.tasks[id_of(answer)]
     assert (task.type, task.queue, task.priority) == ("add", "sums", 3)
+    assert task.build == "b7"
     assert task.input.replace(b" ", b"") == b'[1,{"b":2.5}]'
 
 

@@ -20,7 +20,7 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
 
     `input` is the JSON of the arguments: an array, or an object of named ones. `source` is the task
     that this one takes up again. `traceparent` names the span that its attempts hang under; asking
-    again with another is asking for the same.
+    again with another is asking for the same. With a `build` only workers of that build take it.
     """
 
     org_id: UUID
@@ -31,6 +31,7 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     priority: int = 0
     source: UUID | None = None
     traceparent: str | None = None
+    build: str = ""
 
 
 class SubmitTasks(Struct, frozen=True, kw_only=True):

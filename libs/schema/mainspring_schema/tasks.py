@@ -88,6 +88,7 @@ class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task
     priority: int = 0
     source: UUID | None = None
     traceparent: str | None = None
+    build: str = ""
 
 
 class StepTask(Struct, frozen=True, kw_only=True, tag="step"):

@@ -64,6 +64,7 @@ def view(
         effect=_effect(made),
         queue=None if plain is None else plain.queue,
         capability=None if plain is None else step,
+        build=None if plain is None else plain.build,
         priority=0 if plain is None else plain.priority,
         fence=attempts[-1].fence if attempts else 0,
         failures=sum(attempt.closing == "retried" for attempt in attempts),

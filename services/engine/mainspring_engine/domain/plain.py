@@ -115,7 +115,7 @@ def made_of(command: SubmitTask) -> NewPlain:
     return NewPlain(
         id=command.task_id,
         org_id=command.org_id,
-        route=route_of(command.queue, command.type),
+        route=route_of(command.queue, command.type, command.build),
         priority=command.priority,
         step=step_of(command.type),
         payload=pack(
@@ -126,6 +126,7 @@ def made_of(command: SubmitTask) -> NewPlain:
                 priority=command.priority,
                 source=command.source,
                 traceparent=traceparent,
+                build=command.build,
             )
         ),
         traceparent=traceparent or "",
@@ -149,9 +150,9 @@ def _without_trace(payload: bytes) -> Payload:
     return msgspec.structs.replace(_PAYLOAD.decode(payload), traceparent=None)
 
 
-def route_of(queue: str, type_: str) -> Route:
-    """Only workers that offer the type can claim it."""
-    return Route(queue=queue, capability=step_of(type_))
+def route_of(queue: str, type_: str, build: str = "") -> Route:
+    """Only workers that offer the type can claim it, with a build only those of that build."""
+    return Route(queue=queue, capability=step_of(type_), build=build)
 
 
 def step_of(type_: str) -> str:

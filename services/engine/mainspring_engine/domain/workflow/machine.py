@@ -70,6 +70,8 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         "key": key,
         "queue": command.queue,
     }
+    if command.build:
+        told["build"] = command.build
     if command.parent is not None:
         told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
     if command.declaration is not None:
@@ -89,7 +91,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
 
 
 def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Materials) -> Workflow:
-    blank = WorkflowState(type=command.type, key=key, queue=command.queue)
+    blank = WorkflowState(type=command.type, key=key, queue=command.queue, build=command.build)
     parent = command.parent
     if parent is not None:
         blank = msgspec.structs.replace(

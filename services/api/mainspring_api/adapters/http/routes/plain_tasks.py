@@ -50,6 +50,7 @@ def _command(
         input=bytes(body.input),
         queue=body.queue,
         priority=body.priority,
+        build=body.build or "",
         traceparent=call.request.headers.get(TRACEPARENT),
     )
 
