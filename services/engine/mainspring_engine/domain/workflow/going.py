@@ -123,6 +123,9 @@ class Going:
 
     def record(self, step: StepRecord, *, task_id: UUID, fence: int) -> None:
         """Keeps a step's result and tells it."""
+        if self.state.idle:
+            self.update(idle=0)
+            self.save()
         self.plan.steps.append(
             RecordStep(
                 workflow_id=self.workflow.id,
