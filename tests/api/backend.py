@@ -68,6 +68,7 @@ class Backend(AppealsBackend):
         self.held: dict[tuple[UUID, int], tuple[UUID, UUID]] = {}
         super().__init__()
         self.workflows: dict[UUID, tuple[UUID, WorkflowView]] = {}
+        self.starts: list[StartWorkflow] = []
         self.workflow_keys: dict[tuple[UUID, str], tuple[UUID, bytes]] = {}
         self.signals: dict[UUID, SignalWorkflow] = {}
         self.subscribed = asyncio.Event()
@@ -282,6 +283,7 @@ class Backend(AppealsBackend):
 
     async def start_workflow(self, command: StartWorkflow) -> Started:
         self._check_away()
+        self.starts.append(command)
         key = command.key or command.workflow_id.hex
         known = self.workflow_keys.get((command.org_id, key))
         hash_ = start_hash_of(command.type, command.queue, command.input, command.fork)

@@ -70,7 +70,7 @@ async def test_a_task_shows_its_input_and_its_attempts_under_both_names(
     [
         (f"tasks/task_{'0' * 32}", 404, "not_found"),
         ("tasks/nonsense", 400, "invalid_id"),
-        ("tasks?status=closed", 400, "invalid_parameter"),
+        ("tasks?status=gone", 400, "invalid_parameter"),
         ("tasks?limit=101", 400, "invalid_parameter"),
         ("tasks?kind=tool&activity_type=reason", 400, "invalid_parameter"),
         (f"workers/worker_{'0' * 32}", 404, "not_found"),
@@ -199,3 +199,16 @@ async def test_what_cannot_be_explained_says_why(
     client: httpx.AsyncClient, id_: str, status: int
 ) -> None:
     assert (await client.get(f"{V1}/explain/{id_}")).status_code == status
+
+
+async def test_ended_tasks_are_asked_for_by_queue_alone(
+    client: httpx.AsyncClient, operator: FakeOperator
+) -> None:
+    answer = await client.get(f"{V1}/tasks", params={"status": "closed", "queue": "q"})
+    refused = await client.get(f"{V1}/tasks", params={"status": "closed", "worker_id": WORKER_ID})
+
+    assert answer.status_code == 200, answer.text
+    assert operator.asked == [
+        ops.ListTasks(org_id=DEFAULT_ORG_ID, status="closed", queue="q", limit=20)
+    ]
+    assert refused.status_code == 400, refused.text

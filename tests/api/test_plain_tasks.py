@@ -47,13 +47,14 @@ def id_of(answer: httpx.Response) -> UUID:
 async def test_a_task_is_submitted_with_its_input_as_it_came(
     client: httpx.AsyncClient, backend: Backend
 ) -> None:
-    body = {"type": "add", "input": [1, {"b": 2.50}], "queue": "sums", "priority": 3}
+    body = {"type": "add", "input": [1, {"b": 2.50}], "queue": "sums", "priority": 3, "build": "b7"}
 
     answer = await client.post(URL, json=body)
 
     assert answer.status_code == 201
     task, _ = backend.tasks[id_of(answer)]
     assert (task.type, task.queue, task.priority) == ("add", "sums", 3)
+    assert task.build == "b7"
     assert task.input.replace(b" ", b"") == b'[1,{"b":2.5}]'
 
 
@@ -194,3 +195,18 @@ async def test_a_task_of_nobody_is_not_found(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{URL}/{to_wire(Prefix.TASK, IDS.uuid7())}/result")
 
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["", "/batch"])
+async def test_a_task_takes_the_trace_of_its_request(
+    client: httpx.AsyncClient, backend: Backend, path: str
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = {"type": "add"}
+
+    await client.post(
+        f"{URL}{path}", json={"tasks": [body]} if path else body, headers={"traceparent": trace}
+    )
+
+    ((task, _),) = backend.tasks.values()
+    assert task.traceparent == trace

@@ -43,6 +43,15 @@ async def test_a_start_answers_the_workflow(client: httpx.AsyncClient) -> None:
     assert (await client.get(f"{URL}/{body['id']}")).json() == body
 
 
+async def test_a_start_may_name_the_build_that_works_on_it(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    await started(client, build="1.2.0+g45ab")
+    await started(client)
+
+    assert [command.build for command in backend.starts] == ["1.2.0+g45ab", ""]
+
+
 async def test_a_key_starts_once_and_another_input_is_refused(client: httpx.AsyncClient) -> None:
     first = await started(client, key="A-17")
 

@@ -12,6 +12,9 @@ PLAIN_FAILURES_MAX: Final = 1000
 """Failed attempts of a plain task, whatever its own policy says: days of them."""
 PLAIN_RETRY_MS_MAX: Final = 24 * 3600 * 1000
 """The longest wait between two attempts of a plain task."""
+CLOSED_WINDOW_MAX: Final = 2000
+"""Tasks, whosever, that one page of ended ones reads through: no index leads to them, for it would
+cost every task of the hot path."""
 PLAIN_AGE_MS_MAX: Final = 12 * 3600 * 1000
 """How old an id may be that a caller made: rows are kept by the weeks of their ids, and the week
 before may be closed. Whoever repeats a submit does it sooner."""

@@ -28,9 +28,10 @@ WorkerStatus = Literal["active", "silent", "draining", "stopped"]
 
 
 class TaskView(Struct, frozen=True, kw_only=True):
-    """A task. Of a closed one only its attempts are left: where it went is not known any more.
+    """A task. Of a closed one only its attempts are left: where it went is known of plain ones.
 
-    `due_ms` is since when it may be claimed; in `delayed` it lies ahead.
+    `due_ms` is since when it may be claimed; in `delayed` it lies ahead. `closing` is how a closed
+    one ended: the closing of its last attempt, or `cancelled` where it was cancelled between two.
     """
 
     id: UUID
@@ -57,6 +58,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
     deaths: int = 0
     failures: int = 0
     uncounted: int = 0
+    closing: str | None = None
 
 
 class AttemptView(Struct, frozen=True, kw_only=True):
@@ -88,10 +90,14 @@ class TaskPage(Struct, frozen=True, kw_only=True):
 
 
 class ListTasks(Question[TaskPage], frozen=True, kw_only=True, tag="list_tasks"):
-    """Open tasks, oldest first. All given conditions hold together."""
+    """Open tasks, oldest first. All given conditions hold together.
+
+    With `closed` the plain tasks that ended, newest first: `queue` is the only other condition, and
+    a page may be short, or empty, and have a next one.
+    """
 
     org_id: UUID
-    status: OpenStatus | None = None
+    status: TaskStatus | None = None
     kind: TaskWord | None = None
     queue: str | None = None
     session_id: UUID | None = None

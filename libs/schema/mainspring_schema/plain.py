@@ -19,7 +19,8 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     """The caller makes the id, so that asking again submits nothing twice.
 
     `input` is the JSON of the arguments: an array, or an object of named ones. `source` is the task
-    that this one takes up again.
+    that this one takes up again. `traceparent` names the span that its attempts hang under; asking
+    again with another is asking for the same. With a `build` only workers of that build take it.
     """
 
     org_id: UUID
@@ -29,6 +30,8 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     queue: str = "default"
     priority: int = 0
     source: UUID | None = None
+    traceparent: str | None = None
+    build: str = ""
 
 
 class SubmitTasks(Struct, frozen=True, kw_only=True):

@@ -78,7 +78,8 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
 class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
     """One call of a step without a workflow around it. `input` is the JSON of the arguments.
 
-    What a requeue needs stands here: `source` is the task that it takes up again.
+    What a requeue needs stands here: `source` is the task that it takes up again. `traceparent`
+    is no part of what is to be done: tasks that differ in it alone are the same.
     """
 
     task_type: str
@@ -86,6 +87,8 @@ class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task
     queue: str = "default"
     priority: int = 0
     source: UUID | None = None
+    traceparent: str | None = None
+    build: str = ""
 
 
 class StepTask(Struct, frozen=True, kw_only=True, tag="step"):

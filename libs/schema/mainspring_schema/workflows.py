@@ -125,6 +125,9 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     The caller makes the id, so that asking again starts nothing twice. `key` is the organization's;
     None takes the id. `input` is the JSON array of the arguments. With a `declaration` (JSON, see
     `declarations`) the engine runs it; without one it is code, or what a worker declares.
+
+    With a `build` only workers of that build take its tasks, and those of its children and steps on
+    the same queue. A key finds its workflow whatever the build.
     """
 
     org_id: UUID
@@ -137,6 +140,7 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     parent: Parent | None = None
     fork: Fork | None = None
     declaration: bytes | None = None
+    build: str = ""
 
 
 class ForkWorkflow(Struct, frozen=True, kw_only=True):

@@ -155,15 +155,21 @@ class Client:
         return await self._tasks.submit(calls)
 
     def starting(
-        self, workflow: "Workflow[P, T]", *, key: str | None = None, queue: str = "default"
+        self,
+        workflow: "Workflow[P, T]",
+        *,
+        key: str | None = None,
+        queue: str = "default",
+        build: str | None = None,
     ) -> "Starting[P, T]":
         """With options: the same `key` and arguments find the workflow that they started before.
 
         With other arguments the key raises ApiError `workflow_key_mismatch`.
+        With a `build` only workers of that build work on it.
         """
-        return Starting(self, workflow, key=key, queue=queue)
+        return Starting(self, workflow, key=key, queue=queue, build=build)
 
-    async def start_by_name(
+    async def start_by_name(  # noqa: PLR0913 - one named option each
         self,
         type_: str,
         input_: bytes,
@@ -171,6 +177,7 @@ class Client:
         key: str | None = None,
         queue: str = "default",
         declaration: bytes | None = None,
+        build: str | None = None,
         wait_s: float = 0.0,
     ) -> Description:
         """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object.
@@ -180,6 +187,8 @@ class Client:
         body = {"type": type_, "input": msgspec.Raw(input_), "queue": queue}
         if key is not None:
             body["key"] = key
+        if build is not None:
+            body["build"] = build
         if declaration is not None:
             body["declaration"] = msgspec.Raw(declaration)
         # Without a key a repeat would start another one.
@@ -342,12 +351,19 @@ class Starting(Generic[P, T]):
     """A start with its options said; `start` and `run` take the workflow's own arguments."""
 
     def __init__(
-        self, client: Client, workflow: "Workflow[P, T]", *, key: str | None, queue: str
+        self,
+        client: Client,
+        workflow: "Workflow[P, T]",
+        *,
+        key: str | None,
+        queue: str,
+        build: str | None,
     ) -> None:
         self._client = client
         self._workflow = workflow
         self._key = key
         self._queue = queue
+        self._build = build
 
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
         """Raises TypeError for arguments that do not fit, Unserializable, ApiError."""
@@ -374,6 +390,7 @@ class Starting(Generic[P, T]):
             input_,
             key=key,
             queue=self._queue,
+            build=self._build,
             declaration=None if drawn is None else drawn.declaration,
             wait_s=wait_s,
         )

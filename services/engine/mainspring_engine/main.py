@@ -45,6 +45,7 @@ from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_flights import PlainFlights
+from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
@@ -173,6 +174,7 @@ class Engine:
             announcer=self._announcer,
             alarms=self._alarms,
             tallies=self._tallies,
+            traces=PlainTraces(self.store, self._witness, self._clock),
         )
 
     def _make_seating(self) -> Seating:

@@ -329,3 +329,12 @@ async def test_a_dead_plain_task_is_due_to_be_taken_up_until_another_one_is_ther
     letter = await letters.letter(ORG, dead.id)
     assert letter is not None
     assert (letter.status, letter.requeued_as) == ("requeued", heir.id)
+
+
+async def test_what_tasks_were_made_with_is_read_of_many_at_once(world: World, queue: str) -> None:
+    tasks = (plain(queue), plain(queue, input_=b"[2]"))
+    await world.store.plain.submit(tasks)
+
+    made = await world.store.plain.payloads((tasks[0].id, tasks[1].id, IDS.uuid7()))
+
+    assert made == {(ORG, task.id): task.payload for task in tasks}

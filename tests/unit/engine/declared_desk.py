@@ -47,7 +47,12 @@ class DeclaredDesk:
     """Keeps what a store would: the view, open tasks with their payloads, results, events."""
 
     def __init__(
-        self, declaration: bytes | None, *, input_: bytes = b"[1]", queue: str = "default"
+        self,
+        declaration: bytes | None,
+        *,
+        input_: bytes = b"[1]",
+        queue: str = "default",
+        build: str = "",
     ) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
@@ -66,7 +71,7 @@ class DeclaredDesk:
         self.last: Changes
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
-            queue=queue, declaration=declaration,
+            queue=queue, declaration=declaration, build=build,
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         decide(plan, intents.WorkflowStarted(command=command), self.materials)

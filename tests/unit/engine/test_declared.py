@@ -169,6 +169,19 @@ def test_a_step_of_another_queue_goes_there() -> None:
     assert desk.given["2"] == [{"n": 7}]
 
 
+def test_the_steps_of_a_pinned_workflow_are_pinned_on_its_own_queue() -> None:
+    @workflow(driver="machine")
+    def elsewhere(n: int) -> str:
+        return do(render, {"n": do(add, n)})
+
+    desk = DeclaredDesk(drawn(elsewhere), build="b7")
+    first = desk.last.tasks
+    desk.ends("1", b"7")
+    second = desk.last.tasks
+
+    assert [task.route.build for task in (*first, *second)] == ["b7", ""]
+
+
 # ── failures ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -4,6 +4,7 @@ from typing import cast
 from uuid import UUID
 
 from mainspring_engine.domain.plain import PlainAnswered, PlainEnd
+from mainspring_engine.domain.rows import Closing
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import Store
@@ -11,6 +12,7 @@ from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.lane import Aboard, NoTicket
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_flights import PlainFlights
+from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.seating import Seating
 from mainspring_schema.codec import pack
@@ -41,6 +43,12 @@ class Delays:
         self.set.append(delay_ms)
 
 
+class Untraced:
+    """No task has a trace."""
+
+    def ended(self, incident: PlainAnswered, closing: Closing) -> None: ...
+
+
 async def test_the_next_attempt_is_due_at_its_time_and_not_at_the_next_sweep() -> None:
     delays = Delays()
     flights = PlainFlights(
@@ -51,6 +59,7 @@ async def test_the_next_attempt_is_due_at_its_time_and_not_at_the_next_sweep() -
         announcer=cast("Announcer", object()),
         alarms=cast("Alarms", cast("object", delays)),
         tallies=Tallies(),
+        traces=cast("PlainTraces", cast("object", Untraced())),
     )
     result = PlainResult(flaw=Flaw(code="step_failed", message="no"), retry_ms=40)
     answered = PlainAnswered(held=Held(ID, 1), hash=b"h", body=pack(result), result=result)

@@ -205,8 +205,9 @@ async def test_its_start_brings_it_along() -> None:
         return httpx.Response(201, json=told | state)
 
     async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
-        handle = await client.starting(order, key="k").start(1, name="y")
+        handle = await client.starting(order, key="k", build="b7").start(1, name="y")
 
+    assert sent[0]["build"] == "b7"
     assert handle.id == "workflow_1"
     assert order.drawn is not None
     assert sent[0]["declaration"] == msgspec.json.decode(order.drawn.declaration)

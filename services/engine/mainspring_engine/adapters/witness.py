@@ -60,8 +60,7 @@ class TelemetryWitness:
             start_ns=end.claimed_ms * _NS_PER_MS,
             end_ns=end.ended_ms * _NS_PER_MS,
             attributes={
-                names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
-                names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id),
+                **_belonging(end),
                 names.TASK_ID: to_wire(Prefix.TASK, held.task_id),
                 names.LEASE_FENCE: held.fence,
                 names.STEP_OUTCOME: end.closing.name.lower(),
@@ -105,6 +104,16 @@ class TelemetryWitness:
             status=SpanStatus.ERROR if failed else SpanStatus.UNSET,
         )
         self._telemetry.record(span)
+
+
+def _belonging(end: AttemptEnd) -> dict[str, names.Attribute]:
+    """A plain task has neither session nor turn."""
+    if end.workflow_id == end.held.task_id:
+        return {}
+    return {
+        names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
+        names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id),
+    }
 
 
 def _end_of(changes: Changes, change: WorkflowChange, now_ms: int) -> TurnEnd:

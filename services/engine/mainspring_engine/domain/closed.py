@@ -22,6 +22,7 @@ FINAL: Final = frozenset(
     }
 )
 """Closings that end the task; after the others it was claimed again."""
+_FINAL_WORDS: Final = frozenset(closing.name.lower() for closing in FINAL)
 
 KINDS: Final[dict[TaskKind, TaskWord]] = {
     TaskKind.REASON: "reason",
@@ -52,6 +53,7 @@ def view(
     task_id: UUID, session_id: UUID, step: str, made: TaskPayload, attempts: tuple[AttemptView, ...]
 ) -> TaskView:
     """`attempts` by fence."""
+    plain = made if isinstance(made, PlainTask) else None
     return TaskView(
         id=task_id,
         workflow_id=owner(task_id, made),
@@ -60,10 +62,21 @@ def view(
         kind=_kind(made),
         status="closed",
         effect=_effect(made),
+        queue=None if plain is None else plain.queue,
+        capability=None if plain is None else step,
+        build=None if plain is None else plain.build,
+        priority=0 if plain is None else plain.priority,
         fence=attempts[-1].fence if attempts else 0,
         failures=sum(attempt.closing == "retried" for attempt in attempts),
         started=any(attempt.started for attempt in attempts),
+        closing=_closing(attempts),
     )
+
+
+def _closing(attempts: tuple[AttemptView, ...]) -> str:
+    """A task that ended between two attempts was cancelled there."""
+    last = attempts[-1].closing if attempts else ""
+    return last if last in _FINAL_WORDS else Closing.CANCELLED.name.lower()
 
 
 def _kind(made: TaskPayload) -> TaskWord:

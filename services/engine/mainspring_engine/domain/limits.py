@@ -10,6 +10,9 @@ WORKFLOW_HELD_RETRY_S: Final = 5.0
 """How soon a held workflow is tried again: a worker with code that fits may have come. Grows."""
 WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
 """What that grows to."""
+WORKFLOW_IDLE_GOES_MAX: Final = 20
+"""Goes in a row that ask for another one at once and record nothing: such code would spin for ever.
+One may miss news that came while it ran, and a second is rare."""
 WORKFLOW_DEPTH_MAX: Final = 32
 """Parents above a workflow: one that starts itself ends here, not when the disk is full."""
 FORK_STEPS_MAX: Final = 100_000

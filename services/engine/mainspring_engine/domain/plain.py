@@ -6,6 +6,7 @@ A plain task is its own workflow and session by id, and has neither head nor eve
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Claim
@@ -14,6 +15,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
 from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
 from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
+from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.plain import SubmitTask
@@ -24,6 +26,8 @@ from mainspring_schema.workflows import Flaw
 STEP: Final = "task"
 """Under which a result is kept."""
 _NULL: Final = b"null"
+_PAYLOAD: Final = msgspec.msgpack.Decoder(Payload)
+_TRACE_KEY: Final = b"traceparent"
 _TASK_WEIGHT_MIN: Final = COMMIT_FLIGHT_BYTES_MAX // PLAIN_TASKS_PER_FLIGHT_MAX
 
 
@@ -37,6 +41,7 @@ class NewPlain(NamedTuple):
     step: str
     payload: bytes
     claim: Claim | None = None
+    traceparent: str = ""
 
     @property
     def kind(self) -> TaskKind:
@@ -77,13 +82,18 @@ class PlainSubmitted(Struct, frozen=True, kw_only=True):
 
 
 class PlainAnswered(Struct, frozen=True, kw_only=True):
-    """A worker brought the result of an attempt. `failures` counts the failed ones before it."""
+    """A worker brought the result of an attempt. `failures` counts the failed ones before it.
+
+    `since_s` is when it was pushed, by the monotonic clock; it counts where there is a trace.
+    """
 
     held: Held
     hash: bytes
     body: bytes
     result: PlainResult
     failures: int = 0
+    traceparent: str = ""
+    since_s: float = 0.0
 
 
 class PlainDied(Struct, frozen=True, kw_only=True):
@@ -100,10 +110,12 @@ PlainIntent = PlainSubmitted | PlainIncident
 
 
 def made_of(command: SubmitTask) -> NewPlain:
+    trace = TraceContext.parse(command.traceparent)
+    traceparent = None if trace is None else trace.format()
     return NewPlain(
         id=command.task_id,
         org_id=command.org_id,
-        route=route_of(command.queue, command.type),
+        route=route_of(command.queue, command.type, command.build),
         priority=command.priority,
         step=step_of(command.type),
         payload=pack(
@@ -113,14 +125,34 @@ def made_of(command: SubmitTask) -> NewPlain:
                 queue=command.queue,
                 priority=command.priority,
                 source=command.source,
+                traceparent=traceparent,
+                build=command.build,
             )
         ),
+        traceparent=traceparent or "",
     )
 
 
-def route_of(queue: str, type_: str) -> Route:
-    """Only workers that offer the type can claim it."""
-    return Route(queue=queue, capability=step_of(type_))
+def trace_of(payload: bytes) -> str:
+    """The `traceparent` that a plain task was made with, "" for none."""
+    # Nearly every task has none, and its payload is not read here: the key's bytes tell.
+    if _TRACE_KEY not in payload:
+        return ""
+    return _PAYLOAD.decode(payload).traceparent or ""
+
+
+def is_same(one: bytes, other: bytes) -> bool:
+    """Whether two payloads ask for the same, whatever their traces."""
+    return one == other or _without_trace(one) == _without_trace(other)
+
+
+def _without_trace(payload: bytes) -> Payload:
+    return msgspec.structs.replace(_PAYLOAD.decode(payload), traceparent=None)
+
+
+def route_of(queue: str, type_: str, build: str = "") -> Route:
+    """Only workers that offer the type can claim it, with a build only those of that build."""
+    return Route(queue=queue, capability=step_of(type_), build=build)
 
 
 def step_of(type_: str) -> str:

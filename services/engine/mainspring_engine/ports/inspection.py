@@ -7,8 +7,17 @@ cannot be reached.
 from typing import Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_engine.domain.samples import Sample, Vitals
 from mainspring_schema.operations import ListTasks, TaskDetails, TaskView
+
+
+class ClosedPage(Struct, frozen=True, kw_only=True):
+    """`next` is where the next page begins; None where nothing is older."""
+
+    tasks: tuple[TaskView, ...]
+    next: UUID | None
 
 
 class Inspection(Protocol):
@@ -16,6 +25,13 @@ class Inspection(Protocol):
 
     async def tasks(self, asked: ListTasks) -> tuple[TaskView, ...]:
         """One row more than asked for where there are more."""
+        ...
+
+    async def closed(self, org_id: UUID, before: UUID | None, limit: int) -> ClosedPage:
+        """Plain tasks that ended, newest first, those made before `before`.
+
+        Reads at most CLOSED_WINDOW_MAX tasks, whosever: a page may be short and have a next one.
+        """
         ...
 
     async def task(self, org_id: UUID, task_id: UUID) -> TaskDetails | None:

@@ -75,6 +75,10 @@ class PlainRows(Protocol):
 
     async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None: ...
 
+    async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
+        """What plain tasks were made with, by organization and id."""
+        ...
+
     async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
         """What the task was made with."""
         ...

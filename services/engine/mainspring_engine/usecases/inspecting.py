@@ -47,9 +47,16 @@ class Inspector:
                 assert_never(asked)
 
     async def tasks(self, asked: ListTasks) -> TaskPage:
+        if asked.status == "closed":
+            return await self._closed(asked)
         found = await self._inspection.tasks(asked)
         page = found[: asked.limit]
         return TaskPage(tasks=page, next=page[-1].id if len(found) > len(page) else None)
+
+    async def _closed(self, asked: ListTasks) -> TaskPage:
+        page = await self._inspection.closed(asked.org_id, asked.after, asked.limit)
+        fitting = (task for task in page.tasks if asked.queue in (None, task.queue))
+        return TaskPage(tasks=tuple(fitting), next=page.next)
 
     async def task(self, asked: GetTask) -> TaskDetails:
         """Raises NotFound."""

@@ -27,6 +27,8 @@ class HeldTask(Struct, frozen=True, kw_only=True):
     route: Route | None = None
     since_s: float = 0.0
     failures: int = 0
+    traceparent: str = ""
+    """Of a plain task, which has no workflow that keeps it."""
 
     @property
     def told(self) -> dict[str, object]:

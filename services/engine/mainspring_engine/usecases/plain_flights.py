@@ -13,8 +13,10 @@ from mainspring_engine.domain.plain import (
     PlainAnswered,
     PlainDied,
     PlainEnd,
+    PlainIncident,
     PlainSubmitted,
     end_of,
+    is_same,
 )
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.domain.tallies import Tallies
@@ -24,6 +26,7 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.lane import PlainEntry, Ticket
 from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.seating import Seating
 from mainspring_kernel.errors import MainspringError, TaskIdMismatch
@@ -38,6 +41,7 @@ class _Submit(NamedTuple):
 
 class _End(NamedTuple):
     entry: PlainEntry
+    incident: PlainIncident
     end: PlainEnd
 
 
@@ -54,7 +58,9 @@ class PlainFlights:
         announcer: Announcer,
         alarms: Alarms,
         tallies: Tallies,
+        traces: PlainTraces,
     ) -> None:
+        self._traces = traces
         self._alarms = alarms
         self._announcer = announcer
         self._store = store
@@ -72,7 +78,7 @@ class PlainFlights:
                 case PlainSubmitted(tasks=tasks):
                     submits.append(_Submit(entry, tasks))
                 case PlainAnswered() | PlainDied() as incident:
-                    ends.append(_End(entry, end_of(incident)))
+                    ends.append(_End(entry, incident, end_of(incident)))
         if submits:
             await self._submit(submits)
             entries[:] = [one.entry for one in ends]
@@ -95,6 +101,7 @@ class PlainFlights:
                 self._unseat(task)
             raise
         self._place(seated, added)
+        added = await self._traces.overlooked(new, added)
         for submit in submits:
             receipts = tuple(_receipt(task, new, added) for task in submit.tasks)
             submit.entry.ticket.done(TaskReceipts(receipts=receipts))
@@ -128,8 +135,9 @@ class PlainFlights:
     async def _end(self, ends: list[_End]) -> None:
         verdicts = await self._store.plain.end(tuple(one.end for one in ends))
         over: list[UUID] = []
-        for (entry, end), verdict in zip(ends, verdicts, strict=True):
+        for (entry, incident, end), verdict in zip(ends, verdicts, strict=True):
             if verdict is Verdict.COMMITTED:
+                self._traces.ended(incident, end.closing)
                 if end.delay_ms is not None:
                     self._alarms.delayed(end.delay_ms)
                 if end.closing is Closing.RETRIED:
@@ -153,7 +161,7 @@ def _receipt(task: NewPlain, new: dict[UUID, NewPlain], added: PlainAdded) -> Ta
     first = new[task.id]
     if task.id in added.invalid:
         return _refused(task.id, MainspringError())
-    if task.id in added.differing or first.payload != task.payload:
+    if task.id in added.differing or not is_same(first.payload, task.payload):
         return _refused(task.id, TaskIdMismatch())
     return TaskReceipt(task_id=task.id, duplicate=task.id in added.known or first is not task)
 

@@ -12,7 +12,7 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.links import Links
-from mainspring_engine.usecases.workflows import check_input, check_name
+from mainspring_engine.usecases.workflows import check_build, check_input, check_name
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
     Conflict,
@@ -109,6 +109,7 @@ class PlainTasks:
     def _checked(self, task: SubmitTask) -> NewPlain:
         check_name("type", task.type)
         check_name("queue", task.queue)
+        check_build(task.build)
         check_input("the input", task.input)
         if not 0 <= task.priority <= PRIORITY_MAX:
             detail = f"priority: 0 to {PRIORITY_MAX}"
@@ -174,6 +175,7 @@ class PlainTasks:
             queue=made.queue,
             priority=made.priority,
             source=order.task_id,
+            build=made.build,
         )
         (receipt,) = await self._committed((made_of(task),))
         return receipt

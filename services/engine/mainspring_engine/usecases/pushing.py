@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.changes import Changes, Claim, NewTask
-from mainspring_engine.domain.plain import NewPlain
+from mainspring_engine.domain.plain import NewPlain, trace_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.domain.tallies import Tallies
@@ -80,6 +80,8 @@ class Pusher:
             return
         if claimed.held.fence == 1:
             self._note_wait(claimed.route, claimed.held.task_id)
+        is_plain = claimed.workflow_id == claimed.held.task_id
+        own_trace = trace_of(claimed.payload) if is_plain else ""
         task = HeldTask(
             held=claimed.held,
             session_id=claimed.session_id,
@@ -88,13 +90,17 @@ class Pusher:
             route=claimed.route,
             since_s=self._clock.mono(),
             failures=claimed.failures,
+            traceparent=own_trace,
         )
         self._push(
             link,
             task,
             payload=claimed.payload,
             origin=Origin(
-                claimed.config_hash, claimed.traceparent, claimed.started, claimed.progress
+                claimed.config_hash,
+                own_trace or claimed.traceparent,
+                claimed.started,
+                claimed.progress,
             ),
             # Only a model call names a model, and only it reads the conversation.
             reads_log=bool(claimed.route.model),
@@ -115,8 +121,10 @@ class Pusher:
             org_id=task.org_id,
             route=task.route,
             since_s=self._clock.mono(),
+            traceparent=task.traceparent,
         )
-        self._push(link, of_its_own, payload=task.payload, origin=Origin(b"", ""), reads_log=False)
+        origin = Origin(b"", task.traceparent)
+        self._push(link, of_its_own, payload=task.payload, origin=origin, reads_log=False)
 
     def _note_wait(self, route: Route, task_id: UUID) -> None:
         """Of a first attempt: an id tells when its task was made, to the millisecond."""

@@ -137,7 +137,9 @@ class Queries:
         if len(self._open) >= QUERIES_AT_ONCE_MAX:
             detail = "too many queries are under way"
             raise TooManyRequests(detail)
-        seat = self._roster.borrow(route_of(row.queue, row.type))
+        # Code of another build than it is pinned to may not fit what is recorded.
+        build = states.decode(row.workflow).build
+        seat = self._roster.borrow(route_of(row.queue, row.type, build))
         return None if seat is None else self._links.get(seat.incarnation)
 
     def _push(self, link: Link, held: Held, row: WorkflowRow, command: QueryWorkflow) -> None:

@@ -280,6 +280,8 @@ def _answered(task: HeldTask, result: Result, decoded: TaskResult) -> Answered |
             body=result.body,
             result=decoded,
             failures=task.failures,
+            traceparent=task.traceparent,
+            since_s=task.since_s,
         )
     return Answered(
         session_id=task.session_id,

@@ -119,6 +119,7 @@ class Workflows:
         """The answer to come. Raises what refuses it at once."""
         check_name("type", command.type)
         check_name("queue", command.queue)
+        check_build(command.build)
         if command.key is not None and _KEY.fullmatch(command.key) is None:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
@@ -222,7 +223,10 @@ class Workflows:
         if any(task.state is TaskState.READY for task in tasks):
             if states.decode(row.workflow).course is not None:
                 return "a step of it waits for a worker that offers it"
-            return f"waits for a worker on queue {row.queue} that knows the workflow {row.type}"
+            build = states.decode(row.workflow).build
+            of_build = f" of build {build}" if build else ""
+            knowing = f"on queue {row.queue} that knows the workflow {row.type}"
+            return f"waits for a worker{of_build} {knowing}"
         if any(task.state is TaskState.DELAYED for task in tasks):
             return "waits for its next attempt"
         return ""
@@ -293,6 +297,13 @@ def _outcome(row: WorkflowRow, problem: str) -> tuple[bytes | None, Flaw | None]
 def check_name(what: str, name: str) -> None:
     if NAME.fullmatch(name) is None:
         detail = f"{what}: 1 to {WORKFLOW_TYPE_CHARS_MAX} of letters, digits and _ . : / -"
+        raise ValidationFailed(detail)
+
+
+def check_build(build: str) -> None:
+    """A worker's build is any text; one that is asked for is as a key is."""
+    if build and _KEY.fullmatch(build) is None:
+        detail = f"a build has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
         raise ValidationFailed(detail)
 
 

@@ -14,7 +14,9 @@ from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Effect, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
+from mainspring_engine.ports.inspection import ClosedPage
 from mainspring_kernel.clock import Clock
+from mainspring_kernel.plain_limits import CLOSED_WINDOW_MAX
 from mainspring_schema.operations import (
     AttemptView,
     ListTasks,
@@ -49,6 +51,32 @@ class MemoryInspection:
             rows = sorted(self._tables.tasks.values(), key=lambda row: row.id.int)
             found = (self._view(row) for row in rows if _is_asked_for(row, asked))
             return tuple(islice(found, asked.limit + 1))
+
+    async def closed(self, org_id: UUID, before: UUID | None, limit: int) -> ClosedPage:
+        with self._lock:
+            older = sorted(
+                (id_ for id_ in self._tables.payloads if before is None or id_.int < before.int),
+                key=lambda id_: id_.int,
+                reverse=True,
+            )
+            window = older[:CLOSED_WINDOW_MAX]
+            ended = [id_ for id_ in window if self._has_ended(org_id, id_)]
+            page = ended[:limit]
+            bottom = window[-1] if len(window) == CLOSED_WINDOW_MAX else None
+            return ClosedPage(
+                tasks=tuple(self._closed(id_) for id_ in page),
+                next=page[-1] if len(ended) > limit else bottom,
+            )
+
+    def _has_ended(self, org_id: UUID, task_id: UUID) -> bool:
+        made = self._tables.payloads[task_id]
+        plain = made.org_id == org_id and made.step.startswith("task:")
+        return plain and task_id not in self._tables.tasks
+
+    def _closed(self, task_id: UUID) -> TaskView:
+        made = self._tables.payloads[task_id]
+        attempts = self.attempts(task_id)
+        return closed.view(task_id, task_id, made.step, closed.read(made.payload), attempts)
 
     async def task(self, org_id: UUID, task_id: UUID) -> TaskDetails | None:
         with self._lock:

@@ -152,6 +152,15 @@ class MemoryPlain:
                 cancelled=self._tables.plain_cancels.get(task_id),
             )
 
+    async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
+        with self._lock:
+            made = ((id_, self._tables.payloads.get(id_)) for id_ in task_ids)
+            return {
+                (one.org_id, id_): one.payload
+                for id_, one in made
+                if one is not None and one.step.startswith("task:")
+            }
+
     async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
         with self._lock:
             made = self._tables.payloads.get(task_id)

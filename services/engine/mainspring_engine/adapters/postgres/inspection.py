@@ -8,11 +8,15 @@ from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
+from mainspring_engine.ports.inspection import ClosedPage
+from mainspring_kernel.plain_limits import CLOSED_WINDOW_MAX
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.operations import AttemptView, ListTasks, TaskDetails, TaskView
 
 INSPECTION: Final = load_queries("mainspring_engine.adapters.postgres", "inspection.sql")
 _SILENT_MS: Final = round(REPLICA_SILENT_S * 1000)
+_ABOVE_ALL: Final = UUID(int=(1 << 128) - 1)
+_BELOW_ALL: Final = UUID(int=0)
 
 
 class PostgresInspection:
@@ -37,6 +41,24 @@ class PostgresInspection:
                 None,
                 asked.limit + 1,
             )
+        )
+
+    async def closed(self, org_id: UUID, before: UUID | None, limit: int) -> ClosedPage:
+        top = before or _ABOVE_ALL
+        # The window first: tasks that come meanwhile cannot move it over those already listed.
+        edge = await self._database.fetch(INSPECTION["closed_window"], top, CLOSED_WINDOW_MAX - 1)
+        bottom = cast(UUID, edge[0]["task_id"]) if edge else None
+        rows = await self._database.fetch(
+            INSPECTION["closed_tasks"], org_id, top, bottom or _BELOW_ALL, limit + 1
+        )
+        page = rows[:limit]
+        ids = [cast(UUID, row["task_id"]) for row in page]
+        by_task: dict[UUID, list[AttemptView]] = {id_: [] for id_ in ids}
+        for row in await self._database.fetch(INSPECTION["attempts_of"], ids):
+            by_task[cast(UUID, row["task_id"])].append(attempt_view(row))
+        return ClosedPage(
+            tasks=tuple(_closed(row, tuple(by_task[row["task_id"]])) for row in page),
+            next=ids[-1] if len(rows) > limit else bottom,
         )
 
     async def task(self, org_id: UUID, task_id: UUID) -> TaskDetails | None:
@@ -83,6 +105,12 @@ class PostgresInspection:
             horizon_s=cast("float | None", first["horizon_s"]),
             horizon_behind=cast("int | None", first["horizon_behind"]),
         )
+
+
+def _closed(row: Row, attempts: tuple[AttemptView, ...]) -> TaskView:
+    task_id, step = cast(UUID, row["task_id"]), cast(str, row["step"])
+    made = closed.read(cast(bytes, row["payload"]))
+    return closed.view(task_id, task_id, step, made, attempts)
 
 
 def attempt_view(row: Row) -> AttemptView:

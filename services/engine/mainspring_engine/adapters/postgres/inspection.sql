@@ -26,7 +26,8 @@ select
     (extract(epoch from t.lease_until) * 1000)::bigint as lease_until_ms,
     t.incarnation as worker_id, w.name as worker_name,
     t.acknowledged, t.cancelling, t.started_fence > 0 as started,
-    t.deaths::int as deaths, t.failures::int as failures, t.uncounted::int as uncounted
+    t.deaths::int as deaths, t.failures::int as failures, t.uncounted::int as uncounted,
+    null::text as closing
 from engine.task as t
 inner join engine.route as r on t.route = r.id
 left join engine.worker as w on t.incarnation = w.incarnation
@@ -42,6 +43,40 @@ where
     and ($9::uuid is null or t.id = $9)
 order by t.id
 limit $10;
+
+-- name: closed_window
+-- How far down a page of ended tasks reads: the oldest task of the window, if it is full.
+-- repeatable
+select p.task_id from engine.payload as p
+where p.task_id < $1
+order by p.task_id desc
+limit 1 offset $2;
+
+-- name: closed_tasks
+-- The plain tasks of an organization that ended, newest first, within a window of ids.
+-- repeatable
+select p.task_id, p.step, p.payload from engine.payload as p
+where
+    p.task_id < $2 and p.task_id >= $3
+    and p.org_id = $1
+    and starts_with(p.step, 'task:')
+    and not exists (select from engine.task as t where t.id = p.task_id)
+order by p.task_id desc
+limit $4;
+
+-- name: attempts_of
+-- The closed attempts of some tasks, as `attempts`.
+-- repeatable
+select
+    a.task_id,
+    a.fence, a.incarnation as worker_id, w.name as worker_name, w.build as worker_build,
+    (extract(epoch from a.claimed_at) * 1000)::bigint as claimed_ms,
+    (extract(epoch from a.closed_at) * 1000)::bigint as closed_ms,
+    a.acknowledged, a.started, a.closing::int as closing, a.error_code
+from engine.attempt as a
+left join engine.worker as w on a.incarnation = w.incarnation
+where a.task_id = any($1::uuid[])
+order by a.task_id, a.fence;
 
 -- name: attempts
 -- The closed attempts of a task, with who made them where the registry still knows.

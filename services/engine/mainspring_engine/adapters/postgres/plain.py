@@ -87,6 +87,13 @@ class PostgresPlain:
             return None
         return msgspec.convert(dict(rows[0]), PlainRow)
 
+    async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
+        rows = await self._database.fetch(PLAIN["plain_payloads"], list(task_ids))
+        return {
+            (cast(UUID, row["org_id"]), cast(UUID, row["task_id"])): cast(bytes, row["payload"])
+            for row in rows
+        }
+
     async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
         rows = await self._database.fetch(PLAIN["plain_payload"], org_id, task_id)
         return cast(bytes, rows[0]["payload"]) if rows else None

@@ -48,6 +48,7 @@ def begin(going: Going, wait: Wait, child: ChildStart) -> Wait | None:
         type=child.type,
         input=child.input,
         queue=child.queue,
+        build=going.state.build_on(child.queue),
         traceparent=going.workflow.traceparent,
         parent=Parent(workflow_id=going.workflow.id, linked=linked, depth=depth),
     )

@@ -187,6 +187,7 @@ def _go_on(going: Going, chart: Chart, course: Course, begun: list[_Next]) -> No
 
 def _task(going: Going, chart: Chart, task_id: UUID, begun: _Next) -> NewTask:
     step, place = chart.step(begun.number), str(begun.number)
+    queue = step.queue or going.state.queue
     payload = StepTask(
         workflow_id=going.workflow.id, step=place, task_type=step.step, input=begun.input
     )
@@ -194,7 +195,7 @@ def _task(going: Going, chart: Chart, task_id: UUID, begun: _Next) -> NewTask:
         id=task_id,
         workflow_id=going.workflow.id,
         kind=TaskKind.STEP,
-        route=route_of(step.queue or going.state.queue, step.step),
+        route=route_of(queue, step.step, going.state.build_on(queue)),
         priority=PRIORITY,
         effect=Effect.IDEMPOTENT,
         step=place,

@@ -40,9 +40,9 @@ def cut(text: str) -> str:
     return text.encode()[:PROBLEM_BYTES_MAX].decode(errors="ignore")
 
 
-def route_of(queue: str, type_: str) -> Route:
+def route_of(queue: str, type_: str, build: str = "") -> Route:
     """A type is a capability: what nobody offers waits, and is no failure."""
-    return Route(queue=queue, capability=f"workflow:{type_}")
+    return Route(queue=queue, capability=f"workflow:{type_}", build=build)
 
 
 class Going:
@@ -89,7 +89,7 @@ class Going:
                 id=task_id,
                 workflow_id=self.workflow.id,
                 kind=TaskKind.WORKFLOW,
-                route=route_of(self.state.queue, self.state.type),
+                route=route_of(self.state.queue, self.state.type, self.state.build),
                 priority=PRIORITY,
                 effect=Effect.IDEMPOTENT,
                 step=OUTCOME_STEP,
@@ -123,6 +123,9 @@ class Going:
 
     def record(self, step: StepRecord, *, task_id: UUID, fence: int) -> None:
         """Keeps a step's result and tells it."""
+        if self.state.idle:
+            self.update(idle=0)
+            self.save()
         self.plan.steps.append(
             RecordStep(
                 workflow_id=self.workflow.id,

@@ -16,7 +16,11 @@ from mainspring_engine.domain.changes import (
     Start,
     StepResult,
 )
-from mainspring_engine.domain.limits import WORKFLOW_HELD_RETRY_S, WORKFLOW_HELD_RETRY_S_MAX
+from mainspring_engine.domain.limits import (
+    WORKFLOW_HELD_RETRY_S,
+    WORKFLOW_HELD_RETRY_S_MAX,
+    WORKFLOW_IDLE_GOES_MAX,
+)
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
@@ -70,6 +74,8 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         "key": key,
         "queue": command.queue,
     }
+    if command.build:
+        told["build"] = command.build
     if command.parent is not None:
         told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
     if command.declaration is not None:
@@ -89,7 +95,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
 
 
 def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Materials) -> Workflow:
-    blank = WorkflowState(type=command.type, key=key, queue=command.queue)
+    blank = WorkflowState(type=command.type, key=key, queue=command.queue, build=command.build)
     parent = command.parent
     if parent is not None:
         blank = msgspec.structs.replace(
@@ -282,10 +288,22 @@ def _suspend(going: Going, result: WorkflowResult) -> None:
     woken = waiting.arm(going, result.waits)
     if woken or not result.waits:
         # What it waits for is there already, or it waits for nothing that could come.
-        going.go()
-    else:
-        going.emit("workflow.waiting", {"waits": waiting.names(result.waits)})
-        going.update(phase=Phase.WAITING)
+        _go_at_once(going)
+        return
+    going.emit("workflow.waiting", {"waits": waiting.names(result.waits)})
+    going.update(phase=Phase.WAITING)
+    going.save()
+
+
+def _go_at_once(going: Going) -> None:
+    """Unless it goes round and round: what it recorded stays, and a fork can take it up."""
+    if not going.plan.steps:
+        going.update(idle=going.state.idle + 1)
+    if going.state.idle >= WORKFLOW_IDLE_GOES_MAX:
+        message = f"{WORKFLOW_IDLE_GOES_MAX} goes in a row recorded nothing and asked for another"
+        fail(going, Flaw(code="no_progress", message=message))
+        return
+    going.go()
     going.save()
 
 

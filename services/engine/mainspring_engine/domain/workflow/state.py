@@ -73,6 +73,14 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """How often its code started over."""
     course: Course | None = None
     """Of one that is declared: no task of its own, but one for each step under way."""
+    build: str = ""
+    """Of the workers that it is pinned to; "" for any."""
+    idle: int = 0
+    """Goes in a row that recorded nothing and were to be followed at once."""
+
+    def build_on(self, queue: str) -> str:
+        """Which build does its work on a queue: the pin ends where its own queue ends."""
+        return self.build if queue == self.queue else ""
 
     def number_of(self, task_id: UUID) -> int | None:
         """Which declared step is under way as this task."""

@@ -27,7 +27,8 @@ from mainspring_api.adapters.http.wire.plain import (
 from mainspring_api.adapters.http.wire.workflows import ResultQuery
 from mainspring_api.usecases import plain
 from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
-from mainspring_kernel.ids import OrgId, Prefix, from_wire
+from mainspring_kernel.ids import Prefix, from_wire
+from mainspring_kernel.tracing import TRACEPARENT
 from mainspring_schema.plain import (
     CancelPlainTask,
     GetPlainTask,
@@ -39,14 +40,18 @@ from mainspring_schema.plain import (
 table = RouteTable("durable")
 
 
-def _command(org_id: OrgId, body: TaskBody, task_id: UUID) -> SubmitTask:
+def _command(
+    call: Call[TaskBody, NoQuery] | Call[TasksBody, NoQuery], body: TaskBody, task_id: UUID
+) -> SubmitTask:
     return SubmitTask(
-        org_id=org_id,
+        org_id=call.org_id,
         task_id=task_id,
         type=body.type,
         input=bytes(body.input),
         queue=body.queue,
         priority=body.priority,
+        build=body.build or "",
+        traceparent=call.request.headers.get(TRACEPARENT),
     )
 
 
@@ -67,7 +72,7 @@ async def submit_task(call: Call[TaskBody, NoQuery]) -> Reply:
     services = call.services
 
     async def work(id_: UUID) -> Answer:
-        receipt = await services.control.submit_task(_command(call.org_id, call.body, id_))
+        receipt = await services.control.submit_task(_command(call, call.body, id_))
         return json_answer(receipt_json(receipt), status=201)
 
     new_id = _own_id(call.body) or services.ids.uuid7()
@@ -81,7 +86,7 @@ async def submit_tasks(call: Call[TasksBody, NoQuery]) -> Reply:
 
     async def work(first_id: UUID) -> Answer:
         tasks = tuple(
-            _command(call.org_id, body, _own_id(body) or UUID(int=first_id.int + number))
+            _command(call, body, _own_id(body) or UUID(int=first_id.int + number))
             for number, body in enumerate(call.body.tasks)
         )
         answer = await services.control.submit_tasks(SubmitTasks(tasks=tasks))

@@ -12,6 +12,7 @@ from mainspring_api.adapters.http.wire.durable import (
     TaskDetailsOut,
     TaskList,
     TasksQuery,
+    check_closed,
     details_out,
     one_kind,
     optional_id,
@@ -27,8 +28,9 @@ table = RouteTable("durable")
 
 @table.route("GET", "/durable/tasks", query=TasksQuery, answer=TaskList)
 async def list_tasks(call: Call[NoBody, TasksQuery]) -> Reply:
-    """Open tasks of this organization, oldest first."""
+    """Open tasks of this organization, oldest first; `closed`: ended plain tasks, newest first."""
     query = call.query
+    check_closed(query)
     asked = ListTasks(
         org_id=call.org_id,
         status=query.status,

@@ -93,6 +93,7 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
             queue=body.queue,
             traceparent=call.request.headers.get(TRACEPARENT),
             declaration=None if declaration == b"null" else declaration,
+            build=body.build or "",
         )
         view = await workflows.started(
             services.control, services.hub.feed, services.clock, command, wait_s=call.query.wait_s

@@ -14,7 +14,6 @@ from mainspring_schema.messages import Json
 from mainspring_schema.operations import (
     AttemptView,
     Health,
-    OpenStatus,
     QueueHealth,
     TaskDetails,
     TaskStatus,
@@ -74,7 +73,7 @@ def optional_owner(text: str | None) -> UUID | None:
 class TasksQuery(Struct, frozen=True, kw_only=True):
     """`activity_type` is another word for `kind`, as existing clients have it."""
 
-    status: OpenStatus | None = None
+    status: TaskStatus | None = None
     kind: TaskWord | None = None
     activity_type: TaskWord | None = None
     queue: Queue | None = None
@@ -85,8 +84,24 @@ class TasksQuery(Struct, frozen=True, kw_only=True):
     limit: Limit = limits.LIST_ROWS_DEFAULT
 
 
+def check_closed(query: TasksQuery) -> None:
+    """Of ended tasks only plain ones are listed. Raises InvalidParameter for what narrows others.
+
+    What became of a turn's or a workflow's tasks stands in its events.
+    """
+    other_kind = one_kind(query.kind, query.activity_type) not in (None, "task")
+    if query.status == "closed" and (
+        other_kind or query.session_id or query.workflow_id or query.worker_id
+    ):
+        detail = "closed tasks are listed by queue alone, and only those of kind task"
+        raise InvalidParameter(detail)
+
+
 class TaskOut(Struct, frozen=True, kw_only=True):
-    """`due_at`: since when it may be claimed, or from when on. `attempt` counts from 1."""
+    """`due_at`: since when it may be claimed, or from when on. `attempt` counts from 1.
+
+    `closing`: how a closed task ended.
+    """
 
     id: str
     workflow_id: str
@@ -112,6 +127,7 @@ class TaskOut(Struct, frozen=True, kw_only=True):
     failures: int
     deaths: int
     uncounted_losses: int
+    closing: str | None
 
 
 def task_out(task: TaskView) -> TaskOut:
@@ -140,6 +156,7 @@ def task_out(task: TaskView) -> TaskOut:
         failures=task.failures,
         deaths=task.deaths,
         uncounted_losses=task.uncounted,
+        closing=task.closing,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
-from mainspring_api.adapters.http.wire.workflows import FlawView, Name, flaw_view
+from mainspring_api.adapters.http.wire.workflows import FlawView, Key, Name, flaw_view
 from mainspring_kernel import limits, plain_limits
 from mainspring_kernel.ids import Prefix, to_wire, uuid7_ms
 from mainspring_kernel.times import rfc3339
@@ -20,7 +20,7 @@ class TaskBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`input` is an array of arguments, or an object of named ones.
 
     `id` (task_ and the hex digits of a new UUIDv7) tells a repeat; one is made where it is left
-    out. A higher `priority` goes first.
+    out. A higher `priority` goes first. With a `build` only workers of that build take it.
     """
 
     type: Name
@@ -28,6 +28,7 @@ class TaskBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: Name = "default"
     priority: Annotated[int, Meta(ge=0, le=limits.PRIORITY_MAX)] = 0
     id: str | None = None
+    build: Key | None = None
 
 
 class TasksBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -39,6 +39,7 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     The same `key` with the same type, queue and input finds the workflow that it started, for as
     long as there is that workflow; an Idempotency-Key is taken where there is none. With a
     `declaration` of steps the engine runs those, each as a task; without one a worker has the code.
+    With a `build` only workers of that build work on it.
     """
 
     type: Name
@@ -46,6 +47,7 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: Key | None = None
     queue: Name = "default"
     declaration: msgspec.Raw = field(default_factory=_nothing)
+    build: Key | None = None
 
 
 class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

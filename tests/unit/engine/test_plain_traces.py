@@ -1,0 +1,146 @@
+"""Traces of plain tasks, through a whole engine over memory."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from mainspring_engine.adapters.memory import MemoryGates, MemoryStore, memory_backstage
+from mainspring_engine.domain.plain import is_same, made_of, trace_of
+from mainspring_engine.domain.rows import Closing
+from mainspring_engine.main import Engine
+from mainspring_eventstore.adapters.memory import MemoryLog
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
+from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_messaging import MemoryBus
+from mainspring_schema.frames import Verdict
+from mainspring_schema.plain import SubmitTask, SubmitTasks, TaskReceipt
+from mainspring_schema.tasks import PlainResult
+from mainspring_schema.workflows import Flaw
+from tests.integration.engine.house import SilentWitness
+from tests.integration.engine.scripted_worker import ScriptedWorker
+
+IDS = RandomIds(SystemClock())
+TRACE = TraceContext(trace_id=7, span_id=9, sampled=True)
+ABOVE = TRACE.format()
+LATER = TRACE.under(10).format()
+
+
+@pytest.fixture
+def witness() -> SilentWitness:
+    return SilentWitness()
+
+
+@pytest.fixture
+async def engine(witness: SilentWitness) -> AsyncIterator[Engine]:
+    clock, lock = SystemClock(), threading.RLock()
+    store = MemoryStore(lock=lock, log=MemoryLog(lock=lock, clock=clock), clock=clock)
+    engine = Engine(
+        store=store,
+        gates=MemoryGates(store.tables, lock=lock, clock=clock),
+        backstage=memory_backstage(store, lock=lock, clock=clock),
+        bus=MemoryBus(),
+        witness=lambda _: witness,
+        clock=clock,
+        ids=IDS,
+        draws=SeededDraws(5),
+        trace_ratio=0.0,
+        epoch=1,
+    )
+    work = asyncio.create_task(engine.work())
+    yield engine
+    work.cancel()
+    await asyncio.wait({work})
+
+
+@pytest.fixture
+async def worker(engine: Engine) -> AsyncIterator[ScriptedWorker]:
+    worker = ScriptedWorker(IDS)
+    await worker.attach(engine.conversations, slots=1, capabilities=("task:add",))
+    yield worker
+    await worker.leave()
+
+
+def order(traceparent: str | None = ABOVE) -> SubmitTask:
+    return SubmitTask(
+        org_id=DEFAULT_ORG_ID, task_id=IDS.uuid7(), type="add", traceparent=traceparent
+    )
+
+
+async def receipts(engine: Engine, *tasks: SubmitTask) -> tuple[TaskReceipt, ...]:
+    return (await engine.plain_tasks.submit(SubmitTasks(tasks=tasks))).receipts
+
+
+async def test_attempts_are_spans_under_the_one_that_the_caller_named(
+    engine: Engine, worker: ScriptedWorker, witness: SilentWitness
+) -> None:
+    # One slot: the first is inserted claimed, the second is claimed once that has ended.
+    first, second = order(), order()
+    await receipts(engine, first, second)
+
+    for _ in range(2):
+        task = await worker.next_task()
+        span_id = span_id_for(task.held.task_id, task.held.fence)
+        assert task.traceparent == TRACE.under(span_id).format()
+        worker.bring(task, PlainResult(flaw=Flaw(code="step_failed", message="no")))
+        assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
+
+    assert {end.held.task_id for end in witness.ended} == {first.task_id, second.task_id}
+    assert {(end.traceparent, end.closing) for end in witness.ended} == {(ABOVE, Closing.FAILED)}
+    assert all(0 < end.claimed_ms <= end.ended_ms for end in witness.ended)
+
+
+@pytest.mark.parametrize("traceparent", [None, "broken"])
+async def test_a_task_without_a_trace_has_no_spans(
+    engine: Engine, worker: ScriptedWorker, witness: SilentWitness, traceparent: str | None
+) -> None:
+    await receipts(engine, order(traceparent))
+
+    task = await worker.next_task()
+    worker.bring(task, PlainResult(result=b"3"))
+    await worker.acknowledged()
+
+    assert task.traceparent == ""
+    assert witness.ended == []
+
+
+@pytest.mark.parametrize(("first", "second"), [(ABOVE, LATER), (ABOVE, None), (None, ABOVE)])
+async def test_the_same_task_with_another_trace_is_a_duplicate(
+    engine: Engine, first: str | None, second: str | None
+) -> None:
+    task = order(first)
+    again = msgspec.structs.replace(task, traceparent=second)
+    other = msgspec.structs.replace(again, input=b"[7]")
+
+    (taken,) = await receipts(engine, task)
+    (repeated,) = await receipts(engine, again)
+    (refused,) = await receipts(engine, other)
+
+    assert not taken.duplicate
+    assert repeated.duplicate
+    assert refused.refusal is not None
+    assert refused.refusal.code == "task_id_mismatch"
+
+
+async def test_two_of_one_call_that_differ_in_their_traces_are_one(engine: Engine) -> None:
+    task = order()
+
+    taken, repeated = await receipts(engine, task, msgspec.structs.replace(task, traceparent=LATER))
+
+    assert (taken.duplicate, repeated.duplicate) == (False, True)
+
+
+def test_a_payload_bears_its_trace_and_is_the_same_without_it() -> None:
+    traced = order()
+    bare = msgspec.structs.replace(traced, traceparent=None)
+    talks = msgspec.structs.replace(bare, input=b'["traceparent"]')
+
+    assert trace_of(made_of(traced).payload) == ABOVE
+    assert trace_of(made_of(bare).payload) == trace_of(made_of(talks).payload) == ""
+    assert b"traceparent" not in made_of(bare).payload
+    assert is_same(made_of(traced).payload, made_of(bare).payload)
+    assert not is_same(made_of(bare).payload, made_of(talks).payload)
