@@ -27,6 +27,7 @@ class Kind(Enum):
     STREAM_CUT = ("transient", "provider_stream_cut")
     TIMEOUT = ("transient", "provider_timeout")
     BAD_OUTPUT = ("model_output", "invalid_model_output")
+    UNFIT_OUTPUT = ("model_output", "structured_output_invalid")
     UNKNOWN = ("unknown", "processing_error")
 
     @property

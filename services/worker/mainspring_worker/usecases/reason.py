@@ -43,6 +43,7 @@ from mainspring_worker.ports.model import (
     UsageReported,
 )
 from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
+from mainspring_worker.usecases import shaping
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
 from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted, in_view
@@ -82,6 +83,7 @@ class Reasoning:
         self._flights = flights
         self._door = door
         self._compactor = Compactor(door=door, log=log, clock=clock)
+        self._shaper = shaping.Shaper(door)
         self._guard = guard
         self._telemetry = telemetry
         self._clock = clock
@@ -200,6 +202,7 @@ class Reasoning:
             iteration=payload.iteration,
             attempt=asking.attempt.held.fence,
             credentials=asking.credentials,
+            output_schema=shaping.schema_of(plan),
         )
 
     # ── the call ─────────────────────────────────────────────────────────────────────────────
@@ -244,11 +247,15 @@ class Reasoning:
             raise failed(Kind.STREAM_CUT, "the model's stream ended early")
 
     async def _guarded(self, call: "_Call") -> None:
+        reshaped = await self._shaper.shape(call)
         checks = checks_of(call.plan)
         if checks is not None:
             call.answer = await self._guard.answer(
                 call.attempt, call.payload, checks, call.answered()
             )
+        text = call.answered().text
+        if reshaped and (call.answer is None or call.answer.text == text):
+            await shaping.tell(call, text)
 
     def _ms_since(self, began: float) -> int:
         return round((self._clock.mono() - began) * 1000)
