@@ -26,6 +26,7 @@ from mainspring_harness.builtin.subagents import SUBAGENTS
 from mainspring_harness.builtin.tool_approval import TOOL_APPROVAL
 from mainspring_harness.builtin.tool_output_persistence import TOOL_OUTPUT_PERSISTENCE
 from mainspring_harness.builtin.tool_search import TOOL_SEARCH
+from mainspring_harness.builtin.user_hooks import USER_HOOKS
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.registry import Registry
@@ -62,6 +63,7 @@ def builtin_registry() -> Registry:
             TOOL_APPROVAL,
             TOOL_OUTPUT_PERSISTENCE,
             TOOL_SEARCH,
+            USER_HOOKS,
             WEB_FETCH,
         )
     )

@@ -7,7 +7,7 @@ these calls; who saw the first answer is told what stands in its place.
 from contextlib import aclosing
 from typing import Protocol
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from mainspring_harness.builtin import structured_output
 from mainspring_harness.builtin.structured_output import Shape, bare, complaint
@@ -16,12 +16,19 @@ from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.events import Usage
 from mainspring_schema.messages import Json, TextPart
-from mainspring_schema.tasks import EmitEvent, ReasonTask
+from mainspring_schema.tasks import EmitEvent, ReasonTask, ToolCall
 from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.failures import failure as failed
 from mainspring_worker.ports.model import Done, ModelFailure, ModelRequest
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_workstream.attempt import Attempt
+
+
+class Guarded(Struct, frozen=True, kw_only=True):
+    """An answer's words and calls, as far as its checks have come."""
+
+    text: str
+    calls: tuple[ToolCall, ...] = ()
 
 
 class Answered(Protocol):
@@ -33,6 +40,10 @@ class Answered(Protocol):
     plan: Blueprint
     done: Done | None
     usage: Usage
+
+    def answered(self) -> Guarded:
+        """What the model said, before anybody looked at it."""
+        ...
 
 
 def schema_of(plan: Blueprint) -> Json | None:
@@ -104,14 +115,14 @@ def _problems(wanted: Shape, done: Done) -> tuple[str, ...]:
     return wanted.problems(bare(done.text))
 
 
-async def tell(call: Answered, replacement: str) -> None:
+async def tell(call: Answered, replacement: str, *, by: str, reason: str) -> None:
     """People who saw the first answer come are told what stands in its place."""
     data: Json = {
         "turn_id": to_wire(Prefix.TURN, call.payload.turn_id),
         "message_id": to_wire(Prefix.MESSAGE, call.payload.message_id),
-        "guardrail_id": structured_output.ID,
-        "guardrail_capability_id": structured_output.ID,
-        "reason_code": "unfit",
+        "guardrail_id": by,
+        "guardrail_capability_id": by,
+        "reason_code": reason,
         "replacement": replacement,
     }
     await call.attempt.emit(EmitEvent(type="output.message.replaced", data=data))
