@@ -46,7 +46,7 @@ from mainspring_local.dev.roads import (
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
-from mainspring_worker.adapters.memory import MemoryServers, NoResources, Silence
+from mainspring_worker.adapters.memory import MemoryHooks, MemoryServers, NoResources, Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.usecases.act import Acting
@@ -56,6 +56,7 @@ from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
+from mainspring_worker.usecases.hooks import Hooks
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.servers import Servers
@@ -301,7 +302,7 @@ class World:
                 log=log,
                 flights=flights,
                 door=door,
-                guard=Guard(door, Blueprints(self.registry)),
+                guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
                 telemetry=Silence(),
                 clock=clock,
             ),
@@ -332,7 +333,7 @@ class World:
             holdings=Holdings(resources, clock=clock, draws=draws),
             telemetry=Silence(),
             log=log,
-            guard=Guard(door, Blueprints(self.registry)),
+            guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
             clock=clock,
         )
 

@@ -6,6 +6,7 @@ times slower and `fastjsonschema` makes Python source text from what a client se
 """
 
 from functools import lru_cache
+from typing import cast
 
 import jsonschema_rs
 import msgspec
@@ -25,10 +26,18 @@ def check_schema(tool: str, schema: Json) -> None:
     declared = schema.get("type", "object")
     if declared != "object":
         raise InvalidToolSchema(tool, f"parameters must have type object, not {declared!r}")
+    problem = schema_problem(schema)
+    if problem is not None:
+        raise InvalidToolSchema(tool, problem)
+
+
+def schema_problem(schema: Json) -> str | None:
+    """Why this is no JSON Schema, or none that is complete in itself; None where it is one."""
     try:
         _validator(_key(schema))
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise InvalidToolSchema(tool, str(error).partition("\n")[0]) from error
+        return str(error).partition("\n")[0]
+    return None
 
 
 def problems(tool: str, schema: Json, arguments: object) -> tuple[str, ...]:
@@ -39,8 +48,13 @@ def problems(tool: str, schema: Json, arguments: object) -> tuple[str, ...]:
     if not isinstance(arguments, dict):
         return (f"arguments must be a JSON object, not {_kind(arguments)}",)
     check_schema(tool, schema)
+    return misfits(schema, cast("Json", arguments))
+
+
+def misfits(schema: Json, value: object) -> tuple[str, ...]:
+    """The same of any value, against a schema that was checked before."""
     found: list[str] = []
-    for error in _validator(_key(schema)).iter_errors(arguments):
+    for error in _validator(_key(schema)).iter_errors(value):
         found.append(f"{_place(error.instance_path)}{error.message}")
         if len(found) == _PROBLEMS_MAX:
             break

@@ -23,6 +23,7 @@ from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.grpc_resources import GrpcResources
+from mainspring_worker.adapters.hooks import UserHooks
 from mainspring_worker.adapters.mcp.entry import (
     OUTSIDE,
     BesideServers,
@@ -44,6 +45,7 @@ from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
+from mainspring_worker.usecases.hooks import Hooks
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.servers import Servers
@@ -147,7 +149,7 @@ async def assemble(
     worker = Worker(core=WorkerCore(who), link=roads.link, clock=clock, draws=draws)
     flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
-    guard = Guard(door, blueprints := Blueprints(builtin_registry()))
+    guard = Guard(door, blueprints := Blueprints(builtin_registry()), Hooks(UserHooks()))
     spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
     kit = _Kit(guard=guard, spans=spans, servers=apart, clock=clock, draws=draws)
     holdings = Holdings(roads.resources, clock=clock, draws=draws)

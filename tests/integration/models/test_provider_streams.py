@@ -2,13 +2,14 @@
 
 from typing import cast
 
+import msgspec
 import pytest
 
 from mainspring_harness.conversation import AssistantMessage, ToolReply
 from mainspring_schema.events import ModelMetadata
-from mainspring_schema.messages import ToolCallPart
+from mainspring_schema.messages import Json, ToolCallPart
 from mainspring_worker.adapters.models.providers.driver import ProviderDriver
-from mainspring_worker.ports.model import TextDelta, ThinkingDelta, ToolArgumentsDelta
+from mainspring_worker.ports.model import Done, TextDelta, ThinkingDelta, ToolArgumentsDelta
 from tests.integration.models.asking import (
     HELLO,
     KEY,
@@ -160,6 +161,23 @@ async def test_the_prompt_is_sent_as_it_was_built(
     assert "hello" in texts
     assert {"a": {"type": "number", "minimum": 0}} in list(_objects(asked.body))
     assert KEY in str(asked.headers)
+
+
+@each_dialect
+async def test_the_schema_of_an_answer_goes_to_those_who_take_it_with_any_model(
+    dialect: Dialect, drivers: dict[str, ProviderDriver]
+) -> None:
+    schema: Json = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}}
+    said = Said(texts=('{"n": 1}',))
+    async with provider(whole(dialect, said)) as fake:
+        asked = request(dialect, fake, tools=(TOOL,))
+        asking = msgspec.structs.replace(asked, output_schema=schema)
+        items = await read(drivers[dialect.driver], asking)
+
+    (sent,) = fake.asked
+    assert (schema in _objects(sent.body)) == (dialect.driver == "openai")
+    assert isinstance(items[-1], Done)
+    assert items[-1].text == '{"n": 1}'
 
 
 def _objects(value: object) -> list[object]:

@@ -2,6 +2,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mainspring_harness.builtin.arithmetic import TEST_MATH
@@ -55,6 +56,19 @@ async def called(sim: LlmSim, text: str, **more: object) -> list[tuple[str, obje
 
 
 # ── by name ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_answer_by_schema_is_made_as_arguments_are(sim: LlmSim) -> None:
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "required": ["city", "days"],
+    }
+    asked = request(said("The weather in Paris for 3 days"), returned("get_weather", "{}"))
+
+    answer = await done(sim, msgspec.structs.replace(asked, output_schema=schema))
+
+    assert json.loads(answer.text) == {"city": "Paris", "days": 3}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mainspring_worker.adapters.memory import (
     FixedCredentials,
     MemoryEventLog,
     MemoryFiles,
+    MemoryHooks,
     MemoryServers,
     NoResources,
     Silence,
@@ -33,6 +34,7 @@ from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
+from mainspring_worker.usecases.hooks import Hooks
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.servers import Servers
@@ -170,15 +172,16 @@ async def bench(
     registry: Registry | None = None,
     servers: MemoryServers | None = None,
     resources: Resources | None = None,
+    hooks: MemoryHooks | None = None,
 ) -> AsyncGenerator[Bench]:
     engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
     memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
     memory.open_anchor(SESSION, ANCHOR, 1)
-    core = WorkerCore(identity(slots))
+    core, asked = WorkerCore(identity(slots)), Hooks(hooks or MemoryHooks())
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
     flights = Flights(log=memory, clock=clock, draws=draws)
     door = ModelDoor(drivers=model, credentials=FixedCredentials(), keyless=frozenset({"fake"}))
-    guard = Guard(door, blueprints := Blueprints(registry or Registry(())))
+    guard = Guard(door, blueprints := Blueprints(registry or Registry(())), asked)
     reasoning = Reasoning(
         configs=worker.configs,
         blueprints=blueprints,

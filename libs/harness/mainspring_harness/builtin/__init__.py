@@ -21,10 +21,12 @@ from mainspring_harness.builtin.session_storage import SESSION_STORAGE
 from mainspring_harness.builtin.session_tasks import SESSION_TASKS
 from mainspring_harness.builtin.skills import SKILLS
 from mainspring_harness.builtin.stateless_todo_list import STATELESS_TODO_LIST
+from mainspring_harness.builtin.structured_output import STRUCTURED_OUTPUT
 from mainspring_harness.builtin.subagents import SUBAGENTS
 from mainspring_harness.builtin.tool_approval import TOOL_APPROVAL
 from mainspring_harness.builtin.tool_output_persistence import TOOL_OUTPUT_PERSISTENCE
 from mainspring_harness.builtin.tool_search import TOOL_SEARCH
+from mainspring_harness.builtin.user_hooks import USER_HOOKS
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.registry import Registry
@@ -54,12 +56,14 @@ def builtin_registry() -> Registry:
             SESSION_TASKS,
             SKILLS,
             STATELESS_TODO_LIST,
+            STRUCTURED_OUTPUT,
             SUBAGENTS,
             TEST_MATH,
             TEST_WEATHER,
             TOOL_APPROVAL,
             TOOL_OUTPUT_PERSISTENCE,
             TOOL_SEARCH,
+            USER_HOOKS,
             WEB_FETCH,
         )
     )

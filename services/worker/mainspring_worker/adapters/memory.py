@@ -5,9 +5,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
+from mainspring_harness.builtin.user_hooks import Hook
 from mainspring_kernel.errors import IdempotencyMismatch, LeaseLost, NotFound, PayloadTooLarge
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX
+from mainspring_schema.agents import NetworkAccess
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
@@ -17,6 +21,7 @@ from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage
+from mainspring_worker.ports.hooks import HookFailed
 from mainspring_worker.ports.model import ModelRequest
 from mainspring_worker.ports.servers import Reached, Served, ServerFailed
 from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
@@ -154,6 +159,22 @@ class MemoryServers:
         self.calls.append((at.name, tool, arguments, key))
         answer = self.answers.get((at.name, tool), Served(result=arguments))
         if isinstance(answer, ServerFailed):
+            raise answer
+        return answer
+
+
+class MemoryHooks:
+    """Answers hooks by their id, else with nothing; `asked` are the subjects by hook."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, bytes | HookFailed] = {}
+        self.asked: list[tuple[str, Json]] = []
+
+    async def ask(self, hook: Hook, subject: bytes, network: NetworkAccess | None) -> bytes:
+        del network
+        self.asked.append((hook.id, msgspec.json.decode(subject, type=dict[str, object])))
+        answer = self.answers.get(hook.id, b"")
+        if isinstance(answer, HookFailed):
             raise answer
         return answer
 

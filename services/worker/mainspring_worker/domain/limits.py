@@ -22,3 +22,7 @@ SERVERS_SILENT_S: Final = 60.0
 """How long a server that could not be asked is left alone: each model call would wait for it."""
 SERVERS_SILENT_MAX: Final = 1_000
 """Of those; beyond it they are asked again at once."""
+HOOK_SUBJECT_BYTES_MAX: Final = 256 * KIB
+"""What one hook is asked about; beyond it the hook counts as failed."""
+HOOK_ANSWER_BYTES_MAX: Final = 256 * KIB
+"""Of a hook's answer: it may stand in the place of what it was asked about."""

@@ -27,6 +27,8 @@ class Kind(Enum):
     STREAM_CUT = ("transient", "provider_stream_cut")
     TIMEOUT = ("transient", "provider_timeout")
     BAD_OUTPUT = ("model_output", "invalid_model_output")
+    HOOK_BLOCKED = ("invalid_request", "hook_blocked")
+    UNFIT_OUTPUT = ("model_output", "structured_output_invalid")
     UNKNOWN = ("unknown", "processing_error")
 
     @property

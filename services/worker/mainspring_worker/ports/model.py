@@ -16,6 +16,7 @@ from msgspec import Struct
 from mainspring_harness.conversation import PromptMessage
 from mainspring_schema.agents import ModelChoice, ToolDefinition
 from mainspring_schema.events import Usage
+from mainspring_schema.messages import Json
 from mainspring_schema.tasks import Failure
 
 
@@ -44,8 +45,9 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     """One model call. `turn_id`, `iteration` and `attempt` name it; the simulator goes by them.
 
     `reasoning_effort` is one of none, minimal, low, medium, high, xhigh; None leaves it to the
-    model. `max_tokens` and `temperature` None mean the driver's default. `metadata` goes to
-    providers that take labels.
+    model. `max_tokens` and `temperature` None mean the driver's default. `output_schema` is what
+    the answer shall fit: the prompt says so too, a driver may say it the provider's own way.
+    `metadata` goes to providers that take labels.
     """
 
     choice: ModelChoice
@@ -56,6 +58,7 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     reasoning_effort: str | None = None
     max_tokens: int | None = None
     temperature: float | None = None
+    output_schema: Json | None = None
     deadlines: Deadlines = Deadlines()
     turn_id: UUID = UUID(int=0)
     iteration: int = 1

@@ -9,6 +9,7 @@ import msgspec
 
 from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import mcp_servers, subagents, tool_search
+from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
@@ -21,7 +22,7 @@ from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
-from mainspring_worker.usecases.guard import Checks, Guard
+from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Stop
@@ -75,7 +76,7 @@ class Acting:
         if payload.edited and (wrong := _misfit(tool, arguments)):
             return _error(f"the edited arguments do not fit: {wrong}", "invalid_arguments")
         try:
-            checks = await self._checks(payload)
+            rules = await self._rules(payload)
         except ConfigUnusable as unusable:
             return _error(f"the agent's guardrails are not known: {unusable}", "config_unusable")
         began = self._clock.mono()
@@ -86,8 +87,8 @@ class Acting:
                 outcome = _broken_off(attempt, payload)
             duration_ms = round((self._clock.mono() - began) * 1000)
             timed = msgspec.structs.replace(outcome, duration_ms=duration_ms)
-            if checks is not None:
-                timed = await self._guard.output(attempt, payload, checks, timed)
+            if rules is not None:
+                timed = await self._guard.output(attempt, payload, rules, timed)
             result = await self._outputs.bounded(attempt, payload, timed)
             span.ended(result)
             return result
@@ -121,12 +122,12 @@ class Acting:
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
             return _raised(payload)
 
-    async def _checks(self, payload: ToolTask) -> Checks | None:
+    async def _rules(self, payload: ToolTask) -> Blueprint | None:
         """Before the call: its outcome must not wait for rules that do not come."""
         if not payload.guarded:
             return None
         agent = await self._configs.get(payload.config_hash)
-        return self._guard.checks(payload.config_hash, agent)
+        return self._guard.plan(payload.config_hash, agent)
 
     async def _with_agent(self, context: ToolContext, payload: ToolTask, tool: Tool) -> ToolContext:
         """Only tools that reach out, or work on what the agent has, wait for who that is."""

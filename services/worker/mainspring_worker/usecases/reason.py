@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import structs
 
 from mainspring_harness.appealing import Rules, with_appeals
-from mainspring_harness.builtin import loop_detection
+from mainspring_harness.builtin import loop_detection, structured_output
 from mainspring_harness.hashing import request_hash
 from mainspring_harness.loops import without_loops
 from mainspring_harness.offering import offered
@@ -43,13 +43,15 @@ from mainspring_worker.ports.model import (
     UsageReported,
 )
 from mainspring_worker.ports.telemetry import ModelSpan, Telemetry
+from mainspring_worker.usecases import shaping
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
 from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted, in_view
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.flights import Flights
-from mainspring_worker.usecases.guard import Guard, Guarded, checks_of, in_part
+from mainspring_worker.usecases.guard import Guard, in_part
 from mainspring_worker.usecases.servers import Servers
+from mainspring_worker.usecases.shaping import Guarded
 from mainspring_worker.usecases.telling import TEXT, Telling
 from mainspring_workstream.attempt import Attempt, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
@@ -82,6 +84,7 @@ class Reasoning:
         self._flights = flights
         self._door = door
         self._compactor = Compactor(door=door, log=log, clock=clock)
+        self._shaper = shaping.Shaper(door)
         self._guard = guard
         self._telemetry = telemetry
         self._clock = clock
@@ -200,6 +203,7 @@ class Reasoning:
             iteration=payload.iteration,
             attempt=asking.attempt.held.fence,
             credentials=asking.credentials,
+            output_schema=shaping.schema_of(plan),
         )
 
     # ── the call ─────────────────────────────────────────────────────────────────────────────
@@ -217,6 +221,7 @@ class Reasoning:
         try:
             await call.attempt.leased()
             call.attempt.begun = True
+            await self._guard.prompt(call)
             await self._stream(call, telling)
             await stream.finish()
             await self._guarded(call)
@@ -244,11 +249,11 @@ class Reasoning:
             raise failed(Kind.STREAM_CUT, "the model's stream ended early")
 
     async def _guarded(self, call: "_Call") -> None:
-        checks = checks_of(call.plan)
-        if checks is not None:
-            call.answer = await self._guard.answer(
-                call.attempt, call.payload, checks, call.answered()
-            )
+        reshaped = await self._shaper.shape(call)
+        call.answer = await self._guard.answer(call)
+        done = call.done
+        if reshaped and done is not None and call.answer.text == done.text:
+            await shaping.tell(call, done.text, by=structured_output.ID, reason="unfit")
 
     def _ms_since(self, began: float) -> int:
         return round((self._clock.mono() - began) * 1000)

@@ -59,6 +59,15 @@ class Fetcher:
             message = f"nothing complete came within {FETCH_S:.0f} s"
             raise Unreachable(message) from error
 
+    async def post(self, url: str, body: bytes, access: NetworkAccess | None) -> Fetched:
+        """Sends JSON. A redirect is an answer like any other. Raises Refused, Unreachable."""
+        try:
+            async with asyncio.timeout(FETCH_S):
+                return await self._ask(parsed(url), "POST", access, body)
+        except TimeoutError as error:
+            message = f"nothing complete came within {FETCH_S:.0f} s"
+            raise Unreachable(message) from error
+
     async def _follow(self, url: SplitResult, method: str, access: NetworkAccess | None) -> Fetched:
         for _ in range(REDIRECTS_MAX + 1):
             answer = await self._ask(url, method, access)
@@ -73,10 +82,12 @@ class Fetcher:
         message = f"more than {REDIRECTS_MAX} redirects"
         raise Refused(message)
 
-    async def _ask(self, url: SplitResult, method: str, access: NetworkAccess | None) -> Fetched:
+    async def _ask(
+        self, url: SplitResult, method: str, access: NetworkAccess | None, body: bytes = b""
+    ) -> Fetched:
         reader, writer = await self._connector.open(url, access)
         try:
-            return await _exchange(reader, writer, url, method)
+            return await _exchange(reader, writer, _Sent(url=url, method=method, body=body))
         except h11.RemoteProtocolError as error:
             message = f"{url.hostname} does not speak HTTP"
             raise Unreachable(message) from error
@@ -92,18 +103,32 @@ class Fetcher:
                 writer.transport.abort()
 
 
+class _Sent(Struct, frozen=True, kw_only=True):
+    url: SplitResult
+    method: str
+    body: bytes
+
+    @property
+    def first_byte_s(self) -> float:
+        """Who sends something has work done: that may take as long as all of it."""
+        return FETCH_S if self.body else FIRST_BYTE_S
+
+
 async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, url: SplitResult, method: str
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: _Sent
 ) -> Fetched:
+    url, method = sent.url, sent.method
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES_MAX)
-    writer.write(connection.send(_request(url, method)) or b"")
+    writer.write(connection.send(_request(sent)) or b"")
+    if sent.body:
+        writer.write(connection.send(h11.Data(data=sent.body)) or b"")
     writer.write(connection.send(h11.EndOfMessage()) or b"")
     await writer.drain()
     try:
-        async with asyncio.timeout(FIRST_BYTE_S):
+        async with asyncio.timeout(sent.first_byte_s):
             head = await _head(connection, reader)
     except TimeoutError as error:
-        message = f"{url.hostname} did not answer within {FIRST_BYTE_S:.0f} s"
+        message = f"{url.hostname} did not answer within {sent.first_byte_s:.0f} s"
         raise Unreachable(message) from error
     headers = {_text(name).lower(): _text(value) for name, value in head.headers}
     fetched = Fetched(url=urlunsplit(url), status=head.status_code, headers=headers)
@@ -121,11 +146,12 @@ def _text(header: bytes) -> str:
         return header.decode("latin-1")
 
 
-def _request(url: SplitResult, method: str) -> h11.Request:
+def _request(sent: _Sent) -> h11.Request:
+    url = sent.url
     host = url.netloc.encode("idna" if not url.netloc.isascii() else "ascii")
     target = urlunsplit(("", "", url.path or "/", url.query, ""))
     return h11.Request(
-        method=method,
+        method=sent.method,
         target=quote(target, safe=_PLAIN),
         headers=[
             (b"Host", host),
@@ -133,8 +159,15 @@ def _request(url: SplitResult, method: str) -> h11.Request:
             (b"Accept", b"text/html, text/markdown, text/*, application/json, */*;q=0.5"),
             (b"Accept-Encoding", b"gzip, identity"),
             (b"Connection", b"close"),
+            *_about(sent.body),
         ],
     )
+
+
+def _about(body: bytes) -> list[tuple[bytes, bytes]]:
+    if not body:
+        return []
+    return [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
 
 
 async def _head(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Response:

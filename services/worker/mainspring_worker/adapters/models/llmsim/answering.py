@@ -145,6 +145,9 @@ def helpful(request: ModelRequest, scene: Scene) -> Step:
                 for tool in wanted
             )
         )
+    if request.output_schema is not None:
+        made = guessing.arguments(scene.text, request.output_schema)
+        return Step(text=msgspec.json.encode(made).decode())
     if scene.replies:
         return Step(text="\n".join(_quote(reply) for reply in scene.replies))
     return Step(text=FIXED_TEXT)

@@ -44,6 +44,8 @@ _BASE_URLS: Final[dict[DriverName, str]] = {
 """Given outright: the libraries would otherwise take one from the environment."""
 _PLACEHOLDER: Final = "set-by-the-transport"
 _MAX_TOKENS: Final = {"anthropic": 16_384, "gemini": 8_192}
+_SHAPING: Final[frozenset[DriverName]] = frozenset({"openai"})
+"""Those who take the schema of an answer with any model and beside tools; others read of it."""
 _CONNECTIONS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
 _PROVIDERS_MAX: Final = 64
 
@@ -101,7 +103,7 @@ class ProviderClient:
                 model,
                 prompt.messages(request, provider_name=model.system),
                 model_settings=_settings(self._name, request),
-                model_request_parameters=prompt.parameters(request),
+                model_request_parameters=prompt.parameters(request, shaped=self._name in _SHAPING),
                 instrument=False,
             )
             stream = await call.bounded(stack.enter_async_context(opening))

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 import msgspec
 from pydantic_ai import messages as theirs
 from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.settings import ModelSettings, ThinkingLevel
 from pydantic_ai.tools import ToolDefinition
 
@@ -32,6 +33,7 @@ _EFFORTS: Final[dict[str, ThinkingLevel]] = {
     "high": "high",
     "xhigh": "xhigh",
 }
+_ANSWER: Final = "answer"
 _IMAGE: Final = "image/png"
 
 
@@ -56,9 +58,19 @@ def messages(request: ModelRequest, *, provider_name: str) -> list[theirs.ModelM
     return made
 
 
-def parameters(request: ModelRequest) -> ModelRequestParameters:
-    """The tools, with their schemas as they are."""
-    return ModelRequestParameters(function_tools=[_tool(tool) for tool in request.tools])
+def parameters(request: ModelRequest, *, shaped: bool = False) -> ModelRequestParameters:
+    """The tools, with their schemas as they are; if `shaped`, also the one of the answer.
+
+    Providers take only objects at the top. Not strict, for the reason that tools are not.
+    """
+    tools = [_tool(tool) for tool in request.tools]
+    schema = request.output_schema
+    if not shaped or schema is None or schema.get("type") != "object":
+        return ModelRequestParameters(function_tools=tools)
+    wanted = OutputObjectDefinition(json_schema=schema, name=_ANSWER, strict=False)
+    return ModelRequestParameters(
+        function_tools=tools, output_mode="native", output_object=wanted, allow_text_output=True
+    )
 
 
 def settings(request: ModelRequest) -> ModelSettings:

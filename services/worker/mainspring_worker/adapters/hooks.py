@@ -1,0 +1,79 @@
+"""Runs hooks: webhooks with the rules of `web_fetch`, commands in the sandbox of `bash`."""
+
+import asyncio
+from typing import Final
+
+from bashkit import Bash
+
+from mainspring_harness.builtin.user_hooks import Hook
+from mainspring_kernel.limits import KIB, MIB
+from mainspring_schema.agents import NetworkAccess
+from mainspring_worker.adapters.builtin_tools.web.connecting import Refused, Unreachable
+from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
+from mainspring_worker.domain.limits import HOOK_ANSWER_BYTES_MAX
+from mainspring_worker.ports.hooks import HookFailed
+
+_INPUT: Final = "/hook/input.json"
+_COMMANDS_MAX: Final = 100_000
+"""A script that goes round in circles ends here, if its time is not over before."""
+_MEMORY_BYTES_MAX: Final = 32 * MIB
+_ERROR_SHOWN_CHARS: Final = KIB // 2
+_OK: Final = range(200, 300)
+
+
+class UserHooks:
+    """A `HookRunner`."""
+
+    def __init__(self, fetcher: Fetcher | None = None) -> None:
+        self._fetcher = fetcher or Fetcher()
+
+    async def ask(self, hook: Hook, subject: bytes, network: NetworkAccess | None) -> bytes:
+        """Raises HookFailed."""
+        answer = (
+            await self._post(hook, subject, network)
+            if hook.type == "webhook"
+            # In a thread: a script that computes must not keep the worker from beating.
+            else await asyncio.to_thread(_run, hook, subject)
+        )
+        if len(answer) > HOOK_ANSWER_BYTES_MAX:
+            message = f"the answer is over {HOOK_ANSWER_BYTES_MAX} bytes"
+            raise HookFailed(message)
+        return answer
+
+    async def _post(self, hook: Hook, subject: bytes, network: NetworkAccess | None) -> bytes:
+        try:
+            fetched = await self._fetcher.post(hook.url, subject, network)
+        except (Refused, Unreachable) as error:
+            raise HookFailed(str(error)) from error
+        if fetched.status not in _OK:
+            message = f"the webhook answered with status {fetched.status}"
+            raise HookFailed(message)
+        return fetched.body
+
+
+def _run(hook: Hook, subject: bytes) -> bytes:
+    return asyncio.run(_script(hook, subject))
+
+
+async def _script(hook: Hook, subject: bytes) -> bytes:
+    shell = Bash(
+        username="agent",
+        hostname="workspace",
+        env={"EVERRUNS_HOOK_EVENT": hook.point, "EVERRUNS_HOOK_ID": hook.id},
+        max_commands=_COMMANDS_MAX,
+        max_loop_iterations=_COMMANDS_MAX,
+        max_memory=_MEMORY_BYTES_MAX,
+        timeout_seconds=hook.timeout_ms / 1000,
+    )
+    files = shell.fs()
+    files.mkdir("/hook", recursive=True)
+    files.write_file(_INPUT, subject)
+    # Its own lines, so that a comment at the script's end closes the group all the same.
+    ended = await shell.execute(
+        f"{{\n{hook.command}\n}} < {_INPUT}", capture=HOOK_ANSWER_BYTES_MAX + 1
+    )
+    if ended.exit_code != 0 or ended.error:
+        said = (ended.stderr or ended.error or "")[:_ERROR_SHOWN_CHARS]
+        message = f"the command ended with {ended.exit_code}: {said}"
+        raise HookFailed(message)
+    return ended.stdout.encode()
