@@ -39,6 +39,10 @@ SAMPLE_TASKS_MAX: Final = 200_000
 REQUEUE_IDLE_S: Final = 10.0
 """How often an engine looks for requeues that are due although it knows of none: 0.1 statements a
 second, for orders whose engine died."""
+REQUEUE_LOOKS: Final = 5
+"""Of whoever ordered it: the row is locked by single statements only."""
+REQUEUE_LOOK_S: Final = 0.02
+"""Between two of them."""
 REQUEUE_BUSY_S: Final = 0.5
 """The same while it knows of some: the grain of a rate."""
 REQUEUE_RETRY_S: Final = 10.0

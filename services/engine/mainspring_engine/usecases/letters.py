@@ -14,7 +14,12 @@ import msgspec
 
 from mainspring_engine.domain.answers import Answer, TakeUp
 from mainspring_engine.domain.intents import Requeued
-from mainspring_engine.domain.limits import REQUEUE_BUSY_S, REQUEUE_IDLE_S
+from mainspring_engine.domain.limits import (
+    REQUEUE_BUSY_S,
+    REQUEUE_IDLE_S,
+    REQUEUE_LOOK_S,
+    REQUEUE_LOOKS,
+)
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
@@ -107,7 +112,7 @@ class DeadLetters:
             detail = f"the dead letter was dealt with before: it is {letter.status}"
             raise Conflict(detail)
         if requeue:
-            await self._take_up(await self._letters.due((order.task_id,), 1))
+            await self._take_up(await self._named(order.task_id))
         letter = await self._found(order.org_id, order.task_id)
         if letter.refusal is not None:
             raise Conflict(_WHY[letter.refusal])
@@ -144,6 +149,15 @@ class DeadLetters:
             workflow_id=self._ids.uuid7(),
             delay_ms=round(place * 1000 / order.rate_per_s),
         )
+
+    async def _named(self, task_id: UUID) -> tuple[Requeue, ...]:
+        """An order just stored. Whoever gives the same one at once holds its row for a moment."""
+        for _ in range(REQUEUE_LOOKS):
+            if found := await self._letters.due((task_id,), 1):
+                return found
+            await self._clock.sleep(REQUEUE_LOOK_S)
+        self._expect(0)
+        return ()
 
     # ── taking up ───────────────────────────────────────────────────────────────────────────────
 
