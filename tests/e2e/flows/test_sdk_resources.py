@@ -259,7 +259,7 @@ async def test_workspace_files(client: Everruns) -> None:
     stat = await files.stat(at, "notes/a.bin")
     copied = await files.copy_file(at, "/notes/a.bin", "/notes/b.txt")
     moved = await files.move_file(at, "/notes/b.txt", "/notes/deep/c.txt")
-    found = await files.grep(at, "te.t", path_pattern="*.txt")
+    found = await files.grep(at, "tex.", path_pattern="*.txt")
     gone = await files.delete(at, "notes", recursive=True)
 
     assert (read, read.content, read.encoding) == (made, "AAEC", "base64")

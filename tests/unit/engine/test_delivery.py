@@ -292,7 +292,7 @@ def test_what_a_turn_has_taken_is_not_changed_any_more() -> None:
 
 def test_an_edit_is_told_with_the_new_content() -> None:
     desk = at_work()
-    id_ = say(desk, "teh", "queue")
+    id_ = say(desk, "a", "queue")
 
     edit(desk, id_, "the")
 

@@ -192,7 +192,7 @@ def test_only_decisions_for_good_are_kept() -> None:
 
 
 def test_a_waiting_message_is_read_as_it_was_edited_and_a_withdrawn_one_by_nobody() -> None:
-    log = Log().input(1, "teh").input(2, "gone")
+    log = Log().input(1, "a").input(2, "gone")
     edited = MessageEdited(message_id=message_id(1), content=(TextPart(text="the"),))
     log.add("message.edited", edited)
     log.add("message.withdrawn", MessageWithdrawn(message_id=message_id(2)))

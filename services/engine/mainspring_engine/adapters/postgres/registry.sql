@@ -134,7 +134,8 @@ select
     + (select count(*) from dead) as removed;
 
 -- name: replicas_of
--- Replicas heard of within $3 ms to which an active worker of this queue and capability is attached.
+-- Replicas heard of within $3 ms to which an active worker of this queue and capability holds a
+-- stream.
 -- repeatable
 select r.id
 from engine.replica as r
