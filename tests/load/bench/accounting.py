@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from mainspring_postgres import Database
-from tests.load.bench import processes
+from tests.load.bench import processes, statements
 from tests.load.bench.ground import QUERIES, Ground
 from tests.load.bench.processes import Usage
-from tests.load.bench.statements import Dead
+from tests.load.bench.statements import Dead, Snapshot
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -55,3 +55,12 @@ def writing(before: Mark, after: Mark, units: int, unit: str) -> dict[str, float
     wal_bytes = after.written.wal_bytes - before.written.wal_bytes
     commits = after.written.transactions - before.written.transactions
     return {f"wal_bytes_per_{unit}": wal_bytes / units, f"commits_per_{unit}": commits / units}
+
+
+def asking(before: Snapshot, after: Snapshot, units: int, unit: str) -> dict[str, float]:
+    """Statements and their milliseconds per turn, task or step, with what an idle stack sends."""
+    found = statements.per_turn(statements.since(before, after), 1.0, {}, 1.0, units)
+    return {
+        f"sql_per_{unit}": sum(one.calls for one in found),
+        f"sql_ms_per_{unit}": sum(one.exec_ms for one in found),
+    }

@@ -40,6 +40,13 @@ class Gathered(Struct, kw_only=True):
         self.histograms[name] = histogram.encode()
         return self.spreads[name]
 
+    def latency(self, name: str, ms: Histogram) -> Spread:
+        """Keeps milliseconds under `name`, their P50 and P99 as figures. Raises BenchFailed."""
+        spread = self.histogram(f"{name}_ms", ms)
+        self.figures[f"{name}_p50_ms"] = spread.p50
+        self.figures[f"{name}_p99_ms"] = spread.p99
+        return spread
+
     def lag(self, name: str, lag: Histogram) -> None:
         """Notes a client that could not keep its own schedule: it measured itself as well."""
         late = lag.percentile(0.99)

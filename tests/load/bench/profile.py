@@ -7,7 +7,7 @@ import sys
 from asyncio.subprocess import DEVNULL
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ SHOWN: Final = 25
 async def sampled(folder: Path, pids: Mapping[str, int], notes: list[str]) -> AsyncGenerator[None]:
     """Samples while the block goes on, which is slower for it; what it found goes to the notes."""
     folder.mkdir(parents=True, exist_ok=True)
+    sought = [name for name in SERVICES if name in pids]
     spies = [
         await asyncio.create_subprocess_exec(
             str(Path(sys.executable).parent / "py-spy"), "record", "--format", "raw",
@@ -30,18 +31,21 @@ async def sampled(folder: Path, pids: Mapping[str, int], notes: list[str]) -> As
             stdout=DEVNULL, stderr=DEVNULL, stdin=DEVNULL,
             preexec_fn=tie_to_parent(os.getpid(), signal.SIGKILL),
         )
-        for name in SERVICES
+        for name in sought
     ]  # fmt: skip
     try:
         yield
     finally:
         for spy in spies:
-            spy.send_signal(signal.SIGINT)
+            with suppress(ProcessLookupError):  # whom it watched is gone, and so is it
+                spy.send_signal(signal.SIGINT)
         for spy in spies:
             await spy.wait()
-    for name in SERVICES:
-        lines = (folder / f"{name}.txt").read_text().splitlines()
-        notes.append(shown(name, lines))
+    notes += [
+        shown(name, samples.read_text().splitlines())
+        for name in sought
+        if (samples := folder / f"{name}.txt").exists()
+    ]
 
 
 def shown(name: str, stacks: Iterable[str]) -> str:

@@ -92,12 +92,9 @@ def _machines(figures: Mapping[str, float]) -> list[str]:
 
 
 def _others(figures: Mapping[str, float]) -> list[str]:
-    rows = [
-        (f"`{key}`", number(value))
-        for key, value in figures.items()
-        if key not in TARGETS.keys() | MADE_ON.keys()
-    ]
-    return ["## The rest", "", *_table(("figure", "measured"), rows)]
+    shown = TARGETS.keys() | MADE_ON.keys()
+    rest = {key: value for key, value in figures.items() if key not in shown}
+    return ["## The rest", "", *_figures(rest)]
 
 
 def _figures(figures: Mapping[str, float]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.floor import Arrived, Shape, floor
 from tests.load.bench.gathered import recounted
+from tests.load.bench.histograms import Histogram
 from tests.load.bench.orders import Flow, Kind, Probe
 from tests.load.bench.report import Series
 
@@ -48,9 +49,7 @@ async def idle(bench: Bench, kind: Kind) -> None:
     async with bench.crew(1) as crew:
         (done,) = await crew.do([order], bench.tell)
     bench.gathered.counts[name] = await recounted(bench.ground, before, [done], name, kind)
-    found = bench.gathered.samples(f"{name}_ms", done.dispatch_ms)
-    bench.gathered.figures[f"{name}_p50_ms"] = found.p50
-    bench.gathered.figures[f"{name}_p99_ms"] = found.p99
+    bench.gathered.latency(name, Histogram.of(done.dispatch_ms))
 
 
 async def among(bench: Bench, workers: int, kind: Kind) -> None:
@@ -66,7 +65,7 @@ async def among(bench: Bench, workers: int, kind: Kind) -> None:
         flow = Flow(kind=kind, org_id="", config_hash=config_hash, per_s=plan.tasks_per_s)
         await ready.arrive([flow], plan.warm_s)
         before = await bench.mark()
-        async with bench.profiler():
+        async with bench.profiler(name):
             found = await ready.arrive([flow], plan.dispatch_s)
         await account(bench, name, before, found.clients_cpu_s, len(found.waits))
         bench.gathered.counts[name] = await ready.recounted(recount, name, kind)
@@ -74,9 +73,7 @@ async def among(bench: Bench, workers: int, kind: Kind) -> None:
 
 
 def keep(bench: Bench, name: str, found: Arrived) -> None:
-    spread = bench.gathered.histogram(f"{name}_ms", found.histogram())
-    bench.gathered.figures[f"{name}_p50_ms"] = spread.p50
-    bench.gathered.figures[f"{name}_p99_ms"] = spread.p99
+    bench.gathered.latency(name, found.histogram())
     bench.gathered.lag(name, found.lag)
     series = bench.gathered.series.setdefault("dispatch over time", Series(unit="ms"))
     series.lines[f"{name}, P50"] = found.by_second(0.5)

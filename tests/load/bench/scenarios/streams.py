@@ -3,6 +3,7 @@
 from tests.load.bench.bench import Bench
 from tests.load.bench.gathered import recounted
 from tests.load.bench.ground import QUERIES
+from tests.load.bench.histograms import Histogram
 from tests.load.bench.orders import Pace
 
 STREAMS_PER_ORG = 900
@@ -24,11 +25,9 @@ async def streams_of(bench: Bench, streams: int) -> None:
         (done,) = await crew.do([order], bench.tell)
     load = f"turns with {streams} streams"
     bench.gathered.counts[load] = await recounted(bench.ground, before, [done], load)
-    late = bench.gathered.samples(f"sse_{streams}_ms", done.late_ms)
-    figures = bench.gathered.figures
-    figures[f"sse_{streams}_p50_ms"] = late.p50
-    figures[f"sse_{streams}_p99_ms"] = late.p99
+    late = bench.gathered.latency(f"sse_{streams}", Histogram.of(done.late_ms))
     if streams == plan.streams[0]:
+        figures = bench.gathered.figures
         figures["sse_commit_to_client_p50_ms"] = late.p50
         figures["sse_commit_to_client_p99_ms"] = late.p99
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from mainspring_postgres import Database, Options
-from tests.load.bench import accounting, statements
+from tests.load.bench import accounting
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.ground import QUERIES
 from tests.load.bench.peers.drive import Answer, Throughput
@@ -42,10 +42,7 @@ async def throughput(bench: Bench) -> None:
     figures = bench.gathered.figures
     figures["tasks_per_s"] = answer.per_s
     figures |= accounting.writing(before, after, tasks, "task")
-    busy = statements.since(said, await bench.ground.statements())
-    found = statements.per_turn(busy, 1.0, {}, 1.0, tasks)
-    figures["sql_per_task"] = sum(one.calls for one in found)
-    figures["sql_ms_per_task"] = sum(one.exec_ms for one in found)
+    figures |= accounting.asking(said, await bench.ground.statements(), tasks, "task")
     bench.gathered.counts["tasks of throughput"] = tasks
 
 

@@ -3,7 +3,9 @@
 Of the machine driver, whose every step is a task, and of the code driver.
 """
 
-from tests.load.bench import accounting, processes, statements
+from typing import Final, NamedTuple
+
+from tests.load.bench import accounting, processes
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.ground import QUERIES, Recount
@@ -18,6 +20,17 @@ CALLERS = 2
 """Processes that the many callers are in."""
 
 
+class Kind(NamedTuple):
+    """Whose workflows: `prefix` is that of the keys."""
+
+    name: str
+    prefix: str
+    code: bool
+
+
+KINDS: Final = (Kind("declared", "", code=False), Kind("code", "code_", code=True))
+
+
 def driving(bench: Bench) -> Driving:
     place = Place(
         server=f"{bench.ground.host}:{bench.ground.port}", admin=",".join(bench.ground.engines)
@@ -27,42 +40,40 @@ def driving(bench: Bench) -> Driving:
 
 async def workflow(bench: Bench) -> None:
     """One caller, one workflow at a time: of the machine driver, then of the code driver."""
-    await _alone(bench, "workflow3", code=False)
-    await _alone(bench, "code_workflow3", code=True)
+    for kind in KINDS:
+        await _alone(bench, kind)
 
 
-async def _alone(bench: Bench, key: str, *, code: bool) -> None:
-    bench.progress.part(f"{_kind(code=code)} workflows, one caller")
+async def _alone(bench: Bench, kind: Kind) -> None:
+    bench.progress.part(f"{kind.name} workflows, one caller")
     plan, ours = bench.plan, driving(bench)
     recount = await bench.ground.recount()
     async with ours.handlers(1):
         order = Workflows(
-            place=ours.place, code=code, clients=1, warm_s=plan.warm_s, window_s=plan.one_s
+            place=ours.place, code=kind.code, clients=1, warm_s=plan.warm_s, window_s=plan.one_s
         )
         answer = await ours.ask(order)
+    key = f"{kind.prefix}workflow3"
     await ended(bench, recount, answer.ended, key)
-    took = bench.gathered.histogram(f"{key}_ms", Histogram.summed([answer.took_ms]))
-    bench.gathered.figures[f"{key}_p50_ms"] = took.p50
-    bench.gathered.figures[f"{key}_p99_ms"] = took.p99
+    bench.gathered.latency(key, Histogram.summed([answer.took_ms]))
 
 
 async def steps(bench: Bench) -> None:
     """Many callers, each with one workflow at a time: of the machine driver, then of the other."""
-    await _together(bench, "", code=False)
-    await _together(bench, "code_", code=True)
+    for kind in KINDS:
+        await _together(bench, kind)
 
 
-async def _together(bench: Bench, prefix: str, *, code: bool) -> None:
-    """`prefix` is that of the keys."""
-    bench.progress.part(f"{_kind(code=code)} workflows, {MANY} callers")
+async def _together(bench: Bench, kind: Kind) -> None:
+    bench.progress.part(f"{kind.name} workflows, {MANY} callers")
     plan, ours = bench.plan, driving(bench)
     recount, before = await bench.ground.recount(), await bench.mark()
     said = await bench.ground.statements() if bench.ground.database is not None else None
-    async with ours.handlers(plan.handlers) as pids, bench.profiler(_kind(code=code)):
+    async with ours.handlers(plan.handlers) as pids, bench.profiler(kind.name):
         idle = processes.usage(pids)
         order = Workflows(
             place=ours.place,
-            code=code,
+            code=kind.code,
             clients=MANY // CALLERS,
             warm_s=plan.warm_s,
             window_s=plan.many_s,
@@ -70,25 +81,19 @@ async def _together(bench: Bench, prefix: str, *, code: bool) -> None:
         answers = await ours.ask_all([order] * CALLERS)
         busy = processes.usage(pids)
     count = sum(answer.ended for answer in answers)
-    await ended(bench, recount, count, f"{prefix}steps")
+    await ended(bench, recount, count, f"{kind.prefix}steps")
     cpu_s = sum(answer.cpu_s for answer in answers)
-    load = f"{_kind(code=code)} workflows c{MANY}"
+    load = f"{kind.name} workflows c{MANY}"
     after = await account(bench, load, before, cpu_s, count, processes.costs(idle, busy, count))
     bench.gathered.histogram(
-        f"{prefix}workflow_c{MANY}_ms", Histogram.summed(answer.took_ms for answer in answers)
+        f"{kind.prefix}workflow_c{MANY}_ms", Histogram.summed(answer.took_ms for answer in answers)
     )
     figures = bench.gathered.figures
-    figures[f"{prefix}steps_per_s_c{MANY}"] = STEPS * sum(answer.per_s for answer in answers)
-    figures |= accounting.writing(before, after, count, f"{prefix}workflow3")
+    figures[f"{kind.prefix}steps_per_s_c{MANY}"] = STEPS * sum(answer.per_s for answer in answers)
+    unit = f"{kind.prefix}workflow3"
+    figures |= accounting.writing(before, after, count, unit)
     if said is not None:
-        calls = statements.since(said, await bench.ground.statements())
-        found = statements.per_turn(calls, 1.0, {}, 1.0, count)
-        figures[f"sql_per_{prefix}workflow3"] = sum(one.calls for one in found)
-        figures[f"sql_ms_per_{prefix}workflow3"] = sum(one.exec_ms for one in found)
-
-
-def _kind(*, code: bool) -> str:
-    return "code" if code else "declared"
+        figures |= accounting.asking(said, await bench.ground.statements(), count, unit)
 
 
 async def timers(bench: Bench) -> None:
@@ -106,9 +111,7 @@ async def timers(bench: Bench) -> None:
         )
         answer = await ours.ask(order)
     await ended(bench, recount, answer.ended, "timers")
-    late = bench.gathered.histogram("timer_lateness_ms", Histogram.summed([answer.took_ms]))
-    bench.gathered.figures["timer_lateness_p50_ms"] = late.p50
-    bench.gathered.figures["timer_lateness_p99_ms"] = late.p99
+    bench.gathered.latency("timer_lateness", Histogram.summed([answer.took_ms]))
 
 
 async def ended(bench: Bench, before: Recount | None, count: int, part: str) -> None:
