@@ -45,6 +45,8 @@ STORED_KEY_CHARS_MAX: Final = 200
 
 MCP_SERVERS_PER_AGENT_MAX: Final = 16
 """Each is asked before a session's first model call, and each may take its time."""
+MCP_PINS_MAX: Final = 2 * MCP_SERVERS_PER_AGENT_MAX
+"""Of a session: one that migrates may name other servers than before."""
 MCP_TOOLS_PER_SERVER_MAX: Final = 128
 """More than a model can choose from."""
 MCP_PIN_BYTES_MAX: Final = 256 * 1024

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast
 
 from msgspec import Struct, field
 
-from mainspring_api.domain.mcp import server_id
+from mainspring_api.domain.mcp import carried_out_here
 from mainspring_harness.arguments import check_schema
 from mainspring_harness.errors import InvalidMcpServer, InvalidToolSchema
 from mainspring_harness.mcp import server_of
@@ -57,7 +57,7 @@ def analyse(agent: Analysed, registry: Registry) -> tuple[Finding, ...]:
     """Errors first: an agent with one cannot be stored, or should not be."""
     found = [
         *_prompt(agent.system_prompt),
-        *_capabilities(_carried_out_here(agent.capabilities), registry),
+        *_capabilities(carried_out_here(agent.capabilities), registry),
         *_tools(agent, registry),
         *_servers(agent.mcp_servers),
     ]
@@ -111,11 +111,6 @@ def _marks(prompt: str) -> Iterator[Finding]:
             start=match.start(),
             end=match.end(),
         )
-
-
-def _carried_out_here(refs: Sequence[CapabilityRef]) -> tuple[CapabilityRef, ...]:
-    """Without those that name a server of the organization, whose rows are not looked at."""
-    return tuple(one for one in refs if server_id(one.ref) is None)
 
 
 def _capabilities(refs: Sequence[CapabilityRef], registry: Registry) -> Iterator[Finding]:
@@ -189,7 +184,7 @@ def _tools(agent: Analysed, registry: Registry) -> Iterator[Finding]:
 
 def _shadowed(agent: Analysed, registry: Registry) -> Iterator[Finding]:
     try:
-        applied = registry.resolve(_carried_out_here(agent.capabilities))
+        applied = registry.resolve(carried_out_here(agent.capabilities))
     except MainspringError:
         return
     own = {tool.name for tool in agent.tools}

@@ -1,5 +1,6 @@
 """An organization's MCP servers, and what its sessions have pinned of any server's tools."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from mainspring_api.domain.secrets import Sealed
 from mainspring_harness.mcp import REF, server_of
 from mainspring_kernel.errors import InvalidId
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
+from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.mcp import McpServer, ToolPin
 from mainspring_schema.messages import Json
 
@@ -37,6 +39,11 @@ class PinnedTools(Record, frozen=True, kw_only=True):
     kind: ClassVar[str] = "mcp_pin"
 
     pin: ToolPin
+
+
+def carried_out_here(refs: Sequence[CapabilityRef]) -> tuple[CapabilityRef, ...]:
+    """Without those that name a server of the organization, whose rows are not looked at."""
+    return tuple(one for one in refs if server_id(one.ref) is None)
 
 
 def server_id(ref: str) -> UUID | None:

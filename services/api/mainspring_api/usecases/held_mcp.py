@@ -10,7 +10,7 @@ from mainspring_api.ports.store import Holding
 from mainspring_api.ports.vault import Vault
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge
 from mainspring_kernel.ids import Ids, Prefix, from_wire
-from mainspring_schema.limits import MCP_PIN_BYTES_MAX, MCP_SERVERS_PER_AGENT_MAX
+from mainspring_schema.limits import MCP_PIN_BYTES_MAX, MCP_PINS_MAX
 from mainspring_schema.mcp import ListPins, OpenServer, PinTools, ServerKey, ToolPin, ToolPins
 
 
@@ -45,8 +45,8 @@ async def _put(holding: Holding, one: ToolPin, ids: Ids, *, now_ms: int) -> None
     known = await tx.record_keyed(PinnedTools, session_id, one.server)
     if known is not None and known.pin.source == one.source:
         return
-    if known is None and await tx.count_records(PinnedTools, session_id) >= _PINS_MAX:
-        msg = f"a session pins the tools of at most {_PINS_MAX} servers"
+    if known is None and await tx.count_records(PinnedTools, session_id) >= MCP_PINS_MAX:
+        msg = f"a session pins the tools of at most {MCP_PINS_MAX} servers"
         raise Conflict(msg)
     await tx.put_record(
         PinnedTools(
@@ -61,12 +61,8 @@ async def _put(holding: Holding, one: ToolPin, ids: Ids, *, now_ms: int) -> None
     )
 
 
-_PINS_MAX = 2 * MCP_SERVERS_PER_AGENT_MAX
-"""A session that migrates may name other servers than before."""
-
-
 async def _pins(holding: Holding) -> ToolPins:
-    found = await holding.tx.records(PinnedTools, holding.session_id, limit=_PINS_MAX)
+    found = await holding.tx.records(PinnedTools, holding.session_id, limit=MCP_PINS_MAX)
     return ToolPins(pins=tuple(sorted((one.pin for one in found), key=lambda pin: pin.server)))
 
 

@@ -90,8 +90,7 @@ async def _spawned(
 ) -> SessionTask:
     busy = await _busy(keeper, held)
     async with _holding(keeper, held) as holding:
-        parent = await _parent(holding)
-        task = await _put_down(holding, keeper, order, busy, key=key, now_ms=now_ms)
+        parent, task = await _put_down(holding, keeper, order, busy, key=key, now_ms=now_ms)
     # Somebody else made it at this moment, for the same call.
     with suppress(Conflict):
         await _make(keeper, parent, task, order, now_ms=now_ms)
@@ -123,14 +122,14 @@ async def _put_down(
     *,
     key: str,
     now_ms: int,
-) -> SessionTask:
-    """The record of this call."""
-    tx, session_id = holding.tx, holding.session_id
+) -> tuple[Session, SessionTask]:
+    """The session, locked, and the record of this call."""
+    tx, session_id, parent = holding.tx, holding.session_id, await _parent(holding)
     digest = hashlib.sha256(key.encode()).hexdigest()
     known = await tx.record_keyed(SessionTask, session_id, digest)
     if known is not None:
-        return known
-    await _check(holding, order, busy)
+        return parent, known
+    await _check(holding, parent, order, busy)
     task = SessionTask(
         org_id=holding.org_id,
         id=keeper.ids.uuid7(),
@@ -144,11 +143,12 @@ async def _put_down(
         updated_ms=now_ms,
     )
     await tx.put_record(task)
-    return task
+    return parent, task
 
 
-async def _check(holding: Holding, order: SpawnAgent, busy: frozenset[UUID]) -> None:
-    parent = await _parent(holding)
+async def _check(
+    holding: Holding, parent: Session, order: SpawnAgent, busy: frozenset[UUID]
+) -> None:
     if len(parent.tier.ancestors) >= SUBAGENT_DEPTH_MAX or order.depth < 0:
         msg = "an agent this deep may not spawn another; do the work here"
         raise ValidationFailed(msg)

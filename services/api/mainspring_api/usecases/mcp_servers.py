@@ -15,7 +15,7 @@ from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import OrgId, SessionId
-from mainspring_schema.limits import MCP_SERVERS_PER_AGENT_MAX
+from mainspring_schema.limits import MCP_PINS_MAX
 from mainspring_schema.mcp import McpServer
 from mainspring_schema.messages import Json
 
@@ -103,7 +103,7 @@ async def pins(tx: Transaction, session_id: SessionId) -> Sequence[PinnedTools]:
     if await tx.session(session_id) is None:
         msg = "no such session"
         raise NotFound(msg)
-    found = await tx.records(PinnedTools, session_id, limit=2 * MCP_SERVERS_PER_AGENT_MAX)
+    found = await tx.records(PinnedTools, session_id, limit=MCP_PINS_MAX)
     return sorted(found, key=lambda one: one.key)
 
 

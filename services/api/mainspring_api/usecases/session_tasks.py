@@ -44,11 +44,9 @@ async def of_session(tx: Transaction, session_id: SessionId) -> Sequence[Session
     return await tx.records(SessionTask, session_id, limit=SESSION_TASKS_MAX)
 
 
-async def one_of(
-    tx: Transaction, session_id: SessionId, id_: UUID, *, lock: bool = False
-) -> SessionTask:
+async def one_of(tx: Transaction, session_id: SessionId, id_: UUID) -> SessionTask:
     """Raises NotFound, also for another session's."""
-    task = await tx.record(SessionTask, id_, lock=lock)
+    task = await tx.record(SessionTask, id_)
     if task is None or task.owner_id != session_id:
         msg = "the session has no such task"
         raise NotFound(msg)
@@ -110,12 +108,7 @@ def _view(task: SessionTask, standing: _Standing) -> SessionTaskView:
 
 
 async def cancel_below(
-    store: Store,
-    control: Control,
-    org_id: OrgId,
-    session_id: SessionId,
-    *,
-    reason: str = PARENT_CANCELLED,
+    store: Store, control: Control, org_id: OrgId, session_id: SessionId
 ) -> None:
     """Cancels what the session's tasks do, and theirs; ended ones are left as they are.
 
@@ -125,8 +118,10 @@ async def cancel_below(
     for _ in range(SUBAGENT_DEPTH_MAX):
         async with store.transaction(org_id) as tx:
             tasks = [task for one in generation for task in await of_session(tx, one)]
+        if not tasks:
+            return
         for task in tasks:
-            await cancel_turn(control, task, reason)
+            await cancel_turn(control, task, PARENT_CANCELLED)
         generation = [SessionId(task.child_id) for task in tasks]
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.feed import Feed
+from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
@@ -105,7 +106,7 @@ async def _followed(
         left_s = until_s - clock.mono()
         if left_s <= 0:
             return await control.get_workflow(msgspec.structs.replace(wanted, explain=True))
-        await tail.told_within(clock, min(left_s, RESULT_RECHECK_S))
+        await told_within(tail.told, clock, min(left_s, RESULT_RECHECK_S))
         found = tail.end_of(view)
         # Now and then it is asked for, for the copy may be lost.
         view = await control.get_workflow(wanted) if found is None else found
@@ -129,23 +130,14 @@ class _Tail:
         self.org_id = org_id
         self._end: StoredEvent | None = None
         self._declared = False
-        self._told = asyncio.Event()
+        self.told = asyncio.Event()
 
     def deliver(self, batch: LogBatch) -> None:
         for event in batch.events:
             self._declared = self._declared or event.type == "workflow.declared"
             if event.type in _STATUS:
                 self._end = event
-                self._told.set()
-
-    async def told_within(self, clock: Clock, seconds: float) -> None:
-        waiting = asyncio.ensure_future(self._told.wait())
-        sleeping = asyncio.ensure_future(clock.sleep(seconds))
-        try:
-            await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            sleeping.cancel()
+                self.told.set()
 
     def end_of(self, view: WorkflowView) -> WorkflowView | None:
         """The workflow at its end; None where no event says all of it."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mainspring_api.domain.mcp import server_id
+from mainspring_api.domain.mcp import carried_out_here
 from mainspring_api.domain.naming import check_tags
 from mainspring_api.domain.paths import normalise
 from mainspring_api.domain.resources import Tier
@@ -127,7 +127,7 @@ def check_tier(tier: Tier, registry: Registry) -> None:
     """What a schema cannot say."""
     check_tags(tier.tags)
     check_model_id(tier.model_id)
-    registry.resolve([one for one in tier.capabilities if server_id(one.ref) is None])
+    registry.resolve(carried_out_here(tier.capabilities))
     servers_of(tier.mcp_servers)
     for tool in tier.tools:
         check_schema(tool.name, tool.parameters)
