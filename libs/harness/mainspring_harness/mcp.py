@@ -235,4 +235,7 @@ def effect_class(tool: ServedTool) -> EffectClass:
 
 def _plain(text: str) -> str:
     """Without what people do not see and models read: control, format and private characters."""
+    # Most are plain, and each is read once more with every call of a model.
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return "".join(c for c in text if c.isprintable() or c in "\n\t")

@@ -41,18 +41,15 @@ class ToolThread:
         long = hints is not None and (hints.long_running or hints.open_world)
         if tool.definition.effect_class == "pure" and not long:
             return await tool.call(arguments, context)
-        return await self._beside(tool.call(arguments, _crossing(context)))
+        return await self.beside(tool.call(arguments, _crossing(context)))
 
     async def probe(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
-        return await self._beside(tool.probe(arguments, _crossing(context)))
+        return await self.beside(tool.probe(arguments, _crossing(context)))
 
     async def beside(self, work: Awaitable[T]) -> T:
         """Carries something out where the tools are."""
-        return await self._beside(work)
-
-    async def _beside(self, call: Awaitable[T]) -> T:
         return await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(_awaited(call), self._tool_loop())
+            asyncio.run_coroutine_threadsafe(_awaited(work), self._tool_loop())
         )
 
     async def _compute(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:

@@ -38,8 +38,8 @@ class ModelDoor:
             choice = structs.replace(choice, base_url=access.base_url)
         return choice, access.credentials
 
-    async def said(self, request: ModelRequest) -> Done:
-        """An answer as a whole. Raises ModelFailure, also for one without a text."""
+    async def whole(self, request: ModelRequest) -> Done:
+        """An answer as a whole, with a text or without. Raises ModelFailure."""
         done = None
         async with aclosing(self.drivers.named(request.choice.driver).stream(request)) as items:
             async for item in items:
@@ -47,6 +47,11 @@ class ModelDoor:
                     done = item
         if done is None:
             raise failed(Kind.STREAM_CUT, "the model's stream ended early")
+        return done
+
+    async def said(self, request: ModelRequest) -> Done:
+        """The same. Raises ModelFailure also for an answer without a text."""
+        done = await self.whole(request)
         if not done.text.strip():
             raise failed(Kind.BAD_OUTPUT, "the model answered without a text")
         return done

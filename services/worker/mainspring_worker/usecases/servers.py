@@ -17,7 +17,7 @@ from msgspec import structs
 from mainspring_harness import mcp
 from mainspring_harness.errors import InvalidMcpServer
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import MainspringError, Unavailable
+from mainspring_kernel.errors import Unavailable
 from mainspring_schema.agents import RuntimeAgent
 from mainspring_schema.codec import canonical_json
 from mainspring_schema.holdings import OpenSecret
@@ -131,9 +131,8 @@ def _with_tools(prepared: Prepared, found: Mapping[str, mcp.PinnedTool]) -> Prep
 
 
 def _refused(name: str, failed: ServerFailed | InvalidMcpServer) -> EmitEvent:
-    told = failed.detail if isinstance(failed, MainspringError) else str(failed)
     fault = failed.fault if isinstance(failed, ServerFailed) else "refused"
-    reason = told[:ERROR_TEXT_CHARS_MAX]
+    reason = str(failed)[:ERROR_TEXT_CHARS_MAX]
     return EmitEvent(type=REFUSED, data={"server": name, "fault": fault, "reason": reason})
 
 

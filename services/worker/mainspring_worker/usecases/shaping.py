@@ -4,7 +4,6 @@ The model is told what is wrong with it and asked again, a bounded number of tim
 these calls; who saw the first answer is told what stands in its place.
 """
 
-from contextlib import aclosing
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -89,23 +88,12 @@ class Shaper:
         messages: tuple[PromptMessage, ...] = (*call.request.messages, *refused, told)
         await call.attempt.leased()
         try:
-            done = await self._whole(structs.replace(call.request, messages=messages))
+            done = await self._door.whole(structs.replace(call.request, messages=messages))
         except ModelFailure as error:
             call.usage = call.usage.plus(error.usage or Usage())
             # The sum of all stands in the call; the error's own would replace it.
             raise ModelFailure(error.failure) from error
         call.usage = call.usage.plus(done.usage)
-        return done
-
-    async def _whole(self, request: ModelRequest) -> Done:
-        driver = self._door.drivers.named(request.choice.driver)
-        done = None
-        async with aclosing(driver.stream(request)) as items:
-            async for item in items:
-                if isinstance(item, Done):
-                    done = item
-        if done is None:
-            raise failed(Kind.STREAM_CUT, "the model's stream ended early")
         return done
 
 

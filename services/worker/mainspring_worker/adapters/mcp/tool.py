@@ -6,7 +6,6 @@ from typing import Final
 from mainspring_harness import mcp
 from mainspring_harness.arguments import problems
 from mainspring_harness.errors import InvalidMcpServer
-from mainspring_kernel.errors import MainspringError
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.mcp import ListPins, ServedTool, ToolPin
 from mainspring_schema.messages import Json
@@ -52,7 +51,7 @@ class ServedToolCall:
             at = await reached(context.resources, _at(context, pin.server))
             await self._check(at, pin)
         except (ServerFailed, InvalidMcpServer) as failed:
-            return error(f"{_words(failed)}; nothing was called")
+            return error(f"{failed}; nothing was called")
         try:
             served = await self._servers.call(at, tool.name, arguments, key=context.idempotency_key)
         except ServerFailed as failed:
@@ -109,7 +108,3 @@ def _outcome(failed: ServerFailed, effect_class: EffectClass) -> ToolOutcome:
     return ToolOutcome(
         status="timeout" if failed.fault == "timeout" else "error", error=str(failed)
     )
-
-
-def _words(failed: ServerFailed | MainspringError) -> str:
-    return failed.detail if isinstance(failed, MainspringError) else str(failed)
