@@ -39,8 +39,13 @@ class Inbox:
 
     async def carry_out(self, order: DeliveryOrder) -> Delivery | Deliveries:
         if isinstance(order, ReorderMessages):
+            there = {
+                one.message_id for one in await self._rows.waiting(order.org_id, order.session_id)
+            }
+            # What waits no more is refused by the lane, and what was never there here.
             for message_id in order.message_ids:
-                await self._delivery(order.org_id, order.session_id, message_id)
+                if message_id not in there:
+                    await self._delivery(order.org_id, order.session_id, message_id)
             await self._lanes.ask(DeliveryOrdered(command=order))
             return await self._waiting(order.org_id, order.session_id)
         return await self._change(order)

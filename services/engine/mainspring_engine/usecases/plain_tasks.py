@@ -138,7 +138,6 @@ class PlainTasks:
     async def cancel(self, order: CancelPlainTask) -> PlainTaskView:
         """Whoever is at work on it is told, and what it brings is stale. Raises NotFound."""
         wanted = GetPlainTask(org_id=order.org_id, task_id=order.task_id)
-        await self.get(wanted)
         cancel = PlainCancel(org_id=order.org_id, task_id=order.task_id, reason=order.reason)
         for ended in await self._store.plain.cancel((cancel,)):
             if ended.held is not None:
