@@ -70,13 +70,15 @@ class Courses:
 
     def committed(self, changes: Changes) -> None:
         """Keeps what later steps may refer to, until the workflow ends."""
-        if not changes.workflows or not (changes.results or changes.steps):
+        if not changes.workflows:
             return
         change = changes.workflows[-1]
         if change.config_hash:
             return  # a turn
         if change.outcome is not Outcome.RUNNING:
             self._forget(change.id)
+            return
+        if not (changes.results or changes.steps):
             return
         course = states.decode_state(change.state).course
         if course is None:
