@@ -300,9 +300,8 @@ async def test_a_task_keeps_what_it_was_made_with(world: World, worker: Worker, 
     await world.store.plain.submit((task,))
     await world.store.plain.end((done(Held(task.id, 1)),))
 
-    assert await world.store.plain.payload(ORG, task.id) == task.payload
-    assert await world.store.plain.payload(IDS.uuid7(), task.id) is None
-    assert await world.store.plain.payload(ORG, IDS.uuid7()) is None
+    assert await world.store.plain.payloads((task.id,)) == {(ORG, task.id): task.payload}
+    assert await world.store.plain.payloads((IDS.uuid7(),)) == {}
 
 
 async def test_a_dead_plain_task_is_due_to_be_taken_up_until_another_one_is_there(

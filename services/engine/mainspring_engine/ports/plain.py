@@ -78,7 +78,3 @@ class PlainRows(Protocol):
     async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
         """What plain tasks were made with, by organization and id."""
         ...
-
-    async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
-        """What the task was made with."""
-        ...

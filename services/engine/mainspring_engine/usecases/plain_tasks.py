@@ -162,7 +162,8 @@ class PlainTasks:
 
     async def take_up(self, order: RequeuePlainTask) -> TaskReceipt:
         """Submits it anew; the same order again is a duplicate. Raises NotFound."""
-        payload = await self._store.plain.payload(order.org_id, order.task_id)
+        kept = await self._store.plain.payloads((order.task_id,))
+        payload = kept.get((order.org_id, order.task_id))
         if payload is None:
             raise NotFound
         made = _MADE.decode(payload)

@@ -161,12 +161,6 @@ class MemoryPlain:
                 if one is not None and one.step.startswith("task:")
             }
 
-    async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
-        with self._lock:
-            made = self._tables.payloads.get(task_id)
-            mine = made is not None and made.org_id == org_id and made.step.startswith("task:")
-            return made.payload if made is not None and mine else None
-
 
 def _fits(row: TaskRow, end: PlainEnd, now_ms: int) -> bool:
     return (

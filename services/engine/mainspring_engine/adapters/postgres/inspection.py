@@ -68,7 +68,7 @@ class PostgresInspection:
         if not made:
             return None
         payload = cast(bytes, made[0]["payload"])
-        rows = await self._database.fetch(INSPECTION["attempts"], task_id)
+        rows = await self._database.fetch(INSPECTION["attempts_of"], [task_id])
         attempts = tuple(attempt_view(row) for row in rows)
         if open_ones:
             return TaskDetails(task=open_ones[0], attempts=attempts, payload=payload)

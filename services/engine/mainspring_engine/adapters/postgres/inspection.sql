@@ -65,7 +65,7 @@ order by p.task_id desc
 limit $4;
 
 -- name: attempts_of
--- The closed attempts of some tasks, as `attempts`.
+-- The closed attempts of some tasks, with who made them where the registry still knows.
 -- repeatable
 select
     a.task_id,
@@ -77,19 +77,6 @@ from engine.attempt as a
 left join engine.worker as w on a.incarnation = w.incarnation
 where a.task_id = any($1::uuid[])
 order by a.task_id, a.fence;
-
--- name: attempts
--- The closed attempts of a task, with who made them where the registry still knows.
--- repeatable
-select
-    a.fence, a.incarnation as worker_id, w.name as worker_name, w.build as worker_build,
-    (extract(epoch from a.claimed_at) * 1000)::bigint as claimed_ms,
-    (extract(epoch from a.closed_at) * 1000)::bigint as closed_ms,
-    a.acknowledged, a.started, a.closing::int as closing, a.error_code
-from engine.attempt as a
-left join engine.worker as w on a.incarnation = w.incarnation
-where a.task_id = $1
-order by a.fence;
 
 -- name: payload
 -- What a task was made with; it outlives the task.

@@ -94,10 +94,6 @@ class PostgresPlain:
             for row in rows
         }
 
-    async def payload(self, org_id: UUID, task_id: UUID) -> bytes | None:
-        rows = await self._database.fetch(PLAIN["plain_payload"], org_id, task_id)
-        return cast(bytes, rows[0]["payload"]) if rows else None
-
 
 def _cancelled(row: Row) -> Cancelled:
     task_id, fence = cast(UUID, row["ended"]), cast("int | None", row["held_fence"])

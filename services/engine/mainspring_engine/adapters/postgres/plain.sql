@@ -39,9 +39,3 @@ select ended, held_fence from engine.cancel_tasks_v1($1, $2, $3);
 -- repeatable
 select p.org_id, p.task_id, p.payload from engine.payload as p
 where p.task_id = any($1::uuid[]) and starts_with(p.step, 'task:');
-
--- name: plain_payload
--- What a plain task was made with.
--- repeatable
-select p.payload from engine.payload as p
-where p.task_id = $2 and p.org_id = $1 and starts_with(p.step, 'task:');

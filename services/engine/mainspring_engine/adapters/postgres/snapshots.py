@@ -129,7 +129,7 @@ class _Look:
         if not made:
             return None
         payload, step = cast(bytes, made[0]["payload"]), cast(str, made[0]["step"])
-        rows = await self._tx.fetch(INSPECTION["attempts"], task_id)
+        rows = await self._tx.fetch(INSPECTION["attempts_of"], [task_id])
         attempts = tuple(attempt_view(row) for row in rows)
         task = closed.read(payload)
         # Its session is told by its workflow, which is read next.

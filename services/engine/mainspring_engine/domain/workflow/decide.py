@@ -45,7 +45,7 @@ def command(plan: Plan, intent: intents.WorkflowCommand, materials: Materials) -
             going = _going(plan, materials)
             if going is None:
                 return workflows.WorkflowCancelReceipt(status="no_op")
-            _cancel(going, cancel.reason, _tasks(going))
+            _cancel(going, cancel.reason, going.open_tasks())
             return workflows.WorkflowCancelReceipt(status="cancelled")
         case _:
             assert_never(intent)
@@ -83,7 +83,7 @@ def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) ->
         plan.put_workflow(plan.workflow)
         _take(plan, intent)
         return Verdict.COMMITTED
-    tasks = _tasks(going) if intent.kind == children.CANCEL else ()
+    tasks = going.open_tasks() if intent.kind == children.CANCEL else ()
     _take(plan, intent)
     if intent.kind == children.ENDED:
         machine.child_ended(going, intent.source, _ENDED.decode(signal.body))
@@ -125,17 +125,6 @@ def _going(plan: Plan, materials: Materials) -> Going | None:
         raise NotFound
     running = plan.running
     return None if running is None else Going(plan, running, materials)
-
-
-def _tasks(going: Going) -> tuple[OpenTask, ...]:
-    """Those it waits for. Raises NotYet, TasksMissing."""
-    wanted = going.state.tasks()
-    if not wanted:
-        return ()
-    if any(task.id in wanted for task in going.plan.tasks):
-        raise NotYet
-    tasks = going.materials.open_tasks(going.workflow.id)
-    return tuple(task for task in tasks if task.id in wanted)
 
 
 def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Verdict:
@@ -196,7 +185,7 @@ def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
     going = _going(plan, materials)
     if going is None or intent.task.id not in going.state.tasks():
         return Verdict.STALE
-    task = next((one for one in _tasks(going) if one.id == intent.task.id), None)
+    task = next((one for one in going.open_tasks() if one.id == intent.task.id), None)
     if task is None or task.fence != intent.task.fence or task.state is not intent.task.state:
         return Verdict.STALE
     if going.state.course is None:
@@ -212,7 +201,7 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
         if machine.wait_over(going, intent.timer_id):
             return Verdict.COMMITTED
     elif going is not None and going.state.timer_id == intent.timer_id:
-        machine.finish_cancel(going, _tasks(going))
+        machine.finish_cancel(going, going.open_tasks())
         return Verdict.COMMITTED
     plan.dropped_timers.append(intent.timer_id)
     return Verdict.STALE

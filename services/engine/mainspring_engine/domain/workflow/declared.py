@@ -13,7 +13,6 @@ import msgspec
 from mainspring_engine.domain.changes import CloseTask, Config, DeadLetter, NewTask, StepResult
 from mainspring_engine.domain.intents import Answered
 from mainspring_engine.domain.loss import why_quarantined
-from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.plain import route_of
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, Outcome, TaskKind, TaskState
 from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled, given
@@ -79,7 +78,7 @@ def answered(going: Going, intent: Answered, number: int, result: PlainResult) -
     if result.flaw is not None and again:
         _again(going, intent, result)
     elif result.flaw is not None:
-        others = _others(going, intent.held.task_id)
+        others = going.open_tasks(but=intent.held.task_id)
         _close(going, intent, number, result)
         name = _chart(going).step(number).step
         said = f"step {number} ({name}): {result.flaw.message}"
@@ -97,7 +96,7 @@ def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> Non
 
 def died(going: Going, task: OpenTask) -> None:
     """A step killed its workers, or never reached one."""
-    others = _others(going, task.id)
+    others = going.open_tasks(but=task.id)
     detail = why_quarantined(task)
     going.plan.closes.append(
         CloseTask(
@@ -143,7 +142,7 @@ def _went_well(going: Going, intent: Answered, number: int, result: PlainResult)
             return
         begun = _able(going, chart, course, ended)
     except Unfit as error:
-        others = _others(going, intent.held.task_id)
+        others = going.open_tasks(but=intent.held.task_id)
         _close(going, intent, number, result)
         _give_up(going, Flaw(code="unfit_value", message=str(error)), others)
         return
@@ -287,17 +286,6 @@ def _close_all(going: Going, tasks: tuple[OpenTask, ...]) -> None:
 
 
 # ── what it rests on ────────────────────────────────────────────────────────────────────────────
-
-
-def _others(going: Going, task_id: UUID) -> tuple[OpenTask, ...]:
-    """Whatever else is under way. Raises NotYet, TasksMissing: before anything was added."""
-    wanted = going.state.tasks() - {task_id}
-    if not wanted:
-        return ()
-    if any(task.id in wanted for task in going.plan.tasks):
-        raise NotYet
-    tasks = going.materials.open_tasks(going.workflow.id)
-    return tuple(task for task in tasks if task.id in wanted)
 
 
 def _values(going: Going, chart: Chart, ended: _Ended | None) -> Lookup:

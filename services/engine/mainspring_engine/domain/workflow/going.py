@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.changes import CloseTask, NewTask, RecordStep, Timer
-from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
@@ -120,6 +120,16 @@ class Going:
         self.update(task_id=None)
 
     # ── steps ───────────────────────────────────────────────────────────────────────────────────
+
+    def open_tasks(self, *, but: UUID | None = None) -> tuple[OpenTask, ...]:
+        """Those it waits for, before anything was added. Raises NotYet, TasksMissing."""
+        wanted = {task_id for task_id in self.state.tasks() if task_id != but}
+        if not wanted:
+            return ()
+        if any(task.id in wanted for task in self.plan.tasks):
+            raise NotYet
+        tasks = self.materials.open_tasks(self.workflow.id)
+        return tuple(task for task in tasks if task.id in wanted)
 
     def record(self, step: StepRecord, *, task_id: UUID, fence: int) -> None:
         """Keeps a step's result and tells it."""
