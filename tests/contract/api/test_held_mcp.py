@@ -54,7 +54,7 @@ async def test_a_person_takes_a_pin_away(tool: Tool) -> None:
 
 
 async def test_pins_have_bounds(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held_mcp, "_PINS_MAX", 1)
+    monkeypatch.setattr(held_mcp, "MCP_PINS_MAX", 1)
     large = structs.replace(PIN, tools=(ServedTool(name="a", description="x" * 600_000),))
 
     with pytest.raises(errors.PayloadTooLarge):
