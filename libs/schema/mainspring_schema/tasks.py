@@ -67,12 +67,18 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
 
     What is recorded of it comes apart (`frames.History`), for it may be long. `generation` counts
     how often its code started over: what was recorded before is not read any more.
+
+    `go` counts these tasks. `rested` is the fence of the attempt at the one before that left the
+    workflow at rest, and 0 where none did: since then only the engine has recorded anything, and
+    only at what that attempt waited for.
     """
 
     workflow_id: UUID
     workflow_type: str
     key: str
     generation: int = 0
+    go: int = 0
+    rested: int = 0
 
 
 class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
