@@ -95,6 +95,8 @@ class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task
     source: UUID | None = None
     traceparent: str | None = None
     build: str = ""
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
 
 
 class StepTask(Struct, frozen=True, kw_only=True, tag="step"):
@@ -218,12 +220,14 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
     """How an attempt at a plain task or a declared step ended: with a result, or with a flaw.
 
-    `retry_ms` is how long its worker wants to wait for the next attempt; None for none.
+    `retry_ms` is how long its worker wants to wait for the next attempt; None for none. `lasting`:
+    the flaw is the call's own, every attempt would end so.
     """
 
     result: bytes = b"null"
     flaw: Flaw | None = None
     retry_ms: int | None = None
+    lasting: bool = False
 
 
 class QueryResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="query"):
