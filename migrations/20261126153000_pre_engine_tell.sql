@@ -4,7 +4,7 @@ set local lock_timeout = '4s';
 set local statement_timeout = '30s';
 set local role engine_owner;
 
--- Writes and takes signals for whoever holds the locks of the item's commit in this transaction; how
+-- Writes and takes signals for whoever holds the locks of the item in this transaction; how
 -- many.
 create function engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[])
 returns int

@@ -29,8 +29,8 @@ from examined;
 
 -- name: signals_between_sessions_are_taken
 -- A start, an end or a cancel between parent and child is taken once; none lies longer than a
--- minute while engines are at work, unless it was given up after 20 tries, or its session is deleted
--- and takes nothing any more.
+-- minute while engines are at work, unless it was given up after 20 tries, or its session was
+-- deleted and takes nothing any more.
 with examined as (
     select
         s.session_id,
