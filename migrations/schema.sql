@@ -3435,6 +3435,23 @@ $$;
 ALTER FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_task[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) OWNER TO engine_owner;
 
 --
+-- Name: tell_v1(engine.commit_signal[], engine.commit_take[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform engine.write_waits('{}', '{}', p_signals, p_takes);
+    return cardinality(p_signals) + cardinality(p_takes);
+end
+$$;
+
+
+ALTER FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) OWNER TO engine_owner;
+
+--
 -- Name: uuid_at_ms(bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -7217,6 +7234,14 @@ REVOKE ALL ON FUNCTION engine.settle_budgets(p_ended uuid[], p_charges engine.bu
 
 REVOKE ALL ON FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_task[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_task[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) TO engine_run;
 
 
 --
