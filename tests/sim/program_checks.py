@@ -1,0 +1,250 @@
+"""What must hold of users' workflows and plain tasks; as in `checks`, always and at rest."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.adapters.memory.tables import StepRow, Tables
+from mainspring_engine.domain.plain import STEP
+from mainspring_engine.domain.rows import Closing, Outcome, TaskKind
+from mainspring_engine.domain.workflow.children import KINDS
+from mainspring_engine.domain.workflow.going import OUTCOME_STEP
+from mainspring_schema.frames import Held
+from mainspring_schema.tasks import PlainResult, WorkflowResult
+from mainspring_schema.workflows import StepRecord
+from tests.sim.orders import Handed, Order, Orders
+from tests.sim.programs import TOO_LATE, Call, Token, token_of
+from tests.sim.world import World
+
+_STARTS: Final = "workflow.started"
+_OUTCOMES: Final = {
+    "workflow.completed": Outcome.COMPLETED,
+    "workflow.failed": Outcome.FAILED,
+    "workflow.cancelled": Outcome.CANCELLED,
+}
+_RECORD: Final = msgspec.msgpack.Decoder(StepRecord)
+_PLAIN: Final = msgspec.msgpack.Decoder(PlainResult)
+_RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
+_KEPT: Final = frozenset({Closing.RESULT, Closing.SUSPENDED})
+"""An attempt that closed so left nothing undone that it did."""
+_ORDER: Final = re.compile(r"order-\d+$")
+
+
+def always(world: World, orders: Orders) -> Iterator[str]:
+    yield from orders.wrong
+    yield from _ends(world)
+    yield from _calls(world)
+    yield from _known(world, orders)
+
+
+def at_rest(world: World, orders: Orders) -> Iterator[str]:
+    yield from orders.gave_up
+    for one in (*orders.placed, *orders.handed):
+        if not one.settled:
+            yield f"somebody still waits for {one.key}"
+    yield from _nothing_left(world.tables.engine.tables)
+    for order in orders.placed:
+        if order.workflow_id is not None:
+            yield from _outcome(world, order, order.workflow_id)
+    for handed in orders.handed:
+        yield from _one_end(world, handed)
+
+
+# ── always ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ends(world: World) -> Iterator[str]:
+    """I10: one start, and one end exactly where the row says so, with nothing behind it."""
+    tables = world.tables.engine.tables
+    for id_ in tables.starts:
+        types = [row.event.type for row in world.tables.log.events[id_]]
+        outcome = tables.workflows[id_].outcome
+        told = [_OUTCOMES[type_] for type_ in types if type_ in _OUTCOMES]
+        ended = [] if outcome is Outcome.RUNNING else [outcome]
+        if types.count(_STARTS) != 1 or types[0] != _STARTS or told != ended:
+            yield f"I10 workflow {id_.hex}: {types}, the row says {outcome.name}"
+        elif told and types[-1] not in _OUTCOMES:
+            yield f"I10 workflow {id_.hex}: {types[-1]} stands behind its end"
+
+
+def _calls(world: World) -> Iterator[str]:
+    """A step is called again only by an attempt that took over from one that was lost."""
+    tables = world.tables.engine.tables
+    lost: Counter[UUID] = Counter(
+        row.workflow_id for row in tables.attempts.values() if row.closing not in _KEPT
+    )
+    recorded = dict(_recorded(tables))
+    for (key, n), calls in world.ledger.calls.items():
+        of: dict[UUID, list[Call]] = defaultdict(list)
+        for call in calls:
+            of[_owner(tables, call.held)].append(call)
+        for owner, own in of.items():
+            name = f"step {n} of {key}"
+            if len(own) > 1 + lost[owner]:
+                yield f"I12 {name}: {len(own)} calls, {lost[owner]} lost attempts"
+            row = recorded.get((owner, key, n))
+            if row is not None and any(_later(tables, call.held, row) for call in own):
+                yield f"I12 {name} was called again after it was recorded"
+
+
+def _owner(tables: Tables, held: Held) -> UUID:
+    closed = tables.attempts.get(held)
+    return tables.tasks[held.task_id].workflow_id if closed is None else closed.workflow_id
+
+
+def _recorded(tables: Tables) -> Iterator[tuple[tuple[UUID, str, int], StepRow]]:
+    for (owner, _), row in tables.steps.items():
+        token = _token(row) if row.fence else None
+        if token is not None:
+            yield (owner, token.key, token.n), row
+
+
+def _token(row: StepRow) -> Token | None:
+    """Of what a step returned; None of a workflow's end, and of what no step of ours made."""
+    try:
+        kept = _RECORD.decode(row.body) if row.checkpoint else _PLAIN.decode(row.body)
+    except msgspec.ValidationError:
+        return None
+    return token_of(msgspec.json.decode(kept.result))
+
+
+def _later(tables: Tables, held: Held, row: StepRow) -> bool:
+    """Whether that attempt began when the one that recorded it was over."""
+    if held.task_id == row.task_id:
+        return held.fence > row.fence
+    mine, its = tables.attempts.get(held), tables.attempts.get(Held(row.task_id, row.fence))
+    claimed_ms = tables.tasks[held.task_id].claimed_ms if mine is None else mine.claimed_ms
+    return its is not None and claimed_ms > its.closed_ms
+
+
+def _known(world: World, orders: Orders) -> Iterator[str]:
+    """H5: what was acknowledged is there; and a key started one workflow."""
+    tables = world.tables.engine.tables
+    keys = Counter(start.key for start in tables.starts.values() if _ORDER.match(start.key))
+    for key, count in keys.items():
+        if count > 1:
+            yield f"I7 {key} started {count} workflows"
+    for order in orders.placed:
+        if order.workflow_id is not None and order.workflow_id not in tables.starts:
+            yield f"H5 {order.key} was acknowledged and is not there"
+    for handed in orders.handed:
+        if handed.settled and handed.task_id not in tables.payloads:
+            yield f"H5 {handed.key} was acknowledged and is not there"
+
+
+# ── at rest ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _nothing_left(tables: Tables) -> Iterator[str]:
+    for workflow_id, waits in tables.waits.items():
+        if waits:
+            yield f"I16 workflow {workflow_id.hex} still waits: {sorted(waits)}"
+    for session_id, signals in tables.signals.items():
+        for entry in signals.values():
+            if entry.row.kind in KINDS and not entry.taken:
+                yield f"I25 {entry.row.kind} to {session_id.hex} was never taken"
+
+
+def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
+    outcome, result = _result(world, id_)
+    if outcome is Outcome.CANCELLED and order.cancels:
+        return
+    wanted = Outcome.FAILED if order.program == "hopeless" else Outcome.COMPLETED
+    if outcome is not wanted:
+        yield f"{order.key} ({order.program}) ended {outcome.name}: {result!r}"
+    elif outcome is Outcome.COMPLETED:
+        yield from _came_to(world, order, id_, _listed(result))
+
+
+def _came_to(world: World, order: Order, id_: UUID, result: list[object]) -> Iterator[str]:
+    if order.program == "letterbox":
+        if result != list(range(order.letters)):
+            yield f"no lost signal: {order.key} got letters {result}"
+        return
+    if order.program == "patience" and result.pop(0) not in (0, TOO_LATE):
+        yield f"{order.key} waited for a letter and got something else"
+    yield from _tokens(world, order, id_, result)
+    if order.fork_id is not None:
+        yield from _forked(world, order, order.fork_id, result)
+
+
+def _result(world: World, id_: UUID) -> tuple[Outcome, object]:
+    """With the flaw where there is no result."""
+    tables = world.tables.engine.tables
+    row = tables.steps.get((id_, OUTCOME_STEP))
+    outcome = tables.workflows[id_].outcome
+    if row is None:
+        return outcome, None
+    kept = _RESULT.decode(row.body)
+    return outcome, kept.flaw or msgspec.json.decode(kept.result)
+
+
+def _steps_of(order: Order) -> list[tuple[str, int]]:
+    """Whose tokens the result holds, in their order."""
+    key, first = order.key, order.arguments[1] if len(order.arguments) > 1 else 0
+    count = first if isinstance(first, int) else 0
+    match order.program:
+        case "errand":
+            return [(key, n) for n in range(count + 1)]
+        case "crowd" | "hurry":
+            return [(key, n) for n in range(count)]
+        case "rounds":
+            return [(key, n) for n in range(count, -1, -1)]
+        case "family":
+            return [(f"{key}.{child}", n) for child in range(count) for n in range(2)]
+        case "chart":
+            return [(key, n) for n in range(4)]
+        case _:
+            return [(key, 0)]
+
+
+def _listed(result: object) -> list[object]:
+    return msgspec.convert(result, list[object])
+
+
+def _tokens(world: World, order: Order, id_: UUID, result: list[object]) -> Iterator[str]:
+    """Its result is made of what was recorded, step by step."""
+    tokens = [token_of(text) for text in result]
+    if [token and token[:2] for token in tokens] != _steps_of(order):
+        yield f"{order.key} ({order.program}) came to {result}"
+    recorded = {place: _token(row) for place, row in _recorded(world.tables.engine.tables)}
+    for token in tokens:
+        if token is None:
+            continue
+        kept = recorded.get((id_, token.key, token.n), token)
+        if kept != token:
+            yield f"I12 {order.key}: {token} came of what is recorded as {kept}"
+        if token.nth > len(world.ledger.calls[token.key, token.n]):
+            yield f"{order.key}: nobody made {token}"
+
+
+def _forked(world: World, order: Order, fork_id: UUID, result: list[object]) -> Iterator[str]:
+    """It keeps what stands before its first step, and does the rest anew."""
+    outcome, found = _result(world, fork_id)
+    if outcome is not Outcome.COMPLETED:
+        yield f"the fork of {order.key} ended {outcome.name}"
+        return
+    forked = _listed(found)
+    yield from _tokens(world, order, fork_id, forked)
+    if forked[0] != result[0] or set(forked[1:]) & set(result[1:]):
+        yield f"the fork of {order.key} came to {forked}, and its source to {result}"
+
+
+def _one_end(world: World, handed: Handed) -> Iterator[str]:
+    """A task has a result or was cancelled, never both; as its owner was told."""
+    tables = world.tables.engine.tables
+    for id_ in (handed.task_id, handed.again_id):
+        if id_ is None or (id_ == handed.task_id and not handed.settled):
+            continue
+        row, cancelled = tables.steps.get((id_, STEP)), id_ in tables.plain_cancels
+        if (row is not None) == cancelled:
+            yield f"{handed.key}: {'two ends' if cancelled else 'no end'}"
+        elif row is not None and (_PLAIN.decode(row.body).flaw is not None) != handed.fails:
+            yield f"{handed.key} ended otherwise than it had to: {_PLAIN.decode(row.body)}"
+    open_ = any(task.kind is TaskKind.PLAIN for task in tables.tasks.values())
+    if open_ and handed.settled:
+        yield f"a plain task is still there beside {handed.key}"
