@@ -7,7 +7,6 @@ Whoever is not answered asks again: with the same key and another id, as a clien
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from random import Random
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,6 +33,7 @@ from mainspring_schema.workflows import (
 )
 from tests.sim.loop import here
 from tests.sim.programs import LETTER
+from tests.sim.wanted import FORKED_AT, Order, drawn
 from tests.sim.world import World
 
 TRIES_MAX: Final = 400
@@ -42,23 +42,6 @@ _AGAIN_S: Final = 0.5
 _LOOK_S: Final = 3.0
 _FULL: Final = 429
 _ENDED: Final = frozenset({"completed", "failed", "cancelled"})
-FORKED_AT: Final = "2"
-"""The second step of an errand, the first that its fork does anew."""
-
-
-class Order(Struct, kw_only=True):
-    """A program that somebody wants done, and what they were told of it."""
-
-    key: str
-    program: str
-    arguments: list[object]
-    letters: int = 0
-    cancels: bool = False
-    forks: bool = False
-    workflow_id: UUID | None = None
-    fork_id: UUID | None = None
-    settled: bool = False
-    """They want nothing more of it."""
 
 
 class Handed(Struct, kw_only=True):
@@ -92,7 +75,7 @@ def come(world: World, orders: Orders) -> None:
     draws = world.orders
     ids = SeededIds(world.tables.clock, draws.getrandbits(64))
     for number in range(world.weather.programs):
-        order = _drawn(draws, f"order-{number}")
+        order = drawn(draws, f"order-{number}")
         orders.placed.append(order)
         host.spawn(_Person(world, orders, ids).place(order), "person")
     for number in range(world.weather.plain_tasks):
@@ -102,25 +85,6 @@ def come(world: World, orders: Orders) -> None:
         )  # fmt: skip
         orders.handed.append(handed)
         host.spawn(_Person(world, orders, ids).hand_in(handed), "person")
-
-
-def _drawn(draws: Random, key: str) -> Order:
-    doze_s = draws.choice((0.3, 2.0, 8.0))
-    letters = draws.choice((1, 3))
-    known: dict[str, list[object]] = {
-        "errand": [2, doze_s], "family": [2], "chart": [], "letterbox": [letters],
-        "patience": [doze_s], "crowd": [letters + 1], "hurry": [3], "rounds": [2, []],
-        "hopeless": [],
-    }  # fmt: skip
-    program = draws.choice((*known, "errand", "family", "chart"))
-    return Order(
-        key=key,
-        program=program,
-        arguments=[key, *known[program]],
-        letters={"letterbox": letters, "patience": 1}.get(program, 0),
-        cancels=draws.random() < 0.2,
-        forks=program == "errand" and draws.random() < 0.5,
-    )
 
 
 class _Person:

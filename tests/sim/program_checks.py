@@ -16,8 +16,9 @@ from mainspring_engine.domain.workflow.going import OUTCOME_STEP
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_schema.workflows import StepRecord
-from tests.sim.orders import Handed, Order, Orders
-from tests.sim.programs import TOO_LATE, Call, Token, token_of
+from tests.sim.orders import Handed, Orders
+from tests.sim.programs import Call, Token, token_of
+from tests.sim.wanted import Book, Order, fork_misfits, listed, misfits
 from tests.sim.world import World
 
 _STARTS: Final = "workflow.started"
@@ -151,87 +152,34 @@ def _nothing_left(tables: Tables) -> Iterator[str]:
 
 def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
     outcome, result = _result(world, id_)
-    if outcome is Outcome.CANCELLED and order.cancels:
+    yield from misfits(order, outcome, result, _book(world, id_))
+    if order.fork_id is None or outcome != "completed":
         return
-    wanted = Outcome.FAILED if order.program == "hopeless" else Outcome.COMPLETED
-    if outcome is not wanted:
-        yield f"{order.key} ({order.program}) ended {outcome.name}: {result!r}"
-    elif outcome is Outcome.COMPLETED:
-        yield from _came_to(world, order, id_, _listed(result))
-
-
-def _came_to(world: World, order: Order, id_: UUID, result: list[object]) -> Iterator[str]:
-    if order.program == "letterbox":
-        if result != list(range(order.letters)):
-            yield f"no lost signal: {order.key} got letters {result}"
+    forked_outcome, forked = _result(world, order.fork_id)
+    if forked_outcome != "completed":
+        yield f"the fork of {order.key} ended {forked_outcome}: {forked!r}"
         return
-    if order.program == "patience" and result.pop(0) not in (0, TOO_LATE):
-        yield f"{order.key} waited for a letter and got something else"
-    yield from _tokens(world, order, id_, result)
-    if order.fork_id is not None:
-        yield from _forked(world, order, order.fork_id, result)
+    yield from misfits(order, forked_outcome, forked, _book(world, order.fork_id))
+    yield from fork_misfits(order, listed(result), listed(forked))
 
 
-def _result(world: World, id_: UUID) -> tuple[Outcome, object]:
+def _book(world: World, id_: UUID) -> Book:
+    recorded = {place: _token(row) for place, row in _recorded(world.tables.engine.tables)}
+    return Book(
+        recorded=lambda token: recorded.get((id_, token.key, token.n)),
+        made=lambda token: len(world.ledger.calls[token.key, token.n]),
+    )
+
+
+def _result(world: World, id_: UUID) -> tuple[str, object]:
     """With the flaw where there is no result."""
     tables = world.tables.engine.tables
     row = tables.steps.get((id_, OUTCOME_STEP))
-    outcome = tables.workflows[id_].outcome
+    outcome = tables.workflows[id_].outcome.name.lower()
     if row is None:
         return outcome, None
     kept = _RESULT.decode(row.body)
     return outcome, kept.flaw or msgspec.json.decode(kept.result)
-
-
-def _steps_of(order: Order) -> list[tuple[str, int]]:
-    """Whose tokens the result holds, in their order."""
-    key, first = order.key, order.arguments[1] if len(order.arguments) > 1 else 0
-    count = first if isinstance(first, int) else 0
-    match order.program:
-        case "errand":
-            return [(key, n) for n in range(count + 1)]
-        case "crowd" | "hurry":
-            return [(key, n) for n in range(count)]
-        case "rounds":
-            return [(key, n) for n in range(count, -1, -1)]
-        case "family":
-            return [(f"{key}.{child}", n) for child in range(count) for n in range(2)]
-        case "chart":
-            return [(key, n) for n in range(4)]
-        case _:
-            return [(key, 0)]
-
-
-def _listed(result: object) -> list[object]:
-    return msgspec.convert(result, list[object])
-
-
-def _tokens(world: World, order: Order, id_: UUID, result: list[object]) -> Iterator[str]:
-    """Its result is made of what was recorded, step by step."""
-    tokens = [token_of(text) for text in result]
-    if [token and token[:2] for token in tokens] != _steps_of(order):
-        yield f"{order.key} ({order.program}) came to {result}"
-    recorded = {place: _token(row) for place, row in _recorded(world.tables.engine.tables)}
-    for token in tokens:
-        if token is None:
-            continue
-        kept = recorded.get((id_, token.key, token.n), token)
-        if kept != token:
-            yield f"I12 {order.key}: {token} came of what is recorded as {kept}"
-        if token.nth > len(world.ledger.calls[token.key, token.n]):
-            yield f"{order.key}: nobody made {token}"
-
-
-def _forked(world: World, order: Order, fork_id: UUID, result: list[object]) -> Iterator[str]:
-    """It keeps what stands before its first step, and does the rest anew."""
-    outcome, found = _result(world, fork_id)
-    if outcome is not Outcome.COMPLETED:
-        yield f"the fork of {order.key} ended {outcome.name}"
-        return
-    forked = _listed(found)
-    yield from _tokens(world, order, fork_id, forked)
-    if forked[0] != result[0] or set(forked[1:]) & set(result[1:]):
-        yield f"the fork of {order.key} came to {forked}, and its source to {result}"
 
 
 def _one_end(world: World, handed: Handed) -> Iterator[str]:

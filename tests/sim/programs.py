@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from random import Random
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from mainspring import (
     GiveUp,
@@ -56,6 +56,14 @@ class Stumbled(Exception):
     """A step failed, and will not when it is tried again."""
 
 
+class Marks(Protocol):
+    """Where steps leave their mark."""
+
+    async def mark(self, key: str, n: int) -> str:
+        """A token that no other call gets."""
+        ...
+
+
 class Ledger:
     """Who called which step, by the key of what they belong to and a number within."""
 
@@ -99,7 +107,7 @@ def token_of(text: object) -> Token | None:
     return Token(key, int(n), int(nth))
 
 
-def offers(ledger: Ledger) -> dict[str, Offer]:
+def offers(ledger: Marks) -> dict[str, Offer]:
     """By name. Code runs again after each wait: what it does itself must be the same each time."""
 
     @step(retry=_AGAIN)
