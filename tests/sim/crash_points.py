@@ -37,6 +37,7 @@ CALM: Final[Weather] = msgspec.structs.replace(
     hint_lost=0.0, hint_doubled=0.0, stream_cut_every_s=0.0, crash_every_s=0.0,
     freeze_every_s=0.0, wake_every_s=0.0, partition_every_s=0.0, outage_every_s=0.0,
     clock_skew_s=0.0, model_trouble=0.0, calls_stay=False, last_crash=False,
+    programs=0, plain_tasks=0, coders=0, step_trouble=0.0, other_modes=0.0,
 )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def play(kind: str = "", place: int = 0, scene: Scene = ACTING) -> Played:
     loop = SimLoop()
     chance = Chance(7)
     world = scene.world(loop, CALM, chance)
-    people = clients.People(said=[], readers=[], gave_up=[], wrong=[])
+    people = clients.People.nobody()
     crowd = Host(loop, "people")
     unraisable, sys.unraisablehook = sys.unraisablehook, _ignore
     try:
@@ -142,7 +143,7 @@ def _cut(world: World, kind: str) -> None:
 
 
 def _over(world: World, people: clients.People) -> bool:
-    if any(said.message_id is None for said in people.said):
+    if not all(said.settled for said in people.said):
         return False
     return next(checks.at_rest(world, people), None) is None
 

@@ -68,10 +68,12 @@ from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
 from tests.sim.loop import Host, SimLoop
 from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
+from tests.sim.programs import Carrier, Ledger, Offer, capabilities, offers
 from tests.sim.tools import CAPABILITY, InLine, Outside, registry, shelf
 from tests.sim.weather import Chance, Weather
 
 BEGAN_MS: Final = 1_800_000_000_000
+_PARTS: Final = ("budgets", "inbox", "plain", "progress", "workflows")
 P = TypeVar("P")
 
 
@@ -147,6 +149,11 @@ class World:
         self.tables = Tables(loop)
         self.hints = Hints(self.network)
         self.outside = Outside(Random(chance.work.random()), weather.work_s)
+        self.orders = Random(chance.programs.random())
+        """What those draw who start programs."""
+        self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
+        self.ledger.stumbles = weather.step_trouble
+        self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}
         self.wires: list[Wire] = []
         self.registry: Registry = registry()
         self.places: dict[str, Running] = {}
@@ -169,6 +176,8 @@ class World:
         self._place("scheduler-0", self._scheduler)
         for number in range(self.weather.workers):
             self._place(f"worker-{number}", self._worker)
+        for number in range(self.weather.coders):
+            self._place(f"worker-code-{number}", self._coder)
 
     def _place(self, place: str, maker: Callable[[Host], Any]) -> None:
         self._makers[place] = maker
@@ -225,7 +234,7 @@ class World:
     def _engine(self, host: Host) -> Engine:
         clock, tables = self._clock(), self.tables
         engine = Engine(
-            store=self.statements(tables.engine, "workflows"),
+            store=self.statements(tables.engine, *_PARTS),
             gates=self.statements(tables.gates),
             backstage=Backstage(
                 registry=self.statements(tables.backstage.registry),
@@ -317,6 +326,18 @@ class World:
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")
+        return worker
+
+    def _coder(self, host: Host) -> Worker:
+        """A user's own worker."""
+        clock, draws = self._clock(), self._draws()
+        worker = Worker(
+            core=WorkerCore(_identity(self._ids(clock).uuid7(), capabilities(self.offers))),
+            link=Links(self.network, self._conversations, self.wires),
+            clock=clock,
+            draws=draws,
+        )
+        host.spawn(worker.run(Carrier(self.offers, self.loop, draws)), "stream")
         return worker
 
     def _acting(
