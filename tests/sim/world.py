@@ -41,6 +41,7 @@ from mainspring_local.dev.roads import (
     DirectEventLog,
     DirectFiles,
     DirectLog,
+    DirectOperator,
     DirectResources,
 )
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
@@ -246,7 +247,10 @@ class World:
             self.remote("engine", lambda engine: engine.plain_tasks),
         )
         path = MessagePath(
-            configurations=Configurations(self.statements(self.tables.api)),
+            configurations=Configurations(
+                self.statements(self.tables.api),
+                DirectOperator(self.remote("engine", lambda engine: engine.operator)),
+            ),
             control=control,
             log=log,
         )

@@ -45,7 +45,8 @@ class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
 class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     """One tool call. `idempotency_key` is the same in every attempt.
 
-    `edited`: a person has changed the arguments, which are checked before the call.
+    `edited`: a person has changed the arguments, which are checked before the call. With `brought`
+    the call has been made elsewhere, and only its outcome is to be read.
     """
 
     turn_id: UUID
@@ -60,6 +61,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     config_hash: bytes
     edited: bool = False
     guarded: bool = False
+    brought: "ToolResult | None" = None
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -183,13 +185,18 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
-    """The outcome of one tool call. An error is a result: the model sees it."""
+    """The outcome of one tool call. An error is a result: the model sees it.
+
+    `unread`: nobody has held it against the agent's rules and the bound of an event yet, for the
+    worker that made the call cannot; a worker of the house does (`ToolTask.brought`).
+    """
 
     status: Literal["success", "error", "timeout", "cancelled", "unknown"]
     result: object = None
     error: str | None = None
     duration_ms: int = 0
     failure: Failure | None = None
+    unread: bool = False
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):

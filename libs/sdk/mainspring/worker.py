@@ -15,12 +15,14 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
+from mainspring.calling import NO_TOOLS, Announced, Caller
 from mainspring.computing import pool
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry
 from mainspring.going import Go
 from mainspring.plain import attempt_plain
 from mainspring.queries import answer
+from mainspring.tools import Tool
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import RandomIds, uuid7_ms
@@ -31,6 +33,7 @@ from mainspring_schema.tasks import (
     PlainTask,
     QueryTask,
     StepTask,
+    ToolTask,
     WorkflowResult,
     WorkflowTask,
 )
@@ -50,7 +53,8 @@ _LOG: Final = logging.getLogger("mainspring")
 class Worker:
     """Runs workflows, and steps that are tasks of their own. `async with` it, or await `run()`.
 
-    With a declared workflow it offers the steps that are declared.
+    With a declared workflow it offers the steps that are declared. `tools` are announced under the
+    name `toolset`: an agent with the capability `toolset:<that name>` has them.
 
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
@@ -59,9 +63,11 @@ class Worker:
 
     def __init__(  # noqa: PLR0913 - one named option each
         self,
-        offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+        offers: "Sequence[Workflow[..., object] | Step[..., object]]" = (),
         /,
         *,
+        tools: "Sequence[Tool[..., object]]" = (),
+        toolset: str = "",
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
@@ -77,8 +83,8 @@ class Worker:
         if len(self._workflows) < len(workflows):
             message = "two workflows or steps have one name"
             raise ValueError(message)
-        addresses = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
-        self._addresses = tuple(address.strip() for address in addresses.split(","))
+        self._announced = Announced(tools, toolset, queues=queues)
+        self._addresses = _addresses(engine)
         self._link = link
         clock, self._draws = SystemClock(), SystemDraws()
         self._clock = clock
@@ -88,15 +94,20 @@ class Worker:
             name=name or f"{platform.node() or 'worker'}-{incarnation.hex[-8:]}",
             build=build,
             queues=tuple(queues),
-            capabilities=(
-                *(f"workflow:{workflow}" for workflow in self._workflows),
-                *(f"task:{step}" for step in self._plain),
-            ),
+            capabilities=self._capabilities(),
             slots=slots,
+            toolset=self._announced.body,
         )
         self._processes_max = processes
         self._processes: Executor | None = None
         self._stream: _StreamThread | None = None
+
+    def _capabilities(self) -> tuple[str, ...]:
+        return (
+            *(f"workflow:{workflow}" for workflow in self._workflows),
+            *(f"task:{step}" for step in self._plain),
+            *self._announced.capabilities,
+        )
 
     async def __aenter__(self) -> Self:
         """Begins to work; the engine may come later."""
@@ -108,6 +119,7 @@ class Worker:
             self._draws,
             self._processes,
             plain=self._plain,
+            announced=self._announced,
         )
         link = self._link or GrpcEngineLink(self._addresses, self._draws)
         self._stream = _StreamThread(
@@ -133,10 +145,20 @@ class Worker:
             self._processes.shutdown(wait=False, cancel_futures=True)
             self._processes = None
 
+    async def attached(self) -> None:
+        """Returns once an engine has this worker, and knows what it offers and announces."""
+        assert self._stream is not None, "attached() is for a worker at work: `async with` it"  # noqa: S101 - a mistake of the caller
+        await self._stream.attached()
+
     async def run(self) -> None:
         """Works until it is cancelled, then drains."""
         async with self:
             await asyncio.get_running_loop().create_future()
+
+
+def _addresses(engine: str | None) -> tuple[str, ...]:
+    named = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
+    return tuple(address.strip() for address in named.split(","))
 
 
 class _StreamThread:
@@ -163,6 +185,10 @@ class _StreamThread:
         finally:
             self._loop.close()
 
+    async def attached(self) -> None:
+        attached = asyncio.run_coroutine_threadsafe(self._worker.attached(), self._loop)
+        await asyncio.wrap_future(attached)
+
     async def drain(self) -> None:
         if not self._ended.done():
             with suppress(RuntimeError):  # its loop ended meanwhile
@@ -182,8 +208,10 @@ class Runner:
         processes: Executor | None,
         *,
         plain: "dict[str, Step[..., object]] | None" = None,
+        announced: Announced = NO_TOOLS,
     ) -> None:
         self._plain = plain or {}
+        self._caller = Caller(announced, loop)
         self._ferry = Ferry[PlainResult](loop)
         self._goes = Ferry[WorkflowResult](loop)
         self._workflows = workflows
@@ -193,11 +221,17 @@ class Runner:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack where another worker must do it."""
-        payload = attempt.payload
-        if isinstance(payload, PlainTask | StepTask):
-            return await self._do_plain(attempt, payload)
-        if not isinstance(payload, WorkflowTask | QueryTask):
-            raise HandedBack
+        match attempt.payload:
+            case ToolTask() as payload:
+                return pack(await self._caller.carry_out(attempt, payload))
+            case PlainTask() | StepTask() as payload:
+                return await self._do_plain(attempt, payload)
+            case WorkflowTask() | QueryTask() as payload:
+                return await self._do_workflow(attempt, payload)
+            case _:
+                raise HandedBack
+
+    async def _do_workflow(self, attempt: Attempt, payload: WorkflowTask | QueryTask) -> bytes:
         workflow = self._workflows.get(payload.workflow_type)
         if workflow is None:
             raise HandedBack

@@ -13,7 +13,15 @@ from mainspring_engine.domain.changes import Anchor, CloseTask, EmitCounter
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, TaskState
-from mainspring_engine.domain.turn import appeals, delivery, ending, machine, opening, people
+from mainspring_engine.domain.turn import (
+    appeals,
+    delivery,
+    ending,
+    machine,
+    opening,
+    people,
+    tooling,
+)
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_engine.domain.workflow import decide as of_workflows
@@ -236,7 +244,8 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
     if intent.kind == ending.TIMER_CANCEL:
         ending.finish_cancel(turn, ending.open_tasks(turn))
     elif intent.kind == appeals.TIMER_APPEAL:
-        machine.appeals_expired(turn)
+        tasks = ending.open_tasks(turn) if tooling.is_due(turn) else ()
+        machine.appeals_expired(turn, tasks)
     else:
         turn.disarm()
         machine.client_timed_out(turn)

@@ -144,7 +144,7 @@ def _close_unheld(turn: Turn, task: OpenTask) -> None:
         turn.update(reason_task=None)
     for call in turn.state.calls:
         if call.task_id == task.id:
-            turn.finish_call(call, abandoned(task, "cancelled by the user"))
+            turn.finish_call(call, abandoned(call, task, "cancelled by the user"))
 
 
 def finish_cancel(turn: Turn, tasks: tuple[OpenTask, ...], *, note: bool = True) -> None:
