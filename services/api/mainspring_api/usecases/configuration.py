@@ -16,6 +16,7 @@ from mainspring_api.domain.tiers import (
 from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import pinning, providers
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.mcp_servers import with_own_servers
 from mainspring_harness.builtin.agent_instructions import FILE, shown
 from mainspring_kernel.errors import NotFound
@@ -106,10 +107,7 @@ async def load_tiers(
 ) -> Tiers:
     """Raises NotFound."""
     async with store.transaction(org_id) as tx:
-        session = await tx.session(session_id)
-        if session is None:
-            msg = "no such session"
-            raise NotFound(msg)
+        session = await known_session(tx, session_id)
         tiers = await with_own_servers(tx, await pinning.tiers_of(tx, session))
         return await providers.with_own_model(tx, tiers, message_model_id)
 

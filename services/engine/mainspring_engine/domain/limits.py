@@ -83,3 +83,7 @@ BUDGETS_PASS_S: Final = 1.0
 """How often an engine that calls models looks which organizations have budgets."""
 BUDGETS_TRUSTED_S: Final = 2.0
 """How old that answer may be. Whoever makes the first budget of an organization waits as long."""
+LEASE_SWEEP_PART_MAX: Final = 0.05
+"""Part of an engine's time for passes over leases, which go over rows that are gone as well."""
+LEASE_SWEEP_REST_S_MAX: Final = 5.0
+"""But the next pass waits no longer than this: half of a lease."""
