@@ -32,6 +32,7 @@ CREATED_MS: Final = 1_763_769_600_000
 
 BASE_HARNESS_ID: Final = FIRST_HARNESS_ID
 GENERIC_HARNESS_ID: Final = HarnessId(UUID(int=FIRST_HARNESS_ID.int + 1))
+WORKBENCH_HARNESS_ID: Final = HarnessId(UUID(int=FIRST_HARNESS_ID.int + 2))
 GENERIC_HARNESS_NAME: Final = "generic"
 
 
@@ -100,7 +101,10 @@ def models_of_driver(driver: str) -> tuple[Model, ...]:
 
 
 def built_in_harnesses(org_id: OrgId) -> tuple[Harness, ...]:
-    """`base` says little and can do nothing; `generic` is what an agent gets without asking."""
+    """`base` says little and can do nothing; `generic` is what an agent gets without asking.
+
+    `workbench` is what an agent needs that works alone.
+    """
     return (
         Harness(
             org_id=org_id,
@@ -121,15 +125,43 @@ def built_in_harnesses(org_id: OrgId) -> tuple[Harness, ...]:
             description="The default environment of an agent.",
             parent_id=BASE_HARNESS_ID,
             built_in=True,
-            tier=Tier(capabilities=GENERIC_CAPABILITIES),
+            tier=Tier(),
+            created_ms=CREATED_MS,
+            updated_ms=CREATED_MS,
+        ),
+        Harness(
+            org_id=org_id,
+            id=WORKBENCH_HARNESS_ID,
+            name="workbench",
+            display_name="Workbench",
+            description="Files, a shell, the web, skills, and a conversation that stays readable.",
+            parent_id=GENERIC_HARNESS_ID,
+            built_in=True,
+            tier=Tier(capabilities=WORKBENCH_CAPABILITIES),
             created_ms=CREATED_MS,
             updated_ms=CREATED_MS,
         ),
     )
 
 
-GENERIC_CAPABILITIES: Final[tuple[CapabilityRef, ...]] = ()
-"""Files, shell and the rest join here as their capabilities are built."""
+WORKBENCH_CAPABILITIES: Final = tuple(
+    CapabilityRef(ref=ref)
+    for ref in (
+        "session_file_system",
+        "bashkit_shell",
+        "web_fetch",
+        "session_storage",
+        "session",
+        "agent_instructions",
+        "skills",
+        "tool_search",
+        "tool_output_persistence",
+        "compaction",
+        "loop_detection",
+    )
+)
+"""Not what `generic` has: an agent that shall only talk would get hands that nobody asked for, and
+each of its messages would cost the statements that look for the workspace's AGENTS.md."""
 
 
 def built_in_harness(org_id: OrgId, id_: HarnessId) -> Harness | None:
