@@ -33,12 +33,24 @@ group by outcome;
 -- Outcomes as the log has them.
 select count(*)::int from log.event where type = 'turn.completed';
 
--- name: longest_session
--- The session with the most events, and how many it has.
-select session_id, last_seq::int as events
-from log.head
-order by last_seq desc
-limit 1;
+-- name: longest_and_shortest
+-- The session with the most events, then the one with the fewest of those that had a turn.
+(
+    select h.session_id, h.last_seq::int as events
+    from log.head as h
+    inner join api.session as s on h.session_id = s.id
+    order by h.last_seq desc
+    limit 1
+)
+union all
+(
+    select h.session_id, h.last_seq::int as events
+    from log.head as h
+    inner join api.session as s on h.session_id = s.id
+    where h.last_seq >= 10
+    order by h.last_seq
+    limit 1
+);
 
 -- name: rows_of_forks
 -- The rows of all tables in which a session, its files, its log or its turns stand.

@@ -3,7 +3,7 @@
 import time
 from uuid import UUID
 
-import msgspec
+from msgspec import Struct
 
 from mainspring_kernel.ids import Prefix, to_wire
 from tests.load.bench.bench import Bench
@@ -15,13 +15,9 @@ from tests.load.bench.orders import Grow
 from tests.load.bench.wire import Connection
 
 
-class Longest(msgspec.Struct, frozen=True):
+class Grown(Struct, frozen=True):
     session_id: UUID
     events: int
-
-
-class Made(msgspec.Struct, frozen=True):
-    id: str
 
 
 async def fork(bench: Bench) -> None:
@@ -29,37 +25,36 @@ async def fork(bench: Bench) -> None:
     bench.progress.part(f"forks of a session of {plan.fork_messages:,} messages")
     before = await bench.ground.recount()
     async with bench.crew(1) as crew:
-        await crew.open(bench.opening(1))
-        (done,) = await crew.do([Grow(messages=plan.fork_messages, samples=0)], bench.tell)
+        await crew.open(bench.opening(2))
+        (done,) = await crew.do([Grow(messages=plan.fork_messages, samples=1)], bench.tell)
     gathered.counts["turns of the session that is forked"] = await recounted(
         bench.ground, before, [done], "fork"
     )
-    (longest,) = await bench.ground.looked_into().fetch_as(Longest, QUERIES["longest_session"])
+    query = QUERIES["longest_and_shortest"]
+    old, young = await bench.ground.looked_into().fetch_as(Grown, query)
     connection = Connection(bench.ground.api)
     try:
-        made = await connection.call("POST", "/sessions", b"{}")
-        young = msgspec.json.decode(made, type=Made).id
-        old = to_wire(Prefix.SESSION, longest.session_id)
         old_ms, old_rows = await _forked(bench, connection, old)
         young_ms, young_rows = await _forked(bench, connection, young)
     finally:
         connection.close()
     if old_rows != young_rows:
-        msg = f"a fork of {longest.events} events took {old_rows} rows, of a few {young_rows}"
+        msg = f"a fork of {old.events} events took {old_rows} rows, of {young.events} {young_rows}"
         raise BenchFailed(msg)
     gathered.latency("fork", Histogram.of(old_ms))
     gathered.samples("fork_of_young_ms", young_ms)
     gathered.figures["fork_rows"] = old_rows
-    gathered.figures["fork_events"] = longest.events
+    gathered.figures["fork_events"] = old.events
 
 
-async def _forked(bench: Bench, connection: Connection, session_id: str) -> tuple[list[float], int]:
+async def _forked(bench: Bench, connection: Connection, session: Grown) -> tuple[list[float], int]:
     """Milliseconds of each fork, and the rows that one of them made."""
+    path = f"/sessions/{to_wire(Prefix.SESSION, session.session_id)}/fork"
     before = await _rows(bench)
     took: list[float] = []
     for _ in range(bench.plan.forks):
         from_s = time.perf_counter()
-        await connection.call("POST", f"/sessions/{session_id}/fork", b"{}")
+        await connection.call("POST", path, b"{}")
         took.append((time.perf_counter() - from_s) * 1000)
     return took, round((await _rows(bench) - before) / len(took))
 
