@@ -100,50 +100,6 @@ def models_of_driver(driver: str) -> tuple[Model, ...]:
     return tuple(m for m in MODELS.values() if PROVIDERS[m.provider_id].driver == driver)
 
 
-def built_in_harnesses(org_id: OrgId) -> tuple[Harness, ...]:
-    """`base` says little and can do nothing; `generic` is what an agent gets without asking.
-
-    `workbench` is what an agent needs that works alone.
-    """
-    return (
-        Harness(
-            org_id=org_id,
-            id=BASE_HARNESS_ID,
-            name="base",
-            display_name="Base",
-            description="A helpful assistant without capabilities.",
-            built_in=True,
-            tier=Tier(system_prompt="You are a helpful assistant."),
-            created_ms=CREATED_MS,
-            updated_ms=CREATED_MS,
-        ),
-        Harness(
-            org_id=org_id,
-            id=GENERIC_HARNESS_ID,
-            name=GENERIC_HARNESS_NAME,
-            display_name="Generic",
-            description="The default environment of an agent.",
-            parent_id=BASE_HARNESS_ID,
-            built_in=True,
-            tier=Tier(),
-            created_ms=CREATED_MS,
-            updated_ms=CREATED_MS,
-        ),
-        Harness(
-            org_id=org_id,
-            id=WORKBENCH_HARNESS_ID,
-            name="workbench",
-            display_name="Workbench",
-            description="Files, a shell, the web, skills, and a conversation that stays readable.",
-            parent_id=GENERIC_HARNESS_ID,
-            built_in=True,
-            tier=Tier(capabilities=WORKBENCH_CAPABILITIES),
-            created_ms=CREATED_MS,
-            updated_ms=CREATED_MS,
-        ),
-    )
-
-
 WORKBENCH_CAPABILITIES: Final = tuple(
     CapabilityRef(ref=ref)
     for ref in (
@@ -162,6 +118,64 @@ WORKBENCH_CAPABILITIES: Final = tuple(
 )
 """Not what `generic` has: an agent that shall only talk would get hands that nobody asked for, and
 each of its messages would cost the statements that look for the workspace's AGENTS.md."""
+
+
+class BuiltIn(Struct, frozen=True, kw_only=True):
+    """A harness of every organization, without what makes it one organization's."""
+
+    id: HarnessId
+    name: str
+    display_name: str
+    description: str
+    tier: Tier = Tier()
+    parent_id: HarnessId | None = None
+
+
+BUILT_IN_HARNESSES: Final = (
+    BuiltIn(
+        id=BASE_HARNESS_ID,
+        name="base",
+        display_name="Base",
+        description="A helpful assistant without capabilities.",
+        tier=Tier(system_prompt="You are a helpful assistant."),
+    ),
+    BuiltIn(
+        id=GENERIC_HARNESS_ID,
+        name=GENERIC_HARNESS_NAME,
+        display_name="Generic",
+        description="The default environment of an agent.",
+        parent_id=BASE_HARNESS_ID,
+    ),
+    BuiltIn(
+        id=WORKBENCH_HARNESS_ID,
+        name="workbench",
+        display_name="Workbench",
+        description="Files, a shell, the web, skills, and a conversation that stays readable.",
+        parent_id=GENERIC_HARNESS_ID,
+        tier=Tier(capabilities=WORKBENCH_CAPABILITIES),
+    ),
+)
+"""`base` says little and can do nothing; `generic` is what an agent gets without asking;
+`workbench` is what an agent needs that works alone."""
+
+
+def built_in_harnesses(org_id: OrgId) -> tuple[Harness, ...]:
+    """As one organization has them."""
+    return tuple(
+        Harness(
+            org_id=org_id,
+            id=one.id,
+            name=one.name,
+            display_name=one.display_name,
+            description=one.description,
+            parent_id=one.parent_id,
+            built_in=True,
+            tier=one.tier,
+            created_ms=CREATED_MS,
+            updated_ms=CREATED_MS,
+        )
+        for one in BUILT_IN_HARNESSES
+    )
 
 
 def built_in_harness(org_id: OrgId, id_: HarnessId) -> Harness | None:
