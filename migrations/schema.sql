@@ -5579,6 +5579,20 @@ CREATE TABLE engine.timer (
 ALTER TABLE engine.timer OWNER TO engine_owner;
 
 --
+-- Name: toolset; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.toolset (
+    name text NOT NULL,
+    incarnation uuid NOT NULL,
+    announced_at timestamp with time zone NOT NULL,
+    body bytea NOT NULL
+);
+
+
+ALTER TABLE engine.toolset OWNER TO engine_owner;
+
+--
 -- Name: wait; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -6130,6 +6144,14 @@ ALTER TABLE ONLY engine.task
 
 ALTER TABLE ONLY engine.timer
     ADD CONSTRAINT timer_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: toolset toolset_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.toolset
+    ADD CONSTRAINT toolset_pkey PRIMARY KEY (name);
 
 
 --
@@ -7716,6 +7738,13 @@ GRANT SELECT,UPDATE ON TABLE engine.task TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.timer TO engine_run;
+
+
+--
+-- Name: TABLE toolset; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE engine.toolset TO engine_run;
 
 
 --

@@ -41,6 +41,7 @@ from mainspring_local.dev.roads import (
     DirectEventLog,
     DirectFiles,
     DirectLog,
+    DirectOperator,
     DirectResources,
 )
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
@@ -260,7 +261,10 @@ class World:
             self.remote("engine", lambda engine: engine.workflows),
             self.remote("engine", lambda engine: engine.plain_tasks),
         )
-        configurations = Configurations(self.statements(self.tables.api))
+        configurations = Configurations(
+            self.statements(self.tables.api),
+            DirectOperator(self.remote("engine", lambda engine: engine.operator)),
+        )
         return MessagePath(configurations=configurations, control=control, log=log)
 
     def _api(self, host: Host) -> Api:

@@ -150,6 +150,7 @@ def _attach_to_proto(attach: Attach) -> pb.Attach:
         capabilities=attach.capabilities,
         slots=attach.slots,
         held=_held_to_proto(attach.held),
+        toolset=attach.toolset,
     )
 
 
@@ -163,6 +164,7 @@ def _attach_from_proto(message: pb.Attach) -> Attach:
         capabilities=tuple(message.capabilities),
         slots=message.slots,
         held=_held_from_proto(message.held),
+        toolset=message.toolset,
     )
 
 

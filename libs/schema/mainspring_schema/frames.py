@@ -37,7 +37,8 @@ class Held(Struct, frozen=True, array_like=True):
 class Attach(Struct, frozen=True, kw_only=True):
     """`capabilities` holds "" for plain work.
 
-    `attach_number` rises with every attach of this incarnation.
+    `attach_number` rises with every attach of this incarnation. `toolset` is the MessagePack of the
+    `Toolset` that the worker announces; empty for none.
     """
 
     incarnation: UUID
@@ -48,6 +49,7 @@ class Attach(Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...]
     slots: int
     held: tuple[Held, ...] = ()
+    toolset: bytes = b""
 
 
 class Beat(Struct, frozen=True, kw_only=True):

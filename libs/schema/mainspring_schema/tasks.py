@@ -46,7 +46,8 @@ class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
 class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     """One tool call. `idempotency_key` is the same in every attempt.
 
-    `edited`: a person has changed the arguments, which are checked before the call.
+    `edited`: a person has changed the arguments, which are checked before the call. With `brought`
+    the call has been made elsewhere, and only its outcome is to be read.
     """
 
     turn_id: UUID
@@ -61,6 +62,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     config_hash: bytes
     edited: bool = False
     guarded: bool = False
+    brought: "ToolResult | None" = None
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -196,6 +198,9 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
 
     With `joins` there is none yet: the call is given back until there is news of a child, and made
     again then. An engine that does not know of it takes `result` for what it says.
+
+    `unread`: nobody has held it against the agent's rules and the bound of an event yet, for the
+    worker that made the call cannot; a worker of the house does (`ToolTask.brought`).
     """
 
     status: Literal["success", "error", "timeout", "cancelled", "unknown"]
@@ -204,6 +209,7 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
     duration_ms: int = 0
     failure: Failure | None = None
     joins: ChildTurn | None = None
+    unread: bool = False
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from mainspring.bridge import Beats, Bridge, all_recorded, recorded_at
+from mainspring.calling import NO_TOOLS, Announced, Caller
 from mainspring.computing import pool
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry
@@ -23,6 +24,7 @@ from mainspring.going import Go
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.plain import attempt_plain
 from mainspring.queries import answer
+from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
@@ -33,6 +35,7 @@ from mainspring_schema.tasks import (
     PlainTask,
     QueryTask,
     StepTask,
+    ToolTask,
     WorkflowResult,
     WorkflowTask,
 )
@@ -52,7 +55,8 @@ _LOG: Final = logging.getLogger("mainspring")
 class Worker:
     """Runs workflows, and steps that are tasks of their own. `async with` it, or await `run()`.
 
-    With a declared workflow it offers the steps that are declared.
+    With a declared workflow it offers the steps that are declared. `tools` are announced under the
+    name `toolset`: an agent with the capability `toolset:<that name>` has them.
 
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
@@ -63,9 +67,11 @@ class Worker:
 
     def __init__(  # noqa: PLR0913 - one named option each
         self,
-        offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+        offers: "Sequence[Workflow[..., object] | Step[..., object]]" = (),
         /,
         *,
+        tools: "Sequence[Tool[..., object]]" = (),
+        toolset: str = "",
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
@@ -82,6 +88,7 @@ class Worker:
         if len(self._workflows) < len(workflows):
             message = "two workflows or steps have one name"
             raise ValueError(message)
+        self._announced = Announced(tools, toolset, queues=queues)
         self._addresses = _addresses(engine)
         self._link = link
         self._clock, self._draws = SystemClock(), SystemDraws()
@@ -91,16 +98,21 @@ class Worker:
             name=name or f"{platform.node() or 'worker'}-{incarnation.hex[-8:]}",
             build=build,
             queues=tuple(queues),
-            capabilities=(
-                *(f"workflow:{workflow}" for workflow in self._workflows),
-                *(f"task:{step}" for step in self._plain),
-            ),
+            capabilities=self._capabilities(),
             slots=slots,
+            toolset=self._announced.body,
         )
         self._processes_max = processes
         self._processes: Executor | None = None
         self._stream: _StreamThread | None = None
         self._warm = Warm(warm)
+
+    def _capabilities(self) -> tuple[str, ...]:
+        return (
+            *(f"workflow:{workflow}" for workflow in self._workflows),
+            *(f"task:{step}" for step in self._plain),
+            *self._announced.capabilities,
+        )
 
     async def __aenter__(self) -> Self:
         """Begins to work; the engine may come later."""
@@ -113,6 +125,7 @@ class Worker:
             self._processes,
             plain=self._plain,
             warm=self._warm,
+            announced=self._announced,
         )
         link = self._link or GrpcEngineLink(self._addresses, self._draws)
         self._stream = _StreamThread(
@@ -138,6 +151,11 @@ class Worker:
         if self._processes is not None:
             self._processes.shutdown(wait=False, cancel_futures=True)
             self._processes = None
+
+    async def attached(self) -> None:
+        """Returns once an engine has this worker, and knows what it offers and announces."""
+        assert self._stream is not None, "attached() is for a worker at work: `async with` it"  # noqa: S101 - a mistake of the caller
+        await self._stream.attached()
 
     async def run(self) -> None:
         """Works until it is cancelled, then drains."""
@@ -169,6 +187,10 @@ class _StreamThread:
         finally:
             self._loop.close()
 
+    async def attached(self) -> None:
+        attached = asyncio.run_coroutine_threadsafe(self._worker.attached(), self._loop)
+        await asyncio.wrap_future(attached)
+
     async def drain(self) -> None:
         if not self._ended.done():
             with suppress(RuntimeError):  # its loop ended meanwhile
@@ -180,7 +202,7 @@ class _StreamThread:
 class Runner:
     """What the stream calls for each attempt: hands it over to the user's loop and back."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a worker offers, and with what it works
         self,
         workflows: "dict[str, Workflow[..., object]]",
         loop: asyncio.AbstractEventLoop,
@@ -188,10 +210,12 @@ class Runner:
         processes: Executor | None,
         *,
         plain: "dict[str, Step[..., object]] | None" = None,
-        warm: Warm,
+        warm: Warm | None = None,
+        announced: Announced = NO_TOOLS,
     ) -> None:
-        self._warm = warm
+        self._warm = warm or Warm()
         self._plain = plain or {}
+        self._caller = Caller(announced, loop)
         self._ferry = Ferry[PlainResult](loop)
         self._goes = Ferry[WorkflowResult](loop)
         self._workflows = workflows
@@ -201,11 +225,17 @@ class Runner:
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack where another worker must do it."""
-        payload = attempt.payload
-        if isinstance(payload, PlainTask | StepTask):
-            return await self._do_plain(attempt, payload)
-        if not isinstance(payload, WorkflowTask | QueryTask):
-            raise HandedBack
+        match attempt.payload:
+            case ToolTask() as payload:
+                return pack(await self._caller.carry_out(attempt, payload))
+            case PlainTask() | StepTask() as payload:
+                return await self._do_plain(attempt, payload)
+            case WorkflowTask() | QueryTask() as payload:
+                return await self._do_workflow(attempt, payload)
+            case _:
+                raise HandedBack
+
+    async def _do_workflow(self, attempt: Attempt, payload: WorkflowTask | QueryTask) -> bytes:
         workflow = self._workflows.get(payload.workflow_type)
         if workflow is None:
             raise HandedBack

@@ -109,7 +109,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
         hub=Hub(log, BusFeed(bus), clock, draws),
         endings=endings,
         monitor=engine_monitor(operator, gates, clock, draws),
-        configurations=Configurations(store),
+        configurations=Configurations(store, operator),
         credentials=provider_keys(os.environ),
         vault=EnvelopeVault(secret_keys(settings.secret_keys)),
         registry=builtin_registry(),

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-WORKFLOWS = "workflows"
-"""The one that brings a worker; it runs where the address of the engine is known."""
-PAGES = sorted(page for page in (ROOT / "docs" / "concepts").glob("*.md") if page.stem != WORKFLOWS)
+WITH_WORKERS = frozenset({"workflows", "toolsets"})
+"""They bring a worker, and run where the address of the engine is known."""
+PAGES = sorted(
+    page for page in (ROOT / "docs" / "concepts").glob("*.md") if page.stem not in WITH_WORKERS
+)
 EXAMPLE = re.compile(r"```python\n(?P<code>.*?)\n```\n\n```text\n(?P<printed>.*?)\n```", re.DOTALL)
 RUNNER = Path(__file__).with_name("examples.py")
 ALL_S = 100.0

@@ -22,6 +22,7 @@ from mainspring_engine.domain.turn import (
     machine,
     opening,
     people,
+    tooling,
 )
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
@@ -258,7 +259,8 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
     if intent.kind == ending.TIMER_CANCEL:
         ending.finish_cancel(turn, ending.open_tasks(turn))
     elif intent.kind == appeals.TIMER_APPEAL:
-        machine.appeals_expired(turn)
+        tasks = ending.open_tasks(turn) if tooling.is_due(turn) else ()
+        machine.appeals_expired(turn, tasks)
     else:
         turn.disarm()
         machine.client_timed_out(turn)

@@ -161,7 +161,7 @@ def _close_unheld(turn: Turn, task: OpenTask, stopped: frozenset[UUID]) -> None:
         if call.child and UUID(bytes=call.child) in stopped:
             joins.leave(turn, call)
         else:
-            turn.finish_call(call, abandoned(task, "cancelled by the user"))
+            turn.finish_call(call, abandoned(call, task, "cancelled by the user"))
 
 
 def finish_cancel(turn: Turn, tasks: tuple[OpenTask, ...], *, note: bool = True) -> None:

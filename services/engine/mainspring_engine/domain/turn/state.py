@@ -30,7 +30,11 @@ class Appeal(IntEnum):
 
 
 class OpenCall(Struct, frozen=True, array_like=True):
-    """A tool call without its result. `task_id` is None where a person or the client answers it."""
+    """A tool call without its result. `task_id` is None where a person or the client answers it.
+
+    One of a tool that a worker has announced is looked at again `due_s` after the calls began, for
+    nobody may be there to make it. `brought`: it has been made, and its outcome is being read.
+    """
 
     index: int
     name: str
@@ -38,6 +42,8 @@ class OpenCall(Struct, frozen=True, array_like=True):
     appeal: Appeal = Appeal.NONE
     child: bytes = b""
     """The id of a child's turn whose news it waits for without a worker."""
+    due_s: int = 0
+    brought: bool = False
 
 
 class TurnState(Struct, frozen=True, array_like=True, kw_only=True):

@@ -47,7 +47,7 @@ class WorkRequest(_message.Message):
     def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., histories_wanted: _Optional[_Iterable[_Union[HistoryWanted, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Progress, _Mapping]]] = ...) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held")
+    __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held", "toolset")
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     ATTACH_NUMBER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Attach(_message.Message):
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    TOOLSET_FIELD_NUMBER: _ClassVar[int]
     incarnation: bytes
     attach_number: int
     name: str
@@ -64,7 +65,8 @@ class Attach(_message.Message):
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     slots: int
     held: _containers.RepeatedCompositeFieldContainer[Held]
-    def __init__(self, incarnation: _Optional[bytes] = ..., attach_number: _Optional[int] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., capabilities: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
+    toolset: bytes
+    def __init__(self, incarnation: _Optional[bytes] = ..., attach_number: _Optional[int] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., capabilities: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., toolset: _Optional[bytes] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("task_id", "fence")

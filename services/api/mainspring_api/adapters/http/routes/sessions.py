@@ -189,6 +189,7 @@ async def preview_session(call: Call[NoBody, NoQuery]) -> Reply:
     services = call.services
     id_ = session_id_of(call)
     shown = await preview.of_session(services.store, services.registry, call.org_id, id_)
+    shown = await preview.announced(services.operator, services.registry, shown)
     return json_reply(preview_view(shown))
 
 
