@@ -2,7 +2,7 @@
 
 import asyncio
 
-from everruns_sdk.models import AgentCapabilityConfig, InitialFile
+from everruns_sdk.models import InitialFile
 
 from kitchen import kitchen
 
@@ -21,9 +21,7 @@ test "$(bash total.sh /tmp/orders.csv)" = 42 && echo passed || echo failed
 
 async def main() -> None:
     async with kitchen("coding_helper") as here:
-        agent = await here.client.agents.create(
-            "coding-helper", PROMPT, capabilities=[AgentCapabilityConfig(ref="bashkit_shell")]
-        )
+        agent = await here.client.agents.create("coding-helper", PROMPT, harness_name="workbench")
         session = await here.client.sessions.create(
             agent_id=agent.id,
             model_id=here.model_id,

@@ -92,10 +92,29 @@ async def test_built_in_harnesses_are_there_and_refuse_changes(client: httpx.Asy
     listed = (await client.get(f"{V1}/harnesses")).json()["data"]
     refused = await client.patch(f"{V1}/harnesses/base", json={"description": "x"})
 
-    assert [harness["name"] for harness in listed] == ["base", "generic"]
+    assert [harness["name"] for harness in listed] == [
+        "base",
+        "generic",
+        "workbench",
+    ]
     assert all(harness["is_built_in"] for harness in listed)
     assert refused.status_code == 403
     assert refused.json()["code"] == "permission_denied"
+
+
+async def test_the_workbench_has_hands_and_what_no_harness_is_named_for_has_none(
+    client: httpx.AsyncClient,
+) -> None:
+    bench = await made_session(client, harness_name="workbench")
+    plain = await made_session(client)
+
+    shown = [
+        (await client.get(f"{V1}/sessions/{one['id']}/preview")).json() for one in (bench, plain)
+    ]
+
+    tools = {tool["name"] for tool in shown[0]["tools"]}
+    assert tools >= {"read_file", "bash", "web_fetch", "kv_store", "query_history", "list_skills"}
+    assert shown[1]["tools"] == []
 
 
 async def test_a_session_folds_its_tiers(client: httpx.AsyncClient) -> None:

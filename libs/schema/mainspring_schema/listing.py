@@ -9,7 +9,8 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     """All given conditions hold together; `types` first, then `exclude`.
 
     `after_seq` and `before_seq` are exclusive. Without `after_seq` the newest `limit` events are
-    taken, with it the oldest; both come back ascending unless `descending`.
+    taken, with it the oldest; both come back ascending unless `descending`. Counting all that match
+    costs as much as there are: with `counted` false the total is how many came.
     """
 
     types: tuple[str, ...] = ()
@@ -28,3 +29,4 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     text: str | None = None
     descending: bool = False
     limit: int = 100
+    counted: bool = True

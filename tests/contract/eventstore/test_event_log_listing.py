@@ -54,6 +54,14 @@ async def test_cursors_bound_the_page_but_not_the_total(told: Story) -> None:
     assert between == [3, 4, 5]
 
 
+async def test_what_nobody_wants_counted_is_not(told: Story) -> None:
+    types = ("tool.started", "tool.completed", "act.started")
+
+    some = await listed(told, EventFilter(types=types, after_seq=0, limit=2, counted=False))
+
+    assert ([event.seq for event in some.events], some.total) == ([5, 6], 2)
+
+
 async def test_descending_turns_the_page_around(told: Story) -> None:
     assert await seqs(told, EventFilter(limit=3, descending=True)) == [10, 9, 8]
     assert await seqs(told, EventFilter(after_seq=0, limit=2, descending=True)) == [2, 1]

@@ -17,6 +17,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     stream_turns_per_s: float = 25.0
     history: int = 200
     history_samples: int = 24
+    fork_messages: int = 1000
+    """Of the session that is forked: ten events each, and a few."""
+    forks: int = 40
     dispatch_samples: int = 200
     dispatch_pause_s: float = 0.02
     workers: tuple[int, ...] = (1000, 3000)
@@ -61,6 +64,8 @@ def quick(plan: Plan) -> Plan:
         stream_s=3.0,
         history=min(plan.history, 60),
         history_samples=12,
+        fork_messages=100,
+        forks=10,
         dispatch_samples=50,
         workers=plan.workers[:1],
         dispatch_s=3.0,

@@ -33,6 +33,48 @@ group by outcome;
 -- Outcomes as the log has them.
 select count(*)::int from log.event where type = 'turn.completed';
 
+-- name: longest_and_shortest
+-- The session with the most events, then the one with the fewest of those that had a turn.
+(
+    select h.session_id, h.last_seq::int as events
+    from log.head as h
+    inner join api.session as s on h.session_id = s.id
+    order by h.last_seq desc
+    limit 1
+)
+union all
+(
+    select h.session_id, h.last_seq::int as events
+    from log.head as h
+    inner join api.session as s on h.session_id = s.id
+    where h.last_seq >= 10
+    order by h.last_seq
+    limit 1
+);
+
+-- name: rows_of_forks
+-- The rows of all tables in which a session, its files, its log or its turns stand.
+select (
+    (select count(*) from api.session)
+    + (select count(*) from api.workspace)
+    + (select count(*) from api.workspace_fork)
+    + (select count(*) from api.file)
+    + (select count(*) from api.file_past)
+    + (select count(*) from api.record)
+    + (select count(*) from log.head)
+    + (select count(*) from log.event)
+    + (select count(*) from log.delta)
+    + (select count(*) from engine.workflow)
+    + (select count(*) from engine.inbox)
+    + (select count(*) from engine.task)
+    + (select count(*) from engine.attempt)
+    + (select count(*) from engine.step_result)
+    + (select count(*) from engine.effect)
+    + (select count(*) from engine.config)
+    + (select count(*) from engine.budget)
+    + (select count(*) from engine.timer)
+)::int;
+
 -- name: inputs
 -- Messages that were taken in.
 select count(*)::int from engine.inbox;

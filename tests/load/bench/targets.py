@@ -62,7 +62,9 @@ MADE_ON: Final[dict[str, float]] = {
 HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_|^replicas_ratio$")
 """Rates; of everything else less is better."""
 LOWER: Final = frozenset({"idle_queries_per_s"})
-NEITHER: Final = re.compile(r"^history_messages$|^horizon_held_s$|_rate$|^peer_.*_ratio$")
+NEITHER: Final = re.compile(
+    r"^(history_messages|fork_events)$|^horizon_held_s$|_rate$|^peer_.*_ratio$"
+)
 """What says under which conditions another figure was taken."""
 
 

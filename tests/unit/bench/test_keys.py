@@ -21,6 +21,7 @@ PROMISED = {
     "sse_2000_p99_ms",
     "recovery_p99_s",
     "history_cost_ratio",
+    "fork_p50_ms",
     "timer_lateness_p99_ms",
     "fairness_ratio",
     "wal_bytes_per_task",

@@ -32,6 +32,7 @@ CREATED_MS: Final = 1_763_769_600_000
 
 BASE_HARNESS_ID: Final = FIRST_HARNESS_ID
 GENERIC_HARNESS_ID: Final = HarnessId(UUID(int=FIRST_HARNESS_ID.int + 1))
+WORKBENCH_HARNESS_ID: Final = HarnessId(UUID(int=FIRST_HARNESS_ID.int + 2))
 GENERIC_HARNESS_NAME: Final = "generic"
 
 
@@ -99,37 +100,82 @@ def models_of_driver(driver: str) -> tuple[Model, ...]:
     return tuple(m for m in MODELS.values() if PROVIDERS[m.provider_id].driver == driver)
 
 
-def built_in_harnesses(org_id: OrgId) -> tuple[Harness, ...]:
-    """`base` says little and can do nothing; `generic` is what an agent gets without asking."""
-    return (
-        Harness(
-            org_id=org_id,
-            id=BASE_HARNESS_ID,
-            name="base",
-            display_name="Base",
-            description="A helpful assistant without capabilities.",
-            built_in=True,
-            tier=Tier(system_prompt="You are a helpful assistant."),
-            created_ms=CREATED_MS,
-            updated_ms=CREATED_MS,
-        ),
-        Harness(
-            org_id=org_id,
-            id=GENERIC_HARNESS_ID,
-            name=GENERIC_HARNESS_NAME,
-            display_name="Generic",
-            description="The default environment of an agent.",
-            parent_id=BASE_HARNESS_ID,
-            built_in=True,
-            tier=Tier(capabilities=GENERIC_CAPABILITIES),
-            created_ms=CREATED_MS,
-            updated_ms=CREATED_MS,
-        ),
+WORKBENCH_CAPABILITIES: Final = tuple(
+    CapabilityRef(ref=ref)
+    for ref in (
+        "session_file_system",
+        "bashkit_shell",
+        "web_fetch",
+        "session_storage",
+        "session",
+        "agent_instructions",
+        "skills",
+        "tool_search",
+        "tool_output_persistence",
+        "compaction",
+        "loop_detection",
     )
+)
+"""Not what `generic` has: an agent that shall only talk would get hands that nobody asked for, and
+each of its messages would cost the statements that look for the workspace's AGENTS.md."""
 
 
-GENERIC_CAPABILITIES: Final[tuple[CapabilityRef, ...]] = ()
-"""Files, shell and the rest join here as their capabilities are built."""
+class BuiltIn(Struct, frozen=True, kw_only=True):
+    """A harness of every organization, without what makes it one organization's."""
+
+    id: HarnessId
+    name: str
+    display_name: str
+    description: str
+    tier: Tier = Tier()
+    parent_id: HarnessId | None = None
+
+
+BUILT_IN_HARNESSES: Final = (
+    BuiltIn(
+        id=BASE_HARNESS_ID,
+        name="base",
+        display_name="Base",
+        description="A helpful assistant without capabilities.",
+        tier=Tier(system_prompt="You are a helpful assistant."),
+    ),
+    BuiltIn(
+        id=GENERIC_HARNESS_ID,
+        name=GENERIC_HARNESS_NAME,
+        display_name="Generic",
+        description="The default environment of an agent.",
+        parent_id=BASE_HARNESS_ID,
+    ),
+    BuiltIn(
+        id=WORKBENCH_HARNESS_ID,
+        name="workbench",
+        display_name="Workbench",
+        description="Files, a shell, the web, skills, and a conversation that stays readable.",
+        parent_id=GENERIC_HARNESS_ID,
+        tier=Tier(capabilities=WORKBENCH_CAPABILITIES),
+    ),
+)
+"""`base` says little and can do nothing; `generic` is what an agent gets without asking;
+`workbench` is what an agent needs that works alone."""
+
+
+def built_in_harnesses(org_id: OrgId) -> tuple[Harness, ...]:
+    """As one organization has them."""
+    return tuple(
+        Harness(
+            org_id=org_id,
+            id=one.id,
+            name=one.name,
+            display_name=one.display_name,
+            description=one.description,
+            parent_id=one.parent_id,
+            built_in=True,
+            tier=one.tier,
+            created_ms=CREATED_MS,
+            updated_ms=CREATED_MS,
+        )
+        for one in BUILT_IN_HARNESSES
+    )
 
 
 def built_in_harness(org_id: OrgId, id_: HarnessId) -> Harness | None:

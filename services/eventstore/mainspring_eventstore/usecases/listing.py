@@ -16,7 +16,10 @@ from mainspring_schema.listing import EventFilter
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """`total` leaves `after_seq`, `before_seq`, `around` and `limit` out of account."""
+    """`total` leaves `after_seq`, `before_seq`, `around` and `limit` out of account.
+
+    Where nobody wants it counted it is how many events came.
+    """
 
     events: tuple[StoredEvent, ...]
     total: int
@@ -51,7 +54,9 @@ async def list_events(
             events += await store.list_events(
                 session_id, org_id, window.on(columns), limit=window.limit, newest=window.newest
             )
-        total = await store.count_events(session_id, org_id, columns)
+        total = len(events)
+        if wanted.counted:
+            total = await store.count_events(session_id, org_id, columns)
         listed = Listed(events=tuple(events), total=total)
     kept = _within_bytes(listed.events, newest=windows[0].newest and len(windows) == 1)
     return Listed(events=kept[::-1] if wanted.descending else kept, total=listed.total)

@@ -9,6 +9,7 @@ from tests.load.bench.bench import Bench
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.scenarios.dispatch import dispatch
 from tests.load.bench.scenarios.fairness import fairness
+from tests.load.bench.scenarios.forks import fork
 from tests.load.bench.scenarios.history import history
 from tests.load.bench.scenarios.idle import idle
 from tests.load.bench.scenarios.limits import limits
@@ -49,6 +50,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "timers": Scenario(part=timers, what="how late sleeping workflows go on", own=True),
     "sse": Scenario(part=sse, what="how late events come to open streams"),
     "history": Scenario(part=history, what="a turn late in a session beside an early one"),
+    "fork": Scenario(part=fork, what="a fork of a session of 10,000 events", database=True),
     "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),
     "horizon": Scenario(
         part=horizon, what="a queue beside a snapshot that is held", bare=False, database=True

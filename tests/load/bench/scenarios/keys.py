@@ -66,6 +66,10 @@ def _history(_: Plan) -> list[str]:
     return ["history_messages", "history_cost_ratio"]
 
 
+def _fork(_: Plan) -> list[str]:
+    return ["fork_p50_ms", "fork_p99_ms", "fork_rows", "fork_events"]
+
+
 def _soak(_: Plan) -> list[str]:
     return ["soak_p99_ms"]
 
@@ -104,6 +108,7 @@ KEYS: Final[dict[str, Keys]] = {
     "timers": _timers,
     "sse": _sse,
     "history": _history,
+    "fork": _fork,
     "soak": _soak,
     "horizon": _horizon,
     "replicas": _replicas,
