@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.events import Usage
+from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Controls, Json
 from mainspring_schema.workflows import Flaw, Mismatch, StepRecord, Wait
 
@@ -95,6 +96,8 @@ class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task
     source: UUID | None = None
     traceparent: str | None = None
     build: str = ""
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
 
 
 class StepTask(Struct, frozen=True, kw_only=True, tag="step"):
@@ -189,13 +192,18 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
-    """The outcome of one tool call. An error is a result: the model sees it."""
+    """The outcome of one tool call. An error is a result: the model sees it.
+
+    With `joins` there is none yet: the call is given back until there is news of a child, and made
+    again then. An engine that does not know of it takes `result` for what it says.
+    """
 
     status: Literal["success", "error", "timeout", "cancelled", "unknown"]
     result: object = None
     error: str | None = None
     duration_ms: int = 0
     failure: Failure | None = None
+    joins: ChildTurn | None = None
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):
@@ -218,12 +226,14 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
     """How an attempt at a plain task or a declared step ended: with a result, or with a flaw.
 
-    `retry_ms` is how long its worker wants to wait for the next attempt; None for none.
+    `retry_ms` is how long its worker wants to wait for the next attempt; None for none. `lasting`:
+    the flaw is the call's own, every attempt would end so.
     """
 
     result: bytes = b"null"
     flaw: Flaw | None = None
     retry_ms: int | None = None
+    lasting: bool = False
 
 
 class QueryResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="query"):

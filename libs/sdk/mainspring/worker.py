@@ -25,7 +25,7 @@ from mainspring.plain import attempt_plain
 from mainspring.queries import answer
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.draws import SystemDraws
+from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import RandomIds, uuid7_ms
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
@@ -184,7 +184,7 @@ class Runner:
         self,
         workflows: "dict[str, Workflow[..., object]]",
         loop: asyncio.AbstractEventLoop,
-        draws: SystemDraws,
+        draws: Draws,
         processes: Executor | None,
         *,
         plain: "dict[str, Step[..., object]] | None" = None,

@@ -10,6 +10,7 @@ from mainspring_schema.frames import Held, History, HistoryWanted, Task
 from mainspring_schema.tasks import AttemptPayload, EmitEvent
 from mainspring_schema.workflows import StepRecord, Wait
 from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.limits import HISTORY_AGAIN_S
 
 
 class Stop(Enum):
@@ -122,11 +123,15 @@ class Attempt:
         Raises AttemptVoid if not ours.
         """
         wanted = HistoryWanted(held=self.held, after=after, places=places)
-        if not self._core.ask_history(wanted):
-            raise AttemptVoid
-        self._page = asyncio.get_running_loop().create_future()
-        self._wake()
-        return await self._page
+        while True:
+            if not self._core.ask_history(wanted):
+                raise AttemptVoid
+            self._page = asyncio.get_running_loop().create_future()
+            self._wake()
+            # An engine whose database is away says nothing, and the lease goes on all the while.
+            done, _ = await asyncio.wait((self._page,), timeout=HISTORY_AGAIN_S)
+            if done:
+                return self._page.result()
 
     # ── for the driver of the stream ─────────────────────────────────────────────────────────
 

@@ -19,6 +19,7 @@ from mainspring_kernel.limits import (
 )
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.frames import History, HistoryWanted
+from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import PlainResult, TaskResult, WorkflowResult
 from mainspring_schema.workflows import INPUT_STEP, PLACE, StepRecord, Wait, prefix_of
 
@@ -114,6 +115,9 @@ def _check_child(wait: Wait) -> None:
             if NAME.fullmatch(name) is None:
                 message = "a child's type or queue is no name"
                 raise msgspec.ValidationError(message)
+        flaw = flaw_in(child.keys, child.circuit)
+        if flaw is not None:
+            raise msgspec.ValidationError(flaw)
 
 
 def check_value(raw: bytes) -> None:

@@ -41,9 +41,9 @@ def cut(text: str) -> str:
     return text.encode()[:PROBLEM_BYTES_MAX].decode(errors="ignore")
 
 
-def route_of(queue: str, type_: str, build: str = "") -> Route:
+def route_of(queue: str, type_: str, build: str = "", keys: tuple[str, ...] = ()) -> Route:
     """A type is a capability: what nobody offers waits, and is no failure."""
-    return Route(queue=queue, capability=f"{_GO}{type_}", build=build)
+    return Route(queue=queue, capability=f"{_GO}{type_}", build=build, keys=keys)
 
 
 def is_go(route: Route) -> bool:
@@ -97,7 +97,9 @@ class Going:
                 id=task_id,
                 workflow_id=self.workflow.id,
                 kind=TaskKind.WORKFLOW,
-                route=route_of(self.state.queue, self.state.type, self.state.build),
+                route=route_of(
+                    self.state.queue, self.state.type, self.state.build, self.state.keys
+                ),
                 priority=PRIORITY,
                 effect=Effect.IDEMPOTENT,
                 step=OUTCOME_STEP,

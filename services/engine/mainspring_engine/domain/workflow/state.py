@@ -79,6 +79,8 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Goes in a row that recorded nothing and were to be followed at once."""
     rested: int = 0
     """The fence of the attempt that left it at rest, until its next go begins."""
+    keys: tuple[str, ...] = ()
+    """Of each go, as its route bears them."""
     ended_ms: int = 0
     """When it ended; 0 also where it did so under a version before."""
 
