@@ -157,6 +157,7 @@ class Workflows:
                 queue=command.queue or source.queue,
                 traceparent=command.traceparent,
                 fork=fork,
+                build=command.build,
                 keys=keys,
                 circuit=circuit,
             )
