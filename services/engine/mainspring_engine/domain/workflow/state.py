@@ -34,6 +34,8 @@ class Course(Struct, frozen=True, array_like=True, kw_only=True):
     """The hash of what it runs on."""
     done: bytes = b""
     open: tuple[tuple[int, bytes], ...] = ()
+    waits: tuple[int, ...] = ()
+    """Steps that wait for a time or a signal."""
 
     @property
     def finished(self) -> int:
