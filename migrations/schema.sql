@@ -2813,6 +2813,28 @@ $$;
 ALTER FUNCTION engine.hold_v1(p_task uuid, p_fence integer) OWNER TO engine_owner;
 
 --
+-- Name: input_of_v1(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.input_of_v1(p_bound text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (COALESCE("substring"(p_bound, '^[a-j][0-9]+~'::text), ''::text) || '0'::text);
+
+
+ALTER FUNCTION engine.input_of_v1(p_bound text) OWNER TO engine_owner;
+
+--
+-- Name: is_input_v1(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.is_input_v1(p_step text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (p_step ~ '^([a-j][0-9]+~)?0$'::text);
+
+
+ALTER FUNCTION engine.is_input_v1(p_step text) OWNER TO engine_owner;
+
+--
 -- Name: load_v1(uuid[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -3110,6 +3132,12 @@ CREATE FUNCTION engine.refuse_change_v1() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+    -- One after the other: other tables have no such column.
+    if tg_op = 'DELETE' and tg_table_name like 'step\_result%' then
+        if old.checkpoint and current_setting('engine.trims', true) = 'records' then
+            return old;
+        end if;
+    end if;
     raise exception '% of %.% is refused: its rows are final', tg_op, tg_table_schema, tg_table_name
         using errcode = 'object_not_in_prerequisite_state';
 end
@@ -3450,6 +3478,49 @@ $$;
 
 
 ALTER FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) OWNER TO engine_owner;
+
+--
+-- Name: trim_records_v1(uuid[], text[], integer, boolean); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.trim_records_v1(p_workflows uuid[], p_bounds text[], p_limit integer, p_inputs boolean) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_total int := 0;
+    v_count int;
+begin
+    perform set_config('engine.trims', 'records', true);
+    for i in 1 .. cardinality(p_workflows) loop
+        exit when v_total >= p_limit;
+        delete from engine.step_result as r
+        where r.workflow_id = p_workflows[i] and r.step = any(
+            array(
+                select x.step
+                from engine.step_result as x
+                where
+                    x.workflow_id = p_workflows[i] and x.checkpoint
+                    -- The first is for the index, the second right whatever the collation is.
+                    and x.step < p_bounds[i] and x.step collate "C" < p_bounds[i]
+                    and engine.is_input_v1(x.step) = p_inputs
+                order by x.step
+                limit p_limit - v_total
+                -- Waits for another engine that removes the same: an input is gone for all
+                -- before anything else of its generation goes.
+                for update
+            )
+        );
+        get diagnostics v_count = row_count;
+        v_total := v_total + v_count;
+    end loop;
+    perform set_config('engine.trims', '', true);
+    return v_total;
+end
+$$;
+
+
+ALTER FUNCTION engine.trim_records_v1(p_workflows uuid[], p_bounds text[], p_limit integer, p_inputs boolean) OWNER TO engine_owner;
 
 --
 -- Name: uuid_at_ms(bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -3808,7 +3879,22 @@ begin
         select c.workflow_id, r.step, r.org_id, c.workflow_id, 0, 0, r.input_hash, r.body, r.hash, true
         from unnest(v_copies) as c
         inner join engine.step_result as r on c.task_id = r.workflow_id and c.org_id = r.org_id
-        where r.checkpoint and engine.place_before(r.step, c.step);
+        where
+            r.checkpoint and engine.place_before(r.step, c.step)
+            and exists (
+                select from engine.step_result as i
+                where i.workflow_id = c.task_id and i.step = engine.input_of_v1(c.step)
+            );
+        if exists (
+            select from unnest(v_copies) as c
+            where not exists (
+                select from engine.step_result as i
+                where i.workflow_id = c.task_id and i.step = engine.input_of_v1(c.step)
+            )
+        ) then
+            raise exception 'engine.commit: what a fork begins with was removed'
+                using errcode = 'MSE01';
+        end if;
     end if;
     insert into engine.step_result (
         workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
@@ -7126,6 +7212,22 @@ GRANT ALL ON FUNCTION engine.hold_v1(p_task uuid, p_fence integer) TO api_run;
 
 
 --
+-- Name: FUNCTION input_of_v1(p_bound text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.input_of_v1(p_bound text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.input_of_v1(p_bound text) TO engine_run;
+
+
+--
+-- Name: FUNCTION is_input_v1(p_step text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.is_input_v1(p_step text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.is_input_v1(p_step text) TO engine_run;
+
+
+--
 -- Name: FUNCTION load_v1(p_sessions uuid[], OUT heads engine.head_view[], OUT workflows engine.workflow_view[], OUT inbox engine.inbox_view[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -7264,6 +7366,14 @@ GRANT ALL ON FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.p
 
 REVOKE ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION trim_records_v1(p_workflows uuid[], p_bounds text[], p_limit integer, p_inputs boolean); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.trim_records_v1(p_workflows uuid[], p_bounds text[], p_limit integer, p_inputs boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.trim_records_v1(p_workflows uuid[], p_bounds text[], p_limit integer, p_inputs boolean) TO engine_run;
 
 
 --

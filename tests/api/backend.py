@@ -321,6 +321,7 @@ class Backend(AppealsBackend):
                 key=command.key,
                 queue=command.queue or source.queue,
                 fork=Fork(source_id=command.source_id, before=command.step),
+                build=command.build,
             )
         )
 

@@ -171,6 +171,18 @@ async def test_an_ended_workflow_takes_no_signal(client: httpx.AsyncClient) -> N
     assert (await client.post(f"{URL}/{id_}/cancel", json={})).json() == {"status": "no_op"}
 
 
+async def test_a_fork_may_name_the_build_that_works_on_it(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    source = await started(client)
+
+    for body in ({"build": "1.2.0+g45ab"}, {}):
+        answer = await client.post(f"{URL}/{source}/fork", json=body)
+        assert answer.status_code == 201
+
+    assert [command.build for command in backend.starts[-2:]] == ["1.2.0+g45ab", ""]
+
+
 async def test_a_fork_is_a_new_workflow_and_begins_once_by_its_key(
     client: httpx.AsyncClient,
 ) -> None:

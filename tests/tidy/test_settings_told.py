@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mainspring_api.main import ApiSettings
-from mainspring_engine.main import EngineSettings
+from mainspring_engine.adapters.settings import EngineSettings
 from mainspring_eventstore.main import EventStoreSettings
 from mainspring_runtime.settings import ProcessSettings, variable_of
 from mainspring_scheduler.main import Settings as SchedulerSettings

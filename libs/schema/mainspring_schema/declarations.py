@@ -7,13 +7,14 @@ it out. Steps are numbered from 1 in their order, and refer to earlier ones alon
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct, field
 
 from mainspring_kernel.declaration_limits import (
     DECLARATION_BYTES_MAX,
+    DECLARATION_DELAY_MS_MAX,
     DECLARATION_DEPTH_MAX,
     DECLARATION_STEPS_MAX,
 )
@@ -68,10 +69,20 @@ class Parameter(Struct, frozen=True, kw_only=True):
     default: msgspec.Raw = field(default_factory=_null)
 
 
+class DeclaredWait(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a step waits for in place of a task: a time, or a signal of the step's name.
+
+    `delay_ms` is the length of a sleep, or when a signal is too late; None waits for ever.
+    """
+
+    kind: Literal["sleep", "signal"]
+    delay_ms: int | None = None
+
+
 class DeclaredStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`step` is its name, `arguments` a list or an object. `queue` None is the workflow's.
 
-    `keys` and `circuit` are as of a plain task.
+    `keys` and `circuit` are as of a plain task. With a `wait` it is no task, and is given nothing.
 
     It begins once all of `after` have finished; what it refers to is among them, or before them.
     """
@@ -82,6 +93,7 @@ class DeclaredStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: str | None = None
     keys: tuple[str, ...] = ()
     circuit: str = ""
+    wait: DeclaredWait | None = None
 
 
 class Declaration(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -149,7 +161,7 @@ def _check(declaration: Declaration) -> None:
         if not all(_NAME.fullmatch(name) for name in (step.step, step.queue or "default")):
             message = f"the name or the queue of step {number} is none"
             raise ValueError(message)
-        flaw = flaw_in(step.keys, step.circuit)
+        flaw = flaw_in(step.keys, step.circuit) or _flaw_of_wait(step)
         if flaw is not None:
             message = f"step {number}: {flaw}"
             raise ValueError(message)
@@ -159,6 +171,18 @@ def _check(declaration: Declaration) -> None:
         _check_references(step.arguments, f"step {number}", before, frozenset(names))
     everything = (1 << len(steps)) - 1
     _check_references(declaration.result, "the result", everything, frozenset(names))
+
+
+def _flaw_of_wait(step: DeclaredStep) -> str | None:
+    wait = step.wait
+    if wait is None:
+        return None
+    if wait.delay_ms is None and wait.kind == "sleep":
+        return "a sleep has a length"
+    if not 0 <= (wait.delay_ms or 0) <= DECLARATION_DELAY_MS_MAX:
+        return f"a wait of {wait.delay_ms} ms"
+    bare = DeclaredStep(step=step.step, arguments=ListOf(items=()), after=step.after, wait=wait)
+    return None if step == bare else "a wait has no arguments, queue or keys"
 
 
 def _check_references(

@@ -152,7 +152,8 @@ class ForkWorkflow(Struct, frozen=True, kw_only=True):
     """Starts a workflow with what another one recorded before a step; the other is left as it is.
 
     `step` is a place that has its record, and the first that is done anew; None keeps all that is
-    recorded. `key` and `workflow_id` are as of a start; `queue` None is the other one's.
+    recorded. `key`, `build` and `workflow_id` are as of a start, so the other one's pin is not its;
+    `queue` None is the other one's.
     """
 
     org_id: UUID
@@ -162,6 +163,7 @@ class ForkWorkflow(Struct, frozen=True, kw_only=True):
     key: str | None = None
     queue: str | None = None
     traceparent: str | None = None
+    build: str = ""
 
 
 class Started(Struct, frozen=True, kw_only=True):

@@ -229,15 +229,17 @@ class Client:
         step: str | None = None,
         key: str | None = None,
         queue: str | None = None,
+        build: str | None = None,
     ) -> Handle[T]:
         """Starts a workflow with what `id_` recorded before the place `step`; that one stays.
 
         From there on the present code does all anew; without `step` all that is recorded is kept.
+        With a `build` only workers of that build work on it; a pin of `id_` is not taken over.
         Raises ApiError: `not_found`, `validation_failed` where nothing is recorded at the place,
         and `workflow_key_mismatch` where `key` started something else.
         """
-        body = {name: value for name, value in (("step", step), ("key", key), ("queue", queue))
-                if value is not None}  # fmt: skip
+        given = (("step", step), ("key", key), ("queue", queue), ("build", build))
+        body = {name: value for name, value in given if value is not None}
         # Without a key a repeat would start another one.
         tries = 1 if key is None else TRIES
         raw = await self._send("POST", f"/{id_}/fork", body=body, tries=tries)

@@ -8,7 +8,8 @@ import inspect
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, NoReturn, ParamSpec, Protocol, TypeVar, cast
+from datetime import timedelta
+from typing import Final, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +20,7 @@ from mainspring_schema.codec import to_json
 from mainspring_schema.declarations import (
     Declaration,
     DeclaredStep,
+    DeclaredWait,
     Expression,
     ListOf,
     ObjectOf,
@@ -78,6 +80,33 @@ def do(step: "Doable[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
         message = "do() belongs into the function of a @workflow(driver='machine')"
         raise NotInWorkflow(message)
     return cast("T", drawing.add(cast("AnyStep", step), step.shape.bind(args, kwargs)))
+
+
+def do_sleep(duration: float | timedelta) -> None:
+    """In a declared workflow: what stands below waits for seconds to years."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+    delay_ms = max(0, round(seconds * 1000))
+    _here().pause("sleep", DeclaredWait(kind="sleep", delay_ms=delay_ms))
+
+
+@overload
+def do_wait_for_signal(name: str, *, timeout_s: float | None = None) -> object: ...
+@overload
+def do_wait_for_signal(name: str, *, timeout_s: float | None = None, type: type[T]) -> T: ...
+def do_wait_for_signal(
+    name: str,
+    *,
+    timeout_s: float | None = None,
+    type: type[object] = object,  # noqa: A002 - it is the word for it
+) -> object:
+    """In a declared workflow: a reference to the payload of a signal of this name.
+
+    One that came before is taken. Where none comes in `timeout_s` (default: for ever) the workflow
+    fails with the code `timeout`. `type` is for type checkers alone.
+    """
+    del type
+    delay_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))
+    return _here().pause(name, DeclaredWait(kind="signal", delay_ms=delay_ms))
 
 
 @contextmanager
@@ -183,7 +212,7 @@ class _Drawing:
         if any("{" in key for key in step.keys):
             message = f"{step.name}: the keys of a declared step name no arguments"
             raise TypeError(message)
-        self.steps.append(
+        return self._put(
             DeclaredStep(
                 step=step.name,
                 arguments=arguments,
@@ -193,8 +222,16 @@ class _Drawing:
                 circuit=step.circuit or "",
             )
         )
+
+    def pause(self, name: str, wait: DeclaredWait) -> Reference:
+        after = self._blocks[-1].before
+        nothing = ListOf(items=())
+        return self._put(DeclaredStep(step=name, arguments=nothing, after=after, wait=wait))
+
+    def _put(self, step: DeclaredStep) -> Reference:
+        self.steps.append(step)
         number = len(self.steps)
-        block.now_wait_for((number,))
+        self._blocks[-1].now_wait_for((number,))
         return Reference(OfStep(step=number))
 
     @contextmanager

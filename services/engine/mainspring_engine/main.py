@@ -17,6 +17,7 @@ from mainspring_engine.adapters.postgres import (
     PostgresStore,
     postgres_backstage,
 )
+from mainspring_engine.adapters.settings import EngineSettings
 from mainspring_engine.adapters.wakeups import listen
 from mainspring_engine.adapters.witness import TelemetryWitness
 from mainspring_engine.domain.backlog import Backlog
@@ -51,6 +52,7 @@ from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.retelling import tell_again
+from mainspring_engine.usecases.retention import Retention
 from mainspring_engine.usecases.seating import Seating
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_engine.usecases.sweeps import Sweeps
@@ -67,19 +69,10 @@ from mainspring_rpc import Server, serve
 from mainspring_rpc.services import control_service, worker_service
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.listeners import Listeners
-from mainspring_runtime.settings import Bind, ProcessSettings
 
 _CONNECTIONS_MAX: Final = 7
 """Two lanes, a claim, beats, releases and sweeps, and what a person asks."""
 WitnessFactory = Callable[[Agents], Witness]
-
-
-class EngineSettings(ProcessSettings, frozen=True, kw_only=True):
-    """What an engine reads at its start."""
-
-    database_url: str
-    nats_url: str
-    engine_bind: Bind = Bind("127.0.0.1", 9001)
 
 
 class Engine:
@@ -380,6 +373,7 @@ async def _serve(settings: EngineSettings, service: Service, engine: Engine) -> 
         operator=engine.operator,
         store=engine.store,
         registry=engine.registry,
+        retention=Retention(engine.store.retention, settings.keep),
     )
     server = await serve(
         str(settings.engine_bind),

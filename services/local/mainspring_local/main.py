@@ -46,6 +46,7 @@ class Arguments(argparse.Namespace):
     id: str = ""
     step: str | None = None
     key: str | None = None
+    build: str | None = None
     org: str = ""
 
 
@@ -121,6 +122,7 @@ def add_workflow(flow: argparse.ArgumentParser) -> None:
         "--step", default=None, metavar="PLACE", help='first step done anew, such as "3" or "2/1"'
     )
     forked.add_argument("--key", default=None, help="the same key finds the same fork")
+    forked.add_argument("--build", default=None, help="only workers of this build work on it")
 
 
 def run_up(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
@@ -277,8 +279,8 @@ def run_workflow(parsed: Arguments, settings: environment.Settings, console: Con
     from mainspring_local import workflows  # noqa: PLC0415 - see above
 
     if parsed.action == "fork":
-        forking = workflows.fork(settings.api_url, parsed.id, parsed.step, parsed.key, console)
-        asyncio.run(forking)
+        options = workflows.ForkOptions(parsed.step, parsed.key, parsed.build)
+        asyncio.run(workflows.fork(settings.api_url, parsed.id, options, console))
         return 0
     fits = asyncio.run(workflows.check_code(settings.api_url, parsed.paths, console))
     return 0 if fits else 1

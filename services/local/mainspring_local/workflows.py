@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import cast
+from typing import NamedTuple, cast
 
 import httpx
 
@@ -33,11 +33,21 @@ async def check_code(url: str, paths: Sequence[str], console: Console) -> bool:
     return differing == 0
 
 
-async def fork(url: str, id_: str, step: str | None, key: str | None, console: Console) -> None:
+class ForkOptions(NamedTuple):
+    """As of `Client.fork`."""
+
+    step: str | None
+    key: str | None
+    build: str | None
+
+
+async def fork(url: str, id_: str, options: ForkOptions, console: Console) -> None:
     """Prints the id of the fork. Raises StartProblem."""
     try:
         async with Client(url) as client:
-            forked: Handle[object] = await client.fork(id_, step=step, key=key)
+            forked: Handle[object] = await client.fork(
+                id_, step=options.step, key=options.key, build=options.build
+            )
     except (ApiError, httpx.HTTPError) as error:
         raise StartProblem(f"cannot fork {id_}: {error}") from error
     console.raw(forked.id)

@@ -48,7 +48,6 @@ async def forked(source: Program, bound: str) -> list[str]:
         ("a1~2", {"a1~1"}),
         ("a1~", {"a1~1", "a1~2"}),
         ("b10~2", {"b10~1"}),
-        ("a2~", set[str]()),
     ],
 )
 async def test_a_fork_has_the_records_that_stand_before_a_step(
@@ -73,6 +72,20 @@ async def test_a_fork_copies_nothing_of_another_organization(source: Program) ->
     await fork.commit(forking(fork, source, ""))
 
     assert await fork.recorded() == [b"body"]
+
+
+@pytest.mark.parametrize("bound", ["a2~", "a2~3"])
+async def test_a_fork_of_a_generation_without_its_input_is_refused(
+    source: Program, bound: str
+) -> None:
+    """Its records are being removed: of those that are left it would be no whole copy."""
+    await source.commit(source.changes(emits=(source.emit(2),), steps=(source.step("a2~1"),)))
+    fork = Program(source.world, source.org_id)
+
+    reply = await fork.commit(forking(fork, source, bound))
+
+    assert reply.verdict is Verdict.INVALID
+    assert await fork.recorded() == []
 
 
 async def test_a_fork_that_is_judged_copies_as_well(source: Program) -> None:

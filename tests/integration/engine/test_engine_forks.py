@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from mainspring_kernel.errors import NotFound, ValidationFailed, WorkflowKeyMismatch
@@ -70,6 +71,21 @@ async def test_a_fork_begins_with_the_input_and_the_steps_of_its_source(house: H
     assert kept.bodies == (b"1", b"2")
     assert b'["A-17"]' in first
     assert await house.types(source) == before
+
+
+async def test_a_fork_is_pinned_to_the_build_that_it_names(house: House) -> None:
+    source = await begun(house)
+    pinned = msgspec.structs.replace(fork_of(house, source, "3"), build="b7")
+
+    async with house.working() as engine:
+        started = await engine.workflows.fork(pinned)
+        view = await engine.workflows.get(
+            GetWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=started.workflow_id)
+        )
+        with pytest.raises(ValidationFailed):
+            await engine.workflows.fork(msgspec.structs.replace(pinned, build="b 7\n"))
+
+    assert "of build b7" in view.explanation
 
 
 async def test_a_fork_is_begun_once_by_its_key(house: House) -> None:

@@ -10,7 +10,15 @@ from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.decide import decide
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
-from mainspring_engine.domain.rows import OpenTask, Outcome, TaskState, View
+from mainspring_engine.domain.rows import (
+    OpenTask,
+    Outcome,
+    SignalRow,
+    TaskState,
+    View,
+    Waiting,
+    WaitRow,
+)
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.charts import Chart
 from mainspring_engine.domain.workflow.state import Course, WorkflowState
@@ -21,7 +29,7 @@ from mainspring_schema.codec import pack
 from mainspring_schema.events import decode_payload
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, StepTask, TaskResult, WorkflowResult
-from mainspring_schema.workflows import CancelWorkflow, Flaw, SignalWorkflow, StartWorkflow
+from mainspring_schema.workflows import CancelWorkflow, Flaw, SignalWorkflow, StartWorkflow, Wait
 from tests.unit.engine.program import NoAgents
 
 
@@ -68,6 +76,8 @@ class DeclaredDesk:
         """The arguments of each step that ever began."""
         self.routes: dict[str, tuple[str, str]] = {}
         self.events: list[tuple[str, dict[str, object]]] = []
+        self.waits: dict[str, WaitRow] = {}
+        self.signals: dict[UUID, SignalRow] = {}
         self.last: Changes
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
@@ -82,6 +92,9 @@ class DeclaredDesk:
     def do_all(self, *together: intents.Intent) -> list[Answer]:
         """Several in one flight."""
         self.materials.tasks[self.id] = tuple(self.tasks.values())
+        self.materials.waiting[self.id] = Waiting(
+            waits=tuple(self.waits.values()), signals=tuple(self.signals.values())
+        )
         plan = Plan(self.view, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         answers = [decide(plan, intent, self.materials) for intent in together]
         self._apply(plan)
@@ -115,11 +128,23 @@ class DeclaredDesk:
         command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=self.id, reason="enough")
         return self.do(intents.WorkflowCancelled(command=command))
 
-    def signal(self) -> Answer:
+    def signal(self, name: str = "go", payload: bytes = b"null") -> Answer:
         command = SignalWorkflow(
-            org_id=DEFAULT_ORG_ID, workflow_id=self.id, signal_id=self.ids.uuid7(), name="go"
-        )
+            org_id=DEFAULT_ORG_ID, workflow_id=self.id, signal_id=self.ids.uuid7(), name=name,
+            payload=payload,
+        )  # fmt: skip
         return self.do(intents.WorkflowSignalled(command=command))
+
+    def due(self, place: str) -> Answer:
+        """The time of what a step waits for is over."""
+        timer_id = self.waits[place].timer_id
+        assert timer_id is not None
+        return self.do(
+            intents.TimerDue(
+                session_id=self.id, org_id=DEFAULT_ORG_ID, workflow_id=self.id,
+                timer_id=timer_id, kind="wait",
+            )
+        )  # fmt: skip
 
     def dies(self, place: str, **rest: object) -> Answer:
         task = msgspec.structs.replace(self.tasks[place], **rest)
@@ -172,9 +197,23 @@ class DeclaredDesk:
         for row in (*changes.results, *changes.steps):
             assert row.step not in self.memory.bodies
             self.memory.bodies[row.step] = row.body
+        self._apply_waits(changes)
         for config in changes.configs:
             self.memory.charts[config.hash] = Chart(config.body)
         for event in changes.events:
             raw = decode_payload(event.payload).data
             told = msgspec.json.decode(raw, type=dict[str, object])
             self.events.append((event.type, told))
+
+    def _apply_waits(self, changes: Changes) -> None:
+        for ended in changes.ended_waits:
+            del self.waits[ended.step]
+        for wait in changes.waits:
+            known = msgspec.msgpack.decode(wait.body, type=Wait)
+            self.waits[wait.step] = WaitRow(workflow_id=self.id, wait=known, timer_id=wait.timer_id)
+        for signal in changes.signals:
+            if not signal.taken:
+                row = SignalRow(source=signal.source, kind=signal.kind, body=signal.body)
+                self.signals[signal.source] = row
+        for take in changes.taken_signals:
+            del self.signals[take.source]

@@ -11,6 +11,7 @@ from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.plain_tasks import PlainTasks
+from mainspring_engine.usecases.retention import Retention
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps
 from mainspring_engine.usecases.upkeep import keep_up
 from mainspring_engine.usecases.workflows import Workflows
@@ -59,7 +60,9 @@ class ControlServicer:
         operator: Operator,
         store: Store,
         registry: Registry,
+        retention: Retention,
     ) -> None:
+        self._retention = retention
         self._control = control
         self._workflows = workflows
         self._plain_tasks = plain_tasks
@@ -102,11 +105,12 @@ class ControlServicer:
 
     async def upkeep(self, request: pb.UpkeepRequest, /) -> pb.UpkeepResponse:
         del request
-        kept = await keep_up(self._store, self._registry)
+        kept = await keep_up(self._store, self._registry, self._retention)
         return pb.UpkeepResponse(
             partitions_made=kept.partitions_made,
             keys_forgotten=kept.keys_forgotten,
             more=kept.more,
+            records_removed=kept.records_removed,
         )
 
     # ── gates ───────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ from mainspring_engine.ports.budgets import BudgetRows
 from mainspring_engine.ports.inbox import InboxRows, Known
 from mainspring_engine.ports.plain import PlainRows
 from mainspring_engine.ports.progress import ProgressRows
+from mainspring_engine.ports.retention import RetentionRows
 from mainspring_engine.ports.workflows import KnownStart, WorkflowRows
 from mainspring_schema.frames import Held, StepProgress, Verdict
 
@@ -257,6 +258,11 @@ class Store(Protocol):
     @property
     def progress(self) -> ProgressRows:
         """How far handlers said they are."""
+        ...
+
+    @property
+    def retention(self) -> RetentionRows:
+        """Records that nobody is promised any more."""
         ...
 
     async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:

@@ -10,7 +10,7 @@ import msgspec
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import RecordedPage
 from mainspring_engine.usecases.links import Link
-from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.errors import Conflict, Unavailable
 from mainspring_kernel.limits import (
     WORKFLOW_STEPS_PER_FRAME_MAX,
     WORKFLOW_TYPE_CHARS_MAX,
@@ -21,7 +21,7 @@ from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.frames import History, HistoryWanted
 from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import PlainResult, TaskResult, WorkflowResult
-from mainspring_schema.workflows import PLACE, StepRecord, Wait
+from mainspring_schema.workflows import INPUT_STEP, PLACE, StepRecord, Wait, prefix_of
 
 _log = logging.getLogger(__name__)
 _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
@@ -59,6 +59,19 @@ class Histories:
         if wanted.places:
             return await rows.recorded_at(workflow_id, wanted.places)
         return await rows.recorded(workflow_id, after=wanted.after)
+
+
+async def input_of(store: Store, workflow_id: UUID, generation: int) -> bytes:
+    """What the code of a generation began with.
+
+    It goes first where records are removed. Raises Conflict where that was done.
+    """
+    place = prefix_of(generation) + INPUT_STEP
+    found = (await store.workflows.recorded_at(workflow_id, (place,))).bodies
+    if not found:
+        detail = "its records were removed: they are kept only so long"
+        raise Conflict(detail)
+    return _STEP.decode(found[0]).result
 
 
 def check_result(result: TaskResult) -> None:

@@ -10,13 +10,14 @@ import asyncio
 from uuid import UUID
 
 from mainspring_engine.domain.roster import Roster
+from mainspring_engine.domain.rows import Outcome
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.going import route_of
 from mainspring_engine.ports.elsewhere import Elsewhere
 from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowRow
-from mainspring_engine.usecases.histories import check_value
+from mainspring_engine.usecases.histories import check_value, input_of
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_kernel.errors import (
     Conflict,
@@ -74,8 +75,8 @@ class Queries:
     async def ask(self, command: QueryWorkflow) -> bytes:
         """The handler's answer, as JSON.
 
-        Raises NotFound, Conflict of a declared workflow, NoWorker, QueryFailed, DeadlineExceeded,
-        TooManyRequests.
+        Raises NotFound, Conflict of a declared workflow or where its records were removed,
+        NoWorker, QueryFailed, DeadlineExceeded, TooManyRequests.
         """
         if len(command.arguments) > QUERY_ARGUMENTS_BYTES_MAX:
             detail = f"the arguments have at most {QUERY_ARGUMENTS_BYTES_MAX} bytes"
@@ -104,9 +105,12 @@ class Queries:
         if row is None:
             detail = "no such workflow"
             raise NotFound(detail)
-        if states.decode(row.workflow).course is not None:
+        state = states.decode(row.workflow)
+        if state.course is not None:
             detail = "a declared workflow has no code that could answer"
             raise Conflict(detail)
+        if row.workflow.outcome is not Outcome.RUNNING:
+            await input_of(self._store, row.workflow.id, state.generation)
         return row
 
     async def _others(self, row: WorkflowRow) -> tuple[UUID, ...]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.retention import Retention, Trimmed
 from mainspring_kernel.limits import (
     IDEMPOTENCY_RETENTION_S,
     KEY_SWEEPS_PER_UPKEEP_MAX,
@@ -13,18 +14,25 @@ from mainspring_kernel.progress_limits import PROGRESS_FORGOTTEN_ROWS_MAX
 
 
 class Kept(NamedTuple):
-    """`more`: the bound was reached, so more keys may be past their time."""
+    """`more`: a bound was reached, so more keys or records may be past their time."""
 
     partitions_made: int
     keys_forgotten: int
     more: bool
+    records_removed: int = 0
 
 
-async def keep_up(store: Store, registry: Registry) -> Kept:
+async def keep_up(store: Store, registry: Registry, retention: Retention | None = None) -> Kept:
     """Partitions ahead; forgets workers long gone, reports of tasks that are over, and old keys.
 
-    Raises Unavailable.
+    With a retention also records of workflows. Raises Unavailable.
     """
+    kept = await _keep_up(store, registry)
+    trimmed = Trimmed(0, more=False) if retention is None else await retention.sweep()
+    return kept._replace(more=kept.more or trimmed.more, records_removed=trimmed.records)
+
+
+async def _keep_up(store: Store, registry: Registry) -> Kept:
     made = await store.make_partitions()
     await registry.forget()
     await store.progress.forget(PROGRESS_FORGOTTEN_ROWS_MAX)

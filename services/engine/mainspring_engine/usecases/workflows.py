@@ -21,7 +21,7 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.courses import Courses
-from mainspring_engine.usecases.histories import NAME, check_value
+from mainspring_engine.usecases.histories import NAME, check_value, input_of
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
 from mainspring_kernel.errors import (
@@ -54,16 +54,13 @@ from mainspring_schema.workflows import (
     Started,
     StartWorkflow,
     Status,
-    StepRecord,
     WorkflowCancelReceipt,
     WorkflowPage,
     WorkflowView,
     generation_of,
-    prefix_of,
 )
 
 _KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
-_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 _RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
 _ENDED: Final[dict[Outcome, Status]] = {
     Outcome.COMPLETED: "completed",
@@ -135,8 +132,8 @@ class Workflows:
     async def fork(self, command: ForkWorkflow) -> Started:
         """A new workflow that begins with what another one recorded before a step.
 
-        Raises NotFound for the other one, ValidationFailed where it has no such step or too many,
-        and what a start raises.
+        Raises NotFound for the other one, Conflict where its records were removed, ValidationFailed
+        where it has no such step or too many, and what a start raises.
         """
         source = await self._store.workflows.get(command.org_id, command.source_id)
         if source is None:
@@ -149,19 +146,18 @@ class Workflows:
         fork = _fork_of(command, source)
         keys, circuit = given_in(state.keys)
         await self._check_fork(fork)
-        # The input stands before all other places of its generation.
-        begins = prefix_of(fork.generation)
-        first = (await self._store.workflows.recorded(fork.source_id, after=begins)).bodies[0]
+        input_ = await input_of(self._store, fork.source_id, fork.generation)
         return await self.start(
             StartWorkflow(
                 org_id=command.org_id,
                 workflow_id=command.workflow_id,
                 type=source.type,
-                input=_STEP.decode(first).result,
+                input=input_,
                 key=command.key,
                 queue=command.queue or source.queue,
                 traceparent=command.traceparent,
                 fork=fork,
+                build=command.build,
                 keys=keys,
                 circuit=circuit,
             )
@@ -172,7 +168,7 @@ class Workflows:
             fork.source_id, bound=fork.bound, limit=FORK_STEPS_MAX + 1
         )
         if fork.before is not None and not extent.recorded:
-            detail = f"no step is recorded at the place {fork.before}"
+            detail = f"no step is recorded, or kept any more, at the place {fork.before}"
             raise ValidationFailed(detail)
         if extent.steps > FORK_STEPS_MAX:
             detail = f"more than {FORK_STEPS_MAX} steps stand before it"

@@ -29,7 +29,8 @@ class RpcDutyCalls:
                 done = await self._engine.upkeep(
                     control.UpkeepRequest(), timeout_s=limits.UPKEEP_TIMEOUT_S
                 )
-                return Report(handled=done.partitions_made + done.keys_forgotten, more=done.more)
+                handled = done.partitions_made + done.keys_forgotten + done.records_removed
+                return Report(handled=handled, more=done.more)
             case Duty.LOG_UPKEEP:
                 kept = await self._eventstore.upkeep(
                     eventstore.UpkeepRequest(), timeout_s=limits.UPKEEP_TIMEOUT_S

@@ -9,6 +9,7 @@ from mainspring_engine.adapters.memory.inbox import MemoryInbox
 from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.plain import MemoryPlain
 from mainspring_engine.adapters.memory.progress import MemoryProgress
+from mainspring_engine.adapters.memory.retention import MemoryRetention
 from mainspring_engine.adapters.memory.tables import InboxEntry, Tables, TaskRow
 from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
@@ -68,6 +69,7 @@ class MemoryStore:
         self.workflows = MemoryWorkflows(self.tables, lock, clock)
         self.plain = MemoryPlain(self.tables, lock, clock)
         self.progress = MemoryProgress(self.tables, lock)
+        self.retention = MemoryRetention(self.tables, lock, clock)
         self._spending = BudgetTables(self.tables)
         self.inbox = MemoryInbox(self.tables, lock)
         self.budgets = MemoryBudgets(self._spending, lock, clock)

@@ -108,6 +108,8 @@ def _copy(tables: Tables, workflow_id: UUID, copied: CopySteps) -> None:
     source, fork = tables.workflows[copied.source_id], tables.workflows[workflow_id]
     if source.org_id != fork.org_id:
         return
+    begins = prefix_of(generation_of(copied.bound)) + INPUT_STEP
+    refuse("what a fork begins with was removed", (copied.source_id, begins) not in tables.steps)
     for place in _before(tables, copied.source_id, copied.bound):
         row = tables.steps[copied.source_id, place]
         kept = msgspec.structs.replace(row, task_id=workflow_id, fence=0, rev=0)

@@ -14,6 +14,7 @@ from mainspring_engine.adapters.postgres.inbox import PostgresInbox
 from mainspring_engine.adapters.postgres.plain import PostgresPlain
 from mainspring_engine.adapters.postgres.progress import PostgresProgress
 from mainspring_engine.adapters.postgres.replies import committed, views
+from mainspring_engine.adapters.postgres.retention import PostgresRetention
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.adapters.postgres.whole import (
     is_whole,
@@ -75,6 +76,7 @@ class PostgresStore:
         self.workflows = PostgresWorkflows(database)
         self.plain = PostgresPlain(database, self._routes)
         self.progress = PostgresProgress(database)
+        self.retention = PostgresRetention(database)
         self.inbox = PostgresInbox(database)
         self.budgets = PostgresBudgets(database)
 

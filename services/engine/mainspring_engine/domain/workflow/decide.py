@@ -13,7 +13,7 @@ from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
 from mainspring_engine.domain.workflow import children, declared, machine, waiting
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Phase
-from mainspring_kernel.errors import Conflict, NotFound, WorkflowEnded
+from mainspring_kernel.errors import NotFound, WorkflowEnded
 from mainspring_schema import workflows
 from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import PlainResult, WorkflowResult
@@ -36,10 +36,7 @@ def command(plan: Plan, intent: intents.WorkflowCommand, materials: Materials) -
             going = _going(plan, materials)
             if going is None:
                 raise WorkflowEnded
-            if going.state.course is not None:
-                detail = "a declared workflow waits for no signals"
-                raise Conflict(detail)
-            machine.signalled(going, signal)
+            (machine if going.state.course is None else declared).signalled(going, signal)
             return workflows.Signalled()
         case intents.WorkflowCancelled(command=cancel):
             going = _going(plan, materials)
@@ -198,7 +195,8 @@ def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
 def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Verdict:
     going = _going(plan, materials)
     if going is not None and intent.kind == waiting.TIMER_WAIT:
-        if machine.wait_over(going, intent.timer_id):
+        drives = machine if going.state.course is None else declared
+        if drives.wait_over(going, intent.timer_id):
             return Verdict.COMMITTED
     elif going is not None and going.state.timer_id == intent.timer_id:
         machine.finish_cancel(going, going.open_tasks())

@@ -5,18 +5,26 @@ that fails for good ends the workflow, and whatever else of it is under way.
 """
 
 import hashlib
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.changes import CloseTask, Config, DeadLetter, NewTask, StepResult
+from mainspring_engine.domain.changes import (
+    CloseTask,
+    Config,
+    DeadLetter,
+    NewTask,
+    RecordStep,
+    StepResult,
+)
 from mainspring_engine.domain.intents import Answered
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.plain import route_of
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, Outcome, TaskKind, TaskState
-from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled, given
+from mainspring_engine.domain.workflow import grounds, pausing, waiting
+from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled
 from mainspring_engine.domain.workflow.ending import end, fail
 from mainspring_engine.domain.workflow.going import (
     OUTCOME_STEP,
@@ -25,17 +33,14 @@ from mainspring_engine.domain.workflow.going import (
     flaw_view,
     value,
 )
-from mainspring_engine.domain.workflow.state import Course
+from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_kernel.declaration_limits import DECLARATION_OPEN_MAX
-from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.errors import Conflict, ValidationFailed
 from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX
 from mainspring_schema.codec import pack
-from mainspring_schema.declarations import OfInput, OfStep, hash_of, version_of
+from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.tasks import PlainResult, StepTask, WorkflowResult
-from mainspring_schema.workflows import INPUT_STEP, Flaw, StepRecord
-
-_RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
-_RECORD: Final = msgspec.msgpack.Decoder(StepRecord)
+from mainspring_schema.workflows import Flaw, SignalWorkflow
 
 
 class _Next(NamedTuple):
@@ -43,13 +48,6 @@ class _Next(NamedTuple):
 
     number: int
     input: bytes
-
-
-class _Ended(NamedTuple):
-    """A step that has finished, which no row says yet."""
-
-    number: int
-    result: bytes
 
 
 # ── what can happen to it ───────────────────────────────────────────────────────────────────────
@@ -81,7 +79,7 @@ def answered(going: Going, intent: Answered, number: int, result: PlainResult) -
     elif result.flaw is not None:
         others = going.open_tasks(but=intent.held.task_id)
         _close(going, intent, number, result)
-        name = _chart(going).step(number).step
+        name = grounds.chart(going).step(number).step
         said = f"step {number} ({name}): {result.flaw.message}"
         _give_up(going, msgspec.structs.replace(result.flaw, message=said), others)
     else:
@@ -115,6 +113,38 @@ def died(going: Going, task: OpenTask) -> None:
     _give_up(going, Flaw(code="poison", message=detail), others)
 
 
+def signalled(going: Going, command: SignalWorkflow) -> None:
+    """Raises Conflict where no step of it waits for such a signal."""
+    steps = grounds.chart(going).declaration.steps
+    if not any(pausing.is_for(step, command.name) for step in steps):
+        detail = f"no step of this declared workflow waits for the signal {command.name}"
+        raise Conflict(detail)
+    others = going.open_tasks()
+    payload = value("payload", command.payload)
+    going.emit("workflow.signalled", waiting.signal_view(command) | payload)
+    row = waiting.signalled(going, command)
+    if row is None:
+        going.save()
+    else:
+        _came(going, int(row.wait.step), others)
+
+
+def wait_over(going: Going, timer_id: UUID) -> bool:
+    """A timer of a wait is due; False where it waits no more."""
+    row = next((r for r in waiting.rows(going).waits if r.timer_id == timer_id), None)
+    if row is None:
+        return False
+    number, wait = int(row.wait.step), row.wait
+    others = going.open_tasks()
+    waiting.over(going, row)
+    if wait.kind == "sleep":
+        _came(going, number, others)
+    else:
+        said = f"step {number}: the signal {wait.name} did not come in time"
+        _give_up(going, Flaw(code="timeout", message=said), others)
+    return True
+
+
 # ── going on ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -122,28 +152,38 @@ def _set_out(going: Going, raw: bytes) -> None:
     """Raises ValueError, Unfit; nothing was added then."""
     known = going.materials.recall.chart(hash_of(raw))
     chart = Chart(raw) if known is None else known
-    begun = _able(going, chart, Course(declaration=chart.hash), None)
+    course, begun = _settle(going, chart, Course(declaration=chart.hash), None)
     if not going.materials.recall.is_kept(chart.hash):
         going.plan.configs.append(
             Config(hash=chart.hash, org_id=going.workflow.org_id, body=chart.raw)
         )
-    _go_on(going, chart, Course(declaration=chart.hash), begun)
+    if course.finished == chart.everything:
+        raw = filled(chart.declaration.result, grounds.values(going, chart, None))
+        _complete_alone(going, course, raw)
+        return
+    _go_on(going, chart, course, begun)
 
 
 def _went_well(going: Going, intent: Answered, number: int, result: PlainResult) -> None:
-    chart, course = _chart(going), _without(_course(going), intent.held.task_id)
+    chart, course = (
+        grounds.chart(going),
+        grounds.without(grounds.course(going), intent.held.task_id),
+    )
     done = course.finished | 1 << (number - 1)
-    course = msgspec.structs.replace(course, done=_bits(done))
-    ended = _Ended(number, result.result)
+    course = msgspec.structs.replace(course, done=grounds.bits(done))
+    ended = grounds.Ended(number, result.result)
     begun: list[_Next] = []
+    # What lies there may be taken below, and nothing may raise NotYet after that.
+    others = going.open_tasks(but=intent.held.task_id) if going.state.signals else None
     try:
-        if done == chart.everything:
-            look_up = _values(going, chart, ended)
+        course, begun = _settle(going, chart, course, ended)
+        if course.finished == chart.everything:
+            look_up = grounds.values(going, chart, ended)
             _complete(going, intent, ended, filled(chart.declaration.result, look_up))
             return
-        begun = _able(going, chart, course, ended)
     except Unfit as error:
-        others = going.open_tasks(but=intent.held.task_id)
+        if others is None:
+            others = going.open_tasks(but=intent.held.task_id)
         _close(going, intent, number, result)
         _give_up(going, Flaw(code="unfit_value", message=str(error)), others)
         return
@@ -151,13 +191,43 @@ def _went_well(going: Going, intent: Answered, number: int, result: PlainResult)
     _go_on(going, chart, course, begun)
 
 
-def _able(going: Going, chart: Chart, course: Course, ended: _Ended | None) -> list[_Next]:
+def _came(going: Going, number: int, others: tuple[OpenTask, ...]) -> None:
+    """What a step waited for came to pass; its record is in the plan."""
+    chart, course = grounds.chart(going), pausing.over(grounds.course(going), number)
+    try:
+        course, begun = _settle(going, chart, course, None)
+        raw = b""
+        if course.finished == chart.everything:
+            raw = filled(chart.declaration.result, grounds.values(going, chart, None))
+    except Unfit as error:
+        _give_up(going, Flaw(code="unfit_value", message=str(error)), others)
+        return
+    if raw:
+        _complete_alone(going, course, raw)
+    else:
+        _go_on(going, chart, course, begun)
+
+
+def _settle(
+    going: Going, chart: Chart, course: Course, ended: grounds.Ended | None
+) -> tuple[Course, list[_Next]]:
+    """What can begin, past the steps whose signal lies there already. Raises Unfit."""
+    while True:
+        begun = _able(going, chart, course, ended)
+        came = [n for n, _ in begun if pausing.has_come(going, chart, n)]
+        if not came:
+            return course, begun
+        for number in came:
+            course = pausing.over(course, number)
+
+
+def _able(going: Going, chart: Chart, course: Course, ended: grounds.Ended | None) -> list[_Next]:
     """The steps that can begin now. Raises Unfit."""
-    look_up = _values(going, chart, ended)
-    under_way = sum(1 << (number - 1) for number, _ in course.open)
+    look_up = grounds.values(going, chart, ended)
+    under_way = sum(1 << (number - 1) for number in (*(n for n, _ in course.open), *course.waits))
     found: list[_Next] = []
     for number in chart.able(done=course.finished, begun=under_way):
-        if len(course.open) + len(found) >= DECLARATION_OPEN_MAX:
+        if len(course.open) + len(course.waits) + len(found) >= DECLARATION_OPEN_MAX:
             break
         found.append(_Next(number, _input(chart, number, look_up)))
     return found
@@ -173,12 +243,16 @@ def _input(chart: Chart, number: int, look_up: Lookup) -> bytes:
 
 def _go_on(going: Going, chart: Chart, course: Course, begun: list[_Next]) -> None:
     fresh: list[tuple[int, bytes]] = []
+    course = pausing.arm(going, chart, course, [number for number, _ in begun])
     for number, input_ in begun:
+        if chart.step(number).wait is not None:
+            continue
         task_id = going.ids.uuid7()
         fresh.append((number, task_id.bytes))
         going.plan.tasks.append(_task(going, chart, task_id, _Next(number, input_)))
     going.update(
         course=msgspec.structs.replace(course, open=(*course.open, *fresh)),
+        phase=Phase.RUNNING if course.open or fresh else Phase.WAITING,
         goes=going.state.goes + len(fresh),
         task_id=None,
     )
@@ -252,7 +326,7 @@ def _close(going: Going, intent: Answered, number: int, result: PlainResult) -> 
     )
     told: dict[str, object] = {
         "step": place,
-        "name": _chart(going).step(number).step,
+        "name": grounds.chart(going).step(number).step,
         "kind": "step",
         "attempts": intent.failures + 1,
     }
@@ -260,7 +334,7 @@ def _close(going: Going, intent: Answered, number: int, result: PlainResult) -> 
     going.emit("step.completed", told | outcome)
 
 
-def _complete(going: Going, intent: Answered, ended: _Ended, raw: bytes) -> None:
+def _complete(going: Going, intent: Answered, ended: grounds.Ended, raw: bytes) -> None:
     """The last step's attempt brings the workflow's own result as well."""
     _close(going, intent, ended.number, PlainResult(result=ended.result))
     result = WorkflowResult(outcome="completed", result=raw)
@@ -276,7 +350,26 @@ def _complete(going: Going, intent: Answered, ended: _Ended, raw: bytes) -> None
         )
     )
     going.emit("workflow.completed", value("result", raw))
-    going.update(course=Course(declaration=_course(going).declaration, done=_all(going)))
+    done = grounds.bits(grounds.chart(going).everything)
+    going.update(course=Course(declaration=grounds.course(going).declaration, done=done))
+    end(going, Outcome.COMPLETED, result)
+
+
+def _complete_alone(going: Going, course: Course, raw: bytes) -> None:
+    """What came last was no task: no attempt stands behind the workflow's own result."""
+    result = WorkflowResult(outcome="completed", result=raw)
+    going.plan.steps.append(
+        RecordStep(
+            workflow_id=going.workflow.id,
+            step=OUTCOME_STEP,
+            task_id=going.workflow.id,
+            fence=0,
+            input_hash=b"",
+            body=pack(result),
+        )
+    )
+    going.emit("workflow.completed", value("result", raw))
+    going.update(course=course)
     end(going, Outcome.COMPLETED, result)
 
 
@@ -288,54 +381,4 @@ def _give_up(going: Going, flaw: Flaw, others: tuple[OpenTask, ...]) -> None:
 def _close_all(going: Going, tasks: tuple[OpenTask, ...]) -> None:
     for task in tasks:
         going.close_unheld(task)
-    going.update(course=msgspec.structs.replace(_course(going), open=()))
-
-
-# ── what it rests on ────────────────────────────────────────────────────────────────────────────
-
-
-def _values(going: Going, chart: Chart, ended: _Ended | None) -> Lookup:
-    parameters: dict[str, bytes] = {}
-
-    def look_up(reference: OfInput | OfStep) -> bytes:
-        if isinstance(reference, OfStep):
-            if ended is not None and reference.step == ended.number:
-                return ended.result
-            return _RESULT.decode(_body(going, str(reference.step))).result
-        if not parameters:
-            record = _RECORD.decode(_body(going, INPUT_STEP))
-            parameters.update(given(chart.declaration, record.result))
-        return parameters[reference.name]
-
-    return look_up
-
-
-def _body(going: Going, place: str) -> bytes:
-    """Of a record or a result: this plan's own, or a committed one."""
-    for row in (*going.plan.results, *going.plan.steps):
-        if row.step == place:
-            return row.body
-    return going.materials.value(going.workflow.id, place)
-
-
-def _chart(going: Going) -> Chart:
-    return going.materials.chart(_course(going).declaration)
-
-
-def _course(going: Going) -> Course:
-    course = going.state.course
-    assert course is not None  # noqa: S101 - nothing else comes here
-    return course
-
-
-def _without(course: Course, task_id: UUID) -> Course:
-    left = tuple(one for one in course.open if one[1] != task_id.bytes)
-    return msgspec.structs.replace(course, open=left)
-
-
-def _bits(done: int) -> bytes:
-    return done.to_bytes((done.bit_length() + 7) // 8, "little")
-
-
-def _all(going: Going) -> bytes:
-    return _bits(_chart(going).everything)
+    going.update(course=msgspec.structs.replace(grounds.course(going), open=(), waits=()))

@@ -201,7 +201,7 @@ class Going:
         self.drop_timer(self.state.timer_id)
         self.plan.set_status(SessionStatus.IDLE)
         self.plan.set_active_turn(None)
-        self.update(task_id=None, timer_id=None, waits=0)
+        self.update(task_id=None, timer_id=None, waits=0, ended_ms=self.plan.now_ms)
         self.save(outcome)
 
 

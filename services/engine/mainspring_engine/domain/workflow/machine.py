@@ -173,7 +173,7 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
 def signalled(going: Going, command: SignalWorkflow) -> None:
     payload = value("payload", command.payload)
     going.emit("workflow.signalled", waiting.signal_view(command) | payload)
-    if waiting.signalled(going, command):
+    if waiting.signalled(going, command) is not None:
         wake(going)
     going.save()
 

@@ -34,6 +34,8 @@ class Course(Struct, frozen=True, array_like=True, kw_only=True):
     """The hash of what it runs on."""
     done: bytes = b""
     open: tuple[tuple[int, bytes], ...] = ()
+    waits: tuple[int, ...] = ()
+    """Steps that wait for a time or a signal."""
 
     @property
     def finished(self) -> int:
@@ -81,6 +83,8 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """The fence of the attempt that left it at rest, until its next go begins."""
     keys: tuple[str, ...] = ()
     """Of each go, as its route bears them."""
+    ended_ms: int = 0
+    """When it ended; 0 also where it did so under a version before."""
 
     def build_on(self, queue: str) -> str:
         """Which build does its work on a queue: the pin ends where its own queue ends."""

@@ -42,14 +42,21 @@ def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
         if wait.child is not None:
             woken = _start(going, wait, wait.child) or woken
             continue
-        signal = _signal_for(going, wait)
-        if signal is None:
-            _add(going, wait)
-        else:
-            _take(going, signal)
-            resolve(going, _record(wait, result=signal.body))
+        if came(going, wait):
             woken = True
+        else:
+            add(going, wait)
     return woken
+
+
+def came(going: Going, wait: Wait) -> bool:
+    """Whether a signal for it lies there; it is taken then, and is the step's result."""
+    signal = next((s for s in rows(going).signals if _waits_for(wait, s.kind)), None)
+    if signal is None:
+        return False
+    _take(going, signal)
+    resolve(going, _record(wait, result=signal.body))
+    return True
 
 
 def _came_unseen(going: Going, wait: Wait) -> bool:
@@ -72,7 +79,7 @@ def _start(going: Going, wait: Wait, child: ChildStart) -> bool:
     if kept is None:
         resolve(going, _record(wait, flaw=children.TOO_DEEP))
     elif kept.kind == "child":
-        _add(going, kept)
+        add(going, kept)
         return False
     elif kept.child is not None and kept.child.workflow_id is not None:
         id_ = to_wire(Prefix.WORKFLOW, kept.child.workflow_id)
@@ -80,8 +87,8 @@ def _start(going: Going, wait: Wait, child: ChildStart) -> bool:
     return True
 
 
-def signalled(going: Going, command: SignalWorkflow) -> bool:
-    """Whether something waited for it. Otherwise it is kept for who may wait later."""
+def signalled(going: Going, command: SignalWorkflow) -> WaitRow | None:
+    """What waited for it. Without any it is kept for who may wait later."""
     kind = f"signal:{command.name}"
     row = next((r for r in rows(going).waits if _waits_for(r.wait, kind)), None)
     if row is None and going.state.signals >= WORKFLOW_SIGNALS_MAX:
@@ -97,7 +104,7 @@ def signalled(going: Going, command: SignalWorkflow) -> bool:
         going.update(signals=going.state.signals + 1)
     else:
         end(going, row, _record(row.wait, result=command.payload))
-    return taken
+    return row
 
 
 def over(going: Going, row: WaitRow) -> None:
@@ -169,10 +176,6 @@ def _waits_for(wait: Wait, kind: str) -> bool:
     return wait.kind == "signal" and f"signal:{wait.name}" == kind
 
 
-def _signal_for(going: Going, wait: Wait) -> SignalRow | None:
-    return next((s for s in rows(going).signals if _waits_for(wait, s.kind)), None)
-
-
 def _record(wait: Wait, *, result: bytes = b"null", flaw: Flaw | None = None) -> StepRecord:
     return StepRecord(
         step=wait.step,
@@ -184,7 +187,8 @@ def _record(wait: Wait, *, result: bytes = b"null", flaw: Flaw | None = None) ->
     )
 
 
-def _add(going: Going, wait: Wait) -> None:
+def add(going: Going, wait: Wait) -> None:
+    """From now on it is waited for."""
     timer_id = None if wait.delay_ms is None else going.timer(TIMER_WAIT, wait.delay_ms)
     row = WaitRow(workflow_id=going.workflow.id, wait=wait, timer_id=timer_id)
     going.plan.waits.append(

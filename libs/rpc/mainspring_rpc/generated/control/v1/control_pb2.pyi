@@ -115,14 +115,16 @@ class UpkeepRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class UpkeepResponse(_message.Message):
-    __slots__ = ("partitions_made", "keys_forgotten", "more")
+    __slots__ = ("partitions_made", "keys_forgotten", "more", "records_removed")
     PARTITIONS_MADE_FIELD_NUMBER: _ClassVar[int]
     KEYS_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_REMOVED_FIELD_NUMBER: _ClassVar[int]
     partitions_made: int
     keys_forgotten: int
     more: bool
-    def __init__(self, partitions_made: _Optional[int] = ..., keys_forgotten: _Optional[int] = ..., more: _Optional[bool] = ...) -> None: ...
+    records_removed: int
+    def __init__(self, partitions_made: _Optional[int] = ..., keys_forgotten: _Optional[int] = ..., more: _Optional[bool] = ..., records_removed: _Optional[int] = ...) -> None: ...
 
 class ListCircuitsRequest(_message.Message):
     __slots__ = ()

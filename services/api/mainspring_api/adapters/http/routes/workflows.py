@@ -251,6 +251,7 @@ async def fork_workflow(call: Call[ForkBody, NoQuery]) -> Reply:
             key=body.key or call.idempotency_key,
             queue=body.queue,
             traceparent=call.request.headers.get(TRACEPARENT),
+            build=body.build or "",
         )
         started = await services.control.fork_workflow(command)
         view = await _known(call, started.workflow_id)

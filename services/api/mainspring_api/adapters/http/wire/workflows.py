@@ -71,12 +71,14 @@ class ForkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`step` is the place of the first step that is done anew; without it all records are kept.
 
     The same `key` with the same source and step finds the fork that it started; an Idempotency-Key
-    is taken where there is none. `queue` is the source's where it is left out.
+    is taken where there is none. `queue` is the source's where it is left out. With a `build` only
+    workers of that build work on it; a pin of the source is not taken over.
     """
 
     step: Annotated[str, Meta(max_length=limits.STEP_PLACE_CHARS_MAX)] | None = None
     key: Key | None = None
     queue: Name | None = None
+    build: Key | None = None
 
 
 class CancelBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

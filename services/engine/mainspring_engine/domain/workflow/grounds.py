@@ -1,0 +1,68 @@
+"""What decisions about a declared workflow rest on: chart, course, values. Pure."""
+
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.domain.workflow.charts import Chart, Lookup, given
+from mainspring_engine.domain.workflow.going import Going
+from mainspring_engine.domain.workflow.state import Course
+from mainspring_schema.declarations import OfInput, OfStep
+from mainspring_schema.tasks import PlainResult
+from mainspring_schema.workflows import INPUT_STEP, StepRecord
+
+_RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
+_RECORD: Final = msgspec.msgpack.Decoder(StepRecord)
+
+
+class Ended(NamedTuple):
+    """A step that has finished, which no row says yet."""
+
+    number: int
+    result: bytes
+
+
+def values(going: Going, chart: Chart, ended: Ended | None) -> Lookup:
+    parameters: dict[str, bytes] = {}
+
+    def look_up(reference: OfInput | OfStep) -> bytes:
+        if isinstance(reference, OfStep):
+            if ended is not None and reference.step == ended.number:
+                return ended.result
+            body = _body(going, str(reference.step))
+            is_wait = chart.step(reference.step).wait is not None
+            return _RECORD.decode(body).result if is_wait else _RESULT.decode(body).result
+        if not parameters:
+            record = _RECORD.decode(_body(going, INPUT_STEP))
+            parameters.update(given(chart.declaration, record.result))
+        return parameters[reference.name]
+
+    return look_up
+
+
+def _body(going: Going, place: str) -> bytes:
+    """Of a record or a result: this plan's own, or a committed one."""
+    for row in (*going.plan.results, *going.plan.steps):
+        if row.step == place:
+            return row.body
+    return going.materials.value(going.workflow.id, place)
+
+
+def chart(going: Going) -> Chart:
+    return going.materials.chart(course(going).declaration)
+
+
+def course(going: Going) -> Course:
+    found = going.state.course
+    assert found is not None  # noqa: S101 - nothing else comes here
+    return found
+
+
+def without(course: Course, task_id: UUID) -> Course:
+    left = tuple(one for one in course.open if one[1] != task_id.bytes)
+    return msgspec.structs.replace(course, open=left)
+
+
+def bits(done: int) -> bytes:
+    return done.to_bytes((done.bit_length() + 7) // 8, "little")
