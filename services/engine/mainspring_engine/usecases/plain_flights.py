@@ -101,6 +101,9 @@ class PlainFlights:
                 self._unseat(task)
             raise
         self._place(seated, added)
+        for task in new.values():
+            if task.start_within_ms is not None:
+                self._alarms.bounded(task.start_within_ms)
         added = await self._traces.overlooked(new, added)
         for submit in submits:
             receipts = tuple(_receipt(task, new, added) for task in submit.tasks)

@@ -17,6 +17,7 @@ from mainspring_engine.usecases.workflows import (
     check_input,
     check_keys,
     check_name,
+    check_start_bound,
 )
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
@@ -116,6 +117,7 @@ class PlainTasks:
         check_name("queue", task.queue)
         check_build(task.build)
         check_keys(task.keys, task.circuit)
+        check_start_bound(task.start_within_ms)
         check_input("the input", task.input)
         if not 0 <= task.priority <= PRIORITY_MAX:
             detail = f"priority: 0 to {PRIORITY_MAX}"
@@ -184,6 +186,7 @@ class PlainTasks:
             build=made.build,
             keys=made.keys,
             circuit=made.circuit,
+            start_within_ms=made.start_within_ms,
         )
         (receipt,) = await self._committed((made_of(task),))
         return receipt

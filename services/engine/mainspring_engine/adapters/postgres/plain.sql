@@ -3,6 +3,16 @@
 -- repeatable
 select known, differing, unclaimed from engine.submit_tasks_v1($1, $2);
 
+-- name: submit_bounded
+-- The same with tasks among them that are to be taken within a time; see the function.
+-- repeatable
+select known, differing, unclaimed from engine.submit_tasks_v2($1, $2, $3, $4);
+
+-- name: time_out_tasks
+-- Ends plain tasks that nobody took in time; see the function. Not repeatable: a repeat finds
+-- nothing, and whoever waits for one would not be told.
+select engine.time_out_tasks_v1($1, $2, $3, $4) as ended;
+
 -- name: end_tasks
 -- Ends attempts at plain tasks; see the function. A repeat finds its own attempts closed.
 -- repeatable

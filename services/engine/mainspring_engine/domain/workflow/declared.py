@@ -83,7 +83,7 @@ def answered(going: Going, intent: Answered, number: int, result: PlainResult) -
         _close(going, intent, number, result)
         name = _chart(going).step(number).step
         said = f"step {number} ({name}): {result.flaw.message}"
-        _give_up(going, msgspec.structs.replace(result.flaw, message=said), others)
+        give_up(going, msgspec.structs.replace(result.flaw, message=said), others)
     else:
         _went_well(going, intent, number, result)
 
@@ -112,7 +112,7 @@ def died(going: Going, task: OpenTask) -> None:
     going.plan.dead_letters.append(
         DeadLetter(task_id=task.id, workflow_id=going.workflow.id, reason="poison", detail=detail)
     )
-    _give_up(going, Flaw(code="poison", message=detail), others)
+    give_up(going, Flaw(code="poison", message=detail), others)
 
 
 # ── going on ────────────────────────────────────────────────────────────────────────────────────
@@ -145,7 +145,7 @@ def _went_well(going: Going, intent: Answered, number: int, result: PlainResult)
     except Unfit as error:
         others = going.open_tasks(but=intent.held.task_id)
         _close(going, intent, number, result)
-        _give_up(going, Flaw(code="unfit_value", message=str(error)), others)
+        give_up(going, Flaw(code="unfit_value", message=str(error)), others)
         return
     _close(going, intent, number, result)
     _go_on(going, chart, course, begun)
@@ -280,7 +280,8 @@ def _complete(going: Going, intent: Answered, ended: _Ended, raw: bytes) -> None
     end(going, Outcome.COMPLETED, result)
 
 
-def _give_up(going: Going, flaw: Flaw, others: tuple[OpenTask, ...]) -> None:
+def give_up(going: Going, flaw: Flaw, others: tuple[OpenTask, ...]) -> None:
+    """Fails, and what is open of it is closed."""
     _close_all(going, others)
     fail(going, flaw)
 

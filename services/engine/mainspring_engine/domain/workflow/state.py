@@ -79,6 +79,8 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Goes in a row that recorded nothing and were to be followed at once."""
     keys: tuple[str, ...] = ()
     """Of each go, as its route bears them."""
+    start_timer: UUID | None = None
+    """Until when a worker is to take it."""
 
     def build_on(self, queue: str) -> str:
         """Which build does its work on a queue: the pin ends where its own queue ends."""
