@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from mainspring_harness.builtin import builtin_registry
-from mainspring_harness.registry import CatalogueEntry
+from mainspring_harness.capability import CatalogueEntry
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.messages import Json
 

@@ -3464,6 +3464,23 @@ $$;
 ALTER FUNCTION engine.submit_tasks_v2(p_lease_ms bigint, p_tasks engine.plain_task[], p_bounded uuid[], p_within_ms bigint[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) OWNER TO engine_owner;
 
 --
+-- Name: tell_v1(engine.commit_signal[], engine.commit_take[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform engine.write_waits('{}', '{}', p_signals, p_takes);
+    return cardinality(p_signals) + cardinality(p_takes);
+end
+$$;
+
+
+ALTER FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) OWNER TO engine_owner;
+
+--
 -- Name: time_out_tasks_v1(bigint, uuid[], text, bytea); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -5666,6 +5683,20 @@ CREATE TABLE engine.timer (
 ALTER TABLE engine.timer OWNER TO engine_owner;
 
 --
+-- Name: toolset; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.toolset (
+    name text NOT NULL,
+    incarnation uuid NOT NULL,
+    announced_at timestamp with time zone NOT NULL,
+    body bytea NOT NULL
+);
+
+
+ALTER TABLE engine.toolset OWNER TO engine_owner;
+
+--
 -- Name: wait; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -6225,6 +6256,14 @@ ALTER TABLE ONLY engine.task
 
 ALTER TABLE ONLY engine.timer
     ADD CONSTRAINT timer_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: toolset toolset_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.toolset
+    ADD CONSTRAINT toolset_pkey PRIMARY KEY (name);
 
 
 --
@@ -7347,6 +7386,14 @@ GRANT ALL ON FUNCTION engine.submit_tasks_v2(p_lease_ms bigint, p_tasks engine.p
 
 
 --
+-- Name: FUNCTION tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) TO engine_run;
+
+
+--
 -- Name: FUNCTION time_out_tasks_v1(p_lease_ms bigint, p_tasks uuid[], p_code text, p_body bytea); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -7833,6 +7880,13 @@ GRANT SELECT,UPDATE ON TABLE engine.task TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.timer TO engine_run;
+
+
+--
+-- Name: TABLE toolset; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE engine.toolset TO engine_run;
 
 
 --

@@ -26,6 +26,7 @@ from mainspring_schema.plain import (
     TaskReceipt,
 )
 from mainspring_schema.tasks import ToolTask
+from mainspring_schema.toolsets import ListToolsets, Toolset, Toolsets
 from mainspring_schema.workflows import Flaw
 from tests.api.budgets_backend import FakeBudgets
 from tests.api.deliveries_backend import FakeInbox
@@ -164,6 +165,7 @@ class FakeOperator:
         self.budgets = FakeBudgets()
         self.inbox = FakeInbox()
         self.configs: dict[bytes, bytes] = {}
+        self.toolsets: list[Toolset] = []
 
     async def inspect(self, question: asking.Question[A]) -> A:
         return self._answered(question, self._inspected(ops.read_question(pack(question))))
@@ -196,12 +198,15 @@ class FakeOperator:
                 return found if known else NotFound()
             case ops.ListLetters() | ops.GetLetter():
                 return self._of_letters(asked)
-            case GetConfigs() | GetDelivery() | ListWaiting():
+            case GetConfigs() | GetDelivery() | ListWaiting() | ListToolsets():
                 return self._of_sessions(asked)
             case _:
                 return self.budgets.answer(asked)
 
-    def _of_sessions(self, asked: GetConfigs | GetDelivery | ListWaiting) -> object:
+    def _of_sessions(self, asked: GetConfigs | GetDelivery | ListWaiting | ListToolsets) -> object:
+        if isinstance(asked, ListToolsets):
+            found = (one for one in self.toolsets if not asked.names or one.name in asked.names)
+            return Toolsets(toolsets=tuple(found))
         if isinstance(asked, GetConfigs):
             known = {one: self.configs[one] for one in asked.hashes if one in self.configs}
             return KeptConfigs(bodies=known)

@@ -111,7 +111,7 @@ def failure_codes() -> set[str]:
     """What `Failure(code=…)` says anywhere, and the table of model failures."""
     found = {str(kind.code) for kind in Kind}
     for path in tree.written(".py"):
-        if path.startswith("services/"):
+        if path.startswith(("services/", "libs/workstream/")):
             found |= set(tree.matches(FAILURE, tree.text(path), 1))
     return found
 

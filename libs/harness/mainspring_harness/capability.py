@@ -36,6 +36,13 @@ class Info(Struct, frozen=True, kw_only=True, omit_defaults=True):
     docs_slug: str | None = None
 
 
+class CatalogueEntry(Struct, frozen=True, kw_only=True):
+    """A row of the catalogue: what a capability is and the tools of its default configuration."""
+
+    info: Info
+    tool_definitions: tuple[ToolDefinition, ...]
+
+
 class PromptContext(Struct, frozen=True, kw_only=True):
     """What a contribution may depend on. `at_ms` is when the newest input was taken up.
 

@@ -62,6 +62,23 @@ class InvalidToolSchema(MainspringError):
         super().__init__(f"tool {tool!r}: {problem}", data={"tool": tool})
 
 
+class ToolsetUnknown(MainspringError):
+    """An agent names a set of tools that no worker has announced; the message was not taken.
+
+    The worker was never started, or spells the name in another way. Send it again once one has.
+    """
+
+    code = "toolset_unknown"
+    status = 409
+    title = "No worker has announced these tools"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no worker has announced the toolset {name!r} yet: start one with it",
+            data={"toolset": name},
+        )
+
+
 class InvalidMcpServer(MainspringError):
     """A configuration of an MCP server that cannot be used, or a server that lies about itself."""
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
-
-from mainspring_harness import arguments
-from mainspring_harness.capability import Applied, Capability, Info
+from mainspring_harness import arguments, toolsets
+from mainspring_harness.capability import Applied, Capability, CatalogueEntry
 from mainspring_harness.errors import (
     CapabilityCycle,
     InvalidCapabilityConfig,
@@ -13,15 +11,8 @@ from mainspring_harness.errors import (
     UnknownCapability,
 )
 from mainspring_kernel import limits
-from mainspring_schema.agents import CapabilityRef, ToolDefinition
+from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.messages import Json
-
-
-class CatalogueEntry(Struct, frozen=True, kw_only=True):
-    """A row of the catalogue: what a capability is and the tools of its default configuration."""
-
-    info: Info
-    tool_definitions: tuple[ToolDefinition, ...]
 
 
 class Registry:
@@ -40,11 +31,11 @@ class Registry:
                 self._names[name] = capability
 
     def find(self, ref: str) -> Capability:
-        """The capability of that id or alias. Raises UnknownCapability.
+        """The capability of that id or alias, or of a set of announced tools.
 
-        Retired ones are unknown.
+        Raises UnknownCapability; retired ones are unknown.
         """
-        capability = self._names.get(ref)
+        capability = self._names.get(ref) or toolsets.capability(ref)
         if capability is None or capability.info.status == "retired":
             raise UnknownCapability(ref)
         return capability

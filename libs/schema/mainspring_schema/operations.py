@@ -16,6 +16,7 @@ from mainspring_schema.configs import GetConfigs
 from mainspring_schema.delivery import DeliveryOrder, DeliveryQuestion
 from mainspring_schema.explaining import Explanation, Subject
 from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
+from mainspring_schema.toolsets import ListToolsets
 
 OpenStatus = Literal["ready", "leased", "delayed", "waiting"]
 TaskStatus = Literal[OpenStatus, "closed"]
@@ -354,7 +355,7 @@ AnyQuestion = (
     (ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain)
     | BudgetQuestion
     | DeliveryQuestion
-    | GetConfigs
+    | (GetConfigs | ListToolsets)
 )
 PlainOrder = CancelPlainTask | RequeuePlainTask
 AnyOrder = (

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.events import Usage
+from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Controls, Json
 from mainspring_schema.workflows import Flaw, Mismatch, StepRecord, Wait
 
@@ -45,7 +46,8 @@ class ReasonTask(Struct, frozen=True, kw_only=True, tag="reason"):
 class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     """One tool call. `idempotency_key` is the same in every attempt.
 
-    `edited`: a person has changed the arguments, which are checked before the call.
+    `edited`: a person has changed the arguments, which are checked before the call. With `brought`
+    the call has been made elsewhere, and only its outcome is to be read.
     """
 
     turn_id: UUID
@@ -60,6 +62,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     config_hash: bytes
     edited: bool = False
     guarded: bool = False
+    brought: "ToolResult | None" = None
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -67,12 +70,18 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
 
     What is recorded of it comes apart (`frames.History`), for it may be long. `generation` counts
     how often its code started over: what was recorded before is not read any more.
+
+    `go` counts these tasks. `rested` is the fence of the attempt at the one before that left the
+    workflow at rest, and 0 where none did: since then only the engine has recorded anything, and
+    only at what that attempt waited for.
     """
 
     workflow_id: UUID
     workflow_type: str
     key: str
     generation: int = 0
+    go: int = 0
+    rested: int = 0
 
 
 class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
@@ -186,13 +195,22 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
-    """The outcome of one tool call. An error is a result: the model sees it."""
+    """The outcome of one tool call. An error is a result: the model sees it.
+
+    With `joins` there is none yet: the call is given back until there is news of a child, and made
+    again then. An engine that does not know of it takes `result` for what it says.
+
+    `unread`: nobody has held it against the agent's rules and the bound of an event yet, for the
+    worker that made the call cannot; a worker of the house does (`ToolTask.brought`).
+    """
 
     status: Literal["success", "error", "timeout", "cancelled", "unknown"]
     result: object = None
     error: str | None = None
     duration_ms: int = 0
     failure: Failure | None = None
+    joins: ChildTurn | None = None
+    unread: bool = False
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):

@@ -1,7 +1,7 @@
-"""Durable workflows in plain async Python: `@workflow`, `@step`, `Worker`, `Client`.
+"""Durable workflows in plain async Python: `@workflow`, `@step`, `@tool`, `Worker`, `Client`.
 
 A workflow goes on after any crash and ends exactly once; a step that has finished is never called
-again.
+again. A tool is a function that agents' models call.
 """
 
 from mainspring.children import Child, child, run_child, start_detached
@@ -14,10 +14,12 @@ from mainspring.errors import (
     AttemptOver,
     GiveUp,
     HeartbeatTimedOut,
+    NotDone,
     NotInWorkflow,
     RetryAfter,
     StepFailed,
     TaskFailed,
+    ToolError,
     Unserializable,
     WaitTimedOut,
     WorkflowFailed,
@@ -27,6 +29,7 @@ from mainspring.heartbeats import heartbeat, heartbeat_details
 from mainspring.queries import on_query
 from mainspring.retries import NO_RETRY, Retry
 from mainspring.tasks import TaskHandle
+from mainspring.tools import Tool, ToolContext, tool
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
 from mainspring.worker import Worker
 
@@ -41,6 +44,7 @@ __all__ = [
     "GiveUp",
     "Handle",
     "HeartbeatTimedOut",
+    "NotDone",
     "NotInWorkflow",
     "Retry",
     "RetryAfter",
@@ -48,6 +52,9 @@ __all__ = [
     "StepFailed",
     "TaskFailed",
     "TaskHandle",
+    "Tool",
+    "ToolContext",
+    "ToolError",
     "Unserializable",
     "WaitTimedOut",
     "Worker",
@@ -66,6 +73,7 @@ __all__ = [
     "start_detached",
     "start_over",
     "step",
+    "tool",
     "wait_for_signal",
     "workflow",
 ]

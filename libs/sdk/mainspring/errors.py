@@ -57,6 +57,17 @@ class RetryAfter(Exception):
         self.seconds = seconds
 
 
+class ToolError(Exception):
+    """Raise it in a tool: the model reads the message, and may do better."""
+
+
+class NotDone(Exception):
+    """Raise it in a probe: the lost call certainly took no effect. The model reads the message."""
+
+    def __init__(self, message: str = "the call was lost before it took effect") -> None:
+        super().__init__(message)
+
+
 class Unserializable(TypeError):
     """A value that is no JSON, or over the bound: it cannot be recorded."""
 

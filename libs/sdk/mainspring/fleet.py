@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import Final, NamedTuple, Protocol, cast
 
 from mainspring.definitions import Step, Workflow
+from mainspring.limits import WARM_GOES_DEFAULT
+from mainspring.tools import Tool
 from mainspring.worker import Worker
 from mainspring_kernel.backoff import Policy, delay_s
 from mainspring_kernel.clock import Clock, SystemClock
@@ -55,14 +57,17 @@ class Fleet:
 
     def __init__(  # noqa: PLR0913 - one named option each
         self,
-        offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+        offers: "Sequence[Workflow[..., object] | Step[..., object]]" = (),
         /,
         *,
+        tools: "Sequence[Tool[..., object]]" = (),
+        toolset: str = "",
         processes: int | None = None,
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
         cpu_processes: int = 0,
+        warm: int = WARM_GOES_DEFAULT,
         name: str = "",
         build: str = "",
         spawn: Callable[[int], Process] | None = None,
@@ -76,10 +81,13 @@ class Fleet:
         self._count = count
         options = _Options(
             offers=tuple(_path_of(offer) for offer in offers),
+            tools=tuple(_path_of(tool) for tool in tools),
+            toolset=toolset,
             engine=engine,
             queues=tuple(queues),
             slots=slots,
             cpu_processes=cpu_processes,
+            warm=warm,
             name=name,
             build=build,
         )
@@ -139,10 +147,13 @@ class _Options(NamedTuple):
     """Of a worker, as they are sent to its process."""
 
     offers: tuple[tuple[str, str], ...]
+    tools: tuple[tuple[str, str], ...]
+    toolset: str
     engine: str | None
     queues: tuple[str, ...]
     slots: int
     cpu_processes: int
+    warm: int
     name: str
     build: str
 
@@ -175,15 +186,29 @@ class _Spawned:
         self._process.kill()
 
 
-def _path_of(offer: "Workflow[..., object] | Step[..., object]") -> tuple[str, str]:
+def _path_of(
+    offer: "Workflow[..., object] | Step[..., object] | Tool[..., object]",
+) -> tuple[str, str]:
     return offer.function.__module__, offer.function.__qualname__
 
 
-def _offered(path: tuple[str, str]) -> "Workflow[..., object] | Step[..., object]":
+def _found(path: tuple[str, str]) -> object:
     module, name = path
-    found = cast("object", getattr(import_module(module), name))
+    return cast("object", getattr(import_module(module), name))
+
+
+def _offered(path: tuple[str, str]) -> "Workflow[..., object] | Step[..., object]":
+    found = _found(path)
     if not isinstance(found, (Workflow, Step)):
-        message = f"{module}:{name} is neither a @workflow nor a @step"
+        message = f"{':'.join(path)} is neither a @workflow nor a @step"
+        raise TypeError(message)
+    return found
+
+
+def _tool(path: tuple[str, str]) -> "Tool[..., object]":
+    found = _found(path)
+    if not isinstance(found, Tool):
+        message = f"{':'.join(path)} is no @tool"
         raise TypeError(message)
     return found
 
@@ -203,10 +228,13 @@ async def _serve(options: _Options, number: int) -> None:
         loop.add_reader(parent.sentinel, stopped.set)
     worker = Worker(
         [_offered(path) for path in options.offers],
+        tools=[_tool(path) for path in options.tools],
+        toolset=options.toolset,
         engine=options.engine,
         queues=options.queues,
         slots=options.slots,
         processes=options.cpu_processes,
+        warm=options.warm,
         name=f"{options.name}-{number}" if options.name else "",
         build=options.build,
     )

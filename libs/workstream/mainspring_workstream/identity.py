@@ -16,6 +16,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     queues: tuple[str, ...]
     capabilities: tuple[str, ...]
     slots: int
+    toolset: bytes = b""
 
     def attach(self, number: int, held: tuple[Held, ...]) -> Attach:
         """The claim to be this worker's newest stream."""
@@ -28,4 +29,5 @@ class Identity(Struct, frozen=True, kw_only=True):
             capabilities=self.capabilities,
             slots=self.slots,
             held=held,
+            toolset=self.toolset,
         )

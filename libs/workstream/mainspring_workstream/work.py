@@ -87,6 +87,10 @@ class Worker:
             await self._drained_by(deadline + DRAIN_ACK_S)
         self._drained.set()
 
+    async def attached(self) -> None:
+        """Returns while an engine has this worker, and knows what it offers."""
+        await self._joined.wait()
+
     def halt(self) -> None:
         """Ends `run` at once, as a crash would: nothing is handed back or reported."""
         self._drained.set()

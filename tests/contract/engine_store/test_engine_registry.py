@@ -243,3 +243,32 @@ async def test_an_engine_that_is_not_heard_of_is_not_found(world: World, worker:
 
     assert gone == ()
     assert await registry.replicas_of(queue, "maths", limit=3) == (replica,)
+
+
+async def test_the_youngest_workers_word_on_a_toolset_stands(world: World) -> None:
+    registry = world.backstage.registry
+    first, second, third = (IDS.uuid7() for _ in range(3))
+    name = f"shop-{first.hex[-12:]}"
+    await registry.announce(second, name, b"new")
+    await registry.announce(first, name, b"old")
+    await registry.announce(second, name, b"the same worker says it once")
+
+    assert await registry.toolsets((name,), limit=ALL) == (b"new",)
+
+    await registry.announce(third, name, b"rolled back")
+    assert await registry.toolsets((name, "nobody"), limit=ALL) == (b"rolled back",)
+
+
+async def test_toolsets_come_by_their_names(world: World) -> None:
+    registry = world.backstage.registry
+    worker = IDS.uuid7()
+    names = [f"{letter}-{worker.hex[-12:]}" for letter in ("b", "a", "c")]
+    for name in names:
+        await registry.announce(worker, name, name.encode())
+
+    found = await registry.toolsets(tuple(names), limit=2)
+    every = await registry.toolsets((), limit=1000)
+
+    assert found == tuple(name.encode() for name in sorted(names)[:2])
+    assert {name.encode() for name in names} <= set(every)
+    assert await registry.toolsets(("nobody",), limit=ALL) == ()

@@ -29,6 +29,7 @@ from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.memory import MemoryFiles
 from mainspring_worker.ports.files import SessionFiles
 from tests.api.backend import Backend
+from tests.api.operators import FakeOperator
 from tests.contract.api.conftest import NOW_MS, Grants
 from tests.contract.api.test_store_contract import new_session
 
@@ -70,7 +71,9 @@ def keeper_of(store: MemoryStore) -> Keeper:
 def nowhere(store: Store) -> MessagePath:
     """A way to turns behind which nobody works."""
     backend = Backend()
-    return MessagePath(configurations=Configurations(store), control=backend, log=backend)
+    return MessagePath(
+        configurations=Configurations(store, FakeOperator()), control=backend, log=backend
+    )
 
 
 def memory_schedules() -> Schedules:

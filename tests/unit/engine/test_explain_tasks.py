@@ -142,6 +142,7 @@ def test_a_lease_that_nobody_takes_up_needs_somebody(sweeps: dict[str, int]) -> 
         (NOW + 8000, "rate_limited", "retry", "2 of 6 failed, the last one with rate_limited"),
         (NOW + 8000, "version_conflict", "version", "whose code fits what is recorded"),
         (NOW - 60_000, "rate_limited", "sweep_late", "nobody made it ready"),
+        (NOW + 8000, "joins_child", "waiting", "waits for a child session"),
     ],
 )
 def test_a_delayed_task_tells_until_when_and_why(

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from mainspring_api.domain.catalogue import model_choice
 from mainspring_api.domain.resources import Agent, Harness, Session
+from mainspring_harness import toolsets
 from mainspring_harness.builtin import agent_instructions
 from mainspring_harness.folding import Folded, fold, runtime_agent
 from mainspring_harness.mcp import with_servers
@@ -20,6 +21,7 @@ from mainspring_schema.agents import (
     encode_runtime_agent,
 )
 from mainspring_schema.mcp import McpServer
+from mainspring_schema.toolsets import Toolset
 
 
 class Tiers(Struct, frozen=True, kw_only=True):
@@ -43,6 +45,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     data: bytes
     reads_instructions: bool = False
     """Whether the workspace has a say in it: then it is not complete without that."""
+    toolsets: tuple[str, ...] = ()
+    """Sets of tools whose workers have a say in it."""
 
 
 def folded_tiers(tiers: Tiers, message_model_id: str | None = None) -> Folded:
@@ -79,7 +83,10 @@ def configure(tiers: Tiers, message_model_id: str | None = None) -> Configuratio
     agent = folded_agent(tiers, folded_tiers(tiers, message_model_id))
     data = encode_runtime_agent(agent)
     return Configuration(
-        hash=hashlib.sha256(data).digest(), data=data, reads_instructions=reads_instructions(agent)
+        hash=hashlib.sha256(data).digest(),
+        data=data,
+        reads_instructions=reads_instructions(agent),
+        toolsets=toolsets.names(agent.capabilities),
     )
 
 
@@ -92,7 +99,17 @@ def with_instructions(configuration: Configuration, text: str | None) -> Configu
     if text is None:
         return configuration
     agent = decode_runtime_agent(configuration.data)
-    data = encode_runtime_agent(msgspec.structs.replace(agent, agent_instructions=text))
+    return _complete(msgspec.structs.replace(agent, agent_instructions=text))
+
+
+def with_tools(configuration: Configuration, announced: Sequence[Toolset]) -> Configuration:
+    """The same with what workers announced. Raises ToolsetUnknown."""
+    agent = decode_runtime_agent(configuration.data)
+    return _complete(toolsets.with_toolsets(agent, announced))
+
+
+def _complete(agent: RuntimeAgent) -> Configuration:
+    data = encode_runtime_agent(agent)
     return Configuration(hash=hashlib.sha256(data).digest(), data=data)
 
 

@@ -6,14 +6,23 @@ from typing import NamedTuple
 import msgspec
 
 from mainspring_api.domain.resources import Basis, decode_tier, encode_tier
-from mainspring_api.domain.tiers import Configuration, Tiers, configure, with_instructions
+from mainspring_api.domain.tiers import (
+    Configuration,
+    Tiers,
+    configure,
+    with_instructions,
+    with_tools,
+)
+from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import pinning, providers
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.mcp_servers import with_own_servers
 from mainspring_harness.builtin.agent_instructions import FILE, shown
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
+from mainspring_schema.toolsets import ListToolsets
 
 HASHES_KNOWN_MAX = 100_000
 """32 bytes each: what the engine has is sent once per process."""
@@ -29,21 +38,26 @@ class _Key(NamedTuple):
 class Configurations:
     """One per process. `known` tells which hashes the engine has acknowledged."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, operator: OperatorDoor) -> None:
         self._store = store
+        self._operator = operator
         self._folded: OrderedDict[_Key, Configuration] = OrderedDict()
         self._known: set[bytes] = set()
 
     async def of(self, org_id: OrgId, session_id: SessionId, model_id: str | None) -> Configuration:
-        """One statement while nothing changed, and the workspace has no say in it.
+        """One statement while nothing changed, and neither workspace nor workers have a say in it.
 
-        Raises NotFound for an unknown session.
+        Raises NotFound for an unknown session, ToolsetUnknown, Unavailable.
         """
         configuration = await self._of_tiers(org_id, session_id, model_id)
-        if not configuration.reads_instructions:
-            return configuration
-        text = await instructions(self._store, org_id, session_id)
-        return with_instructions(configuration, text)
+        names = configuration.toolsets
+        if configuration.reads_instructions:
+            text = await instructions(self._store, org_id, session_id)
+            configuration = with_instructions(configuration, text)
+        if names:
+            announced = await self._operator.inspect(ListToolsets(names=names))
+            configuration = with_tools(configuration, announced.toolsets)
+        return configuration
 
     async def _of_tiers(
         self, org_id: OrgId, session_id: SessionId, model_id: str | None
@@ -93,10 +107,7 @@ async def load_tiers(
 ) -> Tiers:
     """Raises NotFound."""
     async with store.transaction(org_id) as tx:
-        session = await tx.session(session_id)
-        if session is None:
-            msg = "no such session"
-            raise NotFound(msg)
+        session = await known_session(tx, session_id)
         tiers = await with_own_servers(tx, await pinning.tiers_of(tx, session))
         return await providers.with_own_model(tx, tiers, message_model_id)
 

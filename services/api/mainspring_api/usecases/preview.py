@@ -5,6 +5,7 @@ from msgspec import Struct, structs
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.resources import Agent
 from mainspring_api.domain.tiers import Tiers, folded_agent, folded_tiers, reads_instructions
+from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.store import Store, Transaction
 from mainspring_api.usecases import agents, harnesses
 from mainspring_api.usecases.agents import AgentDraft
@@ -12,12 +13,14 @@ from mainspring_api.usecases.configuration import instructions, load_tiers
 from mainspring_api.usecases.mcp_servers import with_own_servers
 from mainspring_api.usecases.pinning import choose
 from mainspring_api.usecases.providers import with_own_model
+from mainspring_harness import toolsets
 from mainspring_harness.folding import Folded
 from mainspring_harness.prompt import Blueprint, blueprint, system_prompt
 from mainspring_harness.registry import Registry
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import AgentId, OrgId, SessionId
 from mainspring_schema.agents import RuntimeAgent
+from mainspring_schema.toolsets import ListToolsets
 
 
 class Preview(Struct, frozen=True, kw_only=True):
@@ -83,6 +86,16 @@ async def of_stored_agent(tx: Transaction, registry: Registry, ref: str) -> Prev
         default_model_id=organization.default_model_id,
     )
     return preview(registry, await with_own_model(tx, await with_own_servers(tx, tiers)))
+
+
+async def announced(operator: OperatorDoor, registry: Registry, shown: Preview) -> Preview:
+    """The same with the tools that workers have announced. Raises Unavailable."""
+    names = toolsets.names(shown.agent.capabilities)
+    if not names:
+        return shown
+    told = await operator.inspect(ListToolsets(names=names))
+    agent = toolsets.with_toolsets(shown.agent, told.toolsets, lenient=True)
+    return structs.replace(shown, agent=agent, plan=blueprint(agent, registry))
 
 
 def preview(registry: Registry, tiers: Tiers, said: str | None = None) -> Preview:

@@ -62,6 +62,14 @@ class Registry(Protocol):
 
     async def worker(self, incarnation: UUID) -> WorkerView | None: ...
 
+    async def announce(self, incarnation: UUID, name: str, body: bytes) -> None:
+        """What a worker says of its tools. Nothing where a younger one has spoken."""
+        ...
+
+    async def toolsets(self, names: tuple[str, ...], *, limit: int) -> tuple[bytes, ...]:
+        """Announced sets of tools, in the order of their names; without names all."""
+        ...
+
     async def forget(self) -> int:
         """Removes workers that stopped WORKER_KEPT_S ago and hold nothing, and dead replicas.
 

@@ -29,6 +29,7 @@ from mainspring_schema.delivery import (
     WithdrawMessage,
 )
 from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
+from mainspring_schema.toolsets import ListToolsets
 
 
 class Operator:
@@ -67,7 +68,7 @@ class Operator:
                 | GetConfigs()
             ):
                 return await self._inspector.answer(asked)
-            case operations.ListWorkers() | operations.GetWorker():
+            case operations.ListWorkers() | operations.GetWorker() | ListToolsets():
                 return await self._workers.answer(asked)
             case operations.ListLetters() | operations.GetLetter():
                 return await self._letters.answer(asked)

@@ -6,6 +6,7 @@ makes all of them look at once. So a drain holds wherever the worker attaches ne
 
 import asyncio
 import logging
+from typing import assert_never
 from uuid import UUID
 
 from mainspring_engine.domain.limits import PRESENCES_WAITING_MAX, REPLICA_BEAT_S
@@ -15,8 +16,11 @@ from mainspring_engine.ports.registry import Presence, Registration, Registry
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
+from mainspring_kernel.toolset_limits import TOOLSETS_LISTED_MAX
+from mainspring_schema import toolsets
 from mainspring_schema.frames import Attach
 from mainspring_schema.operations import GetWorker, ListWorkers, WorkerPage, WorkerView
+from mainspring_schema.toolsets import ListToolsets, Toolsets
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +56,14 @@ class Workers:
     # ── streams of this engine ──────────────────────────────────────────────────────────────────
 
     async def registered(self, attach: Attach) -> bool:
-        """Whether the worker that attached is drained by an operator. Raises Unavailable."""
+        """Whether the worker that attached is drained by an operator. Keeps what it announces.
+
+        Raises ValidationFailed for tools that no agent can be given; Unavailable.
+        """
         self._untold.pop(attach.incarnation, None)
+        if attach.toolset:
+            announced = toolsets.read(attach.toolset)
+            await self._registry.announce(attach.incarnation, announced.name, attach.toolset)
         return await self._registry.register(
             Registration(
                 incarnation=attach.incarnation,
@@ -128,10 +138,23 @@ class Workers:
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────
 
-    async def answer(self, asked: ListWorkers | GetWorker) -> WorkerPage | WorkerView:
-        if isinstance(asked, GetWorker):
-            return await self.get(asked.worker_id)
-        return await self.page(asked)
+    async def answer(
+        self, asked: ListWorkers | GetWorker | ListToolsets
+    ) -> WorkerPage | WorkerView | Toolsets:
+        match asked:
+            case GetWorker(worker_id=worker_id):
+                return await self.get(worker_id)
+            case ListToolsets(names=names):
+                return await self.announced(names)
+            case ListWorkers():
+                return await self.page(asked)
+            case _:
+                assert_never(asked)
+
+    async def announced(self, names: tuple[str, ...]) -> Toolsets:
+        """Also of workers that are gone: a call of their tools waits for others."""
+        bodies = await self._registry.toolsets(names, limit=TOOLSETS_LISTED_MAX)
+        return Toolsets(toolsets=tuple(toolsets.read(body) for body in bodies))
 
     async def get(self, worker_id: UUID) -> WorkerView:
         """Raises NotFound, Unavailable."""

@@ -85,7 +85,7 @@ async def start(
     service.spawn("engine", parts.engine.work())
     measure(parts.engine, service)
     path = MessagePath(
-        configurations=Configurations(parts.api_store),
+        configurations=Configurations(parts.api_store, DirectOperator(parts.engine.operator)),
         control=DirectControl(
             parts.engine.control, parts.engine.workflows, parts.engine.plain_tasks
         ),

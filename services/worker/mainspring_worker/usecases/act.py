@@ -11,12 +11,12 @@ from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import mcp_servers, subagents, tool_search
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.ids import Position
+from mainspring_kernel.ids import Position, uuid7_ms
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Task
 from mainspring_schema.messages import Json
-from mainspring_schema.tasks import EmitEvent, Failure, ToolResult, ToolTask
+from mainspring_schema.tasks import EmitEvent, ToolResult, ToolTask
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, TOOL_PROBE_TIMEOUT_S
 from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.running import ToolRunner
@@ -25,12 +25,11 @@ from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
-from mainspring_workstream.attempt import Attempt, AttemptVoid, Stop
+from mainspring_workstream import outcomes
+from mainspring_workstream.attempt import Attempt, AttemptVoid
 from mainspring_workstream.configs import Configs, ConfigUnusable
 
 _LOG: Final = logging.getLogger(__name__)
-_BOUND: Final = frozenset({"at_most_once", "verifiable"})
-"""Classes whose start is committed before the call, and whose broken-off call has no known end."""
 _ARGUMENTS: Final = dict[str, object]
 _TOLD_AGENT: Final = frozenset({tool_search.ID, mcp_servers.ID, subagents.ID})
 """Capabilities whose tools work on what the agent has."""
@@ -67,38 +66,61 @@ class Acting:
         tool = self._toolbox.find(payload.name, payload.capability_id)
         if tool is None:
             if attempt.task.started:
-                return _lost("its tool is not available any more")
-            return _error(f"the tool {payload.name!r} is not available here", "unknown_tool")
+                return outcomes.lost("its tool is not available any more")
+            missing = f"the tool {payload.name!r} is not available here"
+            return outcomes.error(missing, "unknown_tool")
         try:
             arguments = msgspec.convert(payload.arguments, _ARGUMENTS)
         except msgspec.ValidationError:
-            return _error("the arguments must be a JSON object", "invalid_arguments")
+            return outcomes.error("the arguments must be a JSON object", "invalid_arguments")
         if payload.edited and (wrong := _misfit(tool, arguments)):
-            return _error(f"the edited arguments do not fit: {wrong}", "invalid_arguments")
+            return outcomes.error(f"the edited arguments do not fit: {wrong}", "invalid_arguments")
         try:
             rules = await self._rules(payload)
         except ConfigUnusable as unusable:
-            return _error(f"the agent's guardrails are not known: {unusable}", "config_unusable")
+            return _unruled(unusable)
         began = self._clock.mono()
         with self._telemetry.tool_call(attempt.task, payload) as span:
             try:
                 outcome = await self._call(attempt, payload, tool, arguments)
             except asyncio.CancelledError:
-                outcome = _broken_off(attempt, payload)
+                outcome = outcomes.broken_off(attempt, payload)
             duration_ms = round((self._clock.mono() - began) * 1000)
             timed = msgspec.structs.replace(outcome, duration_ms=duration_ms)
-            if rules is not None:
-                timed = await self._guard.output(attempt, payload, rules, timed)
-            result = await self._outputs.bounded(attempt, payload, timed)
+            result = await self._readable(attempt, payload, rules, timed)
             span.ended(result)
             return result
+
+    async def read(self, attempt: Attempt, payload: ToolTask, brought: ToolResult) -> ToolResult:
+        """What another worker brought, as the model may have it. The call is not made again.
+
+        Raises HandedBack, AttemptVoid, or CancelledError.
+        """
+        try:
+            rules = await self._rules(payload)
+            unread = msgspec.structs.replace(brought, unread=False)
+            return await self._readable(attempt, payload, rules, unread)
+        except ConfigUnusable as unusable:
+            return _unruled(unusable)
+        except asyncio.CancelledError:
+            return outcomes.broken_off(attempt, payload)
+
+    async def _readable(
+        self, attempt: Attempt, payload: ToolTask, rules: Blueprint | None, result: ToolResult
+    ) -> ToolResult:
+        """As it may stand in an event; a call that is given back has nothing to show yet."""
+        if result.joins is not None:
+            return result
+        if rules is not None:
+            result = await self._guard.output(attempt, payload, rules, result)
+        return await self._outputs.bounded(attempt, payload, result)
 
     async def _call(
         self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json
     ) -> ToolResult:
         if attempt.task.started:
             return await self._ask(attempt, payload, tool, arguments)
-        if payload.effect_class in _BOUND:
+        if payload.effect_class in outcomes.BOUND:
             await attempt.start()
         await attempt.leased()
         attempt.begun = True
@@ -106,7 +128,7 @@ class Acting:
         try:
             context = await self._with_agent(context, payload, tool)
         except ConfigUnusable as unusable:
-            return _error(
+            return outcomes.error(
                 f"the configuration of the agent is not known: {unusable}", "config_unusable"
             )
         limit = asyncio.timeout(TOOL_CALL_TIMEOUT_S)
@@ -116,7 +138,7 @@ class Acting:
         except TimeoutError:
             if not limit.expired():
                 return _raised(payload)
-            return _timed_out(payload)
+            return outcomes.timed_out(payload, TOOL_CALL_TIMEOUT_S)
         except AttemptVoid:
             raise  # a line of progress was refused: the task is another's
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
@@ -143,7 +165,7 @@ class Acting:
     ) -> ToolResult:
         """What became of the call that a lost attempt started. It is not made again."""
         if not tool.definition.probed:
-            return _lost("its tool has no probe")
+            return outcomes.lost("its tool has no probe")
         context = self._context(attempt, payload, tool, TOOL_PROBE_TIMEOUT_S)
         try:
             async with asyncio.timeout(TOOL_PROBE_TIMEOUT_S):
@@ -152,8 +174,10 @@ class Acting:
             raise
         except Exception:  # noqa: BLE001 - whatever a probe raises, it has not told anything
             _LOG.exception("probe raised", extra={"tool": payload.name, "call": payload.call_id})
-            return _lost("its probe failed")
-        return told if told.status in ("success", "error") else _lost("its probe could not tell")
+            return outcomes.lost("its probe failed")
+        if told.status not in ("success", "error"):
+            return outcomes.lost("its probe could not tell")
+        return told
 
     def _context(
         self, attempt: Attempt, payload: ToolTask, tool: Tool, limit_s: float
@@ -169,6 +193,8 @@ class Acting:
             progress=_Progress(attempt, payload, tool),
             resources=self._holdings.of(attempt.held, payload.idempotency_key),
             history=self._history(attempt.task),
+            began_ms=uuid7_ms(attempt.held.task_id),
+            attempt=attempt.held.fence,
         )
 
     def _history(self, task: Task) -> Callable[[int], Awaitable[tuple[StoredEvent, ...]]]:
@@ -206,58 +232,16 @@ def _misfit(tool: Tool, arguments: Json) -> str:
     return "; ".join(problems(tool.definition.name, schema, arguments))
 
 
+def _unruled(unusable: ConfigUnusable) -> ToolResult:
+    return outcomes.error(f"the agent's guardrails are not known: {unusable}", "config_unusable")
+
+
 def _told(outcome: ToolOutcome) -> ToolResult:
-    return ToolResult(status=outcome.status, result=outcome.result, error=outcome.error)
-
-
-def _error(message: str, code: str) -> ToolResult:
-    failure = Failure(error_class="model_output", code=code, message=message)
-    return ToolResult(status="error", error=message, failure=failure)
-
-
-def _lost(why: str) -> ToolResult:
-    message = (
-        f"the worker was lost during the call and {why}; the call had started, whether it took "
-        "effect is not known"
+    return ToolResult(
+        status=outcome.status, result=outcome.result, error=outcome.error, joins=outcome.joins
     )
-    failure = Failure(error_class="unknown", code="tool_lost", message=message)
-    return ToolResult(status="unknown", error=message, failure=failure)
 
 
 def _raised(payload: ToolTask) -> ToolResult:
     _LOG.exception("tool raised", extra={"tool": payload.name, "call": payload.call_id})
-    message = "the tool failed with an internal error"
-    failure = Failure(error_class="unknown", code="tool_failed", message=message)
-    if payload.effect_class in _BOUND:
-        message = f"{message}; whether it took effect is not known"
-        return ToolResult(status="unknown", error=message, failure=failure)
-    return ToolResult(status="error", error=message, failure=failure)
-
-
-def _timed_out(payload: ToolTask) -> ToolResult:
-    message = f"the tool did not answer within {TOOL_CALL_TIMEOUT_S:.0f} s"
-    failure = Failure(error_class="transient", code="tool_timeout", message=message)
-    if payload.effect_class in _BOUND:
-        message = f"{message}; whether it took effect is not known"
-        return ToolResult(status="unknown", error=message, failure=failure)
-    return ToolResult(status="timeout", error=message, failure=failure)
-
-
-def _broken_off(attempt: Attempt, payload: ToolTask) -> ToolResult:
-    """The result of a call that was stopped. Raises CancelledError where none is wanted."""
-    begun = attempt.begun and payload.effect_class in _BOUND
-    unknown = begun or attempt.task.started
-    if attempt.stop is Stop.CANCELLED:
-        why = "cancelled by the user"
-    elif attempt.stop is Stop.DRAINED and begun:
-        why = "the worker was shut down"
-    else:
-        raise asyncio.CancelledError
-    running = asyncio.current_task()
-    if running is not None:
-        running.uncancel()
-    failure = Failure(error_class="cancelled", code="cancelled", message=why)
-    if unknown:
-        error = f"{why}; the call had started, whether it took effect is not known"
-        return ToolResult(status="unknown", error=error, failure=failure)
-    return ToolResult(status="cancelled", error=why, failure=failure)
+    return outcomes.raised(payload)

@@ -45,6 +45,8 @@ class Steps:
         match payload:
             case ReasonTask():
                 return await self._reasoning.carry_out(attempt, payload)
+            case ToolTask(brought=ToolResult() as brought):
+                return await self._acting.read(attempt, payload, brought)
             case ToolTask():
                 return await self._acting.carry_out(attempt, payload)
             case _:

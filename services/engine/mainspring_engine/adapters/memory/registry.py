@@ -125,6 +125,18 @@ class MemoryRegistry:
     def _ago_ms(self, seconds: float) -> int:
         return self._clock.wall_ms() - round(seconds * 1000)
 
+    async def announce(self, incarnation: UUID, name: str, body: bytes) -> None:
+        with self._lock:
+            known = self._tables.registry.toolsets.get(name)
+            if known is None or known[0].int < incarnation.int:
+                self._tables.registry.toolsets[name] = (incarnation, body)
+
+    async def toolsets(self, names: tuple[str, ...], *, limit: int) -> tuple[bytes, ...]:
+        with self._lock:
+            announced = sorted(self._tables.registry.toolsets.items())
+            found = [body for name, (_, body) in announced if not names or name in names]
+            return tuple(found[:limit])
+
     async def forget(self) -> int:
         with self._lock:
             bound_ms, tables = self._ago_ms(WORKER_KEPT_S), self._tables

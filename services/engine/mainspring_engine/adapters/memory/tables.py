@@ -266,11 +266,12 @@ class SignalEntry(Struct, kw_only=True):
 
 
 class RegistryTables:
-    """Who is attached where. `replicas` holds when each was seen last."""
+    """Who is attached where. `replicas` holds when each was seen last, `toolsets` who said what."""
 
     def __init__(self) -> None:
         self.workers: dict[UUID, WorkerRow] = {}
         self.replicas: dict[UUID, int] = {}
+        self.toolsets: dict[str, tuple[UUID, bytes]] = {}
 
 
 class ProgressRow(NamedTuple):

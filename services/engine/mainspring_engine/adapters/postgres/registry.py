@@ -72,6 +72,13 @@ class PostgresRegistry:
         )
         return found[0] if found else None
 
+    async def announce(self, incarnation: UUID, name: str, body: bytes) -> None:
+        await self._database.execute(REGISTRY["announce"], name, incarnation, body)
+
+    async def toolsets(self, names: tuple[str, ...], *, limit: int) -> tuple[bytes, ...]:
+        rows = await self._database.fetch(REGISTRY["toolsets"], list(names), limit)
+        return tuple(cast(bytes, row["body"]) for row in rows)
+
     async def forget(self) -> int:
         return await self._database.fetchval_as(
             int, REGISTRY["forget"], round(WORKER_KEPT_S * 1000), SWEEP_BATCH_ROWS_MAX

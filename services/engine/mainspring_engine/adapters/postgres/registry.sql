@@ -150,3 +150,25 @@ where
     )
 order by r.seen_at desc, r.id asc
 limit $4;
+
+-- name: announce
+-- What a worker says of its tools. One that started earlier does not take back what a younger one
+-- said: while a deployment is under way both attach again whenever they please.
+-- repeatable
+insert into engine.toolset (name, incarnation, announced_at, body)
+values ($1, $2, clock_timestamp(), $3)
+on conflict (name) do update
+    set
+        incarnation = excluded.incarnation,
+        announced_at = excluded.announced_at,
+        body = excluded.body
+    where engine.toolset.incarnation < excluded.incarnation;
+
+-- name: toolsets
+-- Announced tools by the names of their sets; without names all.
+-- repeatable
+select body
+from engine.toolset
+where cardinality($1::text[]) = 0 or name = any($1)
+order by name collate "C"
+limit $2;

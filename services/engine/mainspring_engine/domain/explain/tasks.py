@@ -9,6 +9,7 @@ from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.limits import AHEAD_MAX, DISPATCH_LATE_MS, SWEEP_LATE_MS
 from mainspring_engine.domain.routes import shown
 from mainspring_engine.domain.samples import SeatSample
+from mainspring_engine.domain.turn.joins import JOINS
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
 from mainspring_kernel.times import rfc3339
@@ -268,6 +269,8 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
             advice="Start a worker with the code that this workflow began with, or mend the code.",
             until_ms=due_ms,
         )
+    if code == JOINS:
+        return _joining(facts, due_ms)
     return _of(
         facts,
         "retry",
@@ -280,6 +283,19 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _joining(facts: TaskFacts, due_ms: int) -> Reason:
+    last = facts.last
+    return _of(
+        facts,
+        "waiting",
+        f"{_named(facts.task)} waits for a child session, and looks at it by {rfc3339(due_ms)}",
+        advice="Look at the session's tasks; cancel the child, or this turn with all of them.",
+        since_ms=None if last is None else last.closed_ms,
+        until_ms=due_ms,
+        moving=True,
+    )
 
 
 def _of(  # noqa: PLR0913 - one per member of a reason

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn import facts, tooling
 from mainspring_engine.domain.turn.state import Appeal, OpenCall
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.errors import NotAwaited
@@ -54,7 +54,7 @@ def ask(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
         else:
             more = {"reason": asked.appeal_reason, "display_name": asked.display_name}
             turn.emit("approval.requested", msgspec.convert(common | more, ApprovalRequested))
-    _arm(turn, calls)
+    arm(turn, calls)
 
 
 def answered(turn: Turn, command: AnswerAppeals) -> tuple[Resolved, ...]:
@@ -100,7 +100,7 @@ def _begin(turn: Turn, call: OpenCall, edited: dict[str, object] | None) -> None
     asked = turn.asked(call)
     if edited is not None:
         asked = msgspec.structs.replace(asked, arguments=edited)
-    begun = turn.start_tool(asked, call.index, edited=edited is not None)
+    begun = tooling.start(turn, asked, call.index, edited=edited is not None)
     turn.update(calls=tuple(begun if c.index == call.index else c for c in turn.state.calls))
 
 
@@ -120,8 +120,9 @@ def _reply(turn: Turn, call: OpenCall, reply: Reply) -> Resolved:
 
 def expired(turn: Turn) -> None:
     """Ends what has waited long enough: silence allows nothing, and a question has its defaults."""
-    calls = turn.model_result().tool_calls
-    for call in waiting(turn):
+    open_calls = waiting(turn)
+    calls = turn.model_result().tool_calls if open_calls else ()
+    for call in open_calls:
         asked = calls[call.index]
         if _due_ms(turn, asked) > turn.plan.now_ms:
             continue
@@ -138,7 +139,18 @@ def expired(turn: Turn) -> None:
             turn.emit("approval.resolved", resolved)
             error = f"nobody allowed the call within {asked.expires_s} s; it was not made"
             _finish(turn, call, ToolResult(status="timeout", error=error))
-    _arm(turn, calls)
+
+
+def made(turn: Turn, call: OpenCall) -> None:
+    """Nobody need come for this call any more."""
+    if call.due_s:
+        arm(turn)
+
+
+def look_again(turn: Turn) -> None:
+    """After answers: the timer stays as long as it is not too late for what is left."""
+    if not waiting(turn) or any(call.due_s for call in turn.state.calls):
+        arm(turn)
 
 
 def _finish(turn: Turn, call: OpenCall, result: ToolResult) -> None:
@@ -149,9 +161,16 @@ def _due_ms(turn: Turn, asked: ToolCall) -> int:
     return turn.state.act_started_ms + asked.expires_s * 1000
 
 
-def _arm(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
-    """One timer for all, at the first that is due."""
-    due = [_due_ms(turn, calls[call.index]) for call in waiting(turn)]
+def arm(turn: Turn, calls: tuple[ToolCall, ...] | None = None) -> None:
+    """One timer for all that wait for people or for a worker to come, at the first that is due.
+
+    `calls` is the model's answer where it is at hand; otherwise its kept result is read.
+    """
+    asking = waiting(turn)
+    if asking and calls is None:
+        calls = turn.model_result().tool_calls
+    due = [_due_ms(turn, (calls or ())[call.index]) for call in asking]
+    due += [tooling.due_ms(turn, call) for call in turn.state.calls if call.due_s]
     if due:
         turn.arm(TIMER_APPEAL, max(_SOONEST_MS, min(due) - turn.plan.now_ms) / 1000)
     else:

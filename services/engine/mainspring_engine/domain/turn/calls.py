@@ -1,11 +1,18 @@
 """Tool calls of a turn: what people see of one, and how one ends that nobody finishes."""
 
+from typing import Final
+
 from mainspring_engine.domain.rows import OpenTask
+from mainspring_engine.domain.turn.state import OpenCall
 from mainspring_schema.tasks import ToolCall, ToolResult
 
+NOT_READ: Final = "the call was made, its output was not read"
 
-def abandoned(task: OpenTask | None, why: str) -> ToolResult:
+
+def abandoned(call: OpenCall, task: OpenTask | None, why: str) -> ToolResult:
     """The result of a call that nobody will finish."""
+    if call.brought:
+        return ToolResult(status="cancelled", error=f"{why}; {NOT_READ}")
     if task is not None and task.effect.needs_start and task.started:
         return ToolResult(
             status="unknown",

@@ -12,7 +12,7 @@ from mainspring_engine.domain.rows import (
     OpenTask,
     TaskState,
 )
-from mainspring_engine.domain.turn import appeals, ending, facts, spending
+from mainspring_engine.domain.turn import appeals, ending, facts, joins, spending, tooling
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
@@ -91,15 +91,35 @@ def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
         turn.close_attempt(delivery.task_id, delivery.fence, Closing.CANCELLED)
         turn.save()
         return
+    if result.joins is not None and turn.state.phase is not Phase.CANCELLING:
+        joins.park(turn, delivery, call, result.joins)
+        turn.save()
+        return
     closing = _CLOSINGS.get(result.status, Closing.RESULT)
-    turn.keep_result(f"tool:{turn.state.iteration}:{call.index}", delivery, closing)
-    turn.finish_call(call, result)
-    if turn.state.phase is Phase.CANCELLING:
+    cancelling = turn.state.phase is Phase.CANCELLING
+    if result.unread and not cancelling:
+        tooling.read_it(turn, call, delivery, closing)
+    else:
+        turn.keep_result(tooling.step_of(turn, call), delivery, closing)
+        turn.finish_call(call, tooling.read_never(result))
+    if cancelling:
         _leave_if_quiet(turn)
-    elif any(c.task_id is not None for c in turn.state.calls):
+    else:
+        appeals.made(turn, call)
+        _lead_on(turn)
+
+
+def _lead_on(turn: Turn) -> None:
+    if any(c.task_id is not None for c in turn.state.calls):
         turn.save()
     else:
         _acted(turn)
+
+
+def child_stopped(turn: Turn, call: OpenCall) -> None:
+    """The child that a call of a cancelled turn waited for has ended."""
+    turn.finish_call(call, ToolResult(status="cancelled", error="cancelled by the user"))
+    _leave_if_quiet(turn)
 
 
 def client_answered(turn: Turn, results: dict[str, ToolResult]) -> int:
@@ -124,21 +144,25 @@ def client_answered(turn: Turn, results: dict[str, ToolResult]) -> int:
 def appeals_answered(turn: Turn, command: AnswerAppeals) -> tuple[Resolved, ...]:
     """People decided or answered. Raises NotAwaited."""
     resolved = appeals.answered(turn, command)
+    appeals.look_again(turn)
     _after_appeals(turn)
     return resolved
 
 
-def appeals_expired(turn: Turn) -> None:
-    """The time of an appeal may be up."""
+def appeals_expired(turn: Turn, tasks: tuple[OpenTask, ...] = ()) -> None:
+    """The time of an appeal may be up, or of a call that waits for a worker.
+
+    `tasks` are the open ones, where such a call is due.
+    """
     turn.disarm()
     appeals.expired(turn)
+    tooling.expired(turn, tasks)
+    appeals.arm(turn)
     _after_appeals(turn)
 
 
 def _after_appeals(turn: Turn) -> None:
     waits = bool(appeals.waiting(turn))
-    if not waits:
-        turn.disarm()
     if any(call.task_id is not None for call in turn.state.calls):
         turn.update(phase=Phase.ACT)
         turn.plan.set_status(SessionStatus.ACTIVE)
@@ -180,7 +204,7 @@ def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
     if turn.state.phase is Phase.CANCELLING:
         turn.close_tasks((task,))
         if call is not None:
-            turn.finish_call(call, abandoned(task, "cancelled by the user"))
+            turn.finish_call(call, abandoned(call, task, "cancelled by the user"))
         else:
             turn.update(reason_task=None)
         _leave_if_quiet(turn)
@@ -189,11 +213,9 @@ def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
         turn.save()
     elif call is not None and task.started:
         turn.close_attempt(task.id, task.fence, Closing.UNKNOWN)
-        turn.finish_call(call, abandoned(task, "the worker died during the call"))
-        if any(c.task_id is not None for c in turn.state.calls):
-            turn.save()
-        else:
-            _acted(turn)
+        turn.finish_call(call, abandoned(call, task, "the worker died during the call"))
+        appeals.made(turn, call)
+        _lead_on(turn)
     else:
         ending.quarantine(turn, task, others)
 
@@ -243,7 +265,7 @@ def _open(turn: Turn, index: int, call: ToolCall) -> None:
         refused = OpenCall(index, call.name, None)
         turn.finish_call(refused, ToolResult(status="error", error=call.problem))
         return
-    opened = appeals.opened(call, index) or turn.start_tool(call, index)
+    opened = appeals.opened(call, index) or tooling.start(turn, call, index)
     turn.update(calls=(*turn.state.calls, opened))
 
 
@@ -374,7 +396,7 @@ def _model_stopped(turn: Turn, delivery: Delivery, result: ReasonResult) -> None
 
 def _leave_if_quiet(turn: Turn) -> None:
     """A cancelled turn ends when its last holder has confirmed."""
-    if turn.state.open_tasks():
+    if turn.state.open_tasks() or turn.state.joins:
         turn.save()
     else:
         ending.finish_cancel(turn, ())

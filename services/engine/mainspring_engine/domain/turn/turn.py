@@ -10,7 +10,6 @@ from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
-    EFFECTS,
     Closing,
     Effect,
     InboxRow,
@@ -23,7 +22,7 @@ from mainspring_engine.domain.rows import (
 from mainspring_engine.domain.turn import facts, spending, waiting
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.agent import TurnAgent
-from mainspring_engine.domain.turn.calls import abandoned, shown
+from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_engine.domain.turn.state import Appeal, OpenCall, Phase, TurnState
 from mainspring_kernel.ids import Ids, Prefix, to_wire
@@ -39,7 +38,6 @@ from mainspring_schema.tasks import (
     ReasonTask,
     ToolCall,
     ToolResult,
-    ToolTask,
 )
 
 PRIORITY_TURN = 0
@@ -129,7 +127,7 @@ class Turn:
         )
         self._hold(bounds, task_id)
         route, step = Route(model=self.agent.model_route), f"reason:{iteration}"
-        self._add_task(
+        self.add_task(
             task_id, TaskKind.REASON, route, Effect.PURE, step=step, payload=pack(payload)
         )
         self.plan.set_status(SessionStatus.ACTIVE)
@@ -220,7 +218,7 @@ class Turn:
         self.plan.anchors.append(Anchor(anchor=facts.message_id(message), attempt=1))
         return through
 
-    def _add_task(
+    def add_task(
         self,
         task_id: UUID,
         kind: TaskKind,
@@ -242,38 +240,6 @@ class Turn:
                 payload=payload,
             )
         )
-
-    def start_tool(self, call: ToolCall, index: int, *, edited: bool = False) -> OpenCall:
-        """`edited`: a person has changed the arguments, which nobody checked against the tool."""
-        task_id = self.ids.uuid7()
-        self.emit(
-            "tool.started",
-            {"tool_call": facts.call_view(call), **shown(call)},
-            task_id,
-        )
-        task = ToolTask(
-            turn_id=self.workflow.id,
-            iteration=self.state.iteration,
-            index=index,
-            call_id=call.id,
-            name=call.name,
-            arguments=call.arguments,
-            effect_class=call.effect_class,
-            capability_id=call.capability_id,
-            idempotency_key=f"{self.workflow.id.hex}:{call.id}",
-            config_hash=self.workflow.config_hash,
-            edited=edited,
-            guarded=call.guarded,
-        )
-        self._add_task(
-            task_id,
-            TaskKind.TOOL,
-            Route(capability=call.capability_id or ""),
-            EFFECTS[call.effect_class],
-            step=f"tool:{self.state.iteration}:{index}",
-            payload=pack(task),
-        )
-        return OpenCall(index, call.name, task_id)
 
     def call_id(self, index: int) -> str:
         return NamedCall(turn_id=self.workflow.id, iteration=self.state.iteration, index=index).id()
@@ -310,7 +276,7 @@ class Turn:
         by_id = {task.id: task for task in tasks}
         for call in self.state.calls:
             task = by_id.get(call.task_id) if call.task_id is not None else None
-            self.finish_call(call, abandoned(task, why))
+            self.finish_call(call, abandoned(call, task, why))
 
     # ── rows ────────────────────────────────────────────────────────────────────────────────────
 

@@ -31,6 +31,7 @@ from mainspring_schema.workflows import INPUT_STEP, Flaw, StepRecord, prefix_of
 OUTCOME_STEP = "workflow"
 """The place of a workflow's own result among the step results."""
 PRIORITY = 0
+_GO = "workflow:"
 PROBLEM_BYTES_MAX = 400
 """Of a problem or a reason in the state; the event has all of it."""
 
@@ -42,7 +43,12 @@ def cut(text: str) -> str:
 
 def route_of(queue: str, type_: str, build: str = "", keys: tuple[str, ...] = ()) -> Route:
     """A type is a capability: what nobody offers waits, and is no failure."""
-    return Route(queue=queue, capability=f"workflow:{type_}", build=build, keys=keys)
+    return Route(queue=queue, capability=f"{_GO}{type_}", build=build, keys=keys)
+
+
+def is_go(route: Route) -> bool:
+    """Whether its tasks are goes at workflows."""
+    return route.capability.startswith(_GO)
 
 
 class Going:
@@ -83,6 +89,8 @@ class Going:
             workflow_type=self.state.type,
             key=self.state.key,
             generation=self.state.generation,
+            go=self.state.goes + 1,
+            rested=self.state.rested,
         )
         self.plan.tasks.append(
             NewTask(
@@ -98,7 +106,9 @@ class Going:
                 payload=pack(payload),
             )
         )
-        self.update(phase=Phase.RUNNING, task_id=task_id, goes=self.state.goes + 1, problem="")
+        self.update(
+            phase=Phase.RUNNING, task_id=task_id, goes=self.state.goes + 1, problem="", rested=0
+        )
 
     def close_unheld(self, task: OpenTask, closing: Closing = Closing.CANCELLED) -> None:
         self.plan.closes.append(

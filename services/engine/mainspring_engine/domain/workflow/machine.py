@@ -158,7 +158,7 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
             return
         case "suspended" | "renewed" | "declared":
             going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
-            _left(going, result)
+            _left(going, fence, result)
             return
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
@@ -310,11 +310,12 @@ def _keep_outcome(going: Going, held: tuple[UUID, int, bytes], result: WorkflowR
     )
 
 
-def _left(going: Going, result: WorkflowResult) -> None:
+def _left(going: Going, fence: int, result: WorkflowResult) -> None:
     """The code gave its worker back, for now or for good."""
     if going.state.phase is Phase.CANCELLING:
         _stopped(going)
     elif result.outcome == "suspended":
+        going.update(rested=fence)
         _suspend(going, result)
     elif result.outcome == "renewed":
         _start_over(going, result.result)
@@ -334,19 +335,26 @@ def _suspend(going: Going, result: WorkflowResult) -> None:
 
 
 def _go_at_once(going: Going) -> None:
-    """Unless it goes round and round: what it recorded stays, and a fork can take it up."""
+    if not _spins(going):
+        going.go()
+        going.save()
+
+
+def _spins(going: Going) -> bool:
+    """Ends one that goes round and round: what it recorded stays, and a fork can take it up."""
     if not going.plan.steps:
         going.update(idle=going.state.idle + 1)
-    if going.state.idle >= WORKFLOW_IDLE_GOES_MAX:
-        message = f"{WORKFLOW_IDLE_GOES_MAX} goes in a row recorded nothing and asked for another"
-        fail(going, Flaw(code="no_progress", message=message))
-        return
-    going.go()
-    going.save()
+    if going.state.idle < WORKFLOW_IDLE_GOES_MAX:
+        return False
+    message = f"{WORKFLOW_IDLE_GOES_MAX} goes in a row recorded nothing and asked for another"
+    fail(going, Flaw(code="no_progress", message=message))
+    return True
 
 
 def _start_over(going: Going, input_: bytes) -> None:
     """The code begins anew with an empty record; nobody reads the old one any more."""
+    if _spins(going):
+        return
     if going.state.waits:
         waiting.drop_all(going)
     going.update(generation=going.state.generation + 1, found=0)

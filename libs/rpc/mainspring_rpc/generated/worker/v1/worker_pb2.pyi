@@ -47,7 +47,7 @@ class WorkRequest(_message.Message):
     def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., histories_wanted: _Optional[_Iterable[_Union[HistoryWanted, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Progress, _Mapping]]] = ...) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held")
+    __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held", "toolset")
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     ATTACH_NUMBER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Attach(_message.Message):
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    TOOLSET_FIELD_NUMBER: _ClassVar[int]
     incarnation: bytes
     attach_number: int
     name: str
@@ -64,7 +65,8 @@ class Attach(_message.Message):
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     slots: int
     held: _containers.RepeatedCompositeFieldContainer[Held]
-    def __init__(self, incarnation: _Optional[bytes] = ..., attach_number: _Optional[int] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., capabilities: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
+    toolset: bytes
+    def __init__(self, incarnation: _Optional[bytes] = ..., attach_number: _Optional[int] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., capabilities: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., toolset: _Optional[bytes] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("task_id", "fence")
@@ -119,14 +121,16 @@ class Emit(_message.Message):
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., counter: _Optional[int] = ..., events: _Optional[bytes] = ..., steps: _Optional[bytes] = ..., waits: _Optional[bytes] = ...) -> None: ...
 
 class HistoryWanted(_message.Message):
-    __slots__ = ("task_id", "fence", "after")
+    __slots__ = ("task_id", "fence", "after", "places")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    PLACES_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     after: str
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
+    places: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., after: _Optional[str] = ..., places: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("task_id", "fence", "counter", "step", "details")
@@ -207,18 +211,20 @@ class Task(_message.Message):
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ..., started: _Optional[bool] = ..., failures: _Optional[int] = ..., progress: _Optional[bytes] = ...) -> None: ...
 
 class History(_message.Message):
-    __slots__ = ("task_id", "fence", "steps", "after", "more")
+    __slots__ = ("task_id", "fence", "steps", "after", "more", "at_places")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    AT_PLACES_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     steps: bytes
     after: str
     more: bool
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., steps: _Optional[bytes] = ..., after: _Optional[str] = ..., more: _Optional[bool] = ...) -> None: ...
+    at_places: bool
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., steps: _Optional[bytes] = ..., after: _Optional[str] = ..., more: _Optional[bool] = ..., at_places: _Optional[bool] = ...) -> None: ...
 
 class Config(_message.Message):
     __slots__ = ("hash", "body")

@@ -124,6 +124,7 @@ async def preview_agent(call: Call[AgentPreviewBody, NoQuery]) -> Reply:
     async with services.store.transaction(call.org_id) as tx:
         id_ = AgentId(services.ids.uuid7())
         shown = await preview.of_agent(tx, services.registry, draft, id_=id_, now_ms=call.now_ms)
+    shown = await preview.announced(services.operator, services.registry, shown)
     return json_reply(preview_view(shown))
 
 

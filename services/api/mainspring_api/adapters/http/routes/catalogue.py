@@ -12,17 +12,19 @@ from mainspring_api.adapters.http.routing import (
     RouteTable,
     json_reply,
 )
+from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.tiers import ToolView, tool_view
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.naming import matches, tokens
-from mainspring_harness import guarding
+from mainspring_harness import guarding, toolsets
 from mainspring_harness.builtin import guardrails
-from mainspring_harness.registry import CatalogueEntry
+from mainspring_harness.capability import CatalogueEntry
 from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound
+from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.messages import Json
+from mainspring_schema.toolsets import ListToolsets, name_of
 
 table = RouteTable("catalogue")
 _PUBLISHED = rfc3339(catalogue.CREATED_MS)
@@ -85,13 +87,22 @@ def capability_out(entry: CatalogueEntry) -> CapabilityOut:
     )
 
 
+async def _announced(services: Services, *names: str) -> tuple[CatalogueEntry, ...]:
+    """Tools that workers have announced. While the engine is away, nobody knows of any."""
+    try:
+        found = await services.operator.inspect(ListToolsets(names=names))
+    except Unavailable:
+        return ()
+    return tuple(toolsets.entry(toolset) for toolset in found.toolsets)
+
+
 @table.route("GET", "/capabilities", query=CapabilityQuery, answer=CapabilityPage)
 async def list_capabilities(call: Call[NoBody, CapabilityQuery]) -> Reply:
     """The capabilities an agent may name."""
     wanted, query = tokens(call.query.search), call.query
     found = [
         entry
-        for entry in call.services.registry.catalogue()
+        for entry in (*call.services.registry.catalogue(), *await _announced(call.services))
         if matches(wanted, entry.info.id, entry.info.name, entry.info.description)
     ]
     limit = min(query.limit, limits.LIST_ROWS_MAX)
@@ -198,8 +209,11 @@ def _hit(hit: guarding.Hit, stage: str) -> HitView:
 @table.route("GET", "/capabilities/{capability_id:str}", answer=CapabilityOut)
 async def get_capability(call: Call[NoBody, NoQuery]) -> Reply:
     """One capability."""
-    for entry in call.services.registry.catalogue():
-        if call.path["capability_id"] in {entry.info.id, *entry.info.aliases}:
+    wanted = call.path["capability_id"]
+    name = name_of(wanted)
+    announced = () if name is None else await _announced(call.services, name)
+    for entry in (*call.services.registry.catalogue(), *announced):
+        if wanted in {entry.info.id, *entry.info.aliases}:
             return json_reply(capability_out(entry))
     msg = "no such capability"
     raise NotFound(msg)

@@ -1,0 +1,191 @@
+"""Carries out the calls of models: what is committed before one, and what is told of its end."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from mainspring.errors import NotDone, ToolError, Unserializable
+from mainspring.ferry import Ferry
+from mainspring.tools import Tool, ToolContext
+from mainspring.values import encode
+from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.toolset_limits import (
+    ANNOUNCED_ERROR_CHARS_MAX,
+    ANNOUNCED_PROBE_S,
+    ANNOUNCED_PROGRESS_CHARS_MAX,
+    ANNOUNCED_RESULT_PLAIN_BYTES_MAX,
+)
+from mainspring_schema import toolsets
+from mainspring_schema.tasks import EmitEvent, ToolResult, ToolTask
+from mainspring_schema.toolsets import Toolset
+from mainspring_workstream import outcomes
+from mainspring_workstream.attempt import Attempt, HandedBack
+
+_LOG: Final = logging.getLogger("mainspring")
+QUEUE: Final = "default"
+"""By which all steps of turns go."""
+
+
+class Announced:
+    """A worker's tools under the name of their set, and what it says of them when it attaches.
+
+    Raises ValueError for tools that no agent can be given.
+    """
+
+    def __init__(
+        self,
+        tools: "Sequence[Tool[..., object]]",
+        name: str,
+        *,
+        queues: Sequence[str] = (QUEUE,),
+    ) -> None:
+        self.tools = {tool.name: tool for tool in tools}
+        self.capabilities: tuple[str, ...] = ()
+        self.body = b""
+        if bool(tools) is not bool(name):
+            message = "tools are announced under a name: Worker(tools=[…], toolset='shop')"
+            raise ValueError(message)
+        if not tools:
+            return
+        if QUEUE not in queues:
+            message = (
+                f"calls of tools come by the queue {QUEUE!r}, which this worker does not serve"
+            )
+            raise ValueError(message)
+        toolset = Toolset(name=name, tools=tuple(tool.definition for tool in tools))
+        try:
+            self.body = toolsets.check(toolset)
+        except ValidationFailed as error:
+            raise ValueError(str(error)) from error
+        names = (toolsets.capability_of(toolset.ref, tool) for tool in self.tools)
+        self.capabilities = tuple(names)
+
+
+NO_TOOLS: Final = Announced((), "")
+
+
+class Caller:
+    """`loop` is the user's; calls come from the stream's."""
+
+    def __init__(self, announced: Announced, loop: asyncio.AbstractEventLoop) -> None:
+        self._tools = announced.tools
+        self._ferry = Ferry[ToolResult](loop)
+
+    async def carry_out(self, attempt: Attempt, payload: ToolTask) -> ToolResult:
+        """The result, failures included. Raises HandedBack, AttemptVoid, or CancelledError."""
+        tool = self._tools.get(payload.name)
+        if tool is None:
+            raise HandedBack  # it never offered this one
+        began = time.monotonic()
+        try:
+            result = await self._carried_out(attempt, payload, tool)
+        except asyncio.CancelledError:
+            result = outcomes.broken_off(attempt, payload)
+        duration_ms = round((time.monotonic() - began) * 1000)
+        return msgspec.structs.replace(result, duration_ms=duration_ms)
+
+    async def _carried_out(
+        self, attempt: Attempt, payload: ToolTask, tool: "Tool[..., object]"
+    ) -> ToolResult:
+        try:
+            arguments = tool.arguments(payload.arguments)
+        except ValueError as error:
+            # Announced by another version of the code, or changed by a person.
+            if attempt.task.started:
+                return outcomes.lost("its arguments do not fit its tool any more")
+            return outcomes.error(f"invalid arguments: {error}", "invalid_arguments")
+        context = _context(attempt, payload, asyncio.get_running_loop())
+        if attempt.task.started:
+            if tool.probe is None:
+                return outcomes.lost("its tool has no probe")
+            return await self._ferry.cross(lambda: _ask(tool, payload, arguments, context))
+        if payload.effect_class in outcomes.BOUND:
+            await attempt.start()
+        await attempt.leased()
+        attempt.begun = True
+        return await self._ferry.cross(lambda: _call(tool, payload, arguments, context))
+
+
+def _context(attempt: Attempt, payload: ToolTask, loop: asyncio.AbstractEventLoop) -> ToolContext:
+    async def progress(line: str) -> None:
+        told = EmitEvent(
+            type="tool.progress",
+            data={
+                "tool_call_id": payload.call_id,
+                "tool_name": payload.name,
+                "message": line[:ANNOUNCED_PROGRESS_CHARS_MAX],
+            },
+        )
+        emitted = asyncio.run_coroutine_threadsafe(attempt.emit(told), loop)
+        await asyncio.wrap_future(emitted)
+
+    return ToolContext(
+        org_id=attempt.task.org_id,
+        session_id=attempt.task.session_id,
+        turn_id=payload.turn_id,
+        call_id=payload.call_id,
+        idempotency_key=payload.idempotency_key,
+        progress=progress,
+    )
+
+
+# ── on the user's loop ──────────────────────────────────────────────────────────────────────────
+
+
+async def _call(
+    tool: "Tool[..., object]", payload: ToolTask, arguments: dict[str, object], context: ToolContext
+) -> ToolResult:
+    limit = asyncio.timeout(tool.timeout_s)
+    try:
+        async with limit:
+            return _succeeded(payload, await tool.call(arguments, context))
+    except ToolError as error:
+        return _told(payload, error)
+    except TimeoutError:
+        if limit.expired():
+            return outcomes.timed_out(payload, tool.timeout_s)
+        return _raised(payload)
+    except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
+        return _raised(payload)
+
+
+async def _ask(
+    tool: "Tool[..., object]", payload: ToolTask, arguments: dict[str, object], context: ToolContext
+) -> ToolResult:
+    """What became of the call that a lost attempt started. It is not made again."""
+    try:
+        async with asyncio.timeout(ANNOUNCED_PROBE_S):
+            return _succeeded(payload, await tool.ask(arguments, context))
+    except NotDone as error:
+        return _told(payload, error)
+    except Exception:  # noqa: BLE001 - whatever a probe raises, it has not told anything
+        _LOG.exception("the probe of %s failed", payload.name, extra={"call": payload.call_id})
+        return outcomes.lost("its probe could not tell")
+
+
+def _succeeded(payload: ToolTask, value: object) -> ToolResult:
+    """What this worker cannot hold against the agent's rules and bounds another one does."""
+    try:
+        body = encode(value)
+    except Unserializable as error:
+        message = f"what the tool returned cannot be kept: {error}"
+        return outcomes.error(message, "tool_result_invalid")
+    unread = payload.guarded or len(body) > ANNOUNCED_RESULT_PLAIN_BYTES_MAX
+    return ToolResult(status="success", result=_JSON.decode(body), unread=unread)
+
+
+def _told(payload: ToolTask, error: Exception) -> ToolResult:
+    message = str(error)[:ANNOUNCED_ERROR_CHARS_MAX]
+    return ToolResult(status="error", error=message, unread=payload.guarded)
+
+
+_JSON: Final[msgspec.json.Decoder[object]] = msgspec.json.Decoder(object)
+
+
+def _raised(payload: ToolTask) -> ToolResult:
+    _LOG.exception("the tool %s raised", payload.name, extra={"call": payload.call_id})
+    return outcomes.raised(payload)

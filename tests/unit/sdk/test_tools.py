@@ -1,0 +1,192 @@
+"""What becomes of a function that is a tool, before anybody calls it."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from mainspring import Tool, ToolContext, Worker, tool
+from mainspring.calling import Announced
+from mainspring_schema.toolsets import read
+
+
+class Address(msgspec.Struct):
+    street: str
+
+
+NOTES = ["none"]
+"""What a user may well write for a default."""
+
+
+@tool(effect="idempotent")
+async def refund(
+    order_id: str,
+    cents: Annotated[int, msgspec.Meta(ge=1, description="What goes back.")],
+    call: ToolContext,
+    why: Literal["late", "broken"] = "late",
+    to: Address | None = None,
+    notes: list[str] = NOTES,
+) -> str:
+    """Gives an order's money back.
+
+    Only once per order.
+    """
+    notes.append(call.idempotency_key)
+    return f"{order_id}: {cents} {why} {to} {notes}"
+
+
+@tool
+def look_up(order_id: str) -> str:
+    """Finds an order."""
+    return order_id.lower()
+
+
+CONTEXT = ToolContext(
+    org_id=UUID(int=1),
+    session_id=UUID(int=2),
+    turn_id=UUID(int=3),
+    call_id="call_1",
+    idempotency_key="key",
+)
+
+
+def test_a_model_reads_the_name_the_docstring_and_the_parameters() -> None:
+    told = refund.definition
+
+    assert (told.name, told.display_name, told.effect_class) == ("refund", "Refund", "idempotent")
+    assert told.description == "Gives an order's money back.\n\nOnly once per order."
+    assert told.parameters == {
+        "type": "object",
+        "properties": {
+            "order_id": {"type": "string"},
+            "cents": {"type": "integer", "minimum": 1, "description": "What goes back."},
+            "why": {"enum": ["broken", "late"], "default": "late"},
+            "to": {"anyOf": [{"$ref": "#/$defs/Address"}, {"type": "null"}], "default": None},
+            "notes": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["order_id", "cents"],
+        "additionalProperties": False,
+        "$defs": {
+            "Address": {
+                "title": "Address",
+                "type": "object",
+                "properties": {"street": {"type": "string"}},
+                "required": ["street"],
+            }
+        },
+    }
+
+
+def test_a_tool_is_called_at_most_once_unless_it_says_more() -> None:
+    assert (look_up.definition.effect_class, look_up.definition.probed) == ("at_most_once", False)
+
+
+async def test_it_is_still_the_function() -> None:
+    assert look_up("A-1") == "a-1"
+    assert await refund("A", 5, CONTEXT, notes=[]) == "A: 5 late None ['key']"
+
+
+async def test_arguments_come_as_the_annotated_types_with_defaults_of_their_own() -> None:
+    given = {"order_id": "A", "cents": 5, "to": {"street": "High"}}
+
+    first = await refund.call(refund.arguments(given), CONTEXT)
+    again = await refund.call(refund.arguments(given), CONTEXT)
+
+    assert first == again == "A: 5 late Address(street='High') ['none', 'key']"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"order_id": "A"}, {"order_id": "A", "cents": "5"}, {"order_id": "A", "cents": 5, "x": 1}, 7],
+)
+def test_arguments_that_do_not_fit_are_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        refund.arguments(wrong)
+
+
+async def probe(order_id: str, call: ToolContext) -> str:
+    return f"{order_id} {call.call_id}"
+
+
+async def pay(order_id: str) -> str:
+    """Pays."""
+    return order_id
+
+
+async def test_a_probe_gets_what_the_tool_got() -> None:
+    verified = tool(effect="verifiable", probe=probe)(pay)
+
+    assert verified.definition.probed
+    assert await verified.ask({"order_id": "A"}, CONTEXT) == "A call_1"
+
+
+def undocumented(order_id: str) -> str:
+    return order_id
+
+
+def many(*orders: str) -> None:
+    """Takes many."""
+
+
+def strange(handle: object) -> None:
+    """Takes what nobody knows."""
+
+
+strange.__annotations__["handle"] = "Handle"
+
+
+def impossible(it: Callable[[], None]) -> None:
+    """Takes what no JSON is."""
+
+
+def of_another() -> None:
+    """A probe of a tool without arguments."""
+
+
+@pytest.mark.parametrize("function", [undocumented, many, strange, impossible])
+def test_a_function_that_no_model_can_be_told_of_is_no_tool(
+    function: Callable[..., object],
+) -> None:
+    with pytest.raises(TypeError, match=function.__name__):
+        tool(function)
+
+
+def test_a_probe_belongs_to_a_verifiable_tool_and_fits_it() -> None:
+    with pytest.raises(TypeError, match="has a probe"):
+        Tool(pay, effect="verifiable")
+    with pytest.raises(TypeError, match="only a verifiable"):
+        Tool(pay, effect="pure", probe=probe)
+    with pytest.raises(TypeError):
+        Tool(pay, effect="verifiable", probe=of_another)
+    with pytest.raises(ValueError, match="at most"):
+        Tool(pay, timeout_s=0)
+
+
+def test_tools_are_announced_under_a_name() -> None:
+    announced = Announced([refund, look_up], "shop")
+
+    assert announced.capabilities == ("toolset:shop/refund", "toolset:shop/look_up")
+    assert [one.name for one in read(announced.body).tools] == ["refund", "look_up"]
+
+
+@pytest.mark.parametrize(
+    ("tools", "name", "why"),
+    [
+        ([refund], "", "under a name"),
+        ([], "shop", "under a name"),
+        ([refund, refund], "shop", "one name"),
+        ([refund], "My Shop", "not named"),
+    ],
+)
+def test_what_cannot_be_announced_is_said_at_once(
+    tools: list[Tool[..., object]], name: str, why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        Worker(tools=tools, toolset=name)
+
+
+def test_a_worker_of_another_queue_would_never_be_called() -> None:
+    with pytest.raises(ValueError, match="queue 'default'"):
+        Worker(tools=[look_up], toolset="shop", queues=["gpu"])
