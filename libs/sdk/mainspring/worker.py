@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from types import TracebackType
@@ -21,6 +21,7 @@ from mainspring.computing import pool
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry
 from mainspring.going import Go
+from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.plain import attempt_plain
 from mainspring.queries import answer
@@ -62,7 +63,8 @@ class Worker:
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
     `cpu_bound` steps (0: they run in threads). `build` names the version of the code. `warm` bounds
     the workflows at rest whose code stays where it waits, so that it goes on there without a replay
-    (0: it leaves at each rest).
+    (0: it leaves at each rest). `on_loop_lag` is told twice a second, in seconds, how late the loop
+    is that runs the code: a histogram's `record`, for instance.
     """
 
     def __init__(  # noqa: PLR0913 - one named option each
@@ -79,15 +81,14 @@ class Worker:
         warm: int = WARM_GOES_DEFAULT,
         name: str = "",
         build: str = "",
+        on_loop_lag: Callable[[float], object] | None = None,
         link: EngineLink | None = None,
     ) -> None:
         offers = _with_declared(offers)
         workflows = [one.task if isinstance(one, Step) else one for one in offers]
         self._workflows = {workflow.name: workflow for workflow in workflows}
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
-        if len(self._workflows) < len(workflows):
-            message = "two workflows or steps have one name"
-            raise ValueError(message)
+        _check_names(workflows)
         self._announced = Announced(tools, toolset, queues=queues)
         self._addresses = _addresses(engine)
         self._link = link
@@ -105,7 +106,7 @@ class Worker:
         self._processes_max = processes
         self._processes: Executor | None = None
         self._stream: _StreamThread | None = None
-        self._warm = Warm(warm)
+        self._warm, self._lag = Warm(warm), LagWatch(on_loop_lag)
 
     def _capabilities(self) -> tuple[str, ...]:
         return (
@@ -135,6 +136,7 @@ class Worker:
             runner,
         )
         self._stream.start()
+        self._lag.begin()
         return self
 
     async def __aexit__(
@@ -147,6 +149,7 @@ class Worker:
         if self._stream is not None:
             await self._stream.drain()
             self._stream = None
+        self._lag.end()
         await self._warm.clear()
         if self._processes is not None:
             self._processes.shutdown(wait=False, cancel_futures=True)
@@ -347,6 +350,12 @@ class Runner:
 def _addresses(engine: str | None) -> tuple[str, ...]:
     found = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
     return tuple(address.strip() for address in found.split(","))
+
+
+def _check_names(workflows: "Sequence[Workflow[..., object]]") -> None:
+    if len({workflow.name for workflow in workflows}) < len(workflows):
+        message = "two workflows or steps have one name"
+        raise ValueError(message)
 
 
 def _with_declared(
