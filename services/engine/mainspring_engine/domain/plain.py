@@ -105,9 +105,10 @@ class PlainAnswered(Struct, frozen=True, kw_only=True):
 
 
 class PlainDied(Struct, frozen=True, kw_only=True):
-    """The last allowed attempt lost its worker."""
+    """The last allowed attempt, claimed at `claimed_ms`, lost its worker."""
 
     task: OpenTask
+    claimed_ms: int = 0
 
 
 PlainIncident = PlainAnswered | PlainDied

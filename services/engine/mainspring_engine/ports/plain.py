@@ -82,6 +82,10 @@ class PlainRows(Protocol):
 
     async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None: ...
 
+    async def times(self, attempts: tuple[Held, ...]) -> dict[Held, tuple[int, int]]:
+        """When these were claimed and closed, in ms; those that are not closed are absent."""
+        ...
+
     async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
         """What plain tasks were made with, by organization and id."""
         ...

@@ -151,6 +151,10 @@ class PlainFlights:
             _tell(entry.ticket, verdict)
         if over:
             self._announcer.ended(tuple(over))
+        pairs = zip(ends, verdicts, strict=True)
+        await self._traces.died(
+            [one.incident for one, verdict in pairs if verdict is Verdict.COMMITTED]
+        )
 
 
 def _tell(ticket: Ticket, verdict: Verdict) -> None:

@@ -12,6 +12,7 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.workflows import (
     check_build,
     check_input,
@@ -59,7 +60,7 @@ _UUID_VERSION: Final = 7
 class PlainTasks:
     """Commands return after their commit. Each raises what refused it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named part each
         self,
         *,
         lanes: Lanes,
@@ -68,7 +69,9 @@ class PlainTasks:
         clock: Clock,
         links: Links,
         announcer: Announcer,
+        traces: PlainTraces,
     ) -> None:
+        self._traces = traces
         self._links = links
         self._announcer = announcer
         self._lanes = lanes
@@ -147,11 +150,14 @@ class PlainTasks:
         """Whoever is at work on it is told, and what it brings is stale. Raises NotFound."""
         wanted = GetPlainTask(org_id=order.org_id, task_id=order.task_id)
         cancel = PlainCancel(org_id=order.org_id, task_id=order.task_id, reason=order.reason)
-        for ended in await self._store.plain.cancel((cancel,)):
-            if ended.held is not None:
-                self._links.ended(ended.held)
-                self._announcer.cancel_marked((ended.held,))
-            self._announcer.ended((ended.task_id,))
+        ended = await self._store.plain.cancel((cancel,))
+        held = tuple(one.held for one in ended if one.held is not None)
+        for attempt in held:
+            self._links.ended(attempt)
+            self._announcer.cancel_marked((attempt,))
+        for one in ended:
+            self._announcer.ended((one.task_id,))
+        await self._traces.cancelled(held)
         return await self.get(wanted)
 
     async def requeue(self, order: RequeuePlainTask) -> TaskReceipt:

@@ -25,7 +25,7 @@ from mainspring_engine.domain.plain import (
 from mainspring_engine.domain.rows import NOBODY, Closing, TaskKind, TaskState
 from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel, PlainRow
 from mainspring_kernel.clock import Clock
-from mainspring_schema.frames import Verdict
+from mainspring_schema.frames import Held, Verdict
 
 
 class MemoryPlain:
@@ -193,6 +193,15 @@ class MemoryPlain:
                 closing=None if newest is None else newest.closing,
                 cancelled=self._tables.plain_cancels.get(task_id),
             )
+
+    async def times(self, attempts: tuple[Held, ...]) -> dict[Held, tuple[int, int]]:
+        with self._lock:
+            closed = {held: self._tables.attempts.get(held) for held in attempts}
+            return {
+                held: (row.claimed_ms, row.closed_ms)
+                for held, row in closed.items()
+                if row is not None
+            }
 
     async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
         with self._lock:

@@ -109,6 +109,20 @@ class PostgresPlain:
             return None
         return msgspec.convert(dict(rows[0]), PlainRow)
 
+    async def times(self, attempts: tuple[Held, ...]) -> dict[Held, tuple[int, int]]:
+        rows = await self._database.fetch(
+            PLAIN["attempt_times"],
+            [held.task_id for held in attempts],
+            [held.fence for held in attempts],
+        )
+        return {
+            Held(cast(UUID, row["task_id"]), cast(int, row["fence"])): (
+                cast(int, row["claimed_ms"]),
+                cast(int, row["closed_ms"]),
+            )
+            for row in rows
+        }
+
     async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
         rows = await self._database.fetch(PLAIN["plain_payloads"], list(task_ids))
         return {

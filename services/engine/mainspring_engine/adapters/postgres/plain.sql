@@ -44,6 +44,17 @@ where p.task_id = $2 and p.org_id = $1 and starts_with(p.step, 'task:');
 -- and whoever held one would not be told.
 select ended, held_fence from engine.cancel_tasks_v1($1, $2, $3);
 
+-- name: attempt_times
+-- When closed attempts were claimed and closed.
+-- repeatable
+select
+    a.task_id, a.fence,
+    (extract(epoch from a.claimed_at) * 1000)::bigint as claimed_ms,
+    (extract(epoch from a.closed_at) * 1000)::bigint as closed_ms
+from unnest($1::uuid[], $2::int[]) as asked (task_id, fence)
+inner join engine.attempt as a on asked.task_id = a.task_id and asked.fence = a.fence
+where a.task_id = any($1::uuid[]);
+
 -- name: plain_payloads
 -- What some plain tasks were made with.
 -- repeatable
