@@ -85,10 +85,8 @@ class Worker:
         link: EngineLink | None = None,
     ) -> None:
         offers = _with_declared(offers)
-        workflows = [one.task if isinstance(one, Step) else one for one in offers]
-        self._workflows = {workflow.name: workflow for workflow in workflows}
+        self._workflows = _by_name(offers)
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
-        _check_names(workflows)
         self._announced = Announced(tools, toolset, queues=queues)
         self._addresses = _addresses(engine)
         self._link = link
@@ -347,15 +345,20 @@ class Runner:
         )
 
 
+def _by_name(
+    offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+) -> "dict[str, Workflow[..., object]]":
+    workflows = [one.task if isinstance(one, Step) else one for one in offers]
+    named = {workflow.name: workflow for workflow in workflows}
+    if len(named) < len(workflows):
+        message = "two workflows or steps have one name"
+        raise ValueError(message)
+    return named
+
+
 def _addresses(engine: str | None) -> tuple[str, ...]:
     found = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
     return tuple(address.strip() for address in found.split(","))
-
-
-def _check_names(workflows: "Sequence[Workflow[..., object]]") -> None:
-    if len({workflow.name for workflow in workflows}) < len(workflows):
-        message = "two workflows or steps have one name"
-        raise ValueError(message)
 
 
 def _with_declared(
