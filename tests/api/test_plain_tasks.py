@@ -62,15 +62,24 @@ async def test_a_task_is_submitted_under_its_keys_and_its_circuit(
     client: httpx.AsyncClient, backend: Backend
 ) -> None:
     body = {"type": "add", "keys": ["customer:7", "a@b.c"], "circuit": "stripe"}
+    body |= {"start_within_seconds": 1.5}
 
     answer = await client.post(URL, json=body)
 
     task, _ = backend.tasks[id_of(answer)]
     assert (task.keys, task.circuit) == (("customer:7", "a@b.c"), "stripe")
+    assert task.start_within_ms == 1500
 
 
 @pytest.mark.parametrize(
-    "body", [{"keys": ["a"] * 5}, {"keys": ["*"]}, {"keys": [""]}, {"circuit": "two words"}]
+    "body",
+    [
+        {"keys": ["a"] * 5},
+        {"keys": ["*"]},
+        {"keys": [""]},
+        {"circuit": "two words"},
+        {"start_within_seconds": 0},
+    ],
 )
 async def test_what_could_be_no_key_is_refused(
     client: httpx.AsyncClient, body: dict[str, object]

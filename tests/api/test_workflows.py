@@ -55,10 +55,11 @@ async def test_a_start_may_name_the_build_that_works_on_it(
 async def test_a_start_may_put_its_goes_under_keys_and_a_circuit(
     client: httpx.AsyncClient, backend: Backend
 ) -> None:
-    await started(client, keys=["customer:7"], circuit="stripe")
+    await started(client, keys=["customer:7"], circuit="stripe", start_within_seconds=2)
 
     (command,) = backend.starts
     assert (command.keys, command.circuit) == (("customer:7",), "stripe")
+    assert command.start_within_ms == 2000
 
 
 async def test_a_key_starts_once_and_another_input_is_refused(client: httpx.AsyncClient) -> None:

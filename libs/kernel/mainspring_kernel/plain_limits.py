@@ -12,6 +12,8 @@ PLAIN_FAILURES_MAX: Final = 1000
 """Failed attempts of a plain task, whatever its own policy says: days of them."""
 PLAIN_RETRY_MS_MAX: Final = 24 * 3600 * 1000
 """The longest wait between two attempts of a plain task."""
+START_WITHIN_MS_MAX: Final = 30 * 24 * 3600 * 1000
+"""The longest time in which a task is to be taken by a worker: a row waits as long."""
 CLOSED_WINDOW_MAX: Final = 2000
 """Tasks, whosever, that one page of ended ones reads through: no index leads to them, for it would
 cost every task of the hot path."""

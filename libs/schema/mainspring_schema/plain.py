@@ -22,7 +22,8 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     that this one takes up again. `traceparent` names the span that its attempts hang under; asking
     again with another is asking for the same. With a `build` only workers of that build take it.
     `keys` are what it needs that others need as well: it is under their limits. `circuit` holds it
-    back while too many of those that name it fail.
+    back while too many of those that name it fail. One that no worker took within `start_within_ms`
+    fails, also while no worker comes.
     """
 
     org_id: UUID
@@ -36,6 +37,7 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     build: str = ""
     keys: tuple[str, ...] = ()
     circuit: str = ""
+    start_within_ms: int | None = None
 
 
 class SubmitTasks(Struct, frozen=True, kw_only=True):

@@ -100,6 +100,7 @@ class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task
     build: str = ""
     keys: tuple[str, ...] = ()
     circuit: str = ""
+    start_within_ms: int | None = None
 
 
 class StepTask(Struct, frozen=True, kw_only=True, tag="step"):

@@ -62,6 +62,7 @@ class ChildStart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     workflow_id: UUID | None = None
     keys: tuple[str, ...] = ()
     circuit: str = ""
+    start_within_ms: int | None = None
 
 
 class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,7 +131,8 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
 
     With a `build` only workers of that build take its tasks, and those of its children and steps on
     the same queue. A key finds its workflow whatever the build. `keys` and `circuit` are of each go
-    at its code, as of a plain task: while it waits for something it holds nothing of them.
+    at its code, as of a plain task: while it waits for something it holds nothing of them. Where no
+    worker took it within `start_within_ms` it fails, also while no worker comes.
     """
 
     org_id: UUID
@@ -146,6 +148,7 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     build: str = ""
     keys: tuple[str, ...] = ()
     circuit: str = ""
+    start_within_ms: int | None = None
 
 
 class ForkWorkflow(Struct, frozen=True, kw_only=True):

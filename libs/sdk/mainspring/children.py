@@ -42,6 +42,11 @@ async def start_detached(workflow: "Program[P, T]", *args: P.args, **kwargs: P.k
     return await child(workflow).start_detached(*args, **kwargs)
 
 
+def milliseconds(seconds: float | None) -> int | None:
+    """At least one."""
+    return None if seconds is None else max(1, round(seconds * 1000))
+
+
 def child(
     workflow: "Program[P, T]",
     *,
@@ -49,20 +54,23 @@ def child(
     timeout_s: float | None = None,
     keys: Sequence[str] = (),
     circuit: str | None = None,
+    start_within_s: float | None = None,
 ) -> "Child[P, T]":
     """With options: `timeout_s` (default: none) bounds how long its end is waited for.
 
-    `keys` and `circuit` are as of a step, and hold while its code runs.
+    `keys` and `circuit` are as of a step, and hold while its code runs. It fails with
+    `timeout.schedule_to_start` where no worker took it within `start_within_s`.
     """
-    under = Under(keys=tuple(keys), circuit=circuit or "")
+    under = Under(tuple(keys), circuit or "", milliseconds(start_within_s))
     return Child(workflow, queue=queue, timeout_s=timeout_s, under=under)
 
 
 class Under(NamedTuple):
-    """What may hold the child back."""
+    """What may hold the child back, and for how long."""
 
     keys: tuple[str, ...] = ()
     circuit: str = ""
+    start_within_ms: int | None = None
 
     def checked(self) -> "Under":
         """Raises ValueError where one is no key."""
@@ -109,6 +117,7 @@ class Child(Generic[P, T]):
                 queue=queue,
                 keys=self._under.keys,
                 circuit=self._under.circuit,
+                start_within_ms=self._under.start_within_ms,
             ),
         )
         if record.flaw is None:

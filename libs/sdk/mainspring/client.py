@@ -155,12 +155,19 @@ class Client:
         circuit: str | None = None,
         priority: int = 0,
         build: str | None = None,
+        start_within_s: float | None = None,
     ) -> "Submitting[P, T]":
-        """With options: `keys` are added to the step's own, a `circuit` is taken for its own.
+        """With options: `keys` are added to the step's own, the others take the place of its own.
 
         A higher `priority` (0 to 9) goes first; with a `build` only workers of that build take it.
         """
-        options = Options(keys=tuple(keys), circuit=circuit, priority=priority, build=build)
+        options = Options(
+            keys=tuple(keys),
+            circuit=circuit,
+            priority=priority,
+            build=build,
+            start_within_s=start_within_s,
+        )
         return Submitting(self._tasks, step, options)
 
     async def submit_many(self, calls: "Sequence[Call[T]]") -> list[TaskHandle[T]]:

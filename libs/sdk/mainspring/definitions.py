@@ -32,6 +32,7 @@ class Options(Struct, frozen=True, kw_only=True):
     circuit: str | None = None
     priority: int = 0
     build: str | None = None
+    start_within_s: float | None = None
 
 
 class Step(Generic[P, T_co]):
@@ -96,6 +97,7 @@ class Step(Generic[P, T_co]):
             timeout_s=self.close_within_s,
             keys=self.keys_of(args, kwargs),
             circuit=self.circuit,
+            start_within_s=self.start_within_s,
         )
         try:
             return await asked.run(*args, **kwargs)
@@ -104,7 +106,11 @@ class Step(Generic[P, T_co]):
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Call[T_co]":
         """A call to be submitted with others. Raises TypeError for arguments that do not fit."""
-        options = Options(keys=self.keys_of(args, kwargs), circuit=self.circuit)
+        options = Options(
+            keys=self.keys_of(args, kwargs),
+            circuit=self.circuit,
+            start_within_s=self.start_within_s,
+        )
         return Call(self, encode(self.shape.bind(args, kwargs)), options)
 
     def keys_of(self, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[str, ...]:
@@ -148,6 +154,7 @@ class Call(Generic[T_co]):
             given,
             keys=tuple(dict.fromkeys((*self.options.keys, *given.keys))),
             circuit=given.circuit or self.options.circuit,
+            start_within_s=given.start_within_s or self.options.start_within_s,
         )
         return Call(self.step, self.input, options)
 
@@ -242,8 +249,8 @@ def step(  # noqa: PLR0913 - one named option each
     of a small pool. `name` (default: the function's) is what is recorded: renaming it later is a
     change of the workflow. `timeout_s` bounds one attempt, None does not; `heartbeat_s` bounds how
     long an attempt may go without calling `heartbeat`. `close_within_s` bounds all attempts and the
-    waits between them, and of a task also its wait for a worker; a plain task that no worker took
-    within `start_within_s` is not begun. With a `queue` each call is a task of its own, done by any
+    waits between them, and of a task also its wait for a worker; one that no worker took within
+    `start_within_s` fails. With a `queue` each call is a task of its own, done by any
     worker of that queue that offers the step. Such tasks are under the limits of their `keys`
     ("customer:{customer_id}", with the argument of that name); their `circuit` holds them back
     while too many of them fail.

@@ -134,6 +134,7 @@ class _Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     circuit: str | None = None
     priority: int = 0
     build: str | None = None
+    start_within_seconds: float | None = None
 
 
 class _Refusal(Struct, frozen=True, kw_only=True):
@@ -198,6 +199,7 @@ class Tasks:
             circuit=options.circuit,
             priority=options.priority,
             build=options.build,
+            start_within_seconds=options.start_within_s,
         )
 
     async def _fly(self) -> None:

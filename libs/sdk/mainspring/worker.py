@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from types import TracebackType
@@ -21,6 +21,7 @@ from mainspring.computing import pool
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry
 from mainspring.going import Go
+from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.plain import attempt_plain
 from mainspring.queries import answer
@@ -62,7 +63,8 @@ class Worker:
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
     `cpu_bound` steps (0: they run in threads). `build` names the version of the code. `warm` bounds
     the workflows at rest whose code stays where it waits, so that it goes on there without a replay
-    (0: it leaves at each rest).
+    (0: it leaves at each rest). `on_loop_lag` is told twice a second, in seconds, how late the loop
+    is that runs the code: a histogram's `record`, for instance.
     """
 
     def __init__(  # noqa: PLR0913 - one named option each
@@ -79,6 +81,7 @@ class Worker:
         warm: int = WARM_GOES_DEFAULT,
         name: str = "",
         build: str = "",
+        on_loop_lag: Callable[[float], object] | None = None,
         link: EngineLink | None = None,
     ) -> None:
         offers = _with_declared(offers)
@@ -101,7 +104,7 @@ class Worker:
         self._processes_max = processes
         self._processes: Executor | None = None
         self._stream: _StreamThread | None = None
-        self._warm = Warm(warm)
+        self._warm, self._lag = Warm(warm), LagWatch(on_loop_lag)
 
     def _capabilities(self) -> tuple[str, ...]:
         return (
@@ -131,6 +134,7 @@ class Worker:
             runner,
         )
         self._stream.start()
+        self._lag.begin()
         return self
 
     async def __aexit__(
@@ -143,6 +147,7 @@ class Worker:
         if self._stream is not None:
             await self._stream.drain()
             self._stream = None
+        self._lag.end()
         await self._warm.clear()
         if self._processes is not None:
             self._processes.shutdown(wait=False, cancel_futures=True)

@@ -115,8 +115,7 @@ class Engine:
         self.control = Control(self._lanes, self._pressure, self.store.inbox)
         self.gate_control = GateControl(gates, self._announcer.gates_moved)
         self.workflows = Workflows(self._lanes, store, self._pressure, self._queries, self._courses)
-        self.sweeps = self._make_sweeps()
-        self._worker_streams = self._streams(clock)
+        self.sweeps, self._worker_streams = self._make_sweeps(), self._streams(clock)
         self.conversations = Conversations(self._worker_streams)
 
     def _make_materials(self, ids: Ids, draws: Draws, trace_ratio: float) -> Materials:
@@ -189,6 +188,7 @@ class Engine:
             links=self._links,
             pressure=self._pressure,
             announcer=self._announcer,
+            witness=self._witness,
             budgeted=self._budgeted,
             holds=self._holds,
             clock=self._clock,

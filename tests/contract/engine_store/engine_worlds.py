@@ -119,6 +119,7 @@ def query(sql: str) -> Query:
 
 AGE = """
 with seconds as (select $1::float8 * interval '1 second' as older),
+bounds as (update engine.start_bound set due_at = due_at - older from seconds),
 tasks as (
     update engine.task set
         lease_until = lease_until - older, stamped_at = stamped_at - older,

@@ -337,3 +337,18 @@ async def test_what_tasks_were_made_with_is_read_of_many_at_once(world: World, q
     made = await world.store.plain.payloads((tasks[0].id, tasks[1].id, IDS.uuid7()))
 
     assert made == {(ORG, task.id): task.payload for task in tasks}
+
+
+async def test_an_attempt_that_closed_tells_when_it_was_claimed_and_closed(
+    world: World, worker: Worker, queue: str
+) -> None:
+    task, open_one = plain(queue), plain(queue)
+    await world.store.plain.submit((task, open_one))
+    first, second = await take(world, worker, queue)
+    await world.store.plain.cancel((PlainCancel(org_id=ORG, task_id=task.id, reason=""),))
+
+    times = await world.store.plain.times((first.held, second.held, Held(IDS.uuid7(), 1)))
+
+    assert set(times) == {Held(task.id, 1)}
+    claimed_ms, closed_ms = times[first.held]
+    assert 0 < claimed_ms <= closed_ms

@@ -61,6 +61,7 @@ class DeclaredDesk:
         input_: bytes = b"[1]",
         queue: str = "default",
         build: str = "",
+        start_within_ms: int | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
@@ -81,7 +82,7 @@ class DeclaredDesk:
         self.last: Changes
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
-            queue=queue, declaration=declaration, build=build,
+            queue=queue, declaration=declaration, build=build, start_within_ms=start_within_ms,
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         decide(plan, intents.WorkflowStarted(command=command), self.materials)

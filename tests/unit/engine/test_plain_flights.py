@@ -3,7 +3,7 @@
 from typing import cast
 from uuid import UUID
 
-from mainspring_engine.domain.plain import PlainAnswered, PlainEnd
+from mainspring_engine.domain.plain import PlainAnswered, PlainEnd, PlainIncident
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import Announcer
@@ -47,6 +47,8 @@ class Untraced:
     """No task has a trace."""
 
     def ended(self, incident: PlainAnswered, closing: Closing) -> None: ...
+
+    async def died(self, incidents: list[PlainIncident]) -> None: ...
 
 
 async def test_the_next_attempt_is_due_at_its_time_and_not_at_the_next_sweep() -> None:

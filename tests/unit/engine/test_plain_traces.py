@@ -8,17 +8,18 @@ import msgspec
 import pytest
 
 from mainspring_engine.adapters.memory import MemoryGates, MemoryStore, memory_backstage
-from mainspring_engine.domain.plain import is_same, made_of, trace_of
-from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.plain import PlainDied, is_same, made_of, trace_of
+from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.main import Engine
+from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_messaging import MemoryBus
-from mainspring_schema.frames import Verdict
-from mainspring_schema.plain import SubmitTask, SubmitTasks, TaskReceipt
+from mainspring_schema.frames import FromWorker, Held, Verdict
+from mainspring_schema.plain import CancelPlainTask, SubmitTask, SubmitTasks, TaskReceipt
 from mainspring_schema.tasks import PlainResult
 from mainspring_schema.workflows import Flaw
 from tests.integration.engine.house import SilentWitness
@@ -92,6 +93,63 @@ async def test_attempts_are_spans_under_the_one_that_the_caller_named(
     assert {end.held.task_id for end in witness.ended} == {first.task_id, second.task_id}
     assert {(end.traceparent, end.closing) for end in witness.ended} == {(ABOVE, Closing.FAILED)}
     assert all(0 < end.claimed_ms <= end.ended_ms for end in witness.ended)
+
+
+async def test_an_attempt_that_a_cancel_ended_is_a_span(
+    engine: Engine, worker: ScriptedWorker, witness: SilentWitness
+) -> None:
+    traced, bare = order(), order(None)
+    for task in (traced, bare):
+        await receipts(engine, task)
+        await worker.next_task()
+
+        await engine.operator.operate(
+            CancelPlainTask(org_id=DEFAULT_ORG_ID, task_id=task.task_id, reason="enough")
+        )
+        worker.send(FromWorker(credits=1))
+
+    (end,) = witness.ended
+    assert (end.held, end.traceparent) == (Held(traced.task_id, 1), ABOVE)
+    assert end.closing is Closing.CANCELLED
+    assert 0 < end.claimed_ms <= end.ended_ms
+
+
+async def test_an_attempt_whose_worker_was_lost_is_a_span(
+    engine: Engine, worker: ScriptedWorker, witness: SilentWitness
+) -> None:
+    task = order()
+    await receipts(engine, task)
+    await worker.next_task()
+    other = ScriptedWorker(IDS)
+
+    await worker.leave()
+    await other.attach(engine.conversations, slots=1, capabilities=("task:add",))
+    again = await other.next_task()  # after the grace of the first one's stream
+
+    assert again.held == Held(task.task_id, 2)
+    (end,) = witness.ended
+    assert (end.held, end.traceparent) == (Held(task.task_id, 1), ABOVE)
+    assert 0 < end.claimed_ms <= end.ended_ms
+    await other.leave()
+
+
+async def test_the_last_attempt_that_killed_its_worker_is_a_span(
+    engine: Engine, witness: SilentWitness
+) -> None:
+    traces = PlainTraces(engine.store, witness, SystemClock())
+    task = order()
+    await receipts(engine, task)
+    last = OpenTask(
+        id=task.task_id, kind=TaskKind.PLAIN, state=TaskState.LEASED, fence=3,
+        effect=Effect.IDEMPOTENT, started=False, cancelling=False, deaths=2, failures=0,
+        uncounted=0,
+    )  # fmt: skip
+
+    await traces.died([PlainDied(task=last, claimed_ms=5)])
+
+    (end,) = witness.ended
+    assert (end.held, end.closing, end.claimed_ms) == (Held(last.id, 3), Closing.QUARANTINED, 5)
+    assert end.traceparent == ABOVE
 
 
 @pytest.mark.parametrize("traceparent", [None, "broken"])

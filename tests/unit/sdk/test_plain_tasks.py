@@ -57,7 +57,7 @@ async def test_many_travel_in_one_call_under_ids_of_their_own() -> None:
     assert len({handle.id for handle in handles}) == 2
 
 
-@step(queue="bills", keys=("customer:{customer_id}", "stripe"), circuit="stripe")
+@step(queue="bills", keys=("customer:{customer_id}", "stripe"), circuit="stripe", start_within_s=60)
 async def bill(customer_id: int, cents: int = 0) -> None:
     del customer_id, cents
 
@@ -72,7 +72,9 @@ async def test_a_step_names_its_keys_by_its_arguments_and_a_submit_adds_to_them(
     async with client_of(answer) as client:
         calls = [
             bill.bind(7),
-            client.submitting(bill, keys=("eu", "stripe"), priority=3, build="b7").bind(8, cents=5),
+            client.submitting(
+                bill, keys=("eu", "stripe"), priority=3, build="b7", start_within_s=5
+            ).bind(8, cents=5),
         ]
         await client.submit_many(calls)
         await client.submitting(add, circuit="sums").submit(1)
@@ -82,6 +84,7 @@ async def test_a_step_names_its_keys_by_its_arguments_and_a_submit_adds_to_them(
     assert (chosen["keys"], chosen["circuit"]) == (["customer:8", "stripe", "eu"], "stripe")
     assert (chosen["priority"], chosen["build"]) == (3, "b7")
     assert other["circuit"] == "sums"
+    assert (plain["start_within_seconds"], chosen["start_within_seconds"]) == (60, 5)
     assert "keys" not in other
 
 

@@ -1,10 +1,11 @@
 """Steps that are tasks of their own."""
 
+import msgspec
 import pytest
 from msgspec import Struct
 
-from mainspring import step, workflow
-from mainspring_schema.workflows import ChildStart
+from mainspring import StepFailed, step, workflow
+from mainspring_schema.workflows import ChildStart, Flaw
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
 from tests.unit.sdk.test_going_waits import came
 
@@ -58,6 +59,32 @@ async def test_its_task_is_under_the_keys_of_the_step() -> None:
 
     assert wait.child is not None
     assert (wait.child.keys, wait.child.circuit) == (("customer:a@b.c",), "stripe")
+
+
+@step(queue="bills", start_within_s=0.5)
+async def prompt() -> None: ...
+
+
+@workflow
+async def hasty() -> str:
+    try:
+        await prompt()
+    except StepFailed as failure:
+        return failure.code
+    return ""
+
+
+async def test_its_task_is_to_be_taken_within_the_time_of_the_step() -> None:
+    engine = FakeEngine()
+    (wait,) = (await engine.run(hasty)).waits
+    flaw = Flaw(code="timeout.schedule_to_start", message="no worker took it in time")
+    engine.keep((msgspec.structs.replace(came(wait, b"null"), flaw=flaw),))
+
+    result = await engine.run(hasty)
+
+    assert wait.child is not None
+    assert wait.child.start_within_ms == 500
+    assert result.result == b'"timeout.schedule_to_start"'
 
 
 async def test_an_argument_that_makes_no_key_fails_before_anything_is_sent() -> None:

@@ -5,7 +5,7 @@ from msgspec import Struct
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.gates import GateStore
-from mainspring_engine.ports.outside import Announcer
+from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.budgets import Budgeted, Budgets
@@ -17,6 +17,7 @@ from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.plain_tasks import PlainTasks
+from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Ids
@@ -40,16 +41,38 @@ def back_office(  # noqa: PLR0913 - one named part each
     links: Links,
     pressure: Backpressure,
     announcer: Announcer,
+    witness: Witness,
     budgeted: Budgeted,
     holds: HoldTimes,
     clock: Clock,
     ids: Ids,
 ) -> BackOffice:
     plain = PlainTasks(
-        lanes=lanes, store=store, pressure=pressure, clock=clock, links=links, announcer=announcer
+        lanes=lanes,
+        store=store,
+        pressure=pressure,
+        clock=clock,
+        links=links,
+        announcer=announcer,
+        traces=PlainTraces(store, witness, clock),
     )
     inspector = Inspector(inspection=backstage.inspection, store=store, holds=holds, clock=clock)
-    letters = DeadLetters(
+    operator = Operator(
+        inspector=inspector,
+        workers=workers,
+        letters=_letters(backstage, lanes, plain, clock, ids),
+        explaining=Explaining(backstage.snapshots, gates, holds),
+        budgets=Budgets(store.budgets, budgeted, lanes, ids),
+        inbox=Inbox(store.inbox, lanes),
+        plain=plain,
+    )
+    return BackOffice(inspector=inspector, operator=operator, plain=plain)
+
+
+def _letters(
+    backstage: Backstage, lanes: Lanes, plain: PlainTasks, clock: Clock, ids: Ids
+) -> DeadLetters:
+    return DeadLetters(
         letters=backstage.letters,
         inspection=backstage.inspection,
         lanes=lanes,
@@ -57,13 +80,3 @@ def back_office(  # noqa: PLR0913 - one named part each
         clock=clock,
         ids=ids,
     )
-    operator = Operator(
-        inspector=inspector,
-        workers=workers,
-        letters=letters,
-        explaining=Explaining(backstage.snapshots, gates, holds),
-        budgets=Budgets(store.budgets, budgeted, lanes, ids),
-        inbox=Inbox(store.inbox, lanes),
-        plain=plain,
-    )
-    return BackOffice(inspector=inspector, operator=operator, plain=plain)

@@ -25,6 +25,13 @@ from mainspring_schema.workflows import Flaw
 
 STEP: Final = "task"
 """Under which a result is kept."""
+START_BOUND: Final = "plain_start"
+"""The kind of timer that a task has which is to be taken within a time."""
+NOT_BEGUN: Final = Flaw(
+    code="timeout.schedule_to_start", message="no worker took it in time", type="TimeoutError"
+)
+NOT_BEGUN_BODY: Final = pack(PlainResult(flaw=NOT_BEGUN, lasting=True))
+"""What is kept of it then."""
 _NULL: Final = b"null"
 _PAYLOAD: Final = msgspec.msgpack.Decoder(Payload)
 _TRACE_KEY: Final = b"traceparent"
@@ -42,6 +49,7 @@ class NewPlain(NamedTuple):
     payload: bytes
     claim: Claim | None = None
     traceparent: str = ""
+    start_within_ms: int | None = None
 
     @property
     def kind(self) -> TaskKind:
@@ -97,9 +105,10 @@ class PlainAnswered(Struct, frozen=True, kw_only=True):
 
 
 class PlainDied(Struct, frozen=True, kw_only=True):
-    """The last allowed attempt lost its worker."""
+    """The last allowed attempt, claimed at `claimed_ms`, lost its worker."""
 
     task: OpenTask
+    claimed_ms: int = 0
 
 
 PlainIncident = PlainAnswered | PlainDied
@@ -131,9 +140,11 @@ def made_of(command: SubmitTask) -> NewPlain:
                 build=command.build,
                 keys=command.keys,
                 circuit=command.circuit,
+                start_within_ms=command.start_within_ms,
             )
         ),
         traceparent=traceparent or "",
+        start_within_ms=command.start_within_ms,
     )
 
 

@@ -118,7 +118,7 @@ class Workflow(Struct, frozen=True, kw_only=True):
 
 
 NOBODY: Final = UUID(int=0)
-"""Who consumes a message that its sender has withdrawn."""
+"""Who consumes a message that its sender has withdrawn, and had the task that no worker took."""
 
 
 class InboxRow(Struct, frozen=True, kw_only=True):

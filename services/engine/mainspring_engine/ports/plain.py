@@ -73,7 +73,18 @@ class PlainRows(Protocol):
         """One statement. Those that it ended; what is absent was not open, or not theirs."""
         ...
 
+    async def time_out(self, task_ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+        """One statement. Ends those that no worker has taken, and says which; forgets the bounds.
+
+        They fail with NOT_BEGUN, by an attempt that was nobody's.
+        """
+        ...
+
     async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None: ...
+
+    async def times(self, attempts: tuple[Held, ...]) -> dict[Held, tuple[int, int]]:
+        """When these were claimed and closed, in ms; those that are not closed are absent."""
+        ...
 
     async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
         """What plain tasks were made with, by organization and id."""

@@ -38,6 +38,10 @@ class Alarms:
         """Sets the alarm for a task that waits so long for its next attempt."""
         self._set(SweepKind.RETRIES, delay_ms)
 
+    def bounded(self, delay_ms: int) -> None:
+        """Sets the alarm for a plain task that is to be taken within so long."""
+        self._set(SweepKind.TIMERS, delay_ms)
+
     def _set(self, kind: SweepKind, delay_ms: int) -> None:
         # Rounded up, past the moment: an alarm before its time finds nothing.
         grain = int((self._clock.mono() * 1000 + delay_ms) / ALARM_GRAIN_MS) + 1

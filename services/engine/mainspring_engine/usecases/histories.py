@@ -17,7 +17,7 @@ from mainspring_kernel.limits import (
     WORKFLOW_VALUE_BYTES_MAX,
     WORKFLOW_WAITS_MAX,
 )
-from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
+from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX, START_WITHIN_MS_MAX
 from mainspring_schema.frames import History, HistoryWanted
 from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import PlainResult, TaskResult, WorkflowResult
@@ -118,6 +118,10 @@ def _check_child(wait: Wait) -> None:
         flaw = flaw_in(child.keys, child.circuit)
         if flaw is not None:
             raise msgspec.ValidationError(flaw)
+        within_ms = child.start_within_ms
+        if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
+            message = "the time until a child is taken is over its bound"
+            raise msgspec.ValidationError(message)
 
 
 def check_value(raw: bytes) -> None:

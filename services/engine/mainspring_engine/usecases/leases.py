@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal,
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.links import Link, Links
+from mainspring_engine.usecases.plain_traces import traces_of
 from mainspring_engine.usecases.reporting import Reports
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.clock import Clock
@@ -128,13 +129,26 @@ class Leases:
 
     async def _release(self, losses: tuple[Loss, ...]) -> None:
         verdicts = await self._store.release(tuple(loss.release for loss in losses))
-        for loss, verdict in zip(losses, verdicts, strict=True):
-            if verdict is Verdict.COMMITTED and loss.release.expired_only:
-                self._tallies.expired += 1
-            if verdict is Verdict.COMMITTED and loss.task is not None:
-                self._witness.attempt_ended(_end_of(loss.task, loss.release, self._time.now_ms()))
-        if Verdict.COMMITTED in verdicts:
-            self._woken()
+        ended = [
+            loss
+            for loss, verdict in zip(losses, verdicts, strict=True)
+            if verdict is Verdict.COMMITTED
+        ]
+        if not ended:
+            return
+        self._tallies.expired += sum(loss.release.expired_only for loss in ended)
+        self._woken()
+        await self._tell(ended)
+
+    async def _tell(self, ended: Sequence[Loss]) -> None:
+        """A plain task has no workflow that keeps its trace: it stands with what it was made of."""
+        tasks = [(loss.task, loss.release) for loss in ended if loss.task is not None]
+        plain = [task.task.id for task, _ in tasks if task.task.kind is TaskKind.PLAIN]
+        traces = await traces_of(self._store, plain)
+        now_ms = self._time.now_ms()
+        for task, release in tasks:
+            trace = traces.get(task.task.id, task.traceparent)
+            self._witness.attempt_ended(_end_of(task, release, trace, now_ms))
 
     # ── losses ──────────────────────────────────────────────────────────────────────────────────
 
@@ -205,12 +219,12 @@ class Leases:
         )
 
 
-def _end_of(lost: ExpiredTask, release: Release, now_ms: int) -> AttemptEnd:
+def _end_of(lost: ExpiredTask, release: Release, trace: str, now_ms: int) -> AttemptEnd:
     return AttemptEnd(
         held=release.held,
         session_id=lost.session_id,
         workflow_id=lost.workflow_id,
-        traceparent=lost.traceparent,
+        traceparent=trace,
         closing=release.closing,
         claimed_ms=lost.claimed_ms,
         ended_ms=now_ms,
@@ -219,7 +233,7 @@ def _end_of(lost: ExpiredTask, release: Release, now_ms: int) -> AttemptEnd:
 
 def _died(lost: ExpiredTask) -> Died | PlainDied:
     if lost.task.kind is TaskKind.PLAIN:
-        return PlainDied(task=lost.task)
+        return PlainDied(task=lost.task, claimed_ms=lost.claimed_ms)
     return Died(
         session_id=lost.session_id,
         org_id=lost.org_id,

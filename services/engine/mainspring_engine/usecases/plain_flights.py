@@ -101,6 +101,9 @@ class PlainFlights:
                 self._unseat(task)
             raise
         self._place(seated, added)
+        for task in new.values():
+            if task.start_within_ms is not None:
+                self._alarms.bounded(task.start_within_ms)
         added = await self._traces.overlooked(new, added)
         for submit in submits:
             receipts = tuple(_receipt(task, new, added) for task in submit.tasks)
@@ -148,6 +151,10 @@ class PlainFlights:
             _tell(entry.ticket, verdict)
         if over:
             self._announcer.ended(tuple(over))
+        pairs = zip(ends, verdicts, strict=True)
+        await self._traces.died(
+            [one.incident for one, verdict in pairs if verdict is Verdict.COMMITTED]
+        )
 
 
 def _tell(ticket: Ticket, verdict: Verdict) -> None:

@@ -12,11 +12,13 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.workflows import (
     check_build,
     check_input,
     check_keys,
     check_name,
+    check_start_bound,
 )
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
@@ -58,7 +60,7 @@ _UUID_VERSION: Final = 7
 class PlainTasks:
     """Commands return after their commit. Each raises what refused it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named part each
         self,
         *,
         lanes: Lanes,
@@ -67,7 +69,9 @@ class PlainTasks:
         clock: Clock,
         links: Links,
         announcer: Announcer,
+        traces: PlainTraces,
     ) -> None:
+        self._traces = traces
         self._links = links
         self._announcer = announcer
         self._lanes = lanes
@@ -116,6 +120,7 @@ class PlainTasks:
         check_name("queue", task.queue)
         check_build(task.build)
         check_keys(task.keys, task.circuit)
+        check_start_bound(task.start_within_ms)
         check_input("the input", task.input)
         if not 0 <= task.priority <= PRIORITY_MAX:
             detail = f"priority: 0 to {PRIORITY_MAX}"
@@ -145,11 +150,14 @@ class PlainTasks:
         """Whoever is at work on it is told, and what it brings is stale. Raises NotFound."""
         wanted = GetPlainTask(org_id=order.org_id, task_id=order.task_id)
         cancel = PlainCancel(org_id=order.org_id, task_id=order.task_id, reason=order.reason)
-        for ended in await self._store.plain.cancel((cancel,)):
-            if ended.held is not None:
-                self._links.ended(ended.held)
-                self._announcer.cancel_marked((ended.held,))
-            self._announcer.ended((ended.task_id,))
+        ended = await self._store.plain.cancel((cancel,))
+        held = tuple(one.held for one in ended if one.held is not None)
+        for attempt in held:
+            self._links.ended(attempt)
+            self._announcer.cancel_marked((attempt,))
+        for one in ended:
+            self._announcer.ended((one.task_id,))
+        await self._traces.cancelled(held)
         return await self.get(wanted)
 
     async def requeue(self, order: RequeuePlainTask) -> TaskReceipt:
@@ -184,6 +192,7 @@ class PlainTasks:
             build=made.build,
             keys=made.keys,
             circuit=made.circuit,
+            start_within_ms=made.start_within_ms,
         )
         (receipt,) = await self._committed((made_of(task),))
         return receipt

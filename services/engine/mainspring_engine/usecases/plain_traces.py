@@ -4,16 +4,41 @@ A task without a trace costs nothing here. With one it is as a step of a workflo
 a span under the one that its caller named.
 """
 
+import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.plain import NewPlain, PlainAnswered, PlainIncident, is_same
+from mainspring_engine.domain.plain import (
+    NewPlain,
+    PlainAnswered,
+    PlainDied,
+    PlainIncident,
+    is_same,
+    trace_of,
+)
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.outside import AttemptEnd, Witness
 from mainspring_engine.ports.plain import PlainAdded
 from mainspring_engine.ports.store import Store
 from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import Unavailable
+from mainspring_schema.frames import Held
+
+_log = logging.getLogger(__name__)
+
+
+async def traces_of(store: Store, task_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Of plain tasks that were made with one. A span is told, not owed: none while none is read."""
+    if not task_ids:
+        return {}
+    try:
+        kept = await store.plain.payloads(tuple(task_ids))
+    except Unavailable as error:
+        _log.warning("attempts of plain tasks leave no spans: %s", error)
+        return {}
+    return {id_: trace for (_, id_), payload in kept.items() if (trace := trace_of(payload))}
 
 
 class PlainTraces:
@@ -23,6 +48,50 @@ class PlainTraces:
         self._store = store
         self._witness = witness
         self._clock = clock
+
+    async def died(self, incidents: Sequence[PlainIncident]) -> None:
+        """Of these the last attempts that ended with their workers, and that is committed."""
+        deaths = [incident for incident in incidents if isinstance(incident, PlainDied)]
+        traces = await traces_of(self._store, [death.task.id for death in deaths])
+        ended_ms = self._clock.wall_ms()
+        for death in deaths:
+            task = death.task
+            if task.id in traces:
+                self._witness.attempt_ended(
+                    AttemptEnd(
+                        held=Held(task.id, task.fence),
+                        session_id=task.id,
+                        workflow_id=task.id,
+                        traceparent=traces[task.id],
+                        closing=Closing.QUARANTINED,
+                        claimed_ms=death.claimed_ms,
+                        ended_ms=ended_ms,
+                    )
+                )
+
+    async def cancelled(self, attempts: Sequence[Held]) -> None:
+        """These ended with a cancel, and that is committed."""
+        traces = await traces_of(self._store, [held.task_id for held in attempts])
+        if not traces:
+            return
+        try:
+            times = await self._store.plain.times(tuple(attempts))
+        except Unavailable as error:
+            _log.warning("cancelled attempts leave no spans: %s", error)
+            return
+        for held, (claimed_ms, closed_ms) in times.items():
+            if held.task_id in traces:
+                self._witness.attempt_ended(
+                    AttemptEnd(
+                        held=held,
+                        session_id=held.task_id,
+                        workflow_id=held.task_id,
+                        traceparent=traces[held.task_id],
+                        closing=Closing.CANCELLED,
+                        claimed_ms=claimed_ms,
+                        ended_ms=closed_ms,
+                    )
+                )
 
     def ended(self, incident: PlainIncident, closing: Closing) -> None:
         """An attempt was answered, and its end is committed."""

@@ -19,6 +19,7 @@ from mainspring_engine.domain.limits import (
     SIGNAL_TRIES_MAX,
     SIGNALS_LOOK_S,
 )
+from mainspring_engine.domain.plain import START_BOUND
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
@@ -89,10 +90,25 @@ class Sweeps:
     async def _fire_timers(self) -> Swept:
         """Returns once what it fired is committed, so that the next pass reads what is left."""
         timers = await self._store.due_timers(SWEEP_BATCH_ROWS_MAX)
-        fired = [self._fire(timer) for timer in timers if timer.id not in self._firing]
+        bounds = tuple(timer.id for timer in timers if timer.kind == START_BOUND)
+        await self._time_out(bounds)
+        fired = [
+            self._fire(timer)
+            for timer in timers
+            if timer.kind != START_BOUND and timer.id not in self._firing
+        ]
         if fired:
             await asyncio.wait(fired)
-        return Swept(len(fired), len(timers) == SWEEP_BATCH_ROWS_MAX and bool(fired))
+        handled = len(bounds) + len(fired)
+        return Swept(handled, len(timers) == SWEEP_BATCH_ROWS_MAX and handled > 0)
+
+    async def _time_out(self, task_ids: tuple[UUID, ...]) -> None:
+        """Plain tasks have no session: their rows alone say whether a worker took them in time."""
+        if not task_ids:
+            return
+        ended = await self._store.plain.time_out(task_ids)
+        if ended:
+            self._announcer.ended(ended)
 
     def _fire(self, timer: DueTimer) -> asyncio.Future[None]:
         due = TimerDue(

@@ -37,6 +37,7 @@ from mainspring_kernel.limits import (
     WORKFLOW_TYPE_CHARS_MAX,
     WORKFLOW_VALUE_BYTES_MAX,
 )
+from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 from mainspring_schema.declarations import version_of
 from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import WorkflowResult
@@ -120,6 +121,7 @@ class Workflows:
         check_name("queue", command.queue)
         check_build(command.build)
         check_keys(command.keys, command.circuit)
+        check_start_bound(command.start_within_ms)
         if command.key is not None and _KEY.fullmatch(command.key) is None:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
@@ -315,6 +317,12 @@ def check_keys(keys: tuple[str, ...], circuit: str) -> None:
     flaw = flaw_in(keys, circuit)
     if flaw is not None:
         raise ValidationFailed(flaw)
+
+
+def check_start_bound(within_ms: int | None) -> None:
+    if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
+        detail = f"the time until it is taken: 1 to {START_WITHIN_MS_MAX} ms"
+        raise ValidationFailed(detail)
 
 
 def check_input(what: str, raw: bytes) -> None:

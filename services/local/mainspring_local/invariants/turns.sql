@@ -193,6 +193,11 @@ with examined as (
         id,
         due_at > now() - interval '2 seconds' as holds
     from engine.timer
+    union all
+    select
+        task_id as id,
+        due_at > now() - interval '2 seconds' as holds
+    from engine.start_bound
 )
 
 select

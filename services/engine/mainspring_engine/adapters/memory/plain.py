@@ -4,14 +4,28 @@ import hashlib
 from contextlib import AbstractContextManager
 from uuid import UUID
 
-from mainspring_engine.adapters.memory.tables import LetterRow, Payload, StepRow, Tables, TaskRow
+from mainspring_engine.adapters.memory.tables import (
+    LetterRow,
+    Payload,
+    StepRow,
+    Tables,
+    TaskRow,
+    TimerRow,
+)
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.changes import DeadLetter
-from mainspring_engine.domain.plain import STEP, NewPlain, PlainEnd
-from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
+from mainspring_engine.domain.plain import (
+    NOT_BEGUN,
+    NOT_BEGUN_BODY,
+    START_BOUND,
+    STEP,
+    NewPlain,
+    PlainEnd,
+)
+from mainspring_engine.domain.rows import NOBODY, Closing, TaskKind, TaskState
 from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel, PlainRow
 from mainspring_kernel.clock import Clock
-from mainspring_schema.frames import Verdict
+from mainspring_schema.frames import Held, Verdict
 
 
 class MemoryPlain:
@@ -70,7 +84,35 @@ class MemoryPlain:
             if self._tables.workers.get(claim.incarnation) == number:
                 row.lease(claim.incarnation, number, now_ms=now_ms, lease_ms=LEASE_MS)
         self._tables.tasks[task.id] = row
+        if task.start_within_ms is not None and row.state is TaskState.READY:
+            self._tables.start_bounds[task.id] = TimerRow(
+                id=task.id,
+                workflow_id=task.id,
+                session_id=task.id,
+                org_id=task.org_id,
+                kind=START_BOUND,
+                due_ms=now_ms + task.start_within_ms,
+            )
         return row
+
+    async def time_out(self, task_ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+        with self._lock:
+            for task_id in task_ids:
+                self._tables.start_bounds.pop(task_id, None)
+            rows = (self._tables.tasks.get(task_id) for task_id in sorted(set(task_ids)))
+            waiting = [row for row in rows if row is not None and _is_untaken(row)]
+            for row in waiting:
+                self._time_out(row)
+            return tuple(row.id for row in waiting)
+
+    def _time_out(self, row: TaskRow) -> None:
+        now_ms = self._clock.wall_ms()
+        row.rev += 1
+        row.lease(NOBODY, 0, now_ms=now_ms, lease_ms=LEASE_MS)
+        self._tables.close_attempt(row, Closing.FAILED, now_ms=now_ms, error_code=NOT_BEGUN.code)
+        del self._tables.tasks[row.id]
+        end = PlainEnd(held=row.held, closing=Closing.FAILED, body=NOT_BEGUN_BODY)
+        self._keep(row, end, now_ms)
 
     async def end(self, ends: tuple[PlainEnd, ...]) -> tuple[Verdict, ...]:
         with self._lock:
@@ -152,6 +194,15 @@ class MemoryPlain:
                 cancelled=self._tables.plain_cancels.get(task_id),
             )
 
+    async def times(self, attempts: tuple[Held, ...]) -> dict[Held, tuple[int, int]]:
+        with self._lock:
+            closed = {held: self._tables.attempts.get(held) for held in attempts}
+            return {
+                held: (row.claimed_ms, row.closed_ms)
+                for held, row in closed.items()
+                if row is not None
+            }
+
     async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
         with self._lock:
             made = ((id_, self._tables.payloads.get(id_)) for id_ in task_ids)
@@ -160,6 +211,10 @@ class MemoryPlain:
                 for id_, one in made
                 if one is not None and one.step.startswith("task:")
             }
+
+
+def _is_untaken(row: TaskRow) -> bool:
+    return row.kind is TaskKind.PLAIN and row.state is TaskState.READY and row.fence == 0
 
 
 def _fits(row: TaskRow, end: PlainEnd, now_ms: int) -> bool:

@@ -299,7 +299,8 @@ class MemoryStore:
         with self._lock:
             now_ms = self._clock.wall_ms()
             self.tables.sweeps["timers"] = now_ms
-            due = [timer for timer in self.tables.timers.values() if timer.due_ms <= now_ms]
+            rows = [*self.tables.timers.values(), *self.tables.start_bounds.values()]
+            due = [timer for timer in rows if timer.due_ms <= now_ms]
             due.sort(key=lambda timer: timer.due_ms)
             return tuple(
                 DueTimer(

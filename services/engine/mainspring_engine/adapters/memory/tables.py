@@ -306,6 +306,8 @@ class Tables:
         self.keys: dict[tuple[UUID, str], KeyRow] = {}
         """Session and idempotency key → row, oldest first."""
         self.timers: dict[UUID, TimerRow] = {}
+        self.start_bounds: dict[UUID, TimerRow] = {}
+        """Of plain tasks that are to be taken within a time."""
         self.dead_letters: dict[UUID, LetterRow] = {}
         self.progress: dict[tuple[UUID, str], ProgressRow] = {}
         """Task and step → what its handler said last."""

@@ -1,6 +1,7 @@
 """Plain tasks over two functions of schema `engine`, one statement per batch."""
 
 import logging
+from collections.abc import Sequence
 from typing import Final, cast
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import msgspec
 
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
-from mainspring_engine.domain.plain import NewPlain, PlainEnd
+from mainspring_engine.domain.plain import NOT_BEGUN, NOT_BEGUN_BODY, NewPlain, PlainEnd
 from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel, PlainRow
 from mainspring_postgres import Database, QueryFailed, Row, load_queries
 from mainspring_schema.frames import Held, Verdict
@@ -35,13 +36,23 @@ class PostgresPlain:
             for task in tasks
         ]  # fmt: skip
         try:
-            (row,) = await self._database.fetch(PLAIN["submit_tasks"], LEASE_MS, rows)
+            (row,) = await self._submit(tasks, rows)
         except _REFUSED as error:
             return await self._submit_apart(tasks, error)
         return PlainAdded(
             known=frozenset(cast("list[UUID]", row["known"])),
             differing=frozenset(cast("list[UUID]", row["differing"])),
             unclaimed=frozenset(cast("list[UUID]", row["unclaimed"])),
+        )
+
+    async def _submit(
+        self, tasks: tuple[NewPlain, ...], rows: Sequence[tuple[object, ...]]
+    ) -> list[Row]:
+        bounded = {t.id: t.start_within_ms for t in tasks if t.start_within_ms is not None}
+        if not bounded:
+            return await self._database.fetch(PLAIN["submit_tasks"], LEASE_MS, rows)
+        return await self._database.fetch(
+            PLAIN["submit_bounded"], LEASE_MS, rows, list(bounded), list(bounded.values())
         )
 
     async def _submit_apart(self, tasks: tuple[NewPlain, ...], error: Exception) -> PlainAdded:
@@ -81,11 +92,36 @@ class PostgresPlain:
         )
         return tuple(_cancelled(row) for row in rows)
 
+    async def time_out(self, task_ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+        ended = await self._database.fetchval_as(
+            list[UUID],
+            PLAIN["time_out_tasks"],
+            LEASE_MS,
+            list(task_ids),
+            NOT_BEGUN.code,
+            NOT_BEGUN_BODY,
+        )
+        return tuple(ended)
+
     async def get(self, org_id: UUID, task_id: UUID) -> PlainRow | None:
         rows = await self._database.fetch(PLAIN["plain_task"], org_id, task_id)
         if not rows:
             return None
         return msgspec.convert(dict(rows[0]), PlainRow)
+
+    async def times(self, attempts: tuple[Held, ...]) -> dict[Held, tuple[int, int]]:
+        rows = await self._database.fetch(
+            PLAIN["attempt_times"],
+            [held.task_id for held in attempts],
+            [held.fence for held in attempts],
+        )
+        return {
+            Held(cast(UUID, row["task_id"]), cast(int, row["fence"])): (
+                cast(int, row["claimed_ms"]),
+                cast(int, row["closed_ms"]),
+            )
+            for row in rows
+        }
 
     async def payloads(self, task_ids: tuple[UUID, ...]) -> dict[tuple[UUID, UUID], bytes]:
         rows = await self._database.fetch(PLAIN["plain_payloads"], list(task_ids))

@@ -3,6 +3,16 @@
 -- repeatable
 select known, differing, unclaimed from engine.submit_tasks_v1($1, $2);
 
+-- name: submit_bounded
+-- The same with tasks among them that are to be taken within a time; see the function.
+-- repeatable
+select known, differing, unclaimed from engine.submit_tasks_v2($1, $2, $3, $4);
+
+-- name: time_out_tasks
+-- Ends plain tasks that nobody took in time; see the function. Not repeatable: a repeat finds
+-- nothing, and whoever waits for one would not be told.
+select engine.time_out_tasks_v1($1, $2, $3, $4) as ended;
+
 -- name: end_tasks
 -- Ends attempts at plain tasks; see the function. A repeat finds its own attempts closed.
 -- repeatable
@@ -33,6 +43,17 @@ where p.task_id = $2 and p.org_id = $1 and starts_with(p.step, 'task:');
 -- Ends open plain tasks; see the function. Not repeatable: a repeat finds nothing open any more,
 -- and whoever held one would not be told.
 select ended, held_fence from engine.cancel_tasks_v1($1, $2, $3);
+
+-- name: attempt_times
+-- When closed attempts were claimed and closed.
+-- repeatable
+select
+    a.task_id, a.fence,
+    (extract(epoch from a.claimed_at) * 1000)::bigint as claimed_ms,
+    (extract(epoch from a.closed_at) * 1000)::bigint as closed_ms
+from unnest($1::uuid[], $2::int[]) as asked (task_id, fence)
+inner join engine.attempt as a on asked.task_id = a.task_id and asked.fence = a.fence
+where a.task_id = any($1::uuid[]);
 
 -- name: plain_payloads
 -- What some plain tasks were made with.

@@ -27,18 +27,35 @@ made_ready as (
 select m.route from made_ready as m;
 
 -- name: due_timers
--- Timers that are due, oldest first, read without a lock: they fire through the commit lane.
--- Stamps the sweep in the same statement.
+-- Timers that are due, oldest first, read without a lock: they fire through the commit lane. With
+-- plain tasks that were to be taken by now. Stamps the sweep in the same statement.
 -- repeatable
 with stamped as (
     insert into engine.sweep (kind, swept_at) values ('timers', clock_timestamp())
     on conflict (kind) do update set swept_at = excluded.swept_at
 )
 
-select id, workflow_id, session_id, org_id, kind
-from engine.timer
-where due_at <= (select clock_timestamp()) -- once, for the index
-order by due_at
+select d.id, d.workflow_id, d.session_id, d.org_id, d.kind
+from (
+    (
+        select t.id, t.workflow_id, t.session_id, t.org_id, t.kind, t.due_at
+        from engine.timer as t
+        where t.due_at <= (select clock_timestamp()) -- once, for the index
+        order by t.due_at
+        limit $1
+    )
+    union all
+    (
+        select
+            b.task_id as id, b.task_id as workflow_id, b.task_id as session_id, b.org_id,
+            'plain_start' as kind, b.due_at
+        from engine.start_bound as b
+        where b.due_at <= (select clock_timestamp())
+        order by b.due_at
+        limit $1
+    )
+) as d
+order by d.due_at
 limit $1;
 
 -- name: ended_lately

@@ -51,6 +51,7 @@ def begin(going: Going, wait: Wait, child: ChildStart) -> Wait | None:
         build=going.state.build_on(child.queue),
         keys=child.keys,
         circuit=child.circuit,
+        start_within_ms=child.start_within_ms,
         traceparent=going.workflow.traceparent,
         parent=Parent(workflow_id=going.workflow.id, linked=linked, depth=depth),
     )

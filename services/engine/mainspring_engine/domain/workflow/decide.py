@@ -198,6 +198,10 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
         drives = machine if going.state.course is None else declared
         if drives.wait_over(going, intent.timer_id):
             return Verdict.COMMITTED
+    elif going is not None and intent.kind == machine.TIMER_START:
+        if machine.not_taken(going):
+            plan.dropped_timers.append(intent.timer_id)
+            return Verdict.COMMITTED
     elif going is not None and going.state.timer_id == intent.timer_id:
         machine.finish_cancel(going, going.open_tasks())
         return Verdict.COMMITTED

@@ -81,7 +81,7 @@ def answered(going: Going, intent: Answered, number: int, result: PlainResult) -
         _close(going, intent, number, result)
         name = grounds.chart(going).step(number).step
         said = f"step {number} ({name}): {result.flaw.message}"
-        _give_up(going, msgspec.structs.replace(result.flaw, message=said), others)
+        give_up(going, msgspec.structs.replace(result.flaw, message=said), others)
     else:
         _went_well(going, intent, number, result)
 
@@ -110,7 +110,7 @@ def died(going: Going, task: OpenTask) -> None:
     going.plan.dead_letters.append(
         DeadLetter(task_id=task.id, workflow_id=going.workflow.id, reason="poison", detail=detail)
     )
-    _give_up(going, Flaw(code="poison", message=detail), others)
+    give_up(going, Flaw(code="poison", message=detail), others)
 
 
 def signalled(going: Going, command: SignalWorkflow) -> None:
@@ -185,7 +185,7 @@ def _went_well(going: Going, intent: Answered, number: int, result: PlainResult)
         if others is None:
             others = going.open_tasks(but=intent.held.task_id)
         _close(going, intent, number, result)
-        _give_up(going, Flaw(code="unfit_value", message=str(error)), others)
+        give_up(going, Flaw(code="unfit_value", message=str(error)), others)
         return
     _close(going, intent, number, result)
     _go_on(going, chart, course, begun)
@@ -373,7 +373,8 @@ def _complete_alone(going: Going, course: Course, raw: bytes) -> None:
     end(going, Outcome.COMPLETED, result)
 
 
-def _give_up(going: Going, flaw: Flaw, others: tuple[OpenTask, ...]) -> None:
+def give_up(going: Going, flaw: Flaw, others: tuple[OpenTask, ...]) -> None:
+    """Fails, and what is open of it is closed."""
     _close_all(going, others)
     fail(going, flaw)
 

@@ -199,9 +199,12 @@ class Going:
     def rest(self, outcome: Outcome) -> None:
         """Nothing of it is left but its history. The outcome's event stands already."""
         self.drop_timer(self.state.timer_id)
+        self.drop_timer(self.state.start_timer)
         self.plan.set_status(SessionStatus.IDLE)
         self.plan.set_active_turn(None)
-        self.update(task_id=None, timer_id=None, waits=0, ended_ms=self.plan.now_ms)
+        self.update(
+            task_id=None, timer_id=None, start_timer=None, waits=0, ended_ms=self.plan.now_ms
+        )
         self.save(outcome)
 
 

@@ -22,6 +22,7 @@ from mainspring_engine.domain.limits import (
     WORKFLOW_IDLE_GOES_MAX,
 )
 from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.plain import NOT_BEGUN
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
@@ -53,6 +54,7 @@ from mainspring_schema.workflows import (
 )
 
 TIMER_CANCEL = "cancel_deadline"
+TIMER_START = "start"
 
 
 def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
@@ -72,6 +74,8 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     told = _told(command, key)
     going.emit("workflow.started", told | value("input", command.input))
     going.record_input(command.input)
+    if command.start_within_ms is not None:
+        going.update(start_timer=going.timer(TIMER_START, command.start_within_ms))
     if command.declaration is None:
         going.go()
         going.save()
@@ -185,6 +189,22 @@ def wait_over(going: Going, timer_id: UUID) -> bool:
         return False
     waiting.over(going, row)
     _moved(going)
+    return True
+
+
+def not_taken(going: Going) -> bool:
+    """Its time to be taken is over; False where a worker took it, or it is being cancelled."""
+    tasks = going.open_tasks()
+    untaken = tasks and all(t.state is TaskState.READY and t.fence == 0 for t in tasks)
+    if going.state.phase is Phase.CANCELLING or going.state.goes > len(tasks) or not untaken:
+        return False
+    going.update(start_timer=None)
+    if going.state.course is not None:
+        declared.give_up(going, NOT_BEGUN, tasks)
+        return True
+    for task in tasks:
+        going.close_unheld(task)
+    fail(going, NOT_BEGUN)
     return True
 
 

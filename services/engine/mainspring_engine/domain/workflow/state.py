@@ -85,6 +85,8 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Of each go, as its route bears them."""
     ended_ms: int = 0
     """When it ended; 0 also where it did so under a version before."""
+    start_timer: UUID | None = None
+    """Until when a worker is to take it."""
 
     def build_on(self, queue: str) -> str:
         """Which build does its work on a queue: the pin ends where its own queue ends."""

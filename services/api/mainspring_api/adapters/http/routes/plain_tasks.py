@@ -24,7 +24,7 @@ from mainspring_api.adapters.http.wire.plain import (
     plain_task_json,
     receipt_json,
 )
-from mainspring_api.adapters.http.wire.workflows import ResultQuery
+from mainspring_api.adapters.http.wire.workflows import ResultQuery, milliseconds
 from mainspring_api.usecases import plain
 from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
 from mainspring_kernel.ids import Prefix, from_wire
@@ -53,6 +53,7 @@ def _command(
         build=body.build or "",
         keys=body.keys,
         circuit=body.circuit or "",
+        start_within_ms=milliseconds(body.start_within_seconds),
         traceparent=call.request.headers.get(TRACEPARENT),
     )
 

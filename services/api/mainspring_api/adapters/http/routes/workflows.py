@@ -32,6 +32,7 @@ from mainspring_api.adapters.http.wire.workflows import (
     StateAnswer,
     WorkflowJson,
     WorkflowList,
+    milliseconds,
     workflow_json,
 )
 from mainspring_api.domain.frames import event_json
@@ -96,6 +97,7 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
             build=body.build or "",
             keys=body.keys,
             circuit=body.circuit or "",
+            start_within_ms=milliseconds(body.start_within_seconds),
         )
         view = await workflows.started(
             services.control, services.hub.feed, services.clock, command, wait_s=call.query.wait_s

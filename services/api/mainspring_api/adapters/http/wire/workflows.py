@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct, field
 
-from mainspring_kernel import gate_limits, limits
+from mainspring_kernel import gate_limits, limits, plain_limits
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.query_limits import QUERY_ARGUMENTS_BYTES_MAX
 from mainspring_kernel.times import rfc3339
@@ -31,6 +31,13 @@ GateKey = Annotated[
 ]
 
 
+Seconds = Annotated[float, Meta(ge=0.001, le=plain_limits.START_WITHIN_MS_MAX / 1000)]
+
+
+def milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
 def _no_arguments() -> msgspec.Raw:
     return msgspec.Raw(b"[]")
 
@@ -47,6 +54,7 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `declaration` of steps the engine runs those, each as a task; without one a worker has the code.
     With a `build` only workers of that build work on it. `keys` put each go at its code under the
     limits of `key:…`, `circuit` under the circuit breaker `circuit:…`.
+    One that no worker took within `start_within_seconds` fails with `timeout.schedule_to_start`.
     """
 
     type: Name
@@ -57,6 +65,7 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     build: Key | None = None
     keys: Annotated[tuple[GateKey, ...], Meta(max_length=gate_limits.TASK_KEYS_MAX)] = ()
     circuit: GateKey | None = None
+    start_within_seconds: Seconds | None = None
 
 
 class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
