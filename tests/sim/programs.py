@@ -32,6 +32,7 @@ from mainspring_kernel.draws import Draws
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_workstream.attempt import Attempt
+from tests.sim.loop import POISON, collapse
 
 T = TypeVar("T")
 Offer = Workflow[..., object] | Step[..., object]
@@ -118,12 +119,17 @@ def offers(ledger: Marks) -> dict[str, Offer]:
     async def refuse(key: str) -> str:
         raise GiveUp("refused", key)
 
+    @step(name=POISON)
+    async def collapses(key: str) -> str:
+        del key
+        return await collapse()
+
     @step(retry=_AGAIN, queue="default")
     async def far(key: str, n: int) -> str:
         return await ledger.mark(key, n)
 
     alone = [*_alone(mark, far), _hopeless(mark, refuse), _chart(mark)]
-    found = [mark, refuse, far, *alone, *_waiting(mark), *_with_others(mark)]
+    found = [mark, refuse, collapses, far, *alone, *_waiting(mark), *_with_others(mark)]
     return {offer.name: offer for offer in found}
 
 
