@@ -36,7 +36,7 @@ from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
 from tests.sim.loop import POISON, Host, here
 from tests.sim.orders import Orders, come
-from tests.sim.tools import CAPABILITY, CLASSES
+from tests.sim.tools import CLASSES
 from tests.sim.world import Api, World
 
 _ID: Final = re.compile(rb"^id: event_([0-9a-f]{32})$", re.MULTILINE)
@@ -96,7 +96,8 @@ async def arrive(world: World, people: People) -> None:
     """Makes an agent and its sessions, then lets everybody in."""
     ids = SeededIds(world.tables.clock, world.chance.work.getrandbits(64))
     now_ms = world.tables.clock.wall_ms()
-    tier = Tier(capabilities=(CapabilityRef(ref=CAPABILITY),), max_iterations=20)
+    refs = tuple(CapabilityRef(ref=name) for name in world.capabilities if name)
+    tier = Tier(capabilities=refs, max_iterations=20)
     async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
         made = await agents.upsert(
             tx, agents.AgentDraft(name="actor", tier=tier), given_id=None,

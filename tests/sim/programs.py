@@ -27,6 +27,7 @@ from mainspring import (
     workflow,
 )
 from mainspring.ferry import Ferry
+from mainspring.warm import Warm
 from mainspring.worker import Runner
 from mainspring_kernel.draws import Draws
 from mainspring_schema.frames import Held
@@ -214,13 +215,16 @@ def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
 
 
 class Carrier(Runner):
-    """A worker's runner whose steps know by which attempt they are called."""
+    """A worker's runner whose steps know by which attempt they are called.
+
+    Of a go that rested, that is the attempt which began it.
+    """
 
     def __init__(
-        self, offers: dict[str, Offer], loop: asyncio.AbstractEventLoop, draws: Draws
+        self, offers: dict[str, Offer], loop: asyncio.AbstractEventLoop, draws: Draws, warm: int
     ) -> None:
         plain = {name: it for name, it in offers.items() if isinstance(it, Step)}
-        super().__init__(workflows_of(offers), loop, draws, None, plain=plain)
+        super().__init__(workflows_of(offers), loop, draws, None, plain=plain, warm=Warm(warm))
         self._ferry: Ferry[PlainResult] = _Marked(loop)
         self._goes: Ferry[WorkflowResult] = _Marked(loop)
 

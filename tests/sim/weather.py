@@ -58,6 +58,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     plain_tasks: int
     coders: int
     """Workers that run users' own code."""
+    warm: int
+    """Goes that each keeps at rest."""
     step_s: float
     """What a step takes, at most."""
     step_trouble: float
@@ -118,5 +120,6 @@ def weather_of(seed: int) -> Weather:
         step_s=draws.choice((0.2, 2.0, 2.0, 12.0)), step_trouble=odds(0.3),
         other_modes=odds(0.9), cancels=draws.choice((0.25, 0.25, 0.25, 0.9)),
         stream_stalls=odds(0.1), stream_hangs_every_s=every(8.0),
-        poison=draws.random() < 0.15, readers_stay=draws.random() < 0.4,
+        poison=draws.random() < 0.15, warm=draws.choice((0, 1, 100)),
+        readers_stay=draws.random() < 0.4,
     )  # fmt: skip

@@ -44,6 +44,7 @@ from mainspring_scheduler.main import Scheduler
 from mainspring_worker.adapters.memory import MemoryHooks, MemoryServers, NoResources, Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
+from mainspring_worker.ports.tool import ToolBox
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
@@ -60,7 +61,6 @@ from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
-from tests.contract.worker.test_worker_files import nowhere
 from tests.sim.database import SimClock, Tables
 from tests.sim.loop import Host, SimLoop
 from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
@@ -97,6 +97,9 @@ class Api(NamedTuple):
 class World:
     """Programs by their place: a restarted one stands where the crashed one stood."""
 
+    capabilities: tuple[str, ...] = ("", CAPABILITY)
+    """What its workers can do, and its agent has."""
+
     def __init__(self, loop: SimLoop, weather: Weather, chance: Chance) -> None:
         self.loop, self.weather, self.chance = loop, weather, chance
         self.network = Network(loop, weather, chance)
@@ -115,6 +118,10 @@ class World:
         self._makers: dict[str, Callable[[Host], Any]] = {}
         self.past: list[Host] = []
         """Kept to the end: what is collected runs its `finally`."""
+
+    def toolbox(self) -> ToolBox:
+        """Of a worker."""
+        return shelf(self.outside)
 
     def build(self) -> None:
         for number in range(2):
@@ -213,20 +220,20 @@ class World:
         host.spawn(engine.work(), "engine")
         return engine
 
-    def _api(self, host: Host) -> Api:
-        clock = self._clock()
+    def _path(self) -> MessagePath:
         log: Any = DirectLog(self.remote("eventstore", lambda store: store))
         control: Any = DirectControl(
             self.remote("engine", lambda engine: engine.control),
             self.remote("engine", lambda engine: engine.workflows),
             self.remote("engine", lambda engine: engine.plain_tasks),
         )
-        path = MessagePath(
-            configurations=Configurations(self.statements(self.tables.api)),
-            control=control,
-            log=log,
-        )
-        hub = Hub(log, BusFeed(self.hints), clock, self._draws())
+        configurations = Configurations(self.statements(self.tables.api))
+        return MessagePath(configurations=configurations, control=control, log=log)
+
+    def _api(self, host: Host) -> Api:
+        clock = self._clock()
+        path = self._path()
+        hub = Hub(path.log, BusFeed(self.hints), clock, self._draws())
         host.spawn(hub.run(), "hub")
         door = SessionDoor(
             store=self.tables.api, path=path, registry=self.registry, clock=clock,
@@ -255,7 +262,7 @@ class World:
         clock, draws = self._clock(), self._draws()
         links = Links(self.network, self._conversations, self.wires)
         worker = Worker(
-            core=WorkerCore(_identity(self._ids(clock).uuid7(), ("", CAPABILITY))),
+            core=WorkerCore(_identity(self._ids(clock).uuid7(), self.capabilities)),
             link=links,
             clock=clock,
             draws=draws,
@@ -297,7 +304,8 @@ class World:
             clock=clock,
             draws=draws,
         )
-        host.spawn(worker.run(Carrier(self.offers, self.loop, draws)), "stream")
+        carrier = Carrier(self.offers, self.loop, draws, self.weather.warm)
+        host.spawn(worker.run(carrier), "stream")
         return worker
 
     def _acting(
@@ -308,14 +316,14 @@ class World:
             store=api,
             vault=EnvelopeVault([]),
             schedules=self.remote("scheduler", lambda one: one.schedules),
-            path=nowhere(api),
+            path=self._path(),
             ids=self._ids(clock),
         )
         resources = DirectResources(keeper, clock)
         files = DirectFiles(api, clock, self._ids(clock))
         return Acting(
             configs=configs,
-            toolbox=shelf(self.outside),
+            toolbox=self.toolbox(),
             runner=InLine(),
             outputs=Outputs(files=files, configs=configs, clock=clock, draws=draws),
             holdings=Holdings(resources, clock=clock, draws=draws),
@@ -342,13 +350,13 @@ class _Duties:
         return await self._engine.call(lambda engine: DirectDuties(engine, store).perform(duty))
 
 
-def _identity(incarnation: UUID, able: tuple[str, ...]) -> Identity:
+def _identity(incarnation: UUID, capabilities: tuple[str, ...]) -> Identity:
     return Identity(
         incarnation=incarnation,
         name=f"sim-{incarnation.hex[-6:]}",
         build="sim",
         queues=("default",),
-        capabilities=able,
+        capabilities=capabilities,
         slots=4,
     )
 

@@ -12,5 +12,8 @@ QUERY_ARGUMENTS_BYTES_MAX: Final = 4 * 1024
 QUERY_ENGINES_MAX: Final = 3
 """Other engines that are asked one after the other, where none of the workers here knows the code.
 """
+QUERY_HEARD_S: Final = 3.0
+"""How long another engine has to say that it was asked: one that died is on record for some time.
+"""
 QUERY_AGAIN_S: Final = 1.0
 """When to ask again where no worker answered: one that was restarted is back by then."""

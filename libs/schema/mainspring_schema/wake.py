@@ -9,7 +9,7 @@ from mainspring_schema.workflows import QueryWorkflow
 
 
 class ReadyTasks(Struct, frozen=True, array_like=True):
-    """Tasks of these routes became ready. A route is (queue, capability, build, model).
+    """Tasks of these routes became ready. A route is (queue, capability, build, gates).
 
     A group is (number of its route, organization, priority, lowest id). Without groups nobody knows
     where: look everywhere.
@@ -53,8 +53,12 @@ class QueryAsked(Struct, frozen=True, array_like=True):
 
 
 class QueryAnswered(Struct, frozen=True, array_like=True):
-    """The JSON that the code answered, or the error: its code, detail and retry-after."""
+    """The JSON that the code answered, or the error: its code, detail and retry-after.
+
+    `under_way` says that the question arrived, and that the answer is still to come.
+    """
 
     id: UUID
     result: bytes = b""
     error: tuple[str, str, float | None] | None = None
+    under_way: bool = False

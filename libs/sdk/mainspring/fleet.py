@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Final, NamedTuple, Protocol, cast
 
 from mainspring.definitions import Step, Workflow
+from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.worker import Worker
 from mainspring_kernel.backoff import Policy, delay_s
 from mainspring_kernel.clock import Clock, SystemClock
@@ -63,6 +64,7 @@ class Fleet:
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
         cpu_processes: int = 0,
+        warm: int = WARM_GOES_DEFAULT,
         name: str = "",
         build: str = "",
         spawn: Callable[[int], Process] | None = None,
@@ -80,6 +82,7 @@ class Fleet:
             queues=tuple(queues),
             slots=slots,
             cpu_processes=cpu_processes,
+            warm=warm,
             name=name,
             build=build,
         )
@@ -143,6 +146,7 @@ class _Options(NamedTuple):
     queues: tuple[str, ...]
     slots: int
     cpu_processes: int
+    warm: int
     name: str
     build: str
 
@@ -207,6 +211,7 @@ async def _serve(options: _Options, number: int) -> None:
         queues=options.queues,
         slots=options.slots,
         processes=options.cpu_processes,
+        warm=options.warm,
         name=f"{options.name}-{number}" if options.name else "",
         build=options.build,
     )

@@ -6,7 +6,7 @@ from enum import Enum
 
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext
-from mainspring_schema.frames import Held, History, Task
+from mainspring_schema.frames import Held, History, HistoryWanted, Task
 from mainspring_schema.tasks import AttemptPayload, EmitEvent
 from mainspring_schema.workflows import StepRecord, Wait
 from mainspring_workstream.core import WorkerCore
@@ -117,10 +117,14 @@ class Attempt:
             self._renewed = asyncio.get_running_loop().create_future()
             await self._renewed
 
-    async def recorded(self, after: str = "") -> History:
-        """A page of the recorded steps behind `after`. Raises AttemptVoid if not ours."""
+    async def recorded(self, after: str = "", places: tuple[str, ...] = ()) -> History:
+        """A page of the recorded steps behind `after`, or at these places alone.
+
+        Raises AttemptVoid if not ours.
+        """
+        wanted = HistoryWanted(held=self.held, after=after, places=places)
         while True:
-            if not self._core.ask_history(self.held, after):
+            if not self._core.ask_history(wanted):
                 raise AttemptVoid
             self._page = asyncio.get_running_loop().create_future()
             self._wake()

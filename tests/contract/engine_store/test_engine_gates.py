@@ -21,6 +21,7 @@ from mainspring_schema.tasks import Failure
 from tests.contract.engine_store.engine_worlds import IDS, PostgresWorld
 
 DOWN = Failure(error_class="transient", code="provider_overloaded", message="overloaded")
+DAY_MS = 86_400_000  # a rate so slow that no token comes back while a test looks
 ME, OTHER = IDS.uuid7(), IDS.uuid7()
 
 
@@ -169,7 +170,7 @@ async def test_a_limit_is_on_the_board_until_it_is_dropped(gates: GateStore, key
 async def test_a_bucket_gives_what_it_has_and_says_when_to_ask_again(
     gates: GateStore, key: str
 ) -> None:
-    limit = await limited(gates, key, 60)
+    limit = await limited(gates, key, 60, per_ms=DAY_MS)
 
     first, second = await drawn(gates, key, 4), await drawn(gates, key, 4)
 
@@ -182,7 +183,7 @@ async def test_a_bucket_gives_what_it_has_and_says_when_to_ask_again(
 async def test_returned_tokens_are_given_again_but_never_more_than_a_full_bucket(
     gates: GateStore, key: str
 ) -> None:
-    await limited(gates, key, 60)
+    await limited(gates, key, 60, per_ms=DAY_MS)
     await drawn(gates, key, 6)
 
     some = await drawn(gates, key, 9, returned=3)
@@ -194,7 +195,7 @@ async def test_returned_tokens_are_given_again_but_never_more_than_a_full_bucket
 async def test_engines_that_draw_at_once_get_no_more_than_there_is(
     gates: GateStore, key: str
 ) -> None:
-    await limited(gates, key, 200)
+    await limited(gates, key, 200, per_ms=DAY_MS)
 
     found = await asyncio.gather(*(drawn(gates, key, 5) for _ in range(12)))
 
@@ -204,9 +205,9 @@ async def test_engines_that_draw_at_once_get_no_more_than_there_is(
 async def test_a_smaller_limit_empties_its_bucket_and_a_larger_one_does_not_fill_it(
     gates: GateStore, key: str
 ) -> None:
-    await limited(gates, key, 100)
-    smaller = await limited(gates, key, 20)
-    larger = await limited(gates, key, 100)
+    await limited(gates, key, 100, per_ms=DAY_MS)
+    smaller = await limited(gates, key, 20, per_ms=DAY_MS)
+    larger = await limited(gates, key, 100, per_ms=DAY_MS)
 
     assert (smaller.tokens, smaller.burst) == (2, 2)
     assert larger.tokens < 3

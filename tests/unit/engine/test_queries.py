@@ -320,14 +320,26 @@ async def test_an_engine_that_answers_enough_refuses_another_query(
         await pair.asker.ask(WORKER, question())
 
 
-async def test_a_question_that_is_lost_ends_by_its_deadline(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bus_queries, "QUERY_S", 0.0)
+async def test_an_engine_that_died_has_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus_queries, "QUERY_HEARD_S", 0.0)
     pair = await Pair().listening(_nobody)
 
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(NoWorker, match="not heard of"):
         await pair.asker.ask(UUID(int=99), question())
+
+
+async def test_a_question_whose_answer_is_lost_ends_by_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(_: QueryWorkflow) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(bus_queries, "QUERY_S", 0.0)
+    pair = await Pair().listening(never)
+
+    with pytest.raises(DeadlineExceeded):
+        await pair.asker.ask(WORKER, question())
 
 
 async def test_what_cannot_be_read_or_is_not_waited_for_is_passed_over() -> None:

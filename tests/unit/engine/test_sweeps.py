@@ -7,7 +7,11 @@ from uuid import UUID
 import pytest
 
 from mainspring_engine.domain.intents import Intent, SignalCame, TimerDue
-from mainspring_engine.domain.limits import SIGNAL_TRIES_MAX, SIGNALS_LOOK_S
+from mainspring_engine.domain.limits import (
+    LEASE_SWEEP_REST_S_MAX,
+    SIGNAL_TRIES_MAX,
+    SIGNALS_LOOK_S,
+)
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
@@ -136,11 +140,11 @@ class Mail:
         self.came.append(intent)
 
 
-def bringing(rows: Lying, mail: Mail, clock: ManualClock) -> Sweeps:
+def bringing(rows: Lying, mail: Mail, clock: ManualClock, leases: object | None = None) -> Sweeps:
     return Sweeps(
         store=cast("Store", cast("object", rows)),
         lanes=cast("Lanes", cast("object", mail)),
-        leases=cast("Leases", cast("object", NoLeases())),
+        leases=cast("Leases", leases or NoLeases()),
         announcer=cast("Announcer", object()),
         clock=clock,
     )
@@ -204,3 +208,33 @@ async def test_where_no_signal_lies_the_next_look_is_later() -> None:
     await sweeps.sweep(SweepKind.LEASES)
 
     assert (before, rows.looks) == (1, 3)
+
+
+class SlowLeases:
+    """Each pass takes as long as it is told to."""
+
+    def __init__(self, clock: ManualClock, *, took_s: float) -> None:
+        self._clock, self._took_s = clock, took_s
+        self.passes = 0
+
+    async def expire(self) -> tuple[int, bool]:
+        self.passes += 1
+        self._clock.advance(self._took_s)
+        return 0, False
+
+
+@pytest.mark.parametrize(("took_s", "rest_s"), [(0.1, 2.0), (3.0, LEASE_SWEEP_REST_S_MAX)])
+async def test_long_passes_over_leases_get_rarer_but_never_stop(
+    took_s: float, rest_s: float
+) -> None:
+    clock = ManualClock()
+    leases = SlowLeases(clock, took_s=took_s)
+    sweeps = bringing(Lying(), Mail(), clock, leases)
+
+    await sweeps.sweep(SweepKind.LEASES)
+    clock.advance(rest_s - 0.5)
+    await sweeps.sweep(SweepKind.LEASES)
+    assert leases.passes == 1
+    clock.advance(0.6)
+    await sweeps.sweep(SweepKind.LEASES)
+    assert leases.passes == 2

@@ -9,6 +9,7 @@ from mainspring_api.domain.resources import Basis, decode_tier, encode_tier
 from mainspring_api.domain.tiers import Configuration, Tiers, configure, with_instructions
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import pinning, providers
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.mcp_servers import with_own_servers
 from mainspring_harness.builtin.agent_instructions import FILE, shown
 from mainspring_kernel.errors import NotFound
@@ -93,10 +94,7 @@ async def load_tiers(
 ) -> Tiers:
     """Raises NotFound."""
     async with store.transaction(org_id) as tx:
-        session = await tx.session(session_id)
-        if session is None:
-            msg = "no such session"
-            raise NotFound(msg)
+        session = await known_session(tx, session_id)
         tiers = await with_own_servers(tx, await pinning.tiers_of(tx, session))
         return await providers.with_own_model(tx, tiers, message_model_id)
 

@@ -10,6 +10,7 @@ from mainspring_api.domain.secrets import SessionSecret, SessionValue, about
 from mainspring_api.ports.store import Holding, Transaction
 from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases import secrets
+from mainspring_api.usecases.known import known_session
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import Ids, SessionId
 from mainspring_schema.holdings import (
@@ -74,9 +75,7 @@ async def carry_out(
 
 async def values(tx: Transaction, session_id: SessionId) -> list[SessionValue]:
     """By key. Raises NotFound."""
-    if await tx.session(session_id) is None:
-        msg = "no such session"
-        raise NotFound(msg)
+    await known_session(tx, session_id)
     found = await tx.records(SessionValue, session_id, limit=STORED_VALUES_MAX)
     return sorted(found, key=lambda value: value.key)
 

@@ -13,6 +13,7 @@ from mainspring_api.domain.secrets import about
 from mainspring_api.domain.tiers import Tiers, folded_tiers
 from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
+from mainspring_api.usecases.known import known_session
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_schema.limits import MCP_PINS_MAX
@@ -100,18 +101,14 @@ async def with_own_servers(tx: Transaction, tiers: Tiers) -> Tiers:
 
 async def pins(tx: Transaction, session_id: SessionId) -> Sequence[PinnedTools]:
     """By name. Raises NotFound."""
-    if await tx.session(session_id) is None:
-        msg = "no such session"
-        raise NotFound(msg)
+    await known_session(tx, session_id)
     found = await tx.records(PinnedTools, session_id, limit=MCP_PINS_MAX)
     return sorted(found, key=lambda one: one.key)
 
 
 async def unpin(tx: Transaction, session_id: SessionId, name: str) -> None:
     """What the server offers at the next turn is accepted, and pinned anew. Raises NotFound."""
-    if await tx.session(session_id, lock=True) is None:
-        msg = "no such session"
-        raise NotFound(msg)
+    await known_session(tx, session_id, lock=True)
     pinned = await tx.record_keyed(PinnedTools, session_id, name) if name.isprintable() else None
     if pinned is None:
         msg = "the session has pinned nothing of that server"

@@ -13,6 +13,7 @@ from mainspring_api.domain.tiers import Tiers, folded_agent, folded_tiers
 from mainspring_api.domain.versions import AgentVersion
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import harnesses
+from mainspring_api.usecases.known import known_session
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import SessionId
 from mainspring_schema.messages import Json
@@ -86,10 +87,7 @@ async def plan(
     tx: Transaction, id_: SessionId, version_id: UUID | None, *, now_ms: int
 ) -> Migration:
     """From what the session keeps to what is there now. Raises NotFound."""
-    session = await tx.session(id_, lock=True)
-    if session is None:
-        msg = "no such session"
-        raise NotFound(msg)
+    session = await known_session(tx, id_, lock=True)
     agent = await tx.agent(session.agent_id) if session.agent_id is not None else None
     chosen = await choose(tx, agent, version_id) if agent is not None else None
     after = await _live(tx, session, chosen)

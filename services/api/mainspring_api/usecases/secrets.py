@@ -9,6 +9,7 @@ from mainspring_api.domain.limits import CONNECTIONS_MAX, SESSION_SECRETS_MAX
 from mainspring_api.domain.secrets import Connection, Sealed, SessionSecret, about
 from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
+from mainspring_api.usecases.known import known_session
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import Ids, OrgId, SessionId
 
@@ -25,10 +26,7 @@ async def put_all(
     now_ms: int,
 ) -> None:
     """Each under its name, all or none. Raises NotFound, ValidationFailed, and what `seal` does."""
-    session = await tx.session(session_id, lock=True)
-    if session is None:
-        msg = "no such session"
-        raise NotFound(msg)
+    session = await known_session(tx, session_id, lock=True)
     for name, value in secrets.items():
         known = await tx.record_keyed(SessionSecret, session_id, name)
         secret = known or SessionSecret(
@@ -49,25 +47,19 @@ async def put_all(
 
 async def names(tx: Transaction, session_id: SessionId) -> Sequence[SessionSecret]:
     """By name. Raises NotFound."""
-    await _check_session(tx, session_id)
+    await known_session(tx, session_id)
     found = await tx.records(SessionSecret, session_id, limit=SESSION_SECRETS_MAX)
     return sorted(found, key=lambda secret: secret.key)
 
 
 async def drop(tx: Transaction, session_id: SessionId, name: str) -> None:
     """Raises NotFound."""
-    await _check_session(tx, session_id)
+    await known_session(tx, session_id)
     known = await tx.record_keyed(SessionSecret, session_id, name)
     if known is None:
         msg = "no such secret"
         raise NotFound(msg)
     await tx.drop_record(SessionSecret, known.id)
-
-
-async def _check_session(tx: Transaction, session_id: SessionId) -> None:
-    if await tx.session(session_id) is None:
-        msg = "no such session"
-        raise NotFound(msg)
 
 
 # ── connections ─────────────────────────────────────────────────────────────────────────────────

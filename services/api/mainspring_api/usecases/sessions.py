@@ -14,6 +14,7 @@ from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import HeadView, Log
 from mainspring_api.ports.store import Listed, Store, Transaction
 from mainspring_api.usecases import agents, files, harnesses
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.pinning import Chosen, choose, pin
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import (
@@ -157,10 +158,7 @@ def first_event(session: Session, now_ms: int) -> OpenHead:
 async def get(store: Store, log: Log, org_id: OrgId, id_: SessionId) -> SessionView:
     """Raises NotFound; whether a session is deleted is read from its head."""
     async with store.transaction(org_id) as tx:
-        session = await tx.session(id_)
-    if session is None:
-        msg = "no such session"
-        raise NotFound(msg)
+        session = await known_session(tx, id_)
     view = with_head(session, await log.heads([id_]))
     if view is None:
         msg = "no such session"

@@ -16,7 +16,12 @@ from mainspring_kernel.errors import (
     rebuild,
 )
 from mainspring_kernel.ids import Ids
-from mainspring_kernel.query_limits import QUERIES_AT_ONCE_MAX, QUERY_AGAIN_S, QUERY_S
+from mainspring_kernel.query_limits import (
+    QUERIES_AT_ONCE_MAX,
+    QUERY_AGAIN_S,
+    QUERY_HEARD_S,
+    QUERY_S,
+)
 from mainspring_messaging import Bus, Message
 from mainspring_schema.codec import pack
 from mainspring_schema.subjects import query_answers, query_questions
@@ -28,6 +33,14 @@ _ANSWERED: Final = msgspec.msgpack.Decoder(QueryAnswered)
 _log = logging.getLogger(__name__)
 
 
+class _Asked:
+    """A question of this engine: whether it arrived, and what came of it."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+
 class BusQueries:
     """`me` is this engine's replica id. `listen` before the first `ask`."""
 
@@ -35,7 +48,7 @@ class BusQueries:
         self._bus = bus
         self._me = me
         self._ids = ids
-        self._open: dict[UUID, asyncio.Future[bytes]] = {}
+        self._open: dict[UUID, _Asked] = {}
         self._working: set[asyncio.Task[None]] = set()
 
     async def listen(self, answer: Callable[[QueryWorkflow], Awaitable[bytes]]) -> None:
@@ -53,13 +66,13 @@ class BusQueries:
             detail = "its worker is attached to another engine, and the bus between them is away"
             raise NoWorker(detail, retry_after_s=QUERY_AGAIN_S)
         id_ = self._ids.uuid7()
-        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._open[id_] = waiting
+        asked = self._open[id_] = _Asked()
         question = QueryAsked(id=id_, asker=self._me, command=command)
         self._bus.publish(query_questions(replica), pack(question))
         try:
+            await _until_heard(asked)
             async with asyncio.timeout(QUERY_S):
-                return await waiting
+                return await asked.answer
         except TimeoutError as error:
             detail = f"the engine of its worker did not answer within {QUERY_S:.0f} s"
             raise DeadlineExceeded(detail) from error
@@ -78,6 +91,7 @@ class BusQueries:
             full = TooManyRequests("too many queries are under way")
             self._tell(question, QueryAnswered(id=question.id, error=_told(full)))
             return
+        self._tell(question, QueryAnswered(id=question.id, under_way=True))
         task = asyncio.ensure_future(self._serve(question, answer))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
@@ -100,14 +114,27 @@ class BusQueries:
         except msgspec.MsgspecError:
             _log.warning("an answer of another engine cannot be read")
             return
-        waiting = self._open.get(answer.id)
-        if waiting is None or waiting.done():
+        asked = self._open.get(answer.id)
+        if asked is None or asked.answer.done():
+            return
+        asked.heard.set()
+        if answer.under_way:
             return
         if answer.error is None:
-            waiting.set_result(answer.result)
+            asked.answer.set_result(answer.result)
         else:
             code, detail, retry_after_s = answer.error
-            waiting.set_exception(rebuild(code, detail, retry_after_s=retry_after_s))
+            asked.answer.set_exception(rebuild(code, detail, retry_after_s=retry_after_s))
+
+
+async def _until_heard(asked: _Asked) -> None:
+    """Raises NoWorker: an engine that says nothing at all died, or is as good as dead."""
+    try:
+        async with asyncio.timeout(QUERY_HEARD_S):
+            await asked.heard.wait()
+    except TimeoutError as error:
+        detail = f"the engine of its worker was not heard of within {QUERY_HEARD_S:.0f} s"
+        raise NoWorker(detail, retry_after_s=QUERY_AGAIN_S) from error
 
 
 def _told(error: MainspringError) -> tuple[str, str, float | None]:

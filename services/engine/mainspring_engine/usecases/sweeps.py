@@ -12,7 +12,13 @@ from uuid import UUID
 
 from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.intents import SignalCame, TimerDue
-from mainspring_engine.domain.limits import SIGNAL_LOST_MS, SIGNAL_TRIES_MAX, SIGNALS_LOOK_S
+from mainspring_engine.domain.limits import (
+    LEASE_SWEEP_PART_MAX,
+    LEASE_SWEEP_REST_S_MAX,
+    SIGNAL_LOST_MS,
+    SIGNAL_TRIES_MAX,
+    SIGNALS_LOOK_S,
+)
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
@@ -52,6 +58,7 @@ class Sweeps:
         self._swept_at: dict[SweepKind, float] = {}
         self._signals_due_s = 0.0
         """When to look for lost signals again."""
+        self._leases_due_s = 0.0
         self._firing: set[UUID] = set()
         """Timers in the lanes: they are due until their commit, and must not be fired again."""
 
@@ -63,9 +70,20 @@ class Sweeps:
             case SweepKind.RETRIES:
                 swept = await self._ready_retries()
             case SweepKind.LEASES:
-                swept = Swept(*await self._leases.expire())
+                swept = await self._expire()
                 await self._bring_lost_signals()
         self._swept_at[kind] = self._clock.mono()
+        return swept
+
+    async def _expire(self) -> Swept:
+        """Rows that a held snapshot keeps make passes long: they get rarer, leases do not."""
+        began_s = self._clock.mono()
+        if began_s < self._leases_due_s:
+            return Swept(0, more=False)
+        swept = Swept(*await self._leases.expire())
+        ended_s = self._clock.mono()
+        rest_s = min(LEASE_SWEEP_REST_S_MAX, (ended_s - began_s) / LEASE_SWEEP_PART_MAX)
+        self._leases_due_s = ended_s if swept.more else ended_s + rest_s
         return swept
 
     async def _fire_timers(self) -> Swept:

@@ -11,7 +11,7 @@ from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import mcp_servers, subagents, tool_search
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.ids import Position
+from mainspring_kernel.ids import Position, uuid7_ms
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Task
@@ -87,11 +87,19 @@ class Acting:
                 outcome = _broken_off(attempt, payload)
             duration_ms = round((self._clock.mono() - began) * 1000)
             timed = msgspec.structs.replace(outcome, duration_ms=duration_ms)
-            if rules is not None:
-                timed = await self._guard.output(attempt, payload, rules, timed)
-            result = await self._outputs.bounded(attempt, payload, timed)
+            result = await self._shaped(attempt, payload, rules, timed)
             span.ended(result)
             return result
+
+    async def _shaped(
+        self, attempt: Attempt, payload: ToolTask, rules: Blueprint | None, outcome: ToolResult
+    ) -> ToolResult:
+        """As it may stand in an event; a call that is given back has nothing to show yet."""
+        if outcome.joins is not None:
+            return outcome
+        if rules is not None:
+            outcome = await self._guard.output(attempt, payload, rules, outcome)
+        return await self._outputs.bounded(attempt, payload, outcome)
 
     async def _call(
         self, attempt: Attempt, payload: ToolTask, tool: Tool, arguments: Json
@@ -169,6 +177,8 @@ class Acting:
             progress=_Progress(attempt, payload, tool),
             resources=self._holdings.of(attempt.held, payload.idempotency_key),
             history=self._history(attempt.task),
+            began_ms=uuid7_ms(attempt.held.task_id),
+            attempt=attempt.held.fence,
         )
 
     def _history(self, task: Task) -> Callable[[int], Awaitable[tuple[StoredEvent, ...]]]:
@@ -207,7 +217,9 @@ def _misfit(tool: Tool, arguments: Json) -> str:
 
 
 def _told(outcome: ToolOutcome) -> ToolResult:
-    return ToolResult(status=outcome.status, result=outcome.result, error=outcome.error)
+    return ToolResult(
+        status=outcome.status, result=outcome.result, error=outcome.error, joins=outcome.joins
+    )
 
 
 def _error(message: str, code: str) -> ToolResult:

@@ -18,6 +18,8 @@ STEPS = 3
 MANY = 32
 CALLERS = 2
 """Processes that the many callers are in."""
+SLEEPERS_PER_STATEMENT = 50_000
+"""A million in one statement takes longer than a statement may."""
 
 
 class Kind(NamedTuple):
@@ -100,7 +102,7 @@ async def timers(bench: Bench) -> None:
     """Many that sleep, and some that fall due in one and the same second."""
     plan, ours = bench.plan, driving(bench)
     bench.progress.part(f"timers, {plan.sleepers:,} asleep")
-    await bench.own.looked_into().execute(QUERIES["add_sleepers"], plan.sleepers)
+    await _put_to_sleep(bench, plan.sleepers)
     recount = await bench.ground.recount()
     async with ours.handlers(plan.handlers):
         order = Naps(
@@ -112,6 +114,14 @@ async def timers(bench: Bench) -> None:
         answer = await ours.ask(order)
     await ended(bench, recount, answer.ended, "timers")
     bench.gathered.latency("timer_lateness", Histogram.summed([answer.took_ms]))
+
+
+async def _put_to_sleep(bench: Bench, count: int) -> None:
+    database = bench.own.looked_into()
+    for at in range(0, count, SLEEPERS_PER_STATEMENT):
+        many = min(SLEEPERS_PER_STATEMENT, count - at)
+        await database.execute(QUERIES["add_sleepers"], many)
+        bench.progress.step(f"{at + many:,} of {count:,} are asleep")
 
 
 async def ended(bench: Bench, before: Recount | None, count: int, part: str) -> None:

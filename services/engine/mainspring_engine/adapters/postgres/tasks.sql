@@ -184,21 +184,31 @@ from engine.attach_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
 with stamped as (
     insert into engine.sweep (kind, swept_at) values ('leases', clock_timestamp())
     on conflict (kind) do update set swept_at = excluded.swept_at
+),
+
+overdue as materialized (
+    -- Before the join, which the planner would else begin with every workflow there is.
+    select
+        t.session_id, t.workflow_id, t.org_id, t.acknowledged,
+        t.id, t.kind, t.state, t.fence, t.effect, t.started_fence > 0 as started, t.cancelling,
+        t.deaths, t.failures, t.uncounted, t.incarnation, t.lease_until,
+        (extract(epoch from t.claimed_at) * 1000)::bigint as claimed_ms
+    from engine.task as t
+    where
+        t.state = 2
+        and t.lease_until < clock_timestamp()
+        and clock_timestamp() > pg_postmaster_start_time() + $2::bigint * interval '1 millisecond'
+    order by t.lease_until
+    limit $1
 )
 
 select
-    t.session_id, t.workflow_id, t.org_id, t.acknowledged,
-    t.id, t.kind, t.state, t.fence, t.effect, t.started_fence > 0 as started, t.cancelling,
-    t.deaths, t.failures, t.uncounted, t.incarnation, coalesce(w.traceparent, '') as traceparent,
-    (extract(epoch from t.claimed_at) * 1000)::bigint as claimed_ms
-from engine.task as t
+    t.session_id, t.workflow_id, t.org_id, t.acknowledged, t.id, t.kind, t.state, t.fence,
+    t.effect, t.started, t.cancelling, t.deaths, t.failures, t.uncounted, t.incarnation,
+    t.claimed_ms, coalesce(w.traceparent, '') as traceparent
+from overdue as t
 left join engine.workflow as w on t.workflow_id = w.id
-where
-    t.state = 2
-    and t.lease_until < clock_timestamp()
-    and clock_timestamp() > pg_postmaster_start_time() + $2::bigint * interval '1 millisecond'
-order by t.lease_until
-limit $1;
+order by t.lease_until;
 
 -- name: held_by
 -- Everything that an incarnation holds.

@@ -36,6 +36,7 @@ from mainspring_api.adapters.http.wire.budgets import (
     subjects_of,
 )
 from mainspring_api.domain.limits import BUDGETS_MAX
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import AgentId, Prefix, SessionId, from_wire, to_wire
@@ -196,10 +197,7 @@ async def _of_session(call: Call[NoBody, NoQuery]) -> tuple[BudgetView, ...]:
     """All that the session's model calls fall under. Raises NotFound."""
     id_ = session_id_of(call)
     async with call.services.store.transaction(call.org_id) as tx:
-        session = await tx.session(id_)
-    if session is None:
-        msg = "no such session"
-        raise NotFound(msg)
+        session = await known_session(tx, id_)
     subjects = [
         Subject(type="session", id=id_),
         Subject(type="organization", id=call.org_id),

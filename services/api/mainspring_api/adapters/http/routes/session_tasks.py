@@ -18,8 +18,8 @@ from mainspring_api.adapters.http.routing import (
 from mainspring_api.domain.session_tasks import SessionTask
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import session_tasks
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once_elsewhere
-from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, Prefix, SessionId, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.session_tasks import SessionTaskState, SessionTaskView
@@ -67,7 +67,7 @@ async def list_session_tasks(call: Call[NoBody, TasksOfSessionQuery]) -> Reply:
     """What the session's agent has spawned, newest first."""
     services, id_ = call.services, session_id_of(call)
     async with services.store.transaction(call.org_id) as tx:
-        await _check(tx, id_)
+        await known_session(tx, id_)
         tasks = await session_tasks.of_session(tx, id_)
     views = await session_tasks.views(services.log, tasks)
     if call.query.kind not in {None, KIND}:
@@ -103,15 +103,9 @@ async def cancel_session_task(call: Call[NoBody, NoQuery]) -> Reply:
 
 
 async def _task(call: Call[NoBody, NoQuery], tx: Transaction, id_: SessionId) -> SessionTask:
-    await _check(tx, id_)
+    await known_session(tx, id_)
     wanted = session_tasks.task_id(call.path["session_task_id"])
     return await session_tasks.one_of(tx, id_, wanted)
-
-
-async def _check(tx: Transaction, id_: SessionId) -> None:
-    if await tx.session(id_) is None:
-        msg = "no such session"
-        raise NotFound(msg)
 
 
 def _out(one: SessionTaskView, session_id: SessionId) -> SessionTaskOut:

@@ -34,11 +34,11 @@ from mainspring_api.domain.naming import tokens
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import messages, preview, sessions
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once, once_elsewhere
 from mainspring_api.usecases.session_tasks import cancel_below
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, SessionId, from_wire
 from mainspring_schema.commands import Cancel, SubmitToolResults
 
@@ -118,10 +118,7 @@ async def update_session(call: Call[SessionPatch, NoQuery]) -> Reply:
     """Changes the members that are given; the next message works with them."""
     services, id_ = call.services, session_id_of(call)
     async with services.store.transaction(call.org_id) as tx:
-        present = await tx.session(id_, lock=True)
-        if present is None:
-            msg = "no such session"
-            raise NotFound(msg)
+        present = await known_session(tx, id_, lock=True)
         changed = patched(present, call.body, services.registry)
         await sessions.change(tx, changed, now_ms=call.now_ms)
     view = await sessions.get(services.store, services.log, call.org_id, id_)
@@ -227,9 +224,6 @@ async def unpin_session(call: Call[NoBody, NoQuery]) -> Reply:
 
 async def _pin(call: Call[NoBody, NoQuery], *, pinned: bool) -> Reply:
     async with call.services.store.transaction(call.org_id) as tx:
-        session = await tx.session(session_id_of(call), lock=True)
-        if session is None:
-            msg = "no such session"
-            raise NotFound(msg)
+        session = await known_session(tx, session_id_of(call), lock=True)
         await tx.put_session(msgspec.structs.replace(session, pinned=pinned))
     return Reply(status=204)

@@ -27,9 +27,9 @@ from mainspring_api.adapters.http.wire.tiers import kept
 from mainspring_api.domain.naming import tokens
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import files, workspaces
+from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once
 from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, SessionId, WorkspaceId, from_wire
 
 table = RouteTable("workspaces")
@@ -148,10 +148,7 @@ async def owner_of(call: Call[object, object], tx: Transaction) -> WorkspaceId:
     """The workspace of the path, or that of the session of the path. Raises NotFound."""
     if "workspace_id" in call.path:
         return workspace_id_of(call)
-    session = await tx.session(SessionId(from_wire(Prefix.SESSION, call.path["session_id"])))
-    if session is None:
-        msg = "no such session"
-        raise NotFound(msg)
+    session = await known_session(tx, SessionId(from_wire(Prefix.SESSION, call.path["session_id"])))
     return session.workspace_id
 
 
