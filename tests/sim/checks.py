@@ -174,9 +174,12 @@ def _attempts(world: World) -> Iterator[str]:
 def _undelivered(world: World) -> Iterator[str]:
     """What a worker did not list when it attached anew is let go then, and waits for no lease."""
     tables = world.tables.engine.tables
+    # Once an effect has started, whoever attaches anew may still be about to report it.
+    started = {row.task_id for row in tables.attempts.values() if row.started}
     for row in tables.attempts.values():
         worker = tables.registry.workers.get(row.incarnation)
-        waited = row.closing in (Closing.EXPIRED, Closing.UNDELIVERED) and not row.started
+        lost = row.closing in (Closing.EXPIRED, Closing.UNDELIVERED)
+        waited = lost and row.task_id not in started
         if worker is None or row.acknowledged or not waited:
             continue
         if row.claimed_ms < worker.attached_ms < row.closed_ms:
