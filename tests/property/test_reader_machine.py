@@ -49,8 +49,8 @@ from mainspring_kernel.limits import SSE_CYCLE_S, SSE_STREAMS_PER_SESSION_MAX
 from mainspring_schema.stream import LogBatch
 from tests.api.backend import Backend
 from tests.api.sessions_backend import FakeSession
+from tests.sim.database import SimClock
 from tests.sim.loop import SimLoop
-from tests.sim.world import SimClock
 
 SESSION: Final = SessionId(UUID(int=1))
 ORG: Final = OrgId(DEFAULT_ORG_ID)

@@ -51,8 +51,8 @@ from mainspring_schema.frames import (
 from mainspring_schema.plain import SubmitTask, SubmitTasks
 from mainspring_schema.tasks import PlainResult
 from tests.integration.engine.house import SilentWitness
+from tests.sim.database import SimClock
 from tests.sim.loop import Host, SimLoop
-from tests.sim.world import SimClock
 
 SLOTS: Final = 3
 REST_S: Final = 120.0

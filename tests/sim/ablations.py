@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from tests.sim.run import run
-from tests.sim.safeguards import SAFEGUARDS, without
+from tests.sim.safeguards import SAFEGUARDS, TWICE, without
 
 REPORT: Final = Path(__file__).resolve().parents[2] / "docs" / "figures" / "ablations.json"
 STARTS: Final = (0, 1000, 2000)
@@ -137,7 +137,8 @@ def page(report: Report) -> str:
 
 def _cells(row: Row) -> str:
     if not row.took:
-        return f"| {row.name} | none in {row.tried} | | |"
+        reason = f"kept twice: {TWICE[row.name]}" if row.name in TWICE else ""
+        return f"| {row.name} | none in {row.tried} | | {reason} |"
     each = ", ".join(map(str, row.took))
     # Ids differ from seed to seed and say nothing here.
     words = [word for word in row.rule.split() if sum(map(str.isdigit, word)) < len(word) / 4]

@@ -43,9 +43,13 @@ _CALL: Final = msgspec.json.Decoder(_Payload)
 
 def always(world: World, people: People) -> Iterator[str]:
     """Each broken rule as a sentence, with the rows that break it."""
+    yield from world.tables.broken
+    yield from world.network.broken
     yield from _log(world)
+    yield from _deltas(world)
     yield from _turns(world)
     yield from _attempts(world)
+    yield from _undelivered(world)
     yield from _leases(world)
     yield from _results(world)
     yield from _outside(world)
@@ -106,6 +110,21 @@ def _log(world: World) -> Iterator[str]:
             yield f"I11 {session_id.hex}: the head has another hash"
 
 
+def _deltas(world: World) -> Iterator[str]:
+    """I9: a message's fragments are one text for each attempt, and attempts only rise."""
+    for session_id, rows in world.tables.log.deltas.items():
+        shown: dict[tuple[str, str], tuple[int, int]] = {}
+        for delta in rows:
+            anchor = (delta.anchor, delta.channel)
+            attempt, length = shown.get(anchor, (0, 0))
+            if delta.attempt > attempt:
+                length = 0
+            if delta.attempt < attempt or delta.offset != length:
+                where = f"{session_id.hex}: {delta.anchor} at attempt {delta.attempt}"
+                yield f"I9 {where}: offset {delta.offset} after {length} of attempt {attempt}"
+            shown[anchor] = (delta.attempt, delta.offset + len(delta.fragment))
+
+
 def _turns(world: World) -> Iterator[str]:
     told: dict[UUID, list[EventRow]] = defaultdict(list)
     for rows in world.tables.log.events.values():
@@ -150,6 +169,21 @@ def _attempts(world: World) -> Iterator[str]:
             yield f"I22 {task_id.hex}: {task.deaths} deaths, {died} attempts that died"
         if task is not None and task.deaths > WORKER_DEATHS_MAX:
             yield f"I22 {task_id.hex}: {task.deaths} deaths"
+
+
+def _undelivered(world: World) -> Iterator[str]:
+    """What a worker did not list when it attached anew is let go then, and waits for no lease."""
+    tables = world.tables.engine.tables
+    # Once an effect has started, whoever attaches anew may still be about to report it.
+    started = {row.task_id for row in tables.attempts.values() if row.started}
+    for row in tables.attempts.values():
+        worker = tables.registry.workers.get(row.incarnation)
+        lost = row.closing in (Closing.EXPIRED, Closing.UNDELIVERED)
+        waited = lost and row.task_id not in started
+        if worker is None or row.acknowledged or not waited:
+            continue
+        if row.claimed_ms < worker.attached_ms < row.closed_ms:
+            yield f"{row.task_id.hex}: fence {row.fence} outlived an attach that did not list it"
 
 
 def _leases(world: World) -> Iterator[str]:

@@ -29,11 +29,12 @@ from mainspring_kernel.ids import (
     parse_position_id,
     to_wire,
 )
+from mainspring_kernel.limits import SSE_HEARTBEAT_S
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
-from tests.sim.loop import Host, here
+from tests.sim.loop import POISON, Host, here
 from tests.sim.orders import Orders, come
 from tests.sim.tools import CLASSES
 from tests.sim.world import Api, World
@@ -41,6 +42,10 @@ from tests.sim.world import Api, World
 _ID: Final = re.compile(rb"^id: event_([0-9a-f]{32})$", re.MULTILINE)
 _AGAIN_S: Final = 0.5
 _MODES: Final[tuple[DeliveryMode, ...]] = ("queue", "collect", "interrupt", "rollback", "reject")
+_POISONED: Final = 0.3
+_FOR_EVER_S: Final = 1e6
+_SILENCE_S: Final = 2 * SSE_HEARTBEAT_S + 5.0
+"""A client that hears no heartbeat for so long comes again."""
 _ARRIVE_S: Final = 22.0
 """Nearly until the healing: some turns are then still under way."""
 TRIES_MAX: Final = 400
@@ -126,7 +131,7 @@ def _mode(world: World) -> DeliveryMode:
 async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> None:
     work = world.chance.work
     text = _script(world)
-    cancels = work.random() < 0.25
+    cancels = work.random() < world.weather.cancels
     await asyncio.sleep(_ARRIVE_S * work.random())
     for _ in range(TRIES_MAX):
         try:
@@ -194,6 +199,8 @@ def _script(world: World) -> str:
     turns: list[dict[str, object]] = []
     for _ in range(work.choice((0, 1, 1, 2))):
         names = work.sample(sorted(CLASSES), work.choice((1, 2, 4)))
+        if world.weather.poison and work.random() < _POISONED:
+            names.append(POISON)
         turns.append({
             "text": "Let me see.",
             "tool_calls": [{"name": name, "arguments": {"n": 1}} for name in names],
@@ -241,10 +248,11 @@ async def _one_connection(world: World, host: Host, reader: Reader, server: Host
     resume = Resume(position=reader.seen[-1]) if reader.seen else None
     opening = Opening(session_id=reader.session_id, org_id=DEFAULT_ORG_ID, resume=resume)
     serving = server.spawn(_serve(api, opening, deliver), "sse")
-    ends_s = network.loop.time() + 5 + 20 * world.chance.work.random()
+    stays_s = _FOR_EVER_S if world.weather.readers_stay else 5 + 20 * world.chance.work.random()
+    ends_s = network.loop.time() + stays_s
     while True:
         try:
-            async with asyncio.timeout_at(ends_s):
+            async with asyncio.timeout_at(min(ends_s, network.loop.time() + _SILENCE_S)):
                 chunk = await arriving.get()
         except TimeoutError:
             break

@@ -37,7 +37,8 @@ CALM: Final[Weather] = msgspec.structs.replace(
     hint_lost=0.0, hint_doubled=0.0, stream_cut_every_s=0.0, crash_every_s=0.0,
     freeze_every_s=0.0, wake_every_s=0.0, partition_every_s=0.0, outage_every_s=0.0,
     clock_skew_s=0.0, model_trouble=0.0, calls_stay=False, last_crash=False,
-    programs=0, plain_tasks=0, coders=0, step_trouble=0.0, other_modes=0.0,
+    programs=0, plain_tasks=0, coders=0, step_trouble=0.0, other_modes=0.0, cancels=0.0,
+    stream_stalls=0.0, stream_hangs_every_s=0.0, poison=False, readers_stay=False,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from mainspring_engine.adapters.memory import MemoryStore
 from tests.sim.loop import SimLoop
 from tests.sim.weather import Chance, weather_of
 from tests.sim.world import World
@@ -65,7 +66,8 @@ class Quiet(World):
 
     def statements(self, store: P, *parts: str) -> P:
         del parts
-        counted: Any = Counted(store, self.asked, type(store).__name__)
+        kind = MemoryStore if isinstance(store, MemoryStore) else type(store)
+        counted: Any = Counted(store, self.asked, kind.__name__)
         return counted
 
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from enum import Enum
-from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
 ROUNDS_MAX: Final = 20_000
@@ -93,6 +93,24 @@ def here() -> Host | None:
     return _HOST.get()
 
 
+POISON: Final = "collapse"
+"""A tool, and a step, that ends its worker each time."""
+
+
+async def collapse() -> NoReturn:
+    """The power fails here: whoever watches over the place starts it again."""
+    host = here()
+    assert host is not None
+    host.crash()
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError
+
+
+def _given(context: Context | None) -> Context:
+    """An empty one is nobody's, and counts."""
+    return copy_context() if context is None else context
+
+
 class _Due(asyncio.TimerHandle):
     """A callback with its time; by its context it knows where it runs."""
 
@@ -161,7 +179,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     def create_task(
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **_: object
     ) -> "asyncio.Task[Any]":
-        context = context or copy_context()
+        context = _given(context)
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
         host = context.get(_HOST)
         if host is not None:
@@ -172,7 +190,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self, callback: "Callable[[Unpack[Ts]], object]", *args: "Unpack[Ts]",
         context: Context | None = None,
     ) -> _Due:  # fmt: skip
-        due = _Due(self._now, 0, callback, args, context or copy_context())
+        due = _Due(self._now, 0, callback, args, _given(context))
         self._ready.append(due)
         return due
 
@@ -192,7 +210,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self, when: float, callback: "Callable[[Unpack[Ts]], object]", *args: "Unpack[Ts]",
         context: Context | None = None,
     ) -> _Due:  # fmt: skip
-        due = _Due(when, next(self._order), callback, args, context or copy_context())
+        due = _Due(when, next(self._order), callback, args, _given(context))
         heapq.heappush(self._timers, due)
         return due
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from uuid import UUID
 
+from tests.sim.network import Wire
 from tests.sim.weather import HEAL_S
 from tests.sim.world import World
 
@@ -35,6 +36,7 @@ class Nemesis:
                 (weather.partition_every_s, self._partition),
                 (weather.outage_every_s, self._outage),
                 (weather.stream_cut_every_s, self._cut),
+                (weather.stream_hangs_every_s, self._hang),
             ):
                 if every_s:
                     group.create_task(self._again(every_s, strike))
@@ -136,8 +138,18 @@ class Nemesis:
             world.network.database_up = True
 
     async def _cut(self) -> None:
+        for wire in self._one_wire("stream cut"):
+            wire.cut()
+
+    async def _hang(self) -> None:
+        for wire in self._one_wire("stream hangs"):
+            wire.hang()
+
+    def _one_wire(self, kind: str) -> list[Wire]:
+        """At most."""
         wires = [wire for wire in self._world.wires if not wire.broken]
         self._world.wires[:] = wires
-        if wires:
-            self._world.chance.met["stream cut"] += 1
-            self._draws.choice(wires).cut()
+        if not wires:
+            return []
+        self._world.chance.met[kind] += 1
+        return [self._draws.choice(wires)]

@@ -15,13 +15,14 @@ from mainspring_kernel.limits import RPC_KEEPALIVE_S, RPC_KEEPALIVE_TIMEOUT_S, R
 from mainspring_kernel.tracing import TraceContext
 from mainspring_messaging.bus import Callback, Message, SignalKind, Watcher, Watchers
 from mainspring_messaging.subjects import matches
-from mainspring_schema.frames import FromWorker, ToWorker
+from mainspring_schema.frames import FromWorker, ToWorker, Verdict
 from mainspring_workstream.link import EngineStream, LinkBroken
 from tests.sim.loop import Host, SimLoop, here
 from tests.sim.weather import Chance, Weather
 
 STATEMENT_PART: Final = 0.2
 """Of the latency between services: the database is near."""
+_STALL_S: Final = 2.0
 _KEEPALIVE_S: Final = RPC_KEEPALIVE_S + RPC_KEEPALIVE_TIMEOUT_S
 """Until both ends of a dead connection notice, at the latest."""
 
@@ -34,6 +35,8 @@ class Network:
         self.weather = weather
         self.chance = chance
         self.calm = False
+        self.broken: list[str] = []
+        """Promises that were seen to be broken on the way."""
         self.database_up = True
         self.bus_up = True
         self._apart: set[Host] = set()
@@ -270,9 +273,17 @@ class Wire:
             network.loop.call_later(_KEEPALIVE_S, self.cut, context=Context())
         if self.broken or self.silent:
             return
+        if network.strikes("stream stalled", network.weather.stream_stalls):
+            self._next[target] = network.loop.time() + _STALL_S * network.chance.faults.random()
         at = max(self._next[target], network.loop.time() + network.delay())
         self._next[target] = at
         network.loop.call_at(at, queue.put_nowait, frame, context=target.context())
+
+    def look_at(self, frame: ToWorker | None) -> None:
+        """No worker of ours says what an engine may not take in."""
+        for ack in () if frame is None else (*frame.results, *frame.emits):
+            if ack.verdict is Verdict.INVALID:
+                self._network.broken.append(f"{ack.held}: an honest worker was refused")
 
     def cut(self) -> None:
         """Both ends notice, if somebody is there; a host that lost its power tells nobody."""
@@ -281,7 +292,15 @@ class Wire:
             later = self._network.loop.call_later
             self.broken = True
             later(self._network.delay(), self.to_worker.put_nowait, None, context=worker.context())
-            later(self._network.delay(), self.to_engine.put_nowait, None, context=engine.context())
+            wait_s = self._network.delay()
+            if self._network.chance.schedule.random() < 0.5:
+                # What was on its way comes first: the engine hears the end late.
+                wait_s = max(wait_s, self._next[engine] - self._network.loop.time())
+            later(wait_s, self.to_engine.put_nowait, None, context=engine.context())
+
+    def hang(self) -> None:
+        """Carries nothing any more, and stays open."""
+        self.silent = True
 
 
 class WorkerEnd(EngineStream):
@@ -297,6 +316,7 @@ class WorkerEnd(EngineStream):
 
     async def receive(self) -> ToWorker:
         frame = await self._wire.to_worker.get()
+        self._wire.look_at(frame)
         if frame is None:
             reason = "the engine closed the stream"
             raise LinkBroken(reason)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring import Workflow
-from mainspring_kernel.errors import MainspringError, WorkflowEnded
+from mainspring_kernel.errors import Conflict, MainspringError, WorkflowEnded
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_schema.plain import (
     CancelPlainTask,
@@ -31,7 +31,7 @@ from mainspring_schema.workflows import (
     SignalWorkflow,
     StartWorkflow,
 )
-from tests.sim.loop import here
+from tests.sim.loop import POISON, here
 from tests.sim.programs import LETTER
 from tests.sim.wanted import FORKED_AT, Order, drawn
 from tests.sim.world import World
@@ -51,6 +51,8 @@ class Handed(Struct, kw_only=True):
     task_id: UUID
     cancels: bool
     fails: bool
+    poisons: bool
+    """It ends each worker that tries it."""
     said: PlainStatus | None = None
     again_id: UUID | None = None
     """The task that does it again."""
@@ -81,7 +83,7 @@ def come(world: World, orders: Orders) -> None:
     for number in range(world.weather.plain_tasks):
         handed = Handed(
             key=f"task-{number}", task_id=ids.uuid7(), cancels=draws.random() < 0.3,
-            fails=draws.random() < 0.2,
+            fails=draws.random() < 0.2, poisons=world.weather.poison and draws.random() < 0.5,
         )  # fmt: skip
         orders.handed.append(handed)
         host.spawn(_Person(world, orders, ids).hand_in(handed), "person")
@@ -187,18 +189,19 @@ class _Person:
             if handed.said not in (None, ended):
                 self._orders.wrong.append(f"{handed.key} was {handed.said}, and is {ended}")
             handed.said = ended
-            if handed.said != "completed":
+            if handed.said != "completed" and not handed.poisons:
                 await self._again(handed)
         except (MainspringError, GaveUp) as error:
             self._orders.gave_up.append(f"{handed.key}: {error!r}")
         handed.settled = True
 
     async def _hand_in(self, handed: Handed) -> None:
-        arguments = [handed.key] if handed.fails else [handed.key, 0]
+        type_ = POISON if handed.poisons else "refuse" if handed.fails else "mark"
+        arguments = [handed.key, 0] if type_ == "mark" else [handed.key]
         handed.task_id = self._ids.uuid7()  # rows are kept by its time
         task = SubmitTask(
             org_id=DEFAULT_ORG_ID, task_id=handed.task_id,
-            type="refuse" if handed.fails else "mark", input=msgspec.json.encode(arguments),
+            type=type_, input=msgspec.json.encode(arguments),
         )  # fmt: skip
         submit = SubmitTasks(tasks=(task,))
         answer = await self._asked(lambda engine: engine.plain_tasks.submit(submit))
@@ -224,6 +227,11 @@ class _Person:
     async def _again(self, handed: Handed) -> None:
         new_id = self._ids.uuid7()
         order = RequeuePlainTask(org_id=DEFAULT_ORG_ID, task_id=handed.task_id, new_id=new_id)
-        await self._asked(lambda engine: engine.plain_tasks.requeue(order))
+        try:
+            await self._asked(lambda engine: engine.plain_tasks.requeue(order))
+        except Conflict:
+            if handed.task_id in self._world.tables.engine.tables.dead_letters:
+                return  # others killed its workers: its letter is what an operator takes up
+            raise
         handed.again_id = new_id
         await self._end_of(new_id)

@@ -152,10 +152,14 @@ def _nothing_left(tables: Tables) -> Iterator[str]:
 
 def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
     outcome, result = _result(world, id_)
+    if outcome == "failed" and world.tables.engine.tables.dead_letters:
+        return  # its workers were killed three times, which is no fault of its own
     yield from misfits(order, outcome, result, _book(world, id_))
     if order.fork_id is None or outcome != "completed":
         return
     forked_outcome, forked = _result(world, order.fork_id)
+    if forked_outcome == "failed" and world.tables.engine.tables.dead_letters:
+        return
     if forked_outcome != "completed":
         yield f"the fork of {order.key} ended {forked_outcome}: {forked!r}"
         return
@@ -183,16 +187,18 @@ def _result(world: World, id_: UUID) -> tuple[str, object]:
 
 
 def _one_end(world: World, handed: Handed) -> Iterator[str]:
-    """A task has a result or was cancelled, never both; as its owner was told."""
+    """A task has a result, was cancelled or was given up as poison: one of them, as it had to."""
     tables = world.tables.engine.tables
     for id_ in (handed.task_id, handed.again_id):
-        if id_ is None or (id_ == handed.task_id and not handed.settled):
+        if id_ is None or not handed.settled:
             continue
-        row, cancelled = tables.steps.get((id_, STEP)), id_ in tables.plain_cancels
-        if (row is not None) == cancelled:
-            yield f"{handed.key}: {'two ends' if cancelled else 'no end'}"
-        elif row is not None and (_PLAIN.decode(row.body).flaw is not None) != handed.fails:
-            yield f"{handed.key} ended otherwise than it had to: {_PLAIN.decode(row.body)}"
-    open_ = any(task.kind is TaskKind.PLAIN for task in tables.tasks.values())
-    if open_ and handed.settled:
+        row, letter = tables.steps.get((id_, STEP)), tables.dead_letters.get(id_)
+        ends = (row is not None) + (id_ in tables.plain_cancels)
+        if ends != 1:
+            yield f"{handed.key} has {ends} ends"
+        elif row is not None and letter is None:
+            failed = _PLAIN.decode(row.body).flaw is not None
+            if failed != handed.fails or handed.poisons:
+                yield f"{handed.key} ended otherwise than it had to: {_PLAIN.decode(row.body)}"
+    if handed.settled and any(task.kind is TaskKind.PLAIN for task in tables.tasks.values()):
         yield f"a plain task is still there beside {handed.key}"

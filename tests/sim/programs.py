@@ -27,11 +27,13 @@ from mainspring import (
     workflow,
 )
 from mainspring.ferry import Ferry
+from mainspring.warm import Warm
 from mainspring.worker import Runner
 from mainspring_kernel.draws import Draws
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_workstream.attempt import Attempt
+from tests.sim.loop import POISON, collapse
 
 T = TypeVar("T")
 Offer = Workflow[..., object] | Step[..., object]
@@ -118,12 +120,17 @@ def offers(ledger: Marks) -> dict[str, Offer]:
     async def refuse(key: str) -> str:
         raise GiveUp("refused", key)
 
+    @step(name=POISON)
+    async def collapses(key: str) -> str:
+        del key
+        return await collapse()
+
     @step(retry=_AGAIN, queue="default")
     async def far(key: str, n: int) -> str:
         return await ledger.mark(key, n)
 
     alone = [*_alone(mark, far), _hopeless(mark, refuse), _chart(mark)]
-    found = [mark, refuse, far, *alone, *_waiting(mark), *_with_others(mark)]
+    found = [mark, refuse, collapses, far, *alone, *_waiting(mark), *_with_others(mark)]
     return {offer.name: offer for offer in found}
 
 
@@ -208,13 +215,16 @@ def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
 
 
 class Carrier(Runner):
-    """A worker's runner whose steps know by which attempt they are called."""
+    """A worker's runner whose steps know by which attempt they are called.
+
+    Of a go that rested, that is the attempt which began it.
+    """
 
     def __init__(
-        self, offers: dict[str, Offer], loop: asyncio.AbstractEventLoop, draws: Draws
+        self, offers: dict[str, Offer], loop: asyncio.AbstractEventLoop, draws: Draws, warm: int
     ) -> None:
         plain = {name: it for name, it in offers.items() if isinstance(it, Step)}
-        super().__init__(workflows_of(offers), loop, draws, None, plain=plain)
+        super().__init__(workflows_of(offers), loop, draws, None, plain=plain, warm=Warm(warm))
         self._ferry: Ferry[PlainResult] = _Marked(loop)
         self._goes: Ferry[WorkflowResult] = _Marked(loop)
 

@@ -26,6 +26,7 @@ from mainspring_kernel.errors import MainspringError
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import AppendVerdict
 from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.outgoing import Outgoing
 
 
 class Safeguard(NamedTuple):
@@ -138,7 +139,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "retries come due": Safeguard(MemoryStore, "ready_retries", _no_rows),
     "a pass finds what no hint told": Safeguard(Claimer, "_sweep_for_ever", _idle),
     "old streams are not heard": Safeguard(WorkerCore, "receive", _any_stream),
-    "unanswered results go again": Safeguard(WorkerCore, "_send_again", _none),
+    "unanswered results go again": Safeguard(Outgoing, "send_again", _none),
     "only the database dates a lease": Safeguard(TaskRow, "stamp", _stamp_elsewhere),
     "a lost commit is asked again": Safeguard(lane, "_keep_incidents", _drop_incidents),
     "the second of two results": Safeguard(decide, "_ended_before", _none),
@@ -154,6 +155,13 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }
+
+
+TWICE: Final[dict[str, str]] = {
+    "old streams are not heard": "the reader of a broken stream ends before the next one opens",
+    "fence of a mark": "whoever decides reads the task again just before it marks it",
+}
+"""What keeps the promise where one of them is away: why seeds seldom or never miss it."""
 
 
 @contextmanager

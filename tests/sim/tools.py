@@ -15,6 +15,7 @@ from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.function import FunctionTool
 from mainspring_worker.adapters.builtin_tools.shelf import Shelf
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
+from tests.sim.loop import POISON, collapse
 
 CAPABILITY: Final = "sim_world"
 CLASSES: Final[dict[str, EffectClass]] = {
@@ -35,6 +36,8 @@ class Outside:
 
     async def call(self, name: str, context: ToolContext) -> ToolOutcome:
         await context.clock.sleep(self._work_s * self.draws.random() ** 3)
+        if name == POISON:
+            await collapse()
         key = context.idempotency_key
         self.applied[name][key] += 1
         await context.clock.sleep(self._work_s * self.draws.random() ** 3)
@@ -70,7 +73,8 @@ def _definition(name: str, effect: EffectClass) -> ToolDefinition:
 
 
 def _definitions(_config: Json) -> tuple[ToolDefinition, ...]:
-    return tuple(_definition(name, effect) for name, effect in CLASSES.items())
+    classes: dict[str, EffectClass] = {**CLASSES, POISON: "pure"}
+    return tuple(_definition(name, effect) for name, effect in classes.items())
 
 
 _WORLD: Final = Capability(

@@ -36,6 +36,10 @@ class Weather(Struct, frozen=True, kw_only=True):
     hint_lost: float
     hint_doubled: float
     stream_cut_every_s: float
+    stream_stalls: float
+    """Of frames: what follows comes late with them, even when the stream breaks meanwhile."""
+    stream_hangs_every_s: float
+    """It carries nothing any more, and nobody is told: what lies between answers the pings."""
     crash_every_s: float
     freeze_every_s: float
     wake_every_s: float
@@ -54,9 +58,15 @@ class Weather(Struct, frozen=True, kw_only=True):
     plain_tasks: int
     coders: int
     """Workers that run users' own code."""
+    warm: int
+    """Goes that each keeps at rest."""
     step_s: float
     """What a step takes, at most."""
     step_trouble: float
+    cancels: float
+    poison: bool
+    """Somebody asks for what ends each worker that tries it."""
+    readers_stay: bool
     other_modes: float
     """How often a message is to meet a turn at work otherwise than as its next input."""
 
@@ -108,5 +118,8 @@ def weather_of(seed: int) -> Weather:
         programs=(orders := draws.choice(_ORDERS))[0], plain_tasks=orders[1],
         coders=draws.choice((1, 2)) if any(orders) else 0,
         step_s=draws.choice((0.2, 2.0, 2.0, 12.0)), step_trouble=odds(0.3),
-        other_modes=odds(0.9),
+        other_modes=odds(0.9), cancels=draws.choice((0.25, 0.25, 0.25, 0.9)),
+        stream_stalls=odds(0.1), stream_hangs_every_s=every(8.0),
+        poison=draws.random() < 0.15, warm=draws.choice((0, 1, 100)),
+        readers_stay=draws.random() < 0.4,
     )  # fmt: skip

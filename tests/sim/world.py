@@ -2,8 +2,8 @@
 # What stands for every port has no type.
 # pyright: reportExplicitAny=false, reportAny=false
 
-import threading
 from collections.abc import Callable
+from contextvars import Context
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -11,7 +11,6 @@ from uuid import UUID
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
-from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.configuration import Configurations
@@ -19,21 +18,18 @@ from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
-from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
-from mainspring_engine.adapters.memory import MemoryStore as EngineStore
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.main import Engine
 from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
 from mainspring_engine.ports.store import Closed
-from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_eventstore.adapters.memory import MemoryStore as LogStore
 from mainspring_eventstore.adapters.publisher import BusPublisher
 from mainspring_eventstore.usecases.append import Appender
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_harness.registry import Registry
 from mainspring_kernel.draws import Draws, SeededDraws
-from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_kernel.ids import SeededIds
 from mainspring_local.dev.roads import (
     DirectControl,
     DirectCredentials,
@@ -44,7 +40,6 @@ from mainspring_local.dev.roads import (
     DirectOperator,
     DirectResources,
 )
-from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
 from mainspring_worker.adapters.memory import MemoryHooks, MemoryServers, NoResources, Silence
@@ -67,39 +62,17 @@ from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
+from tests.sim.database import SimClock, Tables
 from tests.sim.loop import Host, SimLoop
 from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
 from tests.sim.programs import Carrier, Ledger, Offer, capabilities, offers
 from tests.sim.tools import CAPABILITY, InLine, Outside, registry, shelf
 from tests.sim.weather import Chance, Weather
 
-BEGAN_MS: Final = 1_800_000_000_000
+_BACK_S: Final = 6.0
+"""A supervisor's patience with what crashed by itself: longer than who breaks things waits."""
 _PARTS: Final = ("budgets", "inbox", "plain", "progress", "workflows")
 P = TypeVar("P")
-
-
-class SimClock:
-    """Virtual time as one host sees it; `offset_s` is how wrong its wall clock is."""
-
-    def __init__(self, loop: SimLoop, offset_s: float = 0.0) -> None:
-        self._loop = loop
-        self._offset_ms = round(offset_s * 1000)
-
-    def wall_ms(self) -> int:
-        return BEGAN_MS + self._offset_ms + round(self._loop.time() * 1000)
-
-    def mono(self) -> float:
-        return 1000.0 + self._loop.time()
-
-    async def sleep(self, seconds: float) -> None:
-        wait = self._loop.create_future()
-        self._loop.call_later(max(0.0, seconds), _wake, wait)
-        await wait
-
-
-def _wake(wait: Any) -> None:
-    if not wait.done():
-        wait.set_result(None)
 
 
 class NoWitness:
@@ -107,22 +80,6 @@ class NoWitness:
     def attempt_ended(self, end: AttemptEnd) -> None: ...
     def attempt_again(self, end: AttemptEnd) -> None: ...
     def turn_again(self, end: TurnEnd) -> None: ...
-
-
-class Tables:
-    """The database: twins under one lock, by one clock."""
-
-    def __init__(self, loop: SimLoop) -> None:
-        self.clock = SimClock(loop)
-        self.lock = threading.RLock()
-        self.log = MemoryLog(lock=self.lock, clock=self.clock)
-        self.engine = EngineStore(lock=self.lock, log=self.log, clock=self.clock)
-        first = organization_of(DEFAULT_ORG_ID, "default", BEGAN_MS)
-        self.api = ApiStore(lock=self.lock, log=self.log, hold=self.engine, first=first)
-        self.gates = MemoryGates(self.engine.tables, lock=self.lock, clock=self.clock)
-        self.backstage = memory_backstage(self.engine, lock=self.lock, clock=self.clock)
-        self.schedules = MemoryScheduleStore(self.clock)
-        self.duties = MemoryDutyStore(self.clock, self.schedules)
 
 
 class Running(NamedTuple):
@@ -191,8 +148,18 @@ class World:
         if old is not None:
             self.past.append(old.host)
         host = Host(self.loop, f"{place}#{self.starts}")
+        host.crashed.append(lambda: self._watch_over(place, host))
         maker = self._makers[place]
         self.places[place] = Running(host, host.run(lambda: maker(host)))
+
+    def _watch_over(self, place: str, host: Host) -> None:
+        """Whoever broke it may start it again before."""
+
+        def again() -> None:
+            if self.places and self.places[place].host is host:
+                self.start(place)
+
+        self.loop.call_later(_BACK_S, again, context=Context())
 
     def any_of(self, kind: str) -> Running:
         """A replica, up or not, as an address among several would name one."""
@@ -333,12 +300,17 @@ class World:
             clock=clock,
             draws=draws,
         )
+<<<<<<< HEAD
 
     def _coder(self, host: Host) -> Worker:
         """A user's own worker."""
         clock, draws = self._clock(), self._draws()
         worker = self._working(clock, draws, capabilities(self.offers))
         host.spawn(worker.run(Carrier(self.offers, self.loop, draws)), "stream")
+=======
+        carrier = Carrier(self.offers, self.loop, draws, self.weather.warm)
+        host.spawn(worker.run(carrier), "stream")
+>>>>>>> wt-proof6
         return worker
 
     def _acting(

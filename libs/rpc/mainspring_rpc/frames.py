@@ -221,11 +221,19 @@ def to_worker_from_proto(message: pb.WorkResponse) -> ToWorker:
 
 
 def _attached_to_proto(attached: Attached) -> pb.Attached:
-    return pb.Attached(lease_ms=attached.lease_ms, lost=_held_to_proto(attached.lost))
+    return pb.Attached(
+        lease_ms=attached.lease_ms,
+        lost=_held_to_proto(attached.lost),
+        answers_beats=attached.answers_beats,
+    )
 
 
 def _attached_from_proto(message: pb.Attached) -> Attached:
-    return Attached(lease_ms=message.lease_ms, lost=_held_from_proto(message.lost))
+    return Attached(
+        lease_ms=message.lease_ms,
+        lost=_held_from_proto(message.lost),
+        answers_beats=message.answers_beats,
+    )
 
 
 def _task_to_proto(task: Task) -> pb.Task:

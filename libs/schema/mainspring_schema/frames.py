@@ -176,8 +176,11 @@ class Acknowledgement(Struct, frozen=True, kw_only=True):
 
 
 class Attached(Struct, frozen=True, kw_only=True):
+    """`answers_beats`: also a beat that names nothing is answered, if only by an empty frame."""
+
     lease_ms: int
     lost: tuple[Held, ...] = ()
+    answers_beats: bool = False
 
 
 class ToWorker(Struct, frozen=True, kw_only=True):

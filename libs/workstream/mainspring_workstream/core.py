@@ -62,6 +62,7 @@ class WorkerCore:
         self._asked_at: float | None = None
         self._busy = 0
         self._lease_s = LEASE_S
+        self._answers_beats = False
         self._wanted: dict[bytes, None] = {}
         self._out = Outgoing()
 
@@ -157,6 +158,7 @@ class WorkerCore:
     def _join(self, attached: Attached, actions: list[Action]) -> None:
         self._attached = True
         self._lease_s = attached.lease_ms / 1000
+        self._answers_beats = attached.answers_beats
         self._lose(attached.lost, actions)
         for held in self._listed:
             entry = self._entries.get(held)
@@ -392,6 +394,7 @@ class WorkerCore:
             entry = self._entries[one]
             if entry.asked_at is None:
                 entry.asked_at = now
-        if held and self._asked_at is None:
+        answered = held or (self._answers_beats and self._out.beat is not None)
+        if answered and self._asked_at is None:
             self._asked_at = now
         return Beat(held=held, loop_lag_ms=self._out.beat or 0)

@@ -20,7 +20,7 @@ from mainspring_engine.usecases.worker_streams import WorkerStreams
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_schema.codec import pack
-from mainspring_schema.frames import Emit, FromWorker, Held, Result
+from mainspring_schema.frames import Beat, Emit, FromWorker, Held, Result, ToWorker
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import StepRecord
 
@@ -41,19 +41,37 @@ class Nobody:
 
     ended = None
 
+    def beat(self, link: Link, held: tuple[Held, ...]) -> None: ...
+
     def __contains__(self, held: Held) -> bool:
         return False
 
 
-def test_what_an_attempt_recorded_comes_before_the_result_that_ends_it() -> None:
-    lanes, links, nobody = TheLanes(), Links(), cast("object", Nobody())
-    streams = WorkerStreams(
+def streams_of(lanes: TheLanes, links: Links) -> WorkerStreams:
+    nobody = cast("object", Nobody())
+    return WorkerStreams(
         store=cast("Store", nobody), links=links, roster=Roster(),
         lanes=cast("Lanes", cast("object", lanes)), leases=cast("Leases", nobody),
         claimer=cast("Claimer", nobody), agents=cast("Agents", nobody),
         gates=cast("Gates", nobody), workers=cast("Workers", nobody), holds=HoldTimes(),
         queries=cast("Queries", nobody), clock=ManualClock(),
     )  # fmt: skip
+
+
+async def test_a_beat_that_names_nothing_is_answered_by_an_empty_frame() -> None:
+    links, outbox = Links(), FrameOutbox()
+    streams = streams_of(TheLanes(), links)
+    link = Link(IDS.uuid7(), 1, outbox)
+    links.add(link)
+
+    streams.receive(link, FromWorker(beat=Beat(held=())))
+
+    assert await outbox.next_frame() == ToWorker()
+
+
+def test_what_an_attempt_recorded_comes_before_the_result_that_ends_it() -> None:
+    lanes, links = TheLanes(), Links()
+    streams = streams_of(lanes, links)
     link, id_, held = Link(IDS.uuid7(), 1, FrameOutbox()), IDS.uuid7(), Held(IDS.uuid7(), 1)
     links.add(link)
     links.hold(link, HeldTask(held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID))

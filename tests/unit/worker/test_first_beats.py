@@ -22,6 +22,30 @@ def named(core: WorkerCore, now: float) -> tuple[Held, ...] | None:
     return None if frame is None or frame.beat is None else frame.beat.held
 
 
+def test_idle_worker_notices_a_dead_stream_of_an_engine_that_answers_its_beats() -> None:
+    core, stream = attached_core()
+    number, _ = core.open_stream(0.0)
+    core.receive(number, ToWorker(attached=Attached(lease_ms=LEASE_MS, answers_beats=True)), 0.0)
+    lease_s = LEASE_MS / 1000
+
+    core.beat(0)
+    core.take(5.0)
+
+    assert (core.deaf(5.0 + lease_s), core.deaf(5.1 + lease_s)) == (False, True)
+    core.receive(number, ToWorker(), 6.0)
+    assert not core.deaf(5.1 + lease_s)
+    assert core.receive(stream, ToWorker(), 6.0) == []
+
+
+def test_idle_worker_expects_nothing_of_an_engine_that_answers_no_idle_beat() -> None:
+    core, _ = attached_core()
+
+    core.beat(0)
+    core.take(5.0)
+
+    assert not core.deaf(1000.0)
+
+
 def test_quick_task_is_never_named() -> None:
     core, stream = attached_core()
     give(core, stream, held(1))

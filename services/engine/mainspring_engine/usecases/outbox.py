@@ -79,6 +79,10 @@ class FrameOutbox:
         self._renewed.append(held)
         self._woken()
 
+    def heard(self) -> None:
+        """An idle worker learns by any frame that its stream carries."""
+        self._woken()
+
     def config(self, config: Config) -> None:
         self._configs.append(config)
         self._woken()

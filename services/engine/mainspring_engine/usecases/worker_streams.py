@@ -120,7 +120,8 @@ class WorkerStreams:
         if reply.released:
             self._claimer.look()
         self._claimer.credits_came()
-        return link, Attached(lease_ms=round(LEASE_S * 1000), lost=reply.lost)
+        lease_ms = round(LEASE_S * 1000)
+        return link, Attached(lease_ms=lease_ms, lost=reply.lost, answers_beats=True)
 
     def receive(self, link: Link, frame: FromWorker) -> None:
         """Never waits: each part goes to its queue."""
@@ -167,6 +168,8 @@ class WorkerStreams:
 
     def _beat(self, link: Link, held: tuple[Held, ...]) -> None:
         """A query has no lease: it lasts as long as somebody waits for it."""
+        if not held:
+            link.outbox.heard()
         for asked in held:
             if asked in self._queries:
                 link.outbox.renewed(asked)

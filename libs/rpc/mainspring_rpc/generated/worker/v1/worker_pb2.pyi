@@ -175,12 +175,14 @@ class WorkResponse(_message.Message):
     def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ...) -> None: ...
 
 class Attached(_message.Message):
-    __slots__ = ("lease_ms", "lost")
+    __slots__ = ("lease_ms", "lost", "answers_beats")
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_BEATS_FIELD_NUMBER: _ClassVar[int]
     lease_ms: int
     lost: _containers.RepeatedCompositeFieldContainer[Held]
-    def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
+    answers_beats: bool
+    def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., answers_beats: _Optional[bool] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded", "started", "failures", "progress")

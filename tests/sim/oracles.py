@@ -1,0 +1,84 @@
+"""Watches what the store is asked, and says where it let a stale attempt through (I2, I4).
+
+Rows do not show it: a beat of a lost attempt keeps another one's lease alive, and nothing else.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Final
+
+from mainspring_engine.adapters.memory import MemoryStore
+from mainspring_engine.adapters.memory.tables import TaskRow
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.rows import TaskState
+from mainspring_engine.ports.store import Committed, Release, Renewal, Renewed
+from mainspring_eventstore.adapters.memory import MemoryLog
+from mainspring_kernel.clock import Clock
+from mainspring_schema.frames import Held, Verdict
+
+_KEPT_MAX: Final = 10
+
+
+class Watching(MemoryStore):
+    """The store, with an eye on each write that bears a fence. `broken` says what it saw."""
+
+    def __init__(
+        self, *, lock: AbstractContextManager[object], log: MemoryLog, clock: Clock
+    ) -> None:
+        super().__init__(lock=lock, log=log, clock=clock)
+        self.broken: list[str] = []
+
+    async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
+        answers = await super().renew(renewals)
+        for renewal, answer in zip(renewals, answers, strict=True):
+            if not answer.lost and not self._holds(renewal.held):
+                self._note(f"I4 a beat of {_told(renewal.held)} was heard, and it holds no more")
+        return answers
+
+    async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
+        stale = [list(self._stale(changes)) for changes in flight]
+        answers = await super().commit(flight)
+        for sentences, answer in zip(stale, answers, strict=True):
+            if answer.verdict is Verdict.COMMITTED:
+                for sentence in sentences:
+                    self._note(sentence)
+        return answers
+
+    def _stale(self, changes: Changes) -> Iterator[str]:
+        for mark in changes.marks:
+            if not self._holds(Held(mark.task_id, mark.fence)):
+                yield f"I4 a mark of {mark.task_id.hex} was set for fence {mark.fence}, long lost"
+        for emit in changes.emits:
+            if not self._holds(Held(emit.task_id, emit.fence)):
+                yield f"I4 an emit of {emit.task_id.hex} at fence {emit.fence}, long lost"
+
+    async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
+        before = [self._early(release) for release in releases]
+        answers = await super().release(releases)
+        for early, answer in zip(before, answers, strict=True):
+            if early and answer is Verdict.COMMITTED:
+                self._note(early)
+        return answers
+
+    def _early(self, release: Release) -> str:
+        """Why this release may not be granted now; none: it may."""
+        task = self.tables.tasks.get(release.held.task_id)
+        if task is None or task.held != release.held:
+            return f"I2 a release of {_told(release.held)} let another attempt go"
+        if release.expired_only and task.lease_until_ms >= self._clock.wall_ms():
+            return f"I2 {_told(release.held)} was let go within its lease"
+        if release.attach_number not in (None, task.attach_number):
+            return f"I2 {_told(release.held)} was let go, and its worker had come back"
+        return ""
+
+    def _holds(self, held: Held) -> bool:
+        task: TaskRow | None = self.tables.tasks.get(held.task_id)
+        return task is not None and task.state is TaskState.LEASED and task.held == held
+
+    def _note(self, sentence: str) -> None:
+        if len(self.broken) < _KEPT_MAX:
+            self.broken.append(sentence)
+
+
+def _told(held: Held) -> str:
+    return f"task {held.task_id.hex} at fence {held.fence}"
