@@ -19,10 +19,11 @@ _TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Toolset(Struct, frozen=True, kw_only=True):
-    """A set as a worker announces it."""
+    """A set as a worker announces it. A model reads the `instructions` beside the tools."""
 
     name: str
     tools: tuple[ToolDefinition, ...]
+    instructions: str = ""
 
     @property
     def ref(self) -> str:

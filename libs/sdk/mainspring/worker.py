@@ -54,7 +54,8 @@ class Worker:
     """Runs workflows, and steps that are tasks of their own. `async with` it, or await `run()`.
 
     With a declared workflow it offers the steps that are declared. `tools` are announced under the
-    name `toolset`: an agent with the capability `toolset:<that name>` has them.
+    name `toolset`: an agent with the capability `toolset:<that name>` has them, and its model reads
+    the `instructions`.
 
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
@@ -68,6 +69,7 @@ class Worker:
         *,
         tools: "Sequence[Tool[..., object]]" = (),
         toolset: str = "",
+        instructions: str = "",
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
@@ -83,12 +85,11 @@ class Worker:
         if len(self._workflows) < len(workflows):
             message = "two workflows or steps have one name"
             raise ValueError(message)
-        self._announced = Announced(tools, toolset, queues=queues)
+        self._announced = Announced(tools, toolset, instructions=instructions, queues=queues)
         self._addresses = _addresses(engine)
         self._link = link
-        clock, self._draws = SystemClock(), SystemDraws()
-        self._clock = clock
-        incarnation = RandomIds(clock).uuid7()
+        self._clock, self._draws = SystemClock(), SystemDraws()
+        incarnation = RandomIds(self._clock).uuid7()
         self._identity = Identity(
             incarnation=incarnation,
             name=name or f"{platform.node() or 'worker'}-{incarnation.hex[-8:]}",
