@@ -1460,6 +1460,12 @@ declare
     v_slots int;
     v_counted boolean;
 begin
+    -- Every key in their order, before any is counted: two claims under the same keys never wait
+    -- for each other in a ring.
+    if cardinality(p_limits) > 0 then
+        perform pg_advisory_xact_lock(hashtextextended(k.key, 61))
+        from (select distinct l.key from unnest(p_limits) as l order by l.key) as k;
+    end if;
     for v_want in
         select
             w.route, count(*)::int as slots,
@@ -2399,6 +2405,72 @@ $$;
 ALTER FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) OWNER TO engine_owner;
 
 --
+-- Name: draw_tokens_v2(engine.token_draw[], text[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.draw_tokens_v2(p_draws engine.token_draw[], p_rows text[]) RETURNS TABLE(key text, granted integer, wait_ms bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_now timestamptz;
+begin
+    insert into engine.bucket (key, tokens, filled_at)
+    select d.key, l.burst, clock_timestamp()
+    from unnest(p_draws) with ordinality as d
+    inner join engine.key_limit as l on l.key = p_rows[d.ordinality]
+    where l.rate is not null and l.key <> d.key
+    order by d.key
+    on conflict do nothing;
+
+    perform
+    from engine.bucket as b
+    where b.key = any(array(select d.key from unnest(p_draws) as d))
+    order by b.key
+    for no key update;
+    v_now := clock_timestamp();
+
+    return query
+    with filled as (
+        select
+            b.key, d.wanted, l.every_ms,
+            least(
+                l.burst,
+                b.tokens + d.returned
+                + extract(epoch from v_now - b.filled_at) * 1000 / l.every_ms
+            ) as tokens
+        from unnest(p_draws) with ordinality as d
+        inner join engine.bucket as b on d.key = b.key
+        inner join engine.key_limit as l on l.key = p_rows[d.ordinality]
+        where l.rate is not null
+    ),
+
+    given as (
+        select
+            f.key, f.every_ms, f.tokens, least(f.wanted, floor(f.tokens))::int as granted
+        from filled as f
+    ),
+
+    drawn as (
+        update engine.bucket as b
+        set tokens = g.tokens - g.granted, filled_at = v_now
+        from given as g
+        where b.key = g.key
+    )
+
+    select
+        g.key, g.granted,
+        ceil(greatest(0, 1 - (g.tokens - g.granted)) * g.every_ms)::bigint
+    from given as g
+    order by g.key;
+end
+$$;
+
+
+ALTER FUNCTION engine.draw_tokens_v2(p_draws engine.token_draw[], p_rows text[]) OWNER TO engine_owner;
+
+--
 -- Name: drop_budget_v1(uuid, uuid); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2570,6 +2642,48 @@ $$;
 ALTER FUNCTION engine.end_tasks_v1(p_ends engine.plain_end[]) OWNER TO engine_owner;
 
 --
+-- Name: forget_buckets_v1(integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.forget_buckets_v1(p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_forgotten int;
+begin
+    delete from engine.bucket as b
+    where b.key in (
+        select x.key
+        from engine.bucket as x
+        left join lateral (
+            select l.burst, l.every_ms
+            from engine.key_limit as l
+            where right(l.key, 1) = '*' and starts_with(x.key, left(l.key, -1))
+            order by length(l.key) desc
+            limit 1
+        ) as f on true
+        where
+            not exists (select from engine.key_limit as l where l.key = x.key)
+            and (
+                f.every_ms is null
+                or f.burst <= x.tokens
+                + extract(epoch from clock_timestamp() - x.filled_at) * 1000 / f.every_ms
+            )
+        order by x.key
+        limit p_limit
+        -- Skips those of a draw that is under way: they are in use.
+        for update of x skip locked
+    );
+    get diagnostics v_forgotten = row_count;
+    return v_forgotten;
+end
+$$;
+
+
+ALTER FUNCTION engine.forget_buckets_v1(p_limit integer) OWNER TO engine_owner;
+
+--
 -- Name: forget_keys_v1(bigint, integer); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2610,25 +2724,9 @@ CREATE FUNCTION engine.headroom_v1(p_route integer, p_limits engine.claim_limit[
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-    v_key text;
 begin
-    for v_key in
-        select distinct l.key from unnest(p_limits) as l where l.route = p_route order by l.key
-    loop
-        perform pg_advisory_xact_lock(hashtextextended(v_key, 61));
-    end loop;
     return (
-        select greatest(0, min(l.at_once - (
-            select count(*)
-            from engine.task as t
-            where
-                t.state = 2 and t.counted
-                and t.route = any(
-                    array(select r.id from engine.route as r where r.model = l.key)
-                    || array(select r.id from engine.route as r where 'queue:' || r.queue = l.key)
-                )
-        )))::int
+        select greatest(0, min(l.at_once - engine.running_v1(l.key)))
         from unnest(p_limits) as l
         where l.route = p_route
     );
@@ -3107,6 +3205,54 @@ $$;
 ALTER FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_build text[], p_model text[]) OWNER TO engine_owner;
 
 --
+-- Name: running_v1(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.running_v1(p_key text) RETURNS integer
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if right(p_key, 1) = '*' then
+        return (
+            select count(*)
+            from engine.task as t
+            inner join engine.route as r on t.route = r.id
+            where
+                t.state = 2 and t.counted
+                and exists (
+                    select
+                    from unnest(string_to_array(r.model, E'\n') || ('queue:' || r.queue)) as k (key)
+                    where starts_with(k.key, left(p_key, -1))
+                )
+        );
+    elsif starts_with(p_key, 'queue:') then
+        return (
+            select count(*)
+            from engine.task as t
+            inner join engine.route as r on t.route = r.id
+            where t.state = 2 and t.counted and r.queue = substr(p_key, length('queue:') + 1)
+        );
+    end if;
+    return (
+        select count(*)
+        from engine.task as t
+        where
+            t.state = 2 and t.counted
+            and t.route = any(
+                array(
+                    select r.id from engine.route as r
+                    where string_to_array(r.model, E'\n') @> array[p_key]
+                )
+            )
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.running_v1(p_key text) OWNER TO engine_owner;
+
+--
 -- Name: set_limit_v1(text, integer, integer, integer, integer, double precision); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -3287,6 +3433,23 @@ $$;
 
 
 ALTER FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_task[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) OWNER TO engine_owner;
+
+--
+-- Name: tell_v1(engine.commit_signal[], engine.commit_take[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform engine.write_waits('{}', '{}', p_signals, p_takes);
+    return cardinality(p_signals) + cardinality(p_takes);
+end
+$$;
+
+
+ALTER FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) OWNER TO engine_owner;
 
 --
 -- Name: uuid_at_ms(bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -6227,6 +6390,14 @@ CREATE INDEX resolution_due ON engine.resolution USING btree (due_at) WHERE ((wo
 
 
 --
+-- Name: route_gates; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX route_gates ON engine.route USING gin (string_to_array(model, '
+'::text)) WITH (fastupdate=off);
+
+
+--
 -- Name: route_model; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
@@ -6884,6 +7055,14 @@ GRANT ALL ON FUNCTION engine.draw_tokens_v1(p_draws engine.token_draw[]) TO engi
 
 
 --
+-- Name: FUNCTION draw_tokens_v2(p_draws engine.token_draw[], p_rows text[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.draw_tokens_v2(p_draws engine.token_draw[], p_rows text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.draw_tokens_v2(p_draws engine.token_draw[], p_rows text[]) TO engine_run;
+
+
+--
 -- Name: FUNCTION drop_budget_v1(p_org uuid, p_id uuid); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -6905,6 +7084,14 @@ GRANT ALL ON FUNCTION engine.drop_limit_v1(p_key text) TO engine_run;
 
 REVOKE ALL ON FUNCTION engine.end_tasks_v1(p_ends engine.plain_end[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.end_tasks_v1(p_ends engine.plain_end[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION forget_buckets_v1(p_limit integer); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.forget_buckets_v1(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.forget_buckets_v1(p_limit integer) TO engine_run;
 
 
 --
@@ -7033,6 +7220,14 @@ GRANT ALL ON FUNCTION engine.routes_v1(p_queue text[], p_capability text[], p_bu
 
 
 --
+-- Name: FUNCTION running_v1(p_key text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.running_v1(p_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.running_v1(p_key text) TO engine_run;
+
+
+--
 -- Name: FUNCTION set_limit_v1(p_key text, p_at_once integer, p_rate integer, p_per_ms integer, p_burst integer, p_every_ms double precision); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -7061,6 +7256,14 @@ REVOKE ALL ON FUNCTION engine.settle_budgets(p_ended uuid[], p_charges engine.bu
 
 REVOKE ALL ON FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_task[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_task[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) TO engine_run;
 
 
 --

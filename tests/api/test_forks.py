@@ -1,13 +1,18 @@
 """Forks over the wire: behind which event, and what is refused."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
+from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_schema.messages import Message
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_session, message
 from tests.api.watcher import uuid_of
 
 Json = dict[str, object]
+SAID = "message_" + "5" * 32
 
 
 @pytest.fixture
@@ -51,6 +56,36 @@ async def test_without_an_event_a_session_is_forked_behind_its_newest(
     assert by_id["forked_from_sequence"] == 1
 
 
+async def test_a_session_is_forked_behind_a_message_where_it_was_taken_up(
+    client: httpx.AsyncClient, backend: Backend, session: Json
+) -> None:
+    id_ = uuid_of(session)
+    first = first_message(backend, id_)
+    backend.append(id_, "turn.started", {})
+    backend.append(id_, "reason.started", {"harness_id": "h", "consumed": [first]})
+    said = Message(id=SAID, role="agent", content=(), created_at="2026-11-22T10:00:00.000Z")
+    backend.append(id_, "output.message.completed", {"message": said})
+    backend.append(id_, "session.idled", {})
+
+    made = [await fork(client, session, up_to_message_id=one) for one in (first, SAID)]
+
+    assert [one.json()["forked_from_sequence"] for one in made] == [4, 5]
+
+
+async def test_a_message_that_no_turn_took_up_is_in_no_conversation(
+    client: httpx.AsyncClient, backend: Backend, session: Json
+) -> None:
+    unseen = first_message(backend, uuid_of(session))
+
+    answer = await fork(client, session, up_to_message_id=unseen)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def first_message(backend: Backend, session_id: UUID) -> str:
+    return to_wire(Prefix.MESSAGE, next(iter(backend.sessions[session_id].seqs)))
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -58,6 +93,8 @@ async def test_without_an_event_a_session_is_forked_behind_its_newest(
         ({"sequence": 0}, 422, "validation_failed"),
         ({"sequence": 1, "event_id": "event_" + "0" * 32}, 400, "conflicting_references"),
         ({"event_id": "nonsense"}, 400, "invalid_id"),
+        ({"up_to_message_id": "nonsense"}, 400, "invalid_id"),
+        ({"sequence": 1, "up_to_message_id": SAID}, 400, "conflicting_references"),
     ],
 )
 async def test_an_event_that_is_not_there_is_refused(

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from mainspring_api.adapters.http.routes.gates import key_of, wire_key
+from mainspring_api.adapters.http.wire.gate_keys import key_of, wire_key
 
 V1 = "/api/v1/durable/circuit-breakers"
 KEY = "provider_1:gpt-5"
@@ -15,6 +15,8 @@ KEY = "provider_1:gpt-5"
         ("provider_1/gpt-5", "provider_1:gpt-5"),
         ("provider_1/meta/llama~3:8b", "provider_1:meta~1llama~03:8b"),
         ("llmsim", "llmsim"),
+        ("circuit/stripe", "circuit:stripe"),
+        ("key/https://x/y", "key:https:~1~1x~1y"),
     ],
 )
 def test_a_key_is_one_segment_of_a_path(key: str, wire: str) -> None:
@@ -45,6 +47,13 @@ async def test_a_breaker_is_closed_by_hand_and_given_back(client: httpx.AsyncCli
     assert (closed["state"], closed["forced"]) == ("closed", True)
     assert (deleted["state"], deleted["forced"]) == ("closed", False)
     assert (await client.get(V1)).json()["total"] == 0
+
+
+async def test_a_breaker_that_tasks_name_is_set_as_any_other(client: httpx.AsyncClient) -> None:
+    opened = (await client.post(f"{V1}/circuit:stripe/open", json={})).json()
+
+    assert (opened["key"], opened["state"]) == ("circuit:stripe", "open")
+    assert (await client.get(f"{V1}/circuit:stripe")).json() == opened
 
 
 async def test_what_never_was_is_not_found(client: httpx.AsyncClient) -> None:

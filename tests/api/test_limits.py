@@ -20,6 +20,7 @@ async def test_a_limit_is_set_read_and_dropped(client: httpx.AsyncClient) -> Non
         "per_seconds": 60.0,
         "running": 0,
         "available": 6,
+        "family": None,
     }
     assert listed == {"data": [put.json()], "total": 1}
     assert dropped.status_code == 204
@@ -31,6 +32,23 @@ async def test_a_queue_is_limited_by_its_name(client: httpx.AsyncClient) -> None
 
     assert (put.json()["key"], put.json()["at_once"]) == ("queue:a~1b", 0)
     assert (await client.get(f"{V1}/limits/queue:a~1b")).json() == put.json()
+
+
+async def test_a_key_is_limited_by_its_name_or_with_all_of_its_family(
+    client: httpx.AsyncClient,
+) -> None:
+    own = await client.put(f"{V1}/limits/key:customer:7", json={"at_once": 3})
+    family = await client.put(f"{V1}/limits/key:customer:*", json={"at_once": 1})
+    found = [(await client.get(f"{V1}/limits/key:customer:{n}")).json() for n in (7, 8)]
+
+    assert [limit["key"] for limit in (own.json(), family.json())] == [
+        "key:customer:7",
+        "key:customer:*",
+    ]
+    assert [(limit["at_once"], limit["family"]) for limit in found] == [
+        (3, None),
+        (1, "key:customer:*"),
+    ]
 
 
 @pytest.mark.parametrize(

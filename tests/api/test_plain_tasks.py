@@ -58,6 +58,28 @@ async def test_a_task_is_submitted_with_its_input_as_it_came(
     assert task.input.replace(b" ", b"") == b'[1,{"b":2.5}]'
 
 
+async def test_a_task_is_submitted_under_its_keys_and_its_circuit(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    body = {"type": "add", "keys": ["customer:7", "a@b.c"], "circuit": "stripe"}
+
+    answer = await client.post(URL, json=body)
+
+    task, _ = backend.tasks[id_of(answer)]
+    assert (task.keys, task.circuit) == (("customer:7", "a@b.c"), "stripe")
+
+
+@pytest.mark.parametrize(
+    "body", [{"keys": ["a"] * 5}, {"keys": ["*"]}, {"keys": [""]}, {"circuit": "two words"}]
+)
+async def test_what_could_be_no_key_is_refused(
+    client: httpx.AsyncClient, body: dict[str, object]
+) -> None:
+    answer = await client.post(URL, json={"type": "add", **body})
+
+    assert answer.status_code == 422
+
+
 async def test_an_id_of_the_client_tells_a_repeat(client: httpx.AsyncClient) -> None:
     body = {"type": "add", "id": to_wire(Prefix.TASK, IDS.uuid7())}
 

@@ -45,6 +45,7 @@ READS = {
     f"{V1}/workspaces/{{workspace_id}}/fs/_/grep",
     f"{V1}/memories/{{memory_id}}/fs/_/grep",
     f"{V1}/sessions/{{session_id}}/fs/_/grep",
+    f"{V1}/channels/{{channel_id}}/runtime-auth",
 }
 """They change nothing, so there is nothing to do once."""
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
@@ -246,6 +247,7 @@ class House:
         made = (await self.client.post(f"{V1}/agents/{agent_id}/channels", json=DELEGATING)).json()
         self._ids["channel_id"] = str(made["id"])
         self.client.headers["Authorization"] = f"Bearer {made['keys'][0]['key']}"
+        self.client.headers["End-User"] = "somebody"
         session = await self.client.post(f"{V1}/channels/{made['id']}/sessions", json={})
         return msgspec.convert(session.json(), Json)
 

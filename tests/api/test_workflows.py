@@ -52,6 +52,15 @@ async def test_a_start_may_name_the_build_that_works_on_it(
     assert [command.build for command in backend.starts] == ["1.2.0+g45ab", ""]
 
 
+async def test_a_start_may_put_its_goes_under_keys_and_a_circuit(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    await started(client, keys=["customer:7"], circuit="stripe")
+
+    (command,) = backend.starts
+    assert (command.keys, command.circuit) == (("customer:7",), "stripe")
+
+
 async def test_a_key_starts_once_and_another_input_is_refused(client: httpx.AsyncClient) -> None:
     first = await started(client, key="A-17")
 

@@ -20,6 +20,7 @@ from tests.chaos.found import Findings
 from tests.chaos.ledger import Ledger
 from tests.chaos.listening import AWAY, Listener
 from tests.chaos.nemesis import Nemesis
+from tests.chaos.ordering import Audit, Customer
 from tests.chaos.report import Report, percentile
 from tests.chaos.talking import Person
 
@@ -39,6 +40,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     pace: float = 1.0
     people: int = 6
+    customers: int = 4
     rest_s: float = REST_S
     without: str = ""
     only: frozenset[str] = frozenset()
@@ -52,6 +54,7 @@ class Campaign:
         self._options, self._folder, self._say = options, folder, say
         self._streams = folder / "streams"
         self._people: list[Person] = []
+        self._customers: list[Customer] = []
         self._over = asyncio.Event()
         self._nemesis: Nemesis
         self._tables: Tables
@@ -71,8 +74,8 @@ class Campaign:
             await self._storm_and_talk()
             return await self._judge()
         finally:
-            for person in self._people:
-                await person.close()
+            for somebody in (*self._people, *self._customers):
+                await somebody.close()
             await self.fleet.stop()
 
     # ── while things break ──────────────────────────────────────────────────────────────────────
@@ -83,8 +86,13 @@ class Campaign:
             Person(number, self._options.seed, self.fleet.apis, self._streams, self.findings)
             for number in range(self._options.people)
         ]
+        self._customers = [
+            Customer(number, self._options.seed, self.fleet.apis, self.findings)
+            for number in range(self._options.customers)
+        ]
         self._began = time.monotonic()
         talking = [asyncio.create_task(person.talk(self._over)) for person in self._people]
+        talking += [asyncio.create_task(one.buy(self._over)) for one in self._customers]
         watching = [asyncio.create_task(work) for work in (self._tell(), self._examine())]
         timer = asyncio.get_running_loop().call_later(self._options.minutes * 60, self._over.set)
         try:
@@ -144,6 +152,9 @@ class Campaign:
         checking.streams(self._listeners(), logs, self.findings)
         ledger = Ledger(self.fleet.outside / "ledger").read()
         effects = checking.effects(ledger, logs, self.findings)
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+            audit = Audit(http, self.fleet.apis[0], ledger)
+            await audit.of(self._customers, self.findings)
         for sentence in await self._tables.broken(resting=True):
             self.findings.add("invariant", sentence)
         for line in self.fleet.complaints():
@@ -208,6 +219,8 @@ class Campaign:
             swallowed_commits=sum(link.swallowed for link in self.fleet.links.values()),
             turns=sum(outcomes.values()),
             outcomes={ablation.OUTCOME_NAMES[int(kind)]: n for kind, n in outcomes.items()},
+            programs=sum(len(customer.placed) for customer in self._customers),
+            plain_tasks=sum(len(customer.handed) for customer in self._customers),
             messages=sum(len(person.acknowledged) for person in self._people),
             posts=len(tries), posts_unanswered=sum(one.status == 0 for one in tries),
             posts_put_off=sum(one.status in AWAY for one in tries),

@@ -26,8 +26,9 @@ from mainspring_local.supervisor import Child, Folders, Supervisor
 from mainspring_testkit.servers import free_port
 from tests.chaos.proxy import Address, Link
 
-REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 2}
-WAVES: Final = (("eventstore", "engine"), ("api",), ("scheduler", "worker"))
+REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 2, "coder": 2}
+"""A coder is a user's own worker."""
+WAVES: Final = (("eventstore", "engine"), ("api",), ("scheduler", "worker", "coder"))
 SERVERS: Final = ("postgres", "nats")
 SERVER_URLS: Final = {"postgres": "MAINSPRING_DATABASE_URL", "nats": "MAINSPRING_NATS_URL"}
 NEEDS: Final[dict[str, tuple[str, ...]]] = {
@@ -36,6 +37,7 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "api": ("postgres", "nats", "engine", "eventstore"),
     "scheduler": ("postgres", "nats", "engine", "eventstore", "resource"),
     "worker": ("engine", "eventstore", "resource"),
+    "coder": ("engine",),
 }
 RESTART_DRAW: Final = 0.05
 """Of the supervisor's backoff: a killed service is to be back soon, to be killed again."""
@@ -131,8 +133,10 @@ class Fleet:
 
     def _program(self, name: str) -> Program:
         kind = name.partition("-")[0]
-        made = stack.service(self.stack, kind)
+        made = stack.service(self.stack, "worker" if kind == "coder" else kind)
         argv = made.argv
+        if kind == "coder":
+            argv = (sys.executable, "-m", "tests.chaos.coding")
         if kind in ("api", "worker"):
             argv = (sys.executable, "-m", "tests.chaos.service", kind)
         listens = self._listens(name)
@@ -149,7 +153,7 @@ class Fleet:
                 for variable, port in listens.items()
             }
         )
-        if kind == "worker":
+        if kind in ("worker", "coder"):
             environment["MAINSPRING_WORKER_NAME"] = name
         return msgspec.structs.replace(
             made, name=name, argv=argv, environment=environment, healthy=answers

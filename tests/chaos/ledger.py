@@ -9,11 +9,11 @@ from typing import Literal
 
 import msgspec
 
-What = Literal["applied", "model"]
+What = Literal["applied", "model", "step"]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An effect, or a model call that was paid. `token` names the call in its script."""
+    """An effect, a model call that was paid, or the mark of a step. `token` names the call."""
 
     what: What
     tool: str

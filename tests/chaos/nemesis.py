@@ -18,11 +18,13 @@ from tests.chaos.proxy import Link, Way
 
 EVERY_S: Final[dict[str, float]] = {
     "kill of a worker": 4.0,
+    "kill of a coder": 6.0,
     "kill of an engine": 7.0,
     "kill of an api": 8.0,
     "kill of an eventstore": 15.0,
     "kill of a scheduler": 30.0,
     "frozen worker": 11.0,
+    "frozen coder": 15.0,
     "frozen engine": 25.0,
     "frozen api": 25.0,
     "frozen eventstore": 40.0,
@@ -37,6 +39,7 @@ EVERY_S: Final[dict[str, float]] = {
     "slow link": 5.0,
     "cut link": 3.0,
     "drained worker": 16.0,
+    "drained coder": 20.0,
     "rolling restart": 90.0,
     "provider storm": 25.0,
 }

@@ -26,6 +26,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     faults: dict[str, int]
     swallowed_commits: int
     turns: int
+    """With users' workflows."""
+    programs: int
+    plain_tasks: int
     outcomes: dict[str, int]
     messages: int
     posts: int
@@ -80,7 +83,8 @@ def lines(report: Report) -> list[str]:
         f"turns {report.turns:,} {report.outcomes}, messages {report.messages:,} in "
         f"{report.posts:,} posts ({report.posts_unanswered:,} without an answer, "
         f"{report.posts_put_off:,} put off), model calls {report.model_calls:,}, "
-        f"effects {report.effects:,}",
+        f"effects {report.effects:,}, programs {report.programs:,}, "
+        f"plain tasks {report.plain_tasks:,}",
         f"SSE: {report.sse_clients:,} clients, {report.sse_connections:,} connections, "
         f"{report.sse_events:,} events",
         f"recovery of {report.recoveries:,} tasks: P50 {_s(report.recovery_p50_s)}, "

@@ -28,6 +28,8 @@ from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 from tests.chaos.ledger import Ledger, Line
 
 CAPABILITY: Final = "chaos_world"
+KILLING_STEPS: Final = 0.01
+"""They end their worker between their mark and its report."""
 CLASSES: Final[dict[str, EffectClass]] = {
     "look_around": "pure",
     "set_lamp": "idempotent",

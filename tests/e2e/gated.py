@@ -1,6 +1,7 @@
 """`python gated.py api|worker`: a service of the stack whose tools wait at a gate, kill, or print.
 
-One of them can tell afterwards what became of a call: it leaves `<gate>.applied` outside.
+One of them can tell afterwards what became of a call: it leaves `<gate>.applied` outside. And
+`web_fetch` reads the sites of tests, whose names end in `.test` and which are on this machine.
 
 A call writes a line to `<gate>.entered` in the folder MAINSPRING_GATES, the ledger of what took
 effect outside. Then it waits until `<gate>.open` is there, or kills its worker where that is what
@@ -12,23 +13,30 @@ began.
 import asyncio
 import contextlib
 import importlib
+import ipaddress
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
 from mainspring_harness import builtin
+from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.capability import Capability, Info
 from mainspring_harness.registry import Registry
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools import shelf
 from mainspring_worker.adapters.builtin_tools.function import FunctionTool
+from mainspring_worker.adapters.builtin_tools.web.connecting import Connector, system_resolve
+from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
+from mainspring_worker.adapters.builtin_tools.web.tool import web_fetch
+from mainspring_worker.domain.addresses import Address, is_public
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 LOOK_S = 0.01
+HERE = "127.0.0.1"
 PRINTED_BYTES = 1_000_000
 CAPABILITY_ID = "test_gates"
 TOOLS: dict[str, EffectClass] = {
@@ -154,6 +162,21 @@ FUNCTIONS = {
 }
 
 
+async def resolve(host: str, port: int) -> Sequence[str]:
+    return (HERE,) if host.endswith(".test") else await system_resolve(host, port)
+
+
+def is_allowed(address: Address) -> bool:
+    return is_public(address) or address == ipaddress.ip_address(HERE)
+
+
+def web() -> FunctionTool:
+    """What the built-in one is, with a way to this machine."""
+    (fetches,) = WEB_FETCH.tools({})
+    fetcher = Fetcher(Connector(resolve=resolve, is_allowed=is_allowed))
+    return FunctionTool(fetches, WEB_FETCH.info.id, web_fetch(fetcher))
+
+
 def add_tools() -> None:
     made = shelf.builtin_tools
 
@@ -167,7 +190,7 @@ def add_tools() -> None:
             )
             for name in TOOLS
         )
-        return shelf.Shelf([*made()._tools.values(), *gates])
+        return shelf.Shelf([*made()._tools.values(), *gates, web()])
 
     shelf.builtin_tools = with_gates
 

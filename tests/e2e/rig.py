@@ -61,6 +61,7 @@ class Rig:
             **os.environ,
             "MAINSPRING_GATES": str(self.gates),
             "MAINSPRING_LISTENED": str(self.gates),
+            "MAINSPRING_WORKER_MCP_LOOPBACK": "1",
             "PYTHONPATH": str(PLUGINS),
         }
         settings = Settings(

@@ -17,6 +17,7 @@ from mainspring_eventstore.adapters.memory.log import EventRow
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
 from mainspring_schema.chain import GENESIS, link
+from tests.sim import program_checks
 from tests.sim.clients import People, Reader
 from tests.sim.world import World
 
@@ -50,6 +51,7 @@ def always(world: World, people: People) -> Iterator[str]:
     yield from _outside(world)
     yield from _inputs(world, people)
     yield from people.wrong
+    yield from program_checks.always(world, people.orders)
     for reader in people.readers:
         yield from _reader(world, reader)
 
@@ -68,6 +70,7 @@ def at_rest(world: World, people: People) -> Iterator[str]:
     for entry in (entry for rows in tables.inbox.values() for entry in rows.values()):
         if entry.workflow_id is None:
             yield f"I6 message {entry.message_id.hex} is in no turn"
+    yield from program_checks.at_rest(world, people.orders)
     yield from _calls_answered(world)
     yield from _readers_behind(world, people)
 
@@ -110,7 +113,8 @@ def _turns(world: World) -> Iterator[str]:
             if row.turn_id is not None:
                 told[row.turn_id].append(row)
     running: Counter[UUID] = Counter()
-    for workflow in world.tables.engine.tables.workflows.values():
+    turns = (it for it in world.tables.engine.tables.workflows.values() if it.is_turn)
+    for workflow in turns:
         types = [row.event.type for row in told[workflow.id]]
         outcomes = [_OUTCOMES[type_] for type_ in types if type_ in _OUTCOMES]
         ended = [] if workflow.outcome is Outcome.RUNNING else [workflow.outcome]

@@ -15,6 +15,7 @@ from mainspring_api.usecases import agents, sessions
 from mainspring_api.usecases.messages import MessageDraft, post
 from mainspring_api.usecases.stream.session_stream import Opening, open_stream
 from mainspring_engine.domain.rows import Outcome
+from mainspring_kernel.control_errors import SessionBusy
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import (
     DEFAULT_ORG_ID,
@@ -30,13 +31,16 @@ from mainspring_kernel.ids import (
 )
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel
+from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
 from tests.sim.loop import Host, here
-from tests.sim.tools import CAPABILITY, CLASSES
+from tests.sim.orders import Orders, come
+from tests.sim.tools import CLASSES
 from tests.sim.world import Api, World
 
 _ID: Final = re.compile(rb"^id: event_([0-9a-f]{32})$", re.MULTILINE)
 _AGAIN_S: Final = 0.5
+_MODES: Final[tuple[DeliveryMode, ...]] = ("queue", "collect", "interrupt", "rollback", "reject")
 _ARRIVE_S: Final = 22.0
 """Nearly until the healing: some turns are then still under way."""
 TRIES_MAX: Final = 400
@@ -49,8 +53,15 @@ class Said(Struct, kw_only=True):
 
     session_id: SessionId
     key: str
+    mode: DeliveryMode = "steer"
     message_id: MessageId | None = None
     turn_id: Any = None
+    refused: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether they were told."""
+        return self.message_id is not None or self.refused
 
 
 class Reader(Struct, kw_only=True):
@@ -62,18 +73,26 @@ class Reader(Struct, kw_only=True):
 
 
 class People(Struct, kw_only=True):
+    orders: Orders
     said: list[Said]
     readers: list[Reader]
     gave_up: list[str]
     wrong: list[str]
     """Answers that were not true."""
 
+    @classmethod
+    def nobody(cls) -> "People":
+        """Yet."""
+        orders = Orders(placed=[], handed=[], gave_up=[], wrong=[])
+        return cls(orders=orders, said=[], readers=[], gave_up=[], wrong=[])
+
 
 async def arrive(world: World, people: People) -> None:
     """Makes an agent and its sessions, then lets everybody in."""
     ids = SeededIds(world.tables.clock, world.chance.work.getrandbits(64))
     now_ms = world.tables.clock.wall_ms()
-    tier = Tier(capabilities=(CapabilityRef(ref=CAPABILITY),), max_iterations=20)
+    refs = tuple(CapabilityRef(ref=name) for name in world.capabilities if name)
+    tier = Tier(capabilities=refs, max_iterations=20)
     async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
         made = await agents.upsert(
             tx, agents.AgentDraft(name="actor", tier=tier), given_id=None,
@@ -82,6 +101,7 @@ async def arrive(world: World, people: People) -> None:
     agent = to_wire(Prefix.AGENT, made.agent.id)
     host = here()
     assert host is not None
+    come(world, people.orders)
     for _ in range(world.weather.sessions):
         session_id = SessionId(ids.uuid7())
         async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
@@ -90,9 +110,14 @@ async def arrive(world: World, people: People) -> None:
         people.readers.append(reader := Reader(session_id=session_id, seen=[]))
         host.spawn(_read(world, host, reader), "reader")
         for number in range(world.weather.messages):
-            said = Said(session_id=session_id, key=f"{session_id.hex}-{number}")
+            said = Said(session_id=session_id, key=f"{session_id.hex}-{number}", mode=_mode(world))
             people.said.append(said)
             host.spawn(_speak(world, people, said, ids), "person")
+
+
+def _mode(world: World) -> DeliveryMode:
+    draws = world.orders
+    return draws.choice(_MODES) if draws.random() < world.weather.other_modes else "steer"
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
@@ -107,6 +132,11 @@ async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> No
         try:
             await _post(world, said, text, ids)
             break
+        except SessionBusy:
+            said.refused = said.mode == "reject"
+            if not said.refused:
+                people.wrong.append(f"{said.key} was refused, a message to {said.mode}")
+            return
         except MainspringError as error:
             if error.status < 500:
                 people.gave_up.append(f"{said.key}: {error.code} {error.detail}")
@@ -122,8 +152,9 @@ async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> No
 async def _post(world: World, said: Said, text: str, ids: SeededIds) -> None:
     api = world.any_of("api")
     draft = MessageDraft(
-        content=(TextPart(text=text),), idempotency_key=said.key, body_hash=said.key.encode()[:32]
-    )
+        content=(TextPart(text=text),), idempotency_key=said.key,
+        body_hash=said.key.encode()[:32], mode=said.mode,
+    )  # fmt: skip
     posted = await world.network.call(
         api.host,
         lambda: post(

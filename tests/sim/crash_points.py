@@ -1,4 +1,4 @@
-"""One turn with parallel tools of all four effect classes, cut at one chosen place in its history.
+"""One turn, cut at one chosen place in its history: with parallel tools, or waiting for a child.
 
 A place is a change of anything that is kept: an event, a claim, leave to call, a result.
 """
@@ -7,7 +7,7 @@ import asyncio
 import sys
 import warnings
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,7 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_kernel.errors import MainspringError
-from mainspring_kernel.ids import SeededIds
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_schema.commands import Cancel
+from mainspring_schema.messages import Json
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.ports.model import ModelItem, ModelRequest
 from tests.sim import checks, clients
@@ -35,7 +37,16 @@ CALM: Final[Weather] = msgspec.structs.replace(
     hint_lost=0.0, hint_doubled=0.0, stream_cut_every_s=0.0, crash_every_s=0.0,
     freeze_every_s=0.0, wake_every_s=0.0, partition_every_s=0.0, outage_every_s=0.0,
     clock_skew_s=0.0, model_trouble=0.0, calls_stay=False, last_crash=False,
+    programs=0, plain_tasks=0, coders=0, step_trouble=0.0, other_modes=0.0,
 )  # fmt: skip
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """What is played, and where. With `cancels` a person cancels the turn at the chosen place."""
+
+    world: type[World] = World
+    turns: tuple[Json, ...]
+    cancels: bool = False
 
 
 class Played(Struct, frozen=True, kw_only=True):
@@ -49,6 +60,8 @@ class Played(Struct, frozen=True, kw_only=True):
     answers: tuple[str, ...]
     applied: dict[str, Counter[str]]
     models: int
+    below: Counter[str]
+    """Events of sessions that it has spawned."""
 
 
 class _Data(Struct):
@@ -61,12 +74,23 @@ class _Payload(Struct):
     data: _Data
 
 
-def play(kind: str = "", place: int = 0) -> Played:
+ACTING: Final = Scene(
+    turns=(
+        {
+            "text": "Let me see.",
+            "tool_calls": [{"name": name, "arguments": {"n": 1}} for name in CLASSES],
+        },
+        {"text": ANSWER},
+    )
+)
+
+
+def play(kind: str = "", place: int = 0, scene: Scene = ACTING) -> Played:
     """All services of that kind end at that place, and come back; at no place if it is 0."""
     loop = SimLoop()
     chance = Chance(7)
-    world = World(loop, CALM, chance)
-    people = clients.People(said=[], readers=[], gave_up=[], wrong=[])
+    world = scene.world(loop, CALM, chance)
+    people = clients.People.nobody()
     crowd = Host(loop, "people")
     unraisable, sys.unraisablehook = sys.unraisablehook, _ignore
     try:
@@ -77,9 +101,11 @@ def play(kind: str = "", place: int = 0) -> Played:
             said = clients.Said(session_id=people.readers[0].session_id, key="one")
             people.said.append(said)
             ids = SeededIds(world.tables.clock, 1)
-            crowd.spawn(_insist(world, said, ids), "person")
+            crowd.spawn(_insist(world, said, script_of(scene.turns), ids), "person")
             places = _Places(world)
             if loop.run(60.0, lambda: places.passed(place) or _over(world, people)) and place:
+                if scene.cancels:
+                    crowd.spawn(_cancel(world, said), "canceller")
                 _cut(world, kind)
             rested = loop.run(REST_S, lambda: places.passed(0) or _over(world, people))
         return _told(world, people, places.count, models["calls"], rested=rested)
@@ -108,7 +134,7 @@ class _Places:
 
 
 def _cut(world: World, kind: str) -> None:
-    places = [place for place in world.places if place.startswith(kind)]
+    places = [place for place in world.places if kind and place.startswith(kind)]
     for place in places:
         world.places[place].host.crash()
     world.loop.run(world.loop.time() + AWAY_S, lambda: False)
@@ -117,26 +143,39 @@ def _cut(world: World, kind: str) -> None:
 
 
 def _over(world: World, people: clients.People) -> bool:
-    if any(said.message_id is None for said in people.said):
+    if not all(said.settled for said in people.said):
         return False
     return next(checks.at_rest(world, people), None) is None
 
 
-async def _insist(world: World, said: clients.Said, ids: SeededIds) -> None:
+async def _insist(world: World, said: clients.Said, text: str, ids: SeededIds) -> None:
     while said.message_id is None:
         try:
-            await clients._post(world, said, _script(), ids)
+            await clients._post(world, said, text, ids)
         except MainspringError:
             await asyncio.sleep(AGAIN_S)
 
 
-def _script() -> str:
-    calls = [{"name": name, "arguments": {"n": 1}} for name in CLASSES]
-    block = {
-        "turns": [{"text": "Let me see.", "tool_calls": calls}, {"text": ANSWER}],
-        "latency": {"ttft_ms": 50, "token_ms": 20},
-    }
-    return f"Play.\n```llmsim\n{msgspec.json.encode(block).decode()}\n```"
+async def _cancel(world: World, said: clients.Said) -> None:
+    command = Cancel(org_id=DEFAULT_ORG_ID, session_id=said.session_id)
+    while True:
+        engine = world.any_of("engine")
+        try:
+            await world.network.call(
+                engine.host, lambda control=engine.program.control: control.cancel(command)
+            )
+        except MainspringError:
+            await asyncio.sleep(AGAIN_S)
+        else:
+            return
+
+
+def script_of(turns: Sequence[Json]) -> str:
+    """A message that tells the model what to answer."""
+    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": 20}}
+    # A script within this one must not end its block.
+    text = msgspec.json.encode(block).decode().replace("`", "\\u0060")
+    return f"Play.\n```llmsim\n{text}\n```"
 
 
 @contextmanager
@@ -161,7 +200,13 @@ def _told(
     problems = list(checks.always(world, people))
     if not rested:
         problems += checks.at_rest(world, people)
-    (rows,) = world.tables.log.events.values()
+    rows = world.tables.log.events[people.readers[0].session_id]
+    others = (
+        row
+        for session_id, rows in world.tables.log.events.items()
+        if session_id != people.readers[0].session_id
+        for row in rows
+    )
     payloads = [
         (row.event.type, msgspec.json.decode(row.event.payload, type=_Payload)) for row in rows
     ]
@@ -179,6 +224,7 @@ def _told(
         ),
         applied={name: Counter(times) for name, times in world.outside.applied.items()},
         models=models,
+        below=Counter(row.event.type for row in others),
     )  # fmt: skip
 
 

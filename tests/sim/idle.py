@@ -51,7 +51,14 @@ class Quiet(World):
             if isinstance(value, float)
         }  # fmt: skip
         weather = msgspec.structs.replace(
-            weather_of(1), **calm | {"latency_s": 0.002}, engines=engines, workers=1, apis=1
+            weather_of(1),
+            **calm | {"latency_s": 0.002},
+            engines=engines,
+            workers=1,
+            apis=1,
+            programs=0,
+            plain_tasks=0,
+            coders=0,
         )
         super().__init__(loop, weather, Chance(1))
         self.asked: Counter[str] = Counter()

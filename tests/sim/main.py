@@ -36,6 +36,7 @@ class Tally(Struct, kw_only=True):
     """Seeds below a floor: they do not count."""
     steps: int = 0
     turns: int = 0
+    programs: int = 0
     virtual_s: float = 0.0
     faults: Counter[str] = Counter()
     failed: list[Ran] = []
@@ -43,6 +44,7 @@ class Tally(Struct, kw_only=True):
     def add(self, ran: Ran) -> None:
         self.steps += ran.steps
         self.turns += ran.turns
+        self.programs += ran.programs
         self.virtual_s += ran.virtual_s
         self.faults += ran.faults
         if ran.steps < STEPS_MIN or len(ran.faults) < FAULT_KINDS_MIN:
@@ -115,7 +117,8 @@ def _report(tally: Tally, seconds: float) -> int:
     done = tally.seeds + tally.toys
     print(
         f"{done:,} seeds in {seconds:.0f} s, {tally.toys} of them toys; {tally.turns:,} turns, "
-        f"{tally.steps:,} steps, {tally.virtual_s / 3600:.1f} hours of virtual time"
+        f"{tally.programs:,} programs, {tally.steps:,} steps, "
+        f"{tally.virtual_s / 3600:.1f} hours of virtual time"
     )
     for kind, count in sorted(tally.faults.items()):
         print(f"  {kind:28} {count:,}")

@@ -31,6 +31,8 @@ class Ran(Struct, frozen=True, kw_only=True):
     trace: str
     steps: int
     turns: int
+    programs: int
+    """Users' workflows and plain tasks."""
     hosts: int
     virtual_s: float
     faults: Counter[str]
@@ -41,7 +43,7 @@ def run(seed: int) -> Ran:
     loop = SimLoop()
     weather, chance = weather_of(seed), Chance(seed)
     world = World(loop, weather, chance)
-    people = clients.People(said=[], readers=[], gave_up=[], wrong=[])
+    people = clients.People.nobody()
     crowd, fate = Host(loop, "people"), Host(loop, "fate")
     nemesis = Nemesis(world)
     unraisable, sys.unraisablehook = sys.unraisablehook, _ignore
@@ -70,7 +72,7 @@ def _ignore(_: object) -> None:
 
 def _over(world: World, people: clients.People) -> bool:
     """Everything was said, every turn has ended, and every reader has seen it."""
-    if world.loop.time() <= HEAL_S or any(said.message_id is None for said in people.said):
+    if world.loop.time() <= HEAL_S or not all(said.settled for said in people.said):
         return False
     return next(checks.at_rest(world, people), None) is None
 
@@ -95,12 +97,16 @@ def _told(seed: int, world: World, loop: SimLoop, problems: list[str]) -> Ran:
             trace.update(session_id.bytes + row.h)
             trace.update(f"{row.event.ts_ms}".encode())
     trace.update(f"{loop.steps} {loop.time():.6f}".encode())
+    tables = world.tables.engine.tables
+    turns = sum(workflow.is_turn for workflow in tables.workflows.values())
     return Ran(
         seed=seed,
         problems=tuple(problems),
         trace=trace.hexdigest()[:16],
         steps=loop.steps,
-        turns=len(world.tables.engine.tables.workflows),
+        turns=turns,
+        programs=len(tables.starts)
+        + sum(made.step.startswith("task:") for made in tables.payloads.values()),
         hosts=world.starts,
         virtual_s=loop.time(),
         faults=world.chance.met,

@@ -1,6 +1,6 @@
 """What one seed is like: how many of each there are, how bad the network is, and when it breaks.
 
-Three streams of chance, so that a change of one does not reshuffle the others.
+Streams of chance of their own, so that a change of one does not reshuffle the others.
 """
 
 from collections import Counter
@@ -13,6 +13,10 @@ HEAL_S: Final = 25.0
 """Virtual time until everything is mended, in a seed that must come to rest."""
 REST_S: Final = 240.0
 """Virtual time after it in which every turn must have ended: leases, backoffs, sweeps."""
+
+
+_ORDERS: Final = ((0, 0), (0, 0), (1, 1), (2, 0), (3, 2), (0, 4))
+"""How many programs and plain tasks; most seeds are for turns."""
 
 
 class Weather(Struct, frozen=True, kw_only=True):
@@ -43,9 +47,18 @@ class Weather(Struct, frozen=True, kw_only=True):
     work_s: float
     """What a tool call takes, at most; the longest outlive a lease."""
     calls_stay: bool
+    """A client's calls go to the replica of its connection, not to any."""
     last_crash: bool
     """All workers end just when everything else is mended."""
-    """A client's calls go to the replica of its connection, not to any."""
+    programs: int
+    plain_tasks: int
+    coders: int
+    """Workers that run users' own code."""
+    step_s: float
+    """What a step takes, at most."""
+    step_trouble: float
+    other_modes: float
+    """How often a message is to meet a turn at work otherwise than as its next input."""
 
 
 class Chance:
@@ -55,6 +68,7 @@ class Chance:
         self.faults = Random(f"faults {seed}")
         self.schedule = Random(f"schedule {seed}")
         self.work = Random(f"work {seed}")
+        self.programs = Random(f"programs {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -76,27 +90,23 @@ def weather_of(seed: int) -> Weather:
         return 0.0 if draws.random() < 0.35 else least_s * (1 + 3 * draws.random())
 
     return Weather(
-        engines=draws.choice((2, 2, 2, 3)),
-        workers=draws.choice((1, 2, 2, 3)),
+        engines=draws.choice((2, 2, 2, 3)), workers=draws.choice((1, 2, 2, 3)),
         apis=draws.choice((1, 2)),
-        sessions=draws.choice((1, 2, 3)),
-        messages=draws.choice((1, 2, 3, 5)),
+        sessions=draws.choice((1, 2, 3)), messages=draws.choice((1, 2, 3, 5)),
         latency_s=draws.choice((0.002, 0.01, 0.05)),
-        statement_refused=odds(0.04),
-        statement_reply_lost=odds(0.04),
-        call_lost=odds(0.05),
-        call_reply_lost=odds(0.05),
-        hint_lost=odds(0.5),
-        hint_doubled=odds(0.3),
-        stream_cut_every_s=every(2.0),
-        crash_every_s=every(2.5),
-        freeze_every_s=every(4.0),
-        partition_every_s=every(4.0),
-        outage_every_s=every(6.0),
+        statement_refused=odds(0.04), statement_reply_lost=odds(0.04),
+        call_lost=odds(0.05), call_reply_lost=odds(0.05),
+        hint_lost=odds(0.5), hint_doubled=odds(0.3),
+        stream_cut_every_s=every(2.0), crash_every_s=every(2.5), freeze_every_s=every(4.0),
+        partition_every_s=every(4.0), outage_every_s=every(6.0),
         clock_skew_s=odds(600.0),
         model_trouble=odds(0.4),
         work_s=draws.choice((0.5, 3.0, 3.0, 12.0)),
         wake_every_s=every(1.0),
         calls_stay=draws.random() < 0.5,
         last_crash=draws.random() < 0.5,
-    )
+        programs=(orders := draws.choice(_ORDERS))[0], plain_tasks=orders[1],
+        coders=draws.choice((1, 2)) if any(orders) else 0,
+        step_s=draws.choice((0.2, 2.0, 2.0, 12.0)), step_trouble=odds(0.3),
+        other_modes=odds(0.9),
+    )  # fmt: skip

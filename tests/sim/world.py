@@ -50,6 +50,7 @@ from mainspring_scheduler.main import Scheduler
 from mainspring_worker.adapters.memory import MemoryHooks, MemoryServers, NoResources, Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
+from mainspring_worker.ports.tool import ToolBox
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
@@ -66,13 +67,14 @@ from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
-from tests.contract.worker.test_worker_files import nowhere
 from tests.sim.loop import Host, SimLoop
 from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
+from tests.sim.programs import Carrier, Ledger, Offer, capabilities, offers
 from tests.sim.tools import CAPABILITY, InLine, Outside, registry, shelf
 from tests.sim.weather import Chance, Weather
 
 BEGAN_MS: Final = 1_800_000_000_000
+_PARTS: Final = ("budgets", "inbox", "plain", "progress", "workflows")
 P = TypeVar("P")
 
 
@@ -139,12 +141,20 @@ class Api(NamedTuple):
 class World:
     """Programs by their place: a restarted one stands where the crashed one stood."""
 
+    capabilities: tuple[str, ...] = ("", CAPABILITY)
+    """What its workers can do, and its agent has."""
+
     def __init__(self, loop: SimLoop, weather: Weather, chance: Chance) -> None:
         self.loop, self.weather, self.chance = loop, weather, chance
         self.network = Network(loop, weather, chance)
         self.tables = Tables(loop)
         self.hints = Hints(self.network)
         self.outside = Outside(Random(chance.work.random()), weather.work_s)
+        self.orders = Random(chance.programs.random())
+        """What those draw who start programs."""
+        self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
+        self.ledger.stumbles = weather.step_trouble
+        self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}
         self.wires: list[Wire] = []
         self.registry: Registry = registry()
         self.places: dict[str, Running] = {}
@@ -152,6 +162,10 @@ class World:
         self._makers: dict[str, Callable[[Host], Any]] = {}
         self.past: list[Host] = []
         """Kept to the end: what is collected runs its `finally`."""
+
+    def toolbox(self) -> ToolBox:
+        """Of a worker."""
+        return shelf(self.outside)
 
     def build(self) -> None:
         for number in range(2):
@@ -163,6 +177,8 @@ class World:
         self._place("scheduler-0", self._scheduler)
         for number in range(self.weather.workers):
             self._place(f"worker-{number}", self._worker)
+        for number in range(self.weather.coders):
+            self._place(f"worker-code-{number}", self._coder)
 
     def _place(self, place: str, maker: Callable[[Host], Any]) -> None:
         self._makers[place] = maker
@@ -219,7 +235,7 @@ class World:
     def _engine(self, host: Host) -> Engine:
         clock, tables = self._clock(), self.tables
         engine = Engine(
-            store=self.statements(tables.engine, "workflows"),
+            store=self.statements(tables.engine, *_PARTS),
             gates=self.statements(tables.gates),
             backstage=Backstage(
                 registry=self.statements(tables.backstage.registry),
@@ -238,23 +254,23 @@ class World:
         host.spawn(engine.work(), "engine")
         return engine
 
-    def _api(self, host: Host) -> Api:
-        clock = self._clock()
+    def _path(self) -> MessagePath:
         log: Any = DirectLog(self.remote("eventstore", lambda store: store))
         control: Any = DirectControl(
             self.remote("engine", lambda engine: engine.control),
             self.remote("engine", lambda engine: engine.workflows),
             self.remote("engine", lambda engine: engine.plain_tasks),
         )
-        path = MessagePath(
-            configurations=Configurations(
-                self.statements(self.tables.api),
-                DirectOperator(self.remote("engine", lambda engine: engine.operator)),
-            ),
-            control=control,
-            log=log,
+        configurations = Configurations(
+            self.statements(self.tables.api),
+            DirectOperator(self.remote("engine", lambda engine: engine.operator)),
         )
-        hub = Hub(log, BusFeed(self.hints), clock, self._draws())
+        return MessagePath(configurations=configurations, control=control, log=log)
+
+    def _api(self, host: Host) -> Api:
+        clock = self._clock()
+        path = self._path()
+        hub = Hub(path.log, BusFeed(self.hints), clock, self._draws())
         host.spawn(hub.run(), "hub")
         door = SessionDoor(
             store=self.tables.api, path=path, registry=self.registry, clock=clock,
@@ -283,7 +299,7 @@ class World:
         clock, draws = self._clock(), self._draws()
         links = Links(self.network, self._conversations, self.wires)
         worker = Worker(
-            core=WorkerCore(_identity(self._ids(clock).uuid7())),
+            core=WorkerCore(_identity(self._ids(clock).uuid7(), self.capabilities)),
             link=links,
             clock=clock,
             draws=draws,
@@ -316,6 +332,18 @@ class World:
         host.spawn(worker.run(steps), "stream")
         return worker
 
+    def _coder(self, host: Host) -> Worker:
+        """A user's own worker."""
+        clock, draws = self._clock(), self._draws()
+        worker = Worker(
+            core=WorkerCore(_identity(self._ids(clock).uuid7(), capabilities(self.offers))),
+            link=Links(self.network, self._conversations, self.wires),
+            clock=clock,
+            draws=draws,
+        )
+        host.spawn(worker.run(Carrier(self.offers, self.loop, draws)), "stream")
+        return worker
+
     def _acting(
         self, configs: Configs, log: Any, door: ModelDoor, clock: SimClock, draws: Draws
     ) -> Acting:
@@ -324,14 +352,14 @@ class World:
             store=api,
             vault=EnvelopeVault([]),
             schedules=self.remote("scheduler", lambda one: one.schedules),
-            path=nowhere(api),
+            path=self._path(),
             ids=self._ids(clock),
         )
         resources = DirectResources(keeper, clock)
         files = DirectFiles(api, clock, self._ids(clock))
         return Acting(
             configs=configs,
-            toolbox=shelf(self.outside),
+            toolbox=self.toolbox(),
             runner=InLine(),
             outputs=Outputs(files=files, configs=configs, clock=clock, draws=draws),
             holdings=Holdings(resources, clock=clock, draws=draws),
@@ -358,13 +386,13 @@ class _Duties:
         return await self._engine.call(lambda engine: DirectDuties(engine, store).perform(duty))
 
 
-def _identity(incarnation: UUID) -> Identity:
+def _identity(incarnation: UUID, capabilities: tuple[str, ...]) -> Identity:
     return Identity(
         incarnation=incarnation,
         name=f"sim-{incarnation.hex[-6:]}",
         build="sim",
         queues=("default",),
-        capabilities=("", CAPABILITY),
+        capabilities=capabilities,
         slots=4,
     )
 

@@ -1,6 +1,7 @@
 """The files the house rules look at: what is committed, and what is about to be."""
 
 import ast
+import gc
 import re
 import subprocess
 from collections.abc import Iterator
@@ -42,7 +43,13 @@ def text(path: str) -> str:
 
 @cache
 def module(path: str) -> ast.Module:
-    return ast.parse(text(path), filename=path)
+    # The trees of all files are millions of objects that stay: the collector had better not look.
+    gc.disable()
+    try:
+        return ast.parse(text(path), filename=path)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def matches(pattern: re.Pattern[str], text: str, group: int = 0) -> list[str]:

@@ -40,6 +40,16 @@ LIMIT_HOLD_S: Final = 0.25
 """How long an engine may hold a token before it uses it: a claim's flight many times over."""
 LIMIT_DRAW_TOKENS_MAX: Final = 100
 """Tokens of one draw: a claim's worth."""
+LIMIT_DRAW_KEYS_MAX: Final = 500
+"""Keys of one draw: a statement of some milliseconds; the others go with the next."""
+TASK_KEYS_MAX: Final = 4
+"""Keys of one task: a customer, a machine, a service outside; each is a lock more of its claim."""
+KEY_CHARS_MAX: Final = 100
+"""Of a key or a circuit's name: they stand in every route that they make."""
+BUCKETS_FORGOTTEN_MAX: Final = 1000
+"""Full buckets of a family's keys that an engine forgets at once."""
+BUCKETS_FORGOTTEN_S: Final = 60.0
+"""And how often: what a day leaves behind fits."""
 DEPTH_ORG_TASKS_MAX: Final = 10_000
 """Tasks of one organization that wait in one queue; its next message gets 429 meanwhile."""
 DEPTH_COUNTED_MAX: Final = 11_000

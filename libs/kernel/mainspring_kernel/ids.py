@@ -38,6 +38,7 @@ class Prefix(StrEnum):
     MEMORY = "mem"
     ENDPOINT = "apichan"
     ENDPOINT_KEY = "apikey"
+    VIRTUAL_USER = "vuser"
     HEALTH_CHECK = "check"
     SESSION = "session"
     WORKSPACE = "wsp"

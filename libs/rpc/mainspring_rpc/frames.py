@@ -81,10 +81,7 @@ def from_worker_to_proto(frame: FromWorker) -> pb.WorkRequest:
         configs_wanted=frame.configs_wanted,
         draining=frame.draining,
         returned=_held_to_proto(frame.returned),
-        histories_wanted=[
-            pb.HistoryWanted(task_id=w.held.task_id.bytes, fence=w.held.fence, after=w.after)
-            for w in frame.histories_wanted
-        ],
+        histories_wanted=[_wanted_to_proto(wanted) for wanted in frame.histories_wanted],
         progress=[
             pb.Progress(
                 task_id=p.held.task_id.bytes,
@@ -115,7 +112,7 @@ def from_worker_from_proto(message: pb.WorkRequest) -> FromWorker:
             draining=message.draining,
             returned=_held_from_proto(message.returned),
             histories_wanted=tuple(
-                HistoryWanted(held=_held(w.task_id, w.fence), after=w.after)
+                HistoryWanted(held=_held(w.task_id, w.fence), after=w.after, places=tuple(w.places))
                 for w in message.histories_wanted
             ),
             progress=tuple(_progress_from_proto(progress) for progress in message.progress),
@@ -266,6 +263,15 @@ def _task_from_proto(message: pb.Task) -> Task:
     )
 
 
+def _wanted_to_proto(wanted: HistoryWanted) -> pb.HistoryWanted:
+    return pb.HistoryWanted(
+        task_id=wanted.held.task_id.bytes,
+        fence=wanted.held.fence,
+        after=wanted.after,
+        places=wanted.places,
+    )
+
+
 def _history_to_proto(history: History) -> pb.History:
     return pb.History(
         task_id=history.held.task_id.bytes,
@@ -273,6 +279,7 @@ def _history_to_proto(history: History) -> pb.History:
         steps=_some(history.steps),
         after=history.after,
         more=history.more,
+        at_places=history.at_places,
     )
 
 
@@ -282,6 +289,7 @@ def _history_from_proto(message: pb.History) -> History:
         steps=_STEPS.decode(message.steps) if message.steps else (),
         after=message.after if message.HasField("after") else None,
         more=message.more,
+        at_places=message.at_places,
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_schema.delivery import DeliveryMode
+from mainspring_schema.lineage import SpawnedBy
 from mainspring_schema.messages import Message
 
 
@@ -17,7 +18,7 @@ class Submit(Struct, frozen=True, kw_only=True):
 
     `config` holds the bytes of the folded agent only where the engine may not know the hash yet.
     `body_hash` is the SHA-256 of the canonical request body, compared where `idempotency_key`
-    repeats.
+    repeats. `spawned_by` is the parent, of what a session says to a child of its own.
     """
 
     org_id: UUID
@@ -30,6 +31,7 @@ class Submit(Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     body_hash: bytes = b""
     traceparent: str | None = None
+    spawned_by: SpawnedBy | None = None
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from mainspring_kernel.declaration_limits import (
     DECLARATION_STEPS_MAX,
 )
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX
+from mainspring_schema.keys import flaw_in
 
 Path = tuple[str | int, ...]
 """Into a value: members of an object by name, of an array by number."""
@@ -70,6 +71,8 @@ class Parameter(Struct, frozen=True, kw_only=True):
 class DeclaredStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`step` is its name, `arguments` a list or an object. `queue` None is the workflow's.
 
+    `keys` and `circuit` are as of a plain task.
+
     It begins once all of `after` have finished; what it refers to is among them, or before them.
     """
 
@@ -77,6 +80,8 @@ class DeclaredStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     arguments: Expression
     after: tuple[int, ...] = ()
     queue: str | None = None
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
 
 
 class Declaration(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -143,6 +148,10 @@ def _check(declaration: Declaration) -> None:
     for number, (step, before) in enumerate(zip(steps, ancestors, strict=True), start=1):
         if not all(_NAME.fullmatch(name) for name in (step.step, step.queue or "default")):
             message = f"the name or the queue of step {number} is none"
+            raise ValueError(message)
+        flaw = flaw_in(step.keys, step.circuit)
+        if flaw is not None:
+            message = f"step {number}: {flaw}"
             raise ValueError(message)
         if not isinstance(step.arguments, ListOf | ObjectOf):
             message = f"the arguments of step {number} are no list and no object"

@@ -79,23 +79,29 @@ class Emit(Struct, frozen=True, kw_only=True):
 
 
 class HistoryWanted(Struct, frozen=True, kw_only=True):
-    """Asks for the recorded steps behind `after`, in the order of their places as text."""
+    """Asks for the recorded steps behind `after`, in the order of their places as text.
+
+    With `places` for those at them alone, whatever `after` is: the worker knows the others.
+    """
 
     held: Held
     after: str = ""
+    places: tuple[str, ...] = ()
 
 
 class History(Struct, frozen=True, kw_only=True):
     """Recorded steps of a workflow in hand.
 
     `after` is that of the question, `more` says that it is to be asked on. With `after` None it is
-    news: the engine recorded these steps meanwhile.
+    news: the engine recorded these steps meanwhile. `at_places`: these are the ones at the places
+    that were asked for; an engine of a version before knows no places, and answers with the first.
     """
 
     held: Held
     steps: tuple[StepRecord, ...]
     after: str | None = None
     more: bool = False
+    at_places: bool = False
 
 
 class StepProgress(Struct, frozen=True, array_like=True):

@@ -36,7 +36,10 @@ class SetCircuit(Struct, frozen=True, kw_only=True):
 
 
 class LimitView(Struct, frozen=True, kw_only=True):
-    """`running` and `available` are how it stands: tasks that run, claims that may come now."""
+    """`running` and `available` are how it stands: tasks that run, claims that may come now.
+
+    `family` is the key of the limit, where that is one of every key that begins so.
+    """
 
     key: str
     at_once: int | None = None
@@ -44,6 +47,7 @@ class LimitView(Struct, frozen=True, kw_only=True):
     per_ms: int | None = None
     running: int = 0
     available: int | None = None
+    family: str = ""
 
 
 class SetLimit(Struct, frozen=True, kw_only=True):

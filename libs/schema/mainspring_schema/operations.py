@@ -46,6 +46,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
     capability: str | None = None
     build: str | None = None
     model: str | None = None
+    keys: tuple[str, ...] = ()
     priority: int = 0
     fence: int = 0
     due_ms: int | None = None

@@ -21,6 +21,8 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     `input` is the JSON of the arguments: an array, or an object of named ones. `source` is the task
     that this one takes up again. `traceparent` names the span that its attempts hang under; asking
     again with another is asking for the same. With a `build` only workers of that build take it.
+    `keys` are what it needs that others need as well: it is under their limits. `circuit` holds it
+    back while too many of those that name it fail.
     """
 
     org_id: UUID
@@ -32,6 +34,8 @@ class SubmitTask(Struct, frozen=True, kw_only=True):
     source: UUID | None = None
     traceparent: str | None = None
     build: str = ""
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
 
 
 class SubmitTasks(Struct, frozen=True, kw_only=True):

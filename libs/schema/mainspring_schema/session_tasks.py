@@ -1,6 +1,7 @@
 """Tasks of a session: work that goes on beside its conversation, in a child session each."""
 
 from typing import Literal
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -14,13 +15,15 @@ OVER = frozenset({"succeeded", "failed", "canceled"})
 class SessionTaskView(Struct, frozen=True, kw_only=True):
     """A task as it stands now. `result` is what the child said last, once it is over.
 
-    Ids as on the wire. `detail` says why it failed, or what it waits for.
+    Ids as on the wire, but `turn_id`, the turn of the child whose state it shows. `detail` says why
+    it failed, or what it waits for.
     """
 
     id: str
     name: str
     instructions: str
     child_session_id: str
+    turn_id: UUID | None = None
     state: SessionTaskState
     result: str | None = None
     detail: str | None = None
@@ -49,7 +52,8 @@ class SpawnAgent(Order[SessionTaskView], frozen=True, kw_only=True, tag="spawn_a
 
     The child has its parent's harness and agent, and of their tools those that `tools` names, or
     all. `depth` is how far below it more may be spawned, `width` how many tasks of one session may
-    be at work together. Raises Conflict where there are too many, ValidationFailed too deep.
+    be at work together, `turn_id` the turn that makes the call. Raises Conflict where there are too
+    many, ValidationFailed too deep.
     """
 
     name: str
@@ -58,16 +62,18 @@ class SpawnAgent(Order[SessionTaskView], frozen=True, kw_only=True, tag="spawn_a
     own_files: bool = False
     depth: int
     width: int
+    turn_id: UUID | None = None
 
 
 class MessageTask(Order[SessionTaskView], frozen=True, kw_only=True, tag="message_task"):
     """Says something to the child, which hears it at its next step or begins anew.
 
-    Raises NotFound.
+    `turn_id` is the turn that makes the call. Raises NotFound.
     """
 
     id: str
     text: str
+    turn_id: UUID | None = None
 
 
 class CancelTask(Order[SessionTaskView], frozen=True, kw_only=True, tag="cancel_task"):

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.events import Usage
+from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Controls, Json
 from mainspring_schema.workflows import Flaw, Mismatch, StepRecord, Wait
 
@@ -69,12 +70,18 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
 
     What is recorded of it comes apart (`frames.History`), for it may be long. `generation` counts
     how often its code started over: what was recorded before is not read any more.
+
+    `go` counts these tasks. `rested` is the fence of the attempt at the one before that left the
+    workflow at rest, and 0 where none did: since then only the engine has recorded anything, and
+    only at what that attempt waited for.
     """
 
     workflow_id: UUID
     workflow_type: str
     key: str
     generation: int = 0
+    go: int = 0
+    rested: int = 0
 
 
 class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
@@ -91,6 +98,8 @@ class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task
     source: UUID | None = None
     traceparent: str | None = None
     build: str = ""
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
 
 
 class StepTask(Struct, frozen=True, kw_only=True, tag="step"):
@@ -187,6 +196,9 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
 class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
     """The outcome of one tool call. An error is a result: the model sees it.
 
+    With `joins` there is none yet: the call is given back until there is news of a child, and made
+    again then. An engine that does not know of it takes `result` for what it says.
+
     `unread`: nobody has held it against the agent's rules and the bound of an event yet, for the
     worker that made the call cannot; a worker of the house does (`ToolTask.brought`).
     """
@@ -196,6 +208,7 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
     error: str | None = None
     duration_ms: int = 0
     failure: Failure | None = None
+    joins: ChildTurn | None = None
     unread: bool = False
 
 
@@ -219,12 +232,14 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
     """How an attempt at a plain task or a declared step ended: with a result, or with a flaw.
 
-    `retry_ms` is how long its worker wants to wait for the next attempt; None for none.
+    `retry_ms` is how long its worker wants to wait for the next attempt; None for none. `lasting`:
+    the flaw is the call's own, every attempt would end so.
     """
 
     result: bytes = b"null"
     flaw: Flaw | None = None
     retry_ms: int | None = None
+    lasting: bool = False
 
 
 class QueryResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="query"):

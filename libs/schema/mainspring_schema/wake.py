@@ -9,7 +9,7 @@ from mainspring_schema.workflows import QueryWorkflow
 
 
 class ReadyTasks(Struct, frozen=True, array_like=True):
-    """Tasks of these routes became ready. A route is (queue, capability, build, model).
+    """Tasks of these routes became ready. A route is (queue, capability, build, gates).
 
     A group is (number of its route, organization, priority, lowest id). Without groups nobody knows
     where: look everywhere.

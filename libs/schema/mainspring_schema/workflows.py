@@ -60,6 +60,8 @@ class ChildStart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     input: bytes = b""
     queue: str = "default"
     workflow_id: UUID | None = None
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
 
 
 class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,7 +129,8 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     `declarations`) the engine runs it; without one it is code, or what a worker declares.
 
     With a `build` only workers of that build take its tasks, and those of its children and steps on
-    the same queue. A key finds its workflow whatever the build.
+    the same queue. A key finds its workflow whatever the build. `keys` and `circuit` are of each go
+    at its code, as of a plain task: while it waits for something it holds nothing of them.
     """
 
     org_id: UUID
@@ -141,6 +144,8 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     fork: Fork | None = None
     declaration: bytes | None = None
     build: str = ""
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
 
 
 class ForkWorkflow(Struct, frozen=True, kw_only=True):

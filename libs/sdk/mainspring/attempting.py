@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from concurrent.futures import Executor
 from typing import Final, Generic, TypeVar
 
@@ -32,7 +31,8 @@ async def attempt_step(
     course: Course,
 ) -> tuple[StepRecord, BaseException | None]:
     """The record, and what the last attempt raised where it failed for good."""
-    began = time.monotonic()
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
     tries = _Tries(step, arguments, processes, course)
     flaw: Flaw | None
     cause: BaseException | None
@@ -49,7 +49,7 @@ async def attempt_step(
         result=b"null" if flaw is not None else tries.result,
         flaw=flaw,
         attempts=tries.begun,
-        duration_ms=round((time.monotonic() - began) * 1000),
+        duration_ms=round((loop.time() - began_s) * 1000),
     )
     return record, cause
 

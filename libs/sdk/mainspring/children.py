@@ -1,13 +1,14 @@
 """Workflows that a workflow's code starts: one it waits for, or one that goes on by itself."""
 
-from collections.abc import Coroutine
-from typing import Generic, ParamSpec, Protocol, TypeVar
+from collections.abc import Coroutine, Sequence
+from typing import Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
 from mainspring.values import Shape, encode, hash_of
+from mainspring_schema.keys import flaw_in
 from mainspring_schema.workflows import ChildStart, StepKind, StepRecord
 
 P = ParamSpec("P")
@@ -42,17 +43,43 @@ async def start_detached(workflow: "Program[P, T]", *args: P.args, **kwargs: P.k
 
 
 def child(
-    workflow: "Program[P, T]", *, queue: str = "default", timeout_s: float | None = None
+    workflow: "Program[P, T]",
+    *,
+    queue: str = "default",
+    timeout_s: float | None = None,
+    keys: Sequence[str] = (),
+    circuit: str | None = None,
 ) -> "Child[P, T]":
-    """With options: `timeout_s` (default: none) bounds how long its end is waited for."""
-    return Child(workflow, queue=queue, timeout_s=timeout_s)
+    """With options: `timeout_s` (default: none) bounds how long its end is waited for.
+
+    `keys` and `circuit` are as of a step, and hold while its code runs.
+    """
+    under = Under(keys=tuple(keys), circuit=circuit or "")
+    return Child(workflow, queue=queue, timeout_s=timeout_s, under=under)
+
+
+class Under(NamedTuple):
+    """What may hold the child back."""
+
+    keys: tuple[str, ...] = ()
+    circuit: str = ""
+
+    def checked(self) -> "Under":
+        """Raises ValueError where one is no key."""
+        flaw = flaw_in(self.keys, self.circuit)
+        if flaw is not None:
+            raise ValueError(flaw)
+        return self
 
 
 class Child(Generic[P, T]):
     """A start with its options said; its methods take the workflow's own arguments."""
 
-    def __init__(self, workflow: "Program[P, T]", *, queue: str, timeout_s: float | None) -> None:
+    def __init__(
+        self, workflow: "Program[P, T]", *, queue: str, timeout_s: float | None, under: Under
+    ) -> None:
         self._workflow = workflow
+        self._under = under.checked()
         self._queue = queue
         self._delay_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))
 
@@ -76,7 +103,13 @@ class Child(Generic[P, T]):
             name,
             delay_ms=delay_ms,
             digest=hash_of([given, queue, delay_ms]),
-            child=ChildStart(type=name, input=encode(given), queue=queue),
+            child=ChildStart(
+                type=name,
+                input=encode(given),
+                queue=queue,
+                keys=self._under.keys,
+                circuit=self._under.circuit,
+            ),
         )
         if record.flaw is None:
             return record

@@ -9,12 +9,13 @@ from typing import Final, Generic, ParamSpec, Self, TypeVar, cast
 import httpx
 import msgspec
 
-from mainspring.answers import Answer, Cancelled, Events, State, checked, retry_after_s
-from mainspring.definitions import Call, Step, Workflow
+from mainspring.answers import Answer, Cancelled, Events, State, checked
+from mainspring.definitions import Call, Options, Step, Workflow
 from mainspring.descriptions import Description, Page, Problem
 from mainspring.errors import ApiError, WorkflowFailed
 from mainspring.reading import frames_of, lines_of
-from mainspring.tasks import WAIT_S, TaskHandle, Tasks
+from mainspring.sending import PASSING, TRIES, Sender
+from mainspring.tasks import WAIT_S, Submitting, TaskHandle, Tasks
 from mainspring.values import encode
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import RandomIds
@@ -24,11 +25,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 URL_DEFAULT: Final = "http://127.0.0.1:9000"
 _ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
-_PASSING: Final = frozenset({429, 503, 504})
 _HISTORY_PAGE: Final = 1000
 _IDS: Final = RandomIds(SystemClock())
-_TRIES: Final = 5
-"""Of a request that nobody answered; all that is sent may be sent twice."""
+_PLAIN: Final = Options()
 
 
 class Handle(Generic[T]):
@@ -109,6 +108,7 @@ class Client:
             timeout=WAIT_S + 15.0,
             transport=transport,
         )
+        self._send = Sender(self._http)
         self._tasks = Tasks(self._send, f"{base.rstrip('/')}/api/v1/durable/tasks")
 
     async def __aenter__(self) -> Self:
@@ -147,6 +147,22 @@ class Client:
         (handle,) = await self.submit_many([step.bind(*args, **kwargs)])
         return handle
 
+    def submitting(
+        self,
+        step: "Step[P, T]",
+        *,
+        keys: Sequence[str] = (),
+        circuit: str | None = None,
+        priority: int = 0,
+        build: str | None = None,
+    ) -> "Submitting[P, T]":
+        """With options: `keys` are added to the step's own, a `circuit` is taken for its own.
+
+        A higher `priority` (0 to 9) goes first; with a `build` only workers of that build take it.
+        """
+        options = Options(keys=tuple(keys), circuit=circuit, priority=priority, build=build)
+        return Submitting(self._tasks, step, options)
+
     async def submit_many(self, calls: "Sequence[Call[T]]") -> list[TaskHandle[T]]:
         """As `submit` for many, made by `step.bind`: in their order, each committed by itself.
 
@@ -161,13 +177,17 @@ class Client:
         key: str | None = None,
         queue: str = "default",
         build: str | None = None,
+        keys: Sequence[str] = (),
+        circuit: str | None = None,
     ) -> "Starting[P, T]":
         """With options: the same `key` and arguments find the workflow that they started before.
 
         With other arguments the key raises ApiError `workflow_key_mismatch`.
-        With a `build` only workers of that build work on it.
+        With a `build` only workers of that build work on it. `keys` and `circuit` are as of a step,
+        and hold while its code runs.
         """
-        return Starting(self, workflow, key=key, queue=queue, build=build)
+        under = Options(keys=tuple(keys), circuit=circuit, build=build)
+        return Starting(self, workflow, key=key, queue=queue, options=under)
 
     async def start_by_name(  # noqa: PLR0913 - one named option each
         self,
@@ -177,22 +197,26 @@ class Client:
         key: str | None = None,
         queue: str = "default",
         declaration: bytes | None = None,
-        build: str | None = None,
+        options: Options = _PLAIN,
         wait_s: float = 0.0,
     ) -> Description:
         """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object.
 
         Returns how it is at its start, or with `wait_s` once it has ended, or after that.
         """
-        body = {"type": type_, "input": msgspec.Raw(input_), "queue": queue}
+        body: dict[str, object] = {
+            "type": type_,
+            "input": msgspec.Raw(input_),
+            "queue": queue,
+        }
         if key is not None:
             body["key"] = key
-        if build is not None:
-            body["build"] = build
+        given = (("build", options.build), ("keys", options.keys), ("circuit", options.circuit))
+        body.update((name, value) for name, value in given if value)
         if declaration is not None:
             body["declaration"] = msgspec.Raw(declaration)
         # Without a key a repeat would start another one.
-        tries = 1 if key is None else _TRIES
+        tries = 1 if key is None else TRIES
         query = {"wait_s": str(wait_s)} if wait_s else None
         raw = await self._send("POST", "", query=query, body=body, tries=tries)
         return msgspec.json.decode(raw, type=Description)
@@ -215,7 +239,7 @@ class Client:
         body = {name: value for name, value in (("step", step), ("key", key), ("queue", queue))
                 if value is not None}  # fmt: skip
         # Without a key a repeat would start another one.
-        tries = 1 if key is None else _TRIES
+        tries = 1 if key is None else TRIES
         raw = await self._send("POST", f"/{id_}/fork", body=body, tries=tries)
         return Handle(self, msgspec.json.decode(raw, type=Description).id, workflow)
 
@@ -263,8 +287,8 @@ class Client:
                     if event["type"] in _ENDS:
                         return
             except (httpx.TransportError, ApiError) as error:
-                passing = not isinstance(error, ApiError) or error.status in _PASSING
-                if not passing or lost == _TRIES:
+                passing = not isinstance(error, ApiError) or error.status in PASSING
+                if not passing or lost == TRIES:
                     raise
             lost += 1
             await asyncio.sleep(min(5.0, 0.2 * lost))
@@ -312,39 +336,12 @@ class Client:
         body: dict[str, object] = {"name": name, "payload": msgspec.Raw(encode(payload))}
         if id is not None:
             body["id"] = id
-        await self._send("POST", f"/{id_}/signal", body=body, tries=1 if id is None else _TRIES)
+        await self._send("POST", f"/{id_}/signal", body=body, tries=1 if id is None else TRIES)
 
     async def cancel(self, id_: str, reason: str | None = None) -> bool:
         """False where it had ended."""
         raw = await self._send("POST", f"/{id_}/cancel", body={"reason": reason})
         return msgspec.json.decode(raw, type=Cancelled).status == "cancelled"
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: object = None,
-        tries: int = _TRIES,
-    ) -> bytes:
-        content = None if body is None else msgspec.json.encode(body)
-        headers = {} if content is None else {"content-type": "application/json"}
-        for left in range(tries, 0, -1):
-            try:
-                answer = await self._http.request(
-                    method, path, params=query, content=content, headers=headers
-                )
-            except httpx.TransportError:
-                if left == 1:
-                    raise
-                await asyncio.sleep(0.2 * (tries - left + 1))
-                continue
-            if answer.status_code in _PASSING and left > 1:
-                await asyncio.sleep(retry_after_s(answer))
-                continue
-            return checked(answer)
-        raise AssertionError
 
 
 class Starting(Generic[P, T]):
@@ -357,13 +354,13 @@ class Starting(Generic[P, T]):
         *,
         key: str | None,
         queue: str,
-        build: str | None,
+        options: Options,
     ) -> None:
         self._client = client
         self._workflow = workflow
         self._key = key
         self._queue = queue
-        self._build = build
+        self._options = options
 
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
         """Raises TypeError for arguments that do not fit, Unserializable, ApiError."""
@@ -390,7 +387,7 @@ class Starting(Generic[P, T]):
             input_,
             key=key,
             queue=self._queue,
-            build=self._build,
+            options=self._options,
             declaration=None if drawn is None else drawn.declaration,
             wait_s=wait_s,
         )

@@ -45,6 +45,12 @@ class Doable(Protocol[P, T_co]):
     def queue(self) -> str | None: ...
 
     @property
+    def keys(self) -> tuple[str, ...]: ...
+
+    @property
+    def circuit(self) -> str | None: ...
+
+    @property
     def shape(self) -> Shape[T_co]: ...
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, T_co]: ...
@@ -174,8 +180,18 @@ class _Drawing:
             raise TypeError(message)
         arguments, block = _expression(given), self._blocks[-1]
         after = sorted({*block.before, *_steps_in(arguments)})
+        if any("{" in key for key in step.keys):
+            message = f"{step.name}: the keys of a declared step name no arguments"
+            raise TypeError(message)
         self.steps.append(
-            DeclaredStep(step=step.name, arguments=arguments, after=tuple(after), queue=step.queue)
+            DeclaredStep(
+                step=step.name,
+                arguments=arguments,
+                after=tuple(after),
+                queue=step.queue,
+                keys=step.keys,
+                circuit=step.circuit or "",
+            )
         )
         number = len(self.steps)
         block.now_wait_for((number,))

@@ -2,11 +2,14 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from functools import wraps
 from importlib import import_module
 from typing import Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+import msgspec
+from msgspec import Struct
 
 from mainspring.children import child
 from mainspring.deadlines import too_late
@@ -15,11 +18,20 @@ from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.heartbeats import alive
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
-from mainspring.values import Shape, encode
+from mainspring.values import Shape, check_keys, encode
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How a task is submitted."""
+
+    keys: tuple[str, ...] = ()
+    circuit: str | None = None
+    priority: int = 0
+    build: str | None = None
 
 
 class Step(Generic[P, T_co]):
@@ -41,10 +53,14 @@ class Step(Generic[P, T_co]):
         close_within_s: float | None = None,
         cpu_bound: bool,
         queue: str | None,
+        keys: tuple[str, ...] = (),
+        circuit: str | None = None,
     ) -> None:
         self.function = function
         self.name = name or function.__name__
         self.queue = queue
+        self.keys = keys
+        self.circuit = circuit
         self.retry = retry
         self.timeout_s = timeout_s
         self.heartbeat_s = heartbeat_s
@@ -55,6 +71,7 @@ class Step(Generic[P, T_co]):
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__wrapped__ = function
+        check_keys(keys, self.shape.parameters)
         if cpu_bound and inspect.iscoroutinefunction(function):
             message = f"{self.name}: what computes in a process of its own is a plain function"
             raise TypeError(message)
@@ -73,7 +90,13 @@ class Step(Generic[P, T_co]):
 
     async def _as_task(self, queue: str, *args: P.args, **kwargs: P.kwargs) -> T_co:
         """The engine keeps its time, so it ends although no worker ever comes."""
-        asked = child(self.task, queue=queue, timeout_s=self.close_within_s)
+        asked = child(
+            self.task,
+            queue=queue,
+            timeout_s=self.close_within_s,
+            keys=self.keys_of(args, kwargs),
+            circuit=self.circuit,
+        )
         try:
             return await asked.run(*args, **kwargs)
         except WaitTimedOut as error:
@@ -81,7 +104,15 @@ class Step(Generic[P, T_co]):
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Call[T_co]":
         """A call to be submitted with others. Raises TypeError for arguments that do not fit."""
-        return Call(self, encode(self.shape.bind(args, kwargs)))
+        options = Options(keys=self.keys_of(args, kwargs), circuit=self.circuit)
+        return Call(self, encode(self.shape.bind(args, kwargs)), options)
+
+    def keys_of(self, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[str, ...]:
+        """Its keys, with the arguments that they name. Raises TypeError where those do not fit."""
+        if not any("{" in key for key in self.keys):
+            return self.keys
+        named = self.shape.named(args, kwargs)
+        return tuple(key.format_map(named) for key in self.keys)
 
     async def _here(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         go = current_recording()
@@ -106,9 +137,19 @@ class Step(Generic[P, T_co]):
 class Call(Generic[T_co]):
     """A step with its arguments, as a client submits it."""
 
-    def __init__(self, step: "Step[..., T_co]", input_: bytes) -> None:
+    def __init__(self, step: "Step[..., T_co]", input_: bytes, options: Options) -> None:
         self.step = step
         self.input = input_
+        self.options = options
+
+    def with_options(self, given: Options) -> "Call[T_co]":
+        """The same call: keys are added, everything else takes the place of what was."""
+        options = msgspec.structs.replace(
+            given,
+            keys=tuple(dict.fromkeys((*self.options.keys, *given.keys))),
+            circuit=given.circuit or self.options.circuit,
+        )
+        return Call(self.step, self.input, options)
 
 
 class _Call(Generic[T]):
@@ -177,6 +218,8 @@ def step(
     close_within_s: float | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
+    keys: Sequence[str] = (),
+    circuit: str | None = None,
 ) -> "_Decorator": ...
 def step(  # noqa: PLR0913 - one named option each
     function: Callable[..., object] | None = None,
@@ -190,6 +233,8 @@ def step(  # noqa: PLR0913 - one named option each
     close_within_s: float | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
+    keys: Sequence[str] = (),
+    circuit: str | None = None,
 ) -> object:
     """Makes a function a step: its result is recorded once, and never computed again.
 
@@ -199,7 +244,9 @@ def step(  # noqa: PLR0913 - one named option each
     long an attempt may go without calling `heartbeat`. `close_within_s` bounds all attempts and the
     waits between them, and of a task also its wait for a worker; a plain task that no worker took
     within `start_within_s` is not begun. With a `queue` each call is a task of its own, done by any
-    worker of that queue that offers the step.
+    worker of that queue that offers the step. Such tasks are under the limits of their `keys`
+    ("customer:{customer_id}", with the argument of that name); their `circuit` holds them back
+    while too many of them fail.
     """
     decorator = _Decorator(
         name=name,
@@ -210,6 +257,8 @@ def step(  # noqa: PLR0913 - one named option each
         close_within_s=close_within_s,
         cpu_bound=cpu_bound,
         queue=queue,
+        keys=tuple(keys),
+        circuit=circuit,
     )
     return decorator if function is None else decorator(function)
 
@@ -226,7 +275,11 @@ class _Decorator:
         close_within_s: float | None,
         cpu_bound: bool,
         queue: str | None,
+        keys: tuple[str, ...],
+        circuit: str | None,
     ) -> None:
+        self._keys = keys
+        self._circuit = circuit
         self._start_within_s = start_within_s
         self._close_within_s = close_within_s
         self._name = name
@@ -251,6 +304,8 @@ class _Decorator:
             close_within_s=self._close_within_s,
             cpu_bound=self._cpu_bound,
             queue=self._queue,
+            keys=self._keys,
+            circuit=self._circuit,
         )
 
 

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 from mainspring.calling import Announced
 from mainspring.definitions import Step, Workflow
+from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.tools import Tool
 from mainspring.worker import Worker
 from mainspring_kernel.backoff import Policy, delay_s
@@ -68,6 +69,7 @@ class Fleet:
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
         cpu_processes: int = 0,
+        warm: int = WARM_GOES_DEFAULT,
         name: str = "",
         build: str = "",
         spawn: Callable[[int], Process] | None = None,
@@ -86,6 +88,7 @@ class Fleet:
             queues=tuple(queues),
             slots=slots,
             cpu_processes=cpu_processes,
+            warm=warm,
             name=name,
             build=build,
         )
@@ -152,6 +155,7 @@ class _Options(NamedTuple):
     queues: tuple[str, ...]
     slots: int
     cpu_processes: int
+    warm: int
     name: str
     build: str
 
@@ -241,6 +245,7 @@ async def _serve(options: _Options, number: int) -> None:
         queues=options.queues,
         slots=options.slots,
         processes=options.cpu_processes,
+        warm=options.warm,
         name=f"{options.name}-{number}" if options.name else "",
         build=options.build,
     )

@@ -4,11 +4,9 @@ It ends when the code ends, when all of it waits, or when it meets a record that
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Final, NoReturn, Protocol, TypeVar
-
-import msgspec
+from typing import Final, NoReturn, TypeVar
 
 from mainspring.attempting import attempt_step
 from mainspring.ending import flaw_of, mismatch_of
@@ -17,7 +15,8 @@ from mainspring.heartbeats import Beats, Course, Unheard
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saving import Saver
-from mainspring.values import Shape, encode, hash_of
+from mainspring.surroundings import Code, Engine, Open, Working
+from mainspring.values import encode, hash_of
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema.tasks import WorkflowResult
@@ -43,41 +42,11 @@ _UNWIND_S: Final = 5.0
 """How long the code may take to leave when its go is over."""
 
 
-class Engine(Protocol):
-    """What a go asks of its engine."""
-
-    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
-        """Returns once they are committed. Raises where the attempt holds its task no more."""
-        ...
-
-    async def recorded(self) -> dict[str, StepRecord]:
-        """All that is recorded by now."""
-        ...
-
-
-class Code(Protocol):
-    """A workflow as a go runs it."""
-
-    pipelined: bool
-
-    @property
-    def shape(self) -> Shape[object]: ...
-
-    @property
-    def function(self) -> Callable[..., Coroutine[object, object, object]]: ...
-
-
-class _Open:
-    """A branch that waits."""
-
-    def __init__(self, wait: Wait, came: "asyncio.Future[StepRecord]") -> None:
-        self.wait = wait
-        self.came = came
-        self.armed = False
-
-
 class Go(Recording):
     """Lives on the loop of the user's code. `run` once.
+
+    Or `begin`, and where it `rests` then `go_on` for each next go of the workflow, with the code
+    where it waits; `unwind` in the end.
 
     With `replay_only` no step is called: what is not recorded is waited for. `recorded` begins with
     the input, and is of one generation. `at_rest` is called when the code stands still or has
@@ -87,7 +56,7 @@ class Go(Recording):
     def __init__(  # noqa: PLR0913 - one named option each
         self,
         workflow: Code,
-        recorded: dict[str, StepRecord],
+        recorded: Mapping[str, StepRecord],
         engine: Engine,
         *,
         draws: Draws,
@@ -103,7 +72,10 @@ class Go(Recording):
         self._at_rest = at_rest
         self._prefix = prefix_of(generation_of(next(iter(recorded), INPUT_STEP)))
         self._workflow = workflow
-        self._recorded = recorded
+        self._recorded = dict(recorded)
+        """What the code has not come to yet."""
+        self._found = sum(record.kind in FOUND for record in recorded.values())
+        self._rests = False
         self._engine = engine
         self._draws = draws
         self._processes = processes
@@ -113,13 +85,20 @@ class Go(Recording):
         self._saver = Saver(engine.checkpoint, done=self._saved, failed=self._fail)
         self._active = 0
         self._generation = 0
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, Open] = {}
         self._over: asyncio.Future[Mismatch | bytes | None] | None = None
         self._main: asyncio.Task[object] | None = None
         self._asking: asyncio.Task[None] | None = None
 
     async def run(self) -> WorkflowResult:
         """How it ended. Raises what the engine raised where the task was lost."""
+        try:
+            return await self.begin()
+        finally:
+            await self.unwind()
+
+    async def begin(self) -> WorkflowResult:
+        """As `run`, but leaves the code where it stands."""
         try:
             args, kwargs = self._workflow.shape.arguments(
                 self._recorded[self._prefix + INPUT_STEP].result
@@ -130,28 +109,62 @@ class Go(Recording):
             )
         self._over = asyncio.get_running_loop().create_future()
         self._main = asyncio.create_task(self._code(args, kwargs))
-        try:
-            await asyncio.wait((self._main, self._over), return_when=asyncio.FIRST_COMPLETED)
-            if self._at_rest is not None:
-                self._at_rest()
-            if self._over.done():
-                why = self._over.result()
-                # What is in the air belongs before the result, which ends the attempt.
-                await self._saver.landed()
-                return self._left(why)
-            return await self._ended(self._main)
-        finally:
-            await self._unwind(self._main)
+        return await self._passage(self._main, self._over)
 
-    def news(self, steps: tuple[StepRecord, ...]) -> None:
+    async def go_on(
+        self, engine: Engine, came: Mapping[str, StepRecord], *, beats: Beats | None = None
+    ) -> WorkflowResult:
+        """From where it rests, in an attempt of its own. `came` is recorded where it waits."""
+        main = self._main
+        assert main is not None  # noqa: S101 - it rests, so it began
+        self._engine, self._beats = engine, beats or Unheard()
+        self._saver = Saver(engine.checkpoint, done=self._saved, failed=self._fail)
+        self._spent.clear()
+        self._over = asyncio.get_running_loop().create_future()
+        for opened in self._open.values():
+            opened.armed = True  # with the result that said that it rests
+        self.news(tuple(came.values()), ask=False)
+        self._moved()
+        return await self._passage(main, self._over)
+
+    @property
+    def rests(self) -> bool:
+        """Whether `go_on` may follow: all waits, and nothing has moved by itself since then."""
+        return self._rests and self._main is not None and not self._main.done()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where it waits."""
+        return tuple(self._open)
+
+    async def _passage(
+        self, main: "asyncio.Task[object]", over: "asyncio.Future[Mismatch | bytes | None]"
+    ) -> WorkflowResult:
+        await asyncio.wait((main, over), return_when=asyncio.FIRST_COMPLETED)
+        if self._at_rest is not None:
+            self._at_rest()
+        if over.done():
+            why = over.result()
+            # What is in the air belongs before the result, which ends the attempt.
+            await self._saver.landed()
+            return self._left(why)
+        return await self._ended(main)
+
+    def news(self, steps: tuple[StepRecord, ...], *, ask: bool = True) -> None:
         """The engine recorded these meanwhile; none: there are some to ask for."""
-        if not steps:
+        if self._over is not None and self._over.done():
+            return  # the next go learns of it
+        if not steps and ask:
             self._ask_now()
         for step in steps:
-            self._recorded.setdefault(step.step, step)
+            if step.step in self.visited:
+                continue
+            if step.step not in self._recorded:
+                self._found += step.kind in FOUND
+            self._recorded[step.step] = step
             opened = self._open.get(step.step)
             if opened is not None and not opened.came.done():
-                opened.came.set_result(step)
+                opened.came.set_result(self._take(step.step))
 
     # ── what the code awaits ─────────────────────────────────────────────────────────────────
 
@@ -166,7 +179,7 @@ class Go(Recording):
         if record is None:
             await self._ready()
             course = Course(self._beats, place)
-            with self._working():
+            with Working(self._count):
                 record, cause = await attempt_step(
                     step, (args, kwargs), digest=digest, draws=self._draws,
                     processes=self._processes, course=course,
@@ -219,6 +232,7 @@ class Go(Recording):
     async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
         """Ends this passage of the code, once what it finished is on its way."""
         input_ = encode(self._workflow.shape.bind(args, kwargs))
+        self._rests = False
         await self._saver.landed()
         if self._over is not None and not self._over.done():
             self._over.set_result(input_)
@@ -227,7 +241,7 @@ class Go(Recording):
     # ── within the code ──────────────────────────────────────────────────────────────────────
 
     async def _rest(self, wait: Wait) -> StepRecord:
-        opened = _Open(wait, asyncio.get_running_loop().create_future())
+        opened = Open(wait, asyncio.get_running_loop().create_future())
         self._open[wait.step] = opened
         if wait.kind == "detached" and not self._replay_only:
             # The engine finds its result with the commit: no reason to give the worker back.
@@ -253,16 +267,21 @@ class Go(Recording):
     ) -> StepRecord | None:
         """What is recorded of this step. Does not return where it does not fit, or all is over."""
         over = self._over
-        record = self._recorded.get(place)
         if over is None or over.done():
+            self._rests = False
             await self._for_ever()
-        elif record is None:
+        record = self._recorded.get(place)
+        if record is None:
             return None
-        elif (record.kind, record.name, record.input_hash) != (kind, name, digest):
+        if (record.kind, record.name, record.input_hash) != (kind, name, digest):
             over.set_result(mismatch_of(record, kind, name))
             await self._for_ever()
+        return self._take(place)
+
+    def _take(self, place: str) -> StepRecord:
+        """The code comes to a place once, and keeps itself what it needs of it."""
         self.visited.add(place)
-        return record
+        return self._recorded.pop(place)
 
     async def _for_ever(self) -> NoReturn:
         """Until the go is unwound, which it is by now."""
@@ -274,15 +293,11 @@ class Go(Recording):
         if not self._workflow.pipelined:
             await self._saver.settled()
 
-    def _working(self) -> "_Working":
-        return _Working(self._count)
-
     def _count(self, change: int) -> None:
         self._active += change
         self._moved()
 
     def _keep(self, record: StepRecord) -> None:
-        self._recorded[record.step] = record
         self._saver.keep(record)
         # Not at once: if the code ends now, the record rides with the result.
         asyncio.get_running_loop().call_soon(self._save)
@@ -304,6 +319,7 @@ class Go(Recording):
 
     def _moved(self) -> None:
         self._generation += 1
+        self._rests = False
         if self._open and self._over is not None and not self._over.done():
             asyncio.get_running_loop().call_later(_LINGER_S, self._look, self._generation)
 
@@ -315,21 +331,19 @@ class Go(Recording):
         if main is None or main.done() or self._saver.flying or self._asking is not None:
             return
         if self._active == 0:
+            self._rests = True
             over.set_result(None)
             return
         fresh = [opened for opened in self._open.values() if not opened.armed]
         self._arm(fresh)
         asyncio.get_running_loop().call_later(_ASK_S, self._ask_now)
 
-    def _arm(self, opened: Sequence[_Open]) -> None:
+    def _arm(self, opened: Sequence[Open]) -> None:
         """Has the engine wait for them while others go on."""
-        seen = self._seen()
+        waits = tuple(one.told(self._found) for one in opened)
         for one in opened:
             one.armed = True
-        self._saver.arm(tuple(msgspec.structs.replace(one.wait, seen=seen) for one in opened))
-
-    def _seen(self) -> int:
-        return sum(record.kind in FOUND for record in self._recorded.values())
+        self._saver.arm(waits)
 
     def _ask_now(self) -> None:
         over = self._over is None or self._over.done()
@@ -338,7 +352,7 @@ class Go(Recording):
 
     async def _ask(self) -> None:
         try:
-            found = await self._engine.recorded()
+            found = await self._engine.recorded(self.places)
         finally:
             self._asking = None
         came = tuple(step for place, step in found.items() if place in self._open)
@@ -359,11 +373,7 @@ class Go(Recording):
             return WorkflowResult(outcome="held", steps=self._saver.rest(), mismatch=why)
         if why is not None:
             return WorkflowResult(outcome="renewed", result=why, steps=self._saver.rest())
-        seen = self._seen()
-        waits = tuple(
-            msgspec.structs.replace(opened.wait, armed=opened.armed, seen=seen)
-            for opened in self._open.values()
-        )
+        waits = tuple(opened.told(self._found) for opened in self._open.values())
         return WorkflowResult(outcome="suspended", steps=self._saver.rest(), waits=waits)
 
     async def _ended(self, main: "asyncio.Task[object]") -> WorkflowResult:
@@ -375,25 +385,12 @@ class Go(Recording):
             return WorkflowResult(outcome="failed", flaw=flaw_of(error), steps=steps)
         return WorkflowResult(outcome="completed", result=result, steps=steps)
 
-    async def _unwind(self, main: "asyncio.Task[object]") -> None:
+    async def unwind(self) -> None:
         """Leaves the code. Whatever it still awaits of us never returns."""
         if self._over is not None and not self._over.done():
             self._over.cancel()
-        for task in (main, self._asking):
+        for task in (self._main, self._asking):
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.wait((task,), timeout=_UNWIND_S)
         self._saver.close()
-
-
-class _Working:
-    """A step at work: the go does not stand still."""
-
-    def __init__(self, count: Callable[[int], None]) -> None:
-        self._count = count
-
-    def __enter__(self) -> None:
-        self._count(1)
-
-    def __exit__(self, *_: object) -> None:
-        self._count(-1)

@@ -32,7 +32,8 @@ async def attempt_plain(  # noqa: PLR0913 - one named thing each
     """
     start_s, close_s = step.start_within_s, step.close_within_s
     if start_s is not None and not failures and waited_s > start_s:
-        return PlainResult(flaw=not_begun(start_s))
+        # Nobody was called: that says nothing of who would have been.
+        return PlainResult(flaw=not_begun(start_s), lasting=True)
     if close_s is None:
         return await _attempt(step, input_, failures, draws, processes, beats)
     began_s = time.monotonic() - waited_s
@@ -64,7 +65,9 @@ async def _attempt(
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
         delay_s = step.retry.delay(error, attempt=failures + 1, draw=draws.unit())
         retry_ms = None if delay_s is None else min(round(delay_s * 1000), PLAIN_RETRY_MS_MAX)
-        result = PlainResult(flaw=flaw_of(error), retry_ms=retry_ms)
+        result = PlainResult(
+            flaw=flaw_of(error), retry_ms=retry_ms, lasting=step.retry.lasts(error)
+        )
     if result.retry_ms is None:
         course.over()
     else:

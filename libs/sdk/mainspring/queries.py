@@ -59,9 +59,10 @@ class Nobody:
         message = f"a replay records nothing, not {steps} and {waits}"
         raise AssertionError(message)
 
-    async def recorded(self) -> dict[str, StepRecord]:
-        """What is known is all there is."""
-        return {}
+    async def recorded(self, places: tuple[str, ...]) -> dict[str, StepRecord]:
+        """Never called: what is known is all there is."""
+        message = f"a replay asks for nothing, not for {places}"
+        raise AssertionError(message)
 
 
 async def answer(

@@ -26,9 +26,13 @@ class Retry(Struct, frozen=True, kw_only=True):
         """Always the same wait."""
         return cls(attempts=attempts, first_s=seconds, factor=1.0, max_s=seconds, jitter=False)
 
+    def lasts(self, error: BaseException) -> bool:
+        """Whether every further attempt would raise it too."""
+        return isinstance(error, (GiveUp, Unserializable, *self.never))
+
     def delay(self, error: BaseException, *, attempt: int, draw: float) -> float | None:
         """Seconds until the next attempt; None for no more."""
-        if attempt >= self.attempts or isinstance(error, (GiveUp, Unserializable, *self.never)):
+        if attempt >= self.attempts or self.lasts(error):
             return None
         policy = Policy(first_s=self.first_s, factor=self.factor, max_s=self.max_s)
         asked_s = error.seconds if isinstance(error, RetryAfter) else None

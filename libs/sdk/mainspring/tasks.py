@@ -3,18 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from typing import Final, Generic, Protocol, TypeVar, cast
+from typing import Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec import Struct, field
 
-from mainspring.definitions import Call, Step
+from mainspring.definitions import Call, Options, Step
 from mainspring.errors import ApiError, TaskFailed
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import Prefix, RandomIds, to_wire
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
 from mainspring_schema.plain import PlainStatus
 
+P = ParamSpec("P")
 T = TypeVar("T")
 WAIT_S: Final = 30.0
 """One long poll: below what proxies cut."""
@@ -104,13 +105,35 @@ class TaskHandle(Generic[T]):
         return TaskHandle(self._tasks, await self._tasks.requeue(self.id), self._step)
 
 
-class _Item(Struct, frozen=True, kw_only=True):
+class Submitting(Generic[P, T]):
+    """A submit with its options said; its methods take the step's own arguments."""
+
+    def __init__(self, tasks: "Tasks", step: "Step[P, T]", options: Options) -> None:
+        self._tasks = tasks
+        self._step = step
+        self._options = options
+
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Call[T]":
+        """A call to be submitted with others, by `submit_many`."""
+        return self._step.bind(*args, **kwargs).with_options(self._options)
+
+    async def submit(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[T]:
+        """Returns once it is committed."""
+        (handle,) = await self._tasks.submit([self.bind(*args, **kwargs)])
+        return handle
+
+
+class _Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One of a call's tasks. The id is made here, so that asking again submits nothing twice."""
 
     id: str
     type: str
     input: msgspec.Raw
-    queue: str
+    queue: str = ""
+    keys: tuple[str, ...] = ()
+    circuit: str | None = None
+    priority: int = 0
+    build: str | None = None
 
 
 class _Refusal(Struct, frozen=True, kw_only=True):
@@ -165,11 +188,16 @@ class Tasks:
         ]
 
     def _item(self, call: "Call[T]") -> _Item:
+        options = call.options
         return _Item(
             id=to_wire(Prefix.TASK, self._ids.uuid7()),
             type=call.step.name,
             input=msgspec.Raw(call.input),
             queue=call.step.queue or "default",
+            keys=options.keys,
+            circuit=options.circuit,
+            priority=options.priority,
+            build=options.build,
         )
 
     async def _fly(self) -> None:

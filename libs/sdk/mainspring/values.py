@@ -2,7 +2,9 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from string import Formatter
 from typing import Generic, TypeVar, cast, get_type_hints
 
 import msgspec
@@ -24,6 +26,16 @@ def encode(value: object) -> bytes:
         message = f"{len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are recorded"
         raise Unserializable(message)
     return raw
+
+
+def check_keys(keys: Iterable[str], parameters: Collection[str]) -> None:
+    """Raises TypeError for a key that names what is no parameter."""
+    for key in keys:
+        for _, field, _, _ in Formatter().parse(key):
+            name = re.split(r"[.\[]", field or "")[0]
+            if field is not None and name not in parameters:
+                message = f"the key {key!r} names {name!r}, which is no parameter"
+                raise TypeError(message)
 
 
 def hash_of(arguments: object) -> bytes:
@@ -56,6 +68,16 @@ class Shape(Generic[T_co]):
         """
         bound = self._signature.bind(*args, **kwargs)
         return dict(bound.arguments) if kwargs else list(args)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(self._parameters)
+
+    def named(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+        """All arguments by name, defaults too. Raises TypeError where they do not fit."""
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
 
     def arguments(self, raw: bytes) -> tuple[list[object], dict[str, object]]:
         """Raises ValueError for what does not fit."""

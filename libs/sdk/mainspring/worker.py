@@ -15,19 +15,21 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
+from mainspring.bridge import Beats, Bridge, all_recorded, recorded_at
 from mainspring.calling import NO_TOOLS, Announced, Caller
 from mainspring.computing import pool
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry
 from mainspring.going import Go
+from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.plain import attempt_plain
 from mainspring.queries import answer
 from mainspring.tools import Tool
+from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.draws import SystemDraws
+from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import RandomIds, uuid7_ms
 from mainspring_schema.codec import pack
-from mainspring_schema.frames import History
 from mainspring_schema.tasks import (
     PlainResult,
     PlainTask,
@@ -37,7 +39,7 @@ from mainspring_schema.tasks import (
     WorkflowResult,
     WorkflowTask,
 )
-from mainspring_schema.workflows import StepRecord, Wait, prefix_of
+from mainspring_schema.workflows import StepRecord
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.grpc_link import GrpcEngineLink
@@ -59,7 +61,9 @@ class Worker:
 
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
-    `cpu_bound` steps (0: they run in threads). `build` names the version of the code.
+    `cpu_bound` steps (0: they run in threads). `build` names the version of the code. `warm` bounds
+    the workflows at rest whose code stays where it waits, so that it goes on there without a replay
+    (0: it leaves at each rest).
     """
 
     def __init__(  # noqa: PLR0913 - one named option each
@@ -74,6 +78,7 @@ class Worker:
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
         processes: int = 0,
+        warm: int = WARM_GOES_DEFAULT,
         name: str = "",
         build: str = "",
         link: EngineLink | None = None,
@@ -102,6 +107,7 @@ class Worker:
         self._processes_max = processes
         self._processes: Executor | None = None
         self._stream: _StreamThread | None = None
+        self._warm = Warm(warm)
 
     def _capabilities(self) -> tuple[str, ...]:
         return (
@@ -120,6 +126,7 @@ class Worker:
             self._draws,
             self._processes,
             plain=self._plain,
+            warm=self._warm,
             announced=self._announced,
         )
         link = self._link or GrpcEngineLink(self._addresses, self._draws)
@@ -142,6 +149,7 @@ class Worker:
         if self._stream is not None:
             await self._stream.drain()
             self._stream = None
+        await self._warm.clear()
         if self._processes is not None:
             self._processes.shutdown(wait=False, cancel_futures=True)
             self._processes = None
@@ -155,11 +163,6 @@ class Worker:
         """Works until it is cancelled, then drains."""
         async with self:
             await asyncio.get_running_loop().create_future()
-
-
-def _addresses(engine: str | None) -> tuple[str, ...]:
-    named = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
-    return tuple(address.strip() for address in named.split(","))
 
 
 class _StreamThread:
@@ -201,16 +204,18 @@ class _StreamThread:
 class Runner:
     """What the stream calls for each attempt: hands it over to the user's loop and back."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a worker offers, and with what it works
         self,
         workflows: "dict[str, Workflow[..., object]]",
         loop: asyncio.AbstractEventLoop,
-        draws: SystemDraws,
+        draws: Draws,
         processes: Executor | None,
         *,
         plain: "dict[str, Step[..., object]] | None" = None,
+        warm: Warm | None = None,
         announced: Announced = NO_TOOLS,
     ) -> None:
+        self._warm = warm or Warm()
         self._plain = plain or {}
         self._caller = Caller(announced, loop)
         self._ferry = Ferry[PlainResult](loop)
@@ -240,17 +245,38 @@ class Runner:
             # It was started by its name: the engine asks for what it is to run.
             declaration = workflow.drawn.declaration
             return pack(WorkflowResult(outcome="declared", declaration=declaration))
-        recorded = await all_recorded(attempt)
         if isinstance(payload, QueryTask):
-            return await self._answer(workflow, recorded, payload)
+            return await self._answer(workflow, await all_recorded(attempt), payload)
+        return await self._do_go(workflow, attempt, payload)
+
+    async def _do_go(
+        self, workflow: "Workflow[..., object]", attempt: Attempt, task: WorkflowTask
+    ) -> bytes:
+        came, recorded = await self._read(attempt, task)
         attempt.begun = True
-        bridge = _Bridge(attempt, asyncio.get_running_loop())
+        bridge = Bridge(attempt, asyncio.get_running_loop())
+
+        def go() -> Coroutine[object, object, WorkflowResult]:
+            if came is not None:
+                return self._go_on(workflow, came, task, bridge)
+            return self._go(workflow, recorded, task, bridge)
+
         try:
-            return pack(await self._goes.cross(lambda: self._go(workflow, recorded, bridge)))
+            return pack(await self._goes.cross(go))
         except asyncio.CancelledError:
             if attempt.stop is Stop.CANCELLED:
                 return pack(WorkflowResult(outcome="cancelled"))
             raise
+
+    async def _read(
+        self, attempt: Attempt, task: WorkflowTask
+    ) -> tuple[dict[str, StepRecord] | None, dict[str, StepRecord]]:
+        """What came where its code waits here, or else all that is recorded."""
+        if attempt.task.recorded is not None:
+            return None, {step.step: step for step in attempt.task.recorded}
+        places = self._warm.places(task)
+        came = None if places is None else await recorded_at(attempt, places)
+        return came, {} if came is not None else await all_recorded(attempt)
 
     async def _do_plain(self, attempt: Attempt, payload: PlainTask | StepTask) -> bytes:
         """A step called twice by a crash is called with the same input: it must bear that."""
@@ -258,7 +284,7 @@ class Runner:
         if step is None:
             raise HandedBack
         attempt.begun = True
-        beats = _Beats(attempt, asyncio.get_running_loop())
+        beats = Beats(attempt, asyncio.get_running_loop())
         # An id tells when its task was made; a wrong clock makes its wait longer or shorter.
         made_ms = uuid7_ms(attempt.task.held.task_id)
         waited_s = max(0.0, (SystemClock().wall_ms() - made_ms) / 1000)
@@ -290,7 +316,8 @@ class Runner:
         self,
         workflow: "Workflow[..., object]",
         recorded: dict[str, StepRecord],
-        bridge: "_Bridge",
+        task: WorkflowTask,
+        bridge: Bridge,
     ) -> WorkflowResult:
         go = Go(
             workflow,
@@ -301,7 +328,27 @@ class Runner:
             beats=bridge.beats,
         )
         bridge.tell(go, self._loop)
-        return await go.run()
+        return await self._warm.through(task, bridge.fence, go, go.begin())
+
+    async def _go_on(
+        self,
+        workflow: "Workflow[..., object]",
+        came: dict[str, StepRecord],
+        task: WorkflowTask,
+        bridge: Bridge,
+    ) -> WorkflowResult:
+        go = self._warm.take(task)
+        if go is None:  # it had to leave meanwhile
+            return await self._go(workflow, await bridge.recorded(), task, bridge)
+        bridge.tell(go, self._loop)
+        return await self._warm.through(
+            task, bridge.fence, go, go.go_on(bridge, came, beats=bridge.beats)
+        )
+
+
+def _addresses(engine: str | None) -> tuple[str, ...]:
+    found = engine or os.environ.get("MAINSPRING_ENGINE_ADDR") or ENGINE_DEFAULT  # noqa: TID251 - a worker is wired where it is made
+    return tuple(address.strip() for address in found.split(","))
 
 
 def _with_declared(
@@ -314,69 +361,4 @@ def _with_declared(
         for step in drawn:
             if isinstance(step, Step) and not any(step is one for one in found):
                 found.append(step)
-    return found
-
-
-class _Bridge:
-    """A go's way to its attempt, whose loop is the stream's."""
-
-    def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
-        self._attempt = attempt
-        self._loop = loop
-        self.beats = _Beats(attempt, loop)
-
-    def tell(self, go: Go, loop: asyncio.AbstractEventLoop) -> None:
-        """News go to the user's loop from now on."""
-
-        def news(history: History) -> None:
-            with suppress(RuntimeError):  # that loop ended: nobody waits
-                loop.call_soon_threadsafe(go.news, history.steps)
-
-        self._attempt.on_news = news
-
-    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
-        await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(self._attempt.checkpoint(steps, waits), self._loop)
-        )
-
-    async def recorded(self) -> dict[str, StepRecord]:
-        return await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(all_recorded(self._attempt, anew=True), self._loop)
-        )
-
-
-class _Beats:
-    """What handlers say, on its way to the attempt, whose loop is the stream's."""
-
-    def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
-        self._attempt = attempt
-        self._loop = loop
-        self._earlier = {said.step: said.details for said in attempt.task.progress}
-
-    def earlier(self, step: str) -> bytes | None:
-        return self._earlier.get(step)
-
-    def say(self, step: str, details: bytes) -> None:
-        with suppress(RuntimeError):  # that loop ended: nobody listens
-            self._loop.call_soon_threadsafe(self._attempt.report, step, details)
-
-    async def kept(self, step: str) -> None:
-        kept = asyncio.run_coroutine_threadsafe(self._attempt.reported(step), self._loop)
-        await asyncio.wrap_future(kept)
-
-
-async def all_recorded(attempt: Attempt, *, anew: bool = False) -> dict[str, StepRecord]:
-    """Everything recorded of the attempt's workflow since its code started over, by place."""
-    if attempt.task.recorded is not None and not anew:
-        return {step.step: step for step in attempt.task.recorded}
-    found: dict[str, StepRecord] = {}
-    payload = attempt.payload
-    counted = isinstance(payload, WorkflowTask | QueryTask)
-    generation = payload.generation if counted else 0
-    after, more = prefix_of(generation), True
-    while more:
-        page = await attempt.recorded(after)
-        found |= {step.step: step for step in page.steps}
-        more = page.more and bool(page.steps)
-        after = page.steps[-1].step if page.steps else after
     return found

@@ -6,10 +6,11 @@ from enum import Enum
 
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext
-from mainspring_schema.frames import Held, History, Task
+from mainspring_schema.frames import Held, History, HistoryWanted, Task
 from mainspring_schema.tasks import AttemptPayload, EmitEvent
 from mainspring_schema.workflows import StepRecord, Wait
 from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.limits import HISTORY_AGAIN_S
 
 
 class Stop(Enum):
@@ -116,13 +117,21 @@ class Attempt:
             self._renewed = asyncio.get_running_loop().create_future()
             await self._renewed
 
-    async def recorded(self, after: str = "") -> History:
-        """A page of the recorded steps behind `after`. Raises AttemptVoid if not ours."""
-        if not self._core.ask_history(self.held, after):
-            raise AttemptVoid
-        self._page = asyncio.get_running_loop().create_future()
-        self._wake()
-        return await self._page
+    async def recorded(self, after: str = "", places: tuple[str, ...] = ()) -> History:
+        """A page of the recorded steps behind `after`, or at these places alone.
+
+        Raises AttemptVoid if not ours.
+        """
+        wanted = HistoryWanted(held=self.held, after=after, places=places)
+        while True:
+            if not self._core.ask_history(wanted):
+                raise AttemptVoid
+            self._page = asyncio.get_running_loop().create_future()
+            self._wake()
+            # An engine whose database is away says nothing, and the lease goes on all the while.
+            done, _ = await asyncio.wait((self._page,), timeout=HISTORY_AGAIN_S)
+            if done:
+                return self._page.result()
 
     # ── for the driver of the stream ─────────────────────────────────────────────────────────
 

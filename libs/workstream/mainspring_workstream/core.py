@@ -206,10 +206,10 @@ class WorkerCore:
         entry = self._entries.get(history.held)
         if entry is None or entry.phase is not Phase.RUNNING:
             return
-        if history.after is not None and history.after != entry.history_after:
-            return  # a question that was asked again on this stream has its answer already
         if history.after is not None:
-            entry.history_after = None
+            if entry.asked is None or entry.asked.after != history.after:
+                return  # a question that was asked again on this stream has its answer already
+            entry.asked = None
         actions.append(Recorded(history))
 
     def _emit_answer(self, ack: Acknowledgement, actions: list[Action]) -> None:
@@ -301,13 +301,13 @@ class WorkerCore:
         self._out.progress[held, step] = entry.report(held, step, details)
         return True
 
-    def ask_history(self, held: Held, after: str) -> bool:
-        """Asks for the recorded steps behind `after`. False where the task is not ours."""
-        entry = self._entries.get(held)
+    def ask_history(self, wanted: HistoryWanted) -> bool:
+        """Asks for recorded steps. False where the task is not ours."""
+        entry = self._entries.get(wanted.held)
         if entry is None or entry.phase is not Phase.RUNNING:
             return False
-        entry.history_after = after
-        self._out.histories_wanted.append(HistoryWanted(held=held, after=after))
+        entry.asked = wanted
+        self._out.histories_wanted.append(wanted)
         return True
 
     def finish(self, held: Held, body: bytes) -> bool:

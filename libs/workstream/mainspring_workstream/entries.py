@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mainspring_schema.frames import Emit, Held, Progress, Result
+from mainspring_schema.frames import Emit, Held, HistoryWanted, Progress, Result
 
 
 class Phase(Enum):
@@ -23,7 +23,7 @@ class Entry:
     starting: bool = False
     counter: int = 0
     emits: dict[int, Emit] = field(default_factory=dict)
-    history_after: str | None = None
+    asked: HistoryWanted | None = None
     """The question for recorded steps that is not answered yet."""
     reports: int = 0
     """How many reports of progress its handlers made."""

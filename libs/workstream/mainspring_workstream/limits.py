@@ -15,6 +15,9 @@ CLOSE_S: Final = 0.5
 """How long an engine may take to end a stream that was closed in order, before it is reset."""
 CONFIG_TIMEOUT_S: Final = 10.0
 """How long a task waits for its configuration: one lease, then it is handed back."""
+HISTORY_AGAIN_S: Final = 5.0
+"""How long a page of recorded steps may take before it is asked for again: above every page that
+only takes its time, and well below what anybody waits for a workflow."""
 DRAIN_ACK_S: Final = 3.0
 """How long a draining worker waits for the answers to its last results."""
 DRAIN_WORK_S: Final = DRAIN_S - DRAIN_ACK_S - 2.0

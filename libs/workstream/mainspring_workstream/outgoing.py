@@ -53,11 +53,7 @@ class Outgoing:
         self.starts = [held for held, entry in running if entry.starting]
         self.emits = deque(emit for _, e in owed for emit in e.emits.values())
         self.progress = {(h, step): one for h, e in owed for step, one in e.progress.items()}
-        self.histories_wanted = [
-            HistoryWanted(held=held, after=entry.history_after)
-            for held, entry in running
-            if entry.history_after is not None
-        ]
+        self.histories_wanted = [entry.asked for _, entry in running if entry.asked is not None]
 
     @property
     def waiting(self) -> bool:

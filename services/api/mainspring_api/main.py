@@ -26,7 +26,7 @@ from mainspring_api.adapters.rpc.schedules import RpcSchedules
 from mainspring_api.adapters.rpc.session import SessionServicer
 from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.adapters.vault import KEY_CHARS_MIN, EnvelopeVault
-from mainspring_api.usecases import upkeep
+from mainspring_api.usecases import resealing, upkeep
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
@@ -183,6 +183,7 @@ async def serve_http(services: Services, service: Service, host: str, port: int)
     """Also for one process with everything in it."""
     service.spawn("hub", services.hub.run())
     service.spawn("upkeep", upkeep.run(services.store, services.control, services.clock))
+    service.spawn("resealing", resealing.run(services.store, services.vault, services.clock))
     server = HttpServer(_measured(application(services), services, service), host, port)
     await server.start()
     service.stack.push_async_callback(server.stop)

@@ -18,6 +18,7 @@ from mainspring_local import (
     home,
     organizations,
     recovery,
+    replay,
     sockets,
     stack,
     trace,
@@ -38,6 +39,7 @@ class Arguments(argparse.Namespace):
     provider: str | None = None
     kill_worker: bool = False
     session: str = ""
+    turn: str = ""
     action: str = ""
     name: str = ""
     paths: Sequence[str] = ()
@@ -89,7 +91,13 @@ def parser() -> argparse.ArgumentParser:
     explained.add_argument(
         "id", metavar="ID", help="session_…, turn_…, workflow_…, task_… or exec_…"
     )
-    explained.add_argument("--org", default="", help="org_…, where it is not the default one")
+    replayed = verbs.add_parser(
+        "replay", help="rebuild what a session's models were asked, and say what differs"
+    )
+    replayed.add_argument("session", metavar="SESSION", help=shown_id)
+    replayed.add_argument("turn", nargs="?", default="", metavar="TURN", help="only of this turn")
+    for verb in (explained, replayed):
+        verb.add_argument("--org", default="", help="org_…, where it is not the default one")
     org = verbs.add_parser("org", help="organizations of the running stack")
     actions = org.add_subparsers(dest="action", required=True, metavar="ACTION")
     made = actions.add_parser("create", help="make one and print its id, which X-Org-Id selects")
@@ -281,6 +289,13 @@ def run_explain(parsed: Arguments, settings: environment.Settings, console: Cons
     return 0
 
 
+def run_replay(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
+    showing = replay.show(
+        settings.api_url, parsed.session, console, turn=parsed.turn, org=parsed.org
+    )
+    return 0 if asyncio.run(showing) else 1
+
+
 def run_down(_: Arguments, settings: environment.Settings, console: Console) -> int:
     return down.stop(home.Home(settings.home), console)
 
@@ -348,6 +363,7 @@ VERBS: dict[str, Verb] = {
     "verify": run_verify,
     "trace": run_trace,
     "explain": run_explain,
+    "replay": run_replay,
     "org": run_org,
     "workflow": run_workflow,
 }

@@ -74,6 +74,23 @@ async def test_an_owner_has_its_records_newest_first_and_in_pages(store: Store) 
     assert count == 5
 
 
+async def test_all_of_a_kind_are_gone_through_by_id(store: Store) -> None:
+    notes = [note(str(n), owner_id=uuid4()) for n in range(5)]
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for one in reversed(notes):
+            await tx.put_record(one)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        first = await tx.records_after(Note, UUID(int=0), limit=3)
+        rest = await tx.records_after(Note, first[-1].id, limit=3)
+        stones = await tx.records_after(Stone, UUID(int=0), limit=3)
+    async with store.transaction(OrgId(uuid4())) as tx:
+        others = await tx.records_after(Note, UUID(int=0), limit=3)
+
+    assert [*first, *rest] == sorted(notes, key=lambda one: one.id)
+    assert (len(first), list(stones), list(others)) == (3, [], [])
+
+
 async def test_a_key_is_one_records_of_an_owner(store: Store) -> None:
     one, owner = note("one", key="k"), uuid4()
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_engine.domain.changes import Changes, Charge, Hold, Spending
+from mainspring_engine.domain.changes import Changes, Charge, Hold, NewSignal, Spending, TakeSignal
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Committed
 from mainspring_schema.budgets import (
@@ -318,3 +318,40 @@ async def test_what_a_session_above_holds_counts_for_a_child(world: World, worke
     (seen_by_child,) = await world.store.budgets.over(parent.org_id, subjects)
 
     assert seen_by_child.reserved == 4
+
+
+async def test_what_spends_may_tell_other_sessions_and_take_what_it_was_told(
+    session: Session, worker: Worker
+) -> None:
+    budget_id = await made(session, 10)
+    other, mine = IDS.uuid7(), IDS.uuid7()
+    kept = NewSignal(source=mine, kind="child:turn", body=b"k", taken=False)
+    told = NewSignal(source=mine, kind="child:ended", body=b"b", taken=False, to=other)
+    _, changes = begun(session, worker, budget_id, 4)
+
+    first = await session.commit(msgspec.structs.replace(changes, signals=(kept, told)))
+    read = session.world.store.workflows.waiting
+    lies = await read((other, session.id))
+    take = TakeSignal(source=mine, kind=kept.kind)
+    again = await session.commit(
+        session.changes(workflows=(session.workflow(),), taken_signals=(take,), spending=Spending())
+    )
+
+    assert (first.verdict, again.verdict) == (Verdict.COMMITTED, Verdict.COMMITTED)
+    assert {id_: [row.kind for row in found.signals] for id_, found in lies.items()} == {
+        other: ["child:ended"],
+        session.id: ["child:turn"],
+    }
+    assert await read((session.id,)) == {}
+
+
+async def test_what_is_short_tells_nobody(session: Session, worker: Worker) -> None:
+    budget_id = await made(session, 0)
+    other = IDS.uuid7()
+    told = NewSignal(source=session.id, kind="child:ended", body=b"b", taken=False, to=other)
+    _, changes = begun(session, worker, budget_id, 4)
+
+    reply = await session.commit(msgspec.structs.replace(changes, signals=(told,)))
+
+    assert reply.verdict is Verdict.CONFLICT
+    assert await session.world.store.workflows.waiting((other,)) == {}

@@ -1,5 +1,7 @@
 """Signals between the sessions of parents and children in a store."""
 
+from uuid import UUID
+
 import msgspec
 
 from mainspring_engine.domain.changes import NewSignal, TakeSignal
@@ -9,6 +11,7 @@ from mainspring_engine.domain.limits import (
     SIGNAL_TRIES_MAX,
 )
 from mainspring_engine.domain.rows import SignalRow
+from mainspring_engine.domain.turn import links
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_schema.frames import Verdict
@@ -51,6 +54,24 @@ async def test_a_child_takes_its_start_with_its_first_commit(world: World) -> No
     assert again.verdict is Verdict.DUPLICATE
     assert again.started is not None
     assert await world.store.workflows.waiting((child.id,)) == {}
+
+
+async def test_a_link_lies_in_its_own_session_until_it_is_taken_and_nobody_looks_for_it(
+    world: World,
+) -> None:
+    parent = await Program(world).started()
+    link = NewSignal(source=UUID(int=9), kind=links.LINK, body=b"b", taken=False)
+    await parent.commit(parent.changes(workflows=(parent.row(),), signals=(link,)))
+    await world.pass_time(120)
+
+    found = await world.store.workflows.untaken(older_than_ms=60_000, limit=1000)
+    waiting = await world.store.workflows.waiting((parent.id,))
+
+    assert [one for one in found if one.org_id == parent.org_id] == []
+    assert [row.kind for row in waiting[parent.id].signals] == [links.LINK]
+    take = TakeSignal(source=link.source, kind=link.kind)
+    await parent.commit(parent.changes(workflows=(parent.row(),), taken_signals=(take,)))
+    assert await world.store.workflows.waiting((parent.id,)) == {}
 
 
 async def test_signals_that_nobody_took_are_found_when_they_are_old(world: World) -> None:

@@ -1,5 +1,6 @@
 """Leases, starts, releases, retries, timers and sweeps."""
 
+import msgspec
 import pytest
 
 from mainspring_engine.domain.changes import MarkTask, Timer
@@ -280,6 +281,27 @@ async def test_a_retry_waits_its_delay(session: Session, worker: Worker, queue: 
     )
     assert ending.verdict is Verdict.COMMITTED
     assert await session.world.attempts(held.task_id) == [(1, int(Closing.RETRIED)), (2, 1)]
+
+
+async def test_what_waits_its_delay_may_be_made_ready_before(
+    session: Session, worker: Worker, queue: str
+) -> None:
+    held = await held_task(session, worker, route=Route(queue=queue))
+    store = session.world.store
+    back = close(held, closing=Closing.RETURNED, delay_ms=3_600_000)
+    await session.commit(session.changes(closes=(back,)))
+    early = msgspec.structs.replace(back, expected=TaskState.DELAYED, result_hash=b"", delay_ms=0)
+
+    first = await session.commit(session.changes(closes=(early,)))
+    await session.world.pass_time(1)
+
+    assert first.verdict is Verdict.COMMITTED
+    assert Route(queue=queue) in await store.ready_retries(ALL)
+    late = await session.commit(session.changes(closes=(early,)))
+    assert late.verdict is Verdict.STALE
+    (second,) = await worker.take(1, Route(queue=queue))
+    assert second.held == Held(held.task_id, 2)
+    assert await session.world.attempts(held.task_id) == [(1, int(Closing.RETURNED))]
 
 
 async def test_the_failure_that_was_retried_is_a_duplicate(

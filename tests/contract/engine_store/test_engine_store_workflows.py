@@ -345,6 +345,29 @@ async def test_a_page_of_history_is_bounded_in_bytes(world: World, worker: Worke
     assert len(page.bodies) == 4  # the small one, and big ones until the bound is passed
 
 
+async def test_records_are_read_at_their_places_alone(world: World, worker: Worker) -> None:
+    program = await Program(world).started(worker)
+    steps = tuple(program.step(place, body=place.encode()) for place in ("1", "2", "2/1", "10"))
+    await program.commit(program.changes(emits=(program.emit(1),), steps=steps))
+
+    page = await world.store.workflows.recorded_at(program.id, ("2/1", "10", "7", "2"))
+
+    assert (page.bodies, page.more) == ((b"10", b"2", b"2/1"), False)
+
+
+async def test_records_at_places_are_bounded_in_bytes_too(world: World, worker: Worker) -> None:
+    program = await Program(world).started(worker)
+    big = b"x" * 400_000
+    places = tuple(f"1{n}" for n in range(6))
+    steps = tuple(program.step(place, body=big) for place in places)
+    await program.commit(program.changes(emits=(program.emit(1),), steps=steps))
+
+    page = await world.store.workflows.recorded_at(program.id, places)
+
+    assert page.more
+    assert len(page.bodies) == 3  # until the bound is passed
+
+
 async def test_workflows_are_listed_by_type_and_outcome_newest_first(world: World) -> None:
     one = await Program(world).started()
     two = await Program(world, one.org_id).started()

@@ -128,6 +128,7 @@ OF_API_ALONE: dict[str, Json] = {
     "/agents/{agent_id}/channels": {},
     "/agents/{agent_id}/channels/{channel_id}/keys": {},
     "/channels/{channel_id}/sessions": {},
+    "/channels/{channel_id}/runtime-auth": {},
     "/channels/{channel_id}/sessions/{session_id}/messages": HELLO,
     "/channels/{channel_id}/sessions/{session_id}/cancel": {},
     "/sessions/{session_id}/resume": {},

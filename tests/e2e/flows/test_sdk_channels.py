@@ -108,3 +108,21 @@ async def test_only_a_living_key_opens_a_channel(client: Everruns, wire: Wire) -
     assert statuses == [401, 401, 401]
     assert closed.value.status_code == 401
     assert str(second["key"]) not in listed.text
+
+
+@proves("channel.runtime_token")
+async def test_a_browser_calls_as_one_user_by_a_token(client: Everruns, wire: Wire) -> None:
+    _, channel = await made_channel(client, wire)
+    async with asyncio.timeout(PATIENCE_S), caller(wire, channel) as app:
+        alice = app.for_end_user("alice")
+        session = await alice.create_session()
+        token = await alice.runtime_token()
+        url = f"{wire.api}/channels/{channel['id']}"
+        async with AgentClient(agent_url=url, credential=token["access_token"]) as browser:
+            reply = await browser.run("Hello", session["id"])
+            listed = await browser.list_sessions()
+
+    assert reply
+    assert [one["id"] for one in listed["data"]] == [session["id"]]
+    assert (token["token_type"], token["expires_in"] > 0) == ("Bearer", True)
+    assert token["virtual_user_id"].startswith("vuser_")

@@ -16,12 +16,14 @@ from mainspring_schema.workflows import (
 from tests.integration.engine.house import House
 
 
-async def begun(house: House, *, org_id: UUID = DEFAULT_ORG_ID) -> UUID:
+async def begun(house: House, *, org_id: UUID = DEFAULT_ORG_ID, keys: tuple[str, ...] = ()) -> UUID:
     """A workflow with three recorded steps."""
     id_ = house.ids.uuid7()
     async with house.working() as engine:
         await engine.workflows.start(
-            StartWorkflow(org_id=org_id, workflow_id=id_, type="order", input=b'["A-17"]')
+            StartWorkflow(
+                org_id=org_id, workflow_id=id_, type="order", input=b'["A-17"]', keys=keys
+            )
         )
     for place in ("1", "2", "3"):
         await house.admin.run_script(
@@ -40,6 +42,16 @@ def fork_of(house: House, source: UUID, step: str | None, key: str | None = None
         step=step,
         key=key,
     )
+
+
+async def test_a_fork_is_under_the_keys_of_its_source(house: House) -> None:
+    source = await begun(house, keys=("customer:7",))
+
+    async with house.working() as engine:
+        await engine.workflows.fork(fork_of(house, source, "3"))
+
+    keyed = "engine.task as t join engine.route as r on t.route = r.id where r.model like '%key/%'"
+    assert await house.count(keyed) == 2
 
 
 async def test_a_fork_begins_with_the_input_and_the_steps_of_its_source(house: House) -> None:

@@ -42,6 +42,18 @@ def test_a_new_key_seals_and_the_old_one_still_opens() -> None:
         EnvelopeVault([NEW]).open(before, about="x")
 
 
+def test_what_an_old_key_sealed_is_wrapped_anew_and_needs_the_old_one_no_more() -> None:
+    before = EnvelopeVault([OLD]).seal("hush", about="x")
+
+    after = EnvelopeVault([NEW, OLD]).resealed(before, about="x")
+
+    assert EnvelopeVault([NEW]).open(after, about="x") == "hush"
+    assert [EnvelopeVault([NEW, OLD]).is_newest(one) for one in (before, after)] == [False, True]
+    assert (after.data, after.wrapped != before.wrapped) == (before.data, True)
+    with pytest.raises(SecretUnreadable):
+        EnvelopeVault([NEW, OLD]).resealed(before, about="y")
+
+
 @pytest.mark.parametrize("member", ["data", "wrapped"])
 def test_a_changed_byte_is_noticed(member: str) -> None:
     vault = EnvelopeVault([NEW])

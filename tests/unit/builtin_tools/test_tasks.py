@@ -11,6 +11,7 @@ from mainspring_harness.builtin import builtin_registry, subagents
 from mainspring_kernel.clock import SystemClock
 from mainspring_schema.agents import CapabilityRef, ModelChoice, RuntimeAgent
 from mainspring_schema.asking import Order, Question
+from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Json
 from mainspring_schema.session_tasks import (
     CancelTask,
@@ -27,6 +28,7 @@ from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 A = TypeVar("A")
 CLOCK = SystemClock()
+CHILD_TURN = UUID(int=9)
 TASK = SessionTaskView(
     id="task_1",
     name="look",
@@ -45,12 +47,15 @@ class Session:
         self.states = list(states)
         self.orders: list[object] = []
         self.asked = asyncio.Event()
+        self.turn_id: UUID | None = CHILD_TURN
 
     def _view(self) -> SessionTaskView:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         detail = "no such model" if state == "failed" else None
         result = "Found." if state == "succeeded" else None
-        return structs.replace(TASK, state=state, detail=detail, result=result)
+        return structs.replace(
+            TASK, state=state, detail=detail, result=result, turn_id=self.turn_id
+        )
 
     async def ask(self, question: Question[A]) -> A:
         self.asked.set()
@@ -86,6 +91,7 @@ def context(session: Session, config: Json | None = None) -> ToolContext:
         clock=CLOCK,
         progress=progress,
         resources=session,
+        began_ms=CLOCK.wall_ms(),
         agent=RuntimeAgent(harness_id="h", model=model, max_iterations=1, capabilities=(ref,)),
     )
 
@@ -95,17 +101,59 @@ async def spawned(session: Session, config: Json | None = None, **more: object) 
     return await tasks.spawn_agent(arguments, context(session, config))
 
 
-async def test_a_foreground_child_is_waited_for() -> None:
-    session = Session("running", "running", "succeeded")
+async def test_a_foreground_call_is_given_back_until_there_is_news_of_its_child() -> None:
+    session = Session("running")
 
     outcome = await spawned(session, tools=["add"])
 
-    assert outcome.result == {
-        "task_id": "task_1", "name": "look", "state": "succeeded", "result": "Found.",
-    }  # fmt: skip
+    assert outcome.joins == ChildTurn(turn_id=CHILD_TURN, wait_ms=tasks.JOIN_LOOK_MS)
     assert session.orders == [
-        SpawnAgent(name="look", instructions="Look.", tools=("add",), depth=1, width=5)
+        SpawnAgent(
+            name="look", instructions="Look.", tools=("add",), depth=1, width=5, turn_id=UUID(int=3)
+        )
     ]
+    assert not session.asked.is_set()
+
+
+async def test_a_later_attempt_finds_the_child_as_it_stands() -> None:
+    outcome = await spawned(Session("succeeded"))
+
+    assert (outcome.joins, outcome.result) == (None, {
+        "task_id": "task_1", "name": "look", "state": "succeeded", "result": "Found.",
+    })  # fmt: skip
+
+
+async def test_each_attempt_leaves_its_child_alone_for_longer() -> None:
+    arguments: Json = {"name": "look", "instructions": "Look."}
+    here = structs.replace(context(Session("running")), attempt=4)
+
+    outcome = await tasks.spawn_agent(arguments, here)
+
+    assert outcome.joins is not None
+    assert outcome.joins.wait_ms == 8 * tasks.JOIN_LOOK_MS
+
+
+async def test_a_child_that_works_for_too_long_goes_on_alone() -> None:
+    arguments: Json = {"name": "look", "instructions": "Look."}
+    began_ms = CLOCK.wall_ms() - 1000 * tasks.JOIN_S_MAX
+    here = structs.replace(context(Session("running")), began_ms=began_ms)
+
+    outcome = await tasks.spawn_agent(arguments, here)
+
+    assert outcome.joins is None
+    assert cast("Json", outcome.result)["state"] == "running"
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_call_that_cannot_be_given_back_waits_itself(*, known: bool) -> None:
+    session = Session("running", "running", "succeeded")
+    session.turn_id = CHILD_TURN if known else None
+    attempt = tasks.JOINS_MAX + 1 if known else 1
+    arguments: Json = {"name": "look", "instructions": "Look."}
+
+    outcome = await tasks.spawn_agent(arguments, structs.replace(context(session), attempt=attempt))
+
+    assert (outcome.joins, cast("Json", outcome.result)["result"]) == (None, "Found.")
 
 
 async def test_a_background_child_goes_on_alone() -> None:
@@ -118,26 +166,15 @@ async def test_a_background_child_goes_on_alone() -> None:
 
 
 async def test_a_child_that_failed_is_an_error_with_its_reason() -> None:
-    outcome = await spawned(Session("running", "failed"))
+    outcome = await spawned(Session("failed"))
 
     assert (outcome.status, outcome.error) == ("error", "the child failed: no such model")
 
 
 async def test_a_child_that_waits_for_people_is_not_waited_for() -> None:
-    outcome = await spawned(Session("running", "awaiting_input"))
+    outcome = await spawned(Session("awaiting_input"))
 
     assert cast("Json", outcome.result)["state"] == "awaiting_input"
-
-
-async def test_cancelling_the_call_cancels_the_child() -> None:
-    session = Session("running")
-    call = asyncio.create_task(spawned(session))
-    await session.asked.wait()
-
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    assert session.orders[-1] == CancelTask(id="task_1")
 
 
 async def test_the_last_generation_spawns_nothing() -> None:
@@ -174,12 +211,18 @@ async def test_tasks_are_followed_told_more_and_cancelled() -> None:
     states = [cast("Json", one.result)["state"] for one in (got, told, gone, waited)]
     assert states == ["running", "running", "canceled", "canceled"]
     assert len(cast("list[Json]", cast("Json", listed.result)["tasks"])) == 1
-    assert session.orders == [MessageTask(id="task_1", text="Hurry."), CancelTask(id="task_1")]
+    assert session.orders == [
+        MessageTask(id="task_1", text="Hurry.", turn_id=UUID(int=3)),
+        CancelTask(id="task_1"),
+    ]
 
 
-async def test_whoever_waits_too_long_is_told_how_it_stands() -> None:
-    session = Session("running")
+async def test_whoever_waits_is_given_back_for_as_long_as_it_may_wait() -> None:
+    here = context(Session("running"))
+    wanted: Json = {"task_id": "task_1", "timeout_seconds": 1}
 
-    waited = await tasks.wait_task({"task_id": "task_1", "timeout_seconds": 1}, context(session))
+    waits = await tasks.wait_task(wanted, structs.replace(here, began_ms=CLOCK.wall_ms() + 5))
+    told = await tasks.wait_task(wanted, structs.replace(here, began_ms=CLOCK.wall_ms() - 1001))
 
-    assert cast("Json", waited.result)["state"] == "running"
+    assert waits.joins == ChildTurn(turn_id=CHILD_TURN, wait_ms=1000)
+    assert (told.joins, cast("Json", told.result)["state"]) == (None, "running")

@@ -48,7 +48,12 @@ class Desk:
     """Keeps what a store would: the view, the task, waits, signals, records, events."""
 
     def __init__(
-        self, parent: Parent | None = None, fork: Fork | None = None, build: str = ""
+        self,
+        parent: Parent | None = None,
+        fork: Fork | None = None,
+        build: str = "",
+        keys: tuple[str, ...] = (),
+        circuit: str = "",
     ) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
@@ -68,7 +73,7 @@ class Desk:
         self.counter = 0
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=b"[1]", key="k",
-            parent=parent, fork=fork, build=build,
+            parent=parent, fork=fork, build=build, keys=keys, circuit=circuit,
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         self.started = decide(plan, intents.WorkflowStarted(command=command), self.materials)

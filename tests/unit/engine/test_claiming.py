@@ -8,10 +8,12 @@ import pytest
 
 from mainspring_engine.adapters.memory import MemoryGates
 from mainspring_engine.domain.backlog import Backlog, Group
+from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
+from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.gates import GateStore
-from mainspring_engine.ports.store import Claimed
+from mainspring_engine.ports.store import Claimed, Release
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
@@ -19,7 +21,12 @@ from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.errors import TooManyRequests
 from mainspring_kernel.gate_limits import DEPTH_ORG_TASKS_MAX, LOAD_SHUT
 from mainspring_kernel.ids import RandomIds
-from mainspring_kernel.limits import CLAIM_CHUNK_TASKS, PRIORITY_AGING_S, PRIORITY_MAX
+from mainspring_kernel.limits import (
+    CLAIM_CHUNK_TASKS,
+    CLAIM_ROUTES_MAX,
+    PRIORITY_AGING_S,
+    PRIORITY_MAX,
+)
 from tests.contract.engine_store.engine_worlds import IDS, MemoryWorld, Session, Worker, close
 
 SLOTS = 4
@@ -161,6 +168,42 @@ async def test_several_routes_share_the_credits_of_one_worker() -> None:
         await hall.turn()
 
     assert len(hall.waits[calm]) == pytest.approx(len(hall.waits[flooding]), abs=SLOTS)
+
+
+async def test_what_is_held_back_takes_no_other_routes_place_in_a_claim() -> None:
+    hall = await Hall.opened()
+    shut = KeyLimit(key="key/shut", rate=1, per_ms=1000, burst=1, every_ms=1000.0)
+    hall.gates.limiter.replace([shut])
+    for n in range(CLAIM_ROUTES_MAX):
+        await hall.add(IDS.uuid7(), 1, route=Route(queue=QUEUE, model=str(n), keys=("key/shut",)))
+    org_id = IDS.uuid7()
+    await hall.add(org_id, 2)
+
+    await hall.turn()
+
+    assert len(hall.waits[org_id]) == 2
+
+
+async def test_under_a_limit_a_new_task_waits_for_no_other_to_end() -> None:
+    hall = await Hall.opened()
+    hall.gates.limiter.replace([KeyLimit(key=f"queue:{QUEUE}", at_once=2)])
+    sizes: list[int] = []
+
+    for _ in range(4):
+        # None of them ends meanwhile.
+        session = await Session.opened(hall.world, IDS.uuid7())
+        task = msgspec.structs.replace(session.task("t", route=ROUTE), id=hall.ids.uuid7())
+        await session.start_turn(task)
+        hall.claimer.ready(Group(ROUTE, session.org_id, 0), task.id)
+        await hall.claimer.turn()
+        sizes.append(len(hall.claimed))
+
+    assert sizes == [1, 2, 2, 2]
+    hall.claimer.ended(ROUTE)
+    held = hall.claimed[0]
+    await hall.world.store.release((Release(held=held.held, closing=Closing.RETURNED),))
+    await hall.claimer.turn()
+    assert len(hall.claimed) == 3
 
 
 async def test_a_worker_with_more_credits_than_one_chunk_gets_what_waits() -> None:

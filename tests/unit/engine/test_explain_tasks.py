@@ -75,7 +75,7 @@ def test_an_open_circuit_counts_before_everything_else() -> None:
     reason = only(snapshot(ready(), seats=(), circuits=(circuit,)))
 
     assert reason.code == "circuit"
-    assert "p/m is open after failures of the provider (provider_overloaded)" in reason.text
+    assert "p/m is open after failures (provider_overloaded)" in reason.text
     assert (reason.since_ms, reason.until_ms) == (NOW - 1000, NOW + 9000)
 
 
@@ -142,6 +142,7 @@ def test_a_lease_that_nobody_takes_up_needs_somebody(sweeps: dict[str, int]) -> 
         (NOW + 8000, "rate_limited", "retry", "2 of 6 failed, the last one with rate_limited"),
         (NOW + 8000, "version_conflict", "version", "whose code fits what is recorded"),
         (NOW - 60_000, "rate_limited", "sweep_late", "nobody made it ready"),
+        (NOW + 8000, "joins_child", "waiting", "waits for a child session"),
     ],
 )
 def test_a_delayed_task_tells_until_when_and_why(

@@ -14,7 +14,11 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.gates import Drawn, TokenDraw
 from mainspring_engine.usecases.limiter import Limiter
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.gate_limits import LIMIT_DRAW_TOKENS_MAX, LIMIT_HOLD_S
+from mainspring_kernel.gate_limits import (
+    LIMIT_DRAW_KEYS_MAX,
+    LIMIT_DRAW_TOKENS_MAX,
+    LIMIT_HOLD_S,
+)
 
 KEY = "provider/model"
 ROUTE = Route(model=KEY)
@@ -167,6 +171,33 @@ def test_the_poorest_of_several_limits_holds_and_no_token_is_lost() -> None:
     assert hand.limiter.reserve(ROUTE, 5) == 2
     assert [draw.key for draw in hand.draw(granted=9)] == ["queue:default"]
     assert hand.limiter.reserve(ROUTE, 5) == 3
+
+
+def test_each_key_of_a_family_has_a_hand_of_its_own_and_names_the_familys_limit() -> None:
+    family = with_rate(KeyLimit(key="key/customer:*"), 600, 60_000)
+    hand = Hand(family)
+    routes = [Route(keys=(f"key/customer:{n}",)) for n in range(2)]
+    for route in routes:
+        assert hand.limiter.reserve(route, 2) == 0
+
+    draws = hand.draw(granted=2)
+
+    assert draws == tuple(
+        TokenDraw(key=f"key/customer:{n}", wanted=2, family="key/customer:*") for n in range(2)
+    )
+    assert [hand.limiter.reserve(route, 2) for route in routes] == [2, 2]
+
+
+def test_a_draw_takes_so_many_keys_and_the_next_one_the_others() -> None:
+    hand = Hand(with_rate(KeyLimit(key="key/*"), 600, 60_000))
+    for n in range(LIMIT_DRAW_KEYS_MAX + 3):
+        hand.limiter.reserve(Route(keys=(f"key/{n}",)), 1)
+    asked = hand.asked
+
+    sizes = [len(hand.draw(granted=0)) for _ in range(2)]
+
+    assert sizes == [LIMIT_DRAW_KEYS_MAX, 3]
+    assert hand.asked == asked + 1
 
 
 def test_a_limit_of_running_tasks_is_left_to_the_claim() -> None:

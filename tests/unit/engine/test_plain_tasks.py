@@ -1,24 +1,19 @@
 """Plain tasks through a whole engine over memory: submitted, done, tried again, explained."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from mainspring_engine.adapters.memory import MemoryGates, MemoryStore, memory_backstage
 from mainspring_engine.domain import plain
 from mainspring_engine.domain.plain import PlainAnswered, PlainDied, PlainEnd, end_of
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.sweeps import SweepKind
-from mainspring_eventstore.adapters.memory import MemoryLog
-from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
-from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
+from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX, WORKFLOW_VALUE_BYTES_MAX
 from mainspring_kernel.plain_limits import (
     PLAIN_FAILURES_MAX,
@@ -42,10 +37,9 @@ from mainspring_schema.subjects import WAKE_ENDED
 from mainspring_schema.tasks import PlainResult, PlainTask
 from mainspring_schema.wake import TasksEnded
 from mainspring_schema.workflows import Flaw, SignalWorkflow, StartWorkflow
-from tests.integration.engine.house import SilentWitness
 from tests.integration.engine.scripted_worker import ScriptedWorker
+from tests.unit.engine.whole import IDS, whole_engine
 
-IDS = RandomIds(SystemClock())
 TOO_LONG = b'"' + b"x" * WORKFLOW_VALUE_BYTES_MAX + b'"'
 FLAW = Flaw(code="step_failed", message="no")
 
@@ -57,24 +51,8 @@ def bus() -> MemoryBus:
 
 @pytest.fixture
 async def engine(bus: MemoryBus) -> AsyncIterator[Engine]:
-    clock, lock = SystemClock(), threading.RLock()
-    store = MemoryStore(lock=lock, log=MemoryLog(lock=lock, clock=clock), clock=clock)
-    engine = Engine(
-        store=store,
-        gates=MemoryGates(store.tables, lock=lock, clock=clock),
-        backstage=memory_backstage(store, lock=lock, clock=clock),
-        bus=bus,
-        witness=lambda _: SilentWitness(),
-        clock=clock,
-        ids=IDS,
-        draws=SeededDraws(5),
-        trace_ratio=0.0,
-        epoch=1,
-    )
-    work = asyncio.create_task(engine.work())
-    yield engine
-    work.cancel()
-    await asyncio.wait({work})
+    async with whole_engine(bus) as engine:
+        yield engine
 
 
 @pytest.fixture

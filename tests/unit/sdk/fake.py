@@ -48,7 +48,7 @@ class FakeEngine:
             assert one.step not in self.records, "a step is recorded once"
             self.records[one.step] = one
 
-    async def recorded(self) -> dict[str, StepRecord]:
+    async def recorded(self, places: tuple[str, ...]) -> dict[str, StepRecord]:
         return dict(self.records)
 
     def go(self, it: "Workflow[..., object]") -> Go:

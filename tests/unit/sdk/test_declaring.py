@@ -66,6 +66,18 @@ def test_a_reference_between_branches_is_waited_for() -> None:
     assert [one.after for one in declared(crossed).steps] == [(), (), (1,)]
 
 
+def test_a_declared_step_has_keys_that_name_no_arguments() -> None:
+    @step(keys=("customer:{customer}",))
+    def bill(customer: str) -> None:
+        del customer
+
+    with pytest.raises(TypeError, match="no arguments"):
+
+        @workflow(driver="machine")
+        def order(customer: str) -> None:
+            do(bill, customer)
+
+
 def test_a_declaration_has_queues_parameters_and_the_steps_that_a_worker_is_to_offer() -> None:
     found = declared(order)
 

@@ -57,6 +57,43 @@ async def test_many_travel_in_one_call_under_ids_of_their_own() -> None:
     assert len({handle.id for handle in handles}) == 2
 
 
+@step(queue="bills", keys=("customer:{customer_id}", "stripe"), circuit="stripe")
+async def bill(customer_id: int, cents: int = 0) -> None:
+    del customer_id, cents
+
+
+async def test_a_step_names_its_keys_by_its_arguments_and_a_submit_adds_to_them() -> None:
+    sent: list[Body] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(msgspec.json.decode(request.content, type=Body))
+        return taken(request)
+
+    async with client_of(answer) as client:
+        calls = [
+            bill.bind(7),
+            client.submitting(bill, keys=("eu", "stripe"), priority=3, build="b7").bind(8, cents=5),
+        ]
+        await client.submit_many(calls)
+        await client.submitting(add, circuit="sums").submit(1)
+
+    plain, chosen, other = (task for body in sent for task in body["tasks"])
+    assert (plain["keys"], plain["circuit"]) == (["customer:7", "stripe"], "stripe")
+    assert (chosen["keys"], chosen["circuit"]) == (["customer:8", "stripe", "eu"], "stripe")
+    assert (chosen["priority"], chosen["build"]) == (3, "b7")
+    assert other["circuit"] == "sums"
+    assert "keys" not in other
+
+
+def test_a_key_that_names_no_parameter_is_refused_where_it_is_written() -> None:
+    def ship(order: int) -> None:
+        del order
+
+    with pytest.raises(TypeError, match="customer"):
+        step(keys=("customer:{customer}",))(ship)
+    step(keys=("order:{order.id}",))(ship)
+
+
 async def test_what_is_submitted_while_a_call_is_in_the_air_rides_the_next() -> None:
     sizes: list[int] = []
     gate, called = asyncio.Event(), asyncio.Event()
@@ -137,6 +174,7 @@ async def test_a_failed_attempt_asks_for_another_until_its_policy_ends() -> None
     assert (first.flaw.code, first.flaw.message) == ("step_failed", "negative")
     assert first.retry_ms is not None
     assert (last.flaw, last.retry_ms) == (first.flaw, None)
+    assert (first.lasting, last.lasting) == (False, False)
 
 
 async def test_what_can_never_succeed_is_not_tried_again() -> None:
@@ -147,6 +185,8 @@ async def test_what_can_never_succeed_is_not_tried_again() -> None:
     assert (wrong.flaw.code, wrong.retry_ms) == ("invalid_input", None)
     assert refused.flaw is not None
     assert (refused.flaw.code, refused.retry_ms) == ("closed", None)
+    assert wrong.lasting
+    assert refused.lasting
 
 
 async def test_a_task_is_cancelled_and_done_again_by_its_handle() -> None:

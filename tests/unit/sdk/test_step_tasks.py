@@ -43,6 +43,31 @@ async def test_a_step_that_names_a_queue_is_a_task_there() -> None:
     assert CALLS == [1]
 
 
+@step(queue="bills", keys=("customer:{customer}",), circuit="stripe")
+async def bill(customer: str) -> None:
+    del customer
+
+
+@workflow
+async def billing(customer: str) -> None:
+    await bill(customer)
+
+
+async def test_its_task_is_under_the_keys_of_the_step() -> None:
+    (wait,) = (await FakeEngine("a@b.c").run(billing)).waits
+
+    assert wait.child is not None
+    assert (wait.child.keys, wait.child.circuit) == (("customer:a@b.c",), "stripe")
+
+
+async def test_an_argument_that_makes_no_key_fails_before_anything_is_sent() -> None:
+    result = await FakeEngine("two words").run(billing)
+
+    assert (result.outcome, result.waits) == ("failed", ())
+    assert result.flaw is not None
+    assert "a key" in result.flaw.message
+
+
 async def test_its_task_does_the_step_itself_with_its_record() -> None:
     engine = FakeEngine(3)
 

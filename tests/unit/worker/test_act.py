@@ -1,9 +1,14 @@
 """A tool call: every way it may go wrong is a result the model can read."""
 
+from uuid import UUID
+
 import msgspec
 import pytest
 
+from mainspring_kernel.ids import uuid7_ms
+from mainspring_kernel.limits import TOOL_RESULT_INLINE_BYTES_MAX
 from mainspring_schema.agents import EffectClass
+from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
@@ -105,6 +110,21 @@ async def test_deadline_ends_a_call_as_its_class_allows(
     told = await outcome(tool(body, effect_class=effect_class), effect_class=effect_class)
 
     assert told.status == status
+
+
+async def test_a_call_that_waits_for_a_child_is_given_back_as_it_is() -> None:
+    joins = ChildTurn(turn_id=UUID(int=9), wait_ms=60_000)
+
+    async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
+        del arguments
+        assert context.attempt == 1
+        assert context.began_ms == uuid7_ms(held().task_id)
+        return ToolOutcome(result="x" * TOOL_RESULT_INLINE_BYTES_MAX, joins=joins)
+
+    told = await outcome(tool(body))
+
+    assert (told.status, told.joins) == ("success", joins)
+    assert told.result == "x" * TOOL_RESULT_INLINE_BYTES_MAX
 
 
 async def test_tool_gets_its_stable_key() -> None:

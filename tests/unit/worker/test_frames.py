@@ -62,7 +62,10 @@ FROM_WORKER = FromWorker(
     configs_wanted=(HASH,),
     draining=True,
     returned=(OTHER,),
-    histories_wanted=(HistoryWanted(held=HELD, after="3"),),
+    histories_wanted=(
+        HistoryWanted(held=HELD, after="3"),
+        HistoryWanted(held=OTHER, places=("2/1", "a1~3")),
+    ),
     progress=(
         Progress(held=HELD, counter=4, step="2/1", details=b'{"row":7}'),
         Progress(held=OTHER, counter=5, step=""),
@@ -103,6 +106,7 @@ TO_WORKER = ToWorker(
     histories=(
         History(held=HELD, steps=(STEP,), after="", more=True),
         History(held=OTHER, steps=()),
+        History(held=OTHER, steps=(STEP,), after="", at_places=True),
     ),
     progress=(Acknowledgement(held=HELD, verdict=Verdict.COMMITTED, counter=4),),
 )
@@ -198,7 +202,7 @@ def test_bytes_of_a_history_stay_readable() -> None:
     data = bytes.fromhex((GOLDEN / "history.hex").read_text())
 
     found = to_worker_from_proto(pb.WorkResponse.FromString(data))
-    assert found == ToWorker(tasks=STARTING.tasks, histories=TO_WORKER.histories)
+    assert found == ToWorker(tasks=STARTING.tasks, histories=TO_WORKER.histories[:2])
 
 
 def test_bytes_of_progress_stay_readable() -> None:

@@ -8,8 +8,9 @@ from mainspring_schema.messages import Json
 
 ID: Final = "session_tasks"
 NAME: Final = "Session Tasks"
-WAIT_S_MAX: Final = 100
-"""Below the deadline of a tool call; whoever waits longer asks again."""
+WAIT_S_DEFAULT: Final = 600
+WAIT_S_MAX: Final = 3600
+"""A call that waits holds no worker; whoever waits longer asks again."""
 _TASK: Final[Json] = {"type": "string", "maxLength": 64, "description": "The id of the task."}
 
 
@@ -63,7 +64,7 @@ TOOLS: Final = (
                 "type": "integer",
                 "minimum": 1,
                 "maximum": WAIT_S_MAX,
-                "description": f"Default: {WAIT_S_MAX}.",
+                "description": f"Default: {WAIT_S_DEFAULT}.",
             },
         },
         ("task_id",),

@@ -44,17 +44,31 @@ class EnvelopeVault:
             data=self._encrypted(AESGCM(own), secret.encode(), about),
         )
 
+    @property
+    def has_older_keys(self) -> bool:
+        return len(self._keys) > 1
+
+    def is_newest(self, sealed: Sealed) -> bool:
+        return sealed.key_id == self._newest
+
+    def resealed(self, sealed: Sealed, *, about: str) -> Sealed:
+        if self._newest is None:
+            raise EncryptionUnconfigured
+        # The secret's own key goes into another wrapping; the secret itself is not opened.
+        own = self._own_key(sealed, about)
+        wrapped = self._encrypted(self._keys[self._newest], own, about)
+        return Sealed(key_id=self._newest, wrapped=wrapped, data=sealed.data)
+
     def open(self, sealed: Sealed, *, about: str) -> str:
+        own = AESGCM(self._own_key(sealed, about))
+        return _decrypted(own, sealed.data, about).decode()
+
+    def _own_key(self, sealed: Sealed, about: str) -> bytes:
         key = self._keys.get(sealed.key_id)
         if key is None:
             msg = f"key {sealed.key_id} is not in the settings"
             raise SecretUnreadable(msg)
-        try:
-            own = _decrypted(key, sealed.wrapped, about)
-            return _decrypted(AESGCM(own), sealed.data, about).decode()
-        except InvalidTag as error:
-            msg = "the secret was changed, or belongs to something else"
-            raise SecretUnreadable(msg) from error
+        return _decrypted(key, sealed.wrapped, about)
 
     def _encrypted(self, key: AESGCM, data: bytes, about: str) -> bytes:
         nonce = self._randbytes(_NONCE_BYTES)
@@ -62,7 +76,11 @@ class EnvelopeVault:
 
 
 def _decrypted(key: AESGCM, data: bytes, about: str) -> bytes:
-    return key.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], about.encode())
+    try:
+        return key.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], about.encode())
+    except InvalidTag as error:
+        msg = "the secret was changed, or belongs to something else"
+        raise SecretUnreadable(msg) from error
 
 
 def _derived(key: str) -> bytes:

@@ -4,10 +4,13 @@ import hashlib
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_api.domain.records import Record
 from mainspring_kernel.ids import AgentId
 
 KEY_PREFIX = "evr_ak_"
+TOKEN_PREFIX = "evr_rt_"  # noqa: S105 -- what one begins with
 SHOWN_CHARS = 14
 """Of a key: enough to tell one from another, too little to guess it."""
 
@@ -38,6 +41,19 @@ class EndpointSession(Record, frozen=True, kw_only=True):
     """A session that was made through an endpoint, under its own id. Its owner is the caller."""
 
     kind: ClassVar[str] = "endpoint_session"
+
+
+class RuntimeToken(Struct, frozen=True, kw_only=True):
+    """What a token says, which is a sealed text and no row: who calls, until when, by which key."""
+
+    caller_id: UUID
+    key_id: UUID
+    expires_ms: int
+
+
+def about_token(endpoint: Endpoint) -> str:
+    """What a token is bound to: shown at another endpoint, it does not open."""
+    return f"{endpoint.org_id}/runtime_token/{endpoint.id}"
 
 
 def digest_of(key: str) -> str:

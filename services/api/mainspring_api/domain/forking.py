@@ -2,11 +2,20 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from mainspring_harness.placing import Answer, Placing
 from mainspring_kernel.ids import Prefix, SessionId, to_wire
-from mainspring_schema.events import Context, StoredEvent, ToolCompleted, Usage, draft
+from mainspring_schema.events import (
+    Context,
+    ReasonStarted,
+    StoredEvent,
+    ToolCompleted,
+    Usage,
+    decode_payload,
+    draft,
+)
 from mainspring_schema.grants import ForkEvent
 from mainspring_schema.messages import Json, ToolCallPart
 
@@ -36,6 +45,22 @@ def first_events(source: SessionId, seq: int, turn: OpenTurn | None) -> tuple[Fo
     begun.append(_event("turn.cancelled", context, ended))
     begun.append(_event("session.idled", context, idled))
     return tuple(begun)
+
+
+def takes_up(event: StoredEvent, message_id: str) -> bool:
+    """Whether the conversation has the message from this event on."""
+    data = decode_payload(event.payload).data
+    if event.type == "reason.started":
+        return message_id in msgspec.json.decode(data, type=ReasonStarted).consumed
+    return msgspec.json.decode(data, type=_Said).message.id == message_id
+
+
+class _Named(Struct, frozen=True):
+    id: str
+
+
+class _Said(Struct, frozen=True):
+    message: _Named
 
 
 def _event(type_: str, context: Context, data: object) -> ForkEvent:

@@ -50,6 +50,15 @@ ENDPOINTS_MAX: Final = 50
 ENDPOINT_KEYS_MAX: Final = 20
 """Of one channel: two while one is replaced, and some for a careless replacer."""
 
+RESEALED_PER_PAGE_MAX: Final = 100
+"""Secrets that are sealed anew in one transaction, which keeps others from them meanwhile."""
+
+RESEAL_PERIOD_S: Final = 3600.0
+"""From one pass to the next, while there is an older key: a replica may still seal under it."""
+
+RUNTIME_TOKEN_S: Final = 900
+"""How long a runtime token opens its channel: a browser may lose it, and gets the next in time."""
+
 PENDING_EVENTS_MAX: Final = 64
 """The newest events of appeals among which all open ones are: two for each call of an answer, of
 which there are 16, and as many again."""

@@ -26,6 +26,10 @@ class Records(Protocol):
         """A page of those that belong to an owner, newest first."""
         ...
 
+    async def records_after(self, type_: type[R], after: UUID, *, limit: int) -> Sequence[R]:
+        """Those of the kind behind an id, by id, whoever owns them: a way through all of them."""
+        ...
+
     async def count_records(self, type_: type[R], owner_id: UUID) -> int:
         """How many belong to an owner."""
         ...

@@ -16,6 +16,19 @@ class Vault(Protocol):
         """Under the newest key. Raises EncryptionUnconfigured where there is none."""
         ...
 
+    @property
+    def has_older_keys(self) -> bool:
+        """Whether there are others beside the one that seals."""
+        ...
+
+    def is_newest(self, sealed: Sealed) -> bool:
+        """Whether the key that seals now sealed it."""
+        ...
+
+    def resealed(self, sealed: Sealed, *, about: str) -> Sealed:
+        """The same secret under the newest key. Raises as `seal` and `open` do."""
+        ...
+
     def open(self, sealed: Sealed, *, about: str) -> str:
         """Raises SecretUnreadable for an unknown key, another `about` or changed bytes."""
         ...

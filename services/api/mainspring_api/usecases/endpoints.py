@@ -7,6 +7,7 @@ from uuid import UUID
 from mainspring_api.domain.endpoints import (
     KEY_PREFIX,
     SHOWN_CHARS,
+    TOKEN_PREFIX,
     Endpoint,
     EndpointKey,
     EndpointSession,
@@ -16,9 +17,10 @@ from mainspring_api.domain.endpoints import (
 from mainspring_api.domain.limits import ENDPOINT_KEYS_MAX, ENDPOINTS_MAX
 from mainspring_api.domain.resources import Agent, Tier
 from mainspring_api.ports.store import Transaction
-from mainspring_api.usecases import agents, sessions
+from mainspring_api.ports.vault import Vault
+from mainspring_api.usecases import agents, runtime_tokens, sessions
 from mainspring_api.usecases.sessions import SessionDraft, SessionView
-from mainspring_kernel.errors import NotFound, Unauthenticated, ValidationFailed
+from mainspring_kernel.errors import NotFound, PermissionDenied, Unauthenticated, ValidationFailed
 from mainspring_kernel.ids import Ids, Prefix, SessionId, from_wire, to_wire
 
 
@@ -29,12 +31,24 @@ class Minted(NamedTuple):
     key: str
 
 
+class Shown(NamedTuple):
+    """What a caller says of itself: a key or a runtime token, and a user of the application's."""
+
+    bearer: str | None
+    end_user: str | None
+
+
 class Caller(NamedTuple):
-    """Who calls, and which agent answers."""
+    """Who calls, and which agent answers.
+
+    `key_id` is the key that it holds, or by which its runtime token was made.
+    """
 
     endpoint: Endpoint
     agent: Agent
     id: UUID
+    key_id: UUID
+    has_token: bool
 
 
 async def make(
@@ -112,17 +126,30 @@ async def revoke(tx: Transaction, endpoint: Endpoint, key_id: UUID) -> None:
 
 
 async def admit(
-    tx: Transaction, endpoint_id: UUID, bearer: str | None, end_user: str | None
+    tx: Transaction, vault: Vault, endpoint_id: UUID, shown: Shown, *, now_ms: int
 ) -> Caller:
-    """Raises Unauthenticated, also for a channel that is not there: nobody finds out which are."""
+    """Raises Unauthenticated, also for a channel that is not there: nobody finds out which are.
+
+    PermissionDenied for a runtime token of another user than the one who is named.
+    """
     endpoint = await tx.record(Endpoint, endpoint_id)
-    known = None
-    if endpoint is not None and bearer is not None:
-        known = await tx.record_keyed(EndpointKey, endpoint.id, digest_of(bearer))
     agent = await tx.agent(endpoint.agent_id) if endpoint is not None else None
-    if endpoint is None or known is None or agent is None or agent.status != "active":
+    if endpoint is None or agent is None or agent.status != "active" or shown.bearer is None:
         raise Unauthenticated
-    return Caller(endpoint, agent, caller_of(endpoint.id, end_user))
+    if shown.bearer.startswith(TOKEN_PREFIX):
+        token = runtime_tokens.opened(vault, endpoint, shown.bearer, now_ms=now_ms)
+        key = await tx.record(EndpointKey, token.key_id)
+        id_ = token.caller_id
+    else:
+        key = await tx.record_keyed(EndpointKey, endpoint.id, digest_of(shown.bearer))
+        id_ = caller_of(endpoint.id, shown.end_user)
+    if key is None:
+        raise Unauthenticated
+    if shown.end_user is not None and id_ != caller_of(endpoint.id, shown.end_user):
+        msg = "the token was made for another end user"
+        raise PermissionDenied(msg)
+    has_token = shown.bearer.startswith(TOKEN_PREFIX)
+    return Caller(endpoint, agent, id_, key.id, has_token)
 
 
 async def check_session(tx: Transaction, caller: Caller, session_id: SessionId) -> None:

@@ -19,10 +19,14 @@ from mainspring_schema.listing import EventFilter
 
 
 class ForkWish(Struct, frozen=True, kw_only=True):
-    """Behind which event; None behind the newest. `title` None takes that of the session."""
+    """Behind which event or message; without either behind the newest event.
+
+    `title` None takes that of the session.
+    """
 
     source_id: SessionId
     seq: int | None = None
+    message_id: str | None = None
     title: str | None = None
 
 
@@ -37,12 +41,11 @@ class Forks(Struct, frozen=True, kw_only=True):
 async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> SessionView:
     """The log is read first: nothing is asked of others within the transaction.
 
-    Once more with the same id it answers alike. Raises NotFound for an unknown session or event.
+    Once more with the same id it answers alike. Raises NotFound for an unknown session, event or
+    message.
     """
     source = await sessions.get(place.store, place.log, place.org_id, wish.source_id)
-    seq = wish.seq
-    if seq is None:
-        seq = (await place.log.heads([wish.source_id]))[wish.source_id].seq
+    seq = await _seq(place, wish)
     point = await _point(place, wish.source_id, seq)
     if point.as_of_ms is not None and point.as_of_ms < now_ms - FILES_PAST_S * 1000:
         msg = "the files of that time are not known any more"
@@ -58,6 +61,28 @@ async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> 
             # Last: it holds the other session's head until the end.
             await tx.fork_log(_head(made, wish.source_id, seq, point, now_ms))
     return SessionView(session=known or made, status="idle", active_ms=now_ms)
+
+
+async def _seq(place: Forks, wish: ForkWish) -> int:
+    if wish.seq is not None:
+        return wish.seq
+    if wish.message_id is not None:
+        return await _seq_of_message(place, wish.source_id, wish.message_id)
+    return (await place.log.heads([wish.source_id]))[wish.source_id].seq
+
+
+async def _seq_of_message(place: Forks, source_id: SessionId, message_id: str) -> int:
+    """Where it was taken up: a message that no turn has consumed stands in no conversation."""
+    wanted = EventFilter(types=_WITH_MESSAGES, after_seq=0, text=message_id, limit=PAGE_ROWS_MAX)
+    found = await _events(place, source_id, wanted)
+    seqs = [event.seq for event in found if forking.takes_up(event, message_id)]
+    if not seqs:
+        msg = "no such message in the conversation"
+        raise NotFound(msg)
+    return seqs[0]
+
+
+_WITH_MESSAGES = ("output.message.completed", "reason.started")
 
 
 def _forked(source: Session, wish: ForkWish, id_: SessionId, seq: int, now_ms: int) -> Session:

@@ -22,6 +22,7 @@ from mainspring_kernel.ids import MessageId, OrgId, SessionId, TaskId, Workspace
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import TaskOrder, TaskQuestion
 from mainspring_schema.limits import SESSION_TASKS_MAX, SUBAGENT_DEPTH_MAX
+from mainspring_schema.lineage import SpawnedBy
 from mainspring_schema.messages import TextPart
 from mainspring_schema.session_tasks import (
     OVER,
@@ -59,7 +60,8 @@ async def change(
             task = await _spawned(keeper, held, order, key=key, now_ms=now_ms)
         case MessageTask():
             known = await _task(keeper, held, order.id)
-            task = await _told(keeper, known, order.text, key=key, now_ms=now_ms)
+            by = SpawnedBy(session_id=known.owner_id, turn_id=order.turn_id)
+            task = await _told(keeper, known, order.text, by, key=key, now_ms=now_ms)
         case CancelTask():
             task = await _task(keeper, held, order.id)
             await session_tasks.cancel_turn(keeper.path.control, task, BY_PARENT)
@@ -94,7 +96,8 @@ async def _spawned(
     # Somebody else made it at this moment, for the same call.
     with suppress(Conflict):
         await _make(keeper, parent, task, order, now_ms=now_ms)
-    return await _begun(keeper, task, task.instructions, task.message_id, now_ms=now_ms)
+    by = SpawnedBy(session_id=task.owner_id, turn_id=order.turn_id)
+    return await _begun(keeper, task, task.instructions, task.message_id, by, now_ms=now_ms)
 
 
 async def _busy(keeper: Keeper, held: Held) -> frozenset[UUID]:
@@ -185,20 +188,22 @@ async def _make(
 
 
 async def _told(
-    keeper: Keeper, task: SessionTask, text: str, *, key: str, now_ms: int
+    keeper: Keeper, task: SessionTask, text: str, by: SpawnedBy, *, key: str, now_ms: int
 ) -> SessionTask:
     digest = hashlib.sha256(key.encode()).digest()
-    return await _begun(keeper, task, text, UUID(bytes=digest[:16], version=4), now_ms=now_ms)
+    message_id = UUID(bytes=digest[:16], version=4)
+    return await _begun(keeper, task, text, message_id, by, now_ms=now_ms)
 
 
 async def _begun(
-    keeper: Keeper, task: SessionTask, text: str, message_id: UUID, *, now_ms: int
+    keeper: Keeper, task: SessionTask, text: str, message_id: UUID, by: SpawnedBy, *, now_ms: int
 ) -> SessionTask:
     """The message brought to the child, and the turn that takes it put down."""
     draft = MessageDraft(
         content=(TextPart(text=text),),
         idempotency_key=f"task:{message_id.hex}",
         body_hash=hashlib.sha256(text.encode()).digest(),
+        spawned_by=by,
     )
     posted = await messages.post(
         keeper.path,

@@ -16,12 +16,16 @@ from mainspring_kernel.times import rfc3339
 from mainspring_schema.commands import Receipt, Submit
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.events import StoredEvent
+from mainspring_schema.lineage import SpawnedBy
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.messages import Controls, ExternalActor, InputPart, Json, Message, Role
 
 
 class MessageDraft(Struct, frozen=True, kw_only=True):
-    """What a client sends. `body_hash` is the SHA-256 of its canonical body."""
+    """What a client sends. `body_hash` is the SHA-256 of its canonical body.
+
+    `spawned_by` is the session that says it to a child of its own.
+    """
 
     role: Role = "user"
     content: tuple[InputPart, ...]
@@ -32,6 +36,7 @@ class MessageDraft(Struct, frozen=True, kw_only=True):
     body_hash: bytes = b""
     traceparent: str | None = None
     mode: DeliveryMode = "steer"
+    spawned_by: SpawnedBy | None = None
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -80,6 +85,7 @@ async def post(
         idempotency_key=draft.idempotency_key,
         body_hash=draft.body_hash,
         traceparent=draft.traceparent,
+        spawned_by=draft.spawned_by,
     )
     receipt = await _submit(path, command, configuration)
     if receipt.message is not None:

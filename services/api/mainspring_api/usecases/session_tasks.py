@@ -99,6 +99,7 @@ def _view(task: SessionTask, standing: _Standing) -> SessionTaskView:
         name=task.name,
         instructions=task.instructions,
         child_session_id=to_wire(Prefix.SESSION, task.child_id),
+        turn_id=task.turn_id,
         state=standing.state,
         result=standing.result,
         detail=standing.detail,

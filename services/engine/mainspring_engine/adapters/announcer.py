@@ -20,7 +20,7 @@ class BusAnnouncer:
 
     def ready(self, groups: tuple[ReadyGroup, ...]) -> None:
         routes = tuple({ready.group.route for ready in groups})
-        names = tuple((r.queue, r.capability, r.build, r.model) for r in routes)
+        names = tuple(route.names for route in routes)
         numbers = {route: number for number, route in enumerate(routes)}
         places = tuple(
             (numbers[ready.group.route], ready.group.org_id, ready.group.priority, ready.from_id)

@@ -51,7 +51,7 @@ async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers
 def _ready(claimer: Claimer, hint: ReadyTasks) -> None:
     if not hint.groups:
         claimer.look()
-    routes = tuple(Route(*names) for names in hint.routes)
+    routes = tuple(Route.named(*names) for names in hint.routes)
     for number, org_id, priority, from_id in hint.groups:
         if number < len(routes):
             claimer.ready(Group(routes[number], org_id, priority), from_id)

@@ -17,6 +17,8 @@ from mainspring_engine.domain.turn import (
     appeals,
     delivery,
     ending,
+    lineage,
+    links,
     machine,
     opening,
     people,
@@ -41,16 +43,19 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
         return before
     if isinstance(intent, intents.WorkflowCommand):
         return of_workflows.command(plan, intent, materials)
-    if isinstance(intent, intents.SignalCame):
-        return of_workflows.signal_came(plan, intent, materials)
     workflow = plan.workflow
-    if workflow is not None and not workflow.is_turn:
-        return _of_workflow(plan, intent, materials)
+    if workflow is None or not workflow.is_turn:
+        if isinstance(intent, intents.SignalCame):
+            return of_workflows.signal_came(plan, intent, materials)
+        if workflow is not None:
+            return _of_workflow(plan, intent, materials)
+    before = plan.head
     plan.budgeted = materials.budgeted(plan.head.org_id)
     if isinstance(intent, intents.Command):
         answer = _command(plan, intent, materials)
     else:
         answer = _incident(plan, intent, materials)
+    lineage.tell_rests(plan, before, materials)
     if plan.running is None and plan.inbox and not plan.head.closed:
         # What a turn left behind starts the next one in the same transaction.
         opening.open_turn(plan, None, materials, trace=_new_trace(materials))
@@ -83,7 +88,9 @@ def _command(plan: Plan, intent: intents.TurnCommand, materials: Materials) -> A
             assert_never(intent)
 
 
-def _incident(plan: Plan, intent: intents.Incident, materials: Materials) -> Answer:
+def _incident(
+    plan: Plan, intent: intents.Incident | intents.SignalCame, materials: Materials
+) -> Answer:
     match intent:
         case intents.Answered():
             return _answered(plan, intent, materials)
@@ -95,6 +102,8 @@ def _incident(plan: Plan, intent: intents.Incident, materials: Materials) -> Ans
             return _timer_due(plan, intent, materials)
         case intents.Requeued():
             return _requeued(plan, intent, materials)
+        case intents.SignalCame():
+            return lineage.came(plan, intent, materials)
         case _:
             assert_never(intent)
 
@@ -113,6 +122,11 @@ def _new_trace(materials: Materials) -> TraceContext:
 
 def _cancel(plan: Plan, command: commands.Cancel, materials: Materials) -> commands.CancelReceipt:
     turn = _turn(plan, materials)
+    if turn is None and command.turn_id is None:
+        # At rest it may have children at work all the same.
+        if links.stop_below(plan, materials) and plan.workflow is not None:
+            plan.put_workflow(plan.workflow)
+        return commands.CancelReceipt(status="no_op")
     if turn is None or command.turn_id not in {None, turn.workflow.id}:
         return commands.CancelReceipt(status="no_op")
     if turn.state.phase is not Phase.CANCELLING:
@@ -123,12 +137,13 @@ def _cancel(plan: Plan, command: commands.Cancel, materials: Materials) -> comma
 
 def _close(plan: Plan, materials: Materials) -> commands.CloseReceipt:
     turn = _turn(plan, materials)
+    tasks = () if turn is None else ending.open_tasks(turn)
+    plan.close_session()
+    links.stop_below(plan, materials)
     if turn is not None:
-        tasks = ending.open_tasks(turn)
         plan.consume(tuple(plan.inbox), turn.workflow.id)
         turn.update(phase=Phase.CANCELLING, cancel_reason="session_deleted")
         ending.finish_cancel(turn, tasks, note=False)
-    plan.close_session()
     return commands.CloseReceipt(closed=True)
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.limits import SWEEP_LATE_MS
 from mainspring_engine.domain.routes import Offer, Route
@@ -10,7 +12,8 @@ from mainspring_schema.operations import Health, QueueHealth, WorkerCounts
 
 
 def health(sample: Sample, holds: HoldTimes, sweeps_ms: Mapping[str, int]) -> Health:
-    queues = tuple(_queue(route, sample.seats, holds) for route in sample.routes)
+    routes = _whatever_their_keys(sample.routes)
+    queues = tuple(_queue(route, sample.seats, holds) for route in routes)
     return Health(
         at_ms=sample.at_ms,
         queues=queues,
@@ -26,6 +29,29 @@ def health(sample: Sample, holds: HoldTimes, sweeps_ms: Mapping[str, int]) -> He
         dead_letters=sample.dead_letters,
         cut=sample.cut,
         problems=tuple(_problems(sample, queues, sweeps_ms)),
+    )
+
+
+def _whatever_their_keys(routes: Iterable[RouteSample]) -> Iterator[RouteSample]:
+    """Keys may be as many as customers, and who serves a task does not rest on them."""
+    found: dict[Route, RouteSample] = {}
+    for one in routes:
+        bare = one.route.without_keys
+        first = found.get(bare)
+        found[bare] = (
+            msgspec.structs.replace(one, route=bare) if first is None else _sum(first, one)
+        )
+    return iter(found.values())
+
+
+def _sum(one: RouteSample, other: RouteSample) -> RouteSample:
+    return RouteSample(
+        route=one.route,
+        ready=one.ready + other.ready,
+        leased=one.leased + other.leased,
+        delayed=one.delayed + other.delayed,
+        waiting=one.waiting + other.waiting,
+        oldest_ms=max(one.oldest_ms, other.oldest_ms),
     )
 
 

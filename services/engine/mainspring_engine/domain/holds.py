@@ -12,17 +12,21 @@ a tenth."""
 
 
 class HoldTimes:
-    """A moving mean per route, as one engine saw it. Seconds; routes used least are forgotten."""
+    """A moving mean per route, as one engine saw it. Seconds; routes used least are forgotten.
+
+    Keys make no difference: they say when a task may start, not how long it takes.
+    """
 
     def __init__(self) -> None:
         self._means: OrderedDict[Route, float] = OrderedDict()
 
     def note(self, route: Route, seconds: float) -> None:
-        mean = self._means.pop(route, seconds)
-        self._means[route] = mean + _WEIGHT * (seconds - mean)
+        bare = route.without_keys
+        mean = self._means.pop(bare, seconds)
+        self._means[bare] = mean + _WEIGHT * (seconds - mean)
         if len(self._means) > ROUTE_CACHE_ENTRIES_MAX:
             self._means.popitem(last=False)
 
     def mean_s(self, route: Route) -> float | None:
         """None where no task of the route was seen to end."""
-        return self._means.get(route)
+        return self._means.get(route.without_keys)

@@ -1,8 +1,14 @@
 """Limits per key: so many tasks at once, so many claims in a time. Pure.
 
-A key is the model of a route, or `queue:name`. Limits hold tasks back; they never fail one.
+A key is the model of a route, `queue:name`, or one that tasks were given. A limit whose key ends in
+`*` is a family: of every key that begins so, each by itself, unless it has a limit of its own.
+Limits hold tasks back; they never fail one.
 """
 
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
 from msgspec import Struct
 
 from mainspring_engine.domain.routes import Route
@@ -13,7 +19,8 @@ class KeyLimit(Struct, frozen=True, kw_only=True):
     """The shared row. Either part may be absent; `at_once` 0 pauses the key.
 
     `rate` claims in any window of `per_ms`: a bucket of `burst` tokens, one more every `every_ms`.
-    `running` and `tokens` are how it stood when the board was read.
+    `running` and `tokens` are how it stood when the board was read. `family` is the key of the row,
+    where that is not this key's own.
     """
 
     key: str
@@ -25,12 +32,57 @@ class KeyLimit(Struct, frozen=True, kw_only=True):
     every_ms: float | None = None
     running: int = 0
     tokens: float = 0.0
+    family: str = ""
+
+    @property
+    def used_up(self) -> bool:
+        """Whether it lets nothing through now."""
+        full = self.at_once is not None and self.running >= self.at_once
+        return full or (self.rate is not None and self.tokens < 1)
 
 
 def keys_of(route: Route) -> tuple[str, ...]:
     """All keys that may hold a task of this route."""
     queue = f"queue:{route.queue}"
-    return (route.model, queue) if route.model else (queue,)
+    return (route.model, *route.keys, queue) if route.model else (*route.keys, queue)
+
+
+_ALL: Final = "*"
+
+
+def is_family(key: str) -> bool:
+    return key.endswith(_ALL)
+
+
+def stem_of(family: str) -> str:
+    """What the keys of a family begin with."""
+    return family.removesuffix(_ALL)
+
+
+class Limits:
+    """All limits by key. Of the families that a key belongs to the narrowest counts."""
+
+    def __init__(self, limits: Iterable[KeyLimit] = ()) -> None:
+        self._own = {limit.key: limit for limit in limits}
+        families = [limit for limit in self._own.values() if is_family(limit.key)]
+        self._families = sorted(families, key=lambda limit: -len(limit.key))
+
+    def __bool__(self) -> bool:
+        return bool(self._own)
+
+    @property
+    def families(self) -> bool:
+        return bool(self._families)
+
+    def of(self, key: str) -> KeyLimit | None:
+        """The limit that a key is under."""
+        own = self._own.get(key)
+        if own is not None:
+            return own
+        for limit in self._families:
+            if key.startswith(stem_of(limit.key)):
+                return msgspec.structs.replace(limit, key=key, family=limit.key)
+        return None
 
 
 def with_rate(limit: KeyLimit, rate: int, per_ms: int) -> KeyLimit:

@@ -76,6 +76,11 @@ SIGNAL_TRIES_MAX: Final = 20
 outage. Whoever waits for it is told."""
 SIGNAL_LOST_TOLD_MAX: Final = 3
 """So often that is told, should an engine die over it: a parent takes it once."""
+JOIN_LOOK_MS_MAX: Final = 3_600_000
+"""How long a call that waits for a child is left alone: news wakes it, and where news was lost it
+looks by itself. A worker asks for less at first."""
+JOIN_UNLINKED_MS: Final = 1000
+"""The same for a child of which no news is to come: it has ended, or began unheard."""
 METRICS_LOOK_S: Final = 15.0
 """Between two looks at the whole for those who scrape: a third of a statement a second."""
 

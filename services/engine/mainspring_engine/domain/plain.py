@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mainspring_engine.domain.changes import Claim
 from mainspring_engine.domain.loss import why_quarantined
-from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.routes import Route, keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
 from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
 from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
@@ -115,7 +115,9 @@ def made_of(command: SubmitTask) -> NewPlain:
     return NewPlain(
         id=command.task_id,
         org_id=command.org_id,
-        route=route_of(command.queue, command.type, command.build),
+        route=route_of(
+            command.queue, command.type, command.build, keys_under(command.keys, command.circuit)
+        ),
         priority=command.priority,
         step=step_of(command.type),
         payload=pack(
@@ -127,6 +129,8 @@ def made_of(command: SubmitTask) -> NewPlain:
                 source=command.source,
                 traceparent=traceparent,
                 build=command.build,
+                keys=command.keys,
+                circuit=command.circuit,
             )
         ),
         traceparent=traceparent or "",
@@ -150,9 +154,9 @@ def _without_trace(payload: bytes) -> Payload:
     return msgspec.structs.replace(_PAYLOAD.decode(payload), traceparent=None)
 
 
-def route_of(queue: str, type_: str, build: str = "") -> Route:
+def route_of(queue: str, type_: str, build: str = "", keys: tuple[str, ...] = ()) -> Route:
     """Only workers that offer the type can claim it, with a build only those of that build."""
-    return Route(queue=queue, capability=step_of(type_), build=build)
+    return Route(queue=queue, capability=step_of(type_), build=build, keys=keys)
 
 
 def step_of(type_: str) -> str:

@@ -26,11 +26,15 @@ class Board(Struct, frozen=True, kw_only=True):
 
 
 class TokenDraw(Struct, frozen=True, kw_only=True):
-    """`returned` tokens were drawn before and not used."""
+    """`returned` tokens were drawn before and not used.
+
+    `family` is the limit that the key is under, where it has none of its own.
+    """
 
     key: str
     wanted: int
     returned: int = 0
+    family: str = ""
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
@@ -68,11 +72,15 @@ class GateStore(Protocol):
         ...
 
     async def limits(self, keys: tuple[str, ...] | None = None) -> tuple[KeyLimit, ...]:
-        """Some limits, or all, with what runs and what is in the bucket now; sorted by key."""
+        """All limits, or those that some keys are under, and how each key stands; sorted by key."""
         ...
 
     async def draw_tokens(self, draws: tuple[TokenDraw, ...]) -> tuple[Drawn, ...]:
         """Takes tokens out of buckets, at most what is in them; keys without a rate are absent."""
+        ...
+
+    async def forget_buckets(self, limit: int) -> int:
+        """Buckets of families' keys that are full again: without one they are as good. How many."""
         ...
 
     async def set_weight(self, org_id: UUID, weight: float) -> None:

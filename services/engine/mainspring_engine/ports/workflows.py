@@ -78,6 +78,10 @@ class WorkflowRows(Protocol):
         """A page of recorded steps, bounded in rows and bytes."""
         ...
 
+    async def recorded_at(self, workflow_id: UUID, places: tuple[str, ...]) -> RecordedPage:
+        """The same of what is recorded at these places alone, first places first."""
+        ...
+
     async def fork_extent(self, workflow_id: UUID, *, bound: str, limit: int) -> ForkExtent:
         """What a fork would copy, up to `Fork.bound`. Counts no further than `limit`."""
         ...

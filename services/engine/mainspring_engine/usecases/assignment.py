@@ -69,8 +69,9 @@ class Assignment:
         )
 
     def _assign(self, task: NewTask, prefer: UUID | None) -> NewTask:
-        # A model call goes back to the worker that knows the conversation; tools spread out.
-        known = prefer if task.kind is TaskKind.REASON else None
+        # A model call goes back to the worker that knows the conversation, a go to the one that may
+        # have the workflow's code where it waits; tools spread out.
+        known = prefer if task.kind in (TaskKind.REASON, TaskKind.WORKFLOW) else None
         claim = self._seating.take(task.route, task.id, prefer=known)
         return task if claim is None else msgspec.structs.replace(task, claim=claim)
 

@@ -7,12 +7,14 @@ nothing is overlooked. One loop per process: a pass and a claim never overlap.
 import asyncio
 import logging
 from collections import deque
+from itertools import islice
 from uuid import UUID
 
 import msgspec
 
 from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
 from mainspring_engine.domain.claim_plan import groups_of, left_of
+from mainspring_engine.domain.resting import Resting
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.shares import Shares
@@ -61,8 +63,7 @@ class Claimer:
         self._clock = clock
         self._tallies = tallies or Tallies()
         self._shares = Shares()
-        self._resting: set[Route] = set()
-        """Routes whose limit of running tasks is reached."""
+        self._resting = Resting()
         self._look = False
         self._pass_s = 0.0
         self._after: Group | None = None
@@ -75,6 +76,7 @@ class Claimer:
 
     def ready(self, group: Group, task_id: UUID) -> None:
         """This task, and maybe later ones of its group, became ready."""
+        self._resting.ready(group.route)
         self._backlog.ready(group, task_id)
         self._wake.set()
 
@@ -83,9 +85,8 @@ class Claimer:
         self._wake.set()
 
     def ended(self, route: Route) -> None:
-        """A task of the route ended: its limit of running ones may have room."""
-        if route in self._resting:
-            self._resting.discard(route)
+        """A task of the route ended: a limit of running ones may have room."""
+        if self._resting.ended(route):
             self._wake.set()
 
     def credits_came(self) -> None:
@@ -177,8 +178,13 @@ class Claimer:
 
     def _wants(self) -> list[Want]:
         """Takes the credits it asks for, route by route in turn; what is not used is given back."""
-        routes = [route for route in self._backlog.routes() if route not in self._resting]
-        turn = deque(routes[:CLAIM_ROUTES_MAX])
+        # What is held back takes no other route's place in the claim, however much of it there is.
+        free = (
+            route
+            for route in self._backlog.routes()
+            if route not in self._resting and self._gates.may(route, CLAIM_CHUNK_TASKS)
+        )
+        turn = deque(islice(free, CLAIM_ROUTES_MAX))
         chunk = self._chunk(len(turn))
         asked: dict[Route, int] = dict.fromkeys(turn, 0)
         wants: list[Want] = []
@@ -268,14 +274,14 @@ class Claimer:
             if task.route == route
         ]
         groups = [ready for ready in request.groups if ready.group.route == route]
-        limited = any(limit.route == route for limit in request.limits)
+        limited = [limit.key for limit in request.limits if limit.route == route]
         filled = len(got) >= asked
-        self._backlog.put_back(left_of(groups, got, all_of_them=filled or limited))
+        self._backlog.put_back(left_of(groups, got, all_of_them=filled or bool(limited)))
         if filled:
             return
         self._backlog.enough(route)
         if limited:
-            self._resting.add(route)
+            self._resting.add(route, limited, full=not got)
 
     def _give_back(self, want: Want, count: int) -> None:
         if count:

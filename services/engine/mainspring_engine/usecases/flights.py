@@ -328,7 +328,9 @@ class _Lacking(Exception):
 
 def _refuse(group: list[Entry], entries: list[Entry], refused: _Refused) -> list[Entry]:
     """Tells the one who cannot succeed; the others of the session are decided again without it."""
-    if isinstance(refused.error, NotFound) and isinstance(refused.entry.intent, Answered | Emitted):
+    if isinstance(refused.error, NotFound) and isinstance(
+        refused.entry.intent, Answered | Emitted | SignalCame
+    ):
         # The session was deleted meanwhile: a late result is late, not wrong.
         refused.entry.ticket.done(Verdict.STALE)
     else:

@@ -124,5 +124,6 @@ def _limit_view(limit: KeyLimit) -> LimitView:
         rate=limit.rate,
         per_ms=limit.per_ms,
         running=limit.running,
+        family=limit.family,
         available=None if limit.rate is None else int(limit.tokens),
     )

@@ -7,6 +7,7 @@ lets it through. While no gate is shut or limited, asking is one look into an em
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from uuid import UUID
 
 from mainspring_engine.domain.circuit import CircuitMove
@@ -17,7 +18,11 @@ from mainspring_engine.usecases.circuits import Circuits
 from mainspring_engine.usecases.limiter import Limiter
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.gate_limits import GATE_PASS_S
+from mainspring_kernel.gate_limits import (
+    BUCKETS_FORGOTTEN_MAX,
+    BUCKETS_FORGOTTEN_S,
+    GATE_PASS_S,
+)
 from mainspring_schema.tasks import Failure
 
 _log = logging.getLogger(__name__)
@@ -65,32 +70,38 @@ class Gates:
 
     def reserve(self, route: Route, most: int) -> int:
         """How many of `most` tasks of the route may pass now. What is not used is given back."""
-        room = self.circuits.room(route.model, most)
+        room = self.circuits.room(route.circuit, most)
         if room:
             room = self.limiter.reserve(route, room)
         if room:
-            self.circuits.reserve(route.model, room)
+            self.circuits.reserve(route.circuit, room)
         return room
 
     def unused(self, route: Route, count: int) -> None:
-        self.circuits.unused(route.model, count)
+        self.circuits.unused(route.circuit, count)
         self.limiter.unused(route, count)
 
     def passed(self, route: Route, task_id: UUID) -> None:
         """A reserved passage is used by this task."""
-        self.circuits.passed(route.model, task_id)
+        self.circuits.passed(route.circuit, task_id)
 
     def withdrawn(self, route: Route, task_id: UUID) -> None:
         """A task had passed, and was not dispatched after all."""
-        self.circuits.withdrawn(route.model, task_id)
+        self.circuits.withdrawn(route.circuit, task_id)
         self.limiter.unused(route, 1)
+
+    def may(self, route: Route, most: int) -> bool:
+        """Whether a task of the route could pass now. Nothing is taken; tokens for `most` come."""
+        room = self.reserve(route, most)
+        self.unused(route, room)
+        return room > 0
 
     def at_once(self, route: Route) -> tuple[ClaimLimit, ...]:
         """What a claim of the route must count."""
         return self.limiter.at_once(route)
 
     def answered(self, key: str, task_id: UUID, failure: Failure | None) -> None:
-        """The answer to a model call. `key` is the model of its route; "" names none."""
+        """The answer to a call. `key` is the circuit of its route; "" names none."""
         if key:
             self.circuits.answered(key, task_id, failure)
 
@@ -130,11 +141,19 @@ class Gates:
                 _log.warning("gates wait: %s", error)
 
     async def _pass_for_ever(self) -> None:
+        forgotten_s = self._clock.mono()
         while True:
             await self._clock.sleep(GATE_PASS_S)
             self.limiter.tidy()
             if self._able():
                 self.circuits.probe_due()
+            if self.limiter.families and self._clock.mono() - forgotten_s >= BUCKETS_FORGOTTEN_S:
+                forgotten_s = self._clock.mono()
+                await self._forget()
+
+    async def _forget(self) -> None:
+        with suppress(Unavailable):  # the next time will do
+            await self._store.forget_buckets(BUCKETS_FORGOTTEN_MAX)
 
     async def _draw_for_ever(self) -> None:
         while True:

@@ -3,10 +3,12 @@
 import logging
 import re
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
 from mainspring_engine.ports.store import Store
+from mainspring_engine.ports.workflows import RecordedPage
 from mainspring_engine.usecases.links import Link
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.limits import (
@@ -17,6 +19,7 @@ from mainspring_kernel.limits import (
 )
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.frames import History, HistoryWanted
+from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import PlainResult, TaskResult, WorkflowResult
 from mainspring_schema.workflows import PLACE, StepRecord, Wait
 
@@ -37,7 +40,7 @@ class Histories:
         if task is None:
             return
         try:
-            page = await self._store.workflows.recorded(task.workflow_id, after=wanted.after)
+            page = await self._page(task.workflow_id, wanted)
         except Unavailable as error:
             _log.warning("a history waits: %s", error)
             return
@@ -47,8 +50,15 @@ class Histories:
                 steps=tuple(_STEP.decode(body) for body in page.bodies),
                 after=wanted.after,
                 more=page.more,
+                at_places=bool(wanted.places),
             )
         )
+
+    async def _page(self, workflow_id: UUID, wanted: HistoryWanted) -> RecordedPage:
+        rows = self._store.workflows
+        if wanted.places:
+            return await rows.recorded_at(workflow_id, wanted.places)
+        return await rows.recorded(workflow_id, after=wanted.after)
 
 
 def check_result(result: TaskResult) -> None:
@@ -92,6 +102,9 @@ def _check_child(wait: Wait) -> None:
             if NAME.fullmatch(name) is None:
                 message = "a child's type or queue is no name"
                 raise msgspec.ValidationError(message)
+        flaw = flaw_in(child.keys, child.circuit)
+        if flaw is not None:
+            raise msgspec.ValidationError(flaw)
 
 
 def check_value(raw: bytes) -> None:

@@ -7,12 +7,12 @@ store in the claim itself, so tasks under one are never dispatched without a cla
 
 from collections.abc import Callable, Iterable
 
-from mainspring_engine.domain.limit import Hand, KeyLimit, keys_of
+from mainspring_engine.domain.limit import Hand, KeyLimit, Limits, keys_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.gates import Drawn, TokenDraw
 from mainspring_engine.ports.store import ClaimLimit
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.gate_limits import LIMIT_DRAW_TOKENS_MAX
+from mainspring_kernel.gate_limits import LIMIT_DRAW_KEYS_MAX, LIMIT_DRAW_TOKENS_MAX
 from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
 
 
@@ -22,16 +22,16 @@ class Limiter:
     def __init__(self, *, clock: Clock, demand: Callable[[], None]) -> None:
         self._clock = clock
         self._demand = demand
-        self._limits: dict[str, KeyLimit] = {}
+        self._limits = Limits()
         self._of_route: dict[Route, tuple[KeyLimit, ...]] = {}
         self._hands: dict[str, Hand] = {}
         self._wanted: dict[str, int] = {}
 
     def replace(self, limits: Iterable[KeyLimit]) -> None:
         """The whole board was read."""
-        self._limits = {limit.key: limit for limit in limits}
+        self._limits = Limits(limits)
         self._of_route.clear()
-        self._hands = {key: hand for key, hand in self._hands.items() if key in self._limits}
+        self._hands = {key: hand for key, hand in self._hands.items() if self._limits.of(key)}
 
     def of(self, route: Route) -> tuple[KeyLimit, ...]:
         """The limits that a route is under; nothing is looked up while there are none at all."""
@@ -39,7 +39,8 @@ class Limiter:
             return ()
         found = self._of_route.get(route)
         if found is None:
-            found = tuple(self._limits[key] for key in keys_of(route) if key in self._limits)
+            limits = (self._limits.of(key) for key in keys_of(route))
+            found = tuple(limit for limit in limits if limit is not None)
             if len(self._of_route) >= ROUTE_CACHE_ENTRIES_MAX:
                 self._of_route.clear()
             self._of_route[route] = found
@@ -47,7 +48,12 @@ class Limiter:
 
     def known(self, key: str) -> KeyLimit | None:
         """The limit of a key as this engine has learned it."""
-        return self._limits.get(key)
+        return self._limits.of(key)
+
+    @property
+    def families(self) -> bool:
+        """Whether there are limits of whole families, whose keys have buckets of their own."""
+        return self._limits.families
 
     def at_once(self, route: Route) -> tuple[ClaimLimit, ...]:
         """What the claim itself must count."""
@@ -90,20 +96,30 @@ class Limiter:
     # ── draws ───────────────────────────────────────────────────────────────────────────────────
 
     def tidy(self) -> None:
-        """Tokens that were held too long are to go back."""
+        """Tokens that were held too long are to go back; an empty hand is as good as none."""
         now_s = self._clock.mono()
-        for key, hand in self._hands.items():
+        for key, hand in tuple(self._hands.items()):
             if hand.holds and not hand.usable(now_s):
                 self._wanted.setdefault(key, 0)
                 self._demand()
+            elif not hand.holds and now_s >= hand.ask_at:
+                del self._hands[key]
 
     def draws(self) -> tuple[TokenDraw, ...]:
         """What to ask the store for, sorted by key; keys whose bucket is known to be empty wait."""
         now_s = self._clock.mono()
-        due = sorted(key for key in self._wanted if now_s >= self._hand(key).ask_at)
-        return tuple(
-            TokenDraw(key=key, wanted=self._wanted.pop(key), returned=self._hand(key).empty())
-            for key in due
+        due = [key for key in self._wanted if now_s >= self._hand(key).ask_at]
+        if len(due) > LIMIT_DRAW_KEYS_MAX:
+            self._demand()
+        return tuple(self._draw(key) for key in sorted(due[:LIMIT_DRAW_KEYS_MAX]))
+
+    def _draw(self, key: str) -> TokenDraw:
+        limit = self._limits.of(key)
+        return TokenDraw(
+            key=key,
+            wanted=self._wanted.pop(key),
+            returned=self._hand(key).empty(),
+            family="" if limit is None else limit.family,
         )
 
     def drawn(self, found: Iterable[Drawn], *, asked_at_s: float) -> bool:

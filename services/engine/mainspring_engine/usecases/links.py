@@ -39,9 +39,9 @@ class HeldTask(Struct, frozen=True, kw_only=True):
         }
 
     @property
-    def model(self) -> str:
+    def circuit(self) -> str:
         """Whose circuit its answer counts for; "" for none."""
-        return self.route.model if self.route is not None else ""
+        return self.route.circuit if self.route is not None else ""
 
 
 class Link:

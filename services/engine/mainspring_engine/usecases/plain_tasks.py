@@ -12,7 +12,12 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.links import Links
-from mainspring_engine.usecases.workflows import check_build, check_input, check_name
+from mainspring_engine.usecases.workflows import (
+    check_build,
+    check_input,
+    check_keys,
+    check_name,
+)
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
     Conflict,
@@ -110,6 +115,7 @@ class PlainTasks:
         check_name("type", task.type)
         check_name("queue", task.queue)
         check_build(task.build)
+        check_keys(task.keys, task.circuit)
         check_input("the input", task.input)
         if not 0 <= task.priority <= PRIORITY_MAX:
             detail = f"priority: 0 to {PRIORITY_MAX}"
@@ -176,6 +182,8 @@ class PlainTasks:
             priority=made.priority,
             source=order.task_id,
             build=made.build,
+            keys=made.keys,
+            circuit=made.circuit,
         )
         (receipt,) = await self._committed((made_of(task),))
         return receipt

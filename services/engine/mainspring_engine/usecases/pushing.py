@@ -11,6 +11,7 @@ from mainspring_engine.domain.plain import NewPlain, trace_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.domain.tallies import Tallies
+from mainspring_engine.domain.workflow.going import is_go
 from mainspring_engine.ports.store import Claimed
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.links import HeldTask, Link, Links
@@ -143,6 +144,8 @@ class Pusher:
     ) -> None:
         self._links.hold(link, task)
         remembered = self._sessions.get(task.session_id) if reads_log else None
+        if task.route is not None and is_go(task.route):
+            self._sessions.note_worker(task.session_id, link.incarnation)
         link.outbox.task(
             Task(
                 held=task.held,

@@ -71,5 +71,11 @@ class Sessions:
         entry.view = view
         entry.append(events)
 
+    def note_worker(self, session_id: UUID, worker: UUID) -> None:
+        """Who got the newest go of a workflow: it may keep the code where it waits."""
+        entry = self._entries.get(session_id)
+        if entry is not None:
+            entry.worker = worker
+
     def forget(self, session_id: UUID) -> None:
         self._entries.pop(session_id, None)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from mainspring_engine.domain.answers import Answer
+from mainspring_engine.domain.circuit_answers import failure_of
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
 from mainspring_engine.domain.plain import PlainAnswered
@@ -44,9 +45,7 @@ from mainspring_schema.tasks import (
     AttemptResult,
     PlainResult,
     QueryResult,
-    ReasonResult,
     TaskResult,
-    ToolResult,
 )
 
 _log = logging.getLogger(__name__)
@@ -220,8 +219,8 @@ class WorkerStreams:
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.COMMITTED))
             return
         self._links.drop(link, result.held)
-        if isinstance(decoded, ReasonResult | ToolResult):
-            self._gates.answered(task.model, result.held.task_id, decoded.failure)
+        if task.circuit:
+            self._gates.answered(task.circuit, result.held.task_id, failure_of(decoded))
         ticket = _ResultTicket(link, task, self._claimer.ended)
         self._lanes.put(_answered(task, result, decoded), ticket)
 

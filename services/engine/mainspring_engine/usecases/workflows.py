@@ -13,6 +13,7 @@ from mainspring_engine.domain.intents import (
     WorkflowStarted,
 )
 from mainspring_engine.domain.limits import FORK_STEPS_MAX
+from mainspring_engine.domain.routes import given_in
 from mainspring_engine.domain.rows import Outcome, TaskState
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.state import Phase
@@ -37,6 +38,7 @@ from mainspring_kernel.limits import (
     WORKFLOW_VALUE_BYTES_MAX,
 )
 from mainspring_schema.declarations import version_of
+from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     PLACE,
@@ -120,6 +122,7 @@ class Workflows:
         check_name("type", command.type)
         check_name("queue", command.queue)
         check_build(command.build)
+        check_keys(command.keys, command.circuit)
         if command.key is not None and _KEY.fullmatch(command.key) is None:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
@@ -139,10 +142,12 @@ class Workflows:
         if source is None:
             detail = "no such workflow"
             raise NotFound(detail)
-        if states.decode(source.workflow).course is not None:
+        state = states.decode(source.workflow)
+        if state.course is not None:
             detail = "a declared workflow is not forked: start it again"
             raise Conflict(detail)
         fork = _fork_of(command, source)
+        keys, circuit = given_in(state.keys)
         await self._check_fork(fork)
         # The input stands before all other places of its generation.
         begins = prefix_of(fork.generation)
@@ -157,6 +162,8 @@ class Workflows:
                 queue=command.queue or source.queue,
                 traceparent=command.traceparent,
                 fork=fork,
+                keys=keys,
+                circuit=circuit,
             )
         )
 
@@ -305,6 +312,13 @@ def check_build(build: str) -> None:
     if build and _KEY.fullmatch(build) is None:
         detail = f"a build has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
         raise ValidationFailed(detail)
+
+
+def check_keys(keys: tuple[str, ...], circuit: str) -> None:
+    """What they put a task under is known when it is to be claimed."""
+    flaw = flaw_in(keys, circuit)
+    if flaw is not None:
+        raise ValidationFailed(flaw)
 
 
 def check_input(what: str, raw: bytes) -> None:

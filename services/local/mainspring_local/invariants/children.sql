@@ -29,15 +29,20 @@ from examined;
 
 -- name: signals_between_sessions_are_taken
 -- A start, an end or a cancel between parent and child is taken once; none lies longer than a
--- minute while engines are at work, unless it was given up after 20 tries.
+-- minute while engines are at work, unless it was given up after 20 tries, or its session was
+-- deleted and takes nothing any more.
 with examined as (
     select
-        session_id,
-        consumed_by is not null
-        or created_at > now() - interval '1 minute'
-        or tries > 20 as holds
-    from engine.signal
-    where kind in ('child:start', 'child:ended', 'child:cancel')
+        s.session_id,
+        s.consumed_by is not null
+        or s.created_at > now() - interval '1 minute'
+        or s.tries > 20
+        or exists (
+            select from log.head as h
+            where h.session_id = s.session_id and h.closed
+        ) as holds
+    from engine.signal as s
+    where s.kind in ('child:start', 'child:ended', 'child:cancel')
 )
 
 select

@@ -9,6 +9,7 @@ from msgspec import Struct
 from mainspring_kernel.clock import Clock
 from mainspring_schema.agents import NetworkAccess, RuntimeAgent, ToolDefinition
 from mainspring_schema.events import StoredEvent
+from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Json
 from mainspring_worker.ports.resources import SessionResources
 
@@ -26,7 +27,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     session has: its files and what else tools keep there. `network` are the agent's rules of which
     hosts its tools may reach, told to those that are `open_world`; None allows every host. `agent`
     is who calls, told to tools that work on what it has. `history` reads the
-    session's log so far, a page of events after a sequence number, none where it ends.
+    session's log so far, a page of events after a sequence number, none where it ends. `began_ms`
+    is when the call was first to be made, `attempt` how often it was given out.
     """
 
     org_id: UUID
@@ -41,14 +43,21 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     network: NetworkAccess | None = None
     agent: RuntimeAgent | None = None
     history: Callable[[int], Awaitable[tuple[StoredEvent, ...]]] = no_history
+    began_ms: int = 0
+    attempt: int = 1
 
 
 class ToolOutcome(Struct, frozen=True, kw_only=True):
-    """What came of a call. An error is an outcome: the model reads `error` and goes on."""
+    """What came of a call. An error is an outcome: the model reads `error` and goes on.
+
+    With `joins` there is none yet: the call is made again, with the same key, once there is news of
+    that turn, and holds no worker until then.
+    """
 
     status: Literal["success", "error", "timeout", "unknown"] = "success"
     result: object = None
     error: str | None = None
+    joins: ChildTurn | None = None
 
 
 class Tool(Protocol):

@@ -11,7 +11,7 @@ from mainspring_harness.arguments import problems
 from mainspring_harness.builtin import mcp_servers, subagents, tool_search
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.ids import Position
+from mainspring_kernel.ids import Position, uuid7_ms
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Task
@@ -108,6 +108,9 @@ class Acting:
     async def _readable(
         self, attempt: Attempt, payload: ToolTask, rules: Blueprint | None, result: ToolResult
     ) -> ToolResult:
+        """As it may stand in an event; a call that is given back has nothing to show yet."""
+        if result.joins is not None:
+            return result
         if rules is not None:
             result = await self._guard.output(attempt, payload, rules, result)
         return await self._outputs.bounded(attempt, payload, result)
@@ -190,6 +193,8 @@ class Acting:
             progress=_Progress(attempt, payload, tool),
             resources=self._holdings.of(attempt.held, payload.idempotency_key),
             history=self._history(attempt.task),
+            began_ms=uuid7_ms(attempt.held.task_id),
+            attempt=attempt.held.fence,
         )
 
     def _history(self, task: Task) -> Callable[[int], Awaitable[tuple[StoredEvent, ...]]]:
@@ -232,7 +237,9 @@ def _unruled(unusable: ConfigUnusable) -> ToolResult:
 
 
 def _told(outcome: ToolOutcome) -> ToolResult:
-    return ToolResult(status=outcome.status, result=outcome.result, error=outcome.error)
+    return ToolResult(
+        status=outcome.status, result=outcome.result, error=outcome.error, joins=outcome.joins
+    )
 
 
 def _raised(payload: ToolTask) -> ToolResult:

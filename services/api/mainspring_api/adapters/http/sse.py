@@ -9,7 +9,7 @@ from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mainspring_api.adapters.http import edge
-from mainspring_api.adapters.http.routes.channels import admit_to
+from mainspring_api.adapters.http.admission import admit_to
 from mainspring_api.adapters.http.routing import KnownOrganizations
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery, stream_resume

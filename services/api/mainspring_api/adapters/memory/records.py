@@ -33,6 +33,14 @@ class MemoryRecords:
         owned.sort(key=lambda one: (one.created_ms, one.id), reverse=True)
         return owned[offset : offset + limit]
 
+    async def records_after(self, type_: type[T], after: UUID, *, limit: int) -> Sequence[T]:
+        found = [
+            one
+            for id_, one in self._rows.records.items()
+            if id_.org_id == self._org_id and isinstance(one, type_) and one.id > after
+        ]
+        return sorted(found, key=lambda one: one.id)[:limit]
+
     async def count_records(self, type_: type[T], owner_id: UUID) -> int:
         return len(self._owned(type_, owner_id))
 

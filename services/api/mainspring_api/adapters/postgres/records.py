@@ -42,6 +42,11 @@ class PostgresRecords:
         )
         return [msgspec.json.decode(row.data, type=type_) for row in rows]
 
+    async def records_after(self, type_: type[T], after: UUID, *, limit: int) -> Sequence[T]:
+        query = Q["list_records_of_kind"]
+        rows = await self._tx.fetch_as(RecordRow, query, type_.kind, after, limit)
+        return [msgspec.json.decode(row.data, type=type_) for row in rows]
+
     async def count_records(self, type_: type[T], owner_id: UUID) -> int:
         return await self._tx.fetchval_as(int, Q["count_records"], type_.kind, owner_id)
 

@@ -19,6 +19,14 @@ where kind = $1 and owner_id = $2
 order by created_ms desc, id desc
 limit $4 offset $3;
 
+-- name: list_records_of_kind
+-- The records of one kind behind an id, by id, whoever owns them; the primary key finds them.
+select data
+from api.record
+where kind = $1 and id > $2
+order by id
+limit $3;
+
 -- name: count_records
 -- How many records of one kind an owner has.
 select count(*) from api.record where kind = $1 and owner_id = $2;

@@ -9,7 +9,7 @@ from mainspring_engine.adapters.memory.progress import progress_of
 from mainspring_engine.adapters.memory.tables import Tables, TaskRow, WorkerRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.backlog import Group, ReadyGroup
-from mainspring_engine.domain.limit import keys_of
+from mainspring_engine.domain.limit import is_family, keys_of, stem_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.ports.store import (
@@ -187,11 +187,16 @@ def _keep_worker(tables: Tables, attachment: Attachment, now_ms: int) -> None:
 
 
 def running(tables: Tables, key: str) -> int:
-    """How many counted tasks run under a limit's key."""
+    """How many counted tasks run under a limit's key; of a family under all of its keys."""
     return sum(
-        task.state is TaskState.LEASED and task.counted and key in keys_of(task.route)
+        task.state is TaskState.LEASED and task.counted and _is_under(task.route, key)
         for task in tables.tasks.values()
     )
+
+
+def _is_under(route: Route, key: str) -> bool:
+    keys = keys_of(route)
+    return any(k.startswith(stem_of(key)) for k in keys) if is_family(key) else key in keys
 
 
 def _steps(tasks: list[TaskRow], now_ms: int) -> dict[int, int]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from mainspring_engine.adapters.memory.dispatch import running
 from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState
-from mainspring_engine.domain.limit import KeyLimit
+from mainspring_engine.domain.limit import KeyLimit, Limits
 from mainspring_engine.ports.gates import Board, Drawn, TokenDraw
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.gate_limits import CIRCUIT_ENTRIES_MAX
@@ -98,35 +98,54 @@ class MemoryGates:
 
     async def limits(self, keys: tuple[str, ...] | None = None) -> tuple[KeyLimit, ...]:
         with self._lock:
+            known = Limits(self._limits.values())
+            found = (known.of(key) for key in sorted(self._limits if keys is None else keys))
             return tuple(
                 msgspec.structs.replace(
-                    self._limits[key], running=running(self._tables, key), tokens=self._tokens(key)
+                    limit, running=running(self._tables, limit.key), tokens=self._tokens(limit)
                 )
-                for key in sorted(self._limits if keys is None else keys)
-                if key in self._limits
+                for limit in found
+                if limit is not None
             )
 
     async def draw_tokens(self, draws: tuple[TokenDraw, ...]) -> tuple[Drawn, ...]:
         with self._lock:
             rated = [
-                draw
+                (draw, self._limits[row])
                 for draw in sorted(draws, key=lambda draw: draw.key)
-                if draw.key in self._limits and self._limits[draw.key].rate is not None
+                if (row := draw.family or draw.key) in self._limits
+                and self._limits[row].rate is not None
             ]
-            return tuple(self._draw(draw) for draw in rated)
+            return tuple(self._draw(draw, limit) for draw, limit in rated)
 
-    def _draw(self, draw: TokenDraw) -> Drawn:
-        every_ms = self._limits[draw.key].every_ms or 0.0
-        tokens = self._tokens(draw.key, returned=draw.returned)
+    async def forget_buckets(self, limit: int) -> int:
+        with self._lock:
+            known = Limits(self._limits.values())
+            full = [
+                key
+                for key in sorted(self._buckets)
+                if key not in self._limits
+                and ((found := known.of(key)) is None or self._tokens(found) >= (found.burst or 0))
+            ][:limit]
+            for key in full:
+                del self._buckets[key]
+            return len(full)
+
+    def _draw(self, draw: TokenDraw, limit: KeyLimit) -> Drawn:
+        every_ms = limit.every_ms or 0.0
+        keyed = msgspec.structs.replace(limit, key=draw.key, family=draw.family)
+        tokens = self._tokens(keyed, returned=draw.returned)
         granted = min(draw.wanted, int(tokens))
         self._buckets[draw.key] = _Bucket(tokens=tokens - granted, filled_ms=self._clock.wall_ms())
         wait_ms = math.ceil(max(0.0, 1 - (tokens - granted)) * every_ms)
         return Drawn(key=draw.key, granted=granted, wait_ms=wait_ms)
 
-    def _tokens(self, key: str, *, returned: int = 0) -> float:
-        limit, bucket = self._limits[key], self._buckets.get(key)
-        if bucket is None or limit.burst is None or limit.every_ms is None:
+    def _tokens(self, limit: KeyLimit, *, returned: int = 0) -> float:
+        bucket = self._buckets.get(limit.key)
+        if limit.burst is None or limit.every_ms is None:
             return 0.0
+        if bucket is None:
+            return float(limit.burst)
         came = (self._clock.wall_ms() - bucket.filled_ms) / limit.every_ms
         return min(float(limit.burst), bucket.tokens + returned + came)
 

@@ -133,6 +133,7 @@ class MemoryInspection:
             capability=row.route.capability,
             build=row.route.build,
             model=row.route.model,
+            keys=row.route.keys,
             priority=row.priority,
             fence=row.fence,
             due_ms=row.ready_ms,
@@ -210,8 +211,7 @@ def _routes(tasks: Iterable[TaskRow], now_ms: int) -> tuple[RouteSample, ...]:
 
 
 def _name(item: tuple[Route, list[TaskRow]]) -> tuple[str, str, str, str]:
-    route = item[0]
-    return route.queue, route.capability, route.build, route.model
+    return item[0].names
 
 
 def _route(route: Route, rows: list[TaskRow], now_ms: int) -> RouteSample:

@@ -209,17 +209,24 @@ class MemoryWorkflows:
                 for (owner, step), row in self._tables.steps.items()
                 if owner == workflow_id and row.checkpoint and step > after
             )
-            bodies: list[bytes] = []
-            size = 0
-            for step in mine[:HISTORY_PAGE_ROWS_MAX]:
-                if size >= HISTORY_PAGE_BYTES_MAX:
-                    break
-                bodies.append(self._tables.steps[workflow_id, step].body)
-                size += len(bodies[-1])
-            full = size >= HISTORY_PAGE_BYTES_MAX
-            return RecordedPage(
-                bodies=tuple(bodies), more=full or len(mine) > HISTORY_PAGE_ROWS_MAX
-            )
+            return self._page(workflow_id, mine)
+
+    async def recorded_at(self, workflow_id: UUID, places: tuple[str, ...]) -> RecordedPage:
+        with self._lock:
+            rows = {place: self._tables.steps.get((workflow_id, place)) for place in places}
+            kept = sorted(p for p, row in rows.items() if row is not None and row.checkpoint)
+            return self._page(workflow_id, kept)
+
+    def _page(self, workflow_id: UUID, places: list[str]) -> RecordedPage:
+        bodies: list[bytes] = []
+        size = 0
+        for place in places[:HISTORY_PAGE_ROWS_MAX]:
+            if size >= HISTORY_PAGE_BYTES_MAX:
+                break
+            bodies.append(self._tables.steps[workflow_id, place].body)
+            size += len(bodies[-1])
+        full = size >= HISTORY_PAGE_BYTES_MAX
+        return RecordedPage(bodies=tuple(bodies), more=full or len(places) > HISTORY_PAGE_ROWS_MAX)
 
     async def fork_extent(self, workflow_id: UUID, *, bound: str, limit: int) -> ForkExtent:
         with self._lock:

@@ -7,6 +7,7 @@ from uuid import UUID
 from mainspring_engine.adapters.postgres.flights import Routes, arguments
 from mainspring_engine.adapters.postgres.inbox import INBOX
 from mainspring_engine.adapters.postgres.replies import committed
+from mainspring_engine.adapters.postgres.workflows import more_arguments
 from mainspring_engine.domain.changes import Changes, Spending
 from mainspring_engine.ports.store import Committed
 from mainspring_postgres import Database, QueryFailed, Row, UniqueViolation, load_queries
@@ -39,13 +40,13 @@ class PostgresBudgets:
         spending = changes.spending or Spending()
         try:
             rows = await self._database.fetch(
-                INBOX["commit_arranged"] if changes.places else BUDGETS["commit_budgeted"],
+                INBOX["commit_arranged"] if _has_more(changes) else BUDGETS["commit_budgeted"],
                 *arguments((changes,), routes),
                 [(h.task_id, h.budget_id, h.amount, h.warns) for h in spending.holds],
                 list(spending.ended),
                 [(c.task_id, c.currency, c.amount) for c in spending.charges],
                 changes.after.paused,
-                *_arranged(changes),
+                *(_more(changes) if _has_more(changes) else ()),
             )
         except QueryFailed as error:
             if error.sqlstate == _SHORT:
@@ -136,11 +137,15 @@ class PostgresBudgets:
         return rows[0]["id"] is not None
 
 
-def _arranged(changes: Changes) -> tuple[object, ...]:
-    if not changes.places:
-        return ()
+def _has_more(changes: Changes) -> bool:
+    return bool(changes.places or changes.signals or changes.taken_signals)
+
+
+def _more(changes: Changes) -> tuple[object, ...]:
+    """What is moved and told beside."""
     ids, places = [p.message_id for p in changes.places], [p.seq for p in changes.places]
-    return changes.expected.session_id, ids, places
+    signals, takes = more_arguments((changes,))[-2:]
+    return changes.expected.session_id, ids, places, signals, takes
 
 
 def _columns(subjects: Sequence[Subject]) -> tuple[list[str], list[UUID]]:

@@ -24,7 +24,7 @@ class PostgresGates:
         weights = await self._database.fetch(GATES["weights"])
         return msgspec.structs.replace(
             board,
-            limits=await self._limits(None, standing=False),
+            limits=await self._limits(standing=False),
             weights={cast(UUID, row["org_id"]): cast(float, row["weight"]) for row in weights},
         )
 
@@ -62,22 +62,24 @@ class PostgresGates:
         return await self._database.fetchval_as(bool, GATES["drop_limit"], key)
 
     async def limits(self, keys: tuple[str, ...] | None = None) -> tuple[KeyLimit, ...]:
-        return await self._limits(keys, standing=True)
+        if keys is None:
+            return await self._limits(standing=True)
+        rows = await self._database.fetch_as(KeyLimit, GATES["standing"], list(keys))
+        return tuple(rows)
 
     async def draw_tokens(self, draws: tuple[TokenDraw, ...]) -> tuple[Drawn, ...]:
         asked = [(draw.key, draw.wanted, draw.returned) for draw in draws]
-        return tuple(await self._database.fetch_as(Drawn, GATES["draw_tokens"], asked))
+        rows = [draw.family or draw.key for draw in draws]
+        return tuple(await self._database.fetch_as(Drawn, GATES["draw_tokens"], asked, rows))
+
+    async def forget_buckets(self, limit: int) -> int:
+        return await self._database.fetchval_as(int, GATES["forget_buckets"], limit)
 
     async def set_weight(self, org_id: UUID, weight: float) -> None:
         await self._database.fetch(GATES["set_weight"], org_id, weight)
 
-    async def _limits(
-        self, keys: tuple[str, ...] | None, *, standing: bool
-    ) -> tuple[KeyLimit, ...]:
-        wanted = None if keys is None else list(keys)
-        rows = await self._database.fetch_as(
-            KeyLimit, GATES["limits"], LIMIT_ENTRIES_MAX, standing, wanted
-        )
+    async def _limits(self, *, standing: bool) -> tuple[KeyLimit, ...]:
+        rows = await self._database.fetch_as(KeyLimit, GATES["limits"], LIMIT_ENTRIES_MAX, standing)
         return tuple(rows)
 
     async def _read(self, keys: list[str] | None) -> Board:

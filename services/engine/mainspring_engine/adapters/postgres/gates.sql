@@ -36,7 +36,7 @@ select engine.move_circuits_v1($1) as version;
 select engine.reset_circuit_v1($1) as done;
 
 -- name: limits
--- Limits by key; with $2 also what runs under them and what is in their buckets now.
+-- All limits by key; with $2 also what runs under them and what is in their buckets now.
 -- repeatable
 select
     l.key,
@@ -46,28 +46,54 @@ select
     l.per_ms,
     l.burst,
     l.every_ms,
-    case when $2 then (
-        select count(*)
-        from engine.task as t
-        where
-            t.state = 2 and t.counted
-            and t.route = any(
-                array(select r.id from engine.route as r where r.model = l.key)
-                || array(select r.id from engine.route as r where 'queue:' || r.queue = l.key)
-            )
-    ) else 0 end::int as running,
+    case when $2 then engine.running_v1(l.key) else 0 end as running,
     coalesce(
         least(
             l.burst,
             b.tokens + extract(epoch from clock_timestamp() - b.filled_at) * 1000 / l.every_ms
         ),
         0
-    )::float8 as tokens
+    )::float8 as tokens,
+    '' as family
 from engine.key_limit as l
 left join engine.bucket as b on l.key = b.key
-where $3::text[] is null or l.key = any($3::text[])
 order by l.key
 limit $1;
+
+-- name: standing
+-- The limits that some keys are under, their own or that of their narrowest family, and how each
+-- key stands. A key of a family that was not drawn for yet has a full bucket.
+-- repeatable
+select
+    k.key,
+    l.rev,
+    l.at_once,
+    l.rate,
+    l.per_ms,
+    l.burst,
+    l.every_ms,
+    engine.running_v1(k.key) as running,
+    coalesce(
+        least(
+            l.burst,
+            coalesce(
+                b.tokens + extract(epoch from clock_timestamp() - b.filled_at) * 1000 / l.every_ms,
+                l.burst
+            )
+        ),
+        0
+    )::float8 as tokens,
+    case when l.key = k.key then '' else l.key end as family
+from unnest($1::text[]) as k (key)
+cross join
+    lateral (
+        select x.* from engine.key_limit as x
+        where x.key = k.key or (right(x.key, 1) = '*' and starts_with(k.key, left(x.key, -1)))
+        order by (x.key = k.key) desc, length(x.key) desc
+        limit 1
+    ) as l
+left join engine.bucket as b on k.key = b.key
+order by k.key;
 
 -- name: weights
 -- Organizations that weigh other than 1.
@@ -90,4 +116,9 @@ select engine.set_share_v1($1, $2) as version;
 
 -- name: draw_tokens
 -- Takes tokens out of buckets; see the function. Not repeatable: a repeat draws again.
-select key, granted, wait_ms from engine.draw_tokens_v1($1);
+select key, granted, wait_ms from engine.draw_tokens_v2($1, $2);
+
+-- name: forget_buckets
+-- Forgets full buckets of families; see the function.
+-- repeatable
+select engine.forget_buckets_v1($1) as forgotten;

@@ -38,7 +38,8 @@ where i.session_id = $2 and i.org_id = $1 and i.workflow_id is null
 order by coalesce(i.place, i.seq);
 
 -- name: commit_arranged
--- One item as commit_budgeted writes it, with the places of waiting messages; not repeatable.
+-- One item as commit_budgeted writes it, with the places of waiting messages, and with signals; not
+-- repeatable.
 with written as materialized (
     select
         now_ms, verdicts, deltas_before, closes, marks, emits, unclaimed, known, heads, workflows,
@@ -50,7 +51,7 @@ with written as materialized (
 ),
 
 placed as (
-    select engine.place_inbox_v1($22, $23, $24) as places
+    select engine.place_inbox_v1($22, $23, $24) + engine.tell_v1($25, $26) as places
     from written
     where written.verdicts[1] = 1
 )

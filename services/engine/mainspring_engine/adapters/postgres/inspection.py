@@ -130,11 +130,11 @@ def attempt_view(row: Row) -> AttemptView:
 
 def _route(row: Row) -> RouteSample:
     return RouteSample(
-        route=Route(
-            queue=cast(str, row["queue"]),
-            capability=cast(str, row["capability"]),
-            build=cast(str, row["build"]),
-            model=cast(str, row["model"]),
+        route=Route.named(
+            cast(str, row["queue"]),
+            cast(str, row["capability"]),
+            cast(str, row["build"]),
+            cast(str, row["model"]),
         ),
         ready=cast(int, row["ready"]),
         leased=cast(int, row["leased"]),

@@ -19,7 +19,8 @@ select
         when 3 then 'at_most_once'
         else 'verifiable'
     end as effect,
-    r.queue, r.capability, r.build, r.model,
+    r.queue, r.capability, r.build, split_part(r.model, E'\n', 1) as model,
+    (string_to_array(r.model, E'\n'))[2:] as keys,
     t.priority::int as priority, t.fence,
     (extract(epoch from t.run_at) * 1000)::bigint as due_ms,
     case when t.state = 2 then (extract(epoch from t.claimed_at) * 1000)::bigint end as claimed_ms,

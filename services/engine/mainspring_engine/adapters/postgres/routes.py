@@ -19,7 +19,7 @@ class RouteNumbers:
         found = {route: self._numbers[route] for route in wanted if route in self._numbers}
         missing = tuple(wanted - found.keys())
         if missing:
-            columns = [list(column) for column in zip(*(_columns(r) for r in missing), strict=True)]
+            columns = [list(column) for column in zip(*(r.names for r in missing), strict=True)]
             rows = await self._database.fetch(self._queries["intern_routes"], *columns)
             ids = cast("list[int]", rows[0]["ids"])
             found.update(zip(missing, ids, strict=True))
@@ -45,14 +45,10 @@ class RouteNumbers:
             self._routes[number] = route
 
 
-def _columns(route: Route) -> tuple[str, str, str, str]:
-    return route.queue, route.capability, route.build, route.model
-
-
 def _route(row: Row) -> Route:
-    return Route(
-        queue=cast(str, row["queue"]),
-        capability=cast(str, row["capability"]),
-        build=cast(str, row["build"]),
-        model=cast(str, row["model"]),
+    return Route.named(
+        cast(str, row["queue"]),
+        cast(str, row["capability"]),
+        cast(str, row["build"]),
+        cast(str, row["model"]),
     )

@@ -1,7 +1,7 @@
 """Users' workflows: the rest of a flight's arguments, and what is read of them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, cast
 from uuid import UUID
 
@@ -151,9 +151,17 @@ class PostgresWorkflows:
         rows = await self._database.fetch(
             WORKFLOWS["recorded"], workflow_id, after, HISTORY_PAGE_ROWS_MAX, HISTORY_PAGE_BYTES_MAX
         )
-        bodies = tuple(cast(bytes, row["body"]) for row in rows[:HISTORY_PAGE_ROWS_MAX])
-        full = sum(map(len, bodies)) >= HISTORY_PAGE_BYTES_MAX
-        return RecordedPage(bodies=bodies, more=full or len(rows) > HISTORY_PAGE_ROWS_MAX)
+        return _page(rows)
+
+    async def recorded_at(self, workflow_id: UUID, places: tuple[str, ...]) -> RecordedPage:
+        rows = await self._database.fetch(
+            WORKFLOWS["recorded_at"],
+            workflow_id,
+            list(places),
+            HISTORY_PAGE_ROWS_MAX,
+            HISTORY_PAGE_BYTES_MAX,
+        )
+        return _page(rows)
 
     async def fork_extent(self, workflow_id: UUID, *, bound: str, limit: int) -> ForkExtent:
         rows = await self._database.fetch_as(
@@ -181,6 +189,12 @@ class PostgresWorkflows:
             wanted.limit,
         )
         return tuple(_workflow_row(row) for row in rows)
+
+
+def _page(rows: Sequence[Row]) -> RecordedPage:
+    bodies = tuple(cast(bytes, row["body"]) for row in rows[:HISTORY_PAGE_ROWS_MAX])
+    full = sum(map(len, bodies)) >= HISTORY_PAGE_BYTES_MAX
+    return RecordedPage(bodies=bodies, more=full or len(rows) > HISTORY_PAGE_ROWS_MAX)
 
 
 def wait_row(row: Row) -> WaitRow:

@@ -92,6 +92,26 @@ from (
 where p.before_it < $4::bigint
 order by p.step;
 
+-- name: recorded_at
+-- The same of what is recorded at the places $2 alone.
+-- repeatable
+select p.body, p.before_it < $4::bigint as fits, p.n
+from (
+    select
+        s.body, s.step,
+        sum(octet_length(s.body)) over (order by s.step) - octet_length(s.body) as before_it,
+        row_number() over (order by s.step) as n
+    from (
+        select r.step, r.body
+        from engine.step_result as r
+        where r.workflow_id = $1 and r.checkpoint and r.step = any($2::text[])
+        order by r.step
+        limit $3::int + 1
+    ) as s
+) as p
+where p.before_it < $4::bigint
+order by p.step;
+
 -- name: fork_extent
 -- How much a fork up to the bound $2 would copy, counted up to $3, and whether that place has its
 -- record.

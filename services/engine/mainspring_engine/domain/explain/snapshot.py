@@ -5,6 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.circuit import Circuit
+from mainspring_engine.domain.limit import KeyLimit, keys_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Head, WaitRow, Workflow
 from mainspring_engine.domain.samples import SeatSample
@@ -17,6 +18,7 @@ def route_of(task: TaskView) -> Route:
         capability=task.capability or "",
         build=task.build or "",
         model=task.model or "",
+        keys=task.keys,
     )
 
 
@@ -38,8 +40,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     `messages` counts those that wait in the inbox. `timers` holds the due times of the timers that
     its state and its waits name. A plain task has neither head nor workflow. `closed` is the closed
     task that was asked about, `letter` the newest dead letter of the workflow. `circuits` are those
-    that shut the route of one of `tasks`, `holds_s` for how long a task of such a route lately held
-    its slot, as this engine saw it.
+    that shut the route of one of `tasks`, `limits` those that one is under, `holds_s` for how long
+    a task of such a route lately held its slot, as this engine saw it.
     """
 
     now_ms: int
@@ -53,12 +55,19 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     closed: TaskDetails | None = None
     seats: tuple[SeatSample, ...] = ()
     circuits: tuple[Circuit, ...] = ()
+    limits: tuple[KeyLimit, ...] = ()
     holds_s: dict[Route, float] = {}
     sweeps_ms: dict[str, int] = {}
 
     def hold_s(self, task: TaskView) -> float | None:
         return self.holds_s.get(route_of(task))
 
-    def circuit(self, model: str | None) -> Circuit | None:
-        """The one that shuts this route, if any does."""
-        return next((c for c in self.circuits if model and c.key == model), None)
+    def circuit(self, task: TaskView) -> Circuit | None:
+        """The one that shuts its route, if any does."""
+        key = route_of(task).circuit
+        return next((c for c in self.circuits if key and c.key == key), None)
+
+    def limit(self, task: TaskView) -> KeyLimit | None:
+        """The first that is used up now of those that it is under."""
+        keys = keys_of(route_of(task))
+        return next((limit for limit in self.limits if limit.key in keys and limit.used_up), None)

@@ -5,8 +5,11 @@ from typing import assert_never
 
 from mainspring_engine.domain.circuit import Circuit
 from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
+from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.limits import AHEAD_MAX, DISPATCH_LATE_MS, SWEEP_LATE_MS
+from mainspring_engine.domain.routes import shown
 from mainspring_engine.domain.samples import SeatSample
+from mainspring_engine.domain.turn.joins import JOINS
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
 from mainspring_kernel.times import rfc3339
@@ -36,9 +39,9 @@ def why(facts: TaskFacts, snapshot: Snapshot) -> Reason:
 
 def _ready(facts: TaskFacts, snapshot: Snapshot) -> Reason:
     task = facts.task
-    circuit = snapshot.circuit(task.model)
-    if circuit is not None:
-        return _circuit(facts, circuit, snapshot.now_ms)
+    held = _held_back(facts, snapshot)
+    if held is not None:
+        return held
     able = [seat for seat in snapshot.seats if _can(seat, task)]
     fitting = [seat for seat in able if task.build in ("", None, seat.build)]
     if not able:
@@ -66,12 +69,19 @@ def _ready(facts: TaskFacts, snapshot: Snapshot) -> Reason:
     )
 
 
+def _held_back(facts: TaskFacts, snapshot: Snapshot) -> Reason | None:
+    circuit, limit = snapshot.circuit(facts.task), snapshot.limit(facts.task)
+    if circuit is not None:
+        return _circuit(facts, circuit, snapshot.now_ms)
+    return None if limit is None else _limit(facts, limit)
+
+
 def _can(seat: SeatSample, task: TaskView) -> bool:
     return task.queue in seat.queues and (task.capability or "") in seat.capabilities
 
 
 def _circuit(facts: TaskFacts, circuit: Circuit, now_ms: int) -> Reason:
-    named = f"{_named(facts.task)} waits: the circuit of {circuit.key} is"
+    named = f"{_named(facts.task)} waits: the circuit of {shown(circuit.key)} is"
     if circuit.forced:
         return _of(
             facts,
@@ -84,10 +94,30 @@ def _circuit(facts: TaskFacts, circuit: Circuit, now_ms: int) -> Reason:
     return _of(
         facts,
         "circuit",
-        f"{named} {word} after failures of the provider ({circuit.reason or 'unknown'})",
-        advice="It is probed by itself; look at the provider, or force the circuit closed.",
+        f"{named} {word} after failures ({circuit.reason or 'unknown'})",
+        advice="It is probed by itself; look at what fails behind it, or force the circuit closed.",
         since_ms=circuit.opened_ms,
         until_ms=now_ms + circuit.wait_ms,
+    )
+
+
+def _limit(facts: TaskFacts, limit: KeyLimit) -> Reason:
+    of = f"{shown(limit.key)}{f' (of {shown(limit.family)})' if limit.family else ''}"
+    named = f"{_named(facts.task)} waits for the limit of {of}:"
+    if limit.at_once is not None and limit.running >= limit.at_once:
+        return _of(
+            facts,
+            "limit",
+            f"{named} {limit.running} of {limit.at_once} at once are running",
+            advice="It goes on when one of them ends; raise the limit, or look at what runs.",
+            since_ms=facts.task.due_ms,
+        )
+    return _of(
+        facts,
+        "limit",
+        f"{named} {limit.rate} in {(limit.per_ms or 0) / 1000:g} s",
+        advice="It goes on as the limit's time comes; raise the limit to let more through.",
+        since_ms=facts.task.due_ms,
     )
 
 
@@ -239,6 +269,8 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
             advice="Start a worker with the code that this workflow began with, or mend the code.",
             until_ms=due_ms,
         )
+    if code == JOINS:
+        return _joining(facts, due_ms)
     return _of(
         facts,
         "retry",
@@ -251,6 +283,19 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _joining(facts: TaskFacts, due_ms: int) -> Reason:
+    last = facts.last
+    return _of(
+        facts,
+        "waiting",
+        f"{_named(facts.task)} waits for a child session, and looks at it by {rfc3339(due_ms)}",
+        advice="Look at the session's tasks; cancel the child, or this turn with all of them.",
+        since_ms=None if last is None else last.closed_ms,
+        until_ms=due_ms,
+        moving=True,
+    )
 
 
 def _of(  # noqa: PLR0913 - one per member of a reason

@@ -1,5 +1,6 @@
 """What the turn machine knows of the folded agent. The engine never reads the prompt."""
 
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -8,6 +9,9 @@ from mainspring_kernel.ids import Prefix, from_wire
 from mainspring_schema.agents import ModelChoice, RuntimeAgent
 from mainspring_schema.budgets import Subject
 from mainspring_schema.events import ModelMetadata
+
+SUBAGENTS: Final = "subagents"
+"""The capability whose calls spawn children."""
 
 
 class AskedModel(Struct, frozen=True, kw_only=True):
@@ -35,6 +39,8 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     max_iterations: int
     fallbacks: tuple[AskedModel, ...] = ()
     ancestors: tuple[str, ...] = ()
+    spawns: bool = False
+    """Whether it may give work to children."""
 
     def asked(self, choice: int) -> AskedModel:
         """The model at that place of the chain; the first one where there is no such place."""
@@ -71,6 +77,7 @@ def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
         max_iterations=agent.max_iterations,
         fallbacks=fallbacks,
         ancestors=agent.ancestors,
+        spawns=any(ref.ref == SUBAGENTS for ref in agent.capabilities),
     )
 
 

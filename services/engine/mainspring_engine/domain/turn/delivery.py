@@ -8,7 +8,7 @@ from mainspring_engine.domain.changes import Accept, Config
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import NOBODY, InboxRow
-from mainspring_engine.domain.turn import ending, facts, machine, opening
+from mainspring_engine.domain.turn import ending, facts, links, machine, opening
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.control_errors import MessageTaken, SessionBusy
@@ -49,11 +49,15 @@ def submit(plan: Plan, command: commands.Submit, materials: Materials) -> comman
         turn = opening.open_turn(plan, message, materials, trace=trace)
         # The sender is told which turn takes the message, which was not known before.
         plan.accepts[-1] = msgspec.structs.replace(plan.accepts[-1], turn_id=turn.workflow.id)
+        if command.spawned_by is not None:
+            links.tell_begun(turn, command.spawned_by)
+            turn.save()
     else:
         turn = Turn(plan, running, materials)
         if command.mode in ("queue", "collect"):
             turn.save()
         else:
+            links.tell_begun(turn, command.spawned_by)
             machine.steer(turn)
     return commands.Receipt(
         message_id=command.message_id,

@@ -1,10 +1,12 @@
 """How a turn ends: exactly one outcome, and what waits behind it."""
 
+from uuid import UUID
+
 from mainspring_engine.domain.changes import CloseTask, DeadLetter, MarkTask
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
-from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn import facts, joins, links
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn
@@ -51,6 +53,7 @@ def fail(
     `answer` is that of the model call that failed: the message stands in its place.
     """
     turn.close_tasks(tasks)
+    _stop_joined(turn)
     turn.finish_open_calls(tasks, why="the turn failed")
     turn.emit(
         "output.message.completed",
@@ -71,6 +74,7 @@ def fail(
 def seal(turn: Turn, reason: str, detail: str, tasks: tuple[OpenTask, ...] = ()) -> None:
     """The turn needs attention: going on by itself would not help."""
     turn.close_tasks(tasks)
+    _stop_joined(turn)
     turn.finish_open_calls(tasks, why="the turn was sealed")
     turn.emit(
         "turn.sealed",
@@ -86,20 +90,24 @@ def seal(turn: Turn, reason: str, detail: str, tasks: tuple[OpenTask, ...] = ())
 
 
 def cancel(turn: Turn, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
-    """Commits the wish first. What nobody holds ends here; holders are asked, until a deadline."""
+    """Commits the wish first. What nobody holds ends here; holders are asked, until a deadline.
+
+    So are the children, and a call that waits for one waits on, to tell that it has ended.
+    """
     _take_unseen(turn, reason)
     turn.disarm()
+    stopped = links.stop_below(turn.plan, turn.materials)
     held = tuple(task for task in tasks if task.state is TaskState.LEASED)
     for task in tasks:
         if task.state is TaskState.LEASED:
             turn.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
         else:
-            _close_unheld(turn, task)
+            _close_unheld(turn, task, stopped)
     for call in turn.state.calls:
-        if call.task_id is None:
+        if call.task_id is None and not call.child:
             turn.finish_call(call, ToolResult(status="cancelled", error="cancelled by the user"))
     turn.update(phase=Phase.CANCELLING, cancel_reason=reason or "user")
-    if held:
+    if held or turn.state.joins:
         turn.arm(TIMER_CANCEL, CANCEL_DEADLINE_S)
         turn.save()
     else:
@@ -131,7 +139,12 @@ def _take_unseen(turn: Turn, reason: str | None) -> None:
     turn.plan.consume(taken, turn.workflow.id)
 
 
-def _close_unheld(turn: Turn, task: OpenTask) -> None:
+def _stop_joined(turn: Turn) -> None:
+    if turn.state.joins:
+        links.stop_below(turn.plan, turn.materials, only=turn.state.joins)
+
+
+def _close_unheld(turn: Turn, task: OpenTask, stopped: frozenset[UUID]) -> None:
     turn.plan.closes.append(
         CloseTask(
             task_id=task.id,
@@ -143,7 +156,11 @@ def _close_unheld(turn: Turn, task: OpenTask) -> None:
     if turn.state.reason_task == task.id:
         turn.update(reason_task=None)
     for call in turn.state.calls:
-        if call.task_id == task.id:
+        if call.task_id != task.id:
+            continue
+        if call.child and UUID(bytes=call.child) in stopped:
+            joins.leave(turn, call)
+        else:
             turn.finish_call(call, abandoned(call, task, "cancelled by the user"))
 
 
@@ -190,6 +207,7 @@ def _rest(turn: Turn, outcome: Outcome) -> None:
     turn.plan.set_status(SessionStatus.IDLE)
     turn.plan.set_paused(paused=False)
     turn.plan.set_active_turn(None)
+    links.tell_ended(turn)
     turn.update(reason_task=None, calls=())
     turn.save(outcome)
 

@@ -12,7 +12,7 @@ from mainspring_engine.domain.rows import (
     OpenTask,
     TaskState,
 )
-from mainspring_engine.domain.turn import appeals, ending, facts, spending, tooling
+from mainspring_engine.domain.turn import appeals, ending, facts, joins, spending, tooling
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
@@ -91,6 +91,10 @@ def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
         turn.close_attempt(delivery.task_id, delivery.fence, Closing.CANCELLED)
         turn.save()
         return
+    if result.joins is not None and turn.state.phase is not Phase.CANCELLING:
+        joins.park(turn, delivery, call, result.joins)
+        turn.save()
+        return
     closing = _CLOSINGS.get(result.status, Closing.RESULT)
     cancelling = turn.state.phase is Phase.CANCELLING
     if result.unread and not cancelling:
@@ -110,6 +114,12 @@ def _lead_on(turn: Turn) -> None:
         turn.save()
     else:
         _acted(turn)
+
+
+def child_stopped(turn: Turn, call: OpenCall) -> None:
+    """The child that a call of a cancelled turn waited for has ended."""
+    turn.finish_call(call, ToolResult(status="cancelled", error="cancelled by the user"))
+    _leave_if_quiet(turn)
 
 
 def client_answered(turn: Turn, results: dict[str, ToolResult]) -> int:
@@ -386,7 +396,7 @@ def _model_stopped(turn: Turn, delivery: Delivery, result: ReasonResult) -> None
 
 def _leave_if_quiet(turn: Turn) -> None:
     """A cancelled turn ends when its last holder has confirmed."""
-    if turn.state.open_tasks():
+    if turn.state.open_tasks() or turn.state.joins:
         turn.save()
     else:
         ending.finish_cancel(turn, ())

@@ -8,11 +8,12 @@ from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Outcome, Workflow
-from mainspring_engine.domain.turn import facts, waiting
+from mainspring_engine.domain.turn import facts, links, waiting
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import Phase, TurnState
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_schema.lineage import SpawnedBy
 from mainspring_schema.messages import Json, Message
 
 
@@ -37,7 +38,9 @@ def open_turn(
         config_hash=rows[-1].config_hash,
         first_seq=first.seq,
     )
+    above = None if message is not None else _above(plan)
     turn = _begin(plan, beginning, materials, trace)
+    links.tell_begun(turn, above)
     if message is not None and message.id != facts.message_id(first.message_id):
         message = None
     started = facts.turn_started(turn.workflow.id, message, first.message_id, turn.agent)
@@ -45,6 +48,13 @@ def open_turn(
     turn.next_model_call()
     turn.save()
     return turn
+
+
+def _above(plan: Plan) -> SpawnedBy | None:
+    """The parent of the turn that has just ended: what that one left is its parent's affair too."""
+    before = plan.workflow
+    parent = None if before is None else states.decode(before).parent
+    return None if parent is None else SpawnedBy(session_id=parent)
 
 
 def take_up(plan: Plan, order: Requeued, materials: Materials, *, trace: TraceContext) -> Turn:

@@ -40,6 +40,8 @@ class OpenCall(Struct, frozen=True, array_like=True):
     name: str
     task_id: UUID | None
     appeal: Appeal = Appeal.NONE
+    child: bytes = b""
+    """The id of a child's turn whose news it waits for without a worker."""
     due_s: int = 0
     brought: bool = False
 
@@ -69,6 +71,13 @@ class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
     timer_id: UUID | None = None
     cancel_reason: str | None = None
     through_seq: int = 0
+    parent: UUID | None = None
+    """The session above, of a turn that has told it of its beginning."""
+
+    @property
+    def joins(self) -> tuple[UUID, ...]:
+        """The turns of children that calls wait for."""
+        return tuple(UUID(bytes=call.child) for call in self.calls if call.child)
 
     def open_tasks(self) -> tuple[tuple[UUID, TaskKind], ...]:
         """The tasks that still owe a result."""

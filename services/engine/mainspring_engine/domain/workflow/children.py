@@ -49,6 +49,8 @@ def begin(going: Going, wait: Wait, child: ChildStart) -> Wait | None:
         input=child.input,
         queue=child.queue,
         build=going.state.build_on(child.queue),
+        keys=child.keys,
+        circuit=child.circuit,
         traceparent=going.workflow.traceparent,
         parent=Parent(workflow_id=going.workflow.id, linked=linked, depth=depth),
     )

@@ -14,6 +14,7 @@ from mainspring_engine.domain.changes import CloseTask, Config, DeadLetter, NewT
 from mainspring_engine.domain.intents import Answered
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.plain import route_of
+from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, Outcome, TaskKind, TaskState
 from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled, given
 from mainspring_engine.domain.workflow.ending import end, fail
@@ -194,7 +195,12 @@ def _task(going: Going, chart: Chart, task_id: UUID, begun: _Next) -> NewTask:
         id=task_id,
         workflow_id=going.workflow.id,
         kind=TaskKind.STEP,
-        route=route_of(queue, step.step, going.state.build_on(queue)),
+        route=route_of(
+            queue,
+            step.step,
+            going.state.build_on(queue),
+            keys_under(step.keys, step.circuit),
+        ),
         priority=PRIORITY,
         effect=Effect.IDEMPOTENT,
         step=place,

@@ -31,6 +31,7 @@ from mainspring_schema.workflows import INPUT_STEP, Flaw, StepRecord, prefix_of
 OUTCOME_STEP = "workflow"
 """The place of a workflow's own result among the step results."""
 PRIORITY = 0
+_GO = "workflow:"
 PROBLEM_BYTES_MAX = 400
 """Of a problem or a reason in the state; the event has all of it."""
 
@@ -40,9 +41,14 @@ def cut(text: str) -> str:
     return text.encode()[:PROBLEM_BYTES_MAX].decode(errors="ignore")
 
 
-def route_of(queue: str, type_: str, build: str = "") -> Route:
+def route_of(queue: str, type_: str, build: str = "", keys: tuple[str, ...] = ()) -> Route:
     """A type is a capability: what nobody offers waits, and is no failure."""
-    return Route(queue=queue, capability=f"workflow:{type_}", build=build)
+    return Route(queue=queue, capability=f"{_GO}{type_}", build=build, keys=keys)
+
+
+def is_go(route: Route) -> bool:
+    """Whether its tasks are goes at workflows."""
+    return route.capability.startswith(_GO)
 
 
 class Going:
@@ -83,20 +89,26 @@ class Going:
             workflow_type=self.state.type,
             key=self.state.key,
             generation=self.state.generation,
+            go=self.state.goes + 1,
+            rested=self.state.rested,
         )
         self.plan.tasks.append(
             NewTask(
                 id=task_id,
                 workflow_id=self.workflow.id,
                 kind=TaskKind.WORKFLOW,
-                route=route_of(self.state.queue, self.state.type, self.state.build),
+                route=route_of(
+                    self.state.queue, self.state.type, self.state.build, self.state.keys
+                ),
                 priority=PRIORITY,
                 effect=Effect.IDEMPOTENT,
                 step=OUTCOME_STEP,
                 payload=pack(payload),
             )
         )
-        self.update(phase=Phase.RUNNING, task_id=task_id, goes=self.state.goes + 1, problem="")
+        self.update(
+            phase=Phase.RUNNING, task_id=task_id, goes=self.state.goes + 1, problem="", rested=0
+        )
 
     def close_unheld(self, task: OpenTask, closing: Closing = Closing.CANCELLED) -> None:
         self.plan.closes.append(

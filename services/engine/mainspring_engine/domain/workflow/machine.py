@@ -23,6 +23,7 @@ from mainspring_engine.domain.limits import (
 )
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
 from mainspring_engine.domain.workflow import children, declared, waiting
 from mainspring_engine.domain.workflow import state as states
@@ -68,22 +69,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
     plan.set_status(SessionStatus.ACTIVE)
     plan.set_active_turn(id_, first_seq=1)
-    told: dict[str, object] = {
-        "workflow_id": to_wire(Prefix.WORKFLOW, id_),
-        "type": command.type,
-        "key": key,
-        "queue": command.queue,
-    }
-    if command.build:
-        told["build"] = command.build
-    if command.parent is not None:
-        told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
-    if command.declaration is not None:
-        told["version"] = version_of(hash_of(command.declaration))
-    if fork is not None:
-        source = to_wire(Prefix.WORKFLOW, fork.source_id)
-        told["forked_from"] = {"workflow_id": source, "step": fork.before}
-        told["generation"] = fork.generation
+    told = _told(command, key)
     going.emit("workflow.started", told | value("input", command.input))
     going.record_input(command.input)
     if command.declaration is None:
@@ -94,8 +80,40 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     return Started(workflow_id=id_, started_ms=plan.now_ms)
 
 
+def _told(command: StartWorkflow, key: str) -> dict[str, object]:
+    """What the first event says beside the input."""
+    told: dict[str, object] = {
+        "workflow_id": to_wire(Prefix.WORKFLOW, command.workflow_id),
+        "type": command.type,
+        "key": key,
+        "queue": command.queue,
+    }
+    if command.build:
+        told["build"] = command.build
+    if command.keys:
+        told["keys"] = command.keys
+    if command.circuit:
+        told["circuit"] = command.circuit
+    if command.parent is not None:
+        told["parent_id"] = to_wire(Prefix.WORKFLOW, command.parent.workflow_id)
+    if command.declaration is not None:
+        told["version"] = version_of(hash_of(command.declaration))
+    fork = command.fork
+    if fork is not None:
+        source = to_wire(Prefix.WORKFLOW, fork.source_id)
+        told["forked_from"] = {"workflow_id": source, "step": fork.before}
+        told["generation"] = fork.generation
+    return told
+
+
 def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Materials) -> Workflow:
-    blank = WorkflowState(type=command.type, key=key, queue=command.queue, build=command.build)
+    blank = WorkflowState(
+        type=command.type,
+        key=key,
+        queue=command.queue,
+        build=command.build,
+        keys=keys_under(command.keys, command.circuit),
+    )
     parent = command.parent
     if parent is not None:
         blank = msgspec.structs.replace(
@@ -136,7 +154,7 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
             return
         case "suspended" | "renewed" | "declared":
             going.close_held(task_id, fence, Closing.SUSPENDED, result_hash=result_hash)
-            _left(going, result)
+            _left(going, fence, result)
             return
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
@@ -272,11 +290,12 @@ def _keep_outcome(going: Going, held: tuple[UUID, int, bytes], result: WorkflowR
     )
 
 
-def _left(going: Going, result: WorkflowResult) -> None:
+def _left(going: Going, fence: int, result: WorkflowResult) -> None:
     """The code gave its worker back, for now or for good."""
     if going.state.phase is Phase.CANCELLING:
         _stopped(going)
     elif result.outcome == "suspended":
+        going.update(rested=fence)
         _suspend(going, result)
     elif result.outcome == "renewed":
         _start_over(going, result.result)
@@ -296,19 +315,26 @@ def _suspend(going: Going, result: WorkflowResult) -> None:
 
 
 def _go_at_once(going: Going) -> None:
-    """Unless it goes round and round: what it recorded stays, and a fork can take it up."""
+    if not _spins(going):
+        going.go()
+        going.save()
+
+
+def _spins(going: Going) -> bool:
+    """Ends one that goes round and round: what it recorded stays, and a fork can take it up."""
     if not going.plan.steps:
         going.update(idle=going.state.idle + 1)
-    if going.state.idle >= WORKFLOW_IDLE_GOES_MAX:
-        message = f"{WORKFLOW_IDLE_GOES_MAX} goes in a row recorded nothing and asked for another"
-        fail(going, Flaw(code="no_progress", message=message))
-        return
-    going.go()
-    going.save()
+    if going.state.idle < WORKFLOW_IDLE_GOES_MAX:
+        return False
+    message = f"{WORKFLOW_IDLE_GOES_MAX} goes in a row recorded nothing and asked for another"
+    fail(going, Flaw(code="no_progress", message=message))
+    return True
 
 
 def _start_over(going: Going, input_: bytes) -> None:
     """The code begins anew with an empty record; nobody reads the old one any more."""
+    if _spins(going):
+        return
     if going.state.waits:
         waiting.drop_all(going)
     going.update(generation=going.state.generation + 1, found=0)

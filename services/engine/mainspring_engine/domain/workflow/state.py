@@ -77,6 +77,10 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Of the workers that it is pinned to; "" for any."""
     idle: int = 0
     """Goes in a row that recorded nothing and were to be followed at once."""
+    rested: int = 0
+    """The fence of the attempt that left it at rest, until its next go begins."""
+    keys: tuple[str, ...] = ()
+    """Of each go, as its route bears them."""
 
     def build_on(self, queue: str) -> str:
         """Which build does its work on a queue: the pin ends where its own queue ends."""

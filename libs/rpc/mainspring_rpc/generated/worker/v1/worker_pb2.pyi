@@ -121,14 +121,16 @@ class Emit(_message.Message):
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., counter: _Optional[int] = ..., events: _Optional[bytes] = ..., steps: _Optional[bytes] = ..., waits: _Optional[bytes] = ...) -> None: ...
 
 class HistoryWanted(_message.Message):
-    __slots__ = ("task_id", "fence", "after")
+    __slots__ = ("task_id", "fence", "after", "places")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    PLACES_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     after: str
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
+    places: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., after: _Optional[str] = ..., places: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("task_id", "fence", "counter", "step", "details")
@@ -209,18 +211,20 @@ class Task(_message.Message):
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., session_id: _Optional[bytes] = ..., org_id: _Optional[bytes] = ..., traceparent: _Optional[str] = ..., payload: _Optional[bytes] = ..., config: _Optional[_Union[Config, _Mapping]] = ..., tail: _Optional[bytes] = ..., recorded: _Optional[bytes] = ..., started: _Optional[bool] = ..., failures: _Optional[int] = ..., progress: _Optional[bytes] = ...) -> None: ...
 
 class History(_message.Message):
-    __slots__ = ("task_id", "fence", "steps", "after", "more")
+    __slots__ = ("task_id", "fence", "steps", "after", "more", "at_places")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    AT_PLACES_FIELD_NUMBER: _ClassVar[int]
     task_id: bytes
     fence: int
     steps: bytes
     after: str
     more: bool
-    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., steps: _Optional[bytes] = ..., after: _Optional[str] = ..., more: _Optional[bool] = ...) -> None: ...
+    at_places: bool
+    def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., steps: _Optional[bytes] = ..., after: _Optional[str] = ..., more: _Optional[bool] = ..., at_places: _Optional[bool] = ...) -> None: ...
 
 class Config(_message.Message):
     __slots__ = ("hash", "body")

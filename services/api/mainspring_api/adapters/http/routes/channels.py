@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from mainspring_api.adapters.http import edge
+from mainspring_api.adapters.http.admission import admit_to, admitted
 from mainspring_api.adapters.http.routes import appeals, messages, sessions
 from mainspring_api.adapters.http.routes.messages import EventList
 from mainspring_api.adapters.http.routing import (
@@ -18,7 +18,6 @@ from mainspring_api.adapters.http.routing import (
     json_reply,
     reply_of,
 )
-from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.appeals import (
     AnswersBody,
     AnswersView,
@@ -37,12 +36,10 @@ from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import appeals as appeal_cases
 from mainspring_api.usecases import endpoints
 from mainspring_api.usecases import sessions as session_cases
-from mainspring_api.usecases.endpoints import Caller
 from mainspring_api.usecases.once import Answer, once
 from mainspring_api.usecases.sessions import SessionView, with_head
-from mainspring_kernel import limits
 from mainspring_kernel.errors import InvalidParameter, PermissionDenied
-from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire, to_wire
+from mainspring_kernel.ids import Prefix, SessionId, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Message
 
@@ -52,7 +49,6 @@ _ONE_OF_AGENT = f"{_OF_AGENT}/{{channel_id:str}}"
 _CHANNEL = "/channels/{channel_id:str}"
 _SESSIONS = f"{_CHANNEL}/sessions"
 _SESSION = f"{_SESSIONS}/{{session_id:str}}"
-_BEARER = "bearer "
 
 
 class ChannelBody(Struct, frozen=True, kw_only=True):
@@ -235,39 +231,18 @@ def caller_session(view: SessionView) -> CallerSession:
     return extended(CallerSession, session_out(view))
 
 
-async def admitted(tx: Transaction, request: edge.HttpRequest, channel: str) -> Caller:
-    """Raises Unauthenticated, InvalidParameter for an end user that nobody should be."""
-    given = request.headers.get("authorization", "")
-    bearer = given[len(_BEARER) :].strip() if given.lower().startswith(_BEARER) else None
-    end_user = request.headers.get("end-user")
-    if end_user is not None and not 0 < len(end_user) <= limits.NAME_CHARS_MAX:
-        msg = f"End-User has 1 to {limits.NAME_CHARS_MAX} characters"
-        raise InvalidParameter(msg)
-    return await endpoints.admit(tx, from_wire(Prefix.ENDPOINT, channel), bearer, end_user)
-
-
-async def admit_to(services: Services, org_id: OrgId, request: edge.HttpRequest) -> Caller:
-    """For the caller of a session. Raises Unauthenticated, NotFound."""
-    params: dict[str, object] = request.path_params
-    session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
-    async with services.store.transaction(org_id) as tx:
-        caller = await admitted(tx, request, str(params["channel_id"]))
-        await endpoints.check_session(tx, caller, session_id)
-    return caller
-
-
 @table.route("GET", _CHANNEL, answer=CardView, other_statuses=(401,))
 async def channel_card(call: Call[NoBody, NoQuery]) -> Reply:
     """What the agent is and takes."""
     async with call.services.store.transaction(call.org_id) as tx:
-        caller = await admitted(tx, call.request, call.path["channel_id"])
+        caller = await admitted(call.services, tx, call.request, call.path["channel_id"])
     agent = caller.agent
     card = CardView(
         name=agent.display_name or agent.name,
         description=agent.description,
         streaming=True,
         input=InputKinds(),
-        auth=(Credential(),),
+        auth=(Credential(), Credential(type="runtime_token")),
         links=Links(sessions=f"/api/v1/channels/{call.path['channel_id']}/sessions"),
     )
     return json_reply(card)
@@ -285,7 +260,7 @@ async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
     """Begins a session of the caller's."""
     # First, so that no answer that is kept goes to somebody else.
     async with call.services.store.transaction(call.org_id) as tx:
-        caller = await admitted(tx, call.request, call.path["channel_id"])
+        caller = await admitted(call.services, tx, call.request, call.path["channel_id"])
 
     async def work(tx: Transaction) -> Answer:
         view = await endpoints.begin(
@@ -301,7 +276,7 @@ async def list_caller_sessions(call: Call[NoBody, PageQuery]) -> Reply:
     """The caller's sessions, newest first."""
     offset, limit = int(call.query.page_token or 0), call.query.limit
     async with call.services.store.transaction(call.org_id) as tx:
-        caller = await admitted(tx, call.request, call.path["channel_id"])
+        caller = await admitted(call.services, tx, call.request, call.path["channel_id"])
         marks = await tx.records(EndpointSession, caller.id, offset=offset, limit=limit)
         rows = [await tx.session(SessionId(mark.id)) for mark in marks]
     known = [row for row in rows if row is not None]

@@ -26,23 +26,30 @@ table = RouteTable("sessions")
 
 
 class ForkBody(Struct, frozen=True, kw_only=True):
-    """Behind which event, by its id or its sequence; without either behind the newest."""
+    """Behind which event, by its id, its sequence or a message; otherwise behind the newest.
+
+    `up_to_message_id`: the fork's conversation ends with that message.
+    """
 
     event_id: str | None = None
     sequence: Annotated[int, Meta(ge=1, le=(1 << 40) - 1)] | None = None
+    up_to_message_id: str | None = None
     title: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] | None = None
 
 
 def wish_of(body: ForkBody, source_id: SessionId) -> ForkWish:
     """Raises ConflictingReferences, InvalidId, CursorMismatch."""
-    if body.event_id is not None and body.sequence is not None:
-        msg = "name the event by its id or by its sequence"
+    named = (body.event_id, body.sequence, body.up_to_message_id)
+    if sum(one is not None for one in named) > 1:
+        msg = "name the event by its id, by its sequence or by a message"
         raise ConflictingReferences(msg)
-    seq = body.sequence
+    seq, message_id = body.sequence, body.up_to_message_id
     if body.event_id is not None:
         event = from_wire(Prefix.EVENT, body.event_id)
         seq = resume_from_id(event, source_id).position.seq
-    return ForkWish(source_id=source_id, seq=seq, title=body.title)
+    if message_id is not None:
+        from_wire(Prefix.MESSAGE, message_id)
+    return ForkWish(source_id=source_id, seq=seq, message_id=message_id, title=body.title)
 
 
 @table.route(

@@ -1,4 +1,4 @@
-"""/durable/circuit-breakers: which providers' models are left in peace, and by whose word"""
+"""/durable/circuit-breakers: what is left in peace after failures, and by whose word"""
 
 from typing import Annotated, Literal
 
@@ -14,6 +14,7 @@ from mainspring_api.adapters.http.routing import (
     json_reply,
     reply_of,
 )
+from mainspring_api.adapters.http.wire.gate_keys import key_of, wire_key
 from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
@@ -30,7 +31,10 @@ class ReasonBody(Struct, frozen=True, kw_only=True):
 
 
 class CircuitBreaker(Struct, frozen=True, kw_only=True):
-    """`forced` was set by hand and holds until it is deleted. `key` is `provider:model`."""
+    """`forced` was set by hand and holds until it is deleted.
+
+    `key` is `provider:model`, or `circuit:name` of one that tasks name.
+    """
 
     key: str
     state: str
@@ -48,29 +52,6 @@ class CircuitBreaker(Struct, frozen=True, kw_only=True):
 class CircuitBreakerList(Struct, frozen=True, kw_only=True):
     data: tuple[CircuitBreaker, ...]
     total: int
-
-
-def wire_key(key: str) -> str:
-    """One segment of a path: `provider:model`, with `~1` for a slash in the model's name."""
-    provider, slash, model = key.partition("/")
-    if not slash:
-        return _escaped(provider)
-    return f"{provider}:{_escaped(model)}"
-
-
-def key_of(text: str) -> str:
-    provider, colon, model = text.partition(":")
-    if not colon:
-        return _plain(text)
-    return f"{provider}/{_plain(model)}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("~", "~0").replace("/", "~1")
-
-
-def _plain(text: str) -> str:
-    return text.replace("~1", "/").replace("~0", "~")
 
 
 @table.route("GET", "/durable/circuit-breakers", answer=CircuitBreakerList)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from mainspring_api.adapters.http.routes.gates import key_of, wire_key
 from mainspring_api.adapters.http.routing import (
     Call,
     NoBody,
@@ -13,6 +12,7 @@ from mainspring_api.adapters.http.routing import (
     RouteTable,
     json_reply,
 )
+from mainspring_api.adapters.http.wire.gate_keys import key_of, wire_key
 from mainspring_kernel import gate_limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
@@ -34,7 +34,11 @@ class LimitBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Limit(Struct, frozen=True, kw_only=True):
-    """`key` is `provider:model`, or `queue:name`."""
+    """`key` is `provider:model`, `queue:name`, or `key:name` of one that tasks are given.
+
+    A limit `key:customer:*` is one of every key that begins so, each by itself; how such a key
+    stands is asked for by its own name, and `family` says which limit that is.
+    """
 
     key: str
     at_once: int | None
@@ -42,6 +46,7 @@ class Limit(Struct, frozen=True, kw_only=True):
     per_seconds: float | None
     running: int
     available: int | None
+    family: str | None
 
 
 class LimitList(Struct, frozen=True, kw_only=True):
@@ -127,13 +132,17 @@ def limit_key(text: str) -> str:
     return text if text.startswith("queue:") else key_of(text)
 
 
+def _wire(key: str) -> str:
+    return key if key.startswith("queue:") else wire_key(key)
+
+
 def _shown(limit: LimitView) -> Limit:
-    queue = limit.key.startswith("queue:")
     return Limit(
-        key=limit.key if queue else wire_key(limit.key),
+        key=_wire(limit.key),
         at_once=limit.at_once,
         rate=limit.rate,
         per_seconds=None if limit.per_ms is None else limit.per_ms / 1000,
         running=limit.running,
         available=limit.available,
+        family=_wire(limit.family) if limit.family else None,
     )

@@ -51,6 +51,8 @@ def _command(
         queue=body.queue,
         priority=body.priority,
         build=body.build or "",
+        keys=body.keys,
+        circuit=body.circuit or "",
         traceparent=call.request.headers.get(TRACEPARENT),
     )
 

@@ -94,6 +94,8 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
             traceparent=call.request.headers.get(TRACEPARENT),
             declaration=None if declaration == b"null" else declaration,
             build=body.build or "",
+            keys=body.keys,
+            circuit=body.circuit or "",
         )
         view = await workflows.started(
             services.control, services.hub.feed, services.clock, command, wait_s=call.query.wait_s

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
+from mainspring_api.adapters.http.wire.gate_keys import wire_key
 from mainspring_kernel import limits
 from mainspring_kernel.errors import InvalidId, InvalidParameter
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
@@ -114,6 +115,7 @@ class TaskOut(Struct, frozen=True, kw_only=True):
     capability: str | None
     build: str | None
     model: str | None
+    keys: tuple[str, ...]
     priority: int
     attempt: int
     due_at: str | None
@@ -143,6 +145,7 @@ def task_out(task: TaskView) -> TaskOut:
         capability=task.capability,
         build=task.build,
         model=task.model,
+        keys=tuple(map(wire_key, task.keys)),
         priority=task.priority,
         attempt=task.fence,
         due_at=time_of(task.due_ms),

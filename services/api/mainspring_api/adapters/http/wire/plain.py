@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
-from mainspring_api.adapters.http.wire.workflows import FlawView, Key, Name, flaw_view
-from mainspring_kernel import limits, plain_limits
+from mainspring_api.adapters.http.wire.workflows import FlawView, GateKey, Key, Name, flaw_view
+from mainspring_kernel import gate_limits, limits, plain_limits
 from mainspring_kernel.ids import Prefix, to_wire, uuid7_ms
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.plain import PlainStatus, PlainTaskView, TaskReceipt, TaskRefusal
@@ -21,6 +21,7 @@ class TaskBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `id` (task_ and the hex digits of a new UUIDv7) tells a repeat; one is made where it is left
     out. A higher `priority` goes first. With a `build` only workers of that build take it.
+    `keys` put it under the limits of `key:…`, `circuit` under the circuit breaker `circuit:…`.
     """
 
     type: Name
@@ -29,6 +30,8 @@ class TaskBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     priority: Annotated[int, Meta(ge=0, le=limits.PRIORITY_MAX)] = 0
     id: str | None = None
     build: Key | None = None
+    keys: Annotated[tuple[GateKey, ...], Meta(max_length=gate_limits.TASK_KEYS_MAX)] = ()
+    circuit: GateKey | None = None
 
 
 class TasksBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

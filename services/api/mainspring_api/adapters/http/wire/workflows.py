@@ -6,10 +6,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct, field
 
-from mainspring_kernel import limits
+from mainspring_kernel import gate_limits, limits
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.query_limits import QUERY_ARGUMENTS_BYTES_MAX
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.keys import KEY_PATTERN
 from mainspring_schema.workflows import Flaw, Status, Wait, WorkflowView
 
 Name = Annotated[
@@ -22,6 +23,11 @@ Name = Annotated[
 ]
 Key = Annotated[
     str, Meta(min_length=1, max_length=limits.WORKFLOW_KEY_CHARS_MAX, pattern=r"^[ -~]+$")
+]
+
+
+GateKey = Annotated[
+    str, Meta(min_length=1, max_length=gate_limits.KEY_CHARS_MAX, pattern=f"^{KEY_PATTERN}$")
 ]
 
 
@@ -39,7 +45,8 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     The same `key` with the same type, queue and input finds the workflow that it started, for as
     long as there is that workflow; an Idempotency-Key is taken where there is none. With a
     `declaration` of steps the engine runs those, each as a task; without one a worker has the code.
-    With a `build` only workers of that build work on it.
+    With a `build` only workers of that build work on it. `keys` put each go at its code under the
+    limits of `key:…`, `circuit` under the circuit breaker `circuit:…`.
     """
 
     type: Name
@@ -48,6 +55,8 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: Name = "default"
     declaration: msgspec.Raw = field(default_factory=_nothing)
     build: Key | None = None
+    keys: Annotated[tuple[GateKey, ...], Meta(max_length=gate_limits.TASK_KEYS_MAX)] = ()
+    circuit: GateKey | None = None
 
 
 class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,20 @@
+"""What tasks may be given as keys, and as the circuit that they name."""
+
+import re
+from typing import Final
+
+from mainspring_kernel.gate_limits import KEY_CHARS_MAX, TASK_KEYS_MAX
+
+KEY_PATTERN: Final = "[!-)+-~]+"
+"""Printable, no space; a star would make it a family of keys."""
+_KEY: Final = re.compile(KEY_PATTERN)
+
+
+def flaw_in(keys: tuple[str, ...], circuit: str) -> str | None:
+    """What is wrong with them, in words; None where they will do. `circuit` "" is none."""
+    if len(keys) > TASK_KEYS_MAX:
+        return f"keys: at most {TASK_KEYS_MAX}"
+    for what, name in (*(("a key", key) for key in keys), ("circuit", circuit or "-")):
+        if len(name) > KEY_CHARS_MAX or _KEY.fullmatch(name) is None:
+            return f"{what}: 1 to {KEY_CHARS_MAX} printable ASCII characters, no space and no *"
+    return None

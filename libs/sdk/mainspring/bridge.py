@@ -1,0 +1,96 @@
+"""A go's way to its attempt, whose loop is the stream's, and what is recorded of its workflow."""
+
+import asyncio
+from contextlib import suppress
+
+from mainspring.going import Go
+from mainspring_kernel.limits import WORKFLOW_WAITS_MAX
+from mainspring_schema.frames import History
+from mainspring_schema.tasks import QueryTask, WorkflowTask
+from mainspring_schema.workflows import StepRecord, Wait, prefix_of
+from mainspring_workstream.attempt import Attempt
+
+
+class Bridge:
+    """A go's way to its attempt, whose loop is the stream's."""
+
+    def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
+        self._attempt = attempt
+        self._loop = loop
+        self.beats = Beats(attempt, loop)
+        self.fence = attempt.held.fence
+
+    def tell(self, go: Go, loop: asyncio.AbstractEventLoop) -> None:
+        """News go to the user's loop from now on."""
+
+        def news(history: History) -> None:
+            with suppress(RuntimeError):  # that loop ended: nobody waits
+                loop.call_soon_threadsafe(go.news, history.steps)
+
+        self._attempt.on_news = news
+
+    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+        await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self._attempt.checkpoint(steps, waits), self._loop)
+        )
+
+    async def recorded(self, places: tuple[str, ...] = ()) -> dict[str, StepRecord]:
+        """What is recorded by now; of these places alone where the engine can tell."""
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(_recorded_now(self._attempt, places), self._loop)
+        )
+
+
+class Beats:
+    """What handlers say, on its way to the attempt, whose loop is the stream's."""
+
+    def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
+        self._attempt = attempt
+        self._loop = loop
+        self._earlier = {said.step: said.details for said in attempt.task.progress}
+
+    def earlier(self, step: str) -> bytes | None:
+        return self._earlier.get(step)
+
+    def say(self, step: str, details: bytes) -> None:
+        with suppress(RuntimeError):  # that loop ended: nobody listens
+            self._loop.call_soon_threadsafe(self._attempt.report, step, details)
+
+    async def kept(self, step: str) -> None:
+        kept = asyncio.run_coroutine_threadsafe(self._attempt.reported(step), self._loop)
+        await asyncio.wrap_future(kept)
+
+
+async def recorded_at(attempt: Attempt, places: tuple[str, ...]) -> dict[str, StepRecord] | None:
+    """What is recorded at these places; None where the engine cannot tell it apart."""
+    found: dict[str, StepRecord] = {}
+    left = places
+    while left:
+        asked, later = left[:WORKFLOW_WAITS_MAX], left[WORKFLOW_WAITS_MAX:]
+        page = await attempt.recorded(places=asked)
+        if not page.at_places:
+            return None
+        found |= {step.step: step for step in page.steps}
+        again = page.more and bool(page.steps)
+        left = tuple(place for place in asked if again and place not in found) + later
+    return found
+
+
+async def all_recorded(attempt: Attempt) -> dict[str, StepRecord]:
+    """Everything recorded of the attempt's workflow since its code started over, by place."""
+    found: dict[str, StepRecord] = {}
+    payload = attempt.payload
+    counted = isinstance(payload, WorkflowTask | QueryTask)
+    generation = payload.generation if counted else 0
+    after, more = prefix_of(generation), True
+    while more:
+        page = await attempt.recorded(after)
+        found |= {step.step: step for step in page.steps}
+        more = page.more and bool(page.steps)
+        after = page.steps[-1].step if page.steps else after
+    return found
+
+
+async def _recorded_now(attempt: Attempt, places: tuple[str, ...]) -> dict[str, StepRecord]:
+    found = await recorded_at(attempt, places) if places else None
+    return await all_recorded(attempt) if found is None else found

@@ -1,0 +1,61 @@
+"""What a go is made of: its engine, the code it runs, and the branches of it that wait."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+import msgspec
+
+from mainspring.values import Shape
+from mainspring_schema.workflows import StepRecord, Wait
+
+
+class Engine(Protocol):
+    """What a go asks of its engine."""
+
+    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+        """Returns once they are committed. Raises where the attempt holds its task no more."""
+        ...
+
+    async def recorded(self, places: tuple[str, ...]) -> dict[str, StepRecord]:
+        """What is recorded by now, at these places at least."""
+        ...
+
+
+class Code(Protocol):
+    """A workflow as a go runs it."""
+
+    pipelined: bool
+
+    @property
+    def shape(self) -> Shape[object]: ...
+
+    @property
+    def function(self) -> Callable[..., Coroutine[object, object, object]]: ...
+
+
+class Open:
+    """A branch that waits."""
+
+    def __init__(self, wait: Wait, came: "asyncio.Future[StepRecord]") -> None:
+        self.wait = wait
+        self.came = came
+        self.armed = False
+        """The engine was told of it."""
+
+    def told(self, found: int) -> Wait:
+        """As the engine is told of it by a worker that knows of so many finds."""
+        return msgspec.structs.replace(self.wait, armed=self.armed, seen=found)
+
+
+class Working:
+    """A step at work: the go does not stand still."""
+
+    def __init__(self, count: Callable[[int], None]) -> None:
+        self._count = count
+
+    def __enter__(self) -> None:
+        self._count(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._count(-1)

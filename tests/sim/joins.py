@@ -1,0 +1,35 @@
+"""A turn whose call waits for a child, to be cut at a place in the history of both."""
+
+from typing import Final
+
+import msgspec
+
+from mainspring_harness.builtin import session_tasks, subagents
+from mainspring_schema.messages import Json
+from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
+from mainspring_worker.ports.tool import ToolBox
+from tests.sim.crash_points import ANSWER, Scene, script_of
+from tests.sim.world import World
+
+_FOUND: Final = "It was under the sofa, behind the cat, where nobody ever looks for anything."
+
+
+class Spawning(World):
+    """Its agent gives work to children."""
+
+    capabilities = ("", subagents.ID, session_tasks.ID)
+
+    def toolbox(self) -> ToolBox:
+        return builtin_tools()
+
+
+def _scene() -> Scene:
+    told = script_of([{"text": _FOUND}])
+    arguments = {"name": "look", "instructions": told}
+    calls = [{"name": subagents.SPAWN_AGENT.name, "arguments": arguments}]
+    turns: tuple[Json, ...] = ({"text": "Let me see.", "tool_calls": calls}, {"text": ANSWER})
+    return Scene(world=Spawning, turns=turns)
+
+
+JOINING: Final = _scene()
+CANCELLED: Final = msgspec.structs.replace(JOINING, cancels=True)

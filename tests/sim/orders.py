@@ -1,0 +1,229 @@
+"""People who start programs, send them letters, fork and cancel them, and hand in plain tasks.
+
+Whoever is not answered asks again: with the same key and another id, as a client does.
+"""
+# What stands for every port has no type.
+# pyright: reportExplicitAny=false, reportAny=false
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring import Workflow
+from mainspring_kernel.errors import MainspringError, WorkflowEnded
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_schema.plain import (
+    CancelPlainTask,
+    GetPlainTask,
+    PlainStatus,
+    RequeuePlainTask,
+    SubmitTask,
+    SubmitTasks,
+)
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    ForkWorkflow,
+    GetWorkflow,
+    SignalWorkflow,
+    StartWorkflow,
+)
+from tests.sim.loop import here
+from tests.sim.programs import LETTER
+from tests.sim.wanted import FORKED_AT, Order, drawn
+from tests.sim.world import World
+
+TRIES_MAX: Final = 400
+_ARRIVE_S: Final = 20.0
+_AGAIN_S: Final = 0.5
+_LOOK_S: Final = 3.0
+_FULL: Final = 429
+_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+
+
+class Handed(Struct, kw_only=True):
+    """A plain task, and what its owner was told. `said` is how it ended, once that was told."""
+
+    key: str
+    task_id: UUID
+    cancels: bool
+    fails: bool
+    said: PlainStatus | None = None
+    again_id: UUID | None = None
+    """The task that does it again."""
+    settled: bool = False
+
+
+class Orders(Struct, kw_only=True):
+    placed: list[Order]
+    handed: list[Handed]
+    gave_up: list[str]
+    wrong: list[str]
+
+
+class GaveUp(Exception):
+    """Nobody answered, however often."""
+
+
+def come(world: World, orders: Orders) -> None:
+    """Lets everybody in, on the host that calls."""
+    host = here()
+    assert host is not None
+    draws = world.orders
+    ids = SeededIds(world.tables.clock, draws.getrandbits(64))
+    for number in range(world.weather.programs):
+        order = drawn(draws, f"order-{number}")
+        orders.placed.append(order)
+        host.spawn(_Person(world, orders, ids).place(order), "person")
+    for number in range(world.weather.plain_tasks):
+        handed = Handed(
+            key=f"task-{number}", task_id=ids.uuid7(), cancels=draws.random() < 0.3,
+            fails=draws.random() < 0.2,
+        )  # fmt: skip
+        orders.handed.append(handed)
+        host.spawn(_Person(world, orders, ids).hand_in(handed), "person")
+
+
+class _Person:
+    def __init__(self, world: World, orders: Orders, ids: SeededIds) -> None:
+        self._world, self._orders, self._ids = world, orders, ids
+        self._draws = world.orders
+
+    async def _asked(self, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+        """The answer, of whichever engine. Raises what is final, GaveUp."""
+        for _ in range(TRIES_MAX):
+            engine = self._world.any_of("engine")
+            try:
+                return await self._world.network.call(engine.host, lambda: ask(engine.program))  # noqa: B023 - awaited at once
+            except MainspringError as error:
+                if error.status < 500 and error.status != _FULL:
+                    raise
+            await asyncio.sleep(_AGAIN_S * (1 + self._draws.random()))
+        raise GaveUp
+
+    async def place(self, order: Order) -> None:
+        await asyncio.sleep(_ARRIVE_S * self._draws.random())
+        try:
+            started = await self._asked(lambda engine: engine.workflows.start(self._start(order)))
+            order.workflow_id = started.workflow_id
+            await self._follow(order, started.workflow_id)
+        except (MainspringError, GaveUp) as error:
+            self._orders.gave_up.append(f"{order.key}: {error!r}")
+        order.settled = True
+
+    def _start(self, order: Order) -> StartWorkflow:
+        program = self._world.offers[order.program]
+        drawn = program.drawn if isinstance(program, Workflow) else None
+        # A declared one is started with what it declares, or by its name alone.
+        with_it = drawn is not None and order.key.endswith(("0", "2"))
+        return StartWorkflow(
+            org_id=DEFAULT_ORG_ID, workflow_id=self._ids.uuid7(), type=order.program,
+            input=msgspec.json.encode(order.arguments), key=order.key,
+            declaration=drawn.declaration if drawn is not None and with_it else None,
+        )  # fmt: skip
+
+    async def _follow(self, order: Order, id_: UUID) -> None:
+        for number in range(order.letters):
+            await asyncio.sleep(_LOOK_S * self._draws.random())
+            await self._write(order, id_, number)
+        if order.cancels:
+            await asyncio.sleep(_LOOK_S * self._draws.random())
+            await self._cancel(order, id_)
+        if order.forks:
+            await self._fork_once_ended(order, id_)
+
+    async def _write(self, order: Order, id_: UUID, number: int) -> None:
+        letter = SignalWorkflow(
+            org_id=DEFAULT_ORG_ID, workflow_id=id_, signal_id=self._ids.uuid7(), name=LETTER,
+            payload=msgspec.json.encode(number),
+        )  # fmt: skip
+        try:
+            await self._asked(lambda engine: engine.workflows.signal(letter))
+        except WorkflowEnded:
+            if order.program == "letterbox":
+                self._orders.wrong.append(f"{order.key} ended before letter {number} came")
+
+    async def _cancel(self, order: Order, id_: UUID) -> None:
+        cancel = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_)
+        receipt = await self._asked(lambda engine: engine.workflows.cancel(cancel))
+        if receipt.status == "no_op" and not await self._has_ended(id_):
+            self._orders.wrong.append(f"a cancel of {order.key} was answered no_op, and it ran")
+
+    async def _has_ended(self, id_: UUID) -> bool:
+        get = GetWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_, explain=False)
+        view = await self._asked(lambda engine: engine.workflows.get(get))
+        return view.status in _ENDED
+
+    async def _fork_once_ended(self, order: Order, id_: UUID) -> None:
+        while True:
+            if await self._has_ended(id_):
+                break
+            await asyncio.sleep(_LOOK_S)
+
+        def fork() -> ForkWorkflow:
+            return ForkWorkflow(
+                org_id=DEFAULT_ORG_ID, workflow_id=self._ids.uuid7(), source_id=id_,
+                step=FORKED_AT, key=f"{order.key}-fork",
+            )  # fmt: skip
+
+        try:
+            started = await self._asked(lambda engine: engine.workflows.fork(fork()))
+        except MainspringError:
+            if not order.cancels:  # a cancelled one may have no such step
+                raise
+        else:
+            order.fork_id = started.workflow_id
+
+    # ── plain tasks ─────────────────────────────────────────────────────────────────────────────
+
+    async def hand_in(self, handed: Handed) -> None:
+        await asyncio.sleep(_ARRIVE_S * self._draws.random())
+        try:
+            await self._hand_in(handed)
+            ended = await self._end_of(handed.task_id)
+            if handed.said not in (None, ended):
+                self._orders.wrong.append(f"{handed.key} was {handed.said}, and is {ended}")
+            handed.said = ended
+            if handed.said != "completed":
+                await self._again(handed)
+        except (MainspringError, GaveUp) as error:
+            self._orders.gave_up.append(f"{handed.key}: {error!r}")
+        handed.settled = True
+
+    async def _hand_in(self, handed: Handed) -> None:
+        arguments = [handed.key] if handed.fails else [handed.key, 0]
+        handed.task_id = self._ids.uuid7()  # rows are kept by its time
+        task = SubmitTask(
+            org_id=DEFAULT_ORG_ID, task_id=handed.task_id,
+            type="refuse" if handed.fails else "mark", input=msgspec.json.encode(arguments),
+        )  # fmt: skip
+        submit = SubmitTasks(tasks=(task,))
+        answer = await self._asked(lambda engine: engine.plain_tasks.submit(submit))
+        refusal = answer.receipts[0].refusal
+        if refusal is not None:
+            self._orders.wrong.append(f"{handed.key} was refused: {refusal}")
+        if handed.cancels:
+            await asyncio.sleep(2 * self._draws.random())
+            cancel = CancelPlainTask(org_id=DEFAULT_ORG_ID, task_id=handed.task_id)
+            view = await self._asked(lambda engine: engine.plain_tasks.cancel(cancel))
+            handed.said = view.status
+            if view.status not in _ENDED:
+                self._orders.wrong.append(f"{handed.key} goes on after its cancel: {view.status}")
+
+    async def _end_of(self, task_id: UUID) -> PlainStatus:
+        get = GetPlainTask(org_id=DEFAULT_ORG_ID, task_id=task_id)
+        while True:
+            view = await self._asked(lambda engine: engine.plain_tasks.get(get))
+            if view.status in _ENDED:
+                return view.status
+            await asyncio.sleep(_LOOK_S)
+
+    async def _again(self, handed: Handed) -> None:
+        new_id = self._ids.uuid7()
+        order = RequeuePlainTask(org_id=DEFAULT_ORG_ID, task_id=handed.task_id, new_id=new_id)
+        await self._asked(lambda engine: engine.plain_tasks.requeue(order))
+        handed.again_id = new_id
+        await self._end_of(new_id)

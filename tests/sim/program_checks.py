@@ -1,0 +1,198 @@
+"""What must hold of users' workflows and plain tasks; as in `checks`, always and at rest."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from mainspring_engine.adapters.memory.tables import StepRow, Tables
+from mainspring_engine.domain.plain import STEP
+from mainspring_engine.domain.rows import Closing, Outcome, TaskKind
+from mainspring_engine.domain.workflow.children import KINDS
+from mainspring_engine.domain.workflow.going import OUTCOME_STEP
+from mainspring_schema.frames import Held
+from mainspring_schema.tasks import PlainResult, WorkflowResult
+from mainspring_schema.workflows import StepRecord
+from tests.sim.orders import Handed, Orders
+from tests.sim.programs import Call, Token, token_of
+from tests.sim.wanted import Book, Order, fork_misfits, listed, misfits
+from tests.sim.world import World
+
+_STARTS: Final = "workflow.started"
+_OUTCOMES: Final = {
+    "workflow.completed": Outcome.COMPLETED,
+    "workflow.failed": Outcome.FAILED,
+    "workflow.cancelled": Outcome.CANCELLED,
+}
+_RECORD: Final = msgspec.msgpack.Decoder(StepRecord)
+_PLAIN: Final = msgspec.msgpack.Decoder(PlainResult)
+_RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
+_KEPT: Final = frozenset({Closing.RESULT, Closing.SUSPENDED})
+"""An attempt that closed so left nothing undone that it did."""
+_ORDER: Final = re.compile(r"order-\d+$")
+
+
+def always(world: World, orders: Orders) -> Iterator[str]:
+    yield from orders.wrong
+    yield from _ends(world)
+    yield from _calls(world)
+    yield from _known(world, orders)
+
+
+def at_rest(world: World, orders: Orders) -> Iterator[str]:
+    yield from orders.gave_up
+    for one in (*orders.placed, *orders.handed):
+        if not one.settled:
+            yield f"somebody still waits for {one.key}"
+    yield from _nothing_left(world.tables.engine.tables)
+    for order in orders.placed:
+        if order.workflow_id is not None:
+            yield from _outcome(world, order, order.workflow_id)
+    for handed in orders.handed:
+        yield from _one_end(world, handed)
+
+
+# ── always ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ends(world: World) -> Iterator[str]:
+    """I10: one start, and one end exactly where the row says so, with nothing behind it."""
+    tables = world.tables.engine.tables
+    for id_ in tables.starts:
+        types = [row.event.type for row in world.tables.log.events[id_]]
+        outcome = tables.workflows[id_].outcome
+        told = [_OUTCOMES[type_] for type_ in types if type_ in _OUTCOMES]
+        ended = [] if outcome is Outcome.RUNNING else [outcome]
+        if types.count(_STARTS) != 1 or types[0] != _STARTS or told != ended:
+            yield f"I10 workflow {id_.hex}: {types}, the row says {outcome.name}"
+        elif told and types[-1] not in _OUTCOMES:
+            yield f"I10 workflow {id_.hex}: {types[-1]} stands behind its end"
+
+
+def _calls(world: World) -> Iterator[str]:
+    """A step is called again only by an attempt that took over from one that was lost."""
+    tables = world.tables.engine.tables
+    lost: Counter[UUID] = Counter(
+        row.workflow_id for row in tables.attempts.values() if row.closing not in _KEPT
+    )
+    recorded = dict(_recorded(tables))
+    for (key, n), calls in world.ledger.calls.items():
+        of: dict[UUID, list[Call]] = defaultdict(list)
+        for call in calls:
+            of[_owner(tables, call.held)].append(call)
+        for owner, own in of.items():
+            name = f"step {n} of {key}"
+            if len(own) > 1 + lost[owner]:
+                yield f"I12 {name}: {len(own)} calls, {lost[owner]} lost attempts"
+            row = recorded.get((owner, key, n))
+            if row is not None and any(_later(tables, call.held, row) for call in own):
+                yield f"I12 {name} was called again after it was recorded"
+
+
+def _owner(tables: Tables, held: Held) -> UUID:
+    closed = tables.attempts.get(held)
+    return tables.tasks[held.task_id].workflow_id if closed is None else closed.workflow_id
+
+
+def _recorded(tables: Tables) -> Iterator[tuple[tuple[UUID, str, int], StepRow]]:
+    for (owner, _), row in tables.steps.items():
+        token = _token(row) if row.fence else None
+        if token is not None:
+            yield (owner, token.key, token.n), row
+
+
+def _token(row: StepRow) -> Token | None:
+    """Of what a step returned; None of a workflow's end, and of what no step of ours made."""
+    try:
+        kept = _RECORD.decode(row.body) if row.checkpoint else _PLAIN.decode(row.body)
+    except msgspec.ValidationError:
+        return None
+    return token_of(msgspec.json.decode(kept.result))
+
+
+def _later(tables: Tables, held: Held, row: StepRow) -> bool:
+    """Whether that attempt began when the one that recorded it was over."""
+    if held.task_id == row.task_id:
+        return held.fence > row.fence
+    mine, its = tables.attempts.get(held), tables.attempts.get(Held(row.task_id, row.fence))
+    claimed_ms = tables.tasks[held.task_id].claimed_ms if mine is None else mine.claimed_ms
+    return its is not None and claimed_ms > its.closed_ms
+
+
+def _known(world: World, orders: Orders) -> Iterator[str]:
+    """H5: what was acknowledged is there; and a key started one workflow."""
+    tables = world.tables.engine.tables
+    keys = Counter(start.key for start in tables.starts.values() if _ORDER.match(start.key))
+    for key, count in keys.items():
+        if count > 1:
+            yield f"I7 {key} started {count} workflows"
+    for order in orders.placed:
+        if order.workflow_id is not None and order.workflow_id not in tables.starts:
+            yield f"H5 {order.key} was acknowledged and is not there"
+    for handed in orders.handed:
+        if handed.settled and handed.task_id not in tables.payloads:
+            yield f"H5 {handed.key} was acknowledged and is not there"
+
+
+# ── at rest ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _nothing_left(tables: Tables) -> Iterator[str]:
+    for workflow_id, waits in tables.waits.items():
+        if waits:
+            yield f"I16 workflow {workflow_id.hex} still waits: {sorted(waits)}"
+    for session_id, signals in tables.signals.items():
+        for entry in signals.values():
+            if entry.row.kind in KINDS and not entry.taken:
+                yield f"I25 {entry.row.kind} to {session_id.hex} was never taken"
+
+
+def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
+    outcome, result = _result(world, id_)
+    yield from misfits(order, outcome, result, _book(world, id_))
+    if order.fork_id is None or outcome != "completed":
+        return
+    forked_outcome, forked = _result(world, order.fork_id)
+    if forked_outcome != "completed":
+        yield f"the fork of {order.key} ended {forked_outcome}: {forked!r}"
+        return
+    yield from misfits(order, forked_outcome, forked, _book(world, order.fork_id))
+    yield from fork_misfits(order, listed(result), listed(forked))
+
+
+def _book(world: World, id_: UUID) -> Book:
+    recorded = {place: _token(row) for place, row in _recorded(world.tables.engine.tables)}
+    return Book(
+        recorded=lambda token: recorded.get((id_, token.key, token.n)),
+        made=lambda token: len(world.ledger.calls[token.key, token.n]),
+    )
+
+
+def _result(world: World, id_: UUID) -> tuple[str, object]:
+    """With the flaw where there is no result."""
+    tables = world.tables.engine.tables
+    row = tables.steps.get((id_, OUTCOME_STEP))
+    outcome = tables.workflows[id_].outcome.name.lower()
+    if row is None:
+        return outcome, None
+    kept = _RESULT.decode(row.body)
+    return outcome, kept.flaw or msgspec.json.decode(kept.result)
+
+
+def _one_end(world: World, handed: Handed) -> Iterator[str]:
+    """A task has a result or was cancelled, never both; as its owner was told."""
+    tables = world.tables.engine.tables
+    for id_ in (handed.task_id, handed.again_id):
+        if id_ is None or (id_ == handed.task_id and not handed.settled):
+            continue
+        row, cancelled = tables.steps.get((id_, STEP)), id_ in tables.plain_cancels
+        if (row is not None) == cancelled:
+            yield f"{handed.key}: {'two ends' if cancelled else 'no end'}"
+        elif row is not None and (_PLAIN.decode(row.body).flaw is not None) != handed.fails:
+            yield f"{handed.key} ended otherwise than it had to: {_PLAIN.decode(row.body)}"
+    open_ = any(task.kind is TaskKind.PLAIN for task in tables.tasks.values())
+    if open_ and handed.settled:
+        yield f"a plain task is still there beside {handed.key}"

@@ -1,0 +1,249 @@
+"""What users run on the stack: workflows of code, a declared one, and steps that stand alone.
+
+Each step tells a ledger that it was called, by which attempt. A crash takes back nothing of it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from random import Random
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from mainspring import (
+    GiveUp,
+    Retry,
+    Step,
+    WaitTimedOut,
+    Workflow,
+    do,
+    parallel,
+    run_child,
+    sleep,
+    start_detached,
+    start_over,
+    step,
+    wait_for_signal,
+    workflow,
+)
+from mainspring.ferry import Ferry
+from mainspring.worker import Runner
+from mainspring_kernel.draws import Draws
+from mainspring_schema.frames import Held
+from mainspring_schema.tasks import PlainResult, WorkflowResult
+from mainspring_workstream.attempt import Attempt
+
+T = TypeVar("T")
+Offer = Workflow[..., object] | Step[..., object]
+LETTER: Final = "letter"
+"""The name of the signal that workflows wait for."""
+TOO_LATE: Final = "too late"
+_STUMBLES_MAX: Final = 2
+"""Below the attempts of a step's policy: no step fails for good by chance."""
+_AGAIN: Final = Retry(attempts=4, first_s=0.1, max_s=1.0)
+_held: ContextVar[Held | None] = ContextVar("held", default=None)
+
+
+class Call(NamedTuple):
+    """A step's call that came to an end. `held` is the attempt that made it."""
+
+    held: Held
+    began_s: float
+    ended_s: float
+
+
+class Stumbled(Exception):
+    """A step failed, and will not when it is tried again."""
+
+
+class Marks(Protocol):
+    """Where steps leave their mark."""
+
+    async def mark(self, key: str, n: int) -> str:
+        """A token that no other call gets."""
+        ...
+
+
+class Ledger:
+    """Who called which step, by the key of what they belong to and a number within."""
+
+    def __init__(self, draws: Random, now_s: Callable[[], float], work_s: float) -> None:
+        self._draws, self._now_s, self._work_s = draws, now_s, work_s
+        self._stumbled: dict[tuple[str, int], int] = defaultdict(int)
+        self.stumbles = 0.0
+        """How often a call fails."""
+        self.calls: dict[tuple[str, int], list[Call]] = defaultdict(list)
+
+    async def mark(self, key: str, n: int) -> str:
+        """A token that no other call gets. Raises Stumbled."""
+        held = _held.get()
+        assert held is not None, "a step outside of an attempt"
+        began_s = self._now_s()
+        await asyncio.sleep(self._work_s * self._draws.random() ** 3)
+        if self._draws.random() < self.stumbles and self._stumbled[key, n] < _STUMBLES_MAX:
+            self._stumbled[key, n] += 1
+            raise Stumbled
+        calls = self.calls[key, n]
+        calls.append(Call(held, began_s, self._now_s()))
+        token = f"{key}/{n}#{len(calls)}"
+        await asyncio.sleep(self._work_s * self._draws.random() ** 3)
+        return token
+
+
+class Token(NamedTuple):
+    """What a step returned, taken apart. `nth` is the place of its call among those alike."""
+
+    key: str
+    n: int
+    nth: int
+
+
+def token_of(text: object) -> Token | None:
+    """None for what no step returned."""
+    if not isinstance(text, str) or "#" not in text:
+        return None
+    place, _, nth = text.rpartition("#")
+    key, _, n = place.rpartition("/")
+    return Token(key, int(n), int(nth))
+
+
+def offers(ledger: Marks) -> dict[str, Offer]:
+    """By name. Code runs again after each wait: what it does itself must be the same each time."""
+
+    @step(retry=_AGAIN)
+    async def mark(key: str, n: int) -> str:
+        return await ledger.mark(key, n)
+
+    @step(retry=_AGAIN)
+    async def refuse(key: str) -> str:
+        raise GiveUp("refused", key)
+
+    @step(retry=_AGAIN, queue="default")
+    async def far(key: str, n: int) -> str:
+        return await ledger.mark(key, n)
+
+    alone = [*_alone(mark, far), _hopeless(mark, refuse), _chart(mark)]
+    found = [mark, refuse, far, *alone, *_waiting(mark), *_with_others(mark)]
+    return {offer.name: offer for offer in found}
+
+
+def _alone(mark: Step[[str, int], str], far: Step[[str, int], str]) -> list[Offer]:
+    @workflow
+    async def crowd(key: str, marks: int) -> list[str]:
+        called = ((far if n % 2 else mark)(key, n) for n in range(marks))
+        return list(await asyncio.gather(*called))
+
+    @workflow(pipelined=True)
+    async def hurry(key: str, marks: int) -> list[str]:
+        return [await mark(key, n) for n in range(marks)]
+
+    @workflow
+    async def rounds(key: str, left: int, found: list[str]) -> list[str]:
+        found = [*found, await mark(key, left)]
+        if left:
+            await start_over(key, left - 1, found)
+        return found
+
+    return [crowd, hurry, rounds]
+
+
+def _hopeless(mark: Step[[str, int], str], refuse: Step[[str], str]) -> Offer:
+    @workflow
+    async def hopeless(key: str) -> list[str]:
+        return [await mark(key, 0), await refuse(key)]
+
+    return hopeless
+
+
+def _chart(mark: Step[[str, int], str]) -> Offer:
+    @workflow(driver="machine")
+    def chart(key: str) -> list[str]:
+        first = do(mark, key, 0)
+        with parallel():
+            second, third = do(mark, key, 1), do(mark, key, 2)
+        return [first, second, third, do(mark, key, 3)]
+
+    return chart
+
+
+def _waiting(mark: Step[[str, int], str]) -> list[Offer]:
+    @workflow
+    async def letterbox(key: str, letters: int) -> list[int]:
+        found: list[int] = []
+        for n in range(letters):
+            found.append(await wait_for_signal(LETTER, type=int))
+            await mark(key, n)
+        return found
+
+    @workflow
+    async def patience(key: str, wait_s: float) -> list[object]:
+        try:
+            came: object = await wait_for_signal(LETTER, timeout_s=wait_s)
+        except WaitTimedOut:
+            came = TOO_LATE
+        return [came, await mark(key, 0)]
+
+    return [letterbox, patience]
+
+
+def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
+    @workflow
+    async def errand(key: str, marks: int, doze_s: float) -> list[str]:
+        found = [await mark(key, n) for n in range(marks)]
+        await sleep(doze_s)
+        return [*found, await mark(key, marks)]
+
+    @workflow
+    async def family(key: str, children: int) -> list[str]:
+        await start_detached(errand, f"{key}.d", 1, 0.5)
+        grown = await asyncio.gather(
+            *(run_child(errand, f"{key}.{n}", 1, 0.5) for n in range(children))
+        )
+        return [token for tokens in grown for token in tokens]
+
+    return [errand, family]
+
+
+# ── who runs them ───────────────────────────────────────────────────────────────────────────────
+
+
+class Carrier(Runner):
+    """A worker's runner whose steps know by which attempt they are called."""
+
+    def __init__(
+        self, offers: dict[str, Offer], loop: asyncio.AbstractEventLoop, draws: Draws
+    ) -> None:
+        plain = {name: it for name, it in offers.items() if isinstance(it, Step)}
+        super().__init__(workflows_of(offers), loop, draws, None, plain=plain)
+        self._ferry: Ferry[PlainResult] = _Marked(loop)
+        self._goes: Ferry[WorkflowResult] = _Marked(loop)
+
+    async def __call__(self, attempt: Attempt) -> bytes:
+        _held.set(attempt.held)
+        return await super().__call__(attempt)
+
+
+class _Marked(Ferry[T]):
+    async def cross(self, go: Callable[[], Coroutine[object, object, T]]) -> T:
+        held = _held.get()
+
+        async def carried() -> T:
+            _held.set(held)
+            return await go()
+
+        return await super().cross(carried)
+
+
+def workflows_of(offers: dict[str, Offer]) -> dict[str, Workflow[..., object]]:
+    """With each step as a workflow of its own."""
+    workflows = (one.task if isinstance(one, Step) else one for one in offers.values())
+    return {one.name: one for one in workflows}
+
+
+def capabilities(offers: dict[str, Offer]) -> tuple[str, ...]:
+    """What a worker that offers these says of itself."""
+    steps = (name for name, offer in offers.items() if isinstance(offer, Step))
+    return (
+        *(f"workflow:{name}" for name in workflows_of(offers)),
+        *(f"task:{name}" for name in steps),
+    )
