@@ -297,13 +297,7 @@ class World:
 
     def _worker(self, host: Host) -> Worker:
         clock, draws = self._clock(), self._draws()
-        links = Links(self.network, self._conversations, self.wires)
-        worker = Worker(
-            core=WorkerCore(_identity(self._ids(clock).uuid7(), self.capabilities)),
-            link=links,
-            clock=clock,
-            draws=draws,
-        )
+        worker = self._working(clock, draws, self.capabilities)
         log: Any = DirectEventLog(self.remote("eventstore", lambda store: store))
         flights = Flights(log=log, clock=clock, draws=draws)
         door = ModelDoor(
@@ -332,15 +326,18 @@ class World:
         host.spawn(worker.run(steps), "stream")
         return worker
 
-    def _coder(self, host: Host) -> Worker:
-        """A user's own worker."""
-        clock, draws = self._clock(), self._draws()
-        worker = Worker(
-            core=WorkerCore(_identity(self._ids(clock).uuid7(), capabilities(self.offers))),
+    def _working(self, clock: SimClock, draws: Draws, able: tuple[str, ...]) -> Worker:
+        return Worker(
+            core=WorkerCore(_identity(self._ids(clock).uuid7(), able)),
             link=Links(self.network, self._conversations, self.wires),
             clock=clock,
             draws=draws,
         )
+
+    def _coder(self, host: Host) -> Worker:
+        """A user's own worker."""
+        clock, draws = self._clock(), self._draws()
+        worker = self._working(clock, draws, capabilities(self.offers))
         host.spawn(worker.run(Carrier(self.offers, self.loop, draws)), "stream")
         return worker
 

@@ -84,12 +84,8 @@ class Worker:
         link: EngineLink | None = None,
     ) -> None:
         offers = _with_declared(offers)
-        workflows = [one.task if isinstance(one, Step) else one for one in offers]
-        self._workflows = {workflow.name: workflow for workflow in workflows}
+        self._workflows = _by_name(offers)
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
-        if len(self._workflows) < len(workflows):
-            message = "two workflows or steps have one name"
-            raise ValueError(message)
         self._announced = Announced(tools, toolset, instructions=instructions, queues=queues)
         self._addresses = _addresses(engine)
         self._link = link
@@ -344,6 +340,17 @@ class Runner:
         return await self._warm.through(
             task, bridge.fence, go, go.go_on(bridge, came, beats=bridge.beats)
         )
+
+
+def _by_name(
+    offers: "Sequence[Workflow[..., object] | Step[..., object]]",
+) -> "dict[str, Workflow[..., object]]":
+    workflows = [one.task if isinstance(one, Step) else one for one in offers]
+    named = {workflow.name: workflow for workflow in workflows}
+    if len(named) < len(workflows):
+        message = "two workflows or steps have one name"
+        raise ValueError(message)
+    return named
 
 
 def _addresses(engine: str | None) -> tuple[str, ...]:

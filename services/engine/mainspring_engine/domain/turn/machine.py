@@ -7,11 +7,7 @@ ports.
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor, CloseTask
 from mainspring_engine.domain.loss import may_be_asked
-from mainspring_engine.domain.rows import (
-    Closing,
-    OpenTask,
-    TaskState,
-)
+from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
 from mainspring_engine.domain.turn import appeals, ending, facts, joins, spending, tooling
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import OpenCall, Phase
@@ -109,11 +105,14 @@ def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
         _lead_on(turn)
 
 
-def _lead_on(turn: Turn) -> None:
+def _lead_on(
+    turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | None = None
+) -> None:
+    """Once no call is at work any more; see `_acted`."""
     if any(c.task_id is not None for c in turn.state.calls):
         turn.save()
     else:
-        _acted(turn)
+        _acted(turn, started=started, calls=calls)
 
 
 def child_stopped(turn: Turn, call: OpenCall) -> None:
@@ -185,10 +184,9 @@ def resumed(turn: Turn) -> bool:
 
 
 def client_timed_out(turn: Turn) -> None:
+    late = ToolResult(status="timeout", error="the client brought no result in time")
     for call in turn.state.calls:
-        turn.finish_call(
-            call, ToolResult(status="timeout", error="the client brought no result in time")
-        )
+        turn.finish_call(call, late)
     turn.update(timer_id=None)
     turn.next_model_call()
     turn.save()
@@ -233,9 +231,7 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
         act_started_ms=turn.plan.now_ms,
         tool_calls=turn.state.tool_calls + len(calls),
         calls=tuple(
-            OpenCall(i, c.name, None)
-            for i, c in enumerate(usable)
-            if c.client_side and not c.problem
+            OpenCall(i, c.name, None) for i, c in enumerate(usable) if (i, c) not in server
         ),
     )
     if turn.state.iteration >= turn.agent.max_iterations:
@@ -252,38 +248,36 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     if repairs > REPAIRS_MAX:
         message = f"{repairs} answers in a row held no usable tool call"
         ending.fail(turn, Failure(error_class="model_output", code="model_output", message=message))
-    elif any(c.task_id is not None for c in turn.state.calls):
-        turn.save()
     else:
-        _acted(turn, started=bool(server), calls=calls)
+        _lead_on(turn, started=bool(server), calls=calls)
 
 
 def _open(turn: Turn, index: int, call: ToolCall) -> None:
     """A call that cannot be made is answered at once: the model sees a typed error."""
     if call.problem:
         turn.emit("tool.started", {"tool_call": facts.call_view(call)})
-        refused = OpenCall(index, call.name, None)
-        turn.finish_call(refused, ToolResult(status="error", error=call.problem))
+        _answer(turn, index, call, ToolResult(status="error", error=call.problem))
         return
     opened = appeals.opened(call, index) or tooling.start(turn, call, index)
     turn.update(calls=(*turn.state.calls, opened))
 
 
 def _finish_surplus(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
+    error = f"at most {TOOL_CALLS_PER_RESPONSE_MAX} calls in one answer"
     for index in range(TOOL_CALLS_PER_RESPONSE_MAX, len(calls)):
-        error = f"at most {TOOL_CALLS_PER_RESPONSE_MAX} calls in one answer"
-        turn.finish_call(
-            OpenCall(index, calls[index].name, None), ToolResult(status="error", error=error)
-        )
+        _answer(turn, index, calls[index], ToolResult(status="error", error=error))
 
 
 def _stop_at_cap(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     error = f"not called: the turn reached its limit of {turn.agent.max_iterations} model calls"
     for index, call in enumerate(calls):
-        turn.finish_call(
-            OpenCall(index, call.name, None), ToolResult(status="cancelled", error=error)
-        )
+        _answer(turn, index, call, ToolResult(status="cancelled", error=error))
     ending.complete(turn, "")
+
+
+def _answer(turn: Turn, index: int, call: ToolCall, result: ToolResult) -> None:
+    """To a call that was never opened."""
+    turn.finish_call(OpenCall(index, call.name, None), result)
 
 
 def _acted(turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | None = None) -> None:
