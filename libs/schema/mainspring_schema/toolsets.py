@@ -13,16 +13,19 @@ from mainspring_schema.asking import Question
 
 REF: Final = "toolset:"
 """A capability ref that begins so names a set; the calls of its tools are routed by it."""
+READING: Final = "toolset_outcomes"
+"""What a worker of the house offers that reads what others brought; older ones do not."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What every provider of models takes."""
 
 
 class Toolset(Struct, frozen=True, kw_only=True):
-    """A set as a worker announces it."""
+    """A set as a worker announces it. A model reads the `instructions` beside the tools."""
 
     name: str
     tools: tuple[ToolDefinition, ...]
+    instructions: str = ""
 
     @property
     def ref(self) -> str:

@@ -41,6 +41,7 @@ class Announced:
         tools: "Sequence[Tool[..., object]]",
         name: str,
         *,
+        instructions: str = "",
         queues: Sequence[str] = (QUEUE,),
     ) -> None:
         self.tools = {tool.name: tool for tool in tools}
@@ -56,7 +57,8 @@ class Announced:
                 f"calls of tools come by the queue {QUEUE!r}, which this worker does not serve"
             )
             raise ValueError(message)
-        toolset = Toolset(name=name, tools=tuple(tool.definition for tool in tools))
+        definitions = tuple(tool.definition for tool in tools)
+        toolset = Toolset(name=name, tools=definitions, instructions=instructions)
         try:
             self.body = toolsets.check(toolset)
         except ValidationFailed as error:

@@ -15,6 +15,7 @@ from functools import partial
 from importlib import import_module
 from typing import Final, NamedTuple, Protocol, cast
 
+from mainspring.calling import Announced
 from mainspring.definitions import Step, Workflow
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.tools import Tool
@@ -62,6 +63,7 @@ class Fleet:
         *,
         tools: "Sequence[Tool[..., object]]" = (),
         toolset: str = "",
+        instructions: str = "",
         processes: int | None = None,
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
@@ -74,15 +76,14 @@ class Fleet:
         clock: Clock | None = None,
         draws: Draws | None = None,
     ) -> None:
-        count = os.cpu_count() or 1 if processes is None else processes
-        if not 1 <= count <= PROCESSES_MAX:
-            message = f"a fleet has 1 to {PROCESSES_MAX} processes, not {count}"
-            raise ValueError(message)
-        self._count = count
+        # What a worker would refuse is refused here, and not in each process.
+        Announced(tools, toolset, instructions=instructions, queues=queues)
+        self._count = _counted(processes)
         options = _Options(
             offers=tuple(_path_of(offer) for offer in offers),
             tools=tuple(_path_of(tool) for tool in tools),
             toolset=toolset,
+            instructions=instructions,
             engine=engine,
             queues=tuple(queues),
             slots=slots,
@@ -149,6 +150,7 @@ class _Options(NamedTuple):
     offers: tuple[tuple[str, str], ...]
     tools: tuple[tuple[str, str], ...]
     toolset: str
+    instructions: str
     engine: str | None
     queues: tuple[str, ...]
     slots: int
@@ -156,6 +158,14 @@ class _Options(NamedTuple):
     warm: int
     name: str
     build: str
+
+
+def _counted(processes: int | None) -> int:
+    count = os.cpu_count() or 1 if processes is None else processes
+    if not 1 <= count <= PROCESSES_MAX:
+        message = f"a fleet has 1 to {PROCESSES_MAX} processes, not {count}"
+        raise ValueError(message)
+    return count
 
 
 class _Spawned:
@@ -230,6 +240,7 @@ async def _serve(options: _Options, number: int) -> None:
         [_offered(path) for path in options.offers],
         tools=[_tool(path) for path in options.tools],
         toolset=options.toolset,
+        instructions=options.instructions,
         engine=options.engine,
         queues=options.queues,
         slots=options.slots,

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_kernel.toolset_limits import ANNOUNCED_CALL_S_DEFAULT, ANNOUNCED_CALL_S_MAX
-from mainspring_schema.agents import EffectClass, ToolDefinition
+from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
 
 P = ParamSpec("P")
@@ -54,8 +54,10 @@ class Tool(Generic[P, R_co]):
         effect: EffectClass = "at_most_once",
         probe: Callable[..., object] | None = None,
         timeout_s: float = ANNOUNCED_CALL_S_DEFAULT,
+        destructive: bool = False,
     ) -> None:
         self.function = function
+        self.destructive = destructive
         self.name = name or function.__name__
         self.effect: EffectClass = effect
         self.timeout_s = timeout_s
@@ -93,9 +95,19 @@ class Tool(Generic[P, R_co]):
             display_name=self.name.replace("_", " ").strip().title(),
             description=inspect.getdoc(self.function) or "",
             parameters=self._parameters.schema,
+            hints=self._hints(),
             policy="auto",
             effect_class=self.effect,
             probed=self.probe is not None,
+        )
+
+    def _hints(self) -> ToolHints:
+        """What approvals go by: a person need not be asked before what changes nothing."""
+        pure = self.effect == "pure"
+        return ToolHints(
+            readonly=pure,
+            destructive=self.destructive,
+            idempotent=pure or self.effect == "idempotent",
         )
 
     def arguments(self, given: object) -> dict[str, object]:
@@ -194,6 +206,7 @@ def tool(
     effect: EffectClass = "at_most_once",
     probe: Callable[..., object] | None = None,
     timeout_s: float = ANNOUNCED_CALL_S_DEFAULT,
+    destructive: bool = False,
 ) -> "_Decorator": ...
 def tool(
     function: Callable[..., object] | None = None,
@@ -203,6 +216,7 @@ def tool(
     effect: EffectClass = "at_most_once",
     probe: Callable[..., object] | None = None,
     timeout_s: float = ANNOUNCED_CALL_S_DEFAULT,
+    destructive: bool = False,
 ) -> object:
     """Makes a function a tool: `Worker(tools=[it], toolset="shop")` announces it to agents.
 
@@ -211,12 +225,14 @@ def tool(
     model is told that its outcome is unknown. Of a `verifiable` one the `probe` is asked, with the
     same arguments, what became of the call: it returns the result that the call had, raises
     `NotDone` where it took no effect, and anything else where it cannot tell. `timeout_s` bounds
-    one call.
+    one call. Before a `destructive` one people are asked, where an agent has `tool_approval`.
 
     A tool raises `ToolError` to tell the model what is wrong; whatever else it raises is logged,
     and the model learns only that the tool failed.
     """
-    decorator = _Decorator(name=name, effect=effect, probe=probe, timeout_s=timeout_s)
+    decorator = _Decorator(
+        name=name, effect=effect, probe=probe, timeout_s=timeout_s, destructive=destructive
+    )
     return decorator if function is None else decorator(function)
 
 
@@ -228,7 +244,9 @@ class _Decorator:
         effect: EffectClass,
         probe: Callable[..., object] | None,
         timeout_s: float,
+        destructive: bool,
     ) -> None:
+        self._destructive = destructive
         self._name = name
         self._effect: EffectClass = effect
         self._probe = probe
@@ -241,4 +259,5 @@ class _Decorator:
             effect=self._effect,
             probe=self._probe,
             timeout_s=self._timeout_s,
+            destructive=self._destructive,
         )

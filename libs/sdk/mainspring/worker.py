@@ -57,7 +57,8 @@ class Worker:
     """Runs workflows, and steps that are tasks of their own. `async with` it, or await `run()`.
 
     With a declared workflow it offers the steps that are declared. `tools` are announced under the
-    name `toolset`: an agent with the capability `toolset:<that name>` has them.
+    name `toolset`: an agent with the capability `toolset:<that name>` has them, and its model reads
+    the `instructions`.
 
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
@@ -74,6 +75,7 @@ class Worker:
         *,
         tools: "Sequence[Tool[..., object]]" = (),
         toolset: str = "",
+        instructions: str = "",
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
@@ -87,7 +89,7 @@ class Worker:
         offers = _with_declared(offers)
         self._workflows = _by_name(offers)
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
-        self._announced = Announced(tools, toolset, queues=queues)
+        self._announced = Announced(tools, toolset, instructions=instructions, queues=queues)
         self._addresses = _addresses(engine)
         self._link = link
         self._clock, self._draws = SystemClock(), SystemDraws()

@@ -18,6 +18,7 @@ from mainspring_rpc.channel import Channel
 from mainspring_rpc.server import serve
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, ProcessSettings
+from mainspring_schema.toolsets import READING
 from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
@@ -120,7 +121,7 @@ def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identit
         name=name or made_up,
         build=version("mainspring-worker"),
         queues=(QUEUE,),
-        capabilities=(PLAIN, *capabilities),
+        capabilities=(PLAIN, READING, *capabilities),
         slots=slots,
     )
 

@@ -12,6 +12,7 @@ from mainspring_schema.agents import EffectClass
 from mainspring_schema.appeals import AnswerAppeals, Ruling
 from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import ReasonResult, ToolCall, ToolResult, ToolTask
+from mainspring_schema.toolsets import READING
 from tests.unit.engine.desk import Desk
 
 APPROVAL_S = 900
@@ -195,7 +196,7 @@ def test_an_unread_outcome_is_kept_and_read_by_another_task() -> None:
     assert desk.steps[reading.id] == "tool:1:0:read"
     assert desk.last is not None
     (task,) = desk.last.tasks
-    assert task.route.capability == ""
+    assert task.route.capability == READING
     assert payloads(desk)[0].brought == UNREAD
     assert [result.step for result in desk.last.results] == ["tool:1:0"]
     assert desk.state.timer_id is None

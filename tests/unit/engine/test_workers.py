@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from mainspring_engine.adapters.memory import MemoryStore, memory_backstage
@@ -19,10 +20,12 @@ from mainspring_engine.ports.registry import Presence, Registry
 from mainspring_engine.ports.store import Attachment
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
 from mainspring_kernel.limits import STREAM_GRACE_S
+from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.frames import Attach
 from mainspring_schema.operations import ListWorkers
+from mainspring_schema.toolsets import ListToolsets, Toolset, Toolsets, check
 
 WORKER = UUID(int=7)
 ROUTE = Route()
@@ -105,6 +108,41 @@ async def working(*engines: Workers) -> AsyncGenerator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def announcing(body: bytes, *, number: int) -> Attach:
+    return Attach(
+        incarnation=UUID(int=number), attach_number=1, name="w", build="b", queues=("default",),
+        capabilities=("toolset:shop/refund",), slots=1, toolset=body,
+    )  # fmt: skip
+
+
+def shop(*tools: str) -> Toolset:
+    made = (ToolDefinition(name=name, description="x") for name in tools)
+    return Toolset(name="shop", tools=tuple(made))
+
+
+async def test_what_a_worker_announces_is_told_by_every_engine() -> None:
+    site = Site()
+    (first, _), (second, _) = site.engine(1), site.engine(2)
+    await first.registered(announcing(check(shop("refund")), number=8))
+    await first.registered(announcing(check(shop("refund", "charge")), number=9))
+    await second.registered(announcing(check(shop("refund")), number=8))
+
+    found = await second.answer(ListToolsets(names=("shop", "bank")))
+
+    assert found == Toolsets(toolsets=(shop("refund", "charge"),))
+
+
+async def test_what_no_agent_can_be_given_is_refused() -> None:
+    workers, _ = Site().engine(1)
+
+    with pytest.raises(ValidationFailed, match="one name"):
+        await workers.registered(
+            announcing(msgspec.msgpack.encode(shop("refund", "refund")), number=8)
+        )
+
+    assert await workers.answer(ListToolsets()) == Toolsets(toolsets=())
 
 
 async def test_a_drained_worker_of_this_engine_gets_nothing_until_it_is_resumed() -> None:

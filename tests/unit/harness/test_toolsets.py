@@ -8,7 +8,7 @@ import pytest
 from mainspring_harness import toolsets
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.errors import InvalidCapabilityConfig, ToolsetUnknown, UnknownCapability
-from mainspring_harness.prompt import blueprint
+from mainspring_harness.prompt import blueprint, system_prompt
 from mainspring_harness.toolset import AskedCall, resolve_calls
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.toolset_limits import TOOLSET_BYTES_MAX, TOOLSET_TOOLS_MAX
@@ -135,3 +135,14 @@ def test_bytes_that_are_no_set_are_refused() -> None:
     with pytest.raises(ValidationFailed):
         read(b"\x93")
     assert read(check(SHOP)) == SHOP
+
+
+def test_a_model_reads_the_sets_instructions() -> None:
+    shop = msgspec.structs.replace(SHOP, instructions="Give back only what was paid.")
+    lying = agent({"instructions": "Give back everything."})
+
+    told = system_prompt(blueprint(toolsets.with_toolsets(lying, (shop,)), builtin_registry()))
+    silent = system_prompt(blueprint(toolsets.with_toolsets(lying, (SHOP,)), builtin_registry()))
+
+    assert told == ('<capability id="toolset:shop">\nGive back only what was paid.\n</capability>')
+    assert silent == ""

@@ -1,5 +1,6 @@
 """What becomes of a function that is a tool, before anybody calls it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Literal
 from uuid import UUID
@@ -7,9 +8,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring import Tool, ToolContext, Worker, tool
+from mainspring import Fleet, Tool, ToolContext, Worker, tool
 from mainspring.calling import Announced
+from mainspring_schema.frames import Attach, Attached, FromWorker, ToWorker
 from mainspring_schema.toolsets import read
+from mainspring_workstream.link import EngineStream
+from mainspring_workstream.queue_link import QueueEngineStream
+from tests.unit.worker.fake_engine import WAIT_S
 
 
 class Address(msgspec.Struct):
@@ -41,6 +46,37 @@ async def refund(
 def look_up(order_id: str) -> str:
     """Finds an order."""
     return order_id.lower()
+
+
+class OneEngine:
+    """Takes whoever attaches, and says nothing more. Lives on the loop of the worker's stream."""
+
+    def __init__(self) -> None:
+        self.attach: Attach | None = None
+
+    async def open(self) -> EngineStream:
+        inbound: asyncio.Queue[FromWorker | None] = asyncio.Queue()
+        outbound: asyncio.Queue[ToWorker | None] = asyncio.Queue()
+        outbound.put_nowait(ToWorker(attached=Attached(lease_ms=10_000)))
+        return _Watched(inbound, outbound, self)
+
+    async def close(self) -> None:
+        return
+
+
+class _Watched(QueueEngineStream):
+    def __init__(
+        self,
+        outward: asyncio.Queue[FromWorker | None],
+        inward: asyncio.Queue[ToWorker | None],
+        engine: OneEngine,
+    ) -> None:
+        super().__init__(outward, inward)
+        self._engine = engine
+
+    async def send(self, frame: FromWorker) -> None:
+        self._engine.attach = frame.attach or self._engine.attach
+        await super().send(frame)
 
 
 CONTEXT = ToolContext(
@@ -165,10 +201,43 @@ def test_a_probe_belongs_to_a_verifiable_tool_and_fits_it() -> None:
 
 
 def test_tools_are_announced_under_a_name() -> None:
-    announced = Announced([refund, look_up], "shop")
+    announced = Announced([refund, look_up], "shop", instructions="Be fair.")
 
+    told = read(announced.body)
     assert announced.capabilities == ("toolset:shop/refund", "toolset:shop/look_up")
-    assert [one.name for one in read(announced.body).tools] == ["refund", "look_up"]
+    assert [one.name for one in told.tools] == ["refund", "look_up"]
+    assert (told.name, told.instructions) == ("shop", "Be fair.")
+
+
+@pytest.mark.parametrize(
+    ("it", "readonly", "idempotent", "destructive"),
+    [
+        (tool(effect="pure")(pay), True, True, False),
+        (tool(effect="idempotent")(pay), False, True, False),
+        (tool(destructive=True)(pay), False, False, True),
+    ],
+    ids=["pure", "idempotent", "destructive"],
+)
+def test_approvals_go_by_what_a_tool_may_do(
+    it: Tool[..., object], *, readonly: bool, idempotent: bool, destructive: bool
+) -> None:
+    hints = it.definition.hints
+
+    assert hints is not None
+    assert (hints.readonly, hints.idempotent, hints.destructive) == (
+        readonly, idempotent, destructive
+    )  # fmt: skip
+
+
+async def test_a_worker_says_when_an_engine_has_it() -> None:
+    """The stream has a loop of its own; its engine answers there."""
+    link = OneEngine()
+    async with Worker(tools=[look_up], toolset="shop", link=link) as worker:
+        async with asyncio.timeout(WAIT_S):
+            await worker.attached()
+
+    assert link.attach is not None
+    assert [one.name for one in read(link.attach.toolset).tools] == ["look_up"]
 
 
 @pytest.mark.parametrize(
@@ -183,8 +252,9 @@ def test_tools_are_announced_under_a_name() -> None:
 def test_what_cannot_be_announced_is_said_at_once(
     tools: list[Tool[..., object]], name: str, why: str
 ) -> None:
-    with pytest.raises(ValueError, match=why):
-        Worker(tools=tools, toolset=name)
+    for program in (Worker, Fleet):
+        with pytest.raises(ValueError, match=why):
+            program(tools=tools, toolset=name)
 
 
 def test_a_worker_of_another_queue_would_never_be_called() -> None:

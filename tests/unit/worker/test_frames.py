@@ -14,6 +14,7 @@ from mainspring_rpc.frames import (
     to_worker_to_proto,
 )
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
+from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import (
     Acknowledgement,
@@ -34,6 +35,7 @@ from mainspring_schema.frames import (
     Verdict,
 )
 from mainspring_schema.tasks import EmitEvent
+from mainspring_schema.toolsets import Toolset, check
 from mainspring_schema.workflows import Flaw, StepRecord, Wait
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -123,10 +125,24 @@ STARTING = ToWorker(
 )
 
 
+ANNOUNCING = FromWorker(
+    attach=Attach(
+        incarnation=UUID(int=9),
+        attach_number=1,
+        name="",
+        build="",
+        queues=("default",),
+        capabilities=("toolset:shop/refund",),
+        slots=1,
+        toolset=check(Toolset(name="shop", tools=(ToolDefinition(name="refund"),))),
+    )
+)
+
+
 @pytest.mark.parametrize(
     "frame",
-    [FROM_WORKER, FromWorker(), FromWorker(credits=1), RECORDING],
-    ids=["full", "empty", "credits", "recording"],
+    [FROM_WORKER, FromWorker(), FromWorker(credits=1), RECORDING, ANNOUNCING],
+    ids=["full", "empty", "credits", "recording", "announcing"],
 )
 def test_frame_from_a_worker_comes_back_whole(frame: FromWorker) -> None:
     data = from_worker_to_proto(frame).SerializeToString()

@@ -95,7 +95,8 @@ async def announced(operator: OperatorDoor, registry: Registry, shown: Preview) 
         return shown
     told = await operator.inspect(ListToolsets(names=names))
     agent = toolsets.with_toolsets(shown.agent, told.toolsets, lenient=True)
-    return structs.replace(shown, agent=agent, plan=blueprint(agent, registry))
+    plan = blueprint(agent, registry)
+    return structs.replace(shown, agent=agent, plan=plan, system_prompt=system_prompt(plan))
 
 
 def preview(registry: Registry, tiers: Tiers, said: str | None = None) -> Preview:

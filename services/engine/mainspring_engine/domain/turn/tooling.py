@@ -71,7 +71,7 @@ def read_it(turn: Turn, call: OpenCall, delivery: Delivery, closing: Closing) ->
     turn.add_task(
         task_id,
         TaskKind.TOOL,
-        Route(),
+        Route(capability=toolsets.READING),
         Effect.PURE,
         step=f"tool:{turn.state.iteration}:{call.index}:read",
         payload=pack(payload),

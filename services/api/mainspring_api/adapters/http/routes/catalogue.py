@@ -20,7 +20,7 @@ from mainspring_harness import guarding, toolsets
 from mainspring_harness.builtin import guardrails
 from mainspring_harness.capability import CatalogueEntry
 from mainspring_kernel import limits
-from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.messages import Json
@@ -88,10 +88,10 @@ def capability_out(entry: CatalogueEntry) -> CapabilityOut:
 
 
 async def _announced(services: Services, *names: str) -> tuple[CatalogueEntry, ...]:
-    """Tools that workers have announced. While the engine is away, nobody knows of any."""
+    """Tools that workers have announced. An engine that is away, or older, knows of none."""
     try:
         found = await services.operator.inspect(ListToolsets(names=names))
-    except Unavailable:
+    except MainspringError:
         return ()
     return tuple(toolsets.entry(toolset) for toolset in found.toolsets)
 
