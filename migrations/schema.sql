@@ -3463,6 +3463,35 @@ $$;
 ALTER FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_task[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) OWNER TO engine_owner;
 
 --
+-- Name: submit_tasks_v2(bigint, engine.plain_task[], uuid[], bigint[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.submit_tasks_v2(p_lease_ms bigint, p_tasks engine.plain_task[], p_bounded uuid[], p_within_ms bigint[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+begin
+    select s.known, s.differing, s.unclaimed into known, differing, unclaimed
+    from engine.submit_tasks_v1(p_lease_ms, p_tasks) as s;
+
+    insert into engine.start_bound (task_id, org_id, due_at)
+    select t.id, t.org_id, clock_timestamp() + b.within_ms * interval '1 millisecond'
+    from unnest(p_bounded, p_within_ms) as b (id, within_ms)
+    inner join engine.task as t on b.id = t.id
+    where
+        t.id = any(p_bounded) and t.state = 1 and t.fence = 0
+        and b.id <> all(known || differing)
+    order by t.id
+    on conflict do nothing;
+end
+$$;
+
+
+ALTER FUNCTION engine.submit_tasks_v2(p_lease_ms bigint, p_tasks engine.plain_task[], p_bounded uuid[], p_within_ms bigint[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) OWNER TO engine_owner;
+
+--
 -- Name: tell_v1(engine.commit_signal[], engine.commit_take[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -3478,6 +3507,68 @@ $$;
 
 
 ALTER FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) OWNER TO engine_owner;
+
+--
+-- Name: time_out_tasks_v1(bigint, uuid[], text, bytea); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.time_out_tasks_v1(p_lease_ms bigint, p_tasks uuid[], p_code text, p_body bytea) RETURNS uuid[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_ended uuid[];
+begin
+    with locked as materialized (
+        select t.id
+        from engine.task as t
+        where t.id = any(p_tasks) and t.kind = 4 and t.state = 1 and t.fence = 0
+        order by t.id
+        for update
+    ),
+
+    gone as (
+        delete from engine.task as t
+        using locked as l
+        where t.id = l.id and t.id = any(p_tasks)
+        returning t.id, t.org_id, t.step, t.rev, t.input_hash
+    ),
+
+    attempts as (
+        insert into engine.attempt (
+            task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+            close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
+            closing, result_hash, error_code
+        )
+        select
+            g.id, 1, g.id, g.org_id, g.step, '00000000-0000-0000-0000-000000000000', 0, g.rev + 1,
+            g.rev + 2, v_now, v_now, v_now, v_now + p_lease_ms * interval '1 millisecond', false,
+            false, 2, '', p_code
+        from gone as g
+    ),
+
+    kept as (
+        insert into engine.step_result (
+            workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash
+        )
+        select g.id, 'task', g.org_id, g.id, 1, g.rev + 2, g.input_hash, p_body, sha256(p_body)
+        from gone as g
+    ),
+
+    dropped as (
+        delete from engine.start_bound as b where b.task_id = any(p_tasks)
+    )
+
+    select coalesce(array_agg(g.id order by g.id), '{}') into v_ended from gone as g;
+    return v_ended;
+end
+$$;
+
+
+ALTER FUNCTION engine.time_out_tasks_v1(p_lease_ms bigint, p_tasks uuid[], p_code text, p_body bytea) OWNER TO engine_owner;
 
 --
 -- Name: trim_records_v1(uuid[], text[], integer, boolean); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -5571,6 +5662,19 @@ CREATE TABLE engine.start (
 ALTER TABLE engine.start OWNER TO engine_owner;
 
 --
+-- Name: start_bound; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.start_bound (
+    task_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE engine.start_bound OWNER TO engine_owner;
+
+--
 -- Name: step_result; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -6193,6 +6297,14 @@ ALTER TABLE ONLY engine.signal
 
 
 --
+-- Name: start_bound start_bound_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.start_bound
+    ADD CONSTRAINT start_bound_pkey PRIMARY KEY (task_id);
+
+
+--
 -- Name: start start_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -6502,6 +6614,13 @@ CREATE INDEX signal_untaken ON engine.signal USING btree (created_at) WHERE ((co
 --
 
 CREATE INDEX signal_waiting ON engine.signal USING btree (session_id) WHERE (consumed_by IS NULL);
+
+
+--
+-- Name: start_bound_due; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX start_bound_due ON engine.start_bound USING btree (due_at);
 
 
 --
@@ -7361,11 +7480,27 @@ GRANT ALL ON FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.p
 
 
 --
+-- Name: FUNCTION submit_tasks_v2(p_lease_ms bigint, p_tasks engine.plain_task[], p_bounded uuid[], p_within_ms bigint[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.submit_tasks_v2(p_lease_ms bigint, p_tasks engine.plain_task[], p_bounded uuid[], p_within_ms bigint[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.submit_tasks_v2(p_lease_ms bigint, p_tasks engine.plain_task[], p_bounded uuid[], p_within_ms bigint[], OUT known uuid[], OUT differing uuid[], OUT unclaimed uuid[]) TO engine_run;
+
+
+--
 -- Name: FUNCTION tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
 REVOKE ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.tell_v1(p_signals engine.commit_signal[], p_takes engine.commit_take[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION time_out_tasks_v1(p_lease_ms bigint, p_tasks uuid[], p_code text, p_body bytea); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.time_out_tasks_v1(p_lease_ms bigint, p_tasks uuid[], p_code text, p_body bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.time_out_tasks_v1(p_lease_ms bigint, p_tasks uuid[], p_code text, p_body bytea) TO engine_run;
 
 
 --
@@ -7820,6 +7955,13 @@ GRANT UPDATE(tried_at) ON TABLE engine.signal TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.start TO engine_run;
+
+
+--
+-- Name: TABLE start_bound; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.start_bound TO engine_run;
 
 
 --

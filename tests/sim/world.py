@@ -300,17 +300,13 @@ class World:
             clock=clock,
             draws=draws,
         )
-<<<<<<< HEAD
 
     def _coder(self, host: Host) -> Worker:
         """A user's own worker."""
         clock, draws = self._clock(), self._draws()
         worker = self._working(clock, draws, capabilities(self.offers))
-        host.spawn(worker.run(Carrier(self.offers, self.loop, draws)), "stream")
-=======
         carrier = Carrier(self.offers, self.loop, draws, self.weather.warm)
         host.spawn(worker.run(carrier), "stream")
->>>>>>> wt-proof6
         return worker
 
     def _acting(

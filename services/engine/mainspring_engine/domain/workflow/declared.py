@@ -141,7 +141,7 @@ def wait_over(going: Going, timer_id: UUID) -> bool:
         _came(going, number, others)
     else:
         said = f"step {number}: the signal {wait.name} did not come in time"
-        _give_up(going, Flaw(code="timeout", message=said), others)
+        give_up(going, Flaw(code="timeout", message=said), others)
     return True
 
 
@@ -200,7 +200,7 @@ def _came(going: Going, number: int, others: tuple[OpenTask, ...]) -> None:
         if course.finished == chart.everything:
             raw = filled(chart.declaration.result, grounds.values(going, chart, None))
     except Unfit as error:
-        _give_up(going, Flaw(code="unfit_value", message=str(error)), others)
+        give_up(going, Flaw(code="unfit_value", message=str(error)), others)
         return
     if raw:
         _complete_alone(going, course, raw)
