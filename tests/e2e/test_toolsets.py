@@ -65,12 +65,12 @@ def toolbox(rig: Rig, tmp_path: Path) -> Iterator[Toolbox]:
 
 async def announced(rig: Rig) -> None:
     async with httpx.AsyncClient(base_url=rig.api) as http, asyncio.timeout(PATIENCE_S):
-        while not (await http.get("/capabilities/toolset:shop")).is_success:  # noqa: ASYNC110 - another process's word
+        while not (await http.get("/capabilities/toolset:toolbox")).is_success:  # noqa: ASYNC110 - another process's word
             await asyncio.sleep(LOOK_S)
 
 
 async def shop(rig: Rig) -> str:
-    body: Json = {"capabilities": [{"ref": "toolset:shop"}]}
+    body: Json = {"capabilities": [{"ref": "toolset:toolbox"}]}
     return str((await rig.call("POST", "/sessions", body))["id"])
 
 
@@ -126,7 +126,7 @@ async def test_a_call_waits_for_a_worker_and_says_so_and_a_long_result_is_a_file
         await rig.say(session, script.text())
         await follower.until_type("tool.started")
         async with asyncio.timeout(PATIENCE_S):
-            while "toolset:shop/recite" not in str(await explained(rig, session)):  # noqa: ASYNC110 - the engine's row
+            while "toolset:toolbox/recite" not in str(await explained(rig, session)):  # noqa: ASYNC110 - the engine's row
                 await asyncio.sleep(LOOK_S)
 
         toolbox.start()

@@ -8,7 +8,8 @@ from pathlib import Path
 from mainspring import ToolContext, Worker, tool
 
 CALLS = Path(os.environ.get("PROGRAM_CALLS", "/nowhere"))
-TOOLSET = "shop"
+TOOLSET = "toolbox"
+"""Not the name of the page's example, whose worker announces other tools on the same stack."""
 
 
 def told(name: str, what: str = "") -> None:
