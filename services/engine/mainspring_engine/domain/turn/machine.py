@@ -4,7 +4,6 @@ Each function is one thing that can happen to a session. Time comes with the pla
 ports.
 """
 
-from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import Anchor
 from mainspring_engine.domain.loss import may_be_asked
 from mainspring_engine.domain.rows import (
@@ -50,9 +49,7 @@ def model_answered(
         _model_stopped(turn, delivery, result)
         return
     if result.failure is not None:
-        delay_ms = retry.delay_ms(
-            result.failure, failures=failures, draw=draw, models=turn.agent.models
-        )
+        delay_ms = paying.wait_ms(turn, result.failure, failures=failures, draw=draw)
         if delay_ms is not None:
             paying.try_again(turn, delivery, result, result.failure, delay_ms)
             return

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import structs
 
+from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import CloseTask
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.domain.turn import spending
@@ -34,6 +35,12 @@ def settle(turn: Turn, task_id: UUID) -> None:
     tried = turn.state.tried
     turn.plan.charges.extend(spending.charges(task_id, tried, turn.state.tried_ms))
     turn.update(usage=turn.state.usage.plus(tried), tried=Usage(), tried_ms=0)
+
+
+def wait_ms(turn: Turn, failure: Failure, *, failures: int, draw: float) -> int | None:
+    """Until the next attempt; None where there is none."""
+    models = turn.agent.models
+    return retry.delay_ms(failure, failures=failures, draw=draw, models=models)
 
 
 def try_again(
