@@ -2272,7 +2272,6 @@ CREATE TABLE engine.budget (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT budget_allowed_check CHECK ((allowed >= 0)),
-    CONSTRAINT budget_currency_check CHECK ((currency = ANY (ARRAY['tokens'::text, 'calls'::text, 'seconds'::text]))),
     CONSTRAINT budget_reserved_check CHECK ((reserved >= 0)),
     CONSTRAINT budget_soft_check CHECK ((soft >= 0)),
     CONSTRAINT budget_status_check CHECK (((status >= 1) AND (status <= 3))),
@@ -6134,6 +6133,14 @@ ALTER TABLE ONLY engine.board
 
 ALTER TABLE ONLY engine.bucket
     ADD CONSTRAINT bucket_pkey PRIMARY KEY (key);
+
+
+--
+-- Name: budget budget_currency_check; Type: CHECK CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE engine.budget
+    ADD CONSTRAINT budget_currency_check CHECK ((currency = ANY (ARRAY['tokens'::text, 'calls'::text, 'seconds'::text, 'usd'::text]))) NOT VALID;
 
 
 --

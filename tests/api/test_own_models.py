@@ -20,7 +20,7 @@ from mainspring_kernel.ids import (
     from_wire,
     to_wire,
 )
-from mainspring_schema.agents import decode_runtime_agent
+from mainspring_schema.agents import Prices, decode_runtime_agent
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_agent, made_session, message
 
@@ -118,6 +118,34 @@ async def test_a_turn_works_with_the_model_as_it_is_now(
     assert [one.model.model for one in configs] == ["big-1", "big-2", ""]
     assert configs[0].model.base_url == "http://127.0.0.1:1/v1"
     assert KEY not in str([one.config for one in backend.submits])
+
+
+async def test_a_turn_takes_the_prices_of_its_model_along(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    provider = await own_provider(client)
+    profile: Json = {
+        "name": "Big", "family": "big", "attachment": False, "open_weights": False,
+        "reasoning": False, "structured_output": True, "temperature": True, "tool_call": True,
+        "cost": {"input": 2.5, "output": 10, "cache_read": 0.25},
+    }  # fmt: skip
+    priced = await made(
+        client, "models", provider_id=provider["id"], model_id="big-1", profile=profile
+    )
+    plain = await made(
+        client, "models", provider_id=provider["id"], model_id="big-2",
+        fallback_model_ids=[priced["id"]], profile={**profile, "cost": {"input": 1, "output": 2}},
+    )  # fmt: skip
+    session = await made_session(client)
+    body = message("one") | {"controls": {"model_id": plain["id"]}}
+
+    await client.post(f"{V1}/sessions/{session['id']}/messages", json=body)
+
+    (submitted,) = backend.submits
+    choice = decode_runtime_agent(submitted.config or b"").model
+    assert choice.prices == Prices(input=1, output=2)
+    (fallback,) = choice.fallbacks
+    assert fallback.prices == Prices(input=2.5, output=10, cache_read=0.25)
 
 
 async def test_a_message_may_name_an_own_model(client: httpx.AsyncClient, backend: Backend) -> None:

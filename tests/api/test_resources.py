@@ -2,10 +2,13 @@ import asyncio
 
 import httpx
 import pytest
+from everruns_sdk.models import Session, TokenUsage
 
+from mainspring_kernel.ids import Prefix, from_wire
 from tests.api.backend import Backend
 
 V1 = "/api/v1"
+Json = dict[str, object]
 
 
 async def made_agent(client: httpx.AsyncClient, **more: object) -> dict[str, object]:
@@ -199,6 +202,23 @@ async def test_files_are_written_moved_by_nobody_else_and_deleted(
     assert taken.status_code == 409
     assert raw.content == b"\x00\x01"
     assert gone.json() == {"deleted": True}
+
+
+async def test_a_session_tells_what_its_turns_have_used(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    session = await made_session(client)
+    id_ = from_wire(Prefix.SESSION, str(session["id"]))
+    at = f"{V1}/sessions/{session['id']}"
+    before = (await client.get(at)).json()
+    used: Json = {"input_tokens": 7, "output_tokens": 5, "estimated_cost_usd": 0.002}
+
+    backend.append(id_, "session.idled", {"turn_id": "turn_1", "session_usage": {}})
+    backend.append(id_, "session.idled", {"turn_id": "turn_2", "session_usage": used})
+    after = (await client.get(at)).json()
+
+    assert (session["usage"], before["usage"], after["usage"]) == (None, None, used)
+    assert Session.model_validate(after).usage == TokenUsage.model_validate(used)
 
 
 async def test_a_deleted_session_is_gone_everywhere(client: httpx.AsyncClient) -> None:

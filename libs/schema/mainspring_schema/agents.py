@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct, field
 
+from mainspring_schema.events import Usage
 from mainspring_schema.mcp import McpServer
 from mainspring_schema.messages import Json
 
@@ -95,6 +96,21 @@ NO_DRIVER: Final = "unknown"
 """The driver of a model that nobody knows: its turn fails, and says so."""
 
 
+class Prices(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """In US dollars for a million tokens. None: what a cache holds costs as other input."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+
+    def cost_usd(self, usage: Usage) -> float:
+        """Of what a call used, or several; what a cache held is a part of its input."""
+        cached = min(usage.cache_read_tokens or 0, usage.input_tokens)
+        reading = self.input if self.cache_read is None else self.cache_read
+        paid = (usage.input_tokens - cached) * self.input + cached * reading
+        return (paid + usage.output_tokens * self.output) / 1_000_000
+
+
 class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a worker needs to call a model, except its credentials.
 
@@ -110,6 +126,8 @@ class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     base_url: str | None = None
     fallbacks: "tuple[ModelChoice, ...]" = ()
     """Asked in turn where this one fails; theirs are not followed."""
+    prices: Prices | None = None
+    """None where nobody has said what it costs."""
 
     def in_turn(self, failures: int) -> tuple[int, "ModelChoice"]:
         """Whom an attempt asks, and its place: each failure leads on to the next, round and round.

@@ -8,7 +8,7 @@ from msgspec import Struct
 from mainspring_schema.asking import Order, Question
 
 SubjectType = Literal["session", "agent", "organization"]
-Currency = Literal["tokens", "calls", "seconds"]
+Currency = Literal["tokens", "calls", "seconds", "usd"]
 BudgetStatus = Literal["active", "paused", "disabled"]
 MICRO: Final = 1_000_000
 

@@ -54,6 +54,11 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "capability.usage",
     "session.forked",
     "mcp.server.refused",
+    "guardrail.triggered",
+    "guardrail.failed",
+    "hook.blocked",
+    "hook.changed",
+    "hook.failed",
     "session.started",
     "session.activated",
     "session.idled",
@@ -114,6 +119,10 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent_span_id: str | None = None
 
 
+COST_DIGITS: Final = 9
+"""Behind the point of a cost in US dollars: a thousandth of a millionth."""
+
+
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens of one call, of a turn or of a session."""
 
@@ -122,6 +131,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache_read_tokens: int | None = None
     cache_creation_tokens: int | None = None
     reasoning_tokens: int | None = None
+    estimated_cost_usd: float | None = None
+    """By the prices of the models that were asked; None where none of them has any."""
 
     def plus(self, other: "Usage") -> "Usage":
         return Usage(
@@ -130,6 +141,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
             cache_read_tokens=_sum(self.cache_read_tokens, other.cache_read_tokens),
             cache_creation_tokens=_sum(self.cache_creation_tokens, other.cache_creation_tokens),
             reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
+            estimated_cost_usd=_added(self.estimated_cost_usd, other.estimated_cost_usd),
         )
 
     def wire(self) -> Json:
@@ -139,6 +151,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
             "cache_read_tokens": self.cache_read_tokens,
             "cache_creation_tokens": self.cache_creation_tokens,
             "reasoning_tokens": self.reasoning_tokens,
+            "estimated_cost_usd": self.estimated_cost_usd,
         }
         return known | {name: value for name, value in optional.items() if value is not None}
 
@@ -147,6 +160,13 @@ def _sum(left: int | None, right: int | None) -> int | None:
     if left is None and right is None:
         return None
     return (left or 0) + (right or 0)
+
+
+def _added(left: float | None, right: float | None) -> float | None:
+    """Rounded to what is far below a token, so that sums stay short."""
+    if left is None and right is None:
+        return None
+    return round((left or 0.0) + (right or 0.0), COST_DIGITS)
 
 
 class ModelMetadata(Struct, frozen=True, kw_only=True, omit_defaults=True):

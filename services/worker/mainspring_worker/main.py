@@ -150,10 +150,11 @@ async def assemble(
     worker = Worker(core=WorkerCore(who), link=roads.link, clock=clock, draws=draws)
     flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
-    guard = Guard(door, blueprints := Blueprints(builtin_registry()), Hooks(UserHooks()))
+    holdings = Holdings(roads.resources, clock=clock, draws=draws)
+    hooks = Hooks(UserHooks(), holdings)
+    guard = Guard(door, blueprints := Blueprints(builtin_registry()), hooks)
     spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
     kit = _Kit(guard=guard, spans=spans, servers=apart, clock=clock, draws=draws)
-    holdings = Holdings(roads.resources, clock=clock, draws=draws)
     beside = BesideServers(kit.servers, kit.threads)
     reasoning = Reasoning(
         configs=worker.configs,

@@ -355,3 +355,35 @@ async def test_what_is_short_tells_nobody(session: Session, worker: Worker) -> N
 
     assert reply.verdict is Verdict.CONFLICT
     assert await session.world.store.workflows.waiting((other,)) == {}
+
+
+async def test_money_is_held_and_charged_like_anything_else(
+    session: Session, worker: Worker
+) -> None:
+    id_ = IDS.uuid7()
+    order = CreateBudget(
+        org_id=session.org_id,
+        budget_id=id_,
+        subject=Subject(type="organization", id=session.org_id),
+        currency="usd",
+        allowed=1_000_000,
+        soft=None,
+        metadata=b"{}",
+    )
+    await session.world.store.budgets.create(order, IDS.uuid7())
+    held, changes = begun(session, worker, id_, 20_480)
+
+    await session.commit(changes)
+    held_back = await left(session, id_)
+    charge = Charge(task_id=held.task_id, currency="usd", amount=2_400)
+    await session.commit(
+        session.changes(
+            workflows=(session.workflow(),),
+            closes=(close(held),),
+            results=(result(session, held, "reason:usd"),),
+            spending=Spending(ended=(held.task_id,), charges=(charge,)),
+        )
+    )
+
+    assert held_back == (1_000_000, 20_480)
+    assert await left(session, id_) == (997_600, 0)

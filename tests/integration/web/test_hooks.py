@@ -1,5 +1,7 @@
 """Hooks for real: a webhook on loopback, which only these tests may reach, and a script."""
 
+import hashlib
+import hmac
 import ipaddress
 import json
 from collections.abc import Sequence
@@ -7,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from mainspring_harness.builtin.user_hooks import Hook, verdict
+from mainspring_kernel.clock import ManualClock
 from mainspring_schema.agents import NetworkAccess
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
@@ -44,6 +47,22 @@ async def test_a_webhook_is_sent_the_subject_and_its_answer_read() -> None:
     (head,) = web.asked
     assert head.startswith("POST /h ")
     assert "Content-Length: 13\r\n" in head
+
+
+async def test_a_webhook_with_a_secret_is_signed_over_time_and_subject() -> None:
+    clock, subject = ManualClock(wall_ms=1_700_000_000_500), b'{"text": "x"}'
+    asking = UserHooks(
+        Fetcher(Connector(resolve=here, is_allowed=lambda one: one == LOOPBACK)), clock
+    )
+    async with site() as web:
+        web.answers["/h"] = plain("", kind="application/json")
+        await asking.ask(webhook(web.url("/h")), subject, None, "key")
+        await asking.ask(webhook(web.url("/h")), subject, None)
+
+    signed, plain_one = web.asked
+    digest = hmac.new(b"key", b"1700000000." + subject, hashlib.sha256).hexdigest()
+    assert f"X-Mainspring-Signature: t=1700000000,v1={digest}\r\n" in signed
+    assert "Signature" not in plain_one
 
 
 async def test_a_webhook_inside_the_house_is_not_asked() -> None:

@@ -1,5 +1,7 @@
 """What budgets mean for a turn, decision by decision."""
 
+from typing import cast
+
 import msgspec
 import pytest
 
@@ -7,13 +9,17 @@ from mainspring_engine.domain import intents
 from mainspring_engine.domain.answers import Resumption
 from mainspring_engine.domain.changes import Spending
 from mainspring_engine.domain.materials import BudgetsMissing
+from mainspring_engine.domain.turn import state as states
+from mainspring_engine.domain.turn.agent import AskedModel
 from mainspring_engine.domain.turn.spending import TOKENS_HELD_MIN, Bounds
-from mainspring_engine.domain.turn.state import Phase
+from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.limits import TOOL_CALLS_PER_RESPONSE_MAX, WORKFLOW_STATE_BYTES_MAX
+from mainspring_schema.agents import Prices
 from mainspring_schema.budgets import MICRO, BudgetView, Currency, ResumeSession
 from mainspring_schema.events import Usage
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.tasks import ReasonResult
+from mainspring_schema.tasks import Failure, ReasonResult
 from tests.unit.engine.desk import AGENT, Desk
 
 
@@ -230,3 +236,145 @@ def test_what_a_call_has_just_used_counts_for_the_next_one(used: int, *, paused:
     desk.answer(ReasonResult(text="", usage=Usage(output_tokens=used)))
 
     assert desk.head.paused is paused
+
+
+# ── money ───────────────────────────────────────────────────────────────────────────────────────
+
+
+PRICED = msgspec.structs.replace(AGENT, prices=Prices(input=2.0, output=10.0, cache_read=0.5))
+"""A read token costs two millionths of a dollar, a written one ten."""
+
+
+def test_a_call_holds_what_it_may_cost_and_is_charged_what_it_cost() -> None:
+    desk = Desk(PRICED)
+    bound(desk, usd := budget(desk, "usd", left=1))
+    desk.say("hello")
+    assert [(hold.budget_id, hold.amount) for hold in spending(desk).holds] == [
+        (usd.id, 10 * TOKENS_HELD_MIN)
+    ]
+
+    usage = Usage(input_tokens=1000, output_tokens=100, cache_read_tokens=400)
+    desk.answer(ReasonResult(text="hi", usage=usage))
+
+    charged = {charge.currency: charge.amount for charge in spending(desk).charges}
+    assert charged["usd"] == 600 * 2 + 400 * 0.5 + 100 * 10
+    (completed,) = desk.data_of("turn.completed")
+    told = cast("dict[str, object]", completed["usage"])
+    assert told["estimated_cost_usd"] == pytest.approx(0.0024)
+
+
+def test_the_model_that_answered_says_the_price() -> None:
+    dear = AskedModel(
+        metadata=AGENT.model, provider="llmsim", prices=Prices(input=20.0, output=20.0)
+    )
+    desk = Desk(msgspec.structs.replace(PRICED, fallbacks=(dear,)))
+    bound(desk, budget(desk, "usd", left=1))
+    desk.say("hello")
+    assert spending(desk).holds[0].amount == 20 * TOKENS_HELD_MIN
+
+    desk.answer(ReasonResult(text="hi", usage=Usage(input_tokens=7), choice=1))
+
+    charged = {charge.currency: charge.amount for charge in spending(desk).charges}
+    assert charged["usd"] == 140
+
+
+def test_a_model_without_a_price_holds_and_costs_no_money() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "usd", left=1))
+
+    desk.say("hello")
+    assert spending(desk).holds == ()
+    desk.answer(ReasonResult(text="hi", usage=Usage(input_tokens=7)))
+
+    assert {charge.currency for charge in spending(desk).charges} == {"tokens", "calls", "seconds"}
+    (completed,) = desk.data_of("turn.completed")
+    assert completed["usage"] == {"input_tokens": 7, "output_tokens": 0}
+
+
+def test_money_that_is_used_up_pauses_the_session() -> None:
+    desk = Desk(PRICED)
+    bound(desk, budget(desk, "usd", left=0))
+
+    desk.say("hello")
+
+    assert (desk.state.phase, desk.head.paused) == (Phase.PAUSED, True)
+    (told,) = desk.data_of("budget.exhausted")
+    assert told["currency"] == "usd"
+
+
+# ── failed attempts ─────────────────────────────────────────────────────────────────────────────
+
+
+BUSY = Failure(error_class="transient", code="overloaded", message="busy")
+
+
+def failing(desk: Desk, tokens: int) -> None:
+    (task,) = desk.tasks.values()
+    usage = Usage(input_tokens=tokens)
+    desk.answer(ReasonResult(failure=BUSY, usage=usage, duration_ms=500), task)
+
+
+def test_what_failed_attempts_used_is_charged_with_the_call() -> None:
+    desk = Desk(PRICED)
+    bound(desk, budget(desk, "tokens", left=1e6), budget(desk, "usd", left=1))
+    desk.say("hello")
+
+    failing(desk, 100)
+    assert spending(desk).charges == ()
+    failing(desk, 30)
+    (task,) = desk.tasks.values()
+    desk.answer(ReasonResult(text="hi", usage=Usage(input_tokens=7), duration_ms=1000), task)
+
+    charged = {charge.currency: charge.amount for charge in spending(desk).charges}
+    assert charged == {
+        "tokens": 137 * MICRO, "calls": MICRO, "seconds": 2_000_000, "usd": 274,
+    }  # fmt: skip
+    (completed,) = desk.data_of("turn.completed")
+    assert cast("dict[str, object]", completed["usage"])["input_tokens"] == 137
+    assert completed["llm_call_count"] == 1
+
+
+def test_what_failed_attempts_used_is_charged_where_a_cancel_ends_them() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "tokens", left=1e6))
+    desk.say("hello")
+    failing(desk, 100)
+
+    desk.cancel()
+
+    charged = {charge.currency: charge.amount for charge in spending(desk).charges}
+    assert charged["tokens"] == 100 * MICRO
+    (cancelled,) = desk.data_of("turn.cancelled")
+    assert cast("dict[str, object]", cancelled["usage"])["input_tokens"] == 100
+
+
+def test_a_session_tells_what_all_its_turns_have_used() -> None:
+    desk = Desk(PRICED)
+    for _ in range(2):
+        desk.say("hello")
+        desk.answer(ReasonResult(text="hi", usage=Usage(input_tokens=1000)))
+
+    (first, second) = desk.data_of("session.idled")
+    usages = [cast("dict[str, object]", one["session_usage"]) for one in (first, second)]
+    assert [(usage["input_tokens"], usage["estimated_cost_usd"]) for usage in usages] == [
+        (1000, 0.002), (2000, 0.004),
+    ]  # fmt: skip
+
+
+def test_a_turn_with_the_most_calls_at_work_stays_below_the_bound_of_its_state() -> None:
+    desk = Desk(PRICED)
+    most = dict.fromkeys(Usage.__struct_fields__, 10**6)
+    usage = msgspec.convert(most, Usage)
+    desk.say("hello")
+    desk.answer(ReasonResult(text="hi", usage=usage))
+    desk.say("all")
+    names = ("spawn_agent",) * TOOL_CALLS_PER_RESPONSE_MAX
+    desk.call(*names)
+
+    open_calls = tuple(
+        OpenCall(call.index, call.name, call.task_id, child=b"c" * 16) for call in desk.state.calls
+    )
+    fullest = msgspec.structs.replace(
+        desk.state, calls=open_calls, parent=desk.session_id, tried=usage, usage=usage
+    )
+    assert len(states.encode(fullest)) < WORKFLOW_STATE_BYTES_MAX

@@ -35,6 +35,7 @@ def test_a_hook_fails_closed_unless_told_otherwise() -> None:
     [
         ({"point": "turn_end", "type": "webhook"}, "hooks.0.url: a webhook needs it"),
         ({"point": "turn_end", "type": "command"}, "hooks.0.command: a command needs it"),
+        ({**SCRIPT, "secret": "KEY"}, "hooks.0.secret: only what goes out is signed"),
         ({"point": "lunch", "type": "command", "command": "true"}, "hooks.0.point"),
         ({**SCRIPT, "timeout_ms": 30_001}, "hooks.0.timeout_ms"),
         ({"point": "turn_end", "type": "webhook", "url": "file:///etc/passwd"}, "hooks.0.url"),

@@ -1,11 +1,15 @@
 """Hooks at work: messages, calls, results and answers that code of the user looks at."""
 
+from typing import TypeVar, cast
+
 import msgspec
 import pytest
 
 from mainspring_harness.builtin import builtin_registry
 from mainspring_schema.agents import CapabilityRef, ToolDefinition, encode_runtime_agent
-from mainspring_schema.frames import Config
+from mainspring_schema.asking import Order, Question
+from mainspring_schema.frames import Config, Held
+from mainspring_schema.holdings import OpenedSecret, OpenSecret
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ReasonResult, ToolResult
 from mainspring_worker.adapters.memory import MemoryHooks
@@ -20,6 +24,7 @@ from tests.unit.worker.test_guard import Told, says, types
 from tests.unit.worker.test_reason import RESULT
 from tests.unit.worker.workbench import bench, tool
 
+A = TypeVar("A")
 PARAMETERS: Json = {"type": "object", "properties": {"a": {"type": "string"}}}
 OWN = ToolDefinition(name="echo", parameters=PARAMETERS, effect_class="pure")
 CALLS = Done(tool_calls=(RawToolCall(name="echo", arguments='{"a": "b"}'),))
@@ -181,3 +186,50 @@ async def test_every_attempt_asks_under_the_same_id() -> None:
         await answered(conf, CALLS, asked)
 
     assert first.asked[0][1]["id"] == second.asked[0][1]["id"]
+
+
+# ── signed ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Sealed:
+    """Resources of a session with one secret."""
+
+    async def ask(self, held: Held, question: Question[A]) -> A:
+        del held
+        asked: object = question
+        assert isinstance(asked, OpenSecret)
+        value = "key" if asked.name == "HOOKS" else None
+        return cast("A", OpenedSecret(value=value))
+
+    async def change(self, held: Held, order: Order[A], *, key: str) -> A:
+        raise NotImplementedError
+
+
+async def asked_with(secret: str) -> tuple[MemoryHooks, Told, ReasonResult]:
+    asked = MemoryHooks()
+    conf = config(hook("user_prompt_submit", secret=secret))
+    async with bench(
+        script=says(Done(text="Hello.")),
+        registry=builtin_registry(),
+        hooks=asked,
+        resources=Sealed(),
+    ) as b:
+        engine = await b.engine.attached()
+        engine.give(task(held(), reason_payload(), config=conf, tail=history()))
+        told, body = await granted(engine)
+        return asked, told, RESULT.decode(body)
+
+
+async def test_a_hook_is_signed_with_the_secret_that_it_names() -> None:
+    asked, told, result = await asked_with("HOOKS")
+
+    assert (asked.secrets, result.failure) == (["key"], None)
+    assert types(told) == []
+
+
+async def test_a_hook_whose_secret_is_not_there_is_not_asked() -> None:
+    asked, told, result = await asked_with("NONE")
+
+    assert (asked.asked, types(told)) == ([], ["hook.failed", "hook.blocked"])
+    assert result.failure is not None
+    assert "has no secret 'NONE'" in result.failure.message

@@ -22,7 +22,10 @@ REASON_CHARS_MAX: Final = 500
 
 
 class Hook(Struct, frozen=True, kw_only=True):
-    """One hook. `on_error` is what an answer that does not come, or cannot be read, counts as."""
+    """One hook. `on_error` is what an answer that does not come, or cannot be read, counts as.
+
+    `secret` names the secret of the session that a webhook is signed with.
+    """
 
     point: Point
     type: Literal["webhook", "command"]
@@ -32,6 +35,7 @@ class Hook(Struct, frozen=True, kw_only=True):
     tools: tuple[str, ...] = ("*",)
     timeout_ms: int = TIMEOUT_MS_DEFAULT
     on_error: Literal["block", "allow", "warn"] = "block"
+    secret: str = ""
 
     def looks_at(self, point: Point, tool: str | None) -> bool:
         return self.point == point and (
@@ -89,6 +93,8 @@ def _wrong(hook: Hook) -> Iterator[str]:
         yield "url: a webhook needs it"
     if hook.type == "command" and not hook.command:
         yield "command: a command needs it"
+    if hook.type == "command" and hook.secret:
+        yield "secret: only what goes out is signed"
 
 
 _HOOK: Final[Json] = {
@@ -128,6 +134,11 @@ _HOOK: Final[Json] = {
             "type": "string",
             "enum": ["block", "allow", "warn"],
             "description": "`warn` allows and writes it down. Default: block.",
+        },
+        "secret": {
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_.-]{1,128}$",
+            "description": "Of a webhook: the session's secret, by name, that signs what is sent.",
         },
     },
     "required": ["point", "type"],

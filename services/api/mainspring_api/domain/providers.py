@@ -3,10 +3,12 @@
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec import Struct, convert
+
 from mainspring_api.domain.records import Record
 from mainspring_api.domain.secrets import Sealed
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_schema.agents import ModelChoice
+from mainspring_schema.agents import ModelChoice, Prices
 from mainspring_schema.messages import Json
 
 
@@ -52,4 +54,14 @@ def choice_of(
         provider=provider.name,
         base_url=provider.base_url,
         fallbacks=fallbacks,
+        prices=_prices(model.profile),
     )
+
+
+class _Profile(Struct, frozen=True, kw_only=True):
+    cost: Prices | None = None
+
+
+def _prices(profile: Json | None) -> Prices | None:
+    """What the model's profile says of them; it was checked when it came in."""
+    return None if profile is None else convert(profile, _Profile).cost

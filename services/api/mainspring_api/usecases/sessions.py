@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -27,8 +28,9 @@ from mainspring_kernel.ids import (
 )
 from mainspring_schema import chain
 from mainspring_schema.commands import Close
-from mainspring_schema.events import Context, draft
+from mainspring_schema.events import Context, Usage, draft
 from mainspring_schema.grants import OpenHead
+from mainspring_schema.listing import EventFilter
 
 
 class SessionDraft(Struct, frozen=True, kw_only=True):
@@ -44,12 +46,16 @@ class SessionDraft(Struct, frozen=True, kw_only=True):
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
-    """A session with what its head says; without a head it was just made."""
+    """A session with what its head says; without a head it was just made.
+
+    `usage` is what its turns have used, where that was asked for.
+    """
 
     session: Session
     status: str = "started"
     paused: bool = False
     active_ms: int = 0
+    usage: Usage | None = None
 
 
 async def create(
@@ -164,6 +170,28 @@ async def get(store: Store, log: Log, org_id: OrgId, id_: SessionId) -> SessionV
         msg = "no such session"
         raise NotFound(msg)
     return view
+
+
+async def with_usage(log: Log, view: SessionView) -> SessionView:
+    """The newest turn that ended says what all have used."""
+    wanted = EventFilter(types=(_IDLED,), descending=True, limit=1)
+    session = view.session
+    events = (await log.list(session.id, session.org_id, wanted)).events
+    usage = None
+    for event in events:
+        usage = msgspec.json.decode(event.payload, type=_Idled).data.session_usage
+    return msgspec.structs.replace(view, usage=usage)
+
+
+_IDLED: Final = "session.idled"
+
+
+class _IdledData(Struct):
+    session_usage: Usage | None = None
+
+
+class _Idled(Struct):
+    data: _IdledData
 
 
 async def list_page(

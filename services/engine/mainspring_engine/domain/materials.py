@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from mainspring_engine.domain.rows import OpenTask, Waiting
 from mainspring_engine.domain.turn.agent import TurnAgent
@@ -145,11 +145,12 @@ class Materials(Struct, kw_only=True):
             raise WaitingMissing(workflow_id)
         return waiting
 
-    def bounds(self, subjects: tuple[Subject, ...]) -> Bounds:
+    def bounds(self, agent: TurnAgent, session_id: UUID, org_id: UUID) -> Bounds:
+        subjects = agent.subjects(session_id, org_id)
         found = self.budgets.get(subjects)
         if found is None:
             raise BudgetsMissing(subjects)
-        return found
+        return structs.replace(found, token_usd=agent.token_usd)
 
     def age(self) -> None:
         """A round is over: what was read without a lock is read anew."""

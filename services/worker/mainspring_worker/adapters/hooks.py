@@ -6,10 +6,12 @@ from typing import Final
 from bashkit import Bash
 
 from mainspring_harness.builtin.user_hooks import Hook
+from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.limits import KIB, MIB
 from mainspring_schema.agents import NetworkAccess
 from mainspring_worker.adapters.builtin_tools.web.connecting import Refused, Unreachable
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
+from mainspring_worker.domain import signing
 from mainspring_worker.domain.limits import HOOK_ANSWER_BYTES_MAX
 from mainspring_worker.ports.hooks import HookFailed
 
@@ -24,13 +26,16 @@ _OK: Final = range(200, 300)
 class UserHooks:
     """A `HookRunner`."""
 
-    def __init__(self, fetcher: Fetcher | None = None) -> None:
+    def __init__(self, fetcher: Fetcher | None = None, clock: Clock | None = None) -> None:
         self._fetcher = fetcher or Fetcher()
+        self._clock = clock or SystemClock()
 
-    async def ask(self, hook: Hook, subject: bytes, network: NetworkAccess | None) -> bytes:
+    async def ask(
+        self, hook: Hook, subject: bytes, network: NetworkAccess | None, secret: str | None = None
+    ) -> bytes:
         """Raises HookFailed."""
         answer = (
-            await self._post(hook, subject, network)
+            await self._post(hook, subject, network, secret)
             if hook.type == "webhook"
             # In a thread: a script that computes must not keep the worker from beating.
             else await asyncio.to_thread(_run, hook, subject)
@@ -40,9 +45,15 @@ class UserHooks:
             raise HookFailed(message)
         return answer
 
-    async def _post(self, hook: Hook, subject: bytes, network: NetworkAccess | None) -> bytes:
+    async def _post(
+        self, hook: Hook, subject: bytes, network: NetworkAccess | None, secret: str | None
+    ) -> bytes:
+        headers: dict[str, str] = {}
+        if secret is not None:
+            now_s = self._clock.wall_ms() // 1000
+            headers[signing.HEADER] = signing.signature(secret, subject, now_s)
         try:
-            fetched = await self._fetcher.post(hook.url, subject, network)
+            fetched = await self._fetcher.post(hook.url, subject, network, headers)
         except (Refused, Unreachable) as error:
             raise HookFailed(str(error)) from error
         if fetched.status not in _OK:

@@ -164,14 +164,21 @@ class MemoryServers:
 
 
 class MemoryHooks:
-    """Answers hooks by their id, else with nothing; `asked` are the subjects by hook."""
+    """Answers hooks by their id, else with nothing; `asked` are the subjects by hook.
+
+    `secrets` are those to sign with, in the order of the questions.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes | HookFailed] = {}
         self.asked: list[tuple[str, Json]] = []
+        self.secrets: list[str | None] = []
 
-    async def ask(self, hook: Hook, subject: bytes, network: NetworkAccess | None) -> bytes:
+    async def ask(
+        self, hook: Hook, subject: bytes, network: NetworkAccess | None, secret: str | None = None
+    ) -> bytes:
         del network
+        self.secrets.append(secret)
         self.asked.append((hook.id, msgspec.json.decode(subject, type=dict[str, object])))
         answer = self.answers.get(hook.id, b"")
         if isinstance(answer, HookFailed):

@@ -13,6 +13,8 @@ class HookFailed(Exception):
 class HookRunner(Protocol):
     """Runs hooks; each call once, within the hook's own time."""
 
-    async def ask(self, hook: Hook, subject: bytes, network: NetworkAccess | None) -> bytes:
-        """The answer to a subject (JSON). Raises HookFailed."""
+    async def ask(
+        self, hook: Hook, subject: bytes, network: NetworkAccess | None, secret: str | None = None
+    ) -> bytes:
+        """The answer to a subject (JSON), which a webhook gets signed. Raises HookFailed."""
         ...

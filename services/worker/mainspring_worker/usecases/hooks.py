@@ -10,12 +10,15 @@ from mainspring_harness.arguments import problems
 from mainspring_harness.builtin.user_hooks import Hook, Point, Verdict, hooks, verdict
 from mainspring_harness.conversation import FactsMessage, PromptMessage, UserMessage
 from mainspring_harness.prompt import Blueprint
+from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.codec import to_json
+from mainspring_schema.holdings import OpenSecret
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, ReasonTask, ToolCall, ToolTask
 from mainspring_worker.domain.limits import HOOK_SUBJECT_BYTES_MAX
 from mainspring_worker.ports.hooks import HookFailed, HookRunner
+from mainspring_worker.usecases.holding import Holdings
 from mainspring_workstream.attempt import Attempt
 
 _LOG: Final = logging.getLogger(__name__)
@@ -34,10 +37,11 @@ class Blocked(Exception):
 
 
 class Hooks:
-    """One per worker."""
+    """One per worker. Without `holdings` no hook can be signed."""
 
-    def __init__(self, runner: HookRunner) -> None:
+    def __init__(self, runner: HookRunner, holdings: Holdings | None = None) -> None:
         self._runner = runner
+        self._holdings = holdings
 
     async def prompt(self, at: Asked, messages: tuple[PromptMessage, ...]) -> None:
         """Of the inputs that this call takes up. Raises Blocked."""
@@ -105,14 +109,29 @@ class Hooks:
         try:
             subject = _subject(at, hook, about)
             async with asyncio.timeout(hook.timeout_ms / 1000):
-                answer = await self._runner.ask(hook, subject, at.plan.agent.network_access)
+                secret = await self._secret(at, hook)
+                network = at.plan.agent.network_access
+                answer = await self._runner.ask(hook, subject, network, secret)
             return _read(hook, answer)
-        except (HookFailed, TimeoutError) as error:
+        except (HookFailed, TimeoutError, MainspringError) as error:
             why = str(error) or f"no answer within {hook.timeout_ms} ms"
             _LOG.warning("a hook failed: %s", why, extra={"hook": hook.id})
             if hook.on_error != "allow":
                 await _tell(at, hook, "failed", why)
             return Verdict(decision="block" if hook.on_error == "block" else "allow", reason=why)
+
+    async def _secret(self, at: Asked, hook: Hook) -> str | None:
+        """What it is signed with, None where nothing is. Raises HookFailed, MainspringError."""
+        if not hook.secret:
+            return None
+        found = None
+        if self._holdings is not None:
+            resources = self._holdings.of(at.attempt.held, f"hook:{hook.id}")
+            found = (await resources.ask(OpenSecret(name=hook.secret))).value
+        if found is None:
+            message = f"the session has no secret {hook.secret!r} to sign with"
+            raise HookFailed(message)
+        return found
 
 
 def _read(hook: Hook, answer: bytes) -> Verdict:

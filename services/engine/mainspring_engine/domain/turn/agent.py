@@ -3,12 +3,13 @@
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from mainspring_kernel.ids import Prefix, from_wire
-from mainspring_schema.agents import ModelChoice, RuntimeAgent
+from mainspring_schema.agents import ModelChoice, Prices, RuntimeAgent
 from mainspring_schema.budgets import Subject
-from mainspring_schema.events import ModelMetadata
+from mainspring_schema.events import COST_DIGITS, ModelMetadata, Usage
 
 SUBAGENTS: Final = "subagents"
 """The capability whose calls spawn children."""
@@ -19,6 +20,7 @@ class AskedModel(Struct, frozen=True, kw_only=True):
 
     metadata: ModelMetadata
     provider: str
+    prices: Prices | None = None
 
 
 class TurnAgent(Struct, frozen=True, kw_only=True):
@@ -41,11 +43,36 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     ancestors: tuple[str, ...] = ()
     spawns: bool = False
     """Whether it may give work to children."""
+    prices: Prices | None = None
+    """Of the first model."""
 
     def asked(self, choice: int) -> AskedModel:
         """The model at that place of the chain; the first one where there is no such place."""
-        chain = (AskedModel(metadata=self.model, provider=self.provider), *self.fallbacks)
+        chain = self._chain()
         return chain[choice] if 0 <= choice < len(chain) else chain[0]
+
+    def _chain(self) -> tuple[AskedModel, ...]:
+        first = AskedModel(metadata=self.model, provider=self.provider, prices=self.prices)
+        return (first, *self.fallbacks)
+
+    @property
+    def models(self) -> int:
+        """How many a call may go to."""
+        return 1 + len(self.fallbacks)
+
+    def priced(self, usage: Usage, choice: int) -> Usage:
+        """With what it cost at the model of that place, where that is known."""
+        prices = self.asked(choice).prices
+        if prices is None:
+            return usage
+        cost = round(prices.cost_usd(usage), COST_DIGITS)
+        return msgspec.structs.replace(usage, estimated_cost_usd=cost)
+
+    @property
+    def token_usd(self) -> float:
+        """What a million tokens cost at most, of whatever kind, at whichever model."""
+        known = [one.prices for one in self._chain() if one.prices is not None]
+        return max((max(one.input, one.output) for one in known), default=0.0)
 
     def subjects(self, session_id: UUID, org_id: UUID) -> tuple[Subject, ...]:
         """Whose budgets a model call of this agent in a session falls under; its own first."""
@@ -62,7 +89,7 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
 
 def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
     fallbacks = tuple(
-        AskedModel(metadata=_metadata(choice), provider=choice.provider)
+        AskedModel(metadata=_metadata(choice), provider=choice.provider, prices=choice.prices)
         for choice in agent.model.fallbacks
     )
     return TurnAgent(
@@ -77,6 +104,7 @@ def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
         max_iterations=agent.max_iterations,
         fallbacks=fallbacks,
         ancestors=agent.ancestors,
+        prices=agent.model.prices,
         spawns=any(ref.ref == SUBAGENTS for ref in agent.capabilities),
     )
 

@@ -6,7 +6,7 @@ from mainspring_engine.domain.changes import CloseTask, DeadLetter, MarkTask
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
-from mainspring_engine.domain.turn import facts, joins, links
+from mainspring_engine.domain.turn import facts, joins, links, paying
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn
@@ -67,7 +67,7 @@ def fail(
     )
     if answer is not None:
         turn.emit("reason.completed", facts.reason_completed(answer), turn.state.reason_task)
-    turn.emit("turn.failed", facts.turn_failed(turn.workflow.id, failure))
+    turn.emit("turn.failed", facts.turn_failed(turn.workflow.id, failure, turn.state))
     _rest(turn, Outcome.FAILED)
 
 
@@ -154,6 +154,7 @@ def _close_unheld(turn: Turn, task: OpenTask, stopped: frozenset[UUID]) -> None:
         )
     )
     if turn.state.reason_task == task.id:
+        paying.settle(turn, task.id)
         turn.update(reason_task=None)
     for call in turn.state.calls:
         if call.task_id != task.id:
@@ -214,6 +215,8 @@ def _rest(turn: Turn, outcome: Outcome) -> None:
 
 def quarantine(turn: Turn, task: OpenTask, others: tuple[OpenTask, ...]) -> None:
     detail = why_quarantined(task)
+    if turn.state.reason_task == task.id:
+        paying.settle(turn, task.id)
     turn.plan.closes.append(
         CloseTask(
             task_id=task.id,

@@ -245,13 +245,16 @@ def turn_completed(
     return data
 
 
-def turn_failed(turn: UUID, failure: Failure) -> Json:
-    return {"turn_id": turn_id(turn), "error": failure.message, "error_code": failure.code}
+def turn_failed(turn: UUID, failure: Failure, state: TurnState) -> Json:
+    told: Json = {"turn_id": turn_id(turn), "error": failure.message, "error_code": failure.code}
+    return told | {"usage": state.usage.wire()}
 
 
 def idled(turn: UUID, state: TurnState) -> Json:
+    """`session_usage`: of all turns of the session so far."""
     return {
         "turn_id": turn_id(turn),
         "iterations": state.iteration,
         "usage": state.usage.wire(),
+        "session_usage": state.earlier.plus(state.usage).wire(),
     }

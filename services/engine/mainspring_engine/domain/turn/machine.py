@@ -4,11 +4,10 @@ Each function is one thing that can happen to a session. Time comes with the pla
 ports.
 """
 
-from mainspring_engine.domain import retry
-from mainspring_engine.domain.changes import Anchor, CloseTask
+from mainspring_engine.domain.changes import Anchor
 from mainspring_engine.domain.loss import may_be_asked
-from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
-from mainspring_engine.domain.turn import appeals, ending, facts, joins, spending, tooling
+from mainspring_engine.domain.rows import Closing, OpenTask
+from mainspring_engine.domain.turn import appeals, ending, facts, joins, paying, tooling
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
@@ -42,17 +41,17 @@ def model_answered(
     turn: Turn, delivery: Delivery, result: ReasonResult, *, draw: float, failures: int
 ) -> None:
     """The result of the turn's model call. `failures` counts those of this task before."""
+    result = paying.priced(turn, result)
     if turn.state.phase is Phase.CANCELLING:
         _model_stopped(turn, delivery, result)
         return
     if result.failure is not None:
-        models = 1 + len(turn.agent.fallbacks)
-        delay_ms = retry.delay_ms(result.failure, failures=failures, draw=draw, models=models)
+        delay_ms = paying.wait_ms(turn, result.failure, failures=failures, draw=draw)
         if delay_ms is not None:
-            _retry(turn, delivery, result.failure, delay_ms)
+            paying.try_again(turn, delivery, result, result.failure, delay_ms)
             return
     turn.keep_result(f"reason:{turn.state.iteration}", delivery)
-    _count_model_call(turn, result, delivery)
+    paying.count(turn, result, delivery)
     turn.emit(
         "llm.generation",
         facts.generation(result, turn.agent, through_seq=turn.state.through_seq),
@@ -337,42 +336,12 @@ def _park(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
 # ── small moves ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _count_model_call(turn: Turn, result: ReasonResult, delivery: Delivery) -> None:
-    turn.plan.charges.extend(spending.charges(delivery.task_id, result))
-    first = turn.state.first_token_ms
-    if first is None and result.time_to_first_token_ms is not None:
-        waited = turn.plan.now_ms - turn.workflow.started_ms - result.duration_ms
-        first = max(0, waited) + result.time_to_first_token_ms
-    turn.update(
-        model_calls=turn.state.model_calls + 1,
-        usage=turn.state.usage.plus(result.usage),
-        first_token_ms=first,
-    )
-
-
-def _retry(turn: Turn, delivery: Delivery, failure: Failure, delay_ms: int) -> None:
-    turn.plan.closes.append(
-        CloseTask(
-            task_id=delivery.task_id,
-            fence=delivery.fence,
-            expected=TaskState.LEASED,
-            closing=Closing.RETRIED,
-            result_hash=delivery.hash,
-            error_code=failure.code,
-            error_class=failure.error_class,
-            delay_ms=delay_ms,
-            counts_failure=True,
-        )
-    )
-    turn.save()
-
-
 def _model_stopped(turn: Turn, delivery: Delivery, result: ReasonResult) -> None:
     """The model call of a cancelled turn ended, by the cancel or by itself.
 
     What it used is charged.
     """
-    _count_model_call(turn, result, delivery)
+    paying.count(turn, result, delivery)
     turn.close_attempt(
         delivery.task_id, delivery.fence, Closing.CANCELLED, result_hash=delivery.hash
     )

@@ -13,6 +13,7 @@ from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import Phase, TurnState
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.tracing import TraceContext, span_id_for
+from mainspring_schema.events import Usage
 from mainspring_schema.lineage import SpawnedBy
 from mainspring_schema.messages import Json, Message
 
@@ -84,7 +85,9 @@ def take_up(plan: Plan, order: Requeued, materials: Materials, *, trace: TraceCo
 
 
 def _begin(plan: Plan, beginning: Beginning, materials: Materials, trace: TraceContext) -> Turn:
+    earlier = _earlier(plan)
     turn = Turn(plan, _new_workflow(plan, beginning, trace), materials)
+    turn.update(earlier=earlier)
     plan.set_active_turn(beginning.workflow_id, first_seq=beginning.first_seq)
     activated = {
         "turn_id": facts.turn_id(beginning.workflow_id),
@@ -92,6 +95,14 @@ def _begin(plan: Plan, beginning: Beginning, materials: Materials, trace: TraceC
     }
     turn.emit("session.activated", activated)
     return turn
+
+
+def _earlier(plan: Plan) -> Usage:
+    """What the session's turns have used so far."""
+    if plan.workflow is None:
+        return Usage()
+    before = states.decode(plan.workflow)
+    return before.earlier.plus(before.usage)
 
 
 def _new_workflow(plan: Plan, beginning: Beginning, trace: TraceContext) -> Workflow:

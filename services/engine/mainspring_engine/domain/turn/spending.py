@@ -1,6 +1,7 @@
 """What a turn's model calls may use of the budgets they fall under, and what they have used."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Final
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from mainspring_engine.domain.changes import Charge, Hold
 from mainspring_engine.domain.turn.state import TurnState
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.budgets import MICRO, BudgetView, Currency
+from mainspring_schema.events import Usage
 from mainspring_schema.messages import Json
-from mainspring_schema.tasks import ReasonResult
 
 TOKENS_HELD_MIN: Final = 2_048
 """Held for a call of which nothing is known yet: a short prompt and a short answer."""
@@ -22,60 +23,73 @@ SECONDS_HELD: Final = 30
 class Bounds(Struct, frozen=True, kw_only=True):
     """The budgets that a session's model calls fall under, as they were read without a lock.
 
-    Their `reserved` is what other sessions hold: a session has one model call at a time, so what it
-    held itself is given back before it holds again.
+    `token_usd` is what a million tokens may cost. Their `reserved` is what other sessions hold: a
+    session has one model call at a time, so what it held itself is given back before it holds
+    again.
     """
 
     budgets: tuple[BudgetView, ...] = ()
+    token_usd: float = 0.0
 
     def short(self, state: TurnState, charged: Sequence[Charge]) -> BudgetView | None:
         """The first that lets no model call begin; `charged` is not in the balances yet."""
         for budget in self.budgets:
             used = sum(one.amount for one in charged if one.currency == budget.currency)
             if budget.status == "paused" or (
-                budget.status == "active" and not _fits(budget, used, state)
+                budget.status == "active" and not self._fits(budget, used, state)
             ):
                 return budget
         return None
 
+    def _fits(self, budget: BudgetView, used: int, state: TurnState) -> bool:
+        """As the store will judge it: the hold fits, or it is the only one and takes the rest."""
+        left = budget.balance - used
+        wanted = self.held(budget.currency, state)
+        return left - budget.reserved >= wanted or (budget.reserved == 0 and left > 0)
 
-def _fits(budget: BudgetView, used: int, state: TurnState) -> bool:
-    """As the store will judge it: the hold fits, or it is the only one and takes the rest."""
-    left = budget.balance - used
-    wanted = MICRO * _held(budget.currency, state)
-    return left - budget.reserved >= wanted or (budget.reserved == 0 and left > 0)
+    def held(self, currency: Currency, state: TurnState) -> int:
+        """What a call holds, in millionths: of what it will use only a guess is known."""
+        usage, calls = state.usage, max(1, state.model_calls)
+        match currency:
+            case "calls":
+                return MICRO
+            case "seconds":
+                return MICRO * SECONDS_HELD
+            case "tokens":
+                used = usage.input_tokens + usage.output_tokens
+                return MICRO * max(TOKENS_HELD_MIN, 2 * used // calls)
+            case "usd":
+                # A millionth of a million tokens' price is the price of one in millionths.
+                least = TOKENS_HELD_MIN * self.token_usd
+                return ceil(max(least, 2 * MICRO * (usage.estimated_cost_usd or 0.0) / calls))
 
 
 def holds(bounds: Bounds, task_id: UUID, state: TurnState) -> tuple[Hold, ...]:
-    """What a new model call holds until it ends; the store cuts the last one to what is left."""
+    """What a new model call holds until it ends; the store cuts the last one to what is left.
+
+    Nothing is held of money where the models cost none.
+    """
     return tuple(
         Hold(
             task_id=task_id,
             budget_id=budget.id,
-            amount=MICRO * _held(budget.currency, state),
+            amount=amount,
             warns=budget.is_near and not budget.warned,
         )
         for budget in bounds.budgets
-        if budget.status == "active"
+        if budget.status == "active" and (amount := bounds.held(budget.currency, state))
     )
 
 
-def _held(currency: Currency, state: TurnState) -> int:
-    if currency == "calls":
-        return 1
-    if currency == "seconds":
-        return SECONDS_HELD
-    used = state.usage.input_tokens + state.usage.output_tokens
-    return max(TOKENS_HELD_MIN, 2 * used // max(1, state.model_calls))
-
-
-def charges(task_id: UUID, result: ReasonResult) -> tuple[Charge, ...]:
-    """What an ended model call has used, in every currency."""
-    tokens = result.usage.input_tokens + result.usage.output_tokens
+def charges(task_id: UUID, usage: Usage, duration_ms: int) -> tuple[Charge, ...]:
+    """What an ended model call has used in all its attempts, in every currency."""
+    tokens = usage.input_tokens + usage.output_tokens
+    usd = ceil(MICRO * (usage.estimated_cost_usd or 0.0))
     return (
         Charge(task_id=task_id, currency="tokens", amount=MICRO * tokens),
         Charge(task_id=task_id, currency="calls", amount=MICRO),
-        Charge(task_id=task_id, currency="seconds", amount=1000 * result.duration_ms),
+        Charge(task_id=task_id, currency="seconds", amount=1000 * duration_ms),
+        *((Charge(task_id=task_id, currency="usd", amount=usd),) if usd else ()),
     )
 
 

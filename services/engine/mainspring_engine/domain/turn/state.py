@@ -74,6 +74,12 @@ class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
     parent: UUID | None = None
     """The session above, of a turn that has told it of its beginning."""
 
+    tried: Usage = Usage()
+    """What failed attempts of the present model call have used, which is not charged yet."""
+    tried_ms: int = 0
+    earlier: Usage = Usage()
+    """Of the session's turns before this one."""
+
     @property
     def joins(self) -> tuple[UUID, ...]:
         """The turns of children that calls wait for."""
@@ -87,11 +93,13 @@ class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
         return tools
 
 
+_ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+"""An id takes half the room that its digits take, and is read in either form."""
 _DECODER: Final = msgspec.msgpack.Decoder(TurnState)
 
 
 def encode(state: TurnState) -> bytes:
-    return msgspec.msgpack.encode(state)
+    return _ENCODER.encode(state)
 
 
 def decode(workflow: Workflow) -> TurnState:

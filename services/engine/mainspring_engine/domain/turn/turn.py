@@ -171,7 +171,7 @@ class Turn:
         if not self.materials.budgeted(org_id):
             return Bounds()
         self.plan.budgeted = True
-        return self.materials.bounds(self.agent.subjects(self.plan.head.session_id, org_id))
+        return self.materials.bounds(self.agent, self.plan.head.session_id, org_id)
 
     @property
     def is_short(self) -> bool:

@@ -110,7 +110,7 @@ async def get_session(call: Call[NoBody, NoQuery]) -> Reply:
     """One session with what it is doing now."""
     services = call.services
     view = await sessions.get(services.store, services.log, call.org_id, session_id_of(call))
-    return json_reply(session_out(view))
+    return json_reply(session_out(await sessions.with_usage(services.log, view)))
 
 
 @table.route("PATCH", "/sessions/{session_id:str}", body=SessionPatch, answer=SessionOut)

@@ -25,6 +25,7 @@ from mainspring_kernel import limits
 from mainspring_kernel.errors import ConflictingReferences
 from mainspring_kernel.ids import HarnessId, Prefix, WorkspaceId, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.messages import Json
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=limits.NAME_CHARS_MAX)]
 Ref = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
@@ -258,6 +259,8 @@ class SessionOut(TierView, frozen=True, kw_only=True):
     forked_from_session_id: str | None
     forked_from_sequence: int | None
     active_schedule_count: int
+    usage: Json | None
+    """What its turns have used, where one session is asked for."""
     owner_principal_id: str
     created_at: str
     updated_at: str
@@ -289,6 +292,7 @@ def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut
         forked_from_session_id=id_or_none(Prefix.SESSION, session.forked_from),
         forked_from_sequence=session.forked_seq,
         active_schedule_count=0,
+        usage=None if view.usage is None else view.usage.wire(),
         owner_principal_id=ANONYMOUS_PRINCIPAL,
         created_at=rfc3339(session.created_ms),
         updated_at=rfc3339(max(view.active_ms, session.updated_ms)),

@@ -243,6 +243,7 @@ class StatsView(Struct, frozen=True, kw_only=True):
     total_output_tokens: int
     total_cache_read_tokens: int
     total_cache_creation_tokens: int
+    total_estimated_cost_usd: float | None
     total_session_duration_ms: int
     avg_session_duration_ms: int | None
     first_session_at: str | None
@@ -263,6 +264,7 @@ def stats_view(stats: Stats) -> StatsView:
         total_output_tokens=usage.output_tokens,
         total_cache_read_tokens=usage.cache_read_tokens or 0,
         total_cache_creation_tokens=usage.cache_creation_tokens or 0,
+        total_estimated_cost_usd=usage.estimated_cost_usd,
         total_session_duration_ms=stats.duration_ms,
         avg_session_duration_ms=stats.duration_ms // looked_at if looked_at else None,
         first_session_at=time_or_none(stats.first_session_ms),

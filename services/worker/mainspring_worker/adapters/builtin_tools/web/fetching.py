@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlunsplit
@@ -59,18 +59,25 @@ class Fetcher:
             message = f"nothing complete came within {FETCH_S:.0f} s"
             raise Unreachable(message) from error
 
-    async def post(self, url: str, body: bytes, access: NetworkAccess | None) -> Fetched:
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        access: NetworkAccess | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Fetched:
         """Sends JSON. A redirect is an answer like any other. Raises Refused, Unreachable."""
         try:
             async with asyncio.timeout(FETCH_S):
-                return await self._ask(parsed(url), "POST", access, body)
+                sent = _Sent(url=parsed(url), method="POST", body=body, headers=headers or {})
+                return await self._send(sent, access)
         except TimeoutError as error:
             message = f"nothing complete came within {FETCH_S:.0f} s"
             raise Unreachable(message) from error
 
     async def _follow(self, url: SplitResult, method: str, access: NetworkAccess | None) -> Fetched:
         for _ in range(REDIRECTS_MAX + 1):
-            answer = await self._ask(url, method, access)
+            answer = await self._send(_Sent(url=url, method=method), access)
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 return answer
@@ -82,12 +89,11 @@ class Fetcher:
         message = f"more than {REDIRECTS_MAX} redirects"
         raise Refused(message)
 
-    async def _ask(
-        self, url: SplitResult, method: str, access: NetworkAccess | None, body: bytes = b""
-    ) -> Fetched:
+    async def _send(self, sent: "_Sent", access: NetworkAccess | None) -> Fetched:
+        url = sent.url
         reader, writer = await self._connector.open(url, access)
         try:
-            return await _exchange(reader, writer, _Sent(url=url, method=method, body=body))
+            return await _exchange(reader, writer, sent)
         except h11.RemoteProtocolError as error:
             message = f"{url.hostname} does not speak HTTP"
             raise Unreachable(message) from error
@@ -106,7 +112,8 @@ class Fetcher:
 class _Sent(Struct, frozen=True, kw_only=True):
     url: SplitResult
     method: str
-    body: bytes
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
 
     @property
     def first_byte_s(self) -> float:
@@ -159,6 +166,7 @@ def _request(sent: _Sent) -> h11.Request:
             (b"Accept", b"text/html, text/markdown, text/*, application/json, */*;q=0.5"),
             (b"Accept-Encoding", b"gzip, identity"),
             (b"Connection", b"close"),
+            *((name.encode(), value.encode()) for name, value in sent.headers.items()),
             *_about(sent.body),
         ],
     )

@@ -1,0 +1,71 @@
+"""What a turn's model calls have used: counted for the turn, and charged to its budgets."""
+
+from uuid import UUID
+
+from msgspec import structs
+
+from mainspring_engine.domain import retry
+from mainspring_engine.domain.changes import CloseTask
+from mainspring_engine.domain.rows import Closing, TaskState
+from mainspring_engine.domain.turn import spending
+from mainspring_engine.domain.turn.turn import Delivery, Turn
+from mainspring_schema.events import Usage
+from mainspring_schema.tasks import Failure, ReasonResult
+
+
+def priced(turn: Turn, result: ReasonResult) -> ReasonResult:
+    """With what it cost, where the model that answered has a price."""
+    usage = turn.agent.priced(result.usage, result.choice)
+    return structs.replace(result, usage=usage)
+
+
+def count(turn: Turn, result: ReasonResult, delivery: Delivery) -> None:
+    """A model call has ended, with what its failed attempts have used."""
+    first = turn.state.first_token_ms
+    if first is None and result.time_to_first_token_ms is not None:
+        waited = turn.plan.now_ms - turn.workflow.started_ms - result.duration_ms
+        first = max(0, waited) + result.time_to_first_token_ms
+    _try(turn, result)
+    settle(turn, delivery.task_id)
+    turn.update(model_calls=turn.state.model_calls + 1, first_token_ms=first)
+
+
+def settle(turn: Turn, task_id: UUID) -> None:
+    """Charges a model call that makes no further attempt with what it has used so far."""
+    tried = turn.state.tried
+    turn.plan.charges.extend(spending.charges(task_id, tried, turn.state.tried_ms))
+    turn.update(usage=turn.state.usage.plus(tried), tried=Usage(), tried_ms=0)
+
+
+def wait_ms(turn: Turn, failure: Failure, *, failures: int, draw: float) -> int | None:
+    """Until the next attempt; None where there is none."""
+    models = turn.agent.models
+    return retry.delay_ms(failure, failures=failures, draw=draw, models=models)
+
+
+def try_again(
+    turn: Turn, delivery: Delivery, result: ReasonResult, failure: Failure, delay_ms: int
+) -> None:
+    """The attempt failed, and another one follows."""
+    _try(turn, result)
+    turn.plan.closes.append(
+        CloseTask(
+            task_id=delivery.task_id,
+            fence=delivery.fence,
+            expected=TaskState.LEASED,
+            closing=Closing.RETRIED,
+            result_hash=delivery.hash,
+            error_code=failure.code,
+            error_class=failure.error_class,
+            delay_ms=delay_ms,
+            counts_failure=True,
+        )
+    )
+    turn.save()
+
+
+def _try(turn: Turn, result: ReasonResult) -> None:
+    turn.update(
+        tried=turn.state.tried.plus(result.usage),
+        tried_ms=turn.state.tried_ms + result.duration_ms,
+    )
