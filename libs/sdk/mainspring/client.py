@@ -50,10 +50,9 @@ class Handle(Generic[T]):
         Raises WorkflowFailed where it failed or was cancelled, TimeoutError after `timeout_s`.
         """
         async with asyncio.timeout(timeout_s):
-            while True:
+            seen = await self._client.poll(self.id, wait_s=WAIT_S)
+            while not seen.ended:
                 seen = await self._client.poll(self.id, wait_s=WAIT_S)
-                if seen.ended:
-                    break
         return self.outcome_of(seen)
 
     def outcome_of(self, seen: Description) -> T:
@@ -127,10 +126,7 @@ class Client:
         await self._http.aclose()
 
     async def start(
-        self,
-        workflow: "Workflow[P, T]",
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, workflow: "Workflow[P, T]", *args: P.args, **kwargs: P.kwargs
     ) -> Handle[T]:
         """Starts it under a key of its own; `starting` takes options."""
         return await self.starting(workflow).start(*args, **kwargs)
