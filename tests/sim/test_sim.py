@@ -10,7 +10,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SEEDS = 120
 """What the normal run can spare; `./task sim --seeds 5000` on demand."""
-CAUGHT = ("fence of a result", "a gap is read", "a pass finds what no hint told")
+CAUGHT = ("fence of an emit", "a gap is read", "a pass finds what no hint told")
 """Some of them; `./task sim --ablations` takes away all."""
 CAUGHT_SEEDS = 60
 """At most: the first that notices ends the run. Which one it is changes with every line of code."""
