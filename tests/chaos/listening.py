@@ -136,6 +136,8 @@ class Listener:
         elif frame.type == "output.message.completed":
             message = cast("Json", frame.data["message"])
             streamed = self._texts.pop(str(message["id"]), None)
+            if frame.data.get("error_code"):
+                return  # what is said of the error stands in the place of the answer
             # Of a text whose last fragments found no event store the end is in the result alone.
             if streamed is not None and not _text(message).startswith(streamed):
                 self._findings.add("sse", f"{self.session}: streamed {streamed!r}, then {message}")

@@ -159,12 +159,17 @@ class Customer:
                     return cast("Json", answer.json())
                 if answer.status_code in bears:
                     return {}
-                if answer.status_code not in AWAY:
+                if answer.status_code not in AWAY and not _at_work(answer):
                     said = f"{path} answered {answer.status_code}: {answer.text[:300]}"
                     self._findings.add("answer", said)
             except (httpx.TransportError, ValueError):
                 pass
             await asyncio.sleep(AGAIN_S * (0.5 + self._draws.random()))
+
+
+def _at_work(answer: httpx.Response) -> bool:
+    """Whether the first try with this key is: who is to come again is told so."""
+    return answer.status_code == 409 and '"idempotency_in_progress"' in answer.text
 
 
 # ── at rest ─────────────────────────────────────────────────────────────────────────────────────

@@ -25,9 +25,10 @@ SLOW = Script(
 
 
 @pytest.fixture(scope="module")
-async def apis(rig: Rig) -> AsyncIterator[tuple[str, str]]:
+async def apis(shared_rig: Rig) -> AsyncIterator[tuple[str, str]]:
     """The base URLs of both sides. The second api speaks to the second engine, as its worker."""
     port = free_port()
+    rig = shared_rig
     engine = rig.program("engine-2", service="engine")
     engine_addr = engine.environment["MAINSPRING_ENGINE_BIND"]
     api = rig.program(

@@ -15,7 +15,8 @@ from mainspring_testkit.fixtures import Database as OwnDatabase
 NOW_MS = SystemClock().wall_ms()
 ORG, SESSION, DONE, OPEN = (UUID(int=(NOW_MS << 80) + n) for n in (1, 2, 3, 4))
 """The one session, a turn of it that completed, and one that goes on."""
-PLAIN, STOPPED = (UUID(int=(NOW_MS << 80) + n) for n in (10, 11))
+PLAIN, STOPPED, READY = (UUID(int=(NOW_MS << 80) + n) for n in (10, 11, 12))
+"""Plain tasks: one that ended, one that was cancelled, one that waits."""
 REASON, TOOL, NEXT, MESSAGE, WORKER = (UUID(int=(NOW_MS << 80) + n) for n in (5, 6, 7, 8, 9))
 
 EVENTS: tuple[tuple[str, UUID | None, str], ...] = (
@@ -112,9 +113,12 @@ def task_rows() -> str:
         input_hash)
     values ('{NEXT}', '{OPEN}', '{SESSION}', '{ORG}', 1, 1, 1, 2, 2, 4, 4, now(), now(), now(),
         now() + interval '10 seconds', '{WORKER}', 'reason/1', '');
+    insert into engine.task (id, workflow_id, session_id, org_id, route, kind, effect, state, fence,
+        run_at, step, input_hash)
+    values ('{READY}', '{READY}', '{READY}', '{ORG}', 1, 4, 2, 1, 0, now(), 'task:add', 'in');
     insert into engine.payload (task_id, org_id, step, payload, input_hash)
     values ('{TOOL}', '{ORG}', 'tool/1/0', '', 'in'), ('{PLAIN}', '{ORG}', 'task:add', '', 'in'),
-        ('{STOPPED}', '{ORG}', 'task:add', '', 'in');
+        ('{READY}', '{ORG}', 'task:add', '', 'in'), ('{STOPPED}', '{ORG}', 'task:add', '', 'in');
     insert into engine.plain_cancel (task_id, org_id, fence, reason, cancelled_at)
     values ('{STOPPED}', '{ORG}', 0, 'no need', now());
     insert into engine.progress (task_id, step, fence, counter, rev, details)

@@ -122,12 +122,14 @@ select
 from examined;
 
 -- name: ended_turns_hold_nothing
--- No task, timer or wait belongs to a turn or workflow that has ended, or to none.
+-- No task, timer or wait belongs to a turn or workflow that has ended, or to none. A plain task
+-- is of kind 4, and belongs to itself.
 with kept as (
     select
         id,
         workflow_id
     from engine.task
+    where kind <> 4
     union all
     select
         workflow_id as id,
