@@ -30,6 +30,7 @@ WAIT_S: Final = 5.0
 PAGE_ROWS: Final = 1000
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 NOTHING: Final[frozenset[int]] = frozenset()
+LATE: Final = frozenset({409})
 _OFFERS: Final = offers(Outside())
 _IDS: Final = RandomIds(SystemClock())
 
@@ -93,8 +94,8 @@ class Customer:
         for letter in range(order.letters):
             signal_id = f"signal_{_IDS.uuid7().hex}"
             said: Json = {"name": LETTER, "payload": letter, "id": signal_id}
-            late = frozenset({409}) if order.program == "patience" else NOTHING
-            await self._asked("POST", f"{path}/signal", said, bears=late)
+            # A repeat of one that was taken may come when the workflow has ended with it.
+            await self._asked("POST", f"{path}/signal", said, bears=LATE)
         if order.cancels:
             await asyncio.sleep(2 * self._draws.random())
             await self._asked("POST", f"{path}/cancel", {"reason": "changed their mind"})

@@ -20,7 +20,9 @@ FAULTS_MIN = 3
 
 
 async def test_nothing_is_lost_doubled_or_skipped_whatever_breaks(tmp_path: Path) -> None:
-    options = Options(minutes=MINUTES, seed=1, pace=PACE, people=6, command="the smoke")
+    options = Options(
+        minutes=MINUTES, seed=1, pace=PACE, people=6, customers=0, command="the smoke"
+    )
 
     told = await Campaign(options, tmp_path, print).play()
 
