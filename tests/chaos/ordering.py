@@ -158,7 +158,7 @@ class Customer:
                 )  # fmt: skip
                 if answer.is_success:
                     return cast("Json", answer.json())
-                if answer.status_code in bears:
+                if answer.status_code in bears and not _at_work(answer):
                     return {}
                 if answer.status_code not in AWAY and not _at_work(answer):
                     said = f"{path} answered {answer.status_code}: {answer.text[:300]}"
