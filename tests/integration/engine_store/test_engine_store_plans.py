@@ -239,18 +239,18 @@ async def test_renewals_stay_heap_only(world: PostgresWorld) -> None:
     tasks = [session.task(str(n), claim=worker.claim) for n in range(200)]
     await session.start_turn(*tasks)
     renewals = tuple(worker.renewal(Held(task.id, 1)) for task in tasks)
-    made = heap_only = 0
+    parts: list[float] = []
 
     for _ in range(10):
         await world.owner.execute(OLDER, worker.id)
         before = await updates(world)
         await world.store.renew(renewals)
         after = await updates(world)
-        made += after[0] - before[0]
-        heap_only += after[1] - before[1]
+        assert after[0] - before[0] == len(tasks)
+        parts.append((after[1] - before[1]) / len(tasks))
 
-    assert made == 2000
-    assert heap_only / made > 0.9, f"{heap_only} of {made}"
+    # Whatever analyses the table just then keeps old rows in their places for a round or two.
+    assert sorted(parts)[len(parts) // 2] > 0.9, parts
 
 
 async def updates(world: PostgresWorld) -> tuple[int, int]:
