@@ -133,19 +133,6 @@ limit 8;
 select count(*)::int from engine.attempt
 where closing = 1 and step like 'task:%';
 
--- name: first_task_now
--- The first id that a task could have that is made from now on, and some seconds before: clocks differ.
-select
-    (
-        lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint - 5000), 12, '0')
-        || repeat('0', 20)
-    )::uuid as first_id;
-
--- name: tasks_ended_since
--- The same of tasks from this id on: what was done long ago is no part of what is measured.
-select count(*)::int from engine.attempt
-where task_id >= $1::uuid and closing = 1 and step like 'task:%';
-
 -- name: add_sleepers
 -- Timers far from due, which those that are due must not suffer from.
 insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
