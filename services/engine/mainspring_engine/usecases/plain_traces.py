@@ -55,19 +55,9 @@ class PlainTraces:
         traces = await traces_of(self._store, [death.task.id for death in deaths])
         ended_ms = self._clock.wall_ms()
         for death in deaths:
-            task = death.task
-            if task.id in traces:
-                self._witness.attempt_ended(
-                    AttemptEnd(
-                        held=Held(task.id, task.fence),
-                        session_id=task.id,
-                        workflow_id=task.id,
-                        traceparent=traces[task.id],
-                        closing=Closing.QUARANTINED,
-                        claimed_ms=death.claimed_ms,
-                        ended_ms=ended_ms,
-                    )
-                )
+            trace = traces.get(death.task.id, "")
+            held = Held(death.task.id, death.task.fence)
+            self._tell(held, trace, Closing.QUARANTINED, death.claimed_ms, ended_ms)
 
     async def cancelled(self, attempts: Sequence[Held]) -> None:
         """These ended with a cancel, and that is committed."""
@@ -80,32 +70,30 @@ class PlainTraces:
             _log.warning("cancelled attempts leave no spans: %s", error)
             return
         for held, (claimed_ms, closed_ms) in times.items():
-            if held.task_id in traces:
-                self._witness.attempt_ended(
-                    AttemptEnd(
-                        held=held,
-                        session_id=held.task_id,
-                        workflow_id=held.task_id,
-                        traceparent=traces[held.task_id],
-                        closing=Closing.CANCELLED,
-                        claimed_ms=claimed_ms,
-                        ended_ms=closed_ms,
-                    )
-                )
+            trace = traces.get(held.task_id, "")
+            self._tell(held, trace, Closing.CANCELLED, claimed_ms, closed_ms)
 
     def ended(self, incident: PlainIncident, closing: Closing) -> None:
         """An attempt was answered, and its end is committed."""
-        if not isinstance(incident, PlainAnswered) or not incident.traceparent:
+        if not isinstance(incident, PlainAnswered):
             return
         ended_ms = self._clock.wall_ms()
         ran_ms = round((self._clock.mono() - incident.since_s) * 1000)
+        self._tell(incident.held, incident.traceparent, closing, ended_ms - ran_ms, ended_ms)
+
+    def _tell(
+        self, held: Held, trace: str, closing: Closing, claimed_ms: int, ended_ms: int
+    ) -> None:
+        """Nothing of a task that was made without a trace."""
+        if not trace:
+            return
         end = AttemptEnd(
-            held=incident.held,
-            session_id=incident.held.task_id,
-            workflow_id=incident.held.task_id,
-            traceparent=incident.traceparent,
+            held=held,
+            session_id=held.task_id,
+            workflow_id=held.task_id,
+            traceparent=trace,
             closing=closing,
-            claimed_ms=ended_ms - ran_ms,
+            claimed_ms=claimed_ms,
             ended_ms=ended_ms,
         )
         self._witness.attempt_ended(end)

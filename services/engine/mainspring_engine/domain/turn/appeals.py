@@ -100,8 +100,7 @@ def _begin(turn: Turn, call: OpenCall, edited: dict[str, object] | None) -> None
     asked = turn.asked(call)
     if edited is not None:
         asked = msgspec.structs.replace(asked, arguments=edited)
-    begun = tooling.start(turn, asked, call.index, edited=edited is not None)
-    turn.update(calls=tuple(begun if c.index == call.index else c for c in turn.state.calls))
+    turn.put_call(tooling.start(turn, asked, call.index, edited=edited is not None))
 
 
 def _reply(turn: Turn, call: OpenCall, reply: Reply) -> Resolved:

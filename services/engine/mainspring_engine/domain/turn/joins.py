@@ -36,7 +36,7 @@ def park(turn: Turn, delivery: Delivery, call: OpenCall, child: ChildTurn) -> No
             delay_ms=wait_ms if live else JOIN_UNLINKED_MS,
         )
     )
-    _put(turn, structs.replace(call, child=child.turn_id.bytes if live else b""))
+    turn.put_call(structs.replace(call, child=child.turn_id.bytes if live else b""))
 
 
 def wake(turn: Turn, call: OpenCall) -> None:
@@ -58,14 +58,9 @@ def wake(turn: Turn, call: OpenCall) -> None:
                 delay_ms=0,
             )
         )
-    _put(turn, structs.replace(call, child=b""))
+    turn.put_call(structs.replace(call, child=b""))
 
 
 def leave(turn: Turn, call: OpenCall) -> None:
     """The turn is cancelled: the call is made no more, and open until its child has ended."""
-    _put(turn, structs.replace(call, task_id=None))
-
-
-def _put(turn: Turn, call: OpenCall) -> None:
-    calls = turn.state.calls
-    turn.update(calls=tuple(call if one.index == call.index else one for one in calls))
+    turn.put_call(structs.replace(call, task_id=None))

@@ -222,16 +222,14 @@ def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
 
 def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     usable = calls[:TOOL_CALLS_PER_RESPONSE_MAX]
-    server = [(i, c) for i, c in enumerate(usable) if not c.client_side or c.problem]
+    server = [(i, c) for i, c in enumerate(usable) if not _is_clients(c)]
     turn.update(
         phase=Phase.ACT,
         call_count=len(server),
         call_errors=0,
         act_started_ms=turn.plan.now_ms,
         tool_calls=turn.state.tool_calls + len(calls),
-        calls=tuple(
-            OpenCall(i, c.name, None) for i, c in enumerate(usable) if (i, c) not in server
-        ),
+        calls=tuple(OpenCall(i, c.name, None) for i, c in enumerate(usable) if _is_clients(c)),
     )
     if turn.state.iteration >= turn.agent.max_iterations:
         _stop_at_cap(turn, calls)
@@ -249,6 +247,11 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
         ending.fail(turn, Failure(error_class="model_output", code="model_output", message=message))
     else:
         _lead_on(turn, started=bool(server), calls=calls)
+
+
+def _is_clients(call: ToolCall) -> bool:
+    """Whether the client makes it; what cannot be made is answered here."""
+    return call.client_side and not call.problem
 
 
 def _open(turn: Turn, index: int, call: ToolCall) -> None:

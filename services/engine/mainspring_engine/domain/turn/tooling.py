@@ -21,17 +21,18 @@ from mainspring_schema.tasks import ToolCall, ToolResult, ToolTask
 def start(turn: Turn, call: ToolCall, index: int, *, edited: bool = False) -> OpenCall:
     """`edited`: a person has changed the arguments, which nobody checked against the tool."""
     task_id = turn.ids.uuid7()
+    announced = toolsets.name_of(call.capability_id or "")
+    opened = OpenCall(index, call.name, task_id, due_s=_later_s(turn) if announced else 0)
     turn.emit("tool.started", {"tool_call": facts.call_view(call), **shown(call)}, task_id)
     turn.add_task(
         task_id,
         TaskKind.TOOL,
         Route(capability=_capability(call)),
         EFFECTS[call.effect_class],
-        step=f"tool:{turn.state.iteration}:{index}",
+        step=step_of(turn, opened),
         payload=pack(_task(turn, call, index, edited=edited)),
     )
-    announced = toolsets.name_of(call.capability_id or "")
-    return OpenCall(index, call.name, task_id, due_s=_later_s(turn) if announced else 0)
+    return opened
 
 
 def _task(turn: Turn, call: ToolCall, index: int, *, edited: bool = False) -> ToolTask:
@@ -65,19 +66,19 @@ def read_it(turn: Turn, call: OpenCall, delivery: Delivery, closing: Closing) ->
     Raises StepMissing.
     """
     result = _RESULT.decode(delivery.body)
-    turn.keep_result(f"tool:{turn.state.iteration}:{call.index}", delivery, closing)
+    turn.keep_result(step_of(turn, call), delivery, closing)
     task_id, asked = turn.ids.uuid7(), turn.asked(call)
+    reading = OpenCall(call.index, call.name, task_id, brought=True)
     payload = msgspec.structs.replace(_task(turn, asked, call.index), brought=result)
     turn.add_task(
         task_id,
         TaskKind.TOOL,
         Route(capability=toolsets.READING),
         Effect.PURE,
-        step=f"tool:{turn.state.iteration}:{call.index}:read",
+        step=step_of(turn, reading),
         payload=pack(payload),
     )
-    reading = OpenCall(call.index, call.name, task_id, brought=True)
-    turn.update(calls=tuple(reading if c.index == call.index else c for c in turn.state.calls))
+    turn.put_call(reading)
 
 
 def read_never(result: ToolResult) -> ToolResult:
@@ -132,8 +133,7 @@ def expired(turn: Turn, tasks: tuple[OpenTask, ...]) -> None:
 
 
 def _look_later(turn: Turn, call: OpenCall) -> None:
-    later = msgspec.structs.replace(call, due_s=_later_s(turn))
-    turn.update(calls=tuple(later if c.index == call.index else c for c in turn.state.calls))
+    turn.put_call(msgspec.structs.replace(call, due_s=_later_s(turn)))
 
 
 def _give_up(turn: Turn, call: OpenCall, task: OpenTask) -> None:

@@ -244,6 +244,11 @@ class Turn:
     def call_id(self, index: int) -> str:
         return NamedCall(turn_id=self.workflow.id, iteration=self.state.iteration, index=index).id()
 
+    def put_call(self, call: OpenCall) -> None:
+        """Changes an open call: the one with its index."""
+        calls = self.state.calls
+        self.update(calls=tuple(call if one.index == call.index else one for one in calls))
+
     def finish_call(self, call: OpenCall, result: ToolResult) -> None:
         """Gives an open call its one result; where it waits for a person, nobody is asked now."""
         if call.appeal:
