@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+from mainspring.crossing import call_on
 from mainspring.going import Go
 from mainspring_kernel.limits import WORKFLOW_WAITS_MAX
 from mainspring_schema.frames import History
@@ -30,15 +31,11 @@ class Bridge:
         self._attempt.on_news = news
 
     async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
-        await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(self._attempt.checkpoint(steps, waits), self._loop)
-        )
+        await call_on(self._loop, self._attempt.checkpoint(steps, waits))
 
     async def recorded(self, places: tuple[str, ...] = ()) -> dict[str, StepRecord]:
         """What is recorded by now; of these places alone where the engine can tell."""
-        return await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(_recorded_now(self._attempt, places), self._loop)
-        )
+        return await call_on(self._loop, _recorded_now(self._attempt, places))
 
 
 class Beats:
@@ -57,8 +54,7 @@ class Beats:
             self._loop.call_soon_threadsafe(self._attempt.report, step, details)
 
     async def kept(self, step: str) -> None:
-        kept = asyncio.run_coroutine_threadsafe(self._attempt.reported(step), self._loop)
-        await asyncio.wrap_future(kept)
+        await call_on(self._loop, self._attempt.reported(step))
 
 
 async def recorded_at(attempt: Attempt, places: tuple[str, ...]) -> dict[str, StepRecord] | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from mainspring.crossing import call_on
 from mainspring.errors import NotDone, ToolError, Unserializable
 from mainspring.ferry import Ferry
 from mainspring.tools import Tool, ToolContext
@@ -122,8 +123,7 @@ def _context(attempt: Attempt, payload: ToolTask, loop: asyncio.AbstractEventLoo
                 "message": line[:ANNOUNCED_PROGRESS_CHARS_MAX],
             },
         )
-        emitted = asyncio.run_coroutine_threadsafe(attempt.emit(told), loop)
-        await asyncio.wrap_future(emitted)
+        await call_on(loop, attempt.emit(told))
 
     return ToolContext(
         org_id=attempt.task.org_id,

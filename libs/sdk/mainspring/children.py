@@ -5,6 +5,7 @@ from typing import Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
+from mainspring.delays import timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
 from mainspring.values import Shape, encode, hash_of
@@ -89,7 +90,7 @@ class Child(Generic[P, T]):
         self._workflow = workflow
         self._under = under.checked()
         self._queue = queue
-        self._delay_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))
+        self._delay_ms = timeout_ms_of(timeout_s)
 
     async def run(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises StepFailed, and WaitTimedOut after `timeout_s`: the child is then cancelled."""

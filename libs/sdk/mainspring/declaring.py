@@ -14,6 +14,7 @@ from typing import Final, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
 import msgspec
 from msgspec import Struct
 
+from mainspring.delays import delay_ms_of, timeout_ms_of
 from mainspring.errors import NotInWorkflow
 from mainspring.values import Shape, encode
 from mainspring_schema.codec import to_json
@@ -84,9 +85,7 @@ def do(step: "Doable[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
 
 def do_sleep(duration: float | timedelta) -> None:
     """In a declared workflow: what stands below waits for seconds to years."""
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
-    delay_ms = max(0, round(seconds * 1000))
-    _here().pause("sleep", DeclaredWait(kind="sleep", delay_ms=delay_ms))
+    _here().pause("sleep", DeclaredWait(kind="sleep", delay_ms=delay_ms_of(duration)))
 
 
 @overload
@@ -105,8 +104,7 @@ def do_wait_for_signal(
     fails with the code `timeout`. `type` is for type checkers alone.
     """
     del type
-    delay_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))
-    return _here().pause(name, DeclaredWait(kind="signal", delay_ms=delay_ms))
+    return _here().pause(name, DeclaredWait(kind="signal", delay_ms=timeout_ms_of(timeout_s)))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import NoReturn, TypeVar, cast, overload
 
 import msgspec
 
+from mainspring.delays import delay_ms_of, timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
 from mainspring.values import hash_of
@@ -17,8 +18,7 @@ async def sleep(duration: float | timedelta) -> None:
 
     Raises NotInWorkflow elsewhere than in a workflow's code.
     """
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
-    delay_ms = max(0, round(seconds * 1000))
+    delay_ms = delay_ms_of(duration)
     await _go("sleep").wait("sleep", "sleep", delay_ms=delay_ms, digest=hash_of(delay_ms))
 
 
@@ -37,7 +37,7 @@ async def wait_for_signal(
     One that came before is taken at once, the oldest first. Raises WaitTimedOut after `timeout_s`
     (default: never), NotInWorkflow elsewhere than in a workflow's code.
     """
-    delay_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))
+    delay_ms = timeout_ms_of(timeout_s)
     record = await _go("wait_for_signal").wait(
         "signal", name, delay_ms=delay_ms, digest=hash_of([name, delay_ms])
     )

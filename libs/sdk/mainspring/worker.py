@@ -18,6 +18,7 @@ from typing import Final, Self
 from mainspring.bridge import Beats, Bridge, all_recorded, recorded_at
 from mainspring.calling import NO_TOOLS, Announced, Caller
 from mainspring.computing import pool
+from mainspring.crossing import call_on
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry
 from mainspring.going import Go
@@ -191,8 +192,7 @@ class _StreamThread:
             self._loop.close()
 
     async def attached(self) -> None:
-        attached = asyncio.run_coroutine_threadsafe(self._worker.attached(), self._loop)
-        await asyncio.wrap_future(attached)
+        await call_on(self._loop, self._worker.attached())
 
     async def drain(self) -> None:
         if not self._ended.done():
@@ -310,8 +310,7 @@ class Runner:
         query: QueryTask,
     ) -> bytes:
         asked = answer(workflow, recorded, query.name, query.arguments)
-        future = asyncio.run_coroutine_threadsafe(asked, self._loop)
-        return pack(await asyncio.wrap_future(future))
+        return pack(await call_on(self._loop, asked))
 
     async def _go(
         self,
