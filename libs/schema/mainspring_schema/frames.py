@@ -27,7 +27,7 @@ class Verdict(IntEnum):
     """Decide again with the view in the reply. Never leaves the engine."""
 
 
-class Held(Struct, frozen=True, array_like=True):
+class Held(Struct, frozen=True, array_like=True, cache_hash=True):
     """Ownership of a task: nothing else proves it."""
 
     task_id: UUID
