@@ -23,6 +23,13 @@ class Ended(NamedTuple):
     result: bytes
 
 
+class Next(NamedTuple):
+    """A step that begins, with its arguments."""
+
+    number: int
+    input: bytes
+
+
 def values(going: Going, chart: Chart, ended: Ended | None) -> Lookup:
     parameters: dict[str, bytes] = {}
 
