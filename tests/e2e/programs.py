@@ -79,14 +79,6 @@ def declared_checkout(order: str) -> list[str]:
     return [receipt, do(ship, packed)]
 
 
-@workflow(driver="machine")
-def declared_family(order: str) -> list[object]:
-    """Waits for a child that is declared itself, and starts another that it does not wait for."""
-    receipt = do(charge, order)
-    left = do_detached(refused, order)
-    return [receipt, do_child(declared_checkout, order), left]
-
-
 @workflow
 async def delivery(order: str) -> list[str]:
     """Its code never changes, whatever ran before: all its histories fit."""
@@ -128,6 +120,14 @@ async def refused(order: str) -> str:
 @workflow
 async def failing(order: str) -> None:
     raise GiveUp("no_stock", order)
+
+
+@workflow(driver="machine")
+def declared_family(order: str) -> list[object]:
+    """Waits for a child that is declared itself, and starts another that it does not wait for."""
+    receipt = do(charge, order)
+    left = do_detached(refused, order)
+    return [receipt, do_child(declared_checkout, order), left]
 
 
 @workflow

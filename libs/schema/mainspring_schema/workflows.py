@@ -109,12 +109,15 @@ class Parent(Struct, frozen=True, kw_only=True):
 class Fork(Struct, frozen=True, kw_only=True):
     """What a new workflow takes over: the steps of `source_id` that stand before `before`.
 
-    None takes over all that is recorded of the generation, in which the new one begins.
+    None takes over all that is recorded of the generation, in which the new one begins. Of a
+    declared one that ran on `declaration` (a hash) it takes over the steps `kept` and no others.
     """
 
     source_id: UUID
     before: str | None = None
     generation: int = 0
+    declaration: bytes = b""
+    kept: tuple[int, ...] = ()
 
     @property
     def bound(self) -> str:
@@ -155,8 +158,9 @@ class ForkWorkflow(Struct, frozen=True, kw_only=True):
     """Starts a workflow with what another one recorded before a step; the other is left as it is.
 
     `step` is a place that has its record, and the first that is done anew; None keeps all that is
-    recorded. `key`, `build` and `workflow_id` are as of a start, so the other one's pin is not its;
-    `queue` None is the other one's.
+    recorded. Of a declared one it is a number, and what had finished before it is kept; with a
+    `declaration` the new one runs on that. `key`, `build` and `workflow_id` are as of a start, so
+    the other one's pin is not its; `queue` None is the other one's.
     """
 
     org_id: UUID
@@ -167,6 +171,7 @@ class ForkWorkflow(Struct, frozen=True, kw_only=True):
     queue: str | None = None
     traceparent: str | None = None
     build: str = ""
+    declaration: bytes | None = None
 
 
 class Started(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import msgspec
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.answers import Answer
-from mainspring_engine.domain.changes import Changes, NewSignal
+from mainspring_engine.domain.changes import Changes, CopySteps, NewSignal
 from mainspring_engine.domain.decide import decide
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
@@ -32,6 +32,7 @@ from mainspring_schema.tasks import PlainResult, StepTask, TaskResult, WorkflowR
 from mainspring_schema.workflows import (
     CancelWorkflow,
     Flaw,
+    Fork,
     Parent,
     SignalWorkflow,
     StartWorkflow,
@@ -70,11 +71,11 @@ class DeclaredDesk:
         build: str = "",
         start_within_ms: int | None = None,
         parent: Parent | None = None,
+        fork: "tuple[DeclaredDesk, Fork] | None" = None,
     ) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
-        self.id = self.ids.uuid7()
-        self.memory = Memory()
+        self.id, self.memory = self.ids.uuid7(), Memory()
         self.materials = Materials(
             agents=NoAgents(), ids=self.ids, draws=SeededDraws(3), trace_ratio=0.0,
             recall=self.memory,
@@ -90,14 +91,22 @@ class DeclaredDesk:
         self.told: list[NewSignal] = []
         """What it told other sessions."""
         self.last: Changes
+        if fork is not None:
+            self._inherit(*fork)
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
             queue=queue, declaration=declaration, build=build, start_within_ms=start_within_ms,
-            parent=parent,
+            parent=parent, fork=None if fork is None else fork[1],
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         decide(plan, intents.WorkflowStarted(command=command), self.materials)
         self._apply(plan)
+        self.begun = self.last
+
+    def _inherit(self, source: "DeclaredDesk", fork: Fork) -> None:
+        self.memory.charts |= source.memory.charts
+        for place in map(str, fork.kept):
+            self.memory.bodies[place] = source.memory.bodies[place]
 
     # ── what happens ────────────────────────────────────────────────────────────────────────────
 
@@ -190,6 +199,12 @@ class DeclaredDesk:
     def outcome(self) -> Outcome:
         assert self.view.workflow is not None
         return self.view.workflow.outcome
+
+    @property
+    def copied(self) -> CopySteps | None:
+        """What its store was to copy from another one."""
+        assert self.begun.start is not None
+        return self.begun.start.copied
 
     @property
     def types(self) -> list[str]:

@@ -55,6 +55,13 @@ class Chart:
     def step(self, number: int) -> DeclaredStep:
         return self.declaration.steps[number - 1]
 
+    def find(self, number: int) -> DeclaredStep | None:
+        return self.step(number) if number <= len(self.declaration.steps) else None
+
+    def ancestors(self, number: int) -> int:
+        """Bits of the steps that have finished before this one begins."""
+        return self._ancestors[number - 1]
+
     def able(self, *, done: int, begun: int) -> Iterator[int]:
         """The steps that may begin, in their order. Both are bits, of the first step the lowest."""
         for index, ancestors in enumerate(self._ancestors):

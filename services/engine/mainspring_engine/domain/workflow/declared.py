@@ -14,7 +14,7 @@ from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.plain import route_of
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
-from mainspring_engine.domain.workflow import children, grounds, outcomes, pausing, waiting
+from mainspring_engine.domain.workflow import children, forking, grounds, outcomes, pausing, waiting
 from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled
 from mainspring_engine.domain.workflow.ending import arm_deadline, cancelled, fail, stop_children
 from mainspring_engine.domain.workflow.going import PRIORITY, Going, cut, value
@@ -25,15 +25,18 @@ from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.tasks import PlainResult, StepTask, WorkflowResult
-from mainspring_schema.workflows import Flaw, SignalWorkflow
+from mainspring_schema.workflows import Flaw, Fork, SignalWorkflow
 
 # ── what can happen to it ───────────────────────────────────────────────────────────────────────
 
 
-def begin(going: Going, raw: bytes) -> None:
-    """The first steps, from what its start brought along. Raises ValidationFailed."""
+def begin(going: Going, raw: bytes, fork: Fork | None) -> None:
+    """The first steps, from what its start brought along, or those that a fork does anew.
+
+    Raises ValidationFailed, and Conflict where what the fork keeps does not fit.
+    """
     try:
-        _set_out(going, raw)
+        _set_out(going, raw, fork)
     except (ValueError, Unfit) as error:
         detail = f"the declaration cannot be run with this input: {error}"
         raise ValidationFailed(detail) from error
@@ -43,7 +46,7 @@ def take_over(going: Going, raw: bytes) -> None:
     """The same of one that was started by its name: a worker said what is to be done."""
     going.emit("workflow.declared", {"version": version_of(hash_of(raw))})
     try:
-        _set_out(going, raw)
+        _set_out(going, raw, None)
     except pausing.TooDeep as error:
         fail(going, Flaw(code=error.code, message=str(error)))
     except (ValueError, Unfit) as error:
@@ -167,11 +170,14 @@ def _stopped(going: Going) -> None:
 # ── going on ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _set_out(going: Going, raw: bytes) -> None:
-    """Raises ValueError, Unfit; nothing was added then."""
+def _set_out(going: Going, raw: bytes, fork: Fork | None) -> None:
+    """Raises ValueError, Unfit, Conflict."""
     known = going.materials.recall.chart(hash_of(raw))
     chart = Chart(raw) if known is None else known
-    course, begun = _settle(going, chart, Course(declaration=chart.hash), None)
+    course = Course(declaration=chart.hash)
+    if fork is not None:
+        course = forking.taken_over(going, chart, course, fork)
+    course, begun = _settle(going, chart, course, None)
     if not going.materials.recall.is_kept(chart.hash):
         going.plan.configs.append(
             Config(hash=chart.hash, org_id=going.workflow.org_id, body=chart.raw)

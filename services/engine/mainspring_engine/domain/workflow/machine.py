@@ -10,7 +10,6 @@ import msgspec
 
 from mainspring_engine.domain.changes import (
     CloseTask,
-    CopySteps,
     DeadLetter,
     MarkTask,
     Start,
@@ -26,7 +25,7 @@ from mainspring_engine.domain.plain import NOT_BEGUN
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
-from mainspring_engine.domain.workflow import declared, outcomes, waiting
+from mainspring_engine.domain.workflow import declared, forking, outcomes, waiting
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.ending import (
     arm_deadline,
@@ -70,7 +69,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         key=key,
         queue=command.queue,
         hash=start_hash_of(command.type, command.queue, command.input, fork),
-        copied=None if fork is None else CopySteps(source_id=fork.source_id, bound=fork.bound),
+        copied=None if fork is None else forking.copied(fork),
     )
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
     plan.set_status(SessionStatus.ACTIVE)
@@ -84,7 +83,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         going.go()
         going.save()
     else:
-        declared.begin(going, command.declaration)
+        declared.begin(going, command.declaration, fork)
     return Started(workflow_id=id_, started_ms=plan.now_ms)
 
 
