@@ -15,6 +15,8 @@ from mainspring_kernel.ids import Prefix, to_wire
 
 PLACE: Final = re.compile(r"(?:[a-j][1-9][0-9]{0,8}~)?[1-9][0-9]{0,8}(?:/[1-9][0-9]{0,8}){0,19}")
 """Of a step, at most twenty branches deep: "3", or "2/1"; "a1~3" once its code started over."""
+BEGUN_MARK: Final = "!"
+"""Behind a place in a report: how many seconds old the task was when the step began."""
 INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
 
