@@ -3959,10 +3959,25 @@ CREATE FUNCTION engine.write_steps(p_steps engine.commit_step[]) RETURNS void
     AS $$
 declare
     v_kept bigint;
-    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence = -1);
+    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence < 0);
+    v_places engine.commit_step[];
 begin
     if v_copies <> '{}' then
-        p_steps := array(select s from unnest(p_steps) as s where s.fence <> -1);
+        p_steps := array(select s from unnest(p_steps) as s where s.fence >= 0);
+        v_places := array(select c from unnest(v_copies) as c where c.fence = -2);
+        v_copies := array(select c from unnest(v_copies) as c where c.fence = -1);
+        insert into engine.step_result (
+            workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
+        )
+        select c.workflow_id, r.step, r.org_id, c.workflow_id, 0, 0, r.input_hash, r.body, r.hash, true
+        from unnest(v_places) as c
+        inner join engine.step_result as r
+            on c.task_id = r.workflow_id and c.step = r.step and c.org_id = r.org_id;
+        get diagnostics v_kept = row_count;
+        if v_kept <> cardinality(v_places) then
+            raise exception 'engine.commit: what a fork begins with was removed'
+                using errcode = 'MSE01';
+        end if;
         insert into engine.step_result (
             workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
         )

@@ -30,7 +30,7 @@ from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
-from mainspring_kernel.ids import RandomIds, uuid7_ms
+from mainspring_kernel.ids import RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     PlainResult,
@@ -286,9 +286,7 @@ class Runner:
             raise HandedBack
         attempt.begun = True
         beats = Beats(attempt, asyncio.get_running_loop())
-        # An id tells when its task was made; a wrong clock makes its wait longer or shorter.
-        made_ms = uuid7_ms(attempt.task.held.task_id)
-        waited_s = max(0.0, (SystemClock().wall_ms() - made_ms) / 1000)
+        waited_s = beats.age_s()
 
         def do() -> Coroutine[object, object, PlainResult]:
             return attempt_plain(
