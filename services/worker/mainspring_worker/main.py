@@ -152,7 +152,7 @@ async def assemble(
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
     holdings = Holdings(roads.resources, clock=clock, draws=draws)
     hooks = Hooks(UserHooks(), holdings)
-    guard = Guard(door, blueprints := Blueprints(builtin_registry()), hooks)
+    guard = Guard(door, blueprints := Blueprints(builtin_registry()), hooks, clock)
     spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
     kit = _Kit(guard=guard, spans=spans, servers=apart, clock=clock, draws=draws)
     beside = BesideServers(kit.servers, kit.threads)

@@ -181,7 +181,7 @@ async def bench(
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
     flights = Flights(log=memory, clock=clock, draws=draws)
     door = ModelDoor(drivers=model, credentials=FixedCredentials(), keyless=frozenset({"fake"}))
-    guard = Guard(door, blueprints := Blueprints(registry or Registry(())), asked)
+    guard = Guard(door, blueprints := Blueprints(registry or Registry(())), asked, clock)
     reasoning = Reasoning(
         configs=worker.configs,
         blueprints=blueprints,
