@@ -151,7 +151,7 @@ async def assemble(
     flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
     holdings = Holdings(roads.resources, clock=clock, draws=draws)
-    hooks = Hooks(UserHooks(), holdings)
+    hooks = Hooks(UserHooks(), roads.log, holdings)
     guard = Guard(door, blueprints := Blueprints(builtin_registry()), hooks, clock)
     spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
     kit = _Kit(guard=guard, spans=spans, servers=apart, clock=clock, draws=draws)

@@ -21,7 +21,7 @@ from mainspring_harness.guarding import (
 )
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.agents import ModelChoice, RuntimeAgent
 from mainspring_schema.codec import to_json
@@ -75,9 +75,12 @@ class Guard:
     async def prompt(self, call: Answered) -> None:
         """Before the model is asked. Raises ModelFailure (`hook_blocked`)."""
         try:
+            await self._hooks.session(_asked(call), call.request.messages)
             await self._hooks.prompt(_asked(call), call.request.messages)
         except Blocked as blocked:
             raise failed(Kind.HOOK_BLOCKED, str(blocked)) from blocked
+        except (Unavailable, DeadlineExceeded) as error:
+            raise failed(Kind.UNAVAILABLE, str(error)) from error
 
     async def answer(self, call: Answered) -> Guarded:
         """The answer as it may be seen: a blocked text is replaced, a blocked call refused.
