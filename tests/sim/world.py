@@ -283,7 +283,7 @@ class World:
                 log=log,
                 flights=flights,
                 door=door,
-                guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
+                guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
                 telemetry=Silence(),
                 clock=clock,
             ),
@@ -330,7 +330,7 @@ class World:
             holdings=Holdings(resources, clock=clock, draws=draws),
             telemetry=Silence(),
             log=log,
-            guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
+            guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
             clock=clock,
         )
 

@@ -76,6 +76,8 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
         bare = msgspec.structs.replace(
             bare, ancestors=session.tier.ancestors, allowed_tools=session.tier.allowed_tools
         )
+    if session is not None and session.tier.user is not None:
+        bare = msgspec.structs.replace(bare, user=session.tier.user)
     return with_servers(bare, inline, tiers.own_servers)
 
 

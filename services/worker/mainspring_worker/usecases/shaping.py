@@ -20,6 +20,7 @@ from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.failures import failure as failed
 from mainspring_worker.ports.model import Done, ModelFailure, ModelRequest
 from mainspring_worker.usecases.asking import ModelDoor
+from mainspring_worker.usecases.tab import Tab
 from mainspring_workstream.attempt import Attempt
 
 
@@ -39,6 +40,8 @@ class Answered(Protocol):
     plan: Blueprint
     done: Done | None
     usage: Usage
+    helper_calls: int
+    tab: Tab
 
     def answered(self) -> Guarded:
         """What the model said, before anybody looked at it."""
@@ -87,6 +90,7 @@ class Shaper:
         refused = (AssistantMessage(message_id="", text=text),) if text else ()
         messages: tuple[PromptMessage, ...] = (*call.request.messages, *refused, told)
         await call.attempt.leased()
+        call.helper_calls += 1
         try:
             done = await self._door.whole(structs.replace(call.request, messages=messages))
         except ModelFailure as error:
