@@ -360,6 +360,8 @@ class _Call:
         watched = loop_detection.threshold(self.plan.applied)
         if watched is not None:
             calls = without_loops(calls, self.request.messages, threshold=watched)
+        if limit_s := self.plan.agent.call_limit_s:
+            calls = tuple(structs.replace(call, limit_s=limit_s) for call in calls)
         return with_appeals(calls, self.plan.tools, self.plan.applied, self.rules)
 
     def _ms(self, until: float) -> int:
