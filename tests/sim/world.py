@@ -307,7 +307,7 @@ class World:
         clock, draws = self._clock(), self._draws()
         worker = self._working(clock, draws, capabilities(self.offers))
         carrier = Carrier(self.offers, self.loop, draws, self.weather.warm)
-        host.spawn(worker.run(carrier), "stream")
+        host.spawn(worker.run(carrier, carrier), "stream")
         return worker
 
     def _acting(

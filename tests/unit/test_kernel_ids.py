@@ -98,6 +98,14 @@ def test_version_7_ids_borrow_from_the_next_millisecond_when_the_random_part_is_
     assert made.version == 7
 
 
+def test_a_written_id_is_the_one_that_its_maker_would_have_made() -> None:
+    clock = ManualClock()
+    ids, others = SeededIds(clock, 1), SeededIds(clock, 1)
+
+    assert ids.uuid7_wire(Prefix.TASK) == to_wire(Prefix.TASK, others.uuid7())
+    assert ids.uuid7() == others.uuid7()
+
+
 def test_a_seed_repeats_its_ids() -> None:
     first, second = SeededIds(ManualClock(), 7), SeededIds(ManualClock(), 7)
 

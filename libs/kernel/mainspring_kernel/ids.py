@@ -139,6 +139,13 @@ class RandomIds:
 
     def uuid7(self) -> UUID:
         """A time-ordered id, higher than every one this maker gave before."""
+        return UUID(int=self._next())
+
+    def uuid7_wire(self, prefix: str) -> str:
+        """`to_wire` of a new `uuid7`, for whoever needs only that, thousands of times a second."""
+        return f"{prefix}_{self._next():032x}"
+
+    def _next(self) -> int:
         now_ms = self._clock.wall_ms()
         if now_ms > self._last_ms:
             self._last_ms = now_ms
@@ -151,7 +158,7 @@ class RandomIds:
                 self._last_random = int.from_bytes(self._randbytes(10), "big") >> 7
         rand_a = self._last_random >> _RAND_B_BITS
         rand_b = self._last_random & _RAND_B_MASK
-        return UUID(int=self._last_ms << 80 | _VERSION_7 | rand_a << 64 | _VARIANT | rand_b)
+        return self._last_ms << 80 | _VERSION_7 | rand_a << 64 | _VARIANT | rand_b
 
     def uuid4(self) -> UUID:
         """A random id."""

@@ -110,6 +110,9 @@ class Own:
     async def submit(self, numbers: Sequence[int]) -> None:
         """One call per task; the client sends what comes together together."""
         assert self._client is not None
+        if len(numbers) == 1:
+            await self._client.submit(note, numbers[0])
+            return
         client = self._client
         await asyncio.gather(*(client.submit(note, number) for number in numbers))
 
