@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 from mainspring.crossing import call_on
 from mainspring.going import Go
