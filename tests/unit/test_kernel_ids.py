@@ -1,4 +1,4 @@
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,6 +12,7 @@ from mainspring_kernel.ids import (
     RandomIds,
     SeededIds,
     from_wire,
+    is_uuid7,
     parse_position,
     parse_position_id,
     position_id,
@@ -75,6 +76,14 @@ def test_version_7_ids_carry_time_version_and_variant() -> None:
 
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
     assert uuid7_ms(made) == 1_763_800_000_123
+
+
+def test_version_7_is_told_from_others() -> None:
+    made = RandomIds(ManualClock()).uuid7()
+    others = (uuid4(), SESSION, position_id(1, 2, 3, SESSION), UUID(int=made.int & ~(3 << 62)))
+
+    assert is_uuid7(made)
+    assert [is_uuid7(other) for other in others] == [other.version == 7 for other in others]
 
 
 def test_version_7_ids_rise_while_the_clock_stands_or_steps_back() -> None:

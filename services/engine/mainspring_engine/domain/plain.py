@@ -51,6 +51,13 @@ class NewPlain(NamedTuple):
     traceparent: str = ""
     start_within_ms: int | None = None
 
+    def claimed(self, claim: Claim | None) -> "NewPlain":
+        """As `_replace`, which takes three times as long."""
+        return NewPlain(
+            self.id, self.org_id, self.route, self.priority, self.step, self.payload,
+            claim, self.traceparent, self.start_within_ms,
+        )  # fmt: skip
+
     @property
     def kind(self) -> TaskKind:
         return TaskKind.PLAIN

@@ -30,7 +30,7 @@ from mainspring_kernel.errors import (
     TooManyRequests,
     ValidationFailed,
 )
-from mainspring_kernel.ids import uuid7_ms
+from mainspring_kernel.ids import is_uuid7, uuid7_ms
 from mainspring_kernel.limits import PRIORITY_MAX, ROUTE_CACHE_ENTRIES_MAX
 from mainspring_kernel.plain_limits import (
     PLAIN_AGE_MS_MAX,
@@ -56,7 +56,6 @@ from mainspring_schema.workflows import Flaw
 _RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
 _MADE: Final = msgspec.msgpack.Decoder(PlainTask)
 _KEPT_NULL: Final = PlainResult()
-_UUID_VERSION: Final = 7
 
 
 class PlainTasks:
@@ -98,9 +97,14 @@ class PlainTasks:
         refused: dict[int, TaskReceipt] = {}
         fit: list[NewPlain] = []
         now_ms = self._clock.wall_ms()
+        lets: tuple[UUID, str] | None = None
         for place, task in enumerate(tasks):
             try:
-                fit.append(self._checked(task, now_ms))
+                made = self._checked(task, now_ms)
+                if (task.org_id, task.queue) != lets:
+                    self._pressure.check(task.org_id, task.queue)
+                    lets = task.org_id, task.queue
+                fit.append(made)
             except MainspringError as error:
                 refused[place] = _refusal(task, error)
         receipts = await self._committed(tuple(fit))
@@ -130,7 +134,6 @@ class PlainTasks:
             detail = f"priority: 0 to {PRIORITY_MAX}"
             raise ValidationFailed(detail)
         _check_id(task.task_id, now_ms)
-        self._pressure.check(task.org_id, task.queue)
         return made_of(task, route)
 
     def _route(self, task: SubmitTask) -> Route:
@@ -243,7 +246,7 @@ def _status(state: TaskState | None, kept: PlainResult) -> PlainStatus:
 
 def _check_id(task_id: UUID, now_ms: int) -> None:
     """Rows are kept by the weeks of their ids, so an id must be of now."""
-    if task_id.version != _UUID_VERSION:
+    if not is_uuid7(task_id):
         detail = "id: a UUID of version 7"
         raise ValidationFailed(detail)
     if not -PLAIN_AHEAD_MS_MAX <= now_ms - uuid7_ms(task_id) <= PLAIN_AGE_MS_MAX:
