@@ -11,6 +11,7 @@ from tests.e2e.flows.wire import Wire, scripted, types
 pytestmark = pytest.mark.stack
 
 ADD = {"name": "add", "arguments": {"a": 1, "b": 2}}
+CHECK: dict[str, object] = {"name": "check_budget", "arguments": {}}
 
 
 @proves(
@@ -88,7 +89,7 @@ async def test_a_session_goes_on_by_itself_once_its_budget_renews(
 async def test_an_agent_reads_what_is_left_of_its_budgets(client: Everruns, wire: Wire) -> None:
     session = await wire.session(agent_id=await agent(wire, capabilities=[{"ref": "budgeting"}]))
     await client.budgets.create("session", session, "calls", 5)
-    turns = [{"tool_calls": [{"name": "check_budget", "arguments": {}}]}, {"text": "Four."}]
+    turns = [{"tool_calls": [CHECK]}, {"text": "Four."}]
 
     await wire.say(session, scripted("What is left?", turns=turns))
     events = await wire.to_rest(session)
