@@ -156,6 +156,28 @@ async def test_what_is_no_budget_is_refused(
     assert operator.budgets.kept == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("", {"limit": -0.5}),
+        ("", {"soft_limit": -1}),
+        ("", {"status": "exhausted"}),
+        ("/top-up", {"amount": 0}),
+        ("/top-up", {"amount": -3}),
+    ],
+)
+async def test_what_is_no_change_is_refused(
+    client: httpx.AsyncClient, path: str, body: Json
+) -> None:
+    budget = await made(client)
+    at = f"{BUDGETS}/{budget['id']}"
+
+    refused = await client.request("POST" if path else "PATCH", f"{at}{path}", json=body)
+
+    assert refused.status_code == 422, refused.text
+    assert (await client.get(at)).json() == budget
+
+
 async def test_an_id_alone_is_no_subject(client: httpx.AsyncClient) -> None:
     refused = await client.get(BUDGETS, params={"subject_id": ORG})
 

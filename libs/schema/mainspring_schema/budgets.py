@@ -99,6 +99,10 @@ class ListBudgets(Question[Budgets], frozen=True, kw_only=True, tag="list_budget
     limit: int
 
 
+class OwnBudgets(Question[Budgets], frozen=True, kw_only=True, tag="own_budgets"):
+    """Those that the session falls under whose task is held, newest first."""
+
+
 class GetBudget(Question[BudgetView], frozen=True, kw_only=True, tag="get_budget"):
     """Raises NotFound."""
 

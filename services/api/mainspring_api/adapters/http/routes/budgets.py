@@ -35,8 +35,8 @@ from mainspring_api.adapters.http.wire.budgets import (
     subject_of,
     subject_word,
     subjects_of,
-    user_of,
 )
+from mainspring_api.domain.budgets import subjects_over
 from mainspring_api.domain.limits import BUDGETS_MAX
 from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once_elsewhere
@@ -200,15 +200,7 @@ async def _of_session(call: Call[NoBody, NoQuery]) -> tuple[BudgetView, ...]:
     id_ = session_id_of(call)
     async with call.services.store.transaction(call.org_id) as tx:
         session = await known_session(tx, id_)
-    subjects = [
-        Subject(type="session", id=id_),
-        Subject(type="organization", id=call.org_id),
-        user_of(session.tier.user),
-    ]
-    subjects += [subject_of("session", one) for one in session.tier.ancestors]
-    if session.agent_id is not None:
-        subjects.append(Subject(type="agent", id=session.agent_id))
-    asked = ListBudgets(org_id=call.org_id, subjects=tuple(subjects), limit=BUDGETS_MAX)
+    asked = ListBudgets(org_id=call.org_id, subjects=subjects_over(session), limit=BUDGETS_MAX)
     return (await call.services.operator.inspect(asked)).budgets
 
 

@@ -155,11 +155,6 @@ def subject_of(word: SubjectWord, id_: str) -> Subject:
     return Subject(type=type_, id=from_wire(_PREFIXES[type_], id_))
 
 
-def user_of(user: str | None) -> Subject:
-    """Whose budgets a session falls under: nobody's own where nobody said so."""
-    return subject_of("user", user or _ANONYMOUS)
-
-
 def subjects_of(query: BudgetsQuery) -> tuple[Subject, ...]:
     """Raises InvalidId, ValidationFailed for an id without its type."""
     if query.subject_id is None:
