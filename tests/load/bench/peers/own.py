@@ -18,6 +18,8 @@ from tests.load.bench.peers.driver import Entered, Place
 from tests.load.bench.wire import Address, Connection, WireProblem
 
 PATH: Final = "/durable/workflows"
+KEYS_OF: Final = "bench:"
+"""What the keys of tasks begin with."""
 READY_S: Final = 1.0
 """The worker attaches within it; what comes earlier waits and is slow, but not lost."""
 WAIT_S: Final = 30
@@ -81,6 +83,7 @@ class Own:
         """Of attempts, before this process brought its load."""
         self._client: Client | None = None
         self._free: list[Connection] = []
+        self._keys = place.keys
 
     async def prepare(self) -> None:
         """Nothing: the stack is there."""
@@ -114,7 +117,14 @@ class Own:
             await self._client.submit(note, numbers[0])
             return
         client = self._client
-        await asyncio.gather(*(client.submit(note, number) for number in numbers))
+        await asyncio.gather(*(self._one(client, number) for number in numbers))
+
+    async def _one(self, client: Client, number: int) -> None:
+        if self._keys:
+            key = f"{KEYS_OF}{number % self._keys}"
+            await client.submitting(note, keys=[key]).submit(number)
+        else:
+            await client.submit(note, number)
 
     async def finished(self) -> int | None:
         """Attempts that ended with a result: rows, not what anybody says."""
