@@ -279,8 +279,7 @@ class _Call:
         self.place = 0
         self.rules: Rules = {}
         self.usage = Usage()
-        self.spent = Usage()
-        self.helper_calls = 0
+        self.spent, self.helper_calls = Usage(), 0
         self.tab = Tab(clock)
         self.done: Done | None = None
         self.answer: Guarded | None = None
