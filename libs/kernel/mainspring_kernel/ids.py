@@ -38,6 +38,7 @@ class Prefix(StrEnum):
     MEMORY = "mem"
     ENDPOINT = "apichan"
     ENDPOINT_KEY = "apikey"
+    USER = "user"
     VIRTUAL_USER = "vuser"
     HEALTH_CHECK = "check"
     SESSION = "session"
@@ -68,6 +69,9 @@ def _seed(low: int) -> UUID:
 
 DEFAULT_ORG_ID: Final = OrgId(_seed(0xF001))
 """The organization that is seeded; `X-Org-Id` is optional as long as it is the only one."""
+
+ANONYMOUS_USER_ID: Final = UUID(int=1)
+"""Until there is authentication everybody is this user, but for users of an application's own."""
 
 OPENAI_PROVIDER_ID: Final = ProviderId(_seed(0x001))
 ANTHROPIC_PROVIDER_ID: Final = ProviderId(_seed(0x002))

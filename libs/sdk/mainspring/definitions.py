@@ -213,6 +213,11 @@ class Workflow(Generic[P, T_co]):
         self.__name__ = function.__name__
         self.__wrapped__ = function
 
+    @property
+    def declaration(self) -> msgspec.Raw | None:
+        """As JSON; None where it is code."""
+        return None if self.drawn is None else msgspec.Raw(self.drawn.declaration)
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, T_co]:
         return self.function(*args, **kwargs)
 

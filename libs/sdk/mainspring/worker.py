@@ -30,7 +30,7 @@ from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
-from mainspring_kernel.ids import RandomIds, uuid7_ms
+from mainspring_kernel.ids import RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     PlainResult,
@@ -233,7 +233,7 @@ class Runner:
         self._goes = Ferry[WorkflowResult](loop)
         self._workflows = workflows
         self._loop = loop
-        self._draws, self._clock = draws, SystemClock()
+        self._draws = draws
         self._processes = processes
 
     async def __call__(self, attempt: Attempt) -> bytes:
@@ -300,9 +300,7 @@ class Runner:
             return None
         attempt.begun = True
         beats = Beats(attempt, asyncio.get_running_loop())
-        # An id tells when its task was made; a wrong clock makes its wait longer or shorter.
-        made_ms = uuid7_ms(attempt.task.held.task_id)
-        waited_s = max(0.0, (self._clock.wall_ms() - made_ms) / 1000)
+        waited_s = beats.age_s()
 
         def do() -> Coroutine[object, object, PlainResult]:
             return attempt_plain(
