@@ -13,21 +13,25 @@ import msgspec
 
 from mainspring_local.environment import project_root
 from mainspring_local.errors import StartProblem
-from tests.chaos import ablation, checking
+from tests.chaos import ablation, checking, rollout
 from tests.chaos.database import ATTEMPTS, INBOX, OUTCOMES, STUCK, Attempt, Tables
-from tests.chaos.fleet import Fleet
+from tests.chaos.fleet import REPLICAS, Fleet
 from tests.chaos.found import Findings
 from tests.chaos.ledger import Ledger
 from tests.chaos.listening import AWAY, Listener
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.ordering import Audit, Customer
 from tests.chaos.report import Report, percentile
+from tests.chaos.rollout import Rollout, Schema
 from tests.chaos.talking import Person
+from tests.chaos.trees import Tree, present
 
 REST_S: Final = 240.0
 """After the healing: leases, backoffs, retries of models and every sweep, on a slow machine."""
 LOOK_S: Final = 0.5
 TOLD_EVERY_S: Final = 5.0
+TOLD_MAX: Final = 5
+"""Of what is found, as it is found; the report has more."""
 EXAMINED_EVERY_S: Final = 20.0
 MISSED_EVERY_S: Final = 3.0
 Say = Callable[[str], None]
@@ -44,19 +48,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rest_s: float = REST_S
     without: str = ""
     only: frozenset[str] = frozenset()
+    beside: Tree | None = None
+    """Another version, which is deployed over and taken back instead of faults."""
     command: str = ""
 
 
 class Campaign:
     def __init__(self, options: Options, folder: Path, say: Say) -> None:
         self.findings = Findings()
-        self.fleet = Fleet(folder)
+        replicas = REPLICAS if options.beside is None else rollout.REPLICAS
+        self.fleet = Fleet(folder, replicas, options.beside)
         self._options, self._folder, self._say = options, folder, say
         self._streams = folder / "streams"
         self._people: list[Person] = []
         self._customers: list[Customer] = []
         self._over = asyncio.Event()
-        self._nemesis: Nemesis
+        self._nemesis: Nemesis | Rollout
         self._tables: Tables
         self._began = 0.0
 
@@ -67,9 +74,7 @@ class Campaign:
             self._tables = Tables(self.fleet.stack)
             if self._options.without:
                 await ablation.take_away(self.fleet.stack, self._options.without)
-            self._nemesis = Nemesis(
-                self.fleet, self._tables, self._options.seed, self._options.only
-            )
+            self._nemesis = self._chosen()
             self._say(f"{len(self.fleet.services())} services are up; faults begin")
             await self._storm_and_talk()
             return await self._judge()
@@ -77,6 +82,13 @@ class Campaign:
             for somebody in (*self._people, *self._customers):
                 await somebody.close()
             await self.fleet.stop()
+
+    def _chosen(self) -> Nemesis | Rollout:
+        options = self._options
+        if options.beside is None:
+            return Nemesis(self.fleet, self._tables, options.seed, options.only)
+        schema = Schema(self.fleet.stack, self._folder, options.beside, present())
+        return Rollout(self.fleet, schema, options.seed, options.minutes * 60, self.findings)
 
     # ── while things break ──────────────────────────────────────────────────────────────────────
 
@@ -95,6 +107,8 @@ class Campaign:
         talking += [asyncio.create_task(one.buy(self._over)) for one in self._customers]
         watching = [asyncio.create_task(work) for work in (self._tell(), self._examine())]
         timer = asyncio.get_running_loop().call_later(self._options.minutes * 60, self._over.set)
+        if self._options.beside is not None:
+            timer.cancel()  # a rollout has its own end
         try:
             await self._nemesis.rage(self._over, self._options.pace)
         finally:
@@ -109,14 +123,19 @@ class Campaign:
 
     async def _tell(self) -> None:
         """Live progress."""
+        told = 0
         while True:
             await asyncio.sleep(TOLD_EVERY_S)
+            fresh = self.findings.sentences[told:]
+            told += len(fresh)
+            for sentence in fresh[:TOLD_MAX]:
+                self._say(f"! {sentence}")
             counts = self._nemesis.counts
             acknowledged = sum(len(person.acknowledged) for person in self._people)
             self._say(
                 f"{time.monotonic() - self._began:5.0f} s  {sum(counts.values()):5} faults  "
                 f"{acknowledged:6} messages  {len(self._listeners()):4} clients  "
-                f"{sum(self.findings.counts.values())} violations"
+                f"{dict(self.findings.counts) or 'no violation'}"
             )
 
     async def _examine(self) -> None:
@@ -158,9 +177,16 @@ class Campaign:
         for sentence in await self._tables.broken(resting=True):
             self.findings.add("invariant", sentence)
         for line in self.fleet.complaints():
-            self.findings.add("log", line)
+            self._complain(line)
         models = sum(line.what == "model" for line in ledger)
         return await self._report(logs, effects, models, rest_s)
+
+    def _complain(self, line: str) -> None:
+        if self._options.beside is None:
+            self.findings.add("log", line)
+        else:
+            # For people to read: what the other version had wrong is not mended here.
+            self.findings.sentences.append(f"log: {line}")
 
     async def _rest(self) -> None:
         """Every turn has ended and nothing waits for anything."""
@@ -214,7 +240,7 @@ class Campaign:
         turn_s = [seconds for person in self._people for seconds in person.turn_s]
         return Report(
             command=self._options.command, seed=self._options.seed, commit=_commit(),
-            without=self._options.without, minutes=self._options.minutes,
+            without=self._options.without, beside=self._beside(), minutes=self._options.minutes,
             faults=dict(self._nemesis.counts),
             swallowed_commits=sum(link.swallowed for link in self.fleet.links.values()),
             turns=sum(outcomes.values()),
@@ -236,6 +262,10 @@ class Campaign:
             turn_p50_s=percentile(turn_s, 0.5), turn_p99_s=percentile(turn_s, 0.99),
             rest_s=round(rest_s, 2), violations=dict(counts), sentences=self.findings.sentences,
         )  # fmt: skip
+
+    def _beside(self) -> str:
+        other = self._options.beside
+        return "" if other is None else other.name
 
 
 def _commit() -> str:

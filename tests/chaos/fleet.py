@@ -19,12 +19,13 @@ import msgspec
 from mainspring_local import home as homes
 from mainspring_local import stack
 from mainspring_local.console import Console
-from mainspring_local.environment import Settings, project_root
+from mainspring_local.environment import Settings
 from mainspring_local.program import Program
 from mainspring_local.sockets import DRAWN, LOOPBACK, accepts, bind_problem
 from mainspring_local.supervisor import Child, Folders, Supervisor
 from mainspring_testkit.servers import free_port
 from tests.chaos.proxy import Address, Link
+from tests.chaos.trees import Tree, present
 
 REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 2, "coder": 2}
 """A coder is a user's own worker."""
@@ -51,9 +52,14 @@ UNEXPLAINED: Final = re.compile(
 
 
 class Fleet:
-    """`kill` leaves the restart to the supervisor; so does a service that drains."""
+    """`kill` leaves the restart to the supervisor; so does a service that drains.
 
-    def __init__(self, root: Path, replicas: Mapping[str, int] = REPLICAS) -> None:
+    All services begin as those of one tree, and each may become that of another.
+    """
+
+    def __init__(
+        self, root: Path, replicas: Mapping[str, int] = REPLICAS, tree: Tree | None = None
+    ) -> None:
         self.home = homes.Home(root / "home")
         self.outside = root / "outside"
         self.links: dict[str, Link] = {}
@@ -62,6 +68,8 @@ class Fleet:
         """What clients dial: each through a link of its own."""
         self.stack: stack.Stack
         self._replicas = replicas
+        self._first = tree or present()
+        self._trees = dict.fromkeys(self.services(), self._first)
         self._supervisor: Supervisor
         self._children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
@@ -71,12 +79,9 @@ class Fleet:
         self.outside.mkdir()
         settings = Settings(
             home=self.home.root, api_host="127.0.0.1", api_port=free_port(), insecure_bind=False,
-            inherited={
-                **os.environ, "MAINSPRING_CHAOS": str(self.outside),
-                "PYTHONPATH": str(project_root()),
-            },
+            inherited={**os.environ, "MAINSPRING_CHAOS": str(self.outside)},
         )  # fmt: skip
-        self.stack = stack.prepare(settings, project_root(), self.home)
+        self.stack = stack.prepare(settings, self._first.root, self.home)
         quiet = Console(io.StringIO())
         folders = Folders(logs=self.home.logs, records=self.home.records)
         self._supervisor = Supervisor(folders, quiet, draw=lambda: RESTART_DRAW)
@@ -152,6 +157,7 @@ class Fleet:
                 variable: str(port) if variable == "MAINSPRING_API_PORT" else f"127.0.0.1:{port}"
                 for variable, port in listens.items()
             }
+            | self._trees[name].environment
         )
         if kind in ("worker", "coder"):
             environment["MAINSPRING_WORKER_NAME"] = name
@@ -192,6 +198,15 @@ class Fleet:
             with suppress(ProcessLookupError):
                 os.kill(child.pid, number)
         return child.starts
+
+    def tree_of(self, name: str) -> Tree:
+        return self._trees[name]
+
+    async def become(self, name: str, tree: Tree, number: signal.Signals) -> None:
+        """Ends it by that signal, and waits until it serves again as the service of the tree."""
+        self._trees[name] = tree
+        self._children[name].program = self._program(name)
+        await self.back(name, self.send(name, number))
 
     async def back(self, name: str, starts: int) -> None:
         """Until it is healthy again after that many starts."""

@@ -22,6 +22,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     commit: str
     without: str
+    beside: str
+    """The other version that was at work."""
     minutes: float
     faults: dict[str, int]
     swallowed_commits: int
