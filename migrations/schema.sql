@@ -833,6 +833,27 @@ $$;
 ALTER FUNCTION api.drop_files(p_workspace uuid) OWNER TO api_owner;
 
 --
+-- Name: drop_records(uuid); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.drop_records(p_owner uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform api.own_records(f.owner_id)
+    from api.record_fork as f
+    where f.parent_id = p_owner;
+    delete from api.record as r where r.owner_id = p_owner;
+    delete from api.record_past as r where r.owner_id = p_owner;
+    delete from api.record_fork as f where f.owner_id = p_owner;
+end
+$$;
+
+
+ALTER FUNCTION api.drop_records(p_owner uuid) OWNER TO api_owner;
+
+--
 -- Name: forget_file_past(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
 --
 
@@ -898,6 +919,42 @@ $$;
 ALTER FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
 
 --
+-- Name: forget_record_past(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.forget_record_past(p_before_ms bigint, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_count int;
+begin
+    delete from api.record_past
+    where ctid in (
+        select p.ctid
+        from api.record_past as p
+        where
+            p.until_ms < p_before_ms
+            and not exists (
+                select from api.record_fork as f
+                where
+                    f.org_id = p.org_id and f.parent_id = p.owner_id
+                    and p.changed_ms < f.as_of_ms and f.as_of_ms <= p.until_ms
+            )
+        order by p.until_ms
+        limit p_limit
+        -- Skips what another replica removes at this moment: it will be gone either way.
+        for update skip locked
+    );
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$$;
+
+
+ALTER FUNCTION api.forget_record_past(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
+
+--
 -- Name: inherited(uuid, text[]); Type: FUNCTION; Schema: api; Owner: api_owner
 --
 
@@ -945,6 +1002,54 @@ $$;
 ALTER FUNCTION api.inherited(p_workspace uuid, p_paths text[]) OWNER TO api_owner;
 
 --
+-- Name: inherited_records(text, uuid); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.inherited_records(p_kind text, p_owner uuid) RETURNS TABLE(org_id uuid, id uuid, owner_id uuid, key text, data bytea, created_ms bigint, updated_ms bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_source uuid := p_owner;
+    v_as_of bigint;
+    v_fork record;
+begin
+    loop
+        select f.parent_id, f.as_of_ms into v_fork
+        from api.record_fork as f
+        where f.owner_id = v_source;
+        exit when not found;
+        v_source := v_fork.parent_id;
+        v_as_of := v_fork.as_of_ms;
+    end loop;
+    if v_as_of is null then
+        return;
+    end if;
+    return query
+    select
+        r.org_id,
+        encode(substr(sha256(uuid_send(p_owner) || uuid_send(r.id)), 1, 16), 'hex')::uuid,
+        p_owner, r.key, r.data, r.created_ms, r.updated_ms
+    from (
+        select f.org_id, f.id, f.key, f.data, f.created_ms, f.updated_ms
+        from api.record as f
+        where
+            f.kind = p_kind and f.owner_id = v_source and coalesce(f.changed_ms, 0) < v_as_of
+        union all
+        select f.org_id, f.id, f.key, f.data, f.created_ms, f.updated_ms
+        from api.record_past as f
+        where
+            f.kind = p_kind and f.owner_id = v_source
+            and f.changed_ms < v_as_of and v_as_of <= f.until_ms
+    ) as r;
+end
+$$;
+
+
+ALTER FUNCTION api.inherited_records(p_kind text, p_owner uuid) OWNER TO api_owner;
+
+--
 -- Name: keep_past(); Type: FUNCTION; Schema: api; Owner: api_owner
 --
 
@@ -980,6 +1085,40 @@ $$;
 
 
 ALTER FUNCTION api.keep_past() OWNER TO api_owner;
+
+--
+-- Name: keep_record(); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.keep_record() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+begin
+    if tg_op = 'INSERT' then
+        new.changed_ms := coalesce(new.changed_ms, v_now);
+        return new;
+    end if;
+    insert into api.record_past (
+        org_id, kind, id, owner_id, key, data, created_ms, updated_ms, changed_ms, until_ms
+    )
+    values (
+        old.org_id, old.kind, old.id, old.owner_id, old.key, old.data, old.created_ms,
+        old.updated_ms, coalesce(old.changed_ms, 0), v_now
+    )
+    on conflict (org_id, kind, id, until_ms) do nothing;
+    if tg_op = 'DELETE' then
+        return old;
+    end if;
+    new.changed_ms := v_now;
+    return new;
+end
+$$;
+
+
+ALTER FUNCTION api.keep_record() OWNER TO api_owner;
 
 --
 -- Name: organizations(integer, integer); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -1029,6 +1168,32 @@ $$;
 
 
 ALTER FUNCTION api.own_files(p_workspace uuid) OWNER TO api_owner;
+
+--
+-- Name: own_records(uuid); Type: FUNCTION; Schema: api; Owner: api_owner
+--
+
+CREATE FUNCTION api.own_records(p_owner uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform from api.record_fork as f where f.owner_id = p_owner for update;
+    if not found then
+        return;
+    end if;
+    insert into api.record (
+        org_id, kind, id, owner_id, key, data, created_ms, updated_ms, changed_ms
+    )
+    select i.org_id, k.kind, i.id, i.owner_id, i.key, i.data, i.created_ms, i.updated_ms, 0
+    from unnest(array['session_value', 'mcp_pin']) as k (kind)
+    cross join lateral api.inherited_records(k.kind, p_owner) as i;
+    delete from api.record_fork as f where f.owner_id = p_owner;
+end
+$$;
+
+
+ALTER FUNCTION api.own_records(p_owner uuid) OWNER TO api_owner;
 
 --
 -- Name: unfinished_deletes(bigint, integer); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -4063,10 +4228,25 @@ CREATE FUNCTION engine.write_steps(p_steps engine.commit_step[]) RETURNS void
     AS $$
 declare
     v_kept bigint;
-    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence = -1);
+    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence < 0);
+    v_places engine.commit_step[];
 begin
     if v_copies <> '{}' then
-        p_steps := array(select s from unnest(p_steps) as s where s.fence <> -1);
+        p_steps := array(select s from unnest(p_steps) as s where s.fence >= 0);
+        v_places := array(select c from unnest(v_copies) as c where c.fence = -2);
+        v_copies := array(select c from unnest(v_copies) as c where c.fence = -1);
+        insert into engine.step_result (
+            workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
+        )
+        select c.workflow_id, r.step, r.org_id, c.workflow_id, 0, 0, r.input_hash, r.body, r.hash, true
+        from unnest(v_places) as c
+        inner join engine.step_result as r
+            on c.task_id = r.workflow_id and c.step = r.step and c.org_id = r.org_id;
+        get diagnostics v_kept = row_count;
+        if v_kept <> cardinality(v_places) then
+            raise exception 'engine.commit: what a fork begins with was removed'
+                using errcode = 'MSE01';
+        end if;
         insert into engine.step_result (
             workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
         )
@@ -5314,13 +5494,52 @@ CREATE TABLE api.record (
     key text NOT NULL,
     data bytea NOT NULL,
     created_ms bigint NOT NULL,
-    updated_ms bigint NOT NULL
+    updated_ms bigint NOT NULL,
+    changed_ms bigint
 );
 
 ALTER TABLE ONLY api.record FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE api.record OWNER TO api_owner;
+
+--
+-- Name: record_fork; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.record_fork (
+    org_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    parent_id uuid NOT NULL,
+    as_of_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.record_fork FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.record_fork OWNER TO api_owner;
+
+--
+-- Name: record_past; Type: TABLE; Schema: api; Owner: api_owner
+--
+
+CREATE TABLE api.record_past (
+    org_id uuid NOT NULL,
+    kind text NOT NULL,
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    key text NOT NULL,
+    data bytea NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    changed_ms bigint NOT NULL,
+    until_ms bigint NOT NULL
+);
+
+ALTER TABLE ONLY api.record_past FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE api.record_past OWNER TO api_owner;
 
 --
 -- Name: request_key; Type: TABLE; Schema: api; Owner: api_owner
@@ -6210,6 +6429,22 @@ ALTER TABLE ONLY api.organization
 
 
 --
+-- Name: record_fork record_fork_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.record_fork
+    ADD CONSTRAINT record_fork_pkey PRIMARY KEY (org_id, owner_id);
+
+
+--
+-- Name: record_past record_past_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE ONLY api.record_past
+    ADD CONSTRAINT record_past_pkey PRIMARY KEY (org_id, kind, id, until_ms);
+
+
+--
 -- Name: record record_pkey; Type: CONSTRAINT; Schema: api; Owner: api_owner
 --
 
@@ -6641,6 +6876,13 @@ CREATE UNIQUE INDEX harness_name ON api.harness USING btree (org_id, name) WHERE
 
 
 --
+-- Name: record_fork_parent; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX record_fork_parent ON api.record_fork USING btree (org_id, parent_id);
+
+
+--
 -- Name: record_key; Type: INDEX; Schema: api; Owner: api_owner
 --
 
@@ -6652,6 +6894,20 @@ CREATE UNIQUE INDEX record_key ON api.record USING btree (org_id, kind, owner_id
 --
 
 CREATE INDEX record_newest ON api.record USING btree (org_id, kind, owner_id, created_ms DESC, id DESC);
+
+
+--
+-- Name: record_past_age; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX record_past_age ON api.record_past USING btree (until_ms);
+
+
+--
+-- Name: record_past_owner; Type: INDEX; Schema: api; Owner: api_owner
+--
+
+CREATE INDEX record_past_owner ON api.record_past USING btree (org_id, kind, owner_id);
 
 
 --
@@ -6922,6 +7178,20 @@ CREATE TRIGGER file_keeps_its_past BEFORE INSERT OR DELETE OR UPDATE ON api.file
 
 
 --
+-- Name: record record_is_stamped; Type: TRIGGER; Schema: api; Owner: api_owner
+--
+
+CREATE TRIGGER record_is_stamped BEFORE INSERT ON api.record FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['session_value'::text, 'mcp_pin'::text]))) EXECUTE FUNCTION api.keep_record();
+
+
+--
+-- Name: record record_keeps_its_past; Type: TRIGGER; Schema: api; Owner: api_owner
+--
+
+CREATE TRIGGER record_keeps_its_past BEFORE DELETE OR UPDATE ON api.record FOR EACH ROW WHEN ((old.kind = ANY (ARRAY['session_value'::text, 'mcp_pin'::text]))) EXECUTE FUNCTION api.keep_record();
+
+
+--
 -- Name: task attempt_begins; Type: TRIGGER; Schema: engine; Owner: engine_owner
 --
 
@@ -7099,6 +7369,20 @@ CREATE POLICY own ON api.record TO api_run USING ((org_id = (NULLIF(current_sett
 
 
 --
+-- Name: record_fork own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.record_fork TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: record_past own; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY own ON api.record_past TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+
+
+--
 -- Name: request_key own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
@@ -7133,6 +7417,18 @@ CREATE POLICY own ON api.workspace_fork TO api_run USING ((org_id = (NULLIF(curr
 ALTER TABLE api.record ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: record_fork; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.record_fork ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: record_past; Type: ROW SECURITY; Schema: api; Owner: api_owner
+--
+
+ALTER TABLE api.record_past ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: request_key; Type: ROW SECURITY; Schema: api; Owner: api_owner
 --
 
@@ -7149,6 +7445,20 @@ ALTER TABLE api.session ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY upkeep ON api.file_past TO api_owner USING (true);
+
+
+--
+-- Name: record_fork upkeep; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY upkeep ON api.record_fork FOR SELECT TO api_owner USING (true);
+
+
+--
+-- Name: record_past upkeep; Type: POLICY; Schema: api; Owner: api_owner
+--
+
+CREATE POLICY upkeep ON api.record_past TO api_owner USING (true);
 
 
 --
@@ -7251,6 +7561,14 @@ GRANT ALL ON FUNCTION api.drop_files(p_workspace uuid) TO api_run;
 
 
 --
+-- Name: FUNCTION drop_records(p_owner uuid); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.drop_records(p_owner uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.drop_records(p_owner uuid) TO api_run;
+
+
+--
 -- Name: FUNCTION forget_file_past(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
 --
 
@@ -7267,6 +7585,14 @@ GRANT ALL ON FUNCTION api.forget_keys(p_before_ms bigint, p_limit integer) TO ap
 
 
 --
+-- Name: FUNCTION forget_record_past(p_before_ms bigint, p_limit integer); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.forget_record_past(p_before_ms bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.forget_record_past(p_before_ms bigint, p_limit integer) TO api_run;
+
+
+--
 -- Name: FUNCTION inherited(p_workspace uuid, p_paths text[]); Type: ACL; Schema: api; Owner: api_owner
 --
 
@@ -7275,11 +7601,27 @@ GRANT ALL ON FUNCTION api.inherited(p_workspace uuid, p_paths text[]) TO api_run
 
 
 --
+-- Name: FUNCTION inherited_records(p_kind text, p_owner uuid); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.inherited_records(p_kind text, p_owner uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.inherited_records(p_kind text, p_owner uuid) TO api_run;
+
+
+--
 -- Name: FUNCTION keep_past(); Type: ACL; Schema: api; Owner: api_owner
 --
 
 REVOKE ALL ON FUNCTION api.keep_past() FROM PUBLIC;
 GRANT ALL ON FUNCTION api.keep_past() TO api_run;
+
+
+--
+-- Name: FUNCTION keep_record(); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.keep_record() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.keep_record() TO api_run;
 
 
 --
@@ -7296,6 +7638,14 @@ GRANT ALL ON FUNCTION api.organizations(p_offset integer, p_limit integer) TO ap
 
 REVOKE ALL ON FUNCTION api.own_files(p_workspace uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.own_files(p_workspace uuid) TO api_run;
+
+
+--
+-- Name: FUNCTION own_records(p_owner uuid); Type: ACL; Schema: api; Owner: api_owner
+--
+
+REVOKE ALL ON FUNCTION api.own_records(p_owner uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.own_records(p_owner uuid) TO api_run;
 
 
 --
@@ -7968,6 +8318,20 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.organization TO api_run;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.record TO api_run;
+
+
+--
+-- Name: TABLE record_fork; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.record_fork TO api_run;
+
+
+--
+-- Name: TABLE record_past; Type: ACL; Schema: api; Owner: api_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.record_past TO api_run;
 
 
 --

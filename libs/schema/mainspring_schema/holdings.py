@@ -23,6 +23,7 @@ from mainspring_schema.session_tasks import (
     ListSessionTasks,
     MessageTask,
     SpawnAgent,
+    StartCall,
 )
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
@@ -318,7 +319,7 @@ RowOrder = (
 )
 
 TaskQuestion = ListSessionTasks | GetSessionTask
-TaskOrder = SpawnAgent | MessageTask | CancelTask
+TaskOrder = SpawnAgent | StartCall | MessageTask | CancelTask
 AnyQuestion = RowQuestion | ListSessionSchedules | TaskQuestion | OwnBudgets
 AnyOrder = RowOrder | MakeSchedule | CancelSchedule | TaskOrder
 """What is asked of rows alone is answered in one transaction; scheduler and engine are others."""

@@ -47,7 +47,8 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     """One tool call. `idempotency_key` is the same in every attempt.
 
     `edited`: a person has changed the arguments, which are checked before the call. With `brought`
-    the call has been made elsewhere, and only its outcome is to be read.
+    the call has been made elsewhere, and only its outcome is to be read. `limit_s` is how long it
+    may take, 0 the time that the house gives every call.
     """
 
     turn_id: UUID
@@ -63,6 +64,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     edited: bool = False
     guarded: bool = False
     brought: "ToolResult | None" = None
+    limit_s: int = 0
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -141,7 +143,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     `narration` is what the call is for, in words for people.
     With an `appeal` it waits for a person, at most `expires_s`; `on_silence` is the result of a
     question that nobody answered. What a `guarded` call returns is checked before the model reads
-    it.
+    it. `limit_s` is as of a `ToolTask`.
     """
 
     id: str
@@ -159,6 +161,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     expires_s: int = 0
     on_silence: object = None
     guarded: bool = False
+    limit_s: int = 0
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -70,6 +70,7 @@ from mainspring_schema.session_tasks import (
     ListSessionTasks,
     MessageTask,
     SpawnAgent,
+    StartCall,
 )
 
 ROUTE: Final = "resource.change"
@@ -99,7 +100,7 @@ async def change(keeper: Keeper, held: Held, order: AnyOrder, *, key: str, now_m
             return pack(made)
         case CancelSchedule():
             return pack(await held_schedules.cancel(keeper, held, order))
-        case SpawnAgent() | MessageTask() | CancelTask():
+        case SpawnAgent() | StartCall() | MessageTask() | CancelTask():
             return pack(await held_tasks.change(keeper, held, order, key=key, now_ms=now_ms))
         case _:
             return await _change(keeper, held, order, key=key, now_ms=now_ms)

@@ -279,8 +279,7 @@ class _Call:
         self.place = 0
         self.rules: Rules = {}
         self.usage = Usage()
-        self.spent = Usage()
-        self.helper_calls = 0
+        self.spent, self.helper_calls = Usage(), 0
         self.tab = Tab(clock)
         self.done: Done | None = None
         self.answer: Guarded | None = None
@@ -360,6 +359,8 @@ class _Call:
         watched = loop_detection.threshold(self.plan.applied)
         if watched is not None:
             calls = without_loops(calls, self.request.messages, threshold=watched)
+        if limit_s := self.plan.agent.call_limit_s:
+            calls = tuple(structs.replace(call, limit_s=limit_s) for call in calls)
         return with_appeals(calls, self.plan.tools, self.plan.applied, self.rules)
 
     def _ms(self, until: float) -> int:

@@ -11,8 +11,8 @@ from mainspring_schema.agents import ModelChoice, Prices, RuntimeAgent
 from mainspring_schema.budgets import Subject
 from mainspring_schema.events import COST_DIGITS, ModelMetadata, Usage
 
-SUBAGENTS: Final = "subagents"
-"""The capability whose calls spawn children."""
+_SPAWNING: Final = frozenset({"subagents", "background_execution"})
+"""The capabilities whose calls spawn children."""
 
 
 class AskedModel(Struct, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
         ancestors=agent.ancestors,
         user_id=_user_id(agent),
         prices=agent.model.prices,
-        spawns=any(ref.ref == SUBAGENTS for ref in agent.capabilities),
+        spawns=any(ref.ref in _SPAWNING for ref in agent.capabilities),
     )
 
 

@@ -209,7 +209,7 @@ def _rest(turn: Turn, outcome: Outcome) -> None:
     turn.plan.set_status(SessionStatus.IDLE)
     turn.plan.set_paused(paused=False)
     turn.plan.set_active_turn(None)
-    links.tell_ended(turn)
+    links.tell_ended(turn, outcome)
     turn.update(reason_task=None, calls=())
     turn.save(outcome)
 
