@@ -185,8 +185,13 @@ async def test_what_nobody_gave_back_is_found_by_the_next_hold(
     # An engine that does not know of the budget yet.
     await session.commit(session.changes(closes=(close(held, closing=Closing.CANCELLED),)))
 
+    other = Subject(type="session", id=IDS.uuid7())
+    subjects = (other, Subject(type="organization", id=session.org_id))
+    (seen_by_another,) = await session.world.store.budgets.over(session.org_id, subjects)
+
     _, following = begun(session, worker, budget, 4)
 
+    assert seen_by_another.reserved == 0
     assert (await session.commit(following)).verdict is Verdict.COMMITTED
     assert await left(session, budget) == (4, 4)
 

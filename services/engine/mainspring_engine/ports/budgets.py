@@ -25,7 +25,8 @@ class BudgetRows(Protocol):
     async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[BudgetView, ...]:
         """Those of any of the subjects that are not disabled, by id. Read without a lock.
 
-        `reserved` is without what the first of the subjects, a session, holds itself.
+        `reserved` is without what the first of the subjects, a session, holds itself, and without
+        what is still held for tasks that are gone.
         """
         ...
 

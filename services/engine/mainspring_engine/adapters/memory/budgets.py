@@ -111,6 +111,10 @@ class BudgetTables:
             and (key[0] in ended or (key[0] not in self._tables.tasks and key[0] not in begun))
         ]
 
+    def is_gone(self, task_id: UUID) -> bool:
+        """Whether a task has ended."""
+        return task_id not in self._tables.tasks
+
     def spend(self, changes: Changes, now_ms: int) -> None:
         """After `fits`, and after the item's tasks are written."""
         spending = changes.spending or Spending()
@@ -193,8 +197,9 @@ class MemoryBudgets:
     def _held_by_others(self, budget: BudgetView, subjects: tuple[Subject, ...]) -> int:
         return budget.reserved - sum(
             held.amount
-            for (_, budget_id), held in self._tables.holds.items()
-            if budget_id == budget.id and held.session_id == subjects[0].id
+            for (task_id, budget_id), held in self._tables.holds.items()
+            if budget_id == budget.id
+            and (held.session_id == subjects[0].id or self._tables.is_gone(task_id))
         )
 
     def _of(self, org_id: UUID, subjects: tuple[Subject, ...]) -> list[BudgetView]:

@@ -12,7 +12,8 @@ from engine.commit_budgeted_v1(
 select distinct org_id from engine.budget where not deleted;
 
 -- name: over
--- Budgets of some subjects that count, by id; without what the first of them, a session, holds.
+-- Budgets of some subjects that count, by id; without what the first of them, a session, holds, and
+-- what is still held for tasks that are gone: the next hold gives it back.
 -- repeatable
 select
     b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
@@ -21,7 +22,12 @@ select
             (
                 select sum(h.amount)
                 from engine.budget_hold as h
-                where h.budget_id = b.id and h.session_id = ($3::uuid[])[1]
+                where
+                    h.budget_id = b.id
+                    and (
+                        h.session_id = ($3::uuid[])[1]
+                        or not exists (select from engine.task as t where t.id = h.task_id)
+                    )
             ), 0
         )
     )::bigint as reserved,
