@@ -1361,6 +1361,29 @@ $$;
 ALTER FUNCTION engine.begin_attempt_v1() OWNER TO engine_owner;
 
 --
+-- Name: budget_period(smallint, bigint, text, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.budget_period(p_kind smallint, p_seconds bigint, p_text text, p_started timestamp with time zone, p_now timestamp with time zone, OUT started timestamp with time zone, OUT renews timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT b.started,
+         CASE
+             WHEN (budget_period.p_kind = 3) THEN (((b.started AT TIME ZONE 'UTC'::text) + (('1 '::text || budget_period.p_text))::interval) AT TIME ZONE 'UTC'::text)
+             ELSE (b.started + make_interval(secs => (budget_period.p_seconds)::double precision))
+         END AS "case"
+    FROM ( SELECT
+                 CASE budget_period.p_kind
+                     WHEN 3 THEN date_trunc(budget_period.p_text, budget_period.p_now, 'UTC'::text)
+                     WHEN 2 THEN budget_period.p_now
+                     ELSE (budget_period.p_started + make_interval(secs => ((floor((EXTRACT(epoch FROM (budget_period.p_now - budget_period.p_started)) / (budget_period.p_seconds)::numeric)) * (budget_period.p_seconds)::numeric))::double precision))
+                 END AS started) b;
+END;
+
+
+ALTER FUNCTION engine.budget_period(p_kind smallint, p_seconds bigint, p_text text, p_started timestamp with time zone, p_now timestamp with time zone, OUT started timestamp with time zone, OUT renews timestamp with time zone) OWNER TO engine_owner;
+
+--
 -- Name: cancel_tasks_v1(uuid[], uuid[], text[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -1437,6 +1460,7 @@ begin
     if not found then
         return null;
     end if;
+    perform engine.renew_budgets(array[p_id]);
     update engine.budget as b
     set
         allowed = b.allowed + v_moved,
@@ -1779,6 +1803,7 @@ CREATE FUNCTION engine.commit_budgeted_v1(p_lease_ms bigint, p_drift_ms bigint, 
 #variable_conflict use_column
 declare
     v_session uuid := p_items[1].session_id;
+    v_due uuid[];
 begin
     select
         c.now_ms, c.verdicts, c.deltas_before, c.closes, c.marks, c.emits, c.unclaimed, c.known,
@@ -1795,14 +1820,22 @@ begin
         return;
     end if;
     perform log.pause_v1(array[v_session], p_paused);
-    perform from engine.budget as b
-    where b.id in (
-        select h.budget_id from engine.budget_hold as h where h.task_id = any(p_ended)
-        union all
-        select a.budget_id from unnest(p_asks) as a
+    with locked as materialized (
+        select b.id, b.renews_at
+        from engine.budget as b
+        where b.id in (
+            select h.budget_id from engine.budget_hold as h where h.task_id = any(p_ended)
+            union all
+            select a.budget_id from unnest(p_asks) as a
+        )
+        order by b.id
+        for no key update
     )
-    order by b.id
-    for no key update;
+
+    select array_agg(l.id) into v_due from locked as l where l.renews_at <= clock_timestamp();
+    if v_due is not null then
+        perform engine.renew_budgets(v_due);
+    end if;
     perform engine.settle_budgets(p_ended, p_charges);
     if cardinality(p_asks) > 0 then
         perform engine.hold_budgets(v_session, p_asks);
@@ -2436,11 +2469,15 @@ CREATE TABLE engine.budget (
     metadata bytea NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    period_kind smallint,
+    period_seconds bigint,
+    period_text text,
+    period_started_at timestamp with time zone,
+    renews_at timestamp with time zone,
     CONSTRAINT budget_allowed_check CHECK ((allowed >= 0)),
     CONSTRAINT budget_reserved_check CHECK ((reserved >= 0)),
     CONSTRAINT budget_soft_check CHECK ((soft >= 0)),
-    CONSTRAINT budget_status_check CHECK (((status >= 1) AND (status <= 3))),
-    CONSTRAINT budget_subject_type_check CHECK ((subject_type = ANY (ARRAY['session'::text, 'agent'::text, 'organization'::text])))
+    CONSTRAINT budget_status_check CHECK (((status >= 1) AND (status <= 3)))
 )
 WITH (fillfactor='70');
 
@@ -2484,6 +2521,38 @@ END;
 ALTER FUNCTION engine.create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea) OWNER TO engine_owner;
 
 --
+-- Name: create_budget_v2(uuid, uuid, uuid, text, uuid, text, bigint, bigint, bytea, smallint, bigint, text); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.create_budget_v2(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea, p_period_kind smallint, p_period_seconds bigint, p_period_text text) RETURNS uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ INSERT INTO engine.budget (id, org_id, subject_type, subject_id, currency, allowed, soft, balance, metadata, period_kind, period_seconds, period_text, period_started_at, renews_at)  SELECT create_budget_v2.p_id AS p_id,
+             create_budget_v2.p_org AS p_org,
+             create_budget_v2.p_subject_type AS p_subject_type,
+             create_budget_v2.p_subject_id AS p_subject_id,
+             create_budget_v2.p_currency AS p_currency,
+             create_budget_v2.p_allowed AS p_allowed,
+             create_budget_v2.p_soft AS p_soft,
+             create_budget_v2.p_allowed AS p_allowed,
+             create_budget_v2.p_metadata AS p_metadata,
+             create_budget_v2.p_period_kind AS p_period_kind,
+             create_budget_v2.p_period_seconds AS p_period_seconds,
+             create_budget_v2.p_period_text AS p_period_text,
+             p.started,
+             p.renews
+            FROM (( SELECT clock_timestamp() AS at) n
+              LEFT JOIN LATERAL engine.budget_period(create_budget_v2.p_period_kind, create_budget_v2.p_period_seconds, create_budget_v2.p_period_text, n.at, n.at) p(started, renews) ON ((create_budget_v2.p_period_kind IS NOT NULL)));
+ INSERT INTO engine.budget_entry (id, budget_id, amount, source)
+   VALUES (create_budget_v2.p_entry, create_budget_v2.p_id, create_budget_v2.p_allowed, 'limit'::text)
+   RETURNING budget_entry.budget_id;
+END;
+
+
+ALTER FUNCTION engine.create_budget_v2(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea, p_period_kind smallint, p_period_seconds bigint, p_period_text text) OWNER TO engine_owner;
+
+--
 -- Name: credit_budget_v1(uuid, uuid, uuid, bigint, text, text); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2492,15 +2561,19 @@ CREATE FUNCTION engine.credit_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_a
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+    perform from engine.budget as b
+    where b.id = p_id and b.org_id = p_org and not b.deleted
+    for no key update;
+    if not found then
+        return null;
+    end if;
+    perform engine.renew_budgets(array[p_id]);
     update engine.budget as b
     set
         balance = b.balance + p_amount,
         warned = false,
         updated_at = clock_timestamp()
-    where b.id = p_id and b.org_id = p_org and not b.deleted;
-    if not found then
-        return null;
-    end if;
+    where b.id = p_id;
     insert into engine.budget_entry (id, budget_id, amount, source, description)
     values (p_entry, p_id, p_amount, p_source, p_description);
     return p_id;
@@ -3343,6 +3416,37 @@ $$;
 ALTER FUNCTION engine.refuse_way_back_v1() OWNER TO engine_owner;
 
 --
+-- Name: renew_budgets(uuid[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.renew_budgets(p_ids uuid[]) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ WITH due AS (
+          SELECT b_1.id,
+             (b_1.allowed - b_1.balance) AS amount,
+             p.started,
+             p.renews
+            FROM (engine.budget b_1
+              CROSS JOIN LATERAL engine.budget_period(b_1.period_kind, b_1.period_seconds, b_1.period_text, b_1.period_started_at, clock_timestamp()) p(started, renews))
+           WHERE ((b_1.id = ANY (renew_budgets.p_ids)) AND (b_1.renews_at <= clock_timestamp()))
+         ), told AS (
+          INSERT INTO engine.budget_entry (id, budget_id, amount, source)  SELECT gen_random_uuid() AS gen_random_uuid,
+                     d_1.id,
+                     d_1.amount,
+                     'renewal'
+                    FROM due d_1
+                   WHERE (d_1.amount <> 0)
+         )
+  UPDATE engine.budget b SET balance = (b.balance + d.amount), warned = false, period_started_at = d.started, renews_at = d.renews, updated_at = clock_timestamp()
+    FROM due d
+   WHERE (b.id = d.id);
+END;
+
+
+ALTER FUNCTION engine.renew_budgets(p_ids uuid[]) OWNER TO engine_owner;
+
+--
 -- Name: reset_circuit_v1(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -4124,10 +4228,25 @@ CREATE FUNCTION engine.write_steps(p_steps engine.commit_step[]) RETURNS void
     AS $$
 declare
     v_kept bigint;
-    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence = -1);
+    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence < 0);
+    v_places engine.commit_step[];
 begin
     if v_copies <> '{}' then
-        p_steps := array(select s from unnest(p_steps) as s where s.fence <> -1);
+        p_steps := array(select s from unnest(p_steps) as s where s.fence >= 0);
+        v_places := array(select c from unnest(v_copies) as c where c.fence = -2);
+        v_copies := array(select c from unnest(v_copies) as c where c.fence = -1);
+        insert into engine.step_result (
+            workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
+        )
+        select c.workflow_id, r.step, r.org_id, c.workflow_id, 0, 0, r.input_hash, r.body, r.hash, true
+        from unnest(v_places) as c
+        inner join engine.step_result as r
+            on c.task_id = r.workflow_id and c.step = r.step and c.org_id = r.org_id;
+        get diagnostics v_kept = row_count;
+        if v_kept <> cardinality(v_places) then
+            raise exception 'engine.commit: what a fork begins with was removed'
+                using errcode = 'MSE01';
+        end if;
         insert into engine.step_result (
             workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
         )
@@ -5580,6 +5699,40 @@ CREATE TABLE engine.budget_hold (
 ALTER TABLE engine.budget_hold OWNER TO engine_owner;
 
 --
+-- Name: budget_present; Type: VIEW; Schema: engine; Owner: engine_owner
+--
+
+CREATE VIEW engine.budget_present AS
+ SELECT b.id,
+    b.org_id,
+    b.subject_type,
+    b.subject_id,
+    b.currency,
+    b.allowed,
+    b.soft,
+        CASE
+            WHEN (p.renews IS NULL) THEN b.balance
+            ELSE b.allowed
+        END AS balance,
+    b.reserved,
+    b.status,
+    (b.warned AND (p.renews IS NULL)) AS warned,
+    b.metadata,
+    b.period_kind,
+    b.period_seconds,
+    b.period_text,
+    COALESCE(p.started, b.period_started_at) AS period_started_at,
+    COALESCE(p.renews, b.renews_at) AS renews_at,
+    b.created_at,
+    b.updated_at
+   FROM (engine.budget b
+     LEFT JOIN LATERAL engine.budget_period(b.period_kind, b.period_seconds, b.period_text, b.period_started_at, clock_timestamp()) p(started, renews) ON ((b.renews_at <= clock_timestamp())))
+  WHERE (NOT b.deleted);
+
+
+ALTER VIEW engine.budget_present OWNER TO engine_owner;
+
+--
 -- Name: circuit; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -6380,11 +6533,31 @@ ALTER TABLE ONLY engine.budget_hold
 
 
 --
+-- Name: budget budget_period_check; Type: CHECK CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE engine.budget
+    ADD CONSTRAINT budget_period_check CHECK (
+CASE
+    WHEN (period_kind IS NULL) THEN (num_nulls(renews_at, period_started_at) = 2)
+    ELSE ((renews_at > period_started_at) AND (num_nulls(renews_at, period_started_at) = 0))
+END) NOT VALID;
+
+
+--
 -- Name: budget budget_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
 ALTER TABLE ONLY engine.budget
     ADD CONSTRAINT budget_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: budget budget_subject_type_check; Type: CHECK CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE engine.budget
+    ADD CONSTRAINT budget_subject_type_check CHECK ((subject_type = ANY (ARRAY['session'::text, 'agent'::text, 'organization'::text, 'user'::text]))) NOT VALID;
 
 
 --
@@ -7492,6 +7665,14 @@ GRANT ALL ON FUNCTION engine.attach_v1(p_lease_ms bigint, p_undelivered smallint
 
 
 --
+-- Name: FUNCTION budget_period(p_kind smallint, p_seconds bigint, p_text text, p_started timestamp with time zone, p_now timestamp with time zone, OUT started timestamp with time zone, OUT renews timestamp with time zone); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.budget_period(p_kind smallint, p_seconds bigint, p_text text, p_started timestamp with time zone, p_now timestamp with time zone, OUT started timestamp with time zone, OUT renews timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.budget_period(p_kind smallint, p_seconds bigint, p_text text, p_started timestamp with time zone, p_now timestamp with time zone, OUT started timestamp with time zone, OUT renews timestamp with time zone) TO engine_run;
+
+
+--
 -- Name: FUNCTION cancel_tasks_v1(p_orgs uuid[], p_tasks uuid[], p_reasons text[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -7583,6 +7764,14 @@ GRANT SELECT ON TABLE engine.budget_entry TO engine_run;
 
 REVOKE ALL ON FUNCTION engine.create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.create_budget_v1(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea) TO engine_run;
+
+
+--
+-- Name: FUNCTION create_budget_v2(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea, p_period_kind smallint, p_period_seconds bigint, p_period_text text); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.create_budget_v2(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea, p_period_kind smallint, p_period_seconds bigint, p_period_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.create_budget_v2(p_org uuid, p_id uuid, p_entry uuid, p_subject_type text, p_subject_id uuid, p_currency text, p_allowed bigint, p_soft bigint, p_metadata bytea, p_period_kind smallint, p_period_seconds bigint, p_period_text text) TO engine_run;
 
 
 --
@@ -7764,6 +7953,13 @@ GRANT ALL ON FUNCTION engine.ready_groups_v1(p_route integer, p_org uuid, p_prio
 --
 
 REVOKE ALL ON FUNCTION engine.refuse_entry_change() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION renew_budgets(p_ids uuid[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.renew_budgets(p_ids uuid[]) FROM PUBLIC;
 
 
 --
@@ -8192,6 +8388,13 @@ GRANT SELECT ON TABLE engine.bucket TO engine_run;
 --
 
 GRANT SELECT ON TABLE engine.budget_hold TO engine_run;
+
+
+--
+-- Name: TABLE budget_present; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT ON TABLE engine.budget_present TO engine_run;
 
 
 --

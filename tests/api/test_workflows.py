@@ -158,8 +158,11 @@ async def test_signals_come_once_by_their_id(client: httpx.AsyncClient) -> None:
 
     one = await client.post(f"{URL}/{id_}/signal", json=body)
     two = await client.post(f"{URL}/{id_}/signal", json=body)
+    await client.post(f"{URL}/{id_}/cancel", json={})
+    three = await client.post(f"{URL}/{id_}/signal", json=body)
 
-    assert (one.json()["duplicate"], two.json()["duplicate"]) == (False, True)
+    told = [answer.json()["duplicate"] for answer in (one, two, three)]
+    assert told == [False, True, True]
 
 
 async def test_an_ended_workflow_takes_no_signal(client: httpx.AsyncClient) -> None:
@@ -182,6 +185,17 @@ async def test_a_fork_may_name_the_build_that_works_on_it(
         assert answer.status_code == 201
 
     assert [command.build for command in backend.starts[-2:]] == ["1.2.0+g45ab", ""]
+
+
+async def test_a_fork_may_bring_what_it_runs_on(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    source = await started(client)
+
+    answer = await client.post(f"{URL}/{source}/fork", json={"declaration": {"steps": []}})
+
+    assert answer.status_code == 201
+    assert backend.starts[-1].declaration == b'{"steps":[]}'
 
 
 async def test_a_fork_is_a_new_workflow_and_begins_once_by_its_key(

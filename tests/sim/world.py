@@ -284,7 +284,7 @@ class World:
                 log=log,
                 flights=flights,
                 door=door,
-                guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
+                guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
                 telemetry=Silence(),
                 clock=clock,
             ),
@@ -307,7 +307,7 @@ class World:
         clock, draws = self._clock(), self._draws()
         worker = self._working(clock, draws, capabilities(self.offers))
         carrier = Carrier(self.offers, self.loop, draws, self.weather.warm)
-        host.spawn(worker.run(carrier), "stream")
+        host.spawn(worker.run(carrier, carrier), "stream")
         return worker
 
     def _acting(
@@ -331,7 +331,7 @@ class World:
             holdings=Holdings(resources, clock=clock, draws=draws),
             telemetry=Silence(),
             log=log,
-            guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
+            guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
             clock=clock,
         )
 

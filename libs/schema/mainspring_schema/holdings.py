@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
+from mainspring_schema.budgets import OwnBudgets
 from mainspring_schema.mcp import ListPins, OpenServer, PinTools
 from mainspring_schema.session_schedules import (
     CancelSchedule,
@@ -319,7 +320,7 @@ RowOrder = (
 
 TaskQuestion = ListSessionTasks | GetSessionTask
 TaskOrder = SpawnAgent | StartCall | MessageTask | CancelTask
-AnyQuestion = RowQuestion | ListSessionSchedules | TaskQuestion
+AnyQuestion = RowQuestion | ListSessionSchedules | TaskQuestion | OwnBudgets
 AnyOrder = RowOrder | MakeSchedule | CancelSchedule | TaskOrder
 """What is asked of rows alone is answered in one transaction; scheduler and engine are others."""
 

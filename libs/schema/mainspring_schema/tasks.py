@@ -173,11 +173,27 @@ class Failure(Struct, frozen=True, kw_only=True):
     retry_after_ms: int | None = None
 
 
+class Judged(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What judges have used; they ask the agent's first model."""
+
+    calls: int = 0
+    usage: Usage = Usage()
+    duration_ms: int = 0
+
+    def plus(self, other: "Judged") -> "Judged":
+        return Judged(
+            calls=self.calls + other.calls,
+            usage=self.usage.plus(other.usage),
+            duration_ms=self.duration_ms + other.duration_ms,
+        )
+
+
 class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     """The outcome of one model call; `failure` instead of content where it failed.
 
     `request_hash` is the SHA-256 of the canonical request; `message_count` how many messages it
-    held. `choice` is the place of the model that was asked: 0, or one of its fallbacks.
+    held. `choice` is the place of the model that was asked: 0, or one of its fallbacks. `usage` is
+    also that of `helper_calls` to it: summaries, and repairs of the answer.
     """
 
     text: str = ""
@@ -195,6 +211,8 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     message_count: int = 0
     tools: tuple[str, ...] = ()
     failure: Failure | None = None
+    helper_calls: int = 0
+    judged: Judged | None = None
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
@@ -214,6 +232,7 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
     failure: Failure | None = None
     joins: ChildTurn | None = None
     unread: bool = False
+    judged: Judged | None = None
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):

@@ -79,6 +79,8 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
         )
         if session.tier.call_limit_s:
             bare = relayed(bare, session.tier.call_limit_s)
+    if session is not None and session.tier.user is not None:
+        bare = msgspec.structs.replace(bare, user=session.tier.user)
     return with_servers(bare, inline, tiers.own_servers)
 
 

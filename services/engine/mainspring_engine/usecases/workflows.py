@@ -16,7 +16,9 @@ from mainspring_engine.domain.limits import FORK_STEPS_MAX
 from mainspring_engine.domain.routes import given_in
 from mainspring_engine.domain.rows import Outcome, TaskState
 from mainspring_engine.domain.workflow import state as states
-from mainspring_engine.domain.workflow.state import Phase
+from mainspring_engine.domain.workflow import waiting
+from mainspring_engine.domain.workflow.forking import kept
+from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
@@ -24,12 +26,15 @@ from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import NAME, check_value, input_of
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
+from mainspring_kernel.declaration_limits import DECLARATION_STEPS_MAX
 from mainspring_kernel.errors import (
     Conflict,
+    IdempotencyMismatch,
     MainspringError,
     NotFound,
     PayloadTooLarge,
     ValidationFailed,
+    WorkflowEnded,
 )
 from mainspring_kernel.limits import (
     LIST_ROWS_MAX,
@@ -134,20 +139,25 @@ class Workflows:
     async def fork(self, command: ForkWorkflow) -> Started:
         """A new workflow that begins with what another one recorded before a step.
 
-        Raises NotFound for the other one, Conflict where its records were removed, ValidationFailed
-        where it has no such step or too many, and what a start raises.
+        Raises NotFound for the other one, Conflict where its records were removed or do not fit,
+        ValidationFailed where it has no such step or too many, and what a start raises.
         """
         source = await self._store.workflows.get(command.org_id, command.source_id)
         if source is None:
             detail = "no such workflow"
             raise NotFound(detail)
         state = states.decode(source.workflow)
+        declaration = command.declaration
         if state.course is not None:
-            detail = "a declared workflow is not forked: start it again"
+            fork = _fork_of_declared(command, state.course)
+            declaration = declaration or (await self._courses.get(state.course.declaration)).raw
+        elif declaration is not None:
+            detail = "it is code, with which no declaration goes on"
             raise Conflict(detail)
-        fork = _fork_of(command, source)
+        else:
+            fork = _fork_of(command, source)
+            await self._check_fork(fork)
         keys, circuit = given_in(state.keys)
-        await self._check_fork(fork)
         input_ = await input_of(self._store, fork.source_id, fork.generation)
         return await self.start(
             StartWorkflow(
@@ -159,6 +169,7 @@ class Workflows:
                 queue=command.queue or source.queue,
                 traceparent=command.traceparent,
                 fork=fork,
+                declaration=declaration,
                 build=command.build,
                 keys=keys,
                 circuit=circuit,
@@ -177,12 +188,34 @@ class Workflows:
             raise ValidationFailed(detail)
 
     async def signal(self, command: SignalWorkflow) -> Signalled:
-        """Raises NotFound, and WorkflowEnded where nothing would ever take it."""
+        """A repeat is answered as such, also where the first ended the workflow.
+
+        Raises NotFound, WorkflowEnded where nothing would ever take it, IdempotencyMismatch where
+        its id came before with another payload.
+        """
         check_name("signal", command.name)
         check_input("the payload", command.payload)
-        answer = await self._lanes.ask(WorkflowSignalled(command=command))
+        try:
+            answer = await self._lanes.ask(WorkflowSignalled(command=command))
+        except WorkflowEnded:
+            if await self._came_before(command):
+                return Signalled(duplicate=True)
+            raise
         assert isinstance(answer, Signalled)  # noqa: S101 - one type per command
+        if answer.duplicate:
+            await self._came_before(command)
         return answer
+
+    async def _came_before(self, command: SignalWorkflow) -> bool:
+        """Raises IdempotencyMismatch where it said another thing then."""
+        kind = waiting.kind_of(command.name)
+        said = await self._store.workflows.signal_body(
+            command.workflow_id, command.signal_id, kind=kind
+        )
+        if said not in (None, command.payload):
+            detail = "this signal's id came before with another payload"
+            raise IdempotencyMismatch(detail)
+        return said is not None
 
     async def cancel(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
         """Raises NotFound."""
@@ -257,6 +290,20 @@ def _fork_of(command: ForkWorkflow, source: WorkflowRow) -> Fork:
     else:
         generation = generation_of(step)
     return Fork(source_id=command.source_id, before=step, generation=generation)
+
+
+def _fork_of_declared(command: ForkWorkflow, course: Course) -> Fork:
+    """Raises ValidationFailed."""
+    step = command.step
+    if step is not None and (not step.isdecimal() or not 0 < int(step) <= DECLARATION_STEPS_MAX):
+        detail = "a step of a declared workflow is named by its number"
+        raise ValidationFailed(detail)
+    return Fork(
+        source_id=command.source_id,
+        before=step,
+        declaration=course.declaration,
+        kept=kept(course, None if step is None else int(step)),
+    )
 
 
 def _view(row: WorkflowRow) -> WorkflowView:

@@ -34,6 +34,8 @@ WORKFLOWS: Final = load_queries("mainspring_engine.adapters.postgres", "workflow
 _WAIT: Final = msgspec.msgpack.Decoder(Wait)
 _COPIES: Final = -1
 """In place of a fence: the row stands for what another workflow recorded."""
+_COPIES_ONE: Final = -2
+"""The same of one place, whatever brought its result."""
 OUTCOMES: Final = {
     "running": (Outcome.RUNNING,),
     "waiting": (Outcome.RUNNING,),
@@ -105,8 +107,14 @@ def _steps(item: int, changes: Changes) -> Iterator[Arguments]:
         )  # fmt: skip
     start = changes.start
     if start is not None and start.copied is not None:
-        source_id, bound = start.copied.source_id, start.copied.bound
-        yield item, start.workflow_id, bound, org_id, source_id, _COPIES, b"", b"", b""
+        source_id, places = start.copied.source_id, start.copied.places
+        marks = ((start.copied.bound, _COPIES),) if places is None else _each(places)
+        for place, mark in marks:
+            yield item, start.workflow_id, place, org_id, source_id, mark, b"", b"", b""
+
+
+def _each(places: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((place, _COPIES_ONE) for place in places)
 
 
 class PostgresWorkflows:
@@ -146,6 +154,10 @@ class PostgresWorkflows:
                 SIGNAL_RETRY_MS_MAX,
             )
         )
+
+    async def signal_body(self, session_id: UUID, source: UUID, *, kind: str) -> bytes | None:
+        rows = await self._database.fetch(WORKFLOWS["signal_body"], session_id, source, kind)
+        return cast(bytes, rows[0]["body"]) if rows else None
 
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         rows = await self._database.fetch(
