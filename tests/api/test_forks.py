@@ -4,9 +4,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from msgspec import structs
 
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.secrets import SessionValue
+from mainspring_api.usecases.forking import Forks, _next_time
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, SessionId, to_wire
 from mainspring_schema.messages import Message
 from tests.api.backend import Backend
@@ -144,3 +146,25 @@ async def test_a_fork_has_what_was_stored_and_the_secrets_that_are_there(
     secrets = (await client.get(f"{stored}/secrets")).json()["data"]
     assert [one["key"] for one in values] == ["place"]
     assert [one["name"] for one in secrets] == ["TOKEN"]
+
+
+async def test_files_count_as_of_the_next_time_behind_however_many_events_share_one(
+    client: httpx.AsyncClient, backend: Backend, services: Services, session: Json
+) -> None:
+    source = uuid_of(session)
+    log = backend.sessions[source]
+    first = log.events[0]
+    later_ms = first.ts_ms + 10
+    same = [structs.replace(first, seq=seq) for seq in range(2, 60)]
+    log.events[1:] = [*same, structs.replace(first, seq=60, ts_ms=later_ms)]
+    place = Forks(
+        store=services.store,
+        log=services.log,
+        vault=services.vault,
+        ids=services.ids,
+        org_id=DEFAULT_ORG_ID,
+    )
+
+    found = [await _next_time(place, SessionId(source), seq) for seq in (1, 59, 60)]
+
+    assert found == [later_ms, later_ms, None]

@@ -1,5 +1,8 @@
 """Forks: sessions that go on from any event of another one, which stays as it is."""
 
+import asyncio
+from typing import Final
+
 from msgspec import Struct, structs
 
 from mainspring_api.domain import forking
@@ -48,7 +51,7 @@ async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> 
     message.
     """
     source = await sessions.get(place.store, place.log, place.org_id, wish.source_id)
-    seq = await _seq(place, wish)
+    seq = await _seq(place, wish, newest=source.seq)
     point = await _point(place, wish.source_id, seq)
     if point.as_of_ms is not None and point.as_of_ms < now_ms - FILES_PAST_S * 1000:
         msg = "files and stored values of that time are not known any more"
@@ -68,12 +71,12 @@ async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> 
     return SessionView(session=known or made, status="idle", active_ms=now_ms)
 
 
-async def _seq(place: Forks, wish: ForkWish) -> int:
+async def _seq(place: Forks, wish: ForkWish, *, newest: int) -> int:
     if wish.seq is not None:
         return wish.seq
     if wish.message_id is not None:
         return await _seq_of_message(place, wish.source_id, wish.message_id)
-    return (await place.log.heads([wish.source_id]))[wish.source_id].seq
+    return newest
 
 
 async def _seq_of_message(place: Forks, source_id: SessionId, message_id: str) -> int:
@@ -127,13 +130,10 @@ def _head(session: Session, source_id: SessionId, seq: int, point: _Point, now_m
 
 async def _point(place: Forks, source_id: SessionId, seq: int) -> _Point:
     """What stands at an event, by a few bounded reads however long the session is."""
-    here = await _events(place, source_id, EventFilter(after_seq=seq - 1, limit=PAGE_ROWS_MAX))
-    if not here or here[0].seq != seq:
-        raise NotFound(NO_EVENT)
-    later = (event.ts_ms for event in here if event.ts_ms > here[0].ts_ms)
-    as_of_ms = next(later, None)
     begun = EventFilter(types=("turn.started",), before_seq=seq + 1, limit=1)
-    started = await _events(place, source_id, begun)
+    as_of_ms, started = await asyncio.gather(
+        _next_time(place, source_id, seq), _events(place, source_id, begun)
+    )
     if not started:
         return _Point(turn=None, turn_first_seq=seq + 1, as_of_ms=as_of_ms)
     first = started[0].seq
@@ -145,6 +145,31 @@ async def _point(place: Forks, source_id: SessionId, seq: int) -> _Point:
         turn = await _open_turn(place, source_id, started[0], seq)
     # A turn's group begins with its message, which stands two events before.
     return _Point(turn=turn, turn_first_seq=max(1, first - 2), as_of_ms=as_of_ms)
+
+
+async def _next_time(place: Forks, source_id: SessionId, seq: int) -> int | None:
+    """Of the next event that is later than this one; None where none is. Raises NotFound.
+
+    Events of one commit share a time: few are read, unless many do.
+    """
+    after, time_ms, limit = seq - 1, None, _AHEAD
+    while True:
+        page = EventFilter(after_seq=after, limit=limit)
+        found = await _events(place, source_id, page)
+        if time_ms is None:
+            if not found or found[0].seq != seq:
+                raise NotFound(NO_EVENT)
+            time_ms = found[0].ts_ms
+        for event in found:
+            if event.ts_ms > time_ms:
+                return event.ts_ms
+        if len(found) < limit:
+            return None
+        after, limit = found[-1].seq, PAGE_ROWS_MAX
+
+
+_AHEAD: Final = 16
+"""More events than most commits append; each comes with its payload."""
 
 
 async def _open_turn(

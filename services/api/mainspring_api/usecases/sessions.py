@@ -48,13 +48,15 @@ class SessionDraft(Struct, frozen=True, kw_only=True):
 class SessionView(Struct, frozen=True, kw_only=True):
     """A session with what its head says; without a head it was just made.
 
-    `usage` is what its turns have used, where that was asked for.
+    `seq` is that of its newest event. `usage` is what its turns have used, where that was asked
+    for.
     """
 
     session: Session
     status: str = "started"
     paused: bool = False
     active_ms: int = 0
+    seq: int = 0
     usage: Usage | None = None
 
 
@@ -216,6 +218,7 @@ def with_head(session: Session, heads: Mapping[UUID, HeadView]) -> SessionView |
         status=head.status,
         paused=head.paused,
         active_ms=max(head.updated_ms, session.updated_ms),
+        seq=head.seq,
     )
 
 
