@@ -127,6 +127,12 @@ def check_proto() -> bool:
     return all(results)
 
 
+def check_wire() -> bool:
+    """Structs that are packed into those messages, or kept in rows."""
+    previous = published_revision()
+    return run("python", "infra/wire.py", previous) if previous else True
+
+
 def published_revision() -> str | None:
     """What others may already use: main where this is a branch, else the commit before this one."""
     for candidate in ("origin/main", "main", "HEAD"):
@@ -175,6 +181,7 @@ CHECKS: dict[str, Callable[[], bool]] = {
     "deps": check_deps,
     "sql": check_sql,
     "proto": check_proto,
+    "wire": check_wire,
     "gen": check_gen,
     "docs": check_docs,
 }

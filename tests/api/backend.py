@@ -349,9 +349,9 @@ class Backend(AppealsBackend):
         view = await self.get_workflow(
             GetWorkflow(org_id=command.org_id, workflow_id=command.workflow_id)
         )
-        if view.status != "running":
-            raise WorkflowEnded
         repeated = command.signal_id in self.signals
+        if view.status != "running" and not repeated:
+            raise WorkflowEnded
         self.signals[command.signal_id] = command
         return Signalled(duplicate=repeated)
 

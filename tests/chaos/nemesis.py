@@ -13,7 +13,7 @@ import msgspec
 
 from mainspring_kernel.limits import LEASE_S
 from tests.chaos.database import Tables
-from tests.chaos.fleet import Fleet
+from tests.chaos.fleet import SERVERS, Fleet
 from tests.chaos.proxy import Link, Way
 
 EVERY_S: Final[dict[str, float]] = {
@@ -69,6 +69,7 @@ class Nemesis:
         self._fleet, self._tables, self._seed, self._only = fleet, tables, seed, only
         self._started = asyncio.Lock()
         """Of NATS: one at a time takes it away."""
+        self._nats_away: asyncio.Task[None] | None = None
 
     async def rage(self, over: asyncio.Event, pace: float) -> None:
         """Until it is over; what is under way then is ended by `heal`."""
@@ -89,9 +90,9 @@ class Nemesis:
         self._fleet.storm(on=False)
         for name in self._fleet.services():
             self._fleet.send(name, signal.SIGCONT)
-        async with self._started:
-            await self._fleet.healthy("nats")
-        for name in ("postgres", *self._fleet.services()):
+        if self._nats_away is not None:
+            await self._nats_away
+        for name in (*SERVERS, *self._fleet.services()):
             await self._fleet.healthy(name)
 
     async def _again(self, kind: str, every_s: float) -> None:
@@ -193,12 +194,10 @@ class Nemesis:
         kind = "wipe of NATS" if wipe else "kill of NATS"
         async with self._started:
             self.strikes.append(Strike(kind=kind, target="nats", wall_ms=_wall_ms()))
+            away = self._fleet.without_nats(NATS_AWAY_S * draws.random(), wipe=wipe)
+            self._nats_away = asyncio.create_task(away)
             # Never left half done: the end of the rage must find it running.
-            await asyncio.shield(
-                asyncio.ensure_future(
-                    self._fleet.without_nats(NATS_AWAY_S * draws.random(), wipe=wipe)
-                )
-            )
+            await asyncio.shield(self._nats_away)
 
     async def _storm(self, draws: random.Random) -> None:
         self._fleet.storm(on=True)

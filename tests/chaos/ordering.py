@@ -94,8 +94,9 @@ class Customer:
         for letter in range(order.letters):
             signal_id = f"signal_{_IDS.uuid7().hex}"
             said: Json = {"name": LETTER, "payload": letter, "id": signal_id}
-            # A repeat of one that was taken may come when the workflow has ended with it.
-            await self._asked("POST", f"{path}/signal", said, bears=LATE)
+            # It waits for all of them; another one may end before a letter comes.
+            late = NOTHING if order.program == "letterbox" else LATE
+            await self._asked("POST", f"{path}/signal", said, bears=late)
         if order.cancels:
             await asyncio.sleep(2 * self._draws.random())
             await self._asked("POST", f"{path}/cancel", {"reason": "changed their mind"})

@@ -6,6 +6,7 @@ A `Link` listens for one client and leads to one of its targets, chosen anew for
 import asyncio
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, cast
@@ -36,6 +37,7 @@ class Pipe(asyncio.Protocol):
         self._held: list[bytes] = []
         self._ended = False
         self._last = 0.0
+        self._acts: deque[Callable[[], None]] = deque()
         self._commits: Commits | None = None
 
     # ── what asyncio tells ──────────────────────────────────────────────────────────────────────
@@ -103,13 +105,17 @@ class Pipe(asyncio.Protocol):
             self.peer.transport.write(data)
 
     def _at(self, act: Callable[[], None]) -> None:
-        """In order, after the link's delay."""
+        """In order, after the link's delay: timers of one moment may come in any order."""
         loop = asyncio.get_running_loop()
+        self._acts.append(act)
         self._last = max(self._last, loop.time() + self.link.delay_s())
-        if self._last <= loop.time():
-            act()
+        if self._last <= loop.time() and len(self._acts) == 1:
+            self._next()
         else:
-            loop.call_at(self._last, act)
+            loop.call_at(self._last, self._next)
+
+    def _next(self) -> None:
+        self._acts.popleft()()
 
     def reset(self) -> None:
         """Both ends learn it at once, as from a router that sends RST."""

@@ -107,6 +107,22 @@ async def test_a_black_hole_holds_one_way_until_it_is_healed(link: Link, echo: E
     writer.close()
 
 
+async def test_pieces_of_a_slow_link_keep_their_order(link: Link) -> None:
+    reader, writer = await dial(link)
+    writer.write(b"-")
+    await said(reader, 1)
+    (pipe,) = (pipe for pipe in link.pipes if pipe.way is Way.OUT)
+    delays = iter([0.05, *[0.0] * 999])
+    pieces = bytes(range(200))
+
+    link.slow(lambda: next(delays))  # those behind the first are all due with it
+    for piece in pieces:
+        pipe.data_received(bytes([piece]))
+
+    assert await said(reader, len(pieces)) == pieces
+    writer.close()
+
+
 async def test_a_cut_lets_some_bytes_through_and_then_ends(link: Link, echo: Echo) -> None:
     reader, writer = await dial(link)
 

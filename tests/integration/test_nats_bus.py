@@ -1,9 +1,12 @@
 """What only a real server shows: being away, coming back, refusing."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from nats.aio.client import Client
 
 from mainspring_kernel import limits
 from mainspring_messaging import Message, NatsBus, Signal, SignalKind
@@ -105,3 +108,44 @@ async def test_hints_beyond_the_outbox_are_dropped(bus: NatsBus) -> None:
 
     assert bus.dropped == 5
     assert await bus.flush(5)
+
+
+async def test_an_answer_that_comes_too_late_leaves_the_bus_hearing(
+    bus: NatsBus, own_nats: NatsServer
+) -> None:
+    got = asyncio.Queue[Message]()
+    await bus.subscribe("a", got.put_nowait)
+    assert await bus.flush(5)
+    assert own_nats.process is not None
+
+    os.kill(own_nats.process.pid, signal.SIGSTOP)
+    in_time = await bus.flush(0.1)
+    os.kill(own_nats.process.pid, signal.SIGCONT)
+
+    assert not in_time
+    assert await bus.flush(5)
+    bus.publish("a", b"heard")
+    async with asyncio.timeout(5):
+        assert (await got.get()).data == b"heard"
+
+
+async def test_a_transport_that_was_lost_unnoticed_is_replaced(
+    bus: NatsBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, got = Watch(bus), asyncio.Queue[Message]()
+    await bus.subscribe("a", got.put_nowait)
+    with monkeypatch.context() as broken:
+        broken.setattr(Client, "publish", transport_is_closed)
+        bus.publish("a", b"lost")
+        await watch.until(SignalKind.DISCONNECTED)
+
+    await watch.until(SignalKind.CONNECTED)
+    bus.publish("a", b"found")
+
+    async with asyncio.timeout(5):
+        assert (await got.get()).data == b"found"
+
+
+async def transport_is_closed(*_: object, **__: object) -> None:
+    message = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
+    raise RuntimeError(message)

@@ -21,6 +21,10 @@ _RECONNECT_WAIT_S: Final = 0.25
 """Between attempts: a restarted server is used again soon, a dead one costs little."""
 _PING_INTERVAL_S: Final = 10
 """With two unanswered pings a frozen server is noticed in half a minute."""
+_ROUND_TRIP_S: Final = 60
+"""When nats-py itself gives up a round trip: long after that half minute."""
+_AWAY: Final = (nats.errors.Error, OSError, RuntimeError)
+"""A RuntimeError is what uvloop says of a transport that is closed, and nats-py lets it through."""
 
 
 class NatsBusSubscription:
@@ -41,7 +45,7 @@ class NatsBusSubscription:
         if live is not None:
             try:
                 await live.unsubscribe()
-            except nats.errors.Error as error:
+            except _AWAY as error:
                 # The connection is gone, and the subscription with it.
                 _log.debug("unsubscribing from %s: %s", self.subject, error)
 
@@ -71,6 +75,9 @@ class NatsBus:
         self._outbox_empty.set()
         self._up = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._round_trips: set[asyncio.Task[bool]] = set()
+        self._gone = asyncio.Event()
+        """The present connection: closed, or of no use."""
         self._closing = False
         self.dropped = 0
         """Hints that were thrown away: no connection, a full outbox, or a payload NATS refuses."""
@@ -121,11 +128,9 @@ class NatsBus:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._outbox_empty.wait()
-                # nats-py wants whole seconds in its types only; ours ends it earlier.
-                await client.flush(max(1, int(timeout_s) + 1))
-        except (TimeoutError, nats.errors.Error, OSError):
+                return await asyncio.shield(self._round_trip(client))
+        except TimeoutError:
             return False
-        return True
 
     def watch(self, watcher: Watcher) -> None:
         """Tells `watcher` of every later signal."""
@@ -142,6 +147,9 @@ class NatsBus:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await _end(self._client)
+        for waiting in self._round_trips:
+            waiting.cancel()
+        await asyncio.gather(*self._round_trips, return_exceptions=True)
 
     def forget(self, subscription: NatsBusSubscription) -> None:
         """Takes a subscription out of those that every new connection gets."""
@@ -154,26 +162,57 @@ class NatsBus:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _round_trip(self, client: Client) -> asyncio.Task[bool]:
+        """Ends with the answer, also where nobody waits for that any more.
+
+        The reader of nats-py fails, and with it the connection is deaf for good, when a ping is
+        answered whose waiter was cancelled.
+        """
+
+        async def there_and_back() -> bool:
+            try:
+                await client.flush(_ROUND_TRIP_S)
+            except _AWAY:
+                return False
+            return True
+
+        task = asyncio.create_task(there_and_back(), name="nats-round-trip")
+        self._round_trips.add(task)
+        task.add_done_callback(self._round_trips.discard)
+        return task
+
     async def _stay_connected(self) -> None:
         while not self._closing:
-            client, closed = Client(), asyncio.Event()
+            client, self._gone = Client(), asyncio.Event()
             try:
-                await self._connect(client, closed)
+                await self._connect(client)
                 self._client = client
                 await self._came_up()
-                # nats-py reconnects by itself; it closes only where it gives up, and then we
-                # begin anew.
-                await closed.wait()
-            except (nats.errors.Error, OSError) as error:
+                # nats-py reconnects by itself; where it gives up, or lost a transport without
+                # noticing, we begin anew.
+                await self._gone.wait()
+            except _AWAY as error:
                 _log.warning("NATS: %s", error)
             finally:
-                if self._client is not client:
-                    await _end(client)
+                self._went_down()
+                await _end(client)
             await asyncio.sleep(_RECONNECT_WAIT_S)
 
-    async def _connect(self, client: Client, closed: asyncio.Event) -> None:
+    async def _connect(self, client: Client) -> None:
+        gone = self._gone
+
         async def on_closed() -> None:
-            closed.set()
+            gone.set()
+
+        async def on_disconnected() -> None:
+            if self._client is client:
+                self._went_down()
+
+        async def on_reconnected() -> None:
+            if self._client is client and not gone.is_set():
+                self._up.set()
+                # Not awaited here: the flush needs the reader, which starts after this returns.
+                self._spawn(self._announce(), "nats-announce")
 
         await client.connect(
             self._url,
@@ -184,8 +223,8 @@ class NatsBus:
             ping_interval=_PING_INTERVAL_S,
             connect_timeout=2,
             error_cb=self._on_error,
-            disconnected_cb=self._on_disconnected,
-            reconnected_cb=self._on_reconnected,
+            disconnected_cb=on_disconnected,
+            reconnected_cb=on_reconnected,
             closed_cb=on_closed,
         )
 
@@ -212,8 +251,9 @@ class NatsBus:
                 pending_msgs_limit=limits.BUS_PENDING_MESSAGES_MAX,
                 pending_bytes_limit=limits.BUS_PENDING_BYTES_MAX,
             )
-        except (nats.errors.Error, OSError) as error:
+        except _AWAY as error:
             _log.debug("subscribing to %s has to wait: %s", subscription.subject, error)
+            self._failed(client, error)
 
     async def _on_error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
@@ -222,7 +262,7 @@ class NatsBus:
         else:
             _log.debug("NATS: %s", error)
 
-    async def _on_disconnected(self) -> None:
+    def _went_down(self) -> None:
         if self._up.is_set():
             self._up.clear()
             self.dropped += len(self._outbox)
@@ -230,10 +270,10 @@ class NatsBus:
             self._outbox_empty.set()
             self._watchers.tell(SignalKind.DISCONNECTED)
 
-    async def _on_reconnected(self) -> None:
-        self._up.set()
-        # Not awaited here: the flush needs the reader, which starts after this returns.
-        self._spawn(self._announce(), "nats-announce")
+    def _failed(self, client: Client, error: Exception) -> None:
+        """Its flusher may have ended by the same error, and then nothing would leave any more."""
+        if isinstance(error, RuntimeError) and self._client is client:
+            self._gone.set()
 
     # ── outbox ──────────────────────────────────────────────────────────────────────────────
 
@@ -247,12 +287,15 @@ class NatsBus:
 
     async def _write(self, subject: str, data: bytes, trace: TraceContext | None) -> None:
         headers = {TRACEPARENT: trace.format()} if trace is not None else None
+        client = self._client
+        if client is None:
+            return
         try:
-            if self._client is not None:
-                await self._client.publish(subject, data, headers=headers)
-        except (nats.errors.Error, OSError) as error:
+            await client.publish(subject, data, headers=headers)
+        except _AWAY as error:
             self.dropped += 1
             _log.debug("a hint on %s was dropped: %s", subject, error)
+            self._failed(client, error)
 
 
 async def _end(client: Client | None) -> None:
@@ -261,5 +304,5 @@ async def _end(client: Client | None) -> None:
     try:
         async with asyncio.timeout(1):
             await client.close()
-    except (TimeoutError, nats.errors.Error, OSError) as error:
+    except (TimeoutError, *_AWAY) as error:
         _log.debug("closing the connection to NATS: %s", error)

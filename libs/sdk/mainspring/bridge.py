@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 from mainspring.crossing import call_on
 from mainspring.going import Go
@@ -12,6 +13,8 @@ from mainspring_schema.frames import History
 from mainspring_schema.tasks import QueryTask, WorkflowTask
 from mainspring_schema.workflows import StepRecord, Wait, prefix_of
 from mainspring_workstream.attempt import Attempt
+
+_CLOCK: Final = SystemClock()
 
 
 class Bridge:
@@ -58,7 +61,7 @@ class Beats:
     def age_s(self) -> float:
         # An id tells when its task was made; a wrong clock makes it older or younger.
         made_ms = uuid7_ms(self._attempt.task.held.task_id)
-        return max(0.0, (SystemClock().wall_ms() - made_ms) / 1000)
+        return max(0.0, (_CLOCK.wall_ms() - made_ms) / 1000)
 
     async def kept(self, step: str) -> None:
         await call_on(self._loop, self._attempt.reported(step))

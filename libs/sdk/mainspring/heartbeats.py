@@ -5,9 +5,9 @@ What the handler said last is there then, so that it goes on instead of beginnin
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar, Token
 from typing import Protocol, TypeVar, overload
 
 import msgspec
@@ -240,16 +240,22 @@ async def alive(heartbeat_s: float | None) -> AsyncGenerator[None]:
             yield
 
 
-@contextmanager
-def attempting(course: Course) -> Generator[None]:
+class attempting:  # noqa: N801 - it reads as what the block does
     """The present task, with the threads it makes, is one attempt."""
-    pulse = Pulse(course)
-    before = _pulse.set(pulse)
-    try:
-        yield
-    finally:
-        pulse.end()
-        _pulse.reset(before)
+
+    __slots__ = ("_before", "_pulse")
+
+    def __init__(self, course: Course) -> None:
+        self._pulse = Pulse(course)
+        self._before: Token[Pulse | None] | None = None
+
+    def __enter__(self) -> None:
+        self._before = _pulse.set(self._pulse)
+
+    def __exit__(self, *_: object) -> None:
+        self._pulse.end()
+        if self._before is not None:
+            _pulse.reset(self._before)
 
 
 _pulse: ContextVar[Pulse | None] = ContextVar("mainspring_pulse", default=None)

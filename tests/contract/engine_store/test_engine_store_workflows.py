@@ -10,13 +10,11 @@ from mainspring_engine.domain.changes import (
     EmitCounter,
     EndWait,
     NewEvent,
-    NewSignal,
     NewTask,
     NewWait,
     RecordStep,
     Start,
     StepResult,
-    TakeSignal,
     Timer,
     WorkflowChange,
 )
@@ -27,7 +25,6 @@ from mainspring_engine.domain.rows import (
     Effect,
     Head,
     Outcome,
-    SignalRow,
     TaskKind,
     TaskState,
     Waiting,
@@ -284,24 +281,6 @@ async def test_waits_are_read_with_their_timers_until_they_end(world: World) -> 
     )
     assert await world.store.workflows.waiting((program.id,)) == {}
     assert await program.recorded() == [b"body", b"body"]
-
-
-async def test_a_signal_comes_once_and_is_taken_once(world: World) -> None:
-    program = await Program(world).started()
-    first, second = IDS.uuid7(), IDS.uuid7()
-
-    def signal(source: UUID) -> Changes:
-        new = NewSignal(source=source, kind="signal:approve", body=b"1", taken=False)
-        return program.changes(workflows=(program.row(),), signals=(new,))
-
-    assert (await program.commit(signal(first))).verdict is Verdict.COMMITTED
-    assert (await program.commit(signal(second))).verdict is Verdict.COMMITTED
-    assert (await program.commit(signal(first))).verdict is Verdict.DUPLICATE
-
-    take = TakeSignal(source=first, kind="signal:approve")
-    await program.commit(program.changes(workflows=(program.row(),), taken_signals=(take,)))
-    (waiting,) = (await world.store.workflows.waiting((program.id,))).values()
-    assert waiting.signals == (SignalRow(source=second, kind="signal:approve", body=b"1"),)
 
 
 async def test_a_long_history_is_read_in_pages(world: World, worker: Worker) -> None:

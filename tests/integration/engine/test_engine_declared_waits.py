@@ -54,16 +54,17 @@ async def comes_to_its_end(engine: Engine, bus: Bus, ids: RandomIds) -> UUID:
         )
     )  # fmt: skip
     # Before or after its step began: it is taken once, either way.
-    await engine.workflows.signal(
-        SignalWorkflow(
-            org_id=DEFAULT_ORG_ID, workflow_id=id_, signal_id=ids.uuid7(), name="go", payload=b"7"
-        )
+    go = SignalWorkflow(
+        org_id=DEFAULT_ORG_ID, workflow_id=id_, signal_id=ids.uuid7(), name="go", payload=b"7"
     )
+    await engine.workflows.signal(go)
     async with asyncio.timeout(60):
         await ended.wait()
 
     view = await engine.workflows.get(GetWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_))
     assert (view.status, view.result, view.waits) == ("completed", b"7", ())
+    # Who was not told that it was taken asks again, and it has ended by then.
+    assert (await engine.workflows.signal(go)).duplicate
     return id_
 
 

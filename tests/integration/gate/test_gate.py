@@ -15,6 +15,7 @@ PLANTED = "libs/kernel/mainspring_kernel/planted.py"
 QUERY = "libs/postgres/mainspring_postgres/planted.sql"
 MIGRATION = "migrations/20990101000000_pre_engine_planted.sql"
 CONTROL = "proto/mainspring/control/v1/control.proto"
+SIGNALS = "libs/schema/mainspring_schema/workflows.py"
 STUB = "libs/rpc/mainspring_rpc/generated/control/v1/control_pb2.pyi"
 
 
@@ -95,6 +96,11 @@ SINS = {
         verb="proto",
         spoil=lambda copy: copy.change(CONTROL, "string code = 1", "bytes code = 1"),
         named="changed type",
+    ),
+    "a packed field of another name": Sin(
+        verb="wire",
+        spoil=lambda copy: copy.change(SIGNALS, "    signal_id: UUID\n", "    letter_id: UUID\n"),
+        named="SignalWorkflow: signal_id is gone",
     ),
     "a stub of another proto": Sin(
         verb="gen",

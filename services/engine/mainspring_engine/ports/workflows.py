@@ -74,6 +74,10 @@ class WorkflowRows(Protocol):
         """
         ...
 
+    async def signal_body(self, session_id: UUID, source: UUID, *, kind: str) -> bytes | None:
+        """What the signal of this id said, taken or not; None where none came."""
+        ...
+
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         """A page of recorded steps, bounded in rows and bytes."""
         ...

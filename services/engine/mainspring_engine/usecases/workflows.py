@@ -16,6 +16,7 @@ from mainspring_engine.domain.limits import FORK_STEPS_MAX
 from mainspring_engine.domain.routes import given_in
 from mainspring_engine.domain.rows import Outcome, TaskState
 from mainspring_engine.domain.workflow import state as states
+from mainspring_engine.domain.workflow import waiting
 from mainspring_engine.domain.workflow.forking import kept
 from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_engine.ports.store import Store
@@ -28,10 +29,12 @@ from mainspring_engine.usecases.queries import Queries
 from mainspring_kernel.declaration_limits import DECLARATION_STEPS_MAX
 from mainspring_kernel.errors import (
     Conflict,
+    IdempotencyMismatch,
     MainspringError,
     NotFound,
     PayloadTooLarge,
     ValidationFailed,
+    WorkflowEnded,
 )
 from mainspring_kernel.limits import (
     LIST_ROWS_MAX,
@@ -185,12 +188,34 @@ class Workflows:
             raise ValidationFailed(detail)
 
     async def signal(self, command: SignalWorkflow) -> Signalled:
-        """Raises NotFound, and WorkflowEnded where nothing would ever take it."""
+        """A repeat is answered as such, also where the first ended the workflow.
+
+        Raises NotFound, WorkflowEnded where nothing would ever take it, IdempotencyMismatch where
+        its id came before with another payload.
+        """
         check_name("signal", command.name)
         check_input("the payload", command.payload)
-        answer = await self._lanes.ask(WorkflowSignalled(command=command))
+        try:
+            answer = await self._lanes.ask(WorkflowSignalled(command=command))
+        except WorkflowEnded:
+            if await self._came_before(command):
+                return Signalled(duplicate=True)
+            raise
         assert isinstance(answer, Signalled)  # noqa: S101 - one type per command
+        if answer.duplicate:
+            await self._came_before(command)
         return answer
+
+    async def _came_before(self, command: SignalWorkflow) -> bool:
+        """Raises IdempotencyMismatch where it said another thing then."""
+        kind = waiting.kind_of(command.name)
+        said = await self._store.workflows.signal_body(
+            command.workflow_id, command.signal_id, kind=kind
+        )
+        if said not in (None, command.payload):
+            detail = "this signal's id came before with another payload"
+            raise IdempotencyMismatch(detail)
+        return said is not None
 
     async def cancel(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
         """Raises NotFound."""

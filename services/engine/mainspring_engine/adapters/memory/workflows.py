@@ -216,6 +216,11 @@ class MemoryWorkflows:
             tries=entry.tries,
         )
 
+    async def signal_body(self, session_id: UUID, source: UUID, *, kind: str) -> bytes | None:
+        with self._lock:
+            entry = self._tables.signals.get(session_id, {}).get((source, kind))
+            return None if entry is None else entry.row.body
+
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         with self._lock:
             mine = sorted(

@@ -155,6 +155,10 @@ class PostgresWorkflows:
             )
         )
 
+    async def signal_body(self, session_id: UUID, source: UUID, *, kind: str) -> bytes | None:
+        rows = await self._database.fetch(WORKFLOWS["signal_body"], session_id, source, kind)
+        return cast(bytes, rows[0]["body"]) if rows else None
+
     async def recorded(self, workflow_id: UUID, *, after: str) -> RecordedPage:
         rows = await self._database.fetch(
             WORKFLOWS["recorded"], workflow_id, after, HISTORY_PAGE_ROWS_MAX, HISTORY_PAGE_BYTES_MAX

@@ -42,6 +42,13 @@ cross join
     ) as s
 order by s.session_id, s.of_people, s.created_at, s.source_turn;
 
+-- name: signal_body
+-- What one signal said, taken or not.
+-- repeatable
+select s.body
+from engine.signal as s
+where s.session_id = $1 and s.source_turn = $2 and s.kind = $3;
+
 -- name: untaken
 -- Signals between sessions that lie longer than $1 ms, oldest first, for their lanes to take, each
 -- counted as tried: it comes again later and later, at most $4 ms, and not once it was tried $3

@@ -87,9 +87,14 @@ def start(going: Going, wait: Wait, child: ChildStart) -> bool:
     return True
 
 
+def kind_of(name: str) -> str:
+    """Of a signal of people, among those between sessions."""
+    return f"signal:{name}"
+
+
 def signalled(going: Going, command: SignalWorkflow) -> WaitRow | None:
     """What waited for it. Without any it is kept for who may wait later."""
-    kind = f"signal:{command.name}"
+    kind = kind_of(command.name)
     row = next((r for r in rows(going).waits if _waits_for(r.wait, kind)), None)
     if row is None and going.state.signals >= WORKFLOW_SIGNALS_MAX:
         detail = f"{WORKFLOW_SIGNALS_MAX} signals wait for this workflow"
@@ -174,7 +179,7 @@ def signal_view(command: SignalWorkflow) -> dict[str, object]:
 
 
 def _waits_for(wait: Wait, kind: str) -> bool:
-    return wait.kind == "signal" and f"signal:{wait.name}" == kind
+    return wait.kind == "signal" and kind_of(wait.name) == kind
 
 
 def _record(wait: Wait, *, result: bytes = b"null", flaw: Flaw | None = None) -> StepRecord:

@@ -1,0 +1,43 @@
+"""Signals in a store: each comes once by its id and is taken once, and what it said is kept."""
+
+from uuid import UUID
+
+from mainspring_engine.domain.changes import Changes, NewSignal, TakeSignal
+from mainspring_engine.domain.rows import Outcome, SignalRow
+from mainspring_schema.frames import Verdict
+from tests.contract.engine_store.engine_worlds import IDS, World
+from tests.contract.engine_store.test_engine_store_workflows import Program
+
+
+async def test_a_signal_comes_once_and_is_taken_once(world: World) -> None:
+    program = await Program(world).started()
+    first, second = IDS.uuid7(), IDS.uuid7()
+
+    def signal(source: UUID) -> Changes:
+        new = NewSignal(source=source, kind="signal:approve", body=b"1", taken=False)
+        return program.changes(workflows=(program.row(),), signals=(new,))
+
+    assert (await program.commit(signal(first))).verdict is Verdict.COMMITTED
+    assert (await program.commit(signal(second))).verdict is Verdict.COMMITTED
+    assert (await program.commit(signal(first))).verdict is Verdict.DUPLICATE
+
+    take = TakeSignal(source=first, kind="signal:approve")
+    await program.commit(program.changes(workflows=(program.row(),), taken_signals=(take,)))
+    (waiting,) = (await world.store.workflows.waiting((program.id,))).values()
+    assert waiting.signals == (SignalRow(source=second, kind="signal:approve", body=b"1"),)
+
+
+async def test_what_a_signal_said_is_kept_once_it_is_taken_and_its_workflow_ended(
+    world: World,
+) -> None:
+    program = await Program(world).started()
+    source = IDS.uuid7()
+    new = NewSignal(source=source, kind="signal:approve", body=b"17", taken=True)
+    await program.commit(program.changes(workflows=(program.row(Outcome.FAILED),), signals=(new,)))
+
+    said = world.store.workflows.signal_body
+
+    assert await said(program.id, source, kind="signal:approve") == b"17"
+    assert await said(program.id, source, kind="signal:hurry") is None
+    assert await said(program.id, IDS.uuid7(), kind="signal:approve") is None
+    assert await said(IDS.uuid7(), source, kind="signal:approve") is None
