@@ -322,6 +322,7 @@ class Backend(AppealsBackend):
                 queue=command.queue or source.queue,
                 fork=Fork(source_id=command.source_id, before=command.step),
                 build=command.build,
+                declaration=command.declaration,
             )
         )
 

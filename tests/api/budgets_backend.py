@@ -98,6 +98,9 @@ class FakeBudgets:
             metadata=order.metadata,
             created_ms=TS,
             updated_ms=TS,
+            period=order.period,
+            period_started_ms=None if order.period is None else TS,
+            renews_ms=None if order.period is None else TS + 1000,
         )
         self.kept.setdefault(made.id, made)
         self._enter(made.id, made.allowed, "limit")

@@ -67,6 +67,41 @@ async def test_a_session_finds_its_own_budgets_and_those_above_it(
 
 
 @pytest.mark.parametrize(
+    "period",
+    [
+        {"type": "duration", "seconds": 3600},
+        {"type": "rolling", "window": "5h"},
+        {"type": "calendar", "unit": "month"},
+    ],
+)
+async def test_a_budget_may_renew(client: httpx.AsyncClient, period: Json) -> None:
+    budget = await made(client, limit=0, period=period)
+
+    check = (await client.get(f"{BUDGETS}/{budget['id']}/check")).json()
+
+    told = cast("Json", budget["period"])
+    assert {name: value for name, value in told.items() if value is not None} == period
+    assert (await client.get(f"{BUDGETS}/{budget['id']}")).json() == budget
+    assert str(budget["period_started_at"]) < str(budget["renews_at"])
+    assert check["error_fields"] == {"renews_at": budget["renews_at"]}
+
+
+async def test_everybody_is_one_user_until_an_application_names_its_own(
+    client: httpx.AsyncClient,
+) -> None:
+    session = await made_session(client)
+    user = session["owner_principal_id"]
+    mine = await made(client, subject_type="user", subject_id=user)
+    other = await made(client, subject_type="user", subject_id="vuser_" + "7" * 32)
+
+    found = (await client.get(f"{V1}/sessions/{session['id']}/budgets")).json()
+    listed = await client.get(BUDGETS, params={"subject_type": "user", "subject_id": str(user)})
+
+    assert [one["id"] for one in found] == [one["id"] for one in listed.json()] == [mine["id"]]
+    assert (mine["subject_id"], other["subject_id"]) == (user, "vuser_" + "7" * 32)
+
+
+@pytest.mark.parametrize(
     ("fields", "action"),
     [
         ({"limit": 100}, "allow"),
@@ -93,8 +128,17 @@ async def test_a_check_says_whether_a_call_may_begin(
         ({"limit": 1e13}, 422),
         ({"soft_limit": -1}, 422),
         ({"currency": "shells"}, 422),
-        ({"subject_type": "user"}, 422),
+        ({"subject_type": "team"}, 422),
+        ({"subject_type": "user"}, 400),
+        ({"subject_type": "user", "subject_id": "user_" + "0" * 32}, 400),
         ({"period": {"type": "rolling", "seconds": 60}}, 422),
+        ({"period": {"type": "rolling", "window": "0h"}}, 422),
+        ({"period": {"type": "rolling", "window": "a week"}}, 422),
+        ({"period": {"type": "rolling", "window": "999999w"}}, 422),
+        ({"period": {"type": "duration"}}, 422),
+        ({"period": {"type": "duration", "seconds": 0}}, 422),
+        ({"period": {"type": "calendar", "unit": "fortnight"}}, 422),
+        ({"period": {"type": "calendar", "unit": "day", "seconds": 5}}, 422),
         ({"subject_id": "org_1"}, 400),
         ({"subject_type": "session", "subject_id": "session_" + "0" * 32}, 404),
         ({"subject_type": "agent", "subject_id": "agent_" + "0" * 32}, 404),
@@ -110,6 +154,28 @@ async def test_what_is_no_budget_is_refused(
 
     assert refused.status_code == status, refused.text
     assert operator.budgets.kept == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("", {"limit": -0.5}),
+        ("", {"soft_limit": -1}),
+        ("", {"status": "exhausted"}),
+        ("/top-up", {"amount": 0}),
+        ("/top-up", {"amount": -3}),
+    ],
+)
+async def test_what_is_no_change_is_refused(
+    client: httpx.AsyncClient, path: str, body: Json
+) -> None:
+    budget = await made(client)
+    at = f"{BUDGETS}/{budget['id']}"
+
+    refused = await client.request("POST" if path else "PATCH", f"{at}{path}", json=body)
+
+    assert refused.status_code == 422, refused.text
+    assert (await client.get(at)).json() == budget
 
 
 async def test_an_id_alone_is_no_subject(client: httpx.AsyncClient) -> None:

@@ -5,7 +5,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.domain.secrets import SessionValue
+from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, SessionId, to_wire
 from mainspring_schema.messages import Message
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_session, message
@@ -114,3 +116,31 @@ async def test_an_event_of_another_session_is_refused(
     answer = await fork(client, session, event_id=listed[0]["id"])
 
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_mismatch")
+
+
+async def test_a_fork_has_what_was_stored_and_the_secrets_that_are_there(
+    client: httpx.AsyncClient, services: Services, session: Json
+) -> None:
+    source = SessionId(uuid_of(session))
+    value = SessionValue(
+        org_id=DEFAULT_ORG_ID,
+        id=services.ids.uuid7(),
+        owner_id=source,
+        key="place",
+        value="sofa",
+        created_ms=1,
+        updated_ms=1,
+    )
+    async with services.store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_record(value)
+    await client.put(
+        f"{V1}/sessions/{session['id']}/storage/secrets", json={"secrets": {"TOKEN": "hunter2"}}
+    )
+
+    made = (await fork(client, session)).json()
+
+    stored = f"{V1}/sessions/{made['id']}/storage"
+    values = (await client.get(f"{stored}/keys")).json()["data"]
+    secrets = (await client.get(f"{stored}/secrets")).json()["data"]
+    assert [one["key"] for one in values] == ["place"]
+    assert [one["name"] for one in secrets] == ["TOKEN"]

@@ -79,6 +79,22 @@ async def test_a_token_opens_the_sessions_of_its_user_alone(door: Door) -> None:
     assert [one.status_code for one in named] == [200, 403]
 
 
+async def test_a_session_belongs_to_the_user_who_made_it_and_falls_under_their_budgets(
+    door: Door,
+) -> None:
+    made = await door.ask("POST", "/runtime-auth", door.key, "alice")
+    user = made.json()["virtual_user_id"]
+    session = (await door.ask("POST", "/sessions", door.key, "alice")).json()["id"]
+    body = {"subject_type": "user", "subject_id": user, "currency": "calls", "limit": 5}
+    budget = (await door.client.post(f"{V1}/budgets", json=body)).json()
+
+    read = (await door.client.get(f"{V1}/sessions/{session}")).json()
+    found = (await door.client.get(f"{V1}/sessions/{session}/budgets")).json()
+
+    assert read["owner_principal_id"] == user
+    assert [one["id"] for one in found] == [budget["id"]]
+
+
 async def test_only_a_key_makes_a_token_and_only_for_a_user(door: Door) -> None:
     token = await door.token("alice")
 

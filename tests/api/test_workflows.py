@@ -187,6 +187,17 @@ async def test_a_fork_may_name_the_build_that_works_on_it(
     assert [command.build for command in backend.starts[-2:]] == ["1.2.0+g45ab", ""]
 
 
+async def test_a_fork_may_bring_what_it_runs_on(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    source = await started(client)
+
+    answer = await client.post(f"{URL}/{source}/fork", json={"declaration": {"steps": []}})
+
+    assert answer.status_code == 201
+    assert backend.starts[-1].declaration == b'{"steps":[]}'
+
+
 async def test_a_fork_is_a_new_workflow_and_begins_once_by_its_key(
     client: httpx.AsyncClient,
 ) -> None:

@@ -12,6 +12,8 @@ from mainspring import (
     StepFailed,
     Worker,
     do,
+    do_child,
+    do_detached,
     heartbeat,
     heartbeat_details,
     on_query,
@@ -120,6 +122,14 @@ async def failing(order: str) -> None:
     raise GiveUp("no_stock", order)
 
 
+@workflow(driver="machine")
+def declared_family(order: str) -> list[object]:
+    """Waits for a child that is declared itself, and starts another that it does not wait for."""
+    receipt = do(charge, order)
+    left = do_detached(refused, order)
+    return [receipt, do_child(declared_checkout, order), left]
+
+
 @workflow
 async def lets_go(order: str) -> str:
     return await start_detached(patient, order)
@@ -221,7 +231,7 @@ async def scribe(pages: int) -> int:
 
 if __name__ == "__main__":
     known = [checkout, delivery, patient, family, refused, failing, lets_go, grandparent, middle]
-    known += [bakery, busy, climbing, declared_checkout]
+    known += [bakery, busy, climbing, declared_checkout, declared_family]
     # A worker of the ovens bakes, and does nothing else.
     worker: Worker | Fleet
     if "PROGRAM_FLEET" in os.environ:

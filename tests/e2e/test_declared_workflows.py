@@ -58,6 +58,32 @@ async def test_it_outlives_its_worker_and_its_engine_and_repeats_no_finished_ste
     await rig.assert_sound()
 
 
+async def test_it_waits_for_its_child_and_a_cancel_reaches_the_one_of_another(
+    rig: Rig, workers: Workers
+) -> None:
+    workers.start()
+    async with Client(rig.stack.api_url) as client:
+        parent = await client.start(programs.declared_family, "D-3")
+        other = await client.start(programs.declared_family, "D-4")
+        await until(lambda: workers.count("pack") == 2, "both children are at work")
+        (wait,) = (await other.describe()).waits
+        assert (wait.kind, wait.name) == ("child", "declared_checkout")
+        child = client.handle(wait.workflow_id or "", programs.declared_checkout)
+
+        assert await other.cancel("enough")
+        await rig.kill("engine")()
+        for handle in (other, child):
+            with pytest.raises(WorkflowFailed) as failed:
+                await handle.result(timeout_s=60)
+            assert failed.value.code == "cancelled"
+        (workers.calls / "gate").touch()
+
+        receipt, shipped, left = await parent.result(timeout_s=60)
+        assert (receipt, shipped) == ("receipt of D-3", ["receipt of D-3", "shipped d-3"])
+        assert await client.handle(str(left), programs.refused).result(timeout_s=30) == "no_stock"
+    await rig.assert_sound()
+
+
 async def test_it_is_started_by_its_name_and_cancelled_at_once(rig: Rig, workers: Workers) -> None:
     workers.start()
     async with Client(rig.stack.api_url) as client:
@@ -67,8 +93,6 @@ async def test_it_is_started_by_its_name_and_cancelled_at_once(rig: Rig, workers
         await until(lambda: workers.count("pack") == 1, "a branch is at work")
         assert len((await handle.describe()).version) == 12
 
-        with pytest.raises(ApiError, match="conflict"):
-            await client.fork(handle.id)
         with pytest.raises(ApiError, match="conflict"):
             await handle.signal("approve")
         assert await handle.cancel("enough")

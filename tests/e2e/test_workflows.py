@@ -230,13 +230,14 @@ async def test_what_nobody_offers_runs_once_a_worker_that_knows_it_comes(
         ("README.md", 0, "receipt of A-17"),
         ("docs/concepts/workflows.md", 0, "A-17 reserved, approved by Ada"),
         ("docs/concepts/workflows.md", 1, "label of A-17, paid 1700"),
+        ("docs/concepts/tasks.md", 0, "one apple\none apple\nno_stock\none pear"),
     ],
 )
-async def test_a_documents_workflow_can_be_pasted(
+async def test_a_documents_program_can_be_pasted(
     rig: Rig, tmp_path: Path, page: str, place: int, printed: str
 ) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-    pasted = [block for block in blocks if "@workflow" in block][place]
+    pasted = [block for block in blocks if "@step" in block][place]
     script = tmp_path / "order.py"
     script.write_text(pasted)
 

@@ -297,14 +297,17 @@ def _reader(world: World, reader: Reader) -> Iterator[str]:
     for before, after in pairwise(reader.seen):
         if after <= before:
             yield f"{name}: {after} came after {before}"
-        elif after.seq > before.seq + 1 or (after.n and not _follows(before, after)):
+        elif not goes_on(before, after):
             yield f"{name}: something between {before} and {after} was not shown"
     head = world.tables.log.heads[reader.session_id].last_seq
     if reader.seen and reader.seen[-1].seq > head:
         yield f"{name}: {reader.seen[-1]} is past the head, {head}"
 
 
-def _follows(before: Position, after: Position) -> bool:
+def goes_on(before: Position, after: Position) -> bool:
+    """Whether nothing between the two can have been left out: no event, and no delta in a row."""
+    if after.n == 0:
+        return after.seq == before.seq + 1
     if after.seq == before.seq:
         return after.n == before.n + 1
-    return after.n == 1
+    return after.seq == before.seq + 1 and after.n == 1

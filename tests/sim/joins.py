@@ -1,10 +1,10 @@
-"""A turn whose call waits for a child, to be cut at a place in the history of both."""
+"""A turn whose call waits for a child, or leaves it behind, to be cut at a place in both."""
 
 from typing import Final
 
 import msgspec
 
-from mainspring_harness.builtin import session_tasks, subagents
+from mainspring_harness.builtin import background_execution, session_tasks, subagents
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
 from mainspring_worker.ports.tool import ToolBox
@@ -23,6 +23,12 @@ class Spawning(World):
         return builtin_tools()
 
 
+class Leaving(Spawning):
+    """Its agent has calls made in the background."""
+
+    capabilities = ("", background_execution.ID, session_tasks.ID, "test_math")
+
+
 def _scene() -> Scene:
     told = script_of([{"text": _FOUND}])
     arguments = {"name": "look", "instructions": told}
@@ -31,5 +37,13 @@ def _scene() -> Scene:
     return Scene(world=Spawning, turns=turns)
 
 
+def _background() -> Scene:
+    arguments = {"name": "sum", "tool": "add", "arguments": {"a": 2, "b": 3}}
+    calls = [{"name": background_execution.TOOL, "arguments": arguments}]
+    turns: tuple[Json, ...] = ({"text": "Let me see.", "tool_calls": calls}, {"text": ANSWER})
+    return Scene(world=Leaving, turns=turns)
+
+
 JOINING: Final = _scene()
+BACKGROUND: Final = _background()
 CANCELLED: Final = msgspec.structs.replace(JOINING, cancels=True)

@@ -26,13 +26,14 @@ from mainspring import (
     wait_for_signal,
     workflow,
 )
-from mainspring.ferry import Ferry
+from mainspring.ferry import Ferry, Passage
 from mainspring.warm import Warm
 from mainspring.worker import Runner
 from mainspring_kernel.draws import Draws
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_workstream.attempt import Attempt
+from mainspring_workstream.attempts import Ended
 from tests.sim.loop import POISON, collapse
 
 T = TypeVar("T")
@@ -232,16 +233,24 @@ class Carrier(Runner):
         _held.set(attempt.held)
         return await super().__call__(attempt)
 
+    def begin(self, attempt: Attempt, ended: Ended) -> Passage[PlainResult] | None:
+        _held.set(attempt.held)
+        return super().begin(attempt, ended)
+
 
 class _Marked(Ferry[T]):
-    async def cross(self, go: Callable[[], Coroutine[object, object, T]]) -> T:
+    def send(
+        self,
+        go: Callable[[], Coroutine[object, object, T]],
+        land: Callable[[Passage[T]], None],
+    ) -> Passage[T]:
         held = _held.get()
 
         async def carried() -> T:
             _held.set(held)
             return await go()
 
-        return await super().cross(carried)
+        return super().send(carried, land)
 
 
 def workflows_of(offers: dict[str, Offer]) -> dict[str, Workflow[..., object]]:

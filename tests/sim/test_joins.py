@@ -1,4 +1,7 @@
-"""A call that waits for a child is cut at each place: both end once, and a cancel reaches both."""
+"""A call that waits for a child is cut at each place: both end once, and a cancel reaches both.
+
+So is one that leaves its child behind: the child's end wakes its parent once.
+"""
 
 import multiprocessing
 from collections import Counter
@@ -8,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from tests.sim.crash_points import Played, Scene, play
-from tests.sim.joins import CANCELLED, JOINING
+from tests.sim.joins import BACKGROUND, CANCELLED, JOINING
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 Playing = Callable[[str, int, Scene], Played]
@@ -70,3 +73,17 @@ def test_a_cancel_anywhere_leaves_no_child_at_work(
 
     # Where engines are away for a while the child may well have ended by itself.
     assert stopped or kind
+
+
+@pytest.mark.parametrize("kind", ["worker", "engine"])
+def test_a_background_call_cut_anywhere_is_made_and_wakes_its_session_once(
+    playing: Playing, kind: str
+) -> None:
+    places = playing("", 0, BACKGROUND).places
+    for place in range(1, places + 1):
+        cut = playing(kind, place, BACKGROUND)
+
+        where = f"{kind} at place {place} of {places}"
+        assert cut.problems == (), where
+        assert (cut.types["input.message"], cut.types["turn.completed"]) == (2, 2), where
+        assert (cut.below["tool.completed"], cut.below["turn.completed"]) == (1, 1), where

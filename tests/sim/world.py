@@ -45,6 +45,7 @@ from mainspring_scheduler.main import Scheduler
 from mainspring_worker.adapters.memory import MemoryHooks, MemoryServers, NoResources, Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
+from mainspring_worker.adapters.models.relay import Relay
 from mainspring_worker.ports.tool import ToolBox
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
@@ -268,7 +269,7 @@ class World:
         log: Any = DirectEventLog(self.remote("eventstore", lambda store: store))
         flights = Flights(log=log, clock=clock, draws=draws)
         door = ModelDoor(
-            drivers=Drivers({"llmsim": lambda: LlmSim(clock)}),
+            drivers=Drivers({"llmsim": lambda: LlmSim(clock), "relay": Relay}),
             credentials=house_credentials(self.tables.api),
             keyless=KEYLESS,
         )
@@ -283,7 +284,7 @@ class World:
                 log=log,
                 flights=flights,
                 door=door,
-                guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
+                guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
                 telemetry=Silence(),
                 clock=clock,
             ),
@@ -306,7 +307,7 @@ class World:
         clock, draws = self._clock(), self._draws()
         worker = self._working(clock, draws, capabilities(self.offers))
         carrier = Carrier(self.offers, self.loop, draws, self.weather.warm)
-        host.spawn(worker.run(carrier), "stream")
+        host.spawn(worker.run(carrier, carrier), "stream")
         return worker
 
     def _acting(
@@ -330,7 +331,7 @@ class World:
             holdings=Holdings(resources, clock=clock, draws=draws),
             telemetry=Silence(),
             log=log,
-            guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks())),
+            guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
             clock=clock,
         )
 

@@ -21,6 +21,7 @@ SERVICES = {
     "worker": WorkerSettings,
 }
 IN_WORDS = {
+    "channel_origins": "none",
     "insecure_bind": "off",
     "metrics_bind": "nowhere",
     "worker_mcp_commands": "none",

@@ -1,4 +1,4 @@
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,6 +12,7 @@ from mainspring_kernel.ids import (
     RandomIds,
     SeededIds,
     from_wire,
+    is_uuid7,
     parse_position,
     parse_position_id,
     position_id,
@@ -77,6 +78,14 @@ def test_version_7_ids_carry_time_version_and_variant() -> None:
     assert uuid7_ms(made) == 1_763_800_000_123
 
 
+def test_version_7_is_told_from_others() -> None:
+    made = RandomIds(ManualClock()).uuid7()
+    others = (uuid4(), SESSION, position_id(1, 2, 3, SESSION), UUID(int=made.int & ~(3 << 62)))
+
+    assert is_uuid7(made)
+    assert [is_uuid7(other) for other in others] == [other.version == 7 for other in others]
+
+
 def test_version_7_ids_rise_while_the_clock_stands_or_steps_back() -> None:
     clock = ManualClock()
     ids = RandomIds(clock)
@@ -96,6 +105,14 @@ def test_version_7_ids_borrow_from_the_next_millisecond_when_the_random_part_is_
 
     assert uuid7_ms(made) == clock.wall_ms() + 1
     assert made.version == 7
+
+
+def test_a_written_id_is_the_one_that_its_maker_would_have_made() -> None:
+    clock = ManualClock()
+    ids, others = SeededIds(clock, 1), SeededIds(clock, 1)
+
+    assert ids.uuid7_wire(Prefix.TASK) == to_wire(Prefix.TASK, others.uuid7())
+    assert ids.uuid7() == others.uuid7()
 
 
 def test_a_seed_repeats_its_ids() -> None:

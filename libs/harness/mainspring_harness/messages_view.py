@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import UNSET, structs
 
-from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing, edition, withdrawn
 from mainspring_schema.codec import read_foreign
 from mainspring_schema.events import StoredEvent, ToolCompleted
 from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
@@ -24,6 +24,7 @@ def messages_view(events: Iterable[StoredEvent]) -> tuple[Message, ...]:
     for event in events:
         for placed in placing.place(event):
             _show(found, placed)
+        _follow(found, event)
     for placed in placing.waiting():
         _show(found, placed)
     return tuple(found.values())
@@ -37,7 +38,20 @@ def result_message_id(tool_call_id: str) -> str:
 
 def _show(found: dict[str, Message], placed: Placed) -> None:
     message = _message(placed)
+    if isinstance(placed, Input) and placed.consumed_ms is not None:
+        # It waited where a turn was cancelled, and was shown there; here a model reads it.
+        found.pop(message.id, None)
     found.setdefault(message.id, message)
+
+
+def _follow(found: dict[str, Message], event: StoredEvent) -> None:
+    """What becomes of a message that waits on, and was shown where a turn was cancelled."""
+    if event.type == "message.withdrawn":
+        found.pop(withdrawn(event), None)
+    elif event.type == "message.edited":
+        edited = edition(event)
+        if (message := found.get(edited.message_id)) is not None:
+            found[message.id] = structs.replace(message, content=edited.content)
 
 
 def _message(placed: Placed) -> Message:

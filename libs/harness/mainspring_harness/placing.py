@@ -124,9 +124,9 @@ class Placing:
             # What waited in the session that was forked waits there.
             self._inbox.clear()
         elif event.type == "message.withdrawn":
-            self._inbox.pop(_decode(_WITHDRAWN, event).message_id, None)
+            self._inbox.pop(withdrawn(event), None)
         elif event.type == "message.edited":
-            edited = _decode(_EDITED, event)
+            edited = edition(event)
             message = self._inbox.get(edited.message_id)
             if message is not None:
                 changed = msgspec.structs.replace(message, content=edited.content)
@@ -178,6 +178,16 @@ class Placing:
             for id_, message in self._inbox.items()
             if id_ not in self._shown
         )
+
+
+def withdrawn(event: StoredEvent) -> str:
+    """The id of a message.withdrawn. Raises TranscriptBroken."""
+    return _decode(_WITHDRAWN, event).message_id
+
+
+def edition(event: StoredEvent) -> MessageEdited:
+    """What a message.edited says. Raises TranscriptBroken."""
+    return _decode(_EDITED, event)
 
 
 def _decode(decoder: "msgspec.json.Decoder[T]", event: StoredEvent) -> T:

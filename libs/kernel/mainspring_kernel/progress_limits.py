@@ -8,6 +8,9 @@ PROGRESS_STEPS_MAX: Final = 64
 """Steps at work in one workflow whose reports its next attempt gets: half a frame at most."""
 PROGRESS_PACE_S: Final = 0.2
 """Between two reports of one step: what a handler says meanwhile is folded into the next one."""
+PROGRESS_BEGUN_S: Final = 1.0
+"""A step with a bound for all its attempts tells how old its task was when it began, once it has
+been at work for so long: shorter ones cost no report, and a crash gives back no more."""
 PROGRESS_SAVED_S: Final = 5.0
 """How long a failed attempt waits for its last report to be kept before it is told as failed."""
 PROGRESS_FORGOTTEN_ROWS_MAX: Final = 1000

@@ -165,6 +165,10 @@ class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a child: the tools it may have; None allows all of its parent's."""
     ancestors: tuple[str, ...] = ()
     """Of a child: the sessions above it, root first, whose budgets it falls under."""
+    user: str | None = None
+    """Whose budgets it falls under, too: a user of an application's own; None is everybody else."""
+    call_limit_s: int = 0
+    """Of a background call: how long it may take; 0 leaves it to the house."""
 
 
 def encode_runtime_agent(agent: RuntimeAgent) -> bytes:

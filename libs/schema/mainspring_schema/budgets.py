@@ -7,16 +7,32 @@ from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
 
-SubjectType = Literal["session", "agent", "organization"]
+SubjectType = Literal["session", "agent", "organization", "user"]
 Currency = Literal["tokens", "calls", "seconds", "usd"]
 BudgetStatus = Literal["active", "paused", "disabled"]
+PeriodType = Literal["duration", "rolling", "calendar"]
+CalendarUnit = Literal["hour", "day", "week", "month", "year"]
 MICRO: Final = 1_000_000
+
+
+class Period(Struct, frozen=True, kw_only=True):
+    """After which a budget has its limit again; what is left of it is not carried over.
+
+    `duration`: every so many `seconds` from when it was made. `rolling`: a time that begins with
+    the first use after the last one, of `seconds`, which were written as `text`. `calendar`: at the
+    beginning of each of its units, which `text` names, in UTC.
+    """
+
+    type: PeriodType
+    seconds: int | None = None
+    text: str | None = None
 
 
 class BudgetView(Struct, frozen=True, kw_only=True):
     """`balance` is what is left of the limit and of what was added, `reserved` held of it.
 
-    `soft`: people are warned once so much is used up. `metadata` is JSON.
+    `soft`: people are warned once so much is used up. `metadata` is JSON. One with a `period` is
+    told as it is in the present one.
     """
 
     id: UUID
@@ -33,6 +49,9 @@ class BudgetView(Struct, frozen=True, kw_only=True):
     metadata: bytes
     created_ms: int
     updated_ms: int
+    period: Period | None = None
+    period_started_ms: int | None = None
+    renews_ms: int | None = None
 
     @property
     def is_short(self) -> bool:
@@ -80,6 +99,10 @@ class ListBudgets(Question[Budgets], frozen=True, kw_only=True, tag="list_budget
     limit: int
 
 
+class OwnBudgets(Question[Budgets], frozen=True, kw_only=True, tag="own_budgets"):
+    """Those that the session falls under whose task is held, newest first."""
+
+
 class GetBudget(Question[BudgetView], frozen=True, kw_only=True, tag="get_budget"):
     """Raises NotFound."""
 
@@ -106,6 +129,7 @@ class CreateBudget(Order[BudgetView], frozen=True, kw_only=True, tag="create_bud
     allowed: int
     soft: int | None
     metadata: bytes
+    period: Period | None = None
 
 
 class ChangeBudget(Order[BudgetView], frozen=True, kw_only=True, tag="change_budget"):

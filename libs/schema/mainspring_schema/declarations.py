@@ -19,6 +19,7 @@ from mainspring_kernel.declaration_limits import (
     DECLARATION_STEPS_MAX,
 )
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX
+from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 from mainspring_schema.keys import flaw_in
 
 Path = tuple[str | int, ...]
@@ -70,19 +71,27 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 
 class DeclaredWait(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a step waits for in place of a task: a time, or a signal of the step's name.
+    """What a step waits for in place of a task: a time, a signal of its name, a child of its type.
 
-    `delay_ms` is the length of a sleep, or when a signal is too late; None waits for ever.
+    `delay_ms` is the length of a sleep, or when a signal or the end of a child is too late; None
+    waits for ever. A `detached` child is only started. `start_within_ms` is as of a start.
     """
 
-    kind: Literal["sleep", "signal"]
+    kind: Literal["sleep", "signal", "child", "detached"]
     delay_ms: int | None = None
+    start_within_ms: int | None = None
+
+    @property
+    def starts(self) -> bool:
+        """Whether it starts another workflow, and so is given something."""
+        return self.kind in ("child", "detached")
 
 
 class DeclaredStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`step` is its name, `arguments` a list or an object. `queue` None is the workflow's.
 
-    `keys` and `circuit` are as of a plain task. With a `wait` it is no task, and is given nothing.
+    `keys` and `circuit` are as of a plain task. With a `wait` it is no task; where that starts no
+    child, it is given nothing.
 
     It begins once all of `after` have finished; what it refers to is among them, or before them.
     """
@@ -181,8 +190,21 @@ def _flaw_of_wait(step: DeclaredStep) -> str | None:
         return "a sleep has a length"
     if not 0 <= (wait.delay_ms or 0) <= DECLARATION_DELAY_MS_MAX:
         return f"a wait of {wait.delay_ms} ms"
+    if wait.starts:
+        return _flaw_of_child(wait)
+    if wait.start_within_ms is not None:
+        return "only a child has to be taken in time"
     bare = DeclaredStep(step=step.step, arguments=ListOf(items=()), after=step.after, wait=wait)
     return None if step == bare else "a wait has no arguments, queue or keys"
+
+
+def _flaw_of_child(wait: DeclaredWait) -> str | None:
+    if wait.kind == "detached" and wait.delay_ms is not None:
+        return "a detached child is not waited for"
+    within_ms = wait.start_within_ms
+    if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
+        return f"a child that is to be taken within {within_ms} ms"
+    return None
 
 
 def _check_references(

@@ -56,6 +56,8 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "mcp.server.refused",
     "guardrail.triggered",
     "guardrail.failed",
+    "hook.allowed",
+    "hook.asked",
     "hook.blocked",
     "hook.changed",
     "hook.failed",

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
+from mainspring_schema.budgets import OwnBudgets
 from mainspring_schema.mcp import ListPins, OpenServer, PinTools
 from mainspring_schema.session_schedules import (
     CancelSchedule,
@@ -22,6 +23,7 @@ from mainspring_schema.session_tasks import (
     ListSessionTasks,
     MessageTask,
     SpawnAgent,
+    StartCall,
 )
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────
@@ -317,8 +319,8 @@ RowOrder = (
 )
 
 TaskQuestion = ListSessionTasks | GetSessionTask
-TaskOrder = SpawnAgent | MessageTask | CancelTask
-AnyQuestion = RowQuestion | ListSessionSchedules | TaskQuestion
+TaskOrder = SpawnAgent | StartCall | MessageTask | CancelTask
+AnyQuestion = RowQuestion | ListSessionSchedules | TaskQuestion | OwnBudgets
 AnyOrder = RowOrder | MakeSchedule | CancelSchedule | TaskOrder
 """What is asked of rows alone is answered in one transaction; scheduler and engine are others."""
 

@@ -1,4 +1,7 @@
-"""Tasks of a session: work that goes on beside its conversation, in a child session each."""
+"""Tasks of a session: work that goes on beside its conversation, in a child session each.
+
+A `subagent` thinks for itself; a `background_tool` is one tool call, and its result.
+"""
 
 from typing import Literal
 from uuid import UUID
@@ -6,7 +9,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_schema.asking import Order, Question
+from mainspring_schema.messages import Json
 
+SessionTaskKind = Literal["subagent", "background_tool"]
 SessionTaskState = Literal["queued", "running", "awaiting_input", "succeeded", "failed", "canceled"]
 OVER = frozenset({"succeeded", "failed", "canceled"})
 """States that a task does not leave, unless it is sent another message."""
@@ -29,6 +34,7 @@ class SessionTaskView(Struct, frozen=True, kw_only=True):
     detail: str | None = None
     created_ms: int
     updated_ms: int
+    kind: SessionTaskKind = "subagent"
 
 
 class SessionTasks(Struct, frozen=True, kw_only=True):
@@ -62,6 +68,23 @@ class SpawnAgent(Order[SessionTaskView], frozen=True, kw_only=True, tag="spawn_a
     own_files: bool = False
     depth: int
     width: int
+    turn_id: UUID | None = None
+
+
+class StartCall(Order[SessionTaskView], frozen=True, kw_only=True, tag="start_call"):
+    """Has one call of a tool of the session's agent made in the background, `limit_s` at most.
+
+    The same order starts one call. `width` is how many may be at work together, `turn_id` the turn
+    that asks for it; with `wakes` the session is told when it is over. Raises Conflict where there
+    are too many.
+    """
+
+    name: str
+    tool: str
+    arguments: Json
+    limit_s: int
+    width: int
+    wakes: bool = True
     turn_id: UUID | None = None
 
 

@@ -47,7 +47,8 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     """One tool call. `idempotency_key` is the same in every attempt.
 
     `edited`: a person has changed the arguments, which are checked before the call. With `brought`
-    the call has been made elsewhere, and only its outcome is to be read.
+    the call has been made elsewhere, and only its outcome is to be read. `limit_s` is how long it
+    may take, 0 the time that the house gives every call.
     """
 
     turn_id: UUID
@@ -63,6 +64,7 @@ class ToolTask(Struct, frozen=True, kw_only=True, tag="tool"):
     edited: bool = False
     guarded: bool = False
     brought: "ToolResult | None" = None
+    limit_s: int = 0
 
 
 class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
@@ -141,7 +143,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     `narration` is what the call is for, in words for people.
     With an `appeal` it waits for a person, at most `expires_s`; `on_silence` is the result of a
     question that nobody answered. What a `guarded` call returns is checked before the model reads
-    it.
+    it. `limit_s` is as of a `ToolTask`.
     """
 
     id: str
@@ -159,6 +161,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     expires_s: int = 0
     on_silence: object = None
     guarded: bool = False
+    limit_s: int = 0
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -170,11 +173,27 @@ class Failure(Struct, frozen=True, kw_only=True):
     retry_after_ms: int | None = None
 
 
+class Judged(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What judges have used; they ask the agent's first model."""
+
+    calls: int = 0
+    usage: Usage = Usage()
+    duration_ms: int = 0
+
+    def plus(self, other: "Judged") -> "Judged":
+        return Judged(
+            calls=self.calls + other.calls,
+            usage=self.usage.plus(other.usage),
+            duration_ms=self.duration_ms + other.duration_ms,
+        )
+
+
 class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     """The outcome of one model call; `failure` instead of content where it failed.
 
     `request_hash` is the SHA-256 of the canonical request; `message_count` how many messages it
-    held. `choice` is the place of the model that was asked: 0, or one of its fallbacks.
+    held. `choice` is the place of the model that was asked: 0, or one of its fallbacks. `usage` is
+    also that of `helper_calls` to it: summaries, and repairs of the answer.
     """
 
     text: str = ""
@@ -192,6 +211,8 @@ class ReasonResult(Struct, frozen=True, kw_only=True, tag="reason"):
     message_count: int = 0
     tools: tuple[str, ...] = ()
     failure: Failure | None = None
+    helper_calls: int = 0
+    judged: Judged | None = None
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
@@ -211,6 +232,7 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
     failure: Failure | None = None
     joins: ChildTurn | None = None
     unread: bool = False
+    judged: Judged | None = None
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):

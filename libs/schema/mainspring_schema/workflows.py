@@ -15,6 +15,8 @@ from mainspring_kernel.ids import Prefix, to_wire
 
 PLACE: Final = re.compile(r"(?:[a-j][1-9][0-9]{0,8}~)?[1-9][0-9]{0,8}(?:/[1-9][0-9]{0,8}){0,19}")
 """Of a step, at most twenty branches deep: "3", or "2/1"; "a1~3" once its code started over."""
+BEGUN_MARK: Final = "!"
+"""Behind a place in a report: how many seconds old the task was when the step began."""
 INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
 
@@ -109,12 +111,15 @@ class Parent(Struct, frozen=True, kw_only=True):
 class Fork(Struct, frozen=True, kw_only=True):
     """What a new workflow takes over: the steps of `source_id` that stand before `before`.
 
-    None takes over all that is recorded of the generation, in which the new one begins.
+    None takes over all that is recorded of the generation, in which the new one begins. Of a
+    declared one that ran on `declaration` (a hash) it takes over the steps `kept` and no others.
     """
 
     source_id: UUID
     before: str | None = None
     generation: int = 0
+    declaration: bytes = b""
+    kept: tuple[int, ...] = ()
 
     @property
     def bound(self) -> str:
@@ -155,8 +160,9 @@ class ForkWorkflow(Struct, frozen=True, kw_only=True):
     """Starts a workflow with what another one recorded before a step; the other is left as it is.
 
     `step` is a place that has its record, and the first that is done anew; None keeps all that is
-    recorded. `key`, `build` and `workflow_id` are as of a start, so the other one's pin is not its;
-    `queue` None is the other one's.
+    recorded. Of a declared one it is a number, and what had finished before it is kept; with a
+    `declaration` the new one runs on that. `key`, `build` and `workflow_id` are as of a start, so
+    the other one's pin is not its; `queue` None is the other one's.
     """
 
     org_id: UUID
@@ -167,6 +173,7 @@ class ForkWorkflow(Struct, frozen=True, kw_only=True):
     queue: str | None = None
     traceparent: str | None = None
     build: str = ""
+    declaration: bytes | None = None
 
 
 class Started(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,15 @@ again. A tool is a function that agents' models call.
 
 from mainspring.children import Child, child, run_child, start_detached
 from mainspring.client import Client, Handle
-from mainspring.declaring import do, do_sleep, do_wait_for_signal, parallel, sequence
+from mainspring.declaring import (
+    do,
+    do_child,
+    do_detached,
+    do_sleep,
+    do_wait_for_signal,
+    parallel,
+    sequence,
+)
 from mainspring.definitions import Step, Workflow, step, workflow
 from mainspring.descriptions import Description
 from mainspring.errors import (
@@ -62,6 +70,8 @@ __all__ = [
     "WorkflowFailed",
     "child",
     "do",
+    "do_child",
+    "do_detached",
     "do_sleep",
     "do_wait_for_signal",
     "heartbeat",

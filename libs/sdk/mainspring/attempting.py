@@ -37,11 +37,12 @@ async def attempt_step(
     flaw: Flaw | None
     cause: BaseException | None
     try:
-        async with asyncio.timeout(step.close_within_s):
-            flaw, cause = await tries.all(draws)
+        flaw, cause = await tries.within(course.left_s(step.close_within_s), draws)
     except TimeoutError as error:
         # What an attempt raised ended there: this is the time of all of them.
         flaw, cause = too_late(step.close_within_s), error
+    finally:
+        course.rest()
     record = StepRecord(
         step=course.step,
         name=step.name,
@@ -66,6 +67,15 @@ class _Tries(Generic[T]):
         self._course = course
         self.begun = 0
         self.result = b"null"
+
+    async def within(
+        self, left_s: float | None, draws: Draws
+    ) -> tuple[Flaw | None, BaseException | None]:
+        """As `all`. Raises TimeoutError; where attempts before a crash took the time, at once."""
+        if left_s is not None and left_s <= 0:
+            raise TimeoutError
+        async with asyncio.timeout(left_s):
+            return await self.all(draws)
 
     async def all(self, draws: Draws) -> tuple[Flaw | None, BaseException | None]:
         """Until one succeeds or the policy ends; what the last one raised."""

@@ -2,14 +2,19 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 from mainspring.crossing import call_on
 from mainspring.going import Go
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.ids import uuid7_ms
 from mainspring_kernel.limits import WORKFLOW_WAITS_MAX
 from mainspring_schema.frames import History
 from mainspring_schema.tasks import QueryTask, WorkflowTask
 from mainspring_schema.workflows import StepRecord, Wait, prefix_of
 from mainspring_workstream.attempt import Attempt
+
+_CLOCK: Final = SystemClock()
 
 
 class Bridge:
@@ -52,6 +57,11 @@ class Beats:
     def say(self, step: str, details: bytes) -> None:
         with suppress(RuntimeError):  # that loop ended: nobody listens
             self._loop.call_soon_threadsafe(self._attempt.report, step, details)
+
+    def age_s(self) -> float:
+        # An id tells when its task was made; a wrong clock makes it older or younger.
+        made_ms = uuid7_ms(self._attempt.task.held.task_id)
+        return max(0.0, (_CLOCK.wall_ms() - made_ms) / 1000)
 
     async def kept(self, step: str) -> None:
         await call_on(self._loop, self._attempt.reported(step))

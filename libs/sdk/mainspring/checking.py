@@ -10,12 +10,14 @@ import msgspec
 from msgspec import Struct
 
 from mainspring.client import Client
+from mainspring.declaring import Drawn
 from mainspring.definitions import Workflow
 from mainspring.descriptions import Description
 from mainspring.going import Go
 from mainspring.queries import Nobody
 from mainspring.values import encode
 from mainspring_kernel.draws import SeededDraws
+from mainspring_schema.declarations import Declaration, hash_of, read, version_of
 from mainspring_schema.workflows import (
     INPUT_STEP,
     Flaw,
@@ -30,12 +32,16 @@ _LISTED = 100
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What a replay of one history came to. It fits where there is no problem."""
+    """What a replay of one history came to. It fits where there is no problem.
+
+    `note` is of a declared one, which ends with its own declaration: what a fork could not keep.
+    """
 
     id: str
     status: str
     steps: int
     problem: str = ""
+    note: str = ""
 
 
 async def replay(
@@ -55,14 +61,55 @@ async def replay(
 
 
 async def check(client: Client, workflows: "Sequence[Workflow[..., object]]") -> list[Finding]:
-    """Of the newest histories of each workflow that is code; what still goes on matters most."""
+    """Of the newest histories of each workflow; what still goes on matters most."""
     findings: list[Finding] = []
     for workflow in workflows:
-        if workflow.drawn is not None:
-            continue  # each ends with the declaration that it began with
         page = await client.search(type=workflow.name, limit=_LISTED)
-        findings += [await _check_one(client, workflow, described) for described in page.data]
+        for described in page.data:
+            if workflow.drawn is None:
+                findings.append(await _check_one(client, workflow, described))
+            else:
+                findings.append(await _check_declared(client, workflow.drawn, described))
     return findings
+
+
+async def _check_declared(client: Client, drawn: Drawn, described: Description) -> Finding:
+    """By names and places; what the steps were given a fork compares itself."""
+    told = await _told(client, described.id)
+    note = ""
+    if described.version != version_of(hash_of(drawn.declaration)):
+        note = _first_other(read(drawn.declaration), told)
+    return Finding(id=described.id, status=described.status, steps=len(told), note=note)
+
+
+async def _told(client: Client, id_: str) -> dict[str, "_Told"]:
+    """The steps of a declared one by their place, with those that it was forked with."""
+    events = await client.history(id_)
+    found = {
+        one.step: one
+        for event in events
+        if event["type"] == "step.completed" and (one := msgspec.convert(event["data"], _Told))
+    }
+    started = _start_of(events)
+    fork = None if started is None else started.forked_from
+    if fork is None:
+        return found
+    taken = await _told(client, fork.workflow_id)
+    return {
+        place: one
+        for place, one in taken.items()
+        if fork.step is None or order_of(place) < order_of(fork.step)
+    } | found
+
+
+def _first_other(declaration: Declaration, told: "dict[str, _Told]") -> str:
+    for one in sorted(told.values(), key=lambda one: order_of(one.step)):
+        steps = declaration.steps[int(one.step) - 1 : int(one.step)]
+        found = [f"{'step' if step.wait is None else step.wait.kind} {step.step}" for step in steps]
+        if found != [f"{one.kind} {one.name}"]:
+            differs = f"{one.kind} {one.name} is recorded, {''.join(found) or 'no step'} found"
+            return f"keeps its declaration; fork it from step {one.step}: {differs}"
+    return ""
 
 
 async def _check_one(
@@ -166,7 +213,7 @@ class _Told(Struct):
     step: str
     name: str
     kind: StepKind
-    input_hash: str
+    input_hash: str = ""
     result: object = None
     result_bytes: int | None = None
     error: Flaw | None = None

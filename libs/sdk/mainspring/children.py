@@ -87,26 +87,26 @@ class Child(Generic[P, T]):
     def __init__(
         self, workflow: "Program[P, T]", *, queue: str, timeout_s: float | None, under: Under
     ) -> None:
-        self._workflow = workflow
-        self._under = under.checked()
-        self._queue = queue
-        self._delay_ms = timeout_ms_of(timeout_s)
+        self.workflow = workflow
+        self.under = under.checked()
+        self.queue = queue
+        self.delay_ms = timeout_ms_of(timeout_s)
 
     async def run(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises StepFailed, and WaitTimedOut after `timeout_s`: the child is then cancelled."""
-        given = self._workflow.shape.bind(args, kwargs)
-        record = await self._wait("child", given, delay_ms=self._delay_ms)
-        return self._workflow.shape.result(record.result)
+        given = self.workflow.shape.bind(args, kwargs)
+        record = await self._wait("child", given, delay_ms=self.delay_ms)
+        return self.workflow.shape.result(record.result)
 
     async def start_detached(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The id, when it is committed that it begins. Raises StepFailed where it may not."""
-        record = await self._wait("detached", self._workflow.shape.bind(args, kwargs))
+        record = await self._wait("detached", self.workflow.shape.bind(args, kwargs))
         return msgspec.json.decode(record.result, type=str)
 
     async def _wait(
         self, kind: StepKind, given: object, *, delay_ms: int | None = None
     ) -> StepRecord:
-        name, queue = self._workflow.name, self._queue
+        name, queue = self.workflow.name, self.queue
         record = await _going().wait(
             kind,
             name,
@@ -116,9 +116,9 @@ class Child(Generic[P, T]):
                 type=name,
                 input=encode(given),
                 queue=queue,
-                keys=self._under.keys,
-                circuit=self._under.circuit,
-                start_within_ms=self._under.start_within_ms,
+                keys=self.under.keys,
+                circuit=self.under.circuit,
+                start_within_ms=self.under.start_within_ms,
             ),
         )
         if record.flaw is None:

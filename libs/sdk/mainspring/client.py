@@ -237,12 +237,14 @@ class Client:
         """Starts a workflow with what `id_` recorded before the place `step`; that one stays.
 
         From there on the present code does all anew; without `step` all that is recorded is kept.
-        With a `build` only workers of that build work on it; a pin of `id_` is not taken over.
-        Raises ApiError: `not_found`, `validation_failed` where nothing is recorded at the place,
-        and `workflow_key_mismatch` where `key` started something else.
+        A declared one runs on what `workflow` declares, or else as before. With a `build` only
+        workers of that build work on it; a pin of `id_` is not taken over. Raises ApiError:
+        `validation_failed` (nothing is recorded at the place), `conflict` (what is kept does not
+        fit), `workflow_key_mismatch`, `not_found`.
         """
-        given = (("step", step), ("key", key), ("queue", queue), ("build", build))
-        body = {name: value for name, value in given if value is not None}
+        onto = None if workflow is None else workflow.declaration
+        given = {"step": step, "key": key, "queue": queue, "build": build, "declaration": onto}
+        body = {name: value for name, value in given.items() if value is not None}
         # Without a key a repeat would start another one.
         tries = 1 if key is None else TRIES
         raw = await self._send("POST", f"/{id_}/fork", body=body, tries=tries)
@@ -386,13 +388,12 @@ class Starting(Generic[P, T]):
         return handle.outcome_of(seen) if seen.ended else await handle.result()
 
     async def _begin(self, input_: bytes, *, key: str | None, wait_s: float) -> Description:
-        drawn = self._workflow.drawn
         return await self._client.start_by_name(
             self._workflow.name,
             input_,
             key=key,
             queue=self._queue,
             options=self._options,
-            declaration=None if drawn is None else drawn.declaration,
+            declaration=self._workflow.declaration,
             wait_s=wait_s,
         )

@@ -9,11 +9,12 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Final, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Final, Literal, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
 
 import msgspec
 from msgspec import Struct
 
+from mainspring.children import Child, Program, child
 from mainspring.delays import delay_ms_of, timeout_ms_of
 from mainspring.errors import NotInWorkflow
 from mainspring.values import Shape, encode
@@ -105,6 +106,20 @@ def do_wait_for_signal(
     """
     del type
     return _here().pause(name, DeclaredWait(kind="signal", delay_ms=timeout_ms_of(timeout_s)))
+
+
+def do_child(workflow: "Program[P, T] | Child[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+    """In a declared workflow: another workflow that is waited for; a reference to its result.
+
+    It is cancelled when this one ends before it; where it fails or is cancelled, this one fails.
+    Options are said by `child(workflow, ...)` in its place.
+    """
+    return cast("T", _started("child", _with_options(workflow), args, kwargs))
+
+
+def do_detached(workflow: "Program[P, T] | Child[P, T]", *args: P.args, **kwargs: P.kwargs) -> str:
+    """In a declared workflow: another workflow that is only started; a reference to its id."""
+    return cast("str", cast("object", _started("detached", _with_options(workflow), args, kwargs)))
 
 
 @contextmanager
@@ -221,6 +236,21 @@ class _Drawing:
             )
         )
 
+    def start(self, child: Child[..., object], given: object, wait: DeclaredWait) -> Reference:
+        arguments = _expression(given)
+        after = sorted({*self._blocks[-1].before, *_steps_in(arguments)})
+        return self._put(
+            DeclaredStep(
+                step=child.workflow.name,
+                arguments=arguments,
+                after=tuple(after),
+                queue=child.queue,
+                keys=child.under.keys,
+                circuit=child.under.circuit,
+                wait=wait,
+            )
+        )
+
     def pause(self, name: str, wait: DeclaredWait) -> Reference:
         after = self._blocks[-1].before
         nothing = ListOf(items=())
@@ -251,6 +281,25 @@ def _here() -> _Drawing:
         message = "this belongs into the function of a @workflow(driver='machine')"
         raise NotInWorkflow(message)
     return drawing
+
+
+def _with_options(workflow: "Program[P, T] | Child[P, T]") -> "Child[..., object]":
+    found = workflow if isinstance(workflow, Child) else child(workflow)
+    return cast("Child[..., object]", cast("object", found))
+
+
+def _started(
+    kind: Literal["child", "detached"],
+    child: Child[..., object],
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+) -> Reference:
+    wait = DeclaredWait(
+        kind=kind,
+        delay_ms=child.delay_ms if kind == "child" else None,
+        start_within_ms=child.under.start_within_ms,
+    )
+    return _here().start(child, child.workflow.shape.bind(args, kwargs), wait)
 
 
 def _parameters(function: Callable[..., object]) -> Iterator[Parameter]:

@@ -63,17 +63,17 @@ class Step(Generic[P, T_co]):
         self.keys = keys
         self.circuit = circuit
         self.retry = retry
-        self.timeout_s = timeout_s
-        self.heartbeat_s = heartbeat_s
-        self.start_within_s = start_within_s
-        self.close_within_s = close_within_s
+        self.timeout_s, self.heartbeat_s = timeout_s, heartbeat_s
+        self.start_within_s, self.close_within_s = start_within_s, close_within_s
         self.cpu_bound = cpu_bound
+        self._is_async = inspect.iscoroutinefunction(function)
         self.shape: Shape[T_co] = Shape(function)
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__wrapped__ = function
         check_keys(keys, self.shape.parameters)
-        if cpu_bound and inspect.iscoroutinefunction(function):
+        self._fixed = None if _keyed_by_arguments(keys) else self._options(keys)
+        if cpu_bound and self._is_async:
             message = f"{self.name}: what computes in a process of its own is a plain function"
             raise TypeError(message)
         if cpu_bound and heartbeat_s is not None:
@@ -106,16 +106,15 @@ class Step(Generic[P, T_co]):
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Call[T_co]":
         """A call to be submitted with others. Raises TypeError for arguments that do not fit."""
-        options = Options(
-            keys=self.keys_of(args, kwargs),
-            circuit=self.circuit,
-            start_within_s=self.start_within_s,
-        )
+        options = self._fixed or self._options(self.keys_of(args, kwargs))
         return Call(self, encode(self.shape.bind(args, kwargs)), options)
+
+    def _options(self, keys: tuple[str, ...]) -> Options:
+        return Options(keys=keys, circuit=self.circuit, start_within_s=self.start_within_s)
 
     def keys_of(self, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[str, ...]:
         """Its keys, with the arguments that they name. Raises TypeError where those do not fit."""
-        if not any("{" in key for key in self.keys):
+        if self._fixed is not None:
             return self.keys
         named = self.shape.named(args, kwargs)
         return tuple(key.format_map(named) for key in self.keys)
@@ -130,14 +129,25 @@ class Step(Generic[P, T_co]):
         self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
     ) -> T_co:
         """One attempt: async code here, sync code in a thread, computing code in a process."""
+        if self.timeout_s is None and self.heartbeat_s is None:
+            return await self._called(args, kwargs, processes)
         async with asyncio.timeout(self.timeout_s), alive(self.heartbeat_s):
-            if inspect.iscoroutinefunction(self.function):
-                return await cast("Callable[..., Awaitable[T_co]]", self.function)(*args, **kwargs)
-            plain = cast("Callable[..., T_co]", self.function)
-            if self.cpu_bound and processes is not None:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(processes, _Call(plain, args, kwargs))
-            return await asyncio.to_thread(plain, *args, **kwargs)
+            return await self._called(args, kwargs, processes)
+
+    def _called(
+        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
+    ) -> Awaitable[T_co]:
+        if self._is_async:
+            return cast("Callable[..., Awaitable[T_co]]", self.function)(*args, **kwargs)
+        plain = cast("Callable[..., T_co]", self.function)
+        if self.cpu_bound and processes is not None:
+            loop = asyncio.get_running_loop()
+            return loop.run_in_executor(processes, _Call(plain, args, kwargs))
+        return asyncio.to_thread(plain, *args, **kwargs)
+
+
+def _keyed_by_arguments(keys: tuple[str, ...]) -> bool:
+    return any("{" in key for key in keys)
 
 
 class Call(Generic[T_co]):
@@ -202,6 +212,11 @@ class Workflow(Generic[P, T_co]):
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__wrapped__ = function
+
+    @property
+    def declaration(self) -> msgspec.Raw | None:
+        """As JSON; None where it is code."""
+        return None if self.drawn is None else msgspec.Raw(self.drawn.declaration)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, object, T_co]:
         return self.function(*args, **kwargs)

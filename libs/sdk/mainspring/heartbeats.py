@@ -5,9 +5,9 @@ What the handler said last is there then, so that it goes on instead of beginnin
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar, Token
 from typing import Protocol, TypeVar, overload
 
 import msgspec
@@ -15,10 +15,12 @@ import msgspec
 from mainspring.errors import AttemptOver, HeartbeatTimedOut, Unserializable
 from mainspring.values import encode
 from mainspring_kernel.progress_limits import (
+    PROGRESS_BEGUN_S,
     PROGRESS_BYTES_MAX,
     PROGRESS_PACE_S,
     PROGRESS_SAVED_S,
 )
+from mainspring_schema.workflows import BEGUN_MARK
 
 T = TypeVar("T")
 _NONE: object = object()
@@ -73,6 +75,10 @@ class Beats(Protocol):
         """Never waits. Without details the step is over."""
         ...
 
+    def age_s(self) -> float:
+        """How long ago the task was made: all its attempts count from then."""
+        ...
+
     async def kept(self, step: str) -> None:
         """Returns once all that was said is kept."""
         ...
@@ -89,6 +95,9 @@ class Unheard:
         """Nothing to do."""
         del step, details
 
+    def age_s(self) -> float:
+        return 0.0
+
     async def kept(self, step: str) -> None:
         """Nothing to wait for."""
         del step
@@ -101,14 +110,42 @@ class Course:
         self._beats = beats
         self.step = step
         self.details = beats.earlier(step)
-        self.spoken = self.details is not None
-        """Whether there is anything to be removed once the step is over."""
+        self._said = {step} if self.details is not None else set[str]()
+        """What is to be removed once the step is over."""
         self._sent_at = -PROGRESS_PACE_S
         self._timer: asyncio.TimerHandle | None = None
+        self._begun: asyncio.TimerHandle | None = None
+
+    @property
+    def spoken(self) -> bool:
+        return bool(self._said)
+
+    def left_s(self, bound_s: float | None) -> float | None:
+        """Of the step's time, which goes on from its first attempt whoever makes the next one."""
+        if bound_s is None:
+            return None
+        place, age_s = self.step + BEGUN_MARK, self._beats.age_s()
+        kept = self._beats.earlier(place)
+        if kept is not None:
+            self._said.add(place)
+            return bound_s - (age_s - msgspec.json.decode(kept, type=float))
+
+        def say() -> None:
+            self._said.add(place)
+            self._beats.say(place, encode(age_s))
+
+        self._begun = asyncio.get_running_loop().call_later(PROGRESS_BEGUN_S, say)
+        return bound_s
+
+    def rest(self) -> None:
+        """No attempt is under way any more."""
+        if self._begun is not None:
+            self._begun.cancel()
 
     def tell(self, details: bytes) -> None:
         """At once, or with what comes meanwhile once the pace allows it."""
-        self.details, self.spoken = details, True
+        self.details = details
+        self._said.add(self.step)
         if self._timer is None:
             loop = asyncio.get_running_loop()
             wait_s = max(0.0, self._sent_at + PROGRESS_PACE_S - loop.time())
@@ -124,7 +161,7 @@ class Course:
         if self._timer is not None:
             self._timer.cancel()
             self._send()
-        if self.spoken:
+        if self.step in self._said:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PROGRESS_SAVED_S):
                     await self._beats.kept(self.step)
@@ -133,8 +170,8 @@ class Course:
         """Nobody needs it any more."""
         if self._timer is not None:
             self._timer.cancel()
-        if self.spoken:
-            self._beats.say(self.step, b"")
+        for place in self._said:
+            self._beats.say(place, b"")
 
 
 class Pulse:
@@ -203,16 +240,22 @@ async def alive(heartbeat_s: float | None) -> AsyncGenerator[None]:
             yield
 
 
-@contextmanager
-def attempting(course: Course) -> Generator[None]:
+class attempting:  # noqa: N801 - it reads as what the block does
     """The present task, with the threads it makes, is one attempt."""
-    pulse = Pulse(course)
-    before = _pulse.set(pulse)
-    try:
-        yield
-    finally:
-        pulse.end()
-        _pulse.reset(before)
+
+    __slots__ = ("_before", "_pulse")
+
+    def __init__(self, course: Course) -> None:
+        self._pulse = Pulse(course)
+        self._before: Token[Pulse | None] | None = None
+
+    def __enter__(self) -> None:
+        self._before = _pulse.set(self._pulse)
+
+    def __exit__(self, *_: object) -> None:
+        self._pulse.end()
+        if self._before is not None:
+            _pulse.reset(self._before)
 
 
 _pulse: ContextVar[Pulse | None] = ContextVar("mainspring_pulse", default=None)

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from mainspring.definitions import Call, Options, Step
 from mainspring.errors import ApiError, TaskFailed
 from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.ids import Prefix, RandomIds, to_wire
+from mainspring_kernel.ids import Prefix, RandomIds
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
 from mainspring_schema.plain import PlainStatus
 
@@ -153,10 +153,31 @@ class _Receipts(Struct, frozen=True, kw_only=True):
     data: tuple[_Receipt, ...]
 
 
+class _Party:
+    """The calls of one submit: whoever asked goes on once each of them has its answer."""
+
+    __slots__ = ("_left", "over")
+
+    def __init__(self, count: int) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._left = count
+
+    def answered(self) -> None:
+        self._left -= 1
+        if not self._left and not self.over.done():  # whoever asked may have gone
+            self.over.set_result(None)
+
+
 class _Waiting(Struct, eq=False):
     item: _Item
-    receipt: "asyncio.Future[_Receipt]"
+    party: _Party
+    input_bytes: int
+    error: Exception | None = None
     tries: int = 0
+
+    def answered(self, error: Exception | None) -> None:
+        self.error = error
+        self.party.answered()
 
 
 class Tasks:
@@ -171,18 +192,17 @@ class Tasks:
 
     async def submit(self, calls: "Sequence[Call[T]]") -> list[TaskHandle[T]]:
         """In their order. Raises ApiError for the first that was refused."""
-        loop = asyncio.get_running_loop()
-        boarded = [_Waiting(self._item(call), loop.create_future()) for call in calls]
+        if not calls:
+            return []
+        party = _Party(len(calls))
+        boarded = [_Waiting(self._item(call), party, len(call.input)) for call in calls]
         self._waiting += boarded
-        if self._flying is None and boarded:
+        if self._flying is None:
             self._flying = asyncio.create_task(self._fly())
-        receipts = await asyncio.gather(*(one.receipt for one in boarded), return_exceptions=True)
-        for receipt in receipts:
-            if isinstance(receipt, BaseException):
-                raise receipt
-            if receipt.error is not None:
-                error = receipt.error
-                raise ApiError(_REFUSED_STATUS, error.code, error.message)
+        await party.over
+        for one in boarded:
+            if one.error is not None:
+                raise one.error
         return [
             TaskHandle(self, one.item.id, call.step)
             for one, call in zip(boarded, calls, strict=True)
@@ -191,7 +211,7 @@ class Tasks:
     def _item(self, call: "Call[T]") -> _Item:
         options = call.options
         return _Item(
-            id=to_wire(Prefix.TASK, self._ids.uuid7()),
+            id=self._ids.uuid7_wire(Prefix.TASK),
             type=call.step.name,
             input=msgspec.Raw(call.input),
             queue=call.step.queue or "default",
@@ -213,9 +233,9 @@ class Tasks:
 
     def _board(self) -> list[_Waiting]:
         aboard = [self._waiting.popleft()]
-        left = _CALL_BYTES_MAX - len(bytes(aboard[0].item.input))
+        left = _CALL_BYTES_MAX - aboard[0].input_bytes
         while self._waiting and len(aboard) < PLAIN_TASKS_PER_CALL_MAX:
-            left -= len(bytes(self._waiting[0].item.input))
+            left -= self._waiting[0].input_bytes
             if left < 0:
                 break
             aboard.append(self._waiting.popleft())
@@ -227,25 +247,25 @@ class Tasks:
             body = {"tasks": [one.item for one in aboard]}
             raw = await self._send("POST", f"{self._url}/batch", body=body)
             receipts = msgspec.json.decode(raw, type=_Receipts).data
+            answers = list(zip(aboard, receipts, strict=True))
         except Exception as error:  # noqa: BLE001 - it belongs to all who ride, and is raised there
             for one in aboard:
-                if not one.receipt.done():
-                    one.receipt.set_exception(error)
+                one.answered(error)
             return 0.0
-        full = [
-            (one, receipt.error)
-            for one, receipt in zip(aboard, receipts, strict=True)
-            if receipt.error is not None and receipt.error.code == _FULL and one.tries < _TRIES
-        ]
-        again = {one.item.id for one, _ in full}
-        for one, receipt in zip(aboard, receipts, strict=True):
-            if one.item.id in again:
+        waits_ms = [0]
+        full: list[_Waiting] = []
+        for one, receipt in answers:
+            refusal = receipt.error
+            if refusal is None:
+                one.answered(None)
+            elif refusal.code == _FULL and one.tries < _TRIES:
                 one.tries += 1
-            elif not one.receipt.done():  # whoever asked may have gone
-                one.receipt.set_result(receipt)
-        self._waiting.extendleft(one for one, _ in reversed(full))
-        waits_ms = (refusal.retry_after_ms or _PAUSE_MS for _, refusal in full)
-        return min(max(waits_ms, default=0), _PAUSE_MS_MAX) / 1000
+                full.append(one)
+                waits_ms.append(refusal.retry_after_ms or _PAUSE_MS)
+            else:
+                one.answered(ApiError(_REFUSED_STATUS, refusal.code, refusal.message))
+        self._waiting.extendleft(reversed(full))
+        return min(max(waits_ms), _PAUSE_MS_MAX) / 1000
 
     async def cancel(self, id_: str, reason: str) -> TaskDescription:
         """Ends it, and tells how it is."""
@@ -254,7 +274,7 @@ class Tasks:
 
     async def requeue(self, id_: str) -> str:
         """The id of the task that does it again."""
-        new_id = to_wire(Prefix.TASK, self._ids.uuid7())
+        new_id = self._ids.uuid7_wire(Prefix.TASK)
         await self._send("POST", f"{self._url}/{id_}/requeue", body={"id": new_id})
         return new_id
 

@@ -51,6 +51,8 @@ class Shape(Generic[T_co]):
 
     def __init__(self, function: Callable[..., object]) -> None:
         self._signature = inspect.signature(function)
+        self._names = tuple(self._signature.parameters)
+        self._fits = _counts_that_fit(self._signature)
         try:
             hints = cast("dict[str, object]", get_type_hints(function))
         except (NameError, TypeError):
@@ -66,6 +68,8 @@ class Shape(Generic[T_co]):
 
         Raises TypeError where they do not fit the function.
         """
+        if not kwargs and len(args) in self._fits:
+            return list(args)  # as `bind` would say, at a tenth of its time
         bound = self._signature.bind(*args, **kwargs)
         return dict(bound.arguments) if kwargs else list(args)
 
@@ -85,7 +89,7 @@ class Shape(Generic[T_co]):
             named = _NAMED.decode(raw)
             return [], {name: self._argument(name, value) for name, value in named.items()}
         given = _LISTED.decode(raw)
-        names = list(self._signature.parameters)
+        names = self._names
         return [
             self._argument(names[min(i, len(names) - 1)] if names else "", value)
             for i, value in enumerate(given)
@@ -97,6 +101,15 @@ class Shape(Generic[T_co]):
     def result(self, raw: bytes) -> T_co:
         """Raises ValueError for what does not fit the annotation any more."""
         return cast("T_co", self._result.decode(raw))
+
+
+def _counts_that_fit(signature: inspect.Signature) -> range:
+    """How many arguments the function takes by position where none is named, as far as is sure."""
+    places = list(signature.parameters.values())
+    if any(one.kind not in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in places):
+        return range(0)
+    least = sum(cast("object", one.default) is one.empty for one in places)
+    return range(least, len(places) + 1)
 
 
 def _decoder(hint: object) -> "msgspec.json.Decoder[object]":

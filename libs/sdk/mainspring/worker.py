@@ -20,7 +20,7 @@ from mainspring.calling import NO_TOOLS, Announced, Caller
 from mainspring.computing import pool
 from mainspring.crossing import call_on
 from mainspring.definitions import Step, Workflow
-from mainspring.ferry import Ferry
+from mainspring.ferry import Ferry, Passage
 from mainspring.going import Go
 from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
@@ -30,7 +30,7 @@ from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
-from mainspring_kernel.ids import RandomIds, uuid7_ms
+from mainspring_kernel.ids import RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     PlainResult,
@@ -43,6 +43,7 @@ from mainspring_schema.tasks import (
 )
 from mainspring_schema.workflows import StepRecord
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
+from mainspring_workstream.attempts import Ended
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.grpc_link import GrpcEngineLink
 from mainspring_workstream.identity import Identity
@@ -173,7 +174,7 @@ class _StreamThread:
     def __init__(self, worker: StreamWorker, runner: "Runner") -> None:
         self._worker = worker
         self._runner = runner
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._main, name="mainspring-stream", daemon=True)
         self._ended: Future[None] = Future()
 
@@ -182,7 +183,7 @@ class _StreamThread:
 
     def _main(self) -> None:
         try:
-            self._loop.run_until_complete(self._worker.run(self._runner))
+            self._loop.run_until_complete(self._worker.run(self._runner, self._runner))
         except BaseException as error:  # noqa: BLE001 - whoever drains is told
             _LOG.exception("the worker's stream failed")
             self._ended.set_exception(error)
@@ -200,6 +201,15 @@ class _StreamThread:
                 asyncio.run_coroutine_threadsafe(self._worker.drain(), self._loop)
         await asyncio.wrap_future(self._ended)
         await asyncio.to_thread(self._thread.join)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """It carries frames and timers of our own alone, so it can be a fast one."""
+    try:
+        import uvloop  # noqa: PLC0415 - there are machines without it, and asyncio's own loop works
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 class Runner:
@@ -231,8 +241,6 @@ class Runner:
         match attempt.payload:
             case ToolTask() as payload:
                 return pack(await self._caller.carry_out(attempt, payload))
-            case PlainTask() | StepTask() as payload:
-                return await self._do_plain(attempt, payload)
             case WorkflowTask() | QueryTask() as payload:
                 return await self._do_workflow(attempt, payload)
             case _:
@@ -279,16 +287,20 @@ class Runner:
         came = None if places is None else await recorded_at(attempt, places)
         return came, {} if came is not None else await all_recorded(attempt)
 
-    async def _do_plain(self, attempt: Attempt, payload: PlainTask | StepTask) -> bytes:
-        """A step called twice by a crash is called with the same input: it must bear that."""
+    def begin(self, attempt: Attempt, ended: Ended) -> Passage[PlainResult] | None:
+        """Plain tasks come by hundreds: they cross without a task of the stream's loop each.
+
+        A step called twice by a crash is called with the same input: it must bear that.
+        """
+        payload = attempt.payload
+        if not isinstance(payload, PlainTask | StepTask):
+            return None
         step = self._plain.get(payload.task_type)
         if step is None:
-            raise HandedBack
+            return None
         attempt.begun = True
         beats = Beats(attempt, asyncio.get_running_loop())
-        # An id tells when its task was made; a wrong clock makes its wait longer or shorter.
-        made_ms = uuid7_ms(attempt.task.held.task_id)
-        waited_s = max(0.0, (SystemClock().wall_ms() - made_ms) / 1000)
+        waited_s = beats.age_s()
 
         def do() -> Coroutine[object, object, PlainResult]:
             return attempt_plain(
@@ -301,7 +313,10 @@ class Runner:
                 waited_s=waited_s,
             )
 
-        return pack(await self._ferry.cross(do))
+        def land(passage: Passage[PlainResult]) -> None:
+            ended(pack(passage.value) if passage.error is None else passage.error)
+
+        return self._ferry.send(do, land)
 
     async def _answer(
         self,

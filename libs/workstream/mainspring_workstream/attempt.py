@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.tracing import TraceContext
@@ -32,6 +33,14 @@ class AttemptVoid(Exception):
     """The engine refused a start or an event: a higher fence exists. The result is dropped."""
 
 
+class Cancellable(Protocol):
+    """Where an attempt goes on: an `asyncio.Task`, or whatever stands for one elsewhere."""
+
+    def cancel(self) -> object:
+        """Interrupts it."""
+        ...
+
+
 class Attempt:
     """A task with its fence. `begun` is set by the step when an effect may have started."""
 
@@ -52,7 +61,7 @@ class Attempt:
         self._core = core
         self._clock = clock
         self._wake = wake
-        self._running: asyncio.Task[None] | None = None
+        self._running: Cancellable | None = None
         self._entered = False
         self._start: asyncio.Future[bool] | None = None
         self._emits: dict[int, asyncio.Future[bool]] = {}
@@ -135,7 +144,7 @@ class Attempt:
 
     # ── for the driver of the stream ─────────────────────────────────────────────────────────
 
-    def goes_on_in(self, running: "asyncio.Task[None]") -> None:
+    def goes_on_in(self, running: Cancellable) -> None:
         """Where the step runs, so that it can be interrupted."""
         self._running = running
 

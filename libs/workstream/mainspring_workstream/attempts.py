@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias, assert_never
+from functools import partial
+from typing import Final, Protocol, TypeAlias, assert_never
 
 import msgspec
 
@@ -11,7 +12,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held, Task, Verdict
 from mainspring_schema.tasks import AttemptPayload
 from mainspring_workstream import actions as acts
-from mainspring_workstream.attempt import Attempt, AttemptVoid, HandedBack, Stop
+from mainspring_workstream.attempt import Attempt, AttemptVoid, Cancellable, HandedBack, Stop
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 
@@ -20,6 +21,19 @@ _PAYLOAD: Final[msgspec.msgpack.Decoder[AttemptPayload]] = msgspec.msgpack.Decod
 
 Steps: TypeAlias = Callable[[Attempt], Awaitable[bytes]]
 """Carries one attempt out; the packed result. Raises HandedBack or AttemptVoid for none."""
+Ended: TypeAlias = Callable[[bytes | BaseException], None]
+"""How an attempt ended: with its packed result, or with what its steps would have raised."""
+
+
+class Elsewhere(Protocol):
+    """Some attempts are carried out on another loop, and cost this one no task each."""
+
+    def begin(self, attempt: Attempt, ended: Ended) -> Cancellable | None:
+        """`ended` is called once and never at once, also after a cancel.
+
+        None where the attempt is one that is to be awaited here.
+        """
+        ...
 
 
 class Attempts:
@@ -33,7 +47,9 @@ class Attempts:
         steps: Steps,
         configs: Configs,
         wake: Callable[[], None],
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        self._elsewhere = elsewhere
         self._core = core
         self._clock = clock
         self._steps = steps
@@ -130,30 +146,44 @@ class Attempts:
             return
         attempt = Attempt(task, payload, core=self._core, clock=self._clock, wake=self._wake)
         self._open[task.held] = attempt
+        if self._elsewhere is not None:
+            away = self._elsewhere.begin(attempt, partial(self._settle, attempt))
+            if away is not None:
+                attempt.goes_on_in(away)
+                attempt.enter()
+                return
         running = asyncio.create_task(self._carry_out(attempt))
         attempt.goes_on_in(running)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
     async def _carry_out(self, attempt: Attempt) -> None:
-        held = attempt.held
+        outcome: bytes | BaseException
         try:
             attempt.enter()
-            self._core.finish(held, await self._steps(attempt))
-        except (HandedBack, asyncio.CancelledError):
-            if attempt.stop is Stop.LOST:
+            outcome = await self._steps(attempt)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the outermost frame of an attempt; it logs
+            outcome = error
+        self._settle(attempt, outcome)
+
+    def _settle(self, attempt: Attempt, outcome: bytes | BaseException) -> None:
+        held = attempt.held
+        match outcome:
+            case bytes():
+                self._core.finish(held, outcome)
+            case HandedBack() | asyncio.CancelledError():
+                if attempt.stop is Stop.LOST:
+                    self._core.release(held)
+                else:
+                    self._core.hand_back(held)
+            case AttemptVoid():
                 self._core.release(held)
-            else:
-                self._core.hand_back(held)
-        except AttemptVoid:
-            self._core.release(held)
-        except Exception:  # noqa: BLE001 - the outermost frame of an attempt; it logs
-            # The steps answer every failure they know; this one is ours.
-            _LOG.exception("attempt failed", extra={"task": held.task_id.hex})
-            self._drop(attempt)
-        finally:
-            del self._open[held]
-            self._wake()
+            case _:
+                # The steps answer every failure they know; this one is ours.
+                _LOG.error("attempt failed", exc_info=outcome, extra={"task": held.task_id.hex})
+                self._drop(attempt)
+        del self._open[held]
+        self._wake()
 
     def _drop(self, attempt: Attempt) -> None:
         if attempt.begun:

@@ -18,7 +18,7 @@ from mainspring_kernel.limits import (
     HEARTBEAT_S,
 )
 from mainspring_schema.frames import FromWorker
-from mainspring_workstream.attempts import Attempts, Steps
+from mainspring_workstream.attempts import Attempts, Elsewhere, Steps
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.limits import (
@@ -49,7 +49,7 @@ class Worker:
         self.configs = Configs(want=self._want_config, forget=core.drop_config)
         """Folded agents; the steps ask here."""
 
-    async def run(self, steps: Steps) -> None:
+    async def run(self, steps: Steps, elsewhere: Elsewhere | None = None) -> None:
         """Returns once drained, with everything finished, handed back or given up."""
         self._attempts = attempts = Attempts(
             core=self._core,
@@ -57,6 +57,7 @@ class Worker:
             steps=steps,
             configs=self.configs,
             wake=self._wake.set,
+            elsewhere=elsewhere,
         )
         failures = 0
         while not self._drained.is_set():

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.browsers import NOBODY, Browsers, origins_of
 from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.measuring import Measured
 from mainspring_api.adapters.http.server import HttpServer
@@ -80,6 +81,8 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     resource_bind: Bind = Bind("127.0.0.1", 9002)
     secret_keys: str = ""
     """Separated by commas; the first one seals."""
+    channel_origins: str = ""
+    """Separated by commas: whose pages may call channels from a browser; `*` is all."""
 
 
 async def start(settings: ApiSettings, service: Service) -> None:
@@ -117,10 +120,16 @@ async def start(settings: ApiSettings, service: Service) -> None:
         ids=RandomIds(clock),
         spans=RecordedPosts(service.telemetry),
     )
+    await _open_doors(settings, services, service)
+
+
+async def _open_doors(settings: ApiSettings, services: Services, service: Service) -> None:
+    """The one for other services is open before the one for people."""
     inner = [resource_door(services), session_service(SessionServicer(session_door(services)))]
     resource = await serve(str(settings.resource_bind), inner)
-    stack.push_async_callback(_leave, resource)
-    await serve_http(services, service, settings.api_host, settings.api_port)
+    service.stack.push_async_callback(_leave, resource)
+    origins = origins_of(settings.channel_origins)
+    await serve_http(services, service, settings.api_host, settings.api_port, origins=origins)
     await resource.set_serving(serving=True)
 
 
@@ -179,12 +188,22 @@ def session_door(services: Services) -> SessionDoor:
     )
 
 
-async def serve_http(services: Services, service: Service, host: str, port: int) -> HttpServer:
+async def serve_http(
+    services: Services,
+    service: Service,
+    host: str,
+    port: int,
+    *,
+    origins: frozenset[str] = NOBODY,
+) -> HttpServer:
     """Also for one process with everything in it."""
     service.spawn("hub", services.hub.run())
     service.spawn("upkeep", upkeep.run(services.store, services.control, services.clock))
     service.spawn("resealing", resealing.run(services.store, services.vault, services.clock))
-    server = HttpServer(_measured(application(services), services, service), host, port)
+    app: ASGIApp = application(services)
+    if origins:
+        app = Browsers(app, origins)
+    server = HttpServer(_measured(app, services, service), host, port)
     await server.start()
     service.stack.push_async_callback(server.stop)
     service.stack.callback(services.hub.drain)

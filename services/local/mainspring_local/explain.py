@@ -28,8 +28,10 @@ async def show(url: str, id_: str, console: Console, *, org: str) -> None:
 
 
 def lines(id_: str, found: Explanation) -> list[str]:
-    head = "it moves" if found.moving else "it waits for somebody"
-    told = [f"{id_}: {found.state}, {head}"]
+    ended = any(reason.code == "ended" for reason in found.reasons)
+    moves = "" if ended else ", it moves"
+    head = moves if found.moving else ", it waits for somebody"
+    told = [f"{id_}: {found.state}{head}"]
     for reason in found.reasons:
         told.append(f"  {reason.code:<16} {reason.text}")
         if reason.advice:

@@ -47,6 +47,7 @@ class Arguments(argparse.Namespace):
     step: str | None = None
     key: str | None = None
     build: str | None = None
+    onto: str | None = None
     org: str = ""
 
 
@@ -123,6 +124,9 @@ def add_workflow(flow: argparse.ArgumentParser) -> None:
     )
     forked.add_argument("--key", default=None, help="the same key finds the same fork")
     forked.add_argument("--build", default=None, help="only workers of this build work on it")
+    forked.add_argument(
+        "--onto", default=None, metavar="MODULE:NAME", help="the declared workflow that it runs on"
+    )
 
 
 def run_up(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
@@ -279,7 +283,7 @@ def run_workflow(parsed: Arguments, settings: environment.Settings, console: Con
     from mainspring_local import workflows  # noqa: PLC0415 - see above
 
     if parsed.action == "fork":
-        options = workflows.ForkOptions(parsed.step, parsed.key, parsed.build)
+        options = workflows.ForkOptions(parsed.step, parsed.key, parsed.build, parsed.onto)
         asyncio.run(workflows.fork(settings.api_url, parsed.id, options, console))
         return 0
     fits = asyncio.run(workflows.check_code(settings.api_url, parsed.paths, console))

@@ -26,7 +26,7 @@ async def check_code(url: str, paths: Sequence[str], console: Console) -> bool:
     except (ApiError, httpx.HTTPError) as error:
         raise StartProblem(f"cannot read histories from {url}: {error}") from error
     for finding in findings:
-        told = finding.problem or "fits"
+        told = finding.problem or finding.note or "fits"
         console.raw(f"{finding.id}  {finding.status:<9} {finding.steps:>5} steps  {told}")
     differing = sum(bool(finding.problem) for finding in findings)
     console.say(f"{len(findings)} histories, {differing} differ")
@@ -39,14 +39,17 @@ class ForkOptions(NamedTuple):
     step: str | None
     key: str | None
     build: str | None
+    onto: str | None
+    """MODULE:NAME of the declared workflow that it is to run on."""
 
 
 async def fork(url: str, id_: str, options: ForkOptions, console: Console) -> None:
     """Prints the id of the fork. Raises StartProblem."""
+    onto = None if options.onto is None else found(options.onto)
     try:
         async with Client(url) as client:
             forked: Handle[object] = await client.fork(
-                id_, step=options.step, key=options.key, build=options.build
+                id_, onto, step=options.step, key=options.key, build=options.build
             )
     except (ApiError, httpx.HTTPError) as error:
         raise StartProblem(f"cannot fork {id_}: {error}") from error

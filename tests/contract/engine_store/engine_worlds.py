@@ -132,6 +132,11 @@ signals as (
     from seconds
 ),
 replicas as (update engine.replica set seen_at = seen_at - older from seconds),
+budgets as (
+    update engine.budget set
+        period_started_at = period_started_at - older, renews_at = renews_at - older
+    from seconds
+),
 resolutions as (
     update engine.resolution set due_at = due_at - older, tried_at = tried_at - older from seconds
 ),

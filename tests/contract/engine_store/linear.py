@@ -4,13 +4,16 @@ Every call touches one key, so a history splits by key and the search stays smal
 answer in a state is said by a model: a function from state and call to the state after it.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from mainspring_schema.frames import Verdict
+from mainspring_schema.frames import Held, Verdict
 
 State = TypeVar("State")
+T = TypeVar("T")
 VISITED_MAX: Final = 200_000
 """States of the search, for one key: far above what some dozen calls come to."""
 
@@ -24,6 +27,8 @@ class Call(NamedTuple):
     answer: object
     began: int
     ended: int
+    who: int = 0
+    """Whose call it is, where the answer depends on that."""
 
 
 class Model(NamedTuple, Generic[State]):
@@ -63,6 +68,35 @@ def _next(ordered: Sequence[Call], done: int) -> list[int]:
     left = [place for place in range(len(ordered)) if not done >> place & 1]
     soonest = min(ordered[place].ended for place in left)
     return [place for place in left if ordered[place].began <= soonest]
+
+
+class History:
+    """All calls of all clients, with the order in which they began and ended."""
+
+    def __init__(self) -> None:
+        self.calls: dict[UUID, list[Call]] = defaultdict(list)
+        self._clock = itertools.count()
+
+    async def of(
+        self, key: UUID, name: str, argument: int, work: Awaitable[T],
+        told: Callable[[T], object], *, who: int = 0,
+    ) -> T:  # fmt: skip
+        began = next(self._clock)
+        found = await work
+        call = Call(key, name, argument, told(found), began, next(self._clock), who)
+        self.calls[key].append(call)
+        return found
+
+    def claimed(self, held: Held, began: int) -> None:
+        call = Call(held.task_id, "claim", 0, held.fence, began, next(self._clock))
+        self.calls[held.task_id].append(call)
+
+    def begin(self) -> int:
+        return next(self._clock)
+
+    def misfits(self, model: Model[State]) -> list[list[Call]]:
+        found = (misfit(calls, model) for calls in self.calls.values())
+        return [calls for calls in found if calls]
 
 
 # ── models ──────────────────────────────────────────────────────────────────────────────────────
@@ -135,3 +169,67 @@ def _head(last_seq: int, call: Call) -> int | None:
 
 
 LOG: Final = Model(1, _head)
+
+
+class StartState(NamedTuple):
+    """The one workflow that a key has started, and the input it was given."""
+
+    workflow: int
+    input: int
+
+
+NOTHING: Final = StartState(0, 0)
+
+
+def _start(state: StartState, call: Call) -> StartState | None:
+    """`who` is the workflow that is to be started, or that is looked for."""
+    if call.name == "read":
+        return state if call.answer is (state.workflow == call.who) else None
+    if state == NOTHING:
+        return StartState(call.who, call.argument) if call.answer == ("started", call.who) else None
+    wanted = "known" if call.argument == state.input else "differing"
+    return state if call.answer == (wanted, state.workflow) else None
+
+
+START: Final = Model(NOTHING, _start)
+
+
+class BudgetState(NamedTuple):
+    """`holds` are amounts by who holds them, each at most one."""
+
+    balance: int
+    holds: frozenset[tuple[int, int]] = frozenset()
+
+    @property
+    def reserved(self) -> int:
+        return sum(amount for _, amount in self.holds)
+
+    def ended(self, who: int, used: int) -> "BudgetState":
+        kept = frozenset(hold for hold in self.holds if hold[0] != who)
+        return BudgetState(self.balance - used, kept)
+
+    def held(self, who: int, amount: int) -> "BudgetState | None":
+        """None where it does not fit; the only hold may take what is left."""
+        left = self.balance - self.reserved
+        if left < amount and (self.reserved > 0 or left <= 0):
+            return None
+        return BudgetState(self.balance, self.holds | {(who, min(amount, left))})
+
+
+def _budget(state: BudgetState, call: Call) -> BudgetState | None:
+    match call.name:
+        case "read":
+            return state if call.answer == (state.balance, state.reserved) else None
+        case "add":
+            return state._replace(balance=state.balance + call.argument)
+        case "end":
+            return state.ended(call.who, call.argument)
+        case _:
+            after = state.held(call.who, call.argument)
+            wanted = Verdict.CONFLICT if after is None else Verdict.COMMITTED
+            return (after or state) if call.answer is wanted else None
+
+
+def budget(allowed: int) -> Model[BudgetState]:
+    """Of one budget that began with so much."""
+    return Model(BudgetState(allowed), _budget)

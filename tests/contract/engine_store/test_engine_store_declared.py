@@ -1,11 +1,12 @@
 """Declared workflows by their own decisions, written to either store."""
 
 import hashlib
+from uuid import UUID
 
 import msgspec
 
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.changes import Changes, Claim
+from mainspring_engine.domain.changes import Changes, Claim, CopySteps
 from mainspring_engine.domain.decide import decide
 from mainspring_engine.domain.materials import Materials, StepMissing
 from mainspring_engine.domain.plan import Plan
@@ -29,6 +30,7 @@ from mainspring_schema.operations import ListTasks
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_schema.workflows import Flaw, StartWorkflow
 from tests.contract.engine_store.engine_worlds import IDS, Worker, World
+from tests.contract.engine_store.test_engine_store_workflows import Program
 from tests.unit.engine.declared_desk import Memory
 from tests.unit.engine.program import NoAgents
 
@@ -243,3 +245,50 @@ async def test_a_step_that_failed_ends_all_that_is_open(
     row = await world.store.workflows.get(course.org_id, course.id)
     assert row is not None
     assert row.workflow.outcome is Outcome.FAILED
+
+
+# ── forks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def forked(
+    source: Course, *places: str, org_id: UUID | None = None
+) -> tuple[Program, Committed]:
+    fork = Program(source.world, org_id or source.org_id)
+    changes = fork.starting()
+    assert changes.start is not None
+    copied = CopySteps(source_id=source.id, bound="", places=places)
+    start = msgspec.structs.replace(changes.start, copied=copied)
+    return fork, await fork.commit(msgspec.structs.replace(changes, start=start))
+
+
+async def test_a_fork_has_the_results_that_it_names_and_no_others(
+    world: World, worker: Worker, queue: str
+) -> None:
+    source = await Course(world, worker, CHAIN, queue).started()
+    await source.ends("1")
+    await source.ends("2")
+
+    fork, reply = await forked(source, "1")
+
+    assert reply.verdict is Verdict.COMMITTED
+    assert await world.store.steps((Step(workflow_id=fork.id, step="1"),)) == {
+        (fork.id, "1"): pack(PlainResult(result=b"1"))
+    }
+    # A fork of it takes it over as well, and it may do the rest itself.
+    again = Course(world, worker, CHAIN, queue)
+    again.id, again.org_id = fork.id, fork.org_id
+    second, reply = await forked(again, "1")
+    assert reply.verdict is Verdict.COMMITTED
+    assert await world.store.steps((Step(workflow_id=second.id, step="2"),)) == {}
+
+
+async def test_a_fork_begins_with_all_that_it_names_or_not_at_all(
+    world: World, worker: Worker, queue: str
+) -> None:
+    source = await Course(world, worker, CHAIN, queue).started()
+    await source.ends("1")
+
+    _, missing = await forked(source, "1", "2")
+    _, foreign = await forked(source, "1", org_id=IDS.uuid7())
+
+    assert (missing.verdict, foreign.verdict) == (Verdict.INVALID, Verdict.INVALID)

@@ -14,7 +14,7 @@ from mainspring_worker.adapters.mcp.entry import public_or_loopback
 from mainspring_worker.adapters.mcp.processes import allowed_commands
 from mainspring_worker.adapters.mcp.servers import McpServers
 from mainspring_worker.adapters.memory import MemoryServers
-from mainspring_worker.ports.servers import Reached, Served, ServerFailed, ToolServers
+from mainspring_worker.ports.servers import Manner, Reached, Served, ServerFailed, ToolServers
 from tests.integration.mcp.server import Seen, over_http, server
 
 SCRIPT = str(Path(__file__).parents[2] / "integration" / "mcp" / "server.py")
@@ -34,6 +34,8 @@ def twin() -> MemoryServers:
     made = MemoryServers()
     made.tools["test"] = (ServedTool(name="echo", readonly=True), ServedTool(name="fail"))
     made.answers["test", "echo"] = Served(result={"result": "hi"})
+    made.progress["test", "slow"] = "nearly there"
+    made.answers["test", "slow"] = Served(result="done")
     made.answers["test", "fail"] = Served(result="Error executing tool fail", failed=True)
     return made
 
@@ -65,6 +67,22 @@ async def test_tools_are_listed_and_called(place: Place) -> None:
     assert listed["fail"].readonly is None
     assert answer == Served(result={"result": "hi"})
     assert failed.failed is True
+
+
+async def test_who_listens_hears_how_far_a_call_is(place: Place) -> None:
+    lines: list[str] = []
+
+    async def told(line: str) -> None:
+        lines.append(line)
+
+    answer = await place.servers.call(
+        place.at, "slow", {}, key="k", manner=Manner(told=told, patience_s=60)
+    )
+    unheard = await place.servers.call(place.at, "slow", {}, key="k")
+
+    assert answer == unheard == Served(result="done")
+    assert lines[-1] == "nearly there"
+    assert lines[:-1] in ([], ["1 of 3"])
 
 
 async def test_a_server_that_is_not_there_says_so() -> None:

@@ -11,6 +11,7 @@ from tests.e2e.flows.wire import Wire, scripted, types
 pytestmark = pytest.mark.stack
 
 ADD = {"name": "add", "arguments": {"a": 1, "b": 2}}
+CHECK: dict[str, object] = {"name": "check_budget", "arguments": {}}
 
 
 @proves(
@@ -64,3 +65,35 @@ async def test_a_session_pauses_at_its_limit_and_goes_on_once_it_is_raised(
     assert (changed.limit, changed.status, changed.metadata) == (5, "disabled", {"b": 2})
     assert listed == [changed]
     assert gone.value.status_code == 404
+
+
+async def test_a_session_goes_on_by_itself_once_its_budget_renews(
+    client: Everruns, wire: Wire
+) -> None:
+    session = await wire.session(agent_id=await agent(wire, capabilities=[{"ref": "test_math"}]))
+    period = {"type": "duration", "seconds": 2}
+    made = await client.budgets.create("session", session, "calls", 1, period=period)
+    turns = [{"tool_calls": [ADD]}, {"tool_calls": [ADD]}, {"text": "Three."}]
+
+    await wire.say(session, scripted("Add twice.", turns=turns))
+    events = await wire.to_rest(session)
+
+    assert types(events).count("reason.started") == 3
+    assert types(events)[-2:] == ["turn.completed", "session.idled"]
+    ledger = await client.budgets.ledger(made.id)
+    assert {entry.meter_source for entry in ledger} == {"limit", "model_call", "renewal"}
+    assert made.period is not None
+    assert (made.period.type, made.period.seconds) == ("duration", 2)
+
+
+async def test_an_agent_reads_what_is_left_of_its_budgets(client: Everruns, wire: Wire) -> None:
+    session = await wire.session(agent_id=await agent(wire, capabilities=[{"ref": "budgeting"}]))
+    await client.budgets.create("session", session, "calls", 5)
+    turns = [{"tool_calls": [CHECK]}, {"text": "Four."}]
+
+    await wire.say(session, scripted("What is left?", turns=turns))
+    events = await wire.to_rest(session)
+
+    (done,) = [event.data for event in events if event.type == "tool.completed"]
+    assert done["success"], done
+    assert '"left":4' in str(done["result"]).replace(" ", "").replace("'", '"')

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-WITH_WORKERS = frozenset({"workflows", "toolsets"})
+WITH_WORKERS = frozenset({"tasks", "toolsets", "workflows"})
 """They bring a worker, and run where the address of the engine is known."""
 PAGES = sorted(
     page for page in (ROOT / "docs" / "concepts").glob("*.md") if page.stem not in WITH_WORKERS

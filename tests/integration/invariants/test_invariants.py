@@ -44,8 +44,9 @@ def history() -> str:
 def budget_rows() -> str:
     return f"""
     insert into engine.budget (id, org_id, subject_type, subject_id, currency, allowed, balance,
-        reserved, metadata)
-    values ('{PLAIN}', '{ORG}', 'session', '{SESSION}', 'calls', 100, 90, 5, '');
+        reserved, metadata, period_kind, period_text, period_started_at, renews_at)
+    values ('{PLAIN}', '{ORG}', 'session', '{SESSION}', 'calls', 100, 90, 5, '', 3, 'month',
+        '2026-02-01T00:00:00Z', '2026-03-01T00:00:00Z');
     insert into engine.budget_entry (id, budget_id, amount, source)
     values ('{DONE}', '{PLAIN}', 100, 'limit'), ('{OPEN}', '{PLAIN}', -10, 'model_call');
     insert into engine.budget_hold (task_id, budget_id, session_id, amount)
@@ -226,6 +227,9 @@ VIOLATIONS = {
     "ended_slots_wait_for_nothing": "update scheduler.slot set due_ms = 3",
     "balances_are_their_ledger": "update engine.budget_entry set amount = 99 where amount = 100",
     "reserves_are_their_holds": "update engine.budget set reserved = 4",
+    "periods_follow_their_beat": (
+        "update engine.budget set renews_at = renews_at + interval '1 day'"
+    ),
     "holds_belong_to_open_tasks": f"delete from engine.task where id = '{NEXT}'",
     "chains_are_whole": "update log.event set payload = '[]' where seq = 1",
 }

@@ -59,6 +59,12 @@ def _good(made: MCPServer, seen: Seen) -> None:
     def draw() -> Image:
         return Image(data=b"png", format="png")
 
+    @made.tool(description="Takes its time.", structured_output=False)
+    async def slow(context: Context) -> str:
+        await context.report_progress(1, 3)
+        await context.report_progress(2, 3, "nearly there")
+        return "done"
+
 
 def _bad(made: MCPServer, seen: Seen) -> None:
     @made.tool(description="Fails.")

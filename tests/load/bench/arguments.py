@@ -37,6 +37,7 @@ class Arguments(argparse.Namespace):
     history: int | None = None
     sleepers: int | None = None
     held: float | None = None
+    keys: int | None = None
     tasks: int | None = None
     minutes: float | None = None
     profile: Path | None = None
@@ -98,6 +99,7 @@ def _add_loads(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--history", type=int, metavar="N", help="messages of the old session")
     group.add_argument("--tasks", type=int, metavar="N", help="of a queue's burst; 30000")
     group.add_argument("--held", type=float, metavar="SECONDS", help="of horizon's snapshot; 300")
+    group.add_argument("--keys", type=int, metavar="N", help="different ones of keys; 1000")
     group.add_argument("--minutes", type=float, metavar="N", help="of soak; 10")
     group.add_argument("--sampling", type=float, metavar="RATIO", help="of traces; 0")
     group.add_argument("--profile", type=Path, metavar="FOLDER", help="samples of the services")
@@ -145,6 +147,7 @@ def sizes(parsed: Arguments) -> dict[str, float | tuple[int, ...]]:
         "history": parsed.history,
         "sleepers": parsed.sleepers,
         "held_s": parsed.held,
+        "keys": parsed.keys,
         "queue_tasks": parsed.tasks,
         "soak_minutes": parsed.minutes,
     }

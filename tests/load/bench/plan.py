@@ -42,7 +42,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     soak_per_s: float = 100.0
     soak_sessions: int = 400
     queue_tasks: int = 30_000
-    """Of each burst of `throughput`, `horizon` and `replicas`."""
+    """Of each burst of `throughput`, `horizon`, `keys` and `replicas`."""
+    keys: int = 1000
+    """Different ones of `keys`."""
     held_s: float = 300.0
     """How long the snapshot of `horizon` is held."""
     peers_part: float = 1.0

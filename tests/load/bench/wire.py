@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 HEAD_BYTES_MAX: Final = 64 * 1024
+_NO_CONTENT: Final = 204
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -188,6 +189,8 @@ def status_of(head: bytes) -> int:
 
 
 def _length(head: bytes) -> int:
+    if status_of(head) == _NO_CONTENT:
+        return 0
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":

@@ -4,6 +4,8 @@ import pytest
 
 from mainspring_api.domain.analysis import LONG_PROMPT_CHARS, Analysed, analyse
 from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.capability import Capability, Info
+from mainspring_harness.registry import Registry
 from mainspring_schema.agents import CapabilityRef, ToolDefinition
 
 TIME = CapabilityRef(ref="current_time")
@@ -71,6 +73,27 @@ def test_a_sound_agent_has_no_findings() -> None:
 )
 def test_each_rule_finds_its_fault(agent: Analysed, rule: str) -> None:
     assert rules(agent) == [rule]
+
+
+def test_two_capabilities_that_bring_the_same_tool_are_told() -> None:
+    def bringing(id_: str) -> Capability:
+        info = Info(id=id_, name=id_, description=id_, status="available")
+        return Capability(info=info, tools=lambda _config: (TOOL,))
+
+    registry = Registry((bringing("first"), bringing("second")))
+    refs = (CapabilityRef(ref="first"), CapabilityRef(ref="second"))
+
+    (finding,) = analyse(Analysed(system_prompt="x", capabilities=refs), registry)
+
+    assert (finding.rule_id, finding.severity) == ("capability.conflict", "warning")
+    assert "only that of 'first'" in finding.message
+
+
+def test_the_built_in_capabilities_bring_no_tool_twice() -> None:
+    registry = builtin_registry()
+    refs = tuple(CapabilityRef(ref=entry.info.id) for entry in registry.catalogue())
+
+    assert "capability.conflict" not in rules(Analysed(system_prompt="x", capabilities=refs))
 
 
 def test_a_server_of_the_organization_is_not_looked_for() -> None:

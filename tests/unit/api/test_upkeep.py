@@ -27,6 +27,10 @@ class StoreWithOldKeys:
         assert before_ms == NOW_MS - FILES_PAST_S * 1000
         return min(limit, 0)
 
+    async def forget_record_past(self, *, before_ms: int, limit: int) -> int:
+        assert before_ms == NOW_MS - FILES_PAST_S * 1000
+        return min(limit, 0)
+
     async def forget_keys(self, *, before_ms: int, limit: int) -> int:
         assert before_ms == NOW_MS - IDEMPOTENCY_RETENTION_S * 1000
         gone = min(limit, self.keys)

@@ -6,7 +6,7 @@ import msgspec
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.answers import Answer
-from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.changes import Changes, CopySteps, NewSignal
 from mainspring_engine.domain.decide import decide
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
@@ -29,7 +29,15 @@ from mainspring_schema.codec import pack
 from mainspring_schema.events import decode_payload
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, StepTask, TaskResult, WorkflowResult
-from mainspring_schema.workflows import CancelWorkflow, Flaw, SignalWorkflow, StartWorkflow, Wait
+from mainspring_schema.workflows import (
+    CancelWorkflow,
+    Flaw,
+    Fork,
+    Parent,
+    SignalWorkflow,
+    StartWorkflow,
+    Wait,
+)
 from tests.unit.engine.program import NoAgents
 
 
@@ -62,11 +70,12 @@ class DeclaredDesk:
         queue: str = "default",
         build: str = "",
         start_within_ms: int | None = None,
+        parent: Parent | None = None,
+        fork: "tuple[DeclaredDesk, Fork] | None" = None,
     ) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
-        self.id = self.ids.uuid7()
-        self.memory = Memory()
+        self.id, self.memory = self.ids.uuid7(), Memory()
         self.materials = Materials(
             agents=NoAgents(), ids=self.ids, draws=SeededDraws(3), trace_ratio=0.0,
             recall=self.memory,
@@ -79,14 +88,25 @@ class DeclaredDesk:
         self.events: list[tuple[str, dict[str, object]]] = []
         self.waits: dict[str, WaitRow] = {}
         self.signals: dict[UUID, SignalRow] = {}
+        self.told: list[NewSignal] = []
+        """What it told other sessions."""
         self.last: Changes
+        if fork is not None:
+            self._inherit(*fork)
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
             queue=queue, declaration=declaration, build=build, start_within_ms=start_within_ms,
+            parent=parent, fork=None if fork is None else fork[1],
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         decide(plan, intents.WorkflowStarted(command=command), self.materials)
         self._apply(plan)
+        self.begun = self.last
+
+    def _inherit(self, source: "DeclaredDesk", fork: Fork) -> None:
+        self.memory.charts |= source.memory.charts
+        for place in map(str, fork.kept):
+            self.memory.bodies[place] = source.memory.bodies[place]
 
     # ── what happens ────────────────────────────────────────────────────────────────────────────
 
@@ -136,14 +156,23 @@ class DeclaredDesk:
         )  # fmt: skip
         return self.do(intents.WorkflowSignalled(command=command))
 
+    def hears(self, source: UUID, kind: str, body: bytes = b"") -> Answer:
+        """A signal of a parent or a child lies there and is brought."""
+        self.signals[source] = SignalRow(source=source, kind=kind, body=body)
+        return self.do(
+            intents.SignalCame(session_id=self.id, org_id=DEFAULT_ORG_ID, source=source, kind=kind)
+        )
+
     def due(self, place: str) -> Answer:
         """The time of what a step waits for is over."""
-        timer_id = self.waits[place].timer_id
+        return self.timer_due(self.waits[place].timer_id, "wait")
+
+    def timer_due(self, timer_id: UUID | None, kind: str) -> Answer:
         assert timer_id is not None
         return self.do(
             intents.TimerDue(
                 session_id=self.id, org_id=DEFAULT_ORG_ID, workflow_id=self.id,
-                timer_id=timer_id, kind="wait",
+                timer_id=timer_id, kind=kind,
             )
         )  # fmt: skip
 
@@ -170,6 +199,12 @@ class DeclaredDesk:
     def outcome(self) -> Outcome:
         assert self.view.workflow is not None
         return self.view.workflow.outcome
+
+    @property
+    def copied(self) -> CopySteps | None:
+        """What its store was to copy from another one."""
+        assert self.begun.start is not None
+        return self.begun.start.copied
 
     @property
     def types(self) -> list[str]:
@@ -212,8 +247,9 @@ class DeclaredDesk:
         for wait in changes.waits:
             known = msgspec.msgpack.decode(wait.body, type=Wait)
             self.waits[wait.step] = WaitRow(workflow_id=self.id, wait=known, timer_id=wait.timer_id)
+        self.told += [signal for signal in changes.signals if signal.to is not None]
         for signal in changes.signals:
-            if not signal.taken:
+            if not signal.taken and signal.to is None:
                 row = SignalRow(source=signal.source, kind=signal.kind, body=signal.body)
                 self.signals[signal.source] = row
         for take in changes.taken_signals:

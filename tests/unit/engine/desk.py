@@ -164,12 +164,9 @@ class Desk:
     def tool_done(self, task: OpenTask | None = None, result: object = "ok") -> Answer:
         return self.answer(ToolResult(status="success", result=result), task)
 
-    def cancel(self) -> Answer:
-        return self.do(
-            intents.Cancelled(
-                command=commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=self.session_id)
-            )
-        )
+    def cancel(self, reason: str | None = None) -> Answer:
+        command = commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=self.session_id, reason=reason)
+        return self.do(intents.Cancelled(command=command))
 
     def died(self, task: OpenTask) -> Answer:
         assert self.view.workflow is not None

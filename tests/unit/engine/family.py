@@ -44,8 +44,8 @@ class Relative(Desk):
         (task,) = self.tasks.values()
         return task
 
-    def told(self, parent: "Relative") -> None:
-        """Its parent gives it something to do."""
+    def told(self, parent: "Relative", *, wakes: str | None = None) -> None:
+        """Its parent gives it something to do; its end wakes the parent where that has a name."""
         message_id = self.ids.uuid4()
         message = Message(
             id=to_wire(Prefix.MESSAGE, message_id),
@@ -60,7 +60,7 @@ class Relative(Desk):
             message=message,
             mode="steer",
             config_hash=CONFIG,
-            spawned_by=SpawnedBy(session_id=parent.session_id, turn_id=parent.turn_id),
+            spawned_by=SpawnedBy(session_id=parent.session_id, turn_id=parent.turn_id, wakes=wakes),
         )
         self.do(intents.Submitted(command=command))
 

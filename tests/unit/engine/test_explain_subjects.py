@@ -67,6 +67,19 @@ def test_a_turn_that_waits_for_people_names_what_they_have_to_decide() -> None:
     assert reason.text.endswith(": pay")
 
 
+@pytest.mark.parametrize("due_ms", [None, NOW + 1000])
+def test_a_turn_that_rests_for_a_budget_says_when_it_looks_again(due_ms: int | None) -> None:
+    resting = msgspec.structs.replace(
+        STATE, phase=TurnPhase.PAUSED, reason_task=None, timer_id=TIMER if due_ms else None
+    )
+
+    found = told(snapshot(workflow=turn(resting), timers={TIMER: due_ms} if due_ms else {}))
+
+    (reason,) = found.reasons
+    assert (reason.code, reason.until_ms, found.moving) == ("budget", due_ms, False)
+    assert ("looks again by itself at" in reason.text) is (due_ms is not None)
+
+
 def test_a_cancelling_turn_tells_its_deadline_beside_who_is_at_work() -> None:
     cancelling = msgspec.structs.replace(
         STATE, phase=TurnPhase.CANCELLING, cancel_reason="user", timer_id=TIMER

@@ -71,6 +71,7 @@ async def test_what_comes_up_together_is_one_statement_of_the_newest() -> None:
     desk.say(1, b"1")
     desk.say(2, b"2", step="4/1")
     desk.say(3, b"3")
+    desk.say(4, b"7.5", step="4/1!")
 
     work = asyncio.create_task(desk.reports.work())
     answers = await desk.answers()
@@ -80,9 +81,10 @@ async def test_what_comes_up_together_is_one_statement_of_the_newest() -> None:
     assert [(one.progress.step, one.progress.details) for one in statement] == [
         ("", b"3"),
         ("4/1", b"2"),
+        ("4/1!", b"7.5"),
     ]
     assert all(one.incarnation == WORKER for one in statement)
-    assert answers == [(3, Verdict.COMMITTED), (2, Verdict.COMMITTED)]
+    assert answers == [(counter, Verdict.COMMITTED) for counter in (3, 2, 4)]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +92,10 @@ async def test_what_comes_up_together_is_one_statement_of_the_newest() -> None:
     [
         (2, "", 1, Verdict.STALE),
         (3, "../etc", 1, Verdict.INVALID),
+        (3, "!", 1, Verdict.INVALID),
         (3, "", PROGRESS_BYTES_MAX + 1, Verdict.INVALID),
     ],
-    ids=["another fence", "no place", "too large"],
+    ids=["another fence", "no place", "the begin of nothing", "too large"],
 )
 async def test_what_a_worker_may_not_say_is_refused(
     fence: int, step: str, size: int, verdict: Verdict

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from mainspring_engine.domain.turn.agent import turn_agent
-from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.ids import ANONYMOUS_USER_ID, Prefix, to_wire
 from mainspring_schema.agents import ModelChoice, RuntimeAgent
 from mainspring_schema.budgets import Subject
 
@@ -20,4 +20,5 @@ def test_a_child_falls_under_the_budgets_of_all_above_it_and_asks_as_itself() ->
         Subject(type="session", id=ROOT),
         Subject(type="session", id=PARENT),
         Subject(type="organization", id=ORG),
+        Subject(type="user", id=ANONYMOUS_USER_ID),
     )

@@ -1,8 +1,10 @@
+import pytest
 from msgspec import UNSET
 
 from mainspring_harness.messages_view import messages_view, result_message_id
 from mainspring_kernel.ids import from_wire
-from mainspring_schema.messages import ToolResultPart
+from mainspring_schema.delivery import MessageEdited, MessageWithdrawn
+from mainspring_schema.messages import TextPart, ToolResultPart
 from tests.unit.harness.conversations import Log, message_id
 
 
@@ -42,6 +44,37 @@ def test_an_input_consumed_after_a_cancel_is_shown_once() -> None:
     log.add("turn.cancelled", {"turn_id": "t"}).reason(2).answer(4, "ok")
 
     assert ids(log) == [message_id(1), message_id(2), message_id(4)]
+
+
+def queued_behind_a_cancelled_turn() -> Log:
+    log = Log().input(1, "go").reason(1).input(2, "queued")
+    return log.add("turn.cancelled", {"turn_id": "t"}).input(3, "next").reason(3).answer(4, "ok")
+
+
+def test_an_input_that_waited_for_longer_than_a_cancelled_turn_stands_where_it_was_read() -> None:
+    log = queued_behind_a_cancelled_turn().reason(2).answer(5, "ok")
+
+    assert ids(log) == [message_id(number) for number in (1, 3, 4, 2, 5)]
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_what_is_edited_behind_a_cancelled_turn_is_shown_as_it_reads_now(*, is_read: bool) -> None:
+    log = queued_behind_a_cancelled_turn()
+    rather = (TextPart(text="rather"),)
+    log.add("message.edited", MessageEdited(message_id=message_id(2), content=rather))
+    if is_read:
+        log.reason(2)
+
+    (shown,) = (one for one in messages_view(log.events) if one.id == message_id(2))
+
+    assert shown.content == rather
+
+
+def test_what_is_withdrawn_behind_a_cancelled_turn_is_not_shown() -> None:
+    log = queued_behind_a_cancelled_turn()
+    log.add("message.withdrawn", MessageWithdrawn(message_id=message_id(2)))
+
+    assert ids(log) == [message_id(number) for number in (1, 3, 4)]
 
 
 def test_a_failure_is_shown() -> None:

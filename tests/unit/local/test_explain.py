@@ -26,3 +26,14 @@ def test_what_moves_by_itself_says_so() -> None:
     found = Explanation(state="reason", moving=True, reasons=(reason,))
 
     assert lines("turn_1", found)[0] == "turn_1: reason, it moves"
+
+
+def test_what_has_ended_does_not_move_and_may_wait_for_somebody_all_the_same() -> None:
+    ended = Reason(code="ended", text="it has ended", advice="", moving=True)
+    letter = Reason(code="dead_letter", text="it was set aside", advice="", moving=False)
+
+    alone = Explanation(state="completed", moving=True, reasons=(ended,))
+    aside = Explanation(state="failed", moving=False, reasons=(ended, letter))
+
+    assert lines("workflow_1", alone)[0] == "workflow_1: completed"
+    assert lines("turn_1", aside)[0] == "turn_1: failed, it waits for somebody"

@@ -44,8 +44,8 @@ async def test_a_missing_key_is_told_before_anything_is_loaded(name: str) -> Non
     assert ("pydantic_ai" in sys.modules) is loaded
 
 
-def test_only_the_simulator_needs_no_key() -> None:
-    assert {"llmsim"} == KEYLESS
+def test_only_what_is_no_real_model_needs_no_key() -> None:
+    assert {"llmsim", "relay"} == KEYLESS
 
 
 def test_credentials_show_nothing() -> None:

@@ -4,7 +4,7 @@ import httpx
 import msgspec
 import pytest
 
-from mainspring import Client, step, wait_for_signal, workflow
+from mainspring import Client, Workflow, do, do_sleep, step, wait_for_signal, workflow
 from mainspring.checking import check, records_of, replay
 from mainspring_schema.workflows import StepRecord
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
@@ -170,6 +170,65 @@ async def test_a_fork_is_checked_with_what_it_took_over() -> None:
 
     assert (finding.problem, finding.steps) == ("", 2)
     assert CALLS == []
+
+
+@workflow(driver="machine", name="it")
+def declared(x: int) -> int:
+    return do(double, do(plain, x))
+
+
+@workflow(driver="machine", name="it")
+def longer(x: int) -> int:
+    return do(plain, do(double, do(plain, x)))
+
+
+@workflow(driver="machine", name="it")
+def waiting(x: int) -> int:
+    first = do(plain, x)
+    do_sleep(60)
+    return first
+
+
+@workflow(driver="machine", name="it")
+def short(x: int) -> int:
+    return do(plain, x)
+
+
+@pytest.mark.parametrize(
+    ("present", "note"),
+    [
+        (declared, ""),
+        (longer, ""),
+        (waiting, "fork it from step 2: step double is recorded, sleep sleep found"),
+        (short, "fork it from step 2: step double is recorded, no step found"),
+    ],
+)
+async def test_of_a_declared_one_it_is_told_from_where_on_a_fork_does_anew(
+    present: "Workflow[..., object]", note: str
+) -> None:
+    """It ends with its own declaration, so that is no problem."""
+    first = {"step": "1", "name": "plain", "kind": "step", "result": 2}
+    second = {"step": "2", "name": "double", "kind": "step", "result": 4}
+    started: dict[str, object] = {"type": "it", "input": [1]}
+    origin = {"workflow_id": "source", "step": "2"}
+    histories: dict[str, list[dict[str, object]]] = {
+        "source": [
+            {"type": "workflow.started", "data": started},
+            {"type": "step.completed", "data": first},
+            {"type": "step.completed", "data": second | {"name": "other"}},
+        ],
+        "fork": [
+            {"type": "workflow.started", "data": started | {"forked_from": origin}},
+            {"type": "step.completed", "data": second},
+        ],
+    }
+
+    async with client_of(histories) as client:
+        (finding,) = await check(client, [present])
+
+    assert (finding.problem, finding.steps) == ("", 2)
+    assert finding.note.endswith(note)
+    assert bool(finding.note) is bool(note)
 
 
 async def test_a_fork_of_a_later_generation_is_checked_with_the_records_of_that_one() -> None:

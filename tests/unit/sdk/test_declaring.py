@@ -4,8 +4,30 @@ import httpx
 import msgspec
 import pytest
 
-from mainspring import Client, NotInWorkflow, Workflow, do, parallel, sequence, step, workflow
-from mainspring_schema.declarations import Declaration, ListOf, OfInput, OfStep, read
+from mainspring import (
+    Client,
+    NotInWorkflow,
+    Workflow,
+    child,
+    do,
+    do_child,
+    do_detached,
+    parallel,
+    sequence,
+    step,
+    workflow,
+)
+from mainspring_schema.declarations import (
+    Declaration,
+    DeclaredStep,
+    DeclaredWait,
+    ListOf,
+    ObjectOf,
+    OfInput,
+    OfStep,
+    Value,
+    read,
+)
 
 
 @step
@@ -64,6 +86,43 @@ def test_a_reference_between_branches_is_waited_for() -> None:
             return do(one, first)
 
     assert [one.after for one in declared(crossed).steps] == [(), (), (1,)]
+
+
+@workflow(name="letters")
+async def letters(name: str, *, copies: int = 1) -> list[str]:
+    return [name] * copies
+
+
+def test_a_child_is_a_step_with_options_and_arguments_of_its_own() -> None:
+    @workflow(driver="machine")
+    def parent(name: str) -> list[object]:
+        first = do_child(letters, name)
+        slowly = child(
+            letters, queue="slow", timeout_s=60, keys=["shop"], circuit="press", start_within_s=5
+        )
+        return [do_child(slowly, first[0], copies=2), do_detached(slowly, name)]
+
+    plain, waited, let_go = declared(parent).steps
+
+    assert plain == DeclaredStep(
+        step="letters", arguments=ListOf(items=(OfInput(name="name"),)), queue="default",
+        wait=DeclaredWait(kind="child"),
+    )  # fmt: skip
+    assert (waited.after, waited.queue, waited.keys, waited.circuit, waited.wait) == (
+        (1,), "slow", ("shop",), "press",
+        DeclaredWait(kind="child", delay_ms=60_000, start_within_ms=5000),
+    )  # fmt: skip
+    assert waited.arguments == ObjectOf(
+        members={"name": OfStep(step=1, path=(0,)), "copies": Value(value=msgspec.Raw(b"2"))}
+    )
+    assert (let_go.after, let_go.wait) == (
+        (2,), DeclaredWait(kind="detached", start_within_ms=5000),
+    )  # fmt: skip
+
+
+def test_children_belong_into_a_declared_workflow() -> None:
+    with pytest.raises(NotInWorkflow):
+        do_child(letters, "a")
 
 
 def test_a_declared_step_has_keys_that_name_no_arguments() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mainspring.ferry import Ferry
+from mainspring.ferry import Ferry, Passage
 
 
 @pytest.fixture
@@ -110,6 +110,36 @@ async def test_what_comes_up_in_one_turn_crosses_and_comes_back_in_one(
 
     assert found == list(range(50))
     assert wakes == ["there", "here"]
+
+
+async def test_what_is_sent_and_stopped_lands_once_and_as_cancelled(
+    there: asyncio.AbstractEventLoop,
+) -> None:
+    begun, ended, landed = threading.Event(), threading.Event(), asyncio.Event()
+    landings = list[BaseException | None]()
+
+    async def hang() -> None:
+        begun.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.set()
+
+    def land(passage: Passage[None]) -> None:
+        landings.append(passage.error)
+        landed.set()
+
+    passage = Ferry[None](there).send(hang, land)
+    assert await asyncio.to_thread(begun.wait, 10)
+    passage.cancel()
+    passage.cancel()
+    assert landings == [], "never at once"
+    async with asyncio.timeout(10):
+        await landed.wait()
+    assert await asyncio.to_thread(ended.wait, 10)
+
+    (error,) = landings
+    assert isinstance(error, asyncio.CancelledError)
 
 
 async def test_where_the_other_loop_has_ended_nobody_waits() -> None:

@@ -23,7 +23,7 @@ from mainspring.heartbeats import Course, Pulse
 from mainspring.plain import attempt_plain
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.progress_limits import PROGRESS_BYTES_MAX
-from mainspring_schema.tasks import PlainResult
+from mainspring_schema.tasks import PlainResult, WorkflowResult
 from tests.unit.sdk.fake import FakeEngine
 
 SEEN: list[list[tuple[str, bytes]]] = []
@@ -36,12 +36,18 @@ class Shelf:
     def __init__(self, **earlier: bytes) -> None:
         self.kept_by_step = {"" if step == "plain" else step: v for step, v in earlier.items()}
         self.said: list[tuple[str, bytes]] = []
+        self.told = asyncio.Event()
+        self.age = 0.0
+
+    def age_s(self) -> float:
+        return self.age
 
     def earlier(self, step: str) -> bytes | None:
         return self.kept_by_step.get(step)
 
     def say(self, step: str, details: bytes) -> None:
         self.said.append((step, details))
+        self.told.set()
 
     async def kept(self, step: str) -> None:
         said = [details for of, details in self.said if of == step]
@@ -277,3 +283,61 @@ def test_what_computes_in_a_process_of_its_own_has_no_heartbeat_timeout() -> Non
 def test_the_error_says_how_long_nothing_was_heard() -> None:
     assert str(HeartbeatTimedOut(2.5)) == "no heartbeat for 2.5 s"
     assert issubclass(Unserializable, TypeError)
+
+
+# ── the time of all attempts ────────────────────────────────────────────────────────────────────
+
+
+async def of_a_lost_one(began: bytes | None, *, age_s: float) -> tuple[WorkflowResult, Shelf]:
+    """A step with ten minutes, in an attempt after others, where the task is so old."""
+    shelf = Shelf(**({} if began is None else {"1!": began}))
+    shelf.age = age_s
+    engine = FakeEngine()
+    go = Go(bounded, dict(engine.records), engine, draws=SeededDraws(1), beats=shelf)
+    return await go.run(), shelf
+
+
+@step(close_within_s=600)
+async def quick() -> str:
+    return "done"
+
+
+@workflow
+async def bounded() -> str:
+    return await quick()
+
+
+async def test_the_time_of_a_step_goes_on_while_nobody_is_at_work_on_it() -> None:
+    late, _ = await of_a_lost_one(b"5.0", age_s=605.5)
+    in_time, _ = await of_a_lost_one(b"5.0", age_s=604.5)
+
+    assert late.flaw is not None
+    assert late.flaw.code == "timeout.schedule_to_close"
+    assert in_time.outcome == "completed"
+
+
+async def test_a_step_that_is_over_soon_says_nothing_of_when_it_began() -> None:
+    result, shelf = await of_a_lost_one(None, age_s=9.0)
+
+    assert (result.outcome, shelf.said) == ("completed", [])
+
+
+async def test_a_bounded_step_says_when_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mainspring.heartbeats.PROGRESS_BEGUN_S", 0.0)
+    shelf = Shelf()
+    shelf.age = 7.5
+
+    @step(close_within_s=600)
+    async def slow() -> list[tuple[str, bytes]]:
+        await shelf.told.wait()
+        return []
+
+    @workflow
+    async def it() -> None:
+        await slow()
+
+    engine = FakeEngine()
+
+    await Go(it, dict(engine.records), engine, draws=SeededDraws(1), beats=shelf).run()
+
+    assert shelf.said[0] == ("1!", b"7.5")

@@ -9,6 +9,7 @@ import pytest
 
 from mainspring import ApiError, Client, GiveUp, Retry, TaskFailed, step
 from mainspring.plain import attempt_plain
+from mainspring.values import Shape
 from mainspring_kernel.draws import SystemDraws
 from mainspring_schema.tasks import PlainResult
 
@@ -116,6 +117,41 @@ async def test_what_is_submitted_while_a_call_is_in_the_air_rides_the_next() -> 
         await asyncio.gather(first, *others)
 
     assert sizes == [1, 5]
+
+
+async def test_an_answer_that_leaves_a_task_out_is_told_to_all_that_ride() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        del request
+        return httpx.Response(200, json={"data": [{"id": "task_1"}]})
+
+    async with client_of(answer) as client, asyncio.timeout(10):
+        with pytest.raises(ValueError, match="zip"):
+            await client.submit_many([add.bind(1), add.bind(2)])
+
+
+@pytest.mark.parametrize(("args", "fits"), [((), False), ((1,), True), ((1, 2), True)])
+def test_arguments_by_position_are_counted(args: tuple[int, ...], *, fits: bool) -> None:
+    shape = add.shape
+    if fits:
+        assert shape.bind(args, {}) == list(args)
+    else:
+        with pytest.raises(TypeError, match="left"):
+            shape.bind(args, {})
+    with pytest.raises(TypeError, match="too many"):
+        shape.bind((1, 2, 3), {})
+
+
+def test_arguments_that_must_be_named_or_are_any_number_are_bound_as_python_does() -> None:
+    def named(*, left: int) -> int:
+        return left
+
+    def many(*numbers: int) -> int:
+        return sum(numbers)
+
+    assert Shape(many).bind((1, 2, 3), {}) == [1, 2, 3]
+    assert Shape(named).bind((), {"left": 1}) == {"left": 1}
+    with pytest.raises(TypeError, match="left"):
+        Shape(named).bind((), {})
 
 
 async def test_a_refused_task_is_told_by_its_code() -> None:

@@ -112,6 +112,25 @@ async def test_deadline_ends_a_call_as_its_class_allows(
     assert told.status == status
 
 
+async def test_a_call_in_the_background_has_a_time_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(act_module, "TOOL_CALL_TIMEOUT_S", 0.0)
+
+    async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
+        del arguments
+        left_s = context.deadline_mono - context.clock.mono()
+        return ToolOutcome(result=[3000 < left_s <= 3600, context.background_s])
+
+    async with bench(tools=[tool(body)]) as b:
+        engine = await b.engine.attached()
+        payload = msgspec.structs.replace(tool_payload(), limit_s=3600)
+        engine.give(task(payload=payload))
+        told = RESULT.decode((await engine.result()).body)
+
+    assert (told.status, told.result) == ("success", [True, 3600])
+
+
 async def test_a_call_that_waits_for_a_child_is_given_back_as_it_is() -> None:
     joins = ChildTurn(turn_id=UUID(int=9), wait_ms=60_000)
 

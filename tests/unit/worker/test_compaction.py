@@ -115,6 +115,7 @@ async def test_a_conversation_over_its_budget_is_told_shorter_and_written_down()
     assert "shorter" in summary.system
     assert [type(one).__name__ for one in asked.messages] == ["FactsMessage", "UserMessage"]
     assert (result.text, result.usage) == ("hi", Usage(input_tokens=20, output_tokens=2))
+    assert result.helper_calls == 1
 
 
 async def test_one_that_fits_is_not_touched() -> None:

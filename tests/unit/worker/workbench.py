@@ -177,11 +177,11 @@ async def bench(
     engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
     memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
     memory.open_anchor(SESSION, ANCHOR, 1)
-    core, asked = WorkerCore(identity(slots)), _hooks(hooks, resources)
+    core, asked = WorkerCore(identity(slots)), _hooks(hooks, memory, resources)
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
     flights = Flights(log=memory, clock=clock, draws=draws)
     door = ModelDoor(drivers=model, credentials=FixedCredentials(), keyless=frozenset({"fake"}))
-    guard = Guard(door, blueprints := Blueprints(registry or Registry(())), asked)
+    guard = Guard(door, blueprints := Blueprints(registry or Registry(())), asked, clock)
     reasoning = Reasoning(
         configs=worker.configs,
         blueprints=blueprints,
@@ -211,10 +211,10 @@ async def _ended(running: asyncio.Task[None], flying: asyncio.Task[None]) -> Non
     await asyncio.gather(flying, return_exceptions=True)
 
 
-def _hooks(hooks: MemoryHooks | None, resources: Resources | None) -> Hooks:
+def _hooks(hooks: MemoryHooks | None, log: MemoryEventLog, resources: Resources | None) -> Hooks:
     clock, draws = SystemClock(), SeededDraws(1)
     holdings = Holdings(resources or NoResources(), clock=clock, draws=draws)
-    return Hooks(hooks or MemoryHooks(), holdings)
+    return Hooks(hooks or MemoryHooks(), log, holdings)
 
 
 def _servers(servers: MemoryServers | None, resources: Resources | None) -> Servers:

@@ -3,7 +3,9 @@
 from mainspring_harness.builtin.agent_instructions import AGENT_INSTRUCTIONS
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.ask_user import ASK_USER
+from mainspring_harness.builtin.background_execution import BACKGROUND_CALLS
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
+from mainspring_harness.builtin.budgeting import BUDGETING
 from mainspring_harness.builtin.compaction import COMPACTION
 from mainspring_harness.builtin.current_time import CURRENT_TIME
 from mainspring_harness.builtin.guardrails import GUARDRAILS
@@ -38,7 +40,9 @@ def builtin_registry() -> Registry:
         (
             AGENT_INSTRUCTIONS,
             ASK_USER,
+            BACKGROUND_CALLS,
             BASHKIT_SHELL,
+            BUDGETING,
             COMPACTION,
             CURRENT_TIME,
             GUARDRAILS,

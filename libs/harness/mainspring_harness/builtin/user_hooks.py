@@ -11,7 +11,7 @@ from mainspring_harness.capability import Applied, Capability, Info
 from mainspring_schema.messages import Json
 
 ID: Final = "user_hooks"
-Point = Literal["user_prompt_submit", "pre_tool_use", "post_tool_use", "turn_end"]
+Point = Literal["session_start", "user_prompt_submit", "pre_tool_use", "post_tool_use", "turn_end"]
 POINTS: Final[tuple[Point, ...]] = get_args(Point)
 HOOKS_MAX: Final = 16
 """They are asked one after another, each within its own time."""
@@ -103,7 +103,10 @@ _HOOK: Final[Json] = {
         "point": {
             "type": "string",
             "enum": list(POINTS),
-            "description": "A message taken up; a call before, its result after; the last answer.",
+            "description": (
+                "A session that begins; a message taken up; a call before, its result after; the "
+                "last answer."
+            ),
         },
         "type": {"type": "string", "enum": ["webhook", "command"]},
         "id": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
@@ -149,8 +152,9 @@ USER_HOOKS: Final = Capability(
         id=ID,
         name="User Hooks",
         description=(
-            "Asks a webhook or a script before a message is answered, before and after a call of "
-            "a tool, and before an answer counts: it lets pass, changes or blocks."
+            "Asks a webhook or a script when a session begins, before a message is answered, "
+            "before and after a call of a tool, and before an answer counts: it lets pass, changes "
+            "or blocks."
         ),
         status="available",
         category="safety",

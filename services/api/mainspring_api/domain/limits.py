@@ -3,10 +3,13 @@
 from typing import Final
 
 FILES_PAST_S: Final = 30 * 86_400
-"""How long files are kept as they were, for forks of a session as it was then."""
+"""How long files and stored values are kept as they were, for forks of a session as of then."""
 
 FILES_PAST_PER_SWEEP_MAX: Final = 500
 """One statement's worth: contents go with them."""
+
+RECORDS_PAST_PER_SWEEP_MAX: Final = 2000
+"""One statement's worth: a value is small."""
 
 FORK_EVENTS_MAX: Final = 10_000
 """Of an open turn that is read to end it in a fork; one with more is forked behind its end."""

@@ -37,6 +37,7 @@ class PinnedTools(Record, frozen=True, kw_only=True):
     """Its owner is the session, its key the server's name there."""
 
     kind: ClassVar[str] = "mcp_pin"
+    by_time: ClassVar[bool] = True
 
     pin: ToolPin
 

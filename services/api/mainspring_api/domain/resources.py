@@ -47,6 +47,10 @@ class Tier(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a child: the sessions above it, root first, as on the wire."""
     allowed_tools: tuple[str, ...] | None = None
     """Of a child: the tools that it may have."""
+    user: str | None = None
+    """Of a session only: whose it is, as on the wire; None where nobody said so."""
+    call_limit_s: int = 0
+    """Of a child that is one background call: how long that may take."""
 
 
 _TIER: Final = msgspec.json.Decoder(Tier)

@@ -34,6 +34,7 @@ class SessionValue(Record, frozen=True, kw_only=True):
     """What an agent stored in its session, in the open; its owner is the session."""
 
     kind: ClassVar[str] = "session_value"
+    by_time: ClassVar[bool] = True
 
     value: str
 

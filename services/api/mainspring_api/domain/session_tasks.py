@@ -3,20 +3,23 @@
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
 from msgspec import structs
 
 from mainspring_api.domain.records import Record
 from mainspring_api.domain.resources import Session, Tier
 from mainspring_harness.builtin import subagents
+from mainspring_harness.builtin.background_execution import Relayed
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.agents import CapabilityRef
-from mainspring_schema.session_tasks import SpawnAgent
+from mainspring_schema.session_tasks import SessionTaskKind, SpawnAgent, StartCall
 
 
 class SessionTask(Record, frozen=True, kw_only=True):
     """Its owner is the session that spawned it, its key a digest of the call's.
 
-    `turn_id` is the newest turn it was given; None where that is not known yet.
+    `turn_id` is the newest turn it was given; None where that is not known yet. `work` is what the
+    wire calls its kind.
     """
 
     kind: ClassVar[str] = "session_task"
@@ -26,22 +29,35 @@ class SessionTask(Record, frozen=True, kw_only=True):
     child_id: UUID
     message_id: UUID
     turn_id: UUID | None = None
+    work: SessionTaskKind = "subagent"
 
 
-def child_tier(parent: Session, order: SpawnAgent) -> Tier:
+def instructions_of(order: SpawnAgent | StartCall) -> str:
+    """What the child is told."""
+    if isinstance(order, SpawnAgent):
+        return order.instructions
+    relayed = Relayed(tool=order.tool, arguments=order.arguments)
+    return msgspec.json.encode(relayed).decode()
+
+
+def child_tier(parent: Session, order: SpawnAgent | StartCall) -> Tier:
     """What a child's own tier says: its parent's, narrowed.
 
     Tools that a client carries out are left behind: no client watches a child.
     """
-    tier = parent.tier
+    tier = structs.replace(
+        parent.tier,
+        tools=tuple(tool for tool in parent.tier.tools if tool.kind != "client_side"),
+        initial_files=(),
+        ancestors=(*parent.tier.ancestors, to_wire(Prefix.SESSION, parent.id)),
+    )
+    if isinstance(order, StartCall):
+        return structs.replace(tier, allowed_tools=(order.tool,), call_limit_s=order.limit_s)
     ref = CapabilityRef(ref=subagents.ID, config=subagents.below(order.depth, order.width))
     others = tuple(one for one in tier.capabilities if one.ref != subagents.ID)
     return structs.replace(
         tier,
         capabilities=(*others, ref),
-        tools=tuple(tool for tool in tier.tools if tool.kind != "client_side"),
-        initial_files=(),
-        ancestors=(*tier.ancestors, to_wire(Prefix.SESSION, parent.id)),
         allowed_tools=_narrowed(tier.allowed_tools, order.tools),
     )
 

@@ -11,6 +11,7 @@ from mainspring_api.domain.catalogue import model_choice
 from mainspring_api.domain.resources import Agent, Harness, Session
 from mainspring_harness import toolsets
 from mainspring_harness.builtin import agent_instructions
+from mainspring_harness.builtin.background_execution import relayed
 from mainspring_harness.folding import Folded, fold, runtime_agent
 from mainspring_harness.mcp import with_servers
 from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
@@ -76,6 +77,10 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
         bare = msgspec.structs.replace(
             bare, ancestors=session.tier.ancestors, allowed_tools=session.tier.allowed_tools
         )
+        if session.tier.call_limit_s:
+            bare = relayed(bare, session.tier.call_limit_s)
+    if session is not None and session.tier.user is not None:
+        bare = msgspec.structs.replace(bare, user=session.tier.user)
     return with_servers(bare, inline, tiers.own_servers)
 
 

@@ -38,6 +38,14 @@ class Records(Protocol):
         """Inserts or replaces by id. Raises NameTaken where another of the owner has its key."""
         ...
 
+    async def fork_records(self, owner_id: UUID, parent_id: UUID, *, as_of_ms: int | None) -> None:
+        """Gives an owner what another had just before, or has now, of the kinds `by_time`."""
+        ...
+
+    async def own_records(self, owner_id: UUID) -> None:
+        """Makes what a fork has from another owner its own: before one of those is dropped."""
+        ...
+
     async def drop_owned(self, owner_id: UUID) -> None:
         """All records of whatever kind that belong to an owner, after it is gone itself."""
         ...

@@ -282,6 +282,10 @@ class Store(Protocol):
         """Removes files as they were before, where no fork needs them; how many."""
         ...
 
+    async def forget_record_past(self, *, before_ms: int, limit: int) -> int:
+        """The same of records."""
+        ...
+
     async def forget_keys(self, *, before_ms: int, limit: int) -> int:
         """Removes old request keys; how many."""
         ...

@@ -40,7 +40,7 @@ class Configurations:
 
     def __init__(self, store: Store, operator: OperatorDoor) -> None:
         self._store = store
-        self._operator = operator
+        self.operator = operator
         self._folded: OrderedDict[_Key, Configuration] = OrderedDict()
         self._known: set[bytes] = set()
 
@@ -55,7 +55,7 @@ class Configurations:
             text = await instructions(self._store, org_id, session_id)
             configuration = with_instructions(configuration, text)
         if names:
-            announced = await self._operator.inspect(ListToolsets(names=names))
+            announced = await self.operator.inspect(ListToolsets(names=names))
             configuration = with_tools(configuration, announced.toolsets)
         return configuration
 

@@ -164,7 +164,8 @@ async def begin(
     tx: Transaction, caller: Caller, title: str | None, *, ids: Ids, now_ms: int
 ) -> SessionView:
     """A session of the caller's with the channel's agent."""
-    draft = SessionDraft(agent=to_wire(Prefix.AGENT, caller.agent.id), title=title, tier=Tier())
+    tier = Tier(user=to_wire(Prefix.VIRTUAL_USER, caller.id))
+    draft = SessionDraft(agent=to_wire(Prefix.AGENT, caller.agent.id), title=title, tier=tier)
     id_ = SessionId(ids.uuid7())
     view = await sessions.create(tx, draft, id_=id_, ids=ids, now_ms=now_ms)
     mark = EndpointSession(

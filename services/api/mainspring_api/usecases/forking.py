@@ -8,10 +8,11 @@ from mainspring_api.domain.limits import FILES_PAST_S, FORK_EVENTS_MAX
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.store import NO_EVENT, Store
-from mainspring_api.usecases import sessions
+from mainspring_api.ports.vault import Vault
+from mainspring_api.usecases import secrets, sessions
 from mainspring_api.usecases.sessions import SessionView
 from mainspring_kernel.errors import Conflict, NotFound
-from mainspring_kernel.ids import OrgId, SessionId, WorkspaceId
+from mainspring_kernel.ids import Ids, OrgId, SessionId, WorkspaceId
 from mainspring_kernel.limits import PAGE_ROWS_MAX
 from mainspring_schema.events import OUTCOME_TYPES, StoredEvent, decode_payload
 from mainspring_schema.grants import ForkHead
@@ -31,10 +32,12 @@ class ForkWish(Struct, frozen=True, kw_only=True):
 
 
 class Forks(Struct, frozen=True, kw_only=True):
-    """Where sessions and their logs are."""
+    """Where sessions and their logs are, and what opens and seals their secrets."""
 
     store: Store
     log: Log
+    vault: Vault
+    ids: Ids
     org_id: OrgId
 
 
@@ -48,7 +51,7 @@ async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> 
     seq = await _seq(place, wish)
     point = await _point(place, wish.source_id, seq)
     if point.as_of_ms is not None and point.as_of_ms < now_ms - FILES_PAST_S * 1000:
-        msg = "the files of that time are not known any more"
+        msg = "files and stored values of that time are not known any more"
         raise Conflict(msg)
     made = _forked(source.session, wish, id_, seq, now_ms)
     async with place.store.transaction(place.org_id) as tx:
@@ -58,6 +61,8 @@ async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> 
             await tx.fork_workspace(
                 made.workspace_id, source.session.workspace_id, as_of_ms=point.as_of_ms
             )
+            await tx.fork_records(id_, wish.source_id, as_of_ms=point.as_of_ms)
+            await secrets.copy_all(tx, place.vault, wish.source_id, id_, ids=place.ids)
             # Last: it holds the other session's head until the end.
             await tx.fork_log(_head(made, wish.source_id, seq, point, now_ms))
     return SessionView(session=known or made, status="idle", active_ms=now_ms)

@@ -16,6 +16,7 @@ from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases import (
     file_changes,
     file_questions,
+    held_budgets,
     held_mcp,
     held_schedules,
     held_storage,
@@ -30,6 +31,7 @@ from mainspring_kernel.errors import (
 )
 from mainspring_kernel.ids import Prefix, TaskId, WorkspaceId, to_wire
 from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from mainspring_schema.budgets import OwnBudgets
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import (
@@ -68,6 +70,7 @@ from mainspring_schema.session_tasks import (
     ListSessionTasks,
     MessageTask,
     SpawnAgent,
+    StartCall,
 )
 
 ROUTE: Final = "resource.change"
@@ -78,6 +81,8 @@ async def ask(keeper: Keeper, held: Held, question: AnyQuestion) -> bytes:
     """The packed answer. Raises LeaseLost, NotFound, ValidationFailed, SecretUnreadable."""
     if isinstance(question, ListSessionSchedules):
         return pack(await held_schedules.listed(keeper, held))
+    if isinstance(question, OwnBudgets):
+        return pack(await held_budgets.own(keeper, held))
     if isinstance(question, ListSessionTasks | GetSessionTask):
         return pack(await held_tasks.answer(keeper, held, question))
     async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
@@ -95,7 +100,7 @@ async def change(keeper: Keeper, held: Held, order: AnyOrder, *, key: str, now_m
             return pack(made)
         case CancelSchedule():
             return pack(await held_schedules.cancel(keeper, held, order))
-        case SpawnAgent() | MessageTask() | CancelTask():
+        case SpawnAgent() | StartCall() | MessageTask() | CancelTask():
             return pack(await held_tasks.change(keeper, held, order, key=key, now_ms=now_ms))
         case _:
             return await _change(keeper, held, order, key=key, now_ms=now_ms)

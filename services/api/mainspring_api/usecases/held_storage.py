@@ -146,6 +146,8 @@ async def _make(holding: Holding, vault: Vault, name: str, ids: Ids, *, now_ms: 
 
 
 async def _drop(holding: Holding, type_: type[Record], key: str) -> Dropped:
+    if type_.by_time:
+        await holding.tx.own_records(holding.session_id)
     known = await _known(holding.tx, type_, holding.session_id, key)
     if known is not None:
         await holding.tx.drop_record(type_, known.id)

@@ -6,23 +6,31 @@ whatever place, makes the same child and brings the same message, which the engi
 
 import hashlib
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Final, assert_never
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
 
 from mainspring_api.domain.resources import Session
-from mainspring_api.domain.session_tasks import SessionTask, child_tier
+from mainspring_api.domain.session_tasks import SessionTask, child_tier, instructions_of
 from mainspring_api.ports.store import Holding
 from mainspring_api.usecases import messages, session_tasks, sessions
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessageDraft
 from mainspring_kernel.errors import Conflict, NotFound, ValidationFailed
-from mainspring_kernel.ids import MessageId, OrgId, SessionId, TaskId, WorkspaceId
+from mainspring_kernel.ids import (
+    MessageId,
+    OrgId,
+    Prefix,
+    SessionId,
+    TaskId,
+    WorkspaceId,
+    to_wire,
+)
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import TaskOrder, TaskQuestion
 from mainspring_schema.limits import SESSION_TASKS_MAX, SUBAGENT_DEPTH_MAX
-from mainspring_schema.lineage import SpawnedBy
+from mainspring_schema.lineage import BY_PARENT, SpawnedBy
 from mainspring_schema.messages import TextPart
 from mainspring_schema.session_tasks import (
     OVER,
@@ -33,9 +41,8 @@ from mainspring_schema.session_tasks import (
     SessionTasks,
     SessionTaskView,
     SpawnAgent,
+    StartCall,
 )
-
-BY_PARENT: Final = "the session that spawned it has cancelled it"
 
 
 async def answer(keeper: Keeper, held: Held, question: TaskQuestion) -> object:
@@ -56,10 +63,13 @@ async def change(
 ) -> SessionTaskView:
     """Raises LeaseLost, NotFound, Conflict, ValidationFailed, InvalidId, Unavailable."""
     match order:
-        case SpawnAgent():
+        case SpawnAgent() | StartCall():
             task = await _spawned(keeper, held, order, key=key, now_ms=now_ms)
         case MessageTask():
             known = await _task(keeper, held, order.id)
+            if known.work == "background_tool":
+                msg = "a background call takes no messages"
+                raise ValidationFailed(msg)
             by = SpawnedBy(session_id=known.owner_id, turn_id=order.turn_id)
             task = await _told(keeper, known, order.text, by, key=key, now_ms=now_ms)
         case CancelTask():
@@ -86,9 +96,11 @@ async def _task(keeper: Keeper, held: Held, wire: str) -> SessionTask:
 
 # ── spawning ────────────────────────────────────────────────────────────────────────────────────
 
+Spawning = SpawnAgent | StartCall
+
 
 async def _spawned(
-    keeper: Keeper, held: Held, order: SpawnAgent, *, key: str, now_ms: int
+    keeper: Keeper, held: Held, order: Spawning, *, key: str, now_ms: int
 ) -> SessionTask:
     busy = await _busy(keeper, held)
     async with _holding(keeper, held) as holding:
@@ -96,8 +108,15 @@ async def _spawned(
     # Somebody else made it at this moment, for the same call.
     with suppress(Conflict):
         await _make(keeper, parent, task, order, now_ms=now_ms)
-    by = SpawnedBy(session_id=task.owner_id, turn_id=order.turn_id)
+    by = SpawnedBy(session_id=task.owner_id, turn_id=order.turn_id, wakes=_wakes(task, order))
     return await _begun(keeper, task, task.instructions, task.message_id, by, now_ms=now_ms)
+
+
+def _wakes(task: SessionTask, order: Spawning) -> str | None:
+    """What the session is told that the task is called, where its end shall wake it."""
+    if not isinstance(order, StartCall) or not order.wakes:
+        return None
+    return f"{to_wire(Prefix.TASK, task.id)} ({task.name})"
 
 
 async def _busy(keeper: Keeper, held: Held) -> frozenset[UUID]:
@@ -120,7 +139,7 @@ async def _parent(holding: Holding) -> Session:
 async def _put_down(
     holding: Holding,
     keeper: Keeper,
-    order: SpawnAgent,
+    order: Spawning,
     busy: frozenset[UUID],
     *,
     key: str,
@@ -139,7 +158,8 @@ async def _put_down(
         owner_id=session_id,
         key=digest,
         name=order.name,
-        instructions=order.instructions,
+        instructions=instructions_of(order),
+        work="subagent" if isinstance(order, SpawnAgent) else "background_tool",
         child_id=keeper.ids.uuid7(),
         message_id=keeper.ids.uuid4(),
         created_ms=now_ms,
@@ -149,10 +169,9 @@ async def _put_down(
     return parent, task
 
 
-async def _check(
-    holding: Holding, parent: Session, order: SpawnAgent, busy: frozenset[UUID]
-) -> None:
-    if len(parent.tier.ancestors) >= SUBAGENT_DEPTH_MAX or order.depth < 0:
+async def _check(holding: Holding, parent: Session, order: Spawning, busy: frozenset[UUID]) -> None:
+    spent = isinstance(order, SpawnAgent) and order.depth < 0
+    if len(parent.tier.ancestors) >= SUBAGENT_DEPTH_MAX or spent:
         msg = "an agent this deep may not spawn another; do the work here"
         raise ValidationFailed(msg)
     if len(busy) >= order.width:
@@ -164,17 +183,18 @@ async def _check(
 
 
 async def _make(
-    keeper: Keeper, parent: Session, task: SessionTask, order: SpawnAgent, *, now_ms: int
+    keeper: Keeper, parent: Session, task: SessionTask, order: Spawning, *, now_ms: int
 ) -> None:
     """The child on the very base that its parent stands on."""
     # One that was deleted meanwhile has a head, and is not made again.
     if await keeper.path.log.heads([task.child_id]):
         return
     own = WorkspaceId(task.child_id)
+    own_files = isinstance(order, SpawnAgent) and order.own_files
     child = msgspec.structs.replace(
         parent,
         id=SessionId(task.child_id),
-        workspace_id=own if order.own_files else parent.workspace_id,
+        workspace_id=own if own_files else parent.workspace_id,
         title=task.name,
         tier=child_tier(parent, order),
         rev=1,

@@ -10,7 +10,7 @@ from mainspring_api.domain.secrets import Connection, Sealed, SessionSecret, abo
 from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases.known import known_session
-from mainspring_kernel.errors import NotFound, ValidationFailed
+from mainspring_kernel.errors import NotFound, SecretUnreadable, ValidationFailed
 from mainspring_kernel.ids import Ids, OrgId, SessionId
 
 _NOTHING = Sealed(key_id="", wrapped=b"", data=b"")
@@ -50,6 +50,23 @@ async def names(tx: Transaction, session_id: SessionId) -> Sequence[SessionSecre
     await known_session(tx, session_id)
     found = await tx.records(SessionSecret, session_id, limit=SESSION_SECRETS_MAX)
     return sorted(found, key=lambda secret: secret.key)
+
+
+async def copy_all(
+    tx: Transaction, vault: Vault, source_id: SessionId, target_id: SessionId, *, ids: Ids
+) -> None:
+    """A fork gets those that its session has now, sealed anew; what was taken away stays away.
+
+    One that does not open any more is of no use to the fork either. Raises what `seal` does.
+    """
+    for secret in await tx.records(SessionSecret, source_id, limit=SESSION_SECRETS_MAX):
+        try:
+            value = vault.open(secret.sealed, about=about(secret))
+        except SecretUnreadable:
+            continue
+        copy = msgspec.structs.replace(secret, id=ids.uuid7(), owner_id=target_id)
+        sealed = vault.seal(value, about=about(copy))
+        await tx.put_record(msgspec.structs.replace(copy, sealed=sealed))
 
 
 async def drop(tx: Transaction, session_id: SessionId, name: str) -> None:

@@ -105,6 +105,7 @@ def _view(task: SessionTask, standing: _Standing) -> SessionTaskView:
         detail=standing.detail,
         created_ms=task.created_ms,
         updated_ms=max(task.updated_ms, standing.ended_ms),
+        kind=task.work,
     )
 
 

@@ -2,7 +2,11 @@
 
 import logging
 
-from mainspring_api.domain.limits import FILES_PAST_PER_SWEEP_MAX, FILES_PAST_S
+from mainspring_api.domain.limits import (
+    FILES_PAST_PER_SWEEP_MAX,
+    FILES_PAST_S,
+    RECORDS_PAST_PER_SWEEP_MAX,
+)
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.sessions import finish_delete
@@ -40,6 +44,7 @@ async def sweep(store: Store, control: Control, now_ms: int) -> int:
     # What is left comes off with the next pass.
     past_ms = now_ms - FILES_PAST_S * 1000
     await store.forget_file_past(before_ms=past_ms, limit=FILES_PAST_PER_SWEEP_MAX)
+    await store.forget_record_past(before_ms=past_ms, limit=RECORDS_PAST_PER_SWEEP_MAX)
     return len(unfinished)
 
 

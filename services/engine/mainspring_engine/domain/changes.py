@@ -177,11 +177,13 @@ class Config(Struct, frozen=True, kw_only=True):
 class CopySteps(Struct, frozen=True, kw_only=True):
     """Records of another workflow up to a bound, which is that of a `Fork`.
 
-    Without its input, which the new one has of its own.
+    Without its input, which the new one has of its own. Of a declared one what its steps came to,
+    at these `places` and no others.
     """
 
     source_id: UUID
     bound: str
+    places: tuple[str, ...] | None = None
 
 
 class Start(Struct, frozen=True, kw_only=True):

@@ -2,11 +2,23 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from mainspring_engine.domain.backlog import Group, ReadyGroup
+from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.shares import Shares
 from mainspring_kernel.limits import CLAIM_DEPTH_SPARE, CLAIM_GROUPS_MAX
+
+T = TypeVar("T")
+
+
+def by_route(pairs: Iterable[tuple[Route, T]]) -> dict[Route, list[T]]:
+    """Of a claim with many routes each is looked at once."""
+    found: dict[Route, list[T]] = {}
+    for route, one in pairs:
+        found.setdefault(route, []).append(one)
+    return found
 
 
 def groups_of(

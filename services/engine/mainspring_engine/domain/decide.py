@@ -22,6 +22,7 @@ from mainspring_engine.domain.turn import (
     machine,
     opening,
     people,
+    spending,
     tooling,
 )
 from mainspring_engine.domain.turn.state import Phase
@@ -261,6 +262,8 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
     elif intent.kind == appeals.TIMER_APPEAL:
         tasks = ending.open_tasks(turn) if tooling.is_due(turn) else ()
         machine.appeals_expired(turn, tasks)
+    elif intent.kind == spending.TIMER_RENEWAL:
+        machine.renewed(turn)
     else:
         turn.disarm()
         machine.client_timed_out(turn)

@@ -51,6 +51,13 @@ class NewPlain(NamedTuple):
     traceparent: str = ""
     start_within_ms: int | None = None
 
+    def claimed(self, claim: Claim | None) -> "NewPlain":
+        """As `_replace`, which takes three times as long."""
+        return NewPlain(
+            self.id, self.org_id, self.route, self.priority, self.step, self.payload,
+            claim, self.traceparent, self.start_within_ms,
+        )  # fmt: skip
+
     @property
     def kind(self) -> TaskKind:
         return TaskKind.PLAIN
@@ -118,31 +125,36 @@ PlainIntent = PlainSubmitted | PlainIncident
 # ── what becomes of it ──────────────────────────────────────────────────────────────────────────
 
 
-def made_of(command: SubmitTask) -> NewPlain:
-    trace = TraceContext.parse(command.traceparent)
+def route_for(command: SubmitTask) -> Route:
+    """For whom it is, and what may hold it back."""
+    keys = keys_under(command.keys, command.circuit)
+    return route_of(command.queue, command.type, command.build, keys)
+
+
+def made_of(command: SubmitTask, route: Route | None = None) -> NewPlain:
+    """`route` is what `route_for` says of it, where that is known already."""
+    route = route or route_for(command)
+    trace = None if command.traceparent is None else TraceContext.parse(command.traceparent)
     traceparent = None if trace is None else trace.format()
+    payload = Payload(
+        task_type=command.type,
+        input=command.input,
+        queue=command.queue,
+        priority=command.priority,
+        source=command.source,
+        traceparent=traceparent,
+        build=command.build,
+        keys=command.keys,
+        circuit=command.circuit,
+        start_within_ms=command.start_within_ms,
+    )
     return NewPlain(
         id=command.task_id,
         org_id=command.org_id,
-        route=route_of(
-            command.queue, command.type, command.build, keys_under(command.keys, command.circuit)
-        ),
+        route=route,
         priority=command.priority,
-        step=step_of(command.type),
-        payload=pack(
-            Payload(
-                task_type=command.type,
-                input=command.input,
-                queue=command.queue,
-                priority=command.priority,
-                source=command.source,
-                traceparent=traceparent,
-                build=command.build,
-                keys=command.keys,
-                circuit=command.circuit,
-                start_within_ms=command.start_within_ms,
-            )
-        ),
+        step=route.capability,
+        payload=pack(payload),
         traceparent=traceparent or "",
         start_within_ms=command.start_within_ms,
     )

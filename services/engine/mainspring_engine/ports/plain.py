@@ -27,6 +27,11 @@ class PlainAdded(Struct, frozen=True, kw_only=True):
     invalid: frozenset[UUID] = frozenset()
     unclaimed: frozenset[UUID] = frozenset()
 
+    @property
+    def absent(self) -> bool:
+        """Whether any was not inserted."""
+        return bool(self.known or self.differing or self.invalid)
+
 
 class PlainRow(Struct, frozen=True, kw_only=True):
     """A plain task as it lies. `state` is None once it ended.

@@ -54,6 +54,11 @@ class Circuits:
 
     # ── what may pass ───────────────────────────────────────────────────────────────────────────
 
+    @property
+    def any(self) -> bool:
+        """Whether any circuit is known that may be other than closed."""
+        return bool(self._live)
+
     def room(self, key: str, most: int) -> int:
         """How many of `most` tasks may pass now."""
         live = self._live.get(key)

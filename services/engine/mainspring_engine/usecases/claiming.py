@@ -7,13 +7,14 @@ nothing is overlooked. One loop per process: a pass and a claim never overlap.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from itertools import islice
 from uuid import UUID
 
 import msgspec
 
 from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
-from mainspring_engine.domain.claim_plan import groups_of, left_of
+from mainspring_engine.domain.claim_plan import by_route, groups_of, left_of
 from mainspring_engine.domain.resting import Resting
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
@@ -173,8 +174,7 @@ class Claimer:
                 raise
             self._tallies.claims.note(len(claimed))
             self._push(wants, claimed)
-            for route in marks:
-                self._settle(route, request, claimed)
+            self._settle(request, claimed)
 
     def _wants(self) -> list[Want]:
         """Takes the credits it asks for, route by route in turn; what is not used is given back."""
@@ -228,9 +228,9 @@ class Claimer:
 
     def _request(self, wants: list[Want], marks: dict[Route, dict[Group, UUID]]) -> ClaimRequest:
         groups: list[ReadyGroup] = []
+        slots = _slots_of(wants)
         for route, known in marks.items():
-            slots = sum(want.limit for want in wants if want.route == route)
-            chosen, left = groups_of(known, slots, self._shares)
+            chosen, left = groups_of(known, slots[route], self._shares)
             groups += chosen
             self._backlog.put_back(left)
         return ClaimRequest(
@@ -265,25 +265,32 @@ class Claimer:
             taken[key] = taken.get(key, 0) - used
             self._give_back(want, want.limit - used)
 
-    def _settle(self, route: Route, request: ClaimRequest, claimed: tuple[Claimed, ...]) -> None:
-        """What the route may still have, and whether its tasks wait for credits."""
-        asked = sum(want.limit for want in request.wants if want.route == route)
-        got = [
-            (Group(route, task.org_id, task.priority), task.held.task_id)
-            for task in claimed
-            if task.route == route
-        ]
-        groups = [ready for ready in request.groups if ready.group.route == route]
-        limited = [limit.key for limit in request.limits if limit.route == route]
-        filled = len(got) >= asked
-        self._backlog.put_back(left_of(groups, got, all_of_them=filled or bool(limited)))
-        if filled:
-            return
-        self._backlog.enough(route)
-        if limited:
-            self._resting.add(route, limited, full=not got)
+    def _settle(self, request: ClaimRequest, claimed: tuple[Claimed, ...]) -> None:
+        """What each route may still have, and whether its tasks wait for credits."""
+        taken = by_route((task.route, task) for task in claimed)
+        groups = by_route((ready.group.route, ready) for ready in request.groups)
+        limits = by_route((limit.route, limit.key) for limit in request.limits)
+        for route, asked in _slots_of(request.wants).items():
+            got = [
+                (Group(route, task.org_id, task.priority), task.held.task_id)
+                for task in taken.get(route, ())
+            ]
+            limited, filled = limits.get(route, ()), len(got) >= asked
+            left = left_of(groups.get(route, ()), got, all_of_them=filled or bool(limited))
+            self._backlog.put_back(left)
+            if filled:
+                continue
+            self._backlog.enough(route)
+            if limited:
+                self._resting.add(route, limited, full=not got)
 
     def _give_back(self, want: Want, count: int) -> None:
         if count:
             self._roster.give_back(want.incarnation, count)
             self._gates.unused(want.route, count)
+
+
+def _slots_of(wants: Iterable[Want]) -> dict[Route, int]:
+    """How many tasks of each route a claim asks for."""
+    limits = by_route((want.route, want.limit) for want in wants)
+    return {route: sum(some) for route, some in limits.items()}

@@ -48,6 +48,12 @@ class Courses:
             detail = f"the declaration cannot be run: {error}"
             raise ValidationFailed(detail) from error
 
+    async def get(self, digest: bytes) -> Chart:
+        """Raises ConfigurationUnknown where neither it nor the store has such a declaration."""
+        if self.chart(digest) is None:
+            await self.load(digest)
+        return self._charts[digest]
+
     async def load(self, digest: bytes) -> None:
         """Raises ConfigurationUnknown where the store has no such declaration."""
         body = (await self._store.configs((digest,))).get(digest)

@@ -230,7 +230,7 @@ _WHY = {
 
 _NOT_REQUEUED = {
     "workflow": "a workflow is not requeued, for its finished steps would happen again",
-    "step": "a declared step is not requeued: its workflow has failed with it; start that again",
+    "step": "a declared step is not requeued: its workflow has failed with it; fork that",
 }
 
 

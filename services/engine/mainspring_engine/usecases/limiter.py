@@ -55,6 +55,11 @@ class Limiter:
         """Whether there are limits of whole families, whose keys have buckets of their own."""
         return self._limits.families
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any limit at all."""
+        return bool(self._limits)
+
     def at_once(self, route: Route) -> tuple[ClaimLimit, ...]:
         """What the claim itself must count."""
         return tuple(

@@ -103,8 +103,9 @@ class Links:
         task = link.held.get(held.task_id)
         if task is not None and task.held.fence == held.fence:
             del link.held[held.task_id]
-            if self._holders.get(held.task_id) is link:
-                del self._holders[held.task_id]
+            holder = self._holders.pop(held.task_id, None)
+            if holder is not None and holder is not link:
+                self._holders[held.task_id] = holder
 
     def cancelled(self, held: Held) -> None:
         """Asks the holder to stop, if it is attached here."""

@@ -105,13 +105,17 @@ class PlainFlights:
             if task.start_within_ms is not None:
                 self._alarms.bounded(task.start_within_ms)
         added = await self._traces.overlooked(new, added)
+        plain = len(new) == sum(len(submit.tasks) for submit in submits) and not added.absent
         for submit in submits:
-            receipts = tuple(_receipt(task, new, added) for task in submit.tasks)
+            receipts = tuple(
+                TaskReceipt(task_id=task.id) if plain else _receipt(task, new, added)
+                for task in submit.tasks
+            )
             submit.entry.ticket.done(TaskReceipts(receipts=receipts))
 
     def _seat(self, task: NewPlain) -> NewPlain:
         """Claimed at once for a worker with a free credit, where nothing waits before it."""
-        return task._replace(claim=self._seating.take(task.route, task.id))
+        return task.claimed(self._seating.take(task.route, task.id))
 
     def _unseat(self, task: NewPlain) -> None:
         if task.claim is not None:
@@ -119,10 +123,11 @@ class PlainFlights:
 
     def _place(self, seated: dict[UUID, NewPlain], added: PlainAdded) -> None:
         """Pushes what was claimed; who could take the rest is woken."""
+        troubled = added.absent or bool(added.unclaimed)
         absent = added.known | added.differing | added.invalid
         ready: list[NewPlain] = []
         for id_, task in seated.items():
-            if id_ in absent or id_ in added.unclaimed:
+            if troubled and (id_ in absent or id_ in added.unclaimed):
                 self._unseat(task)
             elif task.claim is not None:
                 self._pusher.push_plain(task, task.claim)

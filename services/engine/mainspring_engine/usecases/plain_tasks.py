@@ -1,10 +1,12 @@
 """What callers ask of plain tasks: to be done, to stop, to be done again, and how they are."""
 
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.plain import NewPlain, PlainSubmitted, made_of, type_of
+from mainspring_engine.domain.plain import NewPlain, PlainSubmitted, made_of, route_for, type_of
+from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.plain import PlainCancel, PlainRow
@@ -28,8 +30,8 @@ from mainspring_kernel.errors import (
     TooManyRequests,
     ValidationFailed,
 )
-from mainspring_kernel.ids import uuid7_ms
-from mainspring_kernel.limits import PRIORITY_MAX
+from mainspring_kernel.ids import is_uuid7, uuid7_ms
+from mainspring_kernel.limits import PRIORITY_MAX, ROUTE_CACHE_ENTRIES_MAX
 from mainspring_kernel.plain_limits import (
     PLAIN_AGE_MS_MAX,
     PLAIN_AHEAD_MS_MAX,
@@ -54,7 +56,6 @@ from mainspring_schema.workflows import Flaw
 _RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
 _MADE: Final = msgspec.msgpack.Decoder(PlainTask)
 _KEPT_NULL: Final = PlainResult()
-_UUID_VERSION: Final = 7
 
 
 class PlainTasks:
@@ -79,6 +80,7 @@ class PlainTasks:
         self._pressure = pressure
         self._clock = clock
         self._waiting = 0
+        self._routes: dict[tuple[object, ...], Route] = {}
 
     async def submit(self, command: SubmitTasks) -> TaskReceipts:
         """Receipts in order; a refused task does not touch the others.
@@ -94,12 +96,21 @@ class PlainTasks:
             raise TooManyRequests(detail)
         refused: dict[int, TaskReceipt] = {}
         fit: list[NewPlain] = []
+        now_ms = self._clock.wall_ms()
+        lets: tuple[UUID, str] | None = None
         for place, task in enumerate(tasks):
             try:
-                fit.append(self._checked(task))
+                made = self._checked(task, now_ms)
+                if (task.org_id, task.queue) != lets:
+                    self._pressure.check(task.org_id, task.queue)
+                    lets = task.org_id, task.queue
+                fit.append(made)
             except MainspringError as error:
                 refused[place] = _refusal(task, error)
-        taken = iter(await self._committed(tuple(fit)))
+        receipts = await self._committed(tuple(fit))
+        if not refused:
+            return TaskReceipts(receipts=receipts)
+        taken = iter(receipts)
         return TaskReceipts(
             receipts=tuple(refused.get(n) or next(taken) for n in range(len(tasks)))
         )
@@ -115,29 +126,29 @@ class PlainTasks:
         assert isinstance(answer, TaskReceipts)  # noqa: S101 - one type per command
         return answer.receipts
 
-    def _checked(self, task: SubmitTask) -> NewPlain:
-        check_name("type", task.type)
-        check_name("queue", task.queue)
-        check_build(task.build)
-        check_keys(task.keys, task.circuit)
+    def _checked(self, task: SubmitTask, now_ms: int) -> NewPlain:
+        route = self._route(task)
         check_start_bound(task.start_within_ms)
         check_input("the input", task.input)
         if not 0 <= task.priority <= PRIORITY_MAX:
             detail = f"priority: 0 to {PRIORITY_MAX}"
             raise ValidationFailed(detail)
-        self._check_id(task)
-        self._pressure.check(task.org_id, task.queue)
-        return made_of(task)
+        _check_id(task.task_id, now_ms)
+        return made_of(task, route)
 
-    def _check_id(self, task: SubmitTask) -> None:
-        """Rows are kept by the weeks of their ids, so an id must be of now."""
-        age_ms = self._clock.wall_ms() - uuid7_ms(task.task_id)
-        if task.task_id.version != _UUID_VERSION:
-            detail = "id: a UUID of version 7"
-            raise ValidationFailed(detail)
-        if not -PLAIN_AHEAD_MS_MAX <= age_ms <= PLAIN_AGE_MS_MAX:
-            detail = "id: made too long ago, or by a clock that is ahead"
-            raise ValidationFailed(detail)
+    def _route(self, task: SubmitTask) -> Route:
+        """Whoever submits by thousands names the same few again: these are checked once."""
+        names = (task.type, task.queue, task.build, task.keys, task.circuit)
+        route = self._routes.get(names)
+        if route is None:
+            check_name("type", task.type)
+            check_name("queue", task.queue)
+            check_build(task.build)
+            check_keys(task.keys, task.circuit)
+            if len(self._routes) >= ROUTE_CACHE_ENTRIES_MAX:
+                self._routes.clear()
+            route = self._routes[names] = route_for(task)
+        return route
 
     # ── orders ──────────────────────────────────────────────────────────────────────────────────
 
@@ -231,6 +242,16 @@ def _status(state: TaskState | None, kept: PlainResult) -> PlainStatus:
     if state is not None:
         return "running" if state is TaskState.LEASED else "waiting"
     return "completed" if kept.flaw is None else "failed"
+
+
+def _check_id(task_id: UUID, now_ms: int) -> None:
+    """Rows are kept by the weeks of their ids, so an id must be of now."""
+    if not is_uuid7(task_id):
+        detail = "id: a UUID of version 7"
+        raise ValidationFailed(detail)
+    if not -PLAIN_AHEAD_MS_MAX <= now_ms - uuid7_ms(task_id) <= PLAIN_AGE_MS_MAX:
+        detail = "id: made too long ago, or by a clock that is ahead"
+        raise ValidationFailed(detail)
 
 
 def _refusal(task: SubmitTask, error: MainspringError) -> TaskReceipt:

@@ -75,7 +75,7 @@ class PlainTraces:
 
     def ended(self, incident: PlainIncident, closing: Closing) -> None:
         """An attempt was answered, and its end is committed."""
-        if not isinstance(incident, PlainAnswered):
+        if not isinstance(incident, PlainAnswered) or not incident.traceparent:
             return
         ended_ms = self._clock.wall_ms()
         ran_ms = round((self._clock.mono() - incident.since_s) * 1000)

@@ -70,7 +70,7 @@ class Queries:
         self._open: dict[Held, tuple[Link, asyncio.Future[bytes]]] = {}
 
     def __contains__(self, held: Held) -> bool:
-        return held in self._open
+        return bool(self._open) and held in self._open
 
     async def ask(self, command: QueryWorkflow) -> bytes:
         """The handler's answer, as JSON.

@@ -12,7 +12,7 @@ from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.limits import STREAM_GRACE_S
 from mainspring_kernel.progress_limits import PROGRESS_BYTES_MAX
 from mainspring_schema.frames import Acknowledgement, Progress, Verdict
-from mainspring_schema.workflows import PLACE
+from mainspring_schema.workflows import BEGUN_MARK, PLACE
 
 _PLAIN: Final = ""
 """The step of a plain task, which has no steps."""
@@ -64,7 +64,8 @@ def _age(report: Report) -> tuple[int, int]:
 
 
 def _is_fit(progress: Progress) -> bool:
-    known = progress.step == _PLAIN or PLACE.fullmatch(progress.step) is not None
+    place = progress.step.removesuffix(BEGUN_MARK)
+    known = progress.step == _PLAIN or PLACE.fullmatch(place) is not None
     return known and len(progress.details) <= PROGRESS_BYTES_MAX
 
 

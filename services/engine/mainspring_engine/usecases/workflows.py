@@ -17,7 +17,8 @@ from mainspring_engine.domain.routes import given_in
 from mainspring_engine.domain.rows import Outcome, TaskState
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow import waiting
-from mainspring_engine.domain.workflow.state import Phase
+from mainspring_engine.domain.workflow.forking import kept
+from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
@@ -25,6 +26,7 @@ from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import NAME, check_value, input_of
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
+from mainspring_kernel.declaration_limits import DECLARATION_STEPS_MAX
 from mainspring_kernel.errors import (
     Conflict,
     IdempotencyMismatch,
@@ -137,20 +139,25 @@ class Workflows:
     async def fork(self, command: ForkWorkflow) -> Started:
         """A new workflow that begins with what another one recorded before a step.
 
-        Raises NotFound for the other one, Conflict where its records were removed, ValidationFailed
-        where it has no such step or too many, and what a start raises.
+        Raises NotFound for the other one, Conflict where its records were removed or do not fit,
+        ValidationFailed where it has no such step or too many, and what a start raises.
         """
         source = await self._store.workflows.get(command.org_id, command.source_id)
         if source is None:
             detail = "no such workflow"
             raise NotFound(detail)
         state = states.decode(source.workflow)
+        declaration = command.declaration
         if state.course is not None:
-            detail = "a declared workflow is not forked: start it again"
+            fork = _fork_of_declared(command, state.course)
+            declaration = declaration or (await self._courses.get(state.course.declaration)).raw
+        elif declaration is not None:
+            detail = "it is code, with which no declaration goes on"
             raise Conflict(detail)
-        fork = _fork_of(command, source)
+        else:
+            fork = _fork_of(command, source)
+            await self._check_fork(fork)
         keys, circuit = given_in(state.keys)
-        await self._check_fork(fork)
         input_ = await input_of(self._store, fork.source_id, fork.generation)
         return await self.start(
             StartWorkflow(
@@ -162,6 +169,7 @@ class Workflows:
                 queue=command.queue or source.queue,
                 traceparent=command.traceparent,
                 fork=fork,
+                declaration=declaration,
                 build=command.build,
                 keys=keys,
                 circuit=circuit,
@@ -282,6 +290,20 @@ def _fork_of(command: ForkWorkflow, source: WorkflowRow) -> Fork:
     else:
         generation = generation_of(step)
     return Fork(source_id=command.source_id, before=step, generation=generation)
+
+
+def _fork_of_declared(command: ForkWorkflow, course: Course) -> Fork:
+    """Raises ValidationFailed."""
+    step = command.step
+    if step is not None and (not step.isdecimal() or not 0 < int(step) <= DECLARATION_STEPS_MAX):
+        detail = "a step of a declared workflow is named by its number"
+        raise ValidationFailed(detail)
+    return Fork(
+        source_id=command.source_id,
+        before=step,
+        declaration=course.declaration,
+        kept=kept(course, None if step is None else int(step)),
+    )
 
 
 def _view(row: WorkflowRow) -> WorkflowView:

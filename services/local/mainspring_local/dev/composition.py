@@ -76,7 +76,13 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def start(
-    service: Service, keys: EnvironmentKeys, *, host: str, port: int, trace_ratio: float
+    service: Service,
+    keys: EnvironmentKeys,
+    *,
+    host: str,
+    port: int,
+    origins: frozenset[str],
+    trace_ratio: float,
 ) -> None:
     """Starts everything in the order of `up`. The closers run backwards."""
     parts = await _parts(service, keys, trace_ratio)
@@ -95,7 +101,8 @@ async def start(
     service.spawn("scheduler", scheduler.loop.serve())
     await _start_worker(service, parts, scheduler, path)
     await _serve_workers(service, parts, port)
-    await serve_http(await _api(service, parts, path, scheduler), service, host, port)
+    api = await _api(service, parts, path, scheduler)
+    await serve_http(api, service, host, port, origins=origins)
 
 
 async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) -> Parts:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from mainspring_api.adapters.http.browsers import origins_of
 from mainspring_api.main import provider_keys
 from mainspring_kernel.errors import MainspringError
 from mainspring_local import sockets
@@ -75,6 +76,7 @@ async def start(service: Service, settings: Settings, process: ProcessSettings) 
             provider_keys(settings.inherited),
             host=settings.api_host,
             port=settings.api_port,
+            origins=origins_of(settings.inherited.get("MAINSPRING_CHANNEL_ORIGINS", "")),
             trace_ratio=process.trace_ratio,
         )
     except MainspringError as error:

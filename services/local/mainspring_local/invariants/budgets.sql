@@ -41,6 +41,31 @@ select
     ) as violating
 from examined;
 
+-- name: periods_follow_their_beat
+-- A period is as long as its budget says, and one of the calendar begins with its unit in UTC.
+with examined as (
+    select
+        b.id,
+        case b.period_kind
+            when 3
+                then
+                    b.period_started_at = date_trunc(b.period_text, b.period_started_at, 'UTC')
+                    and b.renews_at
+                    = (b.period_started_at at time zone 'UTC' + ('1 ' || b.period_text)::interval)
+                    at time zone 'UTC'
+            else b.renews_at = b.period_started_at + make_interval(secs => b.period_seconds)
+        end as holds
+    from engine.budget as b
+    where b.period_kind is not null
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(id::text order by id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
+
 -- name: holds_belong_to_open_tasks
 -- Nothing is held for a task that has ended.
 with examined as (

@@ -23,7 +23,7 @@ from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.hooks import HookFailed
 from mainspring_worker.ports.model import ModelRequest
-from mainspring_worker.ports.servers import Reached, Served, ServerFailed
+from mainspring_worker.ports.servers import QUIETLY, Manner, Reached, Served, ServerFailed
 from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
 
 A = TypeVar("A")
@@ -145,6 +145,7 @@ class MemoryServers:
     def __init__(self) -> None:
         self.tools: dict[str, tuple[ServedTool, ...]] = {}
         self.answers: dict[tuple[str, str], Served | ServerFailed] = {}
+        self.progress: dict[tuple[str, str], str] = {}
         self.calls: list[tuple[str, str, Json, str]] = []
         self.reached: list[Reached] = []
 
@@ -155,7 +156,11 @@ class MemoryServers:
             raise ServerFailed("unreachable", message)
         return self.tools[at.name]
 
-    async def call(self, at: Reached, tool: str, arguments: Json, *, key: str) -> Served:
+    async def call(
+        self, at: Reached, tool: str, arguments: Json, *, key: str, manner: Manner = QUIETLY
+    ) -> Served:
+        if manner.told is not None and (line := self.progress.get((at.name, tool))) is not None:
+            await manner.told(line)
         self.calls.append((at.name, tool, arguments, key))
         answer = self.answers.get((at.name, tool), Served(result=arguments))
         if isinstance(answer, ServerFailed):

@@ -13,7 +13,7 @@ from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTa
 from mainspring_worker.ports.model import ModelRequest
 from mainspring_worker.ports.telemetry import ModelSpan, ToolSpan
 
-_IN_PROCESS = frozenset({"llmsim"})
+_IN_PROCESS = frozenset({"llmsim", "relay"})
 """Models without a remote side: their spans are INTERNAL by the convention."""
 
 

@@ -29,6 +29,7 @@ class Kind(Enum):
     BAD_OUTPUT = ("model_output", "invalid_model_output")
     HOOK_BLOCKED = ("invalid_request", "hook_blocked")
     UNFIT_OUTPUT = ("model_output", "structured_output_invalid")
+    CALL_FAILED = ("invalid_request", "background_call_failed")
     UNKNOWN = ("unknown", "processing_error")
 
     @property

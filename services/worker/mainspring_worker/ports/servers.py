@@ -1,5 +1,6 @@
 """MCP servers as a worker uses them: what tools there are, and one call."""
 
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -52,6 +53,19 @@ class ServerFailed(Exception):
         self.fault: Fault = fault
 
 
+class Manner(Struct, frozen=True, kw_only=True):
+    """How a call is made. `told` hears of its progress, where the server says anything.
+
+    `patience_s` is how long it may take in the background, where that is longer than else.
+    """
+
+    told: Callable[[str], Awaitable[None]] | None = None
+    patience_s: float = 0.0
+
+
+QUIETLY = Manner()
+
+
 class ToolServers(Protocol):
     """Every wait is bounded. Cancelling a call tells the server so. Raises ServerFailed."""
 
@@ -59,6 +73,8 @@ class ToolServers(Protocol):
         """All that the server offers now."""
         ...
 
-    async def call(self, at: Reached, tool: str, arguments: Json, *, key: str) -> Served:
+    async def call(
+        self, at: Reached, tool: str, arguments: Json, *, key: str, manner: Manner = QUIETLY
+    ) -> Served:
         """Calls a tool once; the server is told the call's idempotency key."""
         ...

@@ -28,7 +28,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     hosts its tools may reach, told to those that are `open_world`; None allows every host. `agent`
     is who calls, told to tools that work on what it has. `history` reads the
     session's log so far, a page of events after a sequence number, none where it ends. `began_ms`
-    is when the call was first to be made, `attempt` how often it was given out.
+    is when the call was first to be made, `attempt` how often it was given out. `background_s` is
+    how long a call in the background may take; 0 in the foreground, where somebody waits.
     """
 
     org_id: UUID
@@ -45,6 +46,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     history: Callable[[int], Awaitable[tuple[StoredEvent, ...]]] = no_history
     began_ms: int = 0
     attempt: int = 1
+    background_s: int = 0
 
 
 class ToolOutcome(Struct, frozen=True, kw_only=True):

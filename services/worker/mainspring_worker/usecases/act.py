@@ -8,7 +8,12 @@ from typing import Final
 import msgspec
 
 from mainspring_harness.arguments import problems
-from mainspring_harness.builtin import mcp_servers, subagents, tool_search
+from mainspring_harness.builtin import (
+    background_execution,
+    mcp_servers,
+    subagents,
+    tool_search,
+)
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Position, uuid7_ms
@@ -31,7 +36,9 @@ from mainspring_workstream.configs import Configs, ConfigUnusable
 
 _LOG: Final = logging.getLogger(__name__)
 _ARGUMENTS: Final = dict[str, object]
-_TOLD_AGENT: Final = frozenset({tool_search.ID, mcp_servers.ID, subagents.ID})
+_TOLD_AGENT: Final = frozenset(
+    {tool_search.ID, mcp_servers.ID, subagents.ID, background_execution.ID}
+)
 """Capabilities whose tools work on what the agent has."""
 
 
@@ -124,21 +131,22 @@ class Acting:
             await attempt.start()
         await attempt.leased()
         attempt.begun = True
-        context = self._context(attempt, payload, tool, TOOL_CALL_TIMEOUT_S)
+        limit_s = payload.limit_s or TOOL_CALL_TIMEOUT_S
+        context = self._context(attempt, payload, tool, limit_s)
         try:
             context = await self._with_agent(context, payload, tool)
         except ConfigUnusable as unusable:
             return outcomes.error(
                 f"the configuration of the agent is not known: {unusable}", "config_unusable"
             )
-        limit = asyncio.timeout(TOOL_CALL_TIMEOUT_S)
+        limit = asyncio.timeout(limit_s)
         try:
             async with limit:
                 return _told(await self._runner.call(tool, arguments, context))
         except TimeoutError:
             if not limit.expired():
                 return _raised(payload)
-            return outcomes.timed_out(payload, TOOL_CALL_TIMEOUT_S)
+            return outcomes.timed_out(payload, limit_s)
         except AttemptVoid:
             raise  # a line of progress was refused: the task is another's
         except Exception:  # noqa: BLE001 - whatever a tool raises is a fault of the tool
@@ -195,6 +203,7 @@ class Acting:
             history=self._history(attempt.task),
             began_ms=uuid7_ms(attempt.held.task_id),
             attempt=attempt.held.fence,
+            background_s=payload.limit_s,
         )
 
     def _history(self, task: Task) -> Callable[[int], Awaitable[tuple[StoredEvent, ...]]]:

@@ -70,6 +70,7 @@ class Fitted(Struct, frozen=True, kw_only=True):
 
     transcript: Transcript
     usage: Usage = Usage()
+    calls: int = 0
     changed: bool = False
 
 
@@ -114,6 +115,7 @@ class Compactor:
         reason: str,
     ) -> Fitted:
         began, usage = self._clock.mono(), Usage()
+        calls = 0 if isinstance(step, Masked) else 1
         messages = transcript.messages()
         before = len(view(messages, transcript.made))
         strategy = "observation_masking" if isinstance(step, Masked) else "summarization"
@@ -129,7 +131,7 @@ class Compactor:
             why = str(error)[:ERROR_TEXT_CHARS_MAX]
             data: Json = {"reason": why, "strategy": strategy}
             await asking.attempt.emit(EmitEvent(type="context.compaction.failed", data=data))
-            return Fitted(transcript=transcript, usage=error.usage or usage)
+            return Fitted(transcript=transcript, usage=error.usage or usage, calls=calls)
         duration_ms = round((self._clock.mono() - began) * 1000)
         after = len(view(messages, made))
         told: Json = {
@@ -143,7 +145,7 @@ class Compactor:
         }
         await asking.attempt.emit(EmitEvent(type=_COMPACTED, data=told))
         transcript.compact(made)
-        return Fitted(transcript=transcript, usage=usage, changed=True)
+        return Fitted(transcript=transcript, usage=usage, calls=calls, changed=True)
 
     async def _summary(self, asking: Asking, step: Summarise, rules: Rules) -> tuple[str, Usage]:
         """Raises ModelFailure, also for a summary that says nothing."""

@@ -20,10 +20,12 @@ from mainspring_harness.guarding import (
     judges,
 )
 from mainspring_harness.prompt import Blueprint
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.agents import ModelChoice, RuntimeAgent
 from mainspring_schema.codec import to_json
+from mainspring_schema.events import Usage
 from mainspring_schema.messages import Json, TextPart
 from mainspring_schema.tasks import EmitEvent, Failure, ReasonTask, ToolCall, ToolResult, ToolTask
 from mainspring_worker.ports.failures import Kind
@@ -33,6 +35,7 @@ from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.hooks import Asked, Blocked, Hooks
 from mainspring_worker.usecases.shaping import Answered, Guarded, tell
+from mainspring_worker.usecases.tab import Tab
 from mainspring_workstream.attempt import Attempt, Stop
 
 _LOG: Final = logging.getLogger(__name__)
@@ -59,7 +62,8 @@ class Checks(Struct, frozen=True, kw_only=True):
 class Guard:
     """One per worker."""
 
-    def __init__(self, door: ModelDoor, blueprints: Blueprints, hooks: Hooks) -> None:
+    def __init__(self, door: ModelDoor, blueprints: Blueprints, hooks: Hooks, clock: Clock) -> None:
+        self._clock = clock
         self._hooks = hooks
         self._door = door
         self._blueprints = blueprints
@@ -71,9 +75,12 @@ class Guard:
     async def prompt(self, call: Answered) -> None:
         """Before the model is asked. Raises ModelFailure (`hook_blocked`)."""
         try:
+            await self._hooks.session(_asked(call), call.request.messages)
             await self._hooks.prompt(_asked(call), call.request.messages)
         except Blocked as blocked:
             raise failed(Kind.HOOK_BLOCKED, str(blocked)) from blocked
+        except (Unavailable, DeadlineExceeded) as error:
+            raise failed(Kind.UNAVAILABLE, str(error)) from error
 
     async def answer(self, call: Answered) -> Guarded:
         """The answer as it may be seen: a blocked text is replaced, a blocked call refused.
@@ -93,7 +100,7 @@ class Guard:
         checks = checks_of(call.plan)
         if checks is None:
             return answer
-        watch = _Watch(self._door, call.attempt, call.payload, checks)
+        watch = _Watch(self._door, call.attempt, call.payload, checks, call.tab)
         text = answer.text
         hit = await watch.check(Subject(stage="output", text=text)) if text else None
         if hit is not None:
@@ -123,12 +130,22 @@ class Guard:
         self, attempt: Attempt, payload: ToolTask, plan: Blueprint, result: ToolResult
     ) -> ToolResult:
         """The result as the model may read it. What the call did stays done."""
+        tab = Tab(self._clock)
+        at = Asked(attempt=attempt, payload=payload, plan=plan)
+        told = await self._output(at, payload, result, tab)
+        return structs.replace(told, judged=tab.judged) if tab.judged.calls else told
+
+    async def _output(
+        self, at: Asked, payload: ToolTask, result: ToolResult, tab: Tab
+    ) -> ToolResult:
+        attempt, checks = at.attempt, checks_of(at.plan)
+        watch = None if checks is None else _Watch(self._door, attempt, payload, checks, tab)
         try:
-            checked = await self._readable(attempt, payload, plan, result)
-            hooked = await self._after(Asked(attempt=attempt, payload=payload, plan=plan), checked)
+            checked = await self._readable(watch, payload, result)
+            hooked = await self._after(at, checked)
             if hooked == checked:
                 return checked
-            return await self._readable(attempt, payload, plan, hooked)
+            return await self._readable(watch, payload, hooked)
         except asyncio.CancelledError:
             running = asyncio.current_task()
             if attempt.stop is Stop.LOST or running is None:
@@ -137,13 +154,11 @@ class Guard:
             return _withheld(result, "a guardrail (not_checked)")
 
     async def _readable(
-        self, attempt: Attempt, payload: ToolTask, plan: Blueprint, result: ToolResult
+        self, watch: "_Watch | None", payload: ToolTask, result: ToolResult
     ) -> ToolResult:
-        checks = checks_of(plan)
-        if checks is None:
+        if watch is None:
             return result
         told = result.error if result.error is not None else _text_of(result.result)
-        watch = _Watch(self._door, attempt, payload, checks)
         subject = Subject(stage="tool_output", text=told, tool_name=payload.name)
         hit = await watch.check(subject, call_id=payload.call_id)
         return result if hit is None else _withheld(result, f"a guardrail ({hit.reason_code})")
@@ -230,7 +245,9 @@ class _Watch:
         attempt: Attempt,
         payload: ReasonTask | ToolTask,
         checks: Checks,
+        tab: Tab,
     ) -> None:
+        self._tab = tab
         self._door = door
         self._attempt = attempt
         self._payload = payload
@@ -297,7 +314,14 @@ class _Watch:
             credentials=credentials,
             metadata=PURPOSE,
         )
-        said = (await self._door.said(request)).text.strip().upper()
+        with self._tab.judge() as bill:
+            try:
+                done = await self._door.said(request)
+            except ModelFailure as error:
+                bill.usage = error.usage or Usage()
+                raise
+            bill.usage = done.usage
+        said = done.text.strip().upper()
         if said.startswith("BLOCK"):
             return True
         if said.startswith("ALLOW"):

@@ -2,26 +2,61 @@
 
 import asyncio
 import logging
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct, structs
 
 from mainspring_harness.arguments import problems
 from mainspring_harness.builtin.user_hooks import Hook, Point, Verdict, hooks, verdict
-from mainspring_harness.conversation import FactsMessage, PromptMessage, UserMessage
+from mainspring_harness.conversation import (
+    AssistantMessage,
+    FactsMessage,
+    PromptMessage,
+    UserMessage,
+)
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.errors import MainspringError
-from mainspring_kernel.ids import Prefix, to_wire
+from mainspring_kernel.ids import Position, Prefix, to_wire
 from mainspring_schema.codec import to_json
+from mainspring_schema.events import decode_payload
 from mainspring_schema.holdings import OpenSecret
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, ReasonTask, ToolCall, ToolTask
 from mainspring_worker.domain.limits import HOOK_SUBJECT_BYTES_MAX
+from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.hooks import HookFailed, HookRunner
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_workstream.attempt import Attempt
 
 _LOG: Final = logging.getLogger(__name__)
+_BEGINS: Final = "session_start"
+_OUTCOMES: Final[dict[str, Literal["allowed", "blocked"] | None]] = {
+    "hook.asked": None,
+    "hook.allowed": "allowed",
+    "hook.blocked": "blocked",
+}
+_FIXED: Final[dict[Point, str]] = {
+    "session_start": "a session's beginning",
+    "user_prompt_submit": "a message",
+}
+"""What a hook may only refuse."""
+
+
+class _Told(Struct, frozen=True, kw_only=True):
+    outcome: Literal["allowed", "blocked"]
+    reason: str
+
+
+class _Noted(Struct, frozen=True, kw_only=True):
+    """The data of the events of hooks."""
+
+    event: str
+    hook_id: str
+    reason: str = ""
+
+
+_NOTED: Final = msgspec.json.Decoder(_Noted)
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -39,9 +74,53 @@ class Blocked(Exception):
 class Hooks:
     """One per worker. Without `holdings` no hook can be signed."""
 
-    def __init__(self, runner: HookRunner, holdings: Holdings | None = None) -> None:
+    def __init__(self, runner: HookRunner, log: EventLog, holdings: Holdings | None = None) -> None:
         self._runner = runner
+        self._log = log
         self._holdings = holdings
+
+    async def session(self, at: Asked, messages: tuple[PromptMessage, ...]) -> None:
+        """Of a session that begins: before anything was answered in it.
+
+        Each hook is asked once in the life of the session, which is written down before; what it
+        said then holds for every turn until one is answered. Where a worker was lost with the
+        answer, it counts as one that did not come. Raises Blocked, Unavailable, DeadlineExceeded.
+        """
+        wanted = [hook for hook in hooks(at.plan.applied) if hook.point == _BEGINS]
+        if not wanted or any(isinstance(one, AssistantMessage) for one in messages):
+            return
+        earlier = await self._begun(at)
+        for hook in wanted:
+            outcome = earlier.get(hook.id) or await self._begin(at, hook, earlier)
+            if outcome.outcome == "blocked":
+                raise Blocked(_refusal(hook, outcome.reason))
+
+    async def _begin(self, at: Asked, hook: Hook, earlier: dict[str, "_Told | None"]) -> "_Told":
+        if hook.id in earlier:
+            said = await _failed(at, hook, "the worker that asked was lost")
+        else:
+            await _tell(at, hook, "asked", "")
+            said = await self._ask(at, hook, {"agent_id": at.plan.agent.agent_id})
+        blocks = said.decision == "block"
+        await _tell(at, hook, "blocked" if blocks else "allowed", said.reason)
+        return _Told(outcome="blocked" if blocks else "allowed", reason=said.reason)
+
+    async def _begun(self, at: Asked) -> dict[str, "_Told | None"]:
+        """What the hooks said that were asked already; None for one whose answer is not known."""
+        found: dict[str, _Told | None] = {}
+        task, after = at.attempt.task, Position(0)
+        while True:
+            page = await self._log.read(task.session_id, task.org_id, after=after, events_only=True)
+            for event in page.events:
+                if event.type in _OUTCOMES:
+                    data = _NOTED.decode(decode_payload(event.payload).data)
+                    if data.event == _BEGINS:
+                        outcome = _OUTCOMES[event.type]
+                        known = _Told(outcome=outcome, reason=data.reason) if outcome else None
+                        found[data.hook_id] = known
+            if not page.more or not page.events:
+                return found
+            after = Position(page.events[-1].seq)
 
     async def prompt(self, at: Asked, messages: tuple[PromptMessage, ...]) -> None:
         """Of the inputs that this call takes up. Raises Blocked."""
@@ -98,8 +177,7 @@ class Hooks:
             said = await self._ask(at, hook, about)
             if said.decision == "block":
                 await _tell(at, hook, "blocked", said.reason)
-                message = f"blocked by a hook ({hook.id}){': ' * bool(said.reason)}{said.reason}"
-                raise Blocked(message)
+                raise Blocked(_refusal(hook, said.reason))
             if said.decision == "mutate" and member is not None:
                 about = {**about, member: said.value}
                 await _tell(at, hook, "changed", said.reason)
@@ -115,10 +193,7 @@ class Hooks:
             return _read(hook, answer)
         except (HookFailed, TimeoutError, MainspringError) as error:
             why = str(error) or f"no answer within {hook.timeout_ms} ms"
-            _LOG.warning("a hook failed: %s", why, extra={"hook": hook.id})
-            if hook.on_error != "allow":
-                await _tell(at, hook, "failed", why)
-            return Verdict(decision="block" if hook.on_error == "block" else "allow", reason=why)
+            return await _failed(at, hook, why)
 
     async def _secret(self, at: Asked, hook: Hook) -> str | None:
         """What it is signed with, None where nothing is. Raises HookFailed, MainspringError."""
@@ -134,6 +209,18 @@ class Hooks:
         return found
 
 
+def _refusal(hook: Hook, reason: str) -> str:
+    return f"blocked by a hook ({hook.id}){': ' * bool(reason)}{reason}"
+
+
+async def _failed(at: Asked, hook: Hook, why: str) -> Verdict:
+    """What an answer that does not come counts as."""
+    _LOG.warning("a hook failed: %s", why, extra={"hook": hook.id})
+    if hook.on_error != "allow":
+        await _tell(at, hook, "failed", why)
+    return Verdict(decision="block" if hook.on_error == "block" else "allow", reason=why)
+
+
 def _read(hook: Hook, answer: bytes) -> Verdict:
     """Raises HookFailed for an answer that means nothing here."""
     try:
@@ -143,8 +230,8 @@ def _read(hook: Hook, answer: bytes) -> Verdict:
         raise HookFailed(message) from error
     if said.decision != "mutate":
         return said
-    if hook.point == "user_prompt_submit":
-        message = "a message can be blocked, not changed"
+    if hook.point in _FIXED:
+        message = f"{_FIXED[hook.point]} can be blocked, not changed"
         raise HookFailed(message)
     if hook.point == "turn_end" and not (isinstance(said.value, str) and said.value):
         message = "an answer can only be changed to another text"
@@ -157,12 +244,15 @@ def _subject(at: Asked, hook: Hook, about: Json) -> bytes:
     payload = at.payload
     call = about.get("tool_call_id", "")
     turn = to_wire(Prefix.TURN, payload.turn_id)
+    session = to_wire(Prefix.SESSION, at.attempt.task.session_id)
+    begins = f"{session}:{hook.point}:{hook.id}"
+    within = f"{turn}:{payload.iteration}:{hook.point}:{call}:{hook.id}"
     body = to_json(
         {
-            "id": f"{turn}:{payload.iteration}:{hook.point}:{call}:{hook.id}",
+            "id": begins if hook.point == _BEGINS else within,
             "event": hook.point,
             "hook_id": hook.id,
-            "session_id": to_wire(Prefix.SESSION, at.attempt.task.session_id),
+            "session_id": session,
             "turn_id": turn,
             **about,
         }

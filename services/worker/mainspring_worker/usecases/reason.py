@@ -52,6 +52,7 @@ from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard, in_part
 from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.shaping import Guarded
+from mainspring_worker.usecases.tab import Tab
 from mainspring_worker.usecases.telling import TEXT, Telling
 from mainspring_workstream.attempt import Attempt, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
@@ -140,7 +141,7 @@ class Reasoning:
         call.request_hash = request_hash(
             prepared.digest, fitted.transcript, request.reasoning_effort
         )
-        call.spent = fitted.usage
+        call.spent, call.helper_calls = fitted.usage, fitted.calls
         call.place, _ = prepared.plan.agent.model.in_turn(attempt.task.failures)
         call.rules = fitted.transcript.rules
         with self._telemetry.model_call(attempt.task, payload, request) as span:
@@ -278,7 +279,8 @@ class _Call:
         self.place = 0
         self.rules: Rules = {}
         self.usage = Usage()
-        self.spent = Usage()
+        self.spent, self.helper_calls = Usage(), 0
+        self.tab = Tab(clock)
         self.done: Done | None = None
         self.answer: Guarded | None = None
         """As the agent's guardrails let it pass."""
@@ -336,6 +338,8 @@ class _Call:
             message_count=len(self.request.messages),
             tools=tuple(tool.name for tool in self.request.tools),
             failure=failure,
+            helper_calls=self.helper_calls,
+            judged=self.tab.judged if self.tab.judged.calls else None,
         )
 
     def answered(self) -> Guarded:
@@ -355,6 +359,8 @@ class _Call:
         watched = loop_detection.threshold(self.plan.applied)
         if watched is not None:
             calls = without_loops(calls, self.request.messages, threshold=watched)
+        if limit_s := self.plan.agent.call_limit_s:
+            calls = tuple(structs.replace(call, limit_s=limit_s) for call in calls)
         return with_appeals(calls, self.plan.tools, self.plan.applied, self.rules)
 
     def _ms(self, until: float) -> int:

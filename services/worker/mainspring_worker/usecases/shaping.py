@@ -1,10 +1,10 @@
-"""Sees to it that an answer fits its agent's schema.
+"""Sees to it that an answer says something, and fits its agent's schema where that has one.
 
 The model is told what is wrong with it and asked again, a bounded number of times. Nobody watches
 these calls; who saw the first answer is told what stands in its place.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct, structs
 
@@ -20,7 +20,12 @@ from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.failures import failure as failed
 from mainspring_worker.ports.model import Done, ModelFailure, ModelRequest
 from mainspring_worker.usecases.asking import ModelDoor
+from mainspring_worker.usecases.tab import Tab
 from mainspring_workstream.attempt import Attempt
+
+EMPTY_ANSWERS_MAX: Final = 2
+"""An answer that says nothing and calls nothing is asked for again so often: as unusable calls."""
+_SAY_SOMETHING: Final = "Your answer was empty. Answer with a text, or call a tool."
 
 
 class Guarded(Struct, frozen=True, kw_only=True):
@@ -39,6 +44,8 @@ class Answered(Protocol):
     plan: Blueprint
     done: Done | None
     usage: Usage
+    helper_calls: int
+    tab: Tab
 
     def answered(self) -> Guarded:
         """What the model said, before anybody looked at it."""
@@ -61,18 +68,22 @@ class Shaper:
         """Puts an answer that fits in the place of one that does not, and adds what that cost.
 
         Whether the text is another one now. An answer that calls tools need not fit. Raises
-        ModelFailure (`structured_output_invalid`) where none fits, and what the calls raise.
+        ModelFailure (`structured_output_invalid`, and `invalid_model_output` where the model has
+        nothing to say) where none fits, and what the calls raise.
         """
         wanted = structured_output.shape(call.plan.applied)
         first = call.done
-        if wanted is None or first is None or first.tool_calls:
+        if first is None or first.tool_calls:
+            return False
+        if wanted is None:
+            call.done = await self._filled(call, first)
             return False
         done = first
         for _ in range(wanted.repairs_max):
             problems = _problems(wanted, done)
             if not problems:
                 break
-            done = await self._again(call, bare(done.text), problems)
+            done = await self._again(call, bare(done.text), complaint(problems))
         if _problems(wanted, done):
             # Without what was found: it may quote what a guardrail would have withheld.
             tries = wanted.repairs_max + 1
@@ -80,13 +91,25 @@ class Shaper:
         call.done = structs.replace(done, text=bare(done.text))
         return call.done.text != first.text
 
-    async def _again(self, call: Answered, text: str, problems: tuple[str, ...]) -> Done:
+    async def _filled(self, call: Answered, first: Done) -> Done:
+        """An answer with a text or a call, in the place of one that has neither."""
+        done = first
+        for _ in range(EMPTY_ANSWERS_MAX):
+            if done.text.strip() or done.tool_calls:
+                return done
+            done = await self._again(call, "", _SAY_SOMETHING)
+        if done.text.strip() or done.tool_calls:
+            return done
+        raise failed(Kind.BAD_OUTPUT, "the model answered with neither a text nor a call")
+
+    async def _again(self, call: Answered, text: str, complaint: str) -> Done:
         """The next answer. Only the newest refused one is shown: the prompt does not grow."""
-        told = UserMessage(message_id="", content=(TextPart(text=complaint(problems)),))
+        told = UserMessage(message_id="", content=(TextPart(text=complaint),))
         # Providers refuse an empty answer in a conversation.
         refused = (AssistantMessage(message_id="", text=text),) if text else ()
         messages: tuple[PromptMessage, ...] = (*call.request.messages, *refused, told)
         await call.attempt.leased()
+        call.helper_calls += 1
         try:
             done = await self._door.whole(structs.replace(call.request, messages=messages))
         except ModelFailure as error:

@@ -10,12 +10,16 @@ Entered = Callable[[int], None]
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Where a peer lives; what it does not need is empty. All on loopback."""
+    """Where a peer lives; what it does not need is empty. All on loopback.
+
+    Tasks of our own have one of so many `keys` there.
+    """
 
     postgres: str = ""
     server: str = ""
     admin: str = ""
     handler_port: int = 0
+    keys: int = 0
 
 
 OWN = "mainspring"

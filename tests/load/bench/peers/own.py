@@ -18,6 +18,8 @@ from tests.load.bench.peers.driver import Entered, Place
 from tests.load.bench.wire import Address, Connection, WireProblem
 
 PATH: Final = "/durable/workflows"
+KEYS_OF: Final = "bench:"
+"""What the keys of tasks begin with."""
 READY_S: Final = 1.0
 """The worker attaches within it; what comes earlier waits and is slow, but not lost."""
 WAIT_S: Final = 30
@@ -77,8 +79,11 @@ class Own:
         self._engine = place.admin
         self._postgres = place.postgres
         self._database: Database | None = None
+        self._blocks = 0
+        """Of attempts, before this process brought its load."""
         self._client: Client | None = None
         self._free: list[Connection] = []
+        self._keys = place.keys
 
     async def prepare(self) -> None:
         """Nothing: the stack is there."""
@@ -95,6 +100,7 @@ class Own:
                 url=self._postgres, application_name="mainspring-bench", connections_max=1
             )
             self._database = await Database.open(options)
+            self._blocks = await self._database.fetchval_as(int, QUERIES["attempt_blocks"])
 
     async def close(self) -> None:
         for connection in self._free:
@@ -107,14 +113,26 @@ class Own:
     async def submit(self, numbers: Sequence[int]) -> None:
         """One call per task; the client sends what comes together together."""
         assert self._client is not None
+        if len(numbers) == 1:
+            await self._client.submit(note, numbers[0])
+            return
         client = self._client
-        await asyncio.gather(*(client.submit(note, number) for number in numbers))
+        await asyncio.gather(*(self._one(client, number) for number in numbers))
+
+    async def _one(self, client: Client, number: int) -> None:
+        if self._keys:
+            key = f"{KEYS_OF}{number % self._keys}"
+            await client.submitting(note, keys=[key]).submit(number)
+        else:
+            await client.submit(note, number)
 
     async def finished(self) -> int | None:
         """Attempts that ended with a result: rows, not what anybody says."""
         if self._database is None:
             return None
-        return await self._database.fetchval_as(int, QUERIES["tasks_ended"])
+        return await self._database.fetchval_as(
+            int, QUERIES["tasks_ended_behind"], max(0, self._blocks - 1)
+        )
 
     async def complete(self, number: int) -> None:
         assert self._client is not None

@@ -16,7 +16,7 @@ from tests.load.bench.scenarios.limits import limits
 from tests.load.bench.scenarios.recovery import recovery
 from tests.load.bench.scenarios.soak import soak
 from tests.load.bench.scenarios.streams import sse
-from tests.load.bench.scenarios.throughput import horizon, replicas, throughput
+from tests.load.bench.scenarios.throughput import horizon, keyed, replicas, throughput
 from tests.load.bench.scenarios.turns import turns, turns_traced
 from tests.load.bench.scenarios.workflows import steps, timers, workflow
 
@@ -54,6 +54,9 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),
     "horizon": Scenario(
         part=horizon, what="a queue beside a snapshot that is held", bare=False, database=True
+    ),
+    "keys": Scenario(
+        part=keyed, what="a queue whose tasks have many keys", bare=False, database=True
     ),
     "replicas": Scenario(
         part=replicas, what="a queue with one engine and with two", bare=False, own=True

@@ -79,6 +79,10 @@ def _horizon(_: Plan) -> list[str]:
     return [*rates, "horizon_cost_percent", "horizon_dead_task_rows", "horizon_held_s"]
 
 
+def _keyed(_: Plan) -> list[str]:
+    return ["keys_plain_tasks_per_s", "keys_tasks_per_s", "keys_cost_percent"]
+
+
 def _replicas(_: Plan) -> list[str]:
     return ["replicas_1_tasks_per_s", "replicas_2_tasks_per_s", "replicas_ratio"]
 
@@ -111,6 +115,7 @@ KEYS: Final[dict[str, Keys]] = {
     "fork": _fork,
     "soak": _soak,
     "horizon": _horizon,
+    "keys": _keyed,
     "replicas": _replicas,
     "recovery": _recovery,
     "dispatch": _dispatch,

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import Final
+
+import msgspec
 
 from mainspring_postgres import Database, Options
 from tests.load.bench import accounting
@@ -11,8 +14,13 @@ from tests.load.bench.ground import QUERIES
 from tests.load.bench.peers.drive import Answer, Throughput
 from tests.load.bench.peers.driver import OWN, Place
 from tests.load.bench.peers.driving import Driving
+from tests.load.bench.peers.own import KEYS_OF
 from tests.load.bench.peers.traits import OURS
 from tests.load.bench.report import Series
+from tests.load.bench.wire import Address, Connection
+
+LIMIT_UNREACHED: Final = 100_000
+"""Tasks of a key at once: it is counted, and holds nothing back."""
 
 
 def driving(bench: Bench, engines: Sequence[str] = ()) -> Driving:
@@ -25,9 +33,10 @@ def driving(bench: Bench, engines: Sequence[str] = ()) -> Driving:
     return Driving(OWN, place, bench.root, bench.folder / "throughput.log")
 
 
-async def burst(ours: Driving, tasks: int) -> Answer:
+async def burst(ours: Driving, tasks: int, *, keys: int = 0) -> Answer:
     """From the first submit to the last committed end, which rows tell."""
-    return await ours.ask(Throughput(place=ours.place, tasks=tasks))
+    place = msgspec.structs.replace(ours.place, keys=keys)
+    return await ours.ask(Throughput(place=place, tasks=tasks))
 
 
 async def throughput(bench: Bench) -> None:
@@ -76,6 +85,26 @@ async def horizon(bench: Bench) -> None:
     figures["horizon_held_tasks_per_s"] = held.per_s
     figures["horizon_cost_percent"] = 100 * (1 - held.per_s / calm.per_s)
     figures["horizon_dead_task_rows"] = dead.get("engine.task", 0)
+
+
+async def keyed(bench: Bench) -> None:
+    """Plain tasks, then tasks of many keys, each of which has a limit that is never reached."""
+    tasks, count, ours = bench.plan.queue_tasks, bench.plan.keys, driving(bench)
+    bench.progress.part(f"queue, {count:,} keys")
+    api = Connection(Address(host=bench.ground.host, port=bench.ground.port))
+    path = f"/durable/limits/key:{KEYS_OF}*"
+    async with ours.handlers(OURS.workers):
+        await burst(ours, max(100, tasks // 20))
+        plain = await burst(ours, tasks)
+        await api.call("PUT", path, msgspec.json.encode({"at_once": LIMIT_UNREACHED}))
+        await burst(ours, count, keys=count)  # a first task of each key makes its route
+        of_keys = await burst(ours, tasks, keys=count)
+        await api.call("DELETE", path, None)
+    api.close()
+    figures = bench.gathered.figures
+    figures["keys_plain_tasks_per_s"] = plain.per_s
+    figures["keys_tasks_per_s"] = of_keys.per_s
+    figures["keys_cost_percent"] = 100 * (1 - of_keys.per_s / plain.per_s)
 
 
 async def replicas(bench: Bench) -> None:

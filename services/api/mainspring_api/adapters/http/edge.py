@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -35,6 +36,10 @@ HttpRequest = Request[Any, Any, State]  # pyright: ignore[reportExplicitAny] -- 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 _NUL: Final = b"\\u0000"
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_ALIKE: Final = bytes.maketrans(b"[]", b"{}")
+_NEITHER: Final = bytes(set(range(256)) - set(b'[]{}"'))
+"""Whatever is no bracket and no quote."""
 _OURS_TO_MEND: Final = 500
 _PUT_OFF: Final = frozenset({Unavailable.status, DeadlineExceeded.status})
 """Something behind us is away or slow: no failure of ours, and whoever asks comes again."""
@@ -89,8 +94,8 @@ def decode_text(data: bytes) -> str:
 
 def _check_shape(data: bytes) -> None:
     """Counting brackets is enough to let nearly every body pass without a second look."""
-    suspicious = data.count(b"{") + data.count(b"[") > limits.JSON_DEPTH_MAX or _NUL in data
-    if not suspicious:
+    many = data.count(b"{") + data.count(b"[") > limits.JSON_DEPTH_MAX
+    if _NUL not in data and not (many and _may_nest_too_deep(data)):
         return
     try:
         value = msgspec.json.decode(data, type=object)
@@ -98,6 +103,21 @@ def _check_shape(data: bytes) -> None:
         msg = f"the body is not JSON: {error}"
         raise MalformedBody(msg) from error
     _check_value(value, depth=0)
+
+
+def _may_nest_too_deep(data: bytes) -> bool:
+    """Without strings, brackets alone: they go from the inside out, one layer at a time.
+
+    What is no JSON may pass here; its decoder sees that.
+    """
+    left = data.translate(_ALIKE, _NEITHER).replace(b'""', b"")
+    if b'"' in left or b"\\" in data:  # a bracket in a string, or a quote
+        left = _STRING.sub(b"", data).translate(_ALIKE, _NEITHER)
+    for _ in range(limits.JSON_DEPTH_MAX):
+        if not left:
+            return False
+        left = left.replace(b"{}", b"")
+    return bool(left)
 
 
 def _check_value(value: object, *, depth: int) -> None:

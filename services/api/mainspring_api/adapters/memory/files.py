@@ -18,10 +18,7 @@ Key: TypeAlias = tuple[OrgId, WorkspaceId, str]
 
 class MemoryFiles(MemoryRecords):
     def __init__(self, rows: Rows, org_id: OrgId, clock: Clock) -> None:
-        super().__init__(rows, org_id)
-        self._rows = rows
-        self._org_id = org_id
-        self._clock = clock
+        super().__init__(rows, org_id, clock)
 
     async def fork_workspace(
         self, workspace_id: WorkspaceId, parent_id: WorkspaceId, *, as_of_ms: int | None

@@ -36,6 +36,14 @@ class Past(NamedTuple):
     until_ms: int
 
 
+class PastRecord(NamedTuple):
+    """A record as it was from a change until the next."""
+
+    record: Record
+    changed_ms: int
+    until_ms: int
+
+
 class Rows:
     """Rows are frozen, so a shallow copy of each dictionary is a snapshot."""
 
@@ -53,6 +61,10 @@ class Rows:
         """Workspace → the one that it began as, and as of when."""
         self.keys: dict[KeyId, KeptAnswer] = {}
         self.records: dict[RecordId, Record] = {}
+        self.record_changed: dict[RecordId, int] = {}
+        self.record_past: dict[tuple[OrgId, UUID], tuple[PastRecord, ...]] = {}
+        self.record_forks: dict[tuple[OrgId, UUID], tuple[UUID, int]] = {}
+        """Owner → the one that it began as, and as of when."""
 
     def draft(self) -> "Rows":
         twin = Rows()
@@ -68,4 +80,7 @@ class Rows:
         twin.forks = dict(self.forks)
         twin.keys = dict(self.keys)
         twin.records = dict(self.records)
+        twin.record_changed = dict(self.record_changed)
+        twin.record_past = dict(self.record_past)
+        twin.record_forks = dict(self.record_forks)
         return twin

@@ -121,6 +121,20 @@ class MemoryStore:
             if known == session_id
         ]
 
+    async def forget_record_past(self, *, before_ms: int, limit: int) -> int:
+        gone = 0
+        for owner, rows in list(self._rows.record_past.items()):
+            needed = [at for at in self._rows.record_forks.values() if at[0] == owner[1]]
+            old = [
+                past
+                for past in rows
+                if past.until_ms < before_ms
+                and not any(past.changed_ms < at_ms <= past.until_ms for _, at_ms in needed)
+            ][: limit - gone]
+            gone += len(old)
+            self._rows.record_past[owner] = tuple(past for past in rows if past not in old)
+        return gone
+
     async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
         gone = 0
         for key, rows in list(self._rows.past.items()):

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from mainspring_api.adapters.flights import Flights
+from mainspring_api.adapters.postgres.records import Q
 from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
 from mainspring_api.adapters.postgres.transaction import F, PostgresTransaction, R, S
 from mainspring_api.domain.resources import Basis, Organization
@@ -102,6 +103,9 @@ class PostgresStore:
 
     async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
         return await self._database.fetch_as(Unfinished, S["unfinished_deletes"], before_ms, limit)
+
+    async def forget_record_past(self, *, before_ms: int, limit: int) -> int:
+        return await self._database.fetchval_as(int, Q["forget_record_past"], before_ms, limit)
 
     async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
         return await self._database.fetchval_as(int, F["forget_file_past"], before_ms, limit)

@@ -40,7 +40,7 @@ class PostgresTransaction(PostgresRecords):
     """The row-level policies see to it that no other organization's rows are met."""
 
     def __init__(self, tx: Transaction, org_id: OrgId) -> None:
-        super().__init__(tx)
+        super().__init__(tx, org_id)
         self._tx = tx
         self._org_id = org_id
         self.opened: list[OpenHead] = []

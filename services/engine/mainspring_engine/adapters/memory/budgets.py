@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_engine.adapters.memory.tables import Tables
+from mainspring_engine.domain import periods
 from mainspring_engine.domain.changes import Changes, Hold, Spending
 from mainspring_kernel.clock import Clock
 from mainspring_schema.budgets import (
@@ -41,15 +42,51 @@ class BudgetTables:
         self.budgets[budget_id] = changed
         return changed
 
-    def fits(self, changes: Changes) -> bool:
+    def present(self, budget: BudgetView, now_ms: int) -> BudgetView:
+        """As it is at this moment, whether or not anybody has renewed it yet."""
+        if budget.period is None or budget.renews_ms is None or budget.renews_ms > now_ms:
+            return budget
+        started_ms = budget.period_started_ms or budget.created_ms
+        span = periods.present(budget.period, started_ms, now_ms)
+        return msgspec.structs.replace(
+            budget,
+            balance=budget.allowed,
+            warned=False,
+            period_started_ms=span.started_ms,
+            renews_ms=span.renews_ms,
+        )
+
+    def renew(self, budget_id: UUID, now_ms: int) -> None:
+        """A budget whose period is over has its limit again, no more and no less."""
+        before = self.budgets[budget_id]
+        after = self.present(before, now_ms)
+        if after is before:
+            return
+        self.budgets[budget_id] = msgspec.structs.replace(after, updated_ms=now_ms)
+        if after.balance != before.balance:
+            self.entries.append(
+                EntryView(
+                    id=uuid5(budget_id, f"renewal:{after.period_started_ms}"),
+                    budget_id=budget_id,
+                    amount=after.balance - before.balance,
+                    source="renewal",
+                    description=None,
+                    task_id=None,
+                    session_id=None,
+                    at_ms=now_ms,
+                )
+            )
+
+    def fits(self, changes: Changes, now_ms: int) -> bool:
         """Whether every hold of the item fits, once what it gives back is back."""
         spending = changes.spending or Spending()
-        return all(self._fits(hold, spending, changes) for hold in spending.holds)
+        return all(self._fits(hold, spending, changes, now_ms) for hold in spending.holds)
 
-    def _fits(self, hold: Hold, spending: Spending, changes: Changes) -> bool:
-        budget = self.budgets.get(hold.budget_id)
-        if budget is None or budget.status == "paused":
+    def _fits(self, hold: Hold, spending: Spending, changes: Changes, now_ms: int) -> bool:
+        kept = self.budgets.get(hold.budget_id)
+        if kept is None or kept.status == "paused":
             return False
+        budget = self.present(kept, now_ms)
         gone = self._gone(budget.id, spending.ended, changes)
         reserved = budget.reserved - sum(self.holds[key].amount for key in gone)
         used = sum(
@@ -77,6 +114,9 @@ class BudgetTables:
     def spend(self, changes: Changes, now_ms: int) -> None:
         """After `fits`, and after the item's tasks are written."""
         spending = changes.spending or Spending()
+        touched = {key[1] for key in self.holds if key[0] in spending.ended}
+        for budget_id in touched | {hold.budget_id for hold in spending.holds}:
+            self.renew(budget_id, now_ms)
         for task_id in spending.ended:
             for key in [key for key in self.holds if key[0] == task_id]:
                 self._settle(key, spending, now_ms)
@@ -147,6 +187,9 @@ class MemoryBudgets:
             ]
             return tuple(sorted(found, key=lambda one: one.id.int))
 
+    def _present(self, budget: BudgetView) -> BudgetView:
+        return self._tables.present(budget, self._clock.wall_ms())
+
     def _held_by_others(self, budget: BudgetView, subjects: tuple[Subject, ...]) -> int:
         return budget.reserved - sum(
             held.amount
@@ -156,7 +199,7 @@ class MemoryBudgets:
 
     def _of(self, org_id: UUID, subjects: tuple[Subject, ...]) -> list[BudgetView]:
         return [
-            one
+            self._present(one)
             for one in self._tables.budgets.values()
             if one.org_id == org_id
             and Subject(type=one.subject_type, id=one.subject_id) in subjects
@@ -168,7 +211,7 @@ class MemoryBudgets:
                 found = self._of(asked.org_id, asked.subjects)
             else:
                 rows = self._tables.budgets.values()
-                found = [one for one in rows if one.org_id == asked.org_id]
+                found = [self._present(one) for one in rows if one.org_id == asked.org_id]
             if asked.subject_type is not None:
                 found = [one for one in found if one.subject_type == asked.subject_type]
             newest = sorted(found, key=lambda one: (one.created_ms, one.id.int), reverse=True)
@@ -176,7 +219,8 @@ class MemoryBudgets:
 
     async def get(self, org_id: UUID, budget_id: UUID) -> BudgetView | None:
         with self._lock:
-            return self._known(org_id, budget_id)
+            found = self._known(org_id, budget_id)
+            return None if found is None else self._present(found)
 
     def _known(self, org_id: UUID, budget_id: UUID) -> BudgetView | None:
         found = self._tables.budgets.get(budget_id)
@@ -194,7 +238,8 @@ class MemoryBudgets:
         with self._lock:
             if order.budget_id in self._tables.budgets:
                 return
-            now_ms = self._clock.wall_ms()
+            now_ms, period = self._clock.wall_ms(), order.period
+            span = None if period is None else periods.present(period, now_ms, now_ms)
             self._tables.budgets[order.budget_id] = BudgetView(
                 id=order.budget_id,
                 org_id=order.org_id,
@@ -210,6 +255,9 @@ class MemoryBudgets:
                 metadata=order.metadata,
                 created_ms=now_ms,
                 updated_ms=now_ms,
+                period=period,
+                period_started_ms=None if span is None else span.started_ms,
+                renews_ms=None if span is None else span.renews_ms,
             )
             self._enter(order.budget_id, entry_id, order.allowed, "limit")
 
@@ -229,9 +277,16 @@ class MemoryBudgets:
             )
         )
 
+    def _locked(self, org_id: UUID, budget_id: UUID) -> BudgetView | None:
+        """To change it: renewed where its period is over."""
+        if self._known(org_id, budget_id) is None:
+            return None
+        self._tables.renew(budget_id, self._clock.wall_ms())
+        return self._tables.budgets[budget_id]
+
     async def change(self, order: ChangeBudget, entry_id: UUID) -> bool:
         with self._lock:
-            known = self._known(order.org_id, order.budget_id)
+            known = self._locked(order.org_id, order.budget_id)
             if known is None:
                 return False
             moved = 0 if order.allowed is None else order.allowed - known.allowed
@@ -252,7 +307,7 @@ class MemoryBudgets:
 
     async def top_up(self, order: TopUp, entry_id: UUID) -> bool:
         with self._lock:
-            known = self._known(order.org_id, order.budget_id)
+            known = self._locked(order.org_id, order.budget_id)
             if known is None:
                 return False
             self._tables.change(

@@ -91,7 +91,7 @@ class MemoryStore:
             head = _unopened(changes)
         judged = judge(self.tables, changes, head, now_ms)
         unclaimed: tuple[UUID, ...] = ()
-        if judged.verdict is Verdict.COMMITTED and not self._spending.fits(changes):
+        if judged.verdict is Verdict.COMMITTED and not self._spending.fits(changes, now_ms):
             return Committed(verdict=Verdict.CONFLICT, now_ms=now_ms)
         if judged.verdict is Verdict.COMMITTED:
             try:

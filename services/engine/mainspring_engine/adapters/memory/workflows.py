@@ -1,7 +1,7 @@
 """Users' workflows in memory: what a flight writes of them, and what is read."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from uuid import UUID
 
@@ -106,14 +106,26 @@ def write(tables: Tables, changes: Changes, now_ms: int) -> None:
 
 def _copy(tables: Tables, workflow_id: UUID, copied: CopySteps) -> None:
     source, fork = tables.workflows[copied.source_id], tables.workflows[workflow_id]
+    if copied.places is not None:
+        gone = any((copied.source_id, place) not in tables.steps for place in copied.places)
+        is_foreign = source.org_id != fork.org_id
+        refuse("what a fork begins with was removed", gone or is_foreign)
+        _copy_rows(tables, workflow_id, copied.source_id, copied.places)
+        return
     if source.org_id != fork.org_id:
         return
     begins = prefix_of(generation_of(copied.bound)) + INPUT_STEP
     refuse("what a fork begins with was removed", (copied.source_id, begins) not in tables.steps)
-    for place in _before(tables, copied.source_id, copied.bound):
-        row = tables.steps[copied.source_id, place]
-        kept = msgspec.structs.replace(row, task_id=workflow_id, fence=0, rev=0)
-        tables.steps[workflow_id, place] = kept
+    places = _before(tables, copied.source_id, copied.bound)
+    _copy_rows(tables, workflow_id, copied.source_id, places)
+
+
+def _copy_rows(tables: Tables, workflow_id: UUID, source_id: UUID, places: Iterable[str]) -> None:
+    for place in places:
+        row = tables.steps[source_id, place]
+        tables.steps[workflow_id, place] = msgspec.structs.replace(
+            row, task_id=workflow_id, fence=0, rev=0, checkpoint=True
+        )
 
 
 def _before(tables: Tables, workflow_id: UUID, bound: str) -> list[str]:

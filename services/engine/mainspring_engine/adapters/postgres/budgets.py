@@ -20,6 +20,8 @@ from mainspring_schema.budgets import (
     EntryView,
     GetLedger,
     ListBudgets,
+    Period,
+    PeriodType,
     Subject,
     SubjectType,
     TopUp,
@@ -28,6 +30,8 @@ from mainspring_schema.budgets import (
 BUDGETS: Final = load_queries("mainspring_engine.adapters.postgres", "budgets.sql")
 _SHORT: Final = "MSB01"
 _STATUSES: Final[dict[BudgetStatus, int]] = {"active": 1, "paused": 2, "disabled": 3}
+_PERIODS: Final[dict[PeriodType, int]] = {"duration": 1, "rolling": 2, "calendar": 3}
+_PERIOD_NAMES: Final[dict[int, PeriodType]] = {number: name for name, number in _PERIODS.items()}
 _NAMES: Final[dict[int, BudgetStatus]] = {number: name for name, number in _STATUSES.items()}
 
 
@@ -103,6 +107,7 @@ class PostgresBudgets:
                 order.allowed,
                 order.soft,
                 order.metadata,
+                *_period_columns(order.period),
             )
         except UniqueViolation:
             return
@@ -152,6 +157,23 @@ def _columns(subjects: Sequence[Subject]) -> tuple[list[str], list[UUID]]:
     return [one.type for one in subjects], [one.id for one in subjects]
 
 
+def _period_columns(period: Period | None) -> tuple[int | None, int | None, str | None]:
+    if period is None:
+        return None, None, None
+    return _PERIODS[period.type], period.seconds, period.text
+
+
+def _period(row: Row) -> Period | None:
+    kind = cast("int | None", row["period_kind"])
+    if kind is None:
+        return None
+    return Period(
+        type=_PERIOD_NAMES[kind],
+        seconds=cast("int | None", row["period_seconds"]),
+        text=cast("str | None", row["period_text"]),
+    )
+
+
 def _budget(row: Row) -> BudgetView:
     return BudgetView(
         id=cast(UUID, row["id"]),
@@ -168,4 +190,7 @@ def _budget(row: Row) -> BudgetView:
         metadata=cast(bytes, row["metadata"]),
         created_ms=cast(int, row["created_ms"]),
         updated_ms=cast(int, row["updated_ms"]),
+        period=_period(row),
+        period_started_ms=cast("int | None", row["period_started_ms"]),
+        renews_ms=cast("int | None", row["renews_ms"]),
     )

@@ -25,12 +25,14 @@ select
             ), 0
         )
     )::bigint as reserved,
-    b.status, b.warned, b.metadata,
+    b.status, b.warned, b.metadata, b.period_kind, b.period_seconds, b.period_text,
+    (extract(epoch from b.period_started_at) * 1000)::bigint as period_started_ms,
+    (extract(epoch from b.renews_at) * 1000)::bigint as renews_ms,
     (extract(epoch from b.created_at) * 1000)::bigint as created_ms,
     (extract(epoch from b.updated_at) * 1000)::bigint as updated_ms
-from engine.budget as b
+from engine.budget_present as b
 where
-    b.org_id = $1 and not b.deleted and b.status <> 3
+    b.org_id = $1 and b.status <> 3
     and (b.subject_type, b.subject_id) in (select * from unnest($2::text[], $3::uuid[]))
 order by b.id;
 
@@ -39,12 +41,14 @@ order by b.id;
 -- repeatable
 select
     b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
-    b.reserved, b.status, b.warned, b.metadata,
+    b.reserved, b.status, b.warned, b.metadata, b.period_kind, b.period_seconds, b.period_text,
+    (extract(epoch from b.period_started_at) * 1000)::bigint as period_started_ms,
+    (extract(epoch from b.renews_at) * 1000)::bigint as renews_ms,
     (extract(epoch from b.created_at) * 1000)::bigint as created_ms,
     (extract(epoch from b.updated_at) * 1000)::bigint as updated_ms
-from engine.budget as b
+from engine.budget_present as b
 where
-    b.org_id = $1 and not b.deleted
+    b.org_id = $1
     and ($2::uuid is null or b.id = $2)
     and ($3::text is null or b.subject_type = $3)
     and (
@@ -70,7 +74,8 @@ limit
 
 -- name: create
 -- A budget and its first entry.
-select engine.create_budget_v1($1, $2, $3, $4, $5, $6, $7, $8, $9) as id;
+select
+    engine.create_budget_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as id;
 
 -- name: change
 -- Null where there is no such budget.

@@ -44,6 +44,8 @@ order by g.ordinality;
 
 -- name: renew
 -- Renews leases older than $4 ms, acknowledges new ones, and says for all whether they are held.
+-- `state + 0`: by the primary key alone. The index of leased tasks has an entry for each row that a
+-- held snapshot keeps, and after an analyse of a queue at rest it looked cheap: 176 ms a beat.
 -- repeatable
 with asked as materialized (
     select a.task_id, a.fence, a.incarnation, a.n
@@ -60,7 +62,7 @@ due as materialized (
     inner join asked as a on t.id = a.task_id
     where
         t.id = any($1::uuid[])
-        and t.state = 2 and t.fence = a.fence and t.incarnation = a.incarnation
+        and t.state + 0 = 2 and t.fence = a.fence and t.incarnation = a.incarnation
         and (
             not t.acknowledged
             or t.stamped_at < clock_timestamp() - $4::bigint * interval '1 millisecond'
@@ -90,7 +92,7 @@ from asked as a
 left join engine.task as t
     on
         a.task_id = t.id
-        and t.state = 2 and a.fence = t.fence and a.incarnation = t.incarnation
+        and t.state + 0 = 2 and a.fence = t.fence and a.incarnation = t.incarnation
         and t.id = any($1::uuid[])
 order by a.n;
 
@@ -111,7 +113,7 @@ locked as materialized (
     inner join asked as a on t.id = a.task_id
     where
         t.id = any($1::uuid[])
-        and t.state = 2 and t.fence = a.fence and not t.acknowledged
+        and t.state + 0 = 2 and t.fence = a.fence and not t.acknowledged
         and t.incarnation = a.incarnation and t.attach_number = a.attach_number
     order by t.id
     for no key update of t

@@ -34,6 +34,8 @@ WORKFLOWS: Final = load_queries("mainspring_engine.adapters.postgres", "workflow
 _WAIT: Final = msgspec.msgpack.Decoder(Wait)
 _COPIES: Final = -1
 """In place of a fence: the row stands for what another workflow recorded."""
+_COPIES_ONE: Final = -2
+"""The same of one place, whatever brought its result."""
 OUTCOMES: Final = {
     "running": (Outcome.RUNNING,),
     "waiting": (Outcome.RUNNING,),
@@ -105,8 +107,14 @@ def _steps(item: int, changes: Changes) -> Iterator[Arguments]:
         )  # fmt: skip
     start = changes.start
     if start is not None and start.copied is not None:
-        source_id, bound = start.copied.source_id, start.copied.bound
-        yield item, start.workflow_id, bound, org_id, source_id, _COPIES, b"", b"", b""
+        source_id, places = start.copied.source_id, start.copied.places
+        marks = ((start.copied.bound, _COPIES),) if places is None else _each(places)
+        for place, mark in marks:
+            yield item, start.workflow_id, place, org_id, source_id, mark, b"", b"", b""
+
+
+def _each(places: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((place, _COPIES_ONE) for place in places)
 
 
 class PostgresWorkflows:

@@ -84,21 +84,26 @@ def _turn(workflow: Workflow, snapshot: Snapshot) -> Told:
     if state.phase is TurnPhase.CLIENT:
         reasons.append(_client(state, due_ms))
     elif state.phase is TurnPhase.PAUSED:
-        reasons.append(_PAUSED)
+        reasons.append(_resting(due_ms))
     elif state.phase is TurnPhase.CANCELLING:
         reasons.append(_cancelling("the turn", state.cancel_reason, due_ms))
     return state.phase.name.lower(), tuple(reasons or (_stuck(workflow),))
 
 
-_PAUSED = Reason(
-    code="budget",
-    text="the turn rests, because a budget lets no model call begin",
-    advice="Raise the budget and POST to the session's resume.",
-)
+def _resting(due_ms: int | None) -> Reason:
+    text = "the turn rests, because a budget lets no model call begin"
+    if due_ms is not None:
+        text += f"; it looks again by itself at {rfc3339(due_ms)}"
+    return Reason(
+        code="budget",
+        text=text,
+        advice="Raise the budget and POST to the session's resume.",
+        until_ms=due_ms,
+    )
 
 
 def _client(state: turns.TurnState, due_ms: int | None) -> Reason:
-    appeals = [call.name for call in state.calls if call.appeal]
+    appeals = [_name(call) for call in state.calls if call.appeal]
     if appeals:
         return Reason(
             code="appeals",
@@ -107,13 +112,17 @@ def _client(state: turns.TurnState, due_ms: int | None) -> Reason:
             "on without the calls.",
             until_ms=due_ms,
         )
-    names = ", ".join(call.name for call in state.calls)
+    names = ", ".join(_name(call) for call in state.calls)
     return Reason(
         code="client_tools",
         text=f"the turn waits for the client to bring the results of its tools: {names}",
         advice="POST the results to the session's tool-results; a new message goes on without.",
         until_ms=due_ms,
     )
+
+
+def _name(call: turns.OpenCall) -> str:
+    return call.name or f"call {call.index}"
 
 
 def _cancelling(what: str, reason: str | None, due_ms: int | None) -> Reason:

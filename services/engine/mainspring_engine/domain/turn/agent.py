@@ -6,13 +6,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_kernel.ids import Prefix, from_wire
+from mainspring_kernel.ids import ANONYMOUS_USER_ID, Prefix, from_wire
 from mainspring_schema.agents import ModelChoice, Prices, RuntimeAgent
 from mainspring_schema.budgets import Subject
 from mainspring_schema.events import COST_DIGITS, ModelMetadata, Usage
 
-SUBAGENTS: Final = "subagents"
-"""The capability whose calls spawn children."""
+_SPAWNING: Final = frozenset({"subagents", "background_execution"})
+"""The capabilities whose calls spawn children."""
 
 
 class AskedModel(Struct, frozen=True, kw_only=True):
@@ -41,6 +41,7 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     max_iterations: int
     fallbacks: tuple[AskedModel, ...] = ()
     ancestors: tuple[str, ...] = ()
+    user_id: UUID = ANONYMOUS_USER_ID
     spawns: bool = False
     """Whether it may give work to children."""
     prices: Prices | None = None
@@ -81,6 +82,7 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
             Subject(type="session", id=session_id),
             *(Subject(type="session", id=one) for one in above),
             Subject(type="organization", id=org_id),
+            Subject(type="user", id=self.user_id),
         )
         if self.agent_id is None:
             return those
@@ -104,9 +106,14 @@ def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
         max_iterations=agent.max_iterations,
         fallbacks=fallbacks,
         ancestors=agent.ancestors,
+        user_id=_user_id(agent),
         prices=agent.model.prices,
-        spawns=any(ref.ref == SUBAGENTS for ref in agent.capabilities),
+        spawns=any(ref.ref in _SPAWNING for ref in agent.capabilities),
     )
+
+
+def _user_id(agent: RuntimeAgent) -> UUID:
+    return ANONYMOUS_USER_ID if agent.user is None else from_wire(Prefix.VIRTUAL_USER, agent.user)
 
 
 def _metadata(choice: ModelChoice) -> ModelMetadata:

@@ -1,5 +1,7 @@
 """How a message comes into its session, by its mode, and what is done to it while it waits."""
 
+import hashlib
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -27,8 +29,10 @@ from mainspring_schema.delivery import (
 )
 from mainspring_schema.events import Context
 from mainspring_schema.frames import Verdict
-from mainspring_schema.messages import Message
+from mainspring_schema.messages import Message, TextPart
 
+WAKING: Final = {"source": "session_task"}
+"""The metadata of a message that no person wrote."""
 _STOPPING = {"interrupt": ending.INTERRUPTED, "rollback": ending.ROLLED_BACK}
 
 
@@ -42,7 +46,7 @@ def submit(plan: Plan, command: commands.Submit, materials: Materials) -> comman
         raise TooManyRequests(detail)
     met = _meet(plan, command, materials)
     running = plan.running
-    message, seq = _accept(plan, command, materials)
+    message, seq = accept(plan, command, materials)
     if running is None:
         trace = TraceContext.parse(command.traceparent)
         trace = trace or new_trace(materials.draws, materials.trace_ratio)
@@ -84,7 +88,7 @@ def _meet(plan: Plan, command: commands.Submit, materials: Materials) -> bool:
     return True
 
 
-def _accept(plan: Plan, command: commands.Submit, materials: Materials) -> tuple[Message, int]:
+def accept(plan: Plan, command: commands.Submit, materials: Materials) -> tuple[Message, int]:
     """Appends the message and puts it into the inbox; returns it as committed, with its seq."""
     if command.config is not None:
         plan.configs.append(
@@ -121,6 +125,37 @@ def _accept(plan: Plan, command: commands.Submit, materials: Materials) -> tuple
         )
     )
     return message, seq
+
+
+def wake(plan: Plan, text: str, key: str, materials: Materials) -> None:
+    """Says something to a session on behalf of the house: with its next turn, or in one of its own.
+
+    It never steers: that would call off what a turn waits for. What tells of itself is bounded by
+    what the session may have begun, so it may come on top of a full inbox. `key` is what it is
+    said once for.
+    """
+    newest = plan.workflow
+    if newest is None:
+        return
+    message_id = materials.ids.uuid4()
+    said = Message(
+        id=facts.message_id(message_id),
+        role="user",
+        content=(TextPart(text=text),),
+        created_at="",
+        metadata=dict(WAKING),
+    )
+    command = commands.Submit(
+        org_id=plan.head.org_id,
+        session_id=plan.head.session_id,
+        message_id=message_id,
+        message=said,
+        mode="collect",
+        config_hash=newest.config_hash,
+        idempotency_key=key,
+        body_hash=hashlib.sha256(text.encode()).digest(),
+    )
+    accept(plan, command, materials)
 
 
 def _twin(plan: Plan, command: commands.Submit) -> commands.Receipt | None:

@@ -8,7 +8,7 @@ from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
 from mainspring_engine.domain.turn import facts, joins, links, paying
 from mainspring_engine.domain.turn.calls import abandoned
-from mainspring_engine.domain.turn.state import Phase
+from mainspring_engine.domain.turn.state import CANCEL_REASON_BYTES_MAX, Phase
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.times import rfc3339
@@ -106,7 +106,8 @@ def cancel(turn: Turn, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
     for call in turn.state.calls:
         if call.task_id is None and not call.child:
             turn.finish_call(call, ToolResult(status="cancelled", error="cancelled by the user"))
-    turn.update(phase=Phase.CANCELLING, cancel_reason=reason or "user")
+    told = (reason or "user").encode()[:CANCEL_REASON_BYTES_MAX].decode(errors="ignore")
+    turn.update(phase=Phase.CANCELLING, cancel_reason=told)
     if held or turn.state.joins:
         turn.arm(TIMER_CANCEL, CANCEL_DEADLINE_S)
         turn.save()
@@ -208,7 +209,7 @@ def _rest(turn: Turn, outcome: Outcome) -> None:
     turn.plan.set_status(SessionStatus.IDLE)
     turn.plan.set_paused(paused=False)
     turn.plan.set_active_turn(None)
-    links.tell_ended(turn)
+    links.tell_ended(turn, outcome)
     turn.update(reason_task=None, calls=())
     turn.save(outcome)
 

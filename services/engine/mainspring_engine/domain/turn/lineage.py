@@ -9,7 +9,7 @@ from mainspring_engine.domain.intents import SignalCame
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Head, Outcome, SignalRow
-from mainspring_engine.domain.turn import ending, joins, links, machine
+from mainspring_engine.domain.turn import delivery, ending, joins, links, machine
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_engine.domain.workflow.children import CANCEL, ENDED, LOST, START, untaken
@@ -82,7 +82,10 @@ def _child_told(plan: Plan, signal: SignalRow, materials: Materials) -> None:
         turn.save()
     _take(plan, signal)
     if news.over:
-        links.drop(plan, materials, news.turn_id)
+        wakes = links.drop(plan, materials, news.turn_id)
+        if wakes is not None and call is None and not news.quiet:
+            told = f"The background task {wakes} {news.how}. get_task brings its result."
+            delivery.wake(plan, told, f"ended:{news.turn_id.hex}", materials)
         if turn is not None and call is not None and turn.state.phase is Phase.CANCELLING:
             machine.child_stopped(turn, call)
     _rewrite(plan)

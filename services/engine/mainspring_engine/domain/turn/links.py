@@ -14,16 +14,22 @@ import msgspec
 from mainspring_engine.domain.changes import NewSignal, TakeSignal
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
-from mainspring_engine.domain.rows import SignalRow
+from mainspring_engine.domain.rows import Outcome, SignalRow
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_engine.domain.workflow.children import CANCEL, ENDED, START
 from mainspring_schema.codec import pack
-from mainspring_schema.lineage import Begun, News, SpawnedBy
+from mainspring_schema.lineage import BY_PARENT, Begun, News, SpawnedBy
 
 LINK: Final = "child:turn"
 GONE: Final = b"gone"
 """With the order to stop: the parent is deleted, and takes no news any more."""
 _BEGUN: Final = msgspec.msgpack.Decoder(Begun)
+_HOW: Final = {
+    Outcome.COMPLETED: "has succeeded",
+    Outcome.FAILED: "has failed",
+    Outcome.CANCELLED: "was cancelled",
+    Outcome.SEALED: "has failed",
+}
 
 
 # ── of a child ──────────────────────────────────────────────────────────────────────────────────
@@ -34,14 +40,15 @@ def tell_begun(turn: Turn, parent: SpawnedBy | None) -> None:
     if parent is None or turn.state.parent is not None:
         return
     turn.update(parent=parent.session_id)
-    begun = Begun(session_id=turn.plan.head.session_id, turn_id=parent.turn_id)
+    begun = Begun(session_id=turn.plan.head.session_id, turn_id=parent.turn_id, wakes=parent.wakes)
     _tell(turn, parent.session_id, START, begun, source=turn.workflow.id)
 
 
-def tell_ended(turn: Turn) -> None:
+def tell_ended(turn: Turn, outcome: Outcome) -> None:
     """With the outcome, of a turn that has told of its beginning."""
     if turn.state.parent is not None:
-        news = News(turn_id=turn.workflow.id)
+        quiet = turn.state.cancel_reason == BY_PARENT
+        news = News(turn_id=turn.workflow.id, how=_HOW[outcome], quiet=quiet)
         _tell(turn, turn.state.parent, ENDED, news, source=turn.workflow.id)
 
 
@@ -61,14 +68,18 @@ def add(plan: Plan, child_turn: UUID, begun: Begun) -> None:
     plan.signals.append(link)
 
 
-def drop(plan: Plan, materials: Materials, child_turn: UUID) -> None:
+def drop(plan: Plan, materials: Materials, child_turn: UUID) -> str | None:
     """The child's turn is over, or was told to stop; nothing where its link is gone already.
 
-    Its beginning may lie there untaken still, which is taken along. Raises WaitingMissing.
+    Its beginning may lie there untaken still, which is taken along. Returns what wakes the parent,
+    where the child's end is to do so. Raises WaitingMissing.
     """
+    wakes = None
     for row in _rows(plan, materials):
         if row.source == child_turn:
             _take(plan, row)
+            wakes = _BEGUN.decode(row.body).wakes
+    return wakes
 
 
 def is_live(plan: Plan, materials: Materials, child_turn: UUID) -> bool:

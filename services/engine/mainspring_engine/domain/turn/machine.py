@@ -81,6 +81,7 @@ def model_answered(
 
 def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
     """The result of one tool call; the last of its answer leads on."""
+    paying.owe(turn, result.judged)
     call = next((c for c in turn.state.calls if c.task_id == delivery.task_id), None)
     if call is None:
         turn.close_attempt(delivery.task_id, delivery.fence, Closing.CANCELLED)
@@ -173,13 +174,29 @@ def _after_appeals(turn: Turn) -> None:
 
 def resumed(turn: Turn) -> bool:
     """Somebody wants a turn that rests for a budget to go on; whether the budgets let it."""
-    if turn.state.phase is not Phase.PAUSED or turn.is_short:
+    if turn.state.phase is not Phase.PAUSED or turn.short is not None:
         return False
+    _resume(turn)
+    return True
+
+
+def _resume(turn: Turn) -> None:
+    turn.disarm()
     turn.plan.set_paused(paused=False)
     turn.emit("budget.resumed", {"turn_id": facts.turn_id(turn.workflow.id)})
     turn.next_model_call()
     turn.save()
-    return True
+
+
+def renewed(turn: Turn) -> None:
+    """The budget that a turn rests for may let it go on; where it does not, it looks again."""
+    short = turn.short
+    if short is None:
+        _resume(turn)
+        return
+    turn.disarm()
+    turn.await_renewal(short)
+    turn.save()
 
 
 def client_timed_out(turn: Turn) -> None:

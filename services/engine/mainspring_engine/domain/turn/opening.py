@@ -10,7 +10,7 @@ from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Outcome, Workflow
 from mainspring_engine.domain.turn import facts, links, waiting
 from mainspring_engine.domain.turn import state as states
-from mainspring_engine.domain.turn.state import Phase, TurnState
+from mainspring_engine.domain.turn.state import Owed, Phase, TurnState
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.events import Usage
@@ -85,9 +85,9 @@ def take_up(plan: Plan, order: Requeued, materials: Materials, *, trace: TraceCo
 
 
 def _begin(plan: Plan, beginning: Beginning, materials: Materials, trace: TraceContext) -> Turn:
-    earlier = _earlier(plan)
+    earlier, owed = _earlier(plan)
     turn = Turn(plan, _new_workflow(plan, beginning, trace), materials)
-    turn.update(earlier=earlier)
+    turn.update(earlier=earlier, owed=owed)
     plan.set_active_turn(beginning.workflow_id, first_seq=beginning.first_seq)
     activated = {
         "turn_id": facts.turn_id(beginning.workflow_id),
@@ -97,12 +97,12 @@ def _begin(plan: Plan, beginning: Beginning, materials: Materials, trace: TraceC
     return turn
 
 
-def _earlier(plan: Plan) -> Usage:
-    """What the session's turns have used so far."""
+def _earlier(plan: Plan) -> tuple[Usage, Owed]:
+    """What the session's turns have used so far, and what of it is not charged yet."""
     if plan.workflow is None:
-        return Usage()
+        return Usage(), Owed()
     before = states.decode(plan.workflow)
-    return before.earlier.plus(before.usage)
+    return before.earlier.plus(before.usage), before.owed
 
 
 def _new_workflow(plan: Plan, beginning: Beginning, trace: TraceContext) -> Workflow:

@@ -1,5 +1,6 @@
 """What a turn's model calls have used: counted for the turn, and charged to its budgets."""
 
+from typing import Final
 from uuid import UUID
 
 from msgspec import structs
@@ -8,15 +9,32 @@ from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import CloseTask
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.domain.turn import spending
+from mainspring_engine.domain.turn.state import Owed
 from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_schema.events import Usage
-from mainspring_schema.tasks import Failure, ReasonResult
+from mainspring_schema.tasks import Failure, Judged, ReasonResult
+
+_JUDGES: Final = 0
+"""The place of the model that judges ask."""
 
 
 def priced(turn: Turn, result: ReasonResult) -> ReasonResult:
-    """With what it cost, where the model that answered has a price."""
+    """With what it cost, where the models have a price: who answered, and who judged the answer."""
     usage = turn.agent.priced(result.usage, result.choice)
-    return structs.replace(result, usage=usage)
+    judged, helpers = result.judged, result.helper_calls
+    if judged is not None:
+        usage = usage.plus(turn.agent.priced(judged.usage, _JUDGES))
+        helpers += judged.calls
+    return structs.replace(result, usage=usage, judged=None, helper_calls=helpers)
+
+
+def owe(turn: Turn, judged: Judged | None) -> None:
+    """What judges of a tool's output used is told of this turn, and charged with a model call."""
+    if judged is None:
+        return
+    usage = turn.agent.priced(judged.usage, _JUDGES)
+    owed = spending.amounts(usage, calls=judged.calls, duration_ms=judged.duration_ms)
+    turn.update(usage=turn.state.usage.plus(usage), owed=turn.state.owed.plus(owed))
 
 
 def count(turn: Turn, result: ReasonResult, delivery: Delivery) -> None:
@@ -33,8 +51,9 @@ def count(turn: Turn, result: ReasonResult, delivery: Delivery) -> None:
 def settle(turn: Turn, task_id: UUID) -> None:
     """Charges a model call that makes no further attempt with what it has used so far."""
     tried = turn.state.tried
-    turn.plan.charges.extend(spending.charges(task_id, tried, turn.state.tried_ms))
-    turn.update(usage=turn.state.usage.plus(tried), tried=Usage(), tried_ms=0)
+    used = spending.amounts(tried, calls=1, duration_ms=turn.state.tried_ms)
+    turn.plan.charges.extend(spending.charges(task_id, used.plus(turn.state.owed)))
+    turn.update(usage=turn.state.usage.plus(tried), tried=Usage(), tried_ms=0, owed=Owed())
 
 
 def wait_ms(turn: Turn, failure: Failure, *, failures: int, draw: float) -> int | None:
@@ -68,4 +87,5 @@ def _try(turn: Turn, result: ReasonResult) -> None:
     turn.update(
         tried=turn.state.tried.plus(result.usage),
         tried_ms=turn.state.tried_ms + result.duration_ms,
+        owed=turn.state.owed.plus(Owed(calls=result.helper_calls)),
     )

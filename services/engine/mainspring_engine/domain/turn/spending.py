@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Charge, Hold
-from mainspring_engine.domain.turn.state import TurnState
+from mainspring_engine.domain.turn.state import Owed, TurnState
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.budgets import MICRO, BudgetView, Currency
 from mainspring_schema.events import Usage
@@ -18,6 +18,12 @@ TOKENS_HELD_MIN: Final = 2_048
 """Held for a call of which nothing is known yet: a short prompt and a short answer."""
 SECONDS_HELD: Final = 30
 """Held for a call: most are shorter; one that takes longer is charged as it was."""
+TIMER_RENEWAL: Final = "budget_renewal"
+RENEWAL_LOOK_MS: Final = 10_000
+"""Where others hold all that is left, a turn that rests looks again after this: what they give
+back is no news to it."""
+RENEWAL_LOOK_MS_MIN: Final = 50
+"""An engine's idea of the database's time is this good: a timer may be early by so much."""
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -81,16 +87,35 @@ def holds(bounds: Bounds, task_id: UUID, state: TurnState) -> tuple[Hold, ...]:
     )
 
 
-def charges(task_id: UUID, usage: Usage, duration_ms: int) -> tuple[Charge, ...]:
+def amounts(usage: Usage, *, calls: int = 0, duration_ms: int = 0) -> Owed:
+    """What somebody has used, as budgets count it."""
+    return Owed(
+        calls,
+        usage.input_tokens + usage.output_tokens,
+        duration_ms,
+        ceil(MICRO * (usage.estimated_cost_usd or 0.0)),
+    )
+
+
+def charges(task_id: UUID, owed: Owed) -> tuple[Charge, ...]:
     """What an ended model call has used in all its attempts, in every currency."""
-    tokens = usage.input_tokens + usage.output_tokens
-    usd = ceil(MICRO * (usage.estimated_cost_usd or 0.0))
+    usd = owed.usd
     return (
-        Charge(task_id=task_id, currency="tokens", amount=MICRO * tokens),
-        Charge(task_id=task_id, currency="calls", amount=MICRO),
-        Charge(task_id=task_id, currency="seconds", amount=1000 * duration_ms),
+        Charge(task_id=task_id, currency="tokens", amount=MICRO * owed.tokens),
+        Charge(task_id=task_id, currency="calls", amount=MICRO * owed.calls),
+        Charge(task_id=task_id, currency="seconds", amount=1000 * owed.ms),
         *((Charge(task_id=task_id, currency="usd", amount=usd),) if usd else ()),
     )
+
+
+def looks_again_ms(short: BudgetView, now_ms: int) -> int | None:
+    """When a turn that rests for it is to look by itself; None where only people can let it on."""
+    if short.status != "active":
+        return None
+    looks = [] if short.renews_ms is None else [short.renews_ms - now_ms]
+    if short.balance > 0:
+        looks.append(RENEWAL_LOOK_MS)
+    return max(RENEWAL_LOOK_MS_MIN, min(looks)) if looks else None
 
 
 def told(budget: BudgetView, budget_id: str, message: str, now_ms: int) -> Json:
@@ -105,4 +130,6 @@ def told(budget: BudgetView, budget_id: str, message: str, now_ms: int) -> Json:
     }
     if budget.soft is not None:
         data["soft_limit"] = budget.soft / MICRO
+    if budget.renews_ms is not None:
+        data["renews_at"] = rfc3339(budget.renews_ms)
     return data

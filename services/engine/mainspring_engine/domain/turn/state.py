@@ -1,13 +1,14 @@
 """The state of a turn: ids and counters, never content."""
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mainspring_engine.domain.rows import TaskKind, Workflow
+from mainspring_kernel.limits import WORKFLOW_STATE_BYTES_MAX
 from mainspring_schema.events import Usage
 
 
@@ -32,7 +33,8 @@ class Appeal(IntEnum):
 class OpenCall(Struct, frozen=True, array_like=True):
     """A tool call without its result. `task_id` is None where a person or the client answers it.
 
-    One of a tool that a worker has announced is looked at again `due_s` after the calls began, for
+    A turn in hand knows its `name`; where many are long, the kept state leaves them out. One of a
+    tool that a worker has announced is looked at again `due_s` after the calls began, for
     nobody may be there to make it. `brought`: it has been made, and its outcome is being read.
     """
 
@@ -44,6 +46,26 @@ class OpenCall(Struct, frozen=True, array_like=True):
     """The id of a child's turn whose news it waits for without a worker."""
     due_s: int = 0
     brought: bool = False
+
+
+class Owed(Struct, frozen=True, array_like=True):
+    """What was used beside model calls, and is charged with the next one that ends.
+
+    Money is in millionths.
+    """
+
+    calls: int = 0
+    tokens: int = 0
+    ms: int = 0
+    usd: int = 0
+
+    def plus(self, other: "Owed") -> "Owed":
+        return Owed(
+            self.calls + other.calls,
+            self.tokens + other.tokens,
+            self.ms + other.ms,
+            self.usd + other.usd,
+        )
 
 
 class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
@@ -79,6 +101,7 @@ class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
     tried_ms: int = 0
     earlier: Usage = Usage()
     """Of the session's turns before this one."""
+    owed: Owed = Owed()
 
     @property
     def joins(self) -> tuple[UUID, ...]:
@@ -93,13 +116,32 @@ class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
         return tools
 
 
+CANCEL_REASON_BYTES_MAX: Final = 256
+"""Of whoever cancelled: people read it. Everything else in a packed state is bounded already."""
+_PACKED: Final = 2
+"""The version of a packed state; once it is read it is 1 again."""
+_USAGES: Final = tuple(
+    TurnState.__struct_fields__.index(name) for name in ("usage", "tried", "earlier")
+)
+_COUNTS: Final = Usage.__struct_fields__
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 """An id takes half the room that its digits take, and is read in either form."""
 _DECODER: Final = msgspec.msgpack.Decoder(TurnState)
+_ROW: Final = msgspec.msgpack.Decoder(list[object])
 
 
 def encode(state: TurnState) -> bytes:
-    return _ENCODER.encode(state)
+    """Fits the bound of a state, whatever the model asked for.
+
+    Nearly every state fits as it is, and is read by engines of before. One that does not, of many
+    calls with long names, is packed: first counts lose their names, then calls theirs, which stand
+    in the kept answer of the model as well.
+    """
+    plain = _ENCODER.encode(state)
+    if len(plain) <= WORKFLOW_STATE_BYTES_MAX:
+        return plain
+    packed = _packed(state)
+    return packed if len(packed) <= WORKFLOW_STATE_BYTES_MAX else _packed(_nameless(state))
 
 
 def decode(workflow: Workflow) -> TurnState:
@@ -107,5 +149,32 @@ def decode(workflow: Workflow) -> TurnState:
 
 
 def read(state: bytes) -> TurnState:
-    """As `decode`, of the bytes alone."""
-    return _DECODER.decode(state)
+    """As `decode`, of the bytes alone. Names of calls may be empty."""
+    try:
+        return _DECODER.decode(state)
+    except msgspec.ValidationError:
+        return _unpacked(state)
+
+
+def _nameless(state: TurnState) -> TurnState:
+    calls = tuple(structs.replace(call, name="") for call in state.calls)
+    return structs.replace(state, calls=calls)
+
+
+def _packed(state: TurnState) -> bytes:
+    row = list(cast("tuple[object, ...]", structs.astuple(state)))
+    for place in _USAGES:
+        row[place] = structs.astuple(cast("Usage", row[place]))
+    row[0] = _PACKED
+    return _ENCODER.encode(row)
+
+
+def _unpacked(state: bytes) -> TurnState:
+    """Raises msgspec.ValidationError for what was never packed."""
+    row = _ROW.decode(state)
+    for place in _USAGES:
+        counts = row[place] if place < len(row) else None
+        if isinstance(counts, list):
+            row[place] = dict(zip(_COUNTS, cast("list[object]", counts), strict=False))
+    row[:1] = [1]
+    return _DECODER.decode(_ENCODER.encode(row))

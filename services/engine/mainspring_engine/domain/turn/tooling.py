@@ -49,6 +49,7 @@ def _task(turn: Turn, call: ToolCall, index: int, *, edited: bool = False) -> To
         config_hash=turn.workflow.config_hash,
         edited=edited,
         guarded=call.guarded,
+        limit_s=call.limit_s,
     )
 
 

@@ -67,6 +67,8 @@ class Turn:
         self.state: TurnState = states.decode(workflow)
         self._trace = TraceContext.parse(workflow.traceparent)
         self._context: Context | None = None
+        if not all(call.name for call in self.state.calls):
+            self._name_calls()
 
     @property
     def agent(self) -> TurnAgent:
@@ -174,9 +176,15 @@ class Turn:
         return self.materials.bounds(self.agent, self.plan.head.session_id, org_id)
 
     @property
-    def is_short(self) -> bool:
-        """Whether a model call could not begin now. Raises BudgetsMissing."""
-        return self._bounds().short(self.state, self.plan.charges) is not None
+    def short(self) -> BudgetView | None:
+        """The budget that lets no model call begin now. Raises BudgetsMissing."""
+        return self._bounds().short(self.state, self.plan.charges)
+
+    def await_renewal(self, short: BudgetView) -> None:
+        """Looks again by itself, where time may help."""
+        delay_ms = spending.looks_again_ms(short, self.plan.now_ms)
+        if delay_ms is not None:
+            self.arm(spending.TIMER_RENEWAL, delay_ms / 1000)
 
     def _pause(self, short: BudgetView) -> None:
         why = "the budget is paused" if short.status == "paused" else "the budget is used up"
@@ -186,6 +194,7 @@ class Turn:
         self.plan.set_status(SessionStatus.IDLE)
         self.plan.set_paused(paused=True)
         self.update(phase=Phase.PAUSED, reason_task=None, calls=())
+        self.await_renewal(short)
 
     def _hold(self, bounds: Bounds, task_id: UUID) -> None:
         self.plan.holds.extend(holds := spending.holds(bounds, task_id, self.state))
@@ -341,7 +350,16 @@ class Turn:
     def model_result(self) -> ReasonResult:
         """The kept answer of this iteration's model call. Raises StepMissing."""
         step = f"reason:{self.state.iteration}"
+        for kept in self.plan.results:
+            if kept.step == step and kept.workflow_id == self.workflow.id:
+                return _REASON.decode(kept.body)
         return _REASON.decode(self.materials.step(self.workflow.id, step))
+
+    def _name_calls(self) -> None:
+        """Of so many that their names were left out of the state. Raises StepMissing."""
+        asked = self.model_result().tool_calls
+        named = (msgspec.structs.replace(c, name=asked[c.index].name) for c in self.state.calls)
+        self.update(calls=tuple(named))
 
     def asked(self, call: OpenCall) -> ToolCall:
         """The call as the model asked for it. Raises StepMissing."""

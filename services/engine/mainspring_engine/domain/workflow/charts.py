@@ -1,7 +1,7 @@
 """A declaration as the engine runs it: which step may begin, and what it is given. Pure."""
 
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol, assert_never
+from typing import ClassVar, Final, Protocol, assert_never
 from uuid import UUID
 
 import msgspec
@@ -35,6 +35,8 @@ class Unfit(Exception):
     No other attempt would fare better.
     """
 
+    code: ClassVar[str] = "unfit_value"
+
 
 class Chart:
     """A declaration that was read, with what is looked up in it all the time."""
@@ -46,9 +48,19 @@ class Chart:
         self.declaration: Declaration = read(raw)
         self._ancestors = ancestors_of(self.declaration)
         self.everything: int = (1 << len(self.declaration.steps)) - 1
+        self.starts_children: bool = any(
+            step.wait is not None and step.wait.starts for step in self.declaration.steps
+        )
 
     def step(self, number: int) -> DeclaredStep:
         return self.declaration.steps[number - 1]
+
+    def find(self, number: int) -> DeclaredStep | None:
+        return self.step(number) if number <= len(self.declaration.steps) else None
+
+    def ancestors(self, number: int) -> int:
+        """Bits of the steps that have finished before this one begins."""
+        return self._ancestors[number - 1]
 
     def able(self, *, done: int, begun: int) -> Iterator[int]:
         """The steps that may begin, in their order. Both are bits, of the first step the lowest."""

@@ -35,11 +35,16 @@ TOO_DEEP = Flaw(
 )
 
 
+def is_too_deep(going: Going) -> bool:
+    """Whether it may start none."""
+    return going.state.depth >= WORKFLOW_DEPTH_MAX
+
+
 def begin(going: Going, wait: Wait, child: ChildStart) -> Wait | None:
     """Has the child started by its own session; the wait as it is kept. None where too deep."""
-    depth = going.state.depth + 1
-    if depth > WORKFLOW_DEPTH_MAX:
+    if is_too_deep(going):
         return None
+    depth = going.state.depth + 1
     child_id = going.ids.uuid7()
     linked = wait.kind == "child"
     command = StartWorkflow(

@@ -80,10 +80,11 @@ def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) ->
         plan.put_workflow(plan.workflow)
         _take(plan, intent)
         return Verdict.COMMITTED
-    tasks = going.open_tasks() if intent.kind == children.CANCEL else ()
+    is_declared = going.state.course is not None
+    tasks = going.open_tasks() if intent.kind == children.CANCEL or is_declared else ()
     _take(plan, intent)
     if intent.kind == children.ENDED:
-        machine.child_ended(going, intent.source, _ENDED.decode(signal.body))
+        _child_ended(going, intent.source, _ENDED.decode(signal.body), tasks)
     elif going.state.phase is Phase.CANCELLING:
         going.save()
     else:
@@ -94,15 +95,24 @@ def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) ->
 def _lost(plan: Plan, intent: intents.SignalCame, materials: Materials) -> Verdict:
     """Nothing where nobody waits for that child any more."""
     going = _going(plan, materials)
-    if going is None or not waiting.is_waited_for(going, intent.source):
+    if going is None or waiting.row_of(going, intent.source) is None:
         return Verdict.STALE
+    tasks = going.open_tasks() if going.state.course is not None else ()
     ended = msgspec.structs.replace(intent, kind=children.ENDED)
     if children.untaken(plan, ended, materials) is not None:
         _take(plan, ended)
-    machine.child_ended(
-        going, intent.source, WorkflowResult(outcome="failed", flaw=children.LOST_FLAW)
-    )
+    failed = WorkflowResult(outcome="failed", flaw=children.LOST_FLAW)
+    _child_ended(going, intent.source, failed, tasks)
     return Verdict.COMMITTED
+
+
+def _child_ended(
+    going: Going, child_id: UUID, result: WorkflowResult, tasks: tuple[OpenTask, ...]
+) -> None:
+    if going.state.course is None:
+        machine.child_ended(going, child_id, result)
+    else:
+        declared.child_ended(going, child_id, result, tasks)
 
 
 def _cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:

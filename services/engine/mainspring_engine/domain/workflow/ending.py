@@ -1,16 +1,38 @@
 """How a user's workflow ends, whoever drives it. Pure."""
 
-from mainspring_engine.domain.rows import Outcome
+from mainspring_engine.domain.rows import Outcome, WaitRow
 from mainspring_engine.domain.workflow import children, waiting
 from mainspring_engine.domain.workflow.going import Going, cut, flaw_view
+from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import Flaw
+
+TIMER_CANCEL = "cancel_deadline"
 
 
 def fail(going: Going, flaw: Flaw) -> None:
     going.emit("workflow.failed", {"error": flaw_view(flaw)})
     going.update(problem=cut(f"{flaw.code}: {flaw.message}"))
     end(going, Outcome.FAILED, WorkflowResult(outcome="failed", flaw=flaw))
+
+
+def stop_children(going: Going) -> tuple[WaitRow, ...]:
+    """Those that it waits for, and that are told to stop now."""
+    left = waiting.of_children(going)
+    for row in left:
+        children.cancel(going, row)
+    return left
+
+
+def arm_deadline(going: Going) -> None:
+    """A cancel waits for who is still at work, and not for ever."""
+    going.update(timer_id=going.timer(TIMER_CANCEL, round(CANCEL_DEADLINE_S * 1000)))
+
+
+def cancelled(going: Going) -> None:
+    """Nobody is at work on it any more."""
+    going.emit("workflow.cancelled", {"reason": going.state.cancel_reason or "worker"})
+    end(going, Outcome.CANCELLED, WorkflowResult(outcome="cancelled"))
 
 
 def end(going: Going, outcome: Outcome, result: WorkflowResult) -> None:

@@ -23,6 +23,13 @@ class Ended(NamedTuple):
     result: bytes
 
 
+class Next(NamedTuple):
+    """A step that begins, with its arguments."""
+
+    number: int
+    input: bytes
+
+
 def values(going: Going, chart: Chart, ended: Ended | None) -> Lookup:
     parameters: dict[str, bytes] = {}
 
@@ -46,6 +53,9 @@ def _body(going: Going, place: str) -> bytes:
     for row in (*going.plan.results, *going.plan.steps):
         if row.step == place:
             return row.body
+    start = going.plan.start
+    if start is not None and start.copied is not None:
+        return going.materials.value(start.copied.source_id, place)
     return going.materials.value(going.workflow.id, place)
 
 

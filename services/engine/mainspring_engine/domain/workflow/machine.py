@@ -10,7 +10,6 @@ import msgspec
 
 from mainspring_engine.domain.changes import (
     CloseTask,
-    CopySteps,
     DeadLetter,
     MarkTask,
     Start,
@@ -26,9 +25,15 @@ from mainspring_engine.domain.plain import NOT_BEGUN
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
-from mainspring_engine.domain.workflow import children, declared, waiting
+from mainspring_engine.domain.workflow import declared, forking, outcomes, waiting
 from mainspring_engine.domain.workflow import state as states
-from mainspring_engine.domain.workflow.ending import end, fail
+from mainspring_engine.domain.workflow.ending import (
+    arm_deadline,
+    cancelled,
+    end,
+    fail,
+    stop_children,
+)
 from mainspring_engine.domain.workflow.going import (
     OUTCOME_STEP,
     Going,
@@ -37,7 +42,6 @@ from mainspring_engine.domain.workflow.going import (
 )
 from mainspring_engine.domain.workflow.state import Phase, WorkflowState
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.tracing import TraceContext, new_trace, span_id_for
 from mainspring_schema.codec import pack
 from mainspring_schema.declarations import hash_of, version_of
@@ -53,7 +57,6 @@ from mainspring_schema.workflows import (
     start_hash_of,
 )
 
-TIMER_CANCEL = "cancel_deadline"
 TIMER_START = "start"
 
 
@@ -66,7 +69,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         key=key,
         queue=command.queue,
         hash=start_hash_of(command.type, command.queue, command.input, fork),
-        copied=None if fork is None else CopySteps(source_id=fork.source_id, bound=fork.bound),
+        copied=None if fork is None else forking.copied(fork),
     )
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
     plan.set_status(SessionStatus.ACTIVE)
@@ -80,7 +83,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         going.go()
         going.save()
     else:
-        declared.begin(going, command.declaration)
+        declared.begin(going, command.declaration, fork)
     return Started(workflow_id=id_, started_ms=plan.now_ms)
 
 
@@ -200,7 +203,7 @@ def not_taken(going: Going) -> bool:
         return False
     going.update(start_timer=None)
     if going.state.course is not None:
-        declared.give_up(going, NOT_BEGUN, tasks)
+        outcomes.give_up(going, NOT_BEGUN, tasks)
         return True
     for task in tasks:
         going.close_unheld(task)
@@ -232,9 +235,7 @@ def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> Non
     """Commits the wish first. Its worker and its children are asked to stop, until a deadline."""
     if going.state.phase is Phase.CANCELLING:
         return
-    left = waiting.of_children(going)
-    for row in left:
-        children.cancel(going, row)
+    left = stop_children(going)
     going.update(phase=Phase.CANCELLING, cancel_reason=cut(reason or "user"))
     task = next((t for t in tasks if t.id == going.state.task_id), None)
     if task is not None and task.state is TaskState.LEASED:
@@ -245,8 +246,7 @@ def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> Non
         if not left:
             finish_cancel(going)
             return
-    timer_id = going.timer(TIMER_CANCEL, round(CANCEL_DEADLINE_S * 1000))
-    going.update(timer_id=timer_id)
+    arm_deadline(going)
     going.save()
 
 
@@ -263,8 +263,7 @@ def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:
     for task in tasks:
         if task.id == going.state.task_id:
             going.close_unheld(task)
-    going.emit("workflow.cancelled", {"reason": going.state.cancel_reason or "worker"})
-    end(going, Outcome.CANCELLED, WorkflowResult(outcome="cancelled"))
+    cancelled(going)
 
 
 def died(going: Going, task: OpenTask) -> None:

@@ -40,7 +40,7 @@ def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
             woken = True
             continue
         if wait.child is not None:
-            woken = _start(going, wait, wait.child) or woken
+            woken = start(going, wait, wait.child) or woken
             continue
         if came(going, wait):
             woken = True
@@ -71,7 +71,7 @@ def _came_unseen(going: Going, wait: Wait) -> bool:
     return fresh or going.materials.is_recorded(id_, wait.step)
 
 
-def _start(going: Going, wait: Wait, child: ChildStart) -> bool:
+def start(going: Going, wait: Wait, child: ChildStart) -> bool:
     """Starts another workflow; whether there is nothing to wait for."""
     if going.state.phase is Phase.CANCELLING:
         return False
@@ -125,24 +125,20 @@ def over(going: Going, row: WaitRow) -> None:
 
 def end(going: Going, row: WaitRow, record: StepRecord) -> None:
     """It came to pass, with this for its step's result."""
-    going.drop_timer(row.timer_id)
-    _forget(going, row)
+    drop(going, row)
     resolve(going, record)
 
 
 def child_ended(going: Going, child_id: UUID, result: WorkflowResult) -> None:
     """Nobody may wait for it any more."""
-    row = _row_of(going, child_id)
+    row = row_of(going, child_id)
     if row is not None:
         flaw = children.flaw_of(result)
         end(going, row, _record(row.wait, result=result.result, flaw=flaw))
 
 
-def is_waited_for(going: Going, child_id: UUID) -> bool:
-    return _row_of(going, child_id) is not None
-
-
-def _row_of(going: Going, child_id: UUID) -> WaitRow | None:
+def row_of(going: Going, child_id: UUID) -> WaitRow | None:
+    """What waits for the end of that child."""
     return next((row for row in rows(going).waits if children.is_of(row, child_id)), None)
 
 
@@ -155,8 +151,13 @@ def drop_all(going: Going) -> None:
     """The workflow ends: nothing wakes it any more, and no child of it goes on."""
     for row in rows(going).waits:
         children.cancel(going, row)
-        going.drop_timer(row.timer_id)
-        _forget(going, row)
+        drop(going, row)
+
+
+def drop(going: Going, row: WaitRow) -> None:
+    """It is waited for no more, and nothing is recorded of it."""
+    going.drop_timer(row.timer_id)
+    _forget(going, row)
 
 
 def resolve(going: Going, record: StepRecord) -> None:

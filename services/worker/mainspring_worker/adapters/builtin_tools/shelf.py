@@ -5,7 +5,9 @@ from typing import Final
 
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.builtin.arithmetic import TEST_MATH
+from mainspring_harness.builtin.background_execution import BACKGROUND_CALLS
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
+from mainspring_harness.builtin.budgeting import BUDGETING
 from mainspring_harness.builtin.current_time import CURRENT_TIME
 from mainspring_harness.builtin.infinity_context import INFINITY_CONTEXT
 from mainspring_harness.builtin.python import PYTHON_SANDBOX
@@ -24,6 +26,8 @@ from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.capability import Capability
 from mainspring_worker.adapters.builtin_tools.arithmetic import OPERATIONS, operation
+from mainspring_worker.adapters.builtin_tools.background import spawn_background
+from mainspring_worker.adapters.builtin_tools.budgets import check_budget
 from mainspring_worker.adapters.builtin_tools.current_time import get_current_time
 from mainspring_worker.adapters.builtin_tools.files.shelf import FILE_TOOLS
 from mainspring_worker.adapters.builtin_tools.function import Function, FunctionTool
@@ -66,7 +70,9 @@ def builtin_tools() -> Shelf:
 
 
 _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
+    (BACKGROUND_CALLS, {"spawn_background": spawn_background(builtin_registry())}),
     (BASHKIT_SHELL, {"bash": bash}),
+    (BUDGETING, {"check_budget": check_budget}),
     (CURRENT_TIME, {"get_current_time": get_current_time}),
     (INFINITY_CONTEXT, {"query_history": query_history}),
     (PYTHON_SANDBOX, {"python": python}),

@@ -54,21 +54,21 @@ async def spawn_agent(arguments: Json, context: ToolContext) -> ToolOutcome:
     )
     task = await context.resources.change(order)
     if arguments.get("mode") == "background":
-        return ToolOutcome(result=_shown(task))
+        return ToolOutcome(result=shown(task))
     return await _joined(task, context, JOIN_S_MAX, _outcome)
 
 
 async def list_tasks(_arguments: Json, context: ToolContext) -> ToolOutcome:
     """Newest first, results left out."""
     found = await context.resources.ask(ListSessionTasks())
-    rows: list[Json] = [_shown(task, whole=False) for task in found.tasks]
+    rows: list[Json] = [shown(task, whole=False) for task in found.tasks]
     return ToolOutcome(result={"tasks": rows})
 
 
 async def get_task(arguments: Json, context: ToolContext) -> ToolOutcome:
     """How it stands now."""
     task = await context.resources.ask(GetSessionTask(id=str(arguments["task_id"])))
-    return ToolOutcome(result=_shown(task))
+    return ToolOutcome(result=shown(task))
 
 
 async def wait_task(arguments: Json, context: ToolContext) -> ToolOutcome:
@@ -84,13 +84,13 @@ async def message_task(arguments: Json, context: ToolContext) -> ToolOutcome:
     order = MessageTask(
         id=str(arguments["task_id"]), text=str(arguments["text"]), turn_id=context.turn_id
     )
-    return ToolOutcome(result=_shown(await context.resources.change(order)))
+    return ToolOutcome(result=shown(await context.resources.change(order)))
 
 
 async def cancel_task(arguments: Json, context: ToolContext) -> ToolOutcome:
     """What is over stays as it is."""
     task = await context.resources.change(CancelTask(id=str(arguments["task_id"])))
-    return ToolOutcome(result=_shown(await _ended(task, context, _CANCEL_S)))
+    return ToolOutcome(result=shown(await _ended(task, context, _CANCEL_S)))
 
 
 _CANCEL_S: Final = 5
@@ -145,19 +145,17 @@ def _names(tools: object) -> tuple[str, ...] | None:
 
 
 def _standing(task: SessionTaskView) -> ToolOutcome:
-    return ToolOutcome(result=_shown(task))
+    return ToolOutcome(result=shown(task))
 
 
 def _outcome(task: SessionTaskView) -> ToolOutcome:
     if task.state in {"failed", "canceled"}:
         why = f": {task.detail}" if task.detail else ""
-        return ToolOutcome(
-            status="error", error=f"the child {task.state}{why}", result=_shown(task)
-        )
-    return ToolOutcome(result=_shown(task))
+        return ToolOutcome(status="error", error=f"the child {task.state}{why}", result=shown(task))
+    return ToolOutcome(result=shown(task))
 
 
-def _shown(task: SessionTaskView, *, whole: bool = True) -> Json:
+def shown(task: SessionTaskView, *, whole: bool = True) -> Json:
     told: Json = {"task_id": task.id, "name": task.name, "state": task.state}
     if task.detail:
         told["detail"] = task.detail

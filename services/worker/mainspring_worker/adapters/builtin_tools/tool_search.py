@@ -14,7 +14,7 @@ from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 _LIMIT_DEFAULT = 5
 
 
-async def _served(context: ToolContext) -> tuple[ToolDefinition, ...]:
+async def served(context: ToolContext) -> tuple[ToolDefinition, ...]:
     """What the session has pinned of its MCP servers."""
     if context.agent is None or not context.agent.mcp_servers:
         return ()
@@ -29,7 +29,7 @@ def tool_search(registry: Registry) -> Function:
         if context.agent is None:
             return error("it is not known which tools there are")
         limit = arguments.get("limit", _LIMIT_DEFAULT)
-        offered = (*blueprint(context.agent, registry).definitions, *await _served(context))
+        offered = (*blueprint(context.agent, registry).definitions, *await served(context))
         definitions = [tool for tool in offered if tool.name != capability.TOOL]
         best = found(
             str(arguments["query"]), definitions, limit=limit if isinstance(limit, int) else 1

@@ -30,9 +30,10 @@ from mainspring_worker.adapters.builtin_tools.web.connecting import (
 )
 from mainspring_worker.adapters.mcp.limits import ERROR_CHARS_MAX, LIST_PAGES_MAX, LIST_S, OPEN_S
 from mainspring_worker.adapters.mcp.processes import process_streams
+from mainspring_worker.adapters.mcp.telling import telling
 from mainspring_worker.adapters.mcp.text import shown
 from mainspring_worker.adapters.mcp.web import http_client
-from mainspring_worker.ports.servers import Fault, Reached, Served, ServerFailed
+from mainspring_worker.ports.servers import QUIETLY, Fault, Manner, Reached, Served, ServerFailed
 
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 _KEY: Final = "mainspring.dev/idempotency-key"
@@ -80,10 +81,19 @@ class Connection:
         async with self._using() as client, asyncio.timeout(LIST_S):
             return tuple(_served(tool) for tool in await _listed(client))
 
-    async def call(self, tool: str, arguments: Json, *, key: str) -> Served:
+    async def call(
+        self, tool: str, arguments: Json, *, key: str, manner: Manner = QUIETLY
+    ) -> Served:
         """Raises ServerFailed."""
-        async with self._using() as client, asyncio.timeout(self._call_s):
-            answer = await client.call_tool(tool, arguments, meta={_KEY: key})
+        limit_s = max(self._call_s, manner.patience_s)
+        async with (
+            telling(manner.told) as heard,
+            self._using() as client,
+            asyncio.timeout(limit_s),
+        ):
+            answer = await client.call_tool(
+                tool, arguments, progress_callback=heard, meta={_KEY: key}
+            )
         return _result(answer)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.domain.addresses import Address, is_public
-from mainspring_worker.ports.servers import Reached, Served, ServerFailed
+from mainspring_worker.ports.servers import QUIETLY, Manner, Reached, Served, ServerFailed
 
 if TYPE_CHECKING:
     from mainspring_worker.adapters.mcp.servers import McpServers
@@ -52,8 +52,10 @@ class LazyServers:
     async def list_tools(self, at: Reached) -> tuple[ServedTool, ...]:
         return await (await self._servers()).list_tools(at)
 
-    async def call(self, at: Reached, tool: str, arguments: Json, *, key: str) -> Served:
-        return await (await self._servers()).call(at, tool, arguments, key=key)
+    async def call(
+        self, at: Reached, tool: str, arguments: Json, *, key: str, manner: Manner = QUIETLY
+    ) -> Served:
+        return await (await self._servers()).call(at, tool, arguments, key=key, manner=manner)
 
     @property
     def used(self) -> bool:
@@ -95,8 +97,11 @@ class BesideServers:
     async def list_tools(self, at: Reached) -> tuple[ServedTool, ...]:
         return await self._threads.beside(self._inner.list_tools(at))
 
-    async def call(self, at: Reached, tool: str, arguments: Json, *, key: str) -> Served:
-        return await self._threads.beside(self._inner.call(at, tool, arguments, key=key))
+    async def call(
+        self, at: Reached, tool: str, arguments: Json, *, key: str, manner: Manner = QUIETLY
+    ) -> Served:
+        called = self._inner.call(at, tool, arguments, key=key, manner=manner)
+        return await self._threads.beside(called)
 
     async def aclose(self) -> None:
         """Ends all connections where they are; safe twice."""

@@ -18,5 +18,9 @@ CONNECTIONS_MAX: Final = 64
 """Of one worker; the one that was idle for longest makes room."""
 STOP_S: Final = 2.0
 """From SIGTERM to SIGKILL for the process group of a server."""
+PROGRESS_GAP_S: Final = 1.0
+"""Between two lines of one call's progress: each is an event of the session, for good."""
+PROGRESS_LINES_MAX: Final = 100
+"""Of one call; what a server says after that nobody is told."""
 ERROR_CHARS_MAX: Final = 500
 """Of a server's own words about what went wrong."""

@@ -15,7 +15,7 @@ from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.mcp.connection import Connection, connecting
 from mainspring_worker.adapters.mcp.limits import CONNECTIONS_MAX, IDLE_S
 from mainspring_worker.adapters.mcp.processes import AllowedCommand, check_allowed
-from mainspring_worker.ports.servers import Reached, Served, ServerFailed
+from mainspring_worker.ports.servers import QUIETLY, Manner, Reached, Served, ServerFailed
 
 T = TypeVar("T")
 _Key = tuple[UUID, str, bytes]
@@ -40,8 +40,12 @@ class McpServers:
             # It may have broken unseen since its last use; asking again changes nothing.
             return await self._with(at, lambda connection: connection.list_tools())
 
-    async def call(self, at: Reached, tool: str, arguments: Json, *, key: str) -> Served:
-        return await self._with(at, lambda connection: connection.call(tool, arguments, key=key))
+    async def call(
+        self, at: Reached, tool: str, arguments: Json, *, key: str, manner: Manner = QUIETLY
+    ) -> Served:
+        return await self._with(
+            at, lambda connection: connection.call(tool, arguments, key=key, manner=manner)
+        )
 
     async def aclose(self) -> None:
         """Ends all connections; safe twice."""

@@ -10,7 +10,7 @@ from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.mcp import ListPins, ServedTool, ToolPin
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.function import error
-from mainspring_worker.ports.servers import Reached, Served, ServerFailed, ToolServers
+from mainspring_worker.ports.servers import Manner, Reached, Served, ServerFailed, ToolServers
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
 from mainspring_worker.usecases.servers import reached
 
@@ -53,7 +53,13 @@ class ServedToolCall:
         except (ServerFailed, InvalidMcpServer) as failed:
             return error(f"{failed}; nothing was called")
         try:
-            served = await self._servers.call(at, tool.name, arguments, key=context.idempotency_key)
+            served = await self._servers.call(
+                at,
+                tool.name,
+                arguments,
+                key=context.idempotency_key,
+                manner=_manner(context),
+            )
         except ServerFailed as failed:
             return _outcome(failed, offered.effect_class)
         return _told(served)
@@ -78,6 +84,15 @@ def changed(pin: ToolPin, offered: tuple[ServedTool, ...]) -> str:
         f"the MCP server {pin.server!r} has changed its tools since this session first saw them "
         f"({', '.join(names)[:300]}); a person can accept that by removing the session's pin"
     )
+
+
+def _manner(context: ToolContext) -> Manner:
+    patience_s = max(0.0, context.background_s - _REST_S)
+    return Manner(told=context.progress, patience_s=patience_s)
+
+
+_REST_S: Final = 5
+"""Of a background call's time, so that a slow server is named as such."""
 
 
 def _at(context: ToolContext, name: str) -> Reached:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from mainspring_harness.builtin.background_execution import RELAY
 from mainspring_kernel.clock import Clock
 from mainspring_schema.agents import NO_DRIVER
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.adapters.models.providers.driver import DRIVERS, ProviderDriver
+from mainspring_worker.adapters.models.relay import Relay
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelDriver
 
@@ -41,12 +43,15 @@ class Drivers:
 
 
 def drivers(clock: Clock, *, proxy: str | None = None) -> Drivers:
-    """The simulator and the real providers, whose libraries load with their first call."""
-    makers: dict[str, Callable[[], ModelDriver]] = {"llmsim": lambda: LlmSim(clock)}
+    """Simulator, relay and the real providers, whose libraries load with their first call."""
+    makers: dict[str, Callable[[], ModelDriver]] = {
+        "llmsim": lambda: LlmSim(clock),
+        RELAY.driver: Relay,
+    }
     for name in DRIVERS:
         makers[name] = partial(ProviderDriver, name, proxy=proxy)
     return Drivers(makers)
 
 
-KEYLESS: Final = frozenset({"llmsim"})
+KEYLESS: Final = frozenset({"llmsim", RELAY.driver})
 """Drivers that are called without credentials."""

@@ -30,15 +30,17 @@ from mainspring_api.adapters.http.wire.budgets import (
     check_out,
     entry_out,
     micro,
+    period_of,
     soft_micro,
     subject_of,
     subject_word,
     subjects_of,
 )
+from mainspring_api.domain.budgets import subjects_over
 from mainspring_api.domain.limits import BUDGETS_MAX
 from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once_elsewhere
-from mainspring_kernel.errors import NotFound, ValidationFailed
+from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import AgentId, Prefix, SessionId, from_wire, to_wire
 from mainspring_schema.asking import Order
 from mainspring_schema.budgets import (
@@ -80,11 +82,8 @@ async def list_budgets(call: Call[NoBody, BudgetsQuery]) -> Reply:
 
 @table.route("POST", "/budgets", body=BudgetBody, answer=BudgetOut, status=201)
 async def create_budget(call: Call[BudgetBody, NoQuery]) -> Reply:
-    """Limits what a session, an agent or the organization may use up."""
+    """Limits what a session, an agent, a user or the organization may use up."""
     body, services = call.body, call.services
-    if body.period is not None:
-        msg = "budgets that fill up again with time are not there yet"
-        raise ValidationFailed(msg, data={"field": "period"})
     subject = subject_of(body.subject_type, body.subject_id)
     await _check_subject(call, subject)
     order = CreateBudget(
@@ -95,6 +94,7 @@ async def create_budget(call: Call[BudgetBody, NoQuery]) -> Reply:
         allowed=micro(body.limit),
         soft=None if body.soft_limit is None else micro(body.soft_limit),
         metadata=msgspec.json.encode(body.metadata or {}),
+        period=period_of(body.period),
     )
     return await _ordered(call, order, status=201)
 
@@ -109,6 +109,8 @@ async def _check_subject(call: Call[BudgetBody, NoQuery], subject: Subject) -> N
                 known = await tx.agent(AgentId(subject.id)) is not None
             case "organization":
                 known = subject.id == call.org_id
+            case "user":
+                known = True  # an application's users are known once they call
     if not known:
         msg = f"no such {subject.type}"
         raise NotFound(msg)
@@ -198,19 +200,13 @@ async def _of_session(call: Call[NoBody, NoQuery]) -> tuple[BudgetView, ...]:
     id_ = session_id_of(call)
     async with call.services.store.transaction(call.org_id) as tx:
         session = await known_session(tx, id_)
-    subjects = [
-        Subject(type="session", id=id_),
-        Subject(type="organization", id=call.org_id),
-    ]
-    if session.agent_id is not None:
-        subjects.append(Subject(type="agent", id=session.agent_id))
-    asked = ListBudgets(org_id=call.org_id, subjects=tuple(subjects), limit=BUDGETS_MAX)
+    asked = ListBudgets(org_id=call.org_id, subjects=subjects_over(session), limit=BUDGETS_MAX)
     return (await call.services.operator.inspect(asked)).budgets
 
 
 @table.route("GET", f"{_SESSION}/budgets", answer=BudgetList)
 async def list_session_budgets(call: Call[NoBody, NoQuery]) -> Reply:
-    """The session's own budgets, its agent's and its organization's."""
+    """The session's own budgets and those above it: of parents, agent, user and organization."""
     return json_reply(tuple(budget_out(one) for one in await _of_session(call)))
 
 

@@ -63,7 +63,13 @@ def wish_of(body: ForkBody, source_id: SessionId) -> ForkWish:
 async def fork_session(call: Call[ForkBody, NoQuery]) -> Reply:
     """Makes a session that goes on from any event of this one, with its files as of then."""
     services = call.services
-    place = Forks(store=services.store, log=services.log, org_id=call.org_id)
+    place = Forks(
+        store=services.store,
+        log=services.log,
+        vault=services.vault,
+        ids=services.ids,
+        org_id=call.org_id,
+    )
     wish = wish_of(call.body, session_id_of(call))
 
     async def work(id_: SessionId) -> Answer:

@@ -27,7 +27,6 @@ from mainspring_schema.session_tasks import SessionTaskState, SessionTaskView
 table = RouteTable("session_tasks")
 _TASKS = "/sessions/{session_id:str}/tasks"
 BY_PEOPLE = "cancelled by a person"
-KIND = "subagent"
 
 
 class TasksOfSessionQuery(Struct, frozen=True, kw_only=True):
@@ -70,9 +69,12 @@ async def list_session_tasks(call: Call[NoBody, TasksOfSessionQuery]) -> Reply:
         await known_session(tx, id_)
         tasks = await session_tasks.of_session(tx, id_)
     views = await session_tasks.views(services.log, tasks)
-    if call.query.kind not in {None, KIND}:
-        views = []
-    shown = tuple(_out(one, id_) for one in views if call.query.state in {None, one.state})
+    wanted = call.query
+    shown = tuple(
+        _out(one, id_)
+        for one in views
+        if wanted.state in {None, one.state} and wanted.kind in {None, one.kind}
+    )
     return json_reply(SessionTaskList(data=shown))
 
 
@@ -113,7 +115,7 @@ def _out(one: SessionTaskView, session_id: SessionId) -> SessionTaskOut:
     return SessionTaskOut(
         id=one.id,
         session_id=to_wire(Prefix.SESSION, session_id),
-        kind=KIND,
+        kind=one.kind,
         display_name=one.name,
         state=one.state,
         state_detail=one.detail,

@@ -63,6 +63,11 @@ class Reported(Struct):
     result: object
 
 
+def _given(declaration: msgspec.Raw) -> bytes | None:
+    raw = bytes(declaration)
+    return None if raw == b"null" else raw
+
+
 def workflow_id_of(call: AnyCall) -> UUID:
     return from_wire(Prefix.WORKFLOW, call.path["workflow_id"])
 
@@ -82,7 +87,6 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
     With `wait_s` the answer comes once it has ended, or after that.
     """
     body, services = call.body, call.services
-    declaration = bytes(body.declaration)
 
     async def work(id_: UUID) -> Answer:
         command = StartWorkflow(
@@ -93,7 +97,7 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
             key=body.key or call.idempotency_key,
             queue=body.queue,
             traceparent=call.request.headers.get(TRACEPARENT),
-            declaration=None if declaration == b"null" else declaration,
+            declaration=_given(body.declaration),
             build=body.build or "",
             keys=body.keys,
             circuit=body.circuit or "",
@@ -254,6 +258,7 @@ async def fork_workflow(call: Call[ForkBody, NoQuery]) -> Reply:
             queue=body.queue,
             traceparent=call.request.headers.get(TRACEPARENT),
             build=body.build or "",
+            declaration=_given(body.declaration),
         )
         started = await services.control.fork_workflow(command)
         view = await _known(call, started.workflow_id)

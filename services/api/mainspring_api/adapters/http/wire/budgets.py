@@ -1,6 +1,6 @@
 """Budgets as the wire tells them: amounts are numbers of their currency"""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, assert_never, cast
 from uuid import UUID
 
 import msgspec
@@ -8,13 +8,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
-from mainspring_kernel.ids import Prefix, from_wire, to_wire
+from mainspring_kernel.ids import ANONYMOUS_USER_ID, Prefix, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.budgets import (
     MICRO,
     BudgetView,
+    CalendarUnit,
     Currency,
     EntryView,
+    Period,
+    PeriodType,
     Subject,
     SubjectType,
 )
@@ -22,26 +25,43 @@ from mainspring_schema.messages import Json
 
 AMOUNT_MAX: Final = 1e12
 """Of any currency: in millionths it still fits a bigint, many times over."""
+PERIOD_S_MAX: Final = 10 * 366 * 86_400
+"""Ten years: a longer one never ends."""
+_WINDOW_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 Amount = Annotated[float, Meta(ge=0, le=AMOUNT_MAX)]
 Added = Annotated[float, Meta(gt=0, le=AMOUNT_MAX)]
-SubjectWord = Literal["session", "agent", "organization", "org"]
+SubjectWord = Literal["session", "agent", "organization", "org", "user"]
 """`org` is what existing clients call an organization."""
 _PREFIXES: Final[dict[SubjectType, Prefix]] = {
     "session": Prefix.SESSION,
     "agent": Prefix.AGENT,
     "organization": Prefix.ORG,
+    "user": Prefix.VIRTUAL_USER,
 }
+_ANONYMOUS: Final = to_wire(Prefix.USER, ANONYMOUS_USER_ID)
+
+
+class PeriodBody(Struct, frozen=True, kw_only=True):
+    """`duration` needs `seconds`, `rolling` a `window` such as 5h or 30d, `calendar` a `unit`."""
+
+    type: PeriodType
+    seconds: Annotated[int, Meta(ge=1, le=PERIOD_S_MAX)] | None = None
+    window: Annotated[str, Meta(pattern=r"^[0-9]{1,6}[smhdw]$")] | None = None
+    unit: CalendarUnit | None = None
 
 
 class BudgetBody(Struct, frozen=True, kw_only=True):
-    """`soft_limit` is how much may be used up before people are warned. No `period` yet."""
+    """`soft_limit` is how much may be used up before people are warned.
+
+    With a `period` the balance is the limit again whenever one begins.
+    """
 
     subject_type: SubjectWord
     subject_id: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
     currency: Currency
     limit: Amount
     soft_limit: Amount | None = None
-    period: Json | None = None
+    period: PeriodBody | None = None
     metadata: Json | None = None
 
 
@@ -68,7 +88,10 @@ class LedgerQuery(Struct, frozen=True, kw_only=True):
 
 
 class BudgetOut(Struct, frozen=True, kw_only=True):
-    """`balance` is what is left; of it `reserved` is held for model calls that are under way."""
+    """`balance` is what is left; of it `reserved` is held for model calls that are under way.
+
+    At `renews_at` the next period begins, if there are any.
+    """
 
     id: str
     organization_id: str
@@ -81,6 +104,9 @@ class BudgetOut(Struct, frozen=True, kw_only=True):
     reserved: float
     status: Literal["active", "paused", "exhausted", "disabled"]
     metadata: Json
+    period: PeriodBody | None
+    period_started_at: str | None
+    renews_at: str | None
     created_at: str
     updated_at: str
 
@@ -108,6 +134,8 @@ class CheckOut(Struct, frozen=True, kw_only=True):
     currency: str | None = None
     message: str | None = None
     error_code: str | None = None
+    error_fields: dict[str, str] | None = None
+    """`renews_at`, where it renews by itself."""
 
 
 class ResumedOut(Struct, frozen=True, kw_only=True):
@@ -122,6 +150,8 @@ def subject_word(word: SubjectWord) -> SubjectType:
 def subject_of(word: SubjectWord, id_: str) -> Subject:
     """Raises InvalidId."""
     type_ = subject_word(word)
+    if type_ == "user" and id_ == _ANONYMOUS:
+        return Subject(type="user", id=ANONYMOUS_USER_ID)
     return Subject(type=type_, id=from_wire(_PREFIXES[type_], id_))
 
 
@@ -152,7 +182,7 @@ def budget_out(view: BudgetView) -> BudgetOut:
         id=to_wire(Prefix.BUDGET, view.id),
         organization_id=to_wire(Prefix.ORG, view.org_id),
         subject_type=view.subject_type,
-        subject_id=to_wire(_PREFIXES[view.subject_type], view.subject_id),
+        subject_id=_subject_id(view),
         currency=view.currency,
         limit=view.allowed / MICRO,
         soft_limit=None if view.soft is None else view.soft / MICRO,
@@ -160,9 +190,60 @@ def budget_out(view: BudgetView) -> BudgetOut:
         reserved=view.reserved / MICRO,
         status="exhausted" if used_up else view.status,
         metadata=msgspec.json.decode(view.metadata, type=Json),
+        period=_period_out(view.period),
+        period_started_at=_time(view.period_started_ms),
+        renews_at=_time(view.renews_ms),
         created_at=rfc3339(view.created_ms),
         updated_at=rfc3339(view.updated_ms),
     )
+
+
+def _subject_id(view: BudgetView) -> str:
+    if view.subject_type == "user" and view.subject_id == ANONYMOUS_USER_ID:
+        return _ANONYMOUS
+    return to_wire(_PREFIXES[view.subject_type], view.subject_id)
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else rfc3339(ms)
+
+
+def _period_out(period: Period | None) -> PeriodBody | None:
+    if period is None:
+        return None
+    match period.type:
+        case "duration":
+            return PeriodBody(type="duration", seconds=period.seconds)
+        case "rolling":
+            return PeriodBody(type="rolling", window=period.text)
+        case "calendar":
+            return PeriodBody(type="calendar", unit=cast("CalendarUnit", period.text))
+        case _:
+            assert_never(period.type)
+
+
+def period_of(body: PeriodBody | None) -> Period | None:
+    """Raises ValidationFailed for one that lacks what its type needs."""
+    match body:
+        case None:
+            return None
+        case PeriodBody(type="duration", seconds=int(seconds), window=None, unit=None):
+            return Period(type="duration", seconds=seconds)
+        case PeriodBody(type="rolling", seconds=None, window=str(window), unit=None):
+            return Period(type="rolling", seconds=_window_s(window), text=window)
+        case PeriodBody(type="calendar", seconds=None, window=None, unit=str(unit)):
+            return Period(type="calendar", text=unit)
+        case _:
+            msg = "a duration has seconds, a rolling period a window, a calendar one a unit"
+            raise ValidationFailed(msg, data={"field": "period"})
+
+
+def _window_s(window: str) -> int:
+    seconds = int(window[:-1]) * _WINDOW_S[window[-1]]
+    if not 0 < seconds <= PERIOD_S_MAX:
+        msg = "a window is between a second and ten years"
+        raise ValidationFailed(msg, data={"field": "period.window"})
+    return seconds
 
 
 def entry_out(view: EntryView) -> EntryOut:
@@ -191,6 +272,7 @@ def check_out(budgets: tuple[BudgetView, ...]) -> CheckOut:
     about = short or near
     if about is None:
         return CheckOut(action="allow")
+    renews_at = _time(about.renews_ms)
     return CheckOut(
         action="warn" if short is None else "pause",
         balance=about.balance / MICRO,
@@ -198,6 +280,7 @@ def check_out(budgets: tuple[BudgetView, ...]) -> CheckOut:
         currency=about.currency,
         message=_WORDS[short is not None],
         error_code=None if short is None else "budget_exhausted",
+        error_fields=None if renews_at is None else {"renews_at": renews_at},
     )
 
 

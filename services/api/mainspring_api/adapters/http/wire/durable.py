@@ -55,10 +55,16 @@ def one_kind(kind: TaskWord | None, activity_type: TaskWord | None) -> TaskWord 
     return kind or activity_type
 
 
-def owner_id(workflow_id: UUID, kind: TaskWord) -> str:
-    """A turn's or a user's workflow's, by what its task is."""
+def owner_id(workflow_id: UUID, kind: TaskWord) -> str | None:
+    """A turn's or a user's workflow's, by what its task is; a plain one belongs to itself."""
+    if kind == "task":
+        return None
     of_workflow = kind in ("workflow", "step")
     return to_wire(Prefix.WORKFLOW if of_workflow else Prefix.TURN, workflow_id)
+
+
+def session_id(id_: UUID, kind: TaskWord) -> str | None:
+    return None if kind == "task" else to_wire(Prefix.SESSION, id_)
 
 
 def optional_owner(text: str | None) -> UUID | None:
@@ -101,12 +107,12 @@ def check_closed(query: TasksQuery) -> None:
 class TaskOut(Struct, frozen=True, kw_only=True):
     """`due_at`: since when it may be claimed, or from when on. `attempt` counts from 1.
 
-    `closing`: how a closed task ended.
+    `closing`: how a closed task ended. A plain task has neither workflow nor session.
     """
 
     id: str
-    workflow_id: str
-    session_id: str
+    workflow_id: str | None
+    session_id: str | None
     step: str
     kind: TaskWord
     status: TaskStatus
@@ -136,7 +142,7 @@ def task_out(task: TaskView) -> TaskOut:
     return TaskOut(
         id=to_wire(Prefix.TASK, task.id),
         workflow_id=owner_id(task.workflow_id, task.kind),
-        session_id=to_wire(Prefix.SESSION, task.session_id),
+        session_id=session_id(task.session_id, task.kind),
         step=task.step,
         kind=task.kind,
         status=task.status,

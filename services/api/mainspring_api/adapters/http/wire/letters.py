@@ -14,6 +14,7 @@ from mainspring_api.adapters.http.wire.durable import (
     optional_id,
     optional_owner,
     owner_id,
+    session_id,
     time_of,
 )
 from mainspring_kernel import limits
@@ -72,8 +73,8 @@ class LetterOut(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    workflow_id: str
-    session_id: str
+    workflow_id: str | None
+    session_id: str | None
     step: str
     kind: TaskWord
     reason: str
@@ -91,7 +92,7 @@ def letter_out(letter: LetterView) -> LetterOut:
     return LetterOut(
         id=to_wire(Prefix.TASK, letter.task_id),
         workflow_id=owner_id(letter.workflow_id, letter.kind),
-        session_id=to_wire(Prefix.SESSION, letter.session_id),
+        session_id=session_id(letter.session_id, letter.kind),
         step=letter.step,
         kind=letter.kind,
         reason=letter.reason,

@@ -23,7 +23,14 @@ from mainspring_api.usecases.sessions import SessionDraft, SessionView
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ConflictingReferences
-from mainspring_kernel.ids import HarnessId, Prefix, WorkspaceId, from_wire, to_wire
+from mainspring_kernel.ids import (
+    ANONYMOUS_USER_ID,
+    HarnessId,
+    Prefix,
+    WorkspaceId,
+    from_wire,
+    to_wire,
+)
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Json
 
@@ -266,8 +273,7 @@ class SessionOut(TierView, frozen=True, kw_only=True):
     updated_at: str
 
 
-ANONYMOUS_PRINCIPAL = "user_" + "0" * 31 + "1"
-"""Until there is authentication, everybody is the seeded anonymous user."""
+ANONYMOUS_PRINCIPAL = to_wire(Prefix.USER, ANONYMOUS_USER_ID)
 
 
 def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut:
@@ -293,7 +299,7 @@ def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut
         forked_from_sequence=session.forked_seq,
         active_schedule_count=0,
         usage=None if view.usage is None else view.usage.wire(),
-        owner_principal_id=ANONYMOUS_PRINCIPAL,
+        owner_principal_id=session.tier.user or ANONYMOUS_PRINCIPAL,
         created_at=rfc3339(session.created_ms),
         updated_at=rfc3339(max(view.active_ms, session.updated_ms)),
     )

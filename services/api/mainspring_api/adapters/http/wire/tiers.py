@@ -118,6 +118,7 @@ def tier_of(
         base=present.base,
         ancestors=present.ancestors,
         allowed_tools=present.allowed_tools,
+        user=present.user,
     )
     check_tier(tier, registry)
     return tier

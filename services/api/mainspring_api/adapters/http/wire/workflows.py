@@ -81,13 +81,15 @@ class ForkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     The same `key` with the same source and step finds the fork that it started; an Idempotency-Key
     is taken where there is none. `queue` is the source's where it is left out. With a `build` only
-    workers of that build work on it; a pin of the source is not taken over.
+    workers of that build work on it; a pin of the source is not taken over. One whose steps are
+    declared runs on the `declaration`, or on the source's; its `step` is a number.
     """
 
     step: Annotated[str, Meta(max_length=limits.STEP_PLACE_CHARS_MAX)] | None = None
     key: Key | None = None
     queue: Name | None = None
     build: Key | None = None
+    declaration: msgspec.Raw = field(default_factory=_nothing)
 
 
 class CancelBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ from mainspring_worker.adapters.builtin_tools.sandbox.running import (
     MEMORY_BYTES_MAX,
     SHOWN_BYTES_MAX,
     Ended,
+    patience_s,
     run,
 )
 from mainspring_worker.adapters.builtin_tools.sandbox.tree import Tree
@@ -38,8 +39,7 @@ _PLACE: Final = PurePosixPath(ROOT)
 
 async def python(arguments: Json, context: ToolContext) -> ToolOutcome:
     """One program in a new process."""
-    limit = arguments.get("timeout_seconds", TIMEOUT_S_DEFAULT)
-    seconds = float(limit) if isinstance(limit, int) else float(TIMEOUT_S_DEFAULT)
+    seconds = patience_s(arguments, context, TIMEOUT_S_DEFAULT)
 
     async def script(before: Tree) -> Ended:
         return await _run(str(arguments["code"]), before, seconds)

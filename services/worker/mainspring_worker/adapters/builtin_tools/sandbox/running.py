@@ -35,6 +35,18 @@ class Ended(Struct, frozen=True, kw_only=True):
     more: Json = msgspec.field(default_factory=dict[str, object])
 
 
+def patience_s(arguments: Json, context: ToolContext, usual_s: int) -> float:
+    """How long a script may take: as long as it was given, or as a call in the background may."""
+    asked = arguments.get("timeout_seconds")
+    if isinstance(asked, int):
+        return float(asked)
+    return float(max(usual_s, context.background_s - _REST_S))
+
+
+_REST_S: Final = 5
+"""Of a call's time: for bringing files and result home."""
+
+
 async def run(context: ToolContext, script: Callable[[Tree], Awaitable[Ended]]) -> ToolOutcome:
     """What an attempt wrote stays with its result: a later one returns that and runs nothing."""
     noted = await context.resources.recall()

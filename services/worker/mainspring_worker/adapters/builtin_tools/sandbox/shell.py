@@ -12,6 +12,7 @@ from mainspring_worker.adapters.builtin_tools.sandbox.running import (
     CAPTURED_BYTES_MAX,
     MEMORY_BYTES_MAX,
     Ended,
+    patience_s,
     run,
 )
 from mainspring_worker.adapters.builtin_tools.sandbox.tree import Tree
@@ -23,8 +24,7 @@ COMMANDS_MAX: Final = 1_000_000
 
 async def bash(arguments: Json, context: ToolContext) -> ToolOutcome:
     """One script in a new shell."""
-    limit = arguments.get("timeout_seconds", TIMEOUT_S_DEFAULT)
-    seconds = float(limit) if isinstance(limit, int) else float(TIMEOUT_S_DEFAULT)
+    seconds = patience_s(arguments, context, TIMEOUT_S_DEFAULT)
 
     async def script(before: Tree) -> Ended:
         return await _run(str(arguments["commands"]), before, seconds)

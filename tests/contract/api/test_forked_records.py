@@ -1,0 +1,182 @@
+"""What a fork has of the values that its session stored: as they were, until it writes its own."""
+
+from mainspring_api.domain.secrets import SessionSecret, SessionValue, about
+from mainspring_api.ports.store import Store
+from mainspring_api.usecases import secrets
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SessionId
+from tests.contract.api.conftest import NOW_MS
+from tests.contract.api.test_forked_files import IDS, later
+from tests.contract.api.test_held_resources import VAULT
+from tests.contract.api.test_store_contract import new_session
+
+
+def new_id() -> SessionId:
+    return SessionId(IDS.uuid7())
+
+
+async def put(store: Store, owner: SessionId, **values: str) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for key, value in values.items():
+            known = await tx.record_keyed(SessionValue, owner, key)
+            await tx.put_record(
+                SessionValue(
+                    org_id=DEFAULT_ORG_ID,
+                    id=known.id if known else IDS.uuid7(),
+                    owner_id=owner,
+                    key=key,
+                    value=value,
+                    created_ms=NOW_MS,
+                    updated_ms=NOW_MS,
+                )
+            )
+
+
+async def drop(store: Store, owner: SessionId, key: str) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.own_records(owner)
+        known = await tx.record_keyed(SessionValue, owner, key)
+        assert known is not None
+        assert await tx.drop_record(SessionValue, known.id)
+
+
+async def fork(store: Store, parent: SessionId, as_of_ms: int | None = None) -> SessionId:
+    child = new_id()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.fork_records(child, parent, as_of_ms=as_of_ms)
+    return child
+
+
+async def seen(store: Store, owner: SessionId) -> dict[str, str]:
+    """By each way to read."""
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        listed = await tx.records(SessionValue, owner, limit=100)
+        singly = [await tx.record_keyed(SessionValue, owner, one.key) for one in listed]
+        page = await tx.records(SessionValue, owner, offset=1, limit=1)
+        assert await tx.count_records(SessionValue, owner) == len(listed)
+    assert list(listed) == singly
+    assert list(page) == list(listed[1:2])
+    assert {one.owner_id for one in listed} <= {owner}
+    return {one.key: one.value for one in listed}
+
+
+async def test_a_fork_has_the_values_as_they_were_then(store: Store) -> None:
+    parent = new_id()
+    await put(store, parent, kept="1", changed="old", dropped="gone")
+    moment = later()
+    await put(store, parent, changed="new", added="later")
+    await drop(store, parent, "dropped")
+
+    then, now = await fork(store, parent, moment), await fork(store, parent)
+
+    assert await seen(store, then) == {"kept": "1", "changed": "old", "dropped": "gone"}
+    assert await seen(store, now) == {"kept": "1", "changed": "new", "added": "later"}
+
+
+async def test_neither_sees_what_the_other_stores(store: Store) -> None:
+    parent = new_id()
+    await put(store, parent, shared="1", other="2")
+    child = await fork(store, parent)
+    later()
+
+    await put(store, parent, shared="parent")
+    await drop(store, child, "other")
+    await put(store, child, shared="child")
+
+    assert await seen(store, parent) == {"shared": "parent", "other": "2"}
+    assert await seen(store, child) == {"shared": "child"}
+
+
+async def test_what_a_fork_has_keeps_its_id_when_it_becomes_its_own(store: Store) -> None:
+    parent = new_id()
+    await put(store, parent, a="1")
+    child = await fork(store, parent)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        before = await tx.record_keyed(SessionValue, child, "a")
+        above = await tx.record_keyed(SessionValue, parent, "a")
+
+    await put(store, child, b="2")
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await tx.record_keyed(SessionValue, child, "a") == before
+    assert before is not None
+    assert above is not None
+    assert before.id != above.id
+
+
+async def test_a_fork_of_a_fork_stays_as_it_began(store: Store) -> None:
+    parent = new_id()
+    await put(store, parent, a="1")
+    child = await fork(store, parent)
+    grandchild = await fork(store, child)
+    later()
+
+    await put(store, parent, a="parent")
+    await put(store, child, a="child", b="own")
+
+    assert await seen(store, grandchild) == {"a": "1"}
+
+
+async def test_a_fork_keeps_its_values_when_its_parent_is_deleted(store: Store) -> None:
+    parent = new_id()
+    await put(store, parent, a="1")
+    child = await fork(store, parent)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.drop_owned(parent)
+
+    assert await seen(store, child) == {"a": "1"}
+    assert await seen(store, parent) == {}
+
+
+async def test_values_as_they_were_are_forgotten_unless_a_fork_reads_them(store: Store) -> None:
+    forked, alone = new_id(), new_id()
+    for owner in (forked, alone):
+        await put(store, owner, a="1")
+    moment = later()
+    child = await fork(store, forked, moment)
+    for owner in (forked, alone):
+        await put(store, owner, a="2")
+
+    gone = await store.forget_record_past(before_ms=later(), limit=100)
+
+    assert gone == 1
+    assert await seen(store, child) == {"a": "1"}
+
+
+async def test_of_secrets_a_fork_has_what_is_there_now_sealed_anew(store: Store) -> None:
+    source, target = new_session(), new_session()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(source)
+        await tx.put_session(target)
+        held = {"KEPT": "hunter2", "GONE": "old"}
+        await secrets.put_all(tx, VAULT, source.id, held, ids=IDS, now_ms=NOW_MS)
+        await secrets.drop(tx, source.id, "GONE")
+        await secrets.copy_all(tx, VAULT, source.id, target.id, ids=IDS)
+        (mine,) = await tx.records(SessionSecret, source.id, limit=10)
+        (copy,) = await tx.records(SessionSecret, target.id, limit=10)
+
+    assert (copy.key, copy.owner_id, copy.sealed.data == mine.sealed.data) == (
+        "KEPT",
+        target.id,
+        False,
+    )
+    assert VAULT.open(copy.sealed, about=about(copy)) == "hunter2"
+
+
+async def test_a_secret_that_does_not_open_is_left_behind(store: Store) -> None:
+    source, target = new_session(), new_session()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(source)
+        await tx.put_session(target)
+        await secrets.put_all(tx, VAULT, source.id, {"A": "1"}, ids=IDS, now_ms=NOW_MS)
+        (mine,) = await tx.records(SessionSecret, source.id, limit=10)
+        broken = type(mine.sealed)(key_id="lost", wrapped=b"x" * 40, data=b"y" * 40)
+        await tx.put_record(
+            SessionSecret(
+                org_id=DEFAULT_ORG_ID, id=mine.id, owner_id=source.id, key="A", sealed=broken,
+                created_ms=NOW_MS, updated_ms=NOW_MS,
+            )
+        )  # fmt: skip
+        await secrets.copy_all(tx, VAULT, source.id, target.id, ids=IDS)
+
+        assert await tx.records(SessionSecret, target.id, limit=10) == []

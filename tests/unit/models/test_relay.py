@@ -1,0 +1,43 @@
+"""The relay asks for one call and answers with what came of it."""
+
+import pytest
+
+from mainspring_harness.conversation import ToolStatus
+from mainspring_worker.adapters.models.relay import Relay
+from mainspring_worker.ports.model import Done, RawToolCall
+from tests.unit.models.calls import answered, done, failure, request, returned, said
+
+CALL = '{"tool":"bash","arguments":{"commands":"make"}}'
+
+
+async def test_the_first_answer_is_the_call_that_the_message_names() -> None:
+    answer = await done(Relay(), request(said(CALL)))
+
+    assert answer.tool_calls == (RawToolCall(name="bash", arguments='{"commands":"make"}'),)
+    assert answer.text == ""
+
+
+async def test_the_second_answer_is_its_result() -> None:
+    answer = await done(Relay(), request(said(CALL), answered("bash"), returned("bash", "built")))
+
+    assert answer == Done(text="built", finish_reason="stop")
+
+
+@pytest.mark.parametrize("status", ["error", "timeout", "cancelled", "unknown"])
+async def test_a_call_without_success_fails_and_says_why(status: ToolStatus) -> None:
+    reply = returned("bash", "no room", status)
+
+    refused = await failure(Relay(), request(said(CALL), answered("bash"), reply))
+
+    assert (refused.failure.error_class, refused.failure.code) == (
+        "invalid_request",
+        "background_call_failed",
+    )
+    assert refused.failure.message == "no room"
+
+
+@pytest.mark.parametrize("text", ["Hello.", '{"tool":"bash"}', "[]", ""])
+async def test_a_message_that_names_no_call_fails(text: str) -> None:
+    refused = await failure(Relay(), request(said(text)))
+
+    assert refused.failure.code == "background_call_failed"
