@@ -23,7 +23,7 @@ check (
     end
 ) not valid,
 -- squawk-ignore ban-drop-constraint
-drop constraint budget_subject_type_check,
+drop constraint if exists budget_subject_type_check,
 add constraint budget_subject_type_check
 check (subject_type in ('session', 'agent', 'organization', 'user')) not valid;
 
