@@ -6,15 +6,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos import report
+import msgspec
+
+from tests.chaos import crash_points, report
 from tests.chaos.ablation import SAFEGUARDS
-from tests.chaos.campaign import REST_S, Campaign, Options
+from tests.chaos.campaign import REST_S, Campaign, Options, commit
 from tests.chaos.nemesis import EVERY_S
 
 
 def main(arguments: Sequence[str]) -> int:
     """0 where every promise was kept; 1 with what was not."""
     asked = _parser().parse_args(arguments)
+    if asked.crash_points is not None:
+        return _cut_everywhere(asked, f"./task chaos {' '.join(arguments)}")
     options = Options(
         minutes=asked.minutes, seed=asked.seed, pace=asked.pace, people=asked.people,
         rest_s=asked.rest,
@@ -29,6 +33,21 @@ def main(arguments: Sequence[str]) -> int:
     print("\n".join(report.lines(told)))
     print(f"written to {asked.report}/report.json and report.html")
     return 0 if told.sound else 1
+
+
+def _cut_everywhere(asked: argparse.Namespace, command: str) -> int:
+    kinds = asked.crash_points or crash_points.KINDS
+    with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as made:
+        folder = Path(made) if asked.keep is None else asked.keep
+        folder.mkdir(parents=True, exist_ok=True)
+        stage = crash_points.Stage(folder, _say)
+        told = asyncio.run(stage.play_all(kinds, asked.places or (), command, commit()))
+    asked.report.mkdir(parents=True, exist_ok=True)
+    written = asked.report / "crash-points.json"
+    written.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2))
+    print("\n".join(crash_points.lines(told)))
+    print(f"written to {written}")
+    return 1 if told.violations else 0
 
 
 def _say(text: str) -> None:
@@ -50,4 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", nargs="+", metavar="KIND", choices=list(EVERY_S), help="these kinds of fault"
     )
+    parser.add_argument(
+        "--crash-points", nargs="*", metavar="KIND", choices=crash_points.KINDS,
+        help="instead: one turn, cut behind each event of its journal by a kill of that kind",
+    )  # fmt: skip
+    parser.add_argument("--places", nargs="+", type=int, help="behind these events alone")
     return parser
