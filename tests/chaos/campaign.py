@@ -239,7 +239,7 @@ class Campaign:
         tries = [one for person in self._people for one in person.tries]
         turn_s = [seconds for person in self._people for seconds in person.turn_s]
         return Report(
-            command=self._options.command, seed=self._options.seed, commit=_commit(),
+            command=self._options.command, seed=self._options.seed, commit=commit(),
             without=self._options.without, beside=self._beside(), minutes=self._options.minutes,
             faults=dict(self._nemesis.counts),
             swallowed_commits=sum(link.swallowed for link in self.fleet.links.values()),
@@ -268,7 +268,7 @@ class Campaign:
         return "" if other is None else other.name
 
 
-def _commit() -> str:
+def commit() -> str:
     found = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"],
         cwd=project_root(), capture_output=True, text=True, check=False,

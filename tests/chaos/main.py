@@ -7,16 +7,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from mainspring_local.errors import StartProblem
-from tests.chaos import report, trees
+from tests.chaos import crash_points, report, trees
 from tests.chaos.ablation import SAFEGUARDS
-from tests.chaos.campaign import REST_S, Campaign, Options
+from tests.chaos.campaign import REST_S, Campaign, Options, commit
 from tests.chaos.nemesis import EVERY_S
 
 
 def main(arguments: Sequence[str]) -> int:
     """0 where every promise was kept; 1 with what was not; 2 where nothing was tried."""
     asked = _parser().parse_args(arguments)
+    if asked.crash_points is not None:
+        return _cut_everywhere(asked, f"./task chaos {' '.join(arguments)}")
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as made:
         try:
             options = _options(asked, Path(made), f"./task chaos {' '.join(arguments)}".rstrip())
@@ -52,6 +56,21 @@ def _beside(ref: str, folder: Path) -> trees.Tree:
     return other
 
 
+def _cut_everywhere(asked: argparse.Namespace, command: str) -> int:
+    kinds = asked.crash_points or crash_points.KINDS
+    with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as made:
+        folder = Path(made) if asked.keep is None else asked.keep
+        folder.mkdir(parents=True, exist_ok=True)
+        stage = crash_points.Stage(folder, _say)
+        told = asyncio.run(stage.play_all(kinds, asked.places or (), command, commit()))
+    asked.report.mkdir(parents=True, exist_ok=True)
+    written = asked.report / "crash-points.json"
+    written.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2))
+    print("\n".join(crash_points.lines(told)))
+    print(f"written to {written}")
+    return 1 if told.violations else 0
+
+
 def _say(text: str) -> None:
     print(text, flush=True)
 
@@ -77,4 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         help="no faults: deploy this tree over that revision and back; without one, over what "
         "stood before the last tag or change of the schema. MINUTES both are at work",
     )  # fmt: skip
+    parser.add_argument(
+        "--crash-points", nargs="*", metavar="KIND", choices=crash_points.KINDS,
+        help="instead: one turn, cut behind each event of its journal by a kill of that kind",
+    )  # fmt: skip
+    parser.add_argument("--places", nargs="+", type=int, help="behind these events alone")
     return parser

@@ -5,7 +5,7 @@
 """
 
 import datetime
-import multiprocessing
+import os
 import statistics
 import subprocess
 import sys
@@ -15,14 +15,18 @@ from typing import Final
 
 import msgspec
 
+from tests.sim.apart import apart
 from tests.sim.run import run
-from tests.sim.safeguards import SAFEGUARDS, TWICE, without
+from tests.sim.safeguards import DIRECTED, SAFEGUARDS, TWICE, without
 
 REPORT: Final = Path(__file__).resolve().parents[2] / "docs" / "figures" / "ablations.json"
 STARTS: Final = (0, 1000, 2000)
 """Seeds to begin with: how many it takes from each is one measurement."""
-SEEDS_PER_PROCESS: Final = 10
 _RULE_CHARS: Final = 60
+DIRECTED_S_MAX: Final = 300
+"""Of one directed test: each takes seconds, but collecting it on a busy machine a minute."""
+_TESTS_FAILED: Final = 1
+"""How pytest ends where a test failed, and not for any other reason."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +37,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     tried: int
     rule: str
     """How the first one showed it."""
+    directed: str = ""
+    """The test that misses it where no seed did."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,20 +71,15 @@ def _row(name: str, most: int, processes: int) -> Row:
         found = _first(name, range(start, start + most), processes)
         if found is None:
             # Whoever is not seen from one start is rarely seen at all, and seeds cost time.
-            return Row(name=name, took=(), tried=most, rule="")
+            return Row(name=name, took=(), tried=most, rule="", directed=_directed(name))
         took.append(found[0] - start + 1)
         rule = rule or found[1]
     return Row(name=name, took=tuple(took), tried=most, rule=rule)
 
 
 def _first(name: str, seeds: Sequence[int], processes: int) -> tuple[int, str] | None:
-    with multiprocessing.get_context("fork").Pool(
-        processes, maxtasksperchild=SEEDS_PER_PROCESS
-    ) as pool:
-        for seed, problem in pool.imap(_problem, ((name, seed) for seed in seeds)):
-            if problem:
-                return seed, problem
-    return None
+    asked = ((name, seed) for seed in seeds)
+    return next((found for found in apart(_problem, asked, processes) if found[1]), None)
 
 
 def _problem(asked: tuple[str, int]) -> tuple[int, str]:
@@ -88,6 +89,19 @@ def _problem(asked: tuple[str, int]) -> tuple[int, str]:
     return seed, problems[0] if problems else ""
 
 
+def _directed(name: str) -> str:
+    """The test that is there for this safeguard, if it fails without it."""
+    test = DIRECTED.get(name)
+    if test is None:
+        return ""
+    command = (sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "tests.sim.away", test)
+    ran = subprocess.run(
+        command, env=os.environ | {"MAINSPRING_WITHOUT": name}, capture_output=True, check=False,
+        timeout=DIRECTED_S_MAX,
+    )  # fmt: skip
+    return test if ran.returncode == _TESTS_FAILED else ""
+
+
 def _known() -> Report:
     if not REPORT.exists():
         return Report(command="", commit="", measured_on="", rows=())
@@ -95,7 +109,9 @@ def _known() -> Report:
 
 
 def _line(row: Row) -> str:
-    told = f"after {row.took} seeds: {row.rule}" if row.took else f"NOT MISSED in {row.tried}"
+    told = f"after {row.took} seeds: {row.rule}"
+    if not row.took:
+        told = f"NOT MISSED in {row.tried}; directed: {row.directed or 'none'}"
     return f"{row.name:42} {told[:120]}"
 
 
@@ -116,6 +132,7 @@ def _today() -> str:
 def page(report: Report) -> str:
     ordered = sorted(report.rows, key=lambda row: statistics.median(row.took or (10**6,)))
     missed = [row for row in ordered if row.took]
+    directed = [row for row in ordered if not row.took and row.directed]
     lines = [
         "# Ablations",
         "",
@@ -123,10 +140,12 @@ def page(report: Report) -> str:
         "Each safeguard is taken away from the simulation by one line of",
         "`tests/sim/safeguards.py`, and seeds go on until a rule is seen to break: the median of",
         "three places to begin.",
-        "What no seed misses is guarded twice, or the simulation is blind to it.",
+        "What no seed misses is guarded twice, or the simulation is blind to it: then a test that",
+        "is there for it was made to fail without it (`tests/sim/away.py`), and is named.",
         "",
-        f"`{report.command}` on {report.measured_on}, at commit {report.commit}: "
-        f"{len(missed)} of {len(report.rows)} are missed.",
+        f"`{report.command}` on {report.measured_on}, at commit {report.commit}: of "
+        f"{len(report.rows)} safeguards {len(missed)} are missed by seeds, and {len(directed)} "
+        "by a directed test alone.",
         "",
         "| safeguard | seeds to miss it, median | from each start | how it shows first |",
         "|---|---|---|---|",
@@ -137,8 +156,9 @@ def page(report: Report) -> str:
 
 def _cells(row: Row) -> str:
     if not row.took:
-        reason = f"kept twice: {TWICE[row.name]}" if row.name in TWICE else ""
-        return f"| {row.name} | none in {row.tried} | | {reason} |"
+        reason = f"kept twice: {TWICE[row.name]}; " if row.name in TWICE else ""
+        told = f"directed alone: `{row.directed.rpartition('/')[2]}`" if row.directed else ""
+        return f"| {row.name} | none in {row.tried} | | {reason}{told} |"
     each = ", ".join(map(str, row.took))
     # Ids differ from seed to seed and say nothing here.
     words = [word for word in row.rule.split() if sum(map(str.isdigit, word)) < len(word) / 4]

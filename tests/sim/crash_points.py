@@ -4,6 +4,7 @@ A place is a change of anything that is kept: an event, a claim, leave to call, 
 """
 
 import asyncio
+import gc
 import sys
 import warnings
 from collections import Counter
@@ -22,7 +23,6 @@ from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.ports.model import ModelItem, ModelRequest
 from tests.sim import checks, clients
 from tests.sim.loop import Host, SimLoop
-from tests.sim.run import _forget, _ignore
 from tests.sim.tools import CLASSES
 from tests.sim.weather import REST_S, Chance, Weather, weather_of
 from tests.sim.world import World
@@ -114,6 +114,21 @@ def play(kind: str = "", place: int = 0, scene: Scene = ACTING) -> Played:
         with warnings.catch_warnings(action="ignore"):
             _forget(world, [crowd])
         sys.unraisablehook = unraisable
+
+
+def _ignore(_: object) -> None:
+    """Of coroutines that are dropped in the middle."""
+
+
+def _forget(world: World, hosts: list[Host]) -> None:
+    """Coroutines that never end are dropped; what their `finally` tries is of no account."""
+    for host in [*hosts, *(running.host for running in world.places.values()), *world.past]:
+        host.crash()
+        host.tasks.clear()
+    world.places.clear()
+    world.past.clear()
+    world.wires.clear()
+    gc.collect()
 
 
 class _Places:

@@ -3,7 +3,7 @@
 # pyright: reportExplicitAny=false, reportAny=false
 
 import threading
-from typing import Any, Final
+from typing import Final
 
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.memory.store import organization_of
@@ -31,14 +31,7 @@ class SimClock:
         return 1000.0 + self._loop.time()
 
     async def sleep(self, seconds: float) -> None:
-        wait = self._loop.create_future()
-        self._loop.call_later(max(0.0, seconds), _wake, wait)
-        await wait
-
-
-def _wake(wait: Any) -> None:
-    if not wait.done():
-        wait.set_result(None)
+        await self._loop.pause(max(0.0, seconds))
 
 
 class Tables:

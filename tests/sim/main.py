@@ -1,19 +1,18 @@
 """The verb: many seeds over both cores with a line of progress, one seed in full, or ablations."""
 
 import argparse
-import gc
 import logging
-import multiprocessing
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from tests.sim import ablations
+from tests.sim.apart import apart
 from tests.sim.run import Ran, run
 from tests.sim.safeguards import SAFEGUARDS, without
 
@@ -22,8 +21,6 @@ FAULT_KINDS_MIN: Final = 3
 ENGINES_MIN: Final = 2
 """Below these a seed proves nothing; weather sees to the engines."""
 SHOWN_MAX: Final = 20
-SEEDS_PER_PROCESS: Final = 25
-"""Coroutines of crashed hosts never end, and some are never collected: a new process has none."""
 _HASH_SEED: Final = "0"
 """Pinned: the order of sets of strings is part of a seed."""
 
@@ -63,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         os.execve(sys.executable, command, os.environ | {"PYTHONHASHSEED": _HASH_SEED})
     logging.disable(logging.CRITICAL)
     if asked.safeguards is not None:
-        return _ablate(asked.safeguards or list(SAFEGUARDS), asked.seeds)
+        return _ablate(asked.safeguards or list(SAFEGUARDS), asked.seeds, asked.processes)
     if asked.ablations is not None:
         names = asked.ablations or list(SAFEGUARDS)
         command = f"./task sim {' '.join(arguments)}"
@@ -71,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     seeds = range(asked.first, asked.first + asked.seeds)
     began = time.monotonic()
     tally = Tally()
-    for ran in _all(seeds, asked.processes):
+    for ran in apart(run, seeds, asked.processes):
         tally.add(ran)
         if asked.traces:
             print(f"trace {ran.seed} {ran.trace}")
@@ -97,15 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _all(seeds: Iterable[int], processes: int) -> Iterator[Ran]:
-    gc.collect()
-    gc.freeze()  # what was imported is not looked at after every seed
-    with multiprocessing.get_context("fork").Pool(
-        processes, maxtasksperchild=SEEDS_PER_PROCESS
-    ) as pool:
-        yield from pool.imap(run, seeds)
-
-
 def _progress(tally: Tally, of: int, seconds: float) -> None:
     done = tally.seeds + tally.toys
     if sys.stdout.isatty() or done % 50 == 0 or done == of:
@@ -129,12 +117,12 @@ def _report(tally: Tally, seconds: float) -> int:
     return 1 if tally.failed or not tally.seeds else 0
 
 
-def _ablate(names: Iterable[str], seeds: int) -> int:
+def _ablate(names: Iterable[str], seeds: int, processes: int) -> int:
     """Each safeguard is taken away, and seeds run until a rule is seen to break."""
     unseen = 0
     for name in names:
         with without(name):
-            found = next((ran for ran in map(run, range(seeds)) if ran.problems), None)
+            found = next((ran for ran in apart(run, range(seeds), processes) if ran.problems), None)
         unseen += found is None
         told = "NOT MISSED" if found is None else f"missed by seed {found.seed}: "
         print(f"{name:40} {told}{found.problems[0][:120] if found else ''}", flush=True)

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from contextvars import Context
+from functools import lru_cache
 from typing import Any, Final
 
 from mainspring_engine.usecases.conversation import Conversations
@@ -22,6 +23,7 @@ from tests.sim.weather import Chance, Weather
 
 STATEMENT_PART: Final = 0.2
 """Of the latency between services: the database is near."""
+_matches: Final = lru_cache(maxsize=4096)(matches)
 _STALL_S: Final = 2.0
 _KEEPALIVE_S: Final = RPC_KEEPALIVE_S + RPC_KEEPALIVE_TIMEOUT_S
 """Until both ends of a dead connection notice, at the latest."""
@@ -59,7 +61,7 @@ class Network:
     async def call(self, target: Host, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """As gRPC: refused where nobody listens, lost either way until the deadline."""
         caller = here()
-        await asyncio.sleep(self.delay())
+        await self.loop.pause(self.delay())
         if not target.up:
             detail = "connection refused"
             raise Unavailable(detail)
@@ -67,12 +69,11 @@ class Network:
         lost = self.strikes("call lost", self.weather.call_lost)
         if self.passes(caller, target) and not lost:
             self._ask(target, work, answer, caller)
+        deadline = self.loop.call_later(RPC_TIMEOUT_S, _expire, answer)
         try:
-            async with asyncio.timeout(RPC_TIMEOUT_S):
-                return await answer
-        except TimeoutError:
-            detail = "no answer"
-            raise DeadlineExceeded(detail) from None
+            return await answer
+        finally:
+            deadline.cancel()
 
     def _ask(
         self, target: Host, work: Callable[[], Coroutine[Any, Any, Any]],
@@ -92,6 +93,11 @@ class Network:
 
 def _of(host: Host | None) -> Any:
     return None if host is None else host.context()
+
+
+def _expire(answer: "asyncio.Future[Any]") -> None:
+    if not answer.done():
+        answer.set_exception(DeadlineExceeded("no answer"))
 
 
 def _fail(answer: "asyncio.Future[Any]") -> None:
@@ -166,7 +172,7 @@ class Statements:
         network, weather = self._network, self._network.weather
 
         async def ask(*args: Any, **named: Any) -> Any:
-            await asyncio.sleep(network.delay(STATEMENT_PART))
+            await network.loop.pause(network.delay(STATEMENT_PART))
             refused = network.strikes("statement refused", weather.statement_refused)
             if refused or not network.database_up:
                 detail = f"{name}: Postgres cannot be reached"
@@ -175,7 +181,7 @@ class Statements:
             if network.strikes("reply of a statement lost", weather.statement_reply_lost):
                 detail = f"{name}: the connection was lost"
                 raise Unavailable(detail)
-            await asyncio.sleep(network.delay(STATEMENT_PART))
+            await network.loop.pause(network.delay(STATEMENT_PART))
             return answer
 
         return ask
@@ -214,7 +220,7 @@ class Hints:
             return
         message = Message(subject=subject, data=data, trace=trace)
         for one in self._listeners:
-            if not matches(one.subject, subject) or not network.passes(here(), one.host):
+            if not _matches(one.subject, subject) or not network.passes(here(), one.host):
                 continue
             if network.strikes("hint lost", weather.hint_lost):
                 continue

@@ -164,6 +164,32 @@ TWICE: Final[dict[str, str]] = {
 """What keeps the promise where one of them is away: why seeds seldom or never miss it."""
 
 
+_STORE: Final = "tests/contract/engine_store"
+_WORKER: Final = "tests/unit/worker/test_core.py"
+DIRECTED: Final[dict[str, str]] = {
+    "fence of a result": f"{_STORE}/test_engine_store_verdicts.py::"
+    "test_a_result_of_an_older_fence_is_stale[memory]",
+    "fence of a beat": f"{_STORE}/test_engine_store_time.py::"
+    "test_renewals_answer_in_their_order[memory]",
+    "fence of a mark": f"{_STORE}/test_engine_store_verdicts.py::"
+    "test_a_mark_of_an_attempt_that_ended_is_stale[memory]",
+    "fence of an emit": f"{_STORE}/test_engine_store_workflows.py::"
+    "test_a_checkpoint_of_a_lower_fence_is_stale[memory]",
+    "a release looks again": f"{_STORE}/test_engine_store_time.py::"
+    "test_only_an_acknowledged_attempt_dies[memory-True-1-0]",
+    "an attach lets go what is not listed": f"{_STORE}/test_engine_store_claims.py::"
+    "test_claims_that_are_not_listed_are_undelivered_and_no_death[memory]",
+    "timers are swept": f"{_STORE}/test_engine_store_time.py::"
+    "test_a_timer_is_due_after_its_delay_until_it_is_dropped[memory]",
+    "old streams are not heard": f"{_WORKER}::test_frames_of_an_older_stream_are_ignored",
+    "unanswered results go again": f"{_WORKER}::"
+    "test_unanswered_result_is_held_and_sent_again_unchanged_after_a_reattach",
+    "a deaf stream is left": f"{_WORKER}::"
+    "test_silence_for_a_lease_after_a_beat_means_a_dead_stream",
+}
+"""Tests that miss what seeds seldom do: `./task sim --ablations` makes them fail without it."""
+
+
 @contextmanager
 def without(name: str) -> Generator[None]:
     """Takes one safeguard away, for a while."""
