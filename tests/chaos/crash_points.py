@@ -247,7 +247,7 @@ class _Data(Struct, frozen=True):
     turn_id: str = ""
     tool_name: str = ""
     status: str = ""
-    error: str = ""
+    error: str | None = None
     message: _Message = _Message()
 
 
@@ -265,7 +265,7 @@ def _played(events: Sequence[Event], name: str, ledger: Sequence[Line]) -> Playe
             for type_, data in told if type_ == "output.message.completed"
         ),
         results={
-            data.tool_name: "unknown" if _NOT_KNOWN in data.error else data.status
+            data.tool_name: "unknown" if _NOT_KNOWN in (data.error or "") else data.status
             for type_, data in told if type_ == "tool.completed"
         },
         applied=dict(Counter(
