@@ -127,7 +127,7 @@ async def test_a_turn_takes_the_prices_of_its_model_along(
     profile: Json = {
         "name": "Big", "family": "big", "attachment": False, "open_weights": False,
         "reasoning": False, "structured_output": True, "temperature": True, "tool_call": True,
-        "cost": {"input": 2.5, "output": 10, "cache_read": 0.25},
+        "cost": {"input": 2.5, "output": 10, "cache_read": 0.25, "cache_write": 3},
     }  # fmt: skip
     priced = await made(
         client, "models", provider_id=provider["id"], model_id="big-1", profile=profile
@@ -145,7 +145,7 @@ async def test_a_turn_takes_the_prices_of_its_model_along(
     choice = decode_runtime_agent(submitted.config or b"").model
     assert choice.prices == Prices(input=1, output=2)
     (fallback,) = choice.fallbacks
-    assert fallback.prices == Prices(input=2.5, output=10, cache_read=0.25)
+    assert fallback.prices == Prices(input=2.5, output=10, cache_read=0.25, cache_write=3)
 
 
 async def test_a_message_may_name_an_own_model(client: httpx.AsyncClient, backend: Backend) -> None:

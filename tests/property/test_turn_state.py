@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring_engine.domain.turn import state as states
-from mainspring_engine.domain.turn.state import Appeal, OpenCall, Owed, Phase, TurnState
+from mainspring_engine.domain.turn.state import FREE, Appeal, OpenCall, Owed, Phase, TurnState
 from mainspring_kernel.limits import (
     NAME_CHARS_MAX,
     TOOL_CALLS_PER_RESPONSE_MAX,
@@ -38,6 +38,7 @@ CALLS = st.lists(
         child=st.just(b"") | st.binary(min_size=16, max_size=16),
         due_s=st.integers(0, 10**6),
         brought=st.booleans(),
+        behind=st.none() | st.integers(FREE, TOOL_CALLS_PER_RESPONSE_MAX - 1),
     ),
     max_size=TOOL_CALLS_PER_RESPONSE_MAX,
 ).map(tuple)

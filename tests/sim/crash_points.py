@@ -63,10 +63,18 @@ class Played(Struct, frozen=True, kw_only=True):
     models: int
     below: Counter[str]
     """Events of sessions that it has spawned."""
+    calls: tuple[tuple[str, str], ...]
+    """The calls' events in the order of the log: each with its call."""
+
+
+class _Call(Struct, frozen=True):
+    id: str = ""
 
 
 class _Data(Struct):
     status: str = ""
+    tool_call: _Call = _Call()
+    tool_call_id: str = ""
     tool_name: str = ""
     message: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -241,6 +249,10 @@ def _told(
         applied={name: Counter(times) for name, times in world.outside.applied.items()},
         models=models,
         below=Counter(row.event.type for row in others),
+        calls=tuple(
+            (type_, payload.data.tool_call_id or payload.data.tool_call.id)
+            for type_, payload in payloads if type_ in ("tool.started", "tool.completed")
+        ),
     )  # fmt: skip
 
 

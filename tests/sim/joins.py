@@ -1,4 +1,4 @@
-"""A turn whose call waits for a child, or leaves it behind, to be cut at a place in both."""
+"""Turns to be cut: a call waits for a child, or leaves it behind, or waits for another call."""
 
 from typing import Final
 
@@ -44,6 +44,21 @@ def _background() -> Scene:
     return Scene(world=Leaving, turns=turns)
 
 
+class Listing(Spawning):
+    """Its agent keeps a list, which is written by one call at a time."""
+
+    capabilities = ("", "stateless_todo_list", "test_math")
+
+
+def _in_turn() -> Scene:
+    item = {"content": "Look", "activeForm": "Looking", "status": "pending"}
+    write = {"name": "write_todos", "arguments": {"todos": [item]}}
+    calls = [write, {"name": "add", "arguments": {"a": 2, "b": 3}}, write]
+    turns: tuple[Json, ...] = ({"text": "Let me see.", "tool_calls": calls}, {"text": ANSWER})
+    return Scene(world=Listing, turns=turns)
+
+
+IN_TURN: Final = _in_turn()
 JOINING: Final = _scene()
 BACKGROUND: Final = _background()
 CANCELLED: Final = msgspec.structs.replace(JOINING, cancels=True)

@@ -33,6 +33,12 @@ class Offered(Struct, frozen=True, kw_only=True):
         """What a crash may do to a call."""
         return self.definition.effect_class
 
+    @property
+    def concurrency_class(self) -> str | None:
+        """Calls of which class are made one after the other; a client sees to its own."""
+        hints = self.definition.hints
+        return None if hints is None or self.client_side else hints.concurrency_class or None
+
 
 ToolSet = Mapping[str, Offered]
 """Name -> tool, in the order in which they are offered to the model."""
@@ -122,6 +128,7 @@ def _resolve(id_: str, call: AskedCall, tools: ToolSet, *, cut: bool) -> ToolCal
         narration=narration,
         problem=problem,
         probed=offered.definition.probed,
+        concurrency_class=offered.concurrency_class,
     )
 
 

@@ -97,18 +97,21 @@ NO_DRIVER: Final = "unknown"
 
 
 class Prices(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """In US dollars for a million tokens. None: what a cache holds costs as other input."""
+    """In US dollars for a million tokens. None: what a cache is about costs as other input."""
 
     input: float
     output: float
     cache_read: float | None = None
+    cache_write: float | None = None
 
     def cost_usd(self, usage: Usage) -> float:
-        """Of what a call used, or several; what a cache held is a part of its input."""
-        cached = min(usage.cache_read_tokens or 0, usage.input_tokens)
+        """Of what a call used, or several; what a cache held, or was to, is a part of its input."""
+        read = min(usage.cache_read_tokens or 0, usage.input_tokens)
+        written = min(usage.cache_creation_tokens or 0, usage.input_tokens - read)
         reading = self.input if self.cache_read is None else self.cache_read
-        paid = (usage.input_tokens - cached) * self.input + cached * reading
-        return (paid + usage.output_tokens * self.output) / 1_000_000
+        writing = self.input if self.cache_write is None else self.cache_write
+        paid = (usage.input_tokens - read - written) * self.input + read * reading
+        return (paid + written * writing + usage.output_tokens * self.output) / 1_000_000
 
 
 class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):

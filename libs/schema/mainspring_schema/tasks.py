@@ -143,7 +143,8 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     `narration` is what the call is for, in words for people.
     With an `appeal` it waits for a person, at most `expires_s`; `on_silence` is the result of a
     question that nobody answered. What a `guarded` call returns is checked before the model reads
-    it. `limit_s` is as of a `ToolTask`.
+    it. `limit_s` is as of a `ToolTask`. Calls of one `concurrency_class` in one answer are made one
+    after the other; the client sees to its own.
     """
 
     id: str
@@ -162,6 +163,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     on_silence: object = None
     guarded: bool = False
     limit_s: int = 0
+    concurrency_class: str | None = None
 
 
 class Failure(Struct, frozen=True, kw_only=True):

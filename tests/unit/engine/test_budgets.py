@@ -261,6 +261,24 @@ def test_a_call_holds_what_it_may_cost_and_is_charged_what_it_cost() -> None:
     assert told["estimated_cost_usd"] == pytest.approx(0.0024)
 
 
+@pytest.mark.parametrize(("price", "paid"), [(2.5, 2.5), (None, 2.0)])
+def test_what_a_cache_is_to_hold_has_its_own_price(price: float | None, paid: float) -> None:
+    prices = Prices(input=2.0, output=10.0, cache_read=0.5, cache_write=price)
+    usage = Usage(input_tokens=500, cache_read_tokens=100, cache_creation_tokens=300)
+
+    cost = prices.cost_usd(usage)
+
+    assert cost * 1_000_000 == pytest.approx(300 * paid + 100 * 0.5 + 100 * 2.0)
+
+
+def test_a_cache_never_held_more_than_was_read() -> None:
+    usage = Usage(input_tokens=10, cache_read_tokens=8, cache_creation_tokens=8)
+
+    cost = Prices(input=1.0, output=0.0, cache_read=0.0, cache_write=2.0).cost_usd(usage)
+
+    assert cost * 1_000_000 == pytest.approx(4.0)
+
+
 def test_the_model_that_answered_says_the_price() -> None:
     dear = AskedModel(
         metadata=AGENT.model, provider="llmsim", prices=Prices(input=20.0, output=20.0)

@@ -67,6 +67,31 @@ def test_a_turn_that_waits_for_people_names_what_they_have_to_decide() -> None:
     assert reason.text.endswith(": pay")
 
 
+def test_a_call_that_is_behind_another_says_which() -> None:
+    acting = msgspec.structs.replace(
+        STATE, phase=TurnPhase.ACT, reason_task=None,
+        calls=(OpenCall(0, "bash", TASK), OpenCall(1, "python", None, behind=0)),
+    )  # fmt: skip
+
+    found = told(snapshot(leased(kind="tool", step="tool:1:0"), workflow=turn(acting)))
+
+    assert [reason.code for reason in found.reasons] == ["at_work", "concurrency_class"]
+    assert "the call python begins when bash has ended" in found.reasons[1].text
+    assert found.moving
+
+
+def test_a_call_behind_one_that_waits_for_people_does_not_move_by_itself() -> None:
+    parked = msgspec.structs.replace(
+        STATE, phase=TurnPhase.CLIENT, reason_task=None, timer_id=TIMER,
+        calls=(OpenCall(0, "pay", None, Appeal.APPROVAL), OpenCall(1, "pay", None, behind=0)),
+    )  # fmt: skip
+
+    found = told(snapshot(workflow=turn(parked), timers={TIMER: NOW + 1000}))
+
+    assert {reason.code for reason in found.reasons} == {"appeals", "concurrency_class"}
+    assert not found.moving
+
+
 @pytest.mark.parametrize("due_ms", [None, NOW + 1000])
 def test_a_turn_that_rests_for_a_budget_says_when_it_looks_again(due_ms: int | None) -> None:
     resting = msgspec.structs.replace(

@@ -1,9 +1,10 @@
+from typing import Literal
 from uuid import UUID
 
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.toolset import AskedCall, Offered, resolve_calls, tool_set
 from mainspring_kernel import limits
-from mainspring_schema.agents import CapabilityRef, ToolDefinition
+from mainspring_schema.agents import CapabilityRef, ToolDefinition, ToolHints
 from mainspring_schema.tasks import ToolCall
 
 TURN = UUID(int=0x1234 << 96)
@@ -48,6 +49,20 @@ def test_a_good_call_is_resolved_in_full() -> None:
         capability_id="test_math",
         display_name="Add",
     )
+
+
+def classed(kind: Literal["builtin", "client_side"], class_: str) -> str | None:
+    """What becomes of the class in a call of such a tool."""
+    hints = ToolHints(concurrency_class=class_)
+    tools = math_tools(ToolDefinition(name="x", kind=kind, hints=hints))
+    (call,) = resolve_calls([AskedCall("x", "{}")], tools, turn_id=TURN, iteration=1)
+    return call.concurrency_class
+
+
+def test_a_call_knows_the_class_of_its_tool_unless_the_client_makes_it() -> None:
+    assert classed("builtin", "desk") == "desk"
+    assert classed("builtin", "") is None
+    assert classed("client_side", "desk") is None
 
 
 def test_an_unknown_tool_names_the_known_ones() -> None:

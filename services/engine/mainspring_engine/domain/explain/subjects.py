@@ -80,6 +80,7 @@ def _task(task_id: UUID, snapshot: Snapshot) -> Told:
 def _turn(workflow: Workflow, snapshot: Snapshot) -> Told:
     state = turns.decode(workflow)
     reasons = [tasks.why(facts, snapshot) for facts in snapshot.tasks]
+    reasons += _queued(state)
     due_ms = None if state.timer_id is None else snapshot.timers.get(state.timer_id)
     if state.phase is TurnPhase.CLIENT:
         reasons.append(_client(state, due_ms))
@@ -88,6 +89,21 @@ def _turn(workflow: Workflow, snapshot: Snapshot) -> Told:
     elif state.phase is TurnPhase.CANCELLING:
         reasons.append(_cancelling("the turn", state.cancel_reason, due_ms))
     return state.phase.name.lower(), tuple(reasons or (_stuck(workflow),))
+
+
+def _queued(state: turns.TurnState) -> list[Reason]:
+    """Calls behind others. What waits for people as well is told of with them."""
+    by_index = {call.index: call for call in state.calls}
+    return [
+        Reason(
+            code="concurrency_class",
+            text=f"the call {_name(call)} begins when {_name(by_index[call.behind])} has ended: "
+            "both are of one concurrency class",
+            moving=by_index[call.behind].task_id is not None,
+        )
+        for call in state.calls
+        if call.behind in by_index and not call.appeal
+    ]
 
 
 def _resting(due_ms: int | None) -> Reason:

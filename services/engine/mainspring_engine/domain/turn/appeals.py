@@ -31,11 +31,11 @@ def waiting(turn: Turn) -> tuple[OpenCall, ...]:
     return tuple(call for call in turn.state.calls if call.appeal)
 
 
-def opened(call: ToolCall, index: int) -> OpenCall | None:
+def opened(call: ToolCall, index: int, behind: int | None) -> OpenCall | None:
     """The call as one that waits; None where nobody needs to be asked."""
     if call.appeal is None:
         return None
-    return OpenCall(index, call.name, None, _KINDS[call.appeal])
+    return OpenCall(index, call.name, None, _KINDS[call.appeal], behind=behind)
 
 
 def ask(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
@@ -74,6 +74,14 @@ def _check(by_id: dict[str, OpenCall], command: AnswerAppeals) -> None:
         if call is None or call.appeal is not kind:
             detail = f"the tool call {call_id} does not wait for this"
             raise NotAwaited(detail)
+    for one in command.rulings:
+        # Only a call's task has room for other arguments than the model's.
+        if one.arguments is not None and by_id[one.tool_call_id].queued:
+            detail = (
+                f"the arguments of the tool call {one.tool_call_id} can be changed once the call "
+                "before it, of the same concurrency class, has ended"
+            )
+            raise NotAwaited(detail)
 
 
 def _rule(turn: Turn, call: OpenCall, ruling: Ruling) -> Resolved:
@@ -97,6 +105,11 @@ def _rule(turn: Turn, call: OpenCall, ruling: Ruling) -> Resolved:
 
 
 def _begin(turn: Turn, call: OpenCall, edited: dict[str, object] | None) -> None:
+    # A ruling before this one may have moved it on.
+    call = next(one for one in turn.state.calls if one.index == call.index)
+    if call.queued:
+        turn.put_call(msgspec.structs.replace(call, appeal=Appeal.NONE))
+        return
     asked = turn.asked(call)
     if edited is not None:
         asked = msgspec.structs.replace(asked, arguments=edited)

@@ -7,7 +7,7 @@ ports.
 from mainspring_engine.domain.changes import Anchor
 from mainspring_engine.domain.loss import may_be_asked
 from mainspring_engine.domain.rows import Closing, OpenTask
-from mainspring_engine.domain.turn import appeals, ending, facts, joins, paying, tooling
+from mainspring_engine.domain.turn import appeals, ending, facts, joins, order, paying, tooling
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
@@ -109,6 +109,7 @@ def _lead_on(
     turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | None = None
 ) -> None:
     """Once no call is at work any more; see `_acted`."""
+    order.begin(turn)
     if any(c.task_id is not None for c in turn.state.calls):
         turn.save()
     else:
@@ -161,6 +162,7 @@ def appeals_expired(turn: Turn, tasks: tuple[OpenTask, ...] = ()) -> None:
 
 
 def _after_appeals(turn: Turn) -> None:
+    order.begin(turn)
     waits = bool(appeals.waiting(turn))
     if any(call.task_id is not None for call in turn.state.calls):
         turn.update(phase=Phase.ACT)
@@ -253,8 +255,8 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
         return
     if server:
         turn.emit("act.started", {"tool_calls": [facts.call_summary(c) for _, c in server]})
-    for index, call in server:
-        _open(turn, index, call)
+    for index, _ in server:
+        _open(turn, index, usable)
     _finish_surplus(turn, calls)
     appeals.ask(turn, calls)
     repairs = turn.state.repairs + 1 if all(c.problem for c in calls) else 0
@@ -271,13 +273,15 @@ def _is_clients(call: ToolCall) -> bool:
     return call.client_side and not call.problem
 
 
-def _open(turn: Turn, index: int, call: ToolCall) -> None:
+def _open(turn: Turn, index: int, calls: tuple[ToolCall, ...]) -> None:
     """A call that cannot be made is answered at once: the model sees a typed error."""
+    call = calls[index]
     if call.problem:
         turn.emit("tool.started", {"tool_call": facts.call_view(call)})
         _answer(turn, index, call, ToolResult(status="error", error=call.problem))
         return
-    opened = appeals.opened(call, index) or tooling.start(turn, call, index)
+    behind = order.behind(turn, calls, index)
+    opened = appeals.opened(call, index, behind) or order.opened(turn, call, index, behind)
     turn.update(calls=(*turn.state.calls, opened))
 
 

@@ -30,6 +30,10 @@ class Appeal(IntEnum):
     QUESTION = 2
 
 
+FREE: Final = -1
+"""Of a call that was behind others of its concurrency class, which have all ended."""
+
+
 class OpenCall(Struct, frozen=True, array_like=True):
     """A tool call without its result. `task_id` is None where a person or the client answers it.
 
@@ -46,6 +50,14 @@ class OpenCall(Struct, frozen=True, array_like=True):
     """The id of a child's turn whose news it waits for without a worker."""
     due_s: int = 0
     brought: bool = False
+    behind: int | None = None
+    """The index of the call of its concurrency class that has to end before it begins; `FREE` once
+    there is none."""
+
+    @property
+    def queued(self) -> bool:
+        """Whether a call before it is open still."""
+        return self.behind is not None and self.behind != FREE
 
 
 class Owed(Struct, frozen=True, array_like=True):
@@ -114,6 +126,19 @@ class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
         if self.reason_task is not None:
             return ((self.reason_task, TaskKind.REASON), *tools)
         return tools
+
+
+def without(calls: tuple[OpenCall, ...], index: int) -> tuple[OpenCall, ...]:
+    """The others, one having ended. What was behind it comes behind what it was behind itself."""
+    gone = next((call for call in calls if call.index == index), None)
+    if gone is None:
+        return calls
+    behind = FREE if gone.behind is None else gone.behind
+    return tuple(
+        structs.replace(call, behind=behind) if call.behind == index else call
+        for call in calls
+        if call.index != index
+    )
 
 
 CANCEL_REASON_BYTES_MAX: Final = 256

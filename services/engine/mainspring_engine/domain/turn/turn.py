@@ -269,7 +269,7 @@ class Turn:
         )
         failed = result.status != "success"
         self.update(
-            calls=tuple(c for c in self.state.calls if c.index != call.index),
+            calls=states.without(self.state.calls, call.index),
             call_errors=self.state.call_errors + failed,
         )
 

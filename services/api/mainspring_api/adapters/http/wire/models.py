@@ -53,6 +53,7 @@ class ProfileCost(Struct, frozen=True, kw_only=True):
     input: Annotated[float, Meta(ge=0)]
     output: Annotated[float, Meta(ge=0)]
     cache_read: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+    cache_write: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
 
 
 class Profile(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
 from mainspring_schema.events import Usage
-from mainspring_worker.adapters.models.providers import errors, items, prompt
+from mainspring_worker.adapters.models.providers import caching, errors, items, prompt
 from mainspring_worker.adapters.models.providers.driver import DriverName
 from mainspring_worker.adapters.models.providers.transport import WATCH, Watch, Watched
 from mainspring_worker.ports.failures import Kind, failure
@@ -160,7 +160,7 @@ class _Call:
 
 
 def _settings(name: DriverName, request: ModelRequest) -> ModelSettings:
-    chosen = prompt.settings(request)
+    chosen = prompt.settings(request) | caching.marks(name)
     if "max_tokens" not in chosen and name in _MAX_TOKENS:
         chosen["max_tokens"] = _MAX_TOKENS[name]
     return chosen
