@@ -1,9 +1,12 @@
 """What a fork has of the values that its session stored: as they were, until it writes its own."""
 
+import pytest
+
 from mainspring_api.domain.secrets import SessionSecret, SessionValue, about
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import secrets
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SessionId
+from mainspring_testkit.fixtures import Database
 from tests.contract.api.conftest import NOW_MS
 from tests.contract.api.test_forked_files import IDS, later
 from tests.contract.api.test_held_resources import VAULT
@@ -180,3 +183,23 @@ async def test_a_secret_that_does_not_open_is_left_behind(store: Store) -> None:
         await secrets.copy_all(tx, VAULT, source.id, target.id, ids=IDS)
 
         assert await tx.records(SessionSecret, target.id, limit=10) == []
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_what_a_version_without_forked_records_wrote_counts(
+    store: Store, database: Database
+) -> None:
+    parent = new_id()
+    await put(store, parent, a="1", b="2")
+    child = await fork(store, parent)
+
+    database.sql(
+        "insert into api.record (org_id, kind, id, owner_id, key, data, created_ms, updated_ms) "
+        f"select org_id, kind, '{new_id()}', '{child}', key, "
+        "convert_to(replace(convert_from(data, 'utf8'), '\"1\"', '\"old\"'), 'utf8'), 1, 1 "
+        f"from api.record where owner_id = '{parent}' and key = 'a'"
+    )
+
+    assert await seen(store, child) == {"a": "old", "b": "2"}
+    await put(store, child, c="3")
+    assert await seen(store, child) == {"a": "old", "b": "2", "c": "3"}
