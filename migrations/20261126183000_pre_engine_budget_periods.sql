@@ -310,10 +310,142 @@ reset role;
 set local lock_timeout = '4s';
 set local statement_timeout = '30s';
 
--- The columns stay, for the functions that stay read them.
+create or replace function engine.commit_budgeted_v1(
+    p_lease_ms bigint,
+    p_drift_ms bigint,
+    p_items engine.commit_item[],
+    p_events engine.commit_event[],
+    p_anchors engine.commit_anchor[],
+    p_workflows engine.commit_workflow[],
+    p_closes engine.commit_close[],
+    p_marks engine.commit_mark[],
+    p_emits engine.commit_emit[],
+    p_results engine.commit_result[],
+    p_tasks engine.commit_task[],
+    p_accepts engine.commit_accept[],
+    p_consumes engine.commit_consume[],
+    p_timers engine.commit_timer[],
+    p_dropped engine.commit_drop[],
+    p_dead_letters engine.commit_dead_letter[],
+    p_configs engine.commit_config[],
+    p_asks engine.budget_ask[],
+    p_ended uuid[],
+    p_charges engine.budget_charge[],
+    p_paused boolean,
+    out now_ms bigint,
+    out verdicts smallint[],
+    out deltas_before int[],
+    out closes engine.close_answer[],
+    out marks smallint[],
+    out emits smallint[],
+    out unclaimed uuid[],
+    out known engine.known_message[],
+    out heads engine.head_view[],
+    out workflows engine.workflow_view[],
+    out inbox engine.inbox_view[]
+)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_session uuid := p_items[1].session_id;
+begin
+    select
+        c.now_ms, c.verdicts, c.deltas_before, c.closes, c.marks, c.emits, c.unclaimed, c.known,
+        c.heads, c.workflows, c.inbox
+    into
+        now_ms, verdicts, deltas_before, closes, marks, emits, unclaimed, known,
+        heads, workflows, inbox
+    from engine.commit_v1(
+        p_lease_ms, p_drift_ms, p_items, p_events, p_anchors, p_workflows, p_closes, p_marks,
+        p_emits, p_results, p_tasks, p_accepts, p_consumes, p_timers, p_dropped, p_dead_letters,
+        p_configs
+    ) as c;
+    if verdicts[1] <> 1 then
+        return;
+    end if;
+    perform log.pause_v1(array[v_session], p_paused);
+    perform from engine.budget as b
+    where b.id in (
+        select h.budget_id from engine.budget_hold as h where h.task_id = any(p_ended)
+        union all
+        select a.budget_id from unnest(p_asks) as a
+    )
+    order by b.id
+    for no key update;
+    perform engine.settle_budgets(p_ended, p_charges);
+    if cardinality(p_asks) > 0 then
+        perform engine.hold_budgets(v_session, p_asks);
+    end if;
+end
+$$;
+
+create or replace function engine.credit_budget_v1(
+    p_org uuid, p_id uuid, p_entry uuid, p_amount bigint, p_source text, p_description text
+) returns uuid
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update engine.budget as b
+    set
+        balance = b.balance + p_amount,
+        warned = false,
+        updated_at = clock_timestamp()
+    where b.id = p_id and b.org_id = p_org and not b.deleted;
+    if not found then
+        return null;
+    end if;
+    insert into engine.budget_entry (id, budget_id, amount, source, description)
+    values (p_entry, p_id, p_amount, p_source, p_description);
+    return p_id;
+end
+$$;
+
+create or replace function engine.change_budget_v1(
+    p_org uuid, p_id uuid, p_entry uuid, p_allowed bigint, p_soft bigint, p_status smallint,
+    p_metadata bytea
+) returns uuid
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_moved bigint;
+begin
+    select coalesce(p_allowed, b.allowed) - b.allowed into v_moved
+    from engine.budget as b
+    where b.id = p_id and b.org_id = p_org and not b.deleted
+    for no key update;
+    if not found then
+        return null;
+    end if;
+    update engine.budget as b
+    set
+        allowed = b.allowed + v_moved,
+        balance = b.balance + v_moved,
+        soft = case when p_soft = -1 then null else coalesce(p_soft, b.soft) end,
+        status = coalesce(p_status, b.status),
+        metadata = coalesce(p_metadata, b.metadata),
+        warned = b.warned and v_moved = 0 and p_soft is null,
+        updated_at = clock_timestamp()
+    where b.id = p_id;
+    if v_moved <> 0 then
+        insert into engine.budget_entry (id, budget_id, amount, source)
+        values (p_entry, p_id, v_moved, 'limit');
+    end if;
+    return p_id;
+end
+$$;
+
 drop view if exists engine.budget_present;
 drop function if exists engine.create_budget_v2;
 drop function if exists engine.renew_budgets;
 drop function if exists engine.budget_period;
-alter table engine.budget drop constraint if exists budget_period_check;
-alter table engine.budget drop constraint if exists budget_subject_type_check;
+-- The columns stay: once it is applied anew, budgets renew as before. Budgets of users that were
+-- made meanwhile stay, too: the constraint is not compared with the rows that are there.
+alter table engine.budget
+drop constraint budget_period_check,
+drop constraint budget_subject_type_check,
+add constraint budget_subject_type_check
+check (subject_type in ('session', 'agent', 'organization')) not valid;

@@ -1042,7 +1042,11 @@ begin
         where
             f.kind = p_kind and f.owner_id = v_source
             and f.changed_ms < v_as_of and v_as_of <= f.until_ms
-    ) as r;
+    ) as r
+    where not exists (
+        select from api.record as o
+        where o.kind = p_kind and o.owner_id = p_owner and o.key = r.key and r.key <> ''
+    );
 end
 $$;
 
@@ -1187,7 +1191,8 @@ begin
     )
     select i.org_id, k.kind, i.id, i.owner_id, i.key, i.data, i.created_ms, i.updated_ms, 0
     from unnest(array['session_value', 'mcp_pin']) as k (kind)
-    cross join lateral api.inherited_records(k.kind, p_owner) as i;
+    cross join lateral api.inherited_records(k.kind, p_owner) as i
+    on conflict do nothing;
     delete from api.record_fork as f where f.owner_id = p_owner;
 end
 $$;

@@ -93,6 +93,7 @@ async def test_nothing_but_channels_is_reached(services: Services) -> None:
 def test_origins_are_read_with_commas_between() -> None:
     assert origins_of("") == frozenset()
     assert origins_of(f" {PAGE} , http://localhost:3000 ") == {PAGE, "http://localhost:3000"}
+    assert origins_of("HTTPS://App.Example.org") == {PAGE}
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,9 @@ class RuntimeAgent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whose budgets it falls under, too: a user of an application's own; None is everybody else."""
     call_limit_s: int = 0
     """Of a background call: how long it may take; 0 leaves it to the house."""
+    judge: ModelChoice | None = None
+    """Whom guardrails ask; None is the model itself. Of a background call that is a relay, which
+    judges nothing."""
 
 
 def encode_runtime_agent(agent: RuntimeAgent) -> bytes:

@@ -176,7 +176,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Judged(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What judges have used; they ask the agent's first model."""
+    """What judges have used; they ask the agent's first model, or the one that is to judge."""
 
     calls: int = 0
     usage: Usage = Usage()

@@ -1,11 +1,16 @@
 """What a fork has of the values that its session stored: as they were, until it writes its own."""
 
+import pytest
+
+from mainspring_api.domain.mcp import PinnedTools
 from mainspring_api.domain.secrets import SessionSecret, SessionValue, about
 from mainspring_api.ports.store import Store
-from mainspring_api.usecases import secrets
+from mainspring_api.usecases import mcp_servers, secrets
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SessionId
+from mainspring_testkit.fixtures import Database
 from tests.contract.api.conftest import NOW_MS
 from tests.contract.api.test_forked_files import IDS, later
+from tests.contract.api.test_held_mcp import PIN
 from tests.contract.api.test_held_resources import VAULT
 from tests.contract.api.test_store_contract import new_session
 
@@ -180,3 +185,43 @@ async def test_a_secret_that_does_not_open_is_left_behind(store: Store) -> None:
         await secrets.copy_all(tx, VAULT, source.id, target.id, ids=IDS)
 
         assert await tx.records(SessionSecret, target.id, limit=10) == []
+
+
+async def test_a_fork_unpins_what_it_has_from_its_session(store: Store) -> None:
+    parent, child = new_session(), new_session()
+    pinned = PinnedTools(
+        org_id=DEFAULT_ORG_ID, id=IDS.uuid7(), owner_id=parent.id, key=PIN.server, pin=PIN,
+        created_ms=NOW_MS, updated_ms=NOW_MS,
+    )  # fmt: skip
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(parent)
+        await tx.put_session(child)
+        await tx.put_record(pinned)
+        await tx.fork_records(child.id, parent.id, as_of_ms=None)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await mcp_servers.unpin(tx, child.id, PIN.server)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await mcp_servers.pins(tx, child.id) == []
+        assert await mcp_servers.pins(tx, parent.id) == [pinned]
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_what_a_version_without_forked_records_wrote_counts(
+    store: Store, database: Database
+) -> None:
+    parent = new_id()
+    await put(store, parent, a="1", b="2")
+    child = await fork(store, parent)
+
+    database.sql(
+        "insert into api.record (org_id, kind, id, owner_id, key, data, created_ms, updated_ms) "
+        f"select org_id, kind, '{new_id()}', '{child}', key, "
+        "convert_to(replace(convert_from(data, 'utf8'), '\"1\"', '\"old\"'), 'utf8'), 1, 1 "
+        f"from api.record where owner_id = '{parent}' and key = 'a'"
+    )
+
+    assert await seen(store, child) == {"a": "old", "b": "2"}
+    await put(store, child, c="3")
+    assert await seen(store, child) == {"a": "old", "b": "2", "c": "3"}

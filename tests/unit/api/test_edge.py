@@ -11,7 +11,7 @@ from litestar import Request
 
 from mainspring_api.adapters.http.edge import HttpRequest, decode_body, handle_error
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, MalformedBody, Unavailable
-from mainspring_kernel.limits import JSON_DEPTH_MAX
+from mainspring_kernel.limits import JSON_BODY_BYTES_MAX, JSON_DEPTH_MAX
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope
@@ -66,4 +66,13 @@ def test_a_written_nul_is_refused_also_in_a_body_that_is_long_and_flat() -> None
     body = b"[" + b"[]," * JSON_DEPTH_MAX + rb'"\u0000"]'
 
     with pytest.raises(MalformedBody, match="NUL"):
+        decode_body(body, object, "application/json")
+
+
+def test_a_string_without_an_end_is_looked_through_once() -> None:
+    """Else a body of a mebibyte would take hours, and the process nothing else meanwhile."""
+    quotes = JSON_BODY_BYTES_MAX // 2 - JSON_DEPTH_MAX
+    body = b"[" * (JSON_DEPTH_MAX + 1) + b'"' + rb"\"" * quotes
+
+    with pytest.raises(MalformedBody):
         decode_body(body, object, "application/json")

@@ -55,6 +55,18 @@ def test_judges_cost_what_their_own_model_costs() -> None:
     assert charged(desk)["usd"] == 7 * 50 + 10 * 2
 
 
+def test_where_another_model_judges_its_prices_count() -> None:
+    judge = Prices(input=50.0, output=50)
+    desk = Desk(msgspec.structs.replace(AGENT, judge_prices=judge))
+    bound(desk, budget(desk, "usd", left=1))
+    desk.say("hello")
+
+    judged = Judged(calls=1, usage=Usage(input_tokens=10))
+    desk.answer(ReasonResult(text="hi", usage=Usage(input_tokens=7), judged=judged))
+
+    assert charged(desk)["usd"] == 10 * 50
+
+
 def test_helpers_of_failed_attempts_are_charged_as_well() -> None:
     desk = Desk()
     bound(desk, budget(desk, "calls", left=9))

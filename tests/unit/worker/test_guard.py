@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 
 from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.builtin.background_execution import relayed
+from mainspring_harness.prompt import blueprint
 from mainspring_schema.agents import CapabilityRef, ToolDefinition, encode_runtime_agent
 from mainspring_schema.frames import Config
 from mainspring_schema.messages import Json
@@ -17,6 +19,7 @@ from mainspring_worker.ports.model import (
     RawToolCall,
     TextDelta,
 )
+from mainspring_worker.usecases.guard import checks_of
 from tests.unit.worker.making import CONFIG_HASH, agent, held, history, reason_payload, task
 from tests.unit.worker.making import tool_payload as payload_of
 from tests.unit.worker.test_act import RESULT as TOLD
@@ -125,6 +128,17 @@ async def test_a_judge_decides_what_no_pattern_can() -> None:
 
     assert blocked.text.startswith("(This was withheld")
     assert (told, passed.text) == ([], "You friend.")
+
+
+def test_the_model_of_the_agent_judges_what_a_relay_says_and_calls() -> None:
+    """A relay judges nothing, and where nobody judges an open guardrail lets everything pass."""
+    checked = CapabilityRef(ref="guardrails", config={"checks": [JUDGE]})
+    who = msgspec.structs.replace(agent(), capabilities=(checked,))
+
+    checks = checks_of(blueprint(relayed(who, 60), builtin_registry()))
+
+    assert checks is not None
+    assert checks.choice == who.model
 
 
 async def test_where_a_judge_does_not_answer_the_configuration_decides() -> None:

@@ -74,6 +74,7 @@ def relayed(agent: RuntimeAgent, limit_s: int) -> RuntimeAgent:
     return structs.replace(
         agent,
         model=RELAY,
+        judge=agent.model,
         system_prompt="",
         capabilities=kept,
         max_iterations=ITERATIONS,

@@ -52,7 +52,8 @@ def child_tier(parent: Session, order: SpawnAgent | StartCall) -> Tier:
         ancestors=(*parent.tier.ancestors, to_wire(Prefix.SESSION, parent.id)),
     )
     if isinstance(order, StartCall):
-        return structs.replace(tier, allowed_tools=(order.tool,), call_limit_s=order.limit_s)
+        only = _narrowed(tier.allowed_tools, (order.tool,))
+        return structs.replace(tier, allowed_tools=only, call_limit_s=order.limit_s)
     ref = CapabilityRef(ref=subagents.ID, config=subagents.below(order.depth, order.width))
     others = tuple(one for one in tier.capabilities if one.ref != subagents.ID)
     return structs.replace(

@@ -109,6 +109,7 @@ async def pins(tx: Transaction, session_id: SessionId) -> Sequence[PinnedTools]:
 async def unpin(tx: Transaction, session_id: SessionId, name: str) -> None:
     """What the server offers at the next turn is accepted, and pinned anew. Raises NotFound."""
     await known_session(tx, session_id, lock=True)
+    await tx.own_records(session_id)
     pinned = await tx.record_keyed(PinnedTools, session_id, name) if name.isprintable() else None
     if pinned is None:
         msg = "the session has pinned nothing of that server"

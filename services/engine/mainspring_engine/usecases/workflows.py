@@ -17,6 +17,7 @@ from mainspring_engine.domain.routes import given_in
 from mainspring_engine.domain.rows import Outcome, TaskState
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow import waiting
+from mainspring_engine.domain.workflow.charts import Chart
 from mainspring_engine.domain.workflow.forking import kept
 from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_engine.ports.store import Store
@@ -26,7 +27,6 @@ from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import NAME, check_value, input_of
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
-from mainspring_kernel.declaration_limits import DECLARATION_STEPS_MAX
 from mainspring_kernel.errors import (
     Conflict,
     IdempotencyMismatch,
@@ -149,8 +149,9 @@ class Workflows:
         state = states.decode(source.workflow)
         declaration = command.declaration
         if state.course is not None:
-            fork = _fork_of_declared(command, state.course)
-            declaration = declaration or (await self._courses.get(state.course.declaration)).raw
+            chart = await self._courses.get(state.course.declaration)
+            fork = _fork_of_declared(command, state.course, chart)
+            declaration = declaration or chart.raw
         elif declaration is not None:
             detail = "it is code, with which no declaration goes on"
             raise Conflict(detail)
@@ -292,11 +293,11 @@ def _fork_of(command: ForkWorkflow, source: WorkflowRow) -> Fork:
     return Fork(source_id=command.source_id, before=step, generation=generation)
 
 
-def _fork_of_declared(command: ForkWorkflow, course: Course) -> Fork:
+def _fork_of_declared(command: ForkWorkflow, course: Course, chart: Chart) -> Fork:
     """Raises ValidationFailed."""
-    step = command.step
-    if step is not None and (not step.isdecimal() or not 0 < int(step) <= DECLARATION_STEPS_MAX):
-        detail = "a step of a declared workflow is named by its number"
+    step, steps = command.step, len(chart.declaration.steps)
+    if step is not None and step not in map(str, range(1, steps + 1)):
+        detail = f"a step of this workflow is named by its number, 1 to {steps}"
         raise ValidationFailed(detail)
     return Fork(
         source_id=command.source_id,

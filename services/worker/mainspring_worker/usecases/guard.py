@@ -203,7 +203,7 @@ def checks_of(plan: Blueprint) -> Checks | None:
     found = guardrails.rules(plan.applied)
     if found is None or not found.checks:
         return None
-    return Checks(rules=found, choice=plan.agent.model)
+    return Checks(rules=found, choice=plan.agent.judge or plan.agent.model)
 
 
 def in_part(plan: Blueprint, text: str) -> str:

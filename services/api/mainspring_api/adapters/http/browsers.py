@@ -21,7 +21,7 @@ ORIGINS_MAX: Final = 100
 """Pages that call one installation; each request is compared with all."""
 PREFLIGHT_AGE_S: Final = 600
 """How long a browser need not ask again; a taken-away origin counts at most so long."""
-_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 _CHANNELS: Final = "/v1/channels/"
 _PREFLIGHT: Final = (
     (b"access-control-allow-methods", b"GET, POST"),
@@ -36,8 +36,11 @@ _VARY: Final = (b"vary", b"Origin")
 
 
 def origins_of(text: str) -> frozenset[str]:
-    """From a list with commas between. Raises ValidationFailed for what is no origin."""
-    found = frozenset(one.strip() for one in text.split(",") if one.strip())
+    """From a list with commas between. Raises ValidationFailed for what is no origin.
+
+    Browsers say theirs in small letters, however it was written.
+    """
+    found = frozenset(one.strip().lower() for one in text.split(",") if one.strip())
     for one in found:
         if one != EVERY and _ORIGIN.fullmatch(one) is None:
             msg = f"{one!r} is no origin: it is a scheme, a host and perhaps a port, or {EVERY}"

@@ -36,7 +36,8 @@ HttpRequest = Request[Any, Any, State]  # pyright: ignore[reportExplicitAny] -- 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 _NUL: Final = b"\\u0000"
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""Also one without an end: else each quote in it would be looked at as if another began there."""
 _ALIKE: Final = bytes.maketrans(b"[]", b"{}")
 _NEITHER: Final = bytes(set(range(256)) - set(b'[]{}"'))
 """Whatever is no bracket and no quote."""

@@ -7,9 +7,8 @@ from uuid import UUID
 import msgspec
 
 from mainspring_api.adapters.memory.records import MemoryRecords
-from mainspring_api.adapters.memory.rows import Past, Rows
+from mainspring_api.adapters.memory.rows import Past
 from mainspring_api.domain.resources import File
-from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import OrgId, WorkspaceId
 
@@ -17,8 +16,7 @@ Key: TypeAlias = tuple[OrgId, WorkspaceId, str]
 
 
 class MemoryFiles(MemoryRecords):
-    def __init__(self, rows: Rows, org_id: OrgId, clock: Clock) -> None:
-        super().__init__(rows, org_id, clock)
+    """Beside the records of the same organization, and like them."""
 
     async def fork_workspace(
         self, workspace_id: WorkspaceId, parent_id: WorkspaceId, *, as_of_ms: int | None

@@ -46,6 +46,8 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     """Whether it may give work to children."""
     prices: Prices | None = None
     """Of the first model."""
+    judge_prices: Prices | None = None
+    """Of whom guardrails ask, where that is not the first model."""
 
     def asked(self, choice: int) -> AskedModel:
         """The model at that place of the chain; the first one where there is no such place."""
@@ -63,11 +65,11 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
 
     def priced(self, usage: Usage, choice: int) -> Usage:
         """With what it cost at the model of that place, where that is known."""
-        prices = self.asked(choice).prices
-        if prices is None:
-            return usage
-        cost = round(prices.cost_usd(usage), COST_DIGITS)
-        return msgspec.structs.replace(usage, estimated_cost_usd=cost)
+        return _priced(usage, self.asked(choice).prices)
+
+    def judged(self, usage: Usage) -> Usage:
+        """The same of what judges have used."""
+        return _priced(usage, self.judge_prices or self.prices)
 
     @property
     def token_usd(self) -> float:
@@ -108,8 +110,16 @@ def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
         ancestors=agent.ancestors,
         user_id=_user_id(agent),
         prices=agent.model.prices,
+        judge_prices=None if agent.judge is None else agent.judge.prices,
         spawns=any(ref.ref in _SPAWNING for ref in agent.capabilities),
     )
+
+
+def _priced(usage: Usage, prices: Prices | None) -> Usage:
+    if prices is None:
+        return usage
+    cost = round(prices.cost_usd(usage), COST_DIGITS)
+    return msgspec.structs.replace(usage, estimated_cost_usd=cost)
 
 
 def _user_id(agent: RuntimeAgent) -> UUID:

@@ -1,6 +1,5 @@
 """What a turn's model calls have used: counted for the turn, and charged to its budgets."""
 
-from typing import Final
 from uuid import UUID
 
 from msgspec import structs
@@ -14,16 +13,13 @@ from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_schema.events import Usage
 from mainspring_schema.tasks import Failure, Judged, ReasonResult
 
-_JUDGES: Final = 0
-"""The place of the model that judges ask."""
-
 
 def priced(turn: Turn, result: ReasonResult) -> ReasonResult:
     """With what it cost, where the models have a price: who answered, and who judged the answer."""
     usage = turn.agent.priced(result.usage, result.choice)
     judged, helpers = result.judged, result.helper_calls
     if judged is not None:
-        usage = usage.plus(turn.agent.priced(judged.usage, _JUDGES))
+        usage = usage.plus(turn.agent.judged(judged.usage))
         helpers += judged.calls
     return structs.replace(result, usage=usage, judged=None, helper_calls=helpers)
 
@@ -32,7 +28,7 @@ def owe(turn: Turn, judged: Judged | None) -> None:
     """What judges of a tool's output used is told of this turn, and charged with a model call."""
     if judged is None:
         return
-    usage = turn.agent.priced(judged.usage, _JUDGES)
+    usage = turn.agent.judged(judged.usage)
     owed = spending.amounts(usage, calls=judged.calls, duration_ms=judged.duration_ms)
     turn.update(usage=turn.state.usage.plus(usage), owed=turn.state.owed.plus(owed))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from mainspring_api.domain.mcp import carried_out_here
 from mainspring_api.domain.naming import check_tags
@@ -102,7 +102,8 @@ def tier_of(
 ) -> Tier:
     """The tier with what the body gives. Raises ValidationFailed and the errors of the harness."""
     servers = body.mcp_servers_camel if body.mcp_servers is UNSET else body.mcp_servers
-    tier = Tier(
+    tier = structs.replace(
+        present,
         system_prompt=kept(body.system_prompt, present.system_prompt),
         capabilities=_listed(body.capabilities, present.capabilities, _capability),
         tools=_tools(body.tools, present.tools),
@@ -114,11 +115,6 @@ def tier_of(
         parallel_tool_calls=kept(body.parallel_tool_calls, present.parallel_tool_calls),
         tags=_listed(body.tags, present.tags, str),
         hints=kept(body.hints, present.hints),
-        embedder_metadata=present.embedder_metadata,
-        base=present.base,
-        ancestors=present.ancestors,
-        allowed_tools=present.allowed_tools,
-        user=present.user,
     )
     check_tier(tier, registry)
     return tier
