@@ -73,7 +73,9 @@ def test_it_reads_few_pages_whatever_waits(
     filled: OwnDatabase, statement: str, found: str, most: int
 ) -> None:
     """Counted the second time in a session: what is planned is planned then."""
-    told = filled.sql(f"{statement}; explain (analyze, buffers, timing off) {statement}")
+    told = filled.sql(
+        f"begin; {statement}; explain (analyze, buffers, timing off) {statement}; rollback"
+    )
 
     pages = re.search(r"Buffers: shared hit=(\d+)(?: read=(\d+))?", told)
     assert told.split()[0] == found
