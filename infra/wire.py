@@ -77,7 +77,8 @@ def of_revision(revision: str, folder: Path) -> Shapes:
     """The same of another commit, by its own code."""
     command = ["git", "archive", "--format=tar", revision, *FOLDERS]
     packed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=packed, check=True)
+    unpack = ["tar", "-x", "-C", str(folder)]
+    subprocess.run(unpack, input=packed, check=True)
     members = (str(path.parent) for kind in FOLDERS for path in folder.glob(f"{kind}/*/*.toml"))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sorted(members))}
     program = [sys.executable, str(Path(__file__).resolve())]
