@@ -340,6 +340,8 @@ BUS_OUTBOX_MESSAGES_MAX: Final = 10_000
 """Hints waiting to be written; more are dropped, for they are hints."""
 BUS_FLUSH_TIMEOUT_S: Final = 0.5
 """How long a new stream waits for its subscription before it goes on without NATS."""
+BUS_ROUND_TRIPS_MAX: Final = 4_096
+"""Flushes unanswered by a frozen NATS, each kept for a minute; as many streams may open at once."""
 LISTENER_QUEUE_EVENTS_MAX: Final = 10_000
 """Events waiting for one listener; more are dropped and counted."""
 LISTENER_BATCH_EVENTS_MAX: Final = 500

@@ -128,6 +128,8 @@ class NatsBus:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._outbox_empty.wait()
+                if len(self._round_trips) >= limits.BUS_ROUND_TRIPS_MAX:
+                    return False
                 return await asyncio.shield(self._round_trip(client))
         except TimeoutError:
             return False

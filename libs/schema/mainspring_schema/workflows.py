@@ -282,12 +282,15 @@ def key_of(command: StartWorkflow | ForkWorkflow) -> str:
     return to_wire(Prefix.WORKFLOW, command.workflow_id) if command.key is None else command.key
 
 
-def start_hash_of(type_: str, queue: str, input_: bytes, fork: Fork | None = None) -> bytes:
-    """What a start is compared by when its key comes again."""
+def start_hash_of(
+    type_: str, queue: str, input_: bytes, fork: Fork | None = None, onto: bytes | None = None
+) -> bytes:
+    """What a start is compared by when its key comes again. `onto`: the declaration of a fork."""
     told: tuple[object, ...] = (type_, queue, input_)
     if fork is not None:
         told += ({"source_id": fork.source_id, "before": fork.before},)
         told += (fork.generation,) if fork.generation else ()
+        told += () if onto is None else (onto,)
     return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
 
 

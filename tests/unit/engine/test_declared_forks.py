@@ -1,5 +1,7 @@
 """Forks of declared workflows: what they keep, what they do anew, and what does not fit."""
 
+from uuid import UUID
+
 import pytest
 
 from mainspring import child, do, do_child, do_sleep, parallel, step, workflow
@@ -12,7 +14,7 @@ from mainspring_engine.domain.workflow.state import Course
 from mainspring_kernel.errors import Conflict
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.declarations import hash_of, version_of
-from mainspring_schema.workflows import Fork
+from mainspring_schema.workflows import Fork, start_hash_of
 from tests.unit.engine.declared_desk import DeclaredDesk
 
 
@@ -198,3 +200,13 @@ def test_kept_is_what_has_finished_before_the_step(
     before: int | None, numbers: tuple[int, ...]
 ) -> None:
     assert kept(Course(declaration=b"", done=bits(0b101)), before) == numbers
+
+
+def test_the_same_fork_onto_another_declaration_is_another_start() -> None:
+    fork = Fork(source_id=UUID(int=1), before="2")
+
+    def compared_by(onto: bytes | None) -> bytes:
+        return start_hash_of("order", "default", b"[1]", fork, onto)
+
+    assert len({compared_by(onto) for onto in (None, b"{}", b'{"steps":[]}')}) == 3
+    assert compared_by(b"{}") == compared_by(b"{}")

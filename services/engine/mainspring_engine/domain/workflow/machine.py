@@ -68,7 +68,7 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
         type=command.type,
         key=key,
         queue=command.queue,
-        hash=start_hash_of(command.type, command.queue, command.input, fork),
+        hash=start_hash_of(command.type, command.queue, command.input, fork, command.declaration),
         copied=None if fork is None else forking.copied(fork),
     )
     going = Going(plan, _new_workflow(plan, command, key, materials), materials)
