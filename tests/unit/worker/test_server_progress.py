@@ -86,3 +86,27 @@ async def test_a_call_that_fails_tells_nothing_more() -> None:
     with pytest.raises(TimeoutError):
         await failing()
     assert lines == []
+
+
+async def test_a_line_on_its_way_arrives_though_the_call_is_over() -> None:
+    lines: list[str] = []
+    under_way, may_arrive = asyncio.Event(), asyncio.Event()
+
+    async def told(text: str) -> None:
+        under_way.set()
+        await may_arrive.wait()
+        lines.append(text)
+
+    async def called() -> None:
+        async with telling.telling(told) as heard:
+            assert heard is not None
+            await heard(9, 9, None)
+            await under_way.wait()
+
+    calling = asyncio.create_task(called())
+    await under_way.wait()
+    await asyncio.sleep(0)
+    may_arrive.set()
+    await calling
+
+    assert lines == ["9 of 9"]

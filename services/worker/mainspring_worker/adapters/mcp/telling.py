@@ -35,6 +35,8 @@ async def telling(told: Callable[[str], Awaitable[None]] | None) -> AsyncGenerat
     teller = asyncio.create_task(lines.tell(told))
     try:
         yield lines.heard
+        async with lines.on_its_way:
+            teller.cancel()
     finally:
         teller.cancel()
         await asyncio.wait([teller])
@@ -45,6 +47,8 @@ class _Lines:
     def __init__(self) -> None:
         self._newest: str | None = None
         self._there = asyncio.Event()
+        self.on_its_way = asyncio.Lock()
+        """Held while a line is told: whoever ends the telling lets it arrive."""
 
     async def heard(self, progress: float, total: float | None, message: str | None) -> None:
         self._newest = line(progress, total, message)
@@ -58,9 +62,10 @@ class _Lines:
             await asyncio.sleep(PROGRESS_GAP_S)
 
     async def tell_newest(self, told: Callable[[str], Awaitable[None]]) -> None:
-        newest, self._newest = self._newest, None
-        if newest is not None:
-            await told(newest)
+        async with self.on_its_way:
+            newest, self._newest = self._newest, None
+            if newest is not None:
+                await told(newest)
 
 
 def line(progress: float, total: float | None, message: str | None) -> str:
