@@ -8,7 +8,7 @@ from msgspec import structs
 
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.secrets import SessionValue
-from mainspring_api.usecases.forking import Forks, _next_time
+from mainspring_api.usecases.forking import Forks, _later
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, SessionId, to_wire
 from mainspring_schema.messages import Message
 from tests.api.backend import Backend
@@ -165,6 +165,38 @@ async def test_files_count_as_of_the_next_time_behind_however_many_events_share_
         org_id=DEFAULT_ORG_ID,
     )
 
-    found = [await _next_time(place, SessionId(source), seq) for seq in (1, 59, 60)]
+    found = [await _later(place, SessionId(source), seq) for seq in (1, 59, 60)]
 
-    assert found == [later_ms, later_ms, None]
+    assert [event and (event.seq, event.ts_ms) for event in found] == [
+        (60, later_ms), (60, later_ms), None,
+    ]  # fmt: skip
+
+
+async def test_a_fork_of_a_fork_has_the_files_of_the_session_in_which_it_happened(
+    client: httpx.AsyncClient, backend: Backend, services: Services, session: Json
+) -> None:
+    between_ms = services.clock.wall_ms() + 1
+    log = backend.sessions[uuid_of(session)]
+    log.events[1] = structs.replace(log.events[1], ts_ms=between_ms)
+    while services.clock.wall_ms() <= between_ms:
+        """The change is to be later than the event by a clock of whole milliseconds."""
+    path = f"{V1}/sessions/{session['id']}/fs/a.txt"
+    await client.put(path, json={"content": "2"})
+    child = (await fork(client, session)).json()
+    of_child = backend.sessions[uuid_of(child)]
+    # In a real log a fork reads what it inherited.
+    own = [structs.replace(event, seq=event.seq + 2) for event in of_child.events]
+    of_child.events[:] = [*log.events[:2], *own]
+
+    early = (await fork(client, child, sequence=1)).json()
+    late = (await fork(client, child, sequence=2)).json()
+
+    found = {}
+    for made in (early, late):
+        answer = await client.get(f"{V1}/sessions/{made['id']}/fs/a.txt")
+        found[made["id"]] = answer.json()["content"]
+    assert found == {early["id"]: "1", late["id"]: "2"}
+
+    await client.delete(f"{V1}/sessions/{session['id']}")
+    gone = await fork(client, child, sequence=1)
+    assert (gone.status_code, gone.json()["code"]) == (409, "conflict")

@@ -54,21 +54,38 @@ async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> 
     seq = await _seq(place, wish, newest=source.seq)
     point = await _point(place, wish.source_id, seq)
     if point.as_of_ms is not None and point.as_of_ms < now_ms - FILES_PAST_S * 1000:
-        msg = "files and stored values of that time are not known any more"
-        raise Conflict(msg)
+        raise Conflict(_FORGOTTEN)
+    holder = await _holder(place, source.session, point.later)
     made = _forked(source.session, wish, id_, seq, now_ms)
     async with place.store.transaction(place.org_id) as tx:
         known = await tx.session(id_)
         if known is None:
             await tx.put_session(made)
-            await tx.fork_workspace(
-                made.workspace_id, source.session.workspace_id, as_of_ms=point.as_of_ms
-            )
-            await tx.fork_records(id_, wish.source_id, as_of_ms=point.as_of_ms)
+            await tx.fork_workspace(made.workspace_id, holder.workspace_id, as_of_ms=point.as_of_ms)
+            await tx.fork_records(id_, holder.id, as_of_ms=point.as_of_ms)
             await secrets.copy_all(tx, place.vault, wish.source_id, id_, ids=place.ids)
             # Last: it holds the other session's head until the end.
             await tx.fork_log(_head(made, wish.source_id, seq, point, now_ms))
     return SessionView(session=known or made, status="idle", active_ms=now_ms)
+
+
+_FORGOTTEN: Final = "files and stored values of that time are not known any more"
+
+
+async def _holder(place: Forks, session: Session, event: StoredEvent | None) -> Session:
+    """In whom this event happened, so whose files and values were there just before.
+
+    A fork has inherited it from another session, which may have changed them since; the fork has
+    them as they were when it was made. Raises Conflict where that session is gone.
+    """
+    seq = None if event is None else event.seq
+    while seq is not None and session.forked_from is not None and seq <= (session.forked_seq or 0):
+        try:
+            view = await sessions.get(place.store, place.log, place.org_id, session.forked_from)
+        except NotFound as gone:
+            raise Conflict(_FORGOTTEN) from gone
+        session = view.session
+    return session
 
 
 async def _seq(place: Forks, wish: ForkWish, *, newest: int) -> int:
@@ -109,11 +126,15 @@ def _forked(source: Session, wish: ForkWish, id_: SessionId, seq: int, now_ms: i
 
 
 class _Point(Struct, frozen=True, kw_only=True):
-    """`as_of_ms`: files count as they were just before; None where nothing happened since."""
+    """Files count as they were just before `later`; None where nothing came since."""
 
     turn: OpenTurn | None
     turn_first_seq: int
-    as_of_ms: int | None
+    later: StoredEvent | None
+
+    @property
+    def as_of_ms(self) -> int | None:
+        return None if self.later is None else self.later.ts_ms
 
 
 def _head(session: Session, source_id: SessionId, seq: int, point: _Point, now_ms: int) -> ForkHead:
@@ -131,11 +152,11 @@ def _head(session: Session, source_id: SessionId, seq: int, point: _Point, now_m
 async def _point(place: Forks, source_id: SessionId, seq: int) -> _Point:
     """What stands at an event, by a few bounded reads however long the session is."""
     begun = EventFilter(types=("turn.started",), before_seq=seq + 1, limit=1)
-    as_of_ms, started = await asyncio.gather(
-        _next_time(place, source_id, seq), _events(place, source_id, begun)
+    later, started = await asyncio.gather(
+        _later(place, source_id, seq), _events(place, source_id, begun)
     )
     if not started:
-        return _Point(turn=None, turn_first_seq=seq + 1, as_of_ms=as_of_ms)
+        return _Point(turn=None, turn_first_seq=seq + 1, later=later)
     first = started[0].seq
     ended = EventFilter(
         types=tuple(sorted(OUTCOME_TYPES)), after_seq=first, before_seq=seq + 1, limit=1
@@ -144,11 +165,11 @@ async def _point(place: Forks, source_id: SessionId, seq: int) -> _Point:
     if not await _events(place, source_id, ended):
         turn = await _open_turn(place, source_id, started[0], seq)
     # A turn's group begins with its message, which stands two events before.
-    return _Point(turn=turn, turn_first_seq=max(1, first - 2), as_of_ms=as_of_ms)
+    return _Point(turn=turn, turn_first_seq=max(1, first - 2), later=later)
 
 
-async def _next_time(place: Forks, source_id: SessionId, seq: int) -> int | None:
-    """Of the next event that is later than this one; None where none is. Raises NotFound.
+async def _later(place: Forks, source_id: SessionId, seq: int) -> StoredEvent | None:
+    """The next event that is later than this one; None where none is. Raises NotFound.
 
     Events of one commit share a time: few are read, unless many do.
     """
@@ -162,7 +183,7 @@ async def _next_time(place: Forks, source_id: SessionId, seq: int) -> int | None
             time_ms = found[0].ts_ms
         for event in found:
             if event.ts_ms > time_ms:
-                return event.ts_ms
+                return event
         if len(found) < limit:
             return None
         after, limit = found[-1].seq, PAGE_ROWS_MAX
