@@ -133,17 +133,6 @@ limit 8;
 select count(*)::int from engine.attempt
 where closing = 1 and step like 'task:%';
 
--- name: attempt_blocks
--- How long the longest part of the attempts is, in blocks: that of this week.
-select (max(pg_relation_size(p.relid)) / current_setting('block_size')::int)::int
-from pg_partition_tree('engine.attempt') as p;
-
--- name: tasks_ended_behind
--- The same of rows that lie behind $1 blocks: what was there before is not read again. In a burst
--- over the turn of a week it falls short, and the burst fails.
-select count(*)::int from engine.attempt
-where ctid >= format('(%s,0)', $1::int)::tid and closing = 1 and step like 'task:%';
-
 -- name: add_sleepers
 -- Timers far from due, which those that are due must not suffer from.
 insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)

@@ -79,8 +79,6 @@ class Own:
         self._engine = place.admin
         self._postgres = place.postgres
         self._database: Database | None = None
-        self._blocks = 0
-        """Of attempts, before this process brought its load."""
         self._client: Client | None = None
         self._free: list[Connection] = []
         self._keys = place.keys
@@ -100,7 +98,6 @@ class Own:
                 url=self._postgres, application_name="mainspring-bench", connections_max=1
             )
             self._database = await Database.open(options)
-            self._blocks = await self._database.fetchval_as(int, QUERIES["attempt_blocks"])
 
     async def close(self) -> None:
         for connection in self._free:
@@ -130,9 +127,7 @@ class Own:
         """Attempts that ended with a result: rows, not what anybody says."""
         if self._database is None:
             return None
-        return await self._database.fetchval_as(
-            int, QUERIES["tasks_ended_behind"], max(0, self._blocks - 1)
-        )
+        return await self._database.fetchval_as(int, QUERIES["tasks_ended"])
 
     async def complete(self, number: int) -> None:
         assert self._client is not None
