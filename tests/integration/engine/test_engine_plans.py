@@ -1,4 +1,4 @@
-"""Statements that are sent with each beat: they read by the primary key, whatever the planner thinks.
+"""Statements that are sent with each beat read by the primary key, whatever the planner thinks.
 
 Beside a snapshot that is held, an index of states has an entry for each row that cannot be taken.
 """
