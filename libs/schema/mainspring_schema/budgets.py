@@ -1,10 +1,12 @@
 """Budgets as they are asked for, changed and told. Amounts are millionths of their currency."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_kernel.ids import ANONYMOUS_USER_ID, Prefix, from_wire
 from mainspring_schema.asking import Order, Question
 
 SubjectType = Literal["session", "agent", "organization", "user"]
@@ -88,6 +90,23 @@ class Ledger(Struct, frozen=True, kw_only=True):
 class Subject(Struct, frozen=True, kw_only=True):
     type: SubjectType
     id: UUID
+
+
+def subjects_of(
+    *, session_id: UUID, above: Iterable[str], org_id: UUID, user: str | None, agent_id: UUID | None
+) -> tuple[Subject, ...]:
+    """Whose budgets a session's model calls fall under; its own first.
+
+    `above` are the sessions it is a child of and `user` is whose it is, both as on the wire.
+    """
+    user_id = ANONYMOUS_USER_ID if user is None else from_wire(Prefix.VIRTUAL_USER, user)
+    those = (
+        Subject(type="session", id=session_id),
+        *(Subject(type="session", id=from_wire(Prefix.SESSION, one)) for one in above),
+        Subject(type="organization", id=org_id),
+        Subject(type="user", id=user_id),
+    )
+    return those if agent_id is None else (*those, Subject(type="agent", id=agent_id))
 
 
 class ListBudgets(Question[Budgets], frozen=True, kw_only=True, tag="list_budgets"):

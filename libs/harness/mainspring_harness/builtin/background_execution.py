@@ -18,7 +18,7 @@ from mainspring_harness.builtin.session_tasks import ID as SESSION_TASKS
 from mainspring_harness.builtin.session_tasks import TOOLS as TASK_TOOLS
 from mainspring_harness.builtin.structured_output import ID as STRUCTURED_OUTPUT
 from mainspring_harness.builtin.subagents import ID as SUBAGENTS
-from mainspring_harness.builtin.subagents import SPAWN_AGENT
+from mainspring_harness.builtin.subagents import NAME_OF_WORK, SPAWN_AGENT
 from mainspring_harness.builtin.tool_search import ID as TOOL_SEARCH
 from mainspring_harness.builtin.tool_search import TOOL as SEARCH
 from mainspring_harness.capability import Capability, Info, PromptContext
@@ -124,12 +124,7 @@ def _tool(bounds: Limits) -> ToolDefinition:
 
 def _parameters(seconds_max: int) -> Json:
     return {
-        "name": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 100,
-            "description": "What the work is called, for people.",
-        },
+        "name": NAME_OF_WORK,
         "tool": {"type": "string", "maxLength": 128, "description": "The name of the tool."},
         "arguments": {"type": "object", "description": "Its arguments."},
         "timeout_seconds": {

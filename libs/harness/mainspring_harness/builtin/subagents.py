@@ -36,6 +36,13 @@ def below(depth: int, width: int) -> Json:
     return {"max_depth": max(depth, 0), "max_width": width}
 
 
+NAME_OF_WORK: Final[Json] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 100,
+    "description": "What the work is called, for people.",
+}
+"""As a parameter of whatever begins a task."""
 SPAWN_AGENT: Final = ToolDefinition(
     name="spawn_agent",
     display_name="Spawn Agent",
@@ -48,12 +55,7 @@ SPAWN_AGENT: Final = ToolDefinition(
     parameters={
         "type": "object",
         "properties": {
-            "name": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 100,
-                "description": "What the work is called, for people.",
-            },
+            "name": NAME_OF_WORK,
             "instructions": {
                 "type": "string",
                 "minLength": 1,

@@ -1,7 +1,7 @@
 """Tools: what a model may call, and how a call is carried out."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -17,6 +17,9 @@ from mainspring_worker.ports.resources import SessionResources
 async def no_history(_after: int) -> tuple[StoredEvent, ...]:
     """Of a call outside any session."""
     return ()
+
+
+_HOME_S: Final = 5
 
 
 class ToolContext(Struct, frozen=True, kw_only=True):
@@ -47,6 +50,14 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     began_ms: int = 0
     attempt: int = 1
     background_s: int = 0
+
+    @property
+    def patience_s(self) -> int:
+        """How long a call in the background may wait for others; 0 in the foreground.
+
+        The rest of its time is for bringing home what it has, and for saying who was too slow.
+        """
+        return max(0, self.background_s - _HOME_S)
 
 
 class ToolOutcome(Struct, frozen=True, kw_only=True):

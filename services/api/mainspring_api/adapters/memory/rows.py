@@ -1,6 +1,7 @@
 """The tables of the memory twin."""
 
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from mainspring_api.domain.records import Record
@@ -42,6 +43,32 @@ class PastRecord(NamedTuple):
     record: Record
     changed_ms: int
     until_ms: int
+
+
+Was = TypeVar("Was", Past, PastRecord)
+Holder = TypeVar("Holder", bound=UUID)
+
+
+def forget_past(
+    pasts: "dict[tuple[OrgId, Holder], tuple[Was, ...]]",
+    forks: "Collection[tuple[Holder, int]]",
+    *,
+    before_ms: int,
+    limit: int,
+) -> int:
+    """Removes what was so long ago, unless a fork still reads it; how many."""
+    gone = 0
+    for key, rows in list(pasts.items()):
+        needed = [as_of_ms for parent, as_of_ms in forks if parent == key[1]]
+        old = [
+            past
+            for past in rows
+            if past.until_ms < before_ms
+            and not any(past.changed_ms < as_of_ms <= past.until_ms for as_of_ms in needed)
+        ][: limit - gone]
+        gone += len(old)
+        pasts[key] = tuple(past for past in rows if past not in old)
+    return gone
 
 
 class Rows:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from uuid import UUID
 
-from mainspring_api.adapters.memory.rows import Rows
+from mainspring_api.adapters.memory.rows import Rows, forget_past
 from mainspring_api.adapters.memory.transaction import MemoryTransaction
 from mainspring_api.domain.resources import Basis, Organization, encode_tier
 from mainspring_api.ports.grants import HoldGrant, LogGrant
@@ -122,32 +122,12 @@ class MemoryStore:
         ]
 
     async def forget_record_past(self, *, before_ms: int, limit: int) -> int:
-        gone = 0
-        for owner, rows in list(self._rows.record_past.items()):
-            needed = [at for at in self._rows.record_forks.values() if at[0] == owner[1]]
-            old = [
-                past
-                for past in rows
-                if past.until_ms < before_ms
-                and not any(past.changed_ms < at_ms <= past.until_ms for _, at_ms in needed)
-            ][: limit - gone]
-            gone += len(old)
-            self._rows.record_past[owner] = tuple(past for past in rows if past not in old)
-        return gone
+        forks = self._rows.record_forks.values()
+        return forget_past(self._rows.record_past, forks, before_ms=before_ms, limit=limit)
 
     async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
-        gone = 0
-        for key, rows in list(self._rows.past.items()):
-            needed = [at for at in self._rows.forks.values() if at[0] == key[1]]
-            old = [
-                past
-                for past in rows
-                if past.until_ms < before_ms
-                and not any(past.changed_ms < at_ms <= past.until_ms for _, at_ms in needed)
-            ][: limit - gone]
-            gone += len(old)
-            self._rows.past[key] = tuple(past for past in rows if past not in old)
-        return gone
+        forks = self._rows.forks.values()
+        return forget_past(self._rows.past, forks, before_ms=before_ms, limit=limit)
 
     async def forget_keys(self, *, before_ms: int, limit: int) -> int:
         old = [key for key, kept in self._rows.keys.items() if kept.claimed_ms < before_ms]

@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_kernel.ids import ANONYMOUS_USER_ID, Prefix, from_wire
+from mainspring_kernel.ids import Prefix, from_wire
 from mainspring_schema.agents import ModelChoice, Prices, RuntimeAgent
-from mainspring_schema.budgets import Subject
+from mainspring_schema.budgets import Subject, subjects_of
 from mainspring_schema.events import COST_DIGITS, ModelMetadata, Usage
 
 _SPAWNING: Final = frozenset({"subagents", "background_execution"})
@@ -41,7 +41,7 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
     max_iterations: int
     fallbacks: tuple[AskedModel, ...] = ()
     ancestors: tuple[str, ...] = ()
-    user_id: UUID = ANONYMOUS_USER_ID
+    user: str | None = None
     spawns: bool = False
     """Whether it may give work to children."""
     prices: Prices | None = None
@@ -79,16 +79,13 @@ class TurnAgent(Struct, frozen=True, kw_only=True):
 
     def subjects(self, session_id: UUID, org_id: UUID) -> tuple[Subject, ...]:
         """Whose budgets a model call of this agent in a session falls under; its own first."""
-        above = (from_wire(Prefix.SESSION, one) for one in self.ancestors)
-        those = (
-            Subject(type="session", id=session_id),
-            *(Subject(type="session", id=one) for one in above),
-            Subject(type="organization", id=org_id),
-            Subject(type="user", id=self.user_id),
+        return subjects_of(
+            session_id=session_id,
+            above=self.ancestors,
+            org_id=org_id,
+            user=self.user,
+            agent_id=None if self.agent_id is None else from_wire(Prefix.AGENT, self.agent_id),
         )
-        if self.agent_id is None:
-            return those
-        return (*those, Subject(type="agent", id=from_wire(Prefix.AGENT, self.agent_id)))
 
 
 def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
@@ -108,7 +105,7 @@ def turn_agent(config_hash: bytes, agent: RuntimeAgent) -> TurnAgent:
         max_iterations=agent.max_iterations,
         fallbacks=fallbacks,
         ancestors=agent.ancestors,
-        user_id=_user_id(agent),
+        user=agent.user,
         prices=agent.model.prices,
         judge_prices=None if agent.judge is None else agent.judge.prices,
         spawns=any(ref.ref in _SPAWNING for ref in agent.capabilities),
@@ -120,10 +117,6 @@ def _priced(usage: Usage, prices: Prices | None) -> Usage:
         return usage
     cost = round(prices.cost_usd(usage), COST_DIGITS)
     return msgspec.structs.replace(usage, estimated_cost_usd=cost)
-
-
-def _user_id(agent: RuntimeAgent) -> UUID:
-    return ANONYMOUS_USER_ID if agent.user is None else from_wire(Prefix.VIRTUAL_USER, agent.user)
 
 
 def _metadata(choice: ModelChoice) -> ModelMetadata:

@@ -58,7 +58,7 @@ class ServedToolCall:
                 tool.name,
                 arguments,
                 key=context.idempotency_key,
-                manner=_manner(context),
+                manner=Manner(told=context.progress, patience_s=context.patience_s),
             )
         except ServerFailed as failed:
             return _outcome(failed, offered.effect_class)
@@ -84,15 +84,6 @@ def changed(pin: ToolPin, offered: tuple[ServedTool, ...]) -> str:
         f"the MCP server {pin.server!r} has changed its tools since this session first saw them "
         f"({', '.join(names)[:300]}); a person can accept that by removing the session's pin"
     )
-
-
-def _manner(context: ToolContext) -> Manner:
-    patience_s = max(0.0, context.background_s - _REST_S)
-    return Manner(told=context.progress, patience_s=patience_s)
-
-
-_REST_S: Final = 5
-"""Of a background call's time, so that a slow server is named as such."""
 
 
 def _at(context: ToolContext, name: str) -> Reached:

@@ -40,11 +40,7 @@ def patience_s(arguments: Json, context: ToolContext, usual_s: int) -> float:
     asked = arguments.get("timeout_seconds")
     if isinstance(asked, int):
         return float(asked)
-    return float(max(usual_s, context.background_s - _REST_S))
-
-
-_REST_S: Final = 5
-"""Of a call's time: for bringing files and result home."""
+    return float(max(usual_s, context.patience_s))
 
 
 async def run(context: ToolContext, script: Callable[[Tree], Awaitable[Ended]]) -> ToolOutcome:
