@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_api.adapters.memory.records import MemoryRecords
-from mainspring_api.adapters.memory.rows import Past
+from mainspring_api.adapters.memory.rows import Past, began_as
 from mainspring_api.domain.resources import File
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import OrgId, WorkspaceId
@@ -91,9 +91,7 @@ class MemoryFiles(MemoryRecords):
     # ── the past ────────────────────────────────────────────────────────────────────────────────
 
     def _there(self, workspace_id: WorkspaceId) -> list[File]:
-        source, as_of_ms = workspace_id, None
-        while (fork := self._rows.forks.get((self._org_id, source))) is not None:
-            source, as_of_ms = fork
+        source, as_of_ms = began_as(self._rows.forks, self._org_id, workspace_id)
         own = [
             (file, self._rows.changed.get(key, 0))
             for key, file in self._rows.files.items()

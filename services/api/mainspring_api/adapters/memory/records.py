@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_api.adapters.memory.rows import PastRecord, RecordId, Rows
+from mainspring_api.adapters.memory.rows import PastRecord, RecordId, Rows, began_as
 from mainspring_api.domain.records import Record
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import MainspringError, NameTaken
@@ -109,9 +109,7 @@ class MemoryRecords:
 
     def _inherited(self, owner_id: UUID) -> list[Record]:
         """What a fork has from another owner, under ids of its own; none once it is its own."""
-        source, as_of_ms = owner_id, None
-        while (fork := self._rows.record_forks.get((self._org_id, source))) is not None:
-            source, as_of_ms = fork
+        source, as_of_ms = began_as(self._rows.record_forks, self._org_id, owner_id)
         if as_of_ms is None:
             return []
         then = [

@@ -1,6 +1,6 @@
 """The tables of the memory twin."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -47,6 +47,16 @@ class PastRecord(NamedTuple):
 
 Was = TypeVar("Was", Past, PastRecord)
 Holder = TypeVar("Holder", bound=UUID)
+
+
+def began_as(
+    forks: "Mapping[tuple[OrgId, Holder], tuple[Holder, int]]", org_id: OrgId, holder: Holder
+) -> "tuple[Holder, int | None]":
+    """Where what a fork has lies, and as of when; itself and None once it is its own."""
+    as_of_ms = None
+    while (fork := forks.get((org_id, holder))) is not None:
+        holder, as_of_ms = fork
+    return holder, as_of_ms
 
 
 def forget_past(

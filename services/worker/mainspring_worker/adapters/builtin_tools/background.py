@@ -5,14 +5,13 @@ from typing import Final
 import msgspec
 
 from mainspring_harness.builtin import background_execution as capability
-from mainspring_harness.prompt import blueprint
 from mainspring_harness.registry import Registry
 from mainspring_schema.agents import RuntimeAgent
 from mainspring_schema.messages import Json
 from mainspring_schema.session_tasks import StartCall
 from mainspring_worker.adapters.builtin_tools.function import Function, error
 from mainspring_worker.adapters.builtin_tools.tasks import shown
-from mainspring_worker.adapters.builtin_tools.tool_search import served
+from mainspring_worker.adapters.builtin_tools.tool_search import all_offered
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 _ARGUMENTS: Final = dict[str, object]
@@ -27,7 +26,7 @@ def spawn_background(registry: Registry) -> Function:
         if agent is None:
             return error("it is not known which tools there are")
         tool = str(arguments["tool"])
-        offered = (*blueprint(agent, registry).definitions, *await served(context))
+        offered = await all_offered(agent, context, registry)
         names = frozenset(one.name for one in offered if one.kind != "client_side")
         if (refused := capability.refusal(tool, names)) is not None:
             return error(refused)

@@ -5,7 +5,7 @@ from mainspring_harness.builtin import tool_search as capability
 from mainspring_harness.offering import found
 from mainspring_harness.prompt import blueprint
 from mainspring_harness.registry import Registry
-from mainspring_schema.agents import ToolDefinition
+from mainspring_schema.agents import RuntimeAgent, ToolDefinition
 from mainspring_schema.mcp import ListPins
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.function import Function, error
@@ -14,12 +14,16 @@ from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 _LIMIT_DEFAULT = 5
 
 
-async def served(context: ToolContext) -> tuple[ToolDefinition, ...]:
-    """What the session has pinned of its MCP servers."""
-    if context.agent is None or not context.agent.mcp_servers:
-        return ()
+async def all_offered(
+    agent: RuntimeAgent, context: ToolContext, registry: Registry
+) -> tuple[ToolDefinition, ...]:
+    """Its own tools, and what the session has pinned of its MCP servers."""
+    own = blueprint(agent, registry).definitions
+    if not agent.mcp_servers:
+        return tuple(own)
     pins = (await context.resources.ask(ListPins())).pins
-    return tuple(tool.offered.definition for tool in mcp.allowed(context.agent, pins).values())
+    served = (tool.offered.definition for tool in mcp.allowed(agent, pins).values())
+    return (*own, *served)
 
 
 def tool_search(registry: Registry) -> Function:
@@ -29,7 +33,7 @@ def tool_search(registry: Registry) -> Function:
         if context.agent is None:
             return error("it is not known which tools there are")
         limit = arguments.get("limit", _LIMIT_DEFAULT)
-        offered = (*blueprint(context.agent, registry).definitions, *await served(context))
+        offered = await all_offered(context.agent, context, registry)
         definitions = [tool for tool in offered if tool.name != capability.TOOL]
         best = found(
             str(arguments["query"]), definitions, limit=limit if isinstance(limit, int) else 1

@@ -6,6 +6,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from mainspring_api.adapters.http.wire.durable import time_of
+from mainspring_api.adapters.http.wire.resources import ANONYMOUS_PRINCIPAL
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import ANONYMOUS_USER_ID, Prefix, from_wire, to_wire
@@ -38,7 +40,6 @@ _PREFIXES: Final[dict[SubjectType, Prefix]] = {
     "organization": Prefix.ORG,
     "user": Prefix.VIRTUAL_USER,
 }
-_ANONYMOUS: Final = to_wire(Prefix.USER, ANONYMOUS_USER_ID)
 
 
 class PeriodBody(Struct, frozen=True, kw_only=True):
@@ -150,7 +151,7 @@ def subject_word(word: SubjectWord) -> SubjectType:
 def subject_of(word: SubjectWord, id_: str) -> Subject:
     """Raises InvalidId."""
     type_ = subject_word(word)
-    if type_ == "user" and id_ == _ANONYMOUS:
+    if type_ == "user" and id_ == ANONYMOUS_PRINCIPAL:
         return Subject(type="user", id=ANONYMOUS_USER_ID)
     return Subject(type=type_, id=from_wire(_PREFIXES[type_], id_))
 
@@ -191,8 +192,8 @@ def budget_out(view: BudgetView) -> BudgetOut:
         status="exhausted" if used_up else view.status,
         metadata=msgspec.json.decode(view.metadata, type=Json),
         period=_period_out(view.period),
-        period_started_at=_time(view.period_started_ms),
-        renews_at=_time(view.renews_ms),
+        period_started_at=time_of(view.period_started_ms),
+        renews_at=time_of(view.renews_ms),
         created_at=rfc3339(view.created_ms),
         updated_at=rfc3339(view.updated_ms),
     )
@@ -200,12 +201,8 @@ def budget_out(view: BudgetView) -> BudgetOut:
 
 def _subject_id(view: BudgetView) -> str:
     if view.subject_type == "user" and view.subject_id == ANONYMOUS_USER_ID:
-        return _ANONYMOUS
+        return ANONYMOUS_PRINCIPAL
     return to_wire(_PREFIXES[view.subject_type], view.subject_id)
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else rfc3339(ms)
 
 
 def _period_out(period: Period | None) -> PeriodBody | None:
@@ -272,7 +269,7 @@ def check_out(budgets: tuple[BudgetView, ...]) -> CheckOut:
     about = short or near
     if about is None:
         return CheckOut(action="allow")
-    renews_at = _time(about.renews_ms)
+    renews_at = time_of(about.renews_ms)
     return CheckOut(
         action="warn" if short is None else "pause",
         balance=about.balance / MICRO,
