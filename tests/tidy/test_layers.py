@@ -4,11 +4,13 @@ A published template elsewhere shipped a contract that could not fail; ours are 
 the tree with one bad line planted in it.
 """
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -122,3 +124,23 @@ def test_a_sin_breaks_its_contract_and_no_other(copy: Copy, sin: Sin) -> None:
         planted.unlink()
 
     assert broken == {contract_names()[sin.contract]}
+
+
+def test_the_kernel_imports_the_standard_library_alone() -> None:
+    foreign = {
+        f"{path}: {name}"
+        for path in tree.written(".py")
+        if path.startswith("libs/kernel/")
+        for name in _imported(tree.module(path))
+        if name not in sys.stdlib_module_names and name != "mainspring_kernel"
+    }
+
+    assert foreign == set()
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]

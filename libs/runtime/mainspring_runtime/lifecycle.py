@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 from mainspring_kernel import limits
 from mainspring_kernel.errors import MainspringError
-from mainspring_kernel.loops import new_loop
 from mainspring_runtime import logs, watching
 from mainspring_runtime.settings import ProcessSettings, SettingsError, load
 from mainspring_runtime.telemetry import OFF, Telemetry, open_telemetry
@@ -98,10 +97,18 @@ def run_service(
     logs.configure(name, settings.log_level)
     telemetry = open_telemetry(name, settings)
     try:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_live(name, settings, start, telemetry))
     finally:
         telemetry.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - there are machines without it, and asyncio's own loop works
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _live(name: str, settings: S, start: Start[S], telemetry: Telemetry) -> int:

@@ -31,7 +31,6 @@ from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import RandomIds
-from mainspring_kernel.loops import new_loop
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     PlainResult,
@@ -175,8 +174,7 @@ class _StreamThread:
     def __init__(self, worker: StreamWorker, runner: "Runner") -> None:
         self._worker = worker
         self._runner = runner
-        # It carries frames and timers of our own alone, so it can be a fast one.
-        self._loop = new_loop()
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._main, name="mainspring-stream", daemon=True)
         self._ended: Future[None] = Future()
 
@@ -203,6 +201,15 @@ class _StreamThread:
                 asyncio.run_coroutine_threadsafe(self._worker.drain(), self._loop)
         await asyncio.wrap_future(self._ended)
         await asyncio.to_thread(self._thread.join)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """It carries frames and timers of our own alone, so it can be a fast one."""
+    try:
+        import uvloop  # noqa: PLC0415 - there are machines without it, and asyncio's own loop works
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 class Runner:
