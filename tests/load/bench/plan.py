@@ -42,7 +42,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     soak_per_s: float = 100.0
     soak_sessions: int = 400
     queue_tasks: int = 30_000
-    """Of each burst of `throughput`, `horizon`, `keys` and `replicas`."""
+    """Of each burst of `throughput`, `horizon`, `keys`, `crowd` and `replicas`."""
     keys: int = 1000
     """Different ones of `keys`."""
     held_s: float = 300.0

@@ -16,7 +16,7 @@ from tests.load.bench.scenarios.limits import limits
 from tests.load.bench.scenarios.recovery import recovery
 from tests.load.bench.scenarios.soak import soak
 from tests.load.bench.scenarios.streams import sse
-from tests.load.bench.scenarios.throughput import horizon, keyed, replicas, throughput
+from tests.load.bench.scenarios.throughput import crowd, horizon, keyed, replicas, throughput
 from tests.load.bench.scenarios.turns import turns, turns_traced
 from tests.load.bench.scenarios.workflows import steps, timers, workflow
 
@@ -57,6 +57,9 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     ),
     "keys": Scenario(
         part=keyed, what="a queue whose tasks have many keys", bare=False, database=True
+    ),
+    "crowd": Scenario(
+        part=crowd, what="a queue with few workers and with a thousand", bare=False, database=True
     ),
     "replicas": Scenario(
         part=replicas, what="a queue with one engine and with two", bare=False, own=True

@@ -83,6 +83,10 @@ def _keyed(_: Plan) -> list[str]:
     return ["keys_plain_tasks_per_s", "keys_tasks_per_s", "keys_cost_percent"]
 
 
+def _crowd(_: Plan) -> list[str]:
+    return ["crowd_8_tasks_per_s", "crowd_1000_tasks_per_s", "crowd_ratio"]
+
+
 def _replicas(_: Plan) -> list[str]:
     return ["replicas_1_tasks_per_s", "replicas_2_tasks_per_s", "replicas_ratio"]
 
@@ -116,6 +120,7 @@ KEYS: Final[dict[str, Keys]] = {
     "soak": _soak,
     "horizon": _horizon,
     "keys": _keyed,
+    "crowd": _crowd,
     "replicas": _replicas,
     "recovery": _recovery,
     "dispatch": _dispatch,
