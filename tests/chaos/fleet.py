@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +68,8 @@ class Fleet:
         self.apis: list[str] = []
         """What clients dial: each through a link of its own."""
         self.stack: stack.Stack
+        self.hit: Counter[tuple[str, signal.Signals]] = Counter()
+        """Signals that reached a process, by its kind."""
         self._replicas = replicas
         self._first = tree or present()
         self._trees = dict.fromkeys(self.services(), self._first)
@@ -197,7 +200,11 @@ class Fleet:
             # Between its end and its restart it is as dead as was wanted.
             with suppress(ProcessLookupError):
                 os.kill(child.pid, number)
+                self.hit[name.partition("-")[0], number] += 1
         return child.starts
+
+    def starts(self, name: str) -> int:
+        return self._children[name].starts
 
     def tree_of(self, name: str) -> Tree:
         return self._trees[name]
@@ -225,6 +232,7 @@ class Fleet:
         program = child.program
         child.program = msgspec.structs.replace(program, stop_signal=signal.SIGKILL)
         await child.stop()
+        self.hit["nats", signal.SIGKILL] += 1
         await asyncio.sleep(seconds)
         if wipe:
             shutil.rmtree(self.stack.nats.folder)
