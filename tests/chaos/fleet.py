@@ -23,8 +23,9 @@ from mainspring_local.console import Console
 from mainspring_local.environment import Settings
 from mainspring_local.program import Program
 from mainspring_local.sockets import DRAWN, LOOPBACK, accepts, bind_problem
-from mainspring_local.supervisor import Child, Folders, Supervisor
+from mainspring_local.supervisor import Child, Folders, Running, Supervisor, spawn
 from mainspring_testkit.servers import free_port
+from tests.chaos.forked import Nursery
 from tests.chaos.proxy import Address, Link
 from tests.chaos.trees import Tree, present
 
@@ -76,6 +77,7 @@ class Fleet:
         self._replicas = replicas
         self._first = tree or present()
         self._trees = dict.fromkeys(self.services(), self._first)
+        self._nurseries: dict[str, Nursery] = {}
         self._supervisor: Supervisor
         self._children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
@@ -90,7 +92,7 @@ class Fleet:
         self.stack = stack.prepare(settings, self._first.root, self.home)
         quiet = Console(io.StringIO())
         folders = Folders(logs=self.home.logs, records=self.home.records)
-        self._supervisor = Supervisor(folders, quiet, draw=lambda: RESTART_DRAW)
+        self._supervisor = Supervisor(folders, quiet, draw=lambda: RESTART_DRAW, how=self._spawn)
         await asyncio.to_thread(self.stack.postgres.initialise)
         await asyncio.gather(*(self._bring(self._server(name)) for name in SERVERS))
         await stack.migrate(self.stack, quiet)
@@ -104,6 +106,8 @@ class Fleet:
         for link in self.links.values():
             link.heal()
         await self._supervisor.stop()
+        for nursery in self._nurseries.values():
+            await nursery.close()
         for link in self.links.values():
             await link.close()
 
@@ -193,6 +197,16 @@ class Fleet:
         return found
 
     # ── processes ───────────────────────────────────────────────────────────────────────────────
+
+    async def _spawn(self, program: Program) -> Running:
+        """By the nursery of its tree."""
+        if program.name in SERVERS or sys.platform != "linux":
+            return await spawn(program)
+        tree = self._trees[program.name]
+        if tree.name not in self._nurseries:
+            environment = self.stack.settings.inherited | tree.environment
+            self._nurseries[tree.name] = Nursery(environment)
+        return await self._nurseries[tree.name].spawn(program)
 
     async def _bring(self, program: Program) -> None:
         (self._children[program.name],) = await self._supervisor.start([program])

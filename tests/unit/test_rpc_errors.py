@@ -154,6 +154,6 @@ class Reset:
 
 
 async def test_a_stream_whose_connection_was_reset_is_left_without_an_error() -> None:
-    call: object = Reset()
+    call = cast("StreamStreamCall[Message, Message]", cast("object", Reset()))
 
-    await Stream(cast("StreamStreamCall[Message, Message]", call)).finish_sending()
+    await Stream(call).finish_sending()
