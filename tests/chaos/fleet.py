@@ -29,8 +29,8 @@ from tests.chaos.forked import Nursery
 from tests.chaos.proxy import Address, Link
 from tests.chaos.trees import Tree, present
 
-REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 2, "coder": 2}
-"""A coder is a user's own worker."""
+REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 3, "coder": 3}
+"""A coder is a user's own worker. Of three one or two are often frozen."""
 WAVES: Final = (("eventstore", "engine"), ("api",), ("scheduler", "worker", "coder"))
 SERVERS: Final = ("postgres", "nats")
 SERVER_URLS: Final = {"postgres": "MAINSPRING_DATABASE_URL", "nats": "MAINSPRING_NATS_URL"}
