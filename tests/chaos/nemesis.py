@@ -29,7 +29,7 @@ EVERY_S: Final[dict[str, float]] = {
     "frozen api": 15.0,
     "frozen eventstore": 40.0,
     "woken worker": 12.0,
-    "stop of Postgres": 6.0,
+    "stop of Postgres": 22.0,
     "end of backends": 5.0,
     "swallowed COMMIT": 2.0,
     "kill of NATS": 16.0,
@@ -50,6 +50,9 @@ LONGEST: Final = 5.0
 """Of those averages. Times are drawn as of rain: some follow at once, and at times there is quiet,
 without which no lease would run out (POSTGRES_SETTLE_S)."""
 FROZEN_LEASES: Final = (0.5, 3.0)
+STOPS_MAX: Final = 6
+"""Of Postgres in one go, each as soon as it is back: apart, with so many, nothing would get on."""
+STOP_S: Final = 1.0
 HOLE_S, SLOW_S, STORM_S, NATS_AWAY_S = 6.0, 6.0, 8.0, 4.0
 DELAY_S: Final = 0.4
 LOOK_S: Final = 0.3
@@ -201,9 +204,10 @@ class Nemesis:
     # ── servers ─────────────────────────────────────────────────────────────────────────────────
 
     async def _stop_postgres(self, draws: random.Random) -> None:
-        del draws
-        # What `pg_ctl stop -m immediate` sends: gone at once, without a checkpoint.
-        await self._hit("stop of Postgres", "postgres", signal.SIGQUIT)
+        for _ in range(draws.randint(1, STOPS_MAX)):
+            # What `pg_ctl stop -m immediate` sends: gone at once, without a checkpoint.
+            await self._hit("stop of Postgres", "postgres", signal.SIGQUIT)
+            await asyncio.sleep(STOP_S * draws.random())
 
     async def _end_backends(self, draws: random.Random) -> None:
         await self._tables.end_backends(draws.uniform(0.2, 0.6))
