@@ -162,6 +162,10 @@ class Roster:
         """The workers that could take something now."""
         return tuple(seat for seat in self._seats.values() if _free(seat))
 
+    def serves(self, route: Route) -> bool:
+        """Whether one of them could take a task of the route."""
+        return any(seat.offer.serves(route) for seat in self.free())
+
     def _rotate_in(self, seat: Seat) -> None:
         if not _free(seat):
             return
