@@ -232,6 +232,7 @@ class World:
         configurations = Configurations(
             self.statements(self.tables.api),
             DirectOperator(self.remote("engine", lambda engine: engine.operator)),
+            self.registry,
         )
         return MessagePath(configurations=configurations, control=control, log=log)
 

@@ -40,6 +40,20 @@ class TooManyCapabilities(MainspringError):
         )
 
 
+class CapabilityConflict(MainspringError):
+    """Two capabilities of an agent bring a tool of the same name; the detail names all three."""
+
+    code = "capability_conflict"
+    status = 422
+    title = "Capabilities conflict"
+
+    def __init__(self, tool: str, first: str, second: str) -> None:
+        super().__init__(
+            f"{first!r} and {second!r} both bring a tool {tool!r}: leave one of them out",
+            data={"ref": second, "tool": tool},
+        )
+
+
 class InvalidCapabilityConfig(MainspringError):
     """A capability's configuration breaks its schema or its own rules."""
 

@@ -101,7 +101,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     await endings.start(bus)
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
-    gates, operator = RpcGates(control), RpcOperator(control)
+    gates, operator, registry = RpcGates(control), RpcOperator(control), builtin_registry()
     services = Services(
         store=store,
         control=RpcControl(control),
@@ -112,10 +112,10 @@ async def start(settings: ApiSettings, service: Service) -> None:
         hub=Hub(log, BusFeed(bus), clock, draws),
         endings=endings,
         monitor=engine_monitor(operator, gates, clock, draws),
-        configurations=Configurations(store, operator),
+        configurations=Configurations(store, operator, registry),
         credentials=provider_keys(os.environ),
         vault=EnvelopeVault(secret_keys(settings.secret_keys)),
-        registry=builtin_registry(),
+        registry=registry,
         clock=clock,
         ids=RandomIds(clock),
         spans=RecordedPosts(service.telemetry),

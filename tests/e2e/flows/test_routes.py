@@ -161,12 +161,14 @@ OF_API_ALONE: dict[str, Json] = {
     "/agents/analyze": {"system_prompt": "Help."},
     "/agents/import": {"name": "imported", "system_prompt": "Help."},
     "/agents/{agent_id}/copy": {},
+    "/agents/{agent_id}/delete": {},
     "/agents/{agent_id}/health-checks": {},
     "/agents/{agent_id}/versions": {},
     "/agents/{agent_id}/versions/default": {"version_id": NOBODYS["version_id"]},
     "/agents/{agent_id}/versions/{version_id}/fork": {"name": "a-fork"},
     "/agents/{agent_id}/versions/{version_id}/rollback": {},
     "/harnesses/{harness_id}/copy": {},
+    "/harnesses/{harness_id}/delete": {},
     "/sessions/{session_id}/migration": {},
 }
 """One transaction of api and its key: a stack of processes shows nothing more of them."""

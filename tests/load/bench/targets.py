@@ -39,6 +39,7 @@ TARGETS: Final[dict[str, Target]] = {
     "sse_commit_to_client_p99_ms": _most(50, "committed time to client, P99"),
     "sse_2000_p99_ms": _most(50, "committed time to client, 2,000 streams, P99"),
     "history_cost_ratio": _most(1.2, "a late turn's time by a first turn's"),
+    "cancel_p99_ms": _most(1000, "cancel sent to turn.cancelled seen, P99"),
     "recovery_p99_s": _most(3, "worker killed to work restarted, P99"),
     "timer_lateness_p99_ms": _most(250, "due timer to its effect, P99"),
     "fairness_ratio": _most(2, "P99 wait beside a flood by that without"),

@@ -91,7 +91,9 @@ async def start(
     service.spawn("engine", parts.engine.work())
     measure(parts.engine, service)
     path = MessagePath(
-        configurations=Configurations(parts.api_store, DirectOperator(parts.engine.operator)),
+        configurations=Configurations(
+            parts.api_store, DirectOperator(parts.engine.operator), builtin_registry()
+        ),
         control=DirectControl(
             parts.engine.control, parts.engine.workflows, parts.engine.plain_tasks
         ),

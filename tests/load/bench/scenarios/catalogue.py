@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tests.load.bench.bench import Bench
 from tests.load.bench.crew import BenchFailed
+from tests.load.bench.scenarios.cancels import cancel
 from tests.load.bench.scenarios.dispatch import dispatch
 from tests.load.bench.scenarios.fairness import fairness
 from tests.load.bench.scenarios.forks import fork
@@ -51,6 +52,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "sse": Scenario(part=sse, what="how late events come to open streams"),
     "history": Scenario(part=history, what="a turn late in a session beside an early one"),
     "fork": Scenario(part=fork, what="a fork of a session of 10,000 events", database=True),
+    "cancel": Scenario(part=cancel, what="cancels of a model, a tool and a child at work"),
     "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),
     "horizon": Scenario(
         part=horizon, what="a queue beside a snapshot that is held", bare=False, database=True

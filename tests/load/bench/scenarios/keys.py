@@ -70,6 +70,10 @@ def _fork(_: Plan) -> list[str]:
     return ["fork_p50_ms", "fork_p99_ms", "fork_rows", "fork_events"]
 
 
+def _cancel(_: Plan) -> list[str]:
+    return ["cancel_p50_ms", "cancel_p99_ms"]
+
+
 def _soak(_: Plan) -> list[str]:
     return ["soak_p99_ms"]
 
@@ -117,6 +121,7 @@ KEYS: Final[dict[str, Keys]] = {
     "sse": _sse,
     "history": _history,
     "fork": _fork,
+    "cancel": _cancel,
     "soak": _soak,
     "horizon": _horizon,
     "keys": _keyed,
