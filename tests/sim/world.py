@@ -233,6 +233,7 @@ class World:
             self.statements(self.tables.api),
             DirectOperator(self.remote("engine", lambda engine: engine.operator)),
             self.registry,
+            SeededIds(SimClock(self.loop, 0.0), 0),  # of files that nobody brings here
         )
         return MessagePath(configurations=configurations, control=control, log=log)
 

@@ -49,6 +49,10 @@ class Registry:
             if capability.info.status != "retired"
         )
 
+    def with_code(self) -> tuple[Capability, ...]:
+        """Those that bring along what carries their tools out."""
+        return tuple(one for one in self._by_id.values() if one.code)
+
     def resolve(self, refs: Sequence[CapabilityRef]) -> tuple[Applied, ...]:
         """The capabilities of `refs` with all they depend on, each once, dependencies first.
 
@@ -92,6 +96,8 @@ class _Walk:
             self.visit(dependency, path=(*path, id_))
         config = self._configs.get(id_, {})
         _check_config(capability, config)
+        for dependency in capability.needs(config):
+            self.visit(dependency, path=(*path, id_))
         asked = id_ in self._configs
         self.done[id_] = Applied(
             capability=capability, config=config, needed_by=None if asked else needed_by

@@ -72,11 +72,8 @@ def keeper_of(store: MemoryStore) -> Keeper:
 def nowhere(store: Store) -> MessagePath:
     """A way to turns behind which nobody works."""
     backend = Backend()
-    return MessagePath(
-        configurations=Configurations(store, FakeOperator(), builtin_registry()),
-        control=backend,
-        log=backend,
-    )
+    configurations = Configurations(store, FakeOperator(), builtin_registry(), IDS)
+    return MessagePath(configurations=configurations, control=backend, log=backend)
 
 
 def memory_schedules() -> Schedules:

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_harness.calling import SessionResources
 from mainspring_kernel.clock import Clock
 from mainspring_schema.agents import NetworkAccess, RuntimeAgent, ToolDefinition
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Json
-from mainspring_worker.ports.resources import SessionResources
 
 
 async def no_history(_after: int) -> tuple[StoredEvent, ...]:
@@ -32,7 +32,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     is who calls, told to tools that work on what it has. `history` reads the
     session's log so far, a page of events after a sequence number, none where it ends. `began_ms`
     is when the call was first to be made, `attempt` how often it was given out. `background_s` is
-    how long a call in the background may take; 0 in the foreground, where somebody waits.
+    how long a call in the background may take; 0 in the foreground, where somebody waits. `config`
+    is what the agent configured, told to the code of people's own capabilities.
     """
 
     org_id: UUID
@@ -50,6 +51,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     began_ms: int = 0
     attempt: int = 1
     background_s: int = 0
+    config: Json = {}
 
     @property
     def patience_s(self) -> int:

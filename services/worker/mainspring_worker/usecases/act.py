@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -57,7 +57,10 @@ class Acting:
         log: EventLog,
         guard: Guard,
         clock: Clock,
+        told_agent: Iterable[str] = (),
     ) -> None:
+        """`told_agent` are capabilities beside ours whose tools work on what the agent has."""
+        self._told_agent = _TOLD_AGENT.union(told_agent)
         self._guard = guard
         self._log = log
         self._configs = configs
@@ -163,7 +166,7 @@ class Acting:
         """Only tools that reach out, or work on what the agent has, wait for who that is."""
         hints = tool.definition.hints
         reaches_out = hints is not None and bool(hints.open_world)
-        if not reaches_out and payload.capability_id not in _TOLD_AGENT:
+        if not reaches_out and payload.capability_id not in self._told_agent:
             return context
         agent = await self._configs.get(payload.config_hash)
         return msgspec.structs.replace(context, network=agent.network_access, agent=agent)
@@ -177,6 +180,7 @@ class Acting:
         context = self._context(attempt, payload, tool, TOOL_PROBE_TIMEOUT_S)
         try:
             async with asyncio.timeout(TOOL_PROBE_TIMEOUT_S):
+                context = await self._with_agent(context, payload, tool)
                 told = _told(await self._runner.probe(tool, arguments, context))
         except AttemptVoid:
             raise

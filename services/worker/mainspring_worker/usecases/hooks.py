@@ -9,19 +9,21 @@ import msgspec
 from msgspec import Struct, structs
 
 from mainspring_harness.arguments import problems
-from mainspring_harness.builtin.user_hooks import Hook, Point, Verdict, hooks, verdict
+from mainspring_harness.builtin.user_hooks import verdict
 from mainspring_harness.conversation import (
     AssistantMessage,
     FactsMessage,
     PromptMessage,
     UserMessage,
 )
+from mainspring_harness.hooking import hooks
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import Position, Prefix, to_wire
 from mainspring_schema.codec import to_json
 from mainspring_schema.events import decode_payload
 from mainspring_schema.holdings import OpenSecret
+from mainspring_schema.hooks import Hook, Point, Verdict
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, ReasonTask, ToolCall, ToolTask
 from mainspring_worker.domain.limits import HOOK_SUBJECT_BYTES_MAX
