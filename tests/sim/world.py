@@ -51,6 +51,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.discovery import Discovery
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
@@ -289,6 +290,7 @@ class World:
                 clock=clock,
             ),
             acting=self._acting(worker.configs, log, door, clock, draws),
+            discovery=Discovery(door, clock),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")

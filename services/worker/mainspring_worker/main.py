@@ -43,6 +43,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.discovery import LISTING, Discovery
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
@@ -121,7 +122,7 @@ def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identit
         name=name or made_up,
         build=version("mainspring-worker"),
         queues=(QUEUE,),
-        capabilities=(PLAIN, READING, *capabilities),
+        capabilities=(PLAIN, READING, LISTING, *capabilities),
         slots=slots,
     )
 
@@ -168,7 +169,7 @@ async def assemble(
         telemetry=spans,
         clock=clock,
     )
-    steps = Steps(reasoning=reasoning, acting=_acting(worker, roads, kit))
+    steps = _steps(reasoning, _acting(worker, roads, kit), Discovery(door, clock))
     service.stack.callback(kit.threads.close)
     service.stack.push_async_callback(models.aclose)
     service.stack.push_async_callback(beside.aclose)
@@ -177,6 +178,10 @@ async def assemble(
     # Last in, first out: everything above is still there while the worker drains.
     service.stack.push_async_callback(worker.drain)
     return worker
+
+
+def _steps(reasoning: Reasoning, acting: Acting, discovery: Discovery) -> Steps:
+    return Steps(reasoning=reasoning, acting=acting, discovery=discovery)
 
 
 def _acting(worker: Worker, roads: Roads, kit: _Kit) -> Acting:
