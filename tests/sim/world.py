@@ -289,7 +289,7 @@ class World:
                 telemetry=Silence(),
                 clock=clock,
             ),
-            acting=self._acting(worker.configs, log, door, clock, draws),
+            acting=self._acting(worker.configs, log, flights, door, clock, draws),
             discovery=Discovery(door, clock),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
@@ -313,7 +313,13 @@ class World:
         return worker
 
     def _acting(
-        self, configs: Configs, log: Any, door: ModelDoor, clock: SimClock, draws: Draws
+        self,
+        configs: Configs,
+        log: Any,
+        flights: Flights,
+        door: ModelDoor,
+        clock: SimClock,
+        draws: Draws,
     ) -> Acting:
         api = self.tables.api
         keeper = Keeper(
@@ -334,6 +340,7 @@ class World:
             telemetry=Silence(),
             log=log,
             guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
+            flights=flights,
             clock=clock,
         )
 

@@ -127,10 +127,11 @@ def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identit
     )
 
 
-class _Kit(msgspec.Struct, frozen=True, kw_only=True):
+class _Kit(msgspec.Struct, frozen=True):
     """What model calls and tool calls of one worker share."""
 
     guard: Guard
+    flights: Flights
     spans: RecordedSpans
     servers: LazyServers
     clock: Clock
@@ -155,7 +156,7 @@ async def assemble(
     hooks = Hooks(UserHooks(), roads.log, holdings)
     guard = Guard(door, blueprints := Blueprints(builtin_registry()), hooks, clock)
     spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
-    kit = _Kit(guard=guard, spans=spans, servers=apart, clock=clock, draws=draws)
+    kit = _Kit(guard, flights, spans, apart, clock, draws)
     beside = BesideServers(kit.servers, kit.threads)
     reasoning = Reasoning(
         configs=worker.configs,
@@ -195,6 +196,7 @@ def _acting(worker: Worker, roads: Roads, kit: _Kit) -> Acting:
         telemetry=kit.spans,
         log=roads.log,
         guard=kit.guard,
+        flights=kit.flights,
         clock=clock,
     )
 

@@ -14,6 +14,8 @@ from tests.e2e.flows.wire import Json, Wire, unique
 
 pytestmark = pytest.mark.stack
 KEY = "sk-canary-of-a-sync"
+LATER = (503, 504)
+ASKED_AGAIN = 3
 
 
 class Listing(BaseHTTPRequestHandler):
@@ -53,7 +55,12 @@ def listener() -> Generator[Listener]:
 
 
 async def sync(wire: Wire, provider: Json) -> tuple[int, Json]:
-    answer = await wire.ask("POST", f"/providers/{provider['id']}/sync-models")
+    """As a client asks: again, where a worker that loads its libraries takes too long at first."""
+    path = f"/providers/{provider['id']}/sync-models"
+    answer = await wire.ask("POST", path)
+    for _ in range(ASKED_AGAIN):
+        if answer.status_code in LATER:
+            answer = await wire.ask("POST", path)
     return answer.status_code, cast("Json", answer.json())
 
 
@@ -84,9 +91,10 @@ async def test_a_provider_over_http_is_asked_with_the_sealed_key(wire: Wire) -> 
         changed = await wire.ask("PATCH", f"/providers/{provider['id']}", {"api_key": "sk-other"})
         third = await sync(wire, provider)
 
-    assert (first[0], first[1]["added"], first[1]["skipped"]) == (200, 2, 1)
-    assert (second[0], second[1]["added"], second[1]["stale"]) == (200, 0, 1)
-    assert (changed.status_code, third[0], third[1]["code"]) == (200, 502, "provider_failed")
+    assert [first[0], second[0], third[0]] == [200, 200, 502], (first, second, third)
+    assert (first[1]["added"], first[1]["skipped"]) == (2, 1)
+    assert (second[1]["added"], second[1]["stale"]) == (0, 1)
+    assert (changed.status_code, third[1]["code"]) == (200, "provider_failed")
     assert third[1]["detail"] == (
         f"{provider['name']} (provider_misconfigured): status 401: no such key here"
     )

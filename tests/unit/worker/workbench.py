@@ -165,12 +165,13 @@ class Bench:
 def acting(
     tools: Sequence[TestTool],
     threads: ToolThread,
-    files: SessionFiles,
+    files: SessionFiles | None,
     configs: Configs,
     log: EventLog,
     guard: Guard,
+    flights: Flights,
 ) -> Acting:
-    clock = SystemClock()
+    clock, files = SystemClock(), files or MemoryFiles(held())
     return Acting(
         configs=configs,
         toolbox=_Box({one.definition.name: one for one in tools}),
@@ -180,6 +181,7 @@ def acting(
         telemetry=Silence(),
         log=log,
         guard=guard,
+        flights=flights,
         clock=clock,
     )
 
@@ -216,7 +218,7 @@ async def bench(
         telemetry=Silence(),
         clock=clock,
     )
-    doing = acting(tools, threads, files or MemoryFiles(held()), worker.configs, memory, guard)
+    doing = acting(tools, threads, files, worker.configs, memory, guard, flights)
     flying = asyncio.create_task(flights.run())
     running = asyncio.create_task(worker.run(_steps(reasoning, doing, Discovery(door, clock))))
     try:
