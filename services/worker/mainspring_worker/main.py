@@ -44,6 +44,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.discovery import LISTING, Discovery
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
@@ -126,7 +127,7 @@ def identity(
         name=name or made_up,
         build=version("mainspring-worker"),
         queues=(QUEUE,),
-        capabilities=(PLAIN, READING, *capabilities),
+        capabilities=(PLAIN, READING, LISTING, *capabilities),
         slots=slots,
     )
 
@@ -135,6 +136,7 @@ class _Kit(NamedTuple):
     """What model calls and tool calls of one worker share."""
 
     guard: Guard
+    flights: Flights
     spans: RecordedSpans
     servers: LazyServers
     registry: Registry
@@ -155,11 +157,11 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
 ) -> Worker:
     """A worker at work, which drains when the service closes."""
     worker = Worker(core=WorkerCore(who), link=roads.link, clock=clock, draws=draws)
-    spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
+    spans, apart, threads = RecordedSpans(service.telemetry), LazyServers(servers), ToolThread()
     flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
     holdings = Holdings(roads.resources, clock=clock, draws=draws)
-    beside = BesideServers(apart, threads := ToolThread())
+    beside = BesideServers(apart, threads)
     hooks = Hooks(UserHooks(beside=threads.beside), roads.log, holdings)
     guard = Guard(door, blueprints := Blueprints(registry), hooks, clock)
     reasoning = Reasoning(
@@ -178,11 +180,16 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
     service.stack.push_async_callback(models.aclose)
     service.stack.push_async_callback(beside.aclose)
     service.spawn("deltas", flights.run())
-    acting = _acting(worker, roads, _Kit(guard, spans, apart, registry, clock, draws, threads))
-    service.spawn("stream", worker.run(Steps(reasoning=reasoning, acting=acting)))
+    kit = _Kit(guard, flights, spans, apart, registry, clock, draws, threads)
+    steps = _steps(reasoning, _acting(worker, roads, kit), Discovery(door, clock))
+    service.spawn("stream", worker.run(steps))
     # Last in, first out: everything above is still there while the worker drains.
     service.stack.push_async_callback(worker.drain)
     return worker
+
+
+def _steps(reasoning: Reasoning, acting: Acting, discovery: Discovery) -> Steps:
+    return Steps(reasoning=reasoning, acting=acting, discovery=discovery)
 
 
 def _acting(worker: Worker, roads: Roads, kit: _Kit) -> Acting:
@@ -196,6 +203,7 @@ def _acting(worker: Worker, roads: Roads, kit: _Kit) -> Acting:
         telemetry=kit.spans,
         log=roads.log,
         guard=kit.guard,
+        flights=kit.flights,
         clock=clock,
         told_agent=(one.info.id for one in kit.registry.with_code()),
     )

@@ -154,6 +154,7 @@ OF_API_ALONE: dict[str, Json] = {
     "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
     "/memories/{memory_id}/fs/{path}": {"content": "x"},
     "/providers": {"name": "p", "provider_type": "openai"},
+    "/providers/{provider_id}/sync-models": {},
     "/sessions/{session_id}/tasks/{session_task_id}/cancel": {},
     "/mcp-servers": {"name": "m", "url": "https://m.test"},
     "/models": {"provider_id": "provider_" + "0" * 32, "model_id": "m"},

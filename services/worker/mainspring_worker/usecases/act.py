@@ -27,9 +27,11 @@ from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
+from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
+from mainspring_worker.usecases.showing import Shown, showing
 from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, AttemptVoid
 from mainspring_workstream.configs import Configs, ConfigUnusable
@@ -56,11 +58,13 @@ class Acting:
         telemetry: Telemetry,
         log: EventLog,
         guard: Guard,
+        flights: Flights,
         clock: Clock,
         told_agent: Iterable[str] = (),
     ) -> None:
         """`told_agent` are capabilities beside ours whose tools work on what the agent has."""
         self._told_agent = _TOLD_AGENT.union(told_agent)
+        self._flights = flights
         self._guard = guard
         self._log = log
         self._configs = configs
@@ -135,17 +139,26 @@ class Acting:
         await attempt.leased()
         attempt.begun = True
         limit_s = payload.limit_s or TOOL_CALL_TIMEOUT_S
+        shown = Shown(self._flights, self._clock, attempt, payload)
         context = self._context(attempt, payload, tool, limit_s)
+        if not payload.guarded:  # else nobody has looked at it yet
+            context = msgspec.structs.replace(context, output=shown)
         try:
             context = await self._with_agent(context, payload, tool)
         except ConfigUnusable as unusable:
             return outcomes.error(
                 f"the configuration of the agent is not known: {unusable}", "config_unusable"
             )
+        async with showing(shown):
+            return await self._made(payload, self._runner.call(tool, arguments, context), limit_s)
+
+    async def _made(
+        self, payload: ToolTask, call: Awaitable[ToolOutcome], limit_s: float
+    ) -> ToolResult:
         limit = asyncio.timeout(limit_s)
         try:
             async with limit:
-                return _told(await self._runner.call(tool, arguments, context))
+                return _told(await call)
         except TimeoutError:
             if not limit.expired():
                 return _raised(payload)
