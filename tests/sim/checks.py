@@ -77,6 +77,7 @@ def at_rest(world: World, people: People) -> Iterator[str]:
     yield from program_checks.at_rest(world, people.orders)
     yield from _calls_answered(world)
     yield from _readers_behind(world, people)
+    yield from _hands(world)
 
 
 def _readers_behind(world: World, people: People) -> Iterator[str]:
@@ -210,6 +211,14 @@ def _results(world: World) -> Iterator[str]:
             later = attempt.task_id == row.task_id and attempt.fence > row.fence
             if later and attempt.claim_rev < row.rev:
                 yield f"I4 {workflow_id.hex} {step}: fence {row.fence} wrote after {attempt.fence}"
+
+
+def _hands(world: World) -> Iterator[str]:
+    """What a worker has done was answered: it holds on to nothing."""
+    for place, running in world.places.items():
+        held = running.program._core.held if place.startswith("worker") else ()
+        for one in held if running.host.up else ():
+            yield f"{place} holds on to {one.task_id.hex} at fence {one.fence}"
 
 
 # ── the outside ─────────────────────────────────────────────────────────────────────────────────

@@ -209,7 +209,7 @@ def _script(world: World) -> str:
     for turn in turns:
         if world.chance.strikes("model trouble", world.weather.model_trouble):
             turn["error"] = {"kind": "overloaded", "after_chars": 4, "attempts": 1}
-    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": work.choice((0, 20))}}
+    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": work.choice((0, 20, 300))}}
     return f"Play.\n```llmsim\n{msgspec.json.encode(block).decode()}\n```"
 
 

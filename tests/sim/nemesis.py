@@ -17,6 +17,8 @@ _FROZEN_S: Final = 25.0
 """Up to two and a half leases."""
 _LOOK_S: Final = 0.25
 _APART_S: Final = 15.0
+_CHOKED_S: Final = 20.0
+"""Half of it at least, which is a lease: then another is at work on what it says it has done."""
 _OUT_S: Final = 8.0
 
 
@@ -37,6 +39,7 @@ class Nemesis:
                 (weather.outage_every_s, self._outage),
                 (weather.stream_cut_every_s, self._cut),
                 (weather.stream_hangs_every_s, self._hang),
+                (weather.stream_chokes_every_s, self._choke),
             ):
                 if every_s:
                     group.create_task(self._again(every_s, strike))
@@ -55,6 +58,9 @@ class Nemesis:
             running.host.thaw()
             if not running.host.up:
                 world.start(place)
+        if world.weather.last_hang:
+            for wire in world.wires:
+                wire.hang()
 
     async def _again(self, every_s: float, strike: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop = self._world.loop
@@ -103,7 +109,8 @@ class Nemesis:
         for _ in range(round(_FROZEN_S / _LOOK_S)):
             await asyncio.sleep(_LOOK_S)
             now = {id_: tasks[id_].incarnation for id_ in held if id_ in tasks}
-            if any(who is not None and who != held[id_] for id_, who in now.items()):
+            taken = any(who is not None and who != held[id_] for id_, who in now.items())
+            if taken or not now or not host.up:
                 break
         host.thaw()
 
@@ -144,6 +151,10 @@ class Nemesis:
     async def _hang(self) -> None:
         for wire in self._one_wire("stream hangs"):
             wire.hang()
+
+    async def _choke(self) -> None:
+        for wire in self._one_wire("stream choked"):
+            wire.choke(_CHOKED_S * (1 + self._draws.random()) / 2)
 
     def _one_wire(self, kind: str) -> list[Wire]:
         """At most."""

@@ -25,6 +25,8 @@ STATEMENT_PART: Final = 0.2
 """Of the latency between services: the database is near."""
 _matches: Final = lru_cache(maxsize=4096)(matches)
 _STALL_S: Final = 2.0
+_LOCKED_S: Final = 3.0
+"""A statement waits for others that long at most."""
 _KEEPALIVE_S: Final = RPC_KEEPALIVE_S + RPC_KEEPALIVE_TIMEOUT_S
 """Until both ends of a dead connection notice, at the latest."""
 
@@ -170,15 +172,19 @@ class Statements:
 
     def _statement(self, name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
         network, weather = self._network, self._network.weather
+        of_deltas = name == "append_deltas"
+        reply_lost = weather.delta_reply_lost if of_deltas else weather.statement_reply_lost
 
         async def ask(*args: Any, **named: Any) -> Any:
             await network.loop.pause(network.delay(STATEMENT_PART))
+            if network.strikes("statement stalled", weather.statement_stalls):
+                await network.loop.pause(_LOCKED_S * network.chance.faults.random())
             refused = network.strikes("statement refused", weather.statement_refused)
             if refused or not network.database_up:
                 detail = f"{name}: Postgres cannot be reached"
                 raise Unavailable(detail)
             answer = await method(*args, **named)
-            if network.strikes("reply of a statement lost", weather.statement_reply_lost):
+            if network.strikes("reply of a statement lost", reply_lost):
                 detail = f"{name}: the connection was lost"
                 raise Unavailable(detail)
             await network.loop.pause(network.delay(STATEMENT_PART))
@@ -279,6 +285,9 @@ class Wire:
             network.loop.call_later(_KEEPALIVE_S, self.cut, context=Context())
         if self.broken or self.silent:
             return
+        if network.strikes("frame lost with its stream", network.weather.frame_lost):
+            self.cut()
+            return
         if network.strikes("stream stalled", network.weather.stream_stalls):
             self._next[target] = network.loop.time() + _STALL_S * network.chance.faults.random()
         at = max(self._next[target], network.loop.time() + network.delay())
@@ -303,6 +312,11 @@ class Wire:
                 # What was on its way comes first: the engine hears the end late.
                 wait_s = max(wait_s, self._next[engine] - self._network.loop.time())
             later(wait_s, self.to_engine.put_nowait, None, context=engine.context())
+
+    def choke(self, seconds: float) -> None:
+        """What the worker says is held up, and comes all at once; it hears its engine meanwhile."""
+        _, engine = self._ends
+        self._next[engine] = max(self._next[engine], self._network.loop.time() + seconds)
 
     def hang(self) -> None:
         """Carries nothing any more, and stays open."""

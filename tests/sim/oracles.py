@@ -3,6 +3,7 @@
 Rows do not show it: a beat of a lost attempt keeps another one's lease alive, and nothing else.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Final
@@ -11,7 +12,7 @@ from mainspring_engine.adapters.memory import MemoryStore
 from mainspring_engine.adapters.memory.tables import TaskRow
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.rows import TaskState
-from mainspring_engine.ports.store import Committed, Release, Renewal, Renewed
+from mainspring_engine.ports.store import Committed, Handed, Release, Renewal, Renewed
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held, Verdict
@@ -44,7 +45,33 @@ class Watching(MemoryStore):
                     self._note(sentence)
         return answers
 
+    async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
+        answers = await super().start(starts)
+        for start, answer in zip(starts, answers, strict=True):
+            if answer is Verdict.COMMITTED and not self._holds(start.held):
+                self._note(f"I4 {_told(start.held)} was let start, and it holds no more")
+        return answers
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        others = [one for one in handed if not self._holds(one.held)]
+        before = [self._acknowledged(one.held) for one in others]
+        await super().acknowledge(handed)
+        for one, was in zip(others, before, strict=True):
+            if self._acknowledged(one.held) != was:
+                self._note(f"I4 {_told(one.held)} was handed over, and another was acknowledged")
+
+    def _acknowledged(self, held: Held) -> bool:
+        task = self.tables.tasks.get(held.task_id)
+        return task is not None and task.acknowledged
+
     def _stale(self, changes: Changes) -> Iterator[str]:
+        closes = (close for close in changes.closes if close.expected is TaskState.LEASED)
+        ends = Counter(Held(close.task_id, close.fence) for close in closes)
+        for held, count in ends.items():
+            if count > 1:
+                yield f"I2 {_told(held)} is ended {count} times at once"
+            if not self._holds(held):
+                yield f"I4 {_told(held)} is ended, and it holds no more"
         for mark in changes.marks:
             if not self._holds(Held(mark.task_id, mark.fence)):
                 yield f"I4 a mark of {mark.task_id.hex} was set for fence {mark.fence}, long lost"

@@ -49,7 +49,7 @@ def _any_fence(tables: Any, close: Any) -> Any:
 
 _JUDGE_CLOSE: Final = judging._judge_close
 _LEASE: Final = TaskRow.lease
-_RECEIVE: Final = WorkerCore.receive
+_COMMIT: Final = SessionFlights._commit
 
 
 def _same_fence(self: TaskRow, *args: Any, **named: Any) -> None:
@@ -96,9 +96,11 @@ async def _idle(*_args: Any, **_named: Any) -> None:
     return None
 
 
-def _any_stream(self: WorkerCore, stream: int, frame: Any, now: float) -> Any:
-    del stream
-    return _RECEIVE(self, self._stream, frame, now)
+async def _told_first(self: SessionFlights, decided: list[Any], entries: list[Any]) -> None:
+    for item in decided:
+        for entry, answer in zip(item.entries, item.answers, strict=True):
+            entry.ticket.done(answer)
+    await _COMMIT(self, decided, entries)
 
 
 def _stamp_elsewhere(self: TaskRow, now_ms: int, lease_ms: int) -> None:
@@ -138,7 +140,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "timers are swept": Safeguard(MemoryStore, "due_timers", _no_rows),
     "retries come due": Safeguard(MemoryStore, "ready_retries", _no_rows),
     "a pass finds what no hint told": Safeguard(Claimer, "_sweep_for_ever", _idle),
-    "old streams are not heard": Safeguard(WorkerCore, "receive", _any_stream),
+    "nobody is told before the commit": Safeguard(SessionFlights, "_commit", _told_first),
     "unanswered results go again": Safeguard(Outgoing, "send_again", _none),
     "only the database dates a lease": Safeguard(TaskRow, "stamp", _stamp_elsewhere),
     "a lost commit is asked again": Safeguard(lane, "_keep_incidents", _drop_incidents),
@@ -155,39 +157,6 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }
-
-
-TWICE: Final[dict[str, str]] = {
-    "old streams are not heard": "the reader of a broken stream ends before the next one opens",
-    "fence of a mark": "whoever decides reads the task again just before it marks it",
-}
-"""What keeps the promise where one of them is away: why seeds seldom or never miss it."""
-
-
-_STORE: Final = "tests/contract/engine_store"
-_WORKER: Final = "tests/unit/worker/test_core.py"
-DIRECTED: Final[dict[str, str]] = {
-    "fence of a result": f"{_STORE}/test_engine_store_verdicts.py::"
-    "test_a_result_of_an_older_fence_is_stale[memory]",
-    "fence of a beat": f"{_STORE}/test_engine_store_time.py::"
-    "test_renewals_answer_in_their_order[memory]",
-    "fence of a mark": f"{_STORE}/test_engine_store_verdicts.py::"
-    "test_a_mark_of_an_attempt_that_ended_is_stale[memory]",
-    "fence of an emit": f"{_STORE}/test_engine_store_workflows.py::"
-    "test_a_checkpoint_of_a_lower_fence_is_stale[memory]",
-    "a release looks again": f"{_STORE}/test_engine_store_time.py::"
-    "test_only_an_acknowledged_attempt_dies[memory-True-1-0]",
-    "an attach lets go what is not listed": f"{_STORE}/test_engine_store_claims.py::"
-    "test_claims_that_are_not_listed_are_undelivered_and_no_death[memory]",
-    "timers are swept": f"{_STORE}/test_engine_store_time.py::"
-    "test_a_timer_is_due_after_its_delay_until_it_is_dropped[memory]",
-    "old streams are not heard": f"{_WORKER}::test_frames_of_an_older_stream_are_ignored",
-    "unanswered results go again": f"{_WORKER}::"
-    "test_unanswered_result_is_held_and_sent_again_unchanged_after_a_reattach",
-    "a deaf stream is left": f"{_WORKER}::"
-    "test_silence_for_a_lease_after_a_beat_means_a_dead_stream",
-}
-"""Tests that miss what seeds seldom do: `./task sim --ablations` makes them fail without it."""
 
 
 @contextmanager

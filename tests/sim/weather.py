@@ -40,6 +40,14 @@ class Weather(Struct, frozen=True, kw_only=True):
     """Of frames: what follows comes late with them, even when the stream breaks meanwhile."""
     stream_hangs_every_s: float
     """It carries nothing any more, and nobody is told: what lies between answers the pings."""
+    stream_chokes_every_s: float
+    """What its worker says comes later than a lease, in its order, even when it left meanwhile."""
+    frame_lost: float
+    """Of frames: the stream breaks with what it carries."""
+    statement_stalls: float
+    """Of statements: each waits for a lock or a connection, and others go before it."""
+    delta_reply_lost: float
+    """Of the replies to flights of deltas, which are few."""
     crash_every_s: float
     freeze_every_s: float
     wake_every_s: float
@@ -54,6 +62,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     """A client's calls go to the replica of its connection, not to any."""
     last_crash: bool
     """All workers end just when everything else is mended."""
+    last_hang: bool
+    """All streams hang just then, and no fault will end them."""
     programs: int
     plain_tasks: int
     coders: int
@@ -122,4 +132,6 @@ def weather_of(seed: int) -> Weather:
         stream_stalls=odds(0.1), stream_hangs_every_s=every(8.0),
         poison=draws.random() < 0.15, warm=draws.choice((0, 1, 100)),
         readers_stay=draws.random() < 0.4,
+        stream_chokes_every_s=every(4.0), frame_lost=odds(0.03),
+        statement_stalls=odds(0.08), delta_reply_lost=odds(0.3), last_hang=draws.random() < 0.5,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """What a worker holds and owes: tasks, leases, credits, unanswered frames. `now` is monotonic.
 
-The driver (usecases/work.py) carries frames and time in and actions out. Only the newest stream
-counts; whatever was not answered on an older one is sent again, unchanged, on the next.
+The driver (usecases/work.py) carries frames and time in and actions out, of one stream after the
+other; whatever was not answered on one is sent again, unchanged, on the next.
 """
 
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ class WorkerCore:
         self._newest: dict[UUID, Held] = {}
         self._unnamed: dict[Held, float] = {}
         """What no attach or beat has named yet, with when it began, oldest first."""
-        self._stream = 0
+        self._attach_number = 0
         self._attached = False
         self._attach_left = 0.0
         self._listed: tuple[Held, ...] = ()
@@ -110,33 +110,30 @@ class WorkerCore:
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────
 
-    def open_stream(self, now: float) -> tuple[int, FromWorker]:
-        """A new attach: its number, by which its frames are known, and its first frame.
+    def open_stream(self, now: float) -> FromWorker:
+        """A new attach: its first frame. Nothing of the stream before is received any more.
 
         The frame's credits are all free slots, for a new stream starts with none. What is
         unanswered follows once the engine has said what of it is lost.
         """
-        self._stream += 1
+        self._attach_number += 1
         self._attached = False
         self._attach_left = now
         self._listed = self.held
         self._unnamed.clear()
         self._asked_at = now
         self._out.begin_stream()
-        attach = self._identity.attach(self._stream, self._listed)
+        attach = self._identity.attach(self._attach_number, self._listed)
         free = 0 if self.draining else max(0, self._identity.slots - self._busy)
-        return self._stream, FromWorker(attach=attach, credits=free, draining=self.draining)
+        return FromWorker(attach=attach, credits=free, draining=self.draining)
 
-    def close_stream(self, stream: int) -> None:
+    def close_stream(self) -> None:
         """The stream broke; nothing is sent until the next one is attached."""
-        if stream == self._stream:
-            self._attached = False
-            self._asked_at = None
+        self._attached = False
+        self._asked_at = None
 
-    def receive(self, stream: int, frame: ToWorker, now: float) -> list[Action]:
-        """What to do about a frame; nothing, if it came on any stream but the newest."""
-        if stream != self._stream:
-            return []
+    def receive(self, frame: ToWorker, now: float) -> list[Action]:
+        """What to do about a frame."""
         self._asked_at = None
         actions: list[Action] = []
         if frame.attached is not None:

@@ -113,9 +113,9 @@ class Worker:
         except LinkBroken as broken:
             _LOG.info("no engine", extra={"reason": broken.detail})
             return False
-        number, first = self._core.open_stream(self._clock.mono())
+        first = self._core.open_stream(self._clock.mono())
         self._joined.clear()
-        reading = asyncio.create_task(self._read(stream, number, attempts), name="read")
+        reading = asyncio.create_task(self._read(stream, attempts), name="read")
         others = (
             asyncio.create_task(self._write(stream, first), name="write"),
             asyncio.create_task(self._beats(), name="beat"),
@@ -129,18 +129,19 @@ class Worker:
             done, _ = await asyncio.wait((reading, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
             joined = self._core.attached
-            self._core.close_stream(number)
+            self._core.close_stream()
             for role in others:
                 role.cancel()
             # Before the reader: cancelling a read would reset the stream with what it carries.
             await stream.close()
             reading.cancel()
+            # The core knows no streams apart: nothing of this one is heard once the next opens.
             await asyncio.gather(reading, *others, return_exceptions=True)
         # Both ends see a break; one line tells it.
         _say_why(next(iter(done)))
         return joined
 
-    async def _read(self, stream: EngineStream, number: int, attempts: Attempts) -> None:
+    async def _read(self, stream: EngineStream, attempts: Attempts) -> None:
         """Returns when the engine says that it leaves."""
         try:
             async with asyncio.timeout(ATTACH_TIMEOUT_S):
@@ -150,7 +151,7 @@ class Worker:
             raise LinkBroken(reason) from None
         while True:
             leaving = False
-            for action in self._core.receive(number, frame, self._clock.mono()):
+            for action in self._core.receive(frame, self._clock.mono()):
                 leaving = attempts.act(action) or leaving
             self._joined.set()
             if self._core.unnamed:

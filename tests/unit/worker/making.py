@@ -119,11 +119,11 @@ def history(text: str = "hello") -> tuple[StoredEvent, ...]:
     )
 
 
-def attached_core(slots: int = 4, now: float = 0.0) -> tuple[WorkerCore, int]:
+def attached_core(slots: int = 4, now: float = 0.0) -> WorkerCore:
     core = WorkerCore(identity(slots))
-    number, _ = core.open_stream(now)
-    core.receive(number, ToWorker(attached=Attached(lease_ms=LEASE_MS)), now)
-    return core, number
+    core.open_stream(now)
+    core.receive(ToWorker(attached=Attached(lease_ms=LEASE_MS)), now)
+    return core
 
 
 def of_type(actions: list[object], kind: type) -> list[object]:

@@ -21,15 +21,14 @@ from tests.unit.worker.making import LEASE_MS, attached_core, held, identity, ta
 LEASE_S = LEASE_MS / 1000
 
 
-def give(core: WorkerCore, stream: int, *tasks: Held, now: float = 0.0) -> list[object]:
+def give(core: WorkerCore, *tasks: Held, now: float = 0.0) -> list[object]:
     frame = ToWorker(tasks=tuple(task(one) for one in tasks))
-    return list(core.receive(stream, frame, now))
+    return list(core.receive(frame, now))
 
 
-def reattach(core: WorkerCore, *, lost: tuple[Held, ...] = (), now: float = 1.0) -> int:
-    number, _ = core.open_stream(now)
-    core.receive(number, ToWorker(attached=Attached(lease_ms=LEASE_MS, lost=lost)), now)
-    return number
+def reattach(core: WorkerCore, *, lost: tuple[Held, ...] = (), now: float = 1.0) -> None:
+    core.open_stream(now)
+    core.receive(ToWorker(attached=Attached(lease_ms=LEASE_MS, lost=lost)), now)
 
 
 def ack(of: Held, verdict: Verdict = Verdict.COMMITTED, counter: int = 0) -> Acknowledgement:
@@ -40,10 +39,10 @@ def ack(of: Held, verdict: Verdict = Verdict.COMMITTED, counter: int = 0) -> Ack
 
 
 def test_attach_offers_all_free_slots_and_lists_what_is_held() -> None:
-    core, stream = attached_core(slots=4)
-    give(core, stream, held(1))
+    core = attached_core(slots=4)
+    give(core, held(1))
 
-    _, first = core.open_stream(1.0)
+    first = core.open_stream(1.0)
 
     assert first.attach is not None
     assert first.attach.held == (held(1),)
@@ -53,21 +52,14 @@ def test_attach_offers_all_free_slots_and_lists_what_is_held() -> None:
 def test_attach_numbers_rise() -> None:
     core = WorkerCore(identity())
 
-    assert [core.open_stream(0.0)[0] for _ in range(3)] == [1, 2, 3]
+    attaches = [core.open_stream(0.0).attach for _ in range(3)]
 
-
-def test_frames_of_an_older_stream_are_ignored() -> None:
-    core, old = attached_core()
-    new = reattach(core)
-
-    assert give(core, old, held(1)) == []
-    assert core.held == ()
-    assert len(give(core, new, held(1))) == 1
+    assert [attach and attach.attach_number for attach in attaches] == [1, 2, 3]
 
 
 def test_nothing_is_sent_before_the_attach_is_answered() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
     core.finish(held(1), b"done")
 
     core.open_stream(1.0)
@@ -76,21 +68,21 @@ def test_nothing_is_sent_before_the_attach_is_answered() -> None:
 
 
 def test_silence_for_a_lease_after_a_beat_means_a_dead_stream() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
     core.beat(0)
     core.take(5.0)
 
     assert not core.deaf(5.0 + LEASE_S)
     assert core.deaf(5.1 + LEASE_S)
-    core.receive(stream, ToWorker(renewed=(held(1),)), 16.0)
+    core.receive(ToWorker(renewed=(held(1),)), 16.0)
     assert not core.deaf(16.0)
 
 
 def test_leaving_engine_is_left() -> None:
-    core, stream = attached_core()
+    core = attached_core()
 
-    actions = core.receive(stream, ToWorker(leaving=True), 0.0)
+    actions = core.receive(ToWorker(leaving=True), 0.0)
 
     assert actions == [Leave()]
 
@@ -99,8 +91,8 @@ def test_leaving_engine_is_left() -> None:
 
 
 def test_result_travels_with_its_hash_and_the_freed_credit() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
     core.finish(held(1), b"done")
 
     frame = core.take(0.0)
@@ -113,8 +105,8 @@ def test_result_travels_with_its_hash_and_the_freed_credit() -> None:
 
 
 def test_unanswered_result_is_held_and_sent_again_unchanged_after_a_reattach() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
     core.finish(held(1), b"done")
     before = core.take(0.0)
 
@@ -130,20 +122,20 @@ def test_unanswered_result_is_held_and_sent_again_unchanged_after_a_reattach() -
 
 def test_every_verdict_ends_a_result() -> None:
     for verdict in (Verdict.COMMITTED, Verdict.DUPLICATE, Verdict.STALE, Verdict.INVALID):
-        core, stream = attached_core()
-        give(core, stream, held(1))
+        core = attached_core()
+        give(core, held(1))
         core.finish(held(1), b"done")
         core.take(0.0)
 
-        actions = core.receive(stream, ToWorker(results=(ack(held(1), verdict),)), 0.0)
+        actions = core.receive(ToWorker(results=(ack(held(1), verdict),)), 0.0)
 
         assert actions == [Settled(held(1), verdict)]
         assert core.held == ()
 
 
 def test_frame_is_cut_at_its_bytes() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), held(2))
+    core = attached_core()
+    give(core, held(1), held(2))
     for number in (1, 2):
         core.finish(held(number), bytes(FRAME_BYTES_TARGET))
 
@@ -159,10 +151,10 @@ def test_frame_is_cut_at_its_bytes() -> None:
 
 
 def test_lost_task_is_stopped_and_its_result_is_void() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
 
-    actions = core.receive(stream, ToWorker(lost=(held(1),)), 0.0)
+    actions = core.receive(ToWorker(lost=(held(1),)), 0.0)
 
     assert actions == [Stop(held(1))]
     assert core.held == ()
@@ -174,9 +166,9 @@ def test_lost_task_is_stopped_and_its_result_is_void() -> None:
 
 
 def test_slot_of_a_lost_task_stays_taken_until_its_handler_ends() -> None:
-    core, stream = attached_core(slots=1)
-    give(core, stream, held(1))
-    core.receive(stream, ToWorker(lost=(held(1),)), 0.0)
+    core = attached_core(slots=1)
+    give(core, held(1))
+    core.receive(ToWorker(lost=(held(1),)), 0.0)
 
     assert core.take(0.0) is None
     core.release(held(1))
@@ -187,8 +179,8 @@ def test_slot_of_a_lost_task_stays_taken_until_its_handler_ends() -> None:
 
 
 def test_buffered_result_is_dropped_when_the_attach_says_lost() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), held(2))
+    core = attached_core()
+    give(core, held(1), held(2))
     core.finish(held(1), b"one")
     core.finish(held(2), b"two")
 
@@ -200,10 +192,10 @@ def test_buffered_result_is_dropped_when_the_attach_says_lost() -> None:
 
 
 def test_task_held_already_gives_its_credit_back() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1, fence=2))
+    core = attached_core()
+    give(core, held(1, fence=2))
 
-    actions = give(core, stream, held(1, fence=2)) + give(core, stream, held(1, fence=1))
+    actions = give(core, held(1, fence=2)) + give(core, held(1, fence=1))
 
     assert actions == []
     frame = core.take(0.0)
@@ -212,10 +204,10 @@ def test_task_held_already_gives_its_credit_back() -> None:
 
 
 def test_higher_fence_of_the_same_task_stops_the_lower_one() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1, fence=1))
+    core = attached_core()
+    give(core, held(1, fence=1))
 
-    actions = give(core, stream, held(1, fence=2))
+    actions = give(core, held(1, fence=2))
 
     assert actions[0] == Stop(held(1, fence=1))
     assert isinstance(actions[1], Begin)
@@ -223,11 +215,11 @@ def test_higher_fence_of_the_same_task_stops_the_lower_one() -> None:
 
 
 def test_cancel_reaches_a_running_task_only() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), held(2))
+    core = attached_core()
+    give(core, held(1), held(2))
     core.finish(held(2), b"done")
 
-    actions = core.receive(stream, ToWorker(cancelled=(held(1), held(2), held(3))), 0.0)
+    actions = core.receive(ToWorker(cancelled=(held(1), held(2), held(3))), 0.0)
 
     assert actions == [Cancel(held(1))]
 
@@ -236,8 +228,8 @@ def test_cancel_reaches_a_running_task_only() -> None:
 
 
 def test_no_effect_may_start_after_the_local_lease_end() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), now=0.0)
+    core = attached_core()
+    give(core, held(1), now=0.0)
     end = LEASE_S - LEASE_MARGIN_S
 
     assert core.leased(held(1), end - 0.1)
@@ -246,12 +238,12 @@ def test_no_effect_may_start_after_the_local_lease_end() -> None:
 
 
 def test_renewal_counts_from_when_the_beat_left() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), now=0.0)
+    core = attached_core()
+    give(core, held(1), now=0.0)
     core.beat(0)
     core.take(4.0)
 
-    core.receive(stream, ToWorker(renewed=(held(1),)), 9.0)
+    core.receive(ToWorker(renewed=(held(1),)), 9.0)
 
     end = 4.0 + LEASE_S - LEASE_MARGIN_S
     assert core.leased(held(1), end - 0.1)
@@ -259,20 +251,20 @@ def test_renewal_counts_from_when_the_beat_left() -> None:
 
 
 def test_late_answer_counts_from_the_oldest_unanswered_beat() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), now=0.0)
+    core = attached_core()
+    give(core, held(1), now=0.0)
     for at in (4.0, 7.0):
         core.beat(0)
         core.take(at)
 
-    core.receive(stream, ToWorker(renewed=(held(1),)), 7.1)
+    core.receive(ToWorker(renewed=(held(1),)), 7.1)
 
     assert not core.leased(held(1), 4.0 + LEASE_S - LEASE_MARGIN_S)
 
 
 def test_attach_renews_what_it_lists() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), now=0.0)
+    core = attached_core()
+    give(core, held(1), now=0.0)
 
     reattach(core, now=8.0)
 
@@ -280,10 +272,10 @@ def test_attach_renews_what_it_lists() -> None:
 
 
 def test_beat_names_running_and_finished_tasks() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), held(2), held(3))
+    core = attached_core()
+    give(core, held(1), held(2), held(3))
     core.finish(held(2), b"done")
-    core.receive(stream, ToWorker(lost=(held(3),)), 0.0)
+    core.receive(ToWorker(lost=(held(3),)), 0.0)
     core.beat(7)
 
     frame = core.take(0.0)
@@ -304,19 +296,19 @@ def test_start_is_granted_by_commit_or_repeat_only() -> None:
         (Verdict.STALE, False),
         (Verdict.INVALID, False),
     ):
-        core, stream = attached_core()
-        give(core, stream, held(1))
+        core = attached_core()
+        give(core, held(1))
         assert core.start(held(1))
         core.take(0.0)
 
-        actions = core.receive(stream, ToWorker(starts=(ack(held(1), verdict),)), 0.0)
+        actions = core.receive(ToWorker(starts=(ack(held(1), verdict),)), 0.0)
 
         assert actions == [StartAnswered(held(1), granted)]
 
 
 def test_unanswered_start_and_emit_are_sent_again_after_a_reattach() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
     core.start(held(1))
     core.emit(held(1), (EmitEvent(type="tool.progress", data={}),))
     before = core.take(0.0)
@@ -331,28 +323,28 @@ def test_unanswered_start_and_emit_are_sent_again_after_a_reattach() -> None:
 
 
 def test_emit_counters_rise_and_answers_find_theirs() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
     counters = [core.emit(held(1), ()) for _ in range(2)]
 
     answer = ToWorker(emits=(ack(held(1), counter=2), ack(held(1), counter=2)))
-    actions = core.receive(stream, answer, 0.0)
+    actions = core.receive(answer, 0.0)
 
     assert counters == [1, 2]
     assert actions == [EmitAnswered(held(1), 2, granted=True)]
 
 
 def test_lost_task_may_neither_start_nor_emit() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
-    core.receive(stream, ToWorker(lost=(held(1),)), 0.0)
+    core = attached_core()
+    give(core, held(1))
+    core.receive(ToWorker(lost=(held(1),)), 0.0)
 
     assert not core.start(held(1))
     assert core.emit(held(1), ()) is None
 
 
 def test_configuration_is_asked_for_once_and_again_after_a_reattach() -> None:
-    core, _ = attached_core()
+    core = attached_core()
     core.want_config(b"h" * 32)
     core.want_config(b"h" * 32)
     first = core.take(0.0)
@@ -369,11 +361,11 @@ def test_configuration_is_asked_for_once_and_again_after_a_reattach() -> None:
 
 
 def test_draining_is_told_and_new_tasks_are_returned() -> None:
-    core, stream = attached_core()
+    core = attached_core()
     core.drain()
     told = core.take(0.0)
 
-    actions = give(core, stream, held(1))
+    actions = give(core, held(1))
     frame = core.take(0.0)
 
     assert told is not None
@@ -386,8 +378,8 @@ def test_draining_is_told_and_new_tasks_are_returned() -> None:
 
 
 def test_task_handed_back_is_not_listed_any_more() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
 
     core.hand_back(held(1))
 

@@ -11,8 +11,8 @@ from tests.unit.worker.test_work import Gate, gated
 from tests.unit.worker.workbench import bench
 
 
-def give(core: WorkerCore, stream: int, *tasks: Held, now: float = 0.0) -> None:
-    core.receive(stream, ToWorker(tasks=tuple(task(one) for one in tasks)), now)
+def give(core: WorkerCore, *tasks: Held, now: float = 0.0) -> None:
+    core.receive(ToWorker(tasks=tuple(task(one) for one in tasks)), now)
 
 
 def named(core: WorkerCore, now: float) -> tuple[Held, ...] | None:
@@ -23,22 +23,22 @@ def named(core: WorkerCore, now: float) -> tuple[Held, ...] | None:
 
 
 def test_idle_worker_notices_a_dead_stream_of_an_engine_that_answers_its_beats() -> None:
-    core, stream = attached_core()
-    number, _ = core.open_stream(0.0)
-    core.receive(number, ToWorker(attached=Attached(lease_ms=LEASE_MS, answers_beats=True)), 0.0)
+    core = attached_core()
+    core.open_stream(0.0)
+    core.receive(ToWorker(attached=Attached(lease_ms=LEASE_MS, answers_beats=True)), 0.0)
     lease_s = LEASE_MS / 1000
 
     core.beat(0)
     core.take(5.0)
 
     assert (core.deaf(5.0 + lease_s), core.deaf(5.1 + lease_s)) == (False, True)
-    core.receive(number, ToWorker(), 6.0)
+    core.receive(ToWorker(), 6.0)
     assert not core.deaf(5.1 + lease_s)
-    assert core.receive(stream, ToWorker(), 6.0) == []
+    assert core.receive(ToWorker(), 6.0) == []
 
 
 def test_idle_worker_expects_nothing_of_an_engine_that_answers_no_idle_beat() -> None:
-    core, _ = attached_core()
+    core = attached_core()
 
     core.beat(0)
     core.take(5.0)
@@ -47,8 +47,8 @@ def test_idle_worker_expects_nothing_of_an_engine_that_answers_no_idle_beat() ->
 
 
 def test_quick_task_is_never_named() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
 
     core.finish(held(1), b"done")
 
@@ -57,9 +57,9 @@ def test_quick_task_is_never_named() -> None:
 
 
 def test_task_that_is_not_over_soon_is_named_once_without_the_younger_ones() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), now=0.0)
-    give(core, stream, held(2), now=FIRST_BEAT_S)
+    core = attached_core()
+    give(core, held(1), now=0.0)
+    give(core, held(2), now=FIRST_BEAT_S)
 
     first, again = named(core, FIRST_BEAT_S), named(core, FIRST_BEAT_S)
     second = named(core, 2 * FIRST_BEAT_S)
@@ -69,19 +69,19 @@ def test_task_that_is_not_over_soon_is_named_once_without_the_younger_ones() -> 
 
 
 def test_task_that_ends_before_its_frame_leaves_is_not_named() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), held(2), held(3))
+    core = attached_core()
+    give(core, held(1), held(2), held(3))
     core.first_beat(FIRST_BEAT_S)
 
     core.finish(held(1), b"done")
-    core.receive(stream, ToWorker(lost=(held(2),)), FIRST_BEAT_S)
+    core.receive(ToWorker(lost=(held(2),)), FIRST_BEAT_S)
 
     assert named(core, FIRST_BEAT_S) == (held(3),)
 
 
 def test_beat_of_all_leaves_nothing_to_be_named() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), held(2))
+    core = attached_core()
+    give(core, held(1), held(2))
 
     core.beat(7)
     frame = core.take(0.0)
@@ -93,12 +93,12 @@ def test_beat_of_all_leaves_nothing_to_be_named() -> None:
 
 
 def test_attach_that_lists_a_task_has_named_it() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1))
+    core = attached_core()
+    give(core, held(1))
     core.first_beat(FIRST_BEAT_S)
 
-    number, first = core.open_stream(1.0)
-    core.receive(number, ToWorker(attached=Attached(lease_ms=LEASE_MS)), 1.0)
+    first = core.open_stream(1.0)
+    core.receive(ToWorker(attached=Attached(lease_ms=LEASE_MS)), 1.0)
 
     assert first.attach is not None
     assert first.attach.held == (held(1),)
@@ -106,12 +106,12 @@ def test_attach_that_lists_a_task_has_named_it() -> None:
 
 
 def test_answer_to_a_first_beat_renews_the_local_lease() -> None:
-    core, stream = attached_core()
-    give(core, stream, held(1), now=0.0)
+    core = attached_core()
+    give(core, held(1), now=0.0)
     until_s = LEASE_MS / 1000
     named(core, 5.0)
 
-    core.receive(stream, ToWorker(renewed=(held(1),)), 5.1)
+    core.receive(ToWorker(renewed=(held(1),)), 5.1)
 
     assert core.leased(held(1), until_s)
 

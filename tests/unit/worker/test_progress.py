@@ -11,8 +11,8 @@ from mainspring_workstream.core import WorkerCore
 from tests.unit.worker.making import LEASE_MS, attached_core, held, task, tool_payload
 
 
-def working(core: WorkerCore, stream: int, *tasks: Held) -> None:
-    core.receive(stream, ToWorker(tasks=tuple(task(one) for one in tasks)), 0.0)
+def working(core: WorkerCore, *tasks: Held) -> None:
+    core.receive(ToWorker(tasks=tuple(task(one) for one in tasks)), 0.0)
 
 
 def sent(core: WorkerCore) -> tuple[Progress, ...]:
@@ -26,8 +26,8 @@ def kept(of: Held, counter: int) -> ToWorker:
 
 
 def test_the_newest_report_of_each_step_leaves_in_one_frame() -> None:
-    core, stream = attached_core()
-    working(core, stream, held(1))
+    core = attached_core()
+    working(core, held(1))
 
     for details in (b"1", b"2"):
         assert core.report(held(1), "1", details)
@@ -41,34 +41,34 @@ def test_the_newest_report_of_each_step_leaves_in_one_frame() -> None:
 
 
 def test_an_answer_to_a_report_that_was_overtaken_says_nothing() -> None:
-    core, stream = attached_core()
-    working(core, stream, held(1))
+    core = attached_core()
+    working(core, held(1))
     core.report(held(1), "1", b"1")
     sent(core)
     core.report(held(1), "1", b"2")
 
-    assert core.receive(stream, kept(held(1), 1), 0.0) == []
-    assert core.receive(stream, kept(held(1), 2), 0.0) == [ProgressAnswered(held(1), "1")]
+    assert core.receive(kept(held(1), 1), 0.0) == []
+    assert core.receive(kept(held(1), 2), 0.0) == [ProgressAnswered(held(1), "1")]
 
 
 def test_what_was_not_answered_is_said_again_on_the_next_stream() -> None:
-    core, stream = attached_core()
-    working(core, stream, held(1), held(2))
+    core = attached_core()
+    working(core, held(1), held(2))
     for step in ("1", "2"):
         core.report(held(1), step, b"x")
     core.report(held(2), "", b"y")
     sent(core)
-    core.receive(stream, kept(held(1), 1), 0.0)
+    core.receive(kept(held(1), 1), 0.0)
 
-    number, _ = core.open_stream(1.0)
-    core.receive(number, ToWorker(attached=Attached(lease_ms=LEASE_MS, lost=(held(2),))), 1.0)
+    core.open_stream(1.0)
+    core.receive(ToWorker(attached=Attached(lease_ms=LEASE_MS, lost=(held(2),))), 1.0)
 
     assert [(said.held, said.step) for said in sent(core)] == [(held(1), "2")]
 
 
 def test_a_task_that_is_not_ours_has_nothing_to_say() -> None:
-    core, stream = attached_core()
-    working(core, stream, held(1))
+    core = attached_core()
+    working(core, held(1))
     core.finish(held(1), b"done")
 
     assert not core.report(held(1), "", b"1")
@@ -76,8 +76,8 @@ def test_a_task_that_is_not_ours_has_nothing_to_say() -> None:
 
 
 def test_large_reports_are_spread_over_frames() -> None:
-    core, stream = attached_core()
-    working(core, stream, held(1))
+    core = attached_core()
+    working(core, held(1))
     for step in ("1", "2", "3"):
         core.report(held(1), step, b"x" * (FRAME_BYTES_TARGET // 2))
 
@@ -85,8 +85,8 @@ def test_large_reports_are_spread_over_frames() -> None:
 
 
 async def test_a_handler_may_wait_until_all_it_said_is_kept() -> None:
-    core, stream = attached_core()
-    working(core, stream, held(1))
+    core = attached_core()
+    working(core, held(1))
     attempt = Attempt(
         task(held(1)), tool_payload(), core=core, clock=ManualClock(), wake=lambda: None
     )

@@ -18,8 +18,8 @@ async def test_page_that_an_engine_without_its_database_owes_is_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(attempt_module, "HISTORY_AGAIN_S", 0.0)
-    core, stream = attached_core()
-    core.receive(stream, ToWorker(tasks=(task(held(1)),)), 0.0)
+    core = attached_core()
+    core.receive(ToWorker(tasks=(task(held(1)),)), 0.0)
     payload = WorkflowTask(workflow_id=TURN, workflow_type="trip", key="k")
     asked: asyncio.Queue[tuple[HistoryWanted, ...]] = asyncio.Queue()
 
@@ -33,7 +33,7 @@ async def test_page_that_an_engine_without_its_database_owes_is_asked_for_again(
         reading = asyncio.create_task(attempt.recorded("3"))
         first, again = await asked.get(), await asked.get()
         page = History(held=held(1), steps=(), after="3")
-        for action in core.receive(stream, ToWorker(histories=(page,)), 0.0):
+        for action in core.receive(ToWorker(histories=(page,)), 0.0):
             assert isinstance(action, Recorded)
             attempt.history_came(action.history)
 

@@ -212,6 +212,22 @@ async def test_effect_waits_while_the_local_lease_is_over() -> None:
         assert quick.calls == 1
 
 
+async def test_what_an_engine_says_on_a_stream_that_was_left_is_not_heard() -> None:
+    gate = Gate()
+    async with bench(tools=[gated(gate)]) as b:
+        silent = await b.engine.attached(lease_ms=300)
+        silent.give(task(payload=tool_payload("slow")))
+        second = await b.engine.attached()
+        await gate.until_entered()
+        unheard = silent.outbound.qsize()
+
+        silent.say(ToWorker(lost=(held(),)))
+        gate.release.set()
+
+        assert (await second.result()).held == held()
+        assert silent.outbound.qsize() == unheard + 1
+
+
 async def test_blocking_tool_does_not_starve_the_beats() -> None:
     release = threading.Event()
 
