@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import Final, cast
 
@@ -110,8 +110,8 @@ def everywhere(made: Callable[..., object], other: Callable[..., object]) -> Non
 def add_capability() -> None:
     made = builtin.builtin_registry
 
-    def with_world() -> Registry:
-        return Registry([*made()._by_id.values(), WORLD])
+    def with_world(own: Iterable[Capability] = ()) -> Registry:
+        return Registry([*made(own)._by_id.values(), WORLD])
 
     everywhere(made, with_world)
 
@@ -124,10 +124,10 @@ def tool(definition: ToolDefinition) -> FunctionTool:
 
 
 def add_tools() -> None:
-    made = shelf.builtin_tools
+    made = shelf.all_tools
 
-    def with_world() -> shelf.Shelf:
-        return shelf.Shelf([*made()._tools.values(), *map(tool, definitions({}))])
+    def with_world(registry: Registry) -> shelf.Shelf:
+        return shelf.Shelf([*made(registry)._tools.values(), *map(tool, definitions({}))])
 
     everywhere(made, with_world)
 

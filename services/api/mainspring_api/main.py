@@ -105,7 +105,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     await endings.start(bus)
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
-    gates, operator, registry = RpcGates(control), RpcOperator(control), builtin_registry()
+    gates, operator = RpcGates(control), RpcOperator(control)
     services = Services(
         store=store,
         control=RpcControl(control),
