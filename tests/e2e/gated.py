@@ -88,7 +88,7 @@ def add_capability() -> None:
         return Registry([*made(beside)._by_id.values(), GATES])
 
     builtin.builtin_registry = with_gates
-    vars(own)["builtin_registry"] = with_gates  # which has it by its name
+    own.__dict__["builtin_registry"] = with_gates  # which has it by its name
 
 
 class Gate:

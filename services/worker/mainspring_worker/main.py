@@ -181,14 +181,14 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
     service.stack.push_async_callback(beside.aclose)
     service.spawn("deltas", flights.run())
     kit = _Kit(guard, flights, spans, apart, registry, clock, draws, threads)
-    steps = _steps(reasoning, _acting(worker, roads, kit), Discovery(door, clock))
-    service.spawn("stream", worker.run(steps))
+    service.spawn("stream", worker.run(_steps(worker, roads, kit, reasoning, door)))
     # Last in, first out: everything above is still there while the worker drains.
     service.stack.push_async_callback(worker.drain)
     return worker
 
 
-def _steps(reasoning: Reasoning, acting: Acting, discovery: Discovery) -> Steps:
+def _steps(worker: Worker, roads: Roads, kit: _Kit, reasoning: Reasoning, door: ModelDoor) -> Steps:
+    acting, discovery = _acting(worker, roads, kit), Discovery(door, kit.clock)
     return Steps(reasoning=reasoning, acting=acting, discovery=discovery)
 
 
