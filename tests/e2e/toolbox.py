@@ -58,9 +58,21 @@ def recite(words: int) -> str:
     return "words " * words
 
 
+@tool(effect="idempotent")
+async def print_out(call: ToolContext) -> str:
+    """Prints an order."""
+    call.output("begun\n")
+    call.output("slowly\n", "stderr")
+    told("print_out")
+    await gate()
+    call.output("done\n")
+    return "begun done"
+
+
 async def main() -> None:
-    tools = [refund, announce, pay, recite]
-    await Worker(tools=tools, toolset=TOOLSET, engine=sys.argv[1]).run()
+    tools = [refund, announce, pay, recite, print_out]
+    engine, eventstore = sys.argv[1:]
+    await Worker(tools=tools, toolset=TOOLSET, engine=engine, eventstore=eventstore).run()
 
 
 if __name__ == "__main__":
