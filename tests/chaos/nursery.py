@@ -1,8 +1,8 @@
 """Services by fork from a process that has imported them all: a start takes a tenth of the CPU.
 
-`python nursery.py FD MODULE ...` serves the socket FD; what it forks is a process as any, with a session, a
-log and an environment of its own. It imports nothing of this project before it is asked to, so that
-one of this version also serves another tree, whose packages its PYTHONPATH names.
+`python nursery.py FD MODULE ...` imports the modules and serves the socket FD; what it forks is a
+process as any, with a session, a log and an environment of its own. It imports nothing else of this
+project, so that it also serves another tree, whose packages its PYTHONPATH names.
 """
 
 import ctypes
