@@ -87,7 +87,7 @@ class Campaign:
     def _chosen(self) -> Nemesis | Rollout:
         options = self._options
         if options.beside is None:
-            return Nemesis(self.fleet, self._tables, options.seed, options.only)
+            return Nemesis(self.fleet, self._tables, options.seed, options.only, self.findings)
         schema = Schema(self.fleet.stack, self._folder, options.beside, present())
         return Rollout(self.fleet, schema, options.seed, options.minutes * 60, self.findings)
 
