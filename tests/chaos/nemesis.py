@@ -31,7 +31,7 @@ EVERY_S: Final[dict[str, float]] = {
     "frozen api": 15.0,
     "frozen eventstore": 40.0,
     "woken worker": 12.0,
-    "stop of Postgres": 22.0,
+    "stop of Postgres": 18.0,
     "end of backends": 5.0,
     "swallowed COMMIT": 2.0,
     "kill of NATS": 16.0,
