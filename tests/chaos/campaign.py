@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from tests.chaos.found import Findings
 from tests.chaos.ledger import Ledger
 from tests.chaos.listening import AWAY, Listener
 from tests.chaos.nemesis import Nemesis
-from tests.chaos.ordering import Audit, Customer
+from tests.chaos.ordering import END_S, Audit, Customer
 from tests.chaos.report import Report, percentile
 from tests.chaos.rollout import Rollout, Schema
 from tests.chaos.talking import Person
@@ -87,7 +87,7 @@ class Campaign:
     def _chosen(self) -> Nemesis | Rollout:
         options = self._options
         if options.beside is None:
-            return Nemesis(self.fleet, self._tables, options.seed, options.only)
+            return Nemesis(self.fleet, self._tables, options.seed, options.only, self.findings)
         schema = Schema(self.fleet.stack, self._folder, options.beside, present())
         return Rollout(self.fleet, schema, options.seed, options.minutes * 60, self.findings)
 
@@ -119,8 +119,17 @@ class Campaign:
             task.cancel()
         await self._nemesis.heal()
         self._say("everything is mended; waiting for rest")
-        await asyncio.gather(*talking)
+        await self._answered(talking)
         await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _answered(self, talking: Sequence[asyncio.Task[None]]) -> None:
+        """Each has what it asked for; who insists for longer will not get it."""
+        done, waiting = await asyncio.wait(talking, timeout=END_S + self._options.rest_s)
+        for task in waiting:
+            task.cancel()
+            self.findings.add("unrest", "somebody is not answered")
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.gather(*done)
 
     async def _tell(self) -> None:
         """Live progress."""

@@ -25,9 +25,9 @@ from mainspring_local.program import Program
 from mainspring_local.sockets import DRAWN, LOOPBACK, accepts, bind_problem
 from mainspring_local.supervisor import Child, Folders, Running, Supervisor, spawn
 from mainspring_testkit.servers import free_port
-from tests.chaos.forked import Nursery
+from tests.chaos.forked import MODULES, PATCHED, Nursery
 from tests.chaos.proxy import Address, Link
-from tests.chaos.trees import Tree, present
+from tests.chaos.trees import PRESENT, Tree, present
 
 REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 3, "coder": 3}
 """A coder is a user's own worker. Of three one or two are often frozen."""
@@ -205,7 +205,8 @@ class Fleet:
         tree = self._trees[program.name]
         if tree.name not in self._nurseries:
             environment = self.stack.settings.inherited | tree.environment
-            self._nurseries[tree.name] = Nursery(environment)
+            modules = (*MODULES, *PATCHED) if tree.name == PRESENT else MODULES
+            self._nurseries[tree.name] = Nursery(environment, modules)
         return await self._nurseries[tree.name].spawn(program)
 
     async def _bring(self, program: Program) -> None:

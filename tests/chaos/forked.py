@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -14,6 +14,13 @@ from mainspring_local.program import Program
 from mainspring_local.supervisor import LINE_BYTES_MAX, Running, spawn
 
 NURSERY: Final = Path(__file__).with_name("nursery.py")
+MODULES: Final = (
+    "fastapi", "mainspring_engine.main", "mainspring_eventstore.main", "mainspring_scheduler.main",
+    "tests.chaos.coding", "tests.chaos.service",
+)  # fmt: skip
+"""What services consist of."""
+PATCHED: Final = ("mainspring_api.main", "mainspring_worker.main")
+"""`service.py` of other versions changes them before it imports them."""
 READY_S: Final = 120.0
 """All services are imported, on a slow machine."""
 ANSWER_BYTES_MAX: Final = 4096
@@ -39,10 +46,10 @@ class Forked:
 
 
 class Nursery:
-    """Of one tree, whose packages `environment` names."""
+    """Of one tree, whose packages `environment` names; `modules` are imported there once."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, environment: Mapping[str, str], modules: Sequence[str]) -> None:
+        self._environment, self._modules = environment, modules
         self._one_at_a_time = asyncio.Lock()
         self._living: dict[int, Forked] = {}
         self._born: asyncio.Queue[Forked] = asyncio.Queue()
@@ -78,7 +85,7 @@ class Nursery:
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, str(NURSERY), str(far.fileno()),
+                sys.executable, str(NURSERY), str(far.fileno()), *self._modules,
                 env=self._environment, pass_fds=[far.fileno()],
             )  # fmt: skip
         near.setblocking(False)

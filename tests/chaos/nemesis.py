@@ -12,8 +12,10 @@ from typing import Final
 import msgspec
 
 from mainspring_kernel.limits import LEASE_S
+from mainspring_local.errors import StartProblem
 from tests.chaos.database import Tables
 from tests.chaos.fleet import SERVERS, Fleet
+from tests.chaos.found import Findings
 from tests.chaos.proxy import Link, Way
 
 EVERY_S: Final[dict[str, float]] = {
@@ -29,7 +31,7 @@ EVERY_S: Final[dict[str, float]] = {
     "frozen api": 15.0,
     "frozen eventstore": 40.0,
     "woken worker": 12.0,
-    "stop of Postgres": 22.0,
+    "stop of Postgres": 18.0,
     "end of backends": 5.0,
     "swallowed COMMIT": 2.0,
     "kill of NATS": 16.0,
@@ -70,12 +72,15 @@ class Strike(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Nemesis:
-    def __init__(self, fleet: Fleet, tables: Tables, seed: int, only: frozenset[str]) -> None:
+    def __init__(
+        self, fleet: Fleet, tables: Tables, seed: int, only: frozenset[str], findings: Findings
+    ) -> None:
         self.strikes: list[Strike] = []
         self.counts: Counter[str] = Counter()
         self.zombies = 0
         """Thawed after their lease, as they were."""
         self._fleet, self._tables, self._seed, self._only = fleet, tables, seed, only
+        self._findings = findings
         self._frozen: set[str] = set()
         self._started = asyncio.Lock()
         """Of NATS: one at a time takes it away."""
@@ -111,7 +116,10 @@ class Nemesis:
         while True:
             await asyncio.sleep(every_s * min(LONGEST, draws.expovariate(1)))
             self.counts[kind] += 1
-            await strike(draws)
+            try:
+                await strike(draws)
+            except (TimeoutError, StartProblem) as problem:
+                self._findings.add("unrest", f"after a {kind}: {problem!r}")
 
     def _strike(self, kind: str) -> Callable[[random.Random], Awaitable[None]]:
         first, _, last = kind.partition(" ")

@@ -1,8 +1,8 @@
 """Services by fork from a process that has imported them all: a start takes a tenth of the CPU.
 
-`python nursery.py FD` serves the socket FD; what it forks is a process as any, with a session, a
-log and an environment of its own. It imports nothing of this project before it is asked to, so that
-one of this version also serves another tree, whose packages its PYTHONPATH names.
+`python nursery.py FD MODULE ...` imports the modules and serves the socket FD; what it forks is a
+process as any, with a session, a log and an environment of its own. It imports nothing else of this
+project, so that it also serves another tree, whose packages its PYTHONPATH names.
 """
 
 import ctypes
@@ -22,10 +22,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, TypedDict
 
-MODULES: Final = (
-    "tests.chaos.coding", "tests.chaos.service", "mainspring_api.main", "mainspring_engine.main",
-    "mainspring_eventstore.main", "mainspring_scheduler.main", "mainspring_worker.main",
-)  # fmt: skip
 REQUEST_BYTES_MAX: Final = 256 * 1024
 PR_SET_PDEATHSIG: Final = 1
 
@@ -37,10 +33,10 @@ class Asked(TypedDict):
     environment: dict[str, str]
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, *modules: str) -> None:
     """Until the other end is closed; in each child, until its service ends."""
     _tie(os.getppid())
-    for module in MODULES:
+    for module in modules:
         with suppress(ImportError):  # another version may not have it
             importlib.import_module(module)
     # A thread would not be in the children, and what it holds would stay held.
@@ -115,4 +111,4 @@ def _tie(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -30,7 +30,7 @@ def program(*argv: str, **environment: str) -> Program:
 @pytest.mark.timeout(120)
 async def test_it_has_its_arguments_environment_log_and_end(tmp_path: Path) -> None:
     (tmp_path / "telling.py").write_text(TELLING)
-    nursery = Nursery(os.environ | {"PYTHONPATH": str(tmp_path)})
+    nursery = Nursery(os.environ | {"PYTHONPATH": str(tmp_path)}, ("telling_not",))
     try:
         telling = await nursery.spawn(program("telling", "this", WHERE="here"))
         serving = await nursery.spawn(program("http.server", "--bind", "127.0.0.1", "0"))

@@ -5,6 +5,9 @@ import pytest
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.changes import CopySteps
+from mainspring_engine.domain.decide import decide
+from mainspring_engine.domain.materials import NotYet
+from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.domain.workflow.state import Phase
 from mainspring_kernel.errors import NotFound, WorkflowEnded
@@ -19,6 +22,7 @@ from mainspring_schema.workflows import (
     Mismatch,
     Signalled,
     Started,
+    StartWorkflow,
     StepRecord,
     Wait,
     WorkflowCancelReceipt,
@@ -53,6 +57,20 @@ def test_a_start_records_its_input_and_makes_a_task(desk: Desk) -> None:
     assert desk.records["0"].result == b"[1]"
     (task,) = desk.last.tasks
     assert (task.route.queue, task.route.capability) == ("default", "workflow:order")
+
+
+def test_a_repeated_start_does_not_ride_with_what_is_decided_of_the_one_that_is_there(
+    held: Desk,
+) -> None:
+    plan = Plan(held.view, org_id=DEFAULT_ORG_ID, now_ms=held.clock.wall_ms())
+    again = StartWorkflow(
+        org_id=DEFAULT_ORG_ID, workflow_id=held.id, type="order", input=b"[1]", key="k"
+    )
+
+    with pytest.raises(NotYet):
+        decide(plan, intents.WorkflowStarted(command=again), held.materials)
+
+    assert (plan.start, plan.steps) == (None, [])
 
 
 def test_code_that_starts_over_has_a_new_input_and_a_new_go(held: Desk) -> None:

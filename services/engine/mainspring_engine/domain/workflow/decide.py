@@ -28,6 +28,10 @@ def command(plan: Plan, intent: intents.WorkflowCommand, materials: Materials) -
     """Raises NotFound for what is no workflow of a user, WorkflowEnded for a late signal."""
     match intent:
         case intents.WorkflowStarted(command=start):
+            if plan.workflow is not None:
+                # Of one that is there only an opening says so, and answers as the first did: here
+                # it would begin anew what rides with it.
+                raise NotYet
             return machine.start(plan, start, materials)
         case intents.WorkflowSignalled(command=signal):
             if plan.signals:
