@@ -175,7 +175,8 @@ class _Person:
         try:
             started = await self._asked(lambda engine: engine.workflows.fork(fork()))
         except MainspringError:
-            if not order.cancels:  # a cancelled one may have no such step
+            # One that was cancelled, or whose workers were killed, may have no such step.
+            if not order.cancels and not self._world.tables.engine.tables.dead_letters:
                 raise
         else:
             order.fork_id = started.workflow_id
