@@ -108,7 +108,7 @@ class Rest:
 
     def wait(self, seconds: float) -> None:
         self._now = max(self._now, self.loop.time()) + seconds
-        self.loop.run(self._now, lambda: False)
+        self.loop.run(self._now)
 
     def until(self, done: Callable[[], bool], seconds: float) -> bool:
         self._now = max(self._now, self.loop.time()) + seconds

@@ -209,7 +209,7 @@ class Readers(RuleBasedStateMachine):
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.loop.run(self.now, lambda: False)
+        self.loop.run(self.now)
 
     def _write(self, type_: str) -> None:
         seq, n = self.history[-1][0]

@@ -268,7 +268,7 @@ class WorkerStreamMachine(RuleBasedStateMachine):
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.loop.run(self.now, lambda: False)
+        self.loop.run(self.now)
 
     def _send(self, worker: Worker, frame: FromWorker) -> None:
         if worker.wire is not None and not worker.wire.ended:

@@ -73,7 +73,7 @@ def _row(name: str, most: int, processes: int) -> Row:
 
 
 def _first(name: str, seeds: Sequence[int], processes: int) -> tuple[int, str] | None:
-    asked = ((name, seed) for seed in seeds)
+    asked = [(name, seed) for seed in seeds]
     return next((found for found in apart(_problem, asked, processes) if found[1]), None)
 
 

@@ -46,7 +46,7 @@ _POISONED: Final = 0.3
 _FOR_EVER_S: Final = 1e6
 _SILENCE_S: Final = 2 * SSE_HEARTBEAT_S + 5.0
 """A client that hears no heartbeat for so long comes again."""
-_ARRIVE_S: Final = 22.0
+_ARRIVE: Final = 0.88
 """Nearly until the healing: some turns are then still under way."""
 TRIES_MAX: Final = 400
 """A person gives up after so many tries; none should."""
@@ -132,7 +132,7 @@ async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> No
     work = world.chance.work
     text = _script(world)
     cancels = work.random() < world.weather.cancels
-    await asyncio.sleep(_ARRIVE_S * work.random())
+    await asyncio.sleep(_ARRIVE * world.weather.heal_s * work.random())
     for _ in range(TRIES_MAX):
         try:
             await _post(world, said, text, ids)

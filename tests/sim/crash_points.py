@@ -161,7 +161,7 @@ def _cut(world: World, kind: str) -> None:
     places = [place for place in world.places if kind and place.startswith(kind)]
     for place in places:
         world.places[place].host.crash()
-    world.loop.run(world.loop.time() + AWAY_S, lambda: False)
+    world.loop.run(world.loop.time() + AWAY_S)
     for place in places:
         world.start(place)
 

@@ -76,9 +76,9 @@ def counted(*, engines: int, seconds: float) -> Counter[str]:
     loop = SimLoop()
     world = Quiet(loop, engines)
     world.build()
-    loop.run(_SETTLED_S, lambda: False)
+    loop.run(_SETTLED_S)
     world.asked.clear()
-    loop.run(_SETTLED_S + seconds, lambda: False)
+    loop.run(_SETTLED_S + seconds)
     return world.asked
 
 

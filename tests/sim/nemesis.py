@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from tests.sim.network import Wire
-from tests.sim.weather import HEAL_S
 from tests.sim.world import World
 
 _DOWN_S: Final = 4.0
@@ -66,7 +65,7 @@ class Nemesis:
         loop = self._world.loop
         while True:
             await asyncio.sleep(every_s * 2 * self._draws.random())
-            if loop.time() >= HEAL_S:
+            if loop.time() >= self._world.weather.heal_s:
                 return
             await strike()
 

@@ -134,6 +134,7 @@ class Remote:
         async def call(*args: Any, **named: Any) -> Any:
             return await self.call(lambda target: getattr(target, name)(*args, **named))
 
+        setattr(self, name, call)  # it is not asked for again
         return call
 
     async def call(self, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
@@ -158,16 +159,13 @@ class Statements:
     def __init__(self, network: Network, store: Any, *, parts: tuple[str, ...] = ()) -> None:
         self._network = network
         self._store = store
-        self._made: dict[str, Any] = {
-            part: Statements(network, getattr(store, part)) for part in parts
-        }
+        for part in parts:
+            setattr(self, part, Statements(network, getattr(store, part)))
 
     def __getattr__(self, name: str) -> Any:
-        made = self._made.get(name)
-        if made is None:
-            found = getattr(self._store, name)
-            made = self._statement(name, found) if inspect.iscoroutinefunction(found) else found
-            self._made[name] = made
+        found = getattr(self._store, name)
+        made = self._statement(name, found) if inspect.iscoroutinefunction(found) else found
+        setattr(self, name, made)  # it is not asked for again
         return made
 
     def _statement(self, name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
@@ -187,7 +185,8 @@ class Statements:
             if network.strikes("reply of a statement lost", reply_lost):
                 detail = f"{name}: the connection was lost"
                 raise Unavailable(detail)
-            await network.loop.pause(network.delay(STATEMENT_PART))
+            if answer or answer is None:  # half of all are looks that find nothing, and need none
+                await network.loop.pause(network.delay(STATEMENT_PART))
             return answer
 
         return ask

@@ -37,7 +37,8 @@ from tests.sim.wanted import FORKED_AT, Order, drawn
 from tests.sim.world import World
 
 TRIES_MAX: Final = 400
-_ARRIVE_S: Final = 20.0
+_ARRIVE: Final = 0.8
+"""Of the time until everything is mended."""
 _AGAIN_S: Final = 0.5
 _LOOK_S: Final = 3.0
 _FULL: Final = 429
@@ -107,7 +108,7 @@ class _Person:
         raise GaveUp
 
     async def place(self, order: Order) -> None:
-        await asyncio.sleep(_ARRIVE_S * self._draws.random())
+        await asyncio.sleep(self._world.weather.heal_s * _ARRIVE * self._draws.random())
         try:
             started = await self._asked(lambda engine: engine.workflows.start(self._start(order)))
             order.workflow_id = started.workflow_id
@@ -174,7 +175,8 @@ class _Person:
         try:
             started = await self._asked(lambda engine: engine.workflows.fork(fork()))
         except MainspringError:
-            if not order.cancels:  # a cancelled one may have no such step
+            # One that was cancelled, or whose workers were killed, may have no such step.
+            if not order.cancels and not self._world.tables.engine.tables.dead_letters:
                 raise
         else:
             order.fork_id = started.workflow_id
@@ -182,7 +184,7 @@ class _Person:
     # ── plain tasks ─────────────────────────────────────────────────────────────────────────────
 
     async def hand_in(self, handed: Handed) -> None:
-        await asyncio.sleep(_ARRIVE_S * self._draws.random())
+        await asyncio.sleep(self._world.weather.heal_s * _ARRIVE * self._draws.random())
         try:
             await self._hand_in(handed)
             ended = await self._end_of(handed.task_id)

@@ -17,6 +17,8 @@ from mainspring import (
     WaitTimedOut,
     Workflow,
     do,
+    do_child,
+    do_detached,
     parallel,
     run_child,
     sleep,
@@ -130,7 +132,7 @@ def offers(ledger: Marks) -> dict[str, Offer]:
     async def far(key: str, n: int) -> str:
         return await ledger.mark(key, n)
 
-    alone = [*_alone(mark, far), _hopeless(mark, refuse), _chart(mark)]
+    alone = [*_alone(mark, far), _hopeless(mark, refuse)]
     found = [mark, refuse, collapses, far, *alone, *_waiting(mark), *_with_others(mark)]
     return {offer.name: offer for offer in found}
 
@@ -163,7 +165,9 @@ def _hopeless(mark: Step[[str, int], str], refuse: Step[[str], str]) -> Offer:
     return hopeless
 
 
-def _chart(mark: Step[[str, int], str]) -> Offer:
+def _declared(
+    mark: Step[[str, int], str], errand: Workflow[[str, int, float], list[str]]
+) -> list[Offer]:
     @workflow(driver="machine")
     def chart(key: str) -> list[str]:
         first = do(mark, key, 0)
@@ -171,7 +175,15 @@ def _chart(mark: Step[[str, int], str]) -> Offer:
             second, third = do(mark, key, 1), do(mark, key, 2)
         return [first, second, third, do(mark, key, 3)]
 
-    return chart
+    @workflow(driver="machine")
+    def household(key: str, one: str, other: str, left: str) -> list[object]:
+        first = do(mark, key, 0)
+        do_detached(errand, left, 1, 0.5)
+        with parallel():
+            grown, charted = do_child(errand, one, 1, 0.5), do_child(chart, other)
+        return [first, grown, charted, do(mark, key, 1)]
+
+    return [chart, household]
 
 
 def _waiting(mark: Step[[str, int], str]) -> list[Offer]:
@@ -209,7 +221,7 @@ def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
         )
         return [token for tokens in grown for token in tokens]
 
-    return [errand, family]
+    return [errand, family, *_declared(mark, errand)]
 
 
 # ── who runs them ───────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from msgspec import Struct
 from tests.sim.programs import TOO_LATE, Token, token_of
 
 FORKED_AT: Final = "2"
-"""The second step of an errand, the first that its fork does anew."""
+"""The second step of an errand or a chart, the first that its fork does anew."""
 
 
 class Order(Struct, kw_only=True):
@@ -36,7 +36,7 @@ def drawn(draws: Random, key: str) -> Order:
     known: dict[str, list[object]] = {
         "errand": [2, doze_s], "family": [2], "chart": [], "letterbox": [letters],
         "patience": [doze_s], "crowd": [letters + 1], "hurry": [3], "rounds": [2, []],
-        "hopeless": [],
+        "hopeless": [], "household": [f"{key}.{child}" for child in (0, 1, "d")],
     }  # fmt: skip
     program = draws.choice((*known, "errand", "family", "chart"))
     return Order(
@@ -45,7 +45,7 @@ def drawn(draws: Random, key: str) -> Order:
         arguments=[key, *known[program]],
         letters={"letterbox": letters, "patience": 1}.get(program, 0),
         cancels=draws.random() < 0.2,
-        forks=program == "errand" and draws.random() < 0.5,
+        forks=program in {"errand", "chart"} and draws.random() < 0.5,
     )
 
 
@@ -116,9 +116,14 @@ def steps_of(order: Order) -> list[tuple[str, int]]:
             return [(f"{key}.{child}", n) for child in range(count) for n in range(2)]
         case "chart":
             return [(key, n) for n in range(4)]
+        case "household":
+            grown = [(f"{key}.0", n) for n in range(2)]
+            return [(key, 0), *grown, *((f"{key}.1", n) for n in range(4)), (key, 1)]
         case _:
             return [(key, 0)]
 
 
 def listed(result: object) -> list[object]:
-    return msgspec.convert(result, list[object])
+    """With what children came to among it, not as lists of their own."""
+    members = msgspec.convert(result, list[object])
+    return [one for it in members for one in (listed(it) if isinstance(it, list) else (it,))]  # pyright: ignore[reportUnknownArgumentType] -- converted again

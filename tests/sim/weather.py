@@ -7,10 +7,18 @@ from collections import Counter
 from random import Random
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 HEAL_S: Final = 25.0
-"""Virtual time until everything is mended, in a seed that must come to rest."""
+"""Virtual time until everything is mended, in a long seed that must come to rest."""
+_LONG: Final = 0.25
+"""Of all seeds. The others have less time and fewer people: in the same time there are more of
+them, and they miss what is away sooner; but some things need a lease that ran out, and then more.
+"""
+_SHORT_S: Final = (8.0, 12.0, 16.0)
+_SESSIONS_SHORT: Final = (1, 1, 2)
+_MESSAGES_SHORT: Final = 3
 REST_S: Final = 240.0
 """Virtual time after it in which every turn must have ended: leases, backoffs, sweeps."""
 
@@ -77,6 +85,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     poison: bool
     """Somebody asks for what ends each worker that tries it."""
     readers_stay: bool
+    heal_s: float
+    """Until then things break."""
     other_modes: float
     """How often a message is to meet a turn at work otherwise than as its next input."""
 
@@ -109,7 +119,7 @@ def weather_of(seed: int) -> Weather:
     def every(least_s: float) -> float:
         return 0.0 if draws.random() < 0.35 else least_s * (1 + 3 * draws.random())
 
-    return Weather(
+    weather = Weather(
         engines=draws.choice((2, 2, 2, 3)), workers=draws.choice((1, 2, 2, 3)),
         apis=draws.choice((1, 2)),
         sessions=draws.choice((1, 2, 3)), messages=draws.choice((1, 2, 3, 5)),
@@ -131,7 +141,17 @@ def weather_of(seed: int) -> Weather:
         other_modes=odds(0.9), cancels=draws.choice((0.25, 0.25, 0.25, 0.9)),
         stream_stalls=odds(0.1), stream_hangs_every_s=every(8.0),
         poison=draws.random() < 0.15, warm=draws.choice((0, 1, 100)),
-        readers_stay=draws.random() < 0.4,
+        readers_stay=draws.random() < 0.4, heal_s=HEAL_S,
         stream_chokes_every_s=every(4.0), frame_lost=odds(0.03),
         statement_stalls=odds(0.08), delta_reply_lost=odds(0.3), last_hang=draws.random() < 0.5,
     )  # fmt: skip
+    return weather if draws.random() < _LONG else _shortened(weather, draws)
+
+
+def _shortened(weather: Weather, draws: Random) -> Weather:
+    return msgspec.structs.replace(
+        weather,
+        heal_s=draws.choice(_SHORT_S),
+        sessions=min(weather.sessions, draws.choice(_SESSIONS_SHORT)),
+        messages=min(weather.messages, _MESSAGES_SHORT),
+    )

@@ -43,6 +43,8 @@ WORKERS: Final = 3
 HELD_KEPT: Final = 24
 PASSES_S: Final = (0.0, 4.0, 11.0)
 """Too short for anything, past a renewal, past a lease."""
+EDGE_MS: Final = 1_000
+"""What a busy machine may take between an answer of the one store and that of the other."""
 
 
 class Apart(AssertionError):
@@ -70,12 +72,21 @@ class OlderMemory(MemoryWorld):
         for id_, timer in tables.timers.items():
             tables.timers[id_] = msgspec.structs.replace(timer, due_ms=timer.due_ms - older)
 
+    def on_the_edge(self) -> bool:
+        """Whether something is just about due: the other store, asked later, may find it is."""
+        now_ms, tables = self.log.clock.wall_ms(), self.memory.tables
+        first_ms, last_ms = now_ms - EDGE_MS, now_ms + EDGE_MS
+        return any(
+            first_ms < task.lease_until_ms < last_ms or now_ms < task.ready_ms < last_ms
+            for task in tables.tasks.values()
+        )
+
 
 class History:
     """Draws operations from what it knows. `seen` counts verdicts and answers by operation."""
 
-    def __init__(self, memory: MemoryWorld, postgres: PostgresWorld, seed: int) -> None:
-        self.worlds = (memory, postgres)
+    def __init__(self, memory: OlderMemory, postgres: PostgresWorld, seed: int) -> None:
+        self.worlds: Final = (memory, postgres)
         self.draws = Random(seed)
         self.route = Route(queue=f"history-{IDS.uuid4().hex}", model="llmsim")
         self.sessions: list[Session] = []
@@ -94,6 +105,8 @@ class History:
 
     async def step(self) -> None:
         """One operation, drawn; raises Apart where the answers differ."""
+        while self.worlds[0].on_the_edge():
+            await self._pass(2 * EDGE_MS / 1_000)
         operations: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self._open, 1),
             (self._work, 4),
@@ -294,7 +307,9 @@ class History:
         await self._both("held by", lambda s: s.held_by(worker.id))
 
     async def _age(self) -> None:
-        seconds = self.draws.choice(PASSES_S)
+        await self._pass(self.draws.choice(PASSES_S))
+
+    async def _pass(self, seconds: float) -> None:
         for world in self.worlds:
             await world.pass_time(seconds)
 
