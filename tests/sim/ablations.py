@@ -34,11 +34,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     tried: int
     rule: str
     """How the first one showed it."""
+    commit: str
+    """At which it was measured: rows are measured one by one."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     command: str
-    commit: str
     measured_on: str
     rows: tuple[Row, ...]
 
@@ -51,7 +52,7 @@ def measure(names: Iterable[str], most: int, processes: int, command: str) -> in
         rows[name] = _row(name, most, processes)
         print(_line(rows[name]), flush=True)
         report = Report(
-            command=command, commit=_commit(), measured_on=_today(),
+            command=command, measured_on=_today(),
             rows=tuple(rows[known] for known in SAFEGUARDS if known in rows),
         )  # fmt: skip
         encoded = msgspec.json.format(msgspec.json.encode(report), indent=2)
@@ -66,10 +67,10 @@ def _row(name: str, most: int, processes: int) -> Row:
         found = _first(name, range(start, start + most), processes)
         if found is None:
             # Whoever is not seen from one start is rarely seen at all, and seeds cost time.
-            return Row(name=name, took=(), tried=most, rule="")
+            return Row(name=name, took=(), tried=most, rule="", commit=_commit())
         took.append(found[0] - start + 1)
         rule = rule or found[1]
-    return Row(name=name, took=tuple(took), tried=most, rule=rule)
+    return Row(name=name, took=tuple(took), tried=most, rule=rule, commit=_commit())
 
 
 def _first(name: str, seeds: Sequence[int], processes: int) -> tuple[int, str] | None:
@@ -87,7 +88,7 @@ def _problem(asked: tuple[str, int]) -> tuple[int, str]:
 
 def _known() -> Report:
     if not REPORT.exists():
-        return Report(command="", commit="", measured_on="", rows=())
+        return Report(command="", measured_on="", rows=())
     return msgspec.json.decode(REPORT.read_bytes(), type=Report)
 
 
@@ -123,11 +124,11 @@ def page(report: Report) -> str:
         "`tests/sim/safeguards.py`, and seeds go on until a rule is seen to break: the median of",
         "three places to begin. A crash alone does not count: a rule must see it.",
         "",
-        f"`{report.command}` on {report.measured_on}, at commit {report.commit}: of "
-        f"{len(report.rows)} safeguards {len(missed)} are missed by seeds.",
+        f"`{report.command}`, {report.measured_on}: of {len(report.rows)} safeguards "
+        f"{len(missed)} are missed by seeds.",
         "",
-        "| safeguard | seeds to miss it, median | from each start | how it shows first |",
-        "|---|---|---|---|",
+        "| safeguard | seeds to miss it, median | from each start | how it shows first | commit |",
+        "|---|---|---|---|---|",
         *(_cells(row) for row in ordered),
     ]
     return "\n".join(lines)
@@ -135,12 +136,12 @@ def page(report: Report) -> str:
 
 def _cells(row: Row) -> str:
     if not row.took:
-        return f"| {row.name} | none in {row.tried} | | |"
+        return f"| {row.name} | none in {row.tried} | | | {row.commit} |"
     each = ", ".join(map(str, row.took))
     # Ids differ from seed to seed and say nothing here.
     words = [word for word in row.rule.split() if sum(map(str.isdigit, word)) < len(word) / 4]
     rule = " ".join(words)[:_RULE_CHARS].replace("|", "/")
-    return f"| {row.name} | {statistics.median(row.took):g} | {each} | {rule} |"
+    return f"| {row.name} | {statistics.median(row.took):g} | {each} | {rule} | {row.commit} |"
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         return _ablate(asked.safeguards or list(SAFEGUARDS), asked.seeds, asked.processes)
     if asked.ablations is not None:
         names = asked.ablations or list(SAFEGUARDS)
-        command = f"./task sim {' '.join(arguments)}"
+        command = f"./task sim --ablations --seeds {asked.seeds}"
         return ablations.measure(names, asked.seeds, asked.processes, command)
     seeds = range(asked.first, asked.first + asked.seeds)
     began = time.monotonic()

@@ -175,7 +175,9 @@ class Statements:
 
         async def ask(*args: Any, **named: Any) -> Any:
             await network.loop.pause(network.delay(STATEMENT_PART))
-            if network.strikes("statement stalled", weather.statement_stalls):
+            marks = name == "commit" and any(changes.marks for changes in args[0])
+            stalls = weather.mark_stalls if marks else weather.statement_stalls
+            if network.strikes("statement stalled", stalls):
                 await network.loop.pause(_LOCKED_S * network.chance.faults.random())
             refused = network.strikes("statement refused", weather.statement_refused)
             if refused or not network.database_up:

@@ -49,7 +49,11 @@ def at_rest(world: World, orders: Orders) -> Iterator[str]:
             yield f"somebody still waits for {one.key}"
     yield from _nothing_left(world.tables.engine.tables)
     for order in orders.placed:
-        if order.workflow_id is not None:
+        told = [id_ for id_ in (order.workflow_id, order.fork_id) if id_ is not None]
+        lost = [id_ for id_ in told if id_ not in world.tables.engine.tables.workflows]
+        for id_ in lost:
+            yield f"H5 workflow {id_.hex} of {order.key} was acknowledged and is not there"
+        if order.workflow_id is not None and not lost:
             yield from _outcome(world, order, order.workflow_id)
     for handed in orders.handed:
         yield from _one_end(world, handed)

@@ -54,6 +54,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     """Of frames: the stream breaks with what it carries."""
     statement_stalls: float
     """Of statements: each waits for a lock or a connection, and others go before it."""
+    mark_stalls: float
+    """Of those that ask a holder to stop, which are few: meanwhile another may hold the task."""
     delta_reply_lost: float
     """Of the replies to flights of deltas, which are few."""
     crash_every_s: float
@@ -144,6 +146,7 @@ def weather_of(seed: int) -> Weather:
         readers_stay=draws.random() < 0.4, heal_s=HEAL_S,
         stream_chokes_every_s=every(4.0), frame_lost=odds(0.03),
         statement_stalls=odds(0.08), delta_reply_lost=odds(0.3), last_hang=draws.random() < 0.5,
+        mark_stalls=odds(0.6),
     )  # fmt: skip
     return weather if draws.random() < _LONG else _shortened(weather, draws)
 
