@@ -8,6 +8,7 @@ from msgspec import structs
 
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.secrets import SessionValue
+from mainspring_api.usecases import sessions
 from mainspring_api.usecases.forking import Forks, _later
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, SessionId, to_wire
 from mainspring_schema.messages import Message
@@ -200,3 +201,17 @@ async def test_a_fork_of_a_fork_has_the_files_of_the_session_in_which_it_happene
     await client.delete(f"{V1}/sessions/{session['id']}")
     gone = await fork(client, child, sequence=1)
     assert (gone.status_code, gone.json()["code"]) == (409, "conflict")
+
+
+async def test_forks_keep_what_they_had_when_their_session_is_deleted_however_many(
+    client: httpx.AsyncClient, session: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "FORKS_RELEASED_MAX", 2)
+    forks = [(await fork(client, session)).json()["id"] for _ in range(5)]
+
+    gone = await client.delete(f"{V1}/sessions/{session['id']}")
+
+    assert gone.status_code == 204
+    for id_ in forks:
+        file = await client.get(f"{V1}/sessions/{id_}/fs/a.txt")
+        assert file.json()["content"] == "1"

@@ -135,6 +135,24 @@ async def test_a_fork_keeps_its_files_when_its_parent_is_deleted(store: Store) -
     assert await seen(store, parent) == {}
 
 
+async def test_forks_are_given_their_own_a_few_at_a_time(store: Store) -> None:
+    session = SessionId(new_id())
+    await write(store, WorkspaceId(session), a=b"1")
+    forks = [await fork(store, WorkspaceId(session)) for _ in range(2)]
+    with_values = SessionId(new_id())
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.fork_records(with_values, session, as_of_ms=None)
+
+    released: list[int] = []
+    for _ in range(3):
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            released.append(await tx.release_forks(session, limit=2))
+    await write(store, WorkspaceId(session), a=b"2")
+
+    assert released == [2, 1, 0]
+    assert [await seen(store, one) for one in forks] == [{"/a": b"1"}] * 2
+
+
 async def test_files_as_they_were_are_forgotten_unless_a_fork_reads_them(store: Store) -> None:
     forked, alone = new_id(), new_id()
     for workspace_id in (forked, alone):

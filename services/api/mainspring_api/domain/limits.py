@@ -11,6 +11,9 @@ FILES_PAST_PER_SWEEP_MAX: Final = 500
 RECORDS_PAST_PER_SWEEP_MAX: Final = 2000
 """One statement's worth: a value is small."""
 
+FORKS_RELEASED_MAX: Final = 10
+"""In one transaction, when their session is deleted: each may copy a whole workspace."""
+
 FORK_EVENTS_MAX: Final = 10_000
 """Of an open turn that is read to end it in a fork; one with more is forked behind its end."""
 

@@ -136,6 +136,13 @@ class Transaction(Records, Protocol):
         """From now on the session is gone for readers. False where there is none."""
         ...
 
+    async def release_forks(self, id_: SessionId, *, limit: int) -> int:
+        """So many of its forks get the files and records of their own that they read of a session.
+
+        How many there were: less than `limit` means that nobody reads of it any more.
+        """
+        ...
+
     async def finish_delete(self, id_: SessionId) -> None:
         """Removes the row and what hangs on it, after its log was closed."""
         ...

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain import catalogue, pinning
+from mainspring_api.domain.limits import FORKS_RELEASED_MAX
 from mainspring_api.domain.resources import Session, Tier
 from mainspring_api.domain.tiers import Tiers, folded_tiers
 from mainspring_api.ports.control import Control
@@ -249,6 +250,10 @@ async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: Sess
     # An earlier try may have closed its log.
     with suppress(NotFound):
         await control.close(Close(org_id=org_id, session_id=id_))
+    released = FORKS_RELEASED_MAX
+    while released == FORKS_RELEASED_MAX:
+        async with store.transaction(org_id) as tx:
+            released = await tx.release_forks(id_, limit=FORKS_RELEASED_MAX)
     async with store.transaction(org_id) as tx:
         await tx.finish_delete(id_)
         await tx.drop_owned(id_)

@@ -126,6 +126,15 @@ class MemoryTransaction(MemoryFiles):
         self._rows.deleting.setdefault(id_, now_ms)
         return True
 
+    async def release_forks(self, id_: SessionId, *, limit: int) -> int:
+        files = {fork for (_, fork), (parent, _) in self._rows.forks.items() if parent == id_}
+        records = self._rows.record_forks.items()
+        forks = sorted({*files, *(fork for (_, fork), (parent, _) in records if parent == id_)})
+        for fork in forks[:limit]:
+            self._own_files(WorkspaceId(fork))
+            await self.own_records(fork)
+        return len(forks[:limit])
+
     async def finish_delete(self, id_: SessionId) -> None:
         self._rows.sessions.pop((self._org_id, id_), None)
         self._rows.deleting.pop(id_, None)

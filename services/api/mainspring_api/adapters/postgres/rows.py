@@ -186,6 +186,10 @@ class ForkedRow(Struct, frozen=True, kw_only=True):
     last_seq: int | None
 
 
+class ForkRow(Struct, frozen=True, kw_only=True):
+    id: UUID
+
+
 class BasisRow(Struct, frozen=True, kw_only=True):
     session_id: SessionId
     tier: bytes

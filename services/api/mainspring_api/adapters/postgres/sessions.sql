@@ -58,6 +58,14 @@ on conflict (org_id, id) do update set
 update api.session set deleting_ms = coalesce(deleting_ms, $2::bigint)
 where id = $1;
 
+-- name: forks_of
+-- Forks that read files or records of a session where they lie.
+select f.workspace_id as id from api.workspace_fork as f where f.parent_id = $1
+union
+select r.owner_id from api.record_fork as r where r.parent_id = $1
+order by id
+limit $2;
+
 -- name: finish_delete
 -- Removes a session with the files of its own workspace.
 with gone as (

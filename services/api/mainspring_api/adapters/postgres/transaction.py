@@ -9,6 +9,7 @@ from mainspring_api.adapters.postgres.records import PostgresRecords
 from mainspring_api.adapters.postgres.rows import (
     AgentRow,
     ForkedRow,
+    ForkRow,
     HarnessRow,
     SessionRow,
     agent_values,
@@ -133,6 +134,13 @@ class PostgresTransaction(PostgresRecords):
 
     async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
         return await self._tx.execute(S["begin_delete"], id_, now_ms) > 0
+
+    async def release_forks(self, id_: SessionId, *, limit: int) -> int:
+        forks = [row.id for row in await self._tx.fetch_as(ForkRow, S["forks_of"], id_, limit)]
+        for fork in forks:
+            await self._own_files(WorkspaceId(fork))
+            await self.own_records(fork)
+        return len(forks)
 
     async def finish_delete(self, id_: SessionId) -> None:
         await self._tx.execute(S["finish_delete"], id_)
