@@ -81,6 +81,38 @@ async def test_queued_messages_are_edited_moved_withdrawn_and_taken_in_their_ord
     assert not {"1", "gone"} & set(texts)
 
 
+async def test_each_mode_has_a_receipt_that_says_when_and_where_it_was_consumed(
+    wire: Wire,
+) -> None:
+    session, call = await at_work(wire)
+    here = f"/sessions/{session}"
+    modes = ("queue", "collect", "collect", "steer")
+    said = [await wire.say(session, f"{mode}.", delivery=mode) for mode in modes[:3]]
+    waiting = [await wire.get(f"{here}/messages/{id_}/receipt") for id_ in said]
+    said.append(await wire.say(session, "Now.", delivery="steer"))
+
+    events = await until(wire, session, "session.idled", 3)
+
+    assert [one["status"] for one in waiting] == ["waiting"] * 3
+    begun = {f.sequence: f.data["consumed"] for f in events if f.type == "reason.started"}
+    queued, *collected, steered = said
+    taken = [ids for ids in begun.values() if ids][-3:]
+    assert taken == [[steered], [queued], collected]
+    for id_ in said:
+        receipt = await wire.get(f"{here}/messages/{id_}/receipt")
+        consumed = cast("Json", receipt["consumed"])
+        assert (receipt["status"], receipt["delivery"]) == ("consumed", modes[said.index(id_)])
+        assert id_ in cast("list[str]", begun[cast("int", consumed["sequence"])])
+    results = [f.text("status") for f in events if f.type == "tool.completed"]
+    assert (results, call) == (["cancelled"], events_call(events))
+
+
+def events_call(events: list[Frame]) -> str:
+    """The call that the client never answered: what steers goes on without it."""
+    (asked,) = [f for f in events if f.type == "tool.call_requested"]
+    return str(rows(asked.data, "tool_calls")[0]["id"])
+
+
 async def test_an_interrupt_and_a_rollback_end_the_turn_and_take_its_place(wire: Wire) -> None:
     session, _ = await at_work(wire)
 
