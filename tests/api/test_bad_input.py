@@ -12,6 +12,7 @@ from tests.api.conftest import inside, wired
 from tests.api.test_resources import V1, made_session, message
 
 TEXT = {"content": [{"type": "text", "text": "x"}]}
+Json = dict[str, object]
 JSON = {"Content-Type": "application/json"}
 
 
@@ -308,3 +309,30 @@ async def test_an_unknown_session_is_404_everywhere(client: httpx.AsyncClient) -
     ]
 
     assert [answer.status_code for answer in answers] == [404] * 10
+
+
+BAD_CONFIGS: list[tuple[Json, str, str]] = [
+    ({"ref": "ask_user", "config": {"timeout_seconds": "soon"}}, "invalid_capability_config", "_"),
+    ({"ref": "ask_user", "config": {"no_such": 1}}, "invalid_capability_config", "no_such"),
+    ({"ref": "noop", "config": {"a": 1}}, "invalid_capability_config", "takes no configuration"),
+    ({"ref": "guardrails", "config": {"checks": [{"type": "regex"}]}}, "invalid_capability_config",
+     "guardrails"),
+    ({"ref": "no_such"}, "unknown_capability", "no_such"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("capability", "code", "named"), BAD_CONFIGS)
+@pytest.mark.parametrize("tier", ["harnesses", "agents", "sessions"])
+async def test_what_no_capability_takes_is_refused_by_every_tier(
+    client: httpx.AsyncClient, tier: str, capability: Json, code: str, named: str
+) -> None:
+    body = {"name": "bad-config", "system_prompt": "x", "capabilities": [capability]}
+    if tier == "sessions":
+        del body["name"]
+    before = (await client.get(f"{V1}/{tier}")).json()
+
+    answer = await client.post(f"{V1}/{tier}", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert named in answer.json()["detail"]
+    assert (await client.get(f"{V1}/{tier}")).json() == before

@@ -351,6 +351,12 @@ async def test_capabilities_are_listed_and_unknown_ones_refused(
         json={"name": "x", "system_prompt": "", "capabilities": [{"ref": "no_such"}]},
     )
 
-    assert "current_time" in [one["id"] for one in listed["data"]]
+    (shown,) = [one for one in listed["data"] if one["id"] == "current_time"]
+    assert (shown["category"], shown["features"], shown["risk_level"]) == ("core", [], "low")
+    assert shown["tool_definitions"][0]["name"] == "get_current_time"
+    files = (await client.get(f"{V1}/capabilities/session_schedule")).json()
+    asking = (await client.get(f"{V1}/capabilities/ask_user")).json()
+    assert files["features"] == ["schedules"]
+    assert "timeout_seconds" in asking["config_schema"]["properties"]
     assert refused.status_code == 422
     assert refused.json()["code"] == "unknown_capability"

@@ -4,7 +4,7 @@ A parameter that a new version of the SDK brings fails here until somebody says 
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import cast
 
 import pytest
@@ -56,7 +56,7 @@ def told(name: str, harness_id: str) -> dict[str, object]:
 
 
 async def carried(
-    method: Method, given: dict[str, object], *, but: Collection[str] = ()
+    method: Method, given: Mapping[str, object], *, but: Collection[str] = ()
 ) -> dict[str, object]:
     """What the call answers. `but` are other spellings of what is given."""
     assert set(inspect.signature(method).parameters) == given.keys() | set(but)
@@ -67,7 +67,9 @@ def plain(answer: object) -> dict[str, object]:
     return cast("BaseModel", answer).model_dump(mode="json", exclude_none=True)
 
 
-def shows(read: dict[str, object], given: dict[str, object], *, but: Collection[str] = ()) -> None:
+def shows(
+    read: Mapping[str, object], given: Mapping[str, object], *, but: Collection[str] = ()
+) -> None:
     """Each member that was given is in what was read."""
     for name in given.keys() - set(but):
         assert contains(read[name], dumped(given[name])), (name, read[name])
@@ -89,7 +91,9 @@ def contains(read: object, given: object) -> bool:
     if isinstance(given, list) and isinstance(read, list):
         pairs = zip(cast("list[object]", read), cast("list[object]", given), strict=True)
         return all(contains(one, other) for one, other in pairs)
-    return read == given or read == str(given).removeprefix("/workspace")
+    return read == given or (
+        isinstance(given, str) and isinstance(read, str) and given == f"/workspace{read}"
+    )
 
 
 async def gone(method: Method, id_: str) -> None:
@@ -184,23 +188,23 @@ async def test_sessions(client: Everruns) -> None:
 
 async def test_workspaces_and_memories(client: Everruns) -> None:
     at = {"name": unique("space"), "description": "Described"}
-    space = await carried(client.workspaces.create, dict(at))
+    space = await carried(client.workspaces.create, at)
     id_ = str(space["id"])
-    shows(plain(await client.workspaces.get(id_)), dict(at))
+    shows(plain(await client.workspaces.get(id_)), at)
     changed = {"name": unique("moved"), "description": "Otherwise", "status": "archived"}
     await carried(client.workspaces.update, changed | {"workspace_id": id_})
-    shows(plain(await client.workspaces.get(id_)), dict(changed))
+    shows(plain(await client.workspaces.get(id_)), changed)
 
     source = {"url": "https://git.test/a.git"}
     given = {"name": unique("memory"), "description": "Described", "source": source}
-    memory = await carried(client.memories.create, dict(given))
+    memory = await carried(client.memories.create, given)
     id_ = str(memory["id"])
     read = plain(await client.memories.get(id_))
-    shows(read, dict(given))
+    shows(read, given)
     assert read["source_type"] == "git"
     again = {"name": unique("again"), "description": "Else", "source": {"repository": "a/b"}}
     await carried(client.memories.update, again | {"memory_id": id_})
-    shows(plain(await client.memories.get(id_)), dict(again))
+    shows(plain(await client.memories.get(id_)), again)
 
 
 async def test_budgets(client: Everruns) -> None:
@@ -228,7 +232,7 @@ async def test_budgets(client: Everruns) -> None:
     await carried(client.budgets.update, changes | {"budget_id": id_})
     shows(plain(await client.budgets.get(id_)), changes)
     topped = {"budget_id": id_, "amount": 50, "description": "more"}
-    await carried(client.budgets.top_up, dict(topped))
+    await carried(client.budgets.top_up, topped)
     newest = (await client.budgets.ledger(id_, limit=1))[0]
     assert (newest.amount, newest.description) == (50, "more")
 

@@ -5,7 +5,9 @@ As a program it speaks over its standard streams; its argument names what it ser
 
 import asyncio
 import os
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -25,12 +27,20 @@ class Seen:
         self.keys: list[str] = []
         self.started = asyncio.Event()
         self.cancelled = asyncio.Event()
+        self.waiting = asyncio.Event()
+        self.go_on = asyncio.Event()
 
 
-def server(seen: Seen, *, renamed: bool = False) -> MCPServer:
+def server(seen: Seen, *, renamed: bool = False, child: int = 0) -> MCPServer:
     made = MCPServer("test")
     _good(made, seen)
     _bad(made, seen)
+    if child:
+
+        @made.tool(description="Who works for it.", structured_output=False)
+        def helper() -> str:
+            return str(child)
+
     if renamed:
 
         @made.tool(description="Was not there before.")
@@ -58,6 +68,12 @@ def _good(made: MCPServer, seen: Seen) -> None:
     @made.tool(description="Draws.")
     def draw() -> Image:
         return Image(data=b"png", format="png")
+
+    @made.tool(description="Waits to be told.", structured_output=False)
+    async def wait() -> str:
+        seen.waiting.set()
+        await seen.go_on.wait()
+        return "done"
 
     @made.tool(description="Takes its time.", structured_output=False)
     async def slow(context: Context) -> str:
@@ -116,6 +132,11 @@ if __name__ == "__main__":
             sys.stdin.read()
         case ["deaf"]:
             sys.stdin.read()
+        case ["stubborn"]:
+            # Its helper inherits that it does not listen.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            sleeping = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            server(Seen(), child=sleeping.pid).run("stdio")
         case ["endless"]:
             while True:
                 sys.stdout.write(FLOOD)

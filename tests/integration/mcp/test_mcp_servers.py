@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from msgspec import structs
 from mainspring_schema.agents import NetworkAccess
 from mainspring_schema.mcp import McpServer
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
-from mainspring_worker.adapters.mcp import connection
+from mainspring_worker.adapters.mcp import connection, processes
 from mainspring_worker.adapters.mcp.entry import public_or_loopback
 from mainspring_worker.adapters.mcp.processes import allowed_commands
 from mainspring_worker.adapters.mcp.servers import McpServers
@@ -66,6 +67,20 @@ async def test_a_hanging_call_ends_and_the_connection_goes_on(web: Web) -> None:
 async def test_a_flood_ends_the_call_and_the_next_one_is_answered(web: Web) -> None:
     assert await fault_of(web.servers, web.at, "flood") == "broken"
     assert (await web.servers.call(web.at, "echo", {"text": "hi"}, key="k")).failed is False
+
+
+async def test_who_hangs_on_a_broken_connection_does_not_end_its_successor(web: Web) -> None:
+    """It is told of the end later than who asked again meanwhile."""
+    longer = asyncio.create_task(fault_of(web.servers, web.at, "hang"))
+    await web.seen.started.wait()
+    first = next(iter(web.servers._kept.values()))
+    first.close()
+    successor = asyncio.create_task(web.servers.call(web.at, "wait", {}, key="k"))
+    await web.seen.waiting.wait()
+    await longer
+
+    web.seen.go_on.set()
+    assert (await successor).result == "done"
 
 
 async def test_a_cancel_reaches_the_server(web: Web) -> None:
@@ -159,6 +174,30 @@ async def test_a_process_ends_with_its_connection() -> None:
     await servers.aclose()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_deadline_ends_a_whole_family_of_processes_that_does_not_listen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "STOP_S", 0.2)
+    commands = allowed_commands(f"{sys.executable} {SCRIPT} stubborn")
+    servers = McpServers(connector=Connector(), commands=commands)
+    at = patient(Reached(session_id=SESSION, name="p", server=process("stubborn")), 3)
+    pids = [
+        int(str((await servers.call(at, who, {}, key="k")).result)) for who in ("pid", "helper")
+    ]
+    assert [is_alive(pid) for pid in pids] == [True, True]
+
+    assert await fault_of(servers, at, "hang") == "timeout"
+    await servers.aclose()
+
+    assert [is_alive(pid) for pid in pids] == [False, False]
+
+
+def is_alive(pid: int) -> bool:
+    """What nobody has waited for yet is dead all the same."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 async def test_sessions_do_not_share_a_connection(web: Web) -> None:

@@ -29,6 +29,8 @@ class McpServers:
         self._commands = tuple(commands)
         self._kept: OrderedDict[_Key, Connection] = OrderedDict()
         self._idle: dict[_Key, asyncio.TimerHandle] = {}
+        self._ending: set[asyncio.Future[None]] = set()
+        """Of connections that are not used again: a process takes its time to end."""
 
     async def list_tools(self, at: Reached) -> tuple[ServedTool, ...]:
         known = _key(at) in self._kept
@@ -49,10 +51,9 @@ class McpServers:
 
     async def aclose(self) -> None:
         """Ends all connections; safe twice."""
-        open_ones = list(self._kept.values())
         for key in list(self._kept):
             self._drop(key)
-        await asyncio.gather(*(connection.closed() for connection in open_ones))
+        await asyncio.gather(*self._ending)
 
     async def _with(self, at: Reached, use: Callable[[Connection], Awaitable[T]]) -> T:
         if at.server.command is not None:
@@ -64,9 +65,11 @@ class McpServers:
         try:
             return await use(connection)
         finally:
-            if connection.broken:
+            # Who was longer on a broken one than others may find its successor in its place.
+            ours = self._kept.get(key) is connection
+            if ours and connection.broken:
                 self._drop(key)
-            elif not connection.busy and self._kept.get(key) is connection:
+            elif ours and not connection.busy:
                 loop = asyncio.get_running_loop()
                 self._idle[key] = loop.call_later(IDLE_S, self._drop, key)
 
@@ -75,6 +78,7 @@ class McpServers:
         if kept is not None and not kept.broken:
             self._kept.move_to_end(key)
             return kept
+        self._drop(key)
         self._make_room()
         made = Connection(connecting(at, self._connector), at.server)
         self._kept[key] = made
@@ -94,6 +98,9 @@ class McpServers:
             idle.cancel()
         if (connection := self._kept.pop(key, None)) is not None:
             connection.close()
+            ended = asyncio.ensure_future(connection.closed())
+            self._ending.add(ended)
+            ended.add_done_callback(self._ending.discard)
 
 
 def _key(at: Reached) -> _Key:
