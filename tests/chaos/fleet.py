@@ -48,8 +48,9 @@ half a second in one."""
 RESTART_DRAW: Final = 0.05
 """Of the supervisor's backoff: a killed service is to be back soon, to be killed again."""
 WAIT_S: Final = 120.0
-EXPLAINED: Final = "cannot start: Postgres cannot"
-"""Who starts while Postgres goes away ends, and is started again."""
+EXPLAINED: Final = re.compile("cannot start: |timeout graceful shutdown exceeded")
+"""Who starts while Postgres goes away or is slow ends, and is started again. An api that drains
+does not wait for ever for what waits for somebody frozen."""
 UNEXPLAINED: Final = re.compile(
     r'^\{"level":"(ERROR|CRITICAL)"|^Traceback \(|PANIC:|deadlock detected'
 )
@@ -269,7 +270,7 @@ class Fleet:
             f"{path.name}: {line[:600]}"
             for path in sorted(self.home.logs.glob("*.log*"))
             for line in path.read_text(errors="replace").splitlines()
-            if UNEXPLAINED.search(line) and EXPLAINED not in line
+            if UNEXPLAINED.search(line) and not EXPLAINED.search(line)
         ]
 
 

@@ -1,5 +1,6 @@
 """Routes as values: what a route reads and answers is said once, for Litestar and for OpenAPI."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
@@ -13,7 +14,7 @@ from mainspring_api.adapters.http import edge
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.ports.store import RequestKey
 from mainspring_api.usecases.once import Answer
-from mainspring_kernel.errors import NotFound
+from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.ids import OrgId
 from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
@@ -177,7 +178,8 @@ def _handler(
     route: Route, services: Services, organizations: KnownOrganizations
 ) -> HTTPRouteHandler:
     async def handler(request: edge.HttpRequest) -> Response[bytes]:
-        reply = await route.handle(await _read(route, services, organizations, request))
+        call = await _read(route, services, organizations, request)
+        reply = await finished(route.handle(call))
         return Response(
             content=reply.body,
             status_code=reply.status,
@@ -193,6 +195,15 @@ def _handler(
         request_max_body_size=route.body_bytes_max,
         signature_namespace={"Response": Response, "edge": edge},
     )(handler)
+
+
+async def finished(work: Awaitable[Reply]) -> Reply:
+    """Raises Unavailable where the server leaves before: it cancels what it does not wait for."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        detail = "this server is leaving"
+        raise Unavailable(detail) from None
 
 
 async def _read(
