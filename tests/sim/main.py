@@ -72,6 +72,8 @@ def main(arguments: Sequence[str]) -> int:
         tally.add(ran)
         if asked.traces:
             print(f"trace {ran.seed} {ran.trace}")
+        if ran.problems:
+            print(f"seed {ran.seed} failed: {ran.problems[0][:200]}", flush=True)
         _progress(tally, len(seeds), time.monotonic() - began)
     print()
     return _report(tally, time.monotonic() - began)
