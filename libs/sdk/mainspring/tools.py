@@ -36,6 +36,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
 
     `idempotency_key` is the same in every attempt of the call, and of no other call: hand it to
     whatever the tool changes. `progress` shows a line to the people who watch the session.
+    `settings` are the agent's, of a toolset that announces a `config_schema`.
     """
 
     org_id: UUID
@@ -44,6 +45,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     call_id: str
     idempotency_key: str
     progress: Callable[[str], Awaitable[None]] = _unseen
+    settings: Json = {}
 
 
 class Tool(Generic[P, R_co]):
