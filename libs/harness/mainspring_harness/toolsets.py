@@ -144,9 +144,13 @@ def _filled(ref: CapabilityRef, by_ref: dict[str, Toolset], *, lenient: bool) ->
     told = toolset or Toolset(name=name, tools=())
     if not lenient:
         _check_settings(ref, told.brings)
-    filled = {TOOLS: msgspec.to_builtins(told.tools), INSTRUCTIONS: told.instructions}
-    filled[BRINGS] = msgspec.to_builtins(told.brings)
-    return structs.replace(ref, config={**(ref.config or {}), **filled})
+    config = {**(ref.config or {}), TOOLS: msgspec.to_builtins(told.tools)}
+    config[INSTRUCTIONS] = told.instructions
+    config.pop(BRINGS, None)
+    if told.brings != Brings():
+        # Left out where it says nothing: workers of the version before do not know it.
+        config[BRINGS] = msgspec.to_builtins(told.brings)
+    return structs.replace(ref, config=config)
 
 
 def _check_settings(ref: CapabilityRef, brings: Brings) -> None:
