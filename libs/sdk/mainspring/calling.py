@@ -46,9 +46,9 @@ class Announced:
         self,
         tools: "Sequence[Tool[..., object]]",
         name: str,
-        *,
         instructions: str = "",
         brings: Brings = NOTHING,
+        *,
         queues: Sequence[str] = (QUEUE,),
     ) -> None:
         self.tools = {tool.name: tool for tool in tools}

@@ -79,14 +79,12 @@ class Fleet:
         draws: Draws | None = None,
     ) -> None:
         # What a worker would refuse is refused here, and not in each process.
-        Announced(tools, toolset, instructions=instructions, brings=brings, queues=queues)
+        Announced(tools, toolset, instructions, brings, queues=queues)
         self._count = _counted(processes)
         options = _Options(
             offers=tuple(_path_of(offer) for offer in offers),
             tools=tuple(_path_of(tool) for tool in tools),
-            toolset=toolset,
-            instructions=instructions,
-            brings=brings,
+            announced=(toolset, instructions, brings),
             engine=engine,
             queues=tuple(queues),
             slots=slots,
@@ -152,9 +150,7 @@ class _Options(NamedTuple):
 
     offers: tuple[tuple[str, str], ...]
     tools: tuple[tuple[str, str], ...]
-    toolset: str
-    instructions: str
-    brings: Brings
+    announced: tuple[str, str, Brings]
     engine: str | None
     queues: tuple[str, ...]
     slots: int
@@ -240,12 +236,13 @@ async def _serve(options: _Options, number: int) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         loop.add_reader(parent.sentinel, stopped.set)
+    toolset, instructions, brings = options.announced
     worker = Worker(
         [_offered(path) for path in options.offers],
         tools=[_tool(path) for path in options.tools],
-        toolset=options.toolset,
-        instructions=options.instructions,
-        brings=options.brings,
+        toolset=toolset,
+        instructions=instructions,
+        brings=brings,
         engine=options.engine,
         queues=options.queues,
         slots=options.slots,

@@ -94,9 +94,7 @@ class Worker:
         offers = _with_declared(offers)
         self._workflows = _by_name(offers)
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
-        self._announced = Announced(
-            tools, toolset, instructions=instructions, brings=brings, queues=queues
-        )
+        self._announced = Announced(tools, toolset, instructions, brings, queues=queues)
         self._addresses = _addresses(engine)
         self._link = link
         self._clock, self._draws = SystemClock(), SystemDraws()
