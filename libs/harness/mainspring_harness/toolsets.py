@@ -11,52 +11,93 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from mainspring_harness.capability import Capability, CatalogueEntry, Info, PromptContext
-from mainspring_harness.errors import ToolsetUnknown
-from mainspring_schema.agents import CapabilityRef, RuntimeAgent, ToolDefinition
+from mainspring_harness import arguments
+from mainspring_harness.capability import Capability, CatalogueEntry, Fact, Info, PromptContext
+from mainspring_harness.errors import InvalidCapabilityConfig, ToolsetUnknown
+from mainspring_schema.agents import CapabilityRef, InitialFile, RuntimeAgent, ToolDefinition
+from mainspring_schema.hooks import Hook
 from mainspring_schema.messages import Json
-from mainspring_schema.toolsets import Toolset, name_of
+from mainspring_schema.toolsets import SETTINGS, Brings, Toolset, name_of
 
-TOOLS, INSTRUCTIONS = "tools", "instructions"
+TOOLS, INSTRUCTIONS, BRINGS = "tools", "instructions", "brings"
 """The members of the configuration that hold what was announced. What a tier writes there counts
 for nothing."""
-_SCHEMA: Final[Json] = {
-    "type": "object",
-    "properties": {
-        "allowed_tools": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "The tools of the set that the agent has. Default: all.",
-        },
-        TOOLS: {"type": "array", "description": "What was announced; filled in."},
-        INSTRUCTIONS: {"type": "string", "description": "What was announced; filled in."},
+_MEMBERS: Final[Json] = {
+    "allowed_tools": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The tools of the set that the agent has. Default: all.",
     },
-    "additionalProperties": False,
+    SETTINGS: {"type": "object", "description": "What the set's own schema asks for."},
+    TOOLS: {"type": "array", "description": "What was announced; filled in."},
+    INSTRUCTIONS: {"type": "string", "description": "What was announced; filled in."},
+    BRINGS: {"type": "object", "description": "What was announced; filled in."},
 }
 
 
 def capability(ref: str) -> Capability | None:
     """The capability that a ref of the form `toolset:<name>` names; None for any other."""
     name = name_of(ref)
-    return None if name is None else Capability(info=_info(ref, name), prompt=_prompt, tools=_tools)
+    if name is None:
+        return None
+    return Capability(
+        info=_info(ref, name, Brings()),
+        prompt=_prompt,
+        tools=_tools,
+        facts=_facts,
+        needs=_needs,
+        mounts=_mounts,
+        hooks=_hooks,
+    )
 
 
 def entry(toolset: Toolset) -> CatalogueEntry:
     """How the catalogue shows what was announced."""
-    return CatalogueEntry(info=_info(toolset.ref, toolset.name), tool_definitions=toolset.tools)
+    info = _info(toolset.ref, toolset.name, toolset.brings)
+    return CatalogueEntry(info=info, tool_definitions=toolset.tools)
 
 
-def _info(ref: str, name: str) -> Info:
+def _info(ref: str, name: str, brings: Brings) -> Info:
+    plain = "Tools that a worker of one's own announces and carries out."
+    members = dict(_MEMBERS)
+    if brings.config_schema is not None:
+        members[SETTINGS] = brings.config_schema
     return Info(
         id=ref,
         name=name.replace("-", " ").replace("_", " ").title(),
-        description="Tools that a worker of one's own announces and carries out.",
+        description=brings.description or plain,
         status="available",
         category="toolsets",
         icon="plug",
-        config_schema=_SCHEMA,
-        risk_level="medium",
+        dependencies=brings.dependencies,
+        features=brings.features,
+        config_schema={"type": "object", "properties": members, "additionalProperties": False},
+        risk_level=brings.risk_level,
     )
+
+
+def _brings(config: Json) -> Brings:
+    """What was filled in; what a tier wrote itself may be anything."""
+    try:
+        return msgspec.convert(config.get(BRINGS, {}), Brings)
+    except msgspec.ValidationError:
+        return Brings()
+
+
+def _facts(config: Json, _context: PromptContext) -> tuple[Fact, ...]:
+    return tuple(Fact(text=text) for text in _brings(config).facts)
+
+
+def _needs(config: Json) -> tuple[str, ...]:
+    return _brings(config).dependencies
+
+
+def _mounts(config: Json) -> tuple[InitialFile, ...]:
+    return _brings(config).mounts
+
+
+def _hooks(config: Json) -> tuple[Hook, ...]:
+    return _brings(config).hooks
 
 
 def _prompt(config: Json, _context: PromptContext) -> str | None:
@@ -83,7 +124,8 @@ def with_toolsets(
 ) -> RuntimeAgent:
     """The agent with what was announced of its sets.
 
-    Raises ToolsetUnknown for one that never was, unless `lenient`: then it has no tools.
+    Raises ToolsetUnknown for one that never was, unless `lenient`: then it has no tools. Raises
+    InvalidCapabilityConfig, InvalidToolSchema for settings that the set does not take.
     """
     by_ref = {toolset.ref: toolset for toolset in announced}
     return structs.replace(
@@ -100,5 +142,22 @@ def _filled(ref: CapabilityRef, by_ref: dict[str, Toolset], *, lenient: bool) ->
     if toolset is None and not lenient:
         raise ToolsetUnknown(name)
     told = toolset or Toolset(name=name, tools=())
-    filled = {TOOLS: msgspec.to_builtins(told.tools), INSTRUCTIONS: told.instructions}
-    return structs.replace(ref, config={**(ref.config or {}), **filled})
+    if not lenient:
+        _check_settings(ref, told.brings)
+    config = {**(ref.config or {}), TOOLS: msgspec.to_builtins(told.tools)}
+    config[INSTRUCTIONS] = told.instructions
+    config.pop(BRINGS, None)
+    if told.brings != Brings():
+        # Left out where it says nothing: workers of the version before do not know it.
+        config[BRINGS] = msgspec.to_builtins(told.brings)
+    return structs.replace(ref, config=config)
+
+
+def _check_settings(ref: CapabilityRef, brings: Brings) -> None:
+    settings = (ref.config or {}).get(SETTINGS, {})
+    if brings.config_schema is not None:
+        found = arguments.problems(ref.ref, brings.config_schema, settings)
+    else:
+        found = ("takes no settings",) if settings else ()
+    if found:
+        raise InvalidCapabilityConfig(ref.ref, found)

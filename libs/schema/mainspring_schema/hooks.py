@@ -11,6 +11,7 @@ POINTS: Final[tuple[Point, ...]] = get_args(Point)
 HOOKS_MAX: Final = 16
 """Of one capability: they are asked one after another, each within its own time."""
 TIMEOUT_MS_DEFAULT: Final = 5_000
+TIMEOUT_MS_MIN: Final = 100
 TIMEOUT_MS_MAX: Final = 30_000
 
 
@@ -53,3 +54,5 @@ def flaws(hook: Hook) -> Iterator[str]:
         yield "command: a command needs it"
     if hook.type != "webhook" and hook.secret:
         yield "secret: only what goes out is signed"
+    if not TIMEOUT_MS_MIN <= hook.timeout_ms <= TIMEOUT_MS_MAX:
+        yield f"timeout_ms: from {TIMEOUT_MS_MIN} to {TIMEOUT_MS_MAX}"

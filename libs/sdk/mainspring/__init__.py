@@ -40,11 +40,15 @@ from mainspring.tasks import TaskHandle
 from mainspring.tools import Tool, ToolContext, tool
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
 from mainspring.worker import Worker
+from mainspring_schema.agents import InitialFile
+from mainspring_schema.hooks import Hook
+from mainspring_schema.toolsets import Brings
 
 __all__ = [
     "NO_RETRY",
     "ApiError",
     "AttemptOver",
+    "Brings",
     "Child",
     "Client",
     "Description",
@@ -52,6 +56,8 @@ __all__ = [
     "GiveUp",
     "Handle",
     "HeartbeatTimedOut",
+    "Hook",
+    "InitialFile",
     "NotDone",
     "NotInWorkflow",
     "Retry",

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -22,14 +22,19 @@ from mainspring_kernel.toolset_limits import (
     ANNOUNCED_RESULT_PLAIN_BYTES_MAX,
 )
 from mainspring_schema import toolsets
+from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, ToolResult, ToolTask
-from mainspring_schema.toolsets import Toolset
+from mainspring_schema.toolsets import Brings, Toolset
 from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, HandedBack
+from mainspring_workstream.configs import Configs, ConfigUnusable
 
 _LOG: Final = logging.getLogger("mainspring")
 QUEUE: Final = "default"
 """By which all steps of turns go."""
+
+
+NOTHING: Final = Brings()
 
 
 class Announced:
@@ -42,11 +47,14 @@ class Announced:
         self,
         tools: "Sequence[Tool[..., object]]",
         name: str,
-        *,
         instructions: str = "",
+        brings: Brings = NOTHING,
+        *,
         queues: Sequence[str] = (QUEUE,),
     ) -> None:
         self.tools = {tool.name: tool for tool in tools}
+        self.ref = f"{toolsets.REF}{name}"
+        self.has_settings = brings.config_schema is not None
         self.capabilities: tuple[str, ...] = ()
         self.body = b""
         if bool(tools) is not bool(name):
@@ -60,7 +68,7 @@ class Announced:
             )
             raise ValueError(message)
         definitions = tuple(tool.definition for tool in tools)
-        toolset = Toolset(name=name, tools=definitions, instructions=instructions)
+        toolset = Toolset(name=name, tools=definitions, instructions=instructions, brings=brings)
         try:
             self.body = toolsets.check(toolset)
         except ValidationFailed as error:
@@ -75,7 +83,15 @@ NO_TOOLS: Final = Announced((), "")
 class Caller:
     """`loop` is the user's; calls come from the stream's."""
 
-    def __init__(self, announced: Announced, loop: asyncio.AbstractEventLoop, road: Road) -> None:
+    def __init__(
+        self,
+        announced: Announced,
+        loop: asyncio.AbstractEventLoop,
+        road: Road,
+        configs: Configs | None = None,
+    ) -> None:
+        self._announced = announced
+        self._configs = configs
         self._tools = announced.tools
         self._road = road
         self._ferry = Ferry[ToolResult](loop)
@@ -88,6 +104,12 @@ class Caller:
         began = time.monotonic()
         try:
             result = await self._carried_out(attempt, payload, tool)
+        except ConfigUnusable:
+            result = (
+                outcomes.lost("the agent's settings are not known any more")
+                if attempt.task.started
+                else outcomes.error("the agent's settings are not known", "config_unusable")
+            )
         except asyncio.CancelledError:
             result = outcomes.broken_off(attempt, payload)
         duration_ms = round((time.monotonic() - began) * 1000)
@@ -105,6 +127,7 @@ class Caller:
             return outcomes.error(f"invalid arguments: {error}", "invalid_arguments")
         output, shown = self._road.of(attempt, payload)
         context = _context(attempt, payload, asyncio.get_running_loop(), output)
+        context = await self._with_settings(context, payload)
         if attempt.task.started:
             if tool.probe is None:
                 return outcomes.lost("its tool has no probe")
@@ -115,6 +138,21 @@ class Caller:
         attempt.begun = True
         async with shown:
             return await self._ferry.cross(lambda: _call(tool, payload, arguments, context))
+
+    async def _with_settings(self, context: ToolContext, payload: ToolTask) -> ToolContext:
+        """Only of a set that has any: the engine is asked for them once per configuration.
+
+        Raises ConfigUnusable, HandedBack.
+        """
+        if self._configs is None or not self._announced.has_settings:
+            return context
+        agent = await self._configs.get(payload.config_hash)
+        ref = self._announced.ref
+        config = next((one.config for one in agent.capabilities if one.ref == ref), None)
+        settings = (config or {}).get(toolsets.SETTINGS)
+        if not isinstance(settings, dict):
+            return context
+        return msgspec.structs.replace(context, settings=cast("Json", settings))
 
 
 def _context(

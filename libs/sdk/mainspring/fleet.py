@@ -15,7 +15,7 @@ from functools import partial
 from importlib import import_module
 from typing import Final, NamedTuple, Protocol, cast
 
-from mainspring.calling import Announced
+from mainspring.calling import NOTHING, Announced
 from mainspring.definitions import Step, Workflow
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.tools import Tool
@@ -24,6 +24,7 @@ from mainspring_kernel.backoff import Policy, delay_s
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.limits import DRAIN_S
+from mainspring_schema.toolsets import Brings
 from mainspring_workstream.limits import SLOTS_DEFAULT
 
 _LOG: Final = logging.getLogger("mainspring")
@@ -64,6 +65,7 @@ class Fleet:
         tools: "Sequence[Tool[..., object]]" = (),
         toolset: str = "",
         instructions: str = "",
+        brings: Brings = NOTHING,
         processes: int | None = None,
         engine: str | None = None,
         queues: Sequence[str] = ("default",),
@@ -77,13 +79,12 @@ class Fleet:
         draws: Draws | None = None,
     ) -> None:
         # What a worker would refuse is refused here, and not in each process.
-        Announced(tools, toolset, instructions=instructions, queues=queues)
+        Announced(tools, toolset, instructions, brings, queues=queues)
         self._count = _counted(processes)
         options = _Options(
             offers=tuple(_path_of(offer) for offer in offers),
             tools=tuple(_path_of(tool) for tool in tools),
-            toolset=toolset,
-            instructions=instructions,
+            announced=(toolset, instructions, brings),
             engine=engine,
             queues=tuple(queues),
             slots=slots,
@@ -149,8 +150,7 @@ class _Options(NamedTuple):
 
     offers: tuple[tuple[str, str], ...]
     tools: tuple[tuple[str, str], ...]
-    toolset: str
-    instructions: str
+    announced: tuple[str, str, Brings]
     engine: str | None
     queues: tuple[str, ...]
     slots: int
@@ -236,11 +236,13 @@ async def _serve(options: _Options, number: int) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         loop.add_reader(parent.sentinel, stopped.set)
+    toolset, instructions, brings = options.announced
     worker = Worker(
         [_offered(path) for path in options.offers],
         tools=[_tool(path) for path in options.tools],
-        toolset=options.toolset,
-        instructions=options.instructions,
+        toolset=toolset,
+        instructions=instructions,
+        brings=brings,
         engine=options.engine,
         queues=options.queues,
         slots=options.slots,

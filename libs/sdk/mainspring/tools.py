@@ -37,7 +37,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
 
     `idempotency_key` is the same in every attempt of the call, and of no other call: hand it to
     whatever the tool changes. `progress` shows a line to the people who watch the session, `output`
-    what the tool writes as it writes it, where the worker knows the event store.
+    what the tool writes as it writes it, where the worker knows the event store. `settings` are the
+    agent's, of a toolset that announces a `config_schema`.
     """
 
     org_id: UUID
@@ -47,6 +48,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     idempotency_key: str
     progress: Callable[[str], Awaitable[None]] = _unseen
     output: Output = unshown
+    settings: Json = {}
 
 
 class Tool(Generic[P, R_co]):

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from mainspring.bridge import Beats, Bridge, all_recorded, recorded_at
-from mainspring.calling import NO_TOOLS, Announced, Caller
+from mainspring.calling import NO_TOOLS, NOTHING, Announced, Caller
 from mainspring.computing import pool
 from mainspring.crossing import call_on
 from mainspring.definitions import Step, Workflow
@@ -42,9 +42,11 @@ from mainspring_schema.tasks import (
     WorkflowResult,
     WorkflowTask,
 )
+from mainspring_schema.toolsets import Brings
 from mainspring_schema.workflows import StepRecord
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.attempts import Ended
+from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.grpc_link import GrpcEngineLink
 from mainspring_workstream.identity import Identity
@@ -60,8 +62,8 @@ class Worker:
     """Runs workflows, and steps that are tasks of their own. `async with` it, or await `run()`.
 
     With a declared workflow it offers the steps that are declared. `tools` are announced under the
-    name `toolset`: an agent with the capability `toolset:<that name>` has them, and its model reads
-    the `instructions`.
+    name `toolset`: an agent with the capability `toolset:<that name>` has them, its model reads
+    the `instructions`, and it has what the set `brings` along.
 
     `engine` is one address or several with commas (default: MAINSPRING_ENGINE_ADDR, then
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
@@ -80,6 +82,7 @@ class Worker:
         tools: "Sequence[Tool[..., object]]" = (),
         toolset: str = "",
         instructions: str = "",
+        brings: Brings = NOTHING,
         engine: str | None = None,
         eventstore: str | None = None,
         queues: Sequence[str] = ("default",),
@@ -94,7 +97,7 @@ class Worker:
         offers = _with_declared(offers)
         self._workflows = _by_name(offers)
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
-        self._announced = Announced(tools, toolset, instructions=instructions, queues=queues)
+        self._announced = Announced(tools, toolset, instructions, brings, queues=queues)
         self._addresses, self._link = _addresses(engine), link
         self._clock, self._draws = SystemClock(), SystemDraws()
         self._road = road_to(eventstore, self._clock, self._draws)
@@ -124,6 +127,10 @@ class Worker:
         """Begins to work; the engine may come later."""
         if self._processes_max:
             self._processes = pool(self._processes_max)
+        link = self._link or GrpcEngineLink(self._addresses, self._draws)
+        stream = StreamWorker(
+            core=WorkerCore(self._identity), link=link, clock=self._clock, draws=self._draws
+        )
         runner = Runner(
             self._workflows,
             asyncio.get_running_loop(),
@@ -133,15 +140,9 @@ class Worker:
             warm=self._warm,
             announced=self._announced,
             road=self._road,
+            configs=stream.configs,
         )
-        link = self._link or GrpcEngineLink(self._addresses, self._draws)
-        self._stream = _StreamThread(
-            StreamWorker(
-                core=WorkerCore(self._identity), link=link, clock=self._clock, draws=self._draws
-            ),
-            runner,
-            self._road,
-        )
+        self._stream = _StreamThread(stream, runner, self._road)
         self._stream.start()
         self._lag.begin()
         return self
@@ -233,10 +234,11 @@ class Runner:
         warm: Warm | None = None,
         announced: Announced = NO_TOOLS,
         road: Road = NOWHERE,
+        configs: Configs | None = None,
     ) -> None:
         self._warm = warm or Warm()
         self._plain = plain or {}
-        self._caller = Caller(announced, loop, road)
+        self._caller = Caller(announced, loop, road, configs)
         self._ferry = Ferry[PlainResult](loop)
         self._goes = Ferry[WorkflowResult](loop)
         self._workflows = workflows

@@ -8,13 +8,21 @@ import pytest
 from mainspring_harness import toolsets
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.errors import InvalidCapabilityConfig, ToolsetUnknown, UnknownCapability
+from mainspring_harness.hooking import hooks
 from mainspring_harness.prompt import blueprint, system_prompt
 from mainspring_harness.toolset import AskedCall, resolve_calls
 from mainspring_kernel.errors import ValidationFailed
-from mainspring_kernel.toolset_limits import TOOLSET_BYTES_MAX, TOOLSET_TOOLS_MAX
-from mainspring_schema.agents import CapabilityRef, ModelChoice, RuntimeAgent, ToolDefinition
+from mainspring_kernel.toolset_limits import TOOLSET_BYTES_MAX, TOOLSET_NEEDS_MAX, TOOLSET_TOOLS_MAX
+from mainspring_schema.agents import (
+    CapabilityRef,
+    InitialFile,
+    ModelChoice,
+    RuntimeAgent,
+    ToolDefinition,
+)
+from mainspring_schema.hooks import Hook
 from mainspring_schema.messages import Json
-from mainspring_schema.toolsets import Toolset, check, name_of, read
+from mainspring_schema.toolsets import Brings, Toolset, check, name_of, read
 
 REFUND = ToolDefinition(
     name="refund",
@@ -146,3 +154,80 @@ def test_a_model_reads_the_sets_instructions() -> None:
 
     assert told == ('<capability id="toolset:shop">\nGive back only what was paid.\n</capability>')
     assert silent == ""
+
+
+SCHEMA: Json = {
+    "type": "object",
+    "properties": {"max_cents": {"type": "integer"}},
+    "additionalProperties": False,
+}
+BRINGS = Brings(
+    description="A shop.",
+    features=("refunds",),
+    risk_level="high",
+    dependencies=("session_file_system",),
+    facts=("Prices are in euros.",),
+    mounts=(InitialFile(path="/shop/terms.md", content="30 days."),),
+    hooks=(Hook(point="turn_end", type="command", command="true"),),
+    config_schema=SCHEMA,
+)
+FULL = msgspec.structs.replace(SHOP, brings=BRINGS)
+
+
+def test_what_a_set_brings_is_the_agents() -> None:
+    filled = toolsets.with_toolsets(agent({"settings": {"max_cents": 5}}), (FULL,))
+
+    plan = blueprint(filled, builtin_registry())
+
+    assert [one.id for one in plan.applied] == ["session_file_system", "toolset:shop"]
+    assert "<facts>\nPrices are in euros.\n</facts>" in system_prompt(plan)
+    assert [hook.id for hook in hooks(plan.applied)] == ["toolset:shop.hook_0"]
+    (shop,) = (one for one in plan.applied if one.id == "toolset:shop")
+    assert shop.capability.mounts(shop.config) == BRINGS.mounts
+
+
+def test_the_catalogue_shows_what_a_set_brings() -> None:
+    info = toolsets.entry(FULL).info
+
+    assert (info.description, info.features, info.risk_level) == ("A shop.", ("refunds",), "high")
+    assert info.dependencies == ("session_file_system",)
+    assert (info.config_schema or {})["properties"] == {
+        **msgspec.convert(
+            (toolsets.entry(SHOP).info.config_schema or {})["properties"], dict[str, object]
+        ),
+        "settings": SCHEMA,
+    }
+
+
+@pytest.mark.parametrize("brings", [{"dependencies": ["gone"]}, {"facts": 7}])
+def test_what_a_tier_says_of_what_a_set_brings_counts_for_nothing(brings: Json) -> None:
+    filled = toolsets.with_toolsets(agent({"brings": brings}), (SHOP,))
+
+    assert [one.id for one in blueprint(filled, builtin_registry()).applied] == ["toolset:shop"]
+
+
+@pytest.mark.parametrize(("shop", "settings"), [(FULL, {"max_cents": "all"}), (SHOP, {"a": 1})])
+def test_settings_that_a_set_does_not_take_are_refused(shop: Toolset, settings: Json) -> None:
+    with pytest.raises(InvalidCapabilityConfig):
+        toolsets.with_toolsets(agent({"settings": settings}), (shop,))
+
+    toolsets.with_toolsets(agent({"settings": settings}), (shop,), lenient=True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (Brings(dependencies=("toolset:other",)), "only on capabilities of the house"),
+        (Brings(facts=("x",) * (TOOLSET_NEEDS_MAX + 1)), "more than 32 facts"),
+        (Brings(mounts=(InitialFile(path="a", content=""),)), "begins with /"),
+        (Brings(hooks=(Hook(point="turn_end", type="function"),)), "a webhook or a command"),
+        (Brings(hooks=(Hook(point="turn_end", type="webhook"),)), "url: a webhook needs it"),
+        (
+            Brings(hooks=(Hook(point="turn_end", type="command", command=":", timeout_ms=1),)),
+            "timeout_ms: from 100 to 30000",
+        ),
+    ],
+)
+def test_a_set_that_brings_what_nobody_can_have_is_refused(wrong: Brings, problem: str) -> None:
+    with pytest.raises(ValidationFailed, match=problem):
+        check(msgspec.structs.replace(SHOP, brings=wrong))

@@ -7,15 +7,23 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from mainspring import NotDone, ToolContext, ToolError, tool
+from mainspring import Brings, NotDone, ToolContext, ToolError, tool
 from mainspring.calling import Announced
 from mainspring.worker import Runner
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.toolset_limits import ANNOUNCED_RESULT_PLAIN_BYTES_MAX
-from mainspring_schema.agents import EffectClass
-from mainspring_schema.frames import FromWorker, Task, ToWorker
+from mainspring_schema.agents import (
+    CapabilityRef,
+    EffectClass,
+    ModelChoice,
+    RuntimeAgent,
+    encode_runtime_agent,
+)
+from mainspring_schema.frames import Config, FromWorker, Task, ToWorker
+from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
+from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.queue_link import QueueEngineLink
 from mainspring_workstream.work import Worker
@@ -112,12 +120,15 @@ SHOP = Announced((refund, repeat, refuse, breaks, strange, hangs, works, tells, 
 
 
 @asynccontextmanager
-async def attached() -> AsyncGenerator[Conversation]:
+async def attached(
+    announced: Announced | None = None, configs: Configs | None = None
+) -> AsyncGenerator[Conversation]:
     """A worker with the tools above, beside an engine that says what a test tells it to."""
     engine, clock, draws = FakeEngine(), SystemClock(), SystemDraws()
     core = WorkerCore(identity(4))
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
-    runner = Runner({}, asyncio.get_running_loop(), draws, None, announced=SHOP)
+    loop, shop = asyncio.get_running_loop(), announced or SHOP
+    runner = Runner({}, loop, draws, None, announced=shop, configs=configs)
     running = asyncio.create_task(worker.run(runner))
     try:
         yield await engine.attached()
@@ -288,3 +299,56 @@ async def test_what_the_worker_never_offered_goes_back() -> None:
         frame = await engine.until(lambda f: f.returned)
 
     assert frame.returned == (held(),)
+
+
+# ── what an agent sets ──────────────────────────────────────────────────────────────────────────
+
+
+@tool(effect="pure")
+async def limit(call: ToolContext) -> object:
+    """Tells the limit."""
+    return call.settings
+
+
+CHOOSY = Announced((limit,), "shop", brings=Brings(config_schema={"type": "object"}))
+
+
+def agent_with(config: Json | None) -> bytes:
+    agent = RuntimeAgent(
+        harness_id="h",
+        capabilities=(CapabilityRef(ref="toolset:shop", config=config),),
+        model=ModelChoice(model_id="m", model="m", provider_id="p", driver="d", provider="p"),
+        max_iterations=1,
+    )
+    return encode_runtime_agent(agent)
+
+
+UNKNOWN = b""
+"""What an engine answers that has no such configuration."""
+
+
+async def limit_with(body: bytes) -> ToolResult:
+    asked: list[bytes] = []
+    configs = Configs(want=asked.append, forget=asked.remove)
+    async with attached(CHOOSY, configs) as engine:
+        engine.give(given("limit"))
+        while not asked:  # noqa: ASYNC110 - the worker's own loop asks
+            await asyncio.sleep(0)
+        configs.keep(Config(hash=asked[0], body=body))
+        frame = await engine.until(lambda f: f.results)
+        return RESULT.decode(frame.results[0].body)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"), [({"settings": {"max": 5}}, {"max": 5}), ({}, {}), (None, {})]
+)
+async def test_a_call_is_told_what_its_agent_set(config: Json | None, told: Json) -> None:
+    result = await limit_with(agent_with(config))
+
+    assert (result.status, result.result) == ("success", told)
+
+
+async def test_a_call_whose_agent_is_not_known_is_not_made() -> None:
+    result = await limit_with(UNKNOWN)
+
+    assert (result.status, result.error) == ("error", "the agent's settings are not known")

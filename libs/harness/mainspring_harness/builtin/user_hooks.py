@@ -11,6 +11,7 @@ from mainspring_schema.hooks import (
     POINTS,
     TIMEOUT_MS_DEFAULT,
     TIMEOUT_MS_MAX,
+    TIMEOUT_MS_MIN,
     Hook,
     Verdict,
     flaws,
@@ -88,7 +89,7 @@ _HOOK: Final[Json] = {
         },
         "timeout_ms": {
             "type": "integer",
-            "minimum": 100,
+            "minimum": TIMEOUT_MS_MIN,
             "maximum": TIMEOUT_MS_MAX,
             "description": f"Default: {TIMEOUT_MS_DEFAULT}.",
         },
