@@ -31,13 +31,13 @@ class Toolbox:
     """Processes with the tools of `tests.e2e.toolbox`."""
 
     def __init__(self, rig: Rig, calls: Path) -> None:
-        self._engine = rig.stack.address("engine")
+        self._addresses = [rig.stack.address(name) for name in ("engine", "eventstore")]
         self.calls = calls
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.toolbox", self._engine],
+            [sys.executable, "-m", "tests.e2e.toolbox", *self._addresses],
             env=os.environ | {"PROGRAM_CALLS": str(self.calls), "PYTHONPATH": str(ROOT)},
         )
         self._running.append(process)
@@ -110,6 +110,41 @@ async def test_what_a_killed_worker_was_calling_ends_by_its_effect_class(
     assert len(set(toolbox.told("refund"))) == 1, "the key is the same in every attempt"
     assert [len(toolbox.told(name)) for name in ("announce", "pay")] == [1, 1]
     assert toolbox.told("was_paid")
+    await rig.assert_sound()
+
+
+async def test_what_a_tool_writes_is_seen_and_begins_anew_after_a_crash(
+    rig: Rig, toolbox: Toolbox
+) -> None:
+    first = toolbox.start()
+    await announced(rig)
+    session = await shop(rig)
+    script = Script([calls(("print_out", {})), {"text": "Printed."}])
+    async with rig.following(session) as follower:
+        await rig.say(session, script.text())
+        await follower.until_type("tool.output.delta")
+
+        first.kill()
+        toolbox.start()
+        await follower.until(lambda frame: frame.data.get("attempt") == 2)
+        toolbox.open()
+        outcome = await follower.until_outcome()
+
+    assert outcome.type == "turn.completed"
+    deltas = follower.of("tool.output.delta")
+    shown = {
+        (attempt, stream): "".join(
+            frame.text("delta") for frame in deltas
+            if (frame.data.get("attempt", 1), frame.text("stream")) == (attempt, stream)
+        )
+        for attempt in (1, 2) for stream in ("stdout", "stderr")
+    }  # fmt: skip
+    assert shown == {
+        (1, "stdout"): "begun\n", (1, "stderr"): "slowly\n",
+        (2, "stdout"): "begun\ndone\n", (2, "stderr"): "slowly\n",
+    }  # fmt: skip
+    assert [frame.data.get("reset") for frame in deltas].count(True) == 1
+    assert {frame.text("tool_name") for frame in deltas} == {"print_out"}
     await rig.assert_sound()
 
 

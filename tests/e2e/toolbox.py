@@ -67,9 +67,21 @@ async def enter(line: str) -> str:
     return line
 
 
+@tool(effect="idempotent")
+async def print_out(call: ToolContext) -> str:
+    """Prints an order."""
+    call.output("begun\n")
+    call.output("slowly\n", "stderr")
+    told("print_out")
+    await gate()
+    call.output("done\n")
+    return "begun done"
+
+
 async def main() -> None:
-    tools = [refund, announce, pay, recite, enter]
-    await Worker(tools=tools, toolset=TOOLSET, engine=sys.argv[1]).run()
+    tools = [refund, announce, pay, recite, enter, print_out]
+    engine, eventstore = sys.argv[1:]
+    await Worker(tools=tools, toolset=TOOLSET, engine=engine, eventstore=eventstore).run()
 
 
 if __name__ == "__main__":

@@ -52,7 +52,6 @@ from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.discovery import Discovery
-from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.hooks import Hooks
@@ -62,6 +61,7 @@ from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.steps import Steps
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.flights import Flights
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
 from tests.sim.database import SimClock, Tables

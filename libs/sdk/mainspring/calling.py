@@ -11,6 +11,7 @@ import msgspec
 from mainspring.crossing import call_on
 from mainspring.errors import NotDone, ToolError, Unserializable
 from mainspring.ferry import Ferry
+from mainspring.showing import Output, Road
 from mainspring.tools import Tool, ToolContext
 from mainspring.values import encode
 from mainspring_kernel.errors import ValidationFailed
@@ -74,8 +75,9 @@ NO_TOOLS: Final = Announced((), "")
 class Caller:
     """`loop` is the user's; calls come from the stream's."""
 
-    def __init__(self, announced: Announced, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, announced: Announced, loop: asyncio.AbstractEventLoop, road: Road) -> None:
         self._tools = announced.tools
+        self._road = road
         self._ferry = Ferry[ToolResult](loop)
 
     async def carry_out(self, attempt: Attempt, payload: ToolTask) -> ToolResult:
@@ -101,7 +103,8 @@ class Caller:
             if attempt.task.started:
                 return outcomes.lost("its arguments do not fit its tool any more")
             return outcomes.error(f"invalid arguments: {error}", "invalid_arguments")
-        context = _context(attempt, payload, asyncio.get_running_loop())
+        output, shown = self._road.of(attempt, payload)
+        context = _context(attempt, payload, asyncio.get_running_loop(), output)
         if attempt.task.started:
             if tool.probe is None:
                 return outcomes.lost("its tool has no probe")
@@ -110,10 +113,13 @@ class Caller:
             await attempt.start()
         await attempt.leased()
         attempt.begun = True
-        return await self._ferry.cross(lambda: _call(tool, payload, arguments, context))
+        async with shown:
+            return await self._ferry.cross(lambda: _call(tool, payload, arguments, context))
 
 
-def _context(attempt: Attempt, payload: ToolTask, loop: asyncio.AbstractEventLoop) -> ToolContext:
+def _context(
+    attempt: Attempt, payload: ToolTask, loop: asyncio.AbstractEventLoop, output: Output
+) -> ToolContext:
     async def progress(line: str) -> None:
         told = EmitEvent(
             type="tool.progress",
@@ -132,6 +138,7 @@ def _context(attempt: Attempt, payload: ToolTask, loop: asyncio.AbstractEventLoo
         call_id=payload.call_id,
         idempotency_key=payload.idempotency_key,
         progress=progress,
+        output=output,
     )
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from mainspring.showing import Output, unshown
 from mainspring_kernel.toolset_limits import ANNOUNCED_CALL_S_DEFAULT, ANNOUNCED_CALL_S_MAX
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
@@ -35,7 +36,8 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     """Where a call happens. A tool that wants it has a parameter annotated with this class.
 
     `idempotency_key` is the same in every attempt of the call, and of no other call: hand it to
-    whatever the tool changes. `progress` shows a line to the people who watch the session.
+    whatever the tool changes. `progress` shows a line to the people who watch the session, `output`
+    what the tool writes as it writes it, where the worker knows the event store.
     """
 
     org_id: UUID
@@ -44,6 +46,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     call_id: str
     idempotency_key: str
     progress: Callable[[str], Awaitable[None]] = _unseen
+    output: Output = unshown
 
 
 class Tool(Generic[P, R_co]):

@@ -26,6 +26,7 @@ from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.plain import attempt_plain
 from mainspring.queries import answer
+from mainspring.showing import NOWHERE, Road, road_to
 from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
@@ -66,8 +67,9 @@ class Worker:
     127.0.0.1:9001). `slots` bounds the workflows at work at once. `processes` is how many compute
     `cpu_bound` steps (0: they run in threads). `build` names the version of the code. `warm` bounds
     the workflows at rest whose code stays where it waits, so that it goes on there without a replay
-    (0: it leaves at each rest). `on_loop_lag` is told twice a second, in seconds, how late the loop
-    is that runs the code: a histogram's `record`, for instance.
+    (0: it leaves at each rest). `eventstore` is where what tools write is shown from (default:
+    MAINSPRING_EVENTSTORE_ADDR; without any it is not shown). `on_loop_lag` is told twice a second,
+    in seconds, how late the loop is that runs the code: a histogram's `record`, for instance.
     """
 
     def __init__(  # noqa: PLR0913 - one named option each
@@ -79,6 +81,7 @@ class Worker:
         toolset: str = "",
         instructions: str = "",
         engine: str | None = None,
+        eventstore: str | None = None,
         queues: Sequence[str] = ("default",),
         slots: int = SLOTS_DEFAULT,
         processes: int = 0,
@@ -95,6 +98,7 @@ class Worker:
         self._addresses = _addresses(engine)
         self._link = link
         self._clock, self._draws = SystemClock(), SystemDraws()
+        self._road = road_to(eventstore, self._clock, self._draws)
         incarnation = RandomIds(self._clock).uuid7()
         self._identity = Identity(
             incarnation=incarnation,
@@ -129,6 +133,7 @@ class Worker:
             plain=self._plain,
             warm=self._warm,
             announced=self._announced,
+            road=self._road,
         )
         link = self._link or GrpcEngineLink(self._addresses, self._draws)
         self._stream = _StreamThread(
@@ -136,6 +141,7 @@ class Worker:
                 core=WorkerCore(self._identity), link=link, clock=self._clock, draws=self._draws
             ),
             runner,
+            self._road,
         )
         self._stream.start()
         self._lag.begin()
@@ -171,8 +177,9 @@ class Worker:
 class _StreamThread:
     """A loop in a thread of its own that runs the stream until it is drained."""
 
-    def __init__(self, worker: StreamWorker, runner: "Runner") -> None:
+    def __init__(self, worker: StreamWorker, runner: "Runner", road: Road) -> None:
         self._worker = worker
+        self._road = road
         self._runner = runner
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._main, name="mainspring-stream", daemon=True)
@@ -183,7 +190,8 @@ class _StreamThread:
 
     def _main(self) -> None:
         try:
-            self._loop.run_until_complete(self._worker.run(self._runner, self._runner))
+            work = self._worker.run(self._runner, self._runner)
+            self._loop.run_until_complete(self._road.around(work))
         except BaseException as error:  # noqa: BLE001 - whoever drains is told
             _LOG.exception("the worker's stream failed")
             self._ended.set_exception(error)
@@ -225,10 +233,11 @@ class Runner:
         plain: "dict[str, Step[..., object]] | None" = None,
         warm: Warm | None = None,
         announced: Announced = NO_TOOLS,
+        road: Road = NOWHERE,
     ) -> None:
         self._warm = warm or Warm()
         self._plain = plain or {}
-        self._caller = Caller(announced, loop)
+        self._caller = Caller(announced, loop, road)
         self._ferry = Ferry[PlainResult](loop)
         self._goes = Ferry[WorkflowResult](loop)
         self._workflows = workflows

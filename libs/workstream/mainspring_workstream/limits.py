@@ -26,3 +26,9 @@ SLOTS_DEFAULT: Final = 100
 """Tasks in hand at once: most wait for a model or a tool, so they cost memory, not cores."""
 SLOTS_MAX: Final = 4096
 """Above it one process's loop is the bound, not its slots."""
+OUTPUT_QUIET_S: Final = 0.25
+"""How long a tool's output waits before anybody is shown any: a call that is over by then costs no
+event and no fragment, and nobody sees a difference."""
+OUTPUT_SHOWN_CHARS_MAX: Final = 256 * 1024
+"""Of one attempt at a call, as it is written: more than anybody reads as it flows by, and the
+result has it. Each fragment is a row that is kept for an hour."""

@@ -45,7 +45,6 @@ from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
 from mainspring_worker.usecases.discovery import LISTING, Discovery
-from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.hooks import Hooks
@@ -54,6 +53,7 @@ from mainspring_worker.usecases.reason import Reasoning
 from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.steps import Steps
 from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.flights import Flights
 from mainspring_workstream.grpc_link import GrpcEngineLink
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.limits import SLOTS_DEFAULT, SLOTS_MAX

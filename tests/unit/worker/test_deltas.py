@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring_kernel.limits import DELTA_FLUSH_BYTES, DELTA_FLUSH_MS, DELTA_FLUSH_MS_MAX
-from mainspring_worker.domain.deltas import Anchor, DeltaBuffer, FlushInterval
+from mainspring_workstream.deltas import Anchor, DeltaBuffer, FlushInterval
 
 INTERVAL_S = 0.03
 

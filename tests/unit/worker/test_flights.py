@@ -13,9 +13,9 @@ from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.tracing import TraceContext, current_trace, new_trace, use_trace
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_worker.adapters.memory import MemoryEventLog
-from mainspring_worker.domain.deltas import Anchor
-from mainspring_worker.usecases import flights as flights_module
-from mainspring_worker.usecases.flights import Flights
+from mainspring_workstream import flights as flights_module
+from mainspring_workstream.deltas import Anchor
+from mainspring_workstream.flights import Flights
 from tests.unit.worker.fake_engine import WAIT_S
 from tests.unit.worker.making import ANCHOR, SESSION, TURN
 

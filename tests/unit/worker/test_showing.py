@@ -9,7 +9,7 @@ from mainspring_schema.frames import Emit, ToWorker, Verdict
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
-from mainspring_worker.usecases import showing
+from mainspring_workstream import showing
 from tests.unit.worker.fake_engine import Conversation
 from tests.unit.worker.making import SESSION, TURN, held, task, tool_payload
 from tests.unit.worker.test_act import RESULT

@@ -17,7 +17,8 @@ from msgspec import structs
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.crossing import CrossingResources
-from mainspring_worker.ports.tool import Channel, Tool, ToolContext, ToolOutcome, unseen
+from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome, unseen
+from mainspring_workstream.showing import Channel
 
 T = TypeVar("T")
 _POOL_THREADS: Final = 4

@@ -1,6 +1,5 @@
 """The session log as a worker sees it: fragments in, history out."""
 
-from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from msgspec import Struct
 
 from mainspring_kernel.ids import Position
 from mainspring_schema.events import StoredDelta, StoredEvent
-from mainspring_schema.grants import AppendVerdict, DeltaAppend
+from mainspring_workstream.flights import DeltaLog
 
 
 class LogPage(Struct, frozen=True, kw_only=True):
@@ -19,12 +18,8 @@ class LogPage(Struct, frozen=True, kw_only=True):
     more: bool = False
 
 
-class EventLog(Protocol):
+class EventLog(DeltaLog, Protocol):
     """Appends and reads. Raises Unavailable or DeadlineExceeded where asking again may help."""
-
-    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
-        """One flight over many streams; a verdict per fragment, in order."""
-        ...
 
     async def read(
         self, session_id: UUID, org_id: UUID, *, after: Position, events_only: bool

@@ -12,6 +12,7 @@ from mainspring_schema.agents import NetworkAccess, RuntimeAgent, ToolDefinition
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Json
+from mainspring_workstream.showing import Channel
 
 
 async def no_history(_after: int) -> tuple[StoredEvent, ...]:
@@ -19,11 +20,10 @@ async def no_history(_after: int) -> tuple[StoredEvent, ...]:
     return ()
 
 
-def unseen(_channel: "Channel", _text: str) -> None:
+def unseen(_channel: Channel, _text: str) -> None:
     """Of a call that nobody watches, or whose output nobody may see before it is checked."""
 
 
-Channel = Literal["stdout", "stderr"]
 _HOME_S: Final = 5
 
 

@@ -27,14 +27,14 @@ from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
-from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
-from mainspring_worker.usecases.showing import Shown, showing
 from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, AttemptVoid
 from mainspring_workstream.configs import Configs, ConfigUnusable
+from mainspring_workstream.flights import Flights
+from mainspring_workstream.showing import Shown, showing
 
 _LOG: Final = logging.getLogger(__name__)
 _ARGUMENTS: Final = dict[str, object]

@@ -26,7 +26,6 @@ from mainspring_kernel.ids import Position, Prefix, to_wire
 from mainspring_schema.agents import ModelChoice
 from mainspring_schema.events import Usage
 from mainspring_schema.tasks import EmitEvent, Failure, ReasonResult, ReasonTask, ToolCall
-from mainspring_worker.domain.deltas import Anchor
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX
 from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.failures import Kind
@@ -48,7 +47,6 @@ from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints, Prepared
 from mainspring_worker.usecases.compaction import Asking, Compactor, Fitted, in_view
 from mainspring_worker.usecases.context import Contexts
-from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard, in_part
 from mainspring_worker.usecases.servers import Servers
 from mainspring_worker.usecases.shaping import Guarded
@@ -56,6 +54,8 @@ from mainspring_worker.usecases.tab import Tab
 from mainspring_worker.usecases.telling import TEXT, Telling
 from mainspring_workstream.attempt import Attempt, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
+from mainspring_workstream.deltas import Anchor
+from mainspring_workstream.flights import Flights
 
 _CANCELLED: Final = Failure(error_class="cancelled", code="cancelled", message="cancelled")
 

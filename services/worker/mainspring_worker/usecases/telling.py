@@ -11,8 +11,8 @@ from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import DELTA_FLUSH_BYTES, DELTA_FLUSH_MS
 from mainspring_schema.tasks import EmitEvent, ReasonTask
 from mainspring_worker.ports.model import TextDelta, ThinkingDelta, ToolArgumentsDelta
-from mainspring_worker.usecases.flights import DeltaStream
 from mainspring_workstream.attempt import Attempt
+from mainspring_workstream.flights import DeltaStream
 
 TEXT: Final = "text"
 THINKING: Final = "thinking"

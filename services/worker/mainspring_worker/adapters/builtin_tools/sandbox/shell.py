@@ -17,7 +17,8 @@ from mainspring_worker.adapters.builtin_tools.sandbox.running import (
     run,
 )
 from mainspring_worker.adapters.builtin_tools.sandbox.tree import Tree
-from mainspring_worker.ports.tool import Channel, ToolContext, ToolOutcome
+from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+from mainspring_workstream.showing import Channel
 
 _UTF8: Final = getincrementaldecoder("utf-8")
 COMMANDS_MAX: Final = 1_000_000

@@ -7,16 +7,18 @@ begun anew by another attempt. A call that ends soon shows nothing but its resul
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import Literal
 
 from mainspring_kernel.clock import Clock
 from mainspring_schema.events import OUTPUT_STARTED
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, ToolTask
-from mainspring_worker.domain.deltas import Anchor
-from mainspring_worker.domain.limits import OUTPUT_QUIET_S, OUTPUT_SHOWN_CHARS_MAX
-from mainspring_worker.ports.tool import Channel
-from mainspring_worker.usecases.flights import DeltaStream, Flights
 from mainspring_workstream.attempt import Attempt, AttemptVoid
+from mainspring_workstream.deltas import Anchor
+from mainspring_workstream.flights import DeltaStream, Flights
+from mainspring_workstream.limits import OUTPUT_QUIET_S, OUTPUT_SHOWN_CHARS_MAX
+
+Channel = Literal["stdout", "stderr"]
 
 
 class Shown:

@@ -7,7 +7,7 @@ they were; their offsets make that safe. A stream that is refused sends nothing 
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
@@ -16,11 +16,18 @@ from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavaila
 from mainspring_kernel.limits import APPEND_FLIGHT_ITEMS_MAX, DELTA_GIVE_UP_S
 from mainspring_kernel.tracing import TraceContext, current_trace, use_trace
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
-from mainspring_worker.domain.deltas import Anchor, DeltaBuffer, FlushInterval
-from mainspring_worker.ports.eventlog import EventLog
+from mainspring_workstream.deltas import Anchor, DeltaBuffer, FlushInterval
 
 _LOG: Final = logging.getLogger(__name__)
 _KEPT: Final = frozenset({AppendVerdict.COMMITTED, AppendVerdict.DUPLICATE})
+
+
+class DeltaLog(Protocol):
+    """Raises Unavailable or DeadlineExceeded where asking again may help."""
+
+    async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
+        """One flight over many streams; a verdict per fragment, in order."""
+        ...
 
 
 class DeltaStream:
@@ -56,7 +63,7 @@ class DeltaStream:
 class Flights:
     """One per worker; `run` must be running."""
 
-    def __init__(self, *, log: EventLog, clock: Clock, draws: Draws) -> None:
+    def __init__(self, *, log: DeltaLog, clock: Clock, draws: Draws) -> None:
         self._log = log
         self._clock = clock
         self._draws = draws
