@@ -95,8 +95,7 @@ class Worker:
         self._workflows = _by_name(offers)
         self._plain = {one.name: one for one in offers if isinstance(one, Step)}
         self._announced = Announced(tools, toolset, instructions=instructions, queues=queues)
-        self._addresses = _addresses(engine)
-        self._link = link
+        self._addresses, self._link = _addresses(engine), link
         self._clock, self._draws = SystemClock(), SystemDraws()
         self._road = road_to(eventstore, self._clock, self._draws)
         incarnation = RandomIds(self._clock).uuid7()
