@@ -21,7 +21,8 @@ from mainspring_schema.messages import Json
 class Info(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the catalogue shows. `dependencies` are ids; `features` are flags that a UI reads.
 
-    `risk_level` high needs an administrator. `aliases` are former ids that old refs still use.
+    `risk_level` tells people; nothing is refused by it. `aliases` are former ids that old refs
+    still use.
     """
 
     id: str
