@@ -177,9 +177,11 @@ class KnownOrganizations:
 def _handler(
     route: Route, services: Services, organizations: KnownOrganizations
 ) -> HTTPRouteHandler:
+    async def answer(request: edge.HttpRequest) -> Reply:
+        return await route.handle(await _read(route, services, organizations, request))
+
     async def handler(request: edge.HttpRequest) -> Response[bytes]:
-        call = await _read(route, services, organizations, request)
-        reply = await finished(route.handle(call))
+        reply = await finished(answer(request))
         return Response(
             content=reply.body,
             status_code=reply.status,
