@@ -1,5 +1,5 @@
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import cast
 
 import httpx
@@ -19,6 +19,7 @@ from mainspring_engine.adapters.memory import MemoryGates
 from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.usecases.gate_control import GateControl
 from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.capability import Capability
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -43,8 +44,11 @@ def services(backend: Backend, operator: FakeOperator) -> Services:
     return wired(backend, operator)
 
 
-def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
-    clock = SystemClock()
+def wired(
+    backend: Backend, operator: FakeOperator | None = None, *, own: Sequence[Capability] = ()
+) -> Services:
+    clock, registry = SystemClock(), builtin_registry(own)
+    ids = RandomIds(clock)
     store = MemoryStore(
         lock=threading.RLock(),
         log=backend,
@@ -63,12 +67,12 @@ def wired(backend: Backend, operator: FakeOperator | None = None) -> Services:
         hub=Hub(backend, backend, clock, SystemDraws()),
         endings=backend.endings,
         monitor=engine_monitor(operator, gates, clock, SystemDraws()),
-        configurations=Configurations(store, operator),
+        configurations=Configurations(store, operator, registry, ids),
         credentials=EnvironmentKeys({"openai": "sk-test"}),
         vault=EnvelopeVault(["a key of tests that is long enough"]),
-        registry=builtin_registry(),
+        registry=registry,
         clock=clock,
-        ids=RandomIds(clock),
+        ids=ids,
         spans=NoSpans(),
     )
 

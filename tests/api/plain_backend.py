@@ -1,13 +1,14 @@
 """Plain tasks of an engine that a test stands in for."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from uuid import UUID
 
 import msgspec
 
 from mainspring_kernel.errors import NotFound, TaskIdMismatch
+from mainspring_schema.discovery import LIST_MODELS
 from mainspring_schema.plain import (
     GetPlainTask,
     PlainTaskView,
@@ -17,6 +18,17 @@ from mainspring_schema.plain import (
     TaskReceipts,
     TaskRefusal,
 )
+from mainspring_schema.workflows import Flaw
+
+OFFERED = b'{"models":[{"model":"m-1","display_name":"M One"}],"skipped":1}'
+
+
+def _ended(view: PlainTaskView, end: bytes | Flaw | None) -> PlainTaskView:
+    if end is None:
+        return view
+    if isinstance(end, Flaw):
+        return msgspec.structs.replace(view, status="failed", flaw=end)
+    return msgspec.structs.replace(view, status="completed", result=end)
 
 
 class ToldEndings:
@@ -39,8 +51,11 @@ class PlainBackend:
         self.endings = ToldEndings()
         self.looks: asyncio.Queue[object] = asyncio.Queue()
         """At which task somebody looked."""
+        self.on_look: Callable[[], None] = lambda: None
         self.task_calls: list[int] = []
         """How many tasks each call brought."""
+        self.at_once: dict[str, bytes | Flaw] = {LIST_MODELS: OFFERED}
+        """How tasks of a type end, as soon as they are submitted."""
 
     def end_task(self, task_id: object, result: bytes) -> None:
         task, view = self.tasks[task_id]
@@ -63,7 +78,7 @@ class PlainBackend:
         known = self.tasks.get(task.task_id)
         if known is None:
             view = PlainTaskView(task_id=task.task_id, type=task.type, status="waiting")
-            self.tasks[task.task_id] = (task, view)
+            self.tasks[task.task_id] = (task, _ended(view, self.at_once.get(task.type)))
             return TaskReceipt(task_id=task.task_id)
         if known[0] == task:
             return TaskReceipt(task_id=task.task_id, duplicate=True)
@@ -72,6 +87,7 @@ class PlainBackend:
 
     async def get_plain_task(self, command: GetPlainTask) -> PlainTaskView:
         self.looks.put_nowait(command.task_id)
+        self.on_look()
         known = self.tasks.get(command.task_id)
         if known is None or known[0].org_id != command.org_id:
             raise NotFound

@@ -6,6 +6,7 @@ import pytest
 
 from mainspring_api.adapters.http.app import application
 from mainspring_kernel.ids import Prefix, position_id, to_wire
+from mainspring_schema.commands import own_key
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.test_resources import V1, made_session, message
@@ -96,7 +97,7 @@ async def test_another_media_type_is_refused(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 415
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256])
+@pytest.mark.parametrize("key", ["", "x" * 256, own_key("ended:x")])
 async def test_a_bad_key_is_refused(client: httpx.AsyncClient, key: str) -> None:
     status, code = await refused(
         client, b'{"name":"a","system_prompt":""}', **{"Idempotency-Key": key}

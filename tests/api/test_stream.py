@@ -160,6 +160,30 @@ async def test_a_reset_voids_what_came_before(
     assert data_of(again)["reset"] is True
 
 
+async def test_what_a_tool_writes_is_told_with_its_name_also_from_its_middle(
+    live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    backend.append(id_, "tool.started", {"tool_call": {"id": "call_1", "name": "bash"}})
+    backend.stream(id_, "call_1", "one\n", offset=0, channel="stdout")
+    backend.stream(id_, "call_1", "oh\n", offset=0, channel="stderr")
+    backend.stream(id_, "call_1", "anew\n", offset=0, channel="stdout", attempt=2, reset=True)
+
+    async with watching(live, session, "?after_sequence=2") as watcher:
+        found = await watcher.frames(3)
+    async with watching(live, session, f"?since_id={found[0][1]}") as watcher:
+        again = await watcher.frames(2)
+
+    assert found[1:] == again
+    assert {type_ for type_, _, _ in found} == {"tool.output.delta"}
+    call = {"tool_call_id": "call_1", "tool_name": "bash"}
+    assert [data_of(frame) for frame in found] == [
+        call | {"delta": "one\n", "stream": "stdout"},
+        call | {"delta": "oh\n", "stream": "stderr"},
+        call | {"delta": "anew\n", "stream": "stdout", "attempt": 2, "reset": True},
+    ]
+
+
 async def test_last_event_id_beats_the_query(
     live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
 ) -> None:

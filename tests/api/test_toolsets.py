@@ -65,6 +65,22 @@ async def test_a_message_goes_with_the_tools_as_they_were_announced_last(
     assert tools_of(second.config) == ["refund", "charge"]
 
 
+async def test_a_message_is_refused_where_an_announced_tool_bears_a_taken_name(
+    client: httpx.AsyncClient, operator: FakeOperator, backend: Backend
+) -> None:
+    made = await made_session(client, capabilities=[SHOP, {"ref": "test_math"}])
+    session = f"{V1}/sessions/{made['id']}"
+    announce(operator, ToolDefinition(name="add", description="Adds to the cart."))
+    refused = await client.post(f"{session}/messages", json=message("one"))
+    announce(operator, REFUND)
+    taken = await client.post(f"{session}/messages", json=message("two"))
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "capability_conflict")
+    assert "'toolset:shop' and 'test_math' both bring a tool 'add'" in refused.json()["detail"]
+    assert taken.status_code == 201
+    assert len(backend.submits) == 1
+
+
 async def test_sessions_without_announced_tools_ask_nobody(
     client: httpx.AsyncClient, operator: FakeOperator
 ) -> None:

@@ -1,6 +1,7 @@
 """One campaign: bring a fleet up, let people in, break it, mend it, and compare all accounts."""
 
 import asyncio
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from mainspring_local.environment import project_root
 from mainspring_local.errors import StartProblem
 from tests.chaos import ablation, checking, rollout
 from tests.chaos.database import ATTEMPTS, INBOX, OUTCOMES, STUCK, Attempt, Tables
-from tests.chaos.fleet import REPLICAS, Fleet
+from tests.chaos.fleet import REPLICAS, SERVERS, Fleet
 from tests.chaos.found import Findings
 from tests.chaos.ledger import Ledger
 from tests.chaos.listening import AWAY, Listener
@@ -220,6 +221,8 @@ class Campaign:
 
         async def caught_up(listener: Listener) -> None:
             head = logs[listener.session][-1].sequence
+            if listener.last.seq < head:
+                listener.attach()
             await listener.until(lambda: listener.last.seq >= head)
 
         with suppress(TimeoutError):
@@ -241,7 +244,7 @@ class Campaign:
         return Report(
             command=self._options.command, seed=self._options.seed, commit=commit(),
             without=self._options.without, beside=self._beside(), minutes=self._options.minutes,
-            faults=dict(self._nemesis.counts),
+            faults=dict(self._nemesis.counts), reached=self._reached(),
             swallowed_commits=sum(link.swallowed for link in self.fleet.links.values()),
             turns=sum(outcomes.values()),
             outcomes={ablation.OUTCOME_NAMES[int(kind)]: n for kind, n in outcomes.items()},
@@ -262,6 +265,16 @@ class Campaign:
             turn_p50_s=percentile(turn_s, 0.5), turn_p99_s=percentile(turn_s, 0.99),
             rest_s=round(rest_s, 2), violations=dict(counts), sentences=self.findings.sentences,
         )  # fmt: skip
+
+    def _reached(self) -> dict[str, int]:
+        hit = self.fleet.hit
+        killed = {kind: n for (kind, number), n in hit.items() if number is signal.SIGKILL}
+        return {
+            "kills": sum(n for kind, n in killed.items() if kind not in SERVERS),
+            "crashes of Postgres": hit["postgres", signal.SIGQUIT],
+            "kills of NATS": killed.get("nats", 0),
+            "zombies": self._nemesis.zombies,
+        }
 
     def _beside(self) -> str:
         other = self._options.beside

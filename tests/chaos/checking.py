@@ -134,11 +134,13 @@ def _claimed(events: Sequence[Event]) -> Iterable[str]:
 def recoveries(strikes: Iterable[Strike], attempts: Sequence[Attempt]) -> list[float]:
     """Seconds from the end of a worker that held a task to the task's next claim, or its end."""
     following = {(one.task, one.fence): one for one in attempts}
+    held: dict[str | None, list[Attempt]] = defaultdict(list)
+    for one in attempts:
+        held[one.worker].append(one)
     lost: list[float] = []
     for strike in strikes:
-        for one in attempts:
-            held = one.claimed_ms <= strike.wall_ms <= one.closed_ms
-            if held and one.worker == strike.target and one.closing != 1:
+        for one in held[strike.target]:
+            if one.claimed_ms <= strike.wall_ms <= one.closed_ms and one.closing != 1:
                 then = following.get((one.task, one.fence + 1))
                 until_ms = one.closed_ms if then is None else then.claimed_ms
                 lost.append((until_ms - strike.wall_ms) / 1000)

@@ -114,47 +114,33 @@ class Stage:
     """A stack of single services, on which one turn after the other is played."""
 
     def __init__(self, folder: Path, say: Say) -> None:
+        folder.mkdir(parents=True)
         self.fleet = Fleet(folder, REPLICAS)
         self.findings = Findings()
+        self.cut: list[Played] = []
+        self.places = 0
+        self.longest_s = 0.0
         self._folder, self._say = folder, say
         self._http = httpx.AsyncClient(trust_env=False, timeout=30)
 
-    async def play_all(
-        self, kinds: Sequence[str], places: Sequence[int], command: str, commit: str
-    ) -> Told:
-        """At all places where none is named. Raises StartProblem where no stack comes up."""
-        began = time.monotonic()
+    async def play(self, kind: str, places: Sequence[int]) -> None:
+        """Behind each event where none is named. Raises StartProblem where no stack comes up."""
         try:
             await self.fleet.start()
             calm, _ = await self._play("", 0)
             self._judge(calm, calm, "calm", len(calm.types))
-            self._say(f"{len(calm.types)} events in calm: {', '.join(calm.types)}")
-            cut: list[Played] = []
-            longest_s = 0.0
-            for kind in kinds:
-                for place in places or range(1, len(calm.types)):
-                    played, took_s = await self._play(kind, place)
-                    longest_s = max(longest_s, took_s)
-                    cut.append(played)
-                    self._judge(calm, played, f"{kind} killed behind event {place}", place)
-                    self._say(_line(calm, played, kind, place, took_s))
+            self.places = len(calm.types)
+            self._say(f"{kind}: {self.places} events in calm: {', '.join(calm.types)}")
+            for place in places or range(1, self.places):
+                played, took_s = await self._play(kind, place)
+                self.longest_s = max(self.longest_s, took_s)
+                self.cut.append(played)
+                self._judge(calm, played, f"{kind} killed behind event {place}", place)
+                self._say(_line(calm, played, kind, place, took_s))
             await self._examine()
         finally:
             await self._http.aclose()
             await self.fleet.stop()
-        return Told(
-            command=command, commit=commit, places=len(calm.types), plays=len(cut),
-            seconds=round(time.monotonic() - began, 1),
-            model_calls=sum(sum(one.paid.values()) for one in cut),
-            paid_again=sum(times - 1 for one in cut for times in one.paid.values()),
-            repeated={
-                tool: sum(max(0, one.applied.get(tool, 0) - 1) for one in cut) for tool in CLASSES
-            },
-            unknown={
-                tool: sum(one.results.get(tool) == "unknown" for one in cut) for tool in CLASSES
-            },
-            longest_s=round(longest_s, 1), violations=tuple(self.findings.sentences),
-        )  # fmt: skip
 
     def _judge(self, calm: Played, played: Played, where: str, place: int) -> None:
         for sentence in misfits(calm, played, place):
@@ -187,7 +173,7 @@ class Stage:
         except TimeoutError:
             self.findings.add("unrest", f"{kind} killed behind event {place}: the turn goes on")
         finally:
-            await listener.close()
+            await listener.detach()
         took_s = time.monotonic() - began
         played = _played((await self._events(session))[before:], f"{kind}-{place}", self._ledger())
         return played, took_s
@@ -232,6 +218,17 @@ def _script(name: str) -> str:
     return f"Play.\n```llmsim\n{msgspec.json.encode(block).decode()}\n```"
 
 
+async def play_all(
+    folder: Path, kinds: Sequence[str], places: Sequence[int], say: Say
+) -> tuple[Stage, ...]:
+    """Each kind on a stack of its own, at once: a play mostly waits for a lease to run out."""
+    stages = tuple(Stage(folder / kind, say) for kind in kinds)
+    async with asyncio.TaskGroup() as group:
+        for kind, stage in zip(kinds, stages, strict=True):
+            group.create_task(stage.play(kind, places))
+    return stages
+
+
 # ── what it came to ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -273,6 +270,22 @@ def _played(events: Sequence[Event], name: str, ledger: Sequence[Line]) -> Playe
             if line.what == "applied" and line.token.removesuffix(f"-{line.tool}") == name
         )),
         paid=dict(Counter(int(iteration) for of, _, iteration in models if of == turn)),
+    )  # fmt: skip
+
+
+def told(stages: Sequence[Stage], command: str, commit: str, seconds: float) -> Told:
+    cut = [one for stage in stages for one in stage.cut]
+    return Told(
+        command=command, commit=commit, seconds=round(seconds, 1),
+        places=max(stage.places for stage in stages), plays=len(cut),
+        model_calls=sum(sum(one.paid.values()) for one in cut),
+        paid_again=sum(times - 1 for one in cut for times in one.paid.values()),
+        repeated={
+            tool: sum(max(0, one.applied.get(tool, 0) - 1) for one in cut) for tool in CLASSES
+        },
+        unknown={tool: sum(one.results.get(tool) == "unknown" for one in cut) for tool in CLASSES},
+        longest_s=round(max(stage.longest_s for stage in stages), 1),
+        violations=tuple(one for stage in stages for one in stage.findings.sentences),
     )  # fmt: skip
 
 

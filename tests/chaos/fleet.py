@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,13 +23,14 @@ from mainspring_local.console import Console
 from mainspring_local.environment import Settings
 from mainspring_local.program import Program
 from mainspring_local.sockets import DRAWN, LOOPBACK, accepts, bind_problem
-from mainspring_local.supervisor import Child, Folders, Supervisor
+from mainspring_local.supervisor import Child, Folders, Running, Supervisor, spawn
 from mainspring_testkit.servers import free_port
+from tests.chaos.forked import Nursery
 from tests.chaos.proxy import Address, Link
 from tests.chaos.trees import Tree, present
 
-REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 2, "coder": 2}
-"""A coder is a user's own worker."""
+REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 3, "coder": 3}
+"""A coder is a user's own worker. Of three one or two are often frozen."""
 WAVES: Final = (("eventstore", "engine"), ("api",), ("scheduler", "worker", "coder"))
 SERVERS: Final = ("postgres", "nats")
 SERVER_URLS: Final = {"postgres": "MAINSPRING_DATABASE_URL", "nats": "MAINSPRING_NATS_URL"}
@@ -40,6 +42,9 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "worker": ("engine", "eventstore", "resource"),
     "coder": ("engine",),
 }
+SETTINGS: Final = {"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}
+"""After a crash all files are synced first: one by one that took five seconds of each restart, and
+half a second in one."""
 RESTART_DRAW: Final = 0.05
 """Of the supervisor's backoff: a killed service is to be back soon, to be killed again."""
 WAIT_S: Final = 120.0
@@ -67,9 +72,12 @@ class Fleet:
         self.apis: list[str] = []
         """What clients dial: each through a link of its own."""
         self.stack: stack.Stack
+        self.hit: Counter[tuple[str, signal.Signals]] = Counter()
+        """Signals that reached a process, by its kind."""
         self._replicas = replicas
         self._first = tree or present()
         self._trees = dict.fromkeys(self.services(), self._first)
+        self._nurseries: dict[str, Nursery] = {}
         self._supervisor: Supervisor
         self._children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
@@ -84,7 +92,7 @@ class Fleet:
         self.stack = stack.prepare(settings, self._first.root, self.home)
         quiet = Console(io.StringIO())
         folders = Folders(logs=self.home.logs, records=self.home.records)
-        self._supervisor = Supervisor(folders, quiet, draw=lambda: RESTART_DRAW)
+        self._supervisor = Supervisor(folders, quiet, draw=lambda: RESTART_DRAW, how=self._spawn)
         await asyncio.to_thread(self.stack.postgres.initialise)
         await asyncio.gather(*(self._bring(self._server(name)) for name in SERVERS))
         await stack.migrate(self.stack, quiet)
@@ -98,6 +106,8 @@ class Fleet:
         for link in self.links.values():
             link.heal()
         await self._supervisor.stop()
+        for nursery in self._nurseries.values():
+            await nursery.close()
         for link in self.links.values():
             await link.close()
 
@@ -133,8 +143,9 @@ class Fleet:
         return link
 
     def _server(self, name: str) -> Program:
-        made = self.stack.postgres if name == "postgres" else self.stack.nats
-        return made.program()
+        if name == "nats":
+            return self.stack.nats.program()
+        return msgspec.structs.replace(self.stack.postgres, settings=SETTINGS).program()
 
     def _program(self, name: str) -> Program:
         kind = name.partition("-")[0]
@@ -187,6 +198,16 @@ class Fleet:
 
     # ── processes ───────────────────────────────────────────────────────────────────────────────
 
+    async def _spawn(self, program: Program) -> Running:
+        """By the nursery of its tree."""
+        if program.name in SERVERS or sys.platform != "linux":
+            return await spawn(program)
+        tree = self._trees[program.name]
+        if tree.name not in self._nurseries:
+            environment = self.stack.settings.inherited | tree.environment
+            self._nurseries[tree.name] = Nursery(environment)
+        return await self._nurseries[tree.name].spawn(program)
+
     async def _bring(self, program: Program) -> None:
         (self._children[program.name],) = await self._supervisor.start([program])
 
@@ -197,7 +218,11 @@ class Fleet:
             # Between its end and its restart it is as dead as was wanted.
             with suppress(ProcessLookupError):
                 os.kill(child.pid, number)
+                self.hit[name.partition("-")[0], number] += 1
         return child.starts
+
+    def starts(self, name: str) -> int:
+        return self._children[name].starts
 
     def tree_of(self, name: str) -> Tree:
         return self._trees[name]
@@ -225,6 +250,7 @@ class Fleet:
         program = child.program
         child.program = msgspec.structs.replace(program, stop_signal=signal.SIGKILL)
         await child.stop()
+        self.hit["nats", signal.SIGKILL] += 1
         await asyncio.sleep(seconds)
         if wipe:
             shutil.rmtree(self.stack.nats.folder)

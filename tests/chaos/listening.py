@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, cast
+from typing import BinaryIO, Final, cast
 
 import httpx
 import msgspec
@@ -55,11 +55,17 @@ class Listener:
         self.connections = 0
         self._apis, self._findings, self._hops = apis, findings, hops
         self._cursor: str | None = None
-        self._file = log.open("ab")
+        self._file: BinaryIO
         self._texts: dict[str, str] = {}
         self._seen: dict[str, int] = {}
         self._news = asyncio.Condition()
-        self._task = asyncio.create_task(self._follow(), name=f"listener {session}")
+        self._task: asyncio.Task[None] | None = None
+        self.attach()
+
+    def attach(self) -> None:
+        """Goes on where it was, if it is away."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._follow(), name=f"listener {self.session}")
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Asked again with every event that comes."""
@@ -70,7 +76,10 @@ class Listener:
         """The newest event of a type, or the acceptance of a message; 0 before it came."""
         return self._seen.get(what, 0)
 
-    async def close(self) -> None:
+    async def detach(self) -> None:
+        """Goes away; its log stays."""
+        if self._task is None:
+            return
         self._task.cancel()
         try:
             await self._task
@@ -78,9 +87,13 @@ class Listener:
             pass
         except Exception as error:  # noqa: BLE001 -- whatever ended a client is a finding
             self._findings.add("sse", f"{self.session}: a client ended by {error!r}")
-        self._file.close()
+        self._task = None
 
     async def _follow(self) -> None:
+        with self.log.open("ab") as self._file:
+            await self._stay()
+
+    async def _stay(self) -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=SILENCE_S) as http:
             while True:
                 stay_s = random.uniform(*HOP_S) if self._hops else 3600.0

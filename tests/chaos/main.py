@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,9 +61,9 @@ def _cut_everywhere(asked: argparse.Namespace, command: str) -> int:
     kinds = asked.crash_points or crash_points.KINDS
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as made:
         folder = Path(made) if asked.keep is None else asked.keep
-        folder.mkdir(parents=True, exist_ok=True)
-        stage = crash_points.Stage(folder, _say)
-        told = asyncio.run(stage.play_all(kinds, asked.places or (), command, commit()))
+        began = time.monotonic()
+        stages = asyncio.run(crash_points.play_all(folder, kinds, asked.places or (), _say))
+        told = crash_points.told(stages, command, commit(), time.monotonic() - began)
     asked.report.mkdir(parents=True, exist_ok=True)
     written = asked.report / "crash-points.json"
     written.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2))

@@ -5,8 +5,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import msgspec
@@ -23,17 +23,17 @@ EVERY_S: Final[dict[str, float]] = {
     "kill of an api": 8.0,
     "kill of an eventstore": 15.0,
     "kill of a scheduler": 30.0,
-    "frozen worker": 11.0,
-    "frozen coder": 15.0,
-    "frozen engine": 25.0,
-    "frozen api": 25.0,
+    "frozen worker": 7.0,
+    "frozen coder": 8.0,
+    "frozen engine": 15.0,
+    "frozen api": 15.0,
     "frozen eventstore": 40.0,
-    "woken worker": 20.0,
-    "stop of Postgres": 8.0,
+    "woken worker": 12.0,
+    "stop of Postgres": 22.0,
     "end of backends": 5.0,
     "swallowed COMMIT": 2.0,
     "kill of NATS": 16.0,
-    "wipe of NATS": 24.0,
+    "wipe of NATS": 20.0,
     "reset link": 3.0,
     "black hole": 4.0,
     "slow link": 5.0,
@@ -43,9 +43,16 @@ EVERY_S: Final[dict[str, float]] = {
     "rolling restart": 90.0,
     "provider storm": 25.0,
 }
-"""Between two of a kind, on average, at pace 1. An hour then has more than 2,000 kills of services,
-400 of Postgres, 300 of NATS and 400 zombies. Half of all windows overlap."""
+"""From the end of one to the next of its kind, on average, at pace 1. An hour then has more than
+2,000 kills of services, 400 of Postgres, 300 of NATS and 400 zombies. Half of all windows
+overlap."""
+LONGEST: Final = 5.0
+"""Of those averages. Times are drawn as of rain: some follow at once, and at times there is quiet,
+without which no lease would run out (POSTGRES_SETTLE_S)."""
 FROZEN_LEASES: Final = (0.5, 3.0)
+STOPS_MAX: Final = 6
+"""Of Postgres in one go, each as soon as it is back: apart, with so many, nothing would get on."""
+STOP_S: Final = 1.0
 HOLE_S, SLOW_S, STORM_S, NATS_AWAY_S = 6.0, 6.0, 8.0, 4.0
 DELAY_S: Final = 0.4
 LOOK_S: Final = 0.3
@@ -66,7 +73,10 @@ class Nemesis:
     def __init__(self, fleet: Fleet, tables: Tables, seed: int, only: frozenset[str]) -> None:
         self.strikes: list[Strike] = []
         self.counts: Counter[str] = Counter()
+        self.zombies = 0
+        """Thawed after their lease, as they were."""
         self._fleet, self._tables, self._seed, self._only = fleet, tables, seed, only
+        self._frozen: set[str] = set()
         self._started = asyncio.Lock()
         """Of NATS: one at a time takes it away."""
         self._nats_away: asyncio.Task[None] | None = None
@@ -99,7 +109,7 @@ class Nemesis:
         draws = random.Random(f"{self._seed} {kind}")
         strike = self._strike(kind)
         while True:
-            await asyncio.sleep(every_s * 2 * draws.random())
+            await asyncio.sleep(every_s * min(LONGEST, draws.expovariate(1)))
             self.counts[kind] += 1
             await strike(draws)
 
@@ -137,7 +147,12 @@ class Nemesis:
     async def _kill(
         self, kind: str, service: str, draws: random.Random, number: signal.Signals
     ) -> None:
-        await self._hit(kind, draws.choice(self._fleet.services(service)), number)
+        thawed = self._thawed(service)
+        await self._hit(kind, draws.choice(thawed or self._fleet.services(service)), number)
+
+    def _thawed(self, service: str) -> list[str]:
+        """A frozen one is mostly let be: what it does when it thaws is what it was frozen for."""
+        return [name for name in self._fleet.services(service) if name not in self._frozen]
 
     async def _hit(self, kind: str, name: str, number: signal.Signals) -> None:
         began, wall_ms = time.monotonic(), _wall_ms()
@@ -150,27 +165,36 @@ class Nemesis:
         self.strikes.append(Strike(kind=kind, target=name, wall_ms=wall_ms, back_s=back_s))
 
     async def _freeze(self, kind: str, service: str, draws: random.Random) -> None:
-        name = draws.choice(self._fleet.services(service))
-        self.strikes.append(Strike(kind=kind, target=name, wall_ms=_wall_ms()))
-        self._fleet.send(name, signal.SIGSTOP)
-        try:
-            await asyncio.sleep(LEASE_S * draws.uniform(*FROZEN_LEASES))
-        finally:
-            self._fleet.send(name, signal.SIGCONT)
+        if thawed := self._thawed(service):
+            async with self._stopped(kind, draws.choice(thawed)):
+                await asyncio.sleep(LEASE_S * draws.uniform(*FROZEN_LEASES))
 
     async def _wake(self, draws: random.Random) -> None:
         """Thaws it just when another one works at what it held: it still has its stream."""
-        name, wall_ms = draws.choice(self._fleet.services("worker")), _wall_ms()
-        self.strikes.append(Strike(kind="woken worker", target=name, wall_ms=wall_ms))
-        self._fleet.send(name, signal.SIGSTOP)
-        try:
-            async with asyncio.timeout(LEASE_S * FROZEN_LEASES[1]):
+        if not (thawed := self._thawed("worker")):
+            return
+        name, wall_ms = draws.choice(thawed), _wall_ms()
+        with suppress(TimeoutError):  # where it held nothing that lasted
+            async with (
+                self._stopped("woken worker", name),
+                asyncio.timeout(LEASE_S * FROZEN_LEASES[1]),
+            ):
                 while not await self._tables.taken_over(name, wall_ms):  # noqa: ASYNC110 -- rows tell nobody
                     await asyncio.sleep(LOOK_S)
-        except TimeoutError:
-            return  # it held nothing that lasted
+
+    @asynccontextmanager
+    async def _stopped(self, kind: str, name: str) -> AsyncGenerator[None]:
+        began, starts = time.monotonic(), self._fleet.starts(name)
+        self.strikes.append(Strike(kind=kind, target=name, wall_ms=_wall_ms()))
+        self._frozen.add(name)
+        self._fleet.send(name, signal.SIGSTOP)
+        try:
+            yield
         finally:
+            self._frozen.discard(name)
             self._fleet.send(name, signal.SIGCONT)
+            late = time.monotonic() - began > LEASE_S
+            self.zombies += late and self._fleet.starts(name) == starts
 
     async def _roll(self, draws: random.Random) -> None:
         names = self._fleet.services("engine", "api", "worker")
@@ -180,9 +204,10 @@ class Nemesis:
     # ── servers ─────────────────────────────────────────────────────────────────────────────────
 
     async def _stop_postgres(self, draws: random.Random) -> None:
-        del draws
-        # What `pg_ctl stop -m immediate` sends: gone at once, without a checkpoint.
-        await self._hit("stop of Postgres", "postgres", signal.SIGQUIT)
+        for _ in range(draws.randint(1, STOPS_MAX)):
+            # What `pg_ctl stop -m immediate` sends: gone at once, without a checkpoint.
+            await self._hit("stop of Postgres", "postgres", signal.SIGQUIT)
+            await asyncio.sleep(STOP_S * draws.random())
 
     async def _end_backends(self, draws: random.Random) -> None:
         await self._tables.end_backends(draws.uniform(0.2, 0.6))

@@ -172,7 +172,8 @@ class Link:
             task.cancel()
         if self._server is not None:
             self._server.close()
-        self.reset()
+        for pipe in list(self.pipes):
+            pipe.reset()  # also where its other end has gone already
 
     def _accept(self) -> Pipe:
         near, far = Pipe(self, Way.OUT), Pipe(self, Way.BACK)

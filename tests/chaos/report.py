@@ -26,6 +26,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The other version that was at work."""
     minutes: float
     faults: dict[str, int]
+    """Strikes by kind."""
+    reached: dict[str, int]
+    """Processes that were hit: kills of services and servers, and those thawed after a lease."""
     swallowed_commits: int
     turns: int
     """With users' workflows."""
@@ -82,6 +85,7 @@ def lines(report: Report) -> list[str]:
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(report.faults.items()))
     return [
         f"faults: {sum(report.faults.values()):,}: {kinds}",
+        ", ".join(f"{what} {count:,}" for what, count in report.reached.items()),
         f"turns {report.turns:,} {report.outcomes}, messages {report.messages:,} in "
         f"{report.posts:,} posts ({report.posts_unanswered:,} without an answer, "
         f"{report.posts_put_off:,} put off), model calls {report.model_calls:,}, "
@@ -113,7 +117,7 @@ def page(report: Report) -> str:
     )
     faults = "".join(
         f"<tr><td>{html.escape(kind)}</td><td>{count:,}</td></tr>"
-        for kind, count in sorted(report.faults.items())
+        for kind, count in (*report.reached.items(), *sorted(report.faults.items()))
     )
     found = "".join(f"<li>{html.escape(one)}</li>" for one in report.sentences)
     verdict = "no violation" if report.sound else f"violations: {report.violations}"

@@ -103,6 +103,7 @@ class Rollout:
     ) -> None:
         self.strikes: list[Strike] = []
         self.counts: Counter[str] = Counter()
+        self.zombies = 0
         self._fleet, self._schema, self._findings = fleet, schema, findings
         self._old, self._new = schema.old, schema.new
         self._mixed_s = mixed_s

@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import Final, cast
 
@@ -100,13 +100,20 @@ async def probe(arguments: Json, context: ToolContext) -> ToolOutcome:
     return ToolOutcome(status="unknown", error="it may still be under way")
 
 
+def everywhere(made: Callable[..., object], other: Callable[..., object]) -> None:
+    """The other in its place, also where it was imported by its name already."""
+    for module in list(sys.modules.values()):
+        if getattr(module, made.__name__, None) is made:
+            setattr(module, made.__name__, other)
+
+
 def add_capability() -> None:
     made = builtin.builtin_registry
 
-    def with_world() -> Registry:
-        return Registry([*made()._by_id.values(), WORLD])
+    def with_world(own: Iterable[Capability] = ()) -> Registry:
+        return Registry([*made(own)._by_id.values(), WORLD])
 
-    builtin.builtin_registry = with_world
+    everywhere(made, with_world)
 
 
 def tool(definition: ToolDefinition) -> FunctionTool:
@@ -117,12 +124,12 @@ def tool(definition: ToolDefinition) -> FunctionTool:
 
 
 def add_tools() -> None:
-    made = shelf.builtin_tools
+    made = shelf.all_tools
 
-    def with_world() -> shelf.Shelf:
-        return shelf.Shelf([*made()._tools.values(), *map(tool, definitions({}))])
+    def with_world(registry: Registry) -> shelf.Shelf:
+        return shelf.Shelf([*made(registry)._tools.values(), *map(tool, definitions({}))])
 
-    shelf.builtin_tools = with_world
+    everywhere(made, with_world)
 
 
 def add_storms() -> None:
@@ -144,9 +151,9 @@ def add_storms() -> None:
 
 
 if __name__ == "__main__":
+    service = importlib.import_module(f"mainspring_{sys.argv[1]}.main")
     add_capability()
     if sys.argv[1] == "worker":
         add_tools()
         add_storms()
-    service = importlib.import_module(f"mainspring_{sys.argv[1]}.main")
     sys.exit(cast("Callable[[], int]", service.main)())

@@ -76,10 +76,14 @@ class Person:
                     break
                 await self._say(session, steady)
                 await asyncio.sleep(self._draws.random() * 0.5)
+            # In an hour there are more sessions than this machine could listen to at once. What
+            # they still have to hear they fetch in the end.
+            for listener in (steady, hopping):
+                await listener.detach()
 
     async def close(self) -> None:
         for listener in self.listeners:
-            await listener.close()
+            await listener.detach()
         await self._http.aclose()
 
     # ── what is said ────────────────────────────────────────────────────────────────────────────

@@ -17,11 +17,11 @@ import ipaddress
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
-from mainspring_harness import builtin
+from mainspring_harness import builtin, own
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.capability import Capability, Info
 from mainspring_harness.registry import Registry
@@ -84,10 +84,11 @@ GATES = Capability(
 def add_capability() -> None:
     made = builtin.builtin_registry
 
-    def with_gates() -> Registry:
-        return Registry([*made()._by_id.values(), GATES])
+    def with_gates(beside: Iterable[Capability] = ()) -> Registry:
+        return Registry([*made(beside)._by_id.values(), GATES])
 
     builtin.builtin_registry = with_gates
+    own.__dict__["builtin_registry"] = with_gates  # which has it by its name
 
 
 class Gate:
@@ -178,9 +179,9 @@ def web() -> FunctionTool:
 
 
 def add_tools() -> None:
-    made = shelf.builtin_tools
+    made = shelf.all_tools
 
-    def with_gates() -> shelf.Shelf:
+    def with_gates(registry: Registry) -> shelf.Shelf:
         gates = (
             FunctionTool(
                 definition(name),
@@ -190,9 +191,9 @@ def add_tools() -> None:
             )
             for name in TOOLS
         )
-        return shelf.Shelf([*made()._tools.values(), *gates, web()])
+        return shelf.Shelf([*made(registry)._tools.values(), *gates, web()])
 
-    shelf.builtin_tools = with_gates
+    shelf.all_tools = with_gates
 
 
 if __name__ == "__main__":

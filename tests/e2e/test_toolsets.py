@@ -139,6 +139,23 @@ async def test_a_call_waits_for_a_worker_and_says_so_and_a_long_result_is_a_file
     await rig.assert_sound()
 
 
+async def test_calls_of_one_class_are_made_one_after_the_other(rig: Rig, toolbox: Toolbox) -> None:
+    toolbox.start()
+    await announced(rig)
+    session = await shop(rig)
+    made = calls(*(("enter", {"line": line}) for line in ("one", "two", "three")))
+    async with rig.following(session) as follower:
+        await rig.say(session, Script([made, {"text": "Done."}]).text())
+        outcome = await follower.until_outcome()
+
+    kinds = [f.type for f in follower.frames if f.type in ("tool.started", "tool.completed")]
+    assert outcome.type == "turn.completed"
+    assert kinds == ["tool.started", "tool.completed"] * 3
+    assert toolbox.told("ledger") == [
+        f"{line} {what}" for line in ("one", "two", "three") for what in ("begins", "ends")
+    ]
+
+
 async def explained(rig: Rig, session: str) -> Json:
     return await rig.call("GET", f"/durable/explain/{session}")
 

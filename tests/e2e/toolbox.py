@@ -58,8 +58,17 @@ def recite(words: int) -> str:
     return "words " * words
 
 
+@tool(effect="idempotent", concurrency_class="ledger")
+async def enter(line: str) -> str:
+    """Enters a line into the ledger."""
+    told("ledger", f"{line} begins")
+    await asyncio.sleep(0)  # where another call would come in between
+    told("ledger", f"{line} ends")
+    return line
+
+
 async def main() -> None:
-    tools = [refund, announce, pay, recite]
+    tools = [refund, announce, pay, recite, enter]
     await Worker(tools=tools, toolset=TOOLSET, engine=sys.argv[1]).run()
 
 

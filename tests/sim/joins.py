@@ -4,9 +4,14 @@ from typing import Final
 
 import msgspec
 
-from mainspring_harness.builtin import background_execution, session_tasks, subagents
+from mainspring_harness.builtin import (
+    background_execution,
+    builtin_registry,
+    session_tasks,
+    subagents,
+)
 from mainspring_schema.messages import Json
-from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
+from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.ports.tool import ToolBox
 from tests.sim.crash_points import ANSWER, Scene, script_of
 from tests.sim.world import World
@@ -20,7 +25,7 @@ class Spawning(World):
     capabilities = ("", subagents.ID, session_tasks.ID)
 
     def toolbox(self) -> ToolBox:
-        return builtin_tools()
+        return all_tools(builtin_registry())
 
 
 class Leaving(Spawning):

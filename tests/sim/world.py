@@ -51,6 +51,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.discovery import Discovery
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
@@ -232,6 +233,8 @@ class World:
         configurations = Configurations(
             self.statements(self.tables.api),
             DirectOperator(self.remote("engine", lambda engine: engine.operator)),
+            self.registry,
+            SeededIds(SimClock(self.loop, 0.0), 0),  # of files that nobody brings here
         )
         return MessagePath(configurations=configurations, control=control, log=log)
 
@@ -288,7 +291,8 @@ class World:
                 telemetry=Silence(),
                 clock=clock,
             ),
-            acting=self._acting(worker.configs, log, door, clock, draws),
+            acting=self._acting(worker.configs, log, flights, door, clock, draws),
+            discovery=Discovery(door, clock),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")
@@ -311,7 +315,13 @@ class World:
         return worker
 
     def _acting(
-        self, configs: Configs, log: Any, door: ModelDoor, clock: SimClock, draws: Draws
+        self,
+        configs: Configs,
+        log: Any,
+        flights: Flights,
+        door: ModelDoor,
+        clock: SimClock,
+        draws: Draws,
     ) -> Acting:
         api = self.tables.api
         keeper = Keeper(
@@ -332,6 +342,7 @@ class World:
             telemetry=Silence(),
             log=log,
             guard=Guard(door, Blueprints(self.registry), Hooks(MemoryHooks(), log), clock),
+            flights=flights,
             clock=clock,
         )
 

@@ -21,6 +21,7 @@ SERVICES = {
     "worker": WorkerSettings,
 }
 IN_WORDS = {
+    "capabilities": "none",
     "channel_origins": "none",
     "insecure_bind": "off",
     "metrics_bind": "nowhere",

@@ -5,7 +5,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
-from grpc.aio import AioRpcError, Metadata
+from grpc.aio import AioRpcError, InternalError, Metadata, StreamStreamCall
 
 from mainspring_kernel.errors import (
     DeadlineExceeded,
@@ -18,6 +18,7 @@ from mainspring_kernel.errors import (
     registry,
 )
 from mainspring_rpc import Channel, clients, services
+from mainspring_rpc.channel import Stream
 from mainspring_rpc.generated.control.v1 import control_pb2
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2
 from mainspring_rpc.generated.resource.v1 import resource_pb2
@@ -143,3 +144,16 @@ def test_an_object_that_does_not_answer_a_method_is_refused() -> None:
 
     with pytest.raises(TypeError, match="get_credentials"):
         handlers(service)
+
+
+class Reset:
+    """A call whose connection was reset, and that does not know its status yet."""
+
+    async def done_writing(self) -> None:
+        raise InternalError
+
+
+async def test_a_stream_whose_connection_was_reset_is_left_without_an_error() -> None:
+    call = cast("StreamStreamCall[Message, Message]", cast("object", Reset()))
+
+    await Stream(call).finish_sending()

@@ -1,16 +1,20 @@
 """What a capability is: something an agent is given by name, and what it brings along.
 
-A capability decides, it does not act: it contributes text, facts and tool definitions, and code in
-the worker carries its tools out. So api can preview a prompt with exactly what a worker sends.
+What it contributes (text, facts, definitions of tools, files, hooks, a view of the conversation) is
+decided by pure functions, so that api can preview a prompt with exactly what a worker sends. `code`
+acts, and only a worker calls it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from mainspring_schema.agents import ModelChoice, ToolDefinition
+from mainspring_harness.calling import ToolFunction
+from mainspring_harness.conversation import PromptMessage
+from mainspring_schema.agents import InitialFile, ModelChoice, ToolDefinition
+from mainspring_schema.hooks import Hook
 from mainspring_schema.messages import Json
 
 
@@ -81,13 +85,41 @@ def no_tools(_config: Json) -> tuple[ToolDefinition, ...]:
     return ()
 
 
+def no_mounts(_config: Json) -> tuple[InitialFile, ...]:
+    """For a capability without files."""
+    return ()
+
+
+def no_hooks(_config: Json) -> tuple[Hook, ...]:
+    """For a capability that asks nobody."""
+    return ()
+
+
+def no_needs(_config: Json) -> tuple[str, ...]:
+    """For a capability that depends on the same whatever its configuration."""
+    return ()
+
+
+Messages: TypeAlias = tuple[PromptMessage, ...]
+
+
+def all_messages(_config: Json, _context: PromptContext, messages: Messages) -> Messages:
+    """For a capability that shows the conversation as it is."""
+    return messages
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capability:
     """A capability as a value: what it is, and pure functions for what it contributes.
 
     Each function gets the object given with the ref, checked against `info.config_schema` and
-    `config_problems` (what a schema cannot say); `{}` where none was given. `prompt` returns text
-    without its tags. Static facts must not depend on `context.at_ms`. `tools` are definitions only.
+    `config_problems` (what a schema cannot say); `{}` where none was given, and for the catalogue.
+    `prompt` returns text without its tags. Static facts must not depend on `context.at_ms`. `tools`
+    are definitions only. `needs` are dependencies beside those of `info`. `mounts` are files that
+    stand in the workspace when a message comes. `messages` is how a model is shown the conversation
+    (never what stands in the log): a call and its result go together, and something is left.
+
+    In process, `code` carries the tools out and `probes` tell what became of lost calls, by name.
     """
 
     info: Info
@@ -95,6 +127,12 @@ class Capability:
     prompt: Callable[[Json, PromptContext], str | None] = no_prompt
     facts: Callable[[Json, PromptContext], tuple[Fact, ...]] = no_facts
     tools: Callable[[Json], tuple[ToolDefinition, ...]] = no_tools
+    needs: Callable[[Json], tuple[str, ...]] = no_needs
+    mounts: Callable[[Json], tuple[InitialFile, ...]] = no_mounts
+    hooks: Callable[[Json], tuple[Hook, ...]] = no_hooks
+    messages: Callable[[Json, PromptContext, Messages], Messages] = all_messages
+    code: Mapping[str, ToolFunction] = field(default_factory=dict[str, ToolFunction])
+    probes: Mapping[str, ToolFunction] = field(default_factory=dict[str, ToolFunction])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

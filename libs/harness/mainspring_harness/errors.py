@@ -40,6 +40,20 @@ class TooManyCapabilities(MainspringError):
         )
 
 
+class CapabilityConflict(MainspringError):
+    """Two capabilities of an agent bring a tool of the same name; the detail names all three."""
+
+    code = "capability_conflict"
+    status = 422
+    title = "Capabilities conflict"
+
+    def __init__(self, tool: str, first: str, second: str) -> None:
+        super().__init__(
+            f"{first!r} and {second!r} both bring a tool {tool!r}: leave one of them out",
+            data={"ref": second, "tool": tool},
+        )
+
+
 class InvalidCapabilityConfig(MainspringError):
     """A capability's configuration breaks its schema or its own rules."""
 
@@ -49,6 +63,31 @@ class InvalidCapabilityConfig(MainspringError):
 
     def __init__(self, ref: str, problems: tuple[str, ...]) -> None:
         super().__init__(f"capability {ref!r}: {'; '.join(problems)}", data={"ref": ref})
+
+
+class CapabilityUnusable(MainspringError):
+    """A capability of one's own cannot be had as it is; the service does not start.
+
+    The module is missing, what it holds is no capability, or its name is taken: the detail says so.
+    """
+
+    code = "capability_unusable"
+    status = 500
+    title = "A capability of one's own cannot be used"
+
+    def __init__(self, entry: str, problem: str) -> None:
+        super().__init__(f"MAINSPRING_CAPABILITIES: {entry}: {problem}", data={"entry": entry})
+
+
+class MessageFilterBroken(MainspringError):
+    """The message filter of a capability failed, or left what no model can be shown."""
+
+    code = "message_filter_broken"
+    status = 500
+    title = "The message filter of a capability is broken"
+
+    def __init__(self, ref: str, problem: str) -> None:
+        super().__init__(f"the message filter of {ref!r}: {problem}", data={"ref": ref})
 
 
 class InvalidToolSchema(MainspringError):

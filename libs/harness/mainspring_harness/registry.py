@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from mainspring_harness import arguments, toolsets
 from mainspring_harness.capability import Applied, Capability, CatalogueEntry
 from mainspring_harness.errors import (
+    CapabilityConflict,
     CapabilityCycle,
     InvalidCapabilityConfig,
     TooManyCapabilities,
@@ -48,11 +49,15 @@ class Registry:
             if capability.info.status != "retired"
         )
 
+    def with_code(self) -> tuple[Capability, ...]:
+        """Those that bring along what carries their tools out."""
+        return tuple(one for one in self._by_id.values() if one.code)
+
     def resolve(self, refs: Sequence[CapabilityRef]) -> tuple[Applied, ...]:
         """The capabilities of `refs` with all they depend on, each once, dependencies first.
 
         Otherwise the order of `refs` is kept. Raises UnknownCapability, CapabilityCycle,
-        TooManyCapabilities or InvalidCapabilityConfig.
+        TooManyCapabilities, InvalidCapabilityConfig or CapabilityConflict.
         """
         configs: dict[str, Json] = {}
         for ref in refs:
@@ -60,7 +65,9 @@ class Registry:
         walk = _Walk(self, configs)
         for id_ in configs:
             walk.visit(id_, path=())
-        return tuple(walk.done.values())
+        applied = tuple(walk.done.values())
+        _check_names(applied)
+        return applied
 
 
 class _Walk:
@@ -89,6 +96,8 @@ class _Walk:
             self.visit(dependency, path=(*path, id_))
         config = self._configs.get(id_, {})
         _check_config(capability, config)
+        for dependency in capability.needs(config):
+            self.visit(dependency, path=(*path, id_))
         asked = id_ in self._configs
         self.done[id_] = Applied(
             capability=capability, config=config, needed_by=None if asked else needed_by
@@ -105,3 +114,13 @@ def _check_config(capability: Capability, config: Json) -> None:
     found = found or capability.config_problems(config)
     if found:
         raise InvalidCapabilityConfig(info.id, found)
+
+
+def _check_names(applied: Sequence[Applied]) -> None:
+    """A model knows a tool by its name alone: two of one name are nobody's intention."""
+    first: dict[str, str] = {}
+    for one in applied:
+        for definition in one.capability.tools(one.config):
+            by = first.setdefault(definition.name, one.id)
+            if by != one.id:
+                raise CapabilityConflict(definition.name, by, one.id)

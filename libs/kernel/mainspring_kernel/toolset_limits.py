@@ -24,3 +24,7 @@ ANNOUNCED_ERROR_CHARS_MAX: Final = 2000
 """Of what a tool tells the model of its failure."""
 ANNOUNCED_PROGRESS_CHARS_MAX: Final = 2000
 """Of a line that people see while a call is under way."""
+MOUNTS_MAX: Final = 64
+"""Files that one capability brings: each is a row of every workspace that has it."""
+MOUNTS_BYTES_MAX: Final = 1024 * 1024
+"""Of all of them together, for they are copied into every such workspace."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 import nats.errors
@@ -23,6 +24,8 @@ _PING_INTERVAL_S: Final = 10
 """With two unanswered pings a frozen server is noticed in half a minute."""
 _ROUND_TRIP_S: Final = 60
 """When nats-py itself gives up a round trip: long after that half minute."""
+_CANCEL_AGAIN_S: Final = 0.2
+"""A task that ends at all has ended by then."""
 _AWAY: Final = (nats.errors.Error, OSError, RuntimeError)
 """A RuntimeError is what uvloop says of a transport that is closed, and nats-py lets it through."""
 
@@ -145,9 +148,7 @@ class NatsBus:
         await self.flush(limits.BUS_FLUSH_TIMEOUT_S)
         self._closing = True
         self._up.clear()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _cancelled(self._tasks)
         await _end(self._client)
         for waiting in self._round_trips:
             waiting.cancel()
@@ -298,6 +299,19 @@ class NatsBus:
             self.dropped += 1
             _log.debug("a hint on %s was dropped: %s", subject, error)
             self._failed(client, error)
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Returns when all have ended.
+
+    `wait_for` of Python 3.11 swallows a cancel that comes with what it waits for, and nats-py then
+    goes on to connect for ever.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)
 
 
 async def _end(client: Client | None) -> None:

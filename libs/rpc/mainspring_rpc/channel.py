@@ -5,6 +5,7 @@ gRPC's own interceptors would do the same for 140 µs more per call.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Generic, TypeVar, cast
 
 import grpc.aio
@@ -88,10 +89,12 @@ class Stream(Generic[Req, Res]):
 
     async def finish_sending(self) -> None:
         """Tells the server that nothing more comes."""
-        try:
-            await self._call.done_writing()
-        except (AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError):
-            return  # it is over already; `receive` tells how
+        # A connection that was reset under it, before the call knows its status, is the last.
+        over = (
+            AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError,
+        )  # fmt: skip
+        with suppress(*over):
+            await self._call.done_writing()  # `receive` tells how it ended
 
     def cancel(self) -> None:
         """Ends the call at once. Safe twice."""

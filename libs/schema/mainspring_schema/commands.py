@@ -13,6 +13,11 @@ from mainspring_schema.lineage import SpawnedBy
 from mainspring_schema.messages import Message
 
 
+def own_key(said_for: str) -> str:
+    """The key of a message that is the house's own: clients' keys are printable, so none is it."""
+    return f"\x01{said_for}"
+
+
 class Submit(Struct, frozen=True, kw_only=True):
     """Bring one message into a session.
 

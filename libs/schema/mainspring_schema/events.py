@@ -41,6 +41,7 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
     "tool.started",
     "tool.completed",
     "tool.progress",
+    "tool.output.started",
     "tool.output.delta",
     "tool.call_requested",
     "tool.call_repaired",
@@ -107,6 +108,8 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
 DELTA_TYPES: Final = frozenset(
     {"output.message.delta", "reason.thinking.delta", "tool.output.delta"}
 )
+OUTPUT_STARTED: Final = "tool.output.started"
+"""A call is about to show what it writes; another attempt at it begins anew."""
 OUTCOME_TYPES: Final = frozenset({"turn.completed", "turn.failed", "turn.cancelled", "turn.sealed"})
 
 

@@ -4,6 +4,8 @@ from typing import Final
 
 from mainspring_kernel.limits import MIB
 
+PATH_BYTES_MAX: Final = 1024
+"""Of a file of a workspace: it is a part of a key."""
 CRON_CHARS_MAX: Final = 200
 """Six fields with lists; a longer expression is no longer read by anybody."""
 SCHEDULE_INTERVAL_MS_MIN: Final = 1000

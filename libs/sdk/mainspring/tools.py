@@ -6,10 +6,11 @@ parameters.
 
 import asyncio
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from functools import partial
-from typing import Generic, ParamSpec, TypeVar, cast, get_type_hints, overload
+from typing import Final, Generic, ParamSpec, TypeVar, cast, get_type_hints, overload
 from uuid import UUID
 
 import msgspec
@@ -22,6 +23,8 @@ from mainspring_schema.messages import Json
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+_CLASS: Final = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
+"""An empty one would be none, and calls that were to wait would go out together."""
 
 
 async def _unseen(_line: str) -> None:
@@ -46,7 +49,7 @@ class ToolContext(Struct, frozen=True, kw_only=True):
 class Tool(Generic[P, R_co]):
     """A function that a model may call. Called in code it is just the function."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named option each
         self,
         function: Callable[P, R_co],
         *,
@@ -55,9 +58,11 @@ class Tool(Generic[P, R_co]):
         probe: Callable[..., object] | None = None,
         timeout_s: float = ANNOUNCED_CALL_S_DEFAULT,
         destructive: bool = False,
+        concurrency_class: str | None = None,
     ) -> None:
         self.function = function
         self.destructive = destructive
+        self.concurrency_class = concurrency_class
         self.name = name or function.__name__
         self.effect: EffectClass = effect
         self.timeout_s = timeout_s
@@ -82,6 +87,9 @@ class Tool(Generic[P, R_co]):
             raise TypeError(message)
         if not 0 < self.timeout_s <= ANNOUNCED_CALL_S_MAX:
             message = f"{self.name}: a call takes at most {ANNOUNCED_CALL_S_MAX:g} s"
+            raise ValueError(message)
+        if self.concurrency_class is not None and not _CLASS.fullmatch(self.concurrency_class):
+            message = f"{self.name}: a concurrency class has small letters, digits, _ - . and :"
             raise ValueError(message)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
@@ -108,6 +116,7 @@ class Tool(Generic[P, R_co]):
             readonly=pure,
             destructive=self.destructive,
             idempotent=pure or self.effect == "idempotent",
+            concurrency_class=self.concurrency_class,
         )
 
     def arguments(self, given: object) -> dict[str, object]:
@@ -207,8 +216,9 @@ def tool(
     probe: Callable[..., object] | None = None,
     timeout_s: float = ANNOUNCED_CALL_S_DEFAULT,
     destructive: bool = False,
+    concurrency_class: str | None = None,
 ) -> "_Decorator": ...
-def tool(
+def tool(  # noqa: PLR0913 - one named option each
     function: Callable[..., object] | None = None,
     /,
     *,
@@ -217,6 +227,7 @@ def tool(
     probe: Callable[..., object] | None = None,
     timeout_s: float = ANNOUNCED_CALL_S_DEFAULT,
     destructive: bool = False,
+    concurrency_class: str | None = None,
 ) -> object:
     """Makes a function a tool: `Worker(tools=[it], toolset="shop")` announces it to agents.
 
@@ -226,12 +237,19 @@ def tool(
     same arguments, what became of the call: it returns the result that the call had, raises
     `NotDone` where it took no effect, and anything else where it cannot tell. `timeout_s` bounds
     one call. Before a `destructive` one people are asked, where an agent has `tool_approval`.
+    Calls of one `concurrency_class` in one answer of a model are made one after the other, in the
+    order asked, whoever's tools they are; without one a call waits for no other.
 
     A tool raises `ToolError` to tell the model what is wrong; whatever else it raises is logged,
     and the model learns only that the tool failed.
     """
     decorator = _Decorator(
-        name=name, effect=effect, probe=probe, timeout_s=timeout_s, destructive=destructive
+        name=name,
+        effect=effect,
+        probe=probe,
+        timeout_s=timeout_s,
+        destructive=destructive,
+        concurrency_class=concurrency_class,
     )
     return decorator if function is None else decorator(function)
 
@@ -245,8 +263,10 @@ class _Decorator:
         probe: Callable[..., object] | None,
         timeout_s: float,
         destructive: bool,
+        concurrency_class: str | None,
     ) -> None:
         self._destructive = destructive
+        self._concurrency_class = concurrency_class
         self._name = name
         self._effect: EffectClass = effect
         self._probe = probe
@@ -260,4 +280,5 @@ class _Decorator:
             probe=self._probe,
             timeout_s=self._timeout_s,
             destructive=self._destructive,
+            concurrency_class=self._concurrency_class,
         )

@@ -33,7 +33,7 @@ from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
-from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.own import installed
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import RandomIds
@@ -83,10 +83,13 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     """Separated by commas; the first one seals."""
     channel_origins: str = ""
     """Separated by commas: whose pages may call channels from a browser; `*` is all."""
+    capabilities: str = ""
+    """Separated by commas: what a deployer adds, as `module:object`; workers are told the same."""
 
 
 async def start(settings: ApiSettings, service: Service) -> None:
     """The closers run backwards: streams are told first, the pool closes last."""
+    registry = installed(settings.capabilities)
     stack = service.stack
     store = await _opened(settings.database_url, service)
     bus = NatsBus(settings.nats_url, name=f"mainspring-{NAME}")
@@ -97,6 +100,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     for channel in channels:
         stack.push_async_callback(channel.close)
     clock, draws = SystemClock(), SystemDraws()
+    ids = RandomIds(clock)
     endings = BusEndings()
     await endings.start(bus)
     control = ControlClient(engine)
@@ -112,12 +116,12 @@ async def start(settings: ApiSettings, service: Service) -> None:
         hub=Hub(log, BusFeed(bus), clock, draws),
         endings=endings,
         monitor=engine_monitor(operator, gates, clock, draws),
-        configurations=Configurations(store, operator),
+        configurations=Configurations(store, operator, registry, ids),
         credentials=provider_keys(os.environ),
         vault=EnvelopeVault(secret_keys(settings.secret_keys)),
-        registry=builtin_registry(),
+        registry=registry,
         clock=clock,
-        ids=RandomIds(clock),
+        ids=ids,
         spans=RecordedPosts(service.telemetry),
     )
     await _open_doors(settings, services, service)

@@ -129,8 +129,12 @@ class Engine:
             moved=self._announcer.gates_moved,
             clock=self._clock,
             me=ids.uuid7(),
-            able=lambda: bool(self._roster.free()),
+            able=self._able,
         )
+
+    def _able(self, circuit: str) -> bool:
+        waiting = (route for route in self._backlog.routes() if route.circuit == circuit)
+        return any(self._roster.serves(route) for route in waiting)
 
     def _make_workers(self, ids: Ids) -> Workers:
         return Workers(

@@ -63,13 +63,22 @@ def assign(home: Home, *, engine: int = 0) -> dict[str, int]:
         for name in missing:
             probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             wanted = engine if name == "engine" else 0
-            if wanted and bind_problem(LOOPBACK, wanted) is None:
-                probe.bind((LOOPBACK, wanted))
-                ports[name] = wanted
-            else:
-                ports[name] = bind_free(probe)
+            ports[name] = wanted if wanted and bound(probe, wanted) else bind_free(probe)
     home.ports.write_bytes(msgspec.json.encode(ports))
     return ports
+
+
+def bound(probe: socket.socket, port: int) -> bool:
+    """Whether it has the port now; connections that linger from its last owner do not count."""
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((LOOPBACK, port))
+    except OSError:
+        return False
+    finally:
+        # Two that share would get the same port, as long as neither listens.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    return True
 
 
 def bind_free(probe: socket.socket) -> int:

@@ -5,10 +5,11 @@ import os
 import signal
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Callable, Sequence
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from mainspring_kernel import backoff
 from mainspring_local import identity
@@ -25,11 +26,43 @@ LINE_BYTES_MAX = 1024 * 1024
 SLOW_SECONDS = 3.0  # a step longer than this says every so often that it still waits
 
 
+class Running(Protocol):
+    """A process that was started."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+    @property
+    def returncode(self) -> int | None: ...
+    async def wait(self) -> int: ...
+
+
+Spawn = Callable[[Program], Awaitable[Running]]
+
+
+async def spawn(program: Program) -> Running:
+    """With a session of its own, so that all of it can be ended, and without this process."""
+    return await asyncio.create_subprocess_exec(
+        *program.argv,
+        env=program.environment,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        limit=LINE_BYTES_MAX,
+        start_new_session=True,
+        preexec_fn=tie_to_parent(os.getpid(), program.death_signal),
+    )
+
+
 class Child:
     """One supervised process over all its restarts."""
 
-    def __init__(self, program: Program, home: "Folders", console: Console) -> None:
+    def __init__(
+        self, program: Program, home: "Folders", console: Console, how: Spawn = spawn
+    ) -> None:
         self.program = program
+        self._spawn = how
         self.log = LogFile(home.logs / f"{program.name}.log")
         self.starts = 0
         self.up = asyncio.Event()
@@ -37,7 +70,7 @@ class Child:
         self._started = asyncio.Condition()
         self._home = home
         self._console = console
-        self._process: Process | None = None
+        self._process: Running | None = None
         self._stopping = False
         self._short_lives = 0
 
@@ -70,16 +103,7 @@ class Child:
 
     async def _live(self) -> int:
         program = self.program
-        process = await asyncio.create_subprocess_exec(
-            *program.argv,
-            env=program.environment,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            limit=LINE_BYTES_MAX,
-            start_new_session=True,
-            preexec_fn=tie_to_parent(os.getpid(), program.death_signal),
-        )
+        process = await self._spawn(program)
         identity.remember(
             self._home.records,
             identity.of(process.pid, name=program.name, stop_signal=program.stop_signal),
@@ -97,7 +121,7 @@ class Child:
         identity.forget(self._home.records, program.name)
         return status
 
-    async def _pump(self, process: Process) -> None:
+    async def _pump(self, process: Running) -> None:
         stream = process.stdout
         assert stream is not None  # noqa: S101 -- asked for with PIPE
         while True:
@@ -203,8 +227,13 @@ class Folders:
 
 
 class Supervisor:
-    def __init__(self, folders: Folders, console: Console, *, draw: Callable[[], float]) -> None:
+    def __init__(
+        self, folders: Folders, console: Console, *, draw: Callable[[], float],
+        how: Spawn = spawn,
+    ) -> None:  # fmt: skip
+        """`how` starts a program; tests have another way."""
         self._folders = folders
+        self._spawn = how
         self._console = console
         self._draw = draw
         self._waves: list[list[Child]] = []
@@ -215,7 +244,7 @@ class Supervisor:
 
     async def start(self, programs: Sequence[Program]) -> list[Child]:
         """Starts a wave and returns it when all of it is healthy. Raises StartProblem."""
-        wave = [Child(program, self._folders, self._console) for program in programs]
+        wave = [Child(program, self._folders, self._console, self._spawn) for program in programs]
         self._waves.append(wave)
         for child in wave:
             self._tasks.append(asyncio.create_task(child.supervise(self._draw)))

@@ -6,11 +6,12 @@
 import os
 import platform
 from importlib.metadata import version
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, NamedTuple, Self
 
 import msgspec
 
-from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.own import installed
+from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import Ids, RandomIds
@@ -19,7 +20,7 @@ from mainspring_rpc.server import serve
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Address, Bind, ProcessSettings
 from mainspring_schema.toolsets import READING
-from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
+from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
 from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.grpc_files import GrpcFiles
@@ -43,6 +44,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.discovery import LISTING, Discovery
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
@@ -87,7 +89,8 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
 
     `worker_mcp_commands`: command lines of MCP servers that sessions may have started, with `;`
     between; `NAME=` before one lets sessions set that variable. `worker_mcp_loopback` lets them
-    call servers on this very machine, for development.
+    call servers on this very machine, for development. `capabilities` are those that a deployer
+    adds, as `module:object` with commas between; api is told the same.
     """
 
     engine_addr: EngineAddresses
@@ -98,6 +101,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     worker_name: str = ""
     worker_mcp_commands: str = ""
     worker_mcp_loopback: bool = False
+    capabilities: str = ""
 
 
 class Roads(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,52 +114,56 @@ class Roads(msgspec.Struct, frozen=True, kw_only=True):
     resources: Resources
 
 
-def identity(ids: Ids, *, slots: int = SLOTS_DEFAULT, name: str = "") -> Identity:
+def identity(
+    ids: Ids, registry: Registry, *, slots: int = SLOTS_DEFAULT, name: str = ""
+) -> Identity:
     """Who this process is from now on."""
     incarnation = ids.uuid7()
     # The random end of the id: its beginning is the time, alike for workers started together.
     made_up = f"{platform.node() or SERVICE}-{incarnation.hex[-8:]}"
-    capabilities = [entry.info.id for entry in builtin_registry().catalogue()]
+    capabilities = [entry.info.id for entry in registry.catalogue()]
     return Identity(
         incarnation=incarnation,
         name=name or made_up,
         build=version("mainspring-worker"),
         queues=(QUEUE,),
-        capabilities=(PLAIN, READING, *capabilities),
+        capabilities=(PLAIN, READING, LISTING, *capabilities),
         slots=slots,
     )
 
 
-class _Kit(msgspec.Struct, frozen=True, kw_only=True):
+class _Kit(NamedTuple):
     """What model calls and tool calls of one worker share."""
 
     guard: Guard
+    flights: Flights
     spans: RecordedSpans
     servers: LazyServers
+    registry: Registry
     clock: Clock
     draws: Draws
-    threads: ToolThread = msgspec.field(default_factory=ToolThread)
+    threads: ToolThread
 
 
-async def assemble(
+async def assemble(  # noqa: PLR0913 - the composition root names each
     service: Service,
     roads: Roads,
     who: Identity,
     *,
+    registry: Registry,
     clock: Clock,
     draws: Draws,
     servers: ServerRules = OUTSIDE,
 ) -> Worker:
     """A worker at work, which drains when the service closes."""
     worker = Worker(core=WorkerCore(who), link=roads.link, clock=clock, draws=draws)
+    spans, apart, threads = RecordedSpans(service.telemetry), LazyServers(servers), ToolThread()
     flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
     holdings = Holdings(roads.resources, clock=clock, draws=draws)
-    hooks = Hooks(UserHooks(), roads.log, holdings)
-    guard = Guard(door, blueprints := Blueprints(builtin_registry()), hooks, clock)
-    spans, apart = RecordedSpans(service.telemetry), LazyServers(servers)
-    kit = _Kit(guard=guard, spans=spans, servers=apart, clock=clock, draws=draws)
-    beside = BesideServers(kit.servers, kit.threads)
+    beside = BesideServers(apart, threads)
+    hooks = Hooks(UserHooks(beside=threads.beside), roads.log, holdings)
+    guard = Guard(door, blueprints := Blueprints(registry), hooks, clock)
     reasoning = Reasoning(
         configs=worker.configs,
         blueprints=blueprints,
@@ -168,34 +176,45 @@ async def assemble(
         telemetry=spans,
         clock=clock,
     )
-    steps = Steps(reasoning=reasoning, acting=_acting(worker, roads, kit))
-    service.stack.callback(kit.threads.close)
+    service.stack.callback(threads.close)
     service.stack.push_async_callback(models.aclose)
     service.stack.push_async_callback(beside.aclose)
     service.spawn("deltas", flights.run())
-    service.spawn("stream", worker.run(steps))
+    kit = _Kit(guard, flights, spans, apart, registry, clock, draws, threads)
+    service.spawn("stream", worker.run(_steps(worker, roads, kit, reasoning, door)))
     # Last in, first out: everything above is still there while the worker drains.
     service.stack.push_async_callback(worker.drain)
     return worker
+
+
+def _steps(worker: Worker, roads: Roads, kit: _Kit, reasoning: Reasoning, door: ModelDoor) -> Steps:
+    acting, discovery = _acting(worker, roads, kit), Discovery(door, kit.clock)
+    return Steps(reasoning=reasoning, acting=acting, discovery=discovery)
 
 
 def _acting(worker: Worker, roads: Roads, kit: _Kit) -> Acting:
     configs, clock, draws = worker.configs, kit.clock, kit.draws
     return Acting(
         configs=configs,
-        toolbox=WithServers(builtin_tools(), kit.servers),
+        toolbox=WithServers(all_tools(kit.registry), kit.servers),
         runner=kit.threads,
         outputs=Outputs(files=roads.files, configs=configs, clock=clock, draws=draws),
         holdings=Holdings(roads.resources, clock=clock, draws=draws),
         telemetry=kit.spans,
         log=roads.log,
         guard=kit.guard,
+        flights=kit.flights,
         clock=clock,
+        told_agent=(one.info.id for one in kit.registry.with_code()),
     )
 
 
 async def start(settings: Settings, service: Service) -> None:
-    """Opens the roads and begins to work; the engine may come later."""
+    """Opens the roads and begins to work; the engine may come later.
+
+    Raises CapabilityUnusable.
+    """
+    registry = installed(settings.capabilities)
     server = await serve(str(settings.worker_bind), [])
     service.stack.push_async_callback(server.stop)
     clock, draws = SystemClock(), SystemDraws()
@@ -210,11 +229,12 @@ async def start(settings: Settings, service: Service) -> None:
         files=GrpcFiles(resource),
         resources=GrpcResources(resource),
     )
-    who = identity(RandomIds(clock), slots=settings.worker_slots, name=settings.worker_name)
+    ids, slots = RandomIds(clock), settings.worker_slots
+    who = identity(ids, registry, slots=slots, name=settings.worker_name)
     rules = ServerRules(
         commands=settings.worker_mcp_commands, loopback=settings.worker_mcp_loopback
     )
-    await assemble(service, roads, who, clock=clock, draws=draws, servers=rules)
+    await assemble(service, roads, who, registry=registry, clock=clock, draws=draws, servers=rules)
     await server.set_serving(serving=True)
 
 

@@ -32,8 +32,8 @@ OPENAI = to_wire(Prefix.PROVIDER, OPENAI_PROVIDER_ID)
 ANTHROPIC = to_wire(Prefix.PROVIDER, ANTHROPIC_PROVIDER_ID)
 SIMULATOR = to_wire(Prefix.PROVIDER, LLMSIM_PROVIDER_ID)
 ADDRESS = "http://127.0.0.1:1/v1"
-KEYED = ProviderAccess(credentials=Credentials(api_key="secret"), base_url=ADDRESS)
-KEYLESS = ProviderAccess(credentials=Credentials(api_key=None))
+KEYED = ProviderAccess(credentials=Credentials(api_key="secret"), base_url=ADDRESS, driver="openai")
+KEYLESS = ProviderAccess(credentials=Credentials(api_key=None), driver="anthropic")
 
 
 @pytest.fixture(params=["grpc", "direct", "memory"])
@@ -60,7 +60,7 @@ async def test_a_holder_gets_key_and_address(credentials: CredentialSource) -> N
     access = await credentials.fetch(HELD, OPENAI)
 
     assert access.credentials.api_key == "secret"
-    assert access.base_url == ADDRESS
+    assert (access.base_url, access.driver) == (ADDRESS, "openai")
 
 
 @pytest.mark.parametrize("provider_id", [ANTHROPIC, SIMULATOR])

@@ -14,6 +14,7 @@ from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
+from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel import errors
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -71,9 +72,8 @@ def keeper_of(store: MemoryStore) -> Keeper:
 def nowhere(store: Store) -> MessagePath:
     """A way to turns behind which nobody works."""
     backend = Backend()
-    return MessagePath(
-        configurations=Configurations(store, FakeOperator()), control=backend, log=backend
-    )
+    configurations = Configurations(store, FakeOperator(), builtin_registry(), IDS)
+    return MessagePath(configurations=configurations, control=backend, log=backend)
 
 
 def memory_schedules() -> Schedules:

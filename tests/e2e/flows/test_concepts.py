@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-WITH_WORKERS = frozenset({"tasks", "toolsets", "workflows"})
-"""They bring a worker, and run where the address of the engine is known."""
+ELSEWHERE = frozenset({"own-capabilities", "tasks", "toolsets", "workflows"})
+"""They bring a worker, or a capability, and run in tests of their own."""
 PAGES = sorted(
-    page for page in (ROOT / "docs" / "concepts").glob("*.md") if page.stem not in WITH_WORKERS
+    page for page in (ROOT / "docs" / "concepts").glob("*.md") if page.stem not in ELSEWHERE
 )
 EXAMPLE = re.compile(r"```python\n(?P<code>.*?)\n```\n\n```text\n(?P<printed>.*?)\n```", re.DOTALL)
 RUNNER = Path(__file__).with_name("examples.py")

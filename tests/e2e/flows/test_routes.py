@@ -154,6 +154,7 @@ OF_API_ALONE: dict[str, Json] = {
     "/memories/{memory_id}/fs/_/stat": {"path": NOTE},
     "/memories/{memory_id}/fs/{path}": {"content": "x"},
     "/providers": {"name": "p", "provider_type": "openai"},
+    "/providers/{provider_id}/sync-models": {},
     "/sessions/{session_id}/tasks/{session_task_id}/cancel": {},
     "/mcp-servers": {"name": "m", "url": "https://m.test"},
     "/models": {"provider_id": "provider_" + "0" * 32, "model_id": "m"},
@@ -161,12 +162,14 @@ OF_API_ALONE: dict[str, Json] = {
     "/agents/analyze": {"system_prompt": "Help."},
     "/agents/import": {"name": "imported", "system_prompt": "Help."},
     "/agents/{agent_id}/copy": {},
+    "/agents/{agent_id}/delete": {},
     "/agents/{agent_id}/health-checks": {},
     "/agents/{agent_id}/versions": {},
     "/agents/{agent_id}/versions/default": {"version_id": NOBODYS["version_id"]},
     "/agents/{agent_id}/versions/{version_id}/fork": {"name": "a-fork"},
     "/agents/{agent_id}/versions/{version_id}/rollback": {},
     "/harnesses/{harness_id}/copy": {},
+    "/harnesses/{harness_id}/delete": {},
     "/sessions/{session_id}/migration": {},
 }
 """One transaction of api and its key: a stack of processes shows nothing more of them."""

@@ -84,6 +84,26 @@ def test_a_port_taken_meanwhile_is_replaced(own: Home) -> None:
     assert second["postgres"] == first["postgres"]
 
 
+def test_the_engine_gets_the_port_it_wants_though_connections_to_its_last_owner_linger(
+    own: Home,
+) -> None:
+    with socket.create_server((sockets.LOOPBACK, 0)) as last:
+        wanted = sockets.port_of(last)
+        client = socket.create_connection((sockets.LOOPBACK, wanted))
+        accepted, _ = last.accept()
+    with client:
+        accepted.close()  # who closes first keeps the port's end of it for a minute
+
+    assert sockets.assign(own, engine=wanted)["engine"] == wanted
+
+
+def test_an_engine_port_that_somebody_has_is_replaced(own: Home) -> None:
+    with socket.create_server((sockets.LOOPBACK, 0)) as taken:
+        wanted = sockets.port_of(taken)
+
+        assert sockets.assign(own, engine=wanted)["engine"] != wanted
+
+
 def test_ports_are_not_of_those_that_connections_get_by_chance(own: Home) -> None:
     assert all(port in sockets.DRAWN for port in sockets.assign(own).values())
 

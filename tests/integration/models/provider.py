@@ -48,6 +48,8 @@ class Asked:
 class Provider:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
+        self.first: list[Answer] = []
+        """Answers to the first requests; those behind them get `answer`."""
         self.asked: list[Asked] = []
         self.gone = asyncio.Event()
         """Set when a client left before its answer was whole."""
@@ -83,17 +85,22 @@ class Provider:
         headers = {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         self.asked.append(
-            Asked(first.split(" ")[1], headers, msgspec.json.decode(body, type=dict[str, object]))
+            Asked(
+                first.split(" ")[1],
+                headers,
+                msgspec.json.decode(body or b"{}", type=dict[str, object]),
+            )
         )
-        if self.answer.stall_before_headers:
+        answer = self.first.pop(0) if self.first else self.answer
+        if answer.stall_before_headers:
             await self._stall(reader)
             return False
-        kept = {"content-type": self.answer.content_type, "transfer-encoding": "chunked"}
-        lines = [f"{name}: {value}" for name, value in {**kept, **self.answer.headers}.items()]
-        writer.write(f"HTTP/1.1 {self.answer.status} X\r\n".encode())
+        kept = {"content-type": answer.content_type, "transfer-encoding": "chunked"}
+        lines = [f"{name}: {value}" for name, value in {**kept, **answer.headers}.items()]
+        writer.write(f"HTTP/1.1 {answer.status} X\r\n".encode())
         writer.write("\r\n".join([*lines, "", ""]).encode())
         await writer.drain()
-        for action in self.answer.actions:
+        for action in answer.actions:
             match action:
                 case Send():
                     writer.write(b"%x\r\n%s\r\n" % (len(action.data), action.data))

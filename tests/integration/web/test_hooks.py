@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from mainspring_harness.builtin.user_hooks import Hook, verdict
+from mainspring_harness.builtin.user_hooks import verdict
 from mainspring_kernel.clock import ManualClock
 from mainspring_schema.agents import NetworkAccess
+from mainspring_schema.hooks import Hook
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
 from mainspring_worker.adapters.hooks import UserHooks

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -56,7 +57,9 @@ async def probe(order: Probe) -> Done:
     clock, draws = SystemClock(), SystemDraws()
     ids = RandomIds(clock)
     offered = ("", f"task:{PLAIN_TYPE}")
-    core = WorkerCore(replace(identity(ids, name="bench"), capabilities=offered))
+    core = WorkerCore(
+        replace(identity(ids, builtin_registry(), name="bench"), capabilities=offered)
+    )
     link = GrpcEngineLink([order.engine], draws)
     worker = Worker(core=core, link=link, clock=clock, draws=draws)
     doorbell = Doorbell()

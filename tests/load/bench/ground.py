@@ -1,5 +1,6 @@
 """The ground a bench stands on: a whole stack of its own, or one that is there already."""
 
+import asyncio
 import os
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -155,6 +156,21 @@ class OwnStack(Ground):
     def second_engine(self) -> tuple[Program, str]:
         """Another one on the same database and bus, and where it answers."""
         return self._second("engine")
+
+    def second_api(self, engines: Sequence[str]) -> tuple[Program, str]:
+        """Another one that asks so many engines in turn, and where it answers."""
+        own, port = stack.service(self.stack, "api"), free_port()
+
+        async def answers() -> bool:
+            return await asyncio.to_thread(stack.http_answers, sockets.LOOPBACK, port)
+
+        words = own.environment | {
+            "MAINSPRING_API_PORT": str(port),
+            "MAINSPRING_RESOURCE_BIND": f"{sockets.LOOPBACK}:{free_port()}",
+            "MAINSPRING_ENGINE_ADDR": f"ipv4:{','.join(engines)}",
+        }
+        again = msgspec.structs.replace(own, name="api-2", environment=words, healthy=answers)
+        return again, f"{sockets.LOOPBACK}:{port}"
 
     def _second(self, name: str) -> tuple[Program, str]:
         own = stack.service(self.stack, name)

@@ -15,11 +15,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     streams: tuple[int, ...] = (200, 2000)
     stream_s: float = 8.0
     stream_turns_per_s: float = 25.0
-    history: int = 200
+    history: int = 1000
     history_samples: int = 24
     fork_messages: int = 1000
     """Of the session that is forked: ten events each, and a few."""
     forks: int = 40
+    cancels: int = 40
+    """Of each kind of work."""
     dispatch_samples: int = 200
     dispatch_pause_s: float = 0.02
     workers: tuple[int, ...] = (1000, 3000)
@@ -42,7 +44,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     soak_per_s: float = 100.0
     soak_sessions: int = 400
     queue_tasks: int = 30_000
-    """Of each burst of `throughput`, `horizon`, `keys` and `replicas`."""
+    """Of each burst of `throughput`, `horizon`, `keys`, `crowd` and `replicas`."""
     keys: int = 1000
     """Different ones of `keys`."""
     held_s: float = 300.0
@@ -68,6 +70,7 @@ def quick(plan: Plan) -> Plan:
         history_samples=12,
         fork_messages=100,
         forks=10,
+        cancels=8,
         dispatch_samples=50,
         workers=plan.workers[:1],
         dispatch_s=3.0,

@@ -106,9 +106,17 @@ async def create_agent(connection: Connection, model_id: str) -> str:
     return msgspec.json.decode(answer, type=_Identified).id
 
 
-async def create_session(connection: Connection, agent_id: str | None, org_id: str = "") -> str:
-    body = msgspec.json.encode({} if agent_id is None else {"agent_id": agent_id})
-    answer = await connection.call("POST", "/sessions", body, org_id)
+async def create_session(
+    connection: Connection,
+    agent_id: str | None,
+    org_id: str = "",
+    *,
+    capabilities: Sequence[str] = (),
+) -> str:
+    body: dict[str, object] = {"capabilities": [{"ref": ref} for ref in capabilities]}
+    if agent_id is not None:
+        body["agent_id"] = agent_id
+    answer = await connection.call("POST", "/sessions", msgspec.json.encode(body), org_id)
     return msgspec.json.decode(answer, type=_Identified).id
 
 

@@ -33,6 +33,8 @@ BEATS_PER_S: Final = 20.0
 _PAYLOAD: Final[msgspec.msgpack.Decoder[TaskPayload]] = msgspec.msgpack.Decoder(TaskPayload)
 PLAIN_TYPE: Final = "bench"
 """Of the plain tasks that they offer to do."""
+NOTE_TYPE: Final = "note"
+"""Of those that the SDK's client submits in a burst (`peers/own.py`)."""
 _Stream = Stream[pb.WorkRequest, pb.WorkResponse]
 
 
@@ -137,7 +139,7 @@ class SimulatedWorker:
                 name=self._name,
                 build="bench",
                 queues=["default"],
-                capabilities=["", f"task:{PLAIN_TYPE}"],
+                capabilities=["", f"task:{PLAIN_TYPE}", f"task:{NOTE_TYPE}"],
                 slots=self._order.slots,
             ),
             credits=self._order.slots,

@@ -39,10 +39,16 @@ TARGETS: Final[dict[str, Target]] = {
     "sse_commit_to_client_p99_ms": _most(50, "committed time to client, P99"),
     "sse_2000_p99_ms": _most(50, "committed time to client, 2,000 streams, P99"),
     "history_cost_ratio": _most(1.2, "a late turn's time by a first turn's"),
+    "cancel_p99_ms": _most(1000, "cancel sent to turn.cancelled seen, P99"),
     "recovery_p99_s": _most(3, "worker killed to work restarted, P99"),
     "timer_lateness_p99_ms": _most(250, "due timer to its effect, P99"),
     "fairness_ratio": _most(2, "P99 wait beside a flood by that without"),
     "idle_queries_per_s": _most(5, "statements of an idle stack"),
+    "postgres_connections": _most(20, "connections to Postgres of all services"),
+    "fork_p50_ms": _most(50, "a session of 10,000 events forked, P50"),
+    "crowd_ratio": _least(0.9, "tasks per second of 1,000 workers by those of 8"),
+    "replicas_ratio": _least(1, "tasks per second of two engines by those of one"),
+    "horizon_cost_percent": _most(15, "tasks per second lost to a held snapshot"),
 }
 
 MADE_ON: Final[dict[str, float]] = {
@@ -59,7 +65,7 @@ MADE_ON: Final[dict[str, float]] = {
 }
 """What the machine did at best on which the promises were made: the architecture's raw limits."""
 
-HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_|^replicas_ratio$")
+HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_|^(replicas|crowd)_ratio$")
 """Rates; of everything else less is better."""
 LOWER: Final = frozenset({"idle_queries_per_s"})
 NEITHER: Final = re.compile(

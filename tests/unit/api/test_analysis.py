@@ -85,15 +85,8 @@ def test_two_capabilities_that_bring_the_same_tool_are_told() -> None:
 
     (finding,) = analyse(Analysed(system_prompt="x", capabilities=refs), registry)
 
-    assert (finding.rule_id, finding.severity) == ("capability.conflict", "warning")
-    assert "only that of 'first'" in finding.message
-
-
-def test_the_built_in_capabilities_bring_no_tool_twice() -> None:
-    registry = builtin_registry()
-    refs = tuple(CapabilityRef(ref=entry.info.id) for entry in registry.catalogue())
-
-    assert "capability.conflict" not in rules(Analysed(system_prompt="x", capabilities=refs))
+    assert (finding.rule_id, finding.severity) == ("capability.capability_conflict", "error")
+    assert "'first' and 'second' both bring" in finding.message
 
 
 def test_a_server_of_the_organization_is_not_looked_for() -> None:

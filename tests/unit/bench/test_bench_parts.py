@@ -49,7 +49,7 @@ def test_a_scenario_that_does_not_exist_is_refused() -> None:
 
 def test_a_bench_that_names_none_has_all_but_the_long_ones() -> None:
     assert set(chosen([], own=True, database=True)) == SCENARIOS.keys() - {
-        "horizon", "keys", "replicas", "soak",
+        "crowd", "horizon", "keys", "replicas", "soak",
     }  # fmt: skip
 
 

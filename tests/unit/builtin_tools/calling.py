@@ -6,11 +6,12 @@ from typing import cast
 from uuid import UUID
 
 from mainspring_harness.arguments import problems
+from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_local.dev.roads import DirectResources
 from mainspring_schema.messages import Json
-from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
+from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.ports.resources import Resources
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
@@ -38,7 +39,7 @@ class Caller:
     def call(
         self, capability: str, name: str, arguments: Json, *, attempt_of: int = 0
     ) -> Awaitable[ToolOutcome]:
-        tool = builtin_tools().find(name, capability)
+        tool = all_tools(builtin_registry()).find(name, capability)
         assert tool is not None
         assert problems(name, tool.definition.parameters, arguments) == ()
         if not attempt_of:

@@ -10,7 +10,7 @@ from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.frames import Held
 from mainspring_schema.messages import Json
-from mainspring_worker.adapters.builtin_tools.shelf import builtin_tools
+from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.adapters.memory import NoResources
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 from mainspring_worker.usecases.holding import Holdings
@@ -21,7 +21,7 @@ NOW_MS = 1_795_341_600_999  # 2026-11-22T10:00:00Z
 async def call(capability: str, name: str, **arguments: object) -> ToolOutcome:
     async def progress(_message: str) -> None: ...
 
-    tool = builtin_tools().find(name, capability)
+    tool = all_tools(builtin_registry()).find(name, capability)
     assert tool is not None
     assert problems(name, tool.definition.parameters, arguments) == ()
     context = ToolContext(
@@ -132,7 +132,7 @@ async def test_a_forecast_has_as_many_days_as_asked(arguments: Json, days: int) 
 
 
 def test_every_tool_of_the_catalogue_can_be_carried_out() -> None:
-    shelf = builtin_tools()
+    shelf = all_tools(builtin_registry())
 
     for entry in builtin_registry().catalogue():
         # People answer a question, no worker does.
@@ -141,5 +141,5 @@ def test_every_tool_of_the_catalogue_can_be_carried_out() -> None:
 
 
 def test_a_tool_without_capability_or_of_another_is_not_found() -> None:
-    assert builtin_tools().find("add", None) is None
-    assert builtin_tools().find("add", "test_weather") is None
+    assert all_tools(builtin_registry()).find("add", None) is None
+    assert all_tools(builtin_registry()).find("add", "test_weather") is None

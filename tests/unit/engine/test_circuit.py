@@ -26,6 +26,14 @@ DOWN = Failure(error_class="transient", code="service_unavailable", message="503
 MANY = 100
 
 
+def anybody(_circuit: str) -> bool:
+    return True
+
+
+def nobody(_circuit: str) -> bool:
+    return False
+
+
 class Engine:
     """An engine's circuits over a row that it alone moves."""
 
@@ -64,7 +72,7 @@ class Engine:
         self.answer(CIRCUIT_ANSWERS_MAX, DOWN)
         self.commit()
         self.clock.advance(CIRCUIT_OPEN_S)
-        self.circuits.probe_due()
+        self.circuits.probe_due(anybody)
         self.commit()
 
     def send(self, task: int) -> UUID:
@@ -162,9 +170,20 @@ def test_an_open_circuit_lets_nothing_through_until_its_wait_is_over() -> None:
     engine.commit()
 
     engine.clock.advance(CIRCUIT_OPEN_S - 1)
-    engine.circuits.probe_due()
+    engine.circuits.probe_due(anybody)
 
     assert (engine.room(), engine.moves, engine.circuits.quiet) == (0, [], False)
+
+
+def test_who_has_no_worker_for_what_waits_leaves_the_probing_to_others() -> None:
+    engine = Engine()
+    engine.answer(5, DOWN)
+    engine.commit()
+    engine.clock.advance(CIRCUIT_OPEN_S)
+
+    engine.circuits.probe_due(nobody)
+
+    assert engine.moves == []
 
 
 def test_half_open_lets_as_many_through_as_may_probe_at_once() -> None:
@@ -185,7 +204,7 @@ def test_the_probes_of_another_engine_let_nothing_through_here() -> None:
     engine.answer(5, DOWN)
     engine.commit()
     engine.clock.advance(CIRCUIT_OPEN_S)
-    engine.circuits.probe_due()
+    engine.circuits.probe_due(anybody)
 
     engine.commit(prober=OTHER)
 
@@ -244,7 +263,7 @@ def test_probes_that_never_come_back_are_sent_again_after_their_time() -> None:
         engine.send(n)
 
     engine.clock.advance(CIRCUIT_PROBE_S)
-    engine.circuits.probe_due()
+    engine.circuits.probe_due(anybody)
     engine.commit()
 
     assert engine.room() == CIRCUIT_PROBES_MAX
@@ -258,7 +277,7 @@ def test_what_an_operator_forced_stays() -> None:
 
         engine.answer(MANY, DOWN)
         engine.clock.advance(10 * CIRCUIT_OPEN_S_MAX)
-        engine.circuits.probe_due()
+        engine.circuits.probe_due(anybody)
 
         assert (engine.room(), engine.moves) == (room, [])
 
@@ -281,7 +300,7 @@ def test_an_older_row_changes_nothing() -> None:
     engine.commit()
     older = engine.row
     engine.clock.advance(CIRCUIT_OPEN_S)
-    engine.circuits.probe_due()
+    engine.circuits.probe_due(anybody)
     engine.commit()
 
     engine.circuits.update([older])

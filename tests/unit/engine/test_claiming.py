@@ -47,7 +47,7 @@ class Hall:
         self.backlog = Backlog()
         gates: GateStore = MemoryGates(world.memory.tables, lock=world.lock, clock=world.clock)
         self.gates = Gates(
-            store=gates, moved=lambda: None, clock=world.clock, me=IDS.uuid7(), able=lambda: True
+            store=gates, moved=lambda: None, clock=world.clock, me=IDS.uuid7(), able=lambda _: True
         )
         self.pressure = Backpressure(clock=world.clock, load=lambda: self.load)
         self.load = 0.0

@@ -174,3 +174,20 @@ async def test_a_circuit_is_opened_by_hand_before_anything_failed(
 
     assert "held open by an operator (audit)" in why.summary
     assert (await worker.next_task()).held.task_id == held.task_id
+
+
+async def test_only_an_engine_with_a_worker_for_what_waits_probes_its_circuit(
+    engine: Engine,
+) -> None:
+    other, able = ScriptedWorker(IDS), ScriptedWorker(IDS)
+    await other.attach(engine.conversations, slots=8, capabilities=("task:subtract",))
+    await engine.gate_control.set_circuit(SetCircuit(key=CIRCUIT, action="open", reason="try"))
+    await learned(engine, shut(engine))
+    await submitted(engine, circuit="stripe")
+    without = engine.gates.able(CIRCUIT)
+
+    await able.attach(engine.conversations, slots=8, capabilities=("task:add",))
+
+    assert (without, engine.gates.able(CIRCUIT)) == (False, True)
+    await other.leave()
+    await able.leave()

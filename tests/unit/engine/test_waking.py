@@ -9,6 +9,7 @@ from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.workflow.children import ENDED
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
+from mainspring_schema.commands import own_key
 from mainspring_schema.frames import Verdict
 from mainspring_schema.lineage import BY_PARENT
 from mainspring_schema.tasks import ReasonResult, ToolCall
@@ -73,6 +74,18 @@ def test_a_signal_that_comes_again_wakes_nobody() -> None:
     again = parent.do(parent.news(child.turn_id, ENDED))
 
     assert (again, parent.turn_id, len(told(parent))) == (Verdict.STALE, before, 1)
+
+
+def test_no_key_of_a_client_stands_for_what_the_house_says() -> None:
+    parent, child = started()
+    rested(parent)
+    child.reply("Built.")
+
+    parent.hears(child)
+
+    assert parent.last is not None
+    (key,) = [accept.idempotency_key for accept in parent.last.accepts]
+    assert key == own_key(f"ended:{child.turn_id.hex}")
 
 
 def test_ends_that_come_while_a_turn_is_at_work_begin_one_turn_after_it() -> None:

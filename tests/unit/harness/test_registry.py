@@ -3,6 +3,7 @@ import pytest
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.capability import Capability, Info
 from mainspring_harness.errors import (
+    CapabilityConflict,
     CapabilityCycle,
     InvalidCapabilityConfig,
     TooManyCapabilities,
@@ -10,7 +11,7 @@ from mainspring_harness.errors import (
 )
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
-from mainspring_schema.agents import CapabilityRef
+from mainspring_schema.agents import CapabilityRef, ToolDefinition
 from mainspring_schema.messages import Json
 
 
@@ -104,6 +105,24 @@ def test_a_retired_capability_is_unknown_and_unlisted() -> None:
     assert registry.catalogue() == ()
     with pytest.raises(UnknownCapability):
         registry.resolve(refs("old"))
+
+
+def test_two_that_bring_the_same_tool_do_not_go_together() -> None:
+    def bringing(id_: str) -> Capability:
+        info = Info(id=id_, name=id_, description=id_, status="available")
+        return Capability(info=info, tools=lambda _config: (ToolDefinition(name="look"),))
+
+    registry = Registry((bringing("one"), bringing("two")))
+
+    assert registry.resolve(refs("one")) != ()
+    with pytest.raises(CapabilityConflict, match="'one' and 'two' both bring a tool 'look'"):
+        registry.resolve(refs("one", "two"))
+
+
+def test_the_built_in_ones_go_together() -> None:
+    registry = builtin_registry()
+
+    assert registry.resolve(refs(*(entry.info.id for entry in registry.catalogue())))
 
 
 def test_the_catalogue_lists_the_built_in_tools() -> None:

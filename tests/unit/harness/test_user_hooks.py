@@ -2,10 +2,12 @@
 
 import pytest
 
-from mainspring_harness.builtin import builtin_registry, user_hooks
-from mainspring_harness.builtin.user_hooks import HOOKS_MAX, Hook, verdict
+from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.builtin.user_hooks import REASON_CHARS_MAX, verdict
 from mainspring_harness.errors import InvalidCapabilityConfig
+from mainspring_harness.hooking import hooks as hooks_of
 from mainspring_schema.agents import CapabilityRef
+from mainspring_schema.hooks import HOOKS_MAX, Hook
 from mainspring_schema.messages import Json
 
 SCRIPT: Json = {"point": "turn_end", "type": "command", "command": "true"}
@@ -13,7 +15,7 @@ SCRIPT: Json = {"point": "turn_end", "type": "command", "command": "true"}
 
 def resolved(*hooks: Json) -> tuple[Hook, ...]:
     ref = CapabilityRef(ref="user_hooks", config={"hooks": list(hooks)})
-    return user_hooks.hooks(builtin_registry().resolve([ref]))
+    return hooks_of(builtin_registry().resolve([ref]))
 
 
 def test_hooks_keep_their_order_and_get_a_name_where_they_have_none() -> None:
@@ -76,4 +78,4 @@ def test_an_answer_that_is_no_verdict_is_an_error(answer: bytes) -> None:
 def test_a_long_reason_is_cut() -> None:
     said = verdict(b'{"decision": "block", "reason": "%s"}' % (b"x" * 9999))
 
-    assert len(said.reason) == user_hooks.REASON_CHARS_MAX
+    assert len(said.reason) == REASON_CHARS_MAX

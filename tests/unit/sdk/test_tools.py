@@ -119,6 +119,22 @@ def test_a_tool_is_called_at_most_once_unless_it_says_more() -> None:
     assert (look_up.definition.effect_class, look_up.definition.probed) == ("at_most_once", False)
 
 
+def test_calls_of_one_class_are_announced_as_such() -> None:
+    @tool(concurrency_class="ledger")
+    def enter(line: str) -> None:
+        """Enters a line."""
+
+    hints = (enter.definition.hints, look_up.definition.hints)
+
+    assert [one and one.concurrency_class for one in hints] == ["ledger", None]
+
+
+@pytest.mark.parametrize("class_", ["", "Ledger", "a b", "x" * 65])
+def test_a_class_by_which_nothing_could_wait_is_refused(class_: str) -> None:
+    with pytest.raises(ValueError, match="look_up: a concurrency class has"):
+        Tool(look_up.function, concurrency_class=class_)
+
+
 async def test_it_is_still_the_function() -> None:
     assert look_up("A-1") == "a-1"
     assert await refund("A", 5, CONTEXT, notes=[]) == "A: 5 late None ['key']"

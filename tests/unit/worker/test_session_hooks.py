@@ -1,16 +1,19 @@
 """Hooks of a session's beginning: asked once in its life, whatever becomes of its turns."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from mainspring_harness.builtin import builtin_registry
+from mainspring_kernel.ids import Position
 from mainspring_schema.events import Context, StoredEvent, draft
 from mainspring_schema.frames import Config
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ReasonResult
-from mainspring_worker.adapters.memory import MemoryHooks
+from mainspring_worker.adapters.memory import MemoryEventLog, MemoryHooks
+from mainspring_worker.ports.eventlog import LogPage
 from mainspring_worker.ports.hooks import HookFailed
 from mainspring_worker.ports.model import Done
 from tests.unit.worker.making import (
@@ -78,6 +81,29 @@ async def test_it_may_refuse_the_session_and_that_holds_for_every_turn() -> None
     for result in (first, second):
         assert result.failure is not None
         assert result.failure.message == "blocked by a hook (h): not today"
+
+
+async def test_a_session_that_stays_refused_reads_no_more_than_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_after: list[int] = []
+
+    async def page(
+        self: MemoryEventLog, session_id: UUID, org_id: UUID, *, after: Position, events_only: bool
+    ) -> LogPage:
+        del org_id, events_only
+        read_after.append(after.seq)
+        rest = tuple(e for e in self.events[session_id] if e.seq > after.seq)
+        return LogPage(events=rest[:5], more=len(rest) > 5)
+
+    monkeypatch.setattr(MemoryEventLog, "read", page)
+    before = [noted(4, "hook.asked"), noted(5, "hook.blocked", reason="not today")]
+    later = [event(seq, "turn.failed", {"turn_id": TURN.hex}) for seq in range(6, 50)]
+
+    _, result = await answered(BEGINS, answering(BLOCK), [*before, *later])
+
+    assert result.failure is not None
+    assert read_after == [0]
 
 
 async def test_one_that_has_answered_is_not_asked_by_another_attempt() -> None:

@@ -9,6 +9,7 @@ from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
+from mainspring_schema.discovery import FoundModels
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.memory import (
@@ -24,13 +25,20 @@ from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.files import SessionFiles
-from mainspring_worker.ports.model import ModelDriver, ModelItem, ModelRequest
+from mainspring_worker.ports.model import (
+    ModelDriver,
+    ModelFailure,
+    ModelItem,
+    ModelRequest,
+    OfferRequest,
+)
 from mainspring_worker.ports.resources import Resources
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
+from mainspring_worker.usecases.discovery import Discovery
 from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
@@ -50,6 +58,10 @@ Script = Callable[[ModelRequest], AsyncGenerator[ModelItem, None]]
 Body = Callable[[Json, ToolContext], Awaitable[ToolOutcome]]
 
 
+NOBODYS = FixedCredentials()
+KEYLESS = frozenset({"fake"})
+
+
 class ScriptedModel:
     """Says what the test's script yields."""
 
@@ -57,6 +69,9 @@ class ScriptedModel:
         self.script = script
         self.requests: list[ModelRequest] = []
         self.closed = asyncio.Event()
+        self.offer: FoundModels | ModelFailure = FoundModels()
+        """What it lists, or why it does not."""
+        self.offers: list[OfferRequest] = []
 
     def named(self, driver: str) -> ModelDriver:
         if driver == "unknown":
@@ -72,6 +87,12 @@ class ScriptedModel:
         finally:
             self.closed.set()
 
+    async def offered(self, request: OfferRequest) -> FoundModels:
+        self.offers.append(request)
+        if isinstance(self.offer, ModelFailure):
+            raise self.offer
+        return self.offer
+
     async def aclose(self) -> None:
         return
 
@@ -81,6 +102,7 @@ class WatchedLog(MemoryEventLog):
 
     def __init__(self) -> None:
         super().__init__()
+        self.open_anchor(SESSION, ANCHOR, 1)
         self.appended = asyncio.Event()
 
     async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
@@ -143,12 +165,13 @@ class Bench:
 def acting(
     tools: Sequence[TestTool],
     threads: ToolThread,
-    files: SessionFiles,
+    files: SessionFiles | None,
     configs: Configs,
     log: EventLog,
     guard: Guard,
+    flights: Flights,
 ) -> Acting:
-    clock = SystemClock()
+    clock, files = SystemClock(), files or MemoryFiles(held())
     return Acting(
         configs=configs,
         toolbox=_Box({one.definition.name: one for one in tools}),
@@ -158,6 +181,7 @@ def acting(
         telemetry=Silence(),
         log=log,
         guard=guard,
+        flights=flights,
         clock=clock,
     )
 
@@ -173,14 +197,14 @@ async def bench(
     servers: MemoryServers | None = None,
     resources: Resources | None = None,
     hooks: MemoryHooks | None = None,
+    credentials: FixedCredentials | None = None,
 ) -> AsyncGenerator[Bench]:
     engine, clock, draws = FakeEngine(), SystemClock(), SeededDraws(1)
     memory, model, threads = WatchedLog(), ScriptedModel(script), ToolThread()
-    memory.open_anchor(SESSION, ANCHOR, 1)
     core, asked = WorkerCore(identity(slots)), _hooks(hooks, memory, resources)
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
     flights = Flights(log=memory, clock=clock, draws=draws)
-    door = ModelDoor(drivers=model, credentials=FixedCredentials(), keyless=frozenset({"fake"}))
+    door = ModelDoor(drivers=model, credentials=credentials or NOBODYS, keyless=KEYLESS)
     guard = Guard(door, blueprints := Blueprints(registry or Registry(())), asked, clock)
     reasoning = Reasoning(
         configs=worker.configs,
@@ -194,15 +218,19 @@ async def bench(
         telemetry=Silence(),
         clock=clock,
     )
-    doing = acting(tools, threads, files or MemoryFiles(held()), worker.configs, memory, guard)
+    doing = acting(tools, threads, files, worker.configs, memory, guard, flights)
     flying = asyncio.create_task(flights.run())
-    running = asyncio.create_task(worker.run(Steps(reasoning=reasoning, acting=doing)))
+    running = asyncio.create_task(worker.run(_steps(reasoning, doing, Discovery(door, clock))))
     try:
         yield Bench(worker, core, engine, memory, model, running)
     finally:
         worker.halt()
         await _ended(running, flying)
         threads.close()
+
+
+def _steps(reasoning: Reasoning, acting: Acting, discovery: Discovery) -> Steps:
+    return Steps(reasoning=reasoning, acting=acting, discovery=discovery)
 
 
 async def _ended(running: asyncio.Task[None], flying: asyncio.Task[None]) -> None:

@@ -1,5 +1,7 @@
 """The capabilities that every installation has."""
 
+from collections.abc import Iterable
+
 from mainspring_harness.builtin.agent_instructions import AGENT_INSTRUCTIONS
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.ask_user import ASK_USER
@@ -31,11 +33,12 @@ from mainspring_harness.builtin.tool_search import TOOL_SEARCH
 from mainspring_harness.builtin.user_hooks import USER_HOOKS
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
+from mainspring_harness.capability import Capability
 from mainspring_harness.registry import Registry
 
 
-def builtin_registry() -> Registry:
-    """All built-in capabilities."""
+def builtin_registry(own: Iterable[Capability] = ()) -> Registry:
+    """All built-in capabilities, and `own` ones. Raises ValueError for a name that is taken."""
     return Registry(
         (
             AGENT_INSTRUCTIONS,
@@ -69,5 +72,6 @@ def builtin_registry() -> Registry:
             TOOL_SEARCH,
             USER_HOOKS,
             WEB_FETCH,
+            *own,
         )
     )

@@ -1,54 +1,25 @@
 """Asks code of the user at named points of a turn: it lets pass, changes or blocks."""
 
-from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
-from typing import Final, Literal, get_args
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from mainspring_harness.capability import Applied, Capability, Info
+from mainspring_harness.capability import Capability, Info
+from mainspring_schema.hooks import (
+    HOOKS_MAX,
+    POINTS,
+    TIMEOUT_MS_DEFAULT,
+    TIMEOUT_MS_MAX,
+    Hook,
+    Verdict,
+    flaws,
+)
 from mainspring_schema.messages import Json
 
 ID: Final = "user_hooks"
-Point = Literal["session_start", "user_prompt_submit", "pre_tool_use", "post_tool_use", "turn_end"]
-POINTS: Final[tuple[Point, ...]] = get_args(Point)
-HOOKS_MAX: Final = 16
-"""They are asked one after another, each within its own time."""
-TIMEOUT_MS_DEFAULT: Final = 5_000
-TIMEOUT_MS_MAX: Final = 30_000
 REASON_CHARS_MAX: Final = 500
 """Of what a hook says about itself: the model and people read it."""
-
-
-class Hook(Struct, frozen=True, kw_only=True):
-    """One hook. `on_error` is what an answer that does not come, or cannot be read, counts as.
-
-    `secret` names the secret of the session that a webhook is signed with.
-    """
-
-    point: Point
-    type: Literal["webhook", "command"]
-    id: str = ""
-    url: str = ""
-    command: str = ""
-    tools: tuple[str, ...] = ("*",)
-    timeout_ms: int = TIMEOUT_MS_DEFAULT
-    on_error: Literal["block", "allow", "warn"] = "block"
-    secret: str = ""
-
-    def looks_at(self, point: Point, tool: str | None) -> bool:
-        return self.point == point and (
-            tool is None or any(fnmatchcase(tool, pattern) for pattern in self.tools)
-        )
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """A hook's answer. `value` stands in the place of what it was asked about (`mutate`)."""
-
-    decision: Literal["allow", "mutate", "block"] = "allow"
-    reason: str = ""
-    value: object = None
 
 
 class _Hooks(Struct, frozen=True, kw_only=True):
@@ -58,11 +29,8 @@ class _Hooks(Struct, frozen=True, kw_only=True):
 _VERDICT: Final = msgspec.json.Decoder(Verdict)
 
 
-def hooks(applied: Iterable[Applied]) -> tuple[Hook, ...]:
-    """The hooks of an agent, in their order, each with an id."""
-    config = next((one.config for one in applied if one.id == ID), None)
-    if config is None:
-        return ()
+def _hooks(config: Json) -> tuple[Hook, ...]:
+    """In their order, each with an id."""
     return tuple(
         hook if hook.id else msgspec.structs.replace(hook, id=f"hook_{index}")
         for index, hook in enumerate(msgspec.convert(config, _Hooks).hooks)
@@ -84,17 +52,8 @@ def verdict(answer: bytes) -> Verdict:
 def _problems(config: Json) -> tuple[str, ...]:
     found = msgspec.convert(config, _Hooks).hooks
     return tuple(
-        f"hooks.{index}.{problem}" for index, hook in enumerate(found) for problem in _wrong(hook)
+        f"hooks.{index}.{problem}" for index, hook in enumerate(found) for problem in flaws(hook)
     )
-
-
-def _wrong(hook: Hook) -> Iterator[str]:
-    if hook.type == "webhook" and not hook.url:
-        yield "url: a webhook needs it"
-    if hook.type == "command" and not hook.command:
-        yield "command: a command needs it"
-    if hook.type == "command" and hook.secret:
-        yield "secret: only what goes out is signed"
 
 
 _HOOK: Final[Json] = {
@@ -168,4 +127,5 @@ USER_HOOKS: Final = Capability(
         is_guardrail=True,
     ),
     config_problems=_problems,
+    hooks=_hooks,
 )

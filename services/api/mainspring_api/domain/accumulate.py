@@ -1,9 +1,13 @@
 """The text so far of each message that streams: `accumulated` on the wire."""
 
+from typing import Final
+
 from mainspring_kernel.limits import SSE_ACCUMULATED_CHARS_MAX, SSE_ANCHORS_MAX
 from mainspring_schema.events import StoredDelta
 
 _Key = tuple[str, str]
+TOOL_CHANNELS: Final = frozenset({"stdout", "stderr"})
+"""Of what tools write: nobody is told what went before, for a result says all of it."""
 
 
 class Accumulators:
@@ -14,7 +18,7 @@ class Accumulators:
 
     def joins(self, delta: StoredDelta) -> bool:
         """Whether all text before this fragment is known."""
-        if delta.reset or delta.offset == 0 or delta.channel in {"stdout", "stderr"}:
+        if delta.reset or delta.offset == 0 or delta.channel in TOOL_CHANNELS:
             return True
         attempt, text = self._texts.get(_key(delta), (0, ""))
         return attempt == delta.attempt and len(text) >= min(
@@ -26,7 +30,7 @@ class Accumulators:
 
         Past the bound the text stops growing: the event that ends the message has all of it.
         """
-        if delta.channel in {"stdout", "stderr"}:
+        if delta.channel in TOOL_CHANNELS:
             return delta.fragment
         key = _key(delta)
         attempt, text = self._texts.pop(key, (delta.attempt, ""))

@@ -9,7 +9,6 @@ from msgspec import Struct, field
 
 from mainspring_api.domain.mcp import carried_out_here
 from mainspring_harness.arguments import check_schema
-from mainspring_harness.capability import Applied
 from mainspring_harness.errors import InvalidMcpServer, InvalidToolSchema
 from mainspring_harness.mcp import server_of
 from mainspring_harness.registry import Registry
@@ -153,25 +152,6 @@ def _together(refs: Sequence[CapabilityRef], registry: Registry) -> Iterator[Fin
                 fix="Guard it by approvals.",
                 at="capabilities",
             )
-    yield from _conflicts(applied)
-
-
-def _conflicts(applied: Sequence[Applied]) -> Iterator[Finding]:
-    """A name counts once: of two capabilities that bring it the first carries it out."""
-    first: dict[str, str] = {}
-    for one in applied:
-        for definition in one.capability.tools(one.config):
-            by = first.setdefault(definition.name, one.id)
-            if by != one.id:
-                yield Finding(
-                    rule_id="capability.conflict",
-                    severity="warning",
-                    category="capabilities",
-                    message=f"{by!r} and {one.id!r} both bring {definition.name!r}; "
-                    f"only that of {by!r} is offered.",
-                    fix="Leave one of them out.",
-                    at="capabilities",
-                )
 
 
 def _tools(agent: Analysed, registry: Registry) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_api.domain.accumulate import Accumulators
+from mainspring_api.domain.accumulate import TOOL_CHANNELS, Accumulators
 from mainspring_kernel.ids import Position, Prefix, position_id, to_wire
 from mainspring_kernel.limits import SSE_FRAMES_CACHED_MAX
 from mainspring_kernel.times import rfc3339
@@ -140,7 +140,12 @@ class Framer:
         self.tool_names = dict(other.tool_names)
 
     def lacks_beginning(self, delta: StoredDelta) -> bool:
-        """Whether text before this fragment is unknown here: `feed` the anchor's deltas first."""
+        """Whether text before this fragment is unknown here: `feed` the anchor's deltas first.
+
+        Of what a tool writes, whether the tool is: `notice` what started it.
+        """
+        if delta.channel in TOOL_CHANNELS:
+            return delta.anchor not in self.tool_names
         return not self.streaming.joins(delta)
 
     def feed(self, delta: StoredDelta) -> None:
@@ -162,16 +167,13 @@ class Framer:
 
     def _delta_data(self, delta: StoredDelta, accumulated: str) -> tuple[str, Json]:
         turn = to_wire(Prefix.TURN, delta.turn_id)
-        if delta.channel in {"stdout", "stderr"}:
+        if delta.channel in TOOL_CHANNELS:
             name = self.tool_names.get(delta.anchor, "")
             call: Json = {"tool_call_id": delta.anchor, "tool_name": name}
-            return "tool.output.delta", call | {"delta": delta.fragment, "stream": delta.channel}
+            call |= {"delta": delta.fragment, "stream": delta.channel, **_anew(delta)}
+            return "tool.output.delta", call
         text: Json = {"turn_id": turn, "message_id": delta.anchor}
-        text |= {"delta": delta.fragment, "accumulated": accumulated}
-        if delta.attempt > 1:
-            text["attempt"] = delta.attempt
-        if delta.reset:
-            text["reset"] = True
+        text |= {"delta": delta.fragment, "accumulated": accumulated, **_anew(delta)}
         thinking = delta.channel == "thinking"
         return ("reason.thinking.delta" if thinking else "output.message.delta"), text
 
@@ -196,6 +198,12 @@ class Framer:
         except msgspec.DecodeError:
             return
         self.tool_names[started.data.tool_call.id] = started.data.tool_call.name
+
+
+def _anew(delta: StoredDelta) -> Json:
+    """Where another attempt begins, what an earlier one showed is void."""
+    anew: Json = {"attempt": delta.attempt} if delta.attempt > 1 else {}
+    return anew | {"reset": True} if delta.reset else anew
 
 
 class _Call(Struct):

@@ -3,8 +3,8 @@
 from typing import Final
 
 from mainspring_kernel.errors import ValidationFailed
+from mainspring_schema.limits import PATH_BYTES_MAX
 
-PATH_BYTES_MAX: Final = 1024
 _MOUNT: Final = "/workspace"
 """What agents see; clients write paths with or without it."""
 

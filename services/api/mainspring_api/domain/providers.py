@@ -1,6 +1,6 @@
 """An organization's own providers and models, beside those of the house."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Struct, convert
@@ -13,7 +13,10 @@ from mainspring_schema.messages import Json
 
 
 class OwnProvider(Record, frozen=True, kw_only=True):
-    """Its key is its name. Several may speak through one driver."""
+    """Its key is its name. Several may speak through one driver.
+
+    `synced_ms` is when it last told its models.
+    """
 
     kind: ClassVar[str] = "provider"
 
@@ -21,6 +24,7 @@ class OwnProvider(Record, frozen=True, kw_only=True):
     base_url: str | None = None
     sealed: Sealed | None = None
     enabled: bool = True
+    synced_ms: int | None = None
 
     @property
     def name(self) -> str:
@@ -28,7 +32,11 @@ class OwnProvider(Record, frozen=True, kw_only=True):
 
 
 class OwnModel(Record, frozen=True, kw_only=True):
-    """Its owner is the organization, so that all are one list; its key joins provider and model."""
+    """Its owner is the organization, so that all are one list; its key joins provider and model.
+
+    Of a discovered one, what is named in `edited` is people's, and a sync leaves it alone. It is
+    `stale` where its provider did not list it any more.
+    """
 
     kind: ClassVar[str] = "model"
 
@@ -41,6 +49,9 @@ class OwnModel(Record, frozen=True, kw_only=True):
     profile: Json | None = None
     fallback_ids: tuple[UUID, ...] = ()
     """Models of the organization or the house that answer where this one does not."""
+    source: Literal["manual", "discovered"] = "manual"
+    edited: frozenset[str] = frozenset()
+    stale: bool = False
 
 
 def choice_of(

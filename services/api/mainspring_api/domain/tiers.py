@@ -14,8 +14,11 @@ from mainspring_harness.builtin import agent_instructions
 from mainspring_harness.builtin.background_execution import relayed
 from mainspring_harness.folding import Folded, fold, runtime_agent
 from mainspring_harness.mcp import with_servers
+from mainspring_harness.registry import Registry
+from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
 from mainspring_schema.agents import (
+    InitialFile,
     ModelChoice,
     RuntimeAgent,
     decode_runtime_agent,
@@ -48,6 +51,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     """Whether the workspace has a say in it: then it is not complete without that."""
     toolsets: tuple[str, ...] = ()
     """Sets of tools whose workers have a say in it."""
+    mounts: tuple[InitialFile, ...] = ()
+    """Files that its capabilities bring."""
 
 
 def folded_tiers(tiers: Tiers, message_model_id: str | None = None) -> Folded:
@@ -84,7 +89,7 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
     return with_servers(bare, inline, tiers.own_servers)
 
 
-def configure(tiers: Tiers, message_model_id: str | None = None) -> Configuration:
+def configure(tiers: Tiers, message_model_id: str | None, registry: Registry) -> Configuration:
     agent = folded_agent(tiers, folded_tiers(tiers, message_model_id))
     data = encode_runtime_agent(agent)
     return Configuration(
@@ -92,7 +97,17 @@ def configure(tiers: Tiers, message_model_id: str | None = None) -> Configuratio
         data=data,
         reads_instructions=reads_instructions(agent),
         toolsets=toolsets.names(agent.capabilities),
+        mounts=mounts_of(agent, registry),
     )
+
+
+def mounts_of(agent: RuntimeAgent, registry: Registry) -> tuple[InitialFile, ...]:
+    """Of all its capabilities; none where these cannot be had, which its turn will say."""
+    try:
+        applied = registry.resolve(agent.capabilities)
+    except MainspringError:
+        return ()
+    return tuple(file for one in applied for file in one.capability.mounts(one.config))
 
 
 def reads_instructions(agent: RuntimeAgent) -> bool:
@@ -104,18 +119,20 @@ def with_instructions(configuration: Configuration, text: str | None) -> Configu
     if text is None:
         return configuration
     agent = decode_runtime_agent(configuration.data)
-    return _complete(msgspec.structs.replace(agent, agent_instructions=text))
+    return _complete(msgspec.structs.replace(agent, agent_instructions=text), configuration.mounts)
 
 
-def with_tools(configuration: Configuration, announced: Sequence[Toolset]) -> Configuration:
+def with_tools(
+    configuration: Configuration, announced: Sequence[Toolset], registry: Registry
+) -> Configuration:
     """The same with what workers announced. Raises ToolsetUnknown."""
-    agent = decode_runtime_agent(configuration.data)
-    return _complete(toolsets.with_toolsets(agent, announced))
+    agent = toolsets.with_toolsets(decode_runtime_agent(configuration.data), announced)
+    return _complete(agent, mounts_of(agent, registry))
 
 
-def _complete(agent: RuntimeAgent) -> Configuration:
+def _complete(agent: RuntimeAgent, mounts: tuple[InitialFile, ...]) -> Configuration:
     data = encode_runtime_agent(agent)
-    return Configuration(hash=hashlib.sha256(data).digest(), data=data)
+    return Configuration(hash=hashlib.sha256(data).digest(), data=data, mounts=mounts)
 
 
 def check_model_id(model_id: str | None) -> None:

@@ -8,10 +8,14 @@ from mainspring_kernel.ids import OrgId, ProviderId
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """What a worker needs to call a provider; empty where none is set."""
+    """What a worker needs to call a provider; empty where none is set.
+
+    `driver` says how it is spoken to; a source of keys alone need not know.
+    """
 
     api_key: str = ""
     base_url: str = ""
+    driver: str = ""
 
     def __repr__(self) -> str:
         """Without the key, which must reach no log."""

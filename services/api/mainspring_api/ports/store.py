@@ -92,6 +92,14 @@ class Transaction(Records, Protocol):
         """Inserts or replaces by id; heirs get a new rev too. Raises NameTaken."""
         ...
 
+    async def generations(self, id_: HarnessId) -> int:
+        """Of heirs below a harness; 0 where nobody inherits from it."""
+        ...
+
+    async def rests_on(self, id_: HarnessId) -> int:
+        """How many agents and harnesses name a harness, archived ones too."""
+        ...
+
     # agents
     async def agent(self, id_: AgentId, *, lock: bool = False) -> Agent | None:
         """None also for a deleted one. With `lock` nobody changes it until the end."""

@@ -144,6 +144,17 @@ async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
         await tx.put_agent(archived)
 
 
+async def delete(tx: Transaction, ref: str, *, now_ms: int) -> Agent:
+    """For good: its name is free again, its sessions go on. Raises Conflict unless archived."""
+    agent = await get(tx, ref, lock=True)
+    if agent.status != "archived":
+        msg = "only an archived agent can be deleted"
+        raise Conflict(msg)
+    gone = msgspec.structs.replace(agent, status="deleted", updated_ms=now_ms, rev=agent.rev + 1)
+    await tx.put_agent(gone)
+    return gone
+
+
 async def copy(tx: Transaction, ref: str, *, new_id: AgentId, now_ms: int) -> Agent:
     """The same under another name. Raises NotFound, Conflict where too many names are taken."""
     agent = await get(tx, ref)

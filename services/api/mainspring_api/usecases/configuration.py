@@ -18,10 +18,13 @@ from mainspring_api.ports.store import Store
 from mainspring_api.usecases import pinning, providers
 from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.mcp_servers import with_own_servers
+from mainspring_api.usecases.mounting import Mounts
 from mainspring_harness.builtin.agent_instructions import FILE, shown
+from mainspring_harness.registry import Registry
 from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import OrgId, SessionId
+from mainspring_kernel.ids import Ids, OrgId, SessionId
 from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
+from mainspring_schema.agents import decode_runtime_agent
 from mainspring_schema.toolsets import ListToolsets
 
 HASHES_KNOWN_MAX = 100_000
@@ -38,16 +41,19 @@ class _Key(NamedTuple):
 class Configurations:
     """One per process. `known` tells which hashes the engine has acknowledged."""
 
-    def __init__(self, store: Store, operator: OperatorDoor) -> None:
+    def __init__(self, store: Store, operator: OperatorDoor, registry: Registry, ids: Ids) -> None:
         self._store = store
+        self._registry = registry
         self.operator = operator
+        self.mounts = Mounts(store, ids)
         self._folded: OrderedDict[_Key, Configuration] = OrderedDict()
         self._known: set[bytes] = set()
 
     async def of(self, org_id: OrgId, session_id: SessionId, model_id: str | None) -> Configuration:
         """One statement while nothing changed, and neither workspace nor workers have a say in it.
 
-        Raises NotFound for an unknown session, ToolsetUnknown, Unavailable.
+        Raises NotFound for an unknown session, ToolsetUnknown, Unavailable, and what
+        `Registry.resolve` raises for tiers that are sound one by one and not together.
         """
         configuration = await self._of_tiers(org_id, session_id, model_id)
         names = configuration.toolsets
@@ -56,7 +62,9 @@ class Configurations:
             configuration = with_instructions(configuration, text)
         if names:
             announced = await self.operator.inspect(ListToolsets(names=names))
-            configuration = with_tools(configuration, announced.toolsets)
+            configuration = with_tools(configuration, announced.toolsets, self._registry)
+        if not self.is_known(configuration.hash):
+            self._registry.resolve(decode_runtime_agent(configuration.data).capabilities)
         return configuration
 
     async def _of_tiers(
@@ -73,7 +81,7 @@ class Configurations:
             return kept
         # Kept under what was really read: a tier may have changed since the statement above.
         tiers = await load_tiers(self._store, org_id, session_id, model_id)
-        configuration = configure(tiers, model_id)
+        configuration = configure(tiers, model_id, self._registry)
         self._folded[_Key(basis_of(tiers), model_id)] = configuration
         if len(self._folded) > CONFIG_CACHE_ENTRIES_MAX:
             self._folded.popitem(last=False)

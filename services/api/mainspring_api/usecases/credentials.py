@@ -1,5 +1,7 @@
 """Hands a provider's key to whoever holds a task at this moment, and to nobody else."""
 
+from msgspec import structs
+
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.providers import OwnProvider
 from mainspring_api.domain.secrets import about
@@ -21,7 +23,8 @@ class StoredCredentials:
     async def of(self, org_id: OrgId, provider_id: ProviderId) -> Credentials:
         """Raises NotFound for a provider the organization does not have."""
         if provider_id in catalogue.PROVIDERS:
-            return self._house.of(org_id, provider_id)
+            driver = catalogue.PROVIDERS[provider_id].driver
+            return structs.replace(self._house.of(org_id, provider_id), driver=driver)
         async with self._store.transaction(org_id) as tx:
             provider = await tx.record(OwnProvider, provider_id)
         if provider is None:
@@ -29,7 +32,7 @@ class StoredCredentials:
             raise NotFound(msg)
         sealed = provider.sealed
         key = self._vault.open(sealed, about=about(provider)) if sealed is not None else ""
-        return Credentials(api_key=key, base_url=provider.base_url or "")
+        return Credentials(api_key=key, base_url=provider.base_url or "", driver=provider.driver)
 
 
 async def credentials_for(

@@ -106,8 +106,8 @@ async def change(
         if await _named(tx, draft.name) is not None:
             msg = f"a harness named {draft.name!r} exists"
             raise NameTaken(msg)
-    if draft.parent_id is not None:
-        await _check_no_circle(tx, harness.id, draft.parent_id)
+    if draft.parent_id is not None and draft.parent_id != harness.parent_id:
+        await _check_parent(tx, harness.id, draft.parent_id)
     changed = msgspec.structs.replace(
         harness,
         name=draft.name,
@@ -132,6 +132,23 @@ async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
             harness, status="archived", archived_ms=now_ms, updated_ms=now_ms, rev=harness.rev + 1
         )
         await tx.put_harness(archived)
+
+
+async def delete(tx: Transaction, ref: str, *, now_ms: int) -> Harness:
+    """For good: its name is free again. Raises Conflict unless it is archived and nobody's base."""
+    harness = await _changeable(tx, ref)
+    if harness.status != "archived":
+        msg = "only an archived harness can be deleted"
+        raise Conflict(msg)
+    await tx.renew_configurations()  # Its lock: nobody begins to inherit from it meanwhile.
+    if users := await tx.rests_on(harness.id):
+        msg = f"{users} agents and harnesses name this harness; give them another one first"
+        raise Conflict(msg)
+    gone = msgspec.structs.replace(
+        harness, status="deleted", updated_ms=now_ms, rev=harness.rev + 1
+    )
+    await tx.put_harness(gone)
+    return gone
 
 
 async def copy(tx: Transaction, ref: str, *, id_: HarnessId, now_ms: int) -> Harness:
@@ -177,9 +194,15 @@ async def chain(tx: Transaction, id_: HarnessId) -> Sequence[Harness]:
     return links[::-1]
 
 
-async def _check_no_circle(tx: Transaction, id_: HarnessId, parent_id: HarnessId) -> None:
-    if any(ancestor.id == id_ for ancestor in await chain(tx, parent_id)):
+async def _check_parent(tx: Transaction, id_: HarnessId, parent_id: HarnessId) -> None:
+    """Raises Conflict for a circle, and for one by which an heir would inherit too deep."""
+    await tx.renew_configurations()  # Its lock: of two changes at once each may look sound alone.
+    ancestors = await chain(tx, parent_id)
+    if any(ancestor.id == id_ for ancestor in ancestors):
         msg = "a harness cannot inherit from itself"
+        raise Conflict(msg)
+    if len(ancestors) + await tx.generations(id_) > DEPTH_MAX:
+        msg = f"its heirs would inherit over more than {DEPTH_MAX} levels"
         raise Conflict(msg)
 
 

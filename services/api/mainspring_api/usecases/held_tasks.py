@@ -27,6 +27,7 @@ from mainspring_kernel.ids import (
     WorkspaceId,
     to_wire,
 )
+from mainspring_schema.commands import own_key
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import TaskOrder, TaskQuestion
 from mainspring_schema.limits import SESSION_TASKS_MAX, SUBAGENT_DEPTH_MAX
@@ -221,7 +222,7 @@ async def _begun(
     """The message brought to the child, and the turn that takes it put down."""
     draft = MessageDraft(
         content=(TextPart(text=text),),
-        idempotency_key=f"task:{message_id.hex}",
+        idempotency_key=own_key(f"task:{message_id.hex}"),
         body_hash=hashlib.sha256(text.encode()).digest(),
         spawned_by=by,
     )

@@ -66,6 +66,7 @@ async def post(
     """Raises NotFound, IdempotencyMismatch, SessionBusy, Unavailable, else it is committed."""
     model_id = draft.controls.model_id if draft.controls else None
     configuration = await path.configurations.of(org_id, session_id, model_id)
+    await path.configurations.mounts.ensure(org_id, session_id, configuration.mounts, now_ms)
     message = Message(
         id=to_wire(Prefix.MESSAGE, message_id),
         role=draft.role,

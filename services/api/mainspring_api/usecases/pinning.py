@@ -86,9 +86,12 @@ async def _live(tx: Transaction, session: Session, chosen: Chosen | None) -> Tie
 async def plan(
     tx: Transaction, id_: SessionId, version_id: UUID | None, *, now_ms: int
 ) -> Migration:
-    """From what the session keeps to what is there now. Raises NotFound."""
+    """From what the session keeps to what is there now. Raises NotFound, also for a lost agent."""
     session = await known_session(tx, id_, lock=True)
     agent = await tx.agent(session.agent_id) if session.agent_id is not None else None
+    if agent is None and session.agent_id is not None:
+        msg = "the session's agent was deleted: it goes on as it is"
+        raise NotFound(msg)
     chosen = await choose(tx, agent, version_id) if agent is not None else None
     after = await _live(tx, session, chosen)
     base = pinning.base_of(after, chosen.version_id if chosen else None, now_ms=now_ms)

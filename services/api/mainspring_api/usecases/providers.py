@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_api.domain import catalogue
+from mainspring_api.domain import catalogue, discovery
 from mainspring_api.domain.limits import MODELS_MAX, PROVIDERS_MAX
 from mainspring_api.domain.providers import OwnModel, OwnProvider, choice_of
 from mainspring_api.domain.secrets import about
@@ -56,6 +56,7 @@ async def put(
         base_url=draft.base_url,
         sealed=known.sealed if known else None,
         enabled=draft.enabled,
+        synced_ms=known.synced_ms if known else None,
         created_ms=known.created_ms if known else now_ms,
         updated_ms=now_ms,
     )
@@ -123,6 +124,8 @@ async def put_model(
         created_ms=known.created_ms if known else now_ms,
         updated_ms=now_ms,
     )
+    if known is not None:
+        model = discovery.edited(known, model)
     await tx.put_record(model)
     await tx.renew_configurations()
     return model

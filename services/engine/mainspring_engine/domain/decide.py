@@ -34,6 +34,7 @@ from mainspring_kernel.errors import (
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
+from mainspring_schema.events import OUTPUT_STARTED
 from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.tasks import ReasonResult, ToolResult
 
@@ -220,11 +221,19 @@ def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdi
     if turn is None:
         return Verdict.STALE
     for event in emit.events:
-        if event.type == "reason.recovered":
-            anchor = to_wire(Prefix.MESSAGE, turn.state.message_id)
+        if (anchor := _begun_anew(turn, event.type, emit.held.task_id)) is not None:
             plan.anchors.append(Anchor(anchor=anchor, attempt=emit.held.fence))
         turn.emit(event.type, event.data, emit.held.task_id)
     return Verdict.COMMITTED
+
+
+def _begun_anew(turn: Turn, type_: str, task_id: UUID) -> str | None:
+    """What this attempt streams from now on, and none before it any more."""
+    if type_ == "reason.recovered":
+        return to_wire(Prefix.MESSAGE, turn.state.message_id)
+    if type_ == OUTPUT_STARTED:
+        return next((turn.call_id(c.index) for c in turn.state.calls if c.task_id == task_id), None)
+    return None
 
 
 def _emitted_before(plan: Plan, emit: Emit) -> bool:

@@ -4,9 +4,19 @@ The dispatch plan of one engine process. Pure bookkeeping: no worker is told any
 """
 
 from collections import deque
+from typing import Final
 from uuid import UUID
 
 from mainspring_engine.domain.routes import Offer, Route
+from mainspring_kernel.limits import FRAME_TASKS_MAX
+
+COMPANY_MAX: Final = FRAME_TASKS_MAX // 2
+"""Tasks that one worker gets of those that came together: a burst of 30,000 among 1,000 workers
+takes a third less time than with 16."""
+SHARERS_MIN: Final = 4
+"""Tasks that come together go to so many workers at least, where there are as many."""
+COMPANY_PART: Final = 4
+"""Of a worker's free slots so many-th are filled at once at most."""
 
 
 class Seat:
@@ -37,6 +47,8 @@ class Roster:
         self._seats: dict[UUID, Seat] = {}
         self._rotations: dict[tuple[str, str], deque[UUID]] = {}
         self._rotating: dict[tuple[str, str], set[UUID]] = {}
+        self._filling: dict[tuple[str, str], tuple[Seat, int]] = {}
+        """Whom tasks that came together go to next, and how many more."""
 
     def add(self, seat: Seat) -> None:
         """A newer attach of the same incarnation replaces the older one."""
@@ -81,20 +93,39 @@ class Roster:
             if self._seats.get(seat.incarnation) is seat:
                 self._rotate_in(seat)
 
-    def pick(self, route: Route, prefer: UUID | None = None) -> Seat | None:
-        """Takes one credit of a worker that serves the route, the preferred one if it can."""
+    def pick(self, route: Route, prefer: UUID | None = None, *, among: int = 1) -> Seat | None:
+        """Takes one credit of a worker that serves the route, the preferred one if it can.
+
+        `among`: how many tasks came together. A frame each would cost the engine more than all
+        else, so some of them share a worker.
+        """
         if prefer is not None:
             seat = self._seats.get(prefer)
             if seat is not None and _free(seat) and seat.offer.serves(route):
                 seat.free_slots -= 1
                 return seat
         key = (route.queue, route.capability)
+        if among > 1 and (seat := self._fill(key, route)) is not None:
+            return seat
         rotation = self._rotations.get(key)
         for _ in range(len(rotation or ())):
             seat = self._turn_to_next(key, route)
             if seat is not None:
+                if more := _company(seat, among):
+                    self._filling[key] = (seat, more)
                 return seat
         return None
+
+    def _fill(self, key: tuple[str, str], route: Route) -> Seat | None:
+        seat, more = self._filling.pop(key, (None, 0))
+        if seat is None or self._seats.get(seat.incarnation) is not seat:
+            return None
+        if not _free(seat) or not seat.offer.serves(route):
+            return None
+        seat.free_slots -= 1
+        if more > 1:
+            self._filling[key] = (seat, more - 1)
+        return seat
 
     def borrow(self, route: Route) -> Seat | None:
         """Takes a credit that the worker may not have: what is over soon waits for nobody.
@@ -131,6 +162,10 @@ class Roster:
         """The workers that could take something now."""
         return tuple(seat for seat in self._seats.values() if _free(seat))
 
+    def serves(self, route: Route) -> bool:
+        """Whether one of them could take a task of the route."""
+        return any(seat.offer.serves(route) for seat in self.free())
+
     def _rotate_in(self, seat: Seat) -> None:
         if not _free(seat):
             return
@@ -141,6 +176,16 @@ class Roster:
                 if seat.incarnation not in known:
                     known.add(seat.incarnation)
                     self._rotations.setdefault(key, deque()).append(seat.incarnation)
+
+
+def _company(seat: Seat, among: int) -> int:
+    """How many more of those that came together this worker gets.
+
+    One with many slots waits more than it works, so some at once cost it no time; one with few
+    gets them one by one, and no few workers get everything.
+    """
+    share = min(among // SHARERS_MIN, seat.free_slots // COMPANY_PART)
+    return max(0, min(COMPANY_MAX, share) - 1)
 
 
 def _free(seat: Seat) -> bool:

@@ -157,13 +157,16 @@ class Circuits:
                 eased.append(circuit.key)
         return tuple(eased)
 
-    def probe_due(self) -> None:
-        """Takes over the probing of circuits whose wait, or whose prober's time, is over."""
+    def probe_due(self, able: Callable[[str], bool]) -> None:
+        """Takes over the probing of circuits whose wait, or whose prober's time, is over.
+
+        Only of those that it is able to probe: it keeps all others from it for a while.
+        """
         now_s = self._clock.mono()
         for live in self._live.values():
             circuit = live.circuit
             waits = circuit.state is not CircuitState.CLOSED and not circuit.forced
-            if waits and now_s >= live.until:
+            if waits and now_s >= live.until and able(circuit.key):
                 self._move(rules.probing(circuit, self._me))
 
     def all(self) -> tuple[Circuit, ...]:

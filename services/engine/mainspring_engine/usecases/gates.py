@@ -31,8 +31,8 @@ _log = logging.getLogger(__name__)
 class Gates:
     """`moved` tells the other engines; `eased` is called when something that was held may pass.
 
-    `able` says whether a worker here could take anything: otherwise this engine neither claims nor
-    probes.
+    `able` says whether a worker here could take what waits for a circuit: otherwise this engine
+    does not probe it.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Gates:
         moved: Callable[[], None],
         clock: Clock,
         me: UUID,
-        able: Callable[[], bool],
+        able: Callable[[str], bool],
     ) -> None:
         self._store = store
         self._moved = moved
         self._clock = clock
-        self._able = able
+        self.able = able
         self._moves: dict[str, CircuitMove] = {}
         self._wake = asyncio.Event()
         self._stale = False
@@ -147,8 +147,7 @@ class Gates:
         while True:
             await self._clock.sleep(GATE_PASS_S)
             self.limiter.tidy()
-            if self._able():
-                self.circuits.probe_due()
+            self.circuits.probe_due(self.able)
             if self.limiter.families and self._clock.mono() - forgotten_s >= BUCKETS_FORGOTTEN_S:
                 forgotten_s = self._clock.mono()
                 await self._forget()

@@ -93,7 +93,7 @@ class PlainFlights:
         for submit in submits:
             for task in submit.tasks:
                 new.setdefault(task.id, task)
-        seated = {id_: self._seat(task) for id_, task in new.items()}
+        seated = {id_: self._seat(task, len(new)) for id_, task in new.items()}
         try:
             added = await self._store.plain.submit(tuple(seated.values()))
         except BaseException:
@@ -113,9 +113,9 @@ class PlainFlights:
             )
             submit.entry.ticket.done(TaskReceipts(receipts=receipts))
 
-    def _seat(self, task: NewPlain) -> NewPlain:
+    def _seat(self, task: NewPlain, among: int) -> NewPlain:
         """Claimed at once for a worker with a free credit, where nothing waits before it."""
-        return task.claimed(self._seating.take(task.route, task.id))
+        return task.claimed(self._seating.take(task.route, task.id, among=among))
 
     def _unseat(self, task: NewPlain) -> None:
         if task.claim is not None:

@@ -30,14 +30,17 @@ class Seating:
         self._pressure = pressure
         self._announcer = announcer
 
-    def take(self, route: Route, task_id: UUID, *, prefer: UUID | None = None) -> Claim | None:
+    def take(
+        self, route: Route, task_id: UUID, *, prefer: UUID | None = None, among: int = 1
+    ) -> Claim | None:
         """A credit of a worker that serves the route, the preferred one if it can; None: it waits.
 
-        Where tasks wait for credits nothing overtakes them: they are claimed by their shares.
+        `among` so many that came together. Where tasks wait for credits nothing overtakes them:
+        they are claimed by their shares.
         """
         if self._backlog.short(route) or not self._gates.lets(route, task_id):
             return None
-        seat = self._roster.pick(route, prefer)
+        seat = self._roster.pick(route, prefer, among=among)
         if seat is None:
             self._gates.withdrawn(route, task_id)
             return None

@@ -32,7 +32,7 @@ from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_eventstore.adapters.memory import MemoryStore as LogStore
 from mainspring_eventstore.adapters.publisher import BusPublisher
 from mainspring_eventstore.usecases.eventstore import EventStore
-from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
@@ -73,11 +73,13 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     api_store: ApiStore
     keys: EnvironmentKeys
     vault: EnvelopeVault
+    registry: Registry
 
 
-async def start(
+async def start(  # noqa: PLR0913 - the composition root names each
     service: Service,
     keys: EnvironmentKeys,
+    registry: Registry,
     *,
     host: str,
     port: int,
@@ -85,13 +87,15 @@ async def start(
     trace_ratio: float,
 ) -> None:
     """Starts everything in the order of `up`. The closers run backwards."""
-    parts = await _parts(service, keys, trace_ratio)
+    parts = await _parts(service, keys, registry, trace_ratio)
     service.stack.push_async_callback(parts.bus.close)
     service.stack.push_async_callback(parts.eventstore.drain)
     service.spawn("engine", parts.engine.work())
     measure(parts.engine, service)
     path = MessagePath(
-        configurations=Configurations(parts.api_store, DirectOperator(parts.engine.operator)),
+        configurations=Configurations(
+            parts.api_store, DirectOperator(parts.engine.operator), registry, parts.ids
+        ),
         control=DirectControl(
             parts.engine.control, parts.engine.workflows, parts.engine.plain_tasks
         ),
@@ -105,7 +109,9 @@ async def start(
     await serve_http(api, service, host, port, origins=origins)
 
 
-async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) -> Parts:
+async def _parts(
+    service: Service, keys: EnvironmentKeys, registry: Registry, trace_ratio: float
+) -> Parts:
     clock, draws, bus = SystemClock(), SystemDraws(), MemoryBus()
     ids = RandomIds(clock)
     # Re-entrant, for a twin that holds it calls what another one grants.
@@ -141,6 +147,7 @@ async def _parts(service: Service, keys: EnvironmentKeys, trace_ratio: float) ->
         keys=keys,
         # Gone at exit with all that is sealed under it.
         vault=EnvelopeVault([secrets.token_urlsafe(32)]),
+        registry=registry,
     )
 
 
@@ -154,7 +161,7 @@ def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
             turns=SessionDoor(
                 store=parts.api_store,
                 path=path,
-                registry=builtin_registry(),
+                registry=parts.registry,
                 clock=parts.clock,
                 ids=parts.ids,
             ),
@@ -190,7 +197,8 @@ async def _start_worker(
     worker = await assemble(
         service,
         roads,
-        identity(parts.ids),
+        identity(parts.ids, parts.registry),
+        registry=parts.registry,
         clock=parts.clock,
         draws=parts.draws,
         servers=ServerRules(loopback=True),
@@ -228,7 +236,7 @@ async def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Sch
         configurations=path.configurations,
         credentials=parts.keys,
         vault=parts.vault,
-        registry=builtin_registry(),
+        registry=parts.registry,
         clock=parts.clock,
         ids=parts.ids,
         spans=RecordedPosts(service.telemetry),

@@ -299,6 +299,7 @@ class DirectCredentials:
         return ProviderAccess(
             credentials=Credentials(api_key=found.api_key or None),
             base_url=found.base_url or None,
+            driver=found.driver,
         )
 
 

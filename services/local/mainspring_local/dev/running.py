@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from mainspring_api.adapters.http.browsers import origins_of
 from mainspring_api.main import provider_keys
+from mainspring_harness.own import installed
 from mainspring_kernel.errors import MainspringError
 from mainspring_local import sockets
 from mainspring_local.console import Console, LogFile, readable
@@ -74,6 +75,7 @@ async def start(service: Service, settings: Settings, process: ProcessSettings) 
         await composition.start(
             service,
             provider_keys(settings.inherited),
+            installed(settings.inherited.get("MAINSPRING_CAPABILITIES", "")),
             host=settings.api_host,
             port=settings.api_port,
             origins=origins_of(settings.inherited.get("MAINSPRING_CHANNEL_ORIGINS", "")),

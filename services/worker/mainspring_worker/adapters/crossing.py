@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TypeVar
 
+from mainspring_harness.calling import SessionResources
 from mainspring_schema.asking import Order, Question
-from mainspring_worker.ports.resources import SessionResources
 
 A = TypeVar("A")
 

@@ -22,4 +22,5 @@ class GrpcCredentials:
         return ProviderAccess(
             credentials=Credentials(api_key=answer.api_key or None),
             base_url=answer.base_url or None,
+            driver=answer.driver,
         )

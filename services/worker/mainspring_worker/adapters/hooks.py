@@ -1,20 +1,27 @@
-"""Runs hooks: webhooks with the rules of `web_fetch`, commands in the sandbox of `bash`."""
+"""Runs hooks: webhooks by the rules of `web_fetch`, commands in `bash`'s sandbox, functions."""
 
 import asyncio
-from typing import Final
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
 
+import msgspec
 from bashkit import Bash
 
-from mainspring_harness.builtin.user_hooks import Hook
+from mainspring_harness.calling import FunctionHook
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.limits import KIB, MIB
 from mainspring_schema.agents import NetworkAccess
+from mainspring_schema.hooks import Hook, Verdict
 from mainspring_worker.adapters.builtin_tools.web.connecting import Refused, Unreachable
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
 from mainspring_worker.domain import signing
 from mainspring_worker.domain.limits import HOOK_ANSWER_BYTES_MAX
 from mainspring_worker.ports.hooks import HookFailed
 
+Beside: TypeAlias = Callable[[Awaitable[Verdict | None]], Awaitable[Verdict | None]]
+_LOG: Final = logging.getLogger(__name__)
+_SUBJECT: Final = msgspec.json.Decoder(dict[str, object])
 _INPUT: Final = "/hook/input.json"
 _COMMANDS_MAX: Final = 100_000
 """A script that goes round in circles ends here, if its time is not over before."""
@@ -26,24 +33,42 @@ _OK: Final = range(200, 300)
 class UserHooks:
     """A `HookRunner`."""
 
-    def __init__(self, fetcher: Fetcher | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher | None = None,
+        clock: Clock | None = None,
+        beside: Beside | None = None,
+    ) -> None:
+        """`beside` carries functions out where they keep no worker from beating."""
         self._fetcher = fetcher or Fetcher()
         self._clock = clock or SystemClock()
+        self._beside = beside
 
     async def ask(
         self, hook: Hook, subject: bytes, network: NetworkAccess | None, secret: str | None = None
     ) -> bytes:
         """Raises HookFailed."""
-        answer = (
-            await self._post(hook, subject, network, secret)
-            if hook.type == "webhook"
+        if isinstance(hook, FunctionHook):
+            answer = await self._call(hook, subject)
+        elif hook.type == "webhook":
+            answer = await self._post(hook, subject, network, secret)
+        else:
             # In a thread: a script that computes must not keep the worker from beating.
-            else await asyncio.to_thread(_run, hook, subject)
-        )
+            answer = await asyncio.to_thread(_run, hook, subject)
         if len(answer) > HOOK_ANSWER_BYTES_MAX:
             message = f"the answer is over {HOOK_ANSWER_BYTES_MAX} bytes"
             raise HookFailed(message)
         return answer
+
+    async def _call(self, hook: FunctionHook, subject: bytes) -> bytes:
+        asked = hook.function(_SUBJECT.decode(subject))
+        try:
+            said = await (asked if self._beside is None else self._beside(asked))
+            return b"" if said is None else msgspec.json.encode(said)
+        except Exception as error:  # the code of people's own: whatever it raises is no answer
+            _LOG.exception("a hook raised", extra={"hook": hook.id})
+            message = f"the function raised {type(error).__name__}"
+            raise HookFailed(message) from error
 
     async def _post(
         self, hook: Hook, subject: bytes, network: NetworkAccess | None, secret: str | None

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_harness.builtin.user_hooks import Hook
 from mainspring_kernel.errors import IdempotencyMismatch, LeaseLost, NotFound, PayloadTooLarge
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX
@@ -16,6 +15,7 @@ from mainspring_schema.asking import Order, Question
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
+from mainspring_schema.hooks import Hook
 from mainspring_schema.mcp import ServedTool
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask

@@ -17,7 +17,7 @@ from msgspec import structs
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.crossing import CrossingResources
-from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
+from mainspring_worker.ports.tool import Channel, Tool, ToolContext, ToolOutcome, unseen
 
 T = TypeVar("T")
 _POOL_THREADS: Final = 4
@@ -107,6 +107,10 @@ def _crossing(context: ToolContext) -> ToolContext:
     async def progress(message: str) -> None:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(tell(message), home))
 
+    def output(channel: Channel, text: str) -> None:
+        with suppress(RuntimeError):  # the worker ends, and its loop is closed
+            home.call_soon_threadsafe(context.output, channel, text)
+
     async def read(after: int) -> tuple[StoredEvent, ...]:
         return await context.history(after)
 
@@ -116,6 +120,7 @@ def _crossing(context: ToolContext) -> ToolContext:
     return structs.replace(
         context,
         progress=progress,
+        output=context.output if context.output is unseen else output,
         history=history,
         resources=CrossingResources(context.resources, home),
     )

@@ -22,6 +22,12 @@ SERVERS_SILENT_S: Final = 60.0
 """How long a server that could not be asked is left alone: each model call would wait for it."""
 SERVERS_SILENT_MAX: Final = 1_000
 """Of those; beyond it they are asked again at once."""
+OUTPUT_QUIET_S: Final = 0.25
+"""How long a tool's output waits before anybody is shown any: a call that is over by then costs no
+event and no fragment, and nobody sees a difference."""
+OUTPUT_SHOWN_CHARS_MAX: Final = 256 * KIB
+"""Of one attempt at a call, as it is written: more than anybody reads as it flows by, and the
+result has it. Each fragment is a row that is kept for an hour."""
 HOOK_SUBJECT_BYTES_MAX: Final = 256 * KIB
 """What one hook is asked about; beyond it the hook counts as failed."""
 HOOK_ANSWER_BYTES_MAX: Final = 256 * KIB

@@ -9,10 +9,14 @@ from mainspring_worker.ports.model import Credentials
 
 
 class ProviderAccess(Struct, frozen=True, kw_only=True):
-    """What opens a provider's door, and where the door is if not at its usual address."""
+    """What opens a provider's door, and where the door is if not at its usual address.
+
+    `driver` is who speaks to it.
+    """
 
     credentials: Credentials
     base_url: str | None = None
+    driver: str = ""
 
 
 class CredentialSource(Protocol):

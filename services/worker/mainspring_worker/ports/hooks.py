@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from mainspring_harness.builtin.user_hooks import Hook
 from mainspring_schema.agents import NetworkAccess
+from mainspring_schema.hooks import Hook
 
 
 class HookFailed(Exception):

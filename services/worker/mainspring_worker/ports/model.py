@@ -14,7 +14,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_harness.conversation import PromptMessage
+from mainspring_kernel.provider_limits import SYNC_LIST_MS
 from mainspring_schema.agents import ModelChoice, ToolDefinition
+from mainspring_schema.discovery import FoundModels
 from mainspring_schema.events import Usage
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import Failure
@@ -65,6 +67,19 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     attempt: int = 1
     credentials: Credentials | None = None
     metadata: dict[str, str] = {}
+
+
+class OfferRequest(Struct, frozen=True, kw_only=True):
+    """Asks a provider for its models. `provider` names it to people; prices are those of `now_ms`.
+
+    The first byte has as long as the whole list: who waits for it waits no longer for silence.
+    """
+
+    provider: str
+    now_ms: int
+    base_url: str | None = None
+    credentials: Credentials | None = None
+    deadlines: Deadlines = Deadlines(total_ms=SYNC_LIST_MS)
 
 
 class TextDelta(Struct, frozen=True):
@@ -142,6 +157,10 @@ class ModelDriver(Protocol):
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
         """Calls the model once. Ends with `Done` or raises `ModelFailure`; use `aclosing`."""
+        ...
+
+    async def offered(self, request: OfferRequest) -> FoundModels:
+        """All models that the provider lists now. Raises ModelFailure."""
         ...
 
     async def aclose(self) -> None:

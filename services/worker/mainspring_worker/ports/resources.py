@@ -22,19 +22,3 @@ class Resources(Protocol):
     async def change(self, held: Held, order: Order[A], *, key: str) -> A:
         """Changes; the same `key` again changes nothing and gets the first answer."""
         ...
-
-
-class SessionResources(Protocol):
-    """The same for one call of a tool: its task, and keys that begin with that of the call."""
-
-    async def ask(self, question: Question[A]) -> A:
-        """Reads. Waits while nobody answers, as long as the call may last."""
-        ...
-
-    async def change(self, order: Order[A], *, part: str = "") -> A:
-        """Changes once per call and `part`, in whatever attempt; waits as `ask` does."""
-        ...
-
-    async def recall(self, *, part: str = "") -> bytes | None:
-        """The note of a change that an earlier attempt of this call made; None for none."""
-        ...

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_harness.calling import SessionResources
 from mainspring_kernel.clock import Clock
 from mainspring_schema.agents import NetworkAccess, RuntimeAgent, ToolDefinition
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Json
-from mainspring_worker.ports.resources import SessionResources
 
 
 async def no_history(_after: int) -> tuple[StoredEvent, ...]:
@@ -19,6 +19,11 @@ async def no_history(_after: int) -> tuple[StoredEvent, ...]:
     return ()
 
 
+def unseen(_channel: "Channel", _text: str) -> None:
+    """Of a call that nobody watches, or whose output nobody may see before it is checked."""
+
+
+Channel = Literal["stdout", "stderr"]
 _HOME_S: Final = 5
 
 
@@ -26,13 +31,15 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     """Where a call happens. `idempotency_key` is the same in every attempt of the call.
 
     `deadline_mono` is a time of `clock.mono()`; the worker cancels the call when it is over.
-    `progress` shows a line to the people who watch (`tool.progress`). `resources` are what the
-    session has: its files and what else tools keep there. `network` are the agent's rules of which
-    hosts its tools may reach, told to those that are `open_world`; None allows every host. `agent`
-    is who calls, told to tools that work on what it has. `history` reads the
-    session's log so far, a page of events after a sequence number, none where it ends. `began_ms`
-    is when the call was first to be made, `attempt` how often it was given out. `background_s` is
-    how long a call in the background may take; 0 in the foreground, where somebody waits.
+    `progress` shows a line to the people who watch (`tool.progress`), `output` what the tool writes
+    as it writes it (`tool.output.delta`): it never waits, and may show nothing. `resources` are
+    what the session has: its files and what else tools keep there. `network` are the agent's rules
+    of which hosts its tools may reach, told to those that are `open_world`; None allows every host.
+    `agent` is who calls, told to tools that work on what it has. `history` reads the session's log
+    so far, a page of events after a sequence number, none where it ends. `began_ms` is when the
+    call was first to be made, `attempt` how often it was given out. `background_s` is how long a
+    call in the background may take; 0 in the foreground, where somebody waits. `config` is what the
+    agent configured, told to the code of people's own capabilities.
     """
 
     org_id: UUID
@@ -44,12 +51,14 @@ class ToolContext(Struct, frozen=True, kw_only=True):
     clock: Clock
     progress: Callable[[str], Awaitable[None]]
     resources: SessionResources
+    output: Callable[[Channel, str], None] = unseen
     network: NetworkAccess | None = None
     agent: RuntimeAgent | None = None
     history: Callable[[int], Awaitable[tuple[StoredEvent, ...]]] = no_history
     began_ms: int = 0
     attempt: int = 1
     background_s: int = 0
+    config: Json = {}
 
     @property
     def patience_s(self) -> int:

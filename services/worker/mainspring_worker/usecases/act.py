@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -27,9 +27,11 @@ from mainspring_worker.ports.eventlog import EventLog
 from mainspring_worker.ports.running import ToolRunner
 from mainspring_worker.ports.telemetry import Telemetry
 from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
+from mainspring_worker.usecases.flights import Flights
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.outputs import Outputs
+from mainspring_worker.usecases.showing import Shown, showing
 from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, AttemptVoid
 from mainspring_workstream.configs import Configs, ConfigUnusable
@@ -56,8 +58,13 @@ class Acting:
         telemetry: Telemetry,
         log: EventLog,
         guard: Guard,
+        flights: Flights,
         clock: Clock,
+        told_agent: Iterable[str] = (),
     ) -> None:
+        """`told_agent` are capabilities beside ours whose tools work on what the agent has."""
+        self._told_agent = _TOLD_AGENT.union(told_agent)
+        self._flights = flights
         self._guard = guard
         self._log = log
         self._configs = configs
@@ -132,17 +139,26 @@ class Acting:
         await attempt.leased()
         attempt.begun = True
         limit_s = payload.limit_s or TOOL_CALL_TIMEOUT_S
+        shown = Shown(self._flights, self._clock, attempt, payload)
         context = self._context(attempt, payload, tool, limit_s)
+        if not payload.guarded:  # else nobody has looked at it yet
+            context = msgspec.structs.replace(context, output=shown)
         try:
             context = await self._with_agent(context, payload, tool)
         except ConfigUnusable as unusable:
             return outcomes.error(
                 f"the configuration of the agent is not known: {unusable}", "config_unusable"
             )
+        async with showing(shown):
+            return await self._made(payload, self._runner.call(tool, arguments, context), limit_s)
+
+    async def _made(
+        self, payload: ToolTask, call: Awaitable[ToolOutcome], limit_s: float
+    ) -> ToolResult:
         limit = asyncio.timeout(limit_s)
         try:
             async with limit:
-                return _told(await self._runner.call(tool, arguments, context))
+                return _told(await call)
         except TimeoutError:
             if not limit.expired():
                 return _raised(payload)
@@ -163,7 +179,7 @@ class Acting:
         """Only tools that reach out, or work on what the agent has, wait for who that is."""
         hints = tool.definition.hints
         reaches_out = hints is not None and bool(hints.open_world)
-        if not reaches_out and payload.capability_id not in _TOLD_AGENT:
+        if not reaches_out and payload.capability_id not in self._told_agent:
             return context
         agent = await self._configs.get(payload.config_hash)
         return msgspec.structs.replace(context, network=agent.network_access, agent=agent)
@@ -177,6 +193,7 @@ class Acting:
         context = self._context(attempt, payload, tool, TOOL_PROBE_TIMEOUT_S)
         try:
             async with asyncio.timeout(TOOL_PROBE_TIMEOUT_S):
+                context = await self._with_agent(context, payload, tool)
                 told = _told(await self._runner.probe(tool, arguments, context))
         except AttemptVoid:
             raise

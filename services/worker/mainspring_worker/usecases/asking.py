@@ -5,11 +5,18 @@ from contextlib import aclosing
 from msgspec import structs
 
 from mainspring_schema.agents import ModelChoice
+from mainspring_schema.discovery import FoundModels
 from mainspring_schema.frames import Held
 from mainspring_worker.ports.credentials import CredentialSource
 from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.failures import failure as failed
-from mainspring_worker.ports.model import Credentials, Done, ModelDrivers, ModelRequest
+from mainspring_worker.ports.model import (
+    Credentials,
+    Done,
+    ModelDrivers,
+    ModelRequest,
+    OfferRequest,
+)
 
 
 class ModelDoor:
@@ -37,6 +44,17 @@ class ModelDoor:
         if access.base_url is not None and choice.base_url is None:
             choice = structs.replace(choice, base_url=access.base_url)
         return choice, access.credentials
+
+    async def offered(self, held: Held, provider_id: str, *, now_ms: int) -> FoundModels:
+        """What a provider lists. Raises as `access` does, and ModelFailure for what it answers."""
+        access = await self._credentials.fetch(held, provider_id)
+        request = OfferRequest(
+            provider=access.driver,
+            now_ms=now_ms,
+            base_url=access.base_url,
+            credentials=access.credentials,
+        )
+        return await self.drivers.named(access.driver).offered(request)
 
     async def whole(self, request: ModelRequest) -> Done:
         """An answer as a whole, with a text or without. Raises ModelFailure."""

@@ -21,6 +21,7 @@ from mainspring_harness.compacting import (
     view,
 )
 from mainspring_harness.conversation import PromptMessage, UserMessage
+from mainspring_harness.filtering import filtered
 from mainspring_harness.prompt import Blueprint
 from mainspring_harness.transcript import Transcript
 from mainspring_harness.windows import shown
@@ -178,8 +179,11 @@ class Compactor:
 def in_view(
     plan: Blueprint, messages: tuple[PromptMessage, ...], made: Compacted | None
 ) -> tuple[PromptMessage, ...]:
-    """Where both are on, a window yields to summaries, which leave nothing out unsaid."""
+    """Where both are on, a window yields to summaries, which leave nothing out unsaid.
+
+    Raises MessageFilterBroken.
+    """
     window = infinity_context.window(plan.applied)
     if window is None or compaction.rules(plan.applied) is not None:
-        return view(messages, made)
-    return shown(messages, window)
+        return filtered(plan, view(messages, made))
+    return filtered(plan, shown(messages, window))

@@ -19,6 +19,7 @@ from mainspring_harness.guarding import (
     hits,
     judges,
 )
+from mainspring_harness.hooking import hooks
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
@@ -112,7 +113,7 @@ class Guard:
         return Guarded(text=text, calls=tuple(calls))
 
     async def _hooked(self, call: Answered, answer: Guarded) -> Guarded:
-        wanted = user_hooks.hooks(call.plan.applied)
+        wanted = hooks(call.plan.applied)
         if not wanted:
             return answer
         at = _asked(call)

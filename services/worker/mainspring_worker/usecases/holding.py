@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from mainspring_harness.calling import SessionResources
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
@@ -10,7 +11,7 @@ from mainspring_kernel.errors import DeadlineExceeded, Unavailable
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import Recall
-from mainspring_worker.ports.resources import Resources, SessionResources
+from mainspring_worker.ports.resources import Resources
 
 A = TypeVar("A")
 

@@ -2,25 +2,28 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct, structs
 
 from mainspring_harness.arguments import problems
-from mainspring_harness.builtin.user_hooks import Hook, Point, Verdict, hooks, verdict
+from mainspring_harness.builtin.user_hooks import verdict
 from mainspring_harness.conversation import (
     AssistantMessage,
     FactsMessage,
     PromptMessage,
     UserMessage,
 )
+from mainspring_harness.hooking import hooks
 from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import Position, Prefix, to_wire
 from mainspring_schema.codec import to_json
 from mainspring_schema.events import decode_payload
 from mainspring_schema.holdings import OpenSecret
+from mainspring_schema.hooks import Hook, Point, Verdict
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, ReasonTask, ToolCall, ToolTask
 from mainspring_worker.domain.limits import HOOK_SUBJECT_BYTES_MAX
@@ -89,7 +92,7 @@ class Hooks:
         wanted = [hook for hook in hooks(at.plan.applied) if hook.point == _BEGINS]
         if not wanted or any(isinstance(one, AssistantMessage) for one in messages):
             return
-        earlier = await self._begun(at)
+        earlier = await self._begun(at, [hook.id for hook in wanted])
         for hook in wanted:
             outcome = earlier.get(hook.id) or await self._begin(at, hook, earlier)
             if outcome.outcome == "blocked":
@@ -105,8 +108,12 @@ class Hooks:
         await _tell(at, hook, "blocked" if blocks else "allowed", said.reason)
         return _Told(outcome="blocked" if blocks else "allowed", reason=said.reason)
 
-    async def _begun(self, at: Asked) -> dict[str, "_Told | None"]:
-        """What the hooks said that were asked already; None for one whose answer is not known."""
+    async def _begun(self, at: Asked, wanted: Sequence[str]) -> dict[str, "_Told | None"]:
+        """What the hooks said that were asked already; None for one whose answer is not known.
+
+        They were asked in the session's first turn, so what they said stands near its beginning:
+        a session that stays refused reads no more of its log than another one.
+        """
         found: dict[str, _Told | None] = {}
         task, after = at.attempt.task, Position(0)
         while True:
@@ -118,7 +125,7 @@ class Hooks:
                         outcome = _OUTCOMES[event.type]
                         known = _Told(outcome=outcome, reason=data.reason) if outcome else None
                         found[data.hook_id] = known
-            if not page.more or not page.events:
+            if _settled(found, wanted) or not page.more or not page.events:
                 return found
             after = Position(page.events[-1].seq)
 
@@ -207,6 +214,12 @@ class Hooks:
             message = f"the session has no secret {hook.secret!r} to sign with"
             raise HookFailed(message)
         return found
+
+
+def _settled(found: Mapping[str, _Told | None], wanted: Sequence[str]) -> bool:
+    """Whether nothing that is still unread can say more: all have allowed it, or one has not."""
+    known = [found.get(id_) for id_ in wanted]
+    return all(known) or any(said is not None and said.outcome == "blocked" for said in known)
 
 
 def _refusal(hook: Hook, reason: str) -> str:

@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import structs
 
 from mainspring_harness import mcp
+from mainspring_harness.calling import SessionResources
 from mainspring_harness.errors import InvalidMcpServer
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
@@ -29,7 +30,6 @@ from mainspring_worker.domain.limits import (
     SERVERS_SILENT_S,
     SERVERS_WAIT_S,
 )
-from mainspring_worker.ports.resources import SessionResources
 from mainspring_worker.ports.servers import Reached, ServerFailed, ToolServers
 from mainspring_worker.usecases.blueprints import Prepared
 from mainspring_worker.usecases.holding import Holdings

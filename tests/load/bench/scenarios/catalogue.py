@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tests.load.bench.bench import Bench
 from tests.load.bench.crew import BenchFailed
+from tests.load.bench.scenarios.cancels import cancel
 from tests.load.bench.scenarios.dispatch import dispatch
 from tests.load.bench.scenarios.fairness import fairness
 from tests.load.bench.scenarios.forks import fork
@@ -16,7 +17,7 @@ from tests.load.bench.scenarios.limits import limits
 from tests.load.bench.scenarios.recovery import recovery
 from tests.load.bench.scenarios.soak import soak
 from tests.load.bench.scenarios.streams import sse
-from tests.load.bench.scenarios.throughput import horizon, keyed, replicas, throughput
+from tests.load.bench.scenarios.throughput import crowd, horizon, keyed, replicas, throughput
 from tests.load.bench.scenarios.turns import turns, turns_traced
 from tests.load.bench.scenarios.workflows import steps, timers, workflow
 
@@ -51,12 +52,16 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "sse": Scenario(part=sse, what="how late events come to open streams"),
     "history": Scenario(part=history, what="a turn late in a session beside an early one"),
     "fork": Scenario(part=fork, what="a fork of a session of 10,000 events", database=True),
+    "cancel": Scenario(part=cancel, what="cancels of a model, a tool and a child at work"),
     "soak": Scenario(part=soak, what="a steady load: what grows that should not", bare=False),
     "horizon": Scenario(
         part=horizon, what="a queue beside a snapshot that is held", bare=False, database=True
     ),
     "keys": Scenario(
         part=keyed, what="a queue whose tasks have many keys", bare=False, database=True
+    ),
+    "crowd": Scenario(
+        part=crowd, what="a queue with few workers and with a thousand", bare=False, database=True
     ),
     "replicas": Scenario(
         part=replicas, what="a queue with one engine and with two", bare=False, own=True

@@ -70,6 +70,10 @@ def _fork(_: Plan) -> list[str]:
     return ["fork_p50_ms", "fork_p99_ms", "fork_rows", "fork_events"]
 
 
+def _cancel(_: Plan) -> list[str]:
+    return ["cancel_p50_ms", "cancel_p99_ms"]
+
+
 def _soak(_: Plan) -> list[str]:
     return ["soak_p99_ms"]
 
@@ -81,6 +85,10 @@ def _horizon(_: Plan) -> list[str]:
 
 def _keyed(_: Plan) -> list[str]:
     return ["keys_plain_tasks_per_s", "keys_tasks_per_s", "keys_cost_percent"]
+
+
+def _crowd(_: Plan) -> list[str]:
+    return ["crowd_8_tasks_per_s", "crowd_1000_tasks_per_s", "crowd_ratio"]
 
 
 def _replicas(_: Plan) -> list[str]:
@@ -113,9 +121,11 @@ KEYS: Final[dict[str, Keys]] = {
     "sse": _sse,
     "history": _history,
     "fork": _fork,
+    "cancel": _cancel,
     "soak": _soak,
     "horizon": _horizon,
     "keys": _keyed,
+    "crowd": _crowd,
     "replicas": _replicas,
     "recovery": _recovery,
     "dispatch": _dispatch,

@@ -10,6 +10,7 @@ import msgspec
 from mainspring_postgres import Database, Options
 from tests.load.bench import accounting
 from tests.load.bench.bench import Bench, account
+from tests.load.bench.floor import Shape, floor
 from tests.load.bench.ground import QUERIES
 from tests.load.bench.peers.drive import Answer, Throughput
 from tests.load.bench.peers.driver import OWN, Place
@@ -21,6 +22,10 @@ from tests.load.bench.wire import Address, Connection
 
 LIMIT_UNREACHED: Final = 100_000
 """Tasks of a key at once: it is counted, and holds nothing back."""
+FEW: Final = 8
+MANY: Final = 1_000
+CROWD_SLOTS: Final = 250
+"""Of each worker, so that few could have as much at once as is ever asked for."""
 
 
 def driving(bench: Bench, engines: Sequence[str] = ()) -> Driving:
@@ -107,8 +112,22 @@ async def keyed(bench: Bench) -> None:
     figures["keys_cost_percent"] = 100 * (1 - of_keys.per_s / plain.per_s)
 
 
+async def crowd(bench: Bench) -> None:
+    """A burst among a few workers' streams, then among a thousand."""
+    tasks, ours, figures = bench.plan.queue_tasks, driving(bench), bench.gathered.figures
+    for workers in (FEW, MANY):
+        bench.progress.part(f"queue, {workers:,} workers")
+        async with floor(bench, Shape(workers=workers, slots=CROWD_SLOTS, sessions=1)):
+            await burst(ours, max(100, tasks // 20))
+            answer = await burst(ours, tasks)
+        figures[f"crowd_{workers}_tasks_per_s"] = answer.per_s
+    figures["crowd_ratio"] = (
+        figures[f"crowd_{MANY}_tasks_per_s"] / figures[f"crowd_{FEW}_tasks_per_s"]
+    )
+
+
 async def replicas(bench: Bench) -> None:
-    """One engine, then two, each with half of the workers; all submits go to the first."""
+    """One engine, then two, each with half of the workers and every other submit."""
     tasks, half = bench.plan.queue_tasks, OURS.workers // 2
     bench.progress.part("queue, one engine")
     one = driving(bench)
@@ -117,11 +136,15 @@ async def replicas(bench: Bench) -> None:
         alone = await burst(one, tasks)
     bench.progress.part("queue, two engines")
     program, address = bench.own.second_engine()
+    api, server = bench.own.second_api([*bench.ground.engines, address])
     await bench.own.supervisor.start([program])
-    other = driving(bench, [address])
-    async with one.handlers(half), other.handlers(OURS.workers - half):
-        await burst(one, max(100, tasks // 20))
-        together = await burst(one, tasks)
+    await bench.own.supervisor.start([api])
+    two = driving(bench, [address])
+    two.place = msgspec.structs.replace(two.place, server=server)
+    async with one.handlers(half), two.handlers(OURS.workers - half):
+        await burst(two, max(100, tasks // 20))
+        together = await burst(two, tasks)
+    await bench.own.supervisor.child(api.name).stop()
     await bench.own.supervisor.child(program.name).stop()
     figures = bench.gathered.figures
     figures["replicas_1_tasks_per_s"] = alone.per_s

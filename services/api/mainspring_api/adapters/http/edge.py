@@ -29,6 +29,7 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import DEFAULT_ORG_ID, OrgId, Prefix, from_wire
+from mainspring_kernel.provider_errors import ProviderFailed
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,9 +43,9 @@ _ALIKE: Final = bytes.maketrans(b"[]", b"{}")
 _NEITHER: Final = bytes(set(range(256)) - set(b'[]{}"'))
 """Whatever is no bracket and no quote."""
 _OURS_TO_MEND: Final = 500
-_PUT_OFF: Final = frozenset({Unavailable.status, DeadlineExceeded.status})
-"""Something behind us is away or slow: no failure of ours, and whoever asks comes again."""
 """From this status on the fault is on this side."""
+_PUT_OFF: Final = frozenset({Unavailable.status, DeadlineExceeded.status, ProviderFailed.status})
+"""Something behind us is away or slow: no failure of ours, and whoever asks comes again."""
 
 
 # ── what comes in ───────────────────────────────────────────────────────────────────────────────
@@ -238,8 +239,9 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def problem_of(error: MainspringError, path: str | None = None) -> Problem:
-    # What went wrong inside, addresses among it, is for the log.
-    detail = error.detail if error.status < _OURS_TO_MEND else error.title
+    # What went wrong inside, addresses among it, is for the log; a provider speaks to who has it.
+    told = error.status < _OURS_TO_MEND or isinstance(error, ProviderFailed)
+    detail = error.detail if told else error.title
     if isinstance(error, NotWaitingForToolResults) and error.phrase not in detail:
         # SDKs look for the phrase in the message.
         detail = error.title

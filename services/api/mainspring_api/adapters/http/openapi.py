@@ -58,6 +58,7 @@ _TITLES: Final = {
     415: "Unsupported media type",
     422: "A rule of the body is broken",
     429: "Too many requests",
+    502: "Somebody behind the server failed",
     503: "Temporarily unavailable",
     504: "No answer in time",
 }

@@ -62,6 +62,18 @@ class MemoryTransaction(MemoryFiles):
                 self._rows.harnesses[key] = msgspec.structs.replace(heir, rev=heir.rev + 1)
                 self._raise_heirs(heir.id)
 
+    async def generations(self, id_: HarnessId) -> int:
+        heirs = [one for one in self._own(self._rows.harnesses.values()) if one.parent_id == id_]
+        below = [await self.generations(one.id) for one in heirs if one.status != "deleted"]
+        return 1 + max(below) if below else 0
+
+    async def rests_on(self, id_: HarnessId) -> int:
+        harnesses = self._own(self._rows.harnesses.values())
+        agents = self._own(self._rows.agents.values())
+        named_by = [one.status for one in harnesses if one.parent_id == id_]
+        named_by += [one.status for one in agents if one.harness_id == id_]
+        return sum(status != "deleted" for status in named_by)
+
     # ── agents ──────────────────────────────────────────────────────────────────────────────
 
     async def agent(self, id_: AgentId, *, lock: bool = False) -> Agent | None:

@@ -85,6 +85,24 @@ with recursive heirs as (
 
 update api.harness set rev = rev + 1 where id in (select heirs.id from heirs);
 
+-- name: generations
+-- How many generations of heirs a harness has; a circle that was made before ends the count.
+with recursive heirs as (
+    select h.id, 1 as depth from api.harness as h where h.parent_id = $1 and h.status <> 'deleted'
+    union
+    select h.id, heirs.depth + 1
+    from api.harness as h inner join heirs on h.parent_id = heirs.id
+    where h.status <> 'deleted' and heirs.depth < 100
+)
+
+select coalesce(max(heirs.depth), 0) from heirs;
+
+-- name: rests_on
+-- How many agents and harnesses name a harness.
+select
+    (select count(*) from api.harness as h where h.parent_id = $1 and h.status <> 'deleted')
+    + (select count(*) from api.agent as a where a.harness_id = $1 and a.status <> 'deleted');
+
 -- name: agent_by_id
 -- An agent that is not deleted.
 select

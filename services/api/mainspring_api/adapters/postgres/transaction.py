@@ -82,6 +82,12 @@ class PostgresTransaction(PostgresRecords):
         await self._put(R["put_harness"], harness_values(harness))
         await self._tx.execute(R["raise_heirs"], harness.id)
 
+    async def generations(self, id_: HarnessId) -> int:
+        return await self._tx.fetchval_as(int, R["generations"], id_)
+
+    async def rests_on(self, id_: HarnessId) -> int:
+        return await self._tx.fetchval_as(int, R["rests_on"], id_)
+
     # ── agents ──────────────────────────────────────────────────────────────────────────────
 
     async def agent(self, id_: AgentId, *, lock: bool = False) -> Agent | None:

@@ -36,7 +36,9 @@ class ResourceServicer:
             request.hold.fence,
             ProviderId(from_wire(Prefix.PROVIDER, request.provider_id)),
         )
-        return pb.GetCredentialsResponse(api_key=found.api_key, base_url=found.base_url)
+        return pb.GetCredentialsResponse(
+            api_key=found.api_key, base_url=found.base_url, driver=found.driver
+        )
 
     async def write_file(self, request: pb.WriteFileRequest, /) -> pb.WriteFileResponse:
         wanted = held_files.HeldWrite(

@@ -1,8 +1,9 @@
-"""Learns the text that a message had before a cursor, so that `accumulated` is whole on resume."""
+"""Learns what a cursor leaves out: the text that a message had, so that `accumulated` is whole."""
 
 import msgspec
 from msgspec import Struct
 
+from mainspring_api.domain.accumulate import TOOL_CHANNELS
 from mainspring_api.domain.cursor import position_of
 from mainspring_api.domain.frames import Framer
 from mainspring_api.ports.log import Log
@@ -19,8 +20,12 @@ async def learn_beginning(
 ) -> None:
     """Feeds the fragments from the anchor's start up to `delta` into the framer.
 
-    What expired meanwhile stays unknown, and `accumulated` then starts later.
+    What expired meanwhile stays unknown, and `accumulated` then starts later. Of a tool's output
+    only the tool is learned.
     """
+    if delta.channel in TOOL_CHANNELS:
+        await _learn_tool(log, org_id, session_id, framer, delta)
+        return
     after = Position(await _start_of(log, org_id, session_id, delta), 0)
     for _ in range(_PAGES_MAX):
         page = await log.read(session_id, org_id, after=after, limit=SSE_READ_ROWS)
@@ -32,6 +37,15 @@ async def learn_beginning(
         after = max(position_of(item) for item in (*page.events, *page.deltas))
         if after >= position_of(delta):
             return
+
+
+async def _learn_tool(
+    log: Log, org_id: OrgId, session_id: SessionId, framer: Framer, delta: StoredDelta
+) -> None:
+    started = EventFilter(types=("tool.started",), before_seq=delta.seq + 1, limit=SSE_ANCHORS_MAX)
+    for event in (await log.list(session_id, org_id, started)).events:
+        framer.notice(event)
+    framer.tool_names.setdefault(delta.anchor, "")  # nobody looks again
 
 
 async def _start_of(log: Log, org_id: OrgId, session_id: SessionId, delta: StoredDelta) -> int:

@@ -152,7 +152,7 @@ def wake(plan: Plan, text: str, key: str, materials: Materials) -> None:
         message=said,
         mode="collect",
         config_hash=newest.config_hash,
-        idempotency_key=key,
+        idempotency_key=commands.own_key(key),
         body_hash=hashlib.sha256(text.encode()).digest(),
     )
     accept(plan, command, materials)

@@ -267,6 +267,8 @@ class Turn:
             facts.tool_completed(self.call_id(call.index), call.name, result),
             call.task_id,
         )
+        # It is there only where the call showed what it wrote.
+        self.plan.anchors.append(Anchor(anchor=self.call_id(call.index), attempt=None))
         failed = result.status != "success"
         self.update(
             calls=states.without(self.state.calls, call.index),

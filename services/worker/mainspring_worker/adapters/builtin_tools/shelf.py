@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.builtin.arithmetic import TEST_MATH
 from mainspring_harness.builtin.background_execution import BACKGROUND_CALLS
 from mainspring_harness.builtin.bash import BASHKIT_SHELL
@@ -25,6 +24,7 @@ from mainspring_harness.builtin.tool_search import TOOL_SEARCH
 from mainspring_harness.builtin.weather import TEST_WEATHER
 from mainspring_harness.builtin.web_fetch import WEB_FETCH
 from mainspring_harness.capability import Capability
+from mainspring_harness.registry import Registry
 from mainspring_worker.adapters.builtin_tools.arithmetic import OPERATIONS, operation
 from mainspring_worker.adapters.builtin_tools.background import spawn_background
 from mainspring_worker.adapters.builtin_tools.budgets import check_budget
@@ -33,6 +33,7 @@ from mainspring_worker.adapters.builtin_tools.files.shelf import FILE_TOOLS
 from mainspring_worker.adapters.builtin_tools.function import Function, FunctionTool
 from mainspring_worker.adapters.builtin_tools.history import query_history
 from mainspring_worker.adapters.builtin_tools.outputs import read_tool_output
+from mainspring_worker.adapters.builtin_tools.own import own_tools
 from mainspring_worker.adapters.builtin_tools.sandbox.interpreter import python
 from mainspring_worker.adapters.builtin_tools.sandbox.shell import bash
 from mainspring_worker.adapters.builtin_tools.schedules import SCHEDULE_TOOLS
@@ -60,17 +61,21 @@ class Shelf:
         return None if capability_id is None else self._tools.get((capability_id, name))
 
 
-def builtin_tools() -> Shelf:
-    """Every tool that the built-in capabilities define."""
-    return Shelf(
+def all_tools(registry: Registry) -> Shelf:
+    """Every tool of the built-in capabilities, and of people's own in process."""
+    over: tuple[tuple[Capability, Mapping[str, Function]], ...] = (
+        (BACKGROUND_CALLS, {"spawn_background": spawn_background(registry)}),
+        (TOOL_SEARCH, {"tool_search": tool_search(registry)}),
+    )
+    built_in = (
         FunctionTool(definition, capability.info.id, functions[definition.name])
-        for capability, functions in _CODE
+        for capability, functions in (*_CODE, *over)
         for definition in capability.tools({})
     )
+    return Shelf((*built_in, *own_tools(registry)))
 
 
 _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
-    (BACKGROUND_CALLS, {"spawn_background": spawn_background(builtin_registry())}),
     (BASHKIT_SHELL, {"bash": bash}),
     (BUDGETING, {"check_budget": check_budget}),
     (CURRENT_TIME, {"get_current_time": get_current_time}),
@@ -88,7 +93,6 @@ _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
     (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
     (TEST_WEATHER, {"get_weather": get_weather, "get_forecast": get_forecast}),
     (TOOL_OUTPUT_PERSISTENCE, {"read_tool_output": read_tool_output}),
-    (TOOL_SEARCH, {"tool_search": tool_search(builtin_registry())}),
     (WEB_FETCH, {"web_fetch": web_fetch(Fetcher())}),
 )
 """A capability's tools by name, each with the function that carries it out."""

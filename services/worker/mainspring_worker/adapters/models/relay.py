@@ -11,9 +11,17 @@ import msgspec
 
 from mainspring_harness.builtin.background_execution import Relayed
 from mainspring_harness.conversation import ToolReply, UserMessage
+from mainspring_schema.discovery import FoundModels
 from mainspring_schema.limits import TASK_RESULT_CHARS_MAX
 from mainspring_worker.ports.failures import Kind, failure
-from mainspring_worker.ports.model import Done, ModelItem, ModelRequest, RawToolCall, TextDelta
+from mainspring_worker.ports.model import (
+    Done,
+    ModelItem,
+    ModelRequest,
+    OfferRequest,
+    RawToolCall,
+    TextDelta,
+)
 
 _RELAYED: Final = msgspec.json.Decoder(Relayed)
 
@@ -31,6 +39,10 @@ class Relay:
         text = reply.text[:TASK_RESULT_CHARS_MAX]
         yield TextDelta(text)
         yield Done(text=text, finish_reason="stop")
+
+    async def offered(self, request: OfferRequest) -> FoundModels:
+        del request  # there is no provider behind it
+        return FoundModels()
 
     async def aclose(self) -> None:
         """Holds no connection."""

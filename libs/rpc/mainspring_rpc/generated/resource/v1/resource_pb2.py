@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mainspring/resource/v1/resource.proto\x12\x16mainspring.resource.v1\"&\n\x04Hold\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\"X\n\x15GetCredentialsRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x13\n\x0bprovider_id\x18\x02 \x01(\t\";\n\x16GetCredentialsResponse\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x02 \x01(\t\"v\n\x10WriteFileRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\"!\n\x11WriteFileResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\"J\n\nAskRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x10\n\x08question\x18\x02 \x01(\x0c\"\x1d\n\x0b\x41skResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"c\n\rChangeRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12\r\n\x05order\x18\x03 \x01(\x0c\" \n\x0e\x43hangeResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x32\x8d\x03\n\x0fResourceService\x12o\n\x0eGetCredentials\x12-.mainspring.resource.v1.GetCredentialsRequest\x1a..mainspring.resource.v1.GetCredentialsResponse\x12`\n\tWriteFile\x12(.mainspring.resource.v1.WriteFileRequest\x1a).mainspring.resource.v1.WriteFileResponse\x12N\n\x03\x41sk\x12\".mainspring.resource.v1.AskRequest\x1a#.mainspring.resource.v1.AskResponse\x12W\n\x06\x43hange\x12%.mainspring.resource.v1.ChangeRequest\x1a&.mainspring.resource.v1.ChangeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mainspring/resource/v1/resource.proto\x12\x16mainspring.resource.v1\"&\n\x04Hold\x12\x0f\n\x07task_id\x18\x01 \x01(\x0c\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\r\"X\n\x15GetCredentialsRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x13\n\x0bprovider_id\x18\x02 \x01(\t\"K\n\x16GetCredentialsResponse\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x02 \x01(\t\x12\x0e\n\x06\x64river\x18\x03 \x01(\t\"v\n\x10WriteFileRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\"!\n\x11WriteFileResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\"J\n\nAskRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x10\n\x08question\x18\x02 \x01(\x0c\"\x1d\n\x0b\x41skResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"c\n\rChangeRequest\x12*\n\x04hold\x18\x01 \x01(\x0b\x32\x1c.mainspring.resource.v1.Hold\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12\r\n\x05order\x18\x03 \x01(\x0c\" \n\x0e\x43hangeResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x32\x8d\x03\n\x0fResourceService\x12o\n\x0eGetCredentials\x12-.mainspring.resource.v1.GetCredentialsRequest\x1a..mainspring.resource.v1.GetCredentialsResponse\x12`\n\tWriteFile\x12(.mainspring.resource.v1.WriteFileRequest\x1a).mainspring.resource.v1.WriteFileResponse\x12N\n\x03\x41sk\x12\".mainspring.resource.v1.AskRequest\x1a#.mainspring.resource.v1.AskResponse\x12W\n\x06\x43hange\x12%.mainspring.resource.v1.ChangeRequest\x1a&.mainspring.resource.v1.ChangeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,19 +36,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCREDENTIALSREQUEST']._serialized_start=105
   _globals['_GETCREDENTIALSREQUEST']._serialized_end=193
   _globals['_GETCREDENTIALSRESPONSE']._serialized_start=195
-  _globals['_GETCREDENTIALSRESPONSE']._serialized_end=254
-  _globals['_WRITEFILEREQUEST']._serialized_start=256
-  _globals['_WRITEFILEREQUEST']._serialized_end=374
-  _globals['_WRITEFILERESPONSE']._serialized_start=376
-  _globals['_WRITEFILERESPONSE']._serialized_end=409
-  _globals['_ASKREQUEST']._serialized_start=411
-  _globals['_ASKREQUEST']._serialized_end=485
-  _globals['_ASKRESPONSE']._serialized_start=487
-  _globals['_ASKRESPONSE']._serialized_end=516
-  _globals['_CHANGEREQUEST']._serialized_start=518
-  _globals['_CHANGEREQUEST']._serialized_end=617
-  _globals['_CHANGERESPONSE']._serialized_start=619
-  _globals['_CHANGERESPONSE']._serialized_end=651
-  _globals['_RESOURCESERVICE']._serialized_start=654
-  _globals['_RESOURCESERVICE']._serialized_end=1051
+  _globals['_GETCREDENTIALSRESPONSE']._serialized_end=270
+  _globals['_WRITEFILEREQUEST']._serialized_start=272
+  _globals['_WRITEFILEREQUEST']._serialized_end=390
+  _globals['_WRITEFILERESPONSE']._serialized_start=392
+  _globals['_WRITEFILERESPONSE']._serialized_end=425
+  _globals['_ASKREQUEST']._serialized_start=427
+  _globals['_ASKREQUEST']._serialized_end=501
+  _globals['_ASKRESPONSE']._serialized_start=503
+  _globals['_ASKRESPONSE']._serialized_end=532
+  _globals['_CHANGEREQUEST']._serialized_start=534
+  _globals['_CHANGEREQUEST']._serialized_end=633
+  _globals['_CHANGERESPONSE']._serialized_start=635
+  _globals['_CHANGERESPONSE']._serialized_end=667
+  _globals['_RESOURCESERVICE']._serialized_start=670
+  _globals['_RESOURCESERVICE']._serialized_end=1067
 # @@protoc_insertion_point(module_scope)

@@ -22,12 +22,14 @@ class GetCredentialsRequest(_message.Message):
     def __init__(self, hold: _Optional[_Union[Hold, _Mapping]] = ..., provider_id: _Optional[str] = ...) -> None: ...
 
 class GetCredentialsResponse(_message.Message):
-    __slots__ = ("api_key", "base_url")
+    __slots__ = ("api_key", "base_url", "driver")
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     BASE_URL_FIELD_NUMBER: _ClassVar[int]
+    DRIVER_FIELD_NUMBER: _ClassVar[int]
     api_key: str
     base_url: str
-    def __init__(self, api_key: _Optional[str] = ..., base_url: _Optional[str] = ...) -> None: ...
+    driver: str
+    def __init__(self, api_key: _Optional[str] = ..., base_url: _Optional[str] = ..., driver: _Optional[str] = ...) -> None: ...
 
 class WriteFileRequest(_message.Message):
     __slots__ = ("hold", "idempotency_key", "path", "content")

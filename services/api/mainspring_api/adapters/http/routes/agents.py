@@ -160,3 +160,14 @@ async def delete_agent(call: Call[NoBody, NoQuery]) -> Reply:
     async with call.services.store.transaction(call.org_id) as tx:
         await agents.archive(tx, call.path["agent_id"], now_ms=call.now_ms)
     return Reply(status=204)
+
+
+@table.route("POST", "/agents/{agent_id:str}/delete", answer=AgentView, other_statuses=(409,))
+async def delete_agent_for_good(call: Call[NoBody, NoQuery]) -> Reply:
+    """Deletes an archived agent for good; what it was is answered once more."""
+
+    async def work(tx: Transaction) -> Answer:
+        gone = await agents.delete(tx, call.path["agent_id"], now_ms=call.now_ms)
+        return json_answer(agent_view(gone), status=200)
+
+    return reply_of(await once(call.services.store, call.org_id, call.key, work))

@@ -150,3 +150,16 @@ async def delete_harness(call: Call[NoBody, NoQuery]) -> Reply:
     async with call.services.store.transaction(call.org_id) as tx:
         await harnesses.archive(tx, call.path["harness_id"], now_ms=call.now_ms)
     return Reply(status=204)
+
+
+@table.route(
+    "POST", "/harnesses/{harness_id:str}/delete", answer=HarnessView, other_statuses=(403, 409)
+)
+async def delete_harness_for_good(call: Call[NoBody, NoQuery]) -> Reply:
+    """Deletes an archived harness that nobody names for good; what it was is answered once more."""
+
+    async def work(tx: Transaction) -> Answer:
+        gone = await harnesses.delete(tx, call.path["harness_id"], now_ms=call.now_ms)
+        return json_answer(harness_view(gone), status=200)
+
+    return reply_of(await once(call.services.store, call.org_id, call.key, work))

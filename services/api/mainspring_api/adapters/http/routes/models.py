@@ -21,19 +21,21 @@ from mainspring_api.adapters.http.wire.models import (
     ProviderBody,
     ProviderOut,
     ProviderPatch,
+    SyncModelsOut,
     model_draft,
     model_out,
     own_model_out,
     own_provider_out,
     provider_draft,
     provider_out,
+    sync_models_out,
 )
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.catalogue import Model, Provider
 from mainspring_api.domain.providers import OwnModel, OwnProvider
 from mainspring_api.ports.store import Transaction
-from mainspring_api.usecases import providers
-from mainspring_api.usecases.once import Answer, once
+from mainspring_api.usecases import discovery, providers
+from mainspring_api.usecases.once import Answer, once, once_elsewhere
 from mainspring_kernel.ids import ModelId, Prefix, ProviderId, from_wire
 
 table = RouteTable("models")
@@ -153,12 +155,37 @@ async def list_provider_models(call: Call[NoBody, NoQuery]) -> Reply:
     return json_reply(ModelList(data=tuple(shown)))
 
 
+@table.route(
+    "POST",
+    "/providers/{provider_id:str}/sync-models",
+    answer=SyncModelsOut,
+    other_statuses=(403, 422, 502, 504),
+)
+async def sync_models(call: Call[NoBody, NoQuery]) -> Reply:
+    """Asks the provider which models it has; where it does not answer, nothing is changed."""
+    services, id_ = call.services, provider_id_of(call)
+    asking = discovery.Asking(
+        store=services.store,
+        control=services.control,
+        operator=services.operator,
+        endings=services.endings,
+        clock=services.clock,
+        ids=services.ids,
+    )
+
+    async def work() -> Answer:
+        provider, synced = await discovery.sync(asking, call.org_id, id_, now_ms=call.now_ms)
+        return json_answer(sync_models_out(provider, synced), status=200)
+
+    return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))
+
+
 # ── models ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @table.route("GET", "/models", query=ModelsQuery, answer=ModelList)
 async def list_models(call: Call[NoBody, ModelsQuery]) -> Reply:
-    """The models an agent may name: those of the house first."""
+    """The models an agent may name: those of the house first; stale ones on demand."""
     wanted = call.query
     async with call.services.store.transaction(call.org_id) as tx:
         own = await providers.list_models(tx, call.org_id)
@@ -168,7 +195,9 @@ async def list_models(call: Call[NoBody, ModelsQuery]) -> Reply:
     data = tuple(
         one
         for one in shown
-        if wanted.source in {None, one.source} and (one.is_favorite or not wanted.favorites_only)
+        if wanted.source in {None, one.source}
+        and (one.is_favorite or not wanted.favorites_only)
+        and (wanted.include_stale or not one.stale)
     )
     return json_reply(ModelList(data=data))
 

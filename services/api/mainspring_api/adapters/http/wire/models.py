@@ -8,6 +8,7 @@ from mainspring_api.adapters.http.wire.tiers import Label
 from mainspring_api.adapters.http.wire.versions import as_json
 from mainspring_api.domain import catalogue
 from mainspring_api.domain.catalogue import Model, Provider
+from mainspring_api.domain.discovery import Synced
 from mainspring_api.domain.limits import FALLBACKS_MAX
 from mainspring_api.domain.providers import OwnModel, OwnProvider
 from mainspring_api.usecases.providers import ModelDraft, ProviderDraft
@@ -88,7 +89,10 @@ class ModelBody(ModelPatch, frozen=True, kw_only=True):
 
 
 class ModelOut(Struct, frozen=True, kw_only=True):
-    """`healthy` says whether its provider has what it needs to be called."""
+    """`healthy` says whether its provider has what it needs to be called.
+
+    `stale`: its provider did not list it any more when it was last asked.
+    """
 
     id: str
     model_id: str
@@ -101,6 +105,7 @@ class ModelOut(Struct, frozen=True, kw_only=True):
     provider_name: str
     provider_type: str
     source: Literal["manual", "discovered", "predefined"]
+    stale: bool = False
     profile: Json | None
     fallback_model_ids: tuple[str, ...]
     created_at: str
@@ -118,8 +123,26 @@ class ProviderOut(Struct, frozen=True, kw_only=True):
     credentials_set: bool
     managed: bool
     status: Literal["active", "unconfigured", "disabled"]
+    last_synced_at: str | None = None
     created_at: str
     updated_at: str
+
+
+class SyncModelsOut(Struct, frozen=True, kw_only=True):
+    """What a provider said of its models. `models` are those it has here afterwards.
+
+    `found` counts what can be talked to, `skipped` the rest of its list; `added` and `updated` what
+    changed here, `stale` what it did not list any more.
+    """
+
+    provider_id: str
+    synced_at: str
+    found: int
+    added: int
+    updated: int
+    stale: int
+    skipped: int
+    models: tuple[ModelOut, ...]
 
 
 def model_out(model: Model, *, healthy: bool) -> ModelOut:
@@ -155,7 +178,8 @@ def own_model_out(model: OwnModel, provider: OwnProvider) -> ModelOut:
         provider_id=to_wire(Prefix.PROVIDER, provider.id),
         provider_name=provider.name,
         provider_type=provider.driver,
-        source="manual",
+        source=model.source,
+        stale=model.stale,
         profile=model.profile,
         fallback_model_ids=tuple(to_wire(Prefix.MODEL, one) for one in model.fallback_ids),
         created_at=rfc3339(model.created_ms),
@@ -194,8 +218,23 @@ def own_provider_out(provider: OwnProvider) -> ProviderOut:
         credentials_set=is_usable(provider),
         managed=False,
         status=usable if provider.enabled else "disabled",
+        last_synced_at=None if provider.synced_ms is None else rfc3339(provider.synced_ms),
         created_at=rfc3339(provider.created_ms),
         updated_at=rfc3339(provider.updated_ms),
+    )
+
+
+def sync_models_out(provider: OwnProvider, synced: Synced) -> SyncModelsOut:
+    own = [model for model in synced.models if model.source == "discovered"]
+    return SyncModelsOut(
+        provider_id=to_wire(Prefix.PROVIDER, provider.id),
+        synced_at=rfc3339(provider.synced_ms or 0),
+        found=synced.found,
+        added=len(synced.added),
+        updated=len(synced.changed),
+        stale=sum(model.stale for model in own),
+        skipped=synced.skipped,
+        models=tuple(own_model_out(model, provider) for model in synced.models),
     )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from mainspring_harness.calling import SessionResources
 from mainspring_harness.patterns import Pattern
 from mainspring_kernel.limits import MIB
 from mainspring_schema.holdings import FileEntry, FilePart, ListFiles, ReadFiles
 from mainspring_schema.limits import HELD_LISTING_ROWS_MAX
 from mainspring_worker.adapters.builtin_tools.files.places import stored
-from mainspring_worker.ports.resources import SessionResources
 
 SEARCHED_FILE_BYTES_MAX: Final = 1 * MIB
 """A larger file is no text that somebody wrote; searching leaves it out and says so."""

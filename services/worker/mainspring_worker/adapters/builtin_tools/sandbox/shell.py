@@ -1,6 +1,7 @@
 """`bash`: an interpreter in this process with files of its own, and no way to host or network."""
 
-from collections.abc import Iterator
+from codecs import getincrementaldecoder
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, cast
 
 from bashkit import Bash, FileSystem
@@ -16,8 +17,9 @@ from mainspring_worker.adapters.builtin_tools.sandbox.running import (
     run,
 )
 from mainspring_worker.adapters.builtin_tools.sandbox.tree import Tree
-from mainspring_worker.ports.tool import ToolContext, ToolOutcome
+from mainspring_worker.ports.tool import Channel, ToolContext, ToolOutcome
 
+_UTF8: Final = getincrementaldecoder("utf-8")
 COMMANDS_MAX: Final = 1_000_000
 """A script that goes round in circles ends here, if its time is not over before."""
 
@@ -27,12 +29,12 @@ async def bash(arguments: Json, context: ToolContext) -> ToolOutcome:
     seconds = patience_s(arguments, context, TIMEOUT_S_DEFAULT)
 
     async def script(before: Tree) -> Ended:
-        return await _run(str(arguments["commands"]), before, seconds)
+        return await _run(str(arguments["commands"]), before, seconds, context)
 
     return await run(context, script)
 
 
-async def _run(commands: str, before: Tree, seconds: float) -> Ended:
+async def _run(commands: str, before: Tree, seconds: float, context: ToolContext) -> Ended:
     shell = Bash(
         username="agent",
         hostname="workspace",
@@ -45,7 +47,12 @@ async def _run(commands: str, before: Tree, seconds: float) -> Ended:
     )
     files = shell.fs()
     _fill(files, before)
-    ended = await shell.execute(commands, capture=CAPTURED_BYTES_MAX)
+    ended = await shell.execute(
+        commands,
+        capture=CAPTURED_BYTES_MAX,
+        stdout=_shown(context, "stdout"),
+        stderr=_shown(context, "stderr"),
+    )
     more: Json = {"timed_out": True} if "execution timeout" in (ended.error or "") else {}
     if ended.stdout_truncated or ended.stderr_truncated:
         more |= {"truncated": True, "reason": "size_cap", "dropped_over_bytes": CAPTURED_BYTES_MAX}
@@ -57,6 +64,16 @@ async def _run(commands: str, before: Tree, seconds: float) -> Ended:
         after=after,
         more=more,
     )
+
+
+def _shown(context: ToolContext, channel: Channel) -> Callable[[bytes], Awaitable[None]]:
+    """Where a stream goes as it is written; a character may come in two parts."""
+    decoder = _UTF8(errors="replace")
+
+    async def write(data: bytes) -> None:
+        context.output(channel, decoder.decode(data))
+
+    return write
 
 
 def _fill(files: FileSystem, before: Tree) -> None:

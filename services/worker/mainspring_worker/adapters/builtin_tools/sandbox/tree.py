@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from mainspring_harness.calling import SessionResources
 from mainspring_kernel.errors import PayloadTooLarge
 from mainspring_kernel.limits import MIB
 from mainspring_schema.holdings import (
@@ -21,7 +22,6 @@ from mainspring_schema.holdings import (
 )
 from mainspring_schema.limits import FILE_CHANGES_MAX, HELD_READ_BYTES_MAX
 from mainspring_worker.adapters.builtin_tools.files.walking import entries
-from mainspring_worker.ports.resources import SessionResources
 
 TREE_BYTES_MAX: Final = 32 * MIB
 """Of all files that a script is given; the largest ones are left out first."""

@@ -9,6 +9,7 @@ import msgspec
 
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import SeededDraws
+from mainspring_schema.discovery import FoundModel, FoundModels
 from mainspring_schema.events import Usage
 from mainspring_worker.adapters.models.llmsim.answering import (
     Reply,
@@ -23,6 +24,7 @@ from mainspring_worker.ports.model import (
     Done,
     ModelItem,
     ModelRequest,
+    OfferRequest,
     RawToolCall,
     TextDelta,
     ThinkingDelta,
@@ -35,6 +37,12 @@ _INSTANT: Final = Latency()
 _TTFT_MS: Final = (150, 350)
 _TOKEN_MS: Final = (8, 20)
 _DELAY_MS_MAX: Final = 600_000
+_OFFERED: Final = FoundModels(
+    models=(
+        FoundModel(model="llmsim", display_name="Simulated model"),
+        FoundModel(model="llmsim-latency", display_name="Simulated model with realistic latency"),
+    )
+)
 
 
 class LlmSim:
@@ -59,6 +67,10 @@ class LlmSim:
         for index, call in enumerate(calls):
             yield ToolArgumentsDelta(index=index, name=call.name, fragment=call.arguments)
         yield _done(request, step, calls)
+
+    async def offered(self, request: OfferRequest) -> FoundModels:
+        del request
+        return _OFFERED
 
     async def aclose(self) -> None:
         """Holds no connection."""

@@ -20,9 +20,10 @@ from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
+from mainspring_schema.discovery import FoundModels
 from mainspring_schema.events import Usage
-from mainspring_worker.adapters.models.providers import caching, errors, items, prompt
-from mainspring_worker.adapters.models.providers.driver import DriverName
+from mainspring_worker.adapters.models.providers import caching, errors, items, listing, prompt
+from mainspring_worker.adapters.models.providers.driver import BASE_URLS, DriverName
 from mainspring_worker.adapters.models.providers.transport import WATCH, Watch, Watched
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import (
@@ -30,18 +31,12 @@ from mainspring_worker.ports.model import (
     ModelFailure,
     ModelItem,
     ModelRequest,
+    OfferRequest,
     UsageReported,
 )
 
 T = TypeVar("T")
 
-_BASE_URLS: Final[dict[DriverName, str]] = {
-    "openai": "https://api.openai.com/v1",
-    "openai_completions": "https://api.openai.com/v1",
-    "anthropic": "https://api.anthropic.com",
-    "gemini": "https://generativelanguage.googleapis.com",
-}
-"""Given outright: the libraries would otherwise take one from the environment."""
 _PLACEHOLDER: Final = "set-by-the-transport"
 _MAX_TOKENS: Final = {"anthropic": 16_384, "gemini": 8_192}
 _SHAPING: Final[frozenset[DriverName]] = frozenset({"openai"})
@@ -70,6 +65,10 @@ class ProviderClient:
     async def aclose(self) -> None:
         await self._http.aclose()
 
+    async def offered(self, request: OfferRequest) -> FoundModels:
+        headers = _headers(self._name, request.credentials)
+        return await listing.offered(self._name, self._http, request, headers)
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
         call = _Call(request)
         try:
@@ -93,7 +92,7 @@ class ProviderClient:
     async def _open(
         self, request: ModelRequest, call: "_Call"
     ) -> AsyncGenerator[StreamedResponse, None]:
-        provider = await self._provider(request.choice.base_url or _BASE_URLS[self._name])
+        provider = await self._provider(request.choice.base_url or BASE_URLS[self._name])
         model = _model(self._name, request.choice.model, provider)
         watch = Watch(request.deadlines, _headers(self._name, request.credentials))
         WATCH.set(watch)

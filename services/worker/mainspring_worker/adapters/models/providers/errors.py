@@ -3,6 +3,7 @@
 from typing import Final
 
 import httpx2
+import msgspec
 import pydantic
 from pydantic_ai import exceptions as theirs
 
@@ -31,6 +32,12 @@ _TABLE: Final[tuple[tuple[type[Exception], Kind], ...]] = (
     (pydantic.ValidationError, Kind.BAD_OUTPUT),
 )
 _STATUSES: Final = {408: Kind.UNAVAILABLE, 409: Kind.UNAVAILABLE, 413: Kind.TOO_LONG}
+_REFUSALS: Final = {
+    401: Kind.MISCONFIGURED,
+    403: Kind.MISCONFIGURED,
+    429: Kind.RATE_LIMITED,
+}
+"""Of answers that no library has read."""
 _CLIENT_ERRORS: Final = range(400, 500)
 _TOO_LONG: Final = ("prompt is too long", "context length", "context window", "exceeds the maximum")
 _SCHEMA: Final = ("input_schema", "function parameters", "invalid schema", "function_declarations")
@@ -47,6 +54,30 @@ def classify(error: Exception, *, started: bool, secret: str | None) -> ModelFai
     return failure(
         _kind(error, message.lower(), started=started), message, retry_after_ms=_retry_after(error)
     )
+
+
+class _Told(msgspec.Struct, frozen=True):
+    message: str
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    """How all three say why they refuse."""
+
+    error: _Told
+
+
+def refused(status: int, body: bytes, *, secret: str | None, retry_after: str) -> ModelFailure:
+    """The failure for an answer that is none, in the provider's words where it has any."""
+    try:
+        words = msgspec.json.decode(body, type=_Problem).error.message
+    except msgspec.MsgspecError:
+        words = ""  # another server than a provider's: what it says is not for whoever asks
+    if secret:
+        words = words.replace(secret, "…")
+    message = f"status {status}: {words}" if words else f"status {status}"
+    wait_ms = int(retry_after) * 1000 if retry_after.isdecimal() else None
+    kind = _REFUSALS.get(status) or _by_status(status, "")
+    return failure(kind, message, retry_after_ms=wait_ms)
 
 
 def _kind(error: Exception, message: str, *, started: bool) -> Kind:

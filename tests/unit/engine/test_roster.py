@@ -1,0 +1,61 @@
+"""Who gets tasks that come alone, and who those that come together."""
+
+from collections import Counter
+from uuid import UUID
+
+import pytest
+
+from mainspring_engine.domain.roster import Roster, Seat
+from mainspring_engine.domain.routes import Offer, Route
+
+ROUTE = Route(queue="default", capability="task:note")
+OFFER = Offer(queues=frozenset({"default"}), capabilities=frozenset({"task:note"}), build="")
+
+
+def roster_of(workers: int, slots: int) -> Roster:
+    roster = Roster()
+    for number in range(workers):
+        roster.add(Seat(UUID(int=number + 1), 1, OFFER, slots))
+    return roster
+
+
+def picked(roster: Roster, tasks: int, *, among: int) -> Counter[UUID]:
+    seats = (roster.pick(ROUTE, among=among) for _ in range(tasks))
+    return Counter(seat.incarnation for seat in seats if seat is not None)
+
+
+def test_tasks_that_come_alone_go_round() -> None:
+    assert set(picked(roster_of(10, 100), 10, among=1).values()) == {1}
+
+
+def test_tasks_that_come_together_share_workers_with_many_slots() -> None:
+    shares = picked(roster_of(1000, 200), 256, among=256)
+
+    assert len(shares) == 256 / 32
+    assert max(shares.values()) == 32
+
+
+def test_few_workers_never_get_everything() -> None:
+    assert max(picked(roster_of(1000, 200), 32, among=32).values()) == 8
+
+
+def test_a_few_that_come_together_still_go_round() -> None:
+    assert set(picked(roster_of(1000, 100), 7, among=7).values()) == {1}
+
+
+@pytest.mark.parametrize("slots", [1, 4, 7])
+def test_workers_with_few_slots_get_them_one_by_one(slots: int) -> None:
+    assert max(picked(roster_of(1000, slots), 256, among=256).values()) == 1
+
+
+def test_what_comes_together_takes_every_credit_there_is_and_no_more() -> None:
+    assert picked(roster_of(3, 20), 100, among=100).total() == 60
+
+
+def test_a_worker_that_left_is_filled_no_further() -> None:
+    roster = roster_of(2, 100)
+    first = roster.pick(ROUTE, among=256)
+    assert first is not None
+    assert roster.remove(first.incarnation, 1)
+
+    assert first.incarnation not in picked(roster, 20, among=256)
