@@ -82,6 +82,7 @@ class Nemesis:
         self._fleet, self._tables, self._seed, self._only = fleet, tables, seed, only
         self._findings = findings
         self._frozen: set[str] = set()
+        self._draining: set[str] = set()
         self._started = asyncio.Lock()
         """Of NATS: one at a time takes it away."""
         self._nats_away: asyncio.Task[None] | None = None
@@ -168,12 +169,18 @@ class Nemesis:
         if number is signal.SIGTERM:
             # A frozen one would drain when it thaws; nobody waits for that.
             self._fleet.send(name, signal.SIGCONT)
-        await self._fleet.back(name, starts)
+            self._draining.add(name)
+        try:
+            await self._fleet.back(name, starts)
+        finally:
+            self._draining.discard(name)
         back_s = time.monotonic() - began
         self.strikes.append(Strike(kind=kind, target=name, wall_ms=wall_ms, back_s=back_s))
 
     async def _freeze(self, kind: str, service: str, draws: random.Random) -> None:
-        if thawed := self._thawed(service):
+        # One that drains would say, thawed, that it took too long.
+        thawed = [name for name in self._thawed(service) if name not in self._draining]
+        if thawed:
             async with self._stopped(kind, draws.choice(thawed)):
                 await asyncio.sleep(LEASE_S * draws.uniform(*FROZEN_LEASES))
 
