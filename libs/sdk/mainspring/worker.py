@@ -111,10 +111,9 @@ class Worker:
             slots=slots,
             toolset=self._announced.body,
         )
-        self._processes_max = processes
+        self._processes_max, self._warm, self._lag = processes, Warm(warm), LagWatch(on_loop_lag)
         self._processes: Executor | None = None
         self._stream: _StreamThread | None = None
-        self._warm, self._lag = Warm(warm), LagWatch(on_loop_lag)
 
     def _capabilities(self) -> tuple[str, ...]:
         return (
