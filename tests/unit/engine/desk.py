@@ -169,14 +169,14 @@ class Desk:
         return self.do(intents.Cancelled(command=command))
 
     def died(self, task: OpenTask) -> Answer:
-        assert self.view.workflow is not None
-        return self.do(
-            intents.Died(
-                session_id=self.session_id,
-                org_id=DEFAULT_ORG_ID,
-                workflow_id=self.view.workflow.id,
-                task=task,
-            )
+        return self.do(self.dead(task))
+
+    def dead(self, task: OpenTask) -> intents.Died:
+        return intents.Died(
+            session_id=self.session_id,
+            org_id=DEFAULT_ORG_ID,
+            workflow_id=self.turn_id,
+            task=task,
         )
 
     def change_task(self, task: OpenTask, **fields: object) -> OpenTask:

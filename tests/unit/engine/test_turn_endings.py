@@ -281,6 +281,25 @@ def test_poisoned_tool_gives_its_siblings_a_result_too() -> None:
     assert desk.tasks == {}
 
 
+def test_a_lost_attempt_beside_a_poisoned_one_is_closed_once() -> None:
+    """Both die in one flight: the first is to ask its probe, and then the second ends the turn."""
+    desk = Desk()
+    desk.say("x")
+    desk.call("pay", "b", probed=("pay",))
+    payment, poisoned = desk.open(TaskKind.TOOL)
+    payment = desk.change_task(payment, effect=Effect.VERIFIABLE, started=True)
+    poisoned = desk.change_task(poisoned, deaths=2)
+
+    desk.do_all(desk.dead(payment), desk.dead(poisoned))
+
+    assert desk.last is not None
+    assert [(close.task_id, close.closing, close.delay_ms) for close in desk.last.closes] == [
+        (payment.id, Closing.UNKNOWN, None),
+        (poisoned.id, Closing.QUARANTINED, None),
+    ]
+    assert desk.tasks == {}
+
+
 def test_close_ends_the_turn_and_refuses_what_comes() -> None:
     desk = Desk()
     desk.say("x")

@@ -194,6 +194,20 @@ class Plan:
         for row, seq in zip(rows, sorted(row.seq for row in rows), strict=True):
             self._places[row.message_id] = Place(message_id=row.message_id, seq=seq)
 
+    def close_for_good(self, close: CloseTask) -> None:
+        """Ends a task, also one that an earlier entry of this flight let go on after its attempt.
+
+        An attempt is closed once: what was to come after it does not come.
+        """
+        for index, earlier in enumerate(self.closes):
+            if (earlier.task_id, earlier.fence) == (close.task_id, close.fence):
+                if earlier.delay_ms is not None:
+                    self.closes[index] = msgspec.structs.replace(
+                        close, result_hash=earlier.result_hash
+                    )
+                return
+        self.closes.append(close)
+
     def ends_of(self, task_id: UUID, fence: int) -> frozenset[bytes]:
         """The result hashes by which this plan ends an attempt; none where it goes on."""
         return frozenset(

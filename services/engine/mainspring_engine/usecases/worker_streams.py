@@ -104,7 +104,12 @@ class WorkerStreams:
         seat = _seat(attach)
         seat.drained = await self._workers.registered(attach)
         link = Link(attach.incarnation, attach.attach_number, outbox)
-        for task in await self._store.held_by(attach.incarnation):
+        holds = await self._store.held_by(attach.incarnation)
+        newer = self._links.get(attach.incarnation)
+        if newer is not None and newer.attach_number > attach.attach_number:
+            # It came while the statements of this one waited: its seat is not to be taken back.
+            raise LeaseLost(attach.incarnation.hex, attach.attach_number)
+        for task in holds:
             held = HeldTask(
                 held=Held(task.task.id, task.task.fence),
                 session_id=task.session_id,

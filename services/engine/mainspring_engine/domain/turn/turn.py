@@ -313,7 +313,7 @@ class Turn:
         """Ends tasks whatever they are doing; a holder learns it from its next frame."""
         for task in tasks:
             unknown = task.effect.needs_start and task.started
-            self.plan.closes.append(
+            self.plan.close_for_good(
                 CloseTask(
                     task_id=task.id,
                     fence=task.fence,
