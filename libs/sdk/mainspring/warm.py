@@ -6,12 +6,15 @@ what is recorded is the truth, and a worker that keeps nothing replays it.
 
 import asyncio
 from collections.abc import Coroutine
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from mainspring.going import Go
 from mainspring.limits import WARM_GOES_DEFAULT, WARM_PLACES_MAX
 from mainspring_schema.tasks import WorkflowResult, WorkflowTask
+
+FIRST: Final = 1
+"""The fence of a task's first attempt: each claim raises it."""
 
 
 class _Resting(NamedTuple):
@@ -37,10 +40,15 @@ class Warm:
         self._resting: dict[UUID, _Resting] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
-    def places(self, task: WorkflowTask) -> tuple[str, ...] | None:
-        """Where the workflow waits, if it can go on from here; may be asked on any thread."""
+    def places(self, task: WorkflowTask, fence: int = FIRST) -> tuple[str, ...] | None:
+        """Where the workflow waits, if it can go on from here; may be asked on any thread.
+
+        `fence` is the attempt's: what came before a later one may have recorded steps elsewhere,
+        and died.
+        """
         kept = self._resting.get(task.workflow_id)
-        return kept.places if kept is not None and _fits(kept, task) else None
+        fits = kept is not None and fence == FIRST and _fits(kept, task)
+        return kept.places if kept is not None and fits else None
 
     def take(self, task: WorkflowTask) -> Go | None:
         """The one that the task goes on with; it is not kept any more."""

@@ -292,7 +292,7 @@ class Runner:
         """What came where its code waits here, or else all that is recorded."""
         if attempt.task.recorded is not None:
             return None, {step.step: step for step in attempt.task.recorded}
-        places = self._warm.places(task)
+        places = self._warm.places(task, attempt.held.fence)
         came = None if places is None else await recorded_at(attempt, places)
         return came, {} if came is not None else await all_recorded(attempt)
 

@@ -133,6 +133,16 @@ async def test_where_others_may_have_recorded_something_it_is_replayed(other: Wo
     await house.warm.clear()
 
 
+async def test_a_later_attempt_of_the_same_go_is_replayed() -> None:
+    """The one before it ran elsewhere, recorded a step and died: here nobody heard of that step."""
+    house = House()
+    await house.begins(task(1))
+
+    assert house.warm.places(task(2, rested=FENCE), 1) is not None
+    assert house.warm.places(task(2, rested=FENCE), 2) is None
+    await house.warm.clear()
+
+
 async def test_code_that_moved_by_itself_is_replayed() -> None:
     moved = asyncio.Event()
 
