@@ -8,9 +8,9 @@ import sys
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-SEEDS = 1200
-"""What fits two minutes also on a machine half as fast; `./task sim --seeds 5000` on demand."""
-PARTS = 4
+SEEDS = 5000
+"""What fits two minutes of two cores at rest."""
+PARTS = 8
 """So that both cores have their share."""
 CAUGHT = ("fence of an emit", "a gap is read", "a pass finds what no hint told")
 """Some of them; `./task sim --ablations` takes away all."""
