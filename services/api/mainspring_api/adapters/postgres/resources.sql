@@ -90,7 +90,7 @@ update api.harness set rev = rev + 1 where id in (select heirs.id from heirs);
 with recursive heirs as (
     select h.id, 1 as depth from api.harness as h where h.parent_id = $1 and h.status <> 'deleted'
     union
-    select h.id, heirs.depth + 1
+    select h.id, heirs.depth + 1 as depth
     from api.harness as h inner join heirs on h.parent_id = heirs.id
     where h.status <> 'deleted' and heirs.depth < 100
 )
