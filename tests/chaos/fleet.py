@@ -48,7 +48,11 @@ half a second in one."""
 RESTART_DRAW: Final = 0.05
 """Of the supervisor's backoff: a killed service is to be back soon, to be killed again."""
 WAIT_S: Final = 120.0
-EXPLAINED: Final = re.compile("cannot start: |timeout graceful shutdown exceeded")
+EXPLAINED: Final = re.compile(
+    "cannot start: |timeout graceful shutdown exceeded"
+    # A greeting of NATS that was cut in the middle: its client says so, and connects again.
+    r'|"logger":"nats\.aio\.client".*JSONDecodeError'
+)
 """Who starts while Postgres goes away or is slow ends, and is started again. An api that drains
 does not wait for ever for what waits for somebody frozen."""
 UNEXPLAINED: Final = re.compile(
