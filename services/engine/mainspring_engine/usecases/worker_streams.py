@@ -17,7 +17,7 @@ from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.registry import Presence
-from mainspring_engine.ports.store import Attachment, Store
+from mainspring_engine.ports.store import Attachment, ExpiredTask, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
@@ -110,14 +110,7 @@ class WorkerStreams:
             # It came while the statements of this one waited: its seat is not to be taken back.
             raise LeaseLost(attach.incarnation.hex, attach.attach_number)
         for task in holds:
-            held = HeldTask(
-                held=Held(task.task.id, task.task.fence),
-                session_id=task.session_id,
-                workflow_id=task.workflow_id,
-                org_id=task.org_id,
-                failures=task.task.failures,
-            )
-            self._links.hold(link, held)
+            self._links.hold(link, _brought(task))
         self._links.add(link)
         self._roster.add(seat)
         for held in reply.cancelling:
@@ -298,6 +291,17 @@ def _answered(task: HeldTask, result: Result, decoded: TaskResult) -> Answered |
         body=result.body,
         result=decoded,
         failures=task.failures,
+    )
+
+
+def _brought(task: ExpiredTask) -> HeldTask:
+    """A task that a worker brings along from a stream before."""
+    return HeldTask(
+        held=Held(task.task.id, task.task.fence),
+        session_id=task.session_id,
+        workflow_id=task.workflow_id,
+        org_id=task.org_id,
+        failures=task.task.failures,
     )
 
 
