@@ -18,6 +18,7 @@ from mainspring_engine.domain.rows import (
 from mainspring_engine.domain.turn.agent import AskedModel
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX
 from mainspring_schema import commands
 from mainspring_schema.events import ModelMetadata
 from mainspring_schema.grants import SessionStatus
@@ -230,6 +231,28 @@ def test_probes_that_kill_their_workers_leave_the_outcome_unknown() -> None:
     assert "not known" in str(completed["error"])
     assert desk.types[-1] != "turn.failed"
     assert len(desk.open(TaskKind.REASON)) == 1
+
+
+def test_a_probe_that_came_to_no_worker_is_no_death() -> None:
+    desk = Desk()
+    task = lost_payment(desk, deaths=2)
+
+    desk.do(msgspec.structs.replace(desk.dead(task), acknowledged=False))
+
+    assert desk.last is not None
+    (close,) = desk.last.closes
+    assert (close.closing, close.delay_ms, close.counts_death) == (Closing.UNDELIVERED, 0, False)
+    assert desk.data_of("tool.completed") == []
+
+
+def test_probes_that_come_to_no_worker_leave_the_outcome_unknown_in_the_end() -> None:
+    desk = Desk()
+    task = desk.change_task(lost_payment(desk), uncounted=ATTEMPTS_UNCOUNTED_MAX - 1)
+
+    desk.do(msgspec.structs.replace(desk.dead(task), acknowledged=False))
+
+    (completed,) = desk.data_of("tool.completed")
+    assert "not known" in str(completed["error"])
 
 
 def test_verifiable_call_without_a_probe_ends_unknown_at_once() -> None:

@@ -112,6 +112,27 @@ def test_a_cancel_reaches_children_and_ends_with_them(parent: Desk) -> None:
     assert outcome_of(parent) is Outcome.CANCELLED
 
 
+def test_code_that_hears_of_its_childs_cancellation_before_its_own_is_cancelled(
+    desk: Desk,
+) -> None:
+    desk.emits(waits=(PAY,))
+    desk.cancel()
+    desk.hears(child_of(desk), children.ENDED, pack(WorkflowResult(outcome="cancelled")))
+
+    desk.brings(WorkflowResult(outcome="failed", flaw=desk.records["1"].flaw))
+
+    assert outcome_of(desk) is Outcome.CANCELLED
+    assert desk.types[-1] == "workflow.cancelled"
+
+
+def test_code_that_fails_by_itself_during_its_cancel_has_failed(desk: Desk) -> None:
+    desk.cancel()
+
+    desk.brings(WorkflowResult(outcome="failed", flaw=Flaw(code="no_money", message="none")))
+
+    assert outcome_of(desk) is Outcome.FAILED
+
+
 def test_a_child_that_does_not_stop_holds_the_cancel_up_to_its_deadline(parent: Desk) -> None:
     parent.cancel()
 

@@ -257,7 +257,7 @@ def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
     task = next((t for t in tasks if t.id == intent.task.id), None)
     if task is None or task.fence != intent.task.fence or task.state is not intent.task.state:
         return Verdict.STALE
-    machine.task_died(turn, task, ending.open_tasks(turn))
+    machine.task_died(turn, task, ending.open_tasks(turn), acknowledged=intent.acknowledged)
     return Verdict.COMMITTED
 
 

@@ -69,6 +69,8 @@ class Died(Struct, frozen=True, kw_only=True):
     org_id: UUID
     workflow_id: UUID
     task: OpenTask
+    acknowledged: bool = True
+    """Whether the attempt is known to have come to a worker: otherwise its loss is no death."""
 
 
 class TimerDue(Struct, frozen=True, kw_only=True):

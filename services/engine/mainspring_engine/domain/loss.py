@@ -12,15 +12,14 @@ def needs_lane(task: OpenTask, *, acknowledged: bool) -> bool:
     """
     if task.cancelling or (task.effect.needs_start and task.started):
         return True
-    if acknowledged:
-        return task.deaths + 1 >= WORKER_DEATHS_MAX
-    return task.uncounted + 1 >= ATTEMPTS_UNCOUNTED_MAX
+    return _is_last(task, acknowledged=acknowledged)
 
 
-def may_be_asked(task: OpenTask) -> bool:
+def may_be_asked(task: OpenTask, *, acknowledged: bool) -> bool:
     """Whether another attempt may ask a probe what the effect came to that this one started."""
-    verifiable = task.effect is Effect.VERIFIABLE and task.started
-    return verifiable and task.deaths + 1 < WORKER_DEATHS_MAX
+    if task.effect is not Effect.VERIFIABLE or not task.started:
+        return False
+    return not _is_last(task, acknowledged=acknowledged)
 
 
 def why_quarantined(task: OpenTask) -> str:
@@ -33,3 +32,10 @@ def why_quarantined(task: OpenTask) -> str:
 def closing_of(*, acknowledged: bool) -> Closing:
     """An attempt that nobody acknowledged, neither its worker nor its stream, is no death."""
     return Closing.EXPIRED if acknowledged else Closing.UNDELIVERED
+
+
+def _is_last(task: OpenTask, *, acknowledged: bool) -> bool:
+    """Whether it may not be given out again after this loss."""
+    if acknowledged:
+        return task.deaths + 1 >= WORKER_DEATHS_MAX
+    return task.uncounted + 1 >= ATTEMPTS_UNCOUNTED_MAX

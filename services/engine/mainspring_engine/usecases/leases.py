@@ -239,4 +239,5 @@ def _died(lost: ExpiredTask) -> Died | PlainDied:
         org_id=lost.org_id,
         workflow_id=lost.workflow_id,
         task=lost.task,
+        acknowledged=lost.acknowledged,
     )

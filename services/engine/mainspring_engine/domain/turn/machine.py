@@ -210,7 +210,9 @@ def client_timed_out(turn: Turn) -> None:
     turn.save()
 
 
-def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
+def task_died(
+    turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...], *, acknowledged: bool
+) -> None:
     """An attempt ended without a result and may not simply begin again.
 
     `tasks` are all open ones.
@@ -224,8 +226,12 @@ def task_died(turn: Turn, task: OpenTask, tasks: tuple[OpenTask, ...]) -> None:
         else:
             turn.update(reason_task=None)
         _leave_if_quiet(turn)
-    elif call is not None and may_be_asked(task) and turn.asked(call).probed:
-        turn.ask_probe(task)
+    elif (
+        call is not None
+        and may_be_asked(task, acknowledged=acknowledged)
+        and turn.asked(call).probed
+    ):
+        turn.ask_probe(task, acknowledged=acknowledged)
         turn.save()
     elif call is not None and task.started:
         turn.close_attempt(task.id, task.fence, Closing.UNKNOWN)

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.changes import Anchor, CloseTask, NewTask, StepResult, Timer
+from mainspring_engine.domain.loss import closing_of
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import Route
@@ -322,16 +323,16 @@ class Turn:
                 )
             )
 
-    def ask_probe(self, task: OpenTask) -> None:
-        """The attempt that started the effect is lost; the next one asks what became of it."""
+    def ask_probe(self, task: OpenTask, *, acknowledged: bool) -> None:
+        """The attempt that started the effect, or asked about it, is lost; the next one asks."""
         self.plan.closes.append(
             CloseTask(
                 task_id=task.id,
                 fence=task.fence,
                 expected=task.state,
-                closing=Closing.EXPIRED,
+                closing=closing_of(acknowledged=acknowledged),
                 delay_ms=0,
-                counts_death=True,
+                counts_death=acknowledged,
             )
         )
 

@@ -27,6 +27,8 @@ CANCEL = "child:cancel"
 KINDS = (START, ENDED, CANCEL)
 LOST = "child:lost"
 """No signal that lies anywhere: the start of a child, or its end, was given up."""
+CANCELLED = "cancelled"
+"""Code of the flaw that a child's cancellation is to its parent."""
 LOST_FLAW = Flaw(
     code="child_lost", message="its start or its end could not be taken in, whatever was tried"
 )
@@ -96,7 +98,7 @@ def flaw_of(result: WorkflowResult) -> Flaw | None:
         case "completed":
             return None
         case "cancelled":
-            return Flaw(code="cancelled", message="the child was cancelled")
+            return Flaw(code=CANCELLED, message="the child was cancelled")
         case _:
             return result.flaw or Flaw(code="workflow_failed", message="it raised")
 

@@ -3,6 +3,7 @@
 from mainspring_engine.domain.rows import Outcome, WaitRow
 from mainspring_engine.domain.workflow import children, waiting
 from mainspring_engine.domain.workflow.going import Going, cut, flaw_view
+from mainspring_engine.domain.workflow.state import Phase
 from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import Flaw
@@ -27,6 +28,16 @@ def stop_children(going: Going) -> tuple[WaitRow, ...]:
 def arm_deadline(going: Going) -> None:
     """A cancel waits for who is still at work, and not for ever."""
     going.update(timer_id=going.timer(TIMER_CANCEL, round(CANCEL_DEADLINE_S * 1000)))
+
+
+def of_the_cancel(going: Going, result: WorkflowResult) -> bool:
+    """Whether code ended by its child's cancellation before its worker heard of its own.
+
+    Both come of one wish, and either may be there first.
+    """
+    if going.state.phase is not Phase.CANCELLING or result.flaw is None:
+        return False
+    return result.outcome == "failed" and result.flaw.code == children.CANCELLED
 
 
 def cancelled(going: Going) -> None:

@@ -32,6 +32,7 @@ from mainspring_engine.domain.workflow.ending import (
     cancelled,
     end,
     fail,
+    of_the_cancel,
     stop_children,
 )
 from mainspring_engine.domain.workflow.going import (
@@ -155,7 +156,7 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
     task_id, fence, result_hash = held
     for step in result.steps:
         going.record(step, task_id=task_id, fence=fence)
-    match result.outcome:
+    match "cancelled" if of_the_cancel(going, result) else result.outcome:
         case "held":
             _hold(going, held, result.mismatch)
             return
