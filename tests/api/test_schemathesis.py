@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import schemathesis
@@ -20,6 +21,14 @@ EXAMPLES_PER_ROUTE = 6
 V1 = "/api/v1"
 
 checks.load_all_checks()
+Check = Callable[..., bool | None]
+CHECKS: tuple[Check, ...] = (  # pyright: ignore[reportUnknownVariableType] -- its generic case
+    checks.not_a_server_error,
+    openapi_checks.status_code_conformance,
+    openapi_checks.content_type_conformance,
+    openapi_checks.response_schema_conformance,
+    openapi_checks.response_headers_conformance,
+)
 app = application(wired(Backend()))
 schema = schemathesis.openapi.from_asgi("/api-doc/openapi.json", app).exclude(
     operation_id=[
@@ -114,13 +123,4 @@ def test_every_answer_is_as_documented(case: Case) -> None:
 
     response = case.call()
 
-    case.validate_response(
-        response,
-        checks=[
-            checks.not_a_server_error,
-            openapi_checks.status_code_conformance,
-            openapi_checks.content_type_conformance,
-            openapi_checks.response_schema_conformance,
-            openapi_checks.response_headers_conformance,
-        ],
-    )
+    case.validate_response(response, checks=list(CHECKS))

@@ -2,19 +2,18 @@
 # The document is free-form JSON, whose members nobody could type.
 # pyright: reportAny=false, reportExplicitAny=false
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
+from mainspring_api.adapters.http import links
 from mainspring_api.adapters.http.edge import JSON, PROBLEM, Problem
-from mainspring_api.adapters.http.routing import NoBody, Route, TextBody
+from mainspring_api.adapters.http.routing import PARAMETER, NoBody, Route, TextBody
 from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix
 
 Json = dict[str, Any]
-_PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 _REFS: Final = "#/components/schemas/{name}"
 _SSE_PATH: Final = "/api/v1/sessions/{session_id}/sse"
 _CALLER_SSE_PATH: Final = "/api/v1/channels/{channel_id}/sessions/{session_id}/sse"
@@ -70,8 +69,10 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
     by_type = dict(zip(map(id, types), schemas, strict=True))
     paths: dict[str, Json] = {}
     for route in routes:
-        path = _PARAMETER.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, by_type)
+        path = PARAMETER.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(
+            route, by_type, links.of(route, routes)
+        )
     paths[_SSE_PATH] = {"get": _stream(sse_query)}
     paths[_CALLER_SSE_PATH] = {"get": _caller_stream(sse_query)}
     paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(sse_query)}
@@ -109,13 +110,17 @@ def _types(routes: Sequence[Route]) -> list[Any]:
     return found
 
 
-def _operation(route: Route, schemas: dict[int, Json]) -> Json:
+def _operation(route: Route, schemas: dict[int, Json], linked: Json) -> Json:
     operation: Json = {
         "operationId": route.operation_id,
         "summary": route.summary,
         "tags": [route.tag],
-        "parameters": [*_path_parameters(route.path), *_headers(route), *_query(route.query)],
-        "responses": _responses(route, schemas),
+        "parameters": [
+            *map(_path_parameter, route.parameters),
+            *_headers(route),
+            *_query(route.query),
+        ],
+        "responses": _responses(route, schemas, linked),
     }
     if route.body is TextBody:
         text = {"text/plain": {"schema": {"type": "string"}}}
@@ -126,11 +131,8 @@ def _operation(route: Route, schemas: dict[int, Json]) -> Json:
     return operation
 
 
-def _path_parameters(path: str) -> list[Json]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
-        for name in _PARAMETER.findall(path)
-    ]
+def _path_parameter(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
 
 
 def _path_schema(name: str) -> Json:
@@ -169,7 +171,7 @@ def _without_null(schema: Json) -> Json:
     return kept[0] if len(kept) == 1 else {**schema, "anyOf": kept} if kept else schema
 
 
-def _responses(route: Route, schemas: dict[int, Json]) -> Json:
+def _responses(route: Route, schemas: dict[int, Json], linked: Json) -> Json:
     statuses = {route.status, *(s for s in route.other_statuses if s < 400)}  # noqa: PLR2004 -- the class of a status
     found: Json = {}
     for status in sorted(statuses):
@@ -178,6 +180,8 @@ def _responses(route: Route, schemas: dict[int, Json]) -> Json:
             answer["content"] = {
                 media: {"schema": _answer(route, schemas, media)} for media in route.media_types
             }
+        if linked:
+            answer["links"] = linked
         found[str(status)] = answer
     failures = {*_ALWAYS, *(s for s in route.other_statuses if s >= 400)}  # noqa: PLR2004 -- the class of a status
     if route.body is not NoBody:
@@ -211,7 +215,7 @@ def _stream(query: type[object]) -> Json:
         "description": described,
         "tags": ["messages"],
         "parameters": [
-            *_path_parameters("{session_id:str}"),
+            _path_parameter("session_id"),
             _ORGANIZATION,
             last,
             *_query(query),
@@ -233,7 +237,7 @@ def _workflow_stream(query: type[object]) -> Json:
         "operationId": "stream_workflow_events",
         "summary": "The event stream of a workflow, up to its end",
         "tags": ["workflows"],
-        "parameters": [*_path_parameters("{workflow_id:str}"), *others],
+        "parameters": [_path_parameter("workflow_id"), *others],
     }
 
 
@@ -243,7 +247,7 @@ def _caller_stream(query: type[object]) -> Json:
         "operationId": "stream_caller_events",
         "summary": "The event stream of a caller's session",
         "tags": ["channels"],
-        "parameters": [*_path_parameters("{channel_id:str}"), *like["parameters"]],
+        "parameters": [_path_parameter("channel_id"), *like["parameters"]],
         "responses": like["responses"] | {"401": problem_response(401)},
     }
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 from litestar import HttpMethod, Response
@@ -19,6 +20,7 @@ from mainspring_kernel.ids import OrgId
 from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
 PREFIX = "/api/v1"
+PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 B_co = TypeVar("B_co", covariant=True)
 Q_co = TypeVar("Q_co", covariant=True)
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -90,6 +92,11 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def operation_id(self) -> str:
         return f"{getattr(self.handle, '__name__', 'operation')}{self.suffix}"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names in its path, in their order."""
+        return tuple(PARAMETER.findall(self.path))
 
 
 class RouteTable:
