@@ -5,7 +5,7 @@
 import re
 
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from litestar.types import Receive, Scope, Send
 from schemathesis.specs.openapi import checks as openapi_checks
 
@@ -99,6 +99,7 @@ class TestPeople(People.TestCase):
         stateful_step_count=STEPS,
         deadline=None,
         derandomize=True,
+        phases=[Phase.generate],  # to shrink a story takes minutes, and it can be read as it is
         # Few stories with large documents: slowness and filtering say nothing here.
         suppress_health_check=[
             HealthCheck.data_too_large,

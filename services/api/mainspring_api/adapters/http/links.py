@@ -3,15 +3,13 @@
 They are read off the paths: a POST to `/things` that creates one leads to each operation below
 `/things/{thing_id}` that needs no other id.
 """
-# The document is free-form JSON, whose members nobody could type.
-# pyright: reportExplicitAny=false
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from mainspring_api.adapters.http.routing import Route
 
-Json = dict[str, Any]
+Json = dict[str, object]
 CREATED: Final = 201
 _MADE: Final = "$response.body#/id"
 _ORGANIZATION: Final = {"header.X-Org-Id": _MADE}
