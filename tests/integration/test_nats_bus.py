@@ -119,6 +119,7 @@ async def test_an_answer_that_comes_too_late_leaves_the_bus_hearing(
     assert own_nats.process is not None
 
     os.kill(own_nats.process.pid, signal.SIGSTOP)
+    await asyncio.to_thread(os.waitid, os.P_PID, own_nats.process.pid, os.WSTOPPED | os.WNOWAIT)
     in_time = await bus.flush(0.1)
     os.kill(own_nats.process.pid, signal.SIGCONT)
 

@@ -18,7 +18,11 @@ ATTEMPTS = Query(
     purpose="How attempts ended.",
     sql="select closing from engine.attempt order by fence",
 )
-AGE = "update engine.task set lease_until = lease_until - interval '1 minute'"
+AGE = """
+    update engine.task set
+        lease_until = lease_until - interval '1 minute',
+        stamped_at = stamped_at - interval '1 minute'
+"""
 
 
 async def until(house: House, what: str, count: int) -> None:

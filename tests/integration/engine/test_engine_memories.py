@@ -13,7 +13,9 @@ from tests.integration.engine.scripted_worker import ScriptedWorker
 
 LAST_ALLOWED_LOSS = """
     update engine.task
-    set acknowledged = true, deaths = 2, lease_until = lease_until - interval '1 minute'
+    set
+        acknowledged = true, deaths = 2, lease_until = lease_until - interval '1 minute',
+        stamped_at = stamped_at - interval '1 minute'
 """
 
 
