@@ -51,7 +51,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
-from mainspring_worker.usecases.discovery import Discovery
+from mainspring_worker.usecases.errands import Errands
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.hooks import Hooks
@@ -292,7 +292,7 @@ class World:
                 clock=clock,
             ),
             acting=self._acting(worker.configs, log, flights, door, clock, draws),
-            discovery=Discovery(door, clock),
+            errands=Errands(door, MemoryHooks(), clock),
         )  # fmt: skip
         host.spawn(flights.run(), "deltas")
         host.spawn(worker.run(steps), "stream")

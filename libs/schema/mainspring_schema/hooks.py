@@ -6,7 +6,14 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
-Point = Literal["session_start", "user_prompt_submit", "pre_tool_use", "post_tool_use", "turn_end"]
+Point = Literal[
+    "session_start",
+    "user_prompt_submit",
+    "pre_tool_use",
+    "post_tool_use",
+    "turn_end",
+    "session_end",
+]
 POINTS: Final[tuple[Point, ...]] = get_args(Point)
 HOOKS_MAX: Final = 16
 """Of one capability: they are asked one after another, each within its own time."""
@@ -52,6 +59,8 @@ def flaws(hook: Hook) -> Iterator[str]:
         yield "url: a webhook needs it"
     if hook.type == "command" and not hook.command:
         yield "command: a command needs it"
+    if hook.type != "webhook" and hook.point == "session_end":
+        yield "type: of a session's end only a webhook is told"
     if hook.type != "webhook" and hook.secret:
         yield "secret: only what goes out is signed"
     if not TIMEOUT_MS_MIN <= hook.timeout_ms <= TIMEOUT_MS_MAX:

@@ -44,7 +44,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
-from mainspring_worker.usecases.discovery import LISTING, Discovery
+from mainspring_worker.usecases.errands import ERRANDS, Errands
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.hooks import Hooks
@@ -127,7 +127,7 @@ def identity(
         name=name or made_up,
         build=version("mainspring-worker"),
         queues=(QUEUE,),
-        capabilities=(PLAIN, READING, LISTING, *capabilities),
+        capabilities=(PLAIN, READING, *ERRANDS, *capabilities),
         slots=slots,
     )
 
@@ -162,7 +162,8 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
     holdings = Holdings(roads.resources, clock=clock, draws=draws)
     beside = BesideServers(apart, threads)
-    hooks = Hooks(UserHooks(beside=threads.beside), roads.log, holdings)
+    runner = UserHooks(beside=threads.beside)
+    hooks = Hooks(runner, roads.log, holdings)
     guard = Guard(door, blueprints := Blueprints(registry), hooks, clock)
     reasoning = Reasoning(
         configs=worker.configs,
@@ -181,15 +182,18 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
     service.stack.push_async_callback(beside.aclose)
     service.spawn("deltas", flights.run())
     kit = _Kit(guard, flights, spans, apart, registry, clock, draws, threads)
-    service.spawn("stream", worker.run(_steps(worker, roads, kit, reasoning, door)))
+    errands = Errands(door, runner, clock)
+    service.spawn("stream", worker.run(_steps(worker, roads, kit, reasoning, errands)))
     # Last in, first out: everything above is still there while the worker drains.
     service.stack.push_async_callback(worker.drain)
     return worker
 
 
-def _steps(worker: Worker, roads: Roads, kit: _Kit, reasoning: Reasoning, door: ModelDoor) -> Steps:
-    acting, discovery = _acting(worker, roads, kit), Discovery(door, kit.clock)
-    return Steps(reasoning=reasoning, acting=acting, discovery=discovery)
+def _steps(
+    worker: Worker, roads: Roads, kit: _Kit, reasoning: Reasoning, errands: Errands
+) -> Steps:
+    acting = _acting(worker, roads, kit)
+    return Steps(reasoning=reasoning, acting=acting, errands=errands)
 
 
 def _acting(worker: Worker, roads: Roads, kit: _Kit) -> Acting:

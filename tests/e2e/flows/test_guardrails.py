@@ -1,10 +1,14 @@
 """Guardrails: tried before they are adopted, and at work in a session."""
 
+import asyncio
+from typing import cast
+
 import pytest
 from everruns_sdk import Everruns
 
 from tests.e2e.flows.surface import proves
-from tests.e2e.flows.wire import Wire, scripted
+from tests.e2e.flows.wire import PATIENCE_S, Json, Wire, scripted
+from tests.e2e.rig import LOOK_S
 
 pytestmark = pytest.mark.stack
 
@@ -56,3 +60,28 @@ async def test_an_answer_a_call_and_an_output_are_held_back(wire: Wire) -> None:
     assert [f.data["reason_code"] for f in replaced] == ["guardrail_llm_judge"]
     assert "(This was withheld by a guardrail.)" in shown.text
     assert frames[-2].type == "turn.completed"
+
+
+async def test_the_end_of_a_session_is_told_by_a_task_that_says_why_it_could_not(
+    wire: Wire,
+) -> None:
+    inside = {
+        "point": "session_end", "type": "webhook", "id": "bye", "url": "http://127.0.0.1/end",
+    }  # fmt: skip
+    hooks = {"ref": "user_hooks", "config": {"hooks": [inside]}}
+    session = await wire.session(capabilities=[hooks])
+
+    await wire.ask("DELETE", f"/sessions/{session}")
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not (tasks := await ended(wire)):  # noqa: ASYNC110 -- an end tells who waits for it
+            await asyncio.sleep(LOOK_S)
+    result = await wire.get(f"/durable/tasks/{tasks[0]['id']}/result")
+    assert result["status"] == "failed"
+    assert "no public host" in str(result["error"])
+
+
+async def ended(wire: Wire) -> list[Json]:
+    """Tasks that told, or could not tell, of a session's end."""
+    page = await wire.get("/durable/tasks?status=closed&limit=100")
+    return [one for one in cast("list[Json]", page["data"]) if "session_end" in str(one)]

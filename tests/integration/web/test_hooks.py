@@ -7,16 +7,18 @@ import json
 from collections.abc import Sequence
 
 import pytest
+from msgspec import structs
 
 from mainspring_harness.builtin.user_hooks import verdict
 from mainspring_kernel.clock import ManualClock
 from mainspring_schema.agents import NetworkAccess
 from mainspring_schema.hooks import Hook
+from mainspring_schema.session_ends import SessionEnd
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
 from mainspring_worker.adapters.hooks import UserHooks
 from mainspring_worker.domain.limits import HOOK_ANSWER_BYTES_MAX
-from mainspring_worker.ports.hooks import HookFailed
+from mainspring_worker.ports.hooks import HookFailed, HookRefused
 from tests.integration.web.site import plain, redirect, site
 
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
@@ -64,6 +66,21 @@ async def test_a_webhook_with_a_secret_is_signed_over_time_and_subject() -> None
     digest = hmac.new(b"key", b"1700000000." + subject, hashlib.sha256).hexdigest()
     assert f"X-Mainspring-Signature: t=1700000000,v1={digest}\r\n" in signed
     assert "Signature" not in plain_one
+
+
+async def test_the_news_of_an_end_go_out_as_they_were_signed() -> None:
+    end = SessionEnd(url="", body='{"event": "session_end"}', hook_id="h", timeout_ms=1_000)
+    async with site() as web:
+        web.answers["/h"] = plain("", kind="application/json")
+        signed = structs.replace(end, url=web.url("/h"), signature=f"t=1,v1={'a' * 64}")
+        await OPEN.tell(signed)
+        with pytest.raises(HookRefused, match="no public host"):
+            await CLOSED.tell(signed)
+        with pytest.raises(HookFailed, match="404"):
+            await OPEN.tell(structs.replace(end, url=web.url("/none")))
+
+    head, _ = web.asked
+    assert f"X-Mainspring-Signature: t=1,v1={'a' * 64}\r\n" in head
 
 
 async def test_a_webhook_inside_the_house_is_not_asked() -> None:

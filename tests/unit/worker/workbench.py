@@ -38,7 +38,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.asking import ModelDoor
 from mainspring_worker.usecases.blueprints import Blueprints
 from mainspring_worker.usecases.context import Contexts
-from mainspring_worker.usecases.discovery import Discovery
+from mainspring_worker.usecases.errands import Errands
 from mainspring_worker.usecases.guard import Guard
 from mainspring_worker.usecases.holding import Holdings
 from mainspring_worker.usecases.hooks import Hooks
@@ -220,7 +220,8 @@ async def bench(
     )
     doing = acting(tools, threads, files, worker.configs, memory, guard, flights)
     flying = asyncio.create_task(flights.run())
-    running = asyncio.create_task(worker.run(_steps(reasoning, doing, Discovery(door, clock))))
+    errands = Errands(door, hooks or MemoryHooks(), clock)
+    running = asyncio.create_task(worker.run(_steps(reasoning, doing, errands)))
     try:
         yield Bench(worker, core, engine, memory, model, running)
     finally:
@@ -229,8 +230,8 @@ async def bench(
         threads.close()
 
 
-def _steps(reasoning: Reasoning, acting: Acting, discovery: Discovery) -> Steps:
-    return Steps(reasoning=reasoning, acting=acting, discovery=discovery)
+def _steps(reasoning: Reasoning, acting: Acting, errands: Errands) -> Steps:
+    return Steps(reasoning=reasoning, acting=acting, errands=errands)
 
 
 async def _ended(running: asyncio.Task[None], flying: asyncio.Task[None]) -> None:

@@ -65,7 +65,7 @@ _HOOK: Final[Json] = {
             "enum": list(POINTS),
             "description": (
                 "A session that begins; a message taken up; a call before, its result after; the "
-                "last answer."
+                "last answer; a session that was deleted, which only webhooks are told."
             ),
         },
         "type": {"type": "string", "enum": ["webhook", "command"]},
@@ -114,7 +114,7 @@ USER_HOOKS: Final = Capability(
         description=(
             "Asks a webhook or a script when a session begins, before a message is answered, "
             "before and after a call of a tool, and before an answer counts: it lets pass, changes "
-            "or blocks."
+            "or blocks. Tells a webhook when a session is deleted."
         ),
         status="available",
         category="safety",

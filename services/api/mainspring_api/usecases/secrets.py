@@ -69,6 +69,12 @@ async def copy_all(
         await tx.put_record(msgspec.structs.replace(copy, sealed=sealed))
 
 
+async def opened(tx: Transaction, vault: Vault, session_id: SessionId, name: str) -> str | None:
+    """For the house itself; None where there is none. Raises SecretUnreadable."""
+    known = await tx.record_keyed(SessionSecret, session_id, name)
+    return None if known is None else vault.open(known.sealed, about=about(known))
+
+
 async def drop(tx: Transaction, session_id: SessionId, name: str) -> None:
     """Raises NotFound."""
     await known_session(tx, session_id)

@@ -15,9 +15,10 @@ from mainspring_api.domain.tiers import Tiers, folded_tiers
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import HeadView, Log
 from mainspring_api.ports.store import Listed, Store, Transaction
-from mainspring_api.usecases import agents, files, harnesses
+from mainspring_api.usecases import agents, files, harnesses, session_ends
 from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.pinning import Chosen, choose, pin
+from mainspring_api.usecases.session_ends import Ending
 from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import (
     Ids,
@@ -231,17 +232,18 @@ async def change(tx: Transaction, session: Session, *, now_ms: int) -> Session:
 
 
 async def delete(
-    store: Store, control: Control, org_id: OrgId, id_: SessionId, *, now_ms: int
+    store: Store, control: Control, ending: Ending, org_id: OrgId, id_: SessionId, *, now_ms: int
 ) -> None:
     """The intent is committed first, so that the sweep finishes what is cut here.
 
-    Raises NotFound.
+    Raises NotFound, Unavailable.
     """
+    told = await session_ends.wanted(ending, org_id, id_)
     async with store.transaction(org_id) as tx:
-        begun = await tx.begin_delete(id_, now_ms=now_ms)
-    if not begun:
-        msg = "no such session"
-        raise NotFound(msg)
+        if not await tx.begin_delete(id_, now_ms=now_ms):
+            msg = "no such session"
+            raise NotFound(msg)
+        await session_ends.write_down(tx, ending, org_id, id_, told, now_ms=now_ms)
     await finish_delete(store, control, org_id, id_)
 
 
@@ -250,6 +252,7 @@ async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: Sess
     # An earlier try may have closed its log.
     with suppress(NotFound):
         await control.close(Close(org_id=org_id, session_id=id_))
+    await session_ends.hand_over(store, control, org_id, id_)
     released = FORKS_RELEASED_MAX
     while released == FORKS_RELEASED_MAX:
         async with store.transaction(org_id) as tx:

@@ -11,13 +11,14 @@ from bashkit import Bash
 from mainspring_harness.calling import FunctionHook
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.limits import KIB, MIB
+from mainspring_schema import signing
 from mainspring_schema.agents import NetworkAccess
 from mainspring_schema.hooks import Hook, Verdict
+from mainspring_schema.session_ends import SessionEnd
 from mainspring_worker.adapters.builtin_tools.web.connecting import Refused, Unreachable
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
-from mainspring_worker.domain import signing
 from mainspring_worker.domain.limits import HOOK_ANSWER_BYTES_MAX
-from mainspring_worker.ports.hooks import HookFailed
+from mainspring_worker.ports.hooks import HookFailed, HookRefused
 
 Beside: TypeAlias = Callable[[Awaitable[Verdict | None]], Awaitable[Verdict | None]]
 _LOG: Final = logging.getLogger(__name__)
@@ -60,6 +61,11 @@ class UserHooks:
             raise HookFailed(message)
         return answer
 
+    async def tell(self, end: SessionEnd) -> None:
+        """Raises HookFailed."""
+        headers = {signing.HEADER: end.signature} if end.signature else {}
+        await self._posted(end.url, end.body.encode(), end.network, headers)
+
     async def _call(self, hook: FunctionHook, subject: bytes) -> bytes:
         asked = hook.function(_SUBJECT.decode(subject))
         try:
@@ -77,9 +83,16 @@ class UserHooks:
         if secret is not None:
             now_s = self._clock.wall_ms() // 1000
             headers[signing.HEADER] = signing.signature(secret, subject, now_s)
+        return await self._posted(hook.url, subject, network, headers)
+
+    async def _posted(
+        self, url: str, subject: bytes, network: NetworkAccess | None, headers: dict[str, str]
+    ) -> bytes:
         try:
-            fetched = await self._fetcher.post(hook.url, subject, network, headers)
-        except (Refused, Unreachable) as error:
+            fetched = await self._fetcher.post(url, subject, network, headers)
+        except Refused as error:
+            raise HookRefused(str(error)) from error
+        except Unreachable as error:
             raise HookFailed(str(error)) from error
         if fetched.status not in _OK:
             message = f"the webhook answered with status {fetched.status}"

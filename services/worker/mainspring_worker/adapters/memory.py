@@ -18,6 +18,7 @@ from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_schema.hooks import Hook
 from mainspring_schema.mcp import ServedTool
 from mainspring_schema.messages import Json
+from mainspring_schema.session_ends import SessionEnd
 from mainspring_schema.tasks import ReasonResult, ReasonTask, ToolResult, ToolTask
 from mainspring_worker.ports.credentials import ProviderAccess
 from mainspring_worker.ports.eventlog import LogPage
@@ -184,8 +185,14 @@ class MemoryHooks:
     ) -> bytes:
         del network
         self.secrets.append(secret)
-        self.asked.append((hook.id, msgspec.json.decode(subject, type=dict[str, object])))
-        answer = self.answers.get(hook.id, b"")
+        return self._answer(hook.id, subject)
+
+    async def tell(self, end: SessionEnd) -> None:
+        self._answer(end.hook_id, end.body.encode())
+
+    def _answer(self, hook_id: str, subject: bytes) -> bytes:
+        self.asked.append((hook_id, msgspec.json.decode(subject, type=dict[str, object])))
+        answer = self.answers.get(hook_id, b"")
         if isinstance(answer, HookFailed):
             raise answer
         return answer

@@ -8,16 +8,14 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import LeaseLost, MainspringError
 from mainspring_kernel.limits import STEP_RESULT_BYTES_MAX
 from mainspring_schema.codec import canonical_json
-from mainspring_schema.discovery import LIST_MODELS, FoundModels, ListModels
+from mainspring_schema.discovery import FoundModels, ListModels
 from mainspring_schema.tasks import PlainResult, PlainTask, StepTask
 from mainspring_schema.workflows import Flaw
 from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.model import ModelFailure
 from mainspring_worker.usecases.asking import ModelDoor
-from mainspring_workstream.attempt import Attempt, AttemptVoid, HandedBack
+from mainspring_workstream.attempt import Attempt, AttemptVoid
 
-LISTING: Final = f"task:{LIST_MODELS}"
-"""The capability by which these tasks go to workers of the house."""
 _ASKED: Final = msgspec.json.Decoder(ListModels)
 
 
@@ -31,10 +29,8 @@ class Discovery:
     async def carry_out(self, attempt: Attempt, payload: PlainTask | StepTask) -> PlainResult:
         """The list, or why there is none: nobody asks again, for who waits for it decides that.
 
-        Raises HandedBack for a task of another kind, AttemptVoid for one that is lost.
+        Raises AttemptVoid for a task that is lost.
         """
-        if payload.task_type != LIST_MODELS:
-            raise HandedBack
         try:
             asked = _ASKED.decode(payload.input)
             now_ms = self._clock.wall_ms()

@@ -19,7 +19,7 @@ from mainspring_schema.tasks import (
     WorkflowTask,
 )
 from mainspring_worker.usecases.act import Acting
-from mainspring_worker.usecases.discovery import Discovery
+from mainspring_worker.usecases.errands import Errands
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_workstream.attempt import Attempt, HandedBack
 
@@ -27,16 +27,16 @@ from mainspring_workstream.attempt import Attempt, HandedBack
 class Steps:
     """One per worker. What it calls carries the attempt's trace, not a span of this process."""
 
-    def __init__(self, *, reasoning: Reasoning, acting: Acting, discovery: Discovery) -> None:
+    def __init__(self, *, reasoning: Reasoning, acting: Acting, errands: Errands) -> None:
         self._reasoning = reasoning
         self._acting = acting
-        self._discovery = discovery
+        self._errands = errands
 
     async def __call__(self, attempt: Attempt) -> bytes:
         """The packed result. Raises HandedBack, AttemptVoid or CancelledError for none."""
         if isinstance(attempt.payload, PlainTask | StepTask):
             with use_trace(attempt.trace):
-                return pack(await self._discovery.carry_out(attempt, attempt.payload))
+                return pack(await self._errands.carry_out(attempt, attempt.payload))
         if isinstance(attempt.payload, WorkflowTask | QueryTask):
             raise HandedBack  # its code is at another worker; this one never offered it
         session = to_wire(Prefix.SESSION, attempt.task.session_id)

@@ -36,6 +36,7 @@ from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import messages, preview, sessions
 from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once, once_elsewhere
+from mainspring_api.usecases.session_ends import Ending
 from mainspring_api.usecases.session_tasks import cancel_below
 from mainspring_harness.registry import Registry
 from mainspring_kernel import limits
@@ -141,8 +142,19 @@ async def delete_session(call: Call[NoBody, NoQuery]) -> Reply:
     """Deletes a session, also while a turn is at work: that and what it spawned are cancelled."""
     services = call.services
     await cancel_below(services.store, services.control, call.org_id, session_id_of(call))
+    ending = Ending(
+        configurations=services.configurations,
+        registry=services.registry,
+        vault=services.vault,
+        ids=services.ids,
+    )
     await sessions.delete(
-        services.store, services.control, call.org_id, session_id_of(call), now_ms=call.now_ms
+        services.store,
+        services.control,
+        ending,
+        call.org_id,
+        session_id_of(call),
+        now_ms=call.now_ms,
     )
     return Reply(status=204)
 

@@ -1,0 +1,139 @@
+"""A session is deleted, and webhooks that asked for it are told: signed, once, whatever is cut."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import cast
+
+import httpx
+import msgspec
+import pytest
+
+from mainspring_api.adapters.http.services import Services
+from mainspring_api.domain.tiers import Configuration
+from mainspring_api.usecases import upkeep
+from mainspring_harness.errors import UnknownCapability
+from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import DELETE_RETRY_S
+from mainspring_schema.session_ends import SESSION_END, SessionEnd
+from tests.api.backend import Backend
+from tests.api.test_resources import V1, Json
+
+HOOK: Json = {
+    "point": "session_end", "type": "webhook", "id": "bye", "url": "https://hooks.test/end",
+}  # fmt: skip
+
+
+async def session(client: httpx.AsyncClient, *hooks: Json, **rest: object) -> str:
+    body = {"capabilities": [{"ref": "user_hooks", "config": {"hooks": list(hooks)}}], **rest}
+    answer = await client.post(f"{V1}/sessions", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def deleted(client: httpx.AsyncClient, session_id: str) -> int:
+    return (await client.delete(f"{V1}/sessions/{session_id}")).status_code
+
+
+def told(backend: Backend) -> Sequence[SessionEnd]:
+    inputs = [task.input for task, _ in backend.tasks.values() if task.type == SESSION_END]
+    return [msgspec.json.decode(one, type=SessionEnd) for one in inputs]
+
+
+async def test_a_webhook_is_told_of_the_session_that_was_deleted(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await session(client, HOOK, HOOK | {"point": "turn_end", "id": "other"})
+
+    assert await deleted(client, id_) == 204
+
+    (end,) = told(backend)
+    assert (end.url, end.hook_id, end.signature) == ("https://hooks.test/end", "bye", "")
+    assert msgspec.json.decode(end.body) == {
+        "id": f"{id_}:session_end:bye",
+        "event": "session_end",
+        "hook_id": "bye",
+        "session_id": id_,
+        "agent_id": None,
+    }
+    assert await deleted(client, id_) == 404
+    assert len(told(backend)) == 1
+
+
+async def test_it_is_signed_with_the_secret_that_goes_with_the_session(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await session(client, HOOK | {"secret": "KEY"}, HOOK | {"id": "b", "secret": "NONE"})
+    secrets = {"secrets": {"KEY": "hush"}}
+    await client.put(f"{V1}/sessions/{id_}/storage/secrets", json=secrets)
+
+    await deleted(client, id_)
+
+    (end,) = told(backend)
+    time, _, digest = end.signature.partition(",v1=")
+    signed = f"{time.removeprefix('t=')}.{end.body}".encode()
+    assert digest == hmac.new(b"hush", signed, hashlib.sha256).hexdigest()
+    assert "hush" not in str(end)
+
+
+async def test_a_deletion_that_was_cut_is_finished_by_the_sweep_and_tells_once(
+    client: httpx.AsyncClient,
+    services: Services,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    id_ = await session(client, HOOK)
+    with monkeypatch.context() as cut:
+        cut.setattr(backend, "submit_task", away)
+        assert await deleted(client, id_) == 503
+    assert told(backend) == []
+
+    late_ms = services.clock.wall_ms() + round(DELETE_RETRY_S * 1000) + 1
+    assert await upkeep.sweep(services.store, services.control, late_ms) == 1
+
+    assert [end.hook_id for end in told(backend)] == ["bye"]
+
+
+async def test_two_who_delete_at_once_tell_once(
+    client: httpx.AsyncClient, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await session(client, HOOK)
+    with monkeypatch.context() as cut:
+        cut.setattr(backend, "submit_task", away)
+        assert await deleted(client, id_) == 503
+
+    assert await deleted(client, id_) == 204
+
+    assert len(told(backend)) == 1
+
+
+async def test_a_configuration_that_is_unsound_keeps_nobody_from_deleting(
+    client: httpx.AsyncClient, services: Services, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await session(client, HOOK)
+    monkeypatch.setattr(services.configurations, "of", unsound)
+
+    assert await deleted(client, id_) == 204
+
+    assert told(backend) == []
+
+
+async def test_a_script_is_not_told_of_an_end(client: httpx.AsyncClient) -> None:
+    hook = {"point": "session_end", "type": "command", "command": "true"}
+    body = {"capabilities": [{"ref": "user_hooks", "config": {"hooks": [hook]}}]}
+
+    answer = await client.post(f"{V1}/sessions", json=body)
+
+    assert answer.status_code == 422
+    assert "only a webhook is told" in str(cast("Json", answer.json()))
+
+
+async def away(command: object) -> None:
+    del command
+    msg = "the engine is away"
+    raise Unavailable(msg)
+
+
+async def unsound(*_: object) -> Configuration:
+    msg = "nobody knows what this capability was"
+    raise UnknownCapability(msg)
