@@ -161,10 +161,8 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
     flights, models = Flights(log=roads.log, clock=clock, draws=draws), drivers(clock)
     door = ModelDoor(drivers=models, credentials=roads.credentials, keyless=KEYLESS)
     holdings = Holdings(roads.resources, clock=clock, draws=draws)
-    beside = BesideServers(apart, threads)
-    runner = UserHooks(beside=threads.beside)
-    hooks = Hooks(runner, roads.log, holdings)
-    guard = Guard(door, blueprints := Blueprints(registry), hooks, clock)
+    beside, runner = BesideServers(apart, threads), UserHooks(beside=threads.beside)
+    blueprints, hooks = Blueprints(registry), Hooks(runner, roads.log, holdings)
     reasoning = Reasoning(
         configs=worker.configs,
         blueprints=blueprints,
@@ -173,7 +171,7 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
         log=roads.log,
         flights=flights,
         door=door,
-        guard=guard,
+        guard=(guard := Guard(door, blueprints, hooks, clock)),
         telemetry=spans,
         clock=clock,
     )
@@ -182,8 +180,8 @@ async def assemble(  # noqa: PLR0913 - the composition root names each
     service.stack.push_async_callback(beside.aclose)
     service.spawn("deltas", flights.run())
     kit = _Kit(guard, flights, spans, apart, registry, clock, draws, threads)
-    errands = Errands(door, runner, clock)
-    service.spawn("stream", worker.run(_steps(worker, roads, kit, reasoning, errands)))
+    steps = _steps(worker, roads, kit, reasoning, Errands(door, runner, clock))
+    service.spawn("stream", worker.run(steps))
     # Last in, first out: everything above is still there while the worker drains.
     service.stack.push_async_callback(worker.drain)
     return worker

@@ -204,8 +204,8 @@ async def bench(
     core, asked = WorkerCore(identity(slots)), _hooks(hooks, memory, resources)
     worker = Worker(core=core, link=QueueEngineLink(engine), clock=clock, draws=draws)
     flights = Flights(log=memory, clock=clock, draws=draws)
+    blueprints = Blueprints(registry or Registry(()))
     door = ModelDoor(drivers=model, credentials=credentials or NOBODYS, keyless=KEYLESS)
-    guard = Guard(door, blueprints := Blueprints(registry or Registry(())), asked, clock)
     reasoning = Reasoning(
         configs=worker.configs,
         blueprints=blueprints,
@@ -214,14 +214,13 @@ async def bench(
         log=memory,
         flights=flights,
         door=door,
-        guard=guard,
+        guard=(guard := Guard(door, blueprints, asked, clock)),
         telemetry=Silence(),
         clock=clock,
     )
     doing = acting(tools, threads, files, worker.configs, memory, guard, flights)
     flying = asyncio.create_task(flights.run())
-    errands = Errands(door, hooks or MemoryHooks(), clock)
-    running = asyncio.create_task(worker.run(_steps(reasoning, doing, errands)))
+    running = asyncio.create_task(worker.run(_steps(reasoning, doing, door, hooks)))
     try:
         yield Bench(worker, core, engine, memory, model, running)
     finally:
@@ -230,7 +229,10 @@ async def bench(
         threads.close()
 
 
-def _steps(reasoning: Reasoning, acting: Acting, errands: Errands) -> Steps:
+def _steps(
+    reasoning: Reasoning, acting: Acting, door: ModelDoor, hooks: MemoryHooks | None
+) -> Steps:
+    errands = Errands(door, hooks or MemoryHooks(), SystemClock())
     return Steps(reasoning=reasoning, acting=acting, errands=errands)
 
 
