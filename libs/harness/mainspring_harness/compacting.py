@@ -17,7 +17,7 @@ from mainspring_harness.conversation import (
     ToolReply,
     UserMessage,
 )
-from mainspring_harness.windows import CHARS_PER_TOKEN, begin, tokens
+from mainspring_harness.windows import CHARS_PER_TOKEN, begin, request, tokens
 from mainspring_schema.codec import to_json
 
 SUMMARY_TOKENS_MAX: Final = 2_000
@@ -79,7 +79,7 @@ def view(messages: Sequence[PromptMessage], made: Compacted | None) -> tuple[Pro
     )
     if not made.covers:
         return rest
-    return (_summary(made.summary), *_request(messages, made.covers), *rest)
+    return (_summary(made.summary), *request(messages, made.covers), *rest)
 
 
 def size(messages: Sequence[PromptMessage]) -> int:
@@ -155,16 +155,6 @@ def _summary(text: str) -> FactsMessage:
     return FactsMessage(
         text=f"[CONVERSATION_SUMMARY]\nThe conversation so far, told shorter:\n{text}"
     )
-
-
-def _request(messages: Sequence[PromptMessage], covers: int) -> tuple[UserMessage, ...]:
-    """The newest input, where it stands before the line and none behind it."""
-    if any(isinstance(message, UserMessage) for message in messages[covers:]):
-        return ()
-    for message in reversed(messages[:covers]):
-        if isinstance(message, UserMessage):
-            return (message,)
-    return ()
 
 
 def _rendered(messages: Sequence[PromptMessage], chars_max: int) -> str:

@@ -16,7 +16,8 @@ from mainspring_schema.messages import Json
 
 _STUB: Final[Json] = {"type": "object", "properties": {}}
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s")
-_WORD: Final = re.compile(r"[a-z0-9]+")
+_WORD: Final = re.compile(r"[a-z0-9]{2,}")
+"""One letter alone ("a", the s of "tomorrow's") says nothing of what is sought."""
 
 
 def offered(

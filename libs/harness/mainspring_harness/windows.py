@@ -1,6 +1,6 @@
 """The part of a long conversation that a prompt shows. Pure, and cheap whatever lies before.
 
-A call and its result are shown together or not at all.
+A call and its result are shown together or not at all, and what the turn was asked always is.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,20 @@ def shown(messages: Sequence[PromptMessage], window: Window) -> tuple[PromptMess
     hidden = start - first
     if hidden <= 0:
         return tuple(messages)
-    return (*messages[:first], _notice(hidden, first), *messages[start:])
+    asked = request(messages, start, behind=first)
+    notice = _notice(hidden, first, and_asked=bool(asked))
+    return (*messages[:first], notice, *asked, *messages[start:])
+
+
+def request(
+    messages: Sequence[PromptMessage], before: int, *, behind: int = 0
+) -> tuple[UserMessage, ...]:
+    """The newest input, where it stands between the two lines and not after them."""
+    for at in range(len(messages) - 1, behind - 1, -1):
+        message = messages[at]
+        if isinstance(message, UserMessage):
+            return (message,) if at < before else ()
+    return ()
 
 
 def begin(messages: Sequence[PromptMessage], at: int) -> int:
@@ -91,10 +104,11 @@ def _start(messages: Sequence[PromptMessage], window: Window) -> int:
     return begin(messages, later if len(messages) - later >= window.recent_min else start)
 
 
-def _notice(hidden: int, first: int) -> FactsMessage:
+def _notice(hidden: int, first: int, *, and_asked: bool) -> FactsMessage:
+    but = ", but for the newest request, which follows" if and_asked else ""
     return FactsMessage(
         text=(
             f"<hidden-history>\nMessages {first + 1} to {first + hidden} of this conversation are "
-            "not shown. query_history finds them.\n</hidden-history>"
+            f"not shown{but}. query_history finds them.\n</hidden-history>"
         )
     )

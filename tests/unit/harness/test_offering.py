@@ -3,6 +3,8 @@
 from typing import cast
 from uuid import UUID
 
+from msgspec import structs
+
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.capability import Applied
 from mainspring_harness.conversation import AssistantMessage, PromptMessage, ToolReply
@@ -80,6 +82,12 @@ def test_tools_are_found_by_name_and_by_words() -> None:
     assert [tool.name for tool in found("shipping please", OWN, limit=5)] == ["own_1"]
     assert [tool.name for tool in found("does it", OWN, limit=2)] == ["own_0", "own_1"]
     assert found("nonsense", OWN, limit=5) == []
+
+
+def test_a_letter_alone_finds_nothing() -> None:
+    subtracts = structs.replace(OWN[0], description="Subtracts b from a.")
+
+    assert found("tomorrow's weather at a place", [subtracts], limit=5) == []
 
 
 def test_a_call_says_what_it_is_for_and_its_tool_does_not_see_it() -> None:

@@ -67,6 +67,20 @@ def test_recent_messages_are_shown_whatever_they_take() -> None:
     assert view[1:] == tuple(messages[-4:])
 
 
+def test_what_the_turn_was_asked_is_shown_however_long_it_works() -> None:
+    work = [one for n in range(50) for one in call(n)]
+    messages = [*long(3), user(99), *work]
+
+    _, notice, asked, *rest = shown(messages, Window(budget_tokens=500, recent_min=4, first=1))
+    assert asked == user(99)
+    assert isinstance(notice, FactsMessage)
+    assert "but for the newest request, which follows" in notice.text
+    assert rest == messages[-len(rest) :]
+    # At the beginning of the conversation it is shown already, and then not twice.
+    view = shown([user(0), *work], Window(budget_tokens=500, recent_min=4, first=1))
+    assert view.count(user(0)) == 1
+
+
 @given(rounds=st.integers(0, 60), budget=st.integers(1, 2_000), first=st.integers(0, 16))
 def test_no_result_is_shown_without_its_call(rounds: int, budget: int, first: int) -> None:
     view = shown(long(rounds), Window(budget_tokens=budget, recent_min=1, first=first))
