@@ -48,6 +48,8 @@ half a second in one."""
 RESTART_DRAW: Final = 0.05
 """Of the supervisor's backoff: a killed service is to be back soon, to be killed again."""
 WAIT_S: Final = 120.0
+SHOWN_CHARS_MAX: Final = 1_500
+"""Of a line of a log."""
 EXPLAINED: Final = re.compile(
     "cannot start: |timeout graceful shutdown exceeded"
     # A greeting of NATS that was cut in the middle: its client says so, and connects again.
@@ -271,11 +273,16 @@ class Fleet:
     def complaints(self) -> list[str]:
         """Lines of any log that no fault explains."""
         return [
-            f"{path.name}: {line[:600]}"
+            f"{path.name}: {_shown(line)}"
             for path in sorted(self.home.logs.glob("*.log*"))
             for line in path.read_text(errors="replace").splitlines()
             if UNEXPLAINED.search(line) and not EXPLAINED.search(line)
         ]
+
+
+def _shown(line: str) -> str:
+    """Both ends: it begins with what happened, and ends with the error that was raised."""
+    return line if len(line) <= SHOWN_CHARS_MAX else f"{line[:300]} … {line[-1_200:]}"
 
 
 def _free(port: int) -> bool:
