@@ -11,16 +11,17 @@ from litestar.types import HTTPScope, Message
 
 from mainspring_api.adapters.http.sse import StreamResponse
 from mainspring_api.usecases.stream.session_stream import SessionStream
+from tests.api.backend import Backend
 
 
-def scope(path: str) -> HTTPScope:
+def scope(path: str, method: str = "POST") -> HTTPScope:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"500")]
     # The server's part of a scope, no more.
     told: dict[str, object] = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
-        "method": "POST",
+        "method": method,
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
@@ -90,3 +91,59 @@ async def test_a_stream_ends_with_its_connection() -> None:
     await response(scope("/"), receive, send)  # pyright: ignore[reportArgumentType] -- as a server calls it
 
     assert stream.closed
+
+
+async def test_a_stream_that_is_being_opened_while_its_server_leaves_is_to_come_again(
+    app: Litestar, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, never, sent = asyncio.Event(), asyncio.Event(), list[Message]()
+
+    async def frozen(*_: object, **__: object) -> None:
+        asked.set()
+        await never.wait()
+
+    async def receive() -> Message:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    monkeypatch.setattr(backend, "read", frozen)
+    at = scope(f"/api/v1/sessions/session_{0:032x}/sse", "GET")
+    request = asyncio.create_task(app(at, receive, send))  # pyright: ignore[reportArgumentType] -- as a server calls it
+    await asked.wait()
+
+    request.cancel()
+    await request
+
+    assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [503]
+
+
+async def test_a_stream_that_reads_while_its_server_leaves_just_ends() -> None:
+    stream, reading, never = FrozenStream(), asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Message:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        del message
+        reading.set()
+
+    response = StreamResponse(cast("SessionStream", cast("object", stream))).to_asgi_response()
+    request = asyncio.ensure_future(response(scope("/"), receive, send))  # pyright: ignore[reportArgumentType] -- as a server calls it
+    await reading.wait()
+
+    request.cancel()
+    await request
+
+    assert stream.closed
+
+
+class FrozenStream(EndlessStream):
+    """Reads what never comes."""
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        await asyncio.Event().wait()
+        yield b""

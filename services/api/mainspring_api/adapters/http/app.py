@@ -44,7 +44,7 @@ from mainspring_api.adapters.http.routes import (
     workflows,
     workspaces,
 )
-from mainspring_api.adapters.http.routing import PREFIX, Route, handlers
+from mainspring_api.adapters.http.routing import PREFIX, Route, finished, handlers
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.sse import EventStreams, StreamResponse
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
@@ -102,19 +102,19 @@ def application(services: Services) -> Litestar:
 
     @get(f"{PREFIX}/sessions/{{session_id:str}}/sse", name="stream_events")
     async def stream_events(request: HttpRequest) -> StreamResponse:
-        return await streams.open(request)
+        return await finished(streams.open(request))
 
     @get(f"{PREFIX}/channels/{{channel_id:str}}/sessions/{{session_id:str}}/sse", name="caller_sse")
     async def stream_caller_events(request: HttpRequest) -> StreamResponse:
-        return await streams.open_for_caller(request)
+        return await finished(streams.open_for_caller(request))
 
     @get(f"{PREFIX}/durable/workflows/{{workflow_id:str}}/sse", name="stream_workflow_events")
     async def stream_workflow_events(request: HttpRequest) -> StreamResponse:
-        return await streams.open_workflow(request)
+        return await finished(streams.open_workflow(request))
 
     @get(f"{PREFIX}/durable/sse", name="stream_engine")
     async def stream_engine(request: HttpRequest) -> StreamResponse:
-        return await streams.open_monitor(request)
+        return await finished(streams.open_monitor(request))
 
     return Litestar(
         route_handlers=[

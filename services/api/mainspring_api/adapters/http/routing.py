@@ -23,6 +23,7 @@ PREFIX = "/api/v1"
 PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 B_co = TypeVar("B_co", covariant=True)
 Q_co = TypeVar("Q_co", covariant=True)
+R = TypeVar("R")
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -206,7 +207,7 @@ def _handler(
     )(handler)
 
 
-async def finished(work: Awaitable[Reply]) -> Reply:
+async def finished(work: Awaitable[R]) -> R:
     """Raises Unavailable where the server leaves before: it cancels what it does not wait for."""
     try:
         return await work

@@ -121,6 +121,10 @@ class StreamResponse(Response[bytes]):
                     if not await _sent(send, chunk):
                         return
             await _sent(send, b"", more=False)
+        except asyncio.CancelledError:
+            # The server leaves, and waits no longer for what this stream reads: its connection
+            # ends with it, and the client comes again with its cursor.
+            return
         finally:
             gone.cancel()
             await stream.close()
