@@ -243,6 +243,22 @@ def test_a_call_of_the_client_is_asked_for_once_the_others_have_had_room() -> No
     assert [one.name for one in desk.requested()] == ["ask"]
 
 
+def test_calls_of_one_class_keep_their_order_where_the_first_had_to_wait_for_room() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "seconds", left=1e6))
+    desk.say("add")
+    bound(desk, seconds := budget(desk, "seconds", left=0))
+    asked(desk, *(call(desk, index, concurrency_class="db") for index in range(2)))
+
+    bound(desk, msgspec.structs.replace(seconds, balance=1000 * MICRO))
+    resume(desk)
+    (first,) = desk.open(TaskKind.TOOL)
+    desk.tool_done(first)
+
+    (second,) = desk.open(TaskKind.TOOL)
+    assert [desk.steps[task.id] for task in (first, second)] == ["tool:1:0", "tool:1:1"]
+
+
 # ── people ──────────────────────────────────────────────────────────────────────────────────────
 
 

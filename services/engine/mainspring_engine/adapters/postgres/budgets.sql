@@ -24,19 +24,20 @@ select
     (extract(epoch from b.created_at) * 1000)::bigint as created_ms,
     (extract(epoch from b.updated_at) * 1000)::bigint as updated_ms
 from engine.budget_present as b
-cross join lateral (
-    select
-        coalesce(sum(h.amount) filter (where not h.own), 0)::bigint as reserved,
-        coalesce(array_agg(h.task_id) filter (where h.own), '{}') as own_tasks,
-        coalesce(array_agg(h.amount) filter (where h.own), '{}') as own_amounts
-    from (
-        select h.task_id, h.amount, h.session_id = ($3::uuid[])[1] as own
-        from engine.budget_hold as h
-        where
-            h.budget_id = b.id
-            and exists (select from engine.task as t where t.id = h.task_id)
-    ) as h
-) as o
+cross join
+    lateral (
+        select
+            coalesce(sum(h.amount) filter (where not h.own), 0)::bigint as reserved,
+            coalesce(array_agg(h.task_id) filter (where h.own), '{}') as own_tasks,
+            coalesce(array_agg(h.amount) filter (where h.own), '{}') as own_amounts
+        from (
+            select h.task_id, h.amount, h.session_id = ($3::uuid[])[1] as own
+            from engine.budget_hold as h
+            where
+                h.budget_id = b.id
+                and exists (select from engine.task as t where t.id = h.task_id)
+        ) as h
+    ) as o
 where
     b.org_id = $1 and b.status <> 3
     and (b.subject_type, b.subject_id) in (select * from unnest($2::text[], $3::uuid[]))

@@ -110,12 +110,14 @@ def _without_room(state: turns.TurnState) -> list[Reason]:
     """Calls that are due while others are at work, or wait for people."""
     if state.phase is TurnPhase.PAUSED:
         return []
+    at_work = any(call.task_id is not None for call in state.calls)
     return [
         Reason(
             code="budget",
             text=f"the call {_name(call)} begins once a budget of seconds has room for it",
             advice="It is looked at again when another call ends. Raise the budget and POST to the "
             "session's resume to have it begin now.",
+            moving=at_work,
         )
         for call in state.calls
         if call.is_due

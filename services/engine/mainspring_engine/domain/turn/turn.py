@@ -188,6 +188,8 @@ class Turn:
     def holds(self, task_id: UUID, wanted: spending.Wanted) -> bool:
         """Holds what a call may use; False where there is no room. Raises BudgetsMissing."""
         bounds = self._bounds() if wanted else Bounds()
+        if not bounds.budgets:
+            return True
         if bounds.short(wanted, self.plan.spent) is not None:
             return False
         self._hold(bounds, task_id, wanted)
