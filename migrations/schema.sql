@@ -2986,7 +2986,7 @@ CREATE FUNCTION engine.hold_budgets(p_session uuid, p_asks engine.budget_ask[]) 
     LANGUAGE plpgsql
     AS $$
 declare
-    v_short uuid;
+    v_held bigint;
 begin
     -- What is held for a task that is gone was missed by who closed it.
     with gone as (
@@ -3002,31 +3002,48 @@ begin
     from (select g.budget_id, sum(g.amount) as held from gone as g group by g.budget_id) as s
     where b.id = s.budget_id;
 
-    select a.budget_id into v_short
-    from unnest(p_asks) as a
-    left join engine.budget as b on a.budget_id = b.id and not b.deleted
-    where
-        b.id is null or b.status = 2
-        or not (
-            b.balance - b.reserved >= a.amount
-            or (b.reserved = 0 and b.balance > 0)
+    with asked as (
+        select
+            a.task_id, a.budget_id, a.amount, a.warns, b.balance,
+            b.reserved + coalesce(sum(a.amount) over before, 0) as reserved
+        from unnest(p_asks) with ordinality as a (task_id, budget_id, amount, warns, place)
+        inner join engine.budget as b
+            on a.budget_id = b.id and not b.deleted and b.status <> 2
+        window before as (
+            partition by a.budget_id order by a.place
+            rows between unbounded preceding and 1 preceding
         )
-    order by a.budget_id
-    limit 1;
-    if v_short is not null then
-        raise exception 'engine.commit: budget % is short', v_short using errcode = 'MSB01';
-    end if;
+    ),
 
-    insert into engine.budget_hold (task_id, budget_id, session_id, amount)
-    select a.task_id, a.budget_id, p_session, least(a.amount, b.balance - b.reserved)
-    from unnest(p_asks) as a
-    inner join engine.budget as b on a.budget_id = b.id;
-    update engine.budget as b
-    set
-        reserved = b.reserved + least(a.amount, b.balance - b.reserved),
-        warned = b.warned or a.warns
-    from unnest(p_asks) as a
-    where b.id = a.budget_id;
+    held as (
+        insert into engine.budget_hold (task_id, budget_id, session_id, amount, source)
+        select
+            a.task_id, a.budget_id, p_session, least(a.amount, a.balance - a.reserved),
+            case t.kind when 2 then 'tool_call' else 'model_call' end
+        from asked as a
+        left join engine.task as t on a.task_id = t.id
+        where
+            a.balance - a.reserved >= a.amount
+            or (a.reserved = 0 and a.balance > 0)
+        returning task_id, budget_id, amount
+    ),
+
+    told as (
+        update engine.budget as b
+        set reserved = b.reserved + s.amount, warned = b.warned or s.warns
+        from (
+            select h.budget_id, sum(h.amount) as amount, bool_or(a.warns) as warns
+            from held as h
+            inner join asked as a on h.task_id = a.task_id and h.budget_id = a.budget_id
+            group by h.budget_id
+        ) as s
+        where b.id = s.budget_id
+    )
+
+    select count(*) into v_held from held;
+    if v_held < cardinality(p_asks) then
+        raise exception 'engine.commit: a budget is short' using errcode = 'MSB01';
+    end if;
 end
 $$;
 
@@ -3619,11 +3636,13 @@ begin
     with gone as (
         delete from engine.budget_hold as h
         where h.task_id = any(p_ended)
-        returning h.task_id, h.budget_id, h.session_id, h.amount
+        returning h.task_id, h.budget_id, h.session_id, h.amount, h.source
     ),
 
     used as (
-        select g.task_id, g.budget_id, g.session_id, g.amount as held, coalesce(c.amount, 0) as amount
+        select
+            g.task_id, g.budget_id, g.session_id, g.source, g.amount as held,
+            coalesce(c.amount, 0) as amount
         from gone as g
         inner join engine.budget as b on g.budget_id = b.id
         left join unnest(p_charges) as c on g.task_id = c.task_id and b.currency = c.currency
@@ -3631,7 +3650,7 @@ begin
 
     told as (
         insert into engine.budget_entry (id, budget_id, amount, source, task_id, session_id)
-        select gen_random_uuid(), u.budget_id, -u.amount, 'model_call', u.task_id, u.session_id
+        select gen_random_uuid(), u.budget_id, -u.amount, u.source, u.task_id, u.session_id
         from used as u
         where u.amount > 0
     )
@@ -5697,6 +5716,7 @@ CREATE TABLE engine.budget_hold (
     budget_id uuid NOT NULL,
     session_id uuid NOT NULL,
     amount bigint NOT NULL,
+    source text DEFAULT 'model_call'::text NOT NULL,
     CONSTRAINT budget_hold_amount_check CHECK ((amount > 0))
 );
 

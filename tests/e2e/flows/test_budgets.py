@@ -11,6 +11,7 @@ from tests.e2e.flows.wire import Wire, scripted, types
 pytestmark = pytest.mark.stack
 
 ADD = {"name": "add", "arguments": {"a": 1, "b": 2}}
+SLEEP = {"name": "bash", "arguments": {"commands": "sleep 1.5"}}
 CHECK: dict[str, object] = {"name": "check_budget", "arguments": {}}
 
 
@@ -84,6 +85,32 @@ async def test_a_session_goes_on_by_itself_once_its_budget_renews(
     assert {entry.meter_source for entry in ledger} == {"limit", "model_call", "renewal"}
     assert made.period is not None
     assert (made.period.type, made.period.seconds) == ("duration", 2)
+
+
+async def test_calls_of_tools_wait_for_time_and_are_charged_what_they_took(
+    client: Everruns, wire: Wire
+) -> None:
+    capabilities = [{"ref": "bashkit_shell"}, {"ref": "test_math"}]
+    session = await wire.session(agent_id=await agent(wire, capabilities=capabilities))
+    made = await client.budgets.create("session", session, "seconds", 1)
+    turns = [{"tool_calls": [SLEEP, ADD]}, {"text": "Three."}]
+
+    await wire.say(session, scripted("Sleep, and add.", turns=turns))
+    before = await wire.until(session, "budget.exhausted")
+    paused = await wire.get(f"/sessions/{session}")
+    await client.budgets.top_up(made.id, 600)
+    resumed = await client.sessions.resume(session)
+    events = await wire.to_rest(session)
+
+    assert types(before).count("tool.started") == 1, "what is left was held for the first"
+    assert (paused["status"], paused["paused"]) == ("idle", True)
+    assert resumed.resumed_budgets == 1
+    done = [event.data["tool_name"] for event in events if event.type == "tool.completed"]
+    assert done == ["bash", "add"]
+    assert types(events)[-2:] == ["turn.completed", "session.idled"]
+    ledger = await client.budgets.ledger(made.id)
+    assert min(one.amount for one in ledger if one.meter_source == "tool_call") <= -1.5
+    assert (await client.budgets.get(made.id)).balance == sum(one.amount for one in ledger)
 
 
 async def test_an_agent_reads_what_is_left_of_its_budgets(client: Everruns, wire: Wire) -> None:

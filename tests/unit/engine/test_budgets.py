@@ -9,20 +9,21 @@ from mainspring_engine.domain import intents
 from mainspring_engine.domain.answers import Resumption
 from mainspring_engine.domain.changes import Spending
 from mainspring_engine.domain.materials import BudgetsMissing
+from mainspring_engine.domain.rows import Standing
 from mainspring_engine.domain.turn.agent import AskedModel
 from mainspring_engine.domain.turn.spending import TOKENS_HELD_MIN, Bounds
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.agents import Prices
-from mainspring_schema.budgets import MICRO, BudgetView, Currency, ResumeSession
+from mainspring_schema.budgets import MICRO, Currency, ResumeSession
 from mainspring_schema.events import Usage
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import Failure, ReasonResult
 from tests.unit.engine.desk import AGENT, Desk
 
 
-def budget(desk: Desk, currency: Currency = "calls", *, left: float, **more: object) -> BudgetView:
-    plain = BudgetView(
+def budget(desk: Desk, currency: Currency = "calls", *, left: float, **more: object) -> Standing:
+    plain = Standing(
         id=desk.ids.uuid7(),
         org_id=DEFAULT_ORG_ID,
         subject_type="session",
@@ -41,7 +42,7 @@ def budget(desk: Desk, currency: Currency = "calls", *, left: float, **more: obj
     return msgspec.structs.replace(plain, **more)
 
 
-def bound(desk: Desk, *budgets: BudgetView) -> None:
+def bound(desk: Desk, *budgets: Standing) -> None:
     """The session's calls fall under these from now on."""
     desk.materials.budgeted = lambda _org_id: True
     subjects = AGENT.subjects(desk.session_id, DEFAULT_ORG_ID)
@@ -227,10 +228,13 @@ def test_a_call_of_another_session_may_leave_too_little_for_a_guess() -> None:
 @pytest.mark.parametrize(("used", "paused"), [(5, False), (20, True)])
 def test_what_a_call_has_just_used_counts_for_the_next_one(used: int, *, paused: bool) -> None:
     desk = Desk()
-    bound(desk, budget(desk, "tokens", left=10))
+    tokens = budget(desk, "tokens", left=10)
+    bound(desk, tokens)
     desk.say("one")
     desk.say("two")
+    (task,) = desk.tasks.values()
 
+    bound(desk, msgspec.structs.replace(tokens, own={task.id: 10 * MICRO}))
     desk.answer(ReasonResult(text="", usage=Usage(output_tokens=used)))
 
     assert desk.head.paused is paused

@@ -8,7 +8,7 @@ import pytest
 from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
 from mainspring_engine.domain.explain.subjects import explain
 from mainspring_engine.domain.rows import Head, Outcome, WaitRow
-from mainspring_engine.domain.turn.state import Appeal, OpenCall
+from mainspring_engine.domain.turn.state import FREE, Appeal, OpenCall
 from mainspring_engine.domain.turn.state import Phase as TurnPhase
 from mainspring_engine.domain.workflow.state import Phase as WorkflowPhase
 from mainspring_engine.domain.workflow.state import WorkflowState
@@ -103,6 +103,33 @@ def test_a_turn_that_rests_for_a_budget_says_when_it_looks_again(due_ms: int | N
     (reason,) = found.reasons
     assert (reason.code, reason.until_ms, found.moving) == ("budget", due_ms, False)
     assert ("looks again by itself at" in reason.text) is (due_ms is not None)
+
+
+def test_a_turn_that_rests_before_a_tool_call_names_it() -> None:
+    resting = msgspec.structs.replace(
+        STATE,
+        phase=TurnPhase.PAUSED,
+        reason_task=None,
+        calls=(OpenCall(0, "add", None, behind=FREE),),
+    )
+
+    (reason,) = told(snapshot(workflow=turn(resting))).reasons
+
+    assert reason.code == "budget"
+    assert "has no room for add" in reason.text
+
+
+def test_a_call_without_room_is_told_of_beside_what_is_at_work() -> None:
+    busy = msgspec.structs.replace(
+        STATE,
+        phase=TurnPhase.ACT,
+        calls=(OpenCall(0, "sleep", TASK), OpenCall(1, "add", None, behind=FREE)),
+    )
+
+    found = told(snapshot(leased(), workflow=turn(busy)))
+
+    assert {reason.code for reason in found.reasons} == {"at_work", "budget"}
+    assert found.moving
 
 
 def test_a_cancelling_turn_tells_its_deadline_beside_who_is_at_work() -> None:

@@ -14,7 +14,7 @@ class Resumption(StrEnum):
 
     RESUMED = "resumed"
     SHORT = "short"
-    """The budget lets no model call begin yet."""
+    """The budget has no room for the next call yet."""
     NOT_PAUSED = "not_paused"
 
 

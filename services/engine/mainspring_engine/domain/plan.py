@@ -246,8 +246,11 @@ class Plan:
         )
 
     def _spending(self) -> Spending | None:
-        if not self.budgeted and self.head.paused == self._before.paused:
-            return None
+        return self.spent if self.budgeted or self.head.paused != self._before.paused else None
+
+    @property
+    def spent(self) -> Spending:
+        """What the plan means for budgets so far."""
         return Spending(
             holds=tuple(self.holds),
             ended=tuple(close.task_id for close in self.closes if close.delay_ms is None),

@@ -1,11 +1,13 @@
 """Rows as the decisions see them. The store's adapters fill them; nothing here reads or writes."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, convert, structs
 
+from mainspring_schema.budgets import BudgetView
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Controls
@@ -148,6 +150,17 @@ class OpenTask(Struct, frozen=True, kw_only=True):
     failures: int
     uncounted: int
     incarnation: UUID | None = None
+
+
+class Standing(BudgetView, frozen=True, kw_only=True):
+    """A budget as a session finds it: `reserved` is what others hold, `own` what its tasks do."""
+
+    own: Mapping[UUID, int] = {}
+
+    @classmethod
+    def of(cls, budget: BudgetView, *, reserved: int, own: Mapping[UUID, int]) -> "Standing":
+        fields = structs.asdict(budget) | {"reserved": reserved, "own": own}
+        return convert(fields, cls)
 
 
 class View(Struct, frozen=True, kw_only=True):

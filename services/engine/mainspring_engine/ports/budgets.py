@@ -3,6 +3,7 @@
 from typing import Protocol
 from uuid import UUID
 
+from mainspring_engine.domain.rows import Standing
 from mainspring_schema.budgets import (
     BudgetView,
     ChangeBudget,
@@ -22,11 +23,11 @@ class BudgetRows(Protocol):
         """Those that have budgets."""
         ...
 
-    async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[BudgetView, ...]:
+    async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[Standing, ...]:
         """Those of any of the subjects that are not disabled, by id. Read without a lock.
 
-        `reserved` is without what the first of the subjects, a session, holds itself, and without
-        what is still held for tasks that are gone.
+        They stand as the first of the subjects finds them, a session. What is still held for tasks
+        that are gone is left out.
         """
         ...
 

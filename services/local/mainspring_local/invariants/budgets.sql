@@ -67,11 +67,16 @@ select
 from examined;
 
 -- name: holds_belong_to_open_tasks
--- Nothing is held for a task that has ended.
+-- Nothing is held for a task that has ended, and each hold says of what kind its call is.
 with examined as (
     select
         h.task_id,
-        exists(select from engine.task as t where t.id = h.task_id) as holds
+        exists(
+            select from engine.task as t
+            where
+                t.id = h.task_id
+                and h.source = case t.kind when 1 then 'model_call' when 2 then 'tool_call' end
+        ) as holds
     from engine.budget_hold as h
 )
 

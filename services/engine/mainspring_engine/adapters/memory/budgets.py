@@ -9,6 +9,7 @@ from msgspec import Struct
 from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.domain import periods
 from mainspring_engine.domain.changes import Changes, Hold, Spending
+from mainspring_engine.domain.rows import Standing, TaskKind
 from mainspring_kernel.clock import Clock
 from mainspring_schema.budgets import (
     BudgetView,
@@ -23,8 +24,11 @@ from mainspring_schema.budgets import (
 
 
 class HeldRow(Struct, frozen=True, kw_only=True):
+    """`source` is what the entry says of what was used."""
+
     session_id: UUID
     amount: int
+    source: str
 
 
 class BudgetTables:
@@ -78,17 +82,27 @@ class BudgetTables:
             )
 
     def fits(self, changes: Changes, now_ms: int) -> bool:
-        """Whether every hold of the item fits, once what it gives back is back."""
-        spending = changes.spending or Spending()
-        return all(self._fits(hold, spending, changes, now_ms) for hold in spending.holds)
+        """Whether every hold of the item fits, once what it gives back is back.
 
-    def _fits(self, hold: Hold, spending: Spending, changes: Changes, now_ms: int) -> bool:
+        Of those of one budget each has what those before it leave.
+        """
+        spending = changes.spending or Spending()
+        begun: dict[UUID, int] = {}
+        for hold in spending.holds:
+            before = begun.get(hold.budget_id, 0)
+            if not self._fits(hold, before, changes, now_ms):
+                return False
+            begun[hold.budget_id] = before + hold.amount
+        return True
+
+    def _fits(self, hold: Hold, begun: int, changes: Changes, now_ms: int) -> bool:
+        spending = changes.spending or Spending()
         kept = self.budgets.get(hold.budget_id)
         if kept is None or kept.status == "paused":
             return False
         budget = self.present(kept, now_ms)
         gone = self._gone(budget.id, spending.ended, changes)
-        reserved = budget.reserved - sum(self.holds[key].amount for key in gone)
+        reserved = budget.reserved - sum(self.holds[key].amount for key in gone) + begun
         used = sum(
             charge.amount
             for charge in spending.charges
@@ -151,7 +165,7 @@ class BudgetTables:
                     id=uuid5(budget.id, f"{key[0]}"),
                     budget_id=budget.id,
                     amount=-used,
-                    source="model_call",
+                    source=held.source,
                     description=None,
                     task_id=key[0],
                     session_id=held.session_id,
@@ -162,7 +176,11 @@ class BudgetTables:
     def _hold(self, hold: Hold, session_id: UUID) -> None:
         budget = self.budgets[hold.budget_id]
         amount = min(hold.amount, budget.balance - budget.reserved)
-        self.holds[hold.task_id, hold.budget_id] = HeldRow(session_id=session_id, amount=amount)
+        task = self._tables.tasks.get(hold.task_id)
+        is_tool = task is not None and task.kind is TaskKind.TOOL
+        self.holds[hold.task_id, hold.budget_id] = HeldRow(
+            session_id=session_id, amount=amount, source="tool_call" if is_tool else "model_call"
+        )
         self.change(
             budget.id, reserved=budget.reserved + amount, warned=budget.warned or hold.warns
         )
@@ -182,10 +200,10 @@ class MemoryBudgets:
         with self._lock:
             return frozenset(budget.org_id for budget in self._tables.budgets.values())
 
-    async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[BudgetView, ...]:
+    async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[Standing, ...]:
         with self._lock:
             found = [
-                msgspec.structs.replace(one, reserved=self._held_by_others(one, subjects))
+                self._standing(one, subjects[0].id)
                 for one in self._of(org_id, subjects)
                 if one.status != "disabled"
             ]
@@ -194,13 +212,15 @@ class MemoryBudgets:
     def _present(self, budget: BudgetView) -> BudgetView:
         return self._tables.present(budget, self._clock.wall_ms())
 
-    def _held_by_others(self, budget: BudgetView, subjects: tuple[Subject, ...]) -> int:
-        return budget.reserved - sum(
-            held.amount
-            for (task_id, budget_id), held in self._tables.holds.items()
-            if budget_id == budget.id
-            and (held.session_id == subjects[0].id or self._tables.is_gone(task_id))
-        )
+    def _standing(self, budget: BudgetView, session_id: UUID) -> Standing:
+        held = {
+            task_id: row
+            for (task_id, budget_id), row in self._tables.holds.items()
+            if budget_id == budget.id and not self._tables.is_gone(task_id)
+        }
+        own = {id_: row.amount for id_, row in held.items() if row.session_id == session_id}
+        others = sum(row.amount for row in held.values()) - sum(own.values())
+        return Standing.of(budget, reserved=others, own=own)
 
     def _of(self, org_id: UUID, subjects: tuple[Subject, ...]) -> list[BudgetView]:
         return [

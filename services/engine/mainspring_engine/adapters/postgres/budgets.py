@@ -9,6 +9,7 @@ from mainspring_engine.adapters.postgres.inbox import INBOX
 from mainspring_engine.adapters.postgres.replies import committed
 from mainspring_engine.adapters.postgres.workflows import more_arguments
 from mainspring_engine.domain.changes import Changes, Spending
+from mainspring_engine.domain.rows import Standing
 from mainspring_engine.ports.store import Committed
 from mainspring_postgres import Database, QueryFailed, Row, UniqueViolation, load_queries
 from mainspring_schema.budgets import (
@@ -62,10 +63,10 @@ class PostgresBudgets:
         rows = await self._database.fetch(BUDGETS["organizations"])
         return frozenset(cast(UUID, row["org_id"]) for row in rows)
 
-    async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[BudgetView, ...]:
+    async def over(self, org_id: UUID, subjects: tuple[Subject, ...]) -> tuple[Standing, ...]:
         # Only a session's id is that of a session.
         rows = await self._database.fetch(BUDGETS["over"], org_id, *_columns(subjects))
-        return tuple(map(_budget, rows))
+        return tuple(map(_standing, rows))
 
     async def page(self, asked: ListBudgets) -> tuple[BudgetView, ...]:
         rows = await self._database.fetch(
@@ -172,6 +173,12 @@ def _period(row: Row) -> Period | None:
         seconds=cast("int | None", row["period_seconds"]),
         text=cast("str | None", row["period_text"]),
     )
+
+
+def _standing(row: Row) -> Standing:
+    tasks, amounts = cast("list[UUID]", row["own_tasks"]), cast("list[int]", row["own_amounts"])
+    budget, own = _budget(row), dict(zip(tasks, amounts, strict=True))
+    return Standing.of(budget, reserved=budget.reserved, own=own)
 
 
 def _budget(row: Row) -> BudgetView:

@@ -12,31 +12,32 @@ from engine.commit_budgeted_v1(
 select distinct org_id from engine.budget where not deleted;
 
 -- name: over
--- Budgets of some subjects that count, by id; without what the first of them, a session, holds, and
--- what is still held for tasks that are gone: the next hold gives it back.
+-- Budgets of some subjects that count, by id; what the first of them, a session, holds is told
+-- apart, and what is still held for tasks that are gone is left out: the next hold gives it back.
 -- repeatable
 select
     b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
-    (
-        b.reserved - coalesce(
-            (
-                select sum(h.amount)
-                from engine.budget_hold as h
-                where
-                    h.budget_id = b.id
-                    and (
-                        h.session_id = ($3::uuid[])[1]
-                        or not exists (select from engine.task as t where t.id = h.task_id)
-                    )
-            ), 0
-        )
-    )::bigint as reserved,
+    o.reserved, o.own_tasks, o.own_amounts,
     b.status, b.warned, b.metadata, b.period_kind, b.period_seconds, b.period_text,
     (extract(epoch from b.period_started_at) * 1000)::bigint as period_started_ms,
     (extract(epoch from b.renews_at) * 1000)::bigint as renews_ms,
     (extract(epoch from b.created_at) * 1000)::bigint as created_ms,
     (extract(epoch from b.updated_at) * 1000)::bigint as updated_ms
 from engine.budget_present as b
+cross join
+    lateral (
+        select
+            coalesce(sum(h.amount) filter (where not h.own), 0)::bigint as reserved,
+            coalesce(array_agg(h.task_id) filter (where h.own), '{}') as own_tasks,
+            coalesce(array_agg(h.amount) filter (where h.own), '{}') as own_amounts
+        from (
+            select h.task_id, h.amount, h.session_id = ($3::uuid[])[1] as own
+            from engine.budget_hold as h
+            where
+                h.budget_id = b.id
+                and exists (select from engine.task as t where t.id = h.task_id)
+        ) as h
+    ) as o
 where
     b.org_id = $1 and b.status <> 3
     and (b.subject_type, b.subject_id) in (select * from unnest($2::text[], $3::uuid[]))

@@ -80,12 +80,12 @@ def _task(task_id: UUID, snapshot: Snapshot) -> Told:
 def _turn(workflow: Workflow, snapshot: Snapshot) -> Told:
     state = turns.decode(workflow)
     reasons = [tasks.why(facts, snapshot) for facts in snapshot.tasks]
-    reasons += _queued(state)
+    reasons += _queued(state) + _without_room(state)
     due_ms = None if state.timer_id is None else snapshot.timers.get(state.timer_id)
     if state.phase is TurnPhase.CLIENT:
         reasons.append(_client(state, due_ms))
     elif state.phase is TurnPhase.PAUSED:
-        reasons.append(_resting(due_ms))
+        reasons.append(_resting(state, due_ms))
     elif state.phase is TurnPhase.CANCELLING:
         reasons.append(_cancelling("the turn", state.cancel_reason, due_ms))
     return state.phase.name.lower(), tuple(reasons or (_stuck(workflow),))
@@ -106,8 +106,28 @@ def _queued(state: turns.TurnState) -> list[Reason]:
     ]
 
 
-def _resting(due_ms: int | None) -> Reason:
-    text = "the turn rests, because a budget lets no model call begin"
+def _without_room(state: turns.TurnState) -> list[Reason]:
+    """Calls that are due while others are at work, or wait for people."""
+    if state.phase is TurnPhase.PAUSED:
+        return []
+    at_work = any(call.task_id is not None for call in state.calls)
+    return [
+        Reason(
+            code="budget",
+            text=f"the call {_name(call)} begins once a budget of seconds has room for it",
+            advice="It is looked at again when another call ends. Raise the budget and POST to the "
+            "session's resume to have it begin now.",
+            moving=at_work,
+        )
+        for call in state.calls
+        if call.is_due
+    ]
+
+
+def _resting(state: turns.TurnState, due_ms: int | None) -> Reason:
+    names = ", ".join(_name(call) for call in state.calls if call.is_due)
+    what = f"a budget has no room for {names}" if names else "a budget lets no model call begin"
+    text = f"the turn rests, because {what}"
     if due_ms is not None:
         text += f"; it looks again by itself at {rfc3339(due_ms)}"
     return Reason(

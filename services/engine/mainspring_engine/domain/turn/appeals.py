@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from mainspring_engine.domain.turn import facts, tooling
-from mainspring_engine.domain.turn.state import Appeal, OpenCall
+from mainspring_engine.domain.turn.state import FREE, Appeal, OpenCall
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.errors import NotAwaited
 from mainspring_kernel.times import rfc3339
@@ -113,7 +113,11 @@ def _begin(turn: Turn, call: OpenCall, edited: dict[str, object] | None) -> None
     asked = turn.asked(call)
     if edited is not None:
         asked = msgspec.structs.replace(asked, arguments=edited)
-    turn.put_call(tooling.start(turn, asked, call.index, edited=edited is not None))
+    begun = tooling.start(turn, asked, call.index, edited=edited is not None)
+    if begun is None and edited is not None:
+        detail = f"the arguments of {asked.id} can be changed once a budget has room for the call"
+        raise NotAwaited(detail)
+    turn.put_call(begun or msgspec.structs.replace(call, appeal=Appeal.NONE, behind=FREE))
 
 
 def _reply(turn: Turn, call: OpenCall, reply: Reply) -> Resolved:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from mainspring_engine.domain.rows import InboxRow
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.state import TurnState
 from mainspring_kernel.ids import Prefix, to_wire
@@ -15,7 +16,7 @@ from mainspring_schema.appeals import (
     Ruling,
 )
 from mainspring_schema.codec import to_json
-from mainspring_schema.events import OutputMessageCompleted, ToolCompleted
+from mainspring_schema.events import OutputMessageCompleted, ReasonStarted, ToolCompleted
 from mainspring_schema.messages import ContentPart, Json, Message, TextPart, ToolCallPart
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
 
@@ -46,6 +47,19 @@ def turn_started(turn: UUID, message: Message | None, input_id: UUID, agent: Tur
     if agent.agent_description is not None:
         data["agent_description"] = agent.agent_description
     return data
+
+
+def reason_started(
+    message: UUID, iteration: int, agent: TurnAgent, taken: tuple[InboxRow, ...]
+) -> ReasonStarted:
+    return ReasonStarted(
+        harness_id=agent.harness_id,
+        agent_id=agent.agent_id,
+        metadata=agent.model,
+        iteration=iteration,
+        message_id=message_id(message),
+        consumed=tuple(message_id(row.message_id) for row in taken),
+    )
 
 
 def message_started(turn: UUID, message: UUID, iteration: int, agent: TurnAgent) -> Json:

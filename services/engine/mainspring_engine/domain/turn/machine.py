@@ -82,6 +82,7 @@ def model_answered(
 def tool_answered(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
     """The result of one tool call; the last of its answer leads on."""
     paying.owe(turn, result.judged)
+    paying.charge(turn, delivery, result)
     call = next((c for c in turn.state.calls if c.task_id == delivery.task_id), None)
     if call is None:
         turn.close_attempt(delivery.task_id, delivery.fence, Closing.CANCELLED)
@@ -145,7 +146,7 @@ def appeals_answered(turn: Turn, command: AnswerAppeals) -> tuple[Resolved, ...]
     """People decided or answered. Raises NotAwaited."""
     resolved = appeals.answered(turn, command)
     appeals.look_again(turn)
-    _after_appeals(turn)
+    _go_on(turn)
     return resolved
 
 
@@ -158,10 +159,10 @@ def appeals_expired(turn: Turn, tasks: tuple[OpenTask, ...] = ()) -> None:
     appeals.expired(turn)
     tooling.expired(turn, tasks)
     appeals.arm(turn)
-    _after_appeals(turn)
+    _go_on(turn)
 
 
-def _after_appeals(turn: Turn) -> None:
+def _go_on(turn: Turn) -> None:
     order.begin(turn)
     waits = bool(appeals.waiting(turn))
     if any(call.task_id is not None for call in turn.state.calls):
@@ -175,19 +176,23 @@ def _after_appeals(turn: Turn) -> None:
 
 
 def resumed(turn: Turn) -> bool:
-    """Somebody wants a turn that rests for a budget to go on; whether the budgets let it."""
-    if turn.state.phase is not Phase.PAUSED or turn.short is not None:
+    """Somebody wants a turn that waits for a budget to go on; whether the budgets let it."""
+    if turn.short is not None:
         return False
     _resume(turn)
     return True
 
 
 def _resume(turn: Turn) -> None:
-    turn.disarm()
-    turn.plan.set_paused(paused=False)
-    turn.emit("budget.resumed", {"turn_id": facts.turn_id(turn.workflow.id)})
-    turn.next_model_call()
-    turn.save()
+    if turn.state.phase is Phase.PAUSED:
+        turn.disarm()
+        turn.plan.set_paused(paused=False)
+        turn.emit("budget.resumed", {"turn_id": facts.turn_id(turn.workflow.id)})
+    if turn.state.calls:
+        _go_on(turn)
+    else:
+        turn.next_model_call()
+        turn.save()
 
 
 def renewed(turn: Turn) -> None:
@@ -247,14 +252,16 @@ def task_died(
 
 def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
     usable = calls[:TOOL_CALLS_PER_RESPONSE_MAX]
-    server = [(i, c) for i, c in enumerate(usable) if not _is_clients(c)]
+    server = [(i, c) for i, c in enumerate(usable) if not tooling.is_clients(c)]
     turn.update(
         phase=Phase.ACT,
         call_count=len(server),
         call_errors=0,
         act_started_ms=turn.plan.now_ms,
         tool_calls=turn.state.tool_calls + len(calls),
-        calls=tuple(OpenCall(i, c.name, None) for i, c in enumerate(usable) if _is_clients(c)),
+        calls=tuple(
+            OpenCall(i, c.name, None) for i, c in enumerate(usable) if tooling.is_clients(c)
+        ),
     )
     if turn.state.iteration >= turn.agent.max_iterations:
         _stop_at_cap(turn, calls)
@@ -272,11 +279,6 @@ def _act(turn: Turn, calls: tuple[ToolCall, ...]) -> None:
         ending.fail(turn, Failure(error_class="model_output", code="model_output", message=message))
     else:
         _lead_on(turn, started=bool(server), calls=calls)
-
-
-def _is_clients(call: ToolCall) -> bool:
-    """Whether the client makes it; what cannot be made is answered here."""
-    return call.client_side and not call.problem
 
 
 def _open(turn: Turn, index: int, calls: tuple[ToolCall, ...]) -> None:
@@ -316,6 +318,11 @@ def _acted(turn: Turn, *, started: bool = True, calls: tuple[ToolCall, ...] | No
     """
     if appeals.waiting(turn):
         _rest(turn)
+        return
+    short = turn.short if order.lacks_room(turn) else None
+    if short is not None:
+        turn.pause(short)
+        turn.save()
         return
     if started and turn.state.call_count:
         _tell_acted(turn)

@@ -1,7 +1,8 @@
 """In which order the calls of one answer begin: those of one concurrency class one by one.
 
 A call stays behind the one before it of its class until that has its result, whatever became of it,
-be it at work, waiting for a person, or behind another itself. Only then its task is made.
+be it at work, waiting for a person, or behind another itself. Only then its task is made, and only
+once the budgets have room for it: until then it is due, and looked at again whenever another ends.
 """
 
 from collections.abc import Sequence
@@ -29,19 +30,23 @@ def _is_of(call: ToolCall, wanted: str) -> bool:
 
 
 def opened(turn: Turn, call: ToolCall, index: int, behind: int | None) -> OpenCall:
-    """The call, begun unless another has to end before."""
-    if behind is None:
-        return tooling.start(turn, call, index)
-    return OpenCall(index, call.name, None, behind=behind)
+    """The call, begun unless another has to end before, or a budget has no room for it."""
+    begun = tooling.start(turn, call, index) if behind is None else None
+    return begun or OpenCall(index, call.name, None, behind=FREE if behind is None else behind)
 
 
 def begin(turn: Turn) -> None:
-    """Begins what was behind others that have ended. Raises StepMissing."""
-    due = False
+    """Begins what is due, where the budgets have room. Raises StepMissing."""
+    looks = False
     for call in turn.state.calls:
-        if call.behind == FREE and not call.appeal:
-            begun = tooling.start(turn, turn.asked(call), call.index)
+        begun = tooling.start(turn, turn.asked(call), call.index) if call.is_due else None
+        if begun is not None:
             turn.put_call(begun)
-            due = due or begun.due_s > 0
-    if due:
+            looks = looks or begun.due_s > 0
+    if looks:
         appeals.arm(turn)
+
+
+def lacks_room(turn: Turn) -> bool:
+    """Whether a call waits for room in a budget."""
+    return any(call.is_due for call in turn.state.calls)

@@ -1,4 +1,4 @@
-"""What a turn's model calls have used: counted for the turn, and charged to its budgets."""
+"""What a turn's calls have used: counted for the turn, and charged to its budgets."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from mainspring_engine.domain.turn import spending
 from mainspring_engine.domain.turn.state import Owed
 from mainspring_engine.domain.turn.turn import Delivery, Turn
 from mainspring_schema.events import Usage
-from mainspring_schema.tasks import Failure, Judged, ReasonResult
+from mainspring_schema.tasks import Failure, Judged, ReasonResult, ToolResult
 
 
 def priced(turn: Turn, result: ReasonResult) -> ReasonResult:
@@ -31,6 +31,12 @@ def owe(turn: Turn, judged: Judged | None) -> None:
     usage = turn.agent.judged(judged.usage)
     owed = spending.amounts(usage, calls=judged.calls, duration_ms=judged.duration_ms)
     turn.update(usage=turn.state.usage.plus(usage), owed=turn.state.owed.plus(owed))
+
+
+def charge(turn: Turn, delivery: Delivery, result: ToolResult) -> None:
+    """A tool call has ended. It took what its worker says; of a lost attempt nobody says it."""
+    if result.duration_ms:
+        turn.plan.charges.append(spending.time_charge(delivery.task_id, result.duration_ms))
 
 
 def count(turn: Turn, result: ReasonResult, delivery: Delivery) -> None:

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from mainspring_engine.domain.answers import Answer, Resumption
 from mainspring_engine.domain.intents import AppealsAnswered, ClientAnswered, SessionResumed
-from mainspring_engine.domain.turn import appeals, machine
+from mainspring_engine.domain.turn import appeals, machine, order
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.errors import NotAwaited, NotWaitingForToolResults
@@ -58,6 +58,6 @@ def appeals_answered(turn: Turn | None, command: AnswerAppeals) -> AppealsReceip
 
 
 def resumed(turn: Turn | None) -> Resumption:
-    if turn is None or turn.state.phase is not Phase.PAUSED:
+    if turn is None or not (turn.state.phase is Phase.PAUSED or order.lacks_room(turn)):
         return Resumption.NOT_PAUSED
     return Resumption.RESUMED if machine.resumed(turn) else Resumption.SHORT

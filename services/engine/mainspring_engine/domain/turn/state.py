@@ -19,7 +19,7 @@ class Phase(IntEnum):
     """Parked until people answer, or until the client brings the results of its tools."""
     CANCELLING = 4
     PAUSED = 5
-    """A budget lets no model call begin."""
+    """A budget lets no model call begin, or none of the tool calls that are open."""
 
 
 class Appeal(IntEnum):
@@ -31,7 +31,8 @@ class Appeal(IntEnum):
 
 
 FREE: Final = -1
-"""Of a call that was behind others of its concurrency class, which have all ended."""
+"""Of a call that was behind others of its concurrency class, which have all ended, and of one that
+a budget had no room for."""
 
 
 class OpenCall(Struct, frozen=True, array_like=True):
@@ -58,6 +59,11 @@ class OpenCall(Struct, frozen=True, array_like=True):
     def queued(self) -> bool:
         """Whether a call before it is open still."""
         return self.behind is not None and self.behind != FREE
+
+    @property
+    def is_due(self) -> bool:
+        """Whether nothing but a budget can keep it from being begun."""
+        return self.behind == FREE and self.task_id is None and not self.appeal
 
 
 class Owed(Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ import msgspec
 from mainspring_engine.domain.changes import CloseTask
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import EFFECTS, Closing, Effect, OpenTask, TaskKind, TaskState
-from mainspring_engine.domain.turn import facts
+from mainspring_engine.domain.turn import facts, spending
 from mainspring_engine.domain.turn.calls import NOT_READ, abandoned, shown
 from mainspring_engine.domain.turn.state import OpenCall
 from mainspring_engine.domain.turn.turn import Delivery, Turn
@@ -18,9 +18,14 @@ from mainspring_schema.codec import pack
 from mainspring_schema.tasks import ToolCall, ToolResult, ToolTask
 
 
-def start(turn: Turn, call: ToolCall, index: int, *, edited: bool = False) -> OpenCall:
-    """`edited`: a person has changed the arguments, which nobody checked against the tool."""
+def start(turn: Turn, call: ToolCall, index: int, *, edited: bool = False) -> OpenCall | None:
+    """None where a budget has no room for it.
+
+    `edited`: a person has changed the arguments, which nobody checked against the tool.
+    """
     task_id = turn.ids.uuid7()
+    if not turn.holds(task_id, spending.of_tool(call)):
+        return None
     announced = toolsets.name_of(call.capability_id or "")
     opened = OpenCall(index, call.name, task_id, due_s=_later_s(turn) if announced else 0)
     turn.emit("tool.started", {"tool_call": facts.call_view(call), **shown(call)}, task_id)
@@ -51,6 +56,11 @@ def _task(turn: Turn, call: ToolCall, index: int, *, edited: bool = False) -> To
         guarded=call.guarded,
         limit_s=call.limit_s,
     )
+
+
+def is_clients(call: ToolCall) -> bool:
+    """Whether the client makes it; what cannot be made is answered by the turn itself."""
+    return call.client_side and not call.problem
 
 
 def _capability(call: ToolCall) -> str:

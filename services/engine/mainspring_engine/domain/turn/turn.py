@@ -30,7 +30,7 @@ from mainspring_kernel.ids import Ids, Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.budgets import BudgetView
 from mainspring_schema.codec import pack
-from mainspring_schema.events import Context, ReasonStarted
+from mainspring_schema.events import Context
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Controls
 from mainspring_schema.tasks import (
@@ -112,9 +112,10 @@ class Turn:
         lets no call begin the turn rests instead, and what waits goes on waiting.
         """
         bounds = self._bounds()
-        short = bounds.short(self.state, self.plan.charges)
+        wanted = bounds.of_model(self.state)
+        short = bounds.short(wanted, self.plan.spent)
         if short is not None:
-            self._pause(short)
+            self.pause(short)
             return
         taken = self._take_inputs()
         iteration = self.state.iteration + 1
@@ -128,7 +129,7 @@ class Turn:
             config_hash=self.workflow.config_hash,
             controls=taken[-1].controls if taken else controls,
         )
-        self._hold(bounds, task_id)
+        self._hold(bounds, task_id, wanted)
         route, step = Route(model=self.agent.model_route), f"reason:{iteration}"
         self.add_task(
             task_id, TaskKind.REASON, route, Effect.PURE, step=step, payload=pack(payload)
@@ -178,8 +179,21 @@ class Turn:
 
     @property
     def short(self) -> BudgetView | None:
-        """The budget that lets no model call begin now. Raises BudgetsMissing."""
-        return self._bounds().short(self.state, self.plan.charges)
+        """The budget without room for the next call. Raises BudgetsMissing, StepMissing."""
+        bounds = self._bounds()
+        due = next((call for call in self.state.calls if call.is_due), None)
+        wanted = bounds.of_model(self.state) if due is None else spending.of_tool(self.asked(due))
+        return bounds.short(wanted, self.plan.spent)
+
+    def holds(self, task_id: UUID, wanted: spending.Wanted) -> bool:
+        """Holds what a call may use; False where there is no room. Raises BudgetsMissing."""
+        bounds = self._bounds() if wanted else Bounds()
+        if not bounds.budgets:
+            return True
+        if bounds.short(wanted, self.plan.spent) is not None:
+            return False
+        self._hold(bounds, task_id, wanted)
+        return True
 
     def await_renewal(self, short: BudgetView) -> None:
         """Looks again by itself, where time may help."""
@@ -187,18 +201,20 @@ class Turn:
         if delay_ms is not None:
             self.arm(spending.TIMER_RENEWAL, delay_ms / 1000)
 
-    def _pause(self, short: BudgetView) -> None:
+    def pause(self, short: BudgetView) -> None:
+        """The turn rests before its next call."""
         why = "the budget is paused" if short.status == "paused" else "the budget is used up"
         kind = "budget.paused" if short.status == "paused" else "budget.exhausted"
         budget_id = to_wire(Prefix.BUDGET, short.id)
         self.emit(kind, spending.told(short, budget_id, why, self.plan.now_ms))
         self.plan.set_status(SessionStatus.IDLE)
         self.plan.set_paused(paused=True)
-        self.update(phase=Phase.PAUSED, reason_task=None, calls=())
+        self.update(phase=Phase.PAUSED, reason_task=None)
         self.await_renewal(short)
 
-    def _hold(self, bounds: Bounds, task_id: UUID) -> None:
-        self.plan.holds.extend(holds := spending.holds(bounds, task_id, self.state))
+    def _hold(self, bounds: Bounds, task_id: UUID, wanted: spending.Wanted) -> None:
+        holds = spending.holds(bounds, task_id, wanted, self.plan.spent)
+        self.plan.holds.extend(holds)
         warned = {hold.budget_id for hold in holds if hold.warns}
         for budget in bounds.budgets:
             if budget.id in warned:
@@ -211,14 +227,7 @@ class Turn:
         self, iteration: int, message: UUID, task_id: UUID, taken: tuple[InboxRow, ...]
     ) -> int:
         """The events before the call; returns the position up to which its prompt is folded."""
-        started = ReasonStarted(
-            harness_id=self.agent.harness_id,
-            agent_id=self.agent.agent_id,
-            metadata=self.agent.model,
-            iteration=iteration,
-            message_id=facts.message_id(message),
-            consumed=tuple(facts.message_id(row.message_id) for row in taken),
-        )
+        started = facts.reason_started(message, iteration, self.agent, taken)
         self.emit("reason.started", started, task_id)
         through = self.emit(
             "output.message.started",

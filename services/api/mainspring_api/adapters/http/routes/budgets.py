@@ -218,7 +218,7 @@ async def check_session_budgets(call: Call[NoBody, NoQuery]) -> Reply:
 
 @table.route("POST", f"{_SESSION}/resume", answer=ResumedOut)
 async def resume_session(call: Call[NoBody, NoQuery]) -> Reply:
-    """Goes on with a turn that a budget has paused, where it lets a model call begin again."""
+    """Goes on with a turn that a budget has paused, where it lets the next call begin."""
     services, id_ = call.services, session_id_of(call)
     await _of_session(call)
     order = ResumeSession(org_id=call.org_id, session_id=id_)
