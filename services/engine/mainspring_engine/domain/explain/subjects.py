@@ -172,7 +172,7 @@ def _workflow(workflow: Workflow, snapshot: Snapshot) -> Told:
             Reason(
                 code="version",
                 text=f"the code differs from what is recorded: {state.problem}",
-                advice="Start a worker with the code it began with, or mend the code.",
+                advice=tasks.CODE_DIFFERS,
             )
         )
     elif state.phase is WorkflowPhase.CANCELLING:
