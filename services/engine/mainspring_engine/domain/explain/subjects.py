@@ -221,6 +221,9 @@ def _ended(workflow: Workflow, letter: LetterView | None) -> Told:
 def _letter(letter: LetterView) -> Reason:
     path = f"dead-letters/{to_wire(Prefix.TASK, letter.task_id)}"
     match letter.status:
+        case "open" if letter.kind in ("workflow", "step"):
+            fork = f"workflows/{to_wire(Prefix.WORKFLOW, letter.workflow_id)}/fork"
+            advice = f"Mend what kills the workers, then POST {fork}; POST {path}/discard."
         case "open":
             advice = f"Mend what kills the workers, then POST {path}/requeue, or …/discard."
         case "refused":
