@@ -187,7 +187,8 @@ class FakeOperator:
             case ops.ListTasks() | ops.GetTask():
                 return self._of_tasks(asked)
             case ops.ListWorkers():
-                return ops.WorkerPage(workers=(self.worker,), next=None)
+                fits = asked.queue is None or asked.queue in self.worker.queues
+                return ops.WorkerPage(workers=(self.worker,) if fits else (), next=None)
             case ops.GetWorker():
                 return self.worker if asked.worker_id == WORKER else NotFound()
             case ops.GetHealth():

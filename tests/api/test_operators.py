@@ -73,6 +73,7 @@ async def test_a_task_shows_its_input_and_its_attempts_under_both_names(
         ("tasks?status=gone", 400, "invalid_parameter"),
         ("tasks?limit=101", 400, "invalid_parameter"),
         ("tasks?kind=tool&activity_type=reason", 400, "invalid_parameter"),
+        ("workers?queue=a&worker_group=b", 400, "invalid_parameter"),
         (f"workers/worker_{'0' * 32}", 404, "not_found"),
         ("workers/nonsense", 400, "invalid_id"),
     ],
@@ -93,6 +94,19 @@ async def test_workers_are_listed_and_read(client: httpx.AsyncClient) -> None:
     assert one.json()["accepting_tasks"] is True
     assert one.json()["capabilities"] == ["maths"]
     assert (one.json()["max_concurrency"], one.json()["current_load"]) == (4, 1)
+
+
+async def test_workers_are_found_by_their_queue_under_either_name(
+    client: httpx.AsyncClient,
+) -> None:
+    queue = (await client.get(f"{V1}/workers/{WORKER_ID}")).json()["queues"][0]
+    found = [
+        (await client.get(f"{V1}/workers", params={name: value})).json()["data"]
+        for name in ("queue", "worker_group")
+        for value in (queue, "another")
+    ]
+
+    assert [len(one) for one in found] == [1, 0, 1, 0]
 
 
 async def test_a_worker_is_drained_and_resumed(client: httpx.AsyncClient) -> None:

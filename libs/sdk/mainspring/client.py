@@ -18,7 +18,7 @@ from mainspring.sending import PASSING, TRIES, Sender
 from mainspring.tasks import WAIT_S, Submitting, TaskHandle, Tasks
 from mainspring.values import encode
 from mainspring_kernel.clock import SystemClock
-from mainspring_kernel.ids import RandomIds
+from mainspring_kernel.ids import Prefix, RandomIds, to_wire
 from mainspring_schema.workflows import Status
 
 P = ParamSpec("P")
@@ -28,6 +28,11 @@ _ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.can
 _HISTORY_PAGE: Final = 1000
 _IDS: Final = RandomIds(SystemClock())
 _PLAIN: Final = Options()
+
+
+def _own_key() -> str:
+    """A workflow's where nobody gave one: a repeat of its start would make another without."""
+    return f"own:{_IDS.uuid7().hex}"
 
 
 class Handle(Generic[T]):
@@ -205,23 +210,21 @@ class Client:
     ) -> Description:
         """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object.
 
+        Without a `key` it gets one of its own, so that a request that is repeated finds it again.
         Returns how it is at its start, or with `wait_s` once it has ended, or after that.
         """
         body: dict[str, object] = {
             "type": type_,
             "input": msgspec.Raw(input_),
             "queue": queue,
+            "key": _own_key() if key is None else key,
         }
-        if key is not None:
-            body["key"] = key
         given = (("build", options.build), ("keys", options.keys), ("circuit", options.circuit))
         body.update((name, value) for name, value in given if value)
         if declaration is not None:
             body["declaration"] = msgspec.Raw(declaration)
-        # Without a key a repeat would start another one.
-        tries = 1 if key is None else TRIES
         query = {"wait_s": str(wait_s)} if wait_s else None
-        raw = await self._send("POST", "", query=query, body=body, tries=tries)
+        raw = await self._send("POST", "", query=query, body=body)
         return msgspec.json.decode(raw, type=Description)
 
     async def fork(
@@ -243,11 +246,10 @@ class Client:
         fit), `workflow_key_mismatch`, `not_found`.
         """
         onto = None if workflow is None else workflow.declaration
-        given = {"step": step, "key": key, "queue": queue, "build": build, "declaration": onto}
+        given = {"step": step, "queue": queue, "build": build, "declaration": onto}
         body = {name: value for name, value in given.items() if value is not None}
-        # Without a key a repeat would start another one.
-        tries = 1 if key is None else TRIES
-        raw = await self._send("POST", f"/{id_}/fork", body=body, tries=tries)
+        body["key"] = _own_key() if key is None else key
+        raw = await self._send("POST", f"/{id_}/fork", body=body)
         return Handle(self, msgspec.json.decode(raw, type=Description).id, workflow)
 
     def handle(self, id_: str, workflow: "Workflow[..., T] | None" = None) -> Handle[T]:
@@ -340,10 +342,10 @@ class Client:
         id: str | None = None,  # noqa: A002 - the signal's
     ) -> None:
         """Raises ApiError `workflow_ended` where nothing would take it."""
-        body: dict[str, object] = {"name": name, "payload": msgspec.Raw(encode(payload))}
-        if id is not None:
-            body["id"] = id
-        await self._send("POST", f"/{id_}/signal", body=body, tries=1 if id is None else TRIES)
+        # Under one id it is taken once, however often it is sent.
+        told = to_wire(Prefix.SIGNAL, _IDS.uuid7()) if id is None else id
+        body = {"id": told, "name": name, "payload": msgspec.Raw(encode(payload))}
+        await self._send("POST", f"/{id_}/signal", body=body)
 
     async def cancel(self, id_: str, reason: str | None = None) -> bool:
         """False where it had ended."""
@@ -381,9 +383,7 @@ class Starting(Generic[P, T]):
         Raises WorkflowFailed, and what `start` raises.
         """
         input_ = encode(self._workflow.shape.bind(args, kwargs))
-        # A request that waits may break, and must find the same workflow again.
-        key = f"run:{_IDS.uuid7().hex}" if self._key is None else self._key
-        seen = await self._begin(input_, key=key, wait_s=WAIT_S)
+        seen = await self._begin(input_, key=self._key, wait_s=WAIT_S)
         handle = Handle(self._client, seen.id, self._workflow)
         return handle.outcome_of(seen) if seen.ended else await handle.result()
 

@@ -11,8 +11,9 @@ from mainspring.answers import checked, retry_after_s
 
 PASSING: Final = frozenset({429, 503, 504})
 """What another moment may answer otherwise."""
-TRIES: Final = 5
-"""Of a request that nobody answered; all that is sent may be sent twice."""
+TRIES: Final = 12
+"""Of a request that nobody answered; all that is sent may be sent twice. With a second between
+them they outlast the restart of a service, and the recovery of Postgres."""
 
 
 class Sender:

@@ -86,14 +86,26 @@ class Shape(Generic[T_co]):
     def arguments(self, raw: bytes) -> tuple[list[object], dict[str, object]]:
         """Raises ValueError for what does not fit."""
         if raw.lstrip()[:1] == b"{":
-            named = _NAMED.decode(raw)
-            return [], {name: self._argument(name, value) for name, value in named.items()}
+            named = {
+                name: self._argument(name, value) for name, value in _NAMED.decode(raw).items()
+            }
+            return self._fitting([], named)
         given = _LISTED.decode(raw)
         names = self._names
-        return [
+        listed = [
             self._argument(names[min(i, len(names) - 1)] if names else "", value)
             for i, value in enumerate(given)
-        ], {}
+        ]
+        return self._fitting(listed, {})
+
+    def _fitting(
+        self, listed: list[object], named: dict[str, object]
+    ) -> tuple[list[object], dict[str, object]]:
+        try:
+            self.bind(listed, named)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        return listed, named
 
     def _argument(self, name: str, raw: msgspec.Raw) -> object:
         return self._parameters.get(name, _ANY).decode(raw)

@@ -172,6 +172,7 @@ def test_a_turn_that_ended_says_how() -> None:
     ("dead", "moving", "advice"),
     [
         (letter("open"), False, "requeue"),
+        (letter("open", kind="workflow"), False, "/fork; POST dead-letters"),
         (letter("refused", refusal="superseded"), False, "superseded"),
         (letter("requeueing", due_ms=NOW + 5), True, "when it is due"),
         (letter("discarded"), True, ""),

@@ -5,6 +5,7 @@ import pytest
 
 from mainspring_engine.domain.circuit import Circuit, CircuitState
 from mainspring_engine.domain.explain.snapshot import TaskFacts, route_of
+from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.samples import SeatSample
 from tests.unit.engine.explained import (
     DELAYED,
@@ -27,6 +28,12 @@ from tests.unit.engine.explained import (
         (ready(), (), "no_worker", "queue default; none is attached"),
         (ready(capability="maths"), (SEAT,), "no_worker", "capability maths"),
         (ready(build="b9"), (SEAT,), "version", "build b9; attached are b1"),
+        (
+            ready(build="b9"),
+            (msgspec.structs.replace(SEAT, build=""),),
+            "version",
+            "attached are (no build)",
+        ),
         (
             ready(),
             (msgspec.structs.replace(SEAT, active=0, silent=2, slots=0, held=0),),
@@ -155,3 +162,27 @@ def test_a_delayed_task_tells_until_when_and_why(
     assert reason.code == code
     assert said in reason.text
     assert reason.advice
+
+
+def test_how_often_a_users_step_is_tried_is_not_for_the_engine_to_say() -> None:
+    task = msgspec.structs.replace(DELAYED, kind="task", step="task:bill")
+
+    reason = only(snapshot(TaskFacts(task=task, last=failed("step_failed"))))
+
+    assert "; 2 failed, the last one with step_failed" in reason.text
+    assert "cancel it" in reason.advice
+
+
+def test_code_that_differs_may_be_forked_onto_the_new_one() -> None:
+    reason = only(snapshot(TaskFacts(task=DELAYED, last=failed("version_conflict"))))
+
+    assert "fork it from the step that differs" in reason.advice
+
+
+def test_a_limit_of_none_says_that_the_key_was_paused() -> None:
+    limit = KeyLimit(key="queue:default", at_once=0, running=1)
+
+    reason = only(snapshot(ready(), limits=(limit,)))
+
+    assert "it lets none run (1 still do)" in reason.text
+    assert "raise the limit, or remove it" in reason.advice

@@ -249,8 +249,9 @@ async def test_steps_within_a_step_are_plain_calls() -> None:
     assert engine.names() == {"1": "outer"}
 
 
-async def test_input_that_does_not_fit_fails_the_workflow() -> None:
-    result = await FakeEngine("five").run(three)
+@pytest.mark.parametrize("given", [("five",), (5, 6, 7, 8)])
+async def test_input_that_does_not_fit_fails_the_workflow(given: tuple[object, ...]) -> None:
+    result = await FakeEngine(*given).run(three)
 
     assert result.outcome == "failed"
     assert result.flaw is not None

@@ -218,10 +218,16 @@ async def test_a_failed_attempt_asks_for_another_until_its_policy_ends() -> None
 
 async def test_what_can_never_succeed_is_not_tried_again() -> None:
     wrong = await attempt(b'["one"]')
+    too_many = await attempt(b"[1, 2, 3]")
+    unknown = await attempt(b'{"left": 1, "middle": 2}')
     refused = await attempt_plain(refuse, b"[]", failures=0, draws=SystemDraws(), processes=None)
 
     assert wrong.flaw is not None
     assert (wrong.flaw.code, wrong.retry_ms) == ("invalid_input", None)
+    assert too_many.flaw is not None
+    assert (too_many.flaw.code, too_many.retry_ms) == ("invalid_input", None)
+    assert unknown.flaw is not None
+    assert (unknown.flaw.code, unknown.retry_ms) == ("invalid_input", None)
     assert refused.flaw is not None
     assert (refused.flaw.code, refused.retry_ms) == ("closed", None)
     assert wrong.lasting

@@ -93,7 +93,7 @@ async def test_code_that_does_not_fit_its_record_does_not_answer() -> None:
     ("name", "arguments", "code", "told"),
     [
         ("price", b"[]", "unknown_query", "stage, times"),
-        ("times", b"[]", "handler_failed", "TypeError"),
+        ("times", b"[]", "handler_failed", "missing a required argument"),
         ("times", b'["x"]', "handler_failed", "ValidationError"),
     ],
 )

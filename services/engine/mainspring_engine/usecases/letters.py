@@ -229,7 +229,7 @@ _WHY = {
 
 
 _NOT_REQUEUED = {
-    "workflow": "a workflow is not requeued, for its finished steps would happen again",
+    "workflow": "a workflow is not requeued: fork it, which keeps the steps that have finished",
     "step": "a declared step is not requeued: its workflow has failed with it; fork that",
 }
 

@@ -192,7 +192,7 @@ def _workflow(workflow: Workflow, snapshot: Snapshot) -> Told:
             Reason(
                 code="version",
                 text=f"the code differs from what is recorded: {state.problem}",
-                advice="Start a worker with the code it began with, or mend the code.",
+                advice=tasks.CODE_DIFFERS,
             )
         )
     elif state.phase is WorkflowPhase.CANCELLING:
@@ -241,6 +241,9 @@ def _ended(workflow: Workflow, letter: LetterView | None) -> Told:
 def _letter(letter: LetterView) -> Reason:
     path = f"dead-letters/{to_wire(Prefix.TASK, letter.task_id)}"
     match letter.status:
+        case "open" if letter.kind in ("workflow", "step"):
+            fork = f"workflows/{to_wire(Prefix.WORKFLOW, letter.workflow_id)}/fork"
+            advice = f"Mend what kills the workers, then POST {fork}; POST {path}/discard."
         case "open":
             advice = f"Mend what kills the workers, then POST {path}/requeue, or …/discard."
         case "refused":

@@ -1,7 +1,7 @@
 """Why one open task does not move. Each rule looks at one state of a task."""
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Final, assert_never
 
 from mainspring_engine.domain.circuit import Circuit
 from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
@@ -15,6 +15,11 @@ from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.explaining import Reason
 from mainspring_schema.operations import TaskView
+
+CODE_DIFFERS: Final = (
+    "Start a worker with the code it began with, mend the code, or fork it from the step that "
+    "differs (POST to its fork): the fork goes on with the new code."
+)
 
 
 def why(facts: TaskFacts, snapshot: Snapshot) -> Reason:
@@ -52,7 +57,7 @@ def _ready(facts: TaskFacts, snapshot: Snapshot) -> Reason:
             advice="Start one, or let one that is there offer this queue and capability.",
         )
     if not fitting:
-        builds = ", ".join(sorted({seat.build or "(none)" for seat in able}))
+        builds = ", ".join(sorted({seat.build or "(no build)" for seat in able}))
         return _of(
             facts,
             "version",
@@ -104,6 +109,14 @@ def _circuit(facts: TaskFacts, circuit: Circuit, now_ms: int) -> Reason:
 def _limit(facts: TaskFacts, limit: KeyLimit) -> Reason:
     of = f"{shown(limit.key)}{f' (of {shown(limit.family)})' if limit.family else ''}"
     named = f"{_named(facts.task)} waits for the limit of {of}:"
+    if limit.at_once == 0:
+        return _of(
+            facts,
+            "limit",
+            f"{named} it lets none run ({limit.running} still do)",
+            advice="The key was paused by this limit: raise the limit, or remove it.",
+            since_ms=facts.task.due_ms,
+        )
     if limit.at_once is not None and limit.running >= limit.at_once:
         return _of(
             facts,
@@ -266,17 +279,20 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
             "version",
             f"{_named(task)} waits for a worker whose code fits what is recorded; the next try "
             f"is at {rfc3339(due_ms)}",
-            advice="Start a worker with the code that this workflow began with, or mend the code.",
+            advice=CODE_DIFFERS,
             until_ms=due_ms,
         )
     if code == JOINS:
         return _joining(facts, due_ms)
+    ours = task.kind in ("reason", "tool")
+    # How often a user's step is tried is for its code to say.
+    of = f" of {ATTEMPTS_PER_STEP_MAX}" if ours else ""
     return _of(
         facts,
         "retry",
-        f"{_named(task)} waits until {rfc3339(due_ms)} for its next attempt; {task.failures} of "
-        f"{ATTEMPTS_PER_STEP_MAX} failed, the last one with {code}",
-        advice="It is tried by itself; cancel the turn to stop it.",
+        f"{_named(task)} waits until {rfc3339(due_ms)} for its next attempt; {task.failures}{of} "
+        f"failed, the last one with {code}",
+        advice=f"It is tried by itself; cancel {'the turn' if ours else 'it'} to stop it.",
         since_ms=None if last is None else last.closed_ms,
         until_ms=due_ms,
     )

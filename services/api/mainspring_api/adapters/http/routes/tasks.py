@@ -14,9 +14,9 @@ from mainspring_api.adapters.http.wire.durable import (
     TasksQuery,
     check_closed,
     details_out,
-    one_kind,
     optional_id,
     optional_owner,
+    same,
     task_id_of,
     task_out,
 )
@@ -34,7 +34,7 @@ async def list_tasks(call: Call[NoBody, TasksQuery]) -> Reply:
     asked = ListTasks(
         org_id=call.org_id,
         status=query.status,
-        kind=one_kind(query.kind, query.activity_type),
+        kind=same("kind and activity_type", query.kind, query.activity_type),
         queue=query.queue,
         session_id=optional_id(Prefix.SESSION, query.session_id),
         workflow_id=optional_owner(query.workflow_id),

@@ -16,6 +16,7 @@ from mainspring_api.adapters.http.wire.durable import (
     WorkerList,
     WorkerOut,
     WorkersQuery,
+    same,
     worker_out,
 )
 from mainspring_api.usecases.once import Answer, once_elsewhere
@@ -38,7 +39,7 @@ async def list_workers(call: Call[NoBody, WorkersQuery]) -> Reply:
     query = call.query
     asked = ListWorkers(
         status=query.status,
-        queue=query.queue,
+        queue=same("queue and worker_group", query.queue, query.worker_group),
         after=None if query.after is None else from_wire(Prefix.WORKER, query.after),
         limit=query.limit,
     )

@@ -1,6 +1,6 @@
 """Tasks, workers and the health of the engine on the wire."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -25,6 +25,7 @@ from mainspring_schema.operations import (
 )
 from mainspring_schema.tasks import PlainTask, StepTask, TaskPayload, ToolTask, WorkflowTask
 
+T = TypeVar("T")
 Limit = Annotated[int, Meta(ge=1, le=limits.OPERATOR_ROWS_MAX)]
 Cursor = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
 Queue = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
@@ -47,12 +48,12 @@ def task_id_of(text: str) -> UUID:
         return from_wire(Prefix.EXEC, text)
 
 
-def one_kind(kind: TaskWord | None, activity_type: TaskWord | None) -> TaskWord | None:
-    """Raises InvalidParameter where both are given and differ."""
-    if kind and activity_type and kind != activity_type:
-        detail = "kind and activity_type are one thing; give one"
+def same(names: str, first: T | None, second: T | None) -> T | None:
+    """One of two names of a thing. Raises InvalidParameter where both are given and differ."""
+    if first and second and first != second:
+        detail = f"{names} are one thing; give one"
         raise InvalidParameter(detail)
-    return kind or activity_type
+    return first or second
 
 
 def owner_id(workflow_id: UUID, kind: TaskWord) -> str | None:
@@ -96,9 +97,9 @@ def check_closed(query: TasksQuery) -> None:
 
     What became of a turn's or a workflow's tasks stands in its events.
     """
-    other_kind = one_kind(query.kind, query.activity_type) not in (None, "task")
+    kind = same("kind and activity_type", query.kind, query.activity_type)
     if query.status == "closed" and (
-        other_kind or query.session_id or query.workflow_id or query.worker_id
+        kind not in (None, "task") or query.session_id or query.workflow_id or query.worker_id
     ):
         detail = "closed tasks are listed by queue alone, and only those of kind task"
         raise InvalidParameter(detail)
@@ -244,8 +245,11 @@ def details_out(details: TaskDetails) -> TaskDetailsOut:
 
 
 class WorkersQuery(Struct, frozen=True, kw_only=True):
+    """`worker_group` is another word for `queue`, as existing clients have it."""
+
     status: WorkerStatus | None = None
     queue: Queue | None = None
+    worker_group: Queue | None = None
     after: Cursor | None = None
     limit: Limit = limits.LIST_ROWS_DEFAULT
 

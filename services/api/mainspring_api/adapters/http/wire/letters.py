@@ -10,10 +10,10 @@ from mainspring_api.adapters.http.wire.durable import (
     Limit,
     attempt_out,
     input_out,
-    one_kind,
     optional_id,
     optional_owner,
     owner_id,
+    same,
     session_id,
     time_of,
 )
@@ -54,7 +54,7 @@ def wanted_of(query: LetterQuery) -> LetterFilter:
     return LetterFilter(
         status=query.status,
         reason=query.reason,
-        kind=one_kind(query.kind, query.activity_type),
+        kind=same("kind and activity_type", query.kind, query.activity_type),
         session_id=optional_id(Prefix.SESSION, query.session_id),
         workflow_id=optional_owner(query.workflow_id),
         from_ms=_moment(query.from_ts, "from_ts"),
