@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from mainspring import Client, Worker, Workflow, do, sleep, step, workflow
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.ids import RandomIds
 from mainspring_postgres import Database, Options
 from tests.load.bench.ground import QUERIES
 from tests.load.bench.peers.driver import Entered, Place
@@ -82,6 +84,8 @@ class Own:
         self._client: Client | None = None
         self._free: list[Connection] = []
         self._keys = place.keys
+        self._first = RandomIds(SystemClock()).uuid7()
+        """Tasks of this process have later ids: what ended before it need not be counted."""
 
     async def prepare(self) -> None:
         """Nothing: the stack is there."""
@@ -127,7 +131,7 @@ class Own:
         """Attempts that ended with a result: rows, not what anybody says."""
         if self._database is None:
             return None
-        return await self._database.fetchval_as(int, QUERIES["tasks_ended"])
+        return await self._database.fetchval_as(int, QUERIES["tasks_ended_since"], self._first)
 
     async def complete(self, number: int) -> None:
         assert self._client is not None
