@@ -1,6 +1,7 @@
 """What passes between a worker and an engine. Each frame is a batch; the proto twin is `worker.v1`.
 
-Both services speak these structs; only the gRPC adapters know the proto.
+Both services speak these structs; only the gRPC adapters know the proto. Those that come by
+thousands are kept from the garbage collector (`gc=False`): frozen, they can be in no cycle.
 """
 
 from enum import IntEnum
@@ -27,7 +28,7 @@ class Verdict(IntEnum):
     """Decide again with the view in the reply. Never leaves the engine."""
 
 
-class Held(Struct, frozen=True, array_like=True, cache_hash=True):
+class Held(Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
     """Ownership of a task: nothing else proves it."""
 
     task_id: UUID
@@ -57,7 +58,7 @@ class Beat(Struct, frozen=True, kw_only=True):
     loop_lag_ms: int = 0
 
 
-class Result(Struct, frozen=True, kw_only=True):
+class Result(Struct, frozen=True, kw_only=True, gc=False):
     """`body` is the MessagePack of a `TaskResult`, `hash` its SHA-256."""
 
     held: Held
@@ -147,7 +148,7 @@ class Config(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Task(Struct, frozen=True, kw_only=True):
+class Task(Struct, frozen=True, kw_only=True, gc=False):
     """`payload` is the MessagePack of a `TaskPayload`.
 
     `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
@@ -169,7 +170,7 @@ class Task(Struct, frozen=True, kw_only=True):
     progress: tuple[StepProgress, ...] = ()
 
 
-class Acknowledgement(Struct, frozen=True, kw_only=True):
+class Acknowledgement(Struct, frozen=True, kw_only=True, gc=False):
     held: Held
     verdict: Verdict
     counter: int = 0

@@ -91,9 +91,9 @@ class Own:
         """Nothing: the stack is there."""
 
     async def work(self, entered: Entered, ready: Callable[[], None]) -> None:
-        async with Worker([three, three_of_code, nap, note], engine=self._engine, slots=SLOTS):
-            asyncio.get_running_loop().call_later(READY_S, ready)
-            await asyncio.get_running_loop().create_future()
+        worker = Worker([three, three_of_code, nap, note], engine=self._engine, slots=SLOTS)
+        asyncio.get_running_loop().call_later(READY_S, ready)
+        await worker.run()
 
     async def open(self) -> None:
         self._client = Client(f"http://{self._api.host}:{self._api.port}")
