@@ -36,6 +36,8 @@ from mainspring_schema.frames import (
 from mainspring_schema.tasks import EmitEvent
 from mainspring_schema.workflows import StepRecord, Wait
 
+_FROM_WORKER: Final = msgspec.msgpack.Decoder(FromWorker)
+_TO_WORKER: Final = msgspec.msgpack.Decoder(ToWorker)
 _EVENTS: Final = msgspec.msgpack.Decoder(tuple[EmitEvent, ...])
 _TAIL: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])
 _STEPS: Final = msgspec.msgpack.Decoder(tuple[StepRecord, ...])
@@ -101,8 +103,10 @@ def from_worker_to_proto(frame: FromWorker) -> pb.WorkRequest:
 
 
 def from_worker_from_proto(message: pb.WorkRequest) -> FromWorker:
-    """What the engine reads. Raises MalformedFrame."""
+    """What the engine reads, packed or not. Raises MalformedFrame."""
     try:
+        if message.packed:
+            return _FROM_WORKER.decode(message.packed)
         return FromWorker(
             attach=_attach_from_proto(message.attach) if message.HasField("attach") else None,
             credits=message.credits,
@@ -203,8 +207,10 @@ def to_worker_to_proto(frame: ToWorker) -> pb.WorkResponse:
 
 
 def to_worker_from_proto(message: pb.WorkResponse) -> ToWorker:
-    """What the worker reads. Raises MalformedFrame."""
+    """What the worker reads, packed or not. Raises MalformedFrame."""
     try:
+        if message.packed:
+            return _TO_WORKER.decode(message.packed)
         return ToWorker(
             attached=_attached_from_proto(message.attached)
             if message.HasField("attached")

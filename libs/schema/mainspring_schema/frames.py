@@ -66,7 +66,7 @@ class Result(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
 
 
-class Emit(Struct, frozen=True, kw_only=True):
+class Emit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an attempt makes durable in its middle: events of a turn, steps and waits of a workflow.
 
     All of it is committed at once, or nothing.
@@ -79,7 +79,7 @@ class Emit(Struct, frozen=True, kw_only=True):
     waits: tuple[Wait, ...] = ()
 
 
-class HistoryWanted(Struct, frozen=True, kw_only=True):
+class HistoryWanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Asks for the recorded steps behind `after`, in the order of their places as text.
 
     With `places` for those at them alone, whatever `after` is: the worker knows the others.
@@ -90,7 +90,7 @@ class HistoryWanted(Struct, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
 
 
-class History(Struct, frozen=True, kw_only=True):
+class History(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Recorded steps of a workflow in hand.
 
     `after` is that of the question, `more` says that it is to be asked on. With `after` None it is
@@ -112,7 +112,7 @@ class StepProgress(Struct, frozen=True, array_like=True):
     details: bytes
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a handler says of how far it is, for its next attempt. Of a step only the newest counts.
 
     `counter` rises with every report of an attempt. Without `details` the step is over, and what it
@@ -125,7 +125,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     details: bytes = b""
 
 
-class FromWorker(Struct, frozen=True, kw_only=True):
+class FromWorker(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`credits` counts free slots gained since the last frame."""
 
     attach: Attach | None = None
@@ -148,7 +148,7 @@ class Config(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Task(Struct, frozen=True, kw_only=True, gc=False):
+class Task(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """`payload` is the MessagePack of a `TaskPayload`.
 
     `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
@@ -170,7 +170,7 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     progress: tuple[StepProgress, ...] = ()
 
 
-class Acknowledgement(Struct, frozen=True, kw_only=True, gc=False):
+class Acknowledgement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     held: Held
     verdict: Verdict
     counter: int = 0
@@ -184,7 +184,7 @@ class Attached(Struct, frozen=True, kw_only=True):
     answers_beats: bool = False
 
 
-class ToWorker(Struct, frozen=True, kw_only=True):
+class ToWorker(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attached: Attached | None = None
     tasks: tuple[Task, ...] = ()
     results: tuple[Acknowledgement, ...] = ()
