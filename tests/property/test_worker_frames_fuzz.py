@@ -46,6 +46,7 @@ def test_a_frame_of_a_worker_is_read_or_refused(
         pb.WorkRequest(emits=[pb.Emit(task_id=id_, fence=fence, events=blob)]),
         pb.WorkRequest(emits=[pb.Emit(task_id=id_, fence=fence, steps=blob)]),
         pb.WorkRequest(emits=[pb.Emit(task_id=id_, fence=fence, waits=blob)]),
+        pb.WorkRequest(packed=blob),
     ]
 
     for frame in frames:
@@ -76,6 +77,7 @@ def test_a_frame_of_an_engine_is_read_or_refused(
         pb.WorkResponse(
             results=[pb.Acknowledgement(task_id=id_, fence=fence, verdict=pb.VERDICT_UNSPECIFIED)]
         ),
+        pb.WorkResponse(packed=blob),
     ]
 
     for frame in frames:

@@ -1,6 +1,7 @@
 """What passes between a worker and an engine. Each frame is a batch; the proto twin is `worker.v1`.
 
-Both services speak these structs; only the gRPC adapters know the proto.
+Both services speak these structs; only the gRPC adapters know the proto. Those that come by
+thousands are kept from the garbage collector (`gc=False`): frozen, they can be in no cycle.
 """
 
 from enum import IntEnum
@@ -27,7 +28,7 @@ class Verdict(IntEnum):
     """Decide again with the view in the reply. Never leaves the engine."""
 
 
-class Held(Struct, frozen=True, array_like=True, cache_hash=True):
+class Held(Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
     """Ownership of a task: nothing else proves it."""
 
     task_id: UUID
@@ -57,7 +58,7 @@ class Beat(Struct, frozen=True, kw_only=True):
     loop_lag_ms: int = 0
 
 
-class Result(Struct, frozen=True, kw_only=True):
+class Result(Struct, frozen=True, kw_only=True, gc=False):
     """`body` is the MessagePack of a `TaskResult`, `hash` its SHA-256."""
 
     held: Held
@@ -65,7 +66,7 @@ class Result(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Emit(Struct, frozen=True, kw_only=True):
+class Emit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an attempt makes durable in its middle: events of a turn, steps and waits of a workflow.
 
     All of it is committed at once, or nothing.
@@ -78,7 +79,7 @@ class Emit(Struct, frozen=True, kw_only=True):
     waits: tuple[Wait, ...] = ()
 
 
-class HistoryWanted(Struct, frozen=True, kw_only=True):
+class HistoryWanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Asks for the recorded steps behind `after`, in the order of their places as text.
 
     With `places` for those at them alone, whatever `after` is: the worker knows the others.
@@ -89,7 +90,7 @@ class HistoryWanted(Struct, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
 
 
-class History(Struct, frozen=True, kw_only=True):
+class History(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Recorded steps of a workflow in hand.
 
     `after` is that of the question, `more` says that it is to be asked on. With `after` None it is
@@ -111,7 +112,7 @@ class StepProgress(Struct, frozen=True, array_like=True):
     details: bytes
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a handler says of how far it is, for its next attempt. Of a step only the newest counts.
 
     `counter` rises with every report of an attempt. Without `details` the step is over, and what it
@@ -124,7 +125,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     details: bytes = b""
 
 
-class FromWorker(Struct, frozen=True, kw_only=True):
+class FromWorker(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`credits` counts free slots gained since the last frame."""
 
     attach: Attach | None = None
@@ -147,7 +148,7 @@ class Config(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Task(Struct, frozen=True, kw_only=True):
+class Task(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """`payload` is the MessagePack of a `TaskPayload`.
 
     `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
@@ -169,7 +170,7 @@ class Task(Struct, frozen=True, kw_only=True):
     progress: tuple[StepProgress, ...] = ()
 
 
-class Acknowledgement(Struct, frozen=True, kw_only=True):
+class Acknowledgement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     held: Held
     verdict: Verdict
     counter: int = 0
@@ -183,7 +184,7 @@ class Attached(Struct, frozen=True, kw_only=True):
     answers_beats: bool = False
 
 
-class ToWorker(Struct, frozen=True, kw_only=True):
+class ToWorker(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attached: Attached | None = None
     tasks: tuple[Task, ...] = ()
     results: tuple[Acknowledgement, ...] = ()

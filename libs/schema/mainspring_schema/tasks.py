@@ -86,7 +86,7 @@ class WorkflowTask(Struct, frozen=True, kw_only=True, tag="workflow"):
     rested: int = 0
 
 
-class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
+class PlainTask(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task", gc=False):
     """One call of a step without a workflow around it. `input` is the JSON of the arguments.
 
     What a requeue needs stands here: `source` is the task that it takes up again. `traceparent`
@@ -254,7 +254,7 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     declaration: bytes = b""
 
 
-class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task"):
+class PlainResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="task", gc=False):
     """How an attempt at a plain task or a declared step ended: with a result, or with a flaw.
 
     `retry_ms` is how long its worker wants to wait for the next attempt; None for none. `lasting`:

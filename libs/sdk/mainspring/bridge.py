@@ -46,13 +46,17 @@ class Bridge:
 class Beats:
     """What handlers say, on its way to the attempt, whose loop is the stream's."""
 
+    __slots__ = ("_attempt", "_loop")
+
     def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
         self._attempt = attempt
         self._loop = loop
-        self._earlier = {said.step: said.details for said in attempt.task.progress}
 
     def earlier(self, step: str) -> bytes | None:
-        return self._earlier.get(step)
+        for said in self._attempt.task.progress:
+            if said.step == step:
+                return said.details
+        return None
 
     def say(self, step: str, details: bytes) -> None:
         with suppress(RuntimeError):  # that loop ended: nobody listens

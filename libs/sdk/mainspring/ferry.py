@@ -1,14 +1,17 @@
 """Calls from the stream's loop to the user's and back: whatever comes up together crosses together.
 
-Waking a loop from another thread costs more than a small step does.
+Waking a loop from another thread costs more than a small step does, and so does a task: over there
+one task makes call after call until one of them waits. That one keeps it; the others get another.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
+from contextvars import Context, copy_context
 from functools import partial
-from typing import Generic, TypeVar
+from types import coroutine
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -16,7 +19,7 @@ T = TypeVar("T")
 class Passage(Generic[T]):
     """One call on its way. Once it is over, `error` or `value` says how it ended."""
 
-    __slots__ = ("_ferry", "_here", "error", "go", "land", "over", "task", "value")
+    __slots__ = ("_ferry", "_here", "error", "failure", "go", "land", "over", "task", "value")
 
     def __init__(
         self,
@@ -30,8 +33,11 @@ class Passage(Generic[T]):
         self.go = go
         self.land = land
         self.over = False
-        self.task: asyncio.Task[T] | None = None
+        self.task: asyncio.Task[None] | None = None
+        """Where it waits."""
         self.error: BaseException | None = None
+        self.failure: BaseException | None = None
+        """What it raised over there, before that is known here."""
         self.value: T | None = None
 
     def cancel(self) -> None:
@@ -50,6 +56,7 @@ class Ferry(Generic[T]):
         self._going: deque[Passage[T]] = deque()
         self._coming: deque[Passage[T]] = deque()
         self._called_there = self._called_here = False
+        self._hands: set[asyncio.Task[None]] = set()
 
     def send(
         self,
@@ -100,16 +107,35 @@ class Ferry(Generic[T]):
 
     def _arrive(self, here: asyncio.AbstractEventLoop) -> None:
         self._called_there = False
-        while self._going:
+        self._employ(here)
+
+    def _employ(self, here: asyncio.AbstractEventLoop) -> None:
+        hand = self._there.create_task(self._work(here))
+        self._hands.add(hand)
+        hand.add_done_callback(self._hands.discard)
+
+    async def _work(self, here: asyncio.AbstractEventLoop) -> None:
+        """Ends with the first call that waits: a task that it sees is its own from then on."""
+        waited = False
+        while self._going and not waited:
             passage = self._going.popleft()
             if passage.over:
                 continue
-            passage.task = self._there.create_task(passage.go())
-            passage.task.add_done_callback(partial(self._depart, here, passage))
+            call, context = passage.go(), copy_context()
+            try:
+                waits = context.run(call.send, None)
+                waited = True
+                passage.task = asyncio.current_task()
+                if self._going:
+                    self._employ(here)
+                passage.value = await _rest(call, context, waits)
+            except StopIteration as end:
+                passage.value = cast("T", end.value)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is told here
+                passage.failure = error
+            self._depart(here, passage)
 
-    def _depart(
-        self, here: asyncio.AbstractEventLoop, passage: Passage[T], _: "asyncio.Task[T]"
-    ) -> None:
+    def _depart(self, here: asyncio.AbstractEventLoop, passage: Passage[T]) -> None:
         self._coming.append(passage)
         if not self._called_here:
             self._called_here = True
@@ -125,16 +151,23 @@ class Ferry(Generic[T]):
         self._called_here = False
         while self._coming:
             passage = self._coming.popleft()
-            task = passage.task
-            if task is None or passage.over:
-                continue
-            if task.cancelled():
-                _land(passage, asyncio.CancelledError())
-            elif (error := task.exception()) is not None:
-                _land(passage, error)
-            else:
-                passage.value = task.result()
-                _land(passage, None)
+            _land(passage, passage.failure)
+
+
+@coroutine
+def _rest(
+    call: Coroutine[object, object, T], context: Context, waits: object
+) -> Generator[object, object, T]:
+    """Goes on in the call's own context, whatever it waits for. Raises what it raises."""
+    while True:
+        try:
+            go_on = partial(call.send, (yield waits))
+        except BaseException as error:  # noqa: BLE001 - the call is to hear of it, not this
+            go_on = partial(call.throw, error)
+        try:
+            waits = context.run(go_on)
+        except StopIteration as end:
+            return cast("T", end.value)
 
 
 def _land(passage: Passage[T], error: BaseException | None) -> None:

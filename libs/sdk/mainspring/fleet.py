@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol, cast
 from mainspring.calling import NOTHING, Announced
 from mainspring.definitions import Step, Workflow
 from mainspring.limits import WARM_GOES_DEFAULT
+from mainspring.settling import settled
 from mainspring.tools import Tool
 from mainspring.worker import Worker
 from mainspring_kernel.backoff import Policy, delay_s
@@ -252,6 +253,7 @@ async def _serve(options: _Options, number: int) -> None:
         build=options.build,
     )
     async with worker:
-        await stopped.wait()
+        with settled():
+            await stopped.wait()
         if parent is not None:
             loop.remove_reader(parent.sentinel)

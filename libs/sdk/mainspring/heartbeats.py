@@ -106,11 +106,13 @@ class Unheard:
 class Course:
     """What a step's handler says over its attempts in this process. Lives on the user's loop."""
 
+    __slots__ = ("_beats", "_begun", "_said", "_sent_at", "_timer", "details", "step")
+
     def __init__(self, beats: Beats, step: str) -> None:
         self._beats = beats
         self.step = step
         self.details = beats.earlier(step)
-        self._said = {step} if self.details is not None else set[str]()
+        self._said: tuple[str, ...] = () if self.details is None else (step,)
         """What is to be removed once the step is over."""
         self._sent_at = -PROGRESS_PACE_S
         self._timer: asyncio.TimerHandle | None = None
@@ -127,11 +129,11 @@ class Course:
         place, age_s = self.step + BEGUN_MARK, self._beats.age_s()
         kept = self._beats.earlier(place)
         if kept is not None:
-            self._said.add(place)
+            self._note(place)
             return bound_s - (age_s - msgspec.json.decode(kept, type=float))
 
         def say() -> None:
-            self._said.add(place)
+            self._note(place)
             self._beats.say(place, encode(age_s))
 
         self._begun = asyncio.get_running_loop().call_later(PROGRESS_BEGUN_S, say)
@@ -145,11 +147,15 @@ class Course:
     def tell(self, details: bytes) -> None:
         """At once, or with what comes meanwhile once the pace allows it."""
         self.details = details
-        self._said.add(self.step)
+        self._note(self.step)
         if self._timer is None:
             loop = asyncio.get_running_loop()
             wait_s = max(0.0, self._sent_at + PROGRESS_PACE_S - loop.time())
             self._timer = loop.call_later(wait_s, self._send)
+
+    def _note(self, place: str) -> None:
+        if place not in self._said:
+            self._said = (*self._said, place)
 
     def _send(self) -> None:
         self._timer = None
@@ -176,6 +182,8 @@ class Course:
 
 class Pulse:
     """Of one attempt: once it is over, a thread that it left behind can say nothing."""
+
+    __slots__ = ("_called", "_course", "_loop", "_over", "_watch", "details")
 
     def __init__(self, course: Course) -> None:
         self._course = course

@@ -9,11 +9,15 @@ from mainspring.attempting import flaw_of
 from mainspring.deadlines import not_begun, too_late
 from mainspring.definitions import Step
 from mainspring.errors import GiveUp
+from mainspring.ferry import Passage
 from mainspring.heartbeats import Beats, Course, Unheard, attempting
 from mainspring.values import encode
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
+from mainspring_schema.codec import pack
 from mainspring_schema.tasks import PlainResult
+from mainspring_workstream.attempt import Attempt
+from mainspring_workstream.attempts import Ended
 
 
 async def attempt_plain(  # noqa: PLR0913 - one named thing each
@@ -46,6 +50,11 @@ async def attempt_plain(  # noqa: PLR0913 - one named thing each
             if used_s + result.retry_ms / 1000 <= close_s:
                 return result
     return PlainResult(flaw=too_late(close_s))
+
+
+def landed(ended: Ended, attempt: Attempt, passage: Passage[PlainResult]) -> None:
+    """Back on the stream's loop, which is told."""
+    ended(attempt, pack(passage.value) if passage.error is None else passage.error)
 
 
 async def _attempt(

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,8 +25,9 @@ from mainspring.ferry import Ferry, Passage
 from mainspring.going import Go
 from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
-from mainspring.plain import attempt_plain
+from mainspring.plain import attempt_plain, landed
 from mainspring.queries import answer
+from mainspring.settling import settled
 from mainspring.showing import NOWHERE, Road, road_to
 from mainspring.tools import Tool
 from mainspring.warm import Warm
@@ -168,9 +170,13 @@ class Worker:
         await self._stream.attached()
 
     async def run(self) -> None:
-        """Works until it is cancelled, then drains."""
+        """Works until it is cancelled, then drains.
+
+        It takes the process for its own: what was imported is spared the garbage collector.
+        """
         async with self:
-            await asyncio.get_running_loop().create_future()
+            with settled():
+                await asyncio.get_running_loop().create_future()
 
 
 class _StreamThread:
@@ -309,23 +315,17 @@ class Runner:
             return None
         attempt.begun = True
         beats = Beats(attempt, asyncio.get_running_loop())
-        waited_s = beats.age_s()
-
-        def do() -> Coroutine[object, object, PlainResult]:
-            return attempt_plain(
-                step,
-                payload.input,
-                failures=attempt.task.failures,
-                draws=self._draws,
-                processes=self._processes,
-                beats=beats,
-                waited_s=waited_s,
-            )
-
-        def land(passage: Passage[PlainResult]) -> None:
-            ended(pack(passage.value) if passage.error is None else passage.error)
-
-        return self._ferry.send(do, land)
+        do = partial(
+            attempt_plain,
+            step,
+            payload.input,
+            failures=attempt.task.failures,
+            draws=self._draws,
+            processes=self._processes,
+            beats=beats,
+            waited_s=beats.age_s(),
+        )
+        return self._ferry.send(do, partial(landed, ended, attempt))
 
     async def _answer(
         self,

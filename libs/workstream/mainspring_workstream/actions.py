@@ -7,7 +7,7 @@ from msgspec import Struct
 from mainspring_schema.frames import Config, Held, History, Task, Verdict
 
 
-class Begin(Struct, frozen=True):
+class Begin(Struct, frozen=True, gc=False):
     """Carry this task out; end it with exactly one of `finish`, `release` and `hand_back`."""
 
     task: Task
@@ -43,7 +43,7 @@ class ProgressAnswered(Struct, frozen=True):
     step: str
 
 
-class Settled(Struct, frozen=True):
+class Settled(Struct, frozen=True, gc=False):
     """The engine answered the result; nothing of the task is held any more."""
 
     held: Held

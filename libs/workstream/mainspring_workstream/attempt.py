@@ -44,6 +44,11 @@ class Cancellable(Protocol):
 class Attempt:
     """A task with its fence. `begun` is set by the step when an effect may have started."""
 
+    __slots__ = (
+        "_clock", "_core", "_emits", "_entered", "_page", "_renewed", "_reports", "_running",
+        "_start", "_wake", "begun", "on_news", "payload", "stop", "task", "trace",
+    )  # fmt: skip
+
     def __init__(
         self,
         task: Task,
@@ -64,8 +69,9 @@ class Attempt:
         self._running: Cancellable | None = None
         self._entered = False
         self._start: asyncio.Future[bool] | None = None
-        self._emits: dict[int, asyncio.Future[bool]] = {}
-        self._reports: dict[str, asyncio.Future[None]] = {}
+        # Most attempts are over before they say anything: what they would say it with is made then.
+        self._emits: dict[int, asyncio.Future[bool]] | None = None
+        self._reports: dict[str, asyncio.Future[None]] | None = None
         self._renewed: asyncio.Future[None] | None = None
         self._page: asyncio.Future[History] | None = None
         self.on_news: Callable[[History], None] | None = None
@@ -101,6 +107,7 @@ class Attempt:
         if counter is None:
             raise AttemptVoid
         answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._emits = self._emits or {}
         self._emits[counter] = answered
         self._wake()
         if not await answered:
@@ -109,13 +116,14 @@ class Attempt:
     def report(self, step: str, details: bytes) -> None:
         """How far the handler of a step is; without details it is over. In vain if not ours."""
         if self._core.report(self.held, step, details):
+            self._reports = self._reports or {}
             if step not in self._reports:
                 self._reports[step] = asyncio.get_running_loop().create_future()
             self._wake()
 
     async def reported(self, step: str) -> None:
         """Returns once all that was reported of the step is answered."""
-        answered = self._reports.get(step)
+        answered = self._reports.get(step) if self._reports else None
         if answered is not None:
             # Several may wait for one answer: the end of one of them is not the others'.
             await asyncio.shield(answered)
@@ -170,13 +178,13 @@ class Attempt:
 
     def emit_answered(self, counter: int, *, granted: bool) -> None:
         """The engine answered an emit."""
-        answered = self._emits.pop(counter, None)
+        answered = self._emits.pop(counter, None) if self._emits else None
         if answered is not None and not answered.done():
             answered.set_result(granted)
 
     def progress_answered(self, step: str) -> None:
         """The engine answered the newest report of a step."""
-        answered = self._reports.pop(step, None)
+        answered = self._reports.pop(step, None) if self._reports else None
         if answered is not None:
             answered.set_result(None)
 

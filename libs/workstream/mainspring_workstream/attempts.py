@@ -3,13 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final, Protocol, TypeAlias, assert_never
 
 import msgspec
 
 from mainspring_kernel.clock import Clock
-from mainspring_schema.frames import Held, Task, Verdict
+from mainspring_schema.frames import Held, History, Task, Verdict
 from mainspring_schema.tasks import AttemptPayload
 from mainspring_workstream import actions as acts
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Cancellable, HandedBack, Stop
@@ -21,7 +20,7 @@ _PAYLOAD: Final[msgspec.msgpack.Decoder[AttemptPayload]] = msgspec.msgpack.Decod
 
 Steps: TypeAlias = Callable[[Attempt], Awaitable[bytes]]
 """Carries one attempt out; the packed result. Raises HandedBack or AttemptVoid for none."""
-Ended: TypeAlias = Callable[[bytes | BaseException], None]
+Ended: TypeAlias = Callable[[Attempt, bytes | BaseException], None]
 """How an attempt ended: with its packed result, or with what its steps would have raised."""
 
 
@@ -79,6 +78,8 @@ class Attempts:
         match action:
             case acts.Begin(task):
                 self._begin(task)
+            case acts.Settled() | acts.Joined():
+                self._note(action)
             case acts.Stop() | acts.Cancel():
                 self._interrupt(action)
             case (
@@ -89,15 +90,13 @@ class Attempts:
             ):
                 self._tell(action)
             case acts.Recorded(history):
-                attempt = self._open.get(history.held)
-                if attempt is not None:
-                    attempt.history_came(history)
+                self._bring(history)
             case acts.Configured(config):
                 self._configs.keep(config)
             case acts.Leave():
                 return True
             case _:
-                self._note(action)
+                assert_never(action)
         return False
 
     def _note(self, action: acts.Settled | acts.Joined) -> None:
@@ -129,6 +128,11 @@ class Attempts:
             case _:
                 assert_never(action)
 
+    def _bring(self, history: History) -> None:
+        attempt = self._open.get(history.held)
+        if attempt is not None:
+            attempt.history_came(history)
+
     def _interrupt(self, action: acts.Stop | acts.Cancel) -> None:
         attempt = self._open.get(action.held)
         if attempt is not None:
@@ -147,7 +151,7 @@ class Attempts:
         attempt = Attempt(task, payload, core=self._core, clock=self._clock, wake=self._wake)
         self._open[task.held] = attempt
         if self._elsewhere is not None:
-            away = self._elsewhere.begin(attempt, partial(self._settle, attempt))
+            away = self._elsewhere.begin(attempt, self._settle)
             if away is not None:
                 attempt.goes_on_in(away)
                 attempt.enter()

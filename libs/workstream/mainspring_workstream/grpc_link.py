@@ -10,6 +10,7 @@ from mainspring_rpc.channel import Channel, Stream
 from mainspring_rpc.clients import WorkerClient
 from mainspring_rpc.frames import from_worker_to_proto, to_worker_from_proto
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
+from mainspring_rpc.packed import from_worker_packed
 from mainspring_schema.frames import FromWorker, ToWorker
 from mainspring_workstream.limits import CLOSE_S
 from mainspring_workstream.link import EngineStream, LinkBroken
@@ -21,10 +22,12 @@ class GrpcEngineStream:
         # gRPC bears one reader at a time, and `close` reads while another may still wait.
         self._reading = asyncio.Lock()
         self._closed = False
+        self._packs = False
+        """Whether the engine reads packed frames: it says so in its answer to the attach."""
 
     async def send(self, frame: FromWorker) -> None:
         try:
-            await self._stream.send(from_worker_to_proto(frame))
+            await self._stream.send(self._written(frame))
         except MainspringError as error:
             raise LinkBroken(error.detail) from error
 
@@ -33,11 +36,20 @@ class GrpcEngineStream:
             async with self._reading:
                 message = await self._stream.receive()
             if message is not None:
+                self._packs = self._packs or message.attached.reads_packed
                 return to_worker_from_proto(message)
         except MainspringError as error:
             raise LinkBroken(error.detail) from error
         reason = "the engine closed the stream"
         raise LinkBroken(reason)
+
+    def _written(self, frame: FromWorker) -> pb.WorkRequest:
+        if self._packs:
+            return from_worker_packed(frame)
+        message = from_worker_to_proto(frame)
+        if frame.attach is not None:
+            message.attach.reads_packed = True
+        return message
 
     async def close(self) -> None:
         if self._closed:

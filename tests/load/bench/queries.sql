@@ -133,6 +133,11 @@ limit 8;
 select count(*)::int from engine.attempt
 where closing = 1 and step like 'task:%';
 
+-- name: tasks_ended_since
+-- The same of tasks made since the id $1: a range of the key, however many ended before them.
+select count(*)::int from engine.attempt
+where task_id >= $1 and closing = 1 and step like 'task:%';
+
 -- name: add_sleepers
 -- Timers far from due, which those that are due must not suffer from.
 insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)

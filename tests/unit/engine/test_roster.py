@@ -29,10 +29,10 @@ def test_tasks_that_come_alone_go_round() -> None:
 
 
 def test_tasks_that_come_together_share_workers_with_many_slots() -> None:
-    shares = picked(roster_of(1000, 200), 256, among=256)
+    shares = picked(roster_of(1000, 300), 512, among=512)
 
-    assert len(shares) == 256 / 32
-    assert max(shares.values()) == 32
+    assert len(shares) == 512 / 64
+    assert max(shares.values()) == 64
 
 
 def test_few_workers_never_get_everything() -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import pytest
 
 from mainspring.ferry import Ferry, Passage
 
 BATCH = 50
+MINE: ContextVar[int] = ContextVar("mine", default=0)
 
 
 @pytest.fixture
@@ -114,6 +116,66 @@ async def test_what_comes_up_in_one_turn_crosses_and_comes_back_in_one(
     # Others wake a loop as well: a collected channel of another test does.
     assert wakes.count("there") == 1
     assert wakes.count("here") < BATCH // 2
+
+
+async def test_one_that_waits_holds_up_none_of_those_behind_it(
+    there: asyncio.AbstractEventLoop,
+) -> None:
+    ferry, order = Ferry[None](there), list[int]()
+    last = asyncio.Event()
+
+    async def do(number: int) -> None:
+        if number == BATCH - 1:
+            last.set()
+        elif number % 2:
+            await last.wait()
+        order.append(number)
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(ferry.cross(lambda n=n: do(n)) for n in range(BATCH)))
+
+    assert sorted(order) == list(range(BATCH))
+    assert order.index(1) > order.index(BATCH - 1)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_each_has_a_context_of_its_own(
+    there: asyncio.AbstractEventLoop, *, waits: bool
+) -> None:
+    ferry = Ferry[tuple[int, int]](there)
+
+    async def do(number: int) -> tuple[int, int]:
+        before = MINE.get()
+        MINE.set(number)
+        if waits:
+            await asyncio.sleep(0)
+        return before, MINE.get()
+
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*(ferry.cross(lambda n=n: do(n)) for n in range(1, BATCH)))
+
+    assert found == [(0, n) for n in range(1, BATCH)]
+
+
+async def test_a_cancel_of_one_that_waits_is_no_other_s(there: asyncio.AbstractEventLoop) -> None:
+    ferry, go_on, begun = Ferry[int](there), asyncio.Event(), threading.Event()
+
+    async def do(number: int) -> int:
+        if number == BATCH - 1:
+            begun.set()
+        await go_on.wait()
+        return number
+
+    crossing = [asyncio.create_task(ferry.cross(lambda n=n: do(n))) for n in range(BATCH)]
+    assert await asyncio.to_thread(begun.wait, 10)
+    crossing[1].cancel()
+    await asyncio.wait(crossing[1:2])
+    there.call_soon_threadsafe(go_on.set)
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*crossing, return_exceptions=True)
+
+    assert [type(one) for one in found].count(asyncio.CancelledError) == 1
+    assert [one for one in found if isinstance(one, int)] == [0, *range(2, BATCH)]
 
 
 async def test_what_is_sent_and_stopped_lands_once_and_as_cancelled(

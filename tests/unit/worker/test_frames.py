@@ -1,5 +1,6 @@
 """Frames as protobuf: nothing is lost on the way, and the bytes of old versions stay readable."""
 
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from mainspring_rpc.frames import (
     to_worker_to_proto,
 )
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
+from mainspring_rpc.packed import from_worker_packed, to_worker_packed
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import (
@@ -171,6 +173,27 @@ def test_frame_to_a_worker_comes_back_whole(frame: ToWorker) -> None:
     assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == frame
 
 
+@pytest.mark.parametrize("frame", [FROM_WORKER, FromWorker(), RECORDING, ANNOUNCING])
+def test_packed_frame_from_a_worker_comes_back_whole(frame: FromWorker) -> None:
+    data = from_worker_packed(frame).SerializeToString()
+
+    assert from_worker_from_proto(pb.WorkRequest.FromString(data)) == frame
+
+
+@pytest.mark.parametrize("frame", [TO_WORKER, ToWorker(), STARTING, AGAIN])
+def test_packed_frame_to_a_worker_comes_back_whole(frame: ToWorker) -> None:
+    data = to_worker_packed(frame).SerializeToString()
+
+    assert to_worker_from_proto(pb.WorkResponse.FromString(data)) == frame
+
+
+def test_bytes_of_packed_frames_stay_readable() -> None:
+    said, told = (bytes.fromhex(line) for line in (GOLDEN / "packed.hex").read_text().splitlines())
+
+    assert from_worker_from_proto(pb.WorkRequest.FromString(said)) == FROM_WORKER
+    assert to_worker_from_proto(pb.WorkResponse.FromString(told)) == TO_WORKER
+
+
 def test_every_member_is_in_the_samples() -> None:
     for sample in (FROM_WORKER, TO_WORKER):
         empty = type(sample)()
@@ -223,8 +246,9 @@ def test_bytes_of_progress_stay_readable() -> None:
         pb.WorkRequest(configs_wanted=[b"short"]),
         pb.WorkRequest(results=[pb.Result(task_id=bytes(16), fence=1, hash=b"", body=b"")]),
         pb.WorkRequest(emits=[pb.Emit(task_id=bytes(16), fence=1, counter=1, events=b"\xc1")]),
+        pb.WorkRequest(packed=b"\x91\x01"),
     ],
-    ids=["task id", "config hash", "result hash", "events"],
+    ids=["task id", "config hash", "result hash", "events", "packed"],
 )
 def test_unreadable_frame_from_a_worker_is_malformed(message: pb.WorkRequest) -> None:
     with pytest.raises(MalformedFrame):
@@ -241,16 +265,20 @@ def test_unreadable_frame_from_a_worker_is_malformed(message: pb.WorkRequest) ->
                 pb.Task(task_id=bytes(16), session_id=bytes(16), org_id=bytes(16), tail=b"\x91\x01")
             ]
         ),
+        pb.WorkResponse(packed=b"\xc1"),
     ],
-    ids=["task id", "verdict", "tail"],
+    ids=["task id", "verdict", "tail", "packed"],
 )
 def test_unreadable_frame_to_a_worker_is_malformed(message: pb.WorkResponse) -> None:
     with pytest.raises(MalformedFrame):
         to_worker_from_proto(message)
 
 
-def test_verdict_conflict_never_leaves_the_engine() -> None:
+@pytest.mark.parametrize("written", [to_worker_to_proto, to_worker_packed])
+def test_verdict_conflict_never_leaves_the_engine(
+    written: Callable[[ToWorker], pb.WorkResponse],
+) -> None:
     conflict = Acknowledgement(held=HELD, verdict=Verdict.CONFLICT)
 
     with pytest.raises(ValueError, match="CONFLICT"):
-        to_worker_to_proto(msgspec.structs.replace(TO_WORKER, results=(conflict,)))
+        written(msgspec.structs.replace(TO_WORKER, results=(conflict,)))

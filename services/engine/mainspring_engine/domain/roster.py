@@ -10,9 +10,9 @@ from uuid import UUID
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_kernel.limits import FRAME_TASKS_MAX
 
-COMPANY_MAX: Final = FRAME_TASKS_MAX // 2
-"""Tasks that one worker gets of those that came together: a burst of 30,000 among 1,000 workers
-takes a third less time than with 16."""
+COMPANY_MAX: Final = FRAME_TASKS_MAX // 4
+"""Tasks that one worker gets of those that came together: each worker among a thousand costs the
+engine a frame, and is asked for one with their results."""
 SHARERS_MIN: Final = 4
 """Tasks that come together go to so many workers at least, where there are as many."""
 COMPANY_PART: Final = 4

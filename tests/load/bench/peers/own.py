@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from mainspring import Client, Worker, Workflow, do, sleep, step, workflow
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.ids import RandomIds
 from mainspring_postgres import Database, Options
 from tests.load.bench.ground import QUERIES
 from tests.load.bench.peers.driver import Entered, Place
@@ -82,14 +84,16 @@ class Own:
         self._client: Client | None = None
         self._free: list[Connection] = []
         self._keys = place.keys
+        self._first = RandomIds(SystemClock()).uuid7()
+        """Tasks of this process have later ids: what ended before it need not be counted."""
 
     async def prepare(self) -> None:
         """Nothing: the stack is there."""
 
     async def work(self, entered: Entered, ready: Callable[[], None]) -> None:
-        async with Worker([three, three_of_code, nap, note], engine=self._engine, slots=SLOTS):
-            asyncio.get_running_loop().call_later(READY_S, ready)
-            await asyncio.get_running_loop().create_future()
+        worker = Worker([three, three_of_code, nap, note], engine=self._engine, slots=SLOTS)
+        asyncio.get_running_loop().call_later(READY_S, ready)
+        await worker.run()
 
     async def open(self) -> None:
         self._client = Client(f"http://{self._api.host}:{self._api.port}")
@@ -127,7 +131,7 @@ class Own:
         """Attempts that ended with a result: rows, not what anybody says."""
         if self._database is None:
             return None
-        return await self._database.fetchval_as(int, QUERIES["tasks_ended"])
+        return await self._database.fetchval_as(int, QUERIES["tasks_ended_since"], self._first)
 
     async def complete(self, number: int) -> None:
         assert self._client is not None

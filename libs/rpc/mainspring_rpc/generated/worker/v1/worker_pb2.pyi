@@ -21,7 +21,7 @@ VERDICT_STALE: Verdict
 VERDICT_INVALID: Verdict
 
 class WorkRequest(_message.Message):
-    __slots__ = ("attach", "credits", "results", "starts", "emits", "beat", "configs_wanted", "draining", "returned", "histories_wanted", "progress")
+    __slots__ = ("attach", "credits", "results", "starts", "emits", "beat", "configs_wanted", "draining", "returned", "histories_wanted", "progress", "packed")
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     CREDITS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class WorkRequest(_message.Message):
     RETURNED_FIELD_NUMBER: _ClassVar[int]
     HISTORIES_WANTED_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     attach: Attach
     credits: int
     results: _containers.RepeatedCompositeFieldContainer[Result]
@@ -44,10 +45,11 @@ class WorkRequest(_message.Message):
     returned: _containers.RepeatedCompositeFieldContainer[Held]
     histories_wanted: _containers.RepeatedCompositeFieldContainer[HistoryWanted]
     progress: _containers.RepeatedCompositeFieldContainer[Progress]
-    def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., histories_wanted: _Optional[_Iterable[_Union[HistoryWanted, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Progress, _Mapping]]] = ...) -> None: ...
+    packed: bytes
+    def __init__(self, attach: _Optional[_Union[Attach, _Mapping]] = ..., credits: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Start, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Emit, _Mapping]]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., configs_wanted: _Optional[_Iterable[bytes]] = ..., draining: _Optional[bool] = ..., returned: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., histories_wanted: _Optional[_Iterable[_Union[HistoryWanted, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Progress, _Mapping]]] = ..., packed: _Optional[bytes] = ...) -> None: ...
 
 class Attach(_message.Message):
-    __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held", "toolset")
+    __slots__ = ("incarnation", "attach_number", "name", "build", "queues", "capabilities", "slots", "held", "toolset", "reads_packed")
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     ATTACH_NUMBER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +59,7 @@ class Attach(_message.Message):
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     TOOLSET_FIELD_NUMBER: _ClassVar[int]
+    READS_PACKED_FIELD_NUMBER: _ClassVar[int]
     incarnation: bytes
     attach_number: int
     name: str
@@ -66,7 +69,8 @@ class Attach(_message.Message):
     slots: int
     held: _containers.RepeatedCompositeFieldContainer[Held]
     toolset: bytes
-    def __init__(self, incarnation: _Optional[bytes] = ..., attach_number: _Optional[int] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., capabilities: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., toolset: _Optional[bytes] = ...) -> None: ...
+    reads_packed: bool
+    def __init__(self, incarnation: _Optional[bytes] = ..., attach_number: _Optional[int] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., capabilities: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., toolset: _Optional[bytes] = ..., reads_packed: _Optional[bool] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("task_id", "fence")
@@ -147,7 +151,7 @@ class Progress(_message.Message):
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., counter: _Optional[int] = ..., step: _Optional[str] = ..., details: _Optional[bytes] = ...) -> None: ...
 
 class WorkResponse(_message.Message):
-    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving", "histories", "progress")
+    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving", "histories", "progress", "packed")
     ATTACHED_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -160,6 +164,7 @@ class WorkResponse(_message.Message):
     LEAVING_FIELD_NUMBER: _ClassVar[int]
     HISTORIES_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     attached: Attached
     tasks: _containers.RepeatedCompositeFieldContainer[Task]
     results: _containers.RepeatedCompositeFieldContainer[Acknowledgement]
@@ -172,17 +177,20 @@ class WorkResponse(_message.Message):
     leaving: bool
     histories: _containers.RepeatedCompositeFieldContainer[History]
     progress: _containers.RepeatedCompositeFieldContainer[Acknowledgement]
-    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ...) -> None: ...
+    packed: bytes
+    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., packed: _Optional[bytes] = ...) -> None: ...
 
 class Attached(_message.Message):
-    __slots__ = ("lease_ms", "lost", "answers_beats")
+    __slots__ = ("lease_ms", "lost", "answers_beats", "reads_packed")
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_BEATS_FIELD_NUMBER: _ClassVar[int]
+    READS_PACKED_FIELD_NUMBER: _ClassVar[int]
     lease_ms: int
     lost: _containers.RepeatedCompositeFieldContainer[Held]
     answers_beats: bool
-    def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., answers_beats: _Optional[bool] = ...) -> None: ...
+    reads_packed: bool
+    def __init__(self, lease_ms: _Optional[int] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., answers_beats: _Optional[bool] = ..., reads_packed: _Optional[bool] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("task_id", "fence", "session_id", "org_id", "traceparent", "payload", "config", "tail", "recorded", "started", "failures", "progress")
