@@ -331,6 +331,8 @@ class Backend(AppealsBackend):
         ended = msgspec.structs.replace(view, status="completed", result=result)
         self.workflows[workflow_id] = (org_id, ended)
         self.append(workflow_id, "workflow.completed", {}, publish=publish)
+        if publish:
+            self.endings.tell_workflow(workflow_id, self.sessions[workflow_id].events[-1])
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
         self._check_away()

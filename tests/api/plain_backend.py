@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_api.ports.endings import Deliver
 from mainspring_kernel.errors import NotFound, TaskIdMismatch
 from mainspring_schema.discovery import LIST_MODELS
+from mainspring_schema.events import StoredEvent
 from mainspring_schema.plain import (
     GetPlainTask,
     PlainTaskView,
@@ -18,6 +20,7 @@ from mainspring_schema.plain import (
     TaskReceipts,
     TaskRefusal,
 )
+from mainspring_schema.wake import WorkflowEnded
 from mainspring_schema.workflows import Flaw
 
 OFFERED = b'{"models":[{"model":"m-1","display_name":"M One"}],"skipped":1}'
@@ -36,11 +39,24 @@ class ToldEndings:
 
     def __init__(self) -> None:
         self.waiting: dict[UUID, asyncio.Event] = {}
+        self.workflows: dict[UUID, Deliver] = {}
+        self.followed = asyncio.Event()
+        """Somebody waits for the end of a workflow."""
 
     @contextmanager
     def of(self, task_id: UUID) -> Generator[asyncio.Event]:
         told = self.waiting.setdefault(task_id, asyncio.Event())
         yield told
+
+    @contextmanager
+    def of_workflow(self, workflow_id: UUID, deliver: Deliver) -> Generator[None]:
+        self.workflows[workflow_id] = deliver
+        self.followed.set()
+        yield
+
+    def tell_workflow(self, workflow_id: UUID, event: StoredEvent) -> None:
+        if workflow_id in self.workflows:
+            self.workflows[workflow_id](WorkflowEnded(event))
 
 
 class PlainBackend:

@@ -86,7 +86,7 @@ async def test_a_result_is_waited_for(
 ) -> None:
     id_ = await started(client)
     waiting = asyncio.create_task(client.get(f"{URL}/{id_}/result", params={"wait_s": 30}))
-    await backend.subscribed.wait()
+    await backend.endings.followed.wait()
 
     backend.end_workflow(from_wire(Prefix.WORKFLOW, id_), b'{"paid":true}', publish=publish)
 

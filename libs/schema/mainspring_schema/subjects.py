@@ -20,6 +20,11 @@ WAKE_WORKERS: Final = "mainspring.v1.wake.workers"
 WAKE_ENDED: Final = "mainspring.v1.wake.ended"
 """Plain tasks ended; the payload is a `wake.TasksEnded`. Whoever waits for one looks at it."""
 
+_ENDED: Final = "mainspring.v1.ended"
+
+WORKFLOWS_ENDED: Final = f"{_ENDED}.*"
+"""Ends of all users' workflows; of each the payload is a `wake.WorkflowEnded`."""
+
 WAKE_STEPS: Final = "mainspring.v1.wake.steps"
 """A workflow got steps that it waited for while a worker is at work on its other branches."""
 
@@ -27,6 +32,11 @@ WAKE_STEPS: Final = "mainspring.v1.wake.steps"
 def session_log(org_id: UUID, session_id: UUID) -> str:
     """Where committed events and deltas of one session are copied to."""
     return f"{_LOG}.{org_id.hex}.{session_id.hex}"
+
+
+def workflow_ended(workflow_id: UUID) -> str:
+    """Where the end of one workflow is told."""
+    return f"{_ENDED}.{workflow_id.hex}"
 
 
 def query_questions(replica: UUID) -> str:

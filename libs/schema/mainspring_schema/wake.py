@@ -4,6 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Held
 from mainspring_schema.workflows import QueryWorkflow
 
@@ -39,6 +40,16 @@ class TasksEnded(Struct, frozen=True, array_like=True):
     """
 
     ids: bytes
+
+
+class WorkflowEnded(Struct, frozen=True, array_like=True):
+    """A copy of the event of its end, and the version of what a declared one ran on.
+
+    Its subject says whose it is, so that nobody reads those that nobody waits for.
+    """
+
+    event: StoredEvent
+    version: str = ""
 
 
 class QueryAsked(Struct, frozen=True, array_like=True):

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 from mainspring.crossing import call_on
+from mainspring.ferry import Ferry
 from mainspring.going import Go
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import uuid7_ms
@@ -18,11 +19,14 @@ _CLOCK: Final = SystemClock()
 
 
 class Bridge:
-    """A go's way to its attempt, whose loop is the stream's."""
+    """A go's way to its attempt, whose loop is the stream's. `ferry` goes there."""
 
-    def __init__(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, attempt: Attempt, loop: asyncio.AbstractEventLoop, ferry: Ferry[None]
+    ) -> None:
         self._attempt = attempt
         self._loop = loop
+        self._ferry = ferry
         self.beats = Beats(attempt, loop)
         self.fence = attempt.held.fence
 
@@ -36,11 +40,25 @@ class Bridge:
         self._attempt.on_news = news
 
     async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
-        await call_on(self._loop, self._attempt.checkpoint(steps, waits))
+        await self._ferry.cross(lambda: self._attempt.checkpoint(steps, waits))
 
     async def recorded(self, places: tuple[str, ...] = ()) -> dict[str, StepRecord]:
         """What is recorded by now; of these places alone where the engine can tell."""
         return await call_on(self._loop, _recorded_now(self._attempt, places))
+
+
+class Bridges:
+    """Of a worker: what its goes save together crosses together."""
+
+    def __init__(self) -> None:
+        self._ferry: Ferry[None] | None = None
+
+    def of(self, attempt: Attempt) -> Bridge:
+        """Called on the stream's loop."""
+        loop = asyncio.get_running_loop()
+        if self._ferry is None:
+            self._ferry = Ferry(loop)
+        return Bridge(attempt, loop, self._ferry)
 
 
 class Beats:

@@ -218,12 +218,10 @@ class Go(Recording):
             message = f"a report has at most {WORKFLOW_VALUE_INLINE_BYTES_MAX} bytes"
             raise Unserializable(message)
         digest = hash_of(value)
-        if await self._past(place, "report", "report", digest) is None:
-            record = StepRecord(
-                step=place, name="report", kind="report", input_hash=digest, result=raw
+        if await self._past(place, "report", "report", digest) is None and not self._replay_only:
+            self._keep(
+                StepRecord(step=place, name="report", kind="report", input_hash=digest, result=raw)
             )
-            if not self._replay_only:
-                self._keep(record)
 
     def answering(self, name: str, handler: Callable[..., object]) -> None:
         """Takes no place: whoever replays the code finds the handler again."""
@@ -234,8 +232,7 @@ class Go(Recording):
         input_ = encode(self._workflow.shape.bind(args, kwargs))
         self._rests = False
         await self._saver.landed()
-        if self._over is not None and not self._over.done():
-            self._over.set_result(input_)
+        (await self._under_way()).set_result(input_)
         await self._for_ever()
 
     # ── within the code ──────────────────────────────────────────────────────────────────────
@@ -266,10 +263,7 @@ class Go(Recording):
         self, place: str, name: str, kind: StepKind, digest: bytes
     ) -> StepRecord | None:
         """What is recorded of this step. Does not return where it does not fit, or all is over."""
-        over = self._over
-        if over is None or over.done():
-            self._rests = False
-            await self._for_ever()
+        over = await self._under_way()
         record = self._recorded.get(place)
         if record is None:
             return None
@@ -283,6 +277,14 @@ class Go(Recording):
         self.visited.add(place)
         return self._recorded.pop(place)
 
+    async def _under_way(self) -> "asyncio.Future[Mismatch | bytes | None]":
+        """What ends this passage of the code. Does not return where it is over."""
+        over = self._over
+        if over is None or over.done():
+            self._rests = False
+            await self._for_ever()
+        return over
+
     async def _for_ever(self) -> NoReturn:
         """Until the go is unwound, which it is by now."""
         await asyncio.get_running_loop().create_future()
@@ -292,6 +294,7 @@ class Go(Recording):
         """What came before the next step is recorded, where the user did not say otherwise."""
         if not self._workflow.pipelined:
             await self._saver.settled()
+            await self._under_way()
 
     def _count(self, change: int) -> None:
         self._active += change

@@ -25,6 +25,7 @@ class Saver:
         self._records: list[StepRecord] = []
         self._waits: list[Wait] = []
         self._flight: asyncio.Task[None] | None = None
+        self._landing = asyncio.Event()
 
     @property
     def flying(self) -> bool:
@@ -43,6 +44,7 @@ class Saver:
     def save(self) -> None:
         """Sends what there is, unless a checkpoint is in the air: its landing sends the rest."""
         if self._flight is None and (self._records or self._waits):
+            self._landing.clear()
             self._flight = asyncio.create_task(self._fly())
             self._flight.add_done_callback(self._landed)
 
@@ -56,10 +58,7 @@ class Saver:
         """Returns once nothing is in the air, and what remains fits one result."""
         while self._flight is not None or not self._fits():
             self.save()
-            if self._flight is not None:
-                await asyncio.wait((self._flight,))
-                # The landing is noticed by a callback of its own.
-                await asyncio.sleep(0)
+            await self._landing.wait()
 
     def rest(self) -> tuple[StepRecord, ...]:
         """What was not sent: it rides with the result."""
@@ -76,6 +75,7 @@ class Saver:
 
     def _landed(self, flight: "asyncio.Task[None]") -> None:
         self._flight = None
+        self._landing.set()
         if flight.cancelled():
             return
         error = flight.exception()

@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from mainspring.bridge import Beats, Bridge, all_recorded, recorded_at
+from mainspring.bridge import Beats, Bridge, Bridges, all_recorded, recorded_at
 from mainspring.calling import NO_TOOLS, NOTHING, Announced, Caller
 from mainspring.computing import pool
 from mainspring.crossing import call_on
@@ -246,6 +246,7 @@ class Runner:
         self._caller = Caller(announced, loop, road, configs)
         self._ferry = Ferry[PlainResult](loop)
         self._goes = Ferry[WorkflowResult](loop)
+        self._bridges = Bridges()
         self._workflows = workflows
         self._loop = loop
         self._draws = draws
@@ -278,7 +279,7 @@ class Runner:
     ) -> bytes:
         came, recorded = await self._read(attempt, task)
         attempt.begun = True
-        bridge = Bridge(attempt, asyncio.get_running_loop())
+        bridge = self._bridges.of(attempt)
 
         def go() -> Coroutine[object, object, WorkflowResult]:
             if came is not None:

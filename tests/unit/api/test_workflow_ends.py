@@ -1,19 +1,26 @@
 """How a caller waits for a workflow's end: told by the bus, and asking where the bus was silent."""
 
 import asyncio
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from typing import cast
+from uuid import UUID
 
 import msgspec
 import pytest
 
+from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.ports.control import Control
-from mainspring_api.ports.feed import Deliver
+from mainspring_api.ports.endings import Deliver
 from mainspring_api.usecases import workflows
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.ids import DEFAULT_ORG_ID, OrgId, SeededIds, SessionId
+from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_kernel.limits import RESULT_RECHECK_S
+from mainspring_messaging import MemoryBus
+from mainspring_schema.codec import pack
 from mainspring_schema.events import Context, StoredEvent, draft
-from mainspring_schema.stream import LogBatch
+from mainspring_schema.subjects import workflow_ended
+from mainspring_schema.wake import WorkflowEnded
 from mainspring_schema.workflows import (
     Flaw,
     GetWorkflow,
@@ -29,11 +36,10 @@ START = StartWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=ID, type="order", input
 
 
 class Engine:
-    """Answers as it is told to, and counts who asks. A start takes longer than to subscribe."""
+    """Answers as it is told to, and counts who asks."""
 
-    def __init__(self, feed: "Feed") -> None:
+    def __init__(self) -> None:
         self.asked = 0
-        self._feed = feed
         self.known: Started = Started(workflow_id=ID, started_ms=5)
         self.view = WorkflowView(
             workflow_id=ID, type="order", key="k", queue="default", status="running", started_ms=5
@@ -41,8 +47,6 @@ class Engine:
 
     async def start_workflow(self, command: StartWorkflow) -> Started:
         del command
-        await self._feed.subscribed.wait()
-        await asyncio.sleep(0)
         return self.known
 
     @property
@@ -55,44 +59,39 @@ class Engine:
         return msgspec.structs.replace(self.view, workflow_id=command.workflow_id)
 
 
-class Feed:
+class Told:
+    """The port's part for workflows, told by a test."""
+
     def __init__(self) -> None:
-        self.open: dict[SessionId, Deliver] = {}
-        self.subscribed = asyncio.Event()
+        self.open: dict[UUID, Deliver] = {}
 
-    async def subscribe(self, org_id: OrgId, session_id: SessionId, deliver: Deliver) -> "Tail":
-        del org_id
-        self.open[session_id] = deliver
-        self.subscribed.set()
-        return Tail(self, session_id)
+    def of(self, task_id: UUID) -> AbstractContextManager[asyncio.Event]:
+        raise NotImplementedError
 
-    def tell(self, type_: str, data: object) -> None:
+    @contextmanager
+    def of_workflow(self, workflow_id: UUID, deliver: Deliver) -> Generator[None]:
+        self.open[workflow_id] = deliver
+        yield
+        del self.open[workflow_id]
+
+    def tell(self, type_: str, data: object, version: str = "") -> None:
         payload = draft(type_, Context(), data).payload
         event = StoredEvent(seq=2, type=type_, ts_ms=1, payload=payload)
-        self.open[SessionId(ID)](LogBatch(1, (event,), ()))
-
-
-class Tail:
-    def __init__(self, feed: Feed, session_id: SessionId) -> None:
-        self._feed = feed
-        self._session_id = session_id
-
-    async def close(self) -> None:
-        self._feed.open.pop(self._session_id, None)
+        self.open[ID](WorkflowEnded(event, version))
 
 
 @pytest.fixture
-def feed() -> Feed:
-    return Feed()
+def told() -> Told:
+    return Told()
 
 
 @pytest.fixture
-def engine(feed: Feed) -> Engine:
-    return Engine(feed)
+def engine() -> Engine:
+    return Engine()
 
 
-def starting(engine: Engine, feed: Feed, clock: ManualClock) -> "asyncio.Task[WorkflowView]":
-    return asyncio.ensure_future(workflows.started(engine.control, feed, clock, START, wait_s=30.0))
+def starting(engine: Engine, told: Told, clock: ManualClock) -> "asyncio.Task[WorkflowView]":
+    return asyncio.ensure_future(workflows.started(engine.control, told, clock, START, wait_s=30.0))
 
 
 @pytest.mark.parametrize(
@@ -111,42 +110,65 @@ def starting(engine: Engine, feed: Feed, clock: ManualClock) -> "asyncio.Task[Wo
     ],
 )
 async def test_a_start_that_waits_is_answered_by_the_event_of_the_end_alone(
-    engine: Engine, feed: Feed, type_: str, data: object, status: str, result: bytes | None,
+    engine: Engine, told: Told, type_: str, data: object, status: str, result: bytes | None,
     flaw: Flaw | None,
 ) -> None:  # fmt: skip
     clock = ManualClock()
-    waiting = starting(engine, feed, clock)
+    waiting = starting(engine, told, clock)
     await clock.until_sleeping(1)
 
-    feed.tell(type_, data)
+    told.tell(type_, data)
     view = await waiting
 
     assert (view.status, view.result, view.flaw) == (status, result, flaw)
-    assert (view.type, view.started_ms, engine.asked, feed.open) == ("order", 5, 0, {})
+    assert (view.type, view.started_ms, engine.asked, told.open) == ("order", 5, 0, {})
 
 
-@pytest.mark.parametrize(
-    ("type_", "data"), [("workflow.completed", {"result_bytes": 70_000}), ("workflow.declared", {})]
-)
-async def test_what_no_event_says_is_asked_for(
-    engine: Engine, feed: Feed, type_: str, data: object
-) -> None:
+async def test_what_no_event_says_is_asked_for(engine: Engine, told: Told) -> None:
     clock = ManualClock()
-    waiting = starting(engine, feed, clock)
+    waiting = starting(engine, told, clock)
     await clock.until_sleeping(1)
     engine.view = msgspec.structs.replace(engine.view, status="completed", result=b"7")
 
-    feed.tell(type_, data)
-    if type_ == "workflow.declared":
-        feed.tell("workflow.completed", {"result": 7})
+    told.tell("workflow.completed", {"result_bytes": 70_000})
 
     assert (await waiting).result == b"7"
     assert engine.asked == 1
 
 
-async def test_an_end_whose_copy_was_lost_is_seen_by_asking(engine: Engine, feed: Feed) -> None:
+async def test_one_that_turns_out_to_be_declared_ends_with_its_version(
+    engine: Engine, told: Told
+) -> None:
     clock = ManualClock()
-    waiting = starting(engine, feed, clock)
+    waiting = starting(engine, told, clock)
+    await clock.until_sleeping(1)
+
+    told.tell("workflow.completed", {"result": 7}, version="v-1")
+
+    assert (await waiting).version == "v-1"
+    assert engine.asked == 0
+
+
+async def test_the_bus_tells_of_the_workflow_that_is_waited_for_alone() -> None:
+    bus, endings = MemoryBus(), BusEndings()
+    await endings.start(bus)
+    heard: asyncio.Queue[WorkflowEnded] = asyncio.Queue()
+    end = WorkflowEnded(StoredEvent(seq=2, type="workflow.cancelled", ts_ms=1, payload=b"{}"))
+
+    with endings.of_workflow(ID, heard.put_nowait):
+        bus.publish(workflow_ended(OTHER), b"\xc1")
+        bus.publish(workflow_ended(ID), b"\xc1")
+        bus.publish(workflow_ended(ID), pack(end))
+        assert await heard.get() == end
+    bus.publish(workflow_ended(ID), pack(end))
+    await bus.flush(1.0)
+
+    assert heard.empty()
+
+
+async def test_an_end_whose_copy_was_lost_is_seen_by_asking(engine: Engine, told: Told) -> None:
+    clock = ManualClock()
+    waiting = starting(engine, told, clock)
     await clock.until_sleeping(1)
     engine.view = msgspec.structs.replace(engine.view, status="completed", result=b"7")
 
@@ -155,33 +177,32 @@ async def test_an_end_whose_copy_was_lost_is_seen_by_asking(engine: Engine, feed
     assert (await waiting).status == "completed"
 
 
-async def test_after_its_time_it_is_answered_as_it_is(engine: Engine, feed: Feed) -> None:
+async def test_after_its_time_it_is_answered_as_it_is(engine: Engine, told: Told) -> None:
     clock = ManualClock()
     wanted = GetWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=ID)
     waiting = asyncio.ensure_future(
-        workflows.ended(engine.control, feed, clock, wanted, wait_s=1.0)
+        workflows.ended(engine.control, told, clock, wanted, wait_s=1.0)
     )
     await clock.until_sleeping(1)
 
     clock.advance(1.0)
 
     assert (await waiting).status == "running"
-    assert feed.open == {}
+    assert told.open == {}
 
 
 async def test_one_that_its_key_started_before_is_followed_itself(
-    engine: Engine, feed: Feed
+    engine: Engine, told: Told
 ) -> None:
     engine.known = Started(workflow_id=OTHER, duplicate=True)
     engine.view = msgspec.structs.replace(engine.view, status="completed", result=b"7")
 
-    view = await workflows.started(engine.control, feed, CLOCK, START, wait_s=30.0)
+    view = await workflows.started(engine.control, told, CLOCK, START, wait_s=30.0)
 
-    assert (view.workflow_id, view.result, feed.open) == (OTHER, b"7", {})
+    assert (view.workflow_id, view.result, told.open) == (OTHER, b"7", {})
 
 
-async def test_a_start_that_does_not_wait_follows_nothing(engine: Engine, feed: Feed) -> None:
-    feed.subscribed.set()
-    view = await workflows.started(engine.control, feed, CLOCK, START, wait_s=0.0)
+async def test_a_start_that_does_not_wait_follows_nothing(engine: Engine, told: Told) -> None:
+    view = await workflows.started(engine.control, told, CLOCK, START, wait_s=0.0)
 
-    assert (view.status, engine.asked, feed.open) == ("running", 0, {})
+    assert (view.status, engine.asked, told.open) == ("running", 0, {})

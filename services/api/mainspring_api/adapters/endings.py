@@ -1,4 +1,4 @@
-"""Ends of plain tasks from the bus: one subscription per process, whoever waits."""
+"""Ends of plain tasks and workflows from the bus: subscribed to once, whoever waits."""
 
 import asyncio
 import logging
@@ -9,12 +9,14 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_api.ports.endings import Deliver
 from mainspring_messaging import Bus, Message
-from mainspring_schema.subjects import WAKE_ENDED
-from mainspring_schema.wake import TasksEnded
+from mainspring_schema.subjects import WAKE_ENDED, WORKFLOWS_ENDED, workflow_ended
+from mainspring_schema.wake import TasksEnded, WorkflowEnded
 
 _ID_BYTES: Final = 16
 _ENDED: Final = msgspec.msgpack.Decoder(TasksEnded)
+_WORKFLOW_ENDED: Final = msgspec.msgpack.Decoder(WorkflowEnded)
 _log = logging.getLogger(__name__)
 
 
@@ -23,10 +25,13 @@ class BusEndings:
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, set[asyncio.Event]] = {}
+        self._of_workflows: dict[str, list[Deliver]] = {}
+        """By the subject of the end that they wait for."""
 
     async def start(self, bus: Bus) -> None:
         """Subscribes for the life of the process."""
         await bus.subscribe(WAKE_ENDED, self._receive)
+        await bus.subscribe(WORKFLOWS_ENDED, self._receive_workflow)
 
     @contextmanager
     def of(self, task_id: UUID) -> Generator[asyncio.Event]:
@@ -39,6 +44,30 @@ class BusEndings:
             waiting.discard(told)
             if not waiting:
                 self._waiting.pop(task_id.bytes, None)
+
+    @contextmanager
+    def of_workflow(self, workflow_id: UUID, deliver: Deliver) -> Generator[None]:
+        subject = workflow_ended(workflow_id)
+        waiting = self._of_workflows.setdefault(subject, [])
+        waiting.append(deliver)
+        try:
+            yield
+        finally:
+            waiting.remove(deliver)
+            if not waiting:
+                self._of_workflows.pop(subject, None)
+
+    def _receive_workflow(self, message: Message) -> None:
+        waiting = self._of_workflows.get(message.subject)
+        if waiting is None:
+            return
+        try:
+            end = _WORKFLOW_ENDED.decode(message.data)
+        except msgspec.MsgspecError:
+            _log.warning("the end of a workflow cannot be read")
+            return
+        for deliver in tuple(waiting):
+            deliver(end)
 
     def _receive(self, message: Message) -> None:
         if not self._waiting:

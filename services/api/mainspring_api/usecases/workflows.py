@@ -1,20 +1,20 @@
-"""What callers see of a workflow: its start, and its end by waiting on a subscription."""
+"""What callers see of a workflow: its start, and its end by waiting for news of it."""
 
 import asyncio
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct, field
 
 from mainspring_api.ports.control import Control
-from mainspring_api.ports.feed import Feed
+from mainspring_api.ports.endings import Endings
 from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.declarations import hash_of, version_of
-from mainspring_schema.events import StoredEvent, decode_payload
-from mainspring_schema.stream import LogBatch
+from mainspring_schema.events import decode_payload
+from mainspring_schema.wake import WorkflowEnded
 from mainspring_schema.workflows import (
     Flaw,
     GetWorkflow,
@@ -48,44 +48,31 @@ def just_started(command: StartWorkflow, started_ms: int) -> WorkflowView:
 
 
 async def started(
-    control: Control, feed: Feed, clock: Clock, command: StartWorkflow, *, wait_s: float
+    control: Control, endings: Endings, clock: Clock, command: StartWorkflow, *, wait_s: float
 ) -> WorkflowView:
     """As it was at its start; with `wait_s` as `ended`. Raises what refuses the start."""
     if wait_s <= 0:
         return await _start(control, command)
-    tail = _Tail(OrgId(command.org_id))
-    # A workflow is its own session.
-    session_id = SessionId(command.workflow_id)
-    # Both at once: the start takes longer, so it is followed from before its first commit on.
-    subscribing = asyncio.ensure_future(feed.subscribe(tail.org_id, session_id, tail.deliver))
-    try:
+    tail = _Tail(command.org_id)
+    with endings.of_workflow(command.workflow_id, tail.deliver):
         view = await _start(control, command)
-        follows = subscribing.done() and view.workflow_id == command.workflow_id
-        await subscribing
-        if not follows:
-            wanted = GetWorkflow(org_id=command.org_id, workflow_id=view.workflow_id)
-            return await ended(control, feed, clock, wanted, wait_s=wait_s)
-        return await _followed(control, clock, view, tail, until_s=clock.mono() + wait_s)
-    finally:
-        await (await subscribing).close()
+        if view.workflow_id == command.workflow_id:
+            return await _followed(control, clock, view, tail, until_s=clock.mono() + wait_s)
+    wanted = GetWorkflow(org_id=command.org_id, workflow_id=view.workflow_id)
+    return await ended(control, endings, clock, wanted, wait_s=wait_s)
 
 
 async def ended(
-    control: Control, feed: Feed, clock: Clock, command: GetWorkflow, *, wait_s: float
+    control: Control, endings: Endings, clock: Clock, command: GetWorkflow, *, wait_s: float
 ) -> WorkflowView:
     """The workflow once it has ended, or as it is after `wait_s`. Raises NotFound."""
     if wait_s <= 0:
         return await control.get_workflow(command)
-    tail, until_s = _Tail(OrgId(command.org_id)), clock.mono() + wait_s
-    # A workflow is its own session.
-    session_id = SessionId(command.workflow_id)
-    subscription = await feed.subscribe(tail.org_id, session_id, tail.deliver)
-    try:
-        # Asked after the subscription, for it may have ended before it.
+    tail, until_s = _Tail(command.org_id), clock.mono() + wait_s
+    with endings.of_workflow(command.workflow_id, tail.deliver):
+        # Asked once it is listened for, for it may have ended before it.
         view = await control.get_workflow(msgspec.structs.replace(command, explain=False))
         return await _followed(control, clock, view, tail, until_s=until_s)
-    finally:
-        await subscription.close()
 
 
 async def _start(control: Control, command: StartWorkflow) -> WorkflowView:
@@ -124,26 +111,22 @@ _TOLD: Final = msgspec.json.Decoder(_End)
 
 
 class _Tail:
-    """What the bus told of one workflow. All of it was committed."""
+    """What the bus told of one workflow's end, which was committed."""
 
-    def __init__(self, org_id: OrgId) -> None:
+    def __init__(self, org_id: UUID) -> None:
         self.org_id = org_id
-        self._end: StoredEvent | None = None
-        self._declared = False
+        self._end: WorkflowEnded | None = None
         self.told = asyncio.Event()
 
-    def deliver(self, batch: LogBatch) -> None:
-        for event in batch.events:
-            self._declared = self._declared or event.type == "workflow.declared"
-            if event.type in _STATUS:
-                self._end = event
-                self.told.set()
+    def deliver(self, end: WorkflowEnded) -> None:
+        self._end = end
+        self.told.set()
 
     def end_of(self, view: WorkflowView) -> WorkflowView | None:
-        """The workflow at its end; None where no event says all of it."""
-        event = self._end
-        if event is None or self._declared:
+        """The workflow at its end; None where its event does not say all of it."""
+        if self._end is None:
             return None
+        event = self._end.event
         told = _TOLD.decode(decode_payload(event.payload).data)
         result = bytes(told.result) or None
         if event.type == "workflow.completed" and result is None:
@@ -155,4 +138,5 @@ class _Tail:
             flaw=told.error,
             waits=(),
             explanation="",
+            version=self._end.version,
         )

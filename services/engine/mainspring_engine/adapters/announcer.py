@@ -8,7 +8,13 @@ from mainspring_schema import subjects
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.stream import LogBatch
-from mainspring_schema.wake import CancelMarked, ReadyTasks, StepsRecorded, TasksEnded
+from mainspring_schema.wake import (
+    CancelMarked,
+    ReadyTasks,
+    StepsRecorded,
+    TasksEnded,
+    WorkflowEnded,
+)
 
 
 class BusAnnouncer:
@@ -40,6 +46,9 @@ class BusAnnouncer:
     def ended(self, task_ids: tuple[UUID, ...]) -> None:
         ids = b"".join(task_id.bytes for task_id in task_ids)
         self._bus.publish(subjects.WAKE_ENDED, pack(TasksEnded(ids)))
+
+    def workflow_ended(self, workflow_id: UUID, end: WorkflowEnded) -> None:
+        self._bus.publish(subjects.workflow_ended(workflow_id), pack(end))
 
     def recorded(self, workflow_id: UUID, task_id: UUID) -> None:
         self._bus.publish(subjects.WAKE_STEPS, pack(StepsRecorded(workflow_id, task_id)))

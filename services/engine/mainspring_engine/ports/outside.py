@@ -11,6 +11,7 @@ from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.ports.store import Closed
 from mainspring_schema.frames import Acknowledgement, Config, Held, History, Task
 from mainspring_schema.stream import LogBatch
+from mainspring_schema.wake import WorkflowEnded
 
 
 class Announcer(Protocol):
@@ -31,6 +32,10 @@ class Announcer(Protocol):
 
     def ended(self, task_ids: tuple[UUID, ...]) -> None:
         """These plain tasks have their outcome: whoever waits for one looks."""
+        ...
+
+    def workflow_ended(self, workflow_id: UUID, end: WorkflowEnded) -> None:
+        """Who waits for a workflow is answered by it."""
         ...
 
     def recorded(self, workflow_id: UUID, task_id: UUID) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.changes import Changes, NewTask
-from mainspring_engine.domain.rows import Closing, TaskKind
+from mainspring_engine.domain.rows import Closing, Outcome, TaskKind
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.ports.outside import Announcer, Witness
@@ -22,11 +22,14 @@ from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.seating import Seating
 from mainspring_engine.usecases.sessions import Sessions
+from mainspring_schema.declarations import version_of
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Held
 from mainspring_schema.stream import LogBatch
+from mainspring_schema.wake import WorkflowEnded
 from mainspring_schema.workflows import StepRecord
 
+_ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
 _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
@@ -100,7 +103,19 @@ class Assignment:
         if events or head.closed:
             batch = LogBatch(self._epoch, events, (), closed=head.closed)
             self._announcer.committed(head.org_id, head.session_id, batch)
+        self._tell_ends(changes, events)
         self._witness.committed(changes, reply.closes, reply.now_ms)
+
+    def _tell_ends(self, changes: Changes, events: tuple[StoredEvent, ...]) -> None:
+        """Of users' workflows, each of which is its own session."""
+        for change in changes.workflows:
+            if change.outcome is Outcome.RUNNING or change.id != changes.after.session_id:
+                continue
+            course = states.decode_state(change.state).course
+            version = "" if course is None else version_of(course.declaration)
+            for event in events:
+                if event.type in _ENDS:
+                    self._announcer.workflow_ended(change.id, WorkflowEnded(event, version))
 
     def _missed(self, changes: Changes, reply: Committed) -> frozenset[UUID]:
         """Tasks whose worker attached anew meanwhile: they are ready, and the credits are free."""

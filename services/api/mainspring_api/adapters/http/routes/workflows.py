@@ -104,7 +104,7 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
             start_within_ms=milliseconds(body.start_within_seconds),
         )
         view = await workflows.started(
-            services.control, services.hub.feed, services.clock, command, wait_s=call.query.wait_s
+            services.control, services.endings, services.clock, command, wait_s=call.query.wait_s
         )
         return json_answer(workflow_json(view), status=201)
 
@@ -152,7 +152,7 @@ async def get_workflow_result(call: Call[NoBody, ResultQuery]) -> Reply:
     services = call.services
     view = await workflows.ended(
         services.control,
-        services.hub.feed,
+        services.endings,
         services.clock,
         GetWorkflow(org_id=call.org_id, workflow_id=workflow_id_of(call)),
         wait_s=call.query.wait_s,
