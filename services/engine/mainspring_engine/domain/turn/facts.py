@@ -182,6 +182,15 @@ def reason_completed(result: ReasonResult) -> Json:
     return data
 
 
+def acted(state: TurnState, *, now_ms: int) -> Json:
+    return {
+        "completed": True,
+        "success_count": state.call_count - state.call_errors,
+        "error_count": state.call_errors,
+        "duration_ms": now_ms - state.act_started_ms,
+    }
+
+
 def tool_completed(call_id: str, name: str, result: ToolResult) -> ToolCompleted:
     """`unknown` has no word on the wire.
 

@@ -347,16 +347,7 @@ def _rest(turn: Turn) -> None:
 
 
 def _tell_acted(turn: Turn) -> None:
-    errors = turn.state.call_errors
-    turn.emit(
-        "act.completed",
-        {
-            "completed": True,
-            "success_count": turn.state.call_count - errors,
-            "error_count": errors,
-            "duration_ms": turn.plan.now_ms - turn.state.act_started_ms,
-        },
-    )
+    turn.emit("act.completed", facts.acted(turn.state, now_ms=turn.plan.now_ms))
 
 
 def _park(turn: Turn, calls: tuple[ToolCall, ...]) -> None:

@@ -213,8 +213,7 @@ class Turn:
         self.await_renewal(short)
 
     def _hold(self, bounds: Bounds, task_id: UUID, wanted: spending.Wanted) -> None:
-        holds = spending.holds(bounds, task_id, wanted, self.plan.spent)
-        self.plan.holds.extend(holds)
+        self.plan.holds.extend(holds := spending.holds(bounds, task_id, wanted, self.plan.spent))
         warned = {hold.budget_id for hold in holds if hold.warns}
         for budget in bounds.budgets:
             if budget.id in warned:
