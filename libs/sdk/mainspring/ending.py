@@ -1,6 +1,6 @@
 """How a go's own ends are told: an exception of the code, a record that does not fit."""
 
-from mainspring.errors import GiveUp, StepFailed, Unserializable
+from mainspring.errors import GiveUp, StepFailed, Unserializable, WaitTimedOut
 from mainspring_schema.workflows import Flaw, Mismatch, StepKind, StepRecord
 
 
@@ -13,6 +13,11 @@ def flaw_of(error: BaseException) -> Flaw:
             return Flaw(code=error.code, message=str(error), type=type(error).__name__)
         case Unserializable():
             return Flaw(code="unserializable", message=str(error), type=type(error).__name__)
+        case WaitTimedOut():
+            return Flaw(code="timeout", message=str(error), type=type(error).__name__)
+        case ExceptionGroup():
+            # A TaskGroup wraps what its branches raise: the first of them is why it failed.
+            return flaw_of(error.exceptions[0])
         case _:
             name = type(error).__name__
             return Flaw(code="workflow_failed", message=str(error) or name, type=name)

@@ -159,6 +159,24 @@ async def test_giving_up_is_not_retried_and_keeps_its_code() -> None:
     assert CALLS == ["sell"]
 
 
+async def test_what_fails_in_a_group_keeps_its_code() -> None:
+    @step
+    async def sell() -> None:
+        raise GiveUp("no_stock", "none left")
+
+    @workflow
+    async def it() -> None:
+        async with asyncio.TaskGroup() as outer:
+            async with asyncio.TaskGroup() as inner:
+                inner.create_task(sell())
+            outer.create_task(double(1))
+
+    engine = FakeEngine()
+    first, again = await engine.run(it), await engine.run(it)
+
+    assert first.flaw == again.flaw == Flaw(code="no_stock", message="none left", type="GiveUp")
+
+
 @pytest.mark.parametrize(
     "value", [object(), "x" * WORKFLOW_VALUE_BYTES_MAX], ids=["no JSON", "over the bound"]
 )

@@ -117,3 +117,17 @@ async def test_a_wait_that_timed_out_raises() -> None:
     engine.keep((came(wait, flaw=Flaw(code="timeout", message="")),))
 
     assert (await engine.run(it)).result == b'"late"'
+
+
+async def test_code_that_does_not_catch_it_fails_with_its_code() -> None:
+    @workflow
+    async def it() -> object:
+        return await wait_for_signal("go", timeout_s=1)
+
+    engine = FakeEngine()
+    (wait,) = (await engine.run(it)).waits
+    engine.keep((came(wait, flaw=Flaw(code="timeout", message="")),))
+
+    flaw = (await engine.run(it)).flaw
+    assert flaw is not None
+    assert (flaw.code, flaw.type) == ("timeout", "WaitTimedOut")
