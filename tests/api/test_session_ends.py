@@ -2,8 +2,8 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn, cast
 
 import httpx
 import msgspec
@@ -12,9 +12,19 @@ import pytest
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.tiers import Configuration
 from mainspring_api.usecases import upkeep
+from mainspring_api.usecases.session_ends import HANDING_MS_MAX
 from mainspring_harness.errors import UnknownCapability
-from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.errors import (
+    DeadlineExceeded,
+    MainspringError,
+    TaskIdMismatch,
+    TooManyRequests,
+    Unavailable,
+    ValidationFailed,
+)
 from mainspring_kernel.limits import DELETE_RETRY_S
+from mainspring_kernel.plain_limits import PLAIN_AGE_MS_MAX
+from mainspring_schema.plain import SubmitTask, TaskReceipt
 from mainspring_schema.session_ends import SESSION_END, SessionEnd
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, Json
@@ -22,6 +32,8 @@ from tests.api.test_resources import V1, Json
 HOOK: Json = {
     "point": "session_end", "type": "webhook", "id": "bye", "url": "https://hooks.test/end",
 }  # fmt: skip
+SWEPT_MS = round(DELETE_RETRY_S * 1000) + 1
+"""After its beginning a deletion is finished by the sweep."""
 
 
 async def session(client: httpx.AsyncClient, *hooks: Json, **rest: object) -> str:
@@ -84,12 +96,11 @@ async def test_a_deletion_that_was_cut_is_finished_by_the_sweep_and_tells_once(
 ) -> None:
     id_ = await session(client, HOOK)
     with monkeypatch.context() as cut:
-        cut.setattr(backend, "submit_task", away)
+        cut.setattr(backend, "close", away)
         assert await deleted(client, id_) == 503
     assert told(backend) == []
 
-    late_ms = services.clock.wall_ms() + round(DELETE_RETRY_S * 1000) + 1
-    assert await upkeep.sweep(services.store, services.control, late_ms) == 1
+    assert await swept(services) == 1
 
     assert [end.hook_id for end in told(backend)] == ["bye"]
 
@@ -99,12 +110,116 @@ async def test_two_who_delete_at_once_tell_once(
 ) -> None:
     id_ = await session(client, HOOK)
     with monkeypatch.context() as cut:
-        cut.setattr(backend, "submit_task", away)
+        cut.setattr(backend, "close", away)
         assert await deleted(client, id_) == 503
 
     assert await deleted(client, id_) == 204
 
     assert len(told(backend)) == 1
+
+
+async def test_an_api_that_is_lost_behind_the_handing_over_tells_once(
+    client: httpx.AsyncClient,
+    services: Services,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    id_ = await session(client, HOOK)
+    submit = backend.submit_task
+
+    async def lost(command: SubmitTask) -> TaskReceipt:
+        await submit(command)
+        return await away(command)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(backend, "submit_task", lost)
+        assert await deleted(client, id_) == 204
+    assert await swept(services) == 1
+
+    assert len(told(backend)) == 1
+
+
+@pytest.mark.parametrize("error", [Unavailable, TooManyRequests, DeadlineExceeded])
+async def test_an_engine_that_takes_no_task_is_waited_for_out_of_sight(
+    client: httpx.AsyncClient,
+    services: Services,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[MainspringError],
+) -> None:
+    ids = [await session(client, HOOK) for _ in range(2)]
+    with monkeypatch.context() as full:
+        full.setattr(backend, "submit_task", refusing(error))
+        assert [await deleted(client, id_) for id_ in ids] == [204, 204]
+        assert (await client.get(f"{V1}/sessions/{ids[0]}")).status_code == 404
+        assert await swept(services) == 0
+
+    assert await swept(services) == 2
+    assert len(told(backend)) == 2
+
+
+async def test_an_engine_that_takes_no_task_for_an_hour_lets_the_session_go_untold(
+    client: httpx.AsyncClient,
+    services: Services,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    id_ = await session(client, HOOK)
+    monkeypatch.setattr(backend, "submit_task", refusing(TooManyRequests))
+    assert await deleted(client, id_) == 204
+
+    assert await swept(services, HANDING_MS_MAX - 60_000) == 0
+    assert await swept(services, HANDING_MS_MAX + 1) == 1
+    assert "nobody tells a hook" in caplog.text
+    assert HANDING_MS_MAX < PLAIN_AGE_MS_MAX
+
+
+@pytest.mark.parametrize("error", [ValidationFailed, TaskIdMismatch])
+async def test_a_task_that_is_refused_for_good_keeps_nobody_from_deleting(
+    client: httpx.AsyncClient,
+    services: Services,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[MainspringError],
+) -> None:
+    id_ = await session(client, HOOK)
+    monkeypatch.setattr(backend, "submit_task", refusing(error))
+
+    assert await deleted(client, id_) == 204
+
+    assert await swept(services) == 0
+    assert await deleted(client, id_) == 404
+
+
+async def test_a_configuration_that_is_late_is_no_reason_to_tell_nobody(
+    client: httpx.AsyncClient, services: Services, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await session(client, HOOK)
+    with monkeypatch.context() as slow:
+        slow.setattr(services.configurations, "of", late)
+        assert await deleted(client, id_) == 504
+
+    assert await deleted(client, id_) == 204
+    assert len(told(backend)) == 1
+
+
+async def test_a_capability_that_raises_keeps_nobody_from_deleting(
+    client: httpx.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = await session(client, HOOK)
+    monkeypatch.setattr(services.configurations, "of", broken)
+
+    assert await deleted(client, id_) == 204
+    assert await deleted(client, id_) == 404
+
+
+async def test_two_hooks_of_one_name_are_both_told(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    await deleted(client, await session(client, HOOK, HOOK | {"url": "https://b.test/"}))
+
+    assert {end.url for end in told(backend)} == {"https://hooks.test/end", "https://b.test/"}
 
 
 async def test_a_configuration_that_is_unsound_keeps_nobody_from_deleting(
@@ -128,7 +243,29 @@ async def test_a_script_is_not_told_of_an_end(client: httpx.AsyncClient) -> None
     assert "only a webhook is told" in str(cast("Json", answer.json()))
 
 
-async def away(command: object) -> None:
+async def swept(services: Services, after_ms: int = SWEPT_MS) -> int:
+    """How many deletions the sweep finishes so long after now."""
+    late_ms = services.clock.wall_ms() + after_ms
+    return await upkeep.sweep(services.store, services.control, late_ms)
+
+
+def refusing(error: type[MainspringError]) -> Callable[[SubmitTask], Awaitable[TaskReceipt]]:
+    async def refuse(_command: SubmitTask) -> TaskReceipt:
+        raise error
+
+    return refuse
+
+
+async def late(*_: object) -> Configuration:
+    raise DeadlineExceeded
+
+
+async def broken(*_: object) -> Configuration:
+    msg = "code of people's own"
+    raise RuntimeError(msg)
+
+
+async def away(command: object) -> NoReturn:
     del command
     msg = "the engine is away"
     raise Unavailable(msg)

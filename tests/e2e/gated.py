@@ -1,7 +1,7 @@
 """`python gated.py api|worker`: a service of the stack whose tools wait at a gate, kill, or print.
 
 One of them can tell afterwards what became of a call: it leaves `<gate>.applied` outside. And
-`web_fetch` reads the sites of tests, whose names end in `.test` and which are on this machine.
+`web_fetch` and webhooks reach the sites of tests, whose names end in `.test`, on this machine.
 
 A call writes a line to `<gate>.entered` in the folder MAINSPRING_GATES, the ledger of what took
 effect outside. Then it waits until `<gate>.open` is there, or kills its worker where that is what
@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +28,7 @@ from mainspring_harness.capability import Capability, Info
 from mainspring_harness.registry import Registry
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
+from mainspring_worker.adapters import hooks
 from mainspring_worker.adapters.builtin_tools import shelf
 from mainspring_worker.adapters.builtin_tools.function import FunctionTool
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector, system_resolve
@@ -171,11 +173,18 @@ def is_allowed(address: Address) -> bool:
     return is_public(address) or address == ipaddress.ip_address(HERE)
 
 
-def web() -> FunctionTool:
+def fetcher() -> Fetcher:
     """What the built-in one is, with a way to this machine."""
+    return Fetcher(Connector(resolve=resolve, is_allowed=is_allowed))
+
+
+def web() -> FunctionTool:
     (fetches,) = WEB_FETCH.tools({})
-    fetcher = Fetcher(Connector(resolve=resolve, is_allowed=is_allowed))
-    return FunctionTool(fetches, WEB_FETCH.info.id, web_fetch(fetcher))
+    return FunctionTool(fetches, WEB_FETCH.info.id, web_fetch(fetcher()))
+
+
+def open_hooks() -> None:
+    hooks.__dict__["UserHooks"] = partial(hooks.UserHooks, fetcher())
 
 
 def add_tools() -> None:
@@ -200,5 +209,6 @@ if __name__ == "__main__":
     add_capability()
     if sys.argv[1] == "worker":
         add_tools()
+        open_hooks()
     service = importlib.import_module(f"mainspring_{sys.argv[1]}.main")
     sys.exit(cast("Callable[[], int]", service.main)())

@@ -73,13 +73,16 @@ async def test_the_news_of_an_end_go_out_as_they_were_signed() -> None:
     async with site() as web:
         web.answers["/h"] = plain("", kind="application/json")
         signed = structs.replace(end, url=web.url("/h"), signature=f"t=1,v1={'a' * 64}")
-        await OPEN.tell(signed)
+        await OPEN.tell(signed, once="task_1")
         with pytest.raises(HookRefused, match="no public host"):
-            await CLOSED.tell(signed)
+            await CLOSED.tell(signed, once="task_1")
         with pytest.raises(HookFailed, match="404"):
-            await OPEN.tell(structs.replace(end, url=web.url("/none")))
+            await OPEN.tell(structs.replace(end, url=web.url("/none")), once="task_2")
 
-    head, _ = web.asked
+    head, plain_one = web.asked
+    assert "Idempotency-Key: task_1\r\n" in head
+    assert "Idempotency-Key: task_2\r\n" in plain_one
+    assert "Signature" not in plain_one
     assert f"X-Mainspring-Signature: t=1,v1={'a' * 64}\r\n" in head
 
 

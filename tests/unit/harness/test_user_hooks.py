@@ -11,6 +11,7 @@ from mainspring_schema.hooks import HOOKS_MAX, Hook
 from mainspring_schema.messages import Json
 
 SCRIPT: Json = {"point": "turn_end", "type": "command", "command": "true"}
+TOLD: Json = {"point": "session_end", "type": "webhook", "url": "https://told.test/end"}
 
 
 def resolved(*hooks: Json) -> tuple[Hook, ...]:
@@ -39,6 +40,8 @@ def test_a_hook_fails_closed_unless_told_otherwise() -> None:
         ({"point": "turn_end", "type": "command"}, "hooks.0.command: a command needs it"),
         ({**SCRIPT, "secret": "KEY"}, "hooks.0.secret: only what goes out is signed"),
         ({"point": "lunch", "type": "command", "command": "true"}, "hooks.0.point"),
+        ({**SCRIPT, "point": "session_end"}, "hooks.0.type: of a session's end only a webhook"),
+        ({**TOLD, "on_error": "block"}, "hooks.0.on_error: a session's end cannot be blocked"),
         ({**SCRIPT, "timeout_ms": 30_001}, "hooks.0.timeout_ms"),
         ({"point": "turn_end", "type": "webhook", "url": "file:///etc/passwd"}, "hooks.0.url"),
     ],
@@ -46,6 +49,13 @@ def test_a_hook_fails_closed_unless_told_otherwise() -> None:
 def test_a_hook_that_cannot_be_asked_is_refused(hook: Json, problem: str) -> None:
     with pytest.raises(InvalidCapabilityConfig, match=problem):
         resolved(hook)
+
+
+@pytest.mark.parametrize("more", [{}, {"on_error": "warn"}, {"on_error": "allow"}])
+def test_a_session_s_end_can_be_told_to_a_webhook(more: Json) -> None:
+    (hook,) = resolved({**TOLD, **more})
+
+    assert (hook.point, hook.url) == ("session_end", "https://told.test/end")
 
 
 def test_hooks_are_bounded_in_number() -> None:

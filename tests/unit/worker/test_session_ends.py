@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.frames import Task
 from mainspring_schema.session_ends import SESSION_END, SessionEnd
 from mainspring_schema.tasks import PlainResult, PlainTask
@@ -38,6 +39,7 @@ async def test_the_webhook_gets_what_was_written_down() -> None:
 
     assert result == PlainResult()
     assert hooks.asked == [("h", {"event": "session_end"})]
+    assert hooks.keys == [to_wire(Prefix.TASK, held().task_id)]
 
 
 async def test_a_webhook_that_fails_is_told_again_after_longer_and_longer_pauses() -> None:

@@ -1,5 +1,6 @@
 """Asks code of the user at named points of a turn: it lets pass, changes or blocks."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -27,6 +28,16 @@ class _Hooks(Struct, frozen=True, kw_only=True):
     hooks: tuple[Hook, ...] = ()
 
 
+class _Wish(Struct, frozen=True, kw_only=True):
+    """What is written of a hook, before a default stands in for it."""
+
+    on_error: str = ""
+
+
+class _Wishes(Struct, frozen=True, kw_only=True):
+    hooks: tuple[_Wish, ...] = ()
+
+
 _VERDICT: Final = msgspec.json.Decoder(Verdict)
 
 
@@ -52,9 +63,18 @@ def verdict(answer: bytes) -> Verdict:
 
 def _problems(config: Json) -> tuple[str, ...]:
     found = msgspec.convert(config, _Hooks).hooks
+    wishes = msgspec.convert(config, _Wishes).hooks
     return tuple(
-        f"hooks.{index}.{problem}" for index, hook in enumerate(found) for problem in flaws(hook)
+        f"hooks.{index}.{problem}"
+        for index, (hook, wish) in enumerate(zip(found, wishes, strict=True))
+        for problem in (*flaws(hook), *_vain(hook, wish))
     )
+
+
+def _vain(hook: Hook, wish: _Wish) -> Iterator[str]:
+    """What somebody asks for in words, and would not get."""
+    if hook.point == "session_end" and wish.on_error == "block":
+        yield "on_error: a session's end cannot be blocked"
 
 
 _HOOK: Final[Json] = {

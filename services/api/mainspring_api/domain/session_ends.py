@@ -7,7 +7,7 @@ from mainspring_schema.session_ends import SessionEnd
 
 
 class Farewell(Record, frozen=True, kw_only=True):
-    """One hook's; its owner is the session, its key the hook, its id the task that tells."""
+    """One hook's; its owner is the session, its key says which, its id the task that tells."""
 
     kind: ClassVar[str] = "farewell"
 

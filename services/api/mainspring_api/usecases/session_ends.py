@@ -5,6 +5,7 @@ there is neither a configuration nor a secret. Plain tasks bring it there, under
 written down with it, so that a deletion that is finished twice tells once.
 """
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +20,13 @@ from mainspring_api.usecases import secrets
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_harness.hooking import hooks
 from mainspring_harness.registry import Registry
-from mainspring_kernel.errors import MainspringError, Unavailable
+from mainspring_kernel.errors import (
+    DeadlineExceeded,
+    MainspringError,
+    TaskIdMismatch,
+    TooManyRequests,
+    Unavailable,
+)
 from mainspring_kernel.ids import Ids, OrgId, Prefix, SessionId, to_wire
 from mainspring_schema import signing
 from mainspring_schema.agents import RuntimeAgent, decode_runtime_agent
@@ -31,6 +38,10 @@ from mainspring_schema.session_ends import SESSION_END, SessionEnd
 _LOG: Final = logging.getLogger(__name__)
 FAREWELLS_MAX: Final = 4 * HOOKS_MAX
 """Of one session: hooks may come from a few capabilities."""
+HANDING_MS_MAX: Final = 3600 * 1000
+"""How long a deletion waits for an engine to take its tasks: longer than one is full or away, and
+far below the age at which the ids that were written down are refused."""
+_LATER: Final = (DeadlineExceeded, TooManyRequests, Unavailable)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -52,16 +63,19 @@ class Wanted(Struct, frozen=True, kw_only=True):
 async def wanted(ending: Ending, org_id: OrgId, id_: SessionId) -> Sequence[Wanted]:
     """Nobody where the configuration is unsound or gone: that must keep nobody from deleting.
 
-    Raises Unavailable.
+    Raises Unavailable, DeadlineExceeded.
     """
     try:
         configuration = await ending.configurations.of(org_id, id_, None)
         agent = decode_runtime_agent(configuration.data)
         asked = hooks(ending.registry.resolve(agent.capabilities))
-    except Unavailable:
+    except _LATER:
         raise
     except MainspringError as error:
         _LOG.info("nobody is told that a session ends: %s", error.detail)
+        return ()
+    except Exception:  # noqa: BLE001 - capabilities of people's own say which hooks they have
+        _LOG.exception("nobody is told that a session ends: a capability fails")
         return ()
     listening = [hook for hook in asked if hook.point == "session_end"]
     return [_told(id_, agent, hook) for hook in listening[:FAREWELLS_MAX]]
@@ -81,7 +95,7 @@ async def write_down(
     One that cannot be signed is not told.
     """
     for one in told:
-        if await tx.record_keyed(Farewell, id_, one.hook.id) is not None:
+        if await tx.record_keyed(Farewell, id_, _key(one.hook)) is not None:
             continue
         end = await _signed(tx, ending.vault, id_, one, now_ms=now_ms)
         if end is None:
@@ -91,7 +105,7 @@ async def write_down(
                 org_id=org_id,
                 id=ending.ids.uuid7(),
                 owner_id=id_,
-                key=one.hook.id,
+                key=_key(one.hook),
                 end=end,
                 created_ms=now_ms,
                 updated_ms=now_ms,
@@ -99,15 +113,40 @@ async def write_down(
         )
 
 
-async def hand_over(store: Store, control: Control, org_id: OrgId, id_: SessionId) -> None:
-    """Safe to repeat: the same tasks are submitted. Raises Unavailable, DeadlineExceeded."""
+async def hand_over(
+    store: Store, control: Control, org_id: OrgId, id_: SessionId, *, now_ms: int
+) -> bool:
+    """Whether nobody is left who may still be told. Safe to repeat: the tasks are the same."""
     async with store.transaction(org_id) as tx:
         left = await tx.records(Farewell, id_, limit=FAREWELLS_MAX)
-    for one in left:
-        task = SubmitTask(
-            org_id=org_id, task_id=one.id, type=SESSION_END, input=to_json(structs.asdict(one.end))
-        )
+    return all([await _handed(control, one, now_ms=now_ms) for one in left])
+
+
+async def _handed(control: Control, one: Farewell, *, now_ms: int) -> bool:
+    """Whether it is done with: taken, or refused for good, which keeps nobody from deleting."""
+    body = to_json(structs.asdict(one.end))
+    task = SubmitTask(org_id=one.org_id, task_id=one.id, type=SESSION_END, input=body)
+    try:
         await control.submit_task(task)
+    except TaskIdMismatch:
+        return True  # taken in other words: what is written down is spelled as of this version
+    except _LATER as error:
+        if now_ms - one.created_ms < HANDING_MS_MAX:
+            return False
+        _refused(one, error)
+    except MainspringError as error:
+        _refused(one, error)
+    return True
+
+
+def _refused(one: Farewell, error: MainspringError) -> None:
+    extra = {"session": to_wire(Prefix.SESSION, one.owner_id), "hook": one.end.hook_id}
+    _LOG.error("nobody tells a hook that a session ends: %s", error.detail, extra=extra)
+
+
+def _key(hook: Hook) -> str:
+    """By the address as well: nothing keeps people from giving two hooks one name."""
+    return hashlib.sha256(f"{hook.id} {hook.url}".encode()).hexdigest()
 
 
 def _told(id_: SessionId, agent: RuntimeAgent, hook: Hook) -> Wanted:

@@ -244,15 +244,18 @@ async def delete(
             msg = "no such session"
             raise NotFound(msg)
         await session_ends.write_down(tx, ending, org_id, id_, told, now_ms=now_ms)
-    await finish_delete(store, control, org_id, id_)
+    await finish_delete(store, control, org_id, id_, now_ms=now_ms)
 
 
-async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: SessionId) -> None:
-    """Safe to repeat."""
+async def finish_delete(
+    store: Store, control: Control, org_id: OrgId, id_: SessionId, *, now_ms: int
+) -> bool:
+    """Safe to repeat. False where hooks are still to be told: the sweep comes again."""
     # An earlier try may have closed its log.
     with suppress(NotFound):
         await control.close(Close(org_id=org_id, session_id=id_))
-    await session_ends.hand_over(store, control, org_id, id_)
+    if not await session_ends.hand_over(store, control, org_id, id_, now_ms=now_ms):
+        return False
     released = FORKS_RELEASED_MAX
     while released == FORKS_RELEASED_MAX:
         async with store.transaction(org_id) as tx:
@@ -260,3 +263,4 @@ async def finish_delete(store: Store, control: Control, org_id: OrgId, id_: Sess
     async with store.transaction(org_id) as tx:
         await tx.finish_delete(id_)
         await tx.drop_owned(id_)
+    return True

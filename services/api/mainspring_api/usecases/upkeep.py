@@ -36,16 +36,16 @@ async def run(store: Store, control: Control, clock: Clock) -> None:
 
 async def sweep(store: Store, control: Control, now_ms: int) -> int:
     """How many deletions were finished."""
-    before_ms = now_ms - round(DELETE_RETRY_S * 1000)
+    finished, before_ms = 0, now_ms - round(DELETE_RETRY_S * 1000)
     unfinished = await store.unfinished_deletes(before_ms=before_ms, limit=DELETES_PER_SWEEP_MAX)
     for one in unfinished:
-        await finish_delete(store, control, one.org_id, one.session_id)
+        finished += await finish_delete(store, control, one.org_id, one.session_id, now_ms=now_ms)
     await _forget_keys(store, now_ms - IDEMPOTENCY_RETENTION_S * 1000)
     # What is left comes off with the next pass.
     past_ms = now_ms - FILES_PAST_S * 1000
     await store.forget_file_past(before_ms=past_ms, limit=FILES_PAST_PER_SWEEP_MAX)
     await store.forget_record_past(before_ms=past_ms, limit=RECORDS_PAST_PER_SWEEP_MAX)
-    return len(unfinished)
+    return finished
 
 
 async def _forget_keys(store: Store, before_ms: int) -> None:

@@ -29,6 +29,7 @@ _COMMANDS_MAX: Final = 100_000
 _MEMORY_BYTES_MAX: Final = 32 * MIB
 _ERROR_SHOWN_CHARS: Final = KIB // 2
 _OK: Final = range(200, 300)
+_ONCE: Final = "Idempotency-Key"
 
 
 class UserHooks:
@@ -61,9 +62,11 @@ class UserHooks:
             raise HookFailed(message)
         return answer
 
-    async def tell(self, end: SessionEnd) -> None:
+    async def tell(self, end: SessionEnd, *, once: str) -> None:
         """Raises HookFailed."""
-        headers = {signing.HEADER: end.signature} if end.signature else {}
+        headers = {_ONCE: once}
+        if end.signature:
+            headers[signing.HEADER] = end.signature
         await self._posted(end.url, end.body.encode(), end.network, headers)
 
     async def _call(self, hook: FunctionHook, subject: bytes) -> bytes:

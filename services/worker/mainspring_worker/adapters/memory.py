@@ -172,13 +172,14 @@ class MemoryServers:
 class MemoryHooks:
     """Answers hooks by their id, else with nothing; `asked` are the subjects by hook.
 
-    `secrets` are those to sign with, in the order of the questions.
+    `secrets` are those to sign with, in the order of the questions; `keys` what was told with.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes | HookFailed] = {}
         self.asked: list[tuple[str, Json]] = []
         self.secrets: list[str | None] = []
+        self.keys: list[str] = []
 
     async def ask(
         self, hook: Hook, subject: bytes, network: NetworkAccess | None, secret: str | None = None
@@ -187,7 +188,8 @@ class MemoryHooks:
         self.secrets.append(secret)
         return self._answer(hook.id, subject)
 
-    async def tell(self, end: SessionEnd) -> None:
+    async def tell(self, end: SessionEnd, *, once: str) -> None:
+        self.keys.append(once)
         self._answer(end.hook_id, end.body.encode())
 
     def _answer(self, hook_id: str, subject: bytes) -> bytes:

@@ -24,6 +24,9 @@ class HookRunner(Protocol):
         """The answer to a subject (JSON), which a webhook gets signed. Raises HookFailed."""
         ...
 
-    async def tell(self, end: SessionEnd) -> None:
-        """Brings a webhook what was signed before; its answer says nothing. Raises HookFailed."""
+    async def tell(self, end: SessionEnd, *, once: str) -> None:
+        """Brings a webhook what was signed before; its answer says nothing. Raises HookFailed.
+
+        Who is told twice, because a worker was lost, can tell by `once`.
+        """
         ...

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from mainspring_kernel.backoff import Policy, bound_s
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.session_ends import SessionEnd
 from mainspring_schema.tasks import PlainResult, PlainTask, StepTask
 from mainspring_schema.workflows import Flaw
@@ -33,9 +34,10 @@ class SessionEnds:
         except msgspec.MsgspecError as error:
             flaw = Flaw(code="invalid_arguments", message=str(error))
             return PlainResult(flaw=flaw, lasting=True)
+        once = to_wire(Prefix.TASK, attempt.held.task_id)
         try:
             async with asyncio.timeout(told.timeout_ms / 1000):
-                await self._runner.tell(told)
+                await self._runner.tell(told, once=once)
         except HookRefused as error:
             return PlainResult(flaw=Flaw(code="hook_failed", message=str(error)), lasting=True)
         except (HookFailed, TimeoutError) as error:
