@@ -152,6 +152,7 @@ async def test_the_same_task_again_is_a_duplicate_and_another_one_is_refused(
         {"type": "no spaces"},
         {"queue": ""},
         {"input": b"{"},
+        {"input": b'"one"'},
         {"input": TOO_LONG},
         {"priority": 10},
         {"task_id": UUID(int=7)},

@@ -54,11 +54,15 @@ async def test_many_starts_ride_together_and_each_is_answered_for_itself() -> No
         cast("Queries", object()),
         Courses(store),
     )
-    commands = (start(), start("no name"), start(key="taken"), start(declaration=b"{}"), start())
+    commands = (
+        start(), start("no name"), start(key="taken"), start(declaration=b"{}"), start(),
+        start(input=b'"A-17"'), start(input=b' {"order": "A-17"}'),
+    )  # fmt: skip
 
     answers = await workflows.start_many(commands)
 
     assert [type(answer) for answer in answers] == [
         Started, ValidationFailed, WorkflowKeyMismatch, ValidationFailed, Started,
+        ValidationFailed, Started,
     ]  # fmt: skip
-    assert lane.asked_at_once == 3
+    assert lane.asked_at_once == 4

@@ -16,8 +16,8 @@ from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.workflows import (
+    check_arguments,
     check_build,
-    check_input,
     check_keys,
     check_name,
     check_start_bound,
@@ -129,7 +129,7 @@ class PlainTasks:
     def _checked(self, task: SubmitTask, now_ms: int) -> NewPlain:
         route = self._route(task)
         check_start_bound(task.start_within_ms)
-        check_input("the input", task.input)
+        check_arguments(task.input)
         if not 0 <= task.priority <= PRIORITY_MAX:
             detail = f"priority: 0 to {PRIORITY_MAX}"
             raise ValidationFailed(detail)

@@ -130,7 +130,7 @@ class Workflows:
         if command.key is not None and _KEY.fullmatch(command.key) is None:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
-        check_input("the input", command.input)
+        check_arguments(command.input)
         if command.declaration is not None:
             self._courses.learn(command.declaration)
         self._pressure.check(command.org_id, command.queue)
@@ -370,6 +370,13 @@ def check_keys(keys: tuple[str, ...], circuit: str) -> None:
 def check_start_bound(within_ms: int | None) -> None:
     if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
         detail = f"the time until it is taken: 1 to {START_WITHIN_MS_MAX} ms"
+        raise ValidationFailed(detail)
+
+
+def check_arguments(raw: bytes) -> None:
+    check_input("the input", raw)
+    if raw.lstrip()[:1] not in (b"[", b"{"):
+        detail = "the input is an array of arguments, or an object of named ones"
         raise ValidationFailed(detail)
 
 
