@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring import Workflow
+from mainspring_engine.domain.plain import EXHAUSTED
 from mainspring_kernel.errors import Conflict, MainspringError, WorkflowEnded
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_schema.plain import (
@@ -176,7 +177,7 @@ class _Person:
             started = await self._asked(lambda engine: engine.workflows.fork(fork()))
         except MainspringError:
             # One that was cancelled, or whose workers were killed, may have no such step.
-            if not order.cancels and not self._world.tables.engine.tables.dead_letters:
+            if not order.cancels and not poisoned(self._world):
                 raise
         else:
             order.fork_id = started.workflow_id
@@ -232,8 +233,14 @@ class _Person:
         try:
             await self._asked(lambda engine: engine.plain_tasks.requeue(order))
         except Conflict:
-            if handed.task_id in self._world.tables.engine.tables.dead_letters:
+            if handed.task_id in poisoned(self._world):
                 return  # others killed its workers: its letter is what an operator takes up
             raise
         handed.again_id = new_id
         await self._end_of(new_id)
+
+
+def poisoned(world: World) -> set[UUID]:
+    """Tasks that were given up because they killed their workers: no fault of their own."""
+    letters = world.tables.engine.tables.dead_letters
+    return {id_ for id_, row in letters.items() if row.letter.reason != EXHAUSTED}

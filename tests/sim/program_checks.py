@@ -16,7 +16,7 @@ from mainspring_engine.domain.workflow.going import OUTCOME_STEP
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_schema.workflows import StepRecord
-from tests.sim.orders import Handed, Orders
+from tests.sim.orders import Handed, Orders, poisoned
 from tests.sim.programs import Call, Token, token_of
 from tests.sim.wanted import Book, Order, fork_misfits, listed, misfits
 from tests.sim.world import World
@@ -156,13 +156,13 @@ def _nothing_left(tables: Tables) -> Iterator[str]:
 
 def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
     outcome, result = _result(world, id_)
-    if outcome == "failed" and world.tables.engine.tables.dead_letters:
+    if outcome == "failed" and poisoned(world):
         return  # its workers were killed three times, which is no fault of its own
     yield from misfits(order, outcome, result, _book(world, id_))
     if order.fork_id is None or outcome != "completed":
         return
     forked_outcome, forked = _result(world, order.fork_id)
-    if forked_outcome == "failed" and world.tables.engine.tables.dead_letters:
+    if forked_outcome == "failed" and poisoned(world):
         return
     if forked_outcome != "completed":
         yield f"the fork of {order.key} ended {forked_outcome}: {forked!r}"
@@ -196,11 +196,11 @@ def _one_end(world: World, handed: Handed) -> Iterator[str]:
     for id_ in (handed.task_id, handed.again_id):
         if id_ is None or not handed.settled:
             continue
-        row, letter = tables.steps.get((id_, STEP)), tables.dead_letters.get(id_)
+        row = tables.steps.get((id_, STEP))
         ends = (row is not None) + (id_ in tables.plain_cancels)
         if ends != 1:
             yield f"{handed.key} has {ends} ends"
-        elif row is not None and letter is None:
+        elif row is not None and id_ not in poisoned(world):
             failed = _PLAIN.decode(row.body).flaw is not None
             if failed != handed.fails or handed.poisons:
                 yield f"{handed.key} ended otherwise than it had to: {_PLAIN.decode(row.body)}"

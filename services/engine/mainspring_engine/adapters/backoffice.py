@@ -50,6 +50,7 @@ def back_office(  # noqa: PLR0913 - one named part each
     plain = PlainTasks(
         lanes=lanes,
         store=store,
+        letters=backstage.letters,
         pressure=pressure,
         clock=clock,
         links=links,

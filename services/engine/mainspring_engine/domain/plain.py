@@ -32,6 +32,10 @@ NOT_BEGUN: Final = Flaw(
 )
 NOT_BEGUN_BODY: Final = pack(PlainResult(flaw=NOT_BEGUN, lasting=True))
 """What is kept of it then."""
+EXHAUSTED: Final = "exhausted"
+"""Why a dead letter is there whose task was tried as often as it wanted; another is `poison`."""
+LETTER_BYTES_MAX: Final = 1_000
+"""Of what a letter says of itself; the whole flaw is the task's result."""
 _NULL: Final = b"null"
 _PAYLOAD: Final = msgspec.msgpack.Decoder(Payload)
 _TRACE_KEY: Final = b"traceparent"
@@ -203,6 +207,8 @@ def _answered(intent: PlainAnswered) -> PlainEnd:
             held=intent.held, closing=Closing.RESULT, result_hash=intent.hash, body=body
         )
     again = result.retry_ms is not None and intent.failures + 1 < PLAIN_FAILURES_MAX
+    # What fails for good would fail again: its caller has to know, and no operator can help.
+    letter = not again and not result.lasting
     return PlainEnd(
         held=intent.held,
         closing=Closing.RETRIED if again else Closing.FAILED,
@@ -211,7 +217,15 @@ def _answered(intent: PlainAnswered) -> PlainEnd:
         body=None if again else intent.body,
         delay_ms=result.retry_ms if again else None,
         counts_failure=True,
+        reason=EXHAUSTED if letter else None,
+        detail=_told(result.flaw, intent.failures + 1) if letter else None,
     )
+
+
+def _told(flaw: Flaw, failures: int) -> str:
+    attempts = "its only attempt" if failures == 1 else f"the last of {failures} attempts"
+    said = f"{attempts} failed: {flaw.code}: {flaw.message}"
+    return said.encode()[:LETTER_BYTES_MAX].decode(errors="ignore")
 
 
 def _died(task: OpenTask) -> PlainEnd:

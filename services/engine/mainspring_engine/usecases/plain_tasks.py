@@ -8,6 +8,7 @@ import msgspec
 from mainspring_engine.domain.plain import NewPlain, PlainSubmitted, made_of, route_for, type_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
+from mainspring_engine.ports.letters import Letters, Resolve
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.plain import PlainCancel, PlainRow
 from mainspring_engine.ports.store import Store
@@ -66,6 +67,7 @@ class PlainTasks:
         *,
         lanes: Lanes,
         store: Store,
+        letters: Letters,
         pressure: Backpressure,
         clock: Clock,
         links: Links,
@@ -77,6 +79,7 @@ class PlainTasks:
         self._announcer = announcer
         self._lanes = lanes
         self._store = store
+        self._letters = letters
         self._pressure = pressure
         self._clock = clock
         self._waiting = 0
@@ -183,6 +186,9 @@ class PlainTasks:
         if _view(GetPlainTask(org_id=order.org_id, task_id=order.task_id), row).flaw is None:
             detail = "only a task that failed or was cancelled is requeued"
             raise Conflict(detail)
+        # Where it left a dead letter, that is taken up by the same new task: nobody does it twice.
+        taken = Resolve(org_id=order.org_id, task_id=order.task_id, workflow_id=order.new_id)
+        await self._letters.resolve((taken,))
         return await self.take_up(order)
 
     async def take_up(self, order: RequeuePlainTask) -> TaskReceipt:
