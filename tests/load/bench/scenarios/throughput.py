@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from mainspring_postgres import Database, Options
-from tests.load.bench import accounting
+from tests.load.bench import accounting, processes
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.floor import Shape, floor
 from tests.load.bench.ground import QUERIES
@@ -47,12 +47,14 @@ async def burst(ours: Driving, tasks: int, *, keys: int = 0) -> Answer:
 async def throughput(bench: Bench) -> None:
     tasks, ours = bench.plan.queue_tasks, driving(bench)
     bench.progress.part(f"queue, {tasks:,} tasks")
-    async with ours.handlers(OURS.workers):
+    async with ours.handlers(OURS.workers) as pids:
         await burst(ours, max(100, tasks // 20))  # warms up
         before, said = await bench.mark(), await bench.ground.statements()
+        idle = processes.usage(pids)
         async with bench.profiler():
             answer = await burst(ours, tasks)
-        after = await account(bench, "tasks", before, answer.cpu_s, tasks)
+        handlers = processes.costs(idle, processes.usage(pids), tasks)
+        after = await account(bench, "tasks", before, answer.cpu_s, tasks, handlers)
     figures = bench.gathered.figures
     figures["tasks_per_s"] = answer.per_s
     figures |= accounting.writing(before, after, tasks, "task")
