@@ -72,7 +72,9 @@ class _Tries(Generic[T]):
         self, left_s: float | None, draws: Draws
     ) -> tuple[Flaw | None, BaseException | None]:
         """As `all`. Raises TimeoutError; where attempts before a crash took the time, at once."""
-        if left_s is not None and left_s <= 0:
+        if left_s is None:
+            return await self.all(draws)
+        if left_s <= 0:
             raise TimeoutError
         async with asyncio.timeout(left_s):
             return await self.all(draws)

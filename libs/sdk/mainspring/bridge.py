@@ -39,8 +39,10 @@ class Bridge:
 
         self._attempt.on_news = news
 
-    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
-        await self._ferry.cross(lambda: self._attempt.checkpoint(steps, waits))
+    def checkpoint(
+        self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]
+    ) -> "asyncio.Future[None]":
+        return self._ferry.cross(lambda: self._attempt.checkpoint(steps, waits))
 
     async def recorded(self, places: tuple[str, ...] = ()) -> dict[str, StepRecord]:
         """What is recorded by now; of these places alone where the engine can tell."""

@@ -77,18 +77,14 @@ class Ferry(Generic[T]):
             here.call_soon(self._set_off, here)
         return passage
 
-    async def cross(self, go: Callable[[], Coroutine[object, object, T]]) -> T:
+    def cross(self, go: Callable[[], Coroutine[object, object, T]]) -> "asyncio.Future[T]":
         """What `go` comes to over there. A cancel here cancels it there, and does not wait.
 
-        Raises RuntimeError where the other loop has ended.
+        It comes to a RuntimeError where the other loop has ended.
         """
         back: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        passage = self.send(go, partial(_bring, back))
-        try:
-            return await back
-        except asyncio.CancelledError:
-            passage.cancel()
-            raise
+        back.add_done_callback(partial(_let_go, self.send(go, partial(_bring, back))))
+        return back
 
     def stop(self, passage: Passage[T]) -> None:
         """Where it has not arrived yet, it is never begun."""
@@ -179,6 +175,11 @@ def _land(passage: Passage[T], error: BaseException | None) -> None:
 def _stop(passage: Passage[T]) -> None:
     if passage.task is not None:
         passage.task.cancel()
+
+
+def _let_go(passage: Passage[T], back: "asyncio.Future[T]") -> None:
+    if back.cancelled():
+        passage.cancel()
 
 
 def _bring(back: "asyncio.Future[T]", passage: Passage[T]) -> None:

@@ -24,7 +24,7 @@ class Saver:
         self._failed = failed
         self._records: list[StepRecord] = []
         self._waits: list[Wait] = []
-        self._flight: asyncio.Task[None] | None = None
+        self._flight: asyncio.Future[None] | None = None
         self._landing = asyncio.Event()
 
     @property
@@ -45,7 +45,9 @@ class Saver:
         """Sends what there is, unless a checkpoint is in the air: its landing sends the rest."""
         if self._flight is None and (self._records or self._waits):
             self._landing.clear()
-            self._flight = asyncio.create_task(self._fly())
+            waits = tuple(self._waits)
+            self._waits.clear()
+            self._flight = asyncio.ensure_future(self._checkpoint(self._take(), waits))
             self._flight.add_done_callback(self._landed)
 
     async def settled(self) -> None:
@@ -68,12 +70,7 @@ class Saver:
         if self._flight is not None:
             self._flight.cancel()
 
-    async def _fly(self) -> None:
-        records, waits = self._take(), tuple(self._waits)
-        self._waits.clear()
-        await self._checkpoint(records, waits)
-
-    def _landed(self, flight: "asyncio.Task[None]") -> None:
+    def _landed(self, flight: "asyncio.Future[None]") -> None:
         self._flight = None
         self._landing.set()
         if flight.cancelled():

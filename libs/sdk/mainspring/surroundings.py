@@ -1,7 +1,7 @@
 """What a go is made of: its engine, the code it runs, and the branches of it that wait."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
 import msgspec
@@ -13,8 +13,8 @@ from mainspring_schema.workflows import StepRecord, Wait
 class Engine(Protocol):
     """What a go asks of its engine."""
 
-    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
-        """Returns once they are committed. Raises where the attempt holds its task no more."""
+    def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> Awaitable[None]:
+        """Over once they are committed. Raises where the attempt holds its task no more."""
         ...
 
     async def recorded(self, places: tuple[str, ...]) -> dict[str, StepRecord]:

@@ -58,7 +58,7 @@ async def test_a_cancel_reaches_the_other_side(there: asyncio.AbstractEventLoop)
         finally:
             ended.set()
 
-    crossing = asyncio.create_task(Ferry[None](there).cross(hang))
+    crossing = Ferry[None](there).cross(hang)
     assert await asyncio.to_thread(begun.wait, 10)
     crossing.cancel()
 
@@ -77,11 +77,11 @@ async def test_what_is_cancelled_before_it_left_is_never_begun(
 
     # The other loop stands still until the cancel is made.
     there.call_soon_threadsafe(lambda: gate.wait(10))
-    first = asyncio.create_task(ferry.cross(lambda: do(1)))
-    second = asyncio.create_task(ferry.cross(lambda: do(2)))
+    first = ferry.cross(lambda: do(1))
+    second = ferry.cross(lambda: do(2))
     await asyncio.sleep(0)
     first.cancel()
-    await asyncio.wait({first})
+    await asyncio.sleep(0)
     gate.set()
     async with asyncio.timeout(10):
         await second
@@ -166,10 +166,10 @@ async def test_a_cancel_of_one_that_waits_is_no_other_s(there: asyncio.AbstractE
         await go_on.wait()
         return number
 
-    crossing = [asyncio.create_task(ferry.cross(lambda n=n: do(n))) for n in range(BATCH)]
+    crossing = [ferry.cross(lambda n=n: do(n)) for n in range(BATCH)]
     assert await asyncio.to_thread(begun.wait, 10)
     crossing[1].cancel()
-    await asyncio.wait(crossing[1:2])
+    await asyncio.sleep(0)
     there.call_soon_threadsafe(go_on.set)
     async with asyncio.timeout(10):
         found = await asyncio.gather(*crossing, return_exceptions=True)
