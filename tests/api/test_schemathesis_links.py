@@ -20,6 +20,8 @@ STORIES = 30
 STEPS = 20
 FORGETFUL = "/api/v1/durable/tasks"
 """The fake behind it keeps no task that was submitted."""
+SECRETIVE = "/api/v1/orgs"
+"""An organization is seen by itself alone, and the machine may leave out the header that says so."""
 
 
 class Stage:
@@ -66,7 +68,7 @@ class People(Machine):
         self._made: set[str] = set()
 
     def before_call(self, case: Case) -> None:
-        if "/orgs" not in case.path:
+        if not case.path.startswith(SECRETIVE):
             case.headers.pop("X-Org-Id", None)
         if "wait_s" in (case.query or {}):
             case.query["wait_s"] = 0  # nobody is there who would do what it waits for
@@ -84,6 +86,8 @@ class People(Machine):
     def _note(self, case: Case, response: schemathesis.Response) -> None:
         """What was made is there until it is deleted."""
         path = case.formatted_path
+        if path.startswith(SECRETIVE):
+            return
         if case.method == "POST" and response.status_code == links.CREATED:
             self._made.add(f"{path}/{response.json()['id']}")
         elif case.method == "DELETE" or path.endswith("/delete"):
