@@ -21,7 +21,7 @@ STEPS = 20
 FORGETFUL = "/api/v1/durable/tasks"
 """The fake behind it keeps no task that was submitted."""
 SECRETIVE = "/api/v1/orgs"
-"""An organization is seen by itself alone, and the machine may leave out the header that says so."""
+"""An organization is seen by itself alone; the machine may leave out the header that says so."""
 
 
 class Stage:
