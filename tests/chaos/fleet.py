@@ -29,7 +29,7 @@ from tests.chaos.forked import MODULES, PATCHED, Nursery
 from tests.chaos.proxy import Address, Link
 from tests.chaos.trees import PRESENT, Tree, present
 
-REPLICAS: Final = {"eventstore": 1, "engine": 2, "api": 2, "scheduler": 1, "worker": 3, "coder": 3}
+REPLICAS: Final = {"eventstore": 2, "engine": 2, "api": 2, "scheduler": 2, "worker": 3, "coder": 3}
 """A coder is a user's own worker. Of three one or two are often frozen."""
 WAVES: Final = (("eventstore", "engine"), ("api",), ("scheduler", "worker", "coder"))
 SERVERS: Final = ("postgres", "nats")
