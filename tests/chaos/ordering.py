@@ -16,6 +16,7 @@ from msgspec import Struct
 from mainspring import Workflow
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import Prefix, RandomIds, to_wire
+from mainspring_kernel.limits import WORKER_DEATHS_MAX
 from tests.chaos.coding import Outside
 from tests.chaos.found import Findings
 from tests.chaos.ledger import Line
@@ -33,6 +34,9 @@ NOTHING: Final[frozenset[int]] = frozenset()
 LATE: Final = frozenset({409})
 _OFFERS: Final = offers(Outside())
 _IDS: Final = RandomIds(SystemClock())
+
+_DEATHS: Final = frozenset({"expired", "quarantined"})
+"""How attempts are closed whose worker is gone, the last one with its task."""
 
 
 class Placed(Struct, kw_only=True):
@@ -196,6 +200,8 @@ class Audit:
     async def _program(self, placed: Placed) -> list[str]:
         order = placed.order
         status, result = await self._result(placed.id)
+        if status == "failed" and await self._lost_its_workers(placed.id):
+            return []
         found = list(misfits(order, status, _copied(result), await self._book(placed.id)))
         if placed.told not in ("", status):
             found.append(f"{order.key} was {placed.told}, and is {status}")
@@ -217,6 +223,14 @@ class Audit:
             found.append(f"{handed.key} came to {seen['result']}, which nobody made")
         return found
 
+    async def _lost_its_workers(self, id_: str) -> bool:
+        """Whether it was set aside, and the workers that it lost were really lost."""
+        page = await self._get(f"/durable/dead-letters?workflow_id={id_}&reason=poison")
+        for letter in cast("list[Json]", page["data"]):
+            details = await self._get(f"/durable/dead-letters/{letter['id']}")
+            return are_deaths(cast("list[Json]", details["attempts"]))
+        return False
+
     async def _result(self, id_: str) -> tuple[str, object]:
         seen = await self._get(f"/durable/workflows/{id_}")
         return str(seen["status"]), seen["result"] if seen["error"] is None else seen["error"]
@@ -234,6 +248,15 @@ class Audit:
     async def _get(self, path: str) -> Json:
         answer = await self._http.get(f"{self._api}{path}")
         return cast("Json", answer.raise_for_status().json())
+
+
+def are_deaths(attempts: Sequence[Json]) -> bool:
+    """Whether so many workers died of it, or near it, that it is set aside as promised.
+
+    Each must be another one: a worker that lost a task again and again is alive, and a fault.
+    """
+    lost = [str(one["worker_id"]) for one in attempts if one["closing"] in _DEATHS]
+    return len(lost) == WORKER_DEATHS_MAX == len(set(lost))
 
 
 def _copied(result: object) -> object:

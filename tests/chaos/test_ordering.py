@@ -1,0 +1,26 @@
+"""What a campaign takes for the fault of its own kills, and what not."""
+
+import pytest
+
+from tests.chaos.ordering import are_deaths
+
+
+@pytest.mark.parametrize(
+    ("closings", "workers", "explained"),
+    [
+        (("expired", "expired", "quarantined"), "abc", True),
+        (("expired", "undelivered", "expired", "quarantined"), "abcd", True),
+        (("expired", "expired", "quarantined"), "aba", False),
+        (("expired", "quarantined"), "ab", False),
+        (("returned", "expired", "quarantined"), "abc", False),
+    ],
+)
+def test_three_workers_that_were_lost_explain_a_task_that_was_set_aside(
+    closings: tuple[str, ...], workers: str, *, explained: bool
+) -> None:
+    attempts = [
+        {"closing": closing, "worker_id": worker}
+        for closing, worker in zip(closings, workers, strict=True)
+    ]
+
+    assert are_deaths(attempts) is explained
