@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.chaos.listening import Json
 from tests.chaos.ordering import are_deaths
 
 
@@ -18,7 +19,7 @@ from tests.chaos.ordering import are_deaths
 def test_three_workers_that_were_lost_explain_a_task_that_was_set_aside(
     closings: tuple[str, ...], workers: str, *, explained: bool
 ) -> None:
-    attempts = [
+    attempts: list[Json] = [
         {"closing": closing, "worker_id": worker}
         for closing, worker in zip(closings, workers, strict=True)
     ]
