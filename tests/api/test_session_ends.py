@@ -47,6 +47,15 @@ async def deleted(client: httpx.AsyncClient, session_id: str) -> int:
     return (await client.delete(f"{V1}/sessions/{session_id}")).status_code
 
 
+async def cut_off(
+    client: httpx.AsyncClient, backend: Backend, monkeypatch: pytest.MonkeyPatch, session_id: str
+) -> None:
+    """Its deletion begins, and the engine is away."""
+    with monkeypatch.context() as cut:
+        cut.setattr(backend, "close", away)
+        assert await deleted(client, session_id) == 503
+
+
 def told(backend: Backend) -> Sequence[SessionEnd]:
     inputs = [task.input for task, _ in backend.tasks.values() if task.type == SESSION_END]
     return [msgspec.json.decode(one, type=SessionEnd) for one in inputs]
@@ -95,9 +104,7 @@ async def test_a_deletion_that_was_cut_is_finished_by_the_sweep_and_tells_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     id_ = await session(client, HOOK)
-    with monkeypatch.context() as cut:
-        cut.setattr(backend, "close", away)
-        assert await deleted(client, id_) == 503
+    await cut_off(client, backend, monkeypatch, id_)
     assert told(backend) == []
 
     assert await swept(services) == 1
@@ -109,9 +116,7 @@ async def test_two_who_delete_at_once_tell_once(
     client: httpx.AsyncClient, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = await session(client, HOOK)
-    with monkeypatch.context() as cut:
-        cut.setattr(backend, "close", away)
-        assert await deleted(client, id_) == 503
+    await cut_off(client, backend, monkeypatch, id_)
 
     assert await deleted(client, id_) == 204
 

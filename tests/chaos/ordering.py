@@ -226,10 +226,11 @@ class Audit:
     async def _lost_its_workers(self, id_: str) -> bool:
         """Whether it was set aside, and the workers that it lost were really lost."""
         page = await self._get(f"/durable/dead-letters?workflow_id={id_}&reason=poison")
-        for letter in cast("list[Json]", page["data"]):
-            details = await self._get(f"/durable/dead-letters/{letter['id']}")
-            return are_deaths(cast("list[Json]", details["attempts"]))
-        return False
+        letters = cast("list[Json]", page["data"])
+        if not letters:
+            return False
+        details = await self._get(f"/durable/dead-letters/{letters[0]['id']}")
+        return are_deaths(cast("list[Json]", details["attempts"]))
 
     async def _result(self, id_: str) -> tuple[str, object]:
         seen = await self._get(f"/durable/workflows/{id_}")

@@ -9,7 +9,6 @@ from mainspring_engine.domain.circuit import Circuit
 from mainspring_engine.main import Engine
 from mainspring_kernel.gate_limits import CIRCUIT_FAILURES_MIN
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_messaging import MemoryBus
 from mainspring_schema.explaining import Explanation
 from mainspring_schema.gates import DropLimit, SetCircuit, SetLimit
 from mainspring_schema.operations import Explain
@@ -17,16 +16,10 @@ from mainspring_schema.plain import SubmitTask, SubmitTasks
 from mainspring_schema.tasks import PlainResult
 from mainspring_schema.workflows import Flaw
 from tests.integration.engine.scripted_worker import ScriptedWorker
-from tests.unit.engine.whole import IDS, whole_engine
+from tests.unit.engine.whole import IDS
 
 FLAW = Flaw(code="card_declined", message="no")
 CIRCUIT = "circuit/stripe"
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
-    async with whole_engine(MemoryBus()) as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -1,35 +1,17 @@
 """Plain tasks that fail: which leave a dead letter, what it says, and who takes it up."""
 
-from collections.abc import AsyncIterator
 from typing import cast
-
-import pytest
 
 from mainspring_engine.domain.plain import LETTER_BYTES_MAX, end_of
 from mainspring_engine.main import Engine
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_messaging import MemoryBus
 from mainspring_schema.frames import Held
 from mainspring_schema.operations import GetLetter, LetterDetails
 from mainspring_schema.tasks import PlainResult
 from mainspring_schema.workflows import Flaw
 from tests.integration.engine.scripted_worker import ScriptedWorker
 from tests.unit.engine.test_plain_tasks import FLAW, again, answered, many, order
-from tests.unit.engine.whole import IDS, whole_engine
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
-    async with whole_engine(MemoryBus()) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def worker(engine: Engine) -> AsyncIterator[ScriptedWorker]:
-    worker = ScriptedWorker(IDS)
-    await worker.attach(engine.conversations, slots=2, capabilities=("task:add",))
-    yield worker
-    await worker.leave()
+from tests.unit.engine.whole import IDS
 
 
 def test_a_task_that_was_tried_as_often_as_it_wanted_leaves_a_dead_letter() -> None:

@@ -1,7 +1,6 @@
 """Plain tasks through a whole engine over memory: submitted, done, tried again, explained."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import msgspec
@@ -38,29 +37,10 @@ from mainspring_schema.tasks import PlainResult, PlainTask
 from mainspring_schema.wake import TasksEnded
 from mainspring_schema.workflows import Flaw, SignalWorkflow, StartWorkflow
 from tests.integration.engine.scripted_worker import ScriptedWorker
-from tests.unit.engine.whole import IDS, whole_engine
+from tests.unit.engine.whole import IDS
 
 TOO_LONG = b'"' + b"x" * WORKFLOW_VALUE_BYTES_MAX + b'"'
 FLAW = Flaw(code="step_failed", message="no")
-
-
-@pytest.fixture
-def bus() -> MemoryBus:
-    return MemoryBus()
-
-
-@pytest.fixture
-async def engine(bus: MemoryBus) -> AsyncIterator[Engine]:
-    async with whole_engine(bus) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def worker(engine: Engine) -> AsyncIterator[ScriptedWorker]:
-    worker = ScriptedWorker(IDS)
-    await worker.attach(engine.conversations, slots=2, capabilities=("task:add",))
-    yield worker
-    await worker.leave()
 
 
 def order(**rest: object) -> SubmitTask:

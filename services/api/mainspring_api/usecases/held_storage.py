@@ -6,11 +6,11 @@ from typing import Final, TypeVar, assert_never
 import msgspec
 
 from mainspring_api.domain.records import Record
-from mainspring_api.domain.secrets import SessionSecret, SessionValue, about
+from mainspring_api.domain.secrets import SessionSecret, SessionValue
 from mainspring_api.ports.store import Holding, Transaction
 from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases import secrets
-from mainspring_api.usecases.known import known_session
+from mainspring_api.usecases.known import known_record, known_session
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import Ids, SessionId
 from mainspring_schema.holdings import (
@@ -51,7 +51,7 @@ async def answer(holding: Holding, vault: Vault, question: StorageQuestion) -> o
         case ListSecrets():
             return await _names(tx, session_id)
         case OpenSecret():
-            return await _opened(tx, vault, session_id, question.name)
+            return OpenedSecret(value=await secrets.opened(tx, vault, session_id, question.name))
         case _:
             assert_never(question)
 
@@ -81,7 +81,7 @@ async def values(tx: Transaction, session_id: SessionId) -> list[SessionValue]:
 
 
 async def _value(tx: Transaction, session_id: SessionId, key: str) -> StoredValue:
-    known = await _known(tx, SessionValue, session_id, key)
+    known = await known_record(tx, SessionValue, session_id, key)
     if known is None:
         return StoredValue(key=key)
     return StoredValue(key=key, value=known.value, updated_ms=known.updated_ms)
@@ -124,13 +124,6 @@ async def _names(tx: Transaction, session_id: SessionId) -> StoredKeys:
     return StoredKeys(keys=tuple(one.key for one in await secrets.names(tx, session_id)))
 
 
-async def _opened(tx: Transaction, vault: Vault, session_id: SessionId, name: str) -> OpenedSecret:
-    known = await _known(tx, SessionSecret, session_id, name)
-    if known is None:
-        return OpenedSecret()
-    return OpenedSecret(value=vault.open(known.sealed, about=about(known)))
-
-
 async def _make(holding: Holding, vault: Vault, name: str, ids: Ids, *, now_ms: int) -> StoredKeys:
     if _SECRET_NAME.fullmatch(name) is None:
         msg = "a secret's name has 1 to 128 letters, digits, dots, dashes and underscores"
@@ -148,12 +141,7 @@ async def _make(holding: Holding, vault: Vault, name: str, ids: Ids, *, now_ms: 
 async def _drop(holding: Holding, type_: type[Record], key: str) -> Dropped:
     if type_.by_time:
         await holding.tx.own_records(holding.session_id)
-    known = await _known(holding.tx, type_, holding.session_id, key)
+    known = await known_record(holding.tx, type_, holding.session_id, key)
     if known is not None:
         await holding.tx.drop_record(type_, known.id)
     return Dropped(dropped=known is not None)
-
-
-async def _known(tx: Transaction, type_: type[R], session_id: SessionId, key: str) -> R | None:
-    """A key that nothing can have is no key for the store either."""
-    return await tx.record_keyed(type_, session_id, key) if key.isprintable() else None

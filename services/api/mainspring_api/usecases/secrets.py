@@ -9,7 +9,7 @@ from mainspring_api.domain.limits import CONNECTIONS_MAX, SESSION_SECRETS_MAX
 from mainspring_api.domain.secrets import Connection, Sealed, SessionSecret, about
 from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
-from mainspring_api.usecases.known import known_session
+from mainspring_api.usecases.known import known_record, known_session
 from mainspring_kernel.errors import NotFound, SecretUnreadable, ValidationFailed
 from mainspring_kernel.ids import Ids, OrgId, SessionId
 
@@ -71,7 +71,7 @@ async def copy_all(
 
 async def opened(tx: Transaction, vault: Vault, session_id: SessionId, name: str) -> str | None:
     """For the house itself; None where there is none. Raises SecretUnreadable."""
-    known = await tx.record_keyed(SessionSecret, session_id, name)
+    known = await known_record(tx, SessionSecret, session_id, name)
     return None if known is None else vault.open(known.sealed, about=about(known))
 
 

@@ -13,6 +13,7 @@ from mainspring_engine.domain.changes import Claim
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.routes import Route, keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
+from mainspring_engine.domain.texts import cut
 from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
 from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
 from mainspring_kernel.tracing import TraceContext
@@ -224,8 +225,7 @@ def _answered(intent: PlainAnswered) -> PlainEnd:
 
 def _told(flaw: Flaw, failures: int) -> str:
     attempts = "its only attempt" if failures == 1 else f"the last of {failures} attempts"
-    said = f"{attempts} failed: {flaw.code}: {flaw.message}"
-    return said.encode()[:LETTER_BYTES_MAX].decode(errors="ignore")
+    return cut(f"{attempts} failed: {flaw.code}: {flaw.message}", LETTER_BYTES_MAX)
 
 
 def _died(task: OpenTask) -> PlainEnd:

@@ -6,6 +6,7 @@ from mainspring_engine.domain.changes import CloseTask, DeadLetter, MarkTask
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
+from mainspring_engine.domain.texts import cut
 from mainspring_engine.domain.turn import facts, joins, links, paying
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import CANCEL_REASON_BYTES_MAX, Phase
@@ -106,7 +107,7 @@ def cancel(turn: Turn, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
     for call in turn.state.calls:
         if call.task_id is None and not call.child:
             turn.finish_call(call, ToolResult(status="cancelled", error="cancelled by the user"))
-    told = (reason or "user").encode()[:CANCEL_REASON_BYTES_MAX].decode(errors="ignore")
+    told = cut(reason or "user", CANCEL_REASON_BYTES_MAX)
     turn.update(phase=Phase.CANCELLING, cancel_reason=told)
     if held or turn.state.joins:
         turn.arm(TIMER_CANCEL, CANCEL_DEADLINE_S)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.domain import texts
 from mainspring_engine.domain.changes import CloseTask, NewTask, RecordStep, Timer
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
@@ -38,7 +39,7 @@ PROBLEM_BYTES_MAX = 400
 
 def cut(text: str) -> str:
     """What of it fits the state."""
-    return text.encode()[:PROBLEM_BYTES_MAX].decode(errors="ignore")
+    return texts.cut(text, PROBLEM_BYTES_MAX)
 
 
 def route_of(queue: str, type_: str, build: str = "", keys: tuple[str, ...] = ()) -> Route:
