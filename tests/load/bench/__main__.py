@@ -21,6 +21,7 @@ from tests.load.bench.arguments import Arguments, Comparison
 from tests.load.bench.conduct import conduct
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.peers import ratios
+from tests.load.bench.peers.course import SECONDS_MAX as PEER_SECONDS_MAX
 from tests.load.bench.peers.course import bring_packages
 from tests.load.bench.report import Report
 from tests.load.bench.wire import WireProblem
@@ -49,7 +50,8 @@ async def until_stopped(work: Awaitable[Report]) -> Report | None:
 
 async def bounded(parsed: Arguments, folder: Path) -> Report:
     # Longer ones are asked for by name: those may take their time.
-    async with asyncio.timeout(None if parsed.scenarios else SECONDS_MAX):
+    own_s = SECONDS_MAX + len(parsed.peers) * PEER_SECONDS_MAX
+    async with asyncio.timeout(None if parsed.scenarios else own_s):
         return await conduct(parsed, folder)
 
 

@@ -17,6 +17,7 @@ examples:
   ./task bench dispatch --workers 1000,3000 --rate 200
   ./task bench turns --clients 1,8,32 --seconds 20
   ./task bench turns sse --target http://127.0.0.1:9000 --engine 127.0.0.1:9001
+  ./task bench --peers --json report.json
   ./task bench peers pgqueuer dbos --html peers.html
   ./task bench compare before.json after.json --limit 10
 """
@@ -63,6 +64,13 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all but soak by default")
+    top.add_argument(
+        "--peers",
+        action="store_const",
+        const=NAMES,
+        default=(),
+        help="and the same work through others, in the same run",
+    )
     out = top.add_argument_group("reports")
     out.add_argument("--json", type=Path, metavar="FILE", help="one JSON object")
     out.add_argument("--html", type=Path, metavar="FILE", help="one page with plots")
@@ -130,7 +138,7 @@ def plan_of(parsed: Arguments) -> Plan:
     """Raises ValueError."""
     plan = quick(Plan()) if parsed.quick else Plan()
     plan = replace(plan, traced=plan.traced and not parsed.scenarios and not parsed.target)
-    if parsed.peers:
+    if parsed.scenarios == COMPARED:
         plan = replace(plan, workers=())
     if parsed.target:
         plan = replace(plan, nested_turns=0)

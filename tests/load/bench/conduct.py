@@ -47,6 +47,9 @@ class Course(Struct, frozen=True, kw_only=True):
 def course_of(parsed: Arguments) -> Course:
     """Raises BenchFailed for what cannot be done."""
     require_known(parsed.peers)
+    if parsed.peers and parsed.target:
+        msg = "peers are measured beside a stack of this machine's own, without --target"
+        raise BenchFailed(msg)
     try:
         plan = plan_of(parsed)
     except ValueError as error:

@@ -10,35 +10,35 @@ from typing import Final
 
 import msgspec
 
-from tests.load.bench.peers.ratios import MEASURED, NAMES, key_of
+from tests.load.bench.peers.ratios import MEASURED, NAMES, PEER, key_of
 from tests.load.bench.report import Report, number
 from tests.load.bench.targets import MADE_ON, TARGETS, at_most
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "figures"
-BENCH, PEERS, LONG = "bench.json", "peers.json", "long.json"
+BENCH, LONG = "bench.json", "long.json"
 SIZES: Final = {"sleepers": "sleepers", "held_s": "held", "soak_minutes": "minutes"}
 """What long runs are asked for with: settings and their flags."""
 _REPORT: Final = msgspec.json.Decoder(Report)
 
 
-def page(bench: Report, peers: Report | None, long: Report | None = None) -> str:
+def page(bench: Report, long: Report | None = None) -> str:
+    beside = _compared(bench.figures)
+    command = f"./task bench{' --peers' if beside else ''} --json docs/figures/{BENCH}"
     parts = [
         "# Figures",
         "",
         "Made by `./task gen figures` from the reports in `docs/figures`.",
         "[benchmarks.md](benchmarks.md) says what each figure is and how it is measured.",
         "",
-        *_measured(bench, f"./task bench --json docs/figures/{BENCH}"),
+        *_measured(bench, command),
         *_promised(bench.figures, {} if long is None else long.figures),
+        *beside,
         *_machines(bench.figures),
         *_others(bench.figures),
     ]
     if long is not None:
         command = f"./task bench {_sized(long.settings)} --json docs/figures/{LONG}"
         parts += ["## Long runs", "", *_measured(long, command), *_figures(long.figures)]
-    if peers is not None:
-        command = f"./task bench peers --json docs/figures/{PEERS}"
-        parts += ["## Beside others", "", *_measured(peers, command), *_compared(peers.figures)]
     return "\n".join(parts)
 
 
@@ -94,7 +94,11 @@ def _machines(figures: Mapping[str, float]) -> list[str]:
 
 def _others(figures: Mapping[str, float]) -> list[str]:
     shown = TARGETS.keys() | MADE_ON.keys()
-    rest = {key: value for key, value in figures.items() if key not in shown}
+    rest = {
+        key: value
+        for key, value in figures.items()
+        if key not in shown and not key.startswith(PEER)
+    }
     return ["## The rest", "", *_figures(rest)]
 
 
@@ -107,6 +111,8 @@ def _figures(figures: Mapping[str, float]) -> list[str]:
 def _compared(figures: Mapping[str, float]) -> list[str]:
     """One line per figure; what somebody has no notion of stays empty."""
     there = [name for name in NAMES if any(key_of(name, key) in figures for key in MEASURED)]
+    if not there:
+        return []
     rows = [
         (
             f"{title} ({unit})",
@@ -117,7 +123,8 @@ def _compared(figures: Mapping[str, float]) -> list[str]:
         )
         for figure, (title, unit) in MEASURED.items()
     ]
-    return _table(("figure", "Mainspring", *there), rows)
+    head = ("figure", "Mainspring", *there)
+    return ["## Beside others", "", *_table(head, rows)]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -127,7 +134,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def main() -> None:
     bench = _REPORT.decode((FOLDER / BENCH).read_bytes())
-    sys.stdout.write(page(bench, _report(PEERS), _report(LONG)))
+    sys.stdout.write(page(bench, _report(LONG)))
 
 
 def _report(name: str) -> Report | None:

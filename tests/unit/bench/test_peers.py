@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.load.bench import arguments
+from tests.load.bench import arguments, conduct
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.peers import course, measures
 from tests.load.bench.peers.driver import Entered
@@ -107,6 +107,18 @@ def test_peers_are_measured_beside_what_we_are_compared_by() -> None:
     assert parsed.peers == ["dbos"]
     assert tuple(parsed.scenarios) == arguments.COMPARED
     assert arguments.parse_peers([]).peers == NAMES
+
+
+def test_a_bare_bench_beside_peers_leaves_all_that_it_leaves_without() -> None:
+    parsed = arguments.parse(["--peers"])
+
+    assert tuple(parsed.peers) == NAMES
+    assert arguments.plan_of(parsed) == arguments.plan_of(arguments.parse([]))
+
+
+def test_peers_are_not_measured_beside_a_stack_elsewhere() -> None:
+    with pytest.raises(BenchFailed, match="--target"):
+        conduct.course_of(arguments.parse(["--peers", "--target", "http://127.0.0.1:9000"]))
 
 
 def test_a_peer_that_does_not_exist_is_refused() -> None:

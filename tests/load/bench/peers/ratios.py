@@ -11,6 +11,8 @@ from tests.load.bench.report import number, table
 from tests.load.bench.targets import at_most
 
 NAMES: Final = tuple(TRAITS)
+PEER: Final = "peer_"
+"""What the keys of others' figures begin with."""
 MEASURED: Final[dict[str, tuple[str, str]]] = {
     "dispatch_idle_p50_ms": ("Submit to handler, idle, P50", "ms"),
     "dispatch_idle_p99_ms": ("Submit to handler, idle, P99", "ms"),
@@ -36,7 +38,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
 
 def key_of(peer: str, figure: str) -> str:
-    return f"peer_{peer}_{figure}"
+    return f"{PEER}{peer}_{figure}"
 
 
 def ratio(figure: str, ours: float, theirs: float) -> float:
