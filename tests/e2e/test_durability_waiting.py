@@ -44,7 +44,7 @@ async def test_a_waiting_approval_outlives_engine_and_worker_and_is_decided_once
         outcome = await follower.until_outcome()
 
     after = await rig.results(session)
-    assert again == first
+    assert again["resolved"] == first["resolved"]  # the turn may have ended meanwhile
     assert outcome.type == "turn.completed"
     assert {key: after[key] for key in before} == before
     assert [len(follower.of(t)) for t in ("tool.started", "tool.completed")] == [1, 1]

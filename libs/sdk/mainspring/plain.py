@@ -20,7 +20,7 @@ from mainspring_workstream.attempt import Attempt
 from mainspring_workstream.attempts import Ended
 
 
-async def attempt_plain(  # noqa: PLR0913 - one named thing each
+async def attempt_plain(
     step: "Step[..., object]",
     input_: bytes,
     *,
@@ -28,13 +28,12 @@ async def attempt_plain(  # noqa: PLR0913 - one named thing each
     draws: Draws,
     processes: Executor | None,
     beats: Beats | None = None,
-    waited_s: float = 0.0,
 ) -> PlainResult:
-    """One attempt. `failures` counts those that failed before it: a wait outlives this worker.
-
-    `waited_s` is how long ago the task was submitted.
-    """
-    start_s, close_s = step.start_within_s, step.close_within_s
+    """One attempt. `failures` counts those that failed before it: a wait outlives this worker."""
+    start_s, close_s, beats = step.start_within_s, step.close_within_s, beats or Unheard()
+    if start_s is None and close_s is None:
+        return await _attempt(step, input_, failures, draws, processes, beats)
+    waited_s = beats.age_s()
     if start_s is not None and not failures and waited_s > start_s:
         # Nobody was called: that says nothing of who would have been.
         return PlainResult(flaw=not_begun(start_s), lasting=True)
@@ -63,9 +62,9 @@ async def _attempt(
     failures: int,
     draws: Draws,
     processes: Executor | None,
-    beats: Beats | None,
+    beats: Beats,
 ) -> PlainResult:
-    course = Course(beats or Unheard(), "")
+    course = Course(beats, "")
     try:
         args, kwargs = _arguments(step, input_)
         # This coroutine is a task of its own, so no workflow's place reaches the step.

@@ -315,7 +315,6 @@ class Runner:
         if step is None:
             return None
         attempt.begun = True
-        beats = Beats(attempt, asyncio.get_running_loop())
         do = partial(
             attempt_plain,
             step,
@@ -323,8 +322,7 @@ class Runner:
             failures=attempt.task.failures,
             draws=self._draws,
             processes=self._processes,
-            beats=beats,
-            waited_s=beats.age_s(),
+            beats=Beats(attempt, asyncio.get_running_loop()),
         )
         return self._ferry.send(do, partial(landed, ended, attempt))
 

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from mainspring_schema.frames import Config, Held, History, Task, Verdict
+from mainspring_schema.frames import Config, Held, History, Task
 
 
 class Begin(Struct, frozen=True, gc=False):
@@ -43,11 +43,10 @@ class ProgressAnswered(Struct, frozen=True):
     step: str
 
 
-class Settled(Struct, frozen=True, gc=False):
-    """The engine answered the result; nothing of the task is held any more."""
+class Refused(Struct, frozen=True):
+    """The engine could not read the result. One that it took, or came too late, needs no action."""
 
     held: Held
-    verdict: Verdict
 
 
 class Renewed(Struct, frozen=True):
@@ -79,7 +78,7 @@ Action: TypeAlias = (
     | StartAnswered
     | EmitAnswered
     | ProgressAnswered
-    | Settled
+    | Refused
     | Renewed
     | Configured
     | Recorded

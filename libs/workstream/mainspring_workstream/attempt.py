@@ -46,7 +46,7 @@ class Attempt:
 
     __slots__ = (
         "_clock", "_core", "_emits", "_entered", "_page", "_renewed", "_reports", "_running",
-        "_start", "_wake", "begun", "on_news", "payload", "stop", "task", "trace",
+        "_start", "_wake", "begun", "on_news", "payload", "stop", "task",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +60,6 @@ class Attempt:
     ) -> None:
         self.task = task
         self.payload = payload
-        self.trace = TraceContext.parse(task.traceparent)
         self.begun = False
         self.stop: Stop | None = None
         self._core = core
@@ -76,6 +75,11 @@ class Attempt:
         self._page: asyncio.Future[History] | None = None
         self.on_news: Callable[[History], None] | None = None
         """Called with steps that the engine recorded meanwhile; without any, ask for them."""
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """What its spans hang under."""
+        return TraceContext.parse(self.task.traceparent)
 
     @property
     def held(self) -> Held:

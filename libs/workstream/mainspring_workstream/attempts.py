@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 import msgspec
 
 from mainspring_kernel.clock import Clock
-from mainspring_schema.frames import Held, History, Task, Verdict
+from mainspring_schema.frames import Held, History, Task
 from mainspring_schema.tasks import AttemptPayload
 from mainspring_workstream import actions as acts
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Cancellable, HandedBack, Stop
@@ -78,7 +78,7 @@ class Attempts:
         match action:
             case acts.Begin(task):
                 self._begin(task)
-            case acts.Settled() | acts.Joined():
+            case acts.Refused() | acts.Joined():
                 self._note(action)
             case acts.Stop() | acts.Cancel():
                 self._interrupt(action)
@@ -99,11 +99,10 @@ class Attempts:
                 assert_never(action)
         return False
 
-    def _note(self, action: acts.Settled | acts.Joined) -> None:
+    def _note(self, action: acts.Refused | acts.Joined) -> None:
         match action:
-            case acts.Settled(held, verdict):
-                if verdict is Verdict.INVALID:
-                    _LOG.error("result refused as invalid", extra={"task": held.task_id.hex})
+            case acts.Refused(held):
+                _LOG.error("result refused as invalid", extra={"task": held.task_id.hex})
             case acts.Joined():
                 _LOG.info("attached", extra={"lease_ms": round(self._core.lease_s * 1000)})
             case _:

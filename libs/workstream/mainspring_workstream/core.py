@@ -35,8 +35,8 @@ from mainspring_workstream.actions import (
     Leave,
     ProgressAnswered,
     Recorded,
+    Refused,
     Renewed,
-    Settled,
     StartAnswered,
     Stop,
 )
@@ -185,10 +185,7 @@ class WorkerCore:
 
     def _answers(self, frame: ToWorker, actions: list[Action]) -> None:
         for ack in frame.results:
-            entry = self._entries.get(ack.held)
-            if entry is not None and entry.phase is Phase.FINISHED:
-                self._forget(ack.held)
-                actions.append(Settled(ack.held, ack.verdict))
+            self._result_answer(ack, actions)
         for ack in frame.starts:
             entry = self._entries.get(ack.held)
             if entry is not None and entry.starting and entry.phase is Phase.RUNNING:
@@ -200,6 +197,13 @@ class WorkerCore:
             self._report_answer(ack, actions)
         for history in frame.histories:
             self._recorded(history, actions)
+
+    def _result_answer(self, ack: Acknowledgement, actions: list[Action]) -> None:
+        entry = self._entries.get(ack.held)
+        if entry is not None and entry.phase is Phase.FINISHED:
+            self._forget(ack.held)
+            if ack.verdict is Verdict.INVALID:
+                actions.append(Refused(ack.held))
 
     def _recorded(self, history: History, actions: list[Action]) -> None:
         entry = self._entries.get(history.held)

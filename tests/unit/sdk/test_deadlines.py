@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from typing_extensions import override
 
 from mainspring import NO_RETRY, Retry, StepFailed, step, workflow
 from mainspring.attempting import attempt_step
@@ -45,11 +46,23 @@ async def punctual(x: int = 1) -> int:
     return x
 
 
+class Waited(Unheard):
+    """Of a task that was submitted so many seconds ago."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    @override
+    def age_s(self) -> float:
+        return self._seconds
+
+
 async def attempt(
     one: "Step[..., object]", *, waited_s: float, failures: int = 0, input_: bytes = b"[]"
 ) -> PlainResult:
+    beats = Waited(waited_s)
     return await attempt_plain(
-        one, input_, failures=failures, draws=SeededDraws(1), processes=None, waited_s=waited_s
+        one, input_, failures=failures, draws=SeededDraws(1), processes=None, beats=beats
     )
 
 

@@ -10,7 +10,7 @@ from mainspring_workstream.actions import (
     Cancel,
     EmitAnswered,
     Leave,
-    Settled,
+    Refused,
     StartAnswered,
     Stop,
 )
@@ -129,7 +129,7 @@ def test_every_verdict_ends_a_result() -> None:
 
         actions = core.receive(ToWorker(results=(ack(held(1), verdict),)), 0.0)
 
-        assert actions == [Settled(held(1), verdict)]
+        assert actions == ([Refused(held(1))] if verdict is Verdict.INVALID else [])
         assert core.held == ()
 
 
