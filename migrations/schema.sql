@@ -3156,7 +3156,9 @@ begin
     end if;
     perform pg_advisory_xact_lock(hashtextextended('engine.make_partitions_v1', 0));
     while v_week <= p_until_ms loop
-        foreach v_parent in array array['payload', 'attempt', 'step_result', 'effect'] loop
+        foreach v_parent in array
+            array['payload', 'attempt', 'attempt_error', 'step_result', 'effect']
+        loop
             v_name := v_parent || '_'
                 || to_char(to_timestamp(v_week / 1000) at time zone 'UTC', 'IYYY"w"IW');
             continue when to_regclass('engine.' || v_name) is not null;
@@ -5680,6 +5682,20 @@ PARTITION BY RANGE (task_id);
 ALTER TABLE engine.attempt OWNER TO engine_owner;
 
 --
+-- Name: attempt_error; Type: TABLE; Schema: engine; Owner: engine_owner
+--
+
+CREATE TABLE engine.attempt_error (
+    task_id uuid NOT NULL,
+    fence integer NOT NULL,
+    message text NOT NULL
+)
+PARTITION BY RANGE (task_id);
+
+
+ALTER TABLE engine.attempt_error OWNER TO engine_owner;
+
+--
 -- Name: board; Type: TABLE; Schema: engine; Owner: engine_owner
 --
 
@@ -6510,6 +6526,14 @@ ALTER TABLE ONLY api.workspace
 
 
 --
+-- Name: attempt_error attempt_error_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
+--
+
+ALTER TABLE ONLY engine.attempt_error
+    ADD CONSTRAINT attempt_error_pkey PRIMARY KEY (task_id, fence);
+
+
+--
 -- Name: attempt attempt_pkey; Type: CONSTRAINT; Schema: engine; Owner: engine_owner
 --
 
@@ -7221,6 +7245,13 @@ CREATE TRIGGER record_keeps_its_past BEFORE DELETE OR UPDATE ON api.record FOR E
 --
 
 CREATE TRIGGER attempt_begins BEFORE UPDATE OF fence ON engine.task FOR EACH ROW WHEN (((new.fence > old.fence) AND (old.emit_counter > 0))) EXECUTE FUNCTION engine.begin_attempt_v1();
+
+
+--
+-- Name: attempt_error attempt_error_is_final; Type: TRIGGER; Schema: engine; Owner: engine_owner
+--
+
+CREATE TRIGGER attempt_error_is_final BEFORE DELETE OR UPDATE ON engine.attempt_error FOR EACH ROW EXECUTE FUNCTION engine.refuse_change_v1();
 
 
 --
@@ -8392,6 +8423,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api.workspace_fork TO api_run;
 --
 
 GRANT SELECT,INSERT ON TABLE engine.attempt TO engine_run;
+
+
+--
+-- Name: TABLE attempt_error; Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+GRANT SELECT,INSERT ON TABLE engine.attempt_error TO engine_run;
 
 
 --

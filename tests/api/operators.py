@@ -78,7 +78,8 @@ ATTEMPT = ops.AttemptView(
     acknowledged=True,
     started=False,
     closing="expired",
-    error_code="",
+    error_code="broken",
+    error_message="no disk",
 )
 ATTACHED = ops.WorkerView(
     id=WORKER,

@@ -62,7 +62,7 @@ async def test_a_task_shows_its_input_and_its_attempts_under_both_names(
     }  # fmt: skip
     (attempt,) = answer.json()["attempts"]
     assert (attempt["attempt"], attempt["closing"]) == (1, "expired")
-    assert attempt["error_code"] is None
+    assert (attempt["error_code"], attempt["error"]) == ("broken", "no disk")
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ class AttemptView(Struct, frozen=True, kw_only=True):
     started: bool
     closing: str
     error_code: str
+    error_message: str = ""
+    """What its worker told of a failure, as much as is kept."""
 
 
 class TaskDetails(Struct, frozen=True, kw_only=True):

@@ -117,7 +117,7 @@ async def test_an_open_task_shows_the_attempts_that_closed(
     await session.start_turn(task)
     retried = close(
         Held(task.id, 1), closing=Closing.RETRIED, delay_ms=60_000, counts_failure=True,
-        error_code="rate_limited",
+        error_code="rate_limited", error_message="busy", result_hash=b"h",
     )  # fmt: skip
     await session.commit(session.changes(closes=(retried,)))
 
@@ -127,6 +127,7 @@ async def test_an_open_task_shows_the_attempts_that_closed(
     assert (found.task.status, found.task.failures, found.payload) == ("delayed", 1, b"reason:1")
     (attempt,) = found.attempts
     assert (attempt.fence, attempt.closing, attempt.error_code) == (1, "retried", "rate_limited")
+    assert attempt.error_message == "busy"
     assert (attempt.worker_id, attempt.worker_name, attempt.worker_build) == (
         worker.id, "worker", "b1",
     )  # fmt: skip

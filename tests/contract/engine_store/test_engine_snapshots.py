@@ -78,7 +78,7 @@ async def test_a_turn_comes_with_its_tasks_and_who_has_them(
     )
     again = close(
         Held(retried.id, 1), closing=Closing.RETRIED, delay_ms=60_000, counts_failure=True,
-        error_code="rate_limited",
+        error_code="rate_limited", error_message="busy", result_hash=b"h",
     )  # fmt: skip
     await session.commit(session.changes(closes=(again,)))
 
@@ -92,6 +92,7 @@ async def test_a_turn_comes_with_its_tasks_and_who_has_them(
     last = facts[retried.id].last
     assert last is not None
     assert (facts[retried.id].task.status, last.error_code) == ("delayed", "rate_limited")
+    assert last.error_message == "busy"
     holder = facts[held.id].holder
     assert holder is not None
     assert (holder.id, holder.status, holder.slots) == (worker.id, "active", 3)

@@ -83,10 +83,11 @@ def holder(status: WorkerStatus = "active") -> WorkerView:
     )  # fmt: skip
 
 
-def failed(code: str) -> AttemptView:
+def failed(code: str, message: str = "") -> AttemptView:
     return AttemptView(
         fence=1, worker_id=WORKER, worker_name="w1", worker_build="b1", claimed_ms=1,
         closed_ms=NOW - 100, acknowledged=True, started=False, closing="retried", error_code=code,
+        error_message=message,
     )  # fmt: skip
 
 

@@ -167,9 +167,9 @@ def test_a_delayed_task_tells_until_when_and_why(
 def test_how_often_a_users_step_is_tried_is_not_for_the_engine_to_say() -> None:
     task = msgspec.structs.replace(DELAYED, kind="task", step="task:bill")
 
-    reason = only(snapshot(TaskFacts(task=task, last=failed("step_failed"))))
+    reason = only(snapshot(TaskFacts(task=task, last=failed("step_failed", "no disk"))))
 
-    assert "; 2 failed, the last one with step_failed" in reason.text
+    assert "; 2 failed, the last one with step_failed: no disk" in reason.text
     assert "cancel it" in reason.advice
 
 

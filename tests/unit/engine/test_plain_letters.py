@@ -35,6 +35,15 @@ def test_a_letter_says_so_much_and_no_more() -> None:
     assert len(end.detail.encode()) <= LETTER_BYTES_MAX
 
 
+def test_an_attempt_keeps_what_its_worker_told_but_for_what_no_column_takes() -> None:
+    flaw = Flaw(code="c", message="no\0 file")
+    last = end_of(answered(PlainResult(flaw=flaw)))
+    again = end_of(answered(PlainResult(flaw=flaw, retry_ms=5)))
+
+    assert (last.error_message, again.error_message) == ("no file", "no file")
+    assert last.detail == "its only attempt failed: c: no file"
+
+
 async def test_a_failed_task_that_is_done_again_takes_its_letter_with_it(
     engine: Engine, worker: ScriptedWorker
 ) -> None:

@@ -59,6 +59,8 @@ class CloseTask(Struct, frozen=True, kw_only=True):
     closing: Closing
     result_hash: bytes = b""
     error_code: str = ""
+    error_message: str = ""
+    """What people read of an attempt that failed, cut by `texts.error`."""
     error_class: str = ""
     """Why it is tried again, for those who count; nobody keeps it."""
     delay_ms: int | None = None

@@ -1,6 +1,17 @@
 """Texts of others that are kept where there is little room. Pure."""
 
+from typing import Final
+
+ERROR_BYTES_MAX: Final = 1_000
+"""What is kept of the message of each attempt that failed: a cause and where, not a whole trace.
+A task may have a thousand such attempts, and people read all of them in one answer."""
+
 
 def cut(text: str, bytes_max: int) -> str:
-    """As much of it as fits, in whole characters of its UTF-8."""
-    return text.encode()[:bytes_max].decode(errors="ignore")
+    """As much of it as fits, in whole characters of its UTF-8. NUL, which no column takes, goes."""
+    return text.replace("\0", "").encode()[:bytes_max].decode(errors="ignore")
+
+
+def error(message: str) -> str:
+    """What is kept of the message of an attempt that failed."""
+    return cut(message, ERROR_BYTES_MAX)

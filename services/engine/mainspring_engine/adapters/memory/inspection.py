@@ -114,6 +114,7 @@ class MemoryInspection:
             started=row.started,
             closing=row.closing.name.lower(),
             error_code=row.error_code,
+            error_message=row.error_message,
         )
 
     def _view(self, row: TaskRow) -> TaskView:

@@ -131,6 +131,7 @@ class MemoryPlain:
             now_ms=now_ms,
             result_hash=end.result_hash,
             error_code=end.error_code,
+            error_message=end.error_message,
         )
         if end.delay_ms is not None:
             row.failures += end.counts_failure

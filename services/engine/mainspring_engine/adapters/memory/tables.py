@@ -132,6 +132,7 @@ class AttemptRow(Struct, frozen=True, kw_only=True):
     closing: Closing
     result_hash: bytes = b""
     error_code: str = ""
+    error_message: str = ""
 
     def ended(self, workflow: Workflow) -> Ended:
         return Ended(
@@ -335,6 +336,7 @@ class Tables:
         now_ms: int,
         result_hash: bytes = b"",
         error_code: str = "",
+        error_message: str = "",
     ) -> None:
         """The attempt row of a leased task, before the task changes; raises the task's rev."""
         assert task.incarnation is not None  # noqa: S101 - a leased task has its holder
@@ -355,4 +357,5 @@ class Tables:
             closing=closing,
             result_hash=result_hash,
             error_code=error_code,
+            error_message=error_message,
         )

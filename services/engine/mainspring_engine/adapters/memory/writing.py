@@ -175,6 +175,7 @@ def _close(tables: Tables, changes: Changes, close: CloseTask, now_ms: int) -> N
             now_ms=now_ms,
             result_hash=close.result_hash,
             error_code=close.error_code,
+            error_message=close.error_message,
         )
     else:
         task.rev += 1

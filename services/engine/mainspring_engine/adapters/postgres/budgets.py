@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 from uuid import UUID
 
+from mainspring_engine.adapters.postgres.errors import closing, errors_of
 from mainspring_engine.adapters.postgres.flights import Routes, arguments
 from mainspring_engine.adapters.postgres.inbox import INBOX
 from mainspring_engine.adapters.postgres.replies import committed
@@ -44,7 +45,9 @@ class PostgresBudgets:
         """None where a hold does not fit any more. Raises QueryFailed."""
         spending = changes.spending or Spending()
         try:
-            rows = await self._database.fetch(
+            rows = await closing(
+                self._database,
+                errors_of((changes,)),
                 INBOX["commit_arranged"] if _has_more(changes) else BUDGETS["commit_budgeted"],
                 *arguments((changes,), routes),
                 [(h.task_id, h.budget_id, h.amount, h.warns) for h in spending.holds],

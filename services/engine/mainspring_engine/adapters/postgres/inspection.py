@@ -125,6 +125,7 @@ def attempt_view(row: Row) -> AttemptView:
         started=cast(bool, row["started"]),
         closing=Closing(cast(int, row["closing"])).name.lower(),
         error_code=cast(str, row["error_code"]),
+        error_message=cast(str, row["error_message"]),
     )
 
 

@@ -73,9 +73,12 @@ select
     a.fence, a.incarnation as worker_id, w.name as worker_name, w.build as worker_build,
     (extract(epoch from a.claimed_at) * 1000)::bigint as claimed_ms,
     (extract(epoch from a.closed_at) * 1000)::bigint as closed_ms,
-    a.acknowledged, a.started, a.closing::int as closing, a.error_code
+    a.acknowledged, a.started, a.closing::int as closing, a.error_code,
+    coalesce(e.message, '') as error_message
 from engine.attempt as a
 left join engine.worker as w on a.incarnation = w.incarnation
+left join engine.attempt_error as e
+    on a.task_id = e.task_id and a.fence = e.fence and e.task_id = any($1::uuid[])
 where a.task_id = any($1::uuid[])
 order by a.task_id, a.fence;
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.adapters.postgres.errors import AttemptError, closing
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.domain.plain import NOT_BEGUN, NOT_BEGUN_BODY, NewPlain, PlainEnd
@@ -73,7 +74,8 @@ class PostgresPlain:
         if not ends:
             return ()
         try:
-            (row,) = await self._database.fetch(PLAIN["end_tasks"], [_end(end) for end in ends])
+            rows = [_end(end) for end in ends]
+            (row,) = await closing(self._database, _errors(ends), PLAIN["end_tasks"], rows)
         except _REFUSED as error:
             if len(ends) == 1:
                 task_id = ends[0].held.task_id.hex
@@ -134,6 +136,14 @@ class PostgresPlain:
 def _cancelled(row: Row) -> Cancelled:
     task_id, fence = cast(UUID, row["ended"]), cast("int | None", row["held_fence"])
     return Cancelled(task_id=task_id, held=None if fence is None else Held(task_id, fence))
+
+
+def _errors(ends: tuple[PlainEnd, ...]) -> list[AttemptError]:
+    return [
+        AttemptError(end.held.task_id, end.held.fence, end.result_hash, end.error_message)
+        for end in ends
+        if end.error_message
+    ]
 
 
 def _end(end: PlainEnd) -> tuple[object, ...]:

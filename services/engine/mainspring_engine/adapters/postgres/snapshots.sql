@@ -20,7 +20,8 @@ select
     n.task_id, n.fence, n.incarnation as worker_id, w.name as worker_name, w.build as worker_build,
     (extract(epoch from n.claimed_at) * 1000)::bigint as claimed_ms,
     (extract(epoch from n.closed_at) * 1000)::bigint as closed_ms,
-    n.acknowledged, n.started, n.closing::int as closing, n.error_code
+    n.acknowledged, n.started, n.closing::int as closing, n.error_code,
+    coalesce(e.message, '') as error_message
 from unnest($1::uuid[]) as t (id)
 cross join
     lateral (
@@ -29,7 +30,9 @@ cross join
         order by a.fence desc
         limit 1
     ) as n
-left join engine.worker as w on n.incarnation = w.incarnation;
+left join engine.worker as w on n.incarnation = w.incarnation
+left join engine.attempt_error as e
+    on n.task_id = e.task_id and n.fence = e.fence and e.task_id = any($1::uuid[]);
 
 -- name: ahead
 -- Of ready tasks how many are before them on their route: $2 at most.

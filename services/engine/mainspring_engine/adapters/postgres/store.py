@@ -8,6 +8,7 @@ from uuid import UUID
 
 from mainspring_engine.adapters.postgres.budgets import PostgresBudgets
 from mainspring_engine.adapters.postgres.claims import Claims
+from mainspring_engine.adapters.postgres.errors import closing, errors_of
 from mainspring_engine.adapters.postgres.flights import Routes, arguments, routes_of
 from mainspring_engine.adapters.postgres.holding import Holding
 from mainspring_engine.adapters.postgres.inbox import PostgresInbox
@@ -164,11 +165,11 @@ class PostgresStore:
         return committed(flight, rows[0])
 
     async def _fetch_commit(self, flight: tuple[Changes, ...], routes: Routes) -> list[Row]:
-        given = arguments(flight, routes)
+        given, errors = arguments(flight, routes), errors_of(flight)
         if concerns(flight):
             query = WORKFLOWS["commit_workflows"]
-            return await self._database.fetch(query, *given, *more_arguments(flight))
-        return await self._database.fetch(COMMIT["commit"], *given)
+            return await closing(self._database, errors, query, *given, *more_arguments(flight))
+        return await closing(self._database, errors, COMMIT["commit"], *given)
 
     async def _invalid(self, changes: Changes, error: Exception) -> Committed:
         session_id = changes.expected.session_id.hex

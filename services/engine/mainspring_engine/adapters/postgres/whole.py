@@ -61,7 +61,7 @@ def is_whole(flight: tuple[Changes, ...]) -> bool:
         changes.events
         and not (changes.expected.closed or changes.after.closed)
         and not any(getattr(changes, name) for name in _JUDGED)
-        and all(close.delay_ms is None for close in changes.closes)
+        and all(c.delay_ms is None and not c.error_message for c in changes.closes)
         and all(anchor.attempt in (None, FIRST_ATTEMPT) for anchor in changes.anchors)
         for changes in flight
     )

@@ -66,8 +66,11 @@ def _task(task_id: UUID, snapshot: Snapshot) -> Told:
     text = "the task is closed and was never claimed"
     if last is not None:
         code = f" with {last.error_code}" if last.error_code else ""
-        at = rfc3339(last.closed_ms)
-        text = f"the task is closed: its attempt {last.fence} ended as {last.closing}{code} at {at}"
+        said = f": {last.error_message}" if last.error_message else ""
+        ended = (
+            f"its attempt {last.fence} ended as {last.closing}{code} at {rfc3339(last.closed_ms)}"
+        )
+        text = f"the task is closed: {ended}{said}"
     reasons = [Reason(code="closed", text=text, moving=True, task_id=task_id)]
     if snapshot.letter is not None and snapshot.letter.task_id == task_id:
         reasons.append(_letter(snapshot.letter))

@@ -285,13 +285,14 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
     if code == JOINS:
         return _joining(facts, due_ms)
     ours = task.kind in ("reason", "tool")
+    said = f": {last.error_message}" if last is not None and last.error_message else ""
     # How often a user's step is tried is for its code to say.
     of = f" of {ATTEMPTS_PER_STEP_MAX}" if ours else ""
     return _of(
         facts,
         "retry",
         f"{_named(task)} waits until {rfc3339(due_ms)} for its next attempt; {task.failures}{of} "
-        f"failed, the last one with {code}",
+        f"failed, the last one with {code}{said}",
         advice=f"It is tried by itself; cancel {'the turn' if ours else 'it'} to stop it.",
         since_ms=None if last is None else last.closed_ms,
         until_ms=due_ms,

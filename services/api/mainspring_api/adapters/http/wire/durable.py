@@ -178,7 +178,8 @@ class TaskList(Struct, frozen=True, kw_only=True):
 
 
 class AttemptOut(Struct, frozen=True, kw_only=True):
-    """A closed attempt. `started`: its effect may have happened."""
+    """A closed attempt. `started`: its effect may have happened. `error` is what its worker told of
+    a failure, as much as is kept."""
 
     attempt: int
     worker_id: str
@@ -190,6 +191,7 @@ class AttemptOut(Struct, frozen=True, kw_only=True):
     started: bool
     closing: str
     error_code: str | None
+    error: str | None
 
 
 def attempt_out(attempt: AttemptView) -> AttemptOut:
@@ -204,6 +206,7 @@ def attempt_out(attempt: AttemptView) -> AttemptOut:
         started=attempt.started,
         closing=attempt.closing,
         error_code=attempt.error_code or None,
+        error=attempt.error_message or None,
     )
 
 
