@@ -177,18 +177,20 @@ class Nemesis:
         back_s = time.monotonic() - began
         self.strikes.append(Strike(kind=kind, target=name, wall_ms=wall_ms, back_s=back_s))
 
+    def _at_work(self, service: str) -> list[str]:
+        """Those to be frozen: one that drains would say, thawed, that it took too long."""
+        return [name for name in self._thawed(service) if name not in self._draining]
+
     async def _freeze(self, kind: str, service: str, draws: random.Random) -> None:
-        # One that drains would say, thawed, that it took too long.
-        thawed = [name for name in self._thawed(service) if name not in self._draining]
-        if thawed:
-            async with self._stopped(kind, draws.choice(thawed)):
+        if at_work := self._at_work(service):
+            async with self._stopped(kind, draws.choice(at_work)):
                 await asyncio.sleep(LEASE_S * draws.uniform(*FROZEN_LEASES))
 
     async def _wake(self, draws: random.Random) -> None:
         """Thaws it just when another one works at what it held: it still has its stream."""
-        if not (thawed := self._thawed("worker")):
+        if not (at_work := self._at_work("worker")):
             return
-        name, wall_ms = draws.choice(thawed), _wall_ms()
+        name, wall_ms = draws.choice(at_work), _wall_ms()
         with suppress(TimeoutError):  # where it held nothing that lasted
             async with (
                 self._stopped("woken worker", name),

@@ -224,20 +224,22 @@ class Audit:
         return found
 
     async def _lost_its_workers(self, id_: str) -> bool:
-        """Whether it was set aside, and the workers that it lost were really lost."""
+        """Whether it or a child that it waited for was set aside, and its workers were lost."""
         page = await self._get(f"/durable/dead-letters?workflow_id={id_}&reason=poison")
-        letters = cast("list[Json]", page["data"])
-        if not letters:
-            return False
-        details = await self._get(f"/durable/dead-letters/{letters[0]['id']}")
-        return are_deaths(cast("list[Json]", details["attempts"]))
+        for letter in cast("list[Json]", page["data"]):
+            details = await self._get(f"/durable/dead-letters/{letter['id']}")
+            return are_deaths(cast("list[Json]", details["attempts"]))
+        for child in children(await self._events(id_)):
+            if await self._lost_its_workers(child):
+                return True
+        return False
 
     async def _result(self, id_: str) -> tuple[str, object]:
         seen = await self._get(f"/durable/workflows/{id_}")
         return str(seen["status"]), seen["result"] if seen["error"] is None else seen["error"]
 
     async def _book(self, id_: str) -> Book:
-        events = await self._get(f"/durable/workflows/{id_}/events?limit={PAGE_ROWS}")
+        events = await self._events(id_)
         recorded = {token[:2]: token for token in _recorded(events)}
         return Book(
             recorded=lambda token: recorded.get(token[:2]),
@@ -245,6 +247,9 @@ class Audit:
                 token.nth if f"{token.key}/{token.n}#{token.nth}" in self._made else 0
             ),
         )
+
+    async def _events(self, id_: str) -> Json:
+        return await self._get(f"/durable/workflows/{id_}/events?limit={PAGE_ROWS}")
 
     async def _get(self, path: str) -> Json:
         answer = await self._http.get(f"{self._api}{path}")
@@ -254,10 +259,19 @@ class Audit:
 def are_deaths(attempts: Sequence[Json]) -> bool:
     """Whether so many workers died of it, or near it, that it is set aside as promised.
 
-    Each must be another one: a worker that lost a task again and again is alive, and a fault.
+    Of so many different ones: a worker that lost a task again and again is alive, and a fault. A
+    task that never reached its worker is lost as well, and counts as no death.
     """
-    lost = [str(one["worker_id"]) for one in attempts if one["closing"] in _DEATHS]
-    return len(lost) == WORKER_DEATHS_MAX == len(set(lost))
+    lost = {str(one["worker_id"]) for one in attempts if one["closing"] in _DEATHS}
+    return len(lost) >= WORKER_DEATHS_MAX
+
+
+def children(events: Json) -> Iterator[str]:
+    """Those that it waited for."""
+    for event in cast("list[Json]", events["data"]):
+        told = cast("Json", event["data"])
+        if event["type"] == "workflow.child_started" and not told["detached"]:
+            yield str(told["workflow_id"])
 
 
 def _copied(result: object) -> object:

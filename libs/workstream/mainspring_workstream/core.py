@@ -231,8 +231,7 @@ class WorkerCore:
         entry = self._entries.get(held)
         if entry is None or entry.asked_at is None:
             return
-        until = entry.asked_at + self._lease_s - LEASE_MARGIN_S
-        entry.lease_until = max(entry.lease_until, until)
+        entry.lease_until = max(entry.lease_until, entry.asked_at + self._lease_s - LEASE_MARGIN_S)
         entry.asked_at = None
         if entry.phase is Phase.RUNNING:
             actions.append(Renewed(held))

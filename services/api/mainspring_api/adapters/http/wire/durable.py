@@ -178,8 +178,7 @@ class TaskList(Struct, frozen=True, kw_only=True):
 
 
 class AttemptOut(Struct, frozen=True, kw_only=True):
-    """A closed attempt. `started`: its effect may have happened. `error` is what its worker told of
-    a failure, as much as is kept."""
+    """A closed attempt. `started`: its effect may have happened. `error`: what its worker told."""
 
     attempt: int
     worker_id: str
