@@ -1,5 +1,5 @@
 -- name: keep_errors
--- What is told of attempts that failed, where they closed with that result. A repeat finds it there.
+-- What is told of attempts that failed, where they closed with that result. A repeat adds none.
 insert into engine.attempt_error (task_id, fence, message)
 select a.task_id, a.fence, told.message
 from unnest($1::uuid[], $2::int[], $3::bytea[], $4::text[]) as told (task_id, fence, hash, message)
