@@ -17,7 +17,8 @@ grant select, insert on engine.attempt_error to engine_run;
 
 -- Makes the partitions of every week (from Monday, 0:00 UTC) that touches [from_ms, until_ms];
 -- returns how many were missing.
-create or replace function engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint) returns int
+create or replace function engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint)
+returns int
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
@@ -93,7 +94,8 @@ set local role engine_owner;
 
 -- Makes the partitions of every week (from Monday, 0:00 UTC) that touches [from_ms, until_ms];
 -- returns how many were missing.
-create or replace function engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint) returns int
+create or replace function engine.make_partitions_v1(p_from_ms bigint, p_until_ms bigint)
+returns int
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
