@@ -137,7 +137,8 @@ def task_rows() -> str:
         settled_at)
     values ('{TOOL}', '{ORG}', '{SESSION}', '{OPEN}', now(), now(), now());
     {attempt(TOOL, DONE, fence=1, claim=1, close=2, closing=1, started=True)};
-    {attempt(NEXT, OPEN, fence=1, claim=1, close=3, closing=4)};
+    {attempt(NEXT, OPEN, fence=1, claim=1, close=3, closing=3)};
+    insert into engine.attempt_error (task_id, fence, message) values ('{NEXT}', 1, 'no disk');
     {attempt(PLAIN, PLAIN, fence=1, claim=1, close=2, closing=1)};
     """
 
@@ -219,6 +220,7 @@ VIOLATIONS = {
         "update log.event set type = 'reason.started' where type = 'tool.completed'"
     ),
     "results_end_their_attempt": "update engine.attempt set closing = 7 where fence = 1",
+    "errors_are_told_of_failures": "update engine.attempt_error set fence = 2",
     "dead_letters_are_taken_up_by_a_later_turn": (
         f"update engine.resolution set workflow_id = '{DONE}'"
     ),

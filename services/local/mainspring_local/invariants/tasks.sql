@@ -369,3 +369,22 @@ select
         (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
     ) as violating
 from examined;
+
+-- name: errors_are_told_of_failures
+-- What a worker told of a failure belongs to an attempt that failed (2) or was tried again (3).
+with examined as (
+    select
+        e.task_id,
+        exists(
+            select from engine.attempt as a
+            where a.task_id = e.task_id and a.fence = e.fence and a.closing in (2, 3)
+        ) as holds
+    from engine.attempt_error as e
+)
+
+select
+    count(*) as examined,
+    coalesce(
+        (array_agg(task_id::text order by task_id) filter (where not holds))[1:20], '{}'
+    ) as violating
+from examined;
