@@ -8,15 +8,18 @@ import re
 import shutil
 import signal
 import sys
-from collections import Counter
-from collections.abc import Mapping
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from mainspring_kernel.limits import DRAIN_S
 from mainspring_local import home as homes
 from mainspring_local import stack
 from mainspring_local.console import Console
@@ -57,6 +60,7 @@ EXPLAINED: Final = re.compile(
 )
 """Who starts while Postgres goes away or is slow ends, and is started again. An api that drains
 does not wait for ever for what waits for somebody frozen."""
+LATE: Final = re.compile(r'did not drain within .*"ts":"([^"]+)"')
 UNEXPLAINED: Final = re.compile(
     r'^\{"level":"(ERROR|CRITICAL)"|^Traceback \(|PANIC:|deadlock detected'
 )
@@ -80,6 +84,8 @@ class Fleet:
         """What clients dial: each through a link of its own."""
         self.stack: stack.Stack
         self.hit: Counter[tuple[str, signal.Signals]] = Counter()
+        self.thawed: defaultdict[str, list[float]] = defaultdict(list)
+        """When each one went on that had been frozen, in seconds of the wall clock."""
         """Signals that reached a process, by its kind."""
         self._replicas = replicas
         self._first = tree or present()
@@ -229,6 +235,10 @@ class Fleet:
                 self.hit[name.partition("-")[0], number] += 1
         return child.starts
 
+    def thaw(self, name: str) -> None:
+        self.thawed[name].append(time.time())
+        self.send(name, signal.SIGCONT)
+
     def starts(self, name: str) -> int:
         return self._children[name].starts
 
@@ -277,7 +287,20 @@ class Fleet:
             for path in sorted(self.home.logs.glob("*.log*"))
             for line in path.read_text(errors="replace").splitlines()
             if UNEXPLAINED.search(line) and not EXPLAINED.search(line)
+            if not is_late(line, self.thawed[path.name.partition(".")[0]])
         ]
+
+
+def is_late(line: str, thawed: Sequence[float]) -> bool:
+    """Whether it drained too long for it was frozen meanwhile: one that ends by itself may be.
+
+    `thawed` are seconds of the wall clock, by which the line is dated too.
+    """
+    said = LATE.search(line)
+    if said is None:
+        return False
+    at = datetime.fromisoformat(said[1]).timestamp()
+    return any(at - DRAIN_S <= thaw <= at for thaw in thawed)
 
 
 def _shown(line: str) -> str:

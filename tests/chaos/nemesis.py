@@ -209,7 +209,7 @@ class Nemesis:
             yield
         finally:
             self._frozen.discard(name)
-            self._fleet.send(name, signal.SIGCONT)
+            self._fleet.thaw(name)
             late = time.monotonic() - began > LEASE_S
             self.zombies += late and self._fleet.starts(name) == starts
 
