@@ -61,30 +61,16 @@ begin
 end
 $$;
 
--- A week of its own for each that attempts have: a task of long ago may fail tomorrow.
-do $$
-declare
-    v_week text;
-    v_bounds text;
-begin
-    for v_week, v_bounds in
-        select substr(c.relname, length('attempt_') + 1), pg_get_expr(c.relpartbound, c.oid)
-        from pg_inherits as i
-        inner join pg_class as c on i.inhrelid = c.oid
-        where i.inhparent = 'engine.attempt'::regclass
-    loop
-        execute format(
-            'create table engine.%I partition of engine.attempt_error %s',
-            'attempt_error_' || v_week, v_bounds
-        );
-        execute format(
-            'create trigger attempt_error_is_not_truncated before truncate on engine.%I '
-            'for each statement execute function engine.refuse_change_v1()',
-            'attempt_error_' || v_week
-        );
-    end loop;
-end
-$$;
+-- In each week that attempts have: a task of long ago may fail tomorrow.
+select engine.make_partitions_v1(w.ms, w.ms)
+from pg_inherits as i
+inner join pg_class as c on i.inhrelid = c.oid
+cross join
+    lateral (
+        select to_date(substr(c.relname, length('attempt_') + 1), 'IYYY"w"IW') as monday
+    ) as d
+cross join lateral (select (extract(epoch from d.monday) * 1000)::bigint as ms) as w
+where i.inhparent = 'engine.attempt'::regclass;
 reset role;
 
 -- migrate:down
