@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol, assert_never, cast
 
 import msgspec
@@ -18,7 +19,7 @@ from msgspec import Struct
 from tests.load.bench.histograms import Histogram
 from tests.load.bench.peers import measures
 from tests.load.bench.peers.driver import OWN, Driver, Place
-from tests.load.bench.peers.own import Own
+from tests.load.bench.peers.own import Own, Program
 from tests.load.bench.peers.traits import OURS, TRAITS
 
 NAP_MARGIN_S: Final = 1.0
@@ -47,10 +48,10 @@ class Throughput(Struct, frozen=True, kw_only=True, tag="throughput"):
 
 
 class Workflows(Struct, frozen=True, kw_only=True, tag="workflows"):
-    """`code`: of our own, those that are code; else each step of ours is a task."""
+    """`program`: which of our own; of a peer there is one."""
 
     place: Place
-    code: bool = False
+    program: Program = "declared"
     clients: int
     warm_s: float
     window_s: float
@@ -118,8 +119,8 @@ async def carry_out(name: str, order: Order) -> None:
         case Workflows():
             await driver.open()
             one = driver.workflow
-            if order.code and isinstance(driver, Own):
-                one = driver.code_workflow
+            if isinstance(driver, Own):
+                one = partial(driver.workflow, order.program)
             found = await measures.closed_loops(one, order.clients, order.warm_s, order.window_s)
             took_ms, cpu_s = found.took.encode(), time.process_time()
             say(Answer(per_s=found.per_s, took_ms=took_ms, ended=found.ended, cpu_s=cpu_s))

@@ -6,7 +6,7 @@ The worker is the SDK's own; the caller is as lean as the others' are, for it sh
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -55,12 +55,28 @@ async def three_of_code() -> int:
     return await same(1) + await same(2) + await same(3)
 
 
+@workflow(pipelined=True)
+async def three_pipelined() -> int:
+    """A step does not wait until the one before it is recorded."""
+    return await same(1) + await same(2) + await same(3)
+
+
 @workflow
 async def nap(delay_s: float) -> float:
     """How many milliseconds after its time it went on."""
     due_s = await due_at(delay_s)
     await sleep(delay_s)
     return (time.monotonic() - due_s) * 1000
+
+
+Program = Literal["declared", "code", "pipelined"]
+"""Each step is a task; a record of the worker that has the workflow; one that is not waited for."""
+
+_PROGRAMS: Final[dict[Program, tuple[Workflow[..., object], list[object]]]] = {
+    "declared": (three, [1]),
+    "code": (three_of_code, []),
+    "pipelined": (three_pipelined, []),
+}
 
 
 class _Described(Struct, frozen=True):
@@ -91,7 +107,8 @@ class Own:
         """Nothing: the stack is there."""
 
     async def work(self, entered: Entered, ready: Callable[[], None]) -> None:
-        worker = Worker([three, three_of_code, nap, note], engine=self._engine, slots=SLOTS)
+        programs = [program for program, _ in _PROGRAMS.values()]
+        worker = Worker([*programs, nap, note], engine=self._engine, slots=SLOTS)
         asyncio.get_running_loop().call_later(READY_S, ready)
         await worker.run()
 
@@ -137,13 +154,8 @@ class Own:
         assert self._client is not None
         await (await self._client.submit(note, number)).result()
 
-    async def workflow(self) -> None:
-        """Each step is a task."""
-        await self._result(await self._run(three, [1]))
-
-    async def code_workflow(self) -> None:
-        """Each step is a record of the worker that has the workflow."""
-        await self._result(await self._run(three_of_code, []))
+    async def workflow(self, program: Program = "declared") -> None:
+        await self._result(await self._run(*_PROGRAMS[program]))
 
     async def nap(self, delay_s: float) -> float:
         """How late it went on, in milliseconds."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.load.bench.machine_limits import BATCHES, CALLERS, CONNECTIONS
 from tests.load.bench.plan import Plan
+from tests.load.bench.scenarios.workflows import KINDS
 
 Keys = Callable[[Plan], Sequence[str]]
 
@@ -34,13 +35,13 @@ def _turns_traced(plan: Plan) -> list[str]:
 
 
 def _workflow(_: Plan) -> list[str]:
-    return [f"{key}_p{part}_ms" for key in ("workflow3", "code_workflow3") for part in (50, 99)]
+    return [f"{kind.prefix}workflow3_p{part}_ms" for kind in KINDS for part in (50, 99)]
 
 
 def _steps(_: Plan) -> list[str]:
     return [
         name
-        for key in ("", "code_")
+        for key in (kind.prefix for kind in KINDS)
         for name in (
             f"{key}steps_per_s_c32",
             f"wal_bytes_per_{key}workflow3",

@@ -1,6 +1,7 @@
 """Users' workflows: three durable steps by one caller and by many, and those that sleep.
 
-Of the machine driver, whose every step is a task, and of the code driver.
+Of the machine driver, whose every step is a task, and of the code driver, which waits for the
+record of each step or does not.
 """
 
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ from tests.load.bench.histograms import Histogram
 from tests.load.bench.peers.drive import Naps, Workflows
 from tests.load.bench.peers.driver import OWN, Place
 from tests.load.bench.peers.driving import Driving
+from tests.load.bench.peers.own import Program
 
 STEPS = 3
 MANY = 32
@@ -25,12 +27,13 @@ SLEEPERS_PER_STATEMENT = 50_000
 class Kind(NamedTuple):
     """Whose workflows: `prefix` is that of the keys."""
 
-    name: str
+    program: Program
     prefix: str
-    code: bool
 
 
-KINDS: Final = (Kind("declared", "", code=False), Kind("code", "code_", code=True))
+KINDS: Final = (
+    Kind("declared", ""), Kind("code", "code_"), Kind("pipelined", "pipelined_"),
+)  # fmt: skip
 
 
 def driving(bench: Bench) -> Driving:
@@ -41,18 +44,22 @@ def driving(bench: Bench) -> Driving:
 
 
 async def workflow(bench: Bench) -> None:
-    """One caller, one workflow at a time: of the machine driver, then of the code driver."""
+    """One caller, one workflow at a time, of each kind."""
     for kind in KINDS:
         await _alone(bench, kind)
 
 
 async def _alone(bench: Bench, kind: Kind) -> None:
-    bench.progress.part(f"{kind.name} workflows, one caller")
+    bench.progress.part(f"{kind.program} workflows, one caller")
     plan, ours = bench.plan, driving(bench)
     recount = await bench.ground.recount()
     async with ours.handlers(1):
         order = Workflows(
-            place=ours.place, code=kind.code, clients=1, warm_s=plan.warm_s, window_s=plan.one_s
+            place=ours.place,
+            program=kind.program,
+            clients=1,
+            warm_s=plan.warm_s,
+            window_s=plan.one_s,
         )
         answer = await ours.ask(order)
     key = f"{kind.prefix}workflow3"
@@ -61,21 +68,21 @@ async def _alone(bench: Bench, kind: Kind) -> None:
 
 
 async def steps(bench: Bench) -> None:
-    """Many callers, each with one workflow at a time: of the machine driver, then of the other."""
+    """Many callers, each with one workflow at a time, of each kind."""
     for kind in KINDS:
         await _together(bench, kind)
 
 
 async def _together(bench: Bench, kind: Kind) -> None:
-    bench.progress.part(f"{kind.name} workflows, {MANY} callers")
+    bench.progress.part(f"{kind.program} workflows, {MANY} callers")
     plan, ours = bench.plan, driving(bench)
     recount, before = await bench.ground.recount(), await bench.mark()
     said = await bench.ground.statements() if bench.ground.database is not None else None
-    async with ours.handlers(plan.handlers) as pids, bench.profiler(kind.name):
+    async with ours.handlers(plan.handlers) as pids, bench.profiler(kind.program):
         idle = processes.usage(pids)
         order = Workflows(
             place=ours.place,
-            code=kind.code,
+            program=kind.program,
             clients=MANY // CALLERS,
             warm_s=plan.warm_s,
             window_s=plan.many_s,
@@ -85,7 +92,7 @@ async def _together(bench: Bench, kind: Kind) -> None:
     count = sum(answer.ended for answer in answers)
     await ended(bench, recount, count, f"{kind.prefix}steps")
     cpu_s = sum(answer.cpu_s for answer in answers)
-    load = f"{kind.name} workflows c{MANY}"
+    load = f"{kind.program} workflows c{MANY}"
     after = await account(bench, load, before, cpu_s, count, processes.costs(idle, busy, count))
     bench.gathered.histogram(
         f"{kind.prefix}workflow_c{MANY}_ms", Histogram.summed(answer.took_ms for answer in answers)
