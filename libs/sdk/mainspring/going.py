@@ -6,12 +6,13 @@ It ends when the code ends, when all of it waits, or when it meets a record that
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Final, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from mainspring.attempting import attempt_step
 from mainspring.ending import flaw_of, mismatch_of
 from mainspring.errors import StepFailed, Unserializable
 from mainspring.heartbeats import Beats, Course, Unheard
+from mainspring.limits import ASK_S, COMPANY_S, LINGER_S, UNWIND_S
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saving import Saver
@@ -34,12 +35,6 @@ from mainspring_schema.workflows import (
 )
 
 T = TypeVar("T")
-_LINGER_S: Final = 0.005
-"""How long all branches must stand still before the workflow gives its worker back."""
-_ASK_S: Final = 5.0
-"""How soon the end of a wait is found although its news was lost."""
-_UNWIND_S: Final = 5.0
-"""How long the code may take to leave when its go is over."""
 
 
 class Go(Recording):
@@ -303,7 +298,8 @@ class Go(Recording):
     def _keep(self, record: StepRecord) -> None:
         self._saver.keep(record)
         # Not at once: if the code ends now, the record rides with the result.
-        asyncio.get_running_loop().call_soon(self._save)
+        alone_s = COMPANY_S if self._workflow.pipelined else 0.0
+        asyncio.get_running_loop().call_later(alone_s, self._save)
 
     def _save(self) -> None:
         over = self._over is None or self._over.done()
@@ -324,7 +320,7 @@ class Go(Recording):
         self._generation += 1
         self._rests = False
         if self._open and self._over is not None and not self._over.done():
-            asyncio.get_running_loop().call_later(_LINGER_S, self._look, self._generation)
+            asyncio.get_running_loop().call_later(LINGER_S, self._look, self._generation)
 
     def _look(self, generation: int) -> None:
         """Where nothing moved since: all waits, so the worker is given back; or some go on."""
@@ -339,7 +335,7 @@ class Go(Recording):
             return
         fresh = [opened for opened in self._open.values() if not opened.armed]
         self._arm(fresh)
-        asyncio.get_running_loop().call_later(_ASK_S, self._ask_now)
+        asyncio.get_running_loop().call_later(ASK_S, self._ask_now)
 
     def _arm(self, opened: Sequence[Open]) -> None:
         """Has the engine wait for them while others go on."""
@@ -362,7 +358,7 @@ class Go(Recording):
         if came:
             self.news(came)
         elif any(opened.armed for opened in self._open.values()):
-            asyncio.get_running_loop().call_later(_ASK_S, self._ask_now)
+            asyncio.get_running_loop().call_later(ASK_S, self._ask_now)
         self._moved()
 
     def _fail(self, error: BaseException) -> None:
@@ -395,5 +391,5 @@ class Go(Recording):
         for task in (self._main, self._asking):
             if task is not None and not task.done():
                 task.cancel()
-                await asyncio.wait((task,), timeout=_UNWIND_S)
+                await asyncio.wait((task,), timeout=UNWIND_S)
         self._saver.close()

@@ -7,3 +7,11 @@ WARM_GOES_DEFAULT: Final = 256
 few KiB of ours, and the user's own values."""
 WARM_PLACES_MAX: Final = 200_000
 """Places that all of these have passed together: about 20 MB of names."""
+LINGER_S: Final = 0.005
+"""How long all branches must stand still before the workflow gives its worker back."""
+COMPANY_S: Final = 0.005
+"""How long a record that nobody waits for waits for others: quick steps share their frame."""
+ASK_S: Final = 5.0
+"""How soon the end of a wait is found although its news was lost."""
+UNWIND_S: Final = 5.0
+"""How long the code may take to leave when its go is over."""

@@ -31,6 +31,7 @@ class FakeEngine:
         self.waits: list[Wait] = []
         self.armed = asyncio.Event()
         self.lost = False
+        self.saved = asyncio.Event()
 
     async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
         if self.lost:
@@ -38,6 +39,7 @@ class FakeEngine:
         await asyncio.sleep(0)
         if steps:
             self.frames.append(steps)
+            self.saved.set()
         self.keep(steps)
         self.waits += waits
         if waits:

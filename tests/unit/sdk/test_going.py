@@ -80,6 +80,36 @@ async def test_a_pipelined_step_does_not_wait_for_the_record() -> None:
     assert sorted(engine.names()) == ["1", "2"]
 
 
+async def test_records_of_pipelined_steps_that_are_quick_share_a_frame() -> None:
+    @workflow(pipelined=True)
+    async def quick(x: int) -> int:
+        return await double(await double(await double(x)))
+
+    engine = FakeEngine(1)
+    result = await engine.go(quick).run()
+
+    assert [one.step for one in result.steps] == ["1", "2", "3"]
+    assert engine.frames == []
+
+
+async def test_the_record_of_a_pipelined_step_is_sent_while_a_later_one_takes_its_time() -> None:
+    engine = FakeEngine()
+
+    @step
+    async def slow() -> None:
+        await engine.saved.wait()
+
+    @workflow(pipelined=True)
+    async def mixed() -> None:
+        await double(1)
+        await slow()
+
+    result = await engine.go(mixed).run()
+
+    assert [one.step for frame in engine.frames for one in frame] == ["1"]
+    assert [one.step for one in result.steps] == ["2"]
+
+
 async def branch(x: int, *, slow: bool) -> int:
     first = await double(x)
     if slow:
