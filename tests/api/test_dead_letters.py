@@ -53,6 +53,16 @@ async def test_letters_are_listed_under_both_names_with_every_condition(
     )
 
 
+@pytest.mark.parametrize(("id_", "kind"), [("nonsense", "task"), ("exec_1", "exec")])
+async def test_an_id_that_is_none_is_told_which_one_it_should_be(
+    client: httpx.AsyncClient, id_: str, kind: str
+) -> None:
+    answer = await client.get(f"{V1}/dead-letters/{id_}")
+
+    assert answer.status_code == 400
+    assert f"is no {kind} id" in answer.text
+
+
 async def test_a_letter_shows_its_attempts_and_input(client: httpx.AsyncClient) -> None:
     answer = (await client.get(f"{V1}/dead-letters/{TASK_ID}")).json()
 

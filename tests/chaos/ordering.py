@@ -200,7 +200,8 @@ class Audit:
     async def _program(self, placed: Placed) -> list[str]:
         order = placed.order
         status, result = await self._result(placed.id)
-        if status == "failed" and await self._lost_its_workers(placed.id):
+        of_poison = status == "failed" and cast("Json", result)["code"] == "poison"
+        if of_poison and await self._lost_its_workers(placed.id):
             return []
         found = list(misfits(order, status, _copied(result), await self._book(placed.id)))
         if placed.told not in ("", status):

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http.wire.gate_keys import wire_key
 from mainspring_kernel import limits
-from mainspring_kernel.errors import InvalidId, InvalidParameter
+from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Json
@@ -42,10 +42,8 @@ def optional_id(prefix: str, text: str | None) -> UUID | None:
 
 def task_id_of(text: str) -> UUID:
     """Events name a task by `exec_…`, lists by `task_…`. Raises InvalidId."""
-    try:
-        return from_wire(Prefix.TASK, text)
-    except InvalidId:
-        return from_wire(Prefix.EXEC, text)
+    prefix = Prefix.EXEC if text.startswith(f"{Prefix.EXEC}_") else Prefix.TASK
+    return from_wire(prefix, text)
 
 
 def same(names: str, first: T | None, second: T | None) -> T | None:
