@@ -120,15 +120,20 @@ async def test_a_stream_that_is_being_opened_while_its_server_leaves_is_to_come_
     assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [503]
 
 
-async def test_a_stream_that_reads_while_its_server_leaves_just_ends() -> None:
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_stream_that_reads_while_its_server_leaves_just_ends(*, reads: bool) -> None:
+    """An answer that is begun and not ended is an error in the server's log."""
     stream, reading, never = FrozenStream(), asyncio.Event(), asyncio.Event()
+    sent: list[Message] = []
 
     async def receive() -> Message:
         await never.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
-        del message
+        if reading.is_set() and not reads:
+            await never.wait()
+        sent.append(message)
         reading.set()
 
     response = StreamResponse(cast("SessionStream", cast("object", stream))).to_asgi_response()
@@ -139,6 +144,9 @@ async def test_a_stream_that_reads_while_its_server_leaves_just_ends() -> None:
     await request
 
     assert stream.closed
+    assert [one["more_body"] for one in sent if one["type"] == "http.response.body"] == [
+        False for _ in range(int(reads))
+    ]
 
 
 class FrozenStream(EndlessStream):

@@ -90,7 +90,7 @@ BUDGETS_TRUSTED_S: Final = 2.0
 """How old that answer may be. Whoever makes the first budget of an organization waits as long."""
 LEASE_SWEEP_PART_MAX: Final = 0.05
 """Part of an engine's time for passes over leases, which go over rows that are gone as well."""
-LEASE_SWEEP_REST_S_MAX: Final = 20.0
-"""But the next pass waits no longer than this: two leases. A pass of a second, over the 1.5 million
-rows that a snapshot held for minutes keeps, then takes the part above; a stream that breaks, which
-is how most workers are lost, needs no pass."""
+LEASE_SWEEP_REST_S_MAX: Final = 10.0
+"""But the next pass waits no longer than this: a lease. A pass of a second, over the 1.5 million
+rows that a snapshot held for minutes keeps, then takes an eleventh of one core; a stream that
+breaks, which is how most workers are lost, needs no pass."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final, Protocol
 
 from litestar import Response
@@ -23,6 +23,9 @@ _HEADERS: Final = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
+
+_LAST_S: Final = 0.1
+"""How long a stream that is cut off waits for a client that does not read, to end its answer."""
 
 
 class EventStreams:
@@ -122,9 +125,11 @@ class StreamResponse(Response[bytes]):
                         return
             await _sent(send, b"", more=False)
         except asyncio.CancelledError:
-            # The server leaves, and waits no longer for what this stream reads: its connection
-            # ends with it, and the client comes again with its cursor.
-            return
+            # The server leaves, and waits no longer for what this stream reads: the answer ends
+            # here, and the client comes again with its cursor.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_S):
+                    await _sent(send, b"", more=False)
         finally:
             gone.cancel()
             await stream.close()
