@@ -59,8 +59,8 @@ def writing(before: Mark, after: Mark, units: int, unit: str) -> dict[str, float
 
 def asking(before: Snapshot, after: Snapshot, units: int, unit: str) -> dict[str, float]:
     """Statements and their milliseconds per turn, task or step, with what an idle stack sends."""
-    found = statements.per_turn(statements.since(before, after), 1.0, {}, 1.0, units)
+    found = statements.since(before, after).values()
     return {
-        f"sql_per_{unit}": sum(one.calls for one in found),
-        f"sql_ms_per_{unit}": sum(one.exec_ms for one in found),
+        f"sql_per_{unit}": sum(one.calls for one in found) / units,
+        f"sql_ms_per_{unit}": sum(one.exec_ms for one in found) / units,
     }

@@ -1,4 +1,13 @@
-from tests.load.bench.accounting import Mark, Written, writing
+import pytest
+
+from tests.load.bench.accounting import Mark, Written, asking, writing
+from tests.load.bench.statements import Statement, snapshot
+
+
+def sent(query: str, calls: int) -> Statement:
+    return Statement(
+        role="engine_run", query=query, toplevel=True, calls=calls, exec_ms=2.0 * calls, blocks=0
+    )
 
 
 def mark(wal_bytes: int, transactions: int) -> Mark:
@@ -17,3 +26,13 @@ def test_a_database_out_of_reach_gives_no_figure() -> None:
 
     assert writing(blind, mark(1, 1), 1, "task") == {}
     assert writing(mark(1, 1), mark(2, 2), 0, "task") == {}
+
+
+def test_statements_that_very_many_units_share_are_counted_as_well() -> None:
+    before = snapshot([sent("submit", 10)])
+    after = snapshot([sent("submit", 70), sent("end", 90)])
+
+    found = asking(before, after, 30_000, "task")
+
+    assert found["sql_per_task"] == pytest.approx(150 / 30_000)
+    assert found["sql_ms_per_task"] == pytest.approx(300 / 30_000)
