@@ -7,19 +7,26 @@ import pytest
 
 from mainspring_kernel.errors import PayloadTooLarge, Unavailable
 from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX, TOOL_RESULT_INLINE_BYTES_MAX
-from mainspring_schema.agents import CapabilityRef, encode_runtime_agent
-from mainspring_schema.frames import Config, Held, ToWorker
+from mainspring_schema.agents import CapabilityRef, RuntimeAgent, encode_runtime_agent
+from mainspring_schema.frames import Config, Held, Task, ToWorker
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.adapters.memory import MemoryFiles
 from mainspring_worker.domain.limits import TRUNCATED_PREVIEW_BYTES
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.usecases import outputs as outputs_module
+from mainspring_workstream import configs as configs_module
 from tests.unit.worker.making import CONFIG_HASH, agent, held, task, tool_payload
 from tests.unit.worker.test_act import RESULT, returning
 from tests.unit.worker.workbench import Bench, bench, tool
 
 LARGE = "y" * (TOOL_RESULT_INLINE_BYTES_MAX + 1)
+
+
+def call(who: RuntimeAgent | None = None) -> Task:
+    """With its agent, which says what is shown: a worker waits for one that does not come."""
+    config = Config(hash=CONFIG_HASH, body=encode_runtime_agent(who or agent()))
+    return task(payload=tool_payload(), config=config)
 
 
 async def told(result: object, files: SessionFiles | None = None) -> ToolResult:
@@ -29,7 +36,7 @@ async def told(result: object, files: SessionFiles | None = None) -> ToolResult:
 
 async def told_by(b: Bench) -> ToolResult:
     engine = await b.engine.attached()
-    engine.give(task(payload=tool_payload()))
+    engine.give(call())
     return RESULT.decode((await engine.result()).body)
 
 
@@ -145,7 +152,7 @@ async def test_cancel_while_a_result_is_kept_does_not_undo_the_call() -> None:
     files = Stuck()
     async with bench(tools=[tool(returning(LARGE))], files=files) as b:
         engine = await b.engine.attached()
-        engine.give(task(payload=tool_payload()))
+        engine.give(call())
         await files.asked.wait()
 
         engine.say(ToWorker(cancelled=(held(),)))
@@ -158,7 +165,7 @@ async def test_lost_task_keeps_nothing_and_reports_nothing() -> None:
     files = Stuck()
     async with bench(tools=[tool(returning(LARGE))], files=files, slots=1) as b:
         engine = await b.engine.attached()
-        engine.give(task(payload=tool_payload()))
+        engine.give(call())
         await files.asked.wait()
 
         engine.say(ToWorker(lost=(held(),)))
@@ -171,14 +178,26 @@ async def test_result_that_is_no_json_is_an_error() -> None:
     assert (await told(object())).status == "error"
 
 
+async def test_a_result_whose_agent_does_not_come_is_cut_as_by_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(configs_module, "CONFIG_TIMEOUT_S", 0.01)
+    files = MemoryFiles(held())
+    async with bench(tools=[tool(returning(LARGE))], files=files) as b:
+        engine = await b.engine.attached()
+        engine.give(task(payload=tool_payload()))
+        excerpt(RESULT.decode((await engine.result()).body))
+
+    assert files.content == {"/outputs/call_1.txt": LARGE.encode()}
+
+
 async def test_an_agent_may_keep_shorter_results_out_of_its_prompt() -> None:
     files = MemoryFiles(held())
     ref = CapabilityRef(ref="tool_output_persistence", config={"inline_bytes_max": 1024})
     who = msgspec.structs.replace(agent(), capabilities=(ref,))
     async with bench(tools=[tool(returning("y" * 2000))], files=files) as b:
         engine = await b.engine.attached()
-        body = encode_runtime_agent(who)
-        engine.give(task(payload=tool_payload(), config=Config(hash=CONFIG_HASH, body=body)))
+        engine.give(call(who))
         said = excerpt(RESULT.decode((await engine.result()).body))
 
     assert files.content == {"/outputs/call_1.txt": b"y" * 2000}

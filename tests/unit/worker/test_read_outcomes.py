@@ -18,8 +18,8 @@ from tests.unit.worker.workbench import bench, echo, tool
 def reading(brought: ToolResult, *, guarded: bool = False) -> Task:
     payload = tool_payload("refund", effect_class="at_most_once")
     payload = msgspec.structs.replace(payload, brought=brought, guarded=guarded)
-    conf = config({**SECRET, "stages": ["tool_output"]}) if guarded else None
-    return task(held(), payload, config=conf)
+    refs = [{**SECRET, "stages": ["tool_output"]}] if guarded else []
+    return task(held(), payload, config=config(*refs))
 
 
 def brought(result: object) -> ToolResult:

@@ -127,7 +127,8 @@ class StreamResponse(Response[bytes]):
         except asyncio.CancelledError:
             # The server leaves, and waits no longer for what this stream reads: the answer ends
             # here, and the client comes again with its cursor.
-            with suppress(TimeoutError):
+            # Of a task that is cancelled, early 3.11 tells the timeout as another cancel.
+            with suppress(TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(_LAST_S):
                     await _sent(send, b"", more=False)
         finally:
