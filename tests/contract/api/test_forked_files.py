@@ -20,8 +20,11 @@ def new_id() -> WorkspaceId:
 
 
 def later() -> int:
-    """A time behind everything written so far, and before what is written next."""
-    now_ms = CLOCK.wall_ms()
+    """A time behind everything written so far, and before what is written next.
+
+    The database rounds its times, so they may be a millisecond ahead.
+    """
+    now_ms = CLOCK.wall_ms() + 1
     while (moment := CLOCK.wall_ms()) <= now_ms:
         pass
     return moment
