@@ -2763,6 +2763,7 @@ CREATE FUNCTION engine.end_tasks_v1(p_ends engine.plain_end[]) RETURNS smallint[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_nestloop TO 'off'
     AS $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -3682,6 +3683,7 @@ CREATE FUNCTION engine.submit_tasks_v1(p_lease_ms bigint, p_tasks engine.plain_t
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_nestloop TO 'off'
     AS $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -3765,6 +3767,7 @@ CREATE FUNCTION engine.submit_tasks_v2(p_lease_ms bigint, p_tasks engine.plain_t
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_nestloop TO 'off'
     AS $$
 begin
     select s.known, s.differing, s.unclaimed into known, differing, unclaimed
@@ -3811,6 +3814,7 @@ CREATE FUNCTION engine.time_out_tasks_v1(p_lease_ms bigint, p_tasks uuid[], p_co
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_nestloop TO 'off'
     AS $$
 declare
     v_now timestamptz := clock_timestamp();
