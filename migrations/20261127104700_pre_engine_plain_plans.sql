@@ -1,7 +1,7 @@
 -- migrate:up
--- Rows of a flight are joined by hashing, whatever the statistics say. An analyse that finds few tasks
--- of a busy queue leased makes the planner expect one row of a flight, and it compared each of its
--- five hundred with each: half of the tasks per second, until the next analyse.
+-- Rows of a flight are joined by hashing, whatever the statistics say. An analyse that finds few
+-- tasks leased makes the planner expect one row of a flight, and it compared each of its five
+-- hundred with each: half of the tasks per second, until the next analyse.
 set local lock_timeout = '4s';
 set local statement_timeout = '30s';
 set local role engine_owner;
