@@ -96,7 +96,11 @@ def agent(driver: str = "fake") -> RuntimeAgent:
 
 
 def config(driver: str = "fake") -> Config:
-    return Config(hash=CONFIG_HASH, body=encode_runtime_agent(agent(driver)))
+    return config_of(agent(driver))
+
+
+def config_of(who: RuntimeAgent) -> Config:
+    return Config(hash=CONFIG_HASH, body=encode_runtime_agent(who))
 
 
 def event(seq: int, type_: str, data: object) -> StoredEvent:

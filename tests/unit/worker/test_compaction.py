@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import msgspec
 
 from mainspring_harness.builtin import builtin_registry
-from mainspring_schema.agents import CapabilityRef, encode_runtime_agent
+from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.events import (
     OutputMessageCompleted,
     ReasonStarted,
@@ -20,9 +20,9 @@ from mainspring_worker.ports.model import Done, ModelFailure, ModelItem, ModelRe
 from tests.unit.worker.fake_engine import Conversation
 from tests.unit.worker.making import (
     ANCHOR,
-    CONFIG_HASH,
     SESSION,
     agent,
+    config_of,
     event,
     held,
     reason_payload,
@@ -40,7 +40,7 @@ def config(**asked: object) -> Config:
     wanted: Json = {"context_tokens": 5_000, **asked}
     ref = CapabilityRef(ref="compaction", config=wanted)
     who = msgspec.structs.replace(agent(), capabilities=(ref,))
-    return Config(hash=CONFIG_HASH, body=encode_runtime_agent(who))
+    return config_of(who)
 
 
 def message(id_: str, role: Role, text: str) -> Message:

@@ -7,7 +7,7 @@ import msgspec
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.builtin.background_execution import relayed
 from mainspring_harness.prompt import blueprint
-from mainspring_schema.agents import CapabilityRef, ToolDefinition, encode_runtime_agent
+from mainspring_schema.agents import CapabilityRef, ToolDefinition
 from mainspring_schema.frames import Config
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import Failure, ReasonResult
@@ -20,7 +20,14 @@ from mainspring_worker.ports.model import (
     TextDelta,
 )
 from mainspring_worker.usecases.guard import checks_of
-from tests.unit.worker.making import CONFIG_HASH, agent, held, history, reason_payload, task
+from tests.unit.worker.making import (
+    agent,
+    config_of,
+    held,
+    history,
+    reason_payload,
+    task,
+)
 from tests.unit.worker.making import tool_payload as payload_of
 from tests.unit.worker.test_act import RESULT as TOLD
 from tests.unit.worker.test_act import returning
@@ -37,7 +44,7 @@ def config(*checks: Json, **more: object) -> Config:
     asked: Json = {"checks": list(checks), **more}
     ref = CapabilityRef(ref="guardrails", config=asked)
     who = msgspec.structs.replace(agent(), capabilities=(ref,), tools=(OWN,))
-    return Config(hash=CONFIG_HASH, body=encode_runtime_agent(who))
+    return config_of(who)
 
 
 def says(done: Done, verdict: str | Failure = "ALLOW") -> Script:
@@ -110,7 +117,7 @@ async def test_nobody_is_asked_for_leave_to_make_a_call_that_is_blocked() -> Non
     plain = msgspec.structs.replace(agent(), tools=(OWN,))
     guarding = CapabilityRef(ref="guardrails", config={"checks": [SECRET]})
     both = msgspec.structs.replace(plain, capabilities=(asking, guarding))
-    conf = Config(hash=CONFIG_HASH, body=encode_runtime_agent(both))
+    conf = config_of(both)
     calls = tuple(
         RawToolCall(name="echo", arguments=f'{{"a": "{word}"}}') for word in ("hush", "b")
     )

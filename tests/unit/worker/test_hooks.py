@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mainspring_harness.builtin import builtin_registry
-from mainspring_schema.agents import CapabilityRef, ToolDefinition, encode_runtime_agent
+from mainspring_schema.agents import CapabilityRef, ToolDefinition
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.frames import Config, Held
 from mainspring_schema.holdings import OpenedSecret, OpenSecret
@@ -15,7 +15,14 @@ from mainspring_schema.tasks import ReasonResult, ToolResult
 from mainspring_worker.adapters.memory import MemoryHooks
 from mainspring_worker.ports.hooks import HookFailed
 from mainspring_worker.ports.model import Done, RawToolCall
-from tests.unit.worker.making import CONFIG_HASH, agent, held, history, reason_payload, task
+from tests.unit.worker.making import (
+    agent,
+    config_of,
+    held,
+    history,
+    reason_payload,
+    task,
+)
 from tests.unit.worker.making import tool_payload as payload_of
 from tests.unit.worker.test_act import RESULT as TOLD
 from tests.unit.worker.test_act import returning
@@ -38,7 +45,7 @@ def config(*hooks: Json, checks: tuple[Json, ...] = ()) -> Config:
         CapabilityRef(ref="guardrails", config={"checks": list(checks)}),
     )
     who = msgspec.structs.replace(agent(), capabilities=refs, tools=(OWN,))
-    return Config(hash=CONFIG_HASH, body=encode_runtime_agent(who))
+    return config_of(who)
 
 
 def hook(point: str, **more: object) -> Json:

@@ -7,8 +7,8 @@ import pytest
 
 from mainspring_kernel.errors import PayloadTooLarge, Unavailable
 from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX, TOOL_RESULT_INLINE_BYTES_MAX
-from mainspring_schema.agents import CapabilityRef, RuntimeAgent, encode_runtime_agent
-from mainspring_schema.frames import Config, Held, Task, ToWorker
+from mainspring_schema.agents import CapabilityRef, RuntimeAgent
+from mainspring_schema.frames import Held, Task, ToWorker
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
 from mainspring_worker.adapters.memory import MemoryFiles
@@ -16,7 +16,7 @@ from mainspring_worker.domain.limits import TRUNCATED_PREVIEW_BYTES
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_worker.usecases import outputs as outputs_module
 from mainspring_workstream import configs as configs_module
-from tests.unit.worker.making import CONFIG_HASH, agent, held, task, tool_payload
+from tests.unit.worker.making import agent, config_of, held, task, tool_payload
 from tests.unit.worker.test_act import RESULT, returning
 from tests.unit.worker.workbench import Bench, bench, tool
 
@@ -25,8 +25,7 @@ LARGE = "y" * (TOOL_RESULT_INLINE_BYTES_MAX + 1)
 
 def call(who: RuntimeAgent | None = None) -> Task:
     """With its agent, which says what is shown: a worker waits for one that does not come."""
-    config = Config(hash=CONFIG_HASH, body=encode_runtime_agent(who or agent()))
-    return task(payload=tool_payload(), config=config)
+    return task(payload=tool_payload(), config=config_of(who or agent()))
 
 
 async def told(result: object, files: SessionFiles | None = None) -> ToolResult:

@@ -28,6 +28,7 @@ from tests.unit.worker.making import (
     TURN,
     agent,
     config,
+    config_of,
     held,
     history,
     reason_payload,
@@ -287,7 +288,7 @@ async def test_each_failure_leads_on_to_the_next_model(failures: int, driver: st
 
 async def test_capability_that_this_worker_lacks_is_a_failure() -> None:
     lacking = msgspec.structs.replace(agent(), capabilities=(CapabilityRef(ref="gone"),))
-    conf = Config(hash=CONFIG_HASH, body=encode_runtime_agent(lacking))
+    conf = config_of(lacking)
     async with bench(script=says(Done(text="hi"))) as b:
         result = await answer(b, conf=conf)
 

@@ -10,7 +10,7 @@ from mainspring_harness import mcp
 from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
-from mainspring_schema.agents import CapabilityRef, RuntimeAgent, encode_runtime_agent
+from mainspring_schema.agents import CapabilityRef, RuntimeAgent
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.frames import Config, Held
 from mainspring_schema.holdings import OpenedSecret, OpenSecret
@@ -32,7 +32,14 @@ from mainspring_worker.ports.model import Done, RawToolCall
 from mainspring_worker.ports.servers import Fault, Served, ServerFailed
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 from mainspring_worker.usecases.holding import Holdings
-from tests.unit.worker.making import CONFIG_HASH, agent, held, history, reason_payload, task
+from tests.unit.worker.making import (
+    agent,
+    config_of,
+    held,
+    history,
+    reason_payload,
+    task,
+)
 from tests.unit.worker.test_reason import RESULT, says
 from tests.unit.worker.workbench import Bench, bench
 
@@ -87,7 +94,7 @@ DOCS = McpServer(url="https://docs.test/mcp")
 
 
 def config(runtime: RuntimeAgent) -> Config:
-    return Config(hash=CONFIG_HASH, body=encode_runtime_agent(runtime))
+    return config_of(runtime)
 
 
 async def reasoned(b: Bench, runtime: RuntimeAgent) -> ReasonResult:

@@ -6,7 +6,7 @@ import msgspec
 
 from mainspring_harness.builtin import builtin_registry
 from mainspring_harness.conversation import AssistantMessage, UserMessage
-from mainspring_schema.agents import CapabilityRef, ToolDefinition, encode_runtime_agent
+from mainspring_schema.agents import CapabilityRef, ToolDefinition
 from mainspring_schema.events import Usage
 from mainspring_schema.frames import Config
 from mainspring_schema.messages import Json
@@ -19,7 +19,14 @@ from mainspring_worker.ports.model import (
     RawToolCall,
     TextDelta,
 )
-from tests.unit.worker.making import CONFIG_HASH, agent, held, history, reason_payload, task
+from tests.unit.worker.making import (
+    agent,
+    config_of,
+    held,
+    history,
+    reason_payload,
+    task,
+)
 from tests.unit.worker.test_compaction import granted
 from tests.unit.worker.test_reason import RESULT
 from tests.unit.worker.workbench import Script, bench
@@ -33,7 +40,7 @@ Told = list[tuple[str, Json]]
 def config(*more: CapabilityRef, **asked: object) -> Config:
     ref = CapabilityRef(ref="structured_output", config={"schema": SCHEMA, **asked})
     who = msgspec.structs.replace(agent(), capabilities=(ref, *more), tools=(OWN,))
-    return Config(hash=CONFIG_HASH, body=encode_runtime_agent(who))
+    return config_of(who)
 
 
 def says(*answers: str | Done | Failure) -> Script:
