@@ -1316,6 +1316,12 @@ begin
             uncounted = t.uncounted + 1
         where
             t.state = 2 and t.incarnation = any(v_accepted)
+            and t.id = any(
+                array(
+                    select x.id from engine.task as x
+                    where x.state = 2 and x.incarnation = any(v_accepted)
+                )
+            )
             and not exists (
                 select from unnest(h_task, h_fence) as h (task_id, fence)
                 where h.task_id = t.id and h.fence = t.fence
@@ -1409,7 +1415,7 @@ begin
         select t.id, a.reason
         from engine.task as t
         inner join asked as a on t.id = a.task_id and t.org_id = a.org_id
-        where t.kind = 4
+        where t.kind = 4 and t.id = any(p_tasks)
         order by t.id
         for update of t
     ),
@@ -1417,7 +1423,7 @@ begin
     gone as (
         delete from engine.task as t
         using locked as l
-        where t.id = l.id
+        where t.id = l.id and t.id = any(array(select x.id from locked as x))
         returning t.*, l.reason as why
     ),
 
@@ -1740,19 +1746,22 @@ begin
 
         taken as materialized (
             -- Skips what another claim takes at this moment: the next in rank will do.
-            select t.id
+            select t.id, r.rank
             from ranked as r
-            inner join engine.task as t on r.id = t.id
-            where t.state = 1 and not t.cancelling
+            cross join lateral (
+                select x.id from engine.task as x
+                where x.id = r.id and x.state + 0 = 1 and not x.cancelling
+                order by x.id
+                limit 1
+                for no key update skip locked
+            ) as t
             order by r.rank
             limit v_slots
-            for no key update of t skip locked
         ),
 
-        seated as (
-            select k.id, row_number() over (order by r.rank) as seat
+        seated as materialized (
+            select k.id, row_number() over (order by k.rank) as seat
             from taken as k
-            inner join ranked as r on k.id = r.id
         ),
 
         claimed as (
@@ -2174,7 +2183,9 @@ begin
             with gone as (
                 delete from engine.task as t
                 using unnest(p_closes) with ordinality as c
-                where t.id = c.task_id and t.fence = c.fence and t.state = c.expected
+                where
+                    t.id = c.task_id and t.fence = c.fence and t.state = c.expected
+                    and t.id = any(array(select x.task_id from unnest(p_closes) as x))
                 returning
                     t.id, t.fence, t.workflow_id, t.org_id, t.step, t.incarnation, t.attach_number,
                     t.claim_rev, t.rev, t.claimed_at, t.stamped_at, t.lease_until, t.acknowledged,
@@ -2310,6 +2321,7 @@ begin
             from unnest(p_signals) as s
             inner join engine.signal as k
                 on s.session_id = k.session_id and s.source = k.source_turn and s.kind = k.kind
+            where k.session_id = any(array(select x.session_id from unnest(p_signals) as x))
         );
         if v_repeated <> '{}' then
             p_items := array(
@@ -2423,7 +2435,9 @@ begin
                 group by x.task_id, x.fence
             ) as e
             where
-                t.id = e.task_id and t.fence = e.fence and t.state = 2 and t.emit_counter < e.first;
+                t.id = e.task_id and t.fence = e.fence and t.state + 0 = 2
+                and t.emit_counter < e.first
+                and t.id = any(array(select x.task_id from unnest(p_emits) as x));
             get diagnostics v_rows = row_count;
             if v_rows <> (select count(distinct x.task_id) from unnest(p_emits) as x) then
                 raise exception 'engine.commit_workflows_whole: an attempt has moved'
@@ -2994,7 +3008,8 @@ begin
         delete from engine.budget_hold as h
         where
             h.budget_id = any(array(select a.budget_id from unnest(p_asks) as a))
-            and not exists (select from engine.task as t where t.id = h.task_id)
+            -- Not made a join of, which would read every task.
+            and not exists (select from engine.task as t where t.id = h.task_id offset 0)
         returning h.budget_id, h.amount
     )
 
@@ -3022,7 +3037,9 @@ begin
             a.task_id, a.budget_id, p_session, least(a.amount, a.balance - a.reserved),
             case t.kind when 2 then 'tool_call' else 'model_call' end
         from asked as a
-        left join engine.task as t on a.task_id = t.id
+        left join lateral (
+            select x.kind from engine.task as x where x.id = a.task_id limit 1
+        ) as t on true
         where
             a.balance - a.reserved >= a.amount
             or (a.reserved = 0 and a.balance > 0)
@@ -4052,7 +4069,12 @@ begin
         rev = t.rev + 1,
         closed_at = clock_timestamp()
     from unnest(p_closes) as c
-    inner join engine.task as t on c.task_id = t.id
+    cross join lateral (
+        select x.workflow_id, x.step, x.effect, x.started_fence, x.rev
+        from engine.task as x
+        where x.id = c.task_id
+        limit 1
+    ) as t
     where
         c.delay_ms is null
         and t.effect >= 3
@@ -4434,7 +4456,9 @@ declare
 begin
     delete from engine.wait as w
     using unnest(p_ended) as e
-    where w.workflow_id = e.workflow_id and w.step = e.step;
+    where
+        w.workflow_id = e.workflow_id and w.step = e.step
+        and w.workflow_id = any(array(select x.workflow_id from unnest(p_ended) as x));
 
     insert into engine.wait (workflow_id, step, org_id, timer_id, body)
     select w.workflow_id, w.step, w.org_id, w.timer_id, w.body
@@ -4452,7 +4476,8 @@ begin
         from unnest(p_takes) as t
         where
             s.session_id = t.session_id and s.source_turn = t.source and s.kind = t.kind
-            and s.consumed_by is null;
+            and s.consumed_by is null
+            and s.session_id = any(array(select x.session_id from unnest(p_takes) as x));
         get diagnostics v_taken = row_count;
         if v_taken <> cardinality(p_takes) then
             raise exception 'engine.commit: % of % signals were waiting', v_taken, cardinality(p_takes)

@@ -76,7 +76,9 @@ with due as materialized (
 update engine.signal as s
 set tries = s.tries + 1, tried_at = clock_timestamp()
 from due as d
-where s.session_id = d.session_id and s.source_turn = d.source_turn and s.kind = d.kind
+where
+    s.session_id = d.session_id and s.source_turn = d.source_turn and s.kind = d.kind
+    and s.session_id = any(array(select x.session_id from due as x))
 returning s.session_id, s.org_id, s.source_turn as source, s.kind, s.tries::int as tries;
 
 -- name: recorded
