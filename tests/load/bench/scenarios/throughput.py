@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from statistics import median
+from statistics import harmonic_mean, median
 from typing import Final
 
 import msgspec
@@ -25,6 +25,8 @@ LIMIT_UNREACHED: Final = 100_000
 """Tasks of a key at once: it is counted, and holds nothing back."""
 BURSTS: Final = 3
 """Of which the middle one counts, where two ways are compared."""
+OLD_S: Final = 60.0
+"""The end of a held snapshot's age, by which its cost is told: several sweeps are in it."""
 FEW: Final = 8
 MANY: Final = 1_000
 CROWD_SLOTS: Final = 250
@@ -91,7 +93,8 @@ async def horizon(bench: Bench) -> None:
         began, line = time.monotonic(), rates.lines.setdefault("tasks", [])
         while (age_s := time.monotonic() - began) < held_s or len(line) < BURSTS:
             line.append((age_s, (await burst(ours, tasks)).per_s))
-        held = median(per_s for _, per_s in line[-BURSTS:])
+        # Tasks by time: what bursts beside a pass over leases lost is in it, and no more than that.
+        held = harmonic_mean([per_s for at_s, per_s in line if at_s >= line[-1][0] - OLD_S])
         dead = {one.name: one.dead for one in await accounting.dead_tuples(bench.ground)}
     figures = bench.gathered.figures
     figures["horizon_held_s"] = time.monotonic() - began
