@@ -14,6 +14,7 @@ from mainspring_engine.domain.changes import EndWait, NewSignal, NewWait, TakeSi
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Effect
 from mainspring_engine.ports.plain import PlainCancel
+from mainspring_schema.budgets import Subject
 from mainspring_schema.frames import Held, Verdict
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from tests.contract.engine_store import test_engine_budgets as budgets
@@ -27,6 +28,7 @@ from tests.contract.engine_store.engine_worlds import (
     result,
 )
 from tests.contract.engine_store.test_engine_plain_tasks import ORG, done, plain
+from tests.contract.engine_store.test_engine_progress import report
 from tests.contract.engine_store.test_engine_store_workflows import Program
 
 ROWS: Final = 6_000
@@ -188,13 +190,43 @@ async def hold(world: PostgresWorld) -> Flight:
     return lambda: session.commit(third)
 
 
+async def others_holds(world: PostgresWorld) -> Flight:
+    """What ten model calls hold of a budget is read, before another one begins."""
+    session, worker = await Session.opened(world), await Worker.attached(world)
+    budget = await budgets.made(session, 100)
+    for _ in range(10):
+        _, changes = budgets.begun(session, worker, budget, 10)
+        await session.commit(changes)
+    organization = Subject(type="organization", id=session.org_id)
+    return lambda: world.store.budgets.over(session.org_id, (organization,))
+
+
+async def listing(world: PostgresWorld) -> Flight:
+    """The plain tasks that ended, among ten of which one has."""
+    worker, queue = await Worker.attached(world), IDS.uuid4().hex
+    tasks = [plain(queue, claim=worker.claim) for _ in range(10)]
+    await world.store.plain.submit(tuple(tasks))
+    await world.store.plain.end((done(Held(tasks[0].id, 1)),))
+    return lambda: world.backstage.inspection.closed(ORG, None, 10)
+
+
+async def forgetting(world: PostgresWorld) -> Flight:
+    """Progress of ten tasks is looked through for that of tasks which are over."""
+    session, worker = await Session.opened(world), await Worker.attached(world)
+    tasks = [session.task(str(n), claim=worker.claim) for n in range(10)]
+    await session.start_turn(*tasks)
+    await world.store.progress.keep(tuple(report(worker, Held(task.id, 1), b"1") for task in tasks))
+    return lambda: world.store.progress.forget(100)
+
+
 @pytest.mark.parametrize(
     "flight",
     [
         turn, judged_turn, checkpoint, claim, reattach, plain_end, plain_cancel, beat, hold,
+        others_holds, listing, forgetting,
     ],
 )  # fmt: skip
-async def test_a_flight_reads_its_own_rows_alone(
+async def test_a_statement_reads_its_own_rows_alone(
     world: PostgresWorld, flight: Callable[[PostgresWorld], Awaitable[Flight]]
 ) -> None:
     fly = await flight(world)

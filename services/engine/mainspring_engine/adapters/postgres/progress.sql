@@ -69,7 +69,12 @@ with gone as (
     where (p.task_id, p.step) in (
         select x.task_id, x.step
         from engine.progress as x
-        where not exists (select from engine.task as t where t.id = x.task_id)
+        where
+            not exists (
+                select from engine.task as t
+                where t.id = x.task_id
+                offset 0 -- so that no join is made of it, which may read all -- noqa: AM09
+            )
         order by x.task_id, x.step
         limit $1
         -- Skips what another replica removes at this moment: it will be gone either way.
