@@ -141,13 +141,9 @@ async def crowd(bench: Bench) -> None:
 
 
 async def replicas(bench: Bench) -> None:
-    """One engine, then two, each with half of the workers and every other submit."""
-    tasks, half = bench.plan.queue_tasks, OURS.workers // 2
-    bench.progress.part("queue, one engine")
+    """One engine, two of them with half of the workers and every other submit each, one again."""
     one = driving(bench)
-    async with one.handlers(OURS.workers):
-        await burst(one, max(100, tasks // 20))
-        alone = await bursts(one, tasks)
+    alone = await _of_one(bench, one)
     bench.progress.part("queue, two engines")
     program, address = bench.own.second_engine()
     api, server = bench.own.second_api([*bench.ground.engines, address])
@@ -155,12 +151,23 @@ async def replicas(bench: Bench) -> None:
     await bench.own.supervisor.start([api])
     two = driving(bench, [address])
     two.place = msgspec.structs.replace(two.place, server=server)
+    tasks, half = bench.plan.queue_tasks, OURS.workers // 2
     async with one.handlers(half), two.handlers(OURS.workers - half):
         await burst(two, max(100, tasks // 20))
         together = await bursts(two, tasks)
     await bench.own.supervisor.child(api.name).stop()
     await bench.own.supervisor.child(program.name).stop()
+    alone = (alone + await _of_one(bench, one)) / 2
     figures = bench.gathered.figures
     figures["replicas_1_tasks_per_s"] = alone
     figures["replicas_2_tasks_per_s"] = together
     figures["replicas_ratio"] = together / alone
+
+
+async def _of_one(bench: Bench, one: Driving) -> float:
+    """Before and after: a machine that becomes slower meanwhile is so to both ways."""
+    tasks = bench.plan.queue_tasks
+    bench.progress.part("queue, one engine")
+    async with one.handlers(OURS.workers):
+        await burst(one, max(100, tasks // 20))
+        return await bursts(one, tasks)
