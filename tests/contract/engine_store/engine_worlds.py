@@ -185,6 +185,11 @@ class PostgresWorld:
         found = query("select state from engine.effect where workflow_id = $1 and step = $2")
         return await self.owner.fetchval_as(int, found, workflow_id, step)
 
+    async def flush_statistics(self) -> None:
+        """Each backend keeps its counts for a while; they are about to be read."""
+        for database in (self.owner, self.database):
+            await database.fetch(query("select pg_stat_force_next_flush()"))
+
     async def attempts(self, task_id: UUID) -> list[tuple[int, int]]:
         found = query("select fence, closing from engine.attempt where task_id = $1 order by 1")
         return [(row["fence"], row["closing"]) for row in await self.owner.fetch(found, task_id)]

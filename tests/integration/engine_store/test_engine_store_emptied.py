@@ -10,7 +10,15 @@ from typing import Final, TypeAlias, cast
 import msgspec
 import pytest
 
-from mainspring_engine.domain.changes import EndWait, NewSignal, NewWait, TakeSignal
+from mainspring_engine.domain.changes import (
+    Changes,
+    EndWait,
+    NewSignal,
+    NewTask,
+    NewWait,
+    TakeSignal,
+)
+from mainspring_engine.domain.plain import NewPlain
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Effect
 from mainspring_engine.ports.plain import PlainCancel
@@ -75,14 +83,18 @@ def _emptied(module_database: OwnDatabase) -> None:
 
 async def reads(world: PostgresWorld) -> int:
     """Rows and entries of indexes that were read so far."""
-    for database in (world.owner, world.database):
-        await database.fetch(query("select pg_stat_force_next_flush()"))
+    await world.flush_statistics()
     names = [table.partition(".")[2] for table in TABLES]
     return int(cast("int", await world.owner.fetchval_as(object, READS, names)))
 
 
-async def turn(world: PostgresWorld) -> Flight:
-    """A turn's tasks, of which some have effects, close with their results."""
+async def committed(writer: Session | Program, changes: Changes) -> None:
+    reply = await writer.commit(changes)
+    assert reply.verdict is Verdict.COMMITTED, reply
+
+
+async def leased(world: PostgresWorld) -> tuple[Session, Worker, list[NewTask]]:
+    """A turn of which a worker has ten tasks; every other one has an effect."""
     session, worker = await Session.opened(world), await Worker.attached(world)
     tasks = [
         session.task(
@@ -91,6 +103,20 @@ async def turn(world: PostgresWorld) -> Flight:
         for n in range(10)
     ]
     await session.start_turn(*tasks)
+    return session, worker, tasks
+
+
+async def plain_leased(world: PostgresWorld) -> tuple[Worker, list[NewPlain]]:
+    """Ten plain tasks that a worker has."""
+    worker, queue = await Worker.attached(world), IDS.uuid4().hex
+    tasks = [plain(queue, claim=worker.claim) for _ in range(10)]
+    await world.store.plain.submit(tuple(tasks))
+    return worker, tasks
+
+
+async def turn(world: PostgresWorld) -> Flight:
+    """A turn's tasks, of which some have effects, close with their results."""
+    session, _, tasks = await leased(world)
     held = [Held(task.id, 1) for task in tasks]
     changes = session.changes(
         closes=tuple(close(one) for one in held),
@@ -98,20 +124,16 @@ async def turn(world: PostgresWorld) -> Flight:
             result(session, one, task.step) for one, task in zip(held, tasks, strict=True)
         ),
     )
-    return lambda: session.commit(changes)
+    return lambda: committed(session, changes)
 
 
 async def judged_turn(world: PostgresWorld) -> Flight:
     """The same where the flight is judged item by item: one of its tasks is tried again."""
-    session, worker = await Session.opened(world), await Worker.attached(world)
-    tasks = [
-        session.task(str(n), claim=worker.claim, effect=Effect.AT_MOST_ONCE) for n in range(10)
-    ]
-    await session.start_turn(*tasks)
+    session, _, tasks = await leased(world)
     closes = [close(Held(task.id, 1)) for task in tasks]
     closes[0] = msgspec.structs.replace(closes[0], delay_ms=1_000, counts_failure=True)
     changes = session.changes(closes=tuple(closes))
-    return lambda: session.commit(changes)
+    return lambda: committed(session, changes)
 
 
 async def checkpoint(world: PostgresWorld) -> Flight:
@@ -121,19 +143,16 @@ async def checkpoint(world: PostgresWorld) -> Flight:
     waiting = NewWait(workflow_id=program.id, step="2", timer_id=None, body=b"wait")
     source = IDS.uuid7()
     signal = NewSignal(source=source, kind="signal", body=b"x", taken=False)
-    begun = await program.commit(
-        program.changes(
-            emits=(program.emit(1),), steps=(program.step("1"),), waits=(waiting,),
-            signals=(signal,),
-        )
+    begun = program.changes(
+        emits=(program.emit(1),), steps=(program.step("1"),), waits=(waiting,), signals=(signal,),
     )  # fmt: skip
-    assert begun.verdict is Verdict.COMMITTED
+    await committed(program, begun)
     taken = TakeSignal(source=source, kind="signal")
     changes = program.changes(
         emits=(program.emit(2),), steps=(program.step("2"),), taken_signals=(taken,),
         ended_waits=(EndWait(workflow_id=program.id, step="2"),),
     )  # fmt: skip
-    return lambda: program.commit(changes)
+    return lambda: committed(program, changes)
 
 
 async def claim(world: PostgresWorld) -> Flight:
@@ -146,9 +165,7 @@ async def claim(world: PostgresWorld) -> Flight:
 
 async def reattach(world: PostgresWorld) -> Flight:
     """A worker comes again and holds one of its ten tasks no longer."""
-    worker, queue = await Worker.attached(world), IDS.uuid4().hex
-    tasks = [plain(queue, claim=worker.claim) for _ in range(10)]
-    await world.store.plain.submit(tuple(tasks))
+    worker, tasks = await plain_leased(world)
     worker.attach_number = 2
     attachment = worker.attachment(*(Held(task.id, 1) for task in tasks[1:]))
     return lambda: world.store.attach((attachment,))
@@ -156,9 +173,7 @@ async def reattach(world: PostgresWorld) -> Flight:
 
 async def plain_end(world: PostgresWorld) -> Flight:
     """Ten plain tasks end."""
-    worker, queue = await Worker.attached(world), IDS.uuid4().hex
-    tasks = [plain(queue, claim=worker.claim) for _ in range(10)]
-    await world.store.plain.submit(tuple(tasks))
+    _, tasks = await plain_leased(world)
     return lambda: world.store.plain.end(tuple(done(Held(task.id, 1)) for task in tasks))
 
 
@@ -172,9 +187,7 @@ async def plain_cancel(world: PostgresWorld) -> Flight:
 
 async def beat(world: PostgresWorld) -> Flight:
     """A worker renews ten leases."""
-    session, worker = await Session.opened(world), await Worker.attached(world)
-    tasks = [session.task(str(n), claim=worker.claim) for n in range(10)]
-    await session.start_turn(*tasks)
+    _, worker, tasks = await leased(world)
     renewals = tuple(worker.renewal(Held(task.id, 1)) for task in tasks)
     return lambda: world.store.renew(renewals)
 
@@ -185,9 +198,9 @@ async def hold(world: PostgresWorld) -> Flight:
     budget = await budgets.made(session, 100)
     for _ in range(2):
         _, changes = budgets.begun(session, worker, budget, 10)
-        await session.commit(changes)
+        await committed(session, changes)
     _, third = budgets.begun(session, worker, budget, 10)
-    return lambda: session.commit(third)
+    return lambda: committed(session, third)
 
 
 async def others_holds(world: PostgresWorld) -> Flight:
@@ -196,25 +209,21 @@ async def others_holds(world: PostgresWorld) -> Flight:
     budget = await budgets.made(session, 100)
     for _ in range(10):
         _, changes = budgets.begun(session, worker, budget, 10)
-        await session.commit(changes)
+        await committed(session, changes)
     organization = Subject(type="organization", id=session.org_id)
     return lambda: world.store.budgets.over(session.org_id, (organization,))
 
 
 async def listing(world: PostgresWorld) -> Flight:
     """The plain tasks that ended, among ten of which one has."""
-    worker, queue = await Worker.attached(world), IDS.uuid4().hex
-    tasks = [plain(queue, claim=worker.claim) for _ in range(10)]
-    await world.store.plain.submit(tuple(tasks))
+    _, tasks = await plain_leased(world)
     await world.store.plain.end((done(Held(tasks[0].id, 1)),))
     return lambda: world.backstage.inspection.closed(ORG, None, 10)
 
 
 async def forgetting(world: PostgresWorld) -> Flight:
     """Progress of ten tasks is looked through for that of tasks which are over."""
-    session, worker = await Session.opened(world), await Worker.attached(world)
-    tasks = [session.task(str(n), claim=worker.claim) for n in range(10)]
-    await session.start_turn(*tasks)
+    _, worker, tasks = await leased(world)
     await world.store.progress.keep(tuple(report(worker, Held(task.id, 1), b"1") for task in tasks))
     return lambda: world.store.progress.forget(100)
 

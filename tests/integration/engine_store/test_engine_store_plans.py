@@ -255,9 +255,7 @@ async def test_renewals_stay_heap_only(world: PostgresWorld) -> None:
 
 async def updates(world: PostgresWorld) -> tuple[int, int]:
     """All and heap-only updates of engine.task so far."""
-    for database in (world.owner, world.database):
-        # Each backend keeps its counts for a while; this one is about to be read.
-        await database.fetch(query("select pg_stat_force_next_flush()"))
+    await world.flush_statistics()
     (row,) = await world.owner.fetch(
         query(
             "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables"

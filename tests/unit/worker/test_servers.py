@@ -12,7 +12,7 @@ from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.agents import CapabilityRef, RuntimeAgent
 from mainspring_schema.asking import Order, Question
-from mainspring_schema.frames import Config, Held
+from mainspring_schema.frames import Held
 from mainspring_schema.holdings import OpenedSecret, OpenSecret
 from mainspring_schema.mcp import (
     ListPins,
@@ -93,13 +93,9 @@ def with_servers(**servers: McpServer) -> RuntimeAgent:
 DOCS = McpServer(url="https://docs.test/mcp")
 
 
-def config(runtime: RuntimeAgent) -> Config:
-    return config_of(runtime)
-
-
 async def reasoned(b: Bench, runtime: RuntimeAgent) -> ReasonResult:
     engine = await b.engine.attached()
-    engine.give(task(held(), reason_payload(), config=config(runtime), tail=history()))
+    engine.give(task(held(), reason_payload(), config=config_of(runtime), tail=history()))
     return RESULT.decode((await engine.result()).body)
 
 
@@ -130,7 +126,7 @@ async def test_a_server_that_is_away_costs_its_tools_alone_and_people_are_told()
     ) as b:
         engine = await b.engine.attached()
         runtime = with_servers(docs=DOCS, away=DOCS)
-        engine.give(task(held(), reason_payload(), config=config(runtime), tail=history()))
+        engine.give(task(held(), reason_payload(), config=config_of(runtime), tail=history()))
         (emit,) = (await engine.until(lambda frame: frame.emits)).emits
         engine.grant_emit(held(), emit.counter)
         result = RESULT.decode((await engine.result()).body)

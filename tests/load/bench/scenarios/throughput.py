@@ -53,14 +53,22 @@ async def burst(ours: Driving, tasks: int, *, keys: int = 0) -> Answer:
 
 async def bursts(ours: Driving, tasks: int, *, keys: int = 0) -> float:
     """Tasks per second of the middle one of some bursts: one alone differs by a tenth."""
-    return median([(await burst(ours, tasks, keys=keys)).per_s for _ in range(BURSTS)])
+    return median(await rates_of(ours, tasks, keys=keys))
+
+
+async def rates_of(ours: Driving, tasks: int, *, keys: int = 0) -> list[float]:
+    return [(await burst(ours, tasks, keys=keys)).per_s for _ in range(BURSTS)]
+
+
+async def warm_up(ours: Driving, tasks: int) -> None:
+    await burst(ours, max(100, tasks // 20))
 
 
 async def throughput(bench: Bench) -> None:
     tasks, ours = bench.plan.queue_tasks, driving(bench)
     bench.progress.part(f"queue, {tasks:,} tasks")
     async with ours.handlers(OURS.workers) as pids:
-        await burst(ours, max(100, tasks // 20))  # warms up
+        await warm_up(ours, tasks)
         before, said = await bench.mark(), await bench.ground.statements()
         idle = processes.usage(pids)
         async with bench.profiler():
@@ -80,7 +88,7 @@ async def horizon(bench: Bench) -> None:
     bench.progress.part(f"queue, a snapshot held for {held_s:g} s")
     rates = bench.gathered.series.setdefault("tasks beside a held snapshot", Series(unit="tasks/s"))
     async with ours.handlers(OURS.workers), AsyncExitStack() as stack:
-        await burst(ours, max(100, tasks // 20))
+        await warm_up(ours, tasks)
         calm = await bursts(ours, tasks)
         options = Options(
             url=bench.ground.postgres_url,
@@ -113,7 +121,7 @@ async def keyed(bench: Bench) -> None:
     api = Connection(Address(host=bench.ground.host, port=bench.ground.port))
     path = f"/durable/limits/key:{KEYS_OF}*"
     async with ours.handlers(OURS.workers):
-        await burst(ours, max(100, tasks // 20))
+        await warm_up(ours, tasks)
         plain = await bursts(ours, tasks)
         await api.call("PUT", path, msgspec.json.encode({"at_once": LIMIT_UNREACHED}))
         await burst(ours, count, keys=count)  # a first task of each key makes its route
@@ -133,11 +141,13 @@ async def crowd(bench: Bench) -> None:
     for turn, workers in enumerate((FEW, MANY) * CROWD_TURNS, start=1):
         bench.progress.part(f"queue, {workers:,} workers, {turn} of {2 * CROWD_TURNS}")
         async with floor(bench, Shape(workers=workers, slots=CROWD_SLOTS, sessions=1)):
-            await burst(ours, max(100, tasks // 20))
-            rates[workers] += [(await burst(ours, tasks)).per_s for _ in range(BURSTS)]
+            await warm_up(ours, tasks)
+            rates[workers] += await rates_of(ours, tasks)
     for workers, found in rates.items():
         figures[f"crowd_{workers}_tasks_per_s"] = median(found)
-    figures["crowd_ratio"] = median(rates[MANY]) / median(rates[FEW])
+    figures["crowd_ratio"] = (
+        figures[f"crowd_{MANY}_tasks_per_s"] / figures[f"crowd_{FEW}_tasks_per_s"]
+    )
 
 
 async def replicas(bench: Bench) -> None:
@@ -153,7 +163,7 @@ async def replicas(bench: Bench) -> None:
     two.place = msgspec.structs.replace(two.place, server=server)
     tasks, half = bench.plan.queue_tasks, OURS.workers // 2
     async with one.handlers(half), two.handlers(OURS.workers - half):
-        await burst(two, max(100, tasks // 20))
+        await warm_up(two, tasks)
         together = await bursts(two, tasks)
     await bench.own.supervisor.child(api.name).stop()
     await bench.own.supervisor.child(program.name).stop()
@@ -169,5 +179,5 @@ async def _of_one(bench: Bench, one: Driving) -> float:
     tasks = bench.plan.queue_tasks
     bench.progress.part("queue, one engine")
     async with one.handlers(OURS.workers):
-        await burst(one, max(100, tasks // 20))
+        await warm_up(one, tasks)
         return await bursts(one, tasks)
