@@ -17,6 +17,7 @@ from mainspring_postgres import (
     StatementTimeout,
     UniqueViolation,
 )
+from mainspring_postgres.statements import Connection
 from mainspring_testkit.fixtures import database_suffix
 from mainspring_testkit.servers import PostgresServer, free_port
 
@@ -240,6 +241,38 @@ async def test_a_dead_pooled_connection_does_not_fail_the_next_transaction(
     await killer.close()
 
 
+async def test_a_connection_lost_at_rest_is_not_lent(db: Database, url: str) -> None:
+    """Known to be lost, it costs nobody a statement: not even a write, which is sent once."""
+    killer = await Database.open(options(url))
+    pid = await db.fetchval_as(int, BACKEND)
+    (kept,) = db._lending._kept
+    await killer.fetch(query("select pg_terminate_backend($1)"), pid)
+    await until_lost(kept)
+
+    await db.execute(INSERT, 1, "one")
+
+    assert await db.fetchval_as(int, BACKEND) != pid
+    await killer.close()
+
+
+async def until_lost(connection: Connection) -> None:
+    async with asyncio.timeout(20):
+        while connection._con is not None:  # noqa: ASYNC110 -- asyncpg tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_who_waits_for_a_connection_has_the_one_that_comes_back(url: str) -> None:
+    tiny = await Database.open(options(url, connections_max=1, acquire_timeout_s=20))
+    async with tiny.transaction() as tx:
+        pid = await tx.fetchval_as(int, BACKEND)
+        waiting = asyncio.create_task(tiny.fetchval_as(int, BACKEND))
+        while not tiny._lending._asking:  # noqa: ASYNC110 -- nobody is told who waits
+            await asyncio.sleep(0)
+
+    assert await waiting == pid
+    await tiny.close()
+
+
 @pytest.mark.parametrize("asks_again", [True, False])
 async def test_a_connection_lost_within_a_transaction_is_unavailable(
     db: Database, url: str, asks_again: bool
@@ -251,9 +284,7 @@ async def test_a_connection_lost_within_a_transaction_is_unavailable(
         async with db.transaction() as tx:
             pid = await tx.fetchval_as(int, BACKEND)
             await killer.fetch(query("select pg_terminate_backend($1)"), pid)
-            async with asyncio.timeout(20):
-                while tx._connection._con is not None:  # noqa: ASYNC110 -- asyncpg tells nobody
-                    await asyncio.sleep(0.01)
+            await until_lost(tx._connection)
             if asks_again:
                 await tx.execute(INSERT, 1, "one")
 

@@ -13,11 +13,11 @@ from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_postgres.completion import finished
-from mainspring_postgres.errors import DurabilityOff, lost_connection, translate
+from mainspring_postgres.errors import DurabilityOff, lost_connection
+from mainspring_postgres.lending import Lending
 from mainspring_postgres.queries import Query
 from mainspring_postgres.rows import Row
 from mainspring_postgres.statements import (
-    Connection,
     Reading,
     StatementCount,
     Statements,
@@ -78,7 +78,7 @@ class Database(Reading):
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", options: Options) -> None:
         self._pool = pool
-        self._options = options
+        self._lending = Lending(pool, options.acquire_timeout_s)
         self.count = StatementCount()
 
     @classmethod
@@ -113,6 +113,7 @@ class Database(Reading):
         """Closes idle connections and waits for lent ones; after 5 s ends them. Safe twice."""
         try:
             async with asyncio.timeout(5):
+                await self._lending.close()
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
@@ -121,12 +122,12 @@ class Database(Reading):
 
     def transaction(self) -> TransactionScope:
         """`async with database.transaction() as tx:` commits at the end, rolls back on an error."""
-        return TransactionScope(self, self.count)
+        return TransactionScope(self._lending, self.count)
 
     def snapshot(self) -> TransactionScope:
         """A read-only transaction whose statements all see the same state."""
         begin = "begin isolation level repeatable read read only"
-        return TransactionScope(self, self.count, begin=begin)
+        return TransactionScope(self._lending, self.count, begin=begin)
 
     async def fetch(self, query: Query, *args: object) -> list[Row]:
         """All rows."""
@@ -155,31 +156,14 @@ class Database(Reading):
             return await finished(self._on_connection(work))
 
     async def _on_connection(self, work: Callable[[Statements], Awaitable[T]]) -> T:
-        connection = await self.lend()
+        connection = await self._lending.lend()
+        well = False
         try:
-            return await work(Statements(connection, self.count))
+            answer = await work(Statements(connection, self.count))
+            well = True
         finally:
-            await self.take_back(connection)
-
-    # ── lending ─────────────────────────────────────────────────────────────────────────────
-
-    async def lend(self) -> Connection:
-        """A connection for one use. Raises Unavailable where none is free in time."""
-        # A wait with a bound is a task of its own, which nobody needs where one is idle.
-        wait_s = None if self._pool.get_idle_size() else self._options.acquire_timeout_s
-        try:
-            return await self._pool.acquire(timeout=wait_s)
-        except Exception as error:
-            raise raise_ours(error) from error
-
-    async def take_back(self, connection: Connection) -> None:
-        """Ends the use; a broken connection is replaced by the pool."""
-        try:
-            await self._pool.release(connection)
-        except Exception as error:
-            if translate(error) is None:
-                raise
-            _log.debug("a connection was lost while it went back to the pool: %s", error)
+            await self._lending.take_back(connection, well=well)
+        return answer
 
 
 async def _open_pool(

@@ -46,7 +46,7 @@ class TransactionScope:
         try:
             await _run(connection, self._count, self._begin_sql)
         except BaseException:
-            await self._lender.take_back(connection)
+            await self._lender.take_back(connection, well=False)
             raise
         return connection
 
@@ -62,13 +62,15 @@ class TransactionScope:
         await finished(self._end(connection, failed=kind is not None))
 
     async def _end(self, connection: Connection, *, failed: bool) -> None:
+        well = False
         try:
             if failed:
                 await _roll_back(connection, self._count)
             else:
                 await _commit(connection, self._count)
+                well = True
         finally:
-            await self._lender.take_back(connection)
+            await self._lender.take_back(connection, well=well)
 
 
 async def _commit(connection: Connection, count: StatementCount) -> None:
