@@ -19,6 +19,7 @@ from mainspring_schema.delivery import (
     WithdrawMessage,
 )
 from mainspring_schema.explaining import Explanation, Reason
+from mainspring_schema.open_work import FindOpen, OpenWork
 from mainspring_schema.plain import (
     CancelPlainTask,
     PlainTaskView,
@@ -185,7 +186,7 @@ class FakeOperator:
 
     def _inspected(self, asked: ops.AnyQuestion) -> object:
         match asked:
-            case ops.ListTasks() | ops.GetTask():
+            case ops.ListTasks() | ops.GetTask() | FindOpen():
                 return self._of_tasks(asked)
             case ops.ListWorkers():
                 fits = asked.queue is None or asked.queue in self.worker.queues
@@ -214,7 +215,9 @@ class FakeOperator:
             return KeptConfigs(bodies=known)
         return self.inbox.answer(asked)
 
-    def _of_tasks(self, asked: ops.ListTasks | ops.GetTask) -> object:
+    def _of_tasks(self, asked: ops.ListTasks | ops.GetTask | FindOpen) -> object:
+        if isinstance(asked, FindOpen):
+            return OpenWork(ids=asked.ids)
         if isinstance(asked, ops.ListTasks):
             mine = asked.org_id == DEFAULT_ORG_ID
             return ops.TaskPage(tasks=(self.task,) if mine else (), next=TASK)

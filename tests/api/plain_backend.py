@@ -54,6 +54,15 @@ class ToldEndings:
         self.followed.set()
         yield
 
+    def awaited(self) -> tuple[UUID, ...]:
+        return (*self.waiting, *self.workflows)
+
+    def overlooked(self, id_: UUID) -> None:
+        if id_ in self.waiting:
+            self.waiting[id_].set()
+        if id_ in self.workflows:
+            self.workflows[id_](None)
+
     def tell_workflow(self, workflow_id: UUID, event: StoredEvent) -> None:
         if workflow_id in self.workflows:
             self.workflows[workflow_id](WorkflowEnded(event))

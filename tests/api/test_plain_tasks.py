@@ -12,7 +12,6 @@ from mainspring_api.adapters.http.app import application
 from mainspring_api.usecases.plain import ended
 from mainspring_kernel.clock import ManualClock, SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, RandomIds, from_wire, to_wire
-from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
 from mainspring_messaging import MemoryBus
 from mainspring_schema.codec import pack
@@ -150,16 +149,17 @@ async def test_a_result_is_waited_for_by_one_look_and_the_news_of_its_end(
     assert backend.looks.qsize() == 1
 
 
-async def test_a_result_whose_news_is_lost_is_found_by_looking_again() -> None:
+async def test_a_result_whose_news_is_lost_is_looked_at_when_it_is_found_missing() -> None:
     clock, backend = ManualClock(), Backend()
+    endings = ToldEndings()
     wanted = GetPlainTask(org_id=DEFAULT_ORG_ID, task_id=IDS.uuid7())
     order = SubmitTask(org_id=DEFAULT_ORG_ID, task_id=wanted.task_id, type="add")
     await backend.submit_task(order)
-    waiting = asyncio.create_task(ended(backend, ToldEndings(), clock, wanted, wait_s=30))
+    waiting = asyncio.create_task(ended(backend, endings, clock, wanted, wait_s=30))
     await clock.until_sleeping()
     backend.end_task(wanted.task_id, b"3")
 
-    clock.advance(RESULT_RECHECK_S)
+    endings.overlooked(wanted.task_id)
 
     assert (await waiting).status == "completed"
 

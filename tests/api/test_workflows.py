@@ -88,7 +88,10 @@ async def test_a_result_is_waited_for(
     waiting = asyncio.create_task(client.get(f"{URL}/{id_}/result", params={"wait_s": 30}))
     await backend.endings.followed.wait()
 
-    backend.end_workflow(from_wire(Prefix.WORKFLOW, id_), b'{"paid":true}', publish=publish)
+    workflow_id = from_wire(Prefix.WORKFLOW, id_)
+    backend.end_workflow(workflow_id, b'{"paid":true}', publish=publish)
+    if not publish:
+        backend.endings.overlooked(workflow_id)
 
     body = (await waiting).json()
     assert (body["status"], body["result"]) == ("completed", {"paid": True})

@@ -15,6 +15,7 @@ from mainspring_schema.budgets import BudgetOrder, BudgetQuestion
 from mainspring_schema.configs import GetConfigs
 from mainspring_schema.delivery import DeliveryOrder, DeliveryQuestion
 from mainspring_schema.explaining import Explanation, Subject
+from mainspring_schema.open_work import FindOpen
 from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 from mainspring_schema.toolsets import ListToolsets
 
@@ -357,7 +358,7 @@ AnyQuestion = (
     (ListTasks | GetTask | ListWorkers | GetWorker | ListLetters | GetLetter | GetHealth | Explain)
     | BudgetQuestion
     | DeliveryQuestion
-    | (GetConfigs | ListToolsets)
+    | (GetConfigs | ListToolsets | FindOpen)
 )
 PlainOrder = CancelPlainTask | RequeuePlainTask
 AnyOrder = (

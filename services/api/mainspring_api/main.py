@@ -27,7 +27,7 @@ from mainspring_api.adapters.rpc.schedules import RpcSchedules
 from mainspring_api.adapters.rpc.session import SessionServicer
 from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.adapters.vault import KEY_CHARS_MIN, EnvelopeVault
-from mainspring_api.usecases import resealing, upkeep
+from mainspring_api.usecases import overlooked, resealing, upkeep
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
@@ -202,6 +202,8 @@ async def serve_http(
 ) -> HttpServer:
     """Also for one process with everything in it."""
     service.spawn("hub", services.hub.run())
+    looking = overlooked.run(services.endings, services.operator, services.clock)
+    service.spawn("overlooked ends", looking)
     service.spawn("upkeep", upkeep.run(services.store, services.control, services.clock))
     service.spawn("resealing", resealing.run(services.store, services.vault, services.clock))
     app: ASGIApp = application(services)

@@ -8,7 +8,7 @@ import pytest
 from mainspring_engine.domain.changes import MarkTask
 from mainspring_engine.domain.limits import REPLICA_SILENT_S
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.domain.rows import Closing, Effect
+from mainspring_engine.domain.rows import Closing, Effect, Outcome
 from mainspring_engine.ports.registry import Presence, Registration
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
@@ -180,6 +180,24 @@ async def test_a_task_of_another_organization_is_not_found(world: World, session
 
     assert await world.backstage.inspection.task(IDS.uuid7(), task.id) is None
     assert await world.backstage.inspection.task(session.org_id, IDS.uuid7()) is None
+
+
+# ── what is open ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_runs_or_waits_is_open_and_what_ended_or_never_was_is_not(
+    world: World, session: Session, worker: Worker
+) -> None:
+    task = session.task(claim=worker.claim)
+    await session.start_turn(task)
+    asked = (session.turn, task.id, IDS.uuid7())
+
+    before = await world.backstage.inspection.still_open(asked)
+    ended = session.workflow(outcome=Outcome.COMPLETED)
+    await session.commit(session.changes(workflows=(ended,), closes=(close(Held(task.id, 1)),)))
+    after = await world.backstage.inspection.still_open(asked)
+
+    assert (set(before), after) == ({session.turn, task.id}, ())
 
 
 # ── everything ──────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,6 @@ from mainspring_api.ports.endings import Deliver
 from mainspring_api.usecases import workflows
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
-from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_messaging import MemoryBus
 from mainspring_schema.codec import pack
 from mainspring_schema.events import Context, StoredEvent, draft
@@ -40,6 +39,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.looked = asyncio.Event()
         self.known: Started = Started(workflow_id=ID, started_ms=5)
         self.view = WorkflowView(
             workflow_id=ID, type="order", key="k", queue="default", status="running", started_ms=5
@@ -56,6 +56,7 @@ class Engine:
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
         self.asked += 1
+        self.looked.set()
         return msgspec.structs.replace(self.view, workflow_id=command.workflow_id)
 
 
@@ -73,6 +74,12 @@ class Told:
         self.open[workflow_id] = deliver
         yield
         del self.open[workflow_id]
+
+    def awaited(self) -> tuple[UUID, ...]:
+        return tuple(self.open)
+
+    def overlooked(self, id_: UUID) -> None:
+        self.open[id_](None)
 
     def tell(self, type_: str, data: object, version: str = "") -> None:
         payload = draft(type_, Context(), data).payload
@@ -152,7 +159,7 @@ async def test_one_that_turns_out_to_be_declared_ends_with_its_version(
 async def test_the_bus_tells_of_the_workflow_that_is_waited_for_alone() -> None:
     bus, endings = MemoryBus(), BusEndings()
     await endings.start(bus)
-    heard: asyncio.Queue[WorkflowEnded] = asyncio.Queue()
+    heard: asyncio.Queue[WorkflowEnded | None] = asyncio.Queue()
     end = WorkflowEnded(StoredEvent(seq=2, type="workflow.cancelled", ts_ms=1, payload=b"{}"))
 
     with endings.of_workflow(ID, heard.put_nowait):
@@ -166,15 +173,29 @@ async def test_the_bus_tells_of_the_workflow_that_is_waited_for_alone() -> None:
     assert heard.empty()
 
 
-async def test_an_end_whose_copy_was_lost_is_seen_by_asking(engine: Engine, told: Told) -> None:
+async def test_an_end_whose_copy_was_lost_is_asked_for(engine: Engine, told: Told) -> None:
     clock = ManualClock()
     waiting = starting(engine, told, clock)
     await clock.until_sleeping(1)
     engine.view = msgspec.structs.replace(engine.view, status="completed", result=b"7")
 
-    clock.advance(RESULT_RECHECK_S)
+    told.overlooked(ID)
 
-    assert (await waiting).status == "completed"
+    assert ((await waiting).status, engine.asked) == ("completed", 1)
+
+
+async def test_one_that_was_not_open_before_its_start_is_waited_for_all_the_same(
+    engine: Engine, told: Told
+) -> None:
+    clock = ManualClock()
+    waiting = starting(engine, told, clock)
+    await clock.until_sleeping(1)
+
+    told.overlooked(ID)
+    await engine.looked.wait()
+    told.tell("workflow.completed", {"result": 7})
+
+    assert ((await waiting).result, engine.asked) == (b"7", 1)
 
 
 async def test_after_its_time_it_is_answered_as_it_is(engine: Engine, told: Told) -> None:

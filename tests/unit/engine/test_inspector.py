@@ -2,6 +2,9 @@
 
 import asyncio
 from typing import cast
+from uuid import UUID
+
+import pytest
 
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.samples import Sample
@@ -9,6 +12,8 @@ from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.errors import ValidationFailed
+from mainspring_schema.open_work import OPEN_IDS_PER_QUESTION_MAX, FindOpen
 from mainspring_schema.operations import GetHealth
 
 
@@ -64,3 +69,11 @@ async def test_those_who_ask_together_share_one_look() -> None:
 
     assert looks.count == 1
     assert {answer.at_ms for answer in answers} == {1}
+
+
+async def test_more_ids_than_one_read_looks_up_are_refused() -> None:
+    shown = inspector(Looks(), ManualClock())
+    too_many = (UUID(int=7),) * (OPEN_IDS_PER_QUESTION_MAX + 1)
+
+    with pytest.raises(ValidationFailed, match="at most 1000 ids"):
+        await shown.answer(FindOpen(ids=too_many))

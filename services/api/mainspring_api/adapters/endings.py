@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -20,12 +20,17 @@ _WORKFLOW_ENDED: Final = msgspec.msgpack.Decoder(WorkflowEnded)
 _log = logging.getLogger(__name__)
 
 
+class _Wait(NamedTuple):
+    workflow_id: UUID
+    deliver: Deliver
+
+
 class BusEndings:
     """`start` once. Bounded by the requests that wait, which the server bounds."""
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, set[asyncio.Event]] = {}
-        self._of_workflows: dict[str, list[Deliver]] = {}
+        self._of_workflows: dict[str, list[_Wait]] = {}
         """By the subject of the end that they wait for."""
 
     async def start(self, bus: Bus) -> None:
@@ -49,13 +54,24 @@ class BusEndings:
     def of_workflow(self, workflow_id: UUID, deliver: Deliver) -> Generator[None]:
         subject = workflow_ended(workflow_id)
         waiting = self._of_workflows.setdefault(subject, [])
-        waiting.append(deliver)
+        wait = _Wait(workflow_id, deliver)
+        waiting.append(wait)
         try:
             yield
         finally:
-            waiting.remove(deliver)
+            waiting.remove(wait)
             if not waiting:
                 self._of_workflows.pop(subject, None)
+
+    def awaited(self) -> tuple[UUID, ...]:
+        workflows = [waiting[0].workflow_id for waiting in self._of_workflows.values()]
+        return (*(UUID(bytes=id_) for id_ in self._waiting), *workflows)
+
+    def overlooked(self, id_: UUID) -> None:
+        for told in self._waiting.get(id_.bytes, ()):
+            told.set()
+        for wait in tuple(self._of_workflows.get(workflow_ended(id_), ())):
+            wait.deliver(None)
 
     def _receive_workflow(self, message: Message) -> None:
         waiting = self._of_workflows.get(message.subject)
@@ -66,8 +82,8 @@ class BusEndings:
         except msgspec.MsgspecError:
             _log.warning("the end of a workflow cannot be read")
             return
-        for deliver in tuple(waiting):
-            deliver(end)
+        for wait in tuple(waiting):
+            wait.deliver(end)
 
     def _receive(self, message: Message) -> None:
         if not self._waiting:

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from mainspring_schema.wake import WorkflowEnded
 
-Deliver = Callable[[WorkflowEnded], None]
+Deliver = Callable[[WorkflowEnded | None], None]
+"""None: it has ended, and no news of it came."""
 
 
 class Endings(Protocol):
-    """Hints: who waits looks itself, now and then also without one."""
+    """Hints: what is told here may be lost, so somebody looks for all who wait, now and then."""
 
     def of(self, task_id: UUID) -> AbstractContextManager[asyncio.Event]:
         """Within it the event is set once an end of this task is told."""
@@ -20,4 +21,12 @@ class Endings(Protocol):
 
     def of_workflow(self, workflow_id: UUID, deliver: Deliver) -> AbstractContextManager[None]:
         """Within it the end of this workflow is delivered."""
+        ...
+
+    def awaited(self) -> tuple[UUID, ...]:
+        """What somebody waits for at this moment."""
+        ...
+
+    def overlooked(self, id_: UUID) -> None:
+        """It is not open: who waits for it looks itself."""
         ...

@@ -6,7 +6,6 @@ from mainspring_api.ports.control import Control
 from mainspring_api.ports.endings import Endings
 from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.plain import GetPlainTask, PlainTaskView
 
 _ENDED: Final = frozenset({"completed", "failed", "cancelled"})
@@ -21,10 +20,9 @@ async def ended(
     deadline = clock.mono() + wait_s
     with endings.of(command.task_id) as told:
         while True:
-            # Asked once it is listened for, for it may have ended before; and again now and then,
-            # for the news may be lost.
+            # Asked once it is listened for, for it may have ended before.
             view = await control.get_plain_task(command)
             left_s = deadline - clock.mono()
             if view.status in _ENDED or left_s <= 0:
                 return view
-            await told_within(told, clock, min(left_s, RESULT_RECHECK_S))
+            await told_within(told, clock, left_s)

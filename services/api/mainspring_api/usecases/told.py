@@ -1,4 +1,4 @@
-"""Waiting for news that may be lost."""
+"""Waiting for news that may not come."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from mainspring_kernel.clock import Clock
 
 
 async def told_within(told: asyncio.Event, clock: Clock, seconds: float) -> None:
-    """Returns once it is told, or after so long."""
+    """Returns once it is told, or after so long; what is told later is told anew."""
     waiting = asyncio.ensure_future(told.wait())
     sleeping = asyncio.ensure_future(clock.sleep(seconds))
     try:
@@ -14,3 +14,4 @@ async def told_within(told: asyncio.Event, clock: Clock, seconds: float) -> None
     finally:
         waiting.cancel()
         sleeping.cancel()
+        told.clear()

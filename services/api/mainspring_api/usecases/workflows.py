@@ -11,7 +11,6 @@ from mainspring_api.ports.control import Control
 from mainspring_api.ports.endings import Endings
 from mainspring_api.usecases.told import told_within
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.events import decode_payload
 from mainspring_schema.wake import WorkflowEnded
@@ -93,9 +92,8 @@ async def _followed(
         left_s = until_s - clock.mono()
         if left_s <= 0:
             return await control.get_workflow(msgspec.structs.replace(wanted, explain=True))
-        await told_within(tail.told, clock, min(left_s, RESULT_RECHECK_S))
+        await told_within(tail.told, clock, left_s)
         found = tail.end_of(view)
-        # Now and then it is asked for, for the copy may be lost.
         view = await control.get_workflow(wanted) if found is None else found
     return view
 
@@ -118,8 +116,8 @@ class _Tail:
         self._end: WorkflowEnded | None = None
         self.told = asyncio.Event()
 
-    def deliver(self, end: WorkflowEnded) -> None:
-        self._end = end
+    def deliver(self, end: WorkflowEnded | None) -> None:
+        self._end = end or self._end
         self.told.set()
 
     def end_of(self, view: WorkflowView) -> WorkflowView | None:

@@ -38,6 +38,10 @@ class Inspection(Protocol):
         """An open or a closed task of this organization."""
         ...
 
+    async def still_open(self, ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+        """Those of them that are running workflows or open tasks, in any order."""
+        ...
+
     async def sample(self) -> Sample:
         """Reads every open task, up to its bound: for a slow pace only."""
         ...

@@ -2,14 +2,16 @@
 
 import asyncio
 from typing import assert_never
+from uuid import UUID
 
 from mainspring_engine.domain.health import health
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.store import Store
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import NotFound
+from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_schema.configs import GetConfigs, KeptConfigs
+from mainspring_schema.open_work import OPEN_IDS_PER_QUESTION_MAX, FindOpen, OpenWork
 from mainspring_schema.operations import (
     GetHealth,
     GetTask,
@@ -33,7 +35,9 @@ class Inspector:
         self._looking = asyncio.Lock()
         self._seen: tuple[float, Health] | None = None
 
-    async def answer(self, asked: ListTasks | GetTask | GetHealth | GetConfigs) -> object:
+    async def answer(
+        self, asked: ListTasks | GetTask | GetHealth | GetConfigs | FindOpen
+    ) -> object:
         match asked:
             case ListTasks():
                 return await self.tasks(asked)
@@ -43,6 +47,8 @@ class Inspector:
                 return await self.health(asked)
             case GetConfigs(hashes=hashes):
                 return KeptConfigs(bodies=await self._store.configs(hashes))
+            case FindOpen(ids=ids):
+                return await self._open(ids)
             case _:
                 assert_never(asked)
 
@@ -64,6 +70,12 @@ class Inspector:
         if found is None:
             raise NotFound
         return found
+
+    async def _open(self, ids: tuple[UUID, ...]) -> OpenWork:
+        if len(ids) > OPEN_IDS_PER_QUESTION_MAX:
+            detail = f"at most {OPEN_IDS_PER_QUESTION_MAX} ids in one question"
+            raise ValidationFailed(detail)
+        return OpenWork(ids=await self._inspection.still_open(ids))
 
     async def health(self, asked: GetHealth) -> Health:
         """Looks only where nobody has lately: one look at a time, shared by all who wait for it."""

@@ -28,6 +28,7 @@ from mainspring_schema.delivery import (
     ReorderMessages,
     WithdrawMessage,
 )
+from mainspring_schema.open_work import FindOpen
 from mainspring_schema.plain import CancelPlainTask, RequeuePlainTask
 from mainspring_schema.toolsets import ListToolsets
 
@@ -66,6 +67,7 @@ class Operator:
                 | operations.GetTask()
                 | operations.GetHealth()
                 | GetConfigs()
+                | FindOpen()
             ):
                 return await self._inspector.answer(asked)
             case operations.ListWorkers() | operations.GetWorker() | ListToolsets():

@@ -12,7 +12,7 @@ from mainspring_engine.adapters.memory.tables import AttemptRow, Tables, TaskRow
 from mainspring_engine.domain import closed
 from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.domain.rows import Effect, TaskState
+from mainspring_engine.domain.rows import Effect, Outcome, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
 from mainspring_engine.ports.inspection import ClosedPage
 from mainspring_kernel.clock import Clock
@@ -51,6 +51,15 @@ class MemoryInspection:
             rows = sorted(self._tables.tasks.values(), key=lambda row: row.id.int)
             found = (self._view(row) for row in rows if _is_asked_for(row, asked))
             return tuple(islice(found, asked.limit + 1))
+
+    async def still_open(self, ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+        with self._lock:
+            running, tasks = self._tables.workflows, self._tables.tasks
+            return tuple(
+                id_
+                for id_ in ids
+                if id_ in tasks or (id_ in running and running[id_].outcome is Outcome.RUNNING)
+            )
 
     async def closed(self, org_id: UUID, before: UUID | None, limit: int) -> ClosedPage:
         with self._lock:

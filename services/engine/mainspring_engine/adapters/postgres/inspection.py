@@ -43,6 +43,10 @@ class PostgresInspection:
             )
         )
 
+    async def still_open(self, ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+        rows = await self._database.fetch(INSPECTION["still_open"], list(ids))
+        return tuple(cast(UUID, row["id"]) for row in rows)
+
     async def closed(self, org_id: UUID, before: UUID | None, limit: int) -> ClosedPage:
         top = before or _ABOVE_ALL
         # The window first: tasks that come meanwhile cannot move it over those already listed.

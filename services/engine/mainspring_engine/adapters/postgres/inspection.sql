@@ -45,6 +45,15 @@ where
 order by t.id
 limit $10;
 
+-- name: still_open
+-- Those of some ids that are running workflows or open tasks.
+-- repeatable
+select w.id from engine.workflow as w
+where w.id = any($1::uuid[]) and w.outcome = 0
+union all
+select t.id from engine.task as t
+where t.id = any($1::uuid[]);
+
 -- name: closed_window
 -- How far down a page of ended tasks reads: the oldest task of the window, if it is full.
 -- repeatable

@@ -1,0 +1,35 @@
+"""Ends whose news was lost: looked for in one read for all who wait, and not by each of them.
+
+An engine that dies behind a commit tells nobody of it, and a bus may lose what it was told.
+"""
+
+import logging
+
+from mainspring_api.ports.endings import Endings
+from mainspring_api.ports.operator import OperatorDoor
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.limits import RESULT_RECHECK_S
+from mainspring_schema.open_work import OPEN_IDS_PER_QUESTION_MAX, FindOpen
+
+_log = logging.getLogger(__name__)
+
+
+async def run(endings: Endings, operator: OperatorDoor, clock: Clock) -> None:
+    """Until cancelled. Asks nothing while nobody waits."""
+    while True:
+        await clock.sleep(RESULT_RECHECK_S)
+        try:
+            await look(endings, operator)
+        except MainspringError as error:
+            _log.info("ends whose news is lost wait for the next look: %s", error.detail)
+
+
+async def look(endings: Endings, operator: OperatorDoor) -> None:
+    """Tells of all that is awaited and not open. Raises Unavailable."""
+    awaited = endings.awaited()
+    for at in range(0, len(awaited), OPEN_IDS_PER_QUESTION_MAX):
+        asked = awaited[at : at + OPEN_IDS_PER_QUESTION_MAX]
+        found = await operator.inspect(FindOpen(ids=asked))
+        for id_ in set(asked).difference(found.ids):
+            endings.overlooked(id_)
