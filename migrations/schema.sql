@@ -3692,6 +3692,54 @@ $$;
 ALTER FUNCTION engine.settle_budgets(p_ended uuid[], p_charges engine.budget_charge[]) OWNER TO engine_owner;
 
 --
+-- Name: submit_task_v1(bigint, uuid, uuid, integer, smallint, text, bytea, uuid, bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.submit_task_v1(p_lease_ms bigint, p_id uuid, p_org_id uuid, p_route integer, p_priority smallint, p_step text, p_payload bytea, p_incarnation uuid, p_attach_number bigint, OUT state smallint) RETURNS smallint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    -- Whoever submits the same id at this moment is waited for by the payload's row.
+    with made as (
+        insert into engine.payload (task_id, org_id, step, payload, input_hash)
+        values (p_id, p_org_id, p_step, p_payload, sha256(p_payload))
+        on conflict (task_id) do nothing
+        returning input_hash
+    )
+
+    insert into engine.task as t (
+        id, workflow_id, session_id, org_id, route, priority, kind, effect, step, input_hash,
+        run_at, state, fence, claim_rev, claimed_at, stamped_at, lease_until, incarnation,
+        attach_number
+    )
+    select
+        p_id, p_id, p_id, p_org_id, p_route, p_priority, 4, 2, p_step, m.input_hash, v_now,
+        case when w.incarnation is null then 1 else 2 end,
+        case when w.incarnation is null then 0 else 1 end,
+        case when w.incarnation is null then 0 else 1 end,
+        case when w.incarnation is not null then v_now end,
+        case when w.incarnation is not null then v_now end,
+        case when w.incarnation is not null
+            then v_now + p_lease_ms * interval '1 millisecond' end,
+        w.incarnation,
+        w.attach_number
+    from made as m
+    left join engine.worker as w
+        on w.incarnation = p_incarnation and w.attach_number = p_attach_number
+    returning t.state into submit_task_v1.state;
+end
+$$;
+
+
+ALTER FUNCTION engine.submit_task_v1(p_lease_ms bigint, p_id uuid, p_org_id uuid, p_route integer, p_priority smallint, p_step text, p_payload bytea, p_incarnation uuid, p_attach_number bigint, OUT state smallint) OWNER TO engine_owner;
+
+--
 -- Name: submit_tasks_v1(bigint, engine.plain_task[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -8092,6 +8140,14 @@ GRANT ALL ON FUNCTION engine.set_share_v1(p_org uuid, p_weight double precision)
 --
 
 REVOKE ALL ON FUNCTION engine.settle_budgets(p_ended uuid[], p_charges engine.budget_charge[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION submit_task_v1(p_lease_ms bigint, p_id uuid, p_org_id uuid, p_route integer, p_priority smallint, p_step text, p_payload bytea, p_incarnation uuid, p_attach_number bigint, OUT state smallint); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.submit_task_v1(p_lease_ms bigint, p_id uuid, p_org_id uuid, p_route integer, p_priority smallint, p_step text, p_payload bytea, p_incarnation uuid, p_attach_number bigint, OUT state smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.submit_task_v1(p_lease_ms bigint, p_id uuid, p_org_id uuid, p_route integer, p_priority smallint, p_step text, p_payload bytea, p_incarnation uuid, p_attach_number bigint, OUT state smallint) TO engine_run;
 
 
 --

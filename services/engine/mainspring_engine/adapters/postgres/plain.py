@@ -11,6 +11,7 @@ from mainspring_engine.adapters.postgres.errors import AttemptError, closing
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.domain.plain import NOT_BEGUN, NOT_BEGUN_BODY, NewPlain, PlainEnd
+from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel, PlainRow
 from mainspring_postgres import Database, QueryFailed, Row, load_queries
 from mainspring_schema.frames import Held, Verdict
@@ -37,6 +38,10 @@ class PostgresPlain:
             for task in tasks
         ]  # fmt: skip
         try:
+            if len(tasks) == 1:
+                added = await self._submit_alone(tasks[0], rows[0])
+                if added is not None:
+                    return added
             (row,) = await self._submit(tasks, rows)
         except _REFUSED as error:
             return await self._submit_apart(tasks, error)
@@ -45,6 +50,16 @@ class PostgresPlain:
             differing=frozenset(cast("list[UUID]", row["differing"])),
             unclaimed=frozenset(cast("list[UUID]", row["unclaimed"])),
         )
+
+    async def _submit_alone(self, task: NewPlain, row: tuple[object, ...]) -> PlainAdded | None:
+        """None where its id is taken, or when it is to be started by is a row of its own."""
+        if task.start_within_ms is not None:
+            return None
+        (inserted,) = await self._database.fetch(PLAIN["submit_task"], LEASE_MS, *row)
+        if inserted["state"] is None:
+            return None
+        left = task.claim is not None and inserted["state"] == TaskState.READY
+        return PlainAdded(unclaimed=frozenset((task.id,) if left else ()))
 
     async def _submit(
         self, tasks: tuple[NewPlain, ...], rows: Sequence[tuple[object, ...]]

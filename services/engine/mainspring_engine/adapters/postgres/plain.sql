@@ -1,3 +1,8 @@
+-- name: submit_task
+-- Inserts one plain task; see the function. A repeat has no state and finds it by submit_tasks.
+-- repeatable
+select engine.submit_task_v1($1, $2, $3, $4, $5, $6, $7, $8, $9) as state;
+
 -- name: submit_tasks
 -- Inserts plain tasks; see the function. A repeat finds them there.
 -- repeatable
