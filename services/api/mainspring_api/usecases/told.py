@@ -7,11 +7,14 @@ from mainspring_kernel.clock import Clock
 
 async def told_within(told: asyncio.Event, clock: Clock, seconds: float) -> None:
     """Returns once it is told, or after so long; what is told later is told anew."""
-    waiting = asyncio.ensure_future(told.wait())
-    sleeping = asyncio.ensure_future(clock.sleep(seconds))
+    alarm = asyncio.ensure_future(_tell_after(told, clock, seconds))
     try:
-        await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        await told.wait()
     finally:
-        waiting.cancel()
-        sleeping.cancel()
+        alarm.cancel()
         told.clear()
+
+
+async def _tell_after(told: asyncio.Event, clock: Clock, seconds: float) -> None:
+    await clock.sleep(seconds)
+    told.set()
