@@ -170,13 +170,20 @@ async def first_of(wanted: Awaitable[object], working: "asyncio.Future[None]") -
 
 async def until_input_ends(work: Awaitable[None]) -> None:
     working = asyncio.ensure_future(work)
-    ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.buffer.read))
+    ended = asyncio.ensure_future(_input_ends())
     await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         working.result()
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
+
+
+async def _input_ends() -> None:
+    """No thread waits for it: one that reads would keep a process alive whose work has failed."""
+    reader, loop = asyncio.StreamReader(), asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
 
 
 def main(name: str) -> None:
