@@ -1,7 +1,6 @@
 """Lending connections from the pool."""
 
 import logging
-from typing import Protocol
 
 import asyncpg
 
@@ -9,18 +8,6 @@ from mainspring_postgres.errors import translate
 from mainspring_postgres.statements import Connection, raise_ours
 
 _log = logging.getLogger(__name__)
-
-
-class Lender(Protocol):
-    """Where a transaction gets its connection."""
-
-    async def lend(self) -> Connection:
-        """A connection for one use. Raises Unavailable."""
-        ...
-
-    async def take_back(self, connection: Connection, *, well: bool) -> None:
-        """Ends the use, which went well or not; a broken connection is replaced."""
-        ...
 
 
 class Lending:

@@ -9,7 +9,7 @@ import asyncpg
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_postgres.completion import finished
 from mainspring_postgres.errors import lost_connection
-from mainspring_postgres.lending import Lender
+from mainspring_postgres.lending import Lending
 from mainspring_postgres.statements import Connection, StatementCount, Statements, raise_ours
 
 _BEGIN: Final = "begin"
@@ -24,8 +24,8 @@ class Transaction(Statements):
 class TransactionScope:
     """Lends a connection, begins on entry, commits or rolls back on exit."""
 
-    def __init__(self, lender: Lender, count: StatementCount, *, begin: str = _BEGIN) -> None:
-        self._lender = lender
+    def __init__(self, lending: Lending, count: StatementCount, *, begin: str = _BEGIN) -> None:
+        self._lending = lending
         self._count = count
         self._begin_sql = begin
         self._connection: Connection | None = None
@@ -42,11 +42,11 @@ class TransactionScope:
         return Transaction(self._connection, self._count)
 
     async def _begun(self) -> Connection:
-        connection = await self._lender.lend()
+        connection = await self._lending.lend()
         try:
             await _run(connection, self._count, self._begin_sql)
         except BaseException:
-            await self._lender.take_back(connection, well=False)
+            await self._lending.take_back(connection, well=False)
             raise
         return connection
 
@@ -70,7 +70,7 @@ class TransactionScope:
                 await _commit(connection, self._count)
                 well = True
         finally:
-            await self._lender.take_back(connection, well=well)
+            await self._lending.take_back(connection, well=well)
 
 
 async def _commit(connection: Connection, count: StatementCount) -> None:
