@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
 def make_stubs(folder: Path) -> None:
     sources = sorted(str(path.relative_to("proto")) for path in Path("proto").rglob("*.proto"))
     with tempfile.TemporaryDirectory() as raw:
-        outputs = [f"--{kind}_out={raw}" for kind in ("python", "pyi", "grpc_python")]
+        outputs = [f"--{kind}_out={raw}" for kind in ("python", "pyi")]
         command = [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", *outputs, *sources]
         subprocess.run(command, check=True)
         for made in Path(raw).rglob("*.py*"):

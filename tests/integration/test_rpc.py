@@ -271,12 +271,21 @@ async def test_a_stream_to_a_server_that_goes_away_is_unavailable() -> None:
             await stream.receive()
 
 
+async def test_a_stream_whose_connection_was_lost_is_left_without_an_error() -> None:
+    async with house(Resources()) as here:
+        stream = here.workers.work.open()
+        await stream.send(worker.WorkRequest(credits=1))
+        await here.server.stop(0)
+
+        await stream.finish_sending()
+
+
 async def test_health_follows_the_state_of_the_process() -> None:
     async with house(Resources()) as here:
         before = await probe.serving(here.server.address)
-        await here.server.set_serving(serving=True)
+        here.server.set_serving(serving=True)
         during = await probe.serving(here.server.address)
-        await here.server.set_serving(serving=False)
+        here.server.set_serving(serving=False)
         after = await probe.serving(here.server.address)
     gone = await probe.serving(here.server.address, 0.5)
 
@@ -306,7 +315,7 @@ async def test_a_port_that_is_taken_is_refused() -> None:
 
 async def test_the_probe_exits_by_what_it_finds() -> None:
     async with house(Resources()) as here:
-        await here.server.set_serving(serving=True)
+        here.server.set_serving(serving=True)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "mainspring_rpc.probe", here.server.address
         )

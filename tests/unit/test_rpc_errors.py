@@ -1,11 +1,9 @@
 from collections.abc import Callable
 from typing import cast
 
-import grpc
 import pytest
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
-from grpc.aio import AioRpcError, InternalError, Metadata, StreamStreamCall
 
 from mainspring_kernel.errors import (
     DeadlineExceeded,
@@ -18,21 +16,19 @@ from mainspring_kernel.errors import (
     registry,
 )
 from mainspring_rpc import Channel, clients, services
-from mainspring_rpc.channel import Stream
 from mainspring_rpc.generated.control.v1 import control_pb2
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2
 from mainspring_rpc.generated.resource.v1 import resource_pb2
 from mainspring_rpc.generated.worker.v1 import worker_pb2
-from mainspring_rpc.handlers import Service, handlers, snake_case
+from mainspring_rpc.handlers import Service, routes, snake_case
+from mainspring_rpc.status import CallFailed, Metadata, Status
 from mainspring_rpc.wire_errors import ERROR_KEY, error_of, metadata_of, status_of
 
 MethodTypes = tuple[str, str]
 
 
-def arrived(
-    code: grpc.StatusCode, metadata: tuple[tuple[str, bytes], ...] = (), details: str = "x"
-) -> MainspringError:
-    return error_of(AioRpcError(code, Metadata(), Metadata(*metadata), details))
+def arrived(code: Status, metadata: Metadata = (), details: str = "x") -> MainspringError:
+    return error_of(CallFailed(code, details, metadata))
 
 
 @pytest.mark.parametrize(
@@ -53,22 +49,20 @@ def test_an_error_arrives_as_it_was_raised(error: MainspringError) -> None:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (grpc.StatusCode.UNAVAILABLE, Unavailable),
-        (grpc.StatusCode.CANCELLED, Unavailable),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
-        (grpc.StatusCode.UNIMPLEMENTED, NotImplementedHere),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, PayloadTooLarge),
-        (grpc.StatusCode.DATA_LOSS, MainspringError),
+        (Status.UNAVAILABLE, Unavailable),
+        (Status.CANCELLED, Unavailable),
+        (Status.DEADLINE_EXCEEDED, DeadlineExceeded),
+        (Status.UNIMPLEMENTED, NotImplementedHere),
+        (Status.RESOURCE_EXHAUSTED, PayloadTooLarge),
+        (Status.DATA_LOSS, MainspringError),
     ],
 )
-def test_what_grpc_itself_met_becomes_ours(
-    code: grpc.StatusCode, kind: type[MainspringError]
-) -> None:
+def test_what_the_transport_met_becomes_ours(code: Status, kind: type[MainspringError]) -> None:
     assert type(arrived(code)) is kind
 
 
 def test_a_broken_error_in_the_metadata_leaves_the_status() -> None:
-    assert type(arrived(grpc.StatusCode.UNAVAILABLE, ((ERROR_KEY, b"{"),))) is Unavailable
+    assert type(arrived(Status.UNAVAILABLE, ((ERROR_KEY, b"{"),))) is Unavailable
 
 
 def test_a_long_detail_is_cut_because_metadata_is_bounded() -> None:
@@ -81,7 +75,7 @@ def test_every_error_has_a_status_that_is_no_success() -> None:
     for cls in registry().values():
         error = cls.__new__(cls)
         MainspringError.__init__(error)
-        assert status_of(error) is not grpc.StatusCode.OK
+        assert status_of(error) is not Status.OK
 
 
 class Recorder:
@@ -143,17 +137,4 @@ def test_an_object_that_does_not_answer_a_method_is_refused() -> None:
     service = Service(resource_pb2.DESCRIPTOR.services_by_name["ResourceService"], object())
 
     with pytest.raises(TypeError, match="get_credentials"):
-        handlers(service)
-
-
-class Reset:
-    """A call whose connection was reset, and that does not know its status yet."""
-
-    async def done_writing(self) -> None:
-        raise InternalError
-
-
-async def test_a_stream_whose_connection_was_reset_is_left_without_an_error() -> None:
-    call = cast("StreamStreamCall[Message, Message]", cast("object", Reset()))
-
-    await Stream(call).finish_sending()
+        routes(service)

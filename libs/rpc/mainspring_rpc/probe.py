@@ -3,11 +3,9 @@
 import asyncio
 import sys
 
-from grpc_health.v1 import health_pb2
-
 from mainspring_kernel.errors import MainspringError
 from mainspring_rpc.channel import Channel
-from mainspring_rpc.health import SERVING
+from mainspring_rpc.generated.health.v1 import health_pb2
 
 _PATH = "/grpc.health.v1.Health/Check"
 _USAGE = 2
@@ -28,8 +26,7 @@ async def serving(address: str, timeout_s: float = 2.0) -> bool:
 
 def is_serving(answer: health_pb2.HealthCheckResponse) -> bool:
     """Whether a health answer says so."""
-    status: int = answer.status  # pyright: ignore[reportAny] -- the package has no stubs
-    return status == SERVING
+    return answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def main(arguments: list[str]) -> int:

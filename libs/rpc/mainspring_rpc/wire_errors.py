@@ -1,11 +1,9 @@
 """Errors of the house as gRPC statuses and back: the client raises what the server raised."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-import grpc
 import msgspec
-from grpc.aio import AioRpcError
 
 from mainspring_kernel import limits
 from mainspring_kernel.control_errors import MessageTaken, SessionBusy
@@ -18,6 +16,7 @@ from mainspring_kernel.errors import (
     Unavailable,
     rebuild,
 )
+from mainspring_rpc.status import CallFailed, Metadata, Status
 
 ERROR_KEY: Final = "mainspring-error-bin"
 """Trailing metadata with the error; gRPC allows bytes under names that end in -bin."""
@@ -27,17 +26,17 @@ _DETAIL_CHARS_MAX: Final = 1000
 CONTROL: Final = (MessageTaken, SessionBusy)
 """Their codes are known where their module was imported, which is wherever errors arrive."""
 
-_STATUS: Final[dict[int, grpc.StatusCode]] = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    409: grpc.StatusCode.FAILED_PRECONDITION,
-    413: grpc.StatusCode.OUT_OF_RANGE,
-    422: grpc.StatusCode.INVALID_ARGUMENT,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    501: grpc.StatusCode.UNIMPLEMENTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+_STATUS: Final[dict[int, Status]] = {
+    400: Status.INVALID_ARGUMENT,
+    403: Status.PERMISSION_DENIED,
+    404: Status.NOT_FOUND,
+    409: Status.FAILED_PRECONDITION,
+    413: Status.OUT_OF_RANGE,
+    422: Status.INVALID_ARGUMENT,
+    429: Status.RESOURCE_EXHAUSTED,
+    501: Status.UNIMPLEMENTED,
+    503: Status.UNAVAILABLE,
+    504: Status.DEADLINE_EXCEEDED,
 }
 
 
@@ -50,12 +49,12 @@ class WireError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: Mapping[str, Scalar] = {}
 
 
-def status_of(error: MainspringError) -> grpc.StatusCode:
+def status_of(error: MainspringError) -> Status:
     """The gRPC status that fits the error's HTTP status."""
-    return _STATUS.get(error.status, grpc.StatusCode.INTERNAL)
+    return _STATUS.get(error.status, Status.INTERNAL)
 
 
-def metadata_of(error: MainspringError) -> tuple[tuple[str, bytes], ...]:
+def metadata_of(error: MainspringError) -> Metadata:
     """The trailing metadata that carries the error."""
     wire = WireError(
         code=error.code,
@@ -66,17 +65,22 @@ def metadata_of(error: MainspringError) -> tuple[tuple[str, bytes], ...]:
     return ((ERROR_KEY, msgspec.json.encode(wire)),)
 
 
-def error_of(raised: AioRpcError) -> MainspringError:
-    """The error that the server raised, or what gRPC itself met on the way."""
-    carried = _carried(raised.trailing_metadata() or ())
+def failure_of(error: MainspringError) -> CallFailed:
+    """How a call ends that raised this."""
+    return CallFailed(status_of(error), error.detail[:_DETAIL_CHARS_MAX], metadata_of(error))
+
+
+def error_of(failure: CallFailed) -> MainspringError:
+    """The error that the server raised, or what the transport met on the way."""
+    carried = _carried(failure.metadata)
     if carried is not None:
         return rebuild(
             carried.code, carried.detail, retry_after_s=carried.retry_after_s, data=carried.data
         )
-    return _by_status(raised.code(), raised.details() or "")
+    return _by_status(failure.status, failure.details)
 
 
-def _carried(metadata: Iterable[tuple[str, str | bytes]]) -> WireError | None:
+def _carried(metadata: Metadata) -> WireError | None:
     for key, value in metadata:
         if key == ERROR_KEY:
             try:
@@ -86,15 +90,15 @@ def _carried(metadata: Iterable[tuple[str, str | bytes]]) -> WireError | None:
     return None
 
 
-def _by_status(code: grpc.StatusCode, details: str) -> MainspringError:
+def _by_status(code: Status, details: str) -> MainspringError:
     match code:
-        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
+        case Status.UNAVAILABLE | Status.CANCELLED:
             return Unavailable(details)
-        case grpc.StatusCode.DEADLINE_EXCEEDED:
+        case Status.DEADLINE_EXCEEDED:
             return DeadlineExceeded(details)
-        case grpc.StatusCode.UNIMPLEMENTED:
+        case Status.UNIMPLEMENTED:
             return NotImplementedHere(details)
-        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+        case Status.RESOURCE_EXHAUSTED:
             return PayloadTooLarge("an rpc message", limits.RPC_MESSAGE_BYTES_MAX)
         case _:
             return MainspringError(f"{code.name}: {details}")

@@ -134,7 +134,7 @@ async def _open_doors(settings: ApiSettings, services: Services, service: Servic
     service.stack.push_async_callback(_leave, resource)
     origins = origins_of(settings.channel_origins)
     await serve_http(services, service, settings.api_host, settings.api_port, origins=origins)
-    await resource.set_serving(serving=True)
+    resource.set_serving(serving=True)
 
 
 async def _opened(database_url: str, service: Service) -> PostgresStore:
@@ -227,7 +227,7 @@ def _measured(app: ASGIApp, services: Services, service: Service) -> ASGIApp:
 
 
 async def _leave(server: Server) -> None:
-    await server.set_serving(serving=False)
+    server.set_serving(serving=False)
     await server.stop()
 
 

@@ -384,12 +384,12 @@ async def _serve(settings: EngineSettings, service: Service, engine: Engine) -> 
         [control_service(servicer), worker_service(WorkerServicer(engine.conversations))],
     )
     service.stack.push_async_callback(_leave, server, engine)
-    await server.set_serving(serving=True)
+    server.set_serving(serving=True)
 
 
 async def _leave(server: Server, engine: Engine) -> None:
     """Workers attach elsewhere, callers get their answers, then the doors close."""
-    await server.set_serving(serving=False)
+    server.set_serving(serving=False)
     await engine.drain()
     await server.stop()
 

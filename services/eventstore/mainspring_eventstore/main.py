@@ -44,11 +44,11 @@ async def start(settings: EventStoreSettings, service: Service) -> None:
         [event_store_service(EventStoreServicer(eventstore, service.telemetry))],
     )
     stack.push_async_callback(_leave, server)
-    await server.set_serving(serving=True)
+    server.set_serving(serving=True)
 
 
 async def _leave(server: Server) -> None:
-    await server.set_serving(serving=False)
+    server.set_serving(serving=False)
     await server.stop()
 
 

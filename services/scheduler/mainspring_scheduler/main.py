@@ -111,7 +111,7 @@ async def start(settings: Settings, service: Service) -> None:
     servicer = ScheduleServicer(scheduler.schedules)
     server = await serve(str(settings.scheduler_bind), [schedule_service(servicer)])
     service.stack.push_async_callback(server.stop)
-    await server.set_serving(serving=True)
+    server.set_serving(serving=True)
 
 
 def main() -> int:

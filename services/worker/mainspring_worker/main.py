@@ -237,7 +237,7 @@ async def start(settings: Settings, service: Service) -> None:
         commands=settings.worker_mcp_commands, loopback=settings.worker_mcp_loopback
     )
     await assemble(service, roads, who, registry=registry, clock=clock, draws=draws, servers=rules)
-    await server.set_serving(serving=True)
+    server.set_serving(serving=True)
 
 
 def main() -> int:

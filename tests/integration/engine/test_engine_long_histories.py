@@ -65,7 +65,7 @@ async def patient(size: int) -> int:
 async def attached(engine: Engine, workers: int = 1) -> AsyncGenerator[None]:
     """Workers over the wire."""
     server = await serve("127.0.0.1:0", [worker_service(WorkerServicer(engine.conversations))])
-    await server.set_serving(serving=True)
+    server.set_serving(serving=True)
     try:
         async with AsyncExitStack() as stack:
             for _ in range(workers):

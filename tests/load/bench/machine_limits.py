@@ -1,7 +1,7 @@
 """What this machine does at best with the means that every turn and task rests on.
 
-Each by itself, with nothing of ours around it: commits and claims of Postgres, a message on the
-bus, a call and a frame over gRPC. What the services reach is to be read beside it.
+Each by itself, with nothing around it: commits and claims of Postgres, a message on the bus, a call
+and a frame over gRPC, by grpcio and by our own transport. What services reach is to be read beside.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ import nats
 from nats.aio.msg import Msg
 
 from mainspring_local.program import tie_to_parent
+from mainspring_rpc.http2.dialler import Dialler
+from mainspring_rpc.http2.headers import request
 from tests.load.bench import echo
 from tests.load.bench.histograms import Histogram
 from tests.load.bench.orders import Done, Limits
@@ -60,7 +62,8 @@ Work = Callable[[], Awaitable[object]]
 
 async def probe(order: Limits) -> Done:
     """All figures, by their keys."""
-    figures = await _postgres(order) | await _bus(order) | await _rpc()
+    figures = await _postgres(order) | await _bus(order)
+    figures |= await _grpcio() | await _ours()
     return Done(figures=figures)
 
 
@@ -158,8 +161,8 @@ async def _bus(order: Limits) -> dict[str, float]:
         await says.close()
 
 
-async def _rpc() -> dict[str, float]:
-    async with _echo() as address, grpc.aio.insecure_channel(address) as channel:
+async def _grpcio() -> dict[str, float]:
+    async with _echo("grpcio") as address, grpc.aio.insecure_channel(address) as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(echo.UNARY)
         open_frames: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
             echo.STREAM
@@ -173,22 +176,44 @@ async def _rpc() -> dict[str, float]:
             await frames.write(BODY)
             await frames.read()
 
-        await ask()
-        await frame()
-        found = {
-            "limit_call_p50_ms": await _alone(ask),
-            "limit_frame_p50_ms": await _alone(frame),
-            f"limit_calls_per_s_c{CALLERS}": await _rate(ask, CALLERS, 1.0),
-            "limit_frames_per_s_c1": await _rate(frame, 1, 1.0),
-        }
+        found = await _calls_and_frames("limit", ask, frame)
         frames.cancel()
     return found
 
 
+async def _ours() -> dict[str, float]:
+    async with _echo(echo.OURS) as address:
+        dialler = Dialler(address)
+        connection = await dialler.connection()
+        asks, frames = request(echo.UNARY, address), connection.begin(request(echo.STREAM, address))
+
+        async def ask() -> None:
+            await connection.unary(asks, BODY, BUS_S_MAX)
+
+        async def frame() -> None:
+            await frames.send(BODY)
+            await frames.receive()
+
+        found = await _calls_and_frames("rpc", ask, frame)
+        await dialler.close()
+    return found
+
+
+async def _calls_and_frames(name: str, ask: Work, frame: Work) -> dict[str, float]:
+    await ask()
+    await frame()
+    return {
+        f"{name}_call_p50_ms": await _alone(ask),
+        f"{name}_frame_p50_ms": await _alone(frame),
+        f"{name}_calls_per_s_c{CALLERS}": await _rate(ask, CALLERS, 1.0),
+        f"{name}_frames_per_s_c1": await _rate(frame, 1, 1.0),
+    }
+
+
 @asynccontextmanager
-async def _echo() -> AsyncGenerator[str]:
+async def _echo(kind: str) -> AsyncGenerator[str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.load.bench.echo", stdin=PIPE, stdout=PIPE,
+        sys.executable, "-m", "tests.load.bench.echo", kind, stdin=PIPE, stdout=PIPE,
         preexec_fn=tie_to_parent(os.getpid(), signal.SIGKILL),
     )  # fmt: skip
     try:

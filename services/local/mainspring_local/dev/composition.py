@@ -213,7 +213,7 @@ async def _serve_workers(service: Service, parts: Parts, api_port: int) -> None:
     address = f"{sockets.LOOPBACK}:{own}"
     server = await serve(address, [worker_service(WorkerServicer(parts.engine.conversations))])
     service.stack.push_async_callback(server.stop)
-    await server.set_serving(serving=True)
+    server.set_serving(serving=True)
     logging.getLogger(__name__).info("workers of your own attach at %s", server.address)
 
 

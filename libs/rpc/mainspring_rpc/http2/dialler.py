@@ -1,0 +1,154 @@
+"""Keeps a connection to each address that a name stands for, from the first call on."""
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+from mainspring_kernel.backoff import RECONNECT, Policy, bound_s, delay_s
+from mainspring_kernel.draws import SystemDraws
+from mainspring_rpc.http2 import bounds
+from mainspring_rpc.http2.client import ClientConnection
+from mainspring_rpc.http2.connection import all_set
+from mainspring_rpc.status import CallFailed, Status
+
+Endpoint: TypeAlias = tuple[str, int]
+_CONNECT: Final = Policy(first_s=bounds.CONNECT_FIRST_S, max_s=bounds.CONNECT_MAX_S)
+_REPLICA: Final = Policy(first_s=RECONNECT.first_s, max_s=bounds.REPLICA_RETRY_MAX_S)
+_DRAWS: Final = SystemDraws()
+
+
+class Dialler:
+    """Connections to `host:port`, used in turn. A name that stands for replicas uses them all."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self.address = address
+        self._host = host.removeprefix("[").removesuffix("]")
+        self._port = int(port)
+        self._open: dict[Endpoint, ClientConnection] = {}
+        self._usable: list[ClientConnection] = []
+        self._leaving: list[ClientConnection] = []
+        """Those that take no more calls and may still have some."""
+        self._turn = 0
+        self._keeper: asyncio.Task[None] | None = None
+        self._failures = 0
+        """Attempts since one connected all that was missing."""
+        self._refusing = False
+        """Whether the last attempts left no connection at all: nobody waits for the next."""
+        self._problem = ""
+        self._closed = False
+        self._changes: list[asyncio.Future[None]] = []
+        self._lost = asyncio.Event()
+
+    def pick(self) -> ClientConnection | None:
+        """The next connection that takes calls; None where there is none."""
+        if not self._usable:
+            return None
+        self._turn += 1
+        return self._usable[self._turn % len(self._usable)]
+
+    async def connection(self, *, patient: bool = False) -> ClientConnection:
+        """One that takes calls, once it is there.
+
+        Raises CallFailed where it cannot be had now; who is `patient` waits for it.
+        """
+        while (found := self.pick()) is None:
+            if self._closed:
+                raise CallFailed(Status.UNAVAILABLE, "the channel is closed")
+            if self._keeper is None:
+                self._keeper = asyncio.create_task(self._keep())
+            if self._refusing and not patient:
+                raise CallFailed(Status.UNAVAILABLE, self._problem)
+            change = asyncio.get_running_loop().create_future()
+            self._changes.append(change)
+            await change
+        return found
+
+    async def close(self) -> None:
+        """Ends all calls. Safe twice."""
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        left = (*self._open.values(), *self._leaving)
+        self._open.clear()
+        self._usable.clear()
+        for connection in left:
+            connection.close()
+        self._tell()
+        await all_set([connection.ended for connection in left], bounds.FLUSH_S)
+
+    async def _keep(self) -> None:
+        """Connects what is missing, again and again, and waits while nothing is."""
+        while True:
+            self._lost.clear()
+            if await self._connect_missing():
+                self._failures = 0
+                await self._lost.wait()
+                continue
+            self._failures += 1
+            self._refusing = not self._usable
+            self._tell()
+            policy = _REPLICA if self._usable else RECONNECT
+            rest_s = delay_s(policy, self._failures, _DRAWS.unit())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest_s):
+                    await self._lost.wait()
+                    self._failures = 0
+
+    async def _connect_missing(self) -> bool:
+        """Whether every address that the name stands for is connected now."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(bounds.CONNECT_MAX_S):
+                found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except (OSError, TimeoutError, UnicodeError) as error:
+            self._problem = f"{self.address} is not known: {error}"
+            return False
+        wanted: dict[Endpoint, None] = {}
+        for _, _, _, _, where in found:
+            wanted[str(where[0]), int(where[1])] = None
+        missing = [endpoint for endpoint in wanted if endpoint not in self._open]
+        return all(await asyncio.gather(*(self._connect(endpoint) for endpoint in missing)))
+
+    async def _connect(self, endpoint: Endpoint) -> bool:
+        loop = asyncio.get_running_loop()
+        longest_s = bound_s(_CONNECT, self._failures + 1)
+        try:
+            async with asyncio.timeout(longest_s):
+                _, connection = await loop.create_connection(ClientConnection, *endpoint)
+                try:
+                    await connection.greeted.wait()
+                except asyncio.CancelledError:
+                    connection.abort("no greeting came")
+                    raise
+        except (OSError, TimeoutError) as error:
+            why = str(error) or "no answer in time"
+            self._problem = f"{self.address} does not accept connections: {why}"
+            return False
+        if not connection.usable:
+            self._problem = f"{self.address} does not speak gRPC"
+            return False
+        self._open[endpoint] = connection
+        self._usable.append(connection)
+        self._refusing = False
+        connection.when_unusable = lambda: self._on_unusable(endpoint, connection)
+        self._tell()
+        return True
+
+    def _on_unusable(self, endpoint: Endpoint, connection: ClientConnection) -> None:
+        if self._open.get(endpoint) is connection:
+            del self._open[endpoint]
+            self._usable.remove(connection)
+            self._leaving = [one for one in self._leaving if not one.ended.is_set()]
+            self._leaving.append(connection)
+            self._lost.set()
+
+    def _tell(self) -> None:
+        changes, self._changes = self._changes, []
+        for change in changes:
+            if not change.done():
+                change.set_result(None)
