@@ -26,7 +26,7 @@ class Method(Generic[Req, Res]):
     def __init__(self, dialler: Dialler, path: str, response: type[Res]) -> None:
         self.dialler = dialler
         self.response = response
-        self._headers = request(path, dialler.address)
+        self._headers = request(path, dialler.authority)
 
     def headers(self) -> Headers:
         """What a call begins with, the current trace with it."""
@@ -137,7 +137,10 @@ class Streaming(Generic[Req, Res]):
 
 
 class Channel:
-    """A connection to one address, `host:port`; made lazily, kept alive, made again for ever."""
+    """A connection to `host:port`, or several with commas between, which are used in turn.
+
+    Made with the first call, kept alive, made again for ever.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address

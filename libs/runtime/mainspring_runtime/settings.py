@@ -22,7 +22,10 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Address:
-    """`host:port`, where a client dials. IPv6 hosts stand in brackets."""
+    """`host:port`, where a client dials; for gRPC also several, with commas between.
+
+    IPv6 hosts stand in brackets.
+    """
 
     __slots__ = ("host", "port")
 

@@ -78,6 +78,35 @@ async def test_replicas_behind_one_name_are_used_in_turn(monkeypatch: pytest.Mon
     assert answered[:2] * 3 == answered
 
 
+async def test_several_addresses_are_used_in_turn() -> None:
+    async with AsyncExitStack() as stack:
+        addresses: list[str] = []
+        for host in HOSTS:
+            listener = await Replica(host).listen(0)
+            stack.push_async_callback(listener.stop, 0)
+            addresses.append(f"{host}:{listener.port}")
+        dialled = await stack.enter_async_context(dialling(",".join(addresses)))
+        await ask(dialled)
+        await asyncio.gather(*(ask(dialled) for _ in range(2)))  # until both are connected
+
+        assert {await ask(dialled) for _ in range(4)} == set(HOSTS)
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        ("engine:9001", [("engine", 9001)]),
+        ("[::1]:9001", [("::1", 9001)]),
+        ("one:1, two:2", [("one", 1), ("two", 2)]),
+        ("dns:///engine:9001", [("engine", 9001)]),
+        ("ipv4:10.0.0.1:1,10.0.0.2:2", [("10.0.0.1", 1), ("10.0.0.2", 2)]),
+        ("ipv6:[::1]:1,[::2]:2", [("::1", 1), ("::2", 2)]),
+    ],
+)
+def test_an_address_is_read_as_grpc_reads_it(address: str, hosts: list[dialler.Endpoint]) -> None:
+    assert dialler.hosts_of(address) == hosts
+
+
 async def test_a_replica_that_is_not_there_harms_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     names(monkeypatch, port, HOSTS)

@@ -167,7 +167,7 @@ class OwnStack(Ground):
         words = own.environment | {
             "MAINSPRING_API_PORT": str(port),
             "MAINSPRING_RESOURCE_BIND": f"{sockets.LOOPBACK}:{free_port()}",
-            "MAINSPRING_ENGINE_ADDR": f"ipv4:{','.join(engines)}",
+            "MAINSPRING_ENGINE_ADDR": ",".join(engines),
         }
         again = msgspec.structs.replace(own, name="api-2", environment=words, healthy=answers)
         return again, f"{sockets.LOOPBACK}:{port}"

@@ -15,17 +15,22 @@ from mainspring_rpc.status import CallFailed, Status
 Endpoint: TypeAlias = tuple[str, int]
 _CONNECT: Final = Policy(first_s=bounds.CONNECT_FIRST_S, max_s=bounds.CONNECT_MAX_S)
 _REPLICA: Final = Policy(first_s=RECONNECT.first_s, max_s=bounds.REPLICA_RETRY_MAX_S)
+_SCHEMES: Final = ("dns:///", "dns:", "ipv4:", "ipv6:")
 _DRAWS: Final = SystemDraws()
 
 
 class Dialler:
-    """Connections to `host:port`, used in turn. A name that stands for replicas uses them all."""
+    """Connections to `host:port`, or to several of them with commas between, used in turn.
+
+    A name that stands for several replicas uses them all.
+    """
 
     def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
         self.address = address
-        self._host = host.removeprefix("[").removesuffix("]")
-        self._port = int(port)
+        self._names = hosts_of(address)
+        host, port = self._names[0]
+        self.authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        """Whom calls name as asked: the first, whichever answers."""
         self._open: dict[Endpoint, ClientConnection] = {}
         self._usable: list[ClientConnection] = []
         self._leaving: list[ClientConnection] = []
@@ -100,19 +105,23 @@ class Dialler:
                     self._failures = 0
 
     async def _connect_missing(self) -> bool:
-        """Whether every address that the name stands for is connected now."""
+        """Whether every address that the names stand for is connected now."""
+        found = await asyncio.gather(*(self._resolve(*name) for name in self._names))
+        wanted = dict.fromkeys(endpoint for endpoints in found for endpoint in endpoints)
+        missing = [endpoint for endpoint in wanted if endpoint not in self._open]
+        connected = await asyncio.gather(*(self._connect(endpoint) for endpoint in missing))
+        return all(found) and all(connected)
+
+    async def _resolve(self, host: str, port: int) -> list[Endpoint]:
+        """What a name stands for; nothing where that cannot be known now."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(bounds.CONNECT_MAX_S):
-                found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError, UnicodeError) as error:
-            self._problem = f"{self.address} is not known: {error}"
-            return False
-        wanted: dict[Endpoint, None] = {}
-        for _, _, _, _, where in found:
-            wanted[str(where[0]), int(where[1])] = None
-        missing = [endpoint for endpoint in wanted if endpoint not in self._open]
-        return all(await asyncio.gather(*(self._connect(endpoint) for endpoint in missing)))
+            self._problem = f"{host}:{port} is not known: {error}"
+            return []
+        return [(str(where[0]), int(where[1])) for _, _, _, _, where in found]
 
     async def _connect(self, endpoint: Endpoint) -> bool:
         loop = asyncio.get_running_loop()
@@ -152,3 +161,11 @@ class Dialler:
         for change in changes:
             if not change.done():
                 change.set_result(None)
+
+
+def hosts_of(address: str) -> list[Endpoint]:
+    """Hosts and ports of an address; gRPC's own names of schemes before it change nothing."""
+    for scheme in _SCHEMES:
+        address = address.removeprefix(scheme)
+    parted = [one.strip().rpartition(":") for one in address.split(",")]
+    return [(host.removeprefix("[").removesuffix("]"), int(port)) for host, _, port in parted]
