@@ -1,4 +1,4 @@
-"""Server, channel, errors over the wire and generated stubs; the only importer of grpc."""
+"""Server, channel, errors over the wire and stubs of gRPC; the only importer of hpack."""
 
 from mainspring_rpc.channel import Channel, Stream, Unary
 from mainspring_rpc.clients import (

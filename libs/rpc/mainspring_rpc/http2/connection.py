@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import ClassVar, Final, Generic, TypeVar, cast
 
@@ -52,15 +52,6 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         self._asked_at = 0.0
         self._waits = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._by_kind: dict[int, Callable[[Frame], None]] = {
-            wire.RST_STREAM: self._on_reset,
-            wire.SETTINGS: self._on_settings,
-            wire.PING: self._on_ping,
-            wire.GOAWAY: self._on_goaway,
-            wire.WINDOW_UPDATE: self._on_window_update,
-            wire.PUSH_PROMISE: self._on_push,
-            wire.CONTINUATION: self._on_push,
-        }
 
     # ── what a subclass adds ────────────────────────────────────────────────────────────────────
 
@@ -194,8 +185,27 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
             self._on_data(frame)
         elif frame.kind == wire.HEADERS:
             self._on_headers_frame(frame)
-        elif (react := self._by_kind.get(frame.kind)) is not None:
-            react(frame)
+        else:
+            self._on_control(frame)
+
+    def _on_control(self, frame: Frame) -> None:
+        """Frames of other kinds than these mean nothing here, and break nothing."""
+        match frame.kind:
+            case wire.WINDOW_UPDATE:
+                self._on_window_update(frame)
+            case wire.PING:
+                self._on_ping(frame)
+            case wire.SETTINGS:
+                self._on_settings(frame)
+            case wire.RST_STREAM:
+                self._on_reset(frame)
+            case wire.GOAWAY:
+                self._on_goaway(frame)
+            case wire.PUSH_PROMISE | wire.CONTINUATION:
+                text = f"a frame of kind {frame.kind} here"
+                raise ConnectionBroken(Code.PROTOCOL_ERROR, text)
+            case _:
+                pass
 
     def _on_data(self, frame: Frame) -> None:
         _, flags, stream, payload = frame
@@ -242,9 +252,6 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         # Also of a call that ended here: the table of names goes on.
         said = self.codec.decode(block)
         self.on_headers(stream, said, last=bool(flags & wire.END_STREAM))
-
-    def _on_push(self, frame: Frame) -> None:
-        raise ConnectionBroken(Code.PROTOCOL_ERROR, f"a frame of kind {frame.kind} here")
 
     def _on_reset(self, frame: Frame) -> None:
         code = _numbers(frame, 4)
