@@ -8,7 +8,7 @@ from hpack import Decoder, Encoder
 
 from mainspring_rpc.http2 import wire
 from mainspring_rpc.http2.headers import Headers, request
-from mainspring_rpc.http2.wire import Frame, FrameReader
+from mainspring_rpc.http2.wire import Frame, FrameReader, Setting
 from tests.contract.rpc.ends import UNARY
 
 WAIT_S = 10
@@ -18,7 +18,7 @@ class Raw:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self._frames = FrameReader()
-        self._encoder, self._decoder = Encoder(), Decoder()
+        self._encoder, self.decoder = Encoder(), Decoder()
         self.heard: list[tuple[int, dict[str, str]]] = []
         """Headers and trailers of all that was read, by call."""
         self._unread: list[Frame] = []
@@ -51,7 +51,7 @@ class Raw:
                 for found in self._frames.feed(data):
                     self._unread.append(found)
                     if found.kind == wire.HEADERS:
-                        said = self._decoder.decode(found.payload)
+                        said = self.decoder.decode(found.payload)
                         self.heard.append((found.stream, {str(k): str(v) for k, v in said}))
 
     async def farewell(self) -> int | None:
@@ -84,15 +84,21 @@ async def raw_client(address: str, *, greets: bool = True) -> AsyncGenerator[Raw
 
 
 @asynccontextmanager
-async def raw_server(answer: Callable[[Raw], Awaitable[None]]) -> AsyncGenerator[str]:
-    """Greets each client, reads its greeting, then does what it likes."""
+async def raw_server(
+    answer: Callable[[Raw], Awaitable[None]], *, remembers: int = 4096
+) -> AsyncGenerator[str]:
+    """Greets each client, reads its greeting, then does what it likes.
+
+    It `remembers` so many bytes of headers, and reads none that rely on more.
+    """
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
         assert await reader.readexactly(len(wire.PREFACE)) == wire.PREFACE
         peer = Raw(reader, writer)
-        peer.say(wire.settings({}))
+        peer.say(wire.settings({Setting.HEADER_TABLE_SIZE: remembers}))
+        peer.decoder.max_allowed_table_size = remembers
         await answer(peer)
         writer.close()
 

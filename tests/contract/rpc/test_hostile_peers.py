@@ -340,3 +340,21 @@ async def test_a_peer_that_answers_pings_is_waited_for(monkeypatch: pytest.Monke
 
     async with raw_server(answer) as address, our_client(address) as client:
         assert await client.ask(b"hello", timeout_s=WAIT_S) == b"at last"
+
+
+async def test_a_peer_that_remembers_no_headers_is_told_all_of_them_each_time() -> None:
+    said: list[str] = []
+
+    async def answer(peer: Raw) -> None:
+        for stream in (1, 3, 5):
+            await peer.frame(wire.DATA)
+            peer.headers(stream, ANSWER)
+            peer.say(wire.message_frame(stream, b"hello", last=False))
+            peer.headers(stream, DONE, last=True)
+        said.extend(headers[":path"] for _, headers in peer.heard)
+        await peer.frame()
+
+    async with raw_server(answer, remembers=0) as address, our_client(address) as client:
+        assert [await client.ask(b"", timeout_s=WAIT_S) for _ in range(3)] == [b"hello"] * 3
+
+    assert said == [UNARY] * 3

@@ -285,6 +285,8 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
             self.frame_bytes = value
         elif name == Setting.MAX_CONCURRENT_STREAMS:
             self.calls_max = min(value, bounds.CALLS_MAX)
+        elif name == Setting.HEADER_TABLE_SIZE:
+            self.codec.limit_table(value)
 
     def _on_ping(self, frame: Frame) -> None:
         if frame.flags & wire.ACK:

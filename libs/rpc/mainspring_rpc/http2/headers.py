@@ -17,6 +17,7 @@ Headers: TypeAlias = Sequence[tuple[str, str] | HeaderTuple]
 CONTENT_TYPE: Final = "application/grpc"
 ANSWER: Final[Headers] = ((":status", "200"), ("content-type", CONTENT_TYPE))
 DONE: Final[Headers] = (("grpc-status", "0"),)
+_TABLE_BYTES_MAX: Final = 4_096
 _RESERVED: Final = frozenset({"te", "content-type", "user-agent"})
 _SAFE: Final = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}~"
 """What `grpc-message` shows as it is: all that is printable but the percent sign."""
@@ -43,6 +44,10 @@ class HeaderCodec:
     def encode(self, headers: Headers) -> bytes:
         """A header block."""
         return self._encoder.encode(headers)
+
+    def limit_table(self, size: int) -> None:
+        """The peer remembers so many bytes of headers; never more than HTTP/2's own default."""
+        self._encoder.header_table_size = min(size, _TABLE_BYTES_MAX)
 
     def decode(self, block: bytes) -> dict[str, str]:
         """Raises ConnectionBroken where the block cannot be read or is over the bound."""
