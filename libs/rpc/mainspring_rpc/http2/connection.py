@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
 
     def ping(self) -> None:
         """Asks for a sign of life."""
-        self.write(wire.frame(wire.PING, 0, 0, b"mainspri"))
+        self.write(wire.frame(wire.PING, 0, 0, bytes(wire.PING_BYTES)))
 
     # ── frames ──────────────────────────────────────────────────────────────────────────────────
 

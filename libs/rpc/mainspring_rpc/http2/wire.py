@@ -11,7 +11,6 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 DATA: Final = 0
 HEADERS: Final = 1
-PRIORITY: Final = 2
 RST_STREAM: Final = 3
 SETTINGS: Final = 4
 PUSH_PROMISE: Final = 5
@@ -34,6 +33,7 @@ FRAME_BYTES_AT_FIRST: Final = 16_384
 HEAD: Final = Struct(">HBBBL")
 """Length in two parts, kind, flags, stream."""
 HEAD_BYTES: Final = 9
+PING_BYTES: Final = 8
 PREFIX: Final = Struct(">BL")
 """Whether a message is compressed, and its length."""
 PREFIX_BYTES: Final = 5
