@@ -46,80 +46,86 @@ def over_the_window(peer: Raw) -> None:
     peer.say(wire.message_frame(1, b"x" * 16_000, last=False) * (bounds.WINDOW_BYTES // 16_000 + 1))
 
 
+def headers_without_end(peer: Raw) -> None:
+    block(peer, 0, b"\0\1a\1b")
+    for _ in range(10):
+        block(peer, 0, b"\0\1a\1b" * 1_000, wire.CONTINUATION)
+
+
+def headers_interrupted(peer: Raw) -> None:
+    block(peer, 0, b"\0\1a\1b")
+    peer.say(wire.settings({}))
+
+
+def headers_within_a_call(peer: Raw) -> None:
+    begun(peer)
+    begun(peer)
+
+
+def too_much_padding(peer: Raw) -> None:
+    begun(peer)
+    peer.say(wire.frame(wire.DATA, wire.PADDED, 1, b"\x09x"))
+
+
 def pings_without_reading(peer: Raw) -> None:
     """Its own system must be full before ours is: the answers are as long as the questions."""
     peer.say(wire.frame(wire.PING, 0, 0, b"xxxxxxxx") * 2_000_000)
 
 
-ATTACKS: dict[str, tuple[Attack, set[Code]]] = {
+ATTACKS: dict[str, tuple[Attack, Code]] = {
     "frames over the bound": (
         lambda peer: peer.say(wire.HEAD.pack(0xFFFF, 0xFF, wire.DATA, 0, 1)),
-        {Code.FRAME_SIZE_ERROR},
+        Code.FRAME_SIZE_ERROR,
     ),
     "headers that are no headers": (
         lambda peer: block(peer, wire.END_HEADERS, b"\xff" * 40),
-        {Code.COMPRESSION_ERROR},
+        Code.COMPRESSION_ERROR,
     ),
     "headers larger than the bound once they are unpacked": (
         lambda peer: peer.headers(1, (("a", "x" * 4_000),) * 5),
-        {Code.COMPRESSION_ERROR},
+        Code.COMPRESSION_ERROR,
     ),
-    "headers that never end": (
-        lambda peer: (
-            block(peer, 0, b"\0\1a\1b"),
-            [block(peer, 0, b"\0\1a\1b" * 1_000, wire.CONTINUATION) for _ in range(10)],
-        )[0],
-        {Code.ENHANCE_YOUR_CALM},
-    ),
-    "headers that another frame interrupts": (
-        lambda peer: (block(peer, 0, b"\0\1a\1b"), peer.say(wire.settings({})))[0],
-        {Code.PROTOCOL_ERROR},
-    ),
+    "headers that never end": (headers_without_end, Code.ENHANCE_YOUR_CALM),
+    "headers that another frame interrupts": (headers_interrupted, Code.PROTOCOL_ERROR),
     "the rest of headers that never began": (
         lambda peer: block(peer, wire.END_HEADERS, b"", wire.CONTINUATION),
-        {Code.PROTOCOL_ERROR},
+        Code.PROTOCOL_ERROR,
     ),
     "a call with a server's number": (
         lambda peer: peer.headers(2, request(UNARY, "here")),
-        {Code.PROTOCOL_ERROR},
+        Code.PROTOCOL_ERROR,
     ),
-    "headers within a call": (
-        lambda peer: (begun(peer), begun(peer))[0],
-        {Code.PROTOCOL_ERROR},
-    ),
+    "headers within a call": (headers_within_a_call, Code.PROTOCOL_ERROR),
     "a push": (
         lambda peer: peer.say(wire.frame(wire.PUSH_PROMISE, wire.END_HEADERS, 1, b"\0\0\0\2")),
-        {Code.PROTOCOL_ERROR},
+        Code.PROTOCOL_ERROR,
     ),
-    "padding longer than its frame": (
-        lambda peer: (begun(peer), peer.say(wire.frame(wire.DATA, wire.PADDED, 1, b"\x09x")))[0],
-        {Code.PROTOCOL_ERROR},
-    ),
-    "data after the end of a call": (after_the_end, {Code.STREAM_CLOSED}),
-    "more than the window of a call": (over_the_window, {Code.FLOW_CONTROL_ERROR}),
+    "padding longer than its frame": (too_much_padding, Code.PROTOCOL_ERROR),
+    "data after the end of a call": (after_the_end, Code.STREAM_CLOSED),
+    "more than the window of a call": (over_the_window, Code.FLOW_CONTROL_ERROR),
     "a window without end": (
         lambda peer: peer.say(wire.window_update(0, wire.STREAM_MASK)),
-        {Code.FLOW_CONTROL_ERROR},
+        Code.FLOW_CONTROL_ERROR,
     ),
     "a window that grows by nothing": (
         lambda peer: peer.say(wire.window_update(0, 0)),
-        {Code.FLOW_CONTROL_ERROR},
+        Code.FLOW_CONTROL_ERROR,
     ),
     "a window of a wrong length": (
         lambda peer: peer.say(wire.frame(wire.WINDOW_UPDATE, 0, 0, b"\0\0\1")),
-        {Code.FRAME_SIZE_ERROR},
+        Code.FRAME_SIZE_ERROR,
     ),
     "settings of a wrong length": (
         lambda peer: peer.say(wire.frame(wire.SETTINGS, 0, 0, b"\0\1\0")),
-        {Code.FRAME_SIZE_ERROR},
+        Code.FRAME_SIZE_ERROR,
     ),
     "a first window over the bound": (
         lambda peer: peer.say(wire.settings({Setting.INITIAL_WINDOW_SIZE: 1 << 31})),
-        {Code.FLOW_CONTROL_ERROR},
+        Code.FLOW_CONTROL_ERROR,
     ),
     "frames too small to be allowed": (
         lambda peer: peer.say(wire.settings({Setting.MAX_FRAME_SIZE: 1})),
-        {Code.PROTOCOL_ERROR},
+        Code.PROTOCOL_ERROR,
     ),
 }
 
@@ -128,12 +134,12 @@ ATTACKS: dict[str, tuple[Attack, set[Code]]] = {
 async def test_a_client_that_breaks_the_protocol_is_told_why_and_left(
     address: str, name: str
 ) -> None:
-    attack, codes = ATTACKS[name]
+    attack, code = ATTACKS[name]
     async with our_client(address) as other, raw_client(address) as peer:
         assert await other.ask(b"before") == b"before"
         attack(peer)
 
-        assert await peer.farewell() in codes
+        assert await peer.farewell() == code
         assert await other.ask(b"after") == b"after"
 
 
