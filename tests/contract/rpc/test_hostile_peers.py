@@ -268,6 +268,14 @@ def unknown_status(peer: Raw) -> None:
     peer.headers(1, (*ANSWER, ("grpc-status", "99")), last=True)
 
 
+def no_number(peer: Raw) -> None:
+    peer.headers(1, ((":status", "\u00b2"),), last=True)
+
+
+def endless_number(peer: Raw) -> None:
+    peer.headers(1, (*ANSWER, ("grpc-status", "9" * 5_000)), last=True)
+
+
 def headers_twice(peer: Raw) -> None:
     peer.headers(1, ANSWER)
     peer.headers(1, ANSWER)
@@ -292,6 +300,8 @@ WRONG_ANSWERS: dict[str, tuple[Attack, Status]] = {
     "of a proxy": (of_a_proxy, Status.UNAVAILABLE),
     "that is no gRPC": (no_grpc, Status.UNKNOWN),
     "with a status that nobody knows": (unknown_status, Status.UNKNOWN),
+    "with a status that is no number": (no_number, Status.UNKNOWN),
+    "with a number that no machine reads": (endless_number, Status.UNKNOWN),
     "with headers twice": (headers_twice, Status.INTERNAL),
     "refused": (refused, Status.UNAVAILABLE),
     "to no call": (to_no_call, Status.UNAVAILABLE),

@@ -22,16 +22,17 @@ _RESERVED: Final = frozenset({"te", "content-type", "user-agent"})
 _SAFE: Final = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}~"
 """What `grpc-message` shows as it is: all that is printable but the percent sign."""
 _BY_HTTP: Final = {
-    400: Status.INTERNAL,
-    401: Status.UNAUTHENTICATED,
-    403: Status.PERMISSION_DENIED,
-    404: Status.UNIMPLEMENTED,
-    429: Status.UNAVAILABLE,
-    502: Status.UNAVAILABLE,
-    503: Status.UNAVAILABLE,
-    504: Status.UNAVAILABLE,
+    "400": Status.INTERNAL,
+    "401": Status.UNAUTHENTICATED,
+    "403": Status.PERMISSION_DENIED,
+    "404": Status.UNIMPLEMENTED,
+    "429": Status.UNAVAILABLE,
+    "502": Status.UNAVAILABLE,
+    "503": Status.UNAVAILABLE,
+    "504": Status.UNAVAILABLE,
 }
 """Of an answer that gRPC did not give, a proxy's for example."""
+_BY_GRPC: Final = {str(int(status)): status for status in Status}
 
 
 class HeaderCodec:
@@ -109,15 +110,12 @@ def failure_of(trailers: dict[str, str]) -> CallFailed | None:
     """How trailers, or headers that are all there is, say that a call ended; None: well."""
     said = trailers.get("grpc-status")
     if said is None:
-        text = "the answer has no grpc-status"
-        http = trailers.get(":status", "200")
-        by_http = _BY_HTTP.get(int(http), Status.UNKNOWN) if http.isdigit() else Status.UNKNOWN
-        return CallFailed(by_http, text)
+        by_http = _BY_HTTP.get(trailers.get(":status", ""), Status.UNKNOWN)
+        return CallFailed(by_http, "the answer has no grpc-status")
     if said == "0":
         return None
-    known = said.isascii() and said.isdigit() and int(said) <= max(Status)
     return CallFailed(
-        Status(int(said)) if known else Status.UNKNOWN,
+        _BY_GRPC.get(said, Status.UNKNOWN),
         unquote(trailers.get("grpc-message", ""), errors="replace"),
         metadata_of(trailers),
     )
