@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from mainspring_rpc.http2 import bounds, wire
 from mainspring_rpc.http2.call import Call
+from mainspring_rpc.http2.changes import Changes
 from mainspring_rpc.http2.headers import HeaderCodec, failed, failure_of, metadata_of, with_metadata
 from mainspring_rpc.http2.wire import ConnectionBroken, FrameReader
 from mainspring_rpc.status import CallFailed, Status
+from tests.property.cutting import pieces
 
 payloads = st.lists(st.binary(max_size=40), max_size=8)
 cuts = st.lists(st.integers(1, 30), min_size=1, max_size=20)
@@ -24,23 +26,12 @@ names = st.from_regex(r"[a-z][a-z0-9_.-]{0,20}", fullmatch=True).filter(
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30).map(str.strip)
 
 
-def in_pieces(data: bytes, sizes: list[int]) -> list[bytes]:
-    """`data` cut into pieces of these sizes, again and again."""
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(data):
-        size = sizes[len(pieces) % len(sizes)]
-        pieces.append(data[at : at + size])
-        at += size
-    return pieces
-
-
 @given(payloads, cuts)
 def test_frames_arrive_whole(sent: list[bytes], sizes: list[int]) -> None:
     data = b"".join(wire.frame(wire.DATA, 0, 1, payload) for payload in sent)
     reader = FrameReader()
 
-    found = [frame for piece in in_pieces(data, sizes) for frame in reader.feed(piece)]
+    found = [frame for piece in pieces(data, sizes) for frame in reader.feed(piece)]
 
     assert [frame.payload for frame in found] == sent
 
@@ -59,6 +50,7 @@ class Credits:
 
     def __init__(self) -> None:
         self.writable = True
+        self.changes = Changes()
         self.window = wire.STREAM_MASK
         self.frame_bytes = wire.FRAME_BYTES_AT_FIRST
         self.told = 0
@@ -66,9 +58,6 @@ class Credits:
     def write(self, data: bytes) -> None:
         (more,) = wire.NUMBER.unpack_from(data, wire.HEAD_BYTES)
         self.told += more
-
-    async def changed(self) -> None:
-        await asyncio.Event().wait()
 
     def left(self, stream: int) -> None:
         del stream
@@ -83,7 +72,7 @@ def test_messages_arrive_whole_and_every_byte_makes_room_again(
         call = Call(line, 1, 0)
         data = b"".join(wire.PREFIX.pack(0, len(one)) + one for one in sent)
         taken: list[bytes | None] = []
-        for piece in in_pieces(data, sizes):
+        for piece in pieces(data, sizes):
             call.feed(piece, len(piece))
         taken = [await call.receive() for _ in sent]
         assert line.told + call.owed == len(data)

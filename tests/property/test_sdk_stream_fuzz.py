@@ -1,29 +1,20 @@
 """The SDK's reading of an event stream: any cut into pieces, any text inside."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mainspring.reading import frames_of, lines_of
+from tests.property.cutting import pieces
 
 events = st.lists(
     st.fixed_dictionaries({"id": st.uuids().map(lambda id_: id_.hex), "text": st.text()}),
     max_size=4,
 )
 cuts = st.lists(st.integers(1, 7), min_size=1, max_size=8)
-
-
-def pieces(stream: bytes, sizes: Sequence[int]) -> list[bytes]:
-    found: list[bytes] = []
-    at = 0
-    while at < len(stream):
-        size = sizes[len(found) % len(sizes)]
-        found.append(stream[at : at + size])
-        at += size
-    return found
 
 
 async def read(chunks: list[bytes]) -> list[dict[str, object]]:

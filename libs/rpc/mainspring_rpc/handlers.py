@@ -18,6 +18,7 @@ from mainspring_rpc.wire_errors import failure_of
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
 _Answer = Callable[..., Awaitable[Message]]
+_Talk = Callable[[ServerCall], Awaitable[None]]
 _log = logging.getLogger(__name__)
 _INTERNAL_STATUS: Final = 500
 
@@ -82,7 +83,7 @@ def _route(method: MethodDescriptor, answer: _Answer) -> Route:
     return Route(_guarded(method.full_name, talk), streams)
 
 
-def _unary(answer: _Answer, request: type[Message]) -> Callable[[ServerCall], Awaitable[None]]:
+def _unary(answer: _Answer, request: type[Message]) -> _Talk:
     async def handle(call: ServerCall) -> None:
         message = await call.receive()
         if message is None:
@@ -93,16 +94,14 @@ def _unary(answer: _Answer, request: type[Message]) -> Callable[[ServerCall], Aw
     return handle
 
 
-def _streaming(answer: _Answer, request: type[Message]) -> Callable[[ServerCall], Awaitable[None]]:
+def _streaming(answer: _Answer, request: type[Message]) -> _Talk:
     async def handle(call: ServerCall) -> None:
         await answer(ServerStream(call, request))
 
     return handle
 
 
-def _guarded(
-    name: str, talk: Callable[[ServerCall], Awaitable[None]]
-) -> Callable[[ServerCall], Awaitable[None]]:
+def _guarded(name: str, talk: _Talk) -> _Talk:
     async def handle(call: ServerCall) -> None:
         with use_trace(_trace_of(call)):
             try:

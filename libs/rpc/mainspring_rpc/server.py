@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from mainspring_rpc.handlers import Service, routes
 from mainspring_rpc.health import Health, health_service
+from mainspring_rpc.http2.dialler import hosts_of
 from mainspring_rpc.http2.server import Listener, listen
 
 
@@ -38,10 +39,10 @@ async def serve(bind: str, services: Sequence[Service]) -> Server:
         for service in (*services, health_service(health))
         for path, route in routes(service).items()
     }
-    host, _, port = bind.rpartition(":")
+    ((host, port),) = hosts_of(bind)
     try:
-        listener = await listen(host.removeprefix("[").removesuffix("]"), int(port), answered)
+        listener = await listen(host, port, answered)
     except OSError as error:
         text = f"cannot listen on {bind}: is the port taken?"
         raise OSError(error.errno or errno.EADDRINUSE, text) from error
-    return Server(listener, health, f"{host}:{listener.port}")
+    return Server(listener, health, f"{bind.rpartition(':')[0]}:{listener.port}")

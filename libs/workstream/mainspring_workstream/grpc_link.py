@@ -19,7 +19,7 @@ from mainspring_workstream.link import EngineStream, LinkBroken
 class GrpcEngineStream:
     def __init__(self, stream: Stream[pb.WorkRequest, pb.WorkResponse]) -> None:
         self._stream = stream
-        # gRPC bears one reader at a time, and `close` reads while another may still wait.
+        # A call bears one reader at a time, and `close` reads while another may still wait.
         self._reading = asyncio.Lock()
         self._closed = False
         self._packs = False

@@ -44,7 +44,6 @@ from mainspring_rpc import (
     ControlClient,
     EventStoreClient,
     ScheduleClient,
-    Server,
     resource_service,
     serve,
     session_service,
@@ -131,7 +130,7 @@ async def _open_doors(settings: ApiSettings, services: Services, service: Servic
     """The one for other services is open before the one for people."""
     inner = [resource_door(services), session_service(SessionServicer(session_door(services)))]
     resource = await serve(str(settings.resource_bind), inner)
-    service.stack.push_async_callback(_leave, resource)
+    service.stack.push_async_callback(resource.stop)
     origins = origins_of(settings.channel_origins)
     await serve_http(services, service, settings.api_host, settings.api_port, origins=origins)
     resource.set_serving(serving=True)
@@ -224,11 +223,6 @@ def _measured(app: ASGIApp, services: Services, service: Service) -> ASGIApp:
     measured = Measured(app, services.clock)
     metrics.watch(measured.readings)
     return measured
-
-
-async def _leave(server: Server) -> None:
-    server.set_serving(serving=False)
-    await server.stop()
 
 
 def provider_keys(environment: Mapping[str, str]) -> EnvironmentKeys:

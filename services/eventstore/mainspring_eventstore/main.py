@@ -9,7 +9,7 @@ from mainspring_eventstore.adapters.publisher import BusPublisher
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_messaging import NatsBus
 from mainspring_postgres import Database, Options
-from mainspring_rpc import Server, event_store_service, serve
+from mainspring_rpc import event_store_service, serve
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Bind, ProcessSettings
 
@@ -43,13 +43,8 @@ async def start(settings: EventStoreSettings, service: Service) -> None:
         str(settings.eventstore_bind),
         [event_store_service(EventStoreServicer(eventstore, service.telemetry))],
     )
-    stack.push_async_callback(_leave, server)
+    stack.push_async_callback(server.stop)
     server.set_serving(serving=True)
-
-
-async def _leave(server: Server) -> None:
-    server.set_serving(serving=False)
-    await server.stop()
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from mainspring_rpc.http2.wire import Frame, FrameReader, Setting
 from tests.contract.rpc.ends import UNARY
 
 WAIT_S = 10
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Raw:
@@ -84,6 +85,24 @@ async def raw_client(address: str, *, greets: bool = True) -> AsyncGenerator[Raw
 
 
 @asynccontextmanager
+async def plain_server(serve: Serve) -> AsyncGenerator[str]:
+    """Listens for whatever comes; connections that it leaves open are cut at the end."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def noted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await serve(reader, writer)
+
+    server = await asyncio.start_server(noted, "127.0.0.1", 0)
+    yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    for writer in writers:
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@asynccontextmanager
 async def raw_server(
     answer: Callable[[Raw], Awaitable[None]], *, remembers: int = 4096
 ) -> AsyncGenerator[str]:
@@ -91,10 +110,8 @@ async def raw_server(
 
     It `remembers` so many bytes of headers, and reads none that rely on more.
     """
-    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
         assert await reader.readexactly(len(wire.PREFACE)) == wire.PREFACE
         peer = Raw(reader, writer)
         peer.say(wire.settings({Setting.HEADER_TABLE_SIZE: remembers}))
@@ -102,10 +119,5 @@ async def raw_server(
         await answer(peer)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
-    for writer in writers:
-        writer.transport.abort()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+    async with plain_server(serve) as address:
+        yield address

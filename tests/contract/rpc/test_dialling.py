@@ -16,7 +16,7 @@ from mainspring_rpc.http2.wire import Code
 from mainspring_rpc.status import CallFailed, Status
 from mainspring_testkit.servers import free_port
 from tests.contract.rpc.ends import UNARY
-from tests.contract.rpc.raw import WAIT_S, Raw, raw_client, raw_server
+from tests.contract.rpc.raw import WAIT_S, Raw, plain_server, raw_client, raw_server
 
 HOSTS = ("127.0.0.1", "127.0.0.2")
 
@@ -173,15 +173,12 @@ async def test_what_does_not_speak_grpc_is_unavailable_and_not_dialled_without_r
         met += 1
         writer.close()
 
-    server = await asyncio.start_server(close, HOSTS[0], 0)
-    address = f"{HOSTS[0]}:{server.sockets[0].getsockname()[1]}"
-    async with dialling(address) as dialler:
+    async with plain_server(close) as address, dialling(address) as dialler:
         with pytest.raises(CallFailed, match="does not speak gRPC"):
             await ask(dialler)
         assert met == 1
         with pytest.raises(CallFailed, match="does not speak gRPC"):
             await ask(dialler)
-    server.close()
 
 
 async def test_a_peer_that_never_greets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,14 +194,11 @@ async def test_a_peer_that_never_greets_is_given_up(monkeypatch: pytest.MonkeyPa
         writer.close()
         gone.set()
 
-    server = await asyncio.start_server(listen_only, HOSTS[0], 0)
-    address = f"{HOSTS[0]}:{server.sockets[0].getsockname()[1]}"
-    async with dialling(address) as dialled:
+    async with plain_server(listen_only) as address, dialling(address) as dialled:
         with pytest.raises(CallFailed, match="does not accept connections"):
             await ask(dialled)
         async with asyncio.timeout(WAIT_S):
             await gone.wait()
-    server.close()
 
 
 async def test_behind_one_address_the_next_attempt_may_find_a_server_that_is_well() -> None:
@@ -224,13 +218,11 @@ async def test_behind_one_address_the_next_attempt_may_find_a_server_that_is_wel
             await asyncio.gather(pass_on(reader, there), pass_on(there_reader, writer))
         writer.close()
 
-    balancer = await asyncio.start_server(lead, HOSTS[0], 0)
-    async with dialling(f"{HOSTS[0]}:{balancer.sockets[0].getsockname()[1]}") as dialled:
+    async with plain_server(lead) as address, dialling(address) as dialled:
         async with asyncio.timeout(WAIT_S):
             await dialled.connection(patient=True)
         assert (await ask(dialled), connections) == (HOSTS[0], 2)
     await listener.stop(0)
-    balancer.close()
 
 
 async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,9 +8,9 @@ from mainspring_kernel import limits
 from mainspring_rpc.http2 import bounds
 from mainspring_rpc.status import CallFailed, Status
 from tests.contract.rpc.ends import PAIRS, Talk, between, messages
+from tests.contract.rpc.raw import WAIT_S
 
 Pair = tuple[str, str]
-WAIT_S = 10
 pairs = pytest.mark.parametrize("pair", PAIRS, ids=[f"{one} to {other}" for one, other in PAIRS])
 
 

@@ -19,6 +19,7 @@ import grpc.aio
 import nats
 from nats.aio.msg import Msg
 
+from mainspring_kernel.limits import RPC_TIMEOUT_S
 from mainspring_local.program import tie_to_parent
 from mainspring_rpc.http2.dialler import Dialler
 from mainspring_rpc.http2.headers import request
@@ -188,7 +189,7 @@ async def _ours() -> dict[str, float]:
         asks, frames = request(echo.UNARY, address), connection.begin(request(echo.STREAM, address))
 
         async def ask() -> None:
-            await connection.unary(asks, BODY, BUS_S_MAX)
+            await connection.unary(asks, BODY, RPC_TIMEOUT_S)
 
         async def frame() -> None:
             await frames.send(BODY)

@@ -6,6 +6,7 @@ from typing import Protocol, cast
 
 from mainspring_kernel import limits
 from mainspring_rpc.http2 import bounds, wire
+from mainspring_rpc.http2.changes import Changes
 from mainspring_rpc.status import CallFailed, Status
 
 
@@ -13,14 +14,14 @@ class Line(Protocol):
     """What a call needs of its connection."""
 
     writable: bool
-    """Whether the system takes more; if not, senders wait for `changed`."""
+    """Whether the system takes more; if not, senders wait for `changes`."""
+    changes: Changes
     window: int
     """Bytes of messages that may be sent, of all calls together."""
     frame_bytes: int
     """The largest frame that the peer reads."""
 
     def write(self, data: bytes) -> None: ...
-    async def changed(self) -> None: ...
     def left(self, stream: int) -> None: ...
 
 
@@ -155,7 +156,7 @@ class Call:
         while at < len(data):
             size = min(self._may_send(), len(data) - at)
             if size <= 0:
-                await self.line.changed()
+                await self.line.changes.next()
                 self._check_going_on()
                 continue
             self._spend(size)

@@ -41,7 +41,6 @@ class ClientConnection(Connection[ClientCall]):
     async def unary(self, headers: Headers, message: bytes, timeout_s: float) -> bytes:
         """One message there and one back. Raises CallFailed."""
         until = self.loop.time() + timeout_s
-        late = CallFailed(Status.DEADLINE_EXCEEDED, f"no answer within {timeout_s:g} s")
         if self.has_room:
             call = self.begin(headers)
         else:
@@ -49,8 +48,8 @@ class ClientConnection(Connection[ClientCall]):
                 async with asyncio.timeout_at(until):
                     call = await self.begin_in_turn(headers)
             except TimeoutError as error:
-                raise late from error
-        timer = self.loop.call_at(until, call.abort, late)
+                raise _late(timeout_s) from error
+        timer = self.loop.call_at(until, lambda: call.abort(_late(timeout_s)))
         try:
             await call.send(message, last=True)
             answer = await call.receive()
@@ -73,7 +72,7 @@ class ClientConnection(Connection[ClientCall]):
     async def begin_in_turn(self, headers: Headers) -> ClientCall:
         """Begins a call once there is room for it. Raises CallFailed."""
         while not self.has_room and self.usable:
-            await self.changed()
+            await self.changes.next()
         return self.begin(headers)
 
     def begin(self, headers: Headers) -> ClientCall:
@@ -147,3 +146,7 @@ class ClientConnection(Connection[ClientCall]):
     def _leave_if_idle(self) -> None:
         if not self.usable and not self.calls and not self.closed:
             self.close()
+
+
+def _late(timeout_s: float) -> CallFailed:
+    return CallFailed(Status.DEADLINE_EXCEEDED, f"no answer within {timeout_s:g} s")

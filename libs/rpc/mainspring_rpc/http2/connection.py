@@ -9,6 +9,7 @@ from typing import ClassVar, Final, Generic, TypeVar, cast
 from mainspring_kernel import limits
 from mainspring_rpc.http2 import bounds, wire
 from mainspring_rpc.http2.call import Call
+from mainspring_rpc.http2.changes import Changes
 from mainspring_rpc.http2.headers import HeaderCodec
 from mainspring_rpc.http2.wire import Code, ConnectionBroken, Frame, Setting
 from mainspring_rpc.status import CallFailed, Status
@@ -36,6 +37,8 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         self.calls_max = bounds.CALLS_MAX
         """Calls that the peer answers at a time."""
         self.writable = True
+        self.changes = Changes()
+        """Told when a window grew, the system takes more, a call or the connection ended."""
         self.closed = False
         self.greeted = asyncio.Event()
         """Set once the peer has said what it is, or will not say it any more."""
@@ -46,7 +49,6 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         self._block: tuple[int, int, bytearray] | None = None
         """Stream, flags and beginning of headers that go on in the next frame."""
         self._received = 0
-        self._changes: list[asyncio.Future[None]] = []
         self._replies = 0
         self._heard_at = self.loop.time()
         self._asked_at = 0.0
@@ -114,7 +116,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
     def resume_writing(self) -> None:
         self.writable = True
         self._replies = 0
-        self.tell_change()
+        self.changes.tell()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose(f"the connection was lost: {exc}" if exc else "the connection was closed")
@@ -138,24 +140,10 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         if self._transport is not None and not self.closed:
             self._transport.write(data)
 
-    async def changed(self) -> None:
-        """Waits until a window grew, the system takes more, or the connection ended."""
-        change = self.loop.create_future()
-        self._changes.append(change)
-        await change
-
-    def tell_change(self) -> None:
-        """Whoever waits for `changed` looks again."""
-        changes, self._changes = self._changes, []
-        for change in changes:
-            if not change.done():
-                change.set_result(None)
-
     def left(self, stream: int) -> None:
         """The call is over at both ends."""
         self.calls.pop(stream, None)
-        if self._changes:
-            self.tell_change()
+        self.changes.tell()
 
     def close(self, code: Code = Code.NO_ERROR, text: str = "closed here") -> None:
         """Says why, gives what is written to the system, ends all calls. Safe twice."""
@@ -254,7 +242,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         self.on_headers(stream, said, last=bool(flags & wire.END_STREAM))
 
     def _on_reset(self, frame: Frame) -> None:
-        code = _numbers(frame, 4)
+        code = _number(frame)
         call = self.calls.get(frame.stream)
         if call is not None:
             call.end(_reset_by(code))
@@ -270,7 +258,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
             self._set(*cast("tuple[int, int]", pair))
         self._reply(wire.frame(wire.SETTINGS, wire.ACK, 0))
         self.greeted.set()
-        self.tell_change()
+        self.changes.tell()
 
     def _set(self, name: int, value: int) -> None:
         if name == Setting.INITIAL_WINDOW_SIZE:
@@ -302,7 +290,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         self.on_farewell(last & wire.STREAM_MASK, code, text)
 
     def _on_window_update(self, frame: Frame) -> None:
-        more = _numbers(frame, 4) & wire.STREAM_MASK
+        more = _number(frame) & wire.STREAM_MASK
         call = self.calls.get(frame.stream)
         held: Call | Connection[AnyCall] | None = call if frame.stream else self
         if held is None:
@@ -310,7 +298,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         held.window += more
         if not more or held.window > wire.STREAM_MASK:
             raise ConnectionBroken(Code.FLOW_CONTROL_ERROR, "a window out of range")
-        self.tell_change()
+        self.changes.tell()
 
     def _reply(self, data: bytes) -> None:
         if not self.writable:
@@ -330,7 +318,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         for call in calls.values():
             call.end(CallFailed(Status.UNAVAILABLE, text))
             self.on_call_lost(call)
-        self.tell_change()
+        self.changes.tell()
 
     def _tick_in(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._tick)
@@ -360,8 +348,8 @@ async def all_set(events: Iterable[asyncio.Event], timeout_s: float) -> None:
                 await event.wait()
 
 
-def _numbers(frame: Frame, size: int) -> int:
-    if len(frame.payload) != size:
+def _number(frame: Frame) -> int:
+    if len(frame.payload) != wire.NUMBER.size:
         raise ConnectionBroken(Code.FRAME_SIZE_ERROR, "a frame of a wrong length")
     return int.from_bytes(frame.payload)
 

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from mainspring_kernel.backoff import RECONNECT, Policy, bound_s, delay_s
 from mainspring_kernel.draws import SystemDraws
 from mainspring_rpc.http2 import bounds
+from mainspring_rpc.http2.changes import Changes
 from mainspring_rpc.http2.client import ClientConnection
 from mainspring_rpc.http2.connection import all_set
 from mainspring_rpc.status import CallFailed, Status
@@ -43,7 +44,7 @@ class Dialler:
         """Whether the last attempts left no connection at all: nobody waits for the next."""
         self._problem = ""
         self._closed = False
-        self._changes: list[asyncio.Future[None]] = []
+        self._changes = Changes()
         self._lost = asyncio.Event()
 
     def pick(self) -> ClientConnection | None:
@@ -65,9 +66,7 @@ class Dialler:
                 self._keeper = asyncio.create_task(self._keep())
             if self._refusing and not patient:
                 raise CallFailed(Status.UNAVAILABLE, self._problem)
-            change = asyncio.get_running_loop().create_future()
-            self._changes.append(change)
-            await change
+            await self._changes.next()
         return found
 
     async def close(self) -> None:
@@ -83,7 +82,7 @@ class Dialler:
         self._usable.clear()
         for connection in left:
             connection.close()
-        self._tell()
+        self._changes.tell()
         await all_set([connection.ended for connection in left], bounds.FLUSH_S)
 
     async def _keep(self) -> None:
@@ -96,7 +95,7 @@ class Dialler:
                 continue
             self._failures += 1
             self._refusing = not self._usable
-            self._tell()
+            self._changes.tell()
             policy = _REPLICA if self._usable else RECONNECT
             rest_s = delay_s(policy, self._failures, _DRAWS.unit())
             with suppress(TimeoutError):
@@ -145,7 +144,7 @@ class Dialler:
         self._usable.append(connection)
         self._refusing = False
         connection.when_unusable = lambda: self._on_unusable(endpoint, connection)
-        self._tell()
+        self._changes.tell()
         return True
 
     def _on_unusable(self, endpoint: Endpoint, connection: ClientConnection) -> None:
@@ -155,12 +154,6 @@ class Dialler:
             self._leaving = [one for one in self._leaving if not one.ended.is_set()]
             self._leaving.append(connection)
             self._lost.set()
-
-    def _tell(self) -> None:
-        changes, self._changes = self._changes, []
-        for change in changes:
-            if not change.done():
-                change.set_result(None)
 
 
 def hosts_of(address: str) -> list[Endpoint]:
