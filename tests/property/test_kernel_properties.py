@@ -8,9 +8,11 @@ from mainspring_kernel.ids import (
     EPOCH_MAX,
     N_MAX,
     SEQ_MAX,
+    Prefix,
     from_wire,
     parse_position_id,
     position_id,
+    position_wire,
     session_tag,
     to_wire,
 )
@@ -29,6 +31,7 @@ def test_a_position_id_gives_back_what_it_packed(
 
     assert parse_position_id(made) == (epoch, seq, n, session_tag(session))
     assert made.version == 8
+    assert position_wire(epoch, seq, n, session) == to_wire(Prefix.EVENT, made)
 
 
 @given(st.tuples(epochs, seqs, ns), st.tuples(epochs, seqs, ns), st.uuids())

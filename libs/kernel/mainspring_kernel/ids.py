@@ -226,12 +226,21 @@ def position_id(epoch: int, seq: int, n: int, session: UUID) -> EventId:
 
     Raises ValueError for a number that its field cannot hold.
     """
+    return EventId(UUID(int=_position_bits(epoch, seq, n, session)))
+
+
+def position_wire(epoch: int, seq: int, n: int, session: UUID) -> str:
+    """`to_wire` of `position_id`, for streams, which need only that of each event."""
+    return f"{Prefix.EVENT.value}_{_position_bits(epoch, seq, n, session):032x}"
+
+
+def _position_bits(epoch: int, seq: int, n: int, session: UUID) -> int:
     if not (0 <= epoch <= EPOCH_MAX and 0 <= seq <= SEQ_MAX and 0 <= n <= N_MAX):
         message = f"position out of range: epoch {epoch}, seq {seq}, n {n}"
         raise ValueError(message)
     packed = epoch << 116 | seq << 76 | n << 48 | session.int & _TAG_MASK
     high, middle, low = packed >> 74, packed >> 62 & _RAND_A_MASK, packed & _RAND_B_MASK
-    return EventId(UUID(int=high << 80 | _VERSION_8 << 76 | middle << 64 | _VARIANT | low))
+    return high << 80 | _VERSION_8 << 76 | middle << 64 | _VARIANT | low
 
 
 def parse_position_id(id_: UUID) -> PositionId:

@@ -17,7 +17,11 @@ class _Waiting(NamedTuple, Generic[Item, Got]):
 
 
 class Flights(Generic[Item, Got]):
-    """No timer: an idle lane sends at once, a busy one sends as much as came together."""
+    """No timer: an idle lane sends what this pass of the loop brought, a busy one what came since.
+
+    Clients that were answered together come back together, so that the first of them must not
+    take off alone: its call would keep the others waiting, and be a commit of its own each time.
+    """
 
     def __init__(
         self,
@@ -33,6 +37,8 @@ class Flights(Generic[Item, Got]):
         self._in_air_max = in_air_max
         self._waiting: deque[_Waiting[Item, Got]] = deque()
         self._in_air: set[asyncio.Task[None]] = set()
+        self._called = False
+        """Whether a take-off is due at the end of this pass."""
 
     async def ask(self, item: Item) -> Got:
         """The answer to this item. Raises its error, or TooManyRequests where too many wait."""
@@ -40,10 +46,13 @@ class Flights(Generic[Item, Got]):
             raise TooManyRequests
         answer: asyncio.Future[Got] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, answer))
-        self._take_off()
+        if not self._called and len(self._in_air) < self._in_air_max:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._take_off)
         return await answer
 
     def _take_off(self) -> None:
+        self._called = False
         while self._waiting and len(self._in_air) < self._in_air_max:
             count = min(len(self._waiting), self._items_max)
             aboard = [self._waiting.popleft() for _ in range(count)]

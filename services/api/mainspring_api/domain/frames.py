@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain.accumulate import TOOL_CHANNELS, Accumulators
-from mainspring_kernel.ids import Position, Prefix, position_id, to_wire
+from mainspring_kernel.ids import Position, Prefix, position_wire, to_wire
 from mainspring_kernel.limits import SSE_FRAMES_CACHED_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_schema import events
@@ -42,7 +42,7 @@ class Frame(Struct, frozen=True):
 
 def event_json(event: StoredEvent, *, session_id: UUID, epoch: int) -> bytes:
     """The stored bytes under their envelope; opaque reasoning is stored and never shown."""
-    id_ = to_wire(Prefix.EVENT, position_id(epoch, event.seq, 0, session_id))
+    id_ = position_wire(epoch, event.seq, 0, session_id)
     return _enveloped(event, id_, to_wire(Prefix.SESSION, session_id))
 
 
@@ -85,8 +85,8 @@ def _without_signatures(value: object) -> object:
 
 
 def sse(type_: str, event_id: str, data: bytes) -> bytes:
-    for raw, escaped in _LINE_ENDS:
-        if raw in data:
+    if not data.isascii():
+        for raw, escaped in _LINE_ENDS:
             data = data.replace(raw, escaped)
     return b"event: %s\nid: %s\ndata: %s\n\n" % (type_.encode(), event_id.encode(), data)
 
@@ -118,7 +118,7 @@ class Framer:
         if known is not None:
             return known
         self.notice(event)
-        id_ = to_wire(Prefix.EVENT, position_id(self.epoch, event.seq, 0, self.session_id))
+        id_ = position_wire(self.epoch, event.seq, 0, self.session_id)
         data = _enveloped(event, id_, self._session)
         frame = Frame(Position(event.seq, 0), event.type, sse(event.type, id_, data))
         self._frames[event.seq] = frame
@@ -154,7 +154,7 @@ class Framer:
     def delta(self, delta: StoredDelta) -> Frame:
         type_, data = self._delta_data(delta, self.streaming.add(delta))
         turn = to_wire(Prefix.TURN, delta.turn_id)
-        id_ = to_wire(Prefix.EVENT, position_id(self.epoch, delta.seq, delta.n, self.session_id))
+        id_ = position_wire(self.epoch, delta.seq, delta.n, self.session_id)
         body = events.frame(
             msgspec.json.encode(Payload(context=Context(turn_id=turn), data=data)),
             event_id=id_,
@@ -179,7 +179,7 @@ class Framer:
 
     def resync(self, before: Position, ts_ms: int) -> Frame:
         """Told once where a cursor of an older store was given: positions start anew here."""
-        id_ = to_wire(Prefix.EVENT, position_id(self.epoch, before.seq, before.n, self.session_id))
+        id_ = position_wire(self.epoch, before.seq, before.n, self.session_id)
         body = events.frame(
             msgspec.json.encode(
                 Payload(context=Context(), data={"reason": "epoch_changed", "epoch": self.epoch})
