@@ -18,6 +18,7 @@ PACKAGES: Final = (
 )  # fmt: skip
 
 
+USUAL: Final = "as usual"
 ROUNDS: Final = 300
 WORK_STEPS: Final = 100_000
 
@@ -80,7 +81,20 @@ def machine() -> dict[str, str]:
         "cores": str(cores()),
         "memory": field("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {kernel} {platform.machine()}",
+        "scheduling": scheduling(),
     }
+
+
+def scheduling() -> str:
+    """How the system shares its cores between these processes: what to say before the command."""
+    if not hasattr(os, "sched_getscheduler"):
+        return USUAL
+    policy, nice = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    if policy in (os.SCHED_RR, os.SCHED_FIFO):
+        priority = os.sched_getparam(0).sched_priority
+        return f"chrt {'--rr' if policy == os.SCHED_RR else '--fifo'} {priority}"
+    words = ["chrt --batch 0"] if policy == os.SCHED_BATCH else []
+    return " ".join([*words, f"nice -n {nice}"] if nice else words) or USUAL
 
 
 def cores() -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from tests.load.bench.machine import USUAL
 from tests.load.bench.peers.ratios import MEASURED, NAMES, PEER, key_of
 from tests.load.bench.report import Report, number
 from tests.load.bench.targets import MADE_ON, TARGETS, at_most
@@ -49,7 +50,10 @@ def _sized(settings: Mapping[str, str]) -> str:
 
 
 def _measured(report: Report, command: str) -> list[str]:
-    machine = ", ".join(f"{key} {value}" for key, value in report.machine.items())
+    parts = {**report.machine}
+    scheduling = parts.pop("scheduling", USUAL)
+    command = command if scheduling == USUAL else f"{scheduling} {command}"
+    machine = ", ".join(f"{key} {value}" for key, value in parts.items())
     speed = ", ".join(f"`{key}` {number(value)}" for key, value in report.calibration.items())
     notes = [f"- {note}" for note in report.notes]
     return [

@@ -59,3 +59,12 @@ def test_long_runs_stand_under_the_command_that_made_them() -> None:
     command = "./task bench timers replicas --sleepers 1000000 --held 300.0"
     assert f"`{command} --json docs/figures/long.json` on 2026-01-02" in text
     assert "| `replicas_ratio` | 0.98 |" in text.splitlines()
+
+
+def test_how_the_cores_were_shared_is_part_of_the_command() -> None:
+    found = report({})
+    usual = msgspec.structs.replace(found, machine={**found.machine, "scheduling": "as usual"})
+    told = msgspec.structs.replace(found, machine={**found.machine, "scheduling": "chrt --rr 1"})
+
+    assert "`./task bench --json docs/figures/bench.json` on" in page(usual)
+    assert "`chrt --rr 1 ./task bench --json docs/figures/bench.json` on" in page(told)
