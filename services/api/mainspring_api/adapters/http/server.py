@@ -37,6 +37,7 @@ class HttpServer:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # nothing asks who or by which scheme
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_DRAIN_S,
             timeout_keep_alive=CONNECTION_IDLE_S,
