@@ -16,13 +16,14 @@ from tests.load.bench.report import Report, number
 from tests.load.bench.targets import MADE_ON, TARGETS, at_most
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "figures"
-BENCH, LONG = "bench.json", "long.json"
+BENCH, LONG, PLACED = "bench.json", "long.json", "placed.json"
 SIZES: Final = {"sleepers": "sleepers", "held_s": "held", "soak_minutes": "minutes"}
 """What long runs are asked for with: settings and their flags."""
 _REPORT: Final = msgspec.json.Decoder(Report)
 
 
-def page(bench: Report, long: Report | None = None) -> str:
+def page(bench: Report, long: Report | None = None, placed: Report | None = None) -> str:
+    """`placed` is a part of the bench once more, where the cores were shared another way."""
     beside = _compared(bench.figures)
     command = f"./task bench{' --peers' if beside else ''} --json docs/figures/{BENCH}"
     parts = [
@@ -40,6 +41,11 @@ def page(bench: Report, long: Report | None = None) -> str:
     if long is not None:
         command = f"./task bench {_sized(long.settings)} --json docs/figures/{LONG}"
         parts += ["## Long runs", "", *_measured(long, command), *_figures(long.figures)]
+    if placed is not None:
+        scenarios = placed.settings.get("scenarios", "")
+        command = f"./task bench {scenarios} --json docs/figures/{PLACED}"
+        parts += ["## Cores shared another way", "", *_measured(placed, command)]
+        parts += _beside_usual(bench.figures, placed.figures)
     return "\n".join(parts)
 
 
@@ -80,6 +86,18 @@ def _promised(figures: Mapping[str, float], long: Mapping[str, float]) -> list[s
         "",
         *_table(("figure", "measured", "promised", "", "what"), rows),
     ]
+
+
+def _beside_usual(usual: Mapping[str, float], placed: Mapping[str, float]) -> list[str]:
+    """What was promised of them; another hour of the same machine is in the difference, too."""
+    rows: list[Sequence[str]] = []
+    for key, target in TARGETS.items():
+        if key in placed and key in usual:
+            said = "reached" if target.reached(placed[key]) else "**missed**"
+            sign = "≤" if target.at_most else "≥"
+            promised = f"{sign} {number(target.value)}"
+            rows.append((f"`{key}`", number(usual[key]), number(placed[key]), promised, said))
+    return _table(("figure", "as above", "so", "promised", ""), rows)
 
 
 def _machines(figures: Mapping[str, float]) -> list[str]:
@@ -138,7 +156,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def main() -> None:
     bench = _REPORT.decode((FOLDER / BENCH).read_bytes())
-    sys.stdout.write(page(bench, _report(LONG)))
+    sys.stdout.write(page(bench, _report(LONG), _report(PLACED)))
 
 
 def _report(name: str) -> Report | None:

@@ -68,3 +68,20 @@ def test_how_the_cores_were_shared_is_part_of_the_command() -> None:
 
     assert "`./task bench --json docs/figures/bench.json` on" in page(usual)
     assert "`chrt --rr 1 ./task bench --json docs/figures/bench.json` on" in page(told)
+
+
+def test_cores_shared_another_way_stand_beside_the_usual_under_their_own_command() -> None:
+    usual = report({"turns_per_s_c32": 800.0, "tasks_per_s": 900.0, "recovery_p99_s": 1.0})
+    placed = report({"turns_per_s_c32": 1010.0, "tasks_per_s": 950.0, "wal_bytes_per_task": 7.0})
+    machine = {**placed.machine, "scheduling": "chrt --rr 1"}
+    settings = {"scenarios": "turns throughput"}
+    placed = msgspec.structs.replace(placed, machine=machine, settings=settings)
+
+    lines = page(usual, None, placed).splitlines()
+
+    command = "chrt --rr 1 ./task bench turns throughput --json docs/figures/placed.json"
+    assert any(line.startswith(f"`{command}` on 2026-01-02") for line in lines)
+    assert "| `turns_per_s_c32` | 800 | 1,010 | ≥ 1,000 | reached |" in lines
+    assert "| `tasks_per_s` | 900 | 950 | ≥ 30,000 | **missed** |" in lines
+    below = lines[lines.index("## Cores shared another way") :]
+    assert not any("wal_bytes_per_task" in line or "recovery" in line for line in below)
