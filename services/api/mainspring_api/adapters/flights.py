@@ -37,8 +37,6 @@ class Flights(Generic[Item, Got]):
         self._in_air_max = in_air_max
         self._waiting: deque[_Waiting[Item, Got]] = deque()
         self._in_air: set[asyncio.Task[None]] = set()
-        self._called = False
-        """Whether a take-off is due at the end of this pass."""
 
     async def ask(self, item: Item) -> Got:
         """The answer to this item. Raises its error, or TooManyRequests where too many wait."""
@@ -46,17 +44,12 @@ class Flights(Generic[Item, Got]):
             raise TooManyRequests
         answer: asyncio.Future[Got] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(item, answer))
-        if not self._called and len(self._in_air) < self._in_air_max:
-            self._called = True
-            asyncio.get_running_loop().call_soon(self._take_off)
+        self._take_off()
         return await answer
 
     def _take_off(self) -> None:
-        self._called = False
-        while self._waiting and len(self._in_air) < self._in_air_max:
-            count = min(len(self._waiting), self._items_max)
-            aboard = [self._waiting.popleft() for _ in range(count)]
-            task = asyncio.create_task(self._fly(aboard))
+        if self._waiting and len(self._in_air) < self._in_air_max:
+            task = asyncio.create_task(self._fly())
             self._in_air.add(task)
             task.add_done_callback(self._landed)
 
@@ -64,7 +57,12 @@ class Flights(Generic[Item, Got]):
         self._in_air.discard(task)
         self._take_off()
 
-    async def _fly(self, aboard: Sequence[_Waiting[Item, Got]]) -> None:
+    async def _fly(self) -> None:
+        """Boards as it begins, which is in the next pass. One before it may have taken all."""
+        count = min(len(self._waiting), self._items_max)
+        aboard = [self._waiting.popleft() for _ in range(count)]
+        if not aboard:
+            return
         try:
             answers = await self._send([waiting.item for waiting in aboard])
         except Exception as error:  # noqa: BLE001 -- it belongs to all who ride, and is raised there
