@@ -13,7 +13,7 @@ import msgspec
 from tests.load.bench.machine import USUAL
 from tests.load.bench.peers.ratios import MEASURED, NAMES, PEER, key_of
 from tests.load.bench.report import Report, number
-from tests.load.bench.targets import MADE_ON, TARGETS, at_most
+from tests.load.bench.targets import MADE_ON, TARGETS, Target, at_most
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "figures"
 BENCH, LONG, PLACED = "bench.json", "long.json", "placed.json"
@@ -75,12 +75,9 @@ def _promised(figures: Mapping[str, float], long: Mapping[str, float]) -> list[s
     """What a bare bench leaves out is taken from the long runs."""
     figures, rows = {**long, **figures}, list[Sequence[str]]()
     for key, target in TARGETS.items():
-        sign, value = "≤" if target.at_most else "≥", figures.get(key)
-        said = "not measured"
-        if value is not None:
-            said = "reached" if target.reached(value) else "**missed**"
+        value = figures.get(key)
         shown = "" if value is None else number(value)
-        rows.append((f"`{key}`", shown, f"{sign} {number(target.value)}", said, target.what))
+        rows.append((f"`{key}`", shown, *_judged(target, value), target.what))
     return [
         "## What the architecture promises",
         "",
@@ -88,15 +85,21 @@ def _promised(figures: Mapping[str, float], long: Mapping[str, float]) -> list[s
     ]
 
 
+def _judged(target: Target, value: float | None) -> tuple[str, str]:
+    """What is promised, and whether it was kept."""
+    promised = f"{'≤' if target.at_most else '≥'} {number(target.value)}"
+    if value is None:
+        return promised, "not measured"
+    return promised, "reached" if target.reached(value) else "**missed**"
+
+
 def _beside_usual(usual: Mapping[str, float], placed: Mapping[str, float]) -> list[str]:
     """What was promised of them; another hour of the same machine is in the difference, too."""
     rows: list[Sequence[str]] = []
     for key, target in TARGETS.items():
         if key in placed and key in usual:
-            said = "reached" if target.reached(placed[key]) else "**missed**"
-            sign = "≤" if target.at_most else "≥"
-            promised = f"{sign} {number(target.value)}"
-            rows.append((f"`{key}`", number(usual[key]), number(placed[key]), promised, said))
+            values = number(usual[key]), number(placed[key])
+            rows.append((f"`{key}`", *values, *_judged(target, placed[key])))
     return _table(("figure", "as above", "so", "promised", ""), rows)
 
 
