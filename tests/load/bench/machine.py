@@ -21,6 +21,7 @@ PACKAGES: Final = (
 USUAL: Final = "as usual"
 ROUNDS: Final = 300
 WORK_STEPS: Final = 100_000
+SYSTEM: Final = Path("/sys")
 
 
 def calibration(folder: Path) -> dict[str, float]:
@@ -81,6 +82,7 @@ def machine() -> dict[str, str]:
         "cores": str(cores()),
         "memory": field("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {kernel} {platform.machine()}",
+        "idle": idling(),
         "scheduling": scheduling(),
     }
 
@@ -95,6 +97,22 @@ def scheduling() -> str:
         return f"chrt {'--rr' if policy == os.SCHED_RR else '--fifo'} {priority}"
     words = ["chrt --batch 0"] if policy == os.SCHED_BATCH else []
     return " ".join([*words, f"nice -n {nice}"] if nice else words) or USUAL
+
+
+def idling(root: Path = SYSTEM) -> str:
+    """What a core without work does: a virtual one that halts is woken by way of its host."""
+    try:
+        governor = (root / "devices/system/cpu/cpuidle/current_governor").read_text().strip()
+        asked = root / "module/haltpoll/parameters"
+        looks_us = int((asked / "guest_halt_poll_ns").read_text()) // 1000
+        shrinks = (asked / "guest_halt_poll_allow_shrink").read_text().strip() == "Y"
+    except (OSError, ValueError):
+        return "as the system has it"
+    if governor != "haltpoll":
+        return governor
+    if not looks_us:
+        return "halts at once"
+    return f"looks for work for {'at most ' if shrinks else ''}{looks_us} us, then halts"
 
 
 def cores() -> int:

@@ -13,26 +13,27 @@ import msgspec
 from tests.load.bench.machine import USUAL
 from tests.load.bench.peers.ratios import MEASURED, NAMES, PEER, key_of
 from tests.load.bench.report import Report, number
+from tests.load.bench.scenarios.catalogue import chosen
 from tests.load.bench.targets import MADE_ON, TARGETS, Target, at_most
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "figures"
 BENCH, LONG, PLACED = "bench.json", "long.json", "placed.json"
+BARE: Final = " ".join(chosen((), own=True, database=True))
 SIZES: Final = {"sleepers": "sleepers", "held_s": "held", "soak_minutes": "minutes"}
 """What long runs are asked for with: settings and their flags."""
 _REPORT: Final = msgspec.json.Decoder(Report)
 
 
 def page(bench: Report, long: Report | None = None, placed: Report | None = None) -> str:
-    """`placed` is a part of the bench once more, where the cores were shared another way."""
-    beside = _compared(bench.figures)
-    command = f"./task bench{' --peers' if beside else ''} --json docs/figures/{BENCH}"
+    """`placed` is the bench once more, or a part of it, where the cores were set up for it."""
+    beside = _compared(bench.figures, "## Beside others")
     parts = [
         "# Figures",
         "",
         "Made by `./task gen figures` from the reports in `docs/figures`.",
         "[benchmarks.md](benchmarks.md) says what each figure is and how it is measured.",
         "",
-        *_measured(bench, command),
+        *_measured(bench, _command(bench, BENCH)),
         *_promised(bench.figures, {} if long is None else long.figures),
         *beside,
         *_machines(bench.figures),
@@ -42,11 +43,22 @@ def page(bench: Report, long: Report | None = None, placed: Report | None = None
         command = f"./task bench {_sized(long.settings)} --json docs/figures/{LONG}"
         parts += ["## Long runs", "", *_measured(long, command), *_figures(long.figures)]
     if placed is not None:
-        scenarios = placed.settings.get("scenarios", "")
-        command = f"./task bench {scenarios} --json docs/figures/{PLACED}"
-        parts += ["## Cores shared another way", "", *_measured(placed, command)]
+        parts += ["## On cores that are set up for it", ""]
+        parts += _measured(placed, _command(placed, PLACED))
         parts += _beside_usual(bench.figures, placed.figures)
+        parts += _compared(placed.figures, "### Beside others, so")
     return "\n".join(parts)
+
+
+def _command(report: Report, name: str) -> str:
+    """What made it: a bare bench names no scenario."""
+    scenarios = report.settings.get("scenarios", "")
+    named = "" if scenarios in ("", BARE) else f" {scenarios}"
+    return f"./task bench{named}{_with_peers(report)} --json docs/figures/{name}"
+
+
+def _with_peers(report: Report) -> str:
+    return " --peers" if any(key.startswith(PEER) for key in report.figures) else ""
 
 
 def _sized(settings: Mapping[str, str]) -> str:
@@ -133,23 +145,23 @@ def _figures(figures: Mapping[str, float]) -> list[str]:
     )
 
 
-def _compared(figures: Mapping[str, float]) -> list[str]:
+def _compared(figures: Mapping[str, float], title: str) -> list[str]:
     """One line per figure; what somebody has no notion of stays empty."""
     there = [name for name in NAMES if any(key_of(name, key) in figures for key in MEASURED)]
     if not there:
         return []
     rows = [
         (
-            f"{title} ({unit})",
+            f"{what} ({unit})",
             *(
                 number(figures[key]) if key in figures else ""
                 for key in (figure, *(key_of(name, figure) for name in there))
             ),
         )
-        for figure, (title, unit) in MEASURED.items()
+        for figure, (what, unit) in MEASURED.items()
     ]
     head = ("figure", "Mainspring", *there)
-    return ["## Beside others", "", *_table(head, rows)]
+    return [title, "", *_table(head, rows)]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tests.load.bench.published import page
+from tests.load.bench.published import BARE, page
 from tests.load.bench.report import Report
 
 
@@ -70,18 +70,35 @@ def test_how_the_cores_were_shared_is_part_of_the_command() -> None:
     assert "`chrt --rr 1 ./task bench --json docs/figures/bench.json` on" in page(told)
 
 
-def test_cores_shared_another_way_stand_beside_the_usual_under_their_own_command() -> None:
+def test_cores_that_are_set_up_for_it_stand_beside_the_usual_under_their_own_command() -> None:
     usual = report({"turns_per_s_c32": 800.0, "tasks_per_s": 900.0, "recovery_p99_s": 1.0})
     placed = report({"turns_per_s_c32": 1010.0, "tasks_per_s": 950.0, "wal_bytes_per_task": 7.0})
-    machine = {**placed.machine, "scheduling": "chrt --rr 1"}
+    machine = {**placed.machine, "scheduling": "chrt --rr 1", "idle": "halts at once"}
     settings = {"scenarios": "turns throughput"}
     placed = msgspec.structs.replace(placed, machine=machine, settings=settings)
 
     lines = page(usual, None, placed).splitlines()
 
     command = "chrt --rr 1 ./task bench turns throughput --json docs/figures/placed.json"
-    assert any(line.startswith(f"`{command}` on 2026-01-02") for line in lines)
-    assert "| `turns_per_s_c32` | 800 | 1,010 | ≥ 1,000 | reached |" in lines
-    assert "| `tasks_per_s` | 900 | 950 | ≥ 30,000 | **missed** |" in lines
-    below = lines[lines.index("## Cores shared another way") :]
+    below = lines[lines.index("## On cores that are set up for it") :]
+    assert any(line.startswith(f"`{command}` on 2026-01-02") for line in below)
+    assert any("cores 2, idle halts at once;" in line for line in below)
+    assert "| `turns_per_s_c32` | 800 | 1,010 | ≥ 1,000 | reached |" in below
+    assert "| `tasks_per_s` | 900 | 950 | ≥ 30,000 | **missed** |" in below
     assert not any("wal_bytes_per_task" in line or "recovery" in line for line in below)
+
+
+def test_a_bare_bench_is_named_by_its_verb_alone_and_each_report_has_its_own_peers() -> None:
+    settings = {"scenarios": BARE}
+    usual = msgspec.structs.replace(report({"tasks_per_s": 900.0}), settings=settings)
+    figures = {"tasks_per_s": 950.0, "peer_pgqueuer_tasks_per_s": 960.0}
+    placed = msgspec.structs.replace(report(figures), settings=settings)
+
+    lines = page(usual, None, placed).splitlines()
+
+    assert any(line.startswith("`./task bench --json docs/figures/bench.json`") for line in lines)
+    command = "`./task bench --peers --json docs/figures/placed.json`"
+    assert any(line.startswith(command) for line in lines)
+    assert "## Beside others" not in lines
+    below = lines[lines.index("### Beside others, so") :]
+    assert "| Tasks per second (tasks/s) | 950 | 960 |" in below
