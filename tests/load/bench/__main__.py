@@ -24,6 +24,7 @@ from tests.load.bench.peers import ratios
 from tests.load.bench.peers.course import SECONDS_MAX as PEER_SECONDS_MAX
 from tests.load.bench.peers.course import bring_packages
 from tests.load.bench.report import Report
+from tests.load.bench.rounds import middle
 from tests.load.bench.wire import WireProblem
 
 INTERRUPTED: Final = 130
@@ -55,13 +56,25 @@ async def bounded(parsed: Arguments, folder: Path) -> Report:
         return await conduct(parsed, folder)
 
 
+async def in_rounds(parsed: Arguments, folder: Path) -> Report:
+    """Each round has a folder and a stack of its own."""
+    found: list[Report] = []
+    for number in range(1, parsed.rounds + 1):
+        if parsed.rounds > 1:
+            print(f"bench: round {number} of {parsed.rounds}", file=sys.stderr, flush=True)
+        own = folder / f"round{number}"
+        own.mkdir()
+        found.append(await bounded(parsed, own))
+    return middle(found)
+
+
 def measured(parsed: Arguments) -> int:
     folder = Path(tempfile.mkdtemp(prefix="mainspring-bench-"))
     began = time.monotonic()
     try:
         if parsed.peers:
             bring_packages()
-        found = asyncio.run(until_stopped(bounded(parsed, folder)))
+        found = asyncio.run(until_stopped(in_rounds(parsed, folder)))
     except (BenchFailed, StartProblem, WireProblem, MainspringError, TimeoutError) as error:
         print(f"bench: failed: {str(error) or repr(error)}{kept_logs(folder)}", file=sys.stderr)
         return 1
@@ -77,8 +90,9 @@ def measured(parsed: Arguments) -> int:
 
 
 def kept_logs(folder: Path) -> str:
-    logs = folder / "home" / "logs"
-    if not logs.exists():
+    # Of the round that failed, which is the last one.
+    logs = max(folder.glob("round*/home/logs"), default=None)
+    if logs is None:
         return ""
     kept = folder.with_name(f"{folder.name}-logs")
     shutil.copytree(logs, kept)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from tests.load.bench.peers.ratios import NAMES
 from tests.load.bench.plan import Plan, quick
+from tests.load.bench.rounds import ROUNDS_MAX
 from tests.load.bench.scenarios.catalogue import SCENARIOS
 
 COMPARED = ("workflow", "steps", "throughput", "dispatch")
@@ -41,6 +42,7 @@ class Arguments(argparse.Namespace):
     keys: int | None = None
     tasks: int | None = None
     minutes: float | None = None
+    rounds: int = 1
     profile: Path | None = None
     sampling: float = 0.0
     target: str = ""
@@ -71,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
         default=(),
         help="and the same work through others, in the same run",
     )
+    _add_rounds(top)
     out = top.add_argument_group("reports")
     out.add_argument("--json", type=Path, metavar="FILE", help="one JSON object")
     out.add_argument("--html", type=Path, metavar="FILE", help="one page with plots")
@@ -89,10 +92,22 @@ def peers_parser() -> argparse.ArgumentParser:
         description="The same work through us and through others, on this machine, one by one.",
     )
     top.add_argument("peers", nargs="*", metavar="PEER", help=f"all of {', '.join(NAMES)}")
+    _add_rounds(top)
     top.add_argument("--json", type=Path, metavar="FILE", help="one JSON object")
     top.add_argument("--html", type=Path, metavar="FILE", help="one page with plots")
     top.add_argument("--quick", action="store_true", help="shorter windows, rougher figures")
     return top
+
+
+def _add_rounds(top: argparse.ArgumentParser) -> None:
+    top.add_argument(
+        "--rounds",
+        type=int,
+        default=1,
+        choices=range(1, ROUNDS_MAX + 1),
+        metavar="N",
+        help="everything N times in turn; each figure is the middle one",
+    )
 
 
 def _add_loads(group: "argparse._ArgumentGroup") -> None:

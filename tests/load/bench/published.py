@@ -13,6 +13,7 @@ import msgspec
 from tests.load.bench.machine import USUAL
 from tests.load.bench.peers.ratios import MEASURED, NAMES, PEER, key_of
 from tests.load.bench.report import Report, number
+from tests.load.bench.rounds import span
 from tests.load.bench.scenarios.catalogue import chosen
 from tests.load.bench.targets import MADE_ON, TARGETS, Target, at_most
 
@@ -34,7 +35,7 @@ def page(bench: Report, long: Report | None = None, placed: Report | None = None
         "[benchmarks.md](benchmarks.md) says what each figure is and how it is measured.",
         "",
         *_measured(bench, _command(bench, BENCH)),
-        *_promised(bench.figures, {} if long is None else long.figures),
+        *_promised(bench, {} if long is None else long.figures),
         *beside,
         *_machines(bench.figures),
         *_others(bench.figures),
@@ -45,7 +46,7 @@ def page(bench: Report, long: Report | None = None, placed: Report | None = None
     if placed is not None:
         parts += ["## On cores that are set up for it", ""]
         parts += _measured(placed, _command(placed, PLACED))
-        parts += _beside_usual(bench.figures, placed.figures)
+        parts += _beside_usual(bench, placed)
         parts += _compared(placed.figures, "### Beside others, so")
     return "\n".join(parts)
 
@@ -54,11 +55,17 @@ def _command(report: Report, name: str) -> str:
     """What made it: a bare bench names no scenario."""
     scenarios = report.settings.get("scenarios", "")
     named = "" if scenarios in ("", BARE) else f" {scenarios}"
-    return f"./task bench{named}{_with_peers(report)} --json docs/figures/{name}"
+    return (
+        f"./task bench{named}{_with_peers(report)}{_in_rounds(report)} --json docs/figures/{name}"
+    )
 
 
 def _with_peers(report: Report) -> str:
     return " --peers" if any(key.startswith(PEER) for key in report.figures) else ""
+
+
+def _in_rounds(report: Report) -> str:
+    return f" --rounds {len(report.rounds)}" if report.rounds else ""
 
 
 def _sized(settings: Mapping[str, str]) -> str:
@@ -74,6 +81,8 @@ def _measured(report: Report, command: str) -> list[str]:
     machine = ", ".join(f"{key} {value}" for key, value in parts.items())
     speed = ", ".join(f"`{key}` {number(value)}" for key, value in report.calibration.items())
     notes = [f"- {note}" for note in report.notes]
+    if report.rounds:
+        notes.append(f"- each figure is the middle one of {len(report.rounds)} rounds")
     return [
         f"`{command}` on {report.measured_at[:10]}, commit {report.commit[:12]}.",
         f"The machine, which holds clients and servers alike: {machine}; before the start {speed}.",
@@ -83,18 +92,24 @@ def _measured(report: Report, command: str) -> list[str]:
     ]
 
 
-def _promised(figures: Mapping[str, float], long: Mapping[str, float]) -> list[str]:
+def _promised(bench: Report, long: Mapping[str, float]) -> list[str]:
     """What a bare bench leaves out is taken from the long runs."""
-    figures, rows = {**long, **figures}, list[Sequence[str]]()
+    figures, rows = {**long, **bench.figures}, list[Sequence[str]]()
     for key, target in TARGETS.items():
         value = figures.get(key)
-        shown = "" if value is None else number(value)
+        shown = "" if value is None else f"{number(value)}{_span(key, bench)}"
         rows.append((f"`{key}`", shown, *_judged(target, value), target.what))
     return [
         "## What the architecture promises",
         "",
         *_table(("figure", "measured", "promised", "", "what"), rows),
     ]
+
+
+def _span(key: str, report: Report) -> str:
+    """How far apart the rounds were."""
+    found = span(key, report.rounds)
+    return "" if found is None else f" ({number(found[0])} to {number(found[1])})"
 
 
 def _judged(target: Target, value: float | None) -> tuple[str, str]:
@@ -105,13 +120,14 @@ def _judged(target: Target, value: float | None) -> tuple[str, str]:
     return promised, "reached" if target.reached(value) else "**missed**"
 
 
-def _beside_usual(usual: Mapping[str, float], placed: Mapping[str, float]) -> list[str]:
+def _beside_usual(usual: Report, placed: Report) -> list[str]:
     """What was promised of them; another hour of the same machine is in the difference, too."""
     rows: list[Sequence[str]] = []
     for key, target in TARGETS.items():
-        if key in placed and key in usual:
-            values = number(usual[key]), number(placed[key])
-            rows.append((f"`{key}`", *values, *_judged(target, placed[key])))
+        if key in placed.figures and key in usual.figures:
+            there, here = usual.figures[key], placed.figures[key]
+            shown = f"{number(here)}{_span(key, placed)}"
+            rows.append((f"`{key}`", number(there), shown, *_judged(target, here)))
     return _table(("figure", "as above", "so", "promised", ""), rows)
 
 

@@ -56,6 +56,8 @@ class Report(Struct, frozen=True, kw_only=True):
     series: dict[str, Series] = {}
     dead: list[Dead] = []
     """Rows that vacuum had not reached at the end."""
+    rounds: list[dict[str, float]] = []
+    """The figures of each round, of which `figures` has the middle ones; empty for a single one."""
 
 
 def encode(report: Report) -> bytes:

@@ -102,3 +102,14 @@ def test_a_bare_bench_is_named_by_its_verb_alone_and_each_report_has_its_own_pee
     assert "## Beside others" not in lines
     below = lines[lines.index("### Beside others, so") :]
     assert "| Tasks per second (tasks/s) | 950 | 960 |" in below
+
+
+def test_of_several_rounds_the_page_says_the_middle_and_how_far_apart_they_were() -> None:
+    rounds = [{"turns_per_s_c32": 800.0}, {"turns_per_s_c32": 1010.0}, {"turns_per_s_c32": 1200.0}]
+    several = msgspec.structs.replace(report(rounds[1]), rounds=rounds)
+
+    lines = page(several).splitlines()
+
+    assert "- each figure is the middle one of 3 rounds" in lines
+    assert any(line.startswith("`./task bench --rounds 3 --json") for line in lines)
+    assert any("| 1,010 (800 to 1,200) | ≥ 1,000 | reached |" in line for line in lines)
