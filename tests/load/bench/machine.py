@@ -83,6 +83,7 @@ def machine() -> dict[str, str]:
         "memory": field("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {kernel} {platform.machine()}",
         "idle": idling(),
+        "large pages": large_pages(),
         "scheduling": scheduling(),
     }
 
@@ -113,6 +114,15 @@ def idling(root: Path = SYSTEM) -> str:
     if not looks_us:
         return "halts at once"
     return f"looks for work for {'at most ' if shrinks else ''}{looks_us} us, then halts"
+
+
+def large_pages(root: Path = SYSTEM) -> str:
+    """Who gets pages of 2 MiB unasked: the word in brackets of what the system could do."""
+    try:
+        words = (root / "kernel/mm/transparent_hugepage/enabled").read_text().split()
+    except OSError:
+        return "as the system has it"
+    return next((word[1:-1] for word in words if word.startswith("[")), "as the system has it")
 
 
 def cores() -> int:

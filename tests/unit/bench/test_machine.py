@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.load.bench.machine import idling
+from tests.load.bench.machine import idling, large_pages
 
 
 def system(root: Path, *, governor: str, looks_ns: int = 0, shrinks: str = "Y") -> Path:
@@ -31,3 +31,12 @@ def test_a_report_says_whether_a_virtual_core_looks_for_work_before_it_halts(
 def test_where_the_system_says_nothing_of_it_neither_does_the_report(tmp_path: Path) -> None:
     assert idling(tmp_path) == "as the system has it"
     assert idling(system(tmp_path / "menu", governor="menu")) == "menu"
+
+
+def test_a_report_says_who_gets_large_pages(tmp_path: Path) -> None:
+    folder = tmp_path / "kernel/mm/transparent_hugepage"
+    folder.mkdir(parents=True)
+    (folder / "enabled").write_text("always [madvise] never\n")
+
+    assert large_pages(tmp_path) == "madvise"
+    assert large_pages(tmp_path / "elsewhere") == "as the system has it"
