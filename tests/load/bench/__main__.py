@@ -57,7 +57,7 @@ async def bounded(parsed: Arguments, folder: Path) -> Report:
 
 
 async def in_rounds(parsed: Arguments, folder: Path) -> Report:
-    """Each round has a folder and a stack of its own."""
+    """Each round has a folder and a stack of its own; what is left of a failed one stays."""
     found: list[Report] = []
     for number in range(1, parsed.rounds + 1):
         if parsed.rounds > 1:
@@ -65,6 +65,7 @@ async def in_rounds(parsed: Arguments, folder: Path) -> Report:
         own = folder / f"round{number}"
         own.mkdir()
         found.append(await bounded(parsed, own))
+        shutil.rmtree(own, ignore_errors=True)
     return middle(found)
 
 
@@ -90,8 +91,7 @@ def measured(parsed: Arguments) -> int:
 
 
 def kept_logs(folder: Path) -> str:
-    # Of the round that failed, which is the last one.
-    logs = max(folder.glob("round*/home/logs"), default=None)
+    logs = next(folder.glob("round*/home/logs"), None)
     if logs is None:
         return ""
     kept = folder.with_name(f"{folder.name}-logs")

@@ -19,6 +19,7 @@ PACKAGES: Final = (
 
 
 USUAL: Final = "as usual"
+UNTOLD: Final = "as the system has it"
 ROUNDS: Final = 300
 WORK_STEPS: Final = 100_000
 SYSTEM: Final = Path("/sys")
@@ -102,15 +103,15 @@ def scheduling() -> str:
 
 def idling(root: Path = SYSTEM) -> str:
     """What a core without work does: a virtual one that halts is woken by way of its host."""
+    asked = root / "module/haltpoll/parameters"
     try:
         governor = (root / "devices/system/cpu/cpuidle/current_governor").read_text().strip()
-        asked = root / "module/haltpoll/parameters"
+        if governor != "haltpoll":
+            return governor
         looks_us = int((asked / "guest_halt_poll_ns").read_text()) // 1000
         shrinks = (asked / "guest_halt_poll_allow_shrink").read_text().strip() == "Y"
     except (OSError, ValueError):
-        return "as the system has it"
-    if governor != "haltpoll":
-        return governor
+        return UNTOLD
     if not looks_us:
         return "halts at once"
     return f"looks for work for {'at most ' if shrinks else ''}{looks_us} us, then halts"
@@ -121,8 +122,8 @@ def large_pages(root: Path = SYSTEM) -> str:
     try:
         words = (root / "kernel/mm/transparent_hugepage/enabled").read_text().split()
     except OSError:
-        return "as the system has it"
-    return next((word[1:-1] for word in words if word.startswith("[")), "as the system has it")
+        return UNTOLD
+    return next((word[1:-1] for word in words if word.startswith("[")), UNTOLD)
 
 
 def cores() -> int:

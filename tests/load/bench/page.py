@@ -9,7 +9,7 @@ from tests.load.bench import plots
 from tests.load.bench.histograms import Histogram
 from tests.load.bench.peers.driver import OWN
 from tests.load.bench.peers.ratios import NAMES, groups, key_of
-from tests.load.bench.report import Report, number
+from tests.load.bench.report import Report, number, shown
 from tests.load.bench.targets import TARGETS
 
 STYLE: Final = Path(__file__).with_name("page.css")
@@ -32,7 +32,7 @@ STATEMENTS_SHOWN: Final = 30
 
 def render(report: Report) -> str:
     sections = [
-        _promised(report.figures),
+        _promised(report),
         *_peers(report.figures),
         *_everyone(report.histograms),
         *_curves(report.histograms),
@@ -65,21 +65,21 @@ def render(report: Report) -> str:
     )
 
 
-def _promised(figures: Mapping[str, float]) -> str:
+def _promised(report: Report) -> str:
     """Promised figures in the order of the promises, with how much of each was reached."""
     rows: list[str] = []
     for key, target in TARGETS.items():
-        if key not in figures:
+        if key not in report.figures:
             continue
-        value = figures[key]
+        value = report.figures[key]
         reached = target.reached(value)
         part = (target.value / value if target.at_most else value / target.value) if value else 1.0
         bound = f"{'≤' if target.at_most else '≥'} {number(target.value)}"
         width = f"{min(part, 1.0) * 100:.0f}%"
         rows.append(
             f'<tr class="{"reached" if reached else "missed"}"><td>{escape(target.what)}'
-            f'<br><code>{key}</code></td><td class="n">{number(value)}</td><td class="n">{bound}'
-            f'</td><td class="meter"><b style="width:{width}"></b></td>'
+            f'<br><code>{key}</code></td><td class="n">{shown(report, key)}</td>'
+            f'<td class="n">{bound}</td><td class="meter"><b style="width:{width}"></b></td>'
             f"<td>{'reached' if reached else 'missed'}</td></tr>"
         )
     if not rows:

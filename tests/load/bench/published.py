@@ -12,8 +12,7 @@ import msgspec
 
 from tests.load.bench.machine import USUAL
 from tests.load.bench.peers.ratios import MEASURED, NAMES, PEER, key_of
-from tests.load.bench.report import Report, number
-from tests.load.bench.rounds import span
+from tests.load.bench.report import Report, number, shown
 from tests.load.bench.scenarios.catalogue import chosen
 from tests.load.bench.targets import MADE_ON, TARGETS, Target, at_most
 
@@ -35,13 +34,13 @@ def page(bench: Report, long: Report | None = None, placed: Report | None = None
         "[benchmarks.md](benchmarks.md) says what each figure is and how it is measured.",
         "",
         *_measured(bench, _command(bench, BENCH)),
-        *_promised(bench, {} if long is None else long.figures),
+        *_promised(bench, long),
         *beside,
         *_machines(bench.figures),
         *_others(bench.figures),
     ]
     if long is not None:
-        command = f"./task bench {_sized(long.settings)} --json docs/figures/{LONG}"
+        command = _command(long, LONG, *_sizes(long.settings))
         parts += ["## Long runs", "", *_measured(long, command), *_figures(long.figures)]
     if placed is not None:
         parts += ["## On cores that are set up for it", ""]
@@ -51,27 +50,21 @@ def page(bench: Report, long: Report | None = None, placed: Report | None = None
     return "\n".join(parts)
 
 
-def _command(report: Report, name: str) -> str:
+def _command(report: Report, name: str, *sizes: str) -> str:
     """What made it: a bare bench names no scenario."""
     scenarios = report.settings.get("scenarios", "")
-    named = "" if scenarios in ("", BARE) else f" {scenarios}"
-    return (
-        f"./task bench{named}{_with_peers(report)}{_in_rounds(report)} --json docs/figures/{name}"
-    )
+    words = [
+        "" if scenarios == BARE else scenarios,
+        *sizes,
+        "--peers" if any(key.startswith(PEER) for key in report.figures) else "",
+        f"--rounds {len(report.rounds)}" if report.rounds else "",
+    ]
+    return " ".join(("./task bench", *filter(None, words), f"--json docs/figures/{name}"))
 
 
-def _with_peers(report: Report) -> str:
-    return " --peers" if any(key.startswith(PEER) for key in report.figures) else ""
-
-
-def _in_rounds(report: Report) -> str:
-    return f" --rounds {len(report.rounds)}" if report.rounds else ""
-
-
-def _sized(settings: Mapping[str, str]) -> str:
-    """The scenarios, and how long and how large they were."""
-    sizes = (f"--{flag} {settings[key]}" for key, flag in SIZES.items() if key in settings)
-    return " ".join((settings.get("scenarios", ""), *sizes))
+def _sizes(settings: Mapping[str, str]) -> list[str]:
+    """How long and how large the scenarios were."""
+    return [f"--{flag} {settings[key]}" for key, flag in SIZES.items() if key in settings]
 
 
 def _measured(report: Report, command: str) -> list[str]:
@@ -92,24 +85,20 @@ def _measured(report: Report, command: str) -> list[str]:
     ]
 
 
-def _promised(bench: Report, long: Mapping[str, float]) -> list[str]:
+def _promised(bench: Report, long: Report | None) -> list[str]:
     """What a bare bench leaves out is taken from the long runs."""
-    figures, rows = {**long, **bench.figures}, list[Sequence[str]]()
+    reports = [bench] if long is None else [bench, long]
+    rows: list[Sequence[str]] = []
     for key, target in TARGETS.items():
-        value = figures.get(key)
-        shown = "" if value is None else f"{number(value)}{_span(key, bench)}"
-        rows.append((f"`{key}`", shown, *_judged(target, value), target.what))
+        report = next((one for one in reports if key in one.figures), None)
+        value = None if report is None else report.figures[key]
+        measured = "" if report is None else shown(report, key)
+        rows.append((f"`{key}`", measured, *_judged(target, value), target.what))
     return [
         "## What the architecture promises",
         "",
         *_table(("figure", "measured", "promised", "", "what"), rows),
     ]
-
-
-def _span(key: str, report: Report) -> str:
-    """How far apart the rounds were."""
-    found = span(key, report.rounds)
-    return "" if found is None else f" ({number(found[0])} to {number(found[1])})"
 
 
 def _judged(target: Target, value: float | None) -> tuple[str, str]:
@@ -125,9 +114,8 @@ def _beside_usual(usual: Report, placed: Report) -> list[str]:
     rows: list[Sequence[str]] = []
     for key, target in TARGETS.items():
         if key in placed.figures and key in usual.figures:
-            there, here = usual.figures[key], placed.figures[key]
-            shown = f"{number(here)}{_span(key, placed)}"
-            rows.append((f"`{key}`", number(there), shown, *_judged(target, here)))
+            judged = _judged(target, placed.figures[key])
+            rows.append((f"`{key}`", number(usual.figures[key]), shown(placed, key), *judged))
     return _table(("figure", "as above", "so", "promised", ""), rows)
 
 

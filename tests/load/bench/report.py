@@ -71,7 +71,7 @@ def decode(data: bytes) -> Report:
 
 def render(report: Report) -> str:
     blocks = [
-        _figures(report.figures),
+        _figures(report),
         table(["machine", ""], [[k, number(v)] for k, v in report.calibration.items()]),
         _spreads(report.spreads),
         *(_costs(load, costs) for load, costs in report.costs.items()),
@@ -88,6 +88,19 @@ def missed(figures: Mapping[str, float]) -> list[str]:
     return [
         key for key, value in figures.items() if key in TARGETS and not TARGETS[key].reached(value)
     ]
+
+
+def span(key: str, rounds: Sequence[Mapping[str, float]]) -> tuple[float, float] | None:
+    """The least and the most of what the rounds had; None for fewer than two of them."""
+    found = [figures[key] for figures in rounds if key in figures]
+    return (min(found), max(found)) if len(found) > 1 else None
+
+
+def shown(report: Report, key: str) -> str:
+    """A figure of it for people, with how far apart the rounds were."""
+    found = span(key, report.rounds)
+    apart = "" if found is None else f" ({number(found[0])} to {number(found[1])})"
+    return f"{number(report.figures[key])}{apart}"
 
 
 def number(value: float) -> str:
@@ -114,16 +127,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([shown(head), rule, *map(shown, rows)])
 
 
-def _figures(figures: Mapping[str, float]) -> str:
+def _figures(report: Report) -> str:
     rows: list[list[str]] = []
-    for key, value in figures.items():
+    for key, value in report.figures.items():
         target = TARGETS.get(key)
         if target is None:
-            rows.append([key, number(value), "", "", ""])
+            rows.append([key, shown(report, key), "", "", ""])
             continue
         bound = f"{'<=' if target.at_most else '>='} {number(target.value)}"
         verdict = "reached" if target.reached(value) else "MISSED"
-        rows.append([key, number(value), bound, verdict, target.what])
+        rows.append([key, shown(report, key), bound, verdict, target.what])
     return table(["figure", "measured", "target", "", "what"], rows)
 
 

@@ -1,6 +1,6 @@
 """Everything several times in turn: a machine that others share is not the same for long."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
@@ -19,23 +19,10 @@ def middle(reports: Sequence[Report]) -> Report:
     if len(reports) == 1:
         return last
     rounds = [report.figures for report in reports]
-    figures = {key: median(_all_of(key, rounds)) for key in dict.fromkeys(_keys(rounds))}
+    keys = dict.fromkeys(key for figures in rounds for key in figures)
+    figures = {key: median(one[key] for one in rounds if key in one) for key in keys}
     notes = dict.fromkeys(note for report in reports for note in report.notes)
     # A ratio is of the two figures that stand beside it, not of one that is in no table.
     return msgspec.structs.replace(
         last, figures=figures | ratios(figures), notes=list(notes), rounds=rounds
     )
-
-
-def span(key: str, rounds: Sequence[Mapping[str, float]]) -> tuple[float, float] | None:
-    """The least and the most of what the rounds had; None for fewer than two of them."""
-    found = _all_of(key, rounds)
-    return (min(found), max(found)) if len(found) > 1 else None
-
-
-def _keys(rounds: Iterable[Mapping[str, float]]) -> Iterable[str]:
-    return (key for figures in rounds for key in figures)
-
-
-def _all_of(key: str, rounds: Sequence[Mapping[str, float]]) -> list[float]:
-    return [figures[key] for figures in rounds if key in figures]

@@ -33,6 +33,14 @@ def test_where_the_system_says_nothing_of_it_neither_does_the_report(tmp_path: P
     assert idling(system(tmp_path / "menu", governor="menu")) == "menu"
 
 
+def test_a_core_that_is_not_virtual_is_told_by_its_governor_alone(tmp_path: Path) -> None:
+    cores = tmp_path / "devices/system/cpu/cpuidle"
+    cores.mkdir(parents=True)
+    (cores / "current_governor").write_text("menu\n")
+
+    assert idling(tmp_path) == "menu"
+
+
 def test_a_report_says_who_gets_large_pages(tmp_path: Path) -> None:
     folder = tmp_path / "kernel/mm/transparent_hugepage"
     folder.mkdir(parents=True)

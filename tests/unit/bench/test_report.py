@@ -33,6 +33,13 @@ def test_a_figure_stands_beside_its_target() -> None:
     assert line_of(text, "sql_per_text_turn").split()[1:5] == ["12.0", "<=", "12.0", "reached"]
 
 
+def test_of_several_rounds_a_figure_is_shown_with_how_far_apart_they_were() -> None:
+    rounds = [{"turns_per_s_c1": 140.0}, {"turns_per_s_c1": 149.0}, {"turns_per_s_c1": 160.0}]
+    text = render(msgspec.structs.replace(report(turns_per_s_c1=149.0), rounds=rounds))
+
+    assert "149 (140 to 160)" in line_of(text, "turns_per_s_c1")
+
+
 def test_a_figure_nobody_promised_has_no_verdict() -> None:
     found = report(rss_mib_api=1e9)
 

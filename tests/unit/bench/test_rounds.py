@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from tests.load.bench import arguments
-from tests.load.bench.report import Report
-from tests.load.bench.rounds import middle, span
+from tests.load.bench.report import Report, span
+from tests.load.bench.rounds import middle
 
 
 def report(figures: dict[str, float], note: str = "") -> Report:
