@@ -1,6 +1,7 @@
 """The load tool against a stack that is there already, in its smallest sizes."""
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -28,13 +29,18 @@ async def bench(rig: Rig, *words: str) -> str:
     """What it printed, without a word of failure."""
     engine, postgres = rig.stack.address("engine"), rig.stack.reading_postgres.url()
     where = ("--target", rig.stack.api_url, "--engine", engine, "--postgres", postgres)
+    status, said = await ran(*words, *where)
+    assert status == 0, said
+    return said
+
+
+async def ran(*words: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.load.bench", *words, *where, cwd=project_root(),
+        sys.executable, "-m", "tests.load.bench", *words, cwd=project_root(),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
-    return said.decode()
+    return process.returncode, said.decode()
 
 
 async def test_a_soak_and_a_queue_of_a_running_stack_are_measured_and_recounted(
@@ -60,3 +66,16 @@ async def test_a_soak_and_a_queue_of_a_running_stack_are_measured_and_recounted(
 async def test_what_would_stop_processes_is_refused_on_a_stack_of_others(rig: Rig) -> None:
     with pytest.raises(AssertionError, match="needs a stack of its own"):
         await bench(rig, "replicas")
+
+
+async def test_a_target_that_is_not_there_is_told_in_a_line() -> None:
+    with socket.socket() as nobody:  # bound, so that nobody else takes the port; it never listens
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+
+        status, said = await ran("turns", "--target", f"http://127.0.0.1:{port}")
+
+    assert status == 1
+    assert "bench: failed: " in said
+    assert str(port) in said
+    assert "Traceback" not in said

@@ -76,7 +76,7 @@ def measured(parsed: Arguments) -> int:
         if parsed.peers:
             bring_packages()
         found = asyncio.run(until_stopped(in_rounds(parsed, folder)))
-    except (BenchFailed, StartProblem, WireProblem, MainspringError, TimeoutError) as error:
+    except (BenchFailed, StartProblem, WireProblem, MainspringError, OSError) as error:
         print(f"bench: failed: {str(error) or repr(error)}{kept_logs(folder)}", file=sys.stderr)
         return 1
     finally:
