@@ -1219,6 +1219,28 @@ $$;
 ALTER FUNCTION api.unfinished_deletes(p_before_ms bigint, p_limit integer) OWNER TO api_owner;
 
 --
+-- Name: add_workflow(engine.commit_workflow); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.add_workflow(p_workflow engine.commit_workflow) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into engine.workflow (
+        id, session_id, org_id, ordinal, outcome, state, config_hash, traceparent, started_ms
+    )
+    values (
+        p_workflow.id, p_workflow.session_id, p_workflow.org_id, p_workflow.ordinal,
+        p_workflow.outcome, p_workflow.state, p_workflow.config_hash, p_workflow.traceparent,
+        p_workflow.started_ms
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.add_workflow(p_workflow engine.commit_workflow) OWNER TO engine_owner;
+
+--
 -- Name: attach_v1(bigint, smallint, uuid[], bigint[], text[], text[], uuid[], uuid[], integer[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -1807,6 +1829,73 @@ $$;
 ALTER FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) OWNER TO engine_owner;
 
 --
+-- Name: close_task(engine.commit_close, engine.commit_result, timestamp with time zone); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.close_task(p_close engine.commit_close, p_result engine.commit_result, p_now timestamp with time zone) RETURNS engine.close_answer
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    v_task engine.task;
+begin
+    delete from engine.task as t
+    where t.id = p_close.task_id and t.fence = p_close.fence and t.state = p_close.expected
+    returning t.* into v_task;
+    if
+        not found
+        or p_result.task_id <> v_task.id
+        or p_result.fence <> v_task.fence
+        or p_result.workflow_id <> v_task.workflow_id
+    then
+        raise exception 'engine.close_task: the task is not as it was' using errcode = 'MSE02';
+    end if;
+
+    if v_task.state = 2 then
+        insert into engine.attempt (
+            task_id, fence, workflow_id, org_id, step, incarnation, attach_number, claim_rev,
+            close_rev, claimed_at, closed_at, stamped_at, lease_until, acknowledged, started,
+            closing, result_hash, error_code
+        )
+        values (
+            v_task.id, v_task.fence, v_task.workflow_id, v_task.org_id, v_task.step,
+            v_task.incarnation, v_task.attach_number, v_task.claim_rev, v_task.rev + 1,
+            v_task.claimed_at, p_now, v_task.stamped_at, v_task.lease_until, v_task.acknowledged,
+            v_task.started_fence = v_task.fence, p_close.closing, p_close.result_hash,
+            p_close.error_code
+        );
+    end if;
+    if p_result.task_id is not null then
+        insert into engine.step_result (
+            workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash
+        )
+        values (
+            p_result.workflow_id, p_result.step, v_task.org_id, p_result.task_id, p_result.fence,
+            v_task.rev + 1, v_task.input_hash, p_result.body, p_result.hash
+        );
+    end if;
+    if v_task.effect >= 3 then
+        update engine.effect as e
+        set
+            state = case
+                when v_task.started_fence = 0 then 6
+                when p_close.closing = 1 then 3
+                when p_close.closing = 2 then 4
+                else 5
+            end,
+            rev = v_task.rev + 1,
+            closed_at = p_now
+        where e.workflow_id = v_task.workflow_id and e.step = v_task.step;
+    end if;
+    return (1, (extract(epoch from v_task.claimed_at) * 1000)::bigint, v_task.incarnation)
+        ::engine.close_answer;
+end
+$$;
+
+
+ALTER FUNCTION engine.close_task(p_close engine.commit_close, p_result engine.commit_result, p_now timestamp with time zone) OWNER TO engine_owner;
+
+--
 -- Name: commit_budgeted_v1(bigint, bigint, engine.commit_item[], engine.commit_event[], engine.commit_anchor[], engine.commit_workflow[], engine.commit_close[], engine.commit_mark[], engine.commit_emit[], engine.commit_result[], engine.commit_task[], engine.commit_accept[], engine.commit_consume[], engine.commit_timer[], engine.commit_drop[], engine.commit_dead_letter[], engine.commit_config[], engine.budget_ask[], uuid[], engine.budget_charge[], boolean); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -2154,7 +2243,9 @@ begin
         v_now := clock_timestamp();
         now_ms := (extract(epoch from v_now) * 1000)::bigint;
 
-        if cardinality(p_moved) > 0 then
+        if cardinality(p_moved) = 1 then
+            perform engine.move_workflow(p_moved[1]);
+        elsif cardinality(p_moved) > 0 then
             update engine.workflow as w
             set
                 rev = w.rev + 1,
@@ -2169,7 +2260,9 @@ begin
                 raise exception 'engine.commit_whole: a workflow has moved' using errcode = 'MSE02';
             end if;
         end if;
-        if cardinality(p_started) > 0 then
+        if cardinality(p_started) = 1 then
+            perform engine.add_workflow(p_started[1]);
+        elsif cardinality(p_started) > 0 then
             insert into engine.workflow (
                 id, session_id, org_id, ordinal, outcome, state, config_hash, traceparent, started_ms
             )
@@ -2179,7 +2272,9 @@ begin
             from unnest(p_started) as c;
         end if;
 
-        if cardinality(p_closes) > 0 or cardinality(p_results) > 0 then
+        if cardinality(p_closes) = 1 and cardinality(p_results) <= 1 then
+            closes := array[engine.close_task(p_closes[1], p_results[1], v_now)];
+        elsif cardinality(p_closes) > 0 or cardinality(p_results) > 0 then
             with gone as (
                 delete from engine.task as t
                 using unnest(p_closes) with ordinality as c
@@ -2407,7 +2502,9 @@ declare
     v_rows bigint;
 begin
     begin
-        if cardinality(p_starts) > 0 then
+        if cardinality(p_starts) = 1 then
+            perform engine.write_start(p_starts[1]);
+        elsif cardinality(p_starts) > 0 then
             insert into engine.start (workflow_id, org_id, type, key, queue, hash, started_ms)
             select s.workflow_id, s.org_id, s.type, s.key, s.queue, s.hash, s.started_ms
             from unnest(p_starts) as s
@@ -3257,6 +3354,31 @@ $$;
 
 
 ALTER FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) OWNER TO engine_owner;
+
+--
+-- Name: move_workflow(engine.commit_workflow); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.move_workflow(p_workflow engine.commit_workflow) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update engine.workflow as w
+    set
+        rev = w.rev + 1,
+        outcome = p_workflow.outcome,
+        state = p_workflow.state,
+        config_hash = p_workflow.config_hash,
+        traceparent = p_workflow.traceparent
+    where w.id = p_workflow.id and w.rev = p_workflow.expected_rev;
+    if not found then
+        raise exception 'engine.move_workflow: the workflow has moved' using errcode = 'MSE02';
+    end if;
+end
+$$;
+
+
+ALTER FUNCTION engine.move_workflow(p_workflow engine.commit_workflow) OWNER TO engine_owner;
 
 --
 -- Name: place_order(text); Type: FUNCTION; Schema: engine; Owner: engine_owner
@@ -4277,6 +4399,26 @@ $$;
 ALTER FUNCTION engine.write_marks(p_marks engine.commit_mark[], p_emits engine.commit_emit[]) OWNER TO engine_owner;
 
 --
+-- Name: write_start(engine.commit_start); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_start(p_start engine.commit_start) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into engine.start (workflow_id, org_id, type, key, queue, hash, started_ms)
+    values (
+        p_start.workflow_id, p_start.org_id, p_start.type, p_start.key, p_start.queue,
+        p_start.hash, p_start.started_ms
+    );
+    perform log.open_one_v1(p_start.workflow_id, p_start.org_id);
+end
+$$;
+
+
+ALTER FUNCTION engine.write_start(p_start engine.commit_start) OWNER TO engine_owner;
+
+--
 -- Name: write_starts(bigint, engine.commit_item[], engine.commit_start[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -4320,6 +4462,44 @@ $$;
 ALTER FUNCTION engine.write_starts(p_drift_ms bigint, p_items engine.commit_item[], p_starts engine.commit_start[]) OWNER TO engine_owner;
 
 --
+-- Name: write_step(engine.commit_step); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_step(p_step engine.commit_step) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_rev int := 0;
+begin
+    if p_step.fence > 0 then
+        select t.rev into v_rev
+        from engine.task as t
+        where t.id = p_step.task_id and t.fence = p_step.fence;
+        if not found then
+            -- The last step rides with the result that ends its attempt.
+            select a.close_rev into v_rev
+            from engine.attempt as a
+            where a.task_id = p_step.task_id and a.fence = p_step.fence;
+        end if;
+        if not found then
+            raise exception 'engine.commit: a recorded step has no attempt'
+                using errcode = 'MSE01';
+        end if;
+    end if;
+    insert into engine.step_result (
+        workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
+    )
+    values (
+        p_step.workflow_id, p_step.step, p_step.org_id, p_step.task_id, p_step.fence, v_rev,
+        p_step.input_hash, p_step.body, p_step.hash, true
+    );
+end
+$$;
+
+
+ALTER FUNCTION engine.write_step(p_step engine.commit_step) OWNER TO engine_owner;
+
+--
 -- Name: write_steps(engine.commit_step[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -4328,9 +4508,14 @@ CREATE FUNCTION engine.write_steps(p_steps engine.commit_step[]) RETURNS void
     AS $$
 declare
     v_kept bigint;
-    v_copies engine.commit_step[] := array(select s from unnest(p_steps) as s where s.fence < 0);
+    v_copies engine.commit_step[];
     v_places engine.commit_step[];
 begin
+    if cardinality(p_steps) = 1 and (p_steps[1]).fence >= 0 then
+        perform engine.write_step(p_steps[1]);
+        return;
+    end if;
+    v_copies := array(select s from unnest(p_steps) as s where s.fence < 0);
     if v_copies <> '{}' then
         p_steps := array(select s from unnest(p_steps) as s where s.fence >= 0);
         v_places := array(select c from unnest(v_copies) as c where c.fence = -2);
@@ -4399,6 +4584,59 @@ $$;
 ALTER FUNCTION engine.write_steps(p_steps engine.commit_step[]) OWNER TO engine_owner;
 
 --
+-- Name: write_task(engine.commit_task, bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.write_task(p_task engine.commit_task, p_lease_ms bigint) RETURNS uuid[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_hash bytea := sha256(p_task.payload);
+    v_seated boolean := p_task.incarnation is not null and exists (
+        select from engine.worker as w
+        where
+            w.incarnation = p_task.incarnation
+            and w.attach_number = p_task.attach_number
+    );
+begin
+    insert into engine.payload (task_id, org_id, step, payload, input_hash)
+    values (p_task.id, p_task.org_id, p_task.step, p_task.payload, v_hash);
+
+    if v_seated then
+        insert into engine.task (
+            id, workflow_id, session_id, org_id, route, priority, kind, effect, step, input_hash,
+            run_at, state, fence, claim_rev, claimed_at, stamped_at, lease_until, incarnation,
+            attach_number
+        )
+        values (
+            p_task.id, p_task.workflow_id, p_task.session_id, p_task.org_id, p_task.route,
+            p_task.priority, p_task.kind, p_task.effect, p_task.step, v_hash,
+            v_now, 2, 1, 1, v_now, v_now, v_now + p_lease_ms * interval '1 millisecond',
+            p_task.incarnation, p_task.attach_number
+        );
+    else
+        insert into engine.task (
+            id, workflow_id, session_id, org_id, route, priority, kind, effect, step, input_hash,
+            run_at, state
+        )
+        values (
+            p_task.id, p_task.workflow_id, p_task.session_id, p_task.org_id, p_task.route,
+            p_task.priority, p_task.kind, p_task.effect, p_task.step, v_hash, v_now, 1
+        );
+    end if;
+    if p_task.effect >= 3 then
+        insert into engine.effect (workflow_id, step, org_id, task_id, class, rev)
+        values (p_task.workflow_id, p_task.step, p_task.org_id, p_task.id, p_task.effect, 1);
+    end if;
+    return case when p_task.incarnation is not null and not v_seated then array[p_task.id] end;
+end
+$$;
+
+
+ALTER FUNCTION engine.write_task(p_task engine.commit_task, p_lease_ms bigint) OWNER TO engine_owner;
+
+--
 -- Name: write_tasks(engine.commit_task[], bigint); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -4410,6 +4648,9 @@ declare
     v_unclaimed uuid[];
     v_effects boolean;
 begin
+    if cardinality(p_tasks) = 1 then
+        return engine.write_task(p_tasks[1], p_lease_ms);
+    end if;
     with payloads as (
         insert into engine.payload (task_id, org_id, step, payload, input_hash)
         select c.id, c.org_id, c.step, c.payload, sha256(c.payload)
@@ -4730,6 +4971,64 @@ $$;
 ALTER FUNCTION log.append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]) OWNER TO log_owner;
 
 --
+-- Name: append_one(bigint, log.head_change, log.new_event[]); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.append_one(p_drift_ms bigint, p_head log.head_change, p_events log.new_event[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_now_ms bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+    v_deltas int;
+    v_events bigint;
+begin
+    update log.head as d
+    set
+        last_seq = p_head.to_last_seq,
+        n = 0,
+        hash = p_head.to_hash,
+        ts_ms = p_head.to_ts_ms,
+        status = p_head.to_status,
+        active_turn = p_head.to_active_turn,
+        turn_first_seq = p_head.to_turn_first_seq,
+        anchors = case when p_head.close_anchors then '{}'::jsonb else d.anchors - p_head.gone end
+            || p_head.opened
+    where
+        d.session_id = p_head.session_id
+        and d.org_id = p_head.org_id and d.last_seq = p_head.last_seq and d.hash = p_head.hash
+        and d.status = p_head.status and d.paused = p_head.paused and not d.closed
+        and d.active_turn is not distinct from p_head.active_turn
+        and d.turn_first_seq = p_head.turn_first_seq
+        and p_head.to_last_seq > p_head.last_seq
+        and p_head.to_ts_ms between greatest(d.ts_ms, v_now_ms - p_drift_ms)
+        and greatest(d.ts_ms, v_now_ms + p_drift_ms)
+    returning old.n into v_deltas;
+    if not found then
+        raise exception 'log.append_one: the head does not fit' using errcode = 'MSL02';
+    end if;
+
+    insert into log.event (session_id, seq, type, ts_ms, turn_id, payload, deltas_before, h)
+    select
+        e.session_id, e.seq, e.type, e.ts_ms, e.turn_id, e.payload,
+        case when e.seq = p_head.last_seq + 1 then v_deltas else 0 end,
+        e.hash
+    from unnest(p_events) as e
+    where
+        e.session_id = p_head.session_id
+        and e.seq > p_head.last_seq and e.seq <= p_head.to_last_seq;
+    get diagnostics v_events = row_count;
+    -- None twice (its key), so every position between the old end and the new one has its event.
+    if v_events <> p_head.to_last_seq - p_head.last_seq then
+        raise exception 'log.append_one: the events do not fit' using errcode = 'MSL02';
+    end if;
+    return v_deltas;
+end
+$$;
+
+
+ALTER FUNCTION log.append_one(p_drift_ms bigint, p_head log.head_change, p_events log.new_event[]) OWNER TO log_owner;
+
+--
 -- Name: append_rows(boolean, uuid[], bigint[], text[], bigint[], uuid[], bytea[], bytea[], uuid[], uuid[], bigint[], bytea[], bigint[], smallint[], uuid[], bigint[], boolean[], uuid[], text[], integer[]); Type: FUNCTION; Schema: log; Owner: log_owner
 --
 
@@ -4873,8 +5172,10 @@ declare
     v_deltas int[];
     v_events bigint;
 begin
+    if cardinality(p_heads) = 1 then
+        return array[log.append_one(p_drift_ms, p_heads[1], p_events)];
+    end if;
     -- An update from unnest takes its locks in no order, so several heads are locked before it.
-    -- One head needs none.
     if cardinality(p_heads) > 1 then
         perform from log.head as h
         where h.session_id = any(array(select c.session_id from unnest(p_heads) as c))
@@ -5339,6 +5640,24 @@ $$;
 
 
 ALTER FUNCTION log.open_empty_v1(p_session uuid[], p_org uuid[]) OWNER TO log_owner;
+
+--
+-- Name: open_one_v1(uuid, uuid); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.open_one_v1(p_session uuid, p_org uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into log.head (session_id, org_id, ts_ms, epoch)
+    select p_session, p_org, 0, s.epoch
+    from log.store as s;
+end
+$$;
+
+
+ALTER FUNCTION log.open_one_v1(p_session uuid, p_org uuid) OWNER TO log_owner;
 
 --
 -- Name: open_v1(uuid[], uuid[], text[], bigint[], bytea[], bytea[]); Type: FUNCTION; Schema: log; Owner: log_owner
@@ -7790,6 +8109,13 @@ GRANT ALL ON FUNCTION api.unfinished_deletes(p_before_ms bigint, p_limit integer
 
 
 --
+-- Name: FUNCTION add_workflow(p_workflow engine.commit_workflow); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.add_workflow(p_workflow engine.commit_workflow) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION attach_v1(p_lease_ms bigint, p_undelivered smallint, p_incarnation uuid[], p_attach_number bigint[], p_name text[], p_build text[], h_incarnation uuid[], h_task uuid[], h_fence integer[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -7835,6 +8161,13 @@ GRANT ALL ON FUNCTION engine.claim_v1(p_lease_ms bigint, p_orgs_max integer, p_w
 
 REVOKE ALL ON FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.claim_v2(p_lease_ms bigint, p_aging_ms bigint, p_priority_max integer, p_slots engine.claim_slots[], p_groups engine.claim_group[], p_shares engine.claim_share[], p_limits engine.claim_limit[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION close_task(p_close engine.commit_close, p_result engine.commit_result, p_now timestamp with time zone); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.close_task(p_close engine.commit_close, p_result engine.commit_result, p_now timestamp with time zone) FROM PUBLIC;
 
 
 --
@@ -8032,6 +8365,13 @@ GRANT ALL ON FUNCTION engine.make_partitions_v1(p_from_ms bigint, p_until_ms big
 
 REVOKE ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.move_circuits_v1(p_moves engine.circuit_move[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION move_workflow(p_workflow engine.commit_workflow); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.move_workflow(p_workflow engine.commit_workflow) FROM PUBLIC;
 
 
 --
@@ -8233,6 +8573,13 @@ REVOKE ALL ON FUNCTION engine.write_marks(p_marks engine.commit_mark[], p_emits 
 
 
 --
+-- Name: FUNCTION write_start(p_start engine.commit_start); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_start(p_start engine.commit_start) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION write_starts(p_drift_ms bigint, p_items engine.commit_item[], p_starts engine.commit_start[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
@@ -8240,10 +8587,24 @@ REVOKE ALL ON FUNCTION engine.write_starts(p_drift_ms bigint, p_items engine.com
 
 
 --
+-- Name: FUNCTION write_step(p_step engine.commit_step); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_step(p_step engine.commit_step) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION write_steps(p_steps engine.commit_step[]); Type: ACL; Schema: engine; Owner: engine_owner
 --
 
 REVOKE ALL ON FUNCTION engine.write_steps(p_steps engine.commit_step[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION write_task(p_task engine.commit_task, p_lease_ms bigint); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.write_task(p_task engine.commit_task, p_lease_ms bigint) FROM PUBLIC;
 
 
 --
@@ -8288,6 +8649,13 @@ GRANT ALL ON FUNCTION log.append_closing_v1(e_session uuid[], e_seq bigint[], e_
 
 REVOKE ALL ON FUNCTION log.append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION log.append_deltas_v1(p_session uuid[], p_turn uuid[], p_anchor text[], p_attempt integer[], p_channel text[], p_offset integer[], p_fragment text[], p_reset boolean[]) TO log_run;
+
+
+--
+-- Name: FUNCTION append_one(p_drift_ms bigint, p_head log.head_change, p_events log.new_event[]); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.append_one(p_drift_ms bigint, p_head log.head_change, p_events log.new_event[]) FROM PUBLIC;
 
 
 --
@@ -8392,6 +8760,14 @@ GRANT ALL ON FUNCTION log.make_partitions_v1(from_ms bigint, until_ms bigint) TO
 
 REVOKE ALL ON FUNCTION log.open_empty_v1(p_session uuid[], p_org uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION log.open_empty_v1(p_session uuid[], p_org uuid[]) TO engine_owner;
+
+
+--
+-- Name: FUNCTION open_one_v1(p_session uuid, p_org uuid); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.open_one_v1(p_session uuid, p_org uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.open_one_v1(p_session uuid, p_org uuid) TO engine_owner;
 
 
 --
