@@ -89,7 +89,7 @@ def _unary(answer: _Answer, request: type[Message]) -> _Talk:
         if message is None:
             raise CallFailed(Status.INTERNAL, "the call has no message")
         said = await answer(request.FromString(message))
-        await call.reply(said.SerializeToString())
+        await call.answer(said.SerializeToString())
 
     return handle
 

@@ -56,7 +56,7 @@ class Client(Protocol):
 @asynccontextmanager
 async def our_server(answers: Answers) -> AsyncGenerator[str]:
     async def unary(call: ServerCall) -> None:
-        await call.reply(await answers.unary(await call.receive() or b"", call.headers))
+        await call.answer(await answers.unary(await call.receive() or b"", call.headers))
 
     async def stream(call: ServerCall) -> None:
         await answers.stream(OurTalk(call))

@@ -143,13 +143,24 @@ class Call:
         self._check_going_on()
         if len(message) > limits.RPC_MESSAGE_BYTES_MAX:
             raise too_large(len(message))
-        size = len(message) + wire.PREFIX_BYTES
-        if size <= self._may_send():
-            self._spend(size)
-            self.line.write(wire.message_frame(self.stream, message, last=last))
+        frame = self.framed(message, last=last)
+        if frame is not None:
+            self.line.write(frame)
         else:
             await self._send_in_parts(wire.PREFIX.pack(0, len(message)) + message, last=last)
         self.sent_all = self.sent_all or last
+
+    def framed(self, message: bytes, *, last: bool) -> bytes | None:
+        """The frame of a message that may leave at once; None where it must wait or be parted.
+
+        Its room is taken then: whoever asks writes it, alone or with what goes before and after.
+        """
+        size = len(message) + wire.PREFIX_BYTES
+        if size > self._may_send():
+            return None
+        self._spend(size)
+        self.sent_all = self.sent_all or last
+        return wire.message_frame(self.stream, message, last=last)
 
     async def _send_in_parts(self, data: bytes, *, last: bool) -> None:
         at = 0

@@ -42,16 +42,17 @@ class ClientConnection(Connection[ClientCall]):
         """One message there and one back. Raises CallFailed."""
         until = self.loop.time() + timeout_s
         if self.has_room:
-            call = self.begin(headers)
+            call = self.begin(headers, message)
         else:
             try:
                 async with asyncio.timeout_at(until):
-                    call = await self.begin_in_turn(headers)
+                    call = await self.begin_in_turn(headers, message)
             except TimeoutError as error:
                 raise _late(timeout_s) from error
         timer = self.loop.call_at(until, lambda: call.abort(_late(timeout_s)))
         try:
-            await call.send(message, last=True)
+            if not call.sent_all:
+                await call.send(message, last=True)
             answer = await call.receive()
             if answer is not None and await call.receive() is None:
                 return answer
@@ -69,14 +70,18 @@ class ClientConnection(Connection[ClientCall]):
         """Whether the server takes one more call at a time."""
         return len(self.calls) < self.calls_max
 
-    async def begin_in_turn(self, headers: Headers) -> ClientCall:
-        """Begins a call once there is room for it. Raises CallFailed."""
+    async def begin_in_turn(self, headers: Headers, only: bytes | None = None) -> ClientCall:
+        """Begins a call once there is room for it, as `begin` does. Raises CallFailed."""
         while not self.has_room and self.usable:
             await self.changes.next()
-        return self.begin(headers)
+        return self.begin(headers, only)
 
-    def begin(self, headers: Headers) -> ClientCall:
-        """Raises CallFailed where the connection takes no more calls."""
+    def begin(self, headers: Headers, only: bytes | None = None) -> ClientCall:
+        """Raises CallFailed where the connection takes no more calls.
+
+        `only`: the one message of the call, which leaves with the headers where it can: a write
+        costs more than what it carries.
+        """
         if not self.usable:
             raise CallFailed(Status.UNAVAILABLE, "the connection takes no more calls")
         stream = self._next
@@ -85,7 +90,9 @@ class ClientConnection(Connection[ClientCall]):
             self._retire()
         call = self.calls[stream] = ClientCall(self, stream, self.call_window)
         block = self.codec.encode(headers)
-        self.write(wire.frame(wire.HEADERS, wire.END_HEADERS, stream, block))
+        begun = wire.frame(wire.HEADERS, wire.END_HEADERS, stream, block)
+        message = None if only is None else call.framed(only, last=True)
+        self.write(begun if message is None else begun + message)
         return call
 
     @property

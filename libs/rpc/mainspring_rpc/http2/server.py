@@ -45,6 +45,15 @@ class ServerCall(Call):
             self.connection.write_headers(self.stream, headers.ANSWER)
         await self.send(message)
 
+    async def answer(self, message: bytes) -> None:
+        """Sends the one message of a call. Raises CallFailed.
+
+        Where it can, headers, message and trailers leave in one write, and the call is over; else
+        the trailers follow once its handler returns.
+        """
+        if not self.connection.answer_at_once(self, message):
+            await self.reply(message)
+
 
 class OpenOnes:
     """What of a server is open: a handler may outlive its connection by what it has to undo."""
@@ -188,10 +197,27 @@ class ServerConnection(Connection[ServerCall]):
         call.end(failure)
         self.left(call.stream)
 
+    def answer_at_once(self, call: ServerCall, message: bytes) -> bool:
+        """Answers a call that has sent all it will; False where it cannot be done in one write."""
+        if call.answered or call.over or not call.heard_all:
+            return False
+        frame = call.framed(message, last=False)
+        if frame is None:
+            return False
+        begun = self._header_frame(call.stream, headers.ANSWER, last=False)
+        self.write(begun + frame + self._header_frame(call.stream, headers.DONE, last=True))
+        call.end(None)
+        self.left(call.stream)
+        return True
+
     def write_headers(self, stream: int, said: headers.Headers, *, last: bool = False) -> None:
         """Headers of an answer, or its trailers."""
+        self.write(self._header_frame(stream, said, last=last))
+
+    def _header_frame(self, stream: int, said: headers.Headers, *, last: bool) -> bytes:
+        """To be written before the next one is made: what names stand for goes on."""
         flags = wire.END_HEADERS | (wire.END_STREAM if last else 0)
-        self.write(wire.frame(wire.HEADERS, flags, stream, self.codec.encode(said)))
+        return wire.frame(wire.HEADERS, flags, stream, self.codec.encode(said))
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────
 
