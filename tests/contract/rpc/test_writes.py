@@ -71,8 +71,8 @@ async def test_a_message_over_the_window_comes_in_parts_with_its_trailers_behind
 
 async def test_calls_at_once_keep_their_headers_in_order() -> None:
     client, there, back = await joined()
-    paths = [(PATH, f"caller-{number % 3}") for number in range(50)]
-    asked = [client.unary(request(*path), path[1].encode(), 10) for path in paths]
+    names = [f"caller-{number % 3}" for number in range(50)]
+    asked = [client.unary(request(PATH, name), name.encode(), 10) for name in names]
 
-    assert await asyncio.gather(*asked) == [authority.encode() for _, authority in paths]
-    assert (there.writes, back.writes) == (len(paths), len(paths))
+    assert await asyncio.gather(*asked) == [name.encode() for name in names]
+    assert (there.writes, back.writes) == (len(names), len(names))

@@ -148,7 +148,7 @@ class Call:
             self.line.write(frame)
         else:
             await self._send_in_parts(wire.PREFIX.pack(0, len(message)) + message, last=last)
-        self.sent_all = self.sent_all or last
+            self.sent_all = self.sent_all or last
 
     def framed(self, message: bytes, *, last: bool) -> bytes | None:
         """The frame of a message that may leave at once; None where it must wait or be parted.
