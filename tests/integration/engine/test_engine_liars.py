@@ -5,12 +5,15 @@ import asyncio
 import msgspec
 import pytest
 
+from mainspring_engine.domain.intents import Emitted
+from mainspring_engine.usecases.lane import FutureTicket
+from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.frames import Emit, FromWorker, Held, HistoryWanted, Result, Task, Verdict
 from mainspring_schema.tasks import EmitEvent
 from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
-EVENT = EmitEvent(type="output.message.started", data={})
+EVENT = EmitEvent(type="reason.recovered", data={})
 
 
 def as_of(task: Task, held: Held) -> Task:
@@ -44,6 +47,32 @@ async def test_a_fence_that_nobody_gave_is_refused_and_the_true_one_counts(
         assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
         await worker.leave()
     assert (await house.types(session)).count("turn.completed") == 1
+
+
+@pytest.mark.parametrize("late_first", [True, False], ids=["late first", "late last"])
+async def test_events_of_two_attempts_in_one_flight_are_each_answered_as_their_own(
+    house: House, late_first: bool
+) -> None:
+    """They count alike, and the older one's link was not told yet that it is over."""
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await worker.next_reason()
+        late = Held(task.held.task_id, task.held.fence - 1)
+        tickets = {held: FutureTicket() for held in (late, task.held)}
+
+        for held in tickets if late_first else reversed(tickets):
+            emit = Emit(held=held, counter=1, events=(EVENT,))
+            said = Emitted(session_id=session, org_id=DEFAULT_ORG_ID, emit=emit)
+            engine._lanes.put(said, tickets[held])
+
+        async with asyncio.timeout(10):
+            verdicts = {held: await ticket.future for held, ticket in tickets.items()}
+        assert verdicts == {late: Verdict.STALE, task.held: Verdict.COMMITTED}
+        await worker.leave()
+    assert (await house.types(session)).count(EVENT.type) == 1
 
 
 async def test_what_another_worker_holds_is_not_ones_own(house: House) -> None:

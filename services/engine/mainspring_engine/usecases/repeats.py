@@ -42,8 +42,10 @@ def settled_workflow(
 
 
 def emit_verdict(intent: Emitted, changes: Changes, reply: Committed) -> Verdict:
+    """Of this attempt's own: an older one may count alike in the same flight."""
+    held, counter = intent.emit.held, intent.emit.counter
     for emit, verdict in zip(changes.emits, reply.emits, strict=False):
-        if emit.task_id == intent.emit.held.task_id and emit.counter == intent.emit.counter:
+        if (emit.task_id, emit.fence, emit.counter) == (held.task_id, held.fence, counter):
             return verdict
     return Verdict.COMMITTED
 
