@@ -214,12 +214,13 @@ class SlowLeases:
     """Each pass takes as long as it is told to."""
 
     def __init__(self, clock: ManualClock, *, took_s: float) -> None:
-        self._clock, self._took_s = clock, took_s
+        self._clock = clock
+        self.took_s = took_s
         self.passes = 0
 
     async def expire(self) -> tuple[int, bool]:
         self.passes += 1
-        self._clock.advance(self._took_s)
+        self._clock.advance(self.took_s)
         return 0, False
 
 
@@ -232,9 +233,21 @@ async def test_long_passes_over_leases_get_rarer_but_never_stop(
     sweeps = bringing(Lying(), Mail(), clock, leases)
 
     await sweeps.sweep(SweepKind.LEASES)
+    await sweeps.sweep(SweepKind.LEASES)
     clock.advance(rest_s - 0.5)
     await sweeps.sweep(SweepKind.LEASES)
-    assert leases.passes == 1
+    assert leases.passes == 2
     clock.advance(0.6)
     await sweeps.sweep(SweepKind.LEASES)
-    assert leases.passes == 2
+    assert leases.passes == 3
+
+
+async def test_one_pass_over_leases_that_stood_still_puts_off_no_other() -> None:
+    clock = ManualClock()
+    leases = SlowLeases(clock, took_s=0.0)
+    sweeps = bringing(Lying(), Mail(), clock, leases)
+
+    for leases.took_s in (0.0, 9.0, 0.0):
+        await sweeps.sweep(SweepKind.LEASES)
+
+    assert leases.passes == 3

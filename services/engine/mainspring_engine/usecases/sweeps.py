@@ -60,6 +60,8 @@ class Sweeps:
         self._signals_due_s = 0.0
         """When to look for lost signals again."""
         self._leases_due_s = 0.0
+        self._leases_took_s = 0.0
+        """The last pass over leases."""
         self._firing: set[UUID] = set()
         """Timers in the lanes: they are due until their commit, and must not be fired again."""
 
@@ -77,13 +79,18 @@ class Sweeps:
         return swept
 
     async def _expire(self) -> Swept:
-        """Rows that a held snapshot keeps make passes long: they get rarer, leases do not."""
+        """Rows that a held snapshot keeps make passes long: they get rarer, leases do not.
+
+        One after the other: a single long pass waited for the database, or stood still with us.
+        """
         began_s = self._clock.mono()
         if began_s < self._leases_due_s:
             return Swept(0, more=False)
         swept = Swept(*await self._leases.expire())
         ended_s = self._clock.mono()
-        rest_s = min(LEASE_SWEEP_REST_S_MAX, (ended_s - began_s) / LEASE_SWEEP_PART_MAX)
+        took_s, before_s = ended_s - began_s, self._leases_took_s
+        self._leases_took_s = took_s
+        rest_s = min(LEASE_SWEEP_REST_S_MAX, min(took_s, before_s) / LEASE_SWEEP_PART_MAX)
         self._leases_due_s = ended_s if swept.more else ended_s + rest_s
         return swept
 
