@@ -363,8 +363,6 @@ TAIL_EVENTS_MAX: Final = 64
 """Newest events of a session kept for its next task: a turn with some tools."""
 TAIL_BYTES_MAX: Final = 128 * KIB
 """The same in bytes; 20,000 sessions must fit in memory, and few reach it."""
-COMMIT_ROUNDS_MAX: Final = 16
-"""Times a flight is decided again after a conflict; more means two engines fight over a session."""
 CLAIM_SWEEP_S: Final = 1.0
 """How soon a ready task is found although its wake-up was lost."""
 CLAIM_SWEEP_PART_MAX: Final = 0.05

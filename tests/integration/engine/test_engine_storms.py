@@ -3,9 +3,18 @@
 import asyncio
 from collections.abc import Awaitable
 
+import pytest
+
 from mainspring_engine.adapters.postgres import PostgresStore
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.limits import COMMIT_ROUNDS_MAX
+from mainspring_engine.main import Engine
+from mainspring_engine.ports.store import Committed
+from mainspring_engine.usecases import flights
+from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
+from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import (
     Failure,
     NamedCall,
@@ -68,3 +77,56 @@ async def test_cancel_in_the_flight_that_starts_a_model_call_leaves_no_task_behi
         assert await house.count("engine.task") == 0
         assert (await house.types(session)).count("turn.cancelled") == 1
         await worker.leave()
+
+
+class Overtaken(PostgresStore):
+    """Each of so many commits comes right after one of another engine in the same session."""
+
+    def __init__(self, house: House, *, other: Engine) -> None:
+        super().__init__(house.database)
+        self.times = 0
+        self._house, self._other = house, other
+
+    async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
+        if self.times:
+            self.times -= 1
+            session = flight[0].expected.session_id
+            await self._house.say(self._other, session, "another one")
+        return await super().commit(flight)
+
+
+async def test_a_result_is_committed_however_often_another_engine_moves_its_session(
+    house: House,
+) -> None:
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as other:
+        store = Overtaken(house, other=other)
+        async with house.working(store) as engine:
+            await worker.attach(engine.conversations)
+            await house.say(engine, session, "hello")
+            task, _ = await worker.next_reason()
+
+            store.times = 6 * COMMIT_ROUNDS_MAX
+            worker.reply(task, "an answer")
+
+            assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
+            assert store.times == 0
+            await worker.leave()
+    assert (await house.types(session)).count("output.message.completed") == 1
+
+
+async def test_a_message_that_is_overtaken_for_ever_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flights, "COMMIT_FLIGHTS_MAX", 2)
+    session = await house.session()
+    async with house.working() as other:
+        store = Overtaken(house, other=other)
+        async with house.working(store) as engine:
+            store.times = 2 * COMMIT_ROUNDS_MAX
+
+            (answer,) = await engine.control.submit_many((house.submit(session, "hello"),))
+
+    assert isinstance(answer, Unavailable)
+    assert store.times == 0

@@ -1,9 +1,10 @@
 """The commit lane: who rides which flight."""
 
 import asyncio
+from typing import cast
 from uuid import UUID
 
-from mainspring_engine.domain.intents import Answered
+from mainspring_engine.domain.intents import Answered, Intent
 from mainspring_engine.usecases.lane import Entry, Lane, NoTicket
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
@@ -59,3 +60,32 @@ async def test_flight_is_cut_at_its_bound_of_bytes_but_one_always_flies() -> Non
     too_large = bytes(COMMIT_FLIGHT_BYTES_MAX + 1)
 
     assert await flown(large, large, b"x", too_large) == [2, 1, 1]
+
+
+class Detour:
+    """The first flight settles all but its last two."""
+
+    def __init__(self) -> None:
+        self.flights: list[list[bytes]] = []
+        self.lane: Lane[Intent] | None = None
+
+    async def fly(self, entries: list[Entry]) -> None:
+        self.flights.append([cast("Answered", entry.intent).body for entry in entries])
+        if len(self.flights) > 1:
+            entries.clear()
+            return
+        assert self.lane is not None
+        self.lane.put(answered(b"later"), NoTicket(UUID(int=1)))
+        del entries[:-2]
+
+
+async def test_what_a_flight_leaves_flies_again_before_what_came_meanwhile() -> None:
+    detour = Detour()
+    detour.lane = Lane(detour, ManualClock(), SeededDraws(1))
+    for body in (b"a", b"b", b"c"):
+        detour.lane.put(answered(body), NoTicket(UUID(int=1)))
+    flying = asyncio.create_task(detour.lane.fly_for_ever())
+    await detour.lane.settled()
+    flying.cancel()
+
+    assert detour.flights == [[b"a", b"b", b"c"], [b"b", b"c", b"later"]]

@@ -4,6 +4,13 @@ from typing import Final
 
 from mainspring_kernel.limits import MIB
 
+COMMIT_ROUNDS_MAX: Final = 4
+"""Rounds of a flight in which nothing was settled: then what waits behind it comes aboard as well.
+Another engine writes the same session."""
+COMMIT_FLIGHTS_MAX: Final = 250
+"""Such flights of one entry. A thousand conflicts take a second or two: then it is a fault."""
+CIRCUIT_ROUNDS_MAX: Final = 16
+"""Times that setting a circuit by hand is tried again because its engines moved it."""
 WORKFLOW_SIGNALS_MAX: Final = 1000
 """Signals of one workflow that nothing took yet; the next gets 429."""
 WORKFLOW_HELD_RETRY_S: Final = 5.0

@@ -18,6 +18,7 @@ from mainspring_engine.domain.intents import (
     org_of,
     session_of,
 )
+from mainspring_engine.domain.limits import COMMIT_FLIGHTS_MAX, COMMIT_ROUNDS_MAX
 from mainspring_engine.domain.materials import (
     AgentMissing,
     BudgetsMissing,
@@ -49,7 +50,6 @@ from mainspring_kernel.errors import (
     NotFound,
     Unavailable,
 )
-from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
 from mainspring_schema.frames import Verdict
 
 
@@ -85,7 +85,10 @@ class SessionFlights:
         self._courses = courses
 
     async def fly(self, entries: list[Entry]) -> None:
-        """Raises Unavailable with the unsettled entries still in the list."""
+        """Leaves those in the list whose sessions another engine keeps moving: they fly again.
+
+        Raises Unavailable with all unsettled entries still in the list.
+        """
         materials = Materials(
             agents=self._agents,
             ids=self._materials.ids,
@@ -107,10 +110,12 @@ class SessionFlights:
                 await self._commit(decided, entries)
             materials.age()
             fruitless = fruitless + 1 if len(entries) == waiting else 0
-        detail = "too many conflicts on this session"
-        for entry in entries:
-            entry.ticket.failed(Unavailable(detail))
-        entries.clear()
+        for entry in list(entries):
+            entry.conflicts += 1
+            if entry.conflicts >= COMMIT_FLIGHTS_MAX:
+                detail = "too many conflicts on this session"
+                entry.ticket.failed(Unavailable(detail))
+                _drop(entries, entry)
 
     async def _load(self, entries: list[Entry], materials: Materials, present: set[UUID]) -> None:
         """What many entries need is read at once; the rest where it turns out missing.

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitState
 from mainspring_engine.domain.limit import KeyLimit, with_rate
+from mainspring_engine.domain.limits import CIRCUIT_ROUNDS_MAX
 from mainspring_engine.ports.gates import GateStore
 from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
-from mainspring_kernel.limits import COMMIT_ROUNDS_MAX
 from mainspring_schema.gates import (
     CircuitView,
     DropLimit,
@@ -43,7 +43,7 @@ class GateControl:
         if command.action == "reset":
             return await self._reset(command.key)
         state = CircuitState.OPEN if command.action == "open" else CircuitState.CLOSED
-        for _ in range(COMMIT_ROUNDS_MAX):
+        for _ in range(CIRCUIT_ROUNDS_MAX):
             before = await self._find(command.key)
             if before.rev == 0 and state is CircuitState.CLOSED:
                 detail = "no such circuit breaker"

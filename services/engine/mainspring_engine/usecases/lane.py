@@ -44,9 +44,12 @@ class Ticket(Protocol):
     def failed(self, error: Exception) -> None: ...
 
 
-class Aboard(Struct, Generic[Kind], frozen=True, eq=False):
+class Aboard(Struct, Generic[Kind], eq=False):
+    """`conflicts`: how many flights left it as it was, for another engine moved its session."""
+
     intent: Kind
     ticket: Ticket
+    conflicts: int = 0
 
 
 Entry: TypeAlias = Aboard[Intent]
@@ -54,7 +57,7 @@ PlainEntry: TypeAlias = Aboard[PlainIntent]
 
 
 class Flights(Protocol[Kind]):
-    """Decides and commits one batch; answers the tickets of what it settled."""
+    """Decides and commits one batch; answers the tickets of what it settled and drops it."""
 
     async def fly(self, entries: list[Aboard[Kind]]) -> None: ...
 
@@ -134,6 +137,8 @@ class Lane(Generic[Kind]):
                 _fail(entries, error)
                 return
             else:
+                # First in the next flight, in their order, with what came meanwhile.
+                self._waiting.extendleft(reversed(entries))
                 return
 
 
