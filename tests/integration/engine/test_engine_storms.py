@@ -6,13 +6,19 @@ from collections.abc import Awaitable
 import pytest
 
 from mainspring_engine.adapters.postgres import PostgresStore
+from mainspring_engine.domain import decide as decisions
+from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.intents import Intent
 from mainspring_engine.domain.limits import COMMIT_ROUNDS_MAX
+from mainspring_engine.domain.materials import Materials
+from mainspring_engine.domain.plan import Plan
 from mainspring_engine.main import Engine
 from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases import flights
-from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.limits import COMMIT_LANES
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import (
@@ -130,3 +136,26 @@ async def test_a_message_that_is_overtaken_for_ever_is_refused(
 
     assert isinstance(answer, Unavailable)
     assert store.times == 0
+
+
+async def test_a_fault_in_one_sessions_decision_is_not_the_other_sessions(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty = well = await house.session()
+    while well == faulty or (well.int - faulty.int) % COMMIT_LANES:
+        well = await house.session()
+
+    def decide(plan: Plan, intent: Intent, materials: Materials) -> Answer:
+        if plan.head.session_id == faulty:
+            raise ZeroDivisionError
+        return decisions.decide(plan, intent, materials)
+
+    monkeypatch.setattr(flights, "decide", decide)
+    async with house.working() as engine:
+        first, second = await engine.control.submit_many(
+            tuple(house.submit(session, "hello") for session in (faulty, well))
+        )
+
+    assert isinstance(first, MainspringError)
+    assert isinstance(second, commands.Receipt)
+    assert "a decision failed" in caplog.text

@@ -1,5 +1,6 @@
 """One flight: decide each session's entries, commit them together, settle, repeat for the rest."""
 
+import logging
 from typing import NamedTuple
 from uuid import UUID
 
@@ -50,7 +51,10 @@ from mainspring_kernel.errors import (
     NotFound,
     Unavailable,
 )
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.frames import Verdict
+
+_log = logging.getLogger(__name__)
 
 
 class Decided(NamedTuple):
@@ -224,8 +228,7 @@ class SessionFlights:
             try:
                 if plan is None:
                     plan = self._plan(remembered, entry.intent)
-                elif plan.head.org_id != org_of(entry.intent):
-                    raise NotFound
+                _check_org(plan, entry.intent)
                 self._agents.learn(entry.intent)
                 answers.append(decide(plan, entry.intent, materials))
             except NotYet:
@@ -235,6 +238,10 @@ class SessionFlights:
                 raise _Lacking(entry, missing) from missing
             except MainspringError as error:
                 raise _Refused(entry, error) from error
+            except Exception as error:
+                # A fault of ours, met by this one: the others aboard are none the worse for it.
+                _log.exception("a decision failed", extra={"session": _told(entry)})
+                raise _Refused(entry, MainspringError(repr(error))) from error
         assert plan is not None  # noqa: S101 - a group has entries
         return Decided(group[: len(answers)], answers, plan, plan.changes())
 
@@ -317,6 +324,11 @@ class SessionFlights:
         return False
 
 
+def _check_org(plan: Plan, intent: Intent) -> None:
+    if plan.head.org_id != org_of(intent):
+        raise NotFound
+
+
 class _Refused(Exception):
     def __init__(self, entry: Entry, error: MainspringError) -> None:
         super().__init__(str(error))
@@ -356,3 +368,7 @@ def _drop(entries: list[Entry], entry: Entry) -> None:
         if other is entry:
             del entries[index]
             return
+
+
+def _told(entry: Entry) -> str:
+    return to_wire(Prefix.SESSION, session_of(entry.intent))
