@@ -348,6 +348,9 @@ COMMIT_DURATION: Final = _spread(
     "mainspring.commit.duration", "s", "One flight: decided and committed."
 )
 COMMIT_ITEMS: Final = _spread("mainspring.commit.items", "{item}", "Inputs in one flight.")
+COMMIT_CONFLICTS: Final = _count(
+    "mainspring.commit.conflicts", "{decision}", "Decided anew: another engine moved the session."
+)
 CIRCUIT_STATE: Final = _gauge("mainspring.circuit.state", "1", "0 closed, 1 half-open, 2 open.")
 WORKER_STREAMS: Final = _gauge(
     "mainspring.worker.streams", "{stream}", "Workers attached to this engine."
@@ -366,7 +369,7 @@ HORIZON_BEHIND: Final = _gauge(
 KEPT: Final = (
     PROCESS_UPTIME, LOOP_LAG, REQUEST_DURATION, SSE_CLIENTS, QUEUE_TASKS, QUEUE_AGE, QUEUE_WAIT,
     QUEUE_UNSERVED, QUEUE_CUT, TASK_WAIT, TASK_RETRIES, CLAIM_TASKS, LEASES_EXPIRED,
-    COMMIT_DURATION, COMMIT_ITEMS, CIRCUIT_STATE, WORKER_STREAMS, WORKER_CREDITS, WORKER_HELD,
-    DEAD_LETTERS, DEAD_TUPLES, HORIZON_AGE, HORIZON_BEHIND,
+    COMMIT_DURATION, COMMIT_ITEMS, COMMIT_CONFLICTS, CIRCUIT_STATE, WORKER_STREAMS,
+    WORKER_CREDITS, WORKER_HELD, DEAD_LETTERS, DEAD_TUPLES, HORIZON_AGE, HORIZON_BEHIND,
 )  # fmt: skip
 """All of these; the others are recorded as they happen."""

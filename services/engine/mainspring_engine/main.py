@@ -264,6 +264,7 @@ class Engine:
             time=self._time,
             materials=materials,
             courses=self._courses,
+            tallies=self._tallies,
         )
 
     def _streams(self, clock: Clock) -> WorkerStreams:

@@ -118,6 +118,7 @@ async def test_a_result_is_committed_however_often_another_engine_moves_its_sess
 
             assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
             assert store.times == 0
+            assert engine._tallies.conflicts >= 6 * COMMIT_ROUNDS_MAX
             await worker.leave()
     assert (await house.types(session)).count("output.message.completed") == 1
 

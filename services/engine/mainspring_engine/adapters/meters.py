@@ -54,6 +54,7 @@ class EngineMeters:
         yield Reading(names.CLAIM_TASKS, noted.claims)
         yield Reading(names.COMMIT_ITEMS, noted.flights)
         yield Reading(names.COMMIT_DURATION, noted.commits)
+        yield Reading(names.COMMIT_CONFLICTS, noted.conflicts)
         yield Reading(names.LEASES_EXPIRED, noted.expired)
         for (queue,), spread in noted.waits.items():
             yield Reading(names.TASK_WAIT, spread, {names.QUEUE: queue})

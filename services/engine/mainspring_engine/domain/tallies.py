@@ -12,7 +12,7 @@ _WAIT_SECONDS: Final = doubling(0.001, 20)
 class Tallies:
     """Shared by the parts of one engine; each notes its own."""
 
-    __slots__ = ("claims", "commits", "expired", "flights", "retries", "waits")
+    __slots__ = ("claims", "commits", "conflicts", "expired", "flights", "retries", "waits")
 
     def __init__(self) -> None:
         self.claims = Spread(_ITEMS)
@@ -21,6 +21,8 @@ class Tallies:
         """Inputs per flight."""
         self.commits = Spread(_COMMIT_SECONDS)
         """Seconds of a flight: decided, committed, told."""
+        self.conflicts = 0
+        """Decisions that did not fit any more, for another engine had moved the session."""
         self.waits = Spreads(_WAIT_SECONDS)
         """Seconds from a task's making to its first push, by queue."""
         self.retries = Counts()

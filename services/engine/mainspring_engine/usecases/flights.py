@@ -34,6 +34,7 @@ from mainspring_engine.domain.materials import (
 )
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Waiting
+from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.domain.workflow.waiting import TIMER_WAIT
@@ -79,6 +80,7 @@ class SessionFlights:
         time: DatabaseTime,
         materials: Materials,
         courses: Courses,
+        tallies: Tallies,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -87,6 +89,7 @@ class SessionFlights:
         self._time = time
         self._materials = materials
         self._courses = courses
+        self._tallies = tallies
 
     async def fly(self, entries: list[Entry]) -> None:
         """Leaves those in the list whose sessions another engine keeps moving: they fly again.
@@ -290,6 +293,7 @@ class SessionFlights:
     def _redecide(self, item: Decided, reply: Committed, entries: list[Entry]) -> None:
         """Nothing was written: tell those who cannot succeed, and go on with the present."""
         session_id = item.plan.head.session_id
+        self._tallies.conflicts += reply.verdict is Verdict.CONFLICT
         if reply.view is not None:
             self._sessions.put(session_id, reply.view)
         elif reply.verdict is not Verdict.INVALID:
