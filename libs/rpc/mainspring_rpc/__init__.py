@@ -10,6 +10,7 @@ from mainspring_rpc.clients import (
     WorkerClient,
 )
 from mainspring_rpc.handlers import ServerStream, Service
+from mainspring_rpc.http2.dialler import Endpoint
 from mainspring_rpc.server import Server, serve
 from mainspring_rpc.services import (
     ControlServicer,
@@ -30,6 +31,7 @@ __all__ = [
     "Channel",
     "ControlClient",
     "ControlServicer",
+    "Endpoint",
     "EventStoreClient",
     "EventStoreServicer",
     "ResourceClient",

@@ -11,7 +11,7 @@ from mainspring_kernel import limits
 from mainspring_kernel.errors import DeadlineExceeded, Unavailable
 from mainspring_kernel.tracing import TRACEPARENT, current_trace
 from mainspring_rpc.http2.client import ClientCall, ClientConnection
-from mainspring_rpc.http2.dialler import Dialler
+from mainspring_rpc.http2.dialler import Dialler, Endpoint
 from mainspring_rpc.http2.headers import Headers, request, with_metadata
 from mainspring_rpc.status import CallFailed, Status
 from mainspring_rpc.wire_errors import error_of
@@ -42,11 +42,20 @@ class Unary(Generic[Req, Res]):
     def __init__(self, method: Method[Req, Res]) -> None:
         self._method = method
 
-    async def __call__(self, request: Req, *, timeout_s: float = limits.RPC_TIMEOUT_S) -> Res:
-        """Asks. Raises the error that the server raised, Unavailable or DeadlineExceeded."""
+    async def __call__(
+        self,
+        request: Req,
+        *,
+        timeout_s: float = limits.RPC_TIMEOUT_S,
+        to: Endpoint | None = None,
+    ) -> Res:
+        """Asks the server at this place, where it is there, else any.
+
+        Raises the error that the server raised, Unavailable or DeadlineExceeded.
+        """
         method = self._method
         try:
-            connection = method.dialler.pick()
+            connection = method.dialler.pick(to)
             if connection is None:
                 connection, timeout_s = await self._connected(timeout_s)
             answer = await connection.unary(
@@ -155,6 +164,10 @@ class Channel:
         """The method at `/package.Service/Method`."""
         del request
         return Streaming(Method(self._dialler, path, response))
+
+    def place(self, key: bytes) -> Endpoint | None:
+        """Which server calls with this key go to, for whoever asks; None before one is there."""
+        return self._dialler.place(key)
 
     async def ready(self, timeout_s: float) -> None:
         """Waits until the server accepts. Raises Unavailable."""

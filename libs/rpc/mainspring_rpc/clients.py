@@ -110,6 +110,7 @@ class ControlClient(GateCalls):
 
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel)
+        self.place = channel.place
         self.submit_many = channel.unary(
             f"{_CONTROL}/SubmitMany", control.SubmitManyRequest, control.SubmitManyResponse
         )

@@ -92,6 +92,33 @@ async def test_several_addresses_are_used_in_turn() -> None:
         assert {await ask(dialled) for _ in range(4)} == set(HOSTS)
 
 
+async def test_a_key_goes_to_one_place_and_to_another_only_when_that_has_left() -> None:
+    keys = [number.to_bytes(16, "big") for number in range(40)]
+    async with AsyncExitStack() as stack:
+        listeners = {host: await Replica(host).listen(0) for host in HOSTS}
+        for listener in listeners.values():
+            stack.push_async_callback(listener.stop, 0)
+        addresses = [f"{host}:{listener.port}" for host, listener in listeners.items()]
+        one = await stack.enter_async_context(dialling(",".join(addresses)))
+        other = await stack.enter_async_context(dialling(",".join(reversed(addresses))))
+        assert one.place(keys[0]) is None
+        for dialled in (one, other):
+            await ask(dialled)
+            await asyncio.gather(*(ask(dialled) for _ in range(2)))  # until both are connected
+        before = {key: place for key in keys if (place := one.place(key)) is not None}
+
+        assert before == {key: other.place(key) for key in keys}
+        assert {host for host, _ in before.values()} == set(HOSTS)
+        gone = before[keys[0]]
+        leaving = one.pick(gone)
+        assert leaving is not None
+        await listeners[gone[0]].stop(0)
+        await leaving.ended.wait()
+        (left,) = set(before.values()) - {gone}
+        assert {one.place(key) for key in keys} == {left}
+        assert one.pick(gone) is one.pick(left)
+
+
 @pytest.mark.parametrize(
     ("address", "hosts"),
     [

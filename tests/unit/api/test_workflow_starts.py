@@ -11,7 +11,7 @@ from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.declaration_limits import STARTS_BYTES_PER_CALL_MAX
 from mainspring_kernel.errors import NotImplementedHere, WorkflowKeyMismatch
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
-from mainspring_rpc import ControlClient
+from mainspring_rpc import ControlClient, Endpoint
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema.codec import pack
 from mainspring_schema.workflows import Started, StartWorkflow
@@ -28,7 +28,9 @@ def start(input_: bytes = b"[]", *, key: str | None = None) -> StartWorkflow:
 class Engine:
     """Refuses the key `taken`. Its calls wait until they are let go."""
 
-    def __init__(self, *, old: bool = False) -> None:
+    def __init__(self, *, old: bool = False, engines: int = 1) -> None:
+        self.engines = engines
+        self.asked: set[Endpoint] = set()
         self.calls: list[int] = []
         self.go = asyncio.Event()
         self._old = old
@@ -37,14 +39,23 @@ class Engine:
     def client(self) -> ControlClient:
         return cast("ControlClient", cast("object", self))
 
-    async def start_workflow(self, request: pb.StartWorkflowRequest) -> pb.StartWorkflowResponse:
+    def place(self, key: bytes) -> Endpoint | None:
+        return ("engine", key[-1] % self.engines)
+
+    async def start_workflow(
+        self, request: pb.StartWorkflowRequest, *, to: Endpoint
+    ) -> pb.StartWorkflowResponse:
+        self.asked.add(to)
         self.calls.append(1)
         await self.go.wait()
         return pb.StartWorkflowResponse(receipt=self._receipt(request.command))
 
-    async def start_workflows(self, request: pb.StartWorkflowsRequest) -> pb.StartWorkflowsResponse:
+    async def start_workflows(
+        self, request: pb.StartWorkflowsRequest, *, to: Endpoint
+    ) -> pb.StartWorkflowsResponse:
         if self._old:
             raise NotImplementedHere
+        self.asked.add(to)
         self.calls.append(len(request.commands))
         await self.go.wait()
         return pb.StartWorkflowsResponse(answers=[self._answer(one) for one in request.commands])
@@ -103,3 +114,14 @@ async def test_large_ones_and_those_to_an_older_engine_go_each_by_itself(*, old:
         Started, Started, Started, WorkflowKeyMismatch,
     ]  # fmt: skip
     assert engine.calls == [1] * 4
+
+
+async def test_each_engine_is_asked_for_what_is_its_own_and_keeps_no_other_waiting() -> None:
+    engine, commands = Engine(engines=2), [start() for _ in range(12)]
+    own = {one.workflow_id.bytes[-1] % 2 for one in commands}
+
+    answers = await together(engine, *commands)
+
+    assert answers == [Started(workflow_id=one.workflow_id, started_ms=1) for one in commands]
+    assert engine.asked == {("engine", number) for number in own}
+    assert (len(engine.calls), sum(engine.calls)) == (2, 12)

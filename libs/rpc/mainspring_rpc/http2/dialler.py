@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import suppress
+from hashlib import blake2b
 from typing import Final, TypeAlias
 
 from mainspring_kernel.backoff import RECONNECT, Policy, bound_s, delay_s
@@ -47,8 +48,20 @@ class Dialler:
         self._changes = Changes()
         self._lost = asyncio.Event()
 
-    def pick(self) -> ClientConnection | None:
-        """The next connection that takes calls; None where there is none."""
+    def place(self, key: bytes) -> Endpoint | None:
+        """Where calls with this key go while the same servers are there, from any client.
+
+        The one that ranks highest for the key (rendezvous hashing): who comes or goes moves only
+        the keys that are, or were, its own. None where there is no connection.
+        """
+        if len(self._open) <= 1:
+            return next(iter(self._open), None)
+        return max(self._open, key=lambda endpoint: _rank(endpoint, key))
+
+    def pick(self, to: Endpoint | None = None) -> ClientConnection | None:
+        """The connection to this place, else the next in turn; None where none takes calls."""
+        if to is not None and (wanted := self._open.get(to)) is not None:
+            return wanted
         if not self._usable:
             return None
         self._turn += 1
@@ -154,6 +167,11 @@ class Dialler:
             self._leaving = [one for one in self._leaving if not one.ended.is_set()]
             self._leaving.append(connection)
             self._lost.set()
+
+
+def _rank(endpoint: Endpoint, key: bytes) -> bytes:
+    host, port = endpoint
+    return blake2b(key, salt=port.to_bytes(2, "big"), key=host.encode(), digest_size=8).digest()
 
 
 def hosts_of(address: str) -> list[Endpoint]:

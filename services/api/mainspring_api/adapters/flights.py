@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from mainspring_kernel.errors import MainspringError, TooManyRequests
 
 Item = TypeVar("Item")
 Got = TypeVar("Got")
+Place = TypeVar("Place", bound=Hashable)
 
 
 class _Waiting(NamedTuple, Generic[Item, Got]):
@@ -37,6 +38,11 @@ class Flights(Generic[Item, Got]):
         self._in_air_max = in_air_max
         self._waiting: deque[_Waiting[Item, Got]] = deque()
         self._in_air: set[asyncio.Task[None]] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits or flies."""
+        return not self._waiting and not self._in_air
 
     async def ask(self, item: Item) -> Got:
         """The answer to this item. Raises its error, or TooManyRequests where too many wait."""
@@ -77,3 +83,20 @@ class Flights(Generic[Item, Got]):
                 waiting.answer.set_exception(answer)
             else:
                 waiting.answer.set_result(answer)
+
+
+class FlightsTo(Generic[Place, Item, Got]):
+    """Flights of its own for each place, so that one which is slow keeps nobody else waiting."""
+
+    def __init__(self, made: Callable[[Place], Flights[Item, Got]]) -> None:
+        self._made = made
+        self._lanes: dict[Place, Flights[Item, Got]] = {}
+
+    async def ask(self, place: Place, item: Item) -> Got:
+        """As `Flights.ask` of that place."""
+        lane = self._lanes.get(place)
+        if lane is None:
+            # Places come and go: those that are gone leave nothing behind.
+            self._lanes = {place: lane for place, lane in self._lanes.items() if not lane.idle}
+            lane = self._lanes[place] = self._made(place)
+        return await lane.ask(item)

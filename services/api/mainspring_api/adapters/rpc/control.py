@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 
-from mainspring_api.adapters.flights import Flights
+from mainspring_api.adapters.flights import Flights, FlightsTo
 from mainspring_kernel.declaration_limits import STARTS_BYTES_PER_CALL_MAX, STARTS_PER_CALL_MAX
 from mainspring_kernel.errors import (
     MainspringError,
@@ -17,7 +19,7 @@ from mainspring_kernel.errors import (
 )
 from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX, SUBMIT_FLIGHT_ITEMS_MAX
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS_WAITING_MAX
-from mainspring_rpc import ControlClient
+from mainspring_rpc import ControlClient, Endpoint
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
 from mainspring_schema import codec
 from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
@@ -62,76 +64,98 @@ _STARTED = msgspec.msgpack.Decoder(Started)
 
 
 class RpcControl:
-    """All waiting submits ride one call, and one call is in the air."""
+    """All waiting submits ride one call, and one call to each engine is in the air.
+
+    A session's commands go to one engine, which remembers it: two that write it in turn would each
+    decide on what the other has changed, and again.
+    """
 
     def __init__(self, client: ControlClient) -> None:
         self._client = client
-        self._submits: Flights[bytes, Receipt] = Flights(
-            self._submit_many,
-            items_max=SUBMIT_FLIGHT_ITEMS_MAX,
-            waiting_max=LANE_QUEUE_ITEMS_MAX,
+        self._submits: FlightsTo[Endpoint | None, bytes, Receipt] = FlightsTo(
+            lambda engine: Flights(
+                partial(self._submit_many, engine),
+                items_max=SUBMIT_FLIGHT_ITEMS_MAX,
+                waiting_max=LANE_QUEUE_ITEMS_MAX,
+            )
         )
         self._tasks: Flights[SubmitTask, TaskReceipt] = Flights(
             self._submit_some,
             items_max=PLAIN_TASKS_PER_CALL_MAX,
             waiting_max=PLAIN_TASKS_WAITING_MAX,
         )
-
-        self._starts: Flights[bytes, Started] = Flights(
-            self._start_many,
-            items_max=STARTS_PER_CALL_MAX,
-            waiting_max=LANE_QUEUE_ITEMS_MAX,
+        self._starts: FlightsTo[Endpoint | None, bytes, Started] = FlightsTo(
+            lambda engine: Flights(
+                partial(self._start_many, engine),
+                items_max=STARTS_PER_CALL_MAX,
+                waiting_max=LANE_QUEUE_ITEMS_MAX,
+            )
         )
 
-    async def submit(self, command: Submit) -> Receipt:
-        return await self._submits.ask(packed(command))
+    def _engine_of(self, session_id: UUID) -> Endpoint | None:
+        return self._client.place(session_id.bytes)
 
-    async def _submit_many(self, items: Sequence[bytes]) -> Sequence[Receipt | MainspringError]:
-        response = await self._client.submit_many(pb.SubmitManyRequest(items=items))
+    async def submit(self, command: Submit) -> Receipt:
+        return await self._submits.ask(self._engine_of(command.session_id), packed(command))
+
+    async def _submit_many(
+        self, engine: Endpoint | None, items: Sequence[bytes]
+    ) -> Sequence[Receipt | MainspringError]:
+        response = await self._client.submit_many(pb.SubmitManyRequest(items=items), to=engine)
         return [_answer(answer) for answer in response.answers]
 
     async def cancel(self, command: Cancel) -> CancelReceipt:
-        response = await self._client.cancel(pb.CancelRequest(command=packed(command)))
+        request = pb.CancelRequest(command=packed(command))
+        engine = self._engine_of(command.session_id)
+        response = await self._client.cancel(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=CancelReceipt)
 
     async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
         request = pb.SubmitToolResultsRequest(command=packed(command))
-        response = await self._client.submit_tool_results(request)
+        engine = self._engine_of(command.session_id)
+        response = await self._client.submit_tool_results(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=ToolResultsReceipt)
 
     async def answer_appeals(self, command: AnswerAppeals) -> AppealsReceipt:
         request = pb.AnswerAppealsRequest(command=packed(command))
-        response = await self._client.answer_appeals(request)
+        engine = self._engine_of(command.session_id)
+        response = await self._client.answer_appeals(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=AppealsReceipt)
 
     async def close(self, command: Close) -> CloseReceipt:
         request = pb.CloseSessionRequest(command=packed(command))
-        response = await self._client.close_session(request)
+        engine = self._engine_of(command.session_id)
+        response = await self._client.close_session(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=CloseReceipt)
 
     async def start_workflow(self, command: StartWorkflow) -> Started:
-        return await self._starts.ask(packed(command))
+        return await self._starts.ask(self._engine_of(command.workflow_id), packed(command))
 
-    async def _start_many(self, commands: Sequence[bytes]) -> Sequence[Started | MainspringError]:
+    async def _start_many(
+        self, engine: Endpoint | None, commands: Sequence[bytes]
+    ) -> Sequence[Started | MainspringError]:
         """Together where they fit a message, else each by itself."""
         if len(commands) > 1 and sum(map(len, commands)) <= STARTS_BYTES_PER_CALL_MAX:
             with suppress(NotImplementedHere):  # an engine of the version before
                 request = pb.StartWorkflowsRequest(commands=commands)
-                response = await self._client.start_workflows(request)
+                response = await self._client.start_workflows(request, to=engine)
                 return [_started(answer) for answer in response.answers]
-        return await asyncio.gather(*map(self._start_one, commands))
+        return await asyncio.gather(*(self._start_one(engine, command) for command in commands))
 
-    async def _start_one(self, command: bytes) -> Started | MainspringError:
+    async def _start_one(
+        self, engine: Endpoint | None, command: bytes
+    ) -> Started | MainspringError:
         try:
             request = pb.StartWorkflowRequest(command=command)
-            response = await self._client.start_workflow(request)
+            response = await self._client.start_workflow(request, to=engine)
         except MainspringError as error:
             return error
         return _STARTED.decode(response.receipt)
 
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
         request = pb.SignalWorkflowRequest(command=packed(command))
-        response = await self._client.signal_workflow(request)
+        engine = self._engine_of(command.workflow_id)
+        response = await self._client.signal_workflow(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=Signalled)
 
     async def fork_workflow(self, command: ForkWorkflow) -> Started:
@@ -141,7 +165,8 @@ class RpcControl:
 
     async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
         request = pb.CancelWorkflowRequest(command=packed(command))
-        response = await self._client.cancel_workflow(request)
+        engine = self._engine_of(command.workflow_id)
+        response = await self._client.cancel_workflow(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=WorkflowCancelReceipt)
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
