@@ -9,7 +9,6 @@ from mainspring_rpc.generated.resource.v1 import resource_pb2 as resource
 from mainspring_rpc.generated.scheduler.v1 import scheduler_pb2 as scheduler
 from mainspring_rpc.generated.session.v1 import session_pb2 as session
 from mainspring_rpc.generated.worker.v1 import worker_pb2 as worker
-from mainspring_rpc.http2.dialler import Endpoint
 
 _CONTROL: Final = "/mainspring.control.v1.ControlService"
 _WORKER: Final = "/mainspring.worker.v1.WorkerService"
@@ -109,13 +108,8 @@ class GateCalls(WorkflowCalls):
 class ControlClient(GateCalls):
     """What api and scheduler ask of the engine."""
 
-    def place(self, key: bytes) -> Endpoint | None:
-        """Which engine calls with this key go to; None before one is there."""
-        return self._channel.place(key)
-
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel)
-        self._channel = channel
         self.submit_many = channel.unary(
             f"{_CONTROL}/SubmitMany", control.SubmitManyRequest, control.SubmitManyResponse
         )

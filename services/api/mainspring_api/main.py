@@ -107,7 +107,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
     gates, operator = RpcGates(control), RpcOperator(control)
     services = Services(
         store=store,
-        control=RpcControl(control),
+        control=RpcControl(control, engine.place),
         gates=gates,
         operator=operator,
         log=log,

@@ -13,7 +13,8 @@ from mainspring_schema.tasks import EmitEvent
 from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
-EVENT = EmitEvent(type="reason.recovered", data={})
+EVENT = EmitEvent(type="output.message.started", data={})
+RECOVERED = EmitEvent(type="reason.recovered", data={})
 
 
 def as_of(task: Task, held: Held) -> Task:
@@ -64,7 +65,7 @@ async def test_events_of_two_attempts_in_one_flight_are_each_answered_as_their_o
         tickets = {held: FutureTicket() for held in (late, task.held)}
 
         for held in tickets if late_first else reversed(tickets):
-            emit = Emit(held=held, counter=1, events=(EVENT,))
+            emit = Emit(held=held, counter=1, events=(RECOVERED,))
             said = Emitted(session_id=session, org_id=DEFAULT_ORG_ID, emit=emit)
             engine._lanes.put(said, tickets[held])
 
@@ -72,7 +73,7 @@ async def test_events_of_two_attempts_in_one_flight_are_each_answered_as_their_o
             verdicts = {held: await ticket.future for held, ticket in tickets.items()}
         assert verdicts == {late: Verdict.STALE, task.held: Verdict.COMMITTED}
         await worker.leave()
-    assert (await house.types(session)).count(EVENT.type) == 1
+    assert (await house.types(session)).count(RECOVERED.type) == 1
 
 
 async def test_what_another_worker_holds_is_not_ones_own(house: House) -> None:

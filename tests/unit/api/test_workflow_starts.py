@@ -75,7 +75,7 @@ class Engine:
 
 async def together(engine: Engine, *commands: StartWorkflow) -> list[Started | BaseException]:
     """The first is in the air while the others come."""
-    control = RpcControl(engine.client)
+    control = RpcControl(engine.client, engine.place)
     asked = [asyncio.ensure_future(control.start_workflow(one)) for one in commands]
     while not engine.calls:  # noqa: ASYNC110 - turns of this loop, no time
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from mainspring_kernel.errors import MainspringError, TooManyRequests
@@ -88,8 +89,16 @@ class Flights(Generic[Item, Got]):
 class FlightsTo(Generic[Place, Item, Got]):
     """Flights of its own for each place, so that one which is slow keeps nobody else waiting."""
 
-    def __init__(self, made: Callable[[Place], Flights[Item, Got]]) -> None:
-        self._made = made
+    def __init__(
+        self,
+        send: Callable[[Place, Sequence[Item]], Awaitable[Sequence[Got | MainspringError]]],
+        *,
+        items_max: int,
+        waiting_max: int,
+    ) -> None:
+        self._send = send
+        self._items_max = items_max
+        self._waiting_max = waiting_max
         self._lanes: dict[Place, Flights[Item, Got]] = {}
 
     async def ask(self, place: Place, item: Item) -> Got:
@@ -98,5 +107,9 @@ class FlightsTo(Generic[Place, Item, Got]):
         if lane is None:
             # Places come and go: those that are gone leave nothing behind.
             self._lanes = {place: lane for place, lane in self._lanes.items() if not lane.idle}
-            lane = self._lanes[place] = self._made(place)
+            lane = self._lanes[place] = Flights(
+                partial(self._send, place),
+                items_max=self._items_max,
+                waiting_max=self._waiting_max,
+            )
         return await lane.ask(item)

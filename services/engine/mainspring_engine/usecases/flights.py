@@ -243,7 +243,8 @@ class SessionFlights:
                 raise _Refused(entry, error) from error
             except Exception as error:
                 # A fault of ours, met by this one: the others aboard are none the worse for it.
-                _log.exception("a decision failed", extra={"session": _told(entry)})
+                told = to_wire(Prefix.SESSION, session_of(entry.intent))
+                _log.exception("a decision failed", extra={"session": told})
                 raise _Refused(entry, MainspringError(repr(error))) from error
         assert plan is not None  # noqa: S101 - a group has entries
         return Decided(group[: len(answers)], answers, plan, plan.changes())
@@ -372,7 +373,3 @@ def _drop(entries: list[Entry], entry: Entry) -> None:
         if other is entry:
             del entries[index]
             return
-
-
-def _told(entry: Entry) -> str:
-    return to_wire(Prefix.SESSION, session_of(entry.intent))

@@ -1,9 +1,8 @@
 """The engine over gRPC."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -70,14 +69,14 @@ class RpcControl:
     decide on what the other has changed, and again.
     """
 
-    def __init__(self, client: ControlClient) -> None:
+    def __init__(self, client: ControlClient, place: Callable[[bytes], Endpoint | None]) -> None:
+        """`place` tells which engine a key belongs to."""
         self._client = client
+        self._place = place
         self._submits: FlightsTo[Endpoint | None, bytes, Receipt] = FlightsTo(
-            lambda engine: Flights(
-                partial(self._submit_many, engine),
-                items_max=SUBMIT_FLIGHT_ITEMS_MAX,
-                waiting_max=LANE_QUEUE_ITEMS_MAX,
-            )
+            self._submit_many,
+            items_max=SUBMIT_FLIGHT_ITEMS_MAX,
+            waiting_max=LANE_QUEUE_ITEMS_MAX,
         )
         self._tasks: Flights[SubmitTask, TaskReceipt] = Flights(
             self._submit_some,
@@ -85,15 +84,13 @@ class RpcControl:
             waiting_max=PLAIN_TASKS_WAITING_MAX,
         )
         self._starts: FlightsTo[Endpoint | None, bytes, Started] = FlightsTo(
-            lambda engine: Flights(
-                partial(self._start_many, engine),
-                items_max=STARTS_PER_CALL_MAX,
-                waiting_max=LANE_QUEUE_ITEMS_MAX,
-            )
+            self._start_many,
+            items_max=STARTS_PER_CALL_MAX,
+            waiting_max=LANE_QUEUE_ITEMS_MAX,
         )
 
     def _engine_of(self, session_id: UUID) -> Endpoint | None:
-        return self._client.place(session_id.bytes)
+        return self._place(session_id.bytes)
 
     async def submit(self, command: Submit) -> Receipt:
         return await self._submits.ask(self._engine_of(command.session_id), packed(command))
