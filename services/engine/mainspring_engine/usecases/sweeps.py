@@ -81,7 +81,8 @@ class Sweeps:
     async def _expire(self) -> Swept:
         """Rows that a held snapshot keeps make passes long: they get rarer, leases do not.
 
-        One after the other: a single long pass waited for the database, or stood still with us.
+        Only where two in a row are long: a single one waited for the database, or stood still with
+        this process.
         """
         began_s = self._clock.mono()
         if began_s < self._leases_due_s:
