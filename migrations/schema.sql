@@ -781,16 +781,27 @@ ALTER FUNCTION api.basis(p_org uuid, p_session uuid) OWNER TO api_owner;
 CREATE FUNCTION api.basis_many(p_org uuid, p_sessions uuid[]) RETURNS TABLE(session_id uuid, tier bytea, org_rev integer, harness_id uuid, harness_rev integer, agent_id uuid, agent_rev integer)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 begin
     perform set_config('mainspring.org_id', p_org::text, true);
     return query
     select s.id, s.tier, o.rev, s.harness_id, coalesce(h.rev, 0), s.agent_id, coalesce(a.rev, 0)
-    from api.session as s
-    inner join api.organization as o on o.id = s.org_id
-    left join api.harness as h on h.org_id = s.org_id and h.id = s.harness_id
-    left join api.agent as a on a.org_id = s.org_id and a.id = s.agent_id
-    where s.org_id = p_org and s.id = any(p_sessions) and s.deleting_ms is null;
+    from unnest(p_sessions) as w (id)
+    cross join lateral (
+        select x.id, x.tier, x.harness_id, x.agent_id
+        from api.session as x
+        where x.org_id = p_org and x.id = w.id and x.deleting_ms is null
+        limit 1
+    ) as s
+    cross join lateral (select x.rev from api.organization as x where x.id = p_org limit 1) as o
+    left join lateral (
+        select x.rev from api.harness as x where x.org_id = p_org and x.id = s.harness_id limit 1
+    ) as h on true
+    left join lateral (
+        select x.rev from api.agent as x where x.org_id = p_org and x.id = s.agent_id limit 1
+    ) as a on true;
 end
 $$;
 
