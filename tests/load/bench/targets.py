@@ -48,6 +48,7 @@ TARGETS: Final[dict[str, Target]] = {
     "fork_p50_ms": _most(50, "a session of 10,000 events forked, P50"),
     "crowd_ratio": _least(0.9, "tasks per second of 1,000 workers by those of 8"),
     "replicas_ratio": _least(1, "tasks per second of two engines by those of one"),
+    "replicas_turns_ratio": _least(1, "turns per second of two engines by those of one"),
     "horizon_cost_percent": _most(15, "tasks per second lost to a held snapshot"),
 }
 
@@ -65,7 +66,7 @@ MADE_ON: Final[dict[str, float]] = {
 }
 """What the machine did at best on which the promises were made: the architecture's raw limits."""
 
-HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_|^(replicas|crowd)_ratio$")
+HIGHER: Final = re.compile(r"_per_s(?:_|$)|^tasks_at_|^(replicas|replicas_turns|crowd)_ratio$")
 """Rates; of everything else less is better."""
 LOWER: Final = frozenset({"idle_queries_per_s"})
 NEITHER: Final = re.compile(

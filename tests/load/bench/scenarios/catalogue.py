@@ -15,9 +15,10 @@ from tests.load.bench.scenarios.history import history
 from tests.load.bench.scenarios.idle import idle
 from tests.load.bench.scenarios.limits import limits
 from tests.load.bench.scenarios.recovery import recovery
+from tests.load.bench.scenarios.replicas import replicas
 from tests.load.bench.scenarios.soak import soak
 from tests.load.bench.scenarios.streams import sse
-from tests.load.bench.scenarios.throughput import crowd, horizon, keyed, replicas, throughput
+from tests.load.bench.scenarios.throughput import crowd, horizon, keyed, throughput
 from tests.load.bench.scenarios.turns import turns, turns_traced
 from tests.load.bench.scenarios.workflows import steps, timers, workflow
 
@@ -64,7 +65,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         part=crowd, what="a queue with few workers and with a thousand", bare=False, database=True
     ),
     "replicas": Scenario(
-        part=replicas, what="a queue with one engine and with two", bare=False, own=True
+        part=replicas, what="a queue, and turns, with one engine and with two", bare=False, own=True
     ),
     "recovery": Scenario(
         part=recovery, what="a worker is killed: until its work goes on", own=True

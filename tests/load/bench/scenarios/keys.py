@@ -93,7 +93,9 @@ def _crowd(_: Plan) -> list[str]:
 
 
 def _replicas(_: Plan) -> list[str]:
-    return ["replicas_1_tasks_per_s", "replicas_2_tasks_per_s", "replicas_ratio"]
+    of_tasks = ["replicas_1_tasks_per_s", "replicas_2_tasks_per_s", "replicas_ratio"]
+    of_turns = ["replicas_1_turns_per_s", "replicas_2_turns_per_s", "replicas_turns_ratio"]
+    return [*of_tasks, *of_turns]
 
 
 def _recovery(_: Plan) -> list[str]:

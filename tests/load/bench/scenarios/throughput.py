@@ -148,36 +148,3 @@ async def crowd(bench: Bench) -> None:
     figures["crowd_ratio"] = (
         figures[f"crowd_{MANY}_tasks_per_s"] / figures[f"crowd_{FEW}_tasks_per_s"]
     )
-
-
-async def replicas(bench: Bench) -> None:
-    """One engine, two of them with half of the workers and every other submit each, one again."""
-    one = driving(bench)
-    alone = await _of_one(bench, one)
-    bench.progress.part("queue, two engines")
-    program, address = bench.own.second_engine()
-    api, server = bench.own.second_api([*bench.ground.engines, address])
-    await bench.own.supervisor.start([program])
-    await bench.own.supervisor.start([api])
-    two = driving(bench, [address])
-    two.place = msgspec.structs.replace(two.place, server=server)
-    tasks, half = bench.plan.queue_tasks, OURS.workers // 2
-    async with one.handlers(half), two.handlers(OURS.workers - half):
-        await warm_up(two, tasks)
-        together = await bursts(two, tasks)
-    await bench.own.supervisor.child(api.name).stop()
-    await bench.own.supervisor.child(program.name).stop()
-    alone = (alone + await _of_one(bench, one)) / 2
-    figures = bench.gathered.figures
-    figures["replicas_1_tasks_per_s"] = alone
-    figures["replicas_2_tasks_per_s"] = together
-    figures["replicas_ratio"] = together / alone
-
-
-async def _of_one(bench: Bench, one: Driving) -> float:
-    """Before and after: a machine that becomes slower meanwhile is so to both ways."""
-    tasks = bench.plan.queue_tasks
-    bench.progress.part("queue, one engine")
-    async with one.handlers(OURS.workers):
-        await warm_up(one, tasks)
-        return await bursts(one, tasks)
