@@ -49,7 +49,11 @@ async def dead_tuples(ground: Ground) -> list[Dead]:
 
 
 def writing(before: Mark, after: Mark, units: int, unit: str) -> dict[str, float]:
-    """Figures per turn, task or step. Commits are transactions that wrote: each is a sync."""
+    """Figures per turn, task or step.
+
+    Commits are counted by the numbers that transactions take when they write; what is undone alone
+    upon a conflict takes one more, so a flight of turns counts twice and of workflows three times.
+    """
     if before.written is None or after.written is None or not units:
         return {}
     wal_bytes = after.written.wal_bytes - before.written.wal_bytes

@@ -10,7 +10,7 @@ import msgspec
 
 from mainspring_local.program import Program
 from mainspring_local.supervisor import Child
-from tests.load.bench import processes
+from tests.load.bench import accounting, processes
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.gathered import recounted
 from tests.load.bench.ground import OwnStack
@@ -72,12 +72,12 @@ async def _turns(bench: Bench) -> None:
     for number in range(1, WINDOWS + 1):
         bench.progress.part(f"turns, one engine and two, {number} of {WINDOWS}")
         async with _started(ground, worker) as beside:
-            rates[1].append(await _turns_per_s(bench, ground.api, "one engine", [beside]))
+            rates[1].append(await _turns_per_s(bench, ground.api, 1, [beside]))
         async with (
             _second(ground) as (address, api, others),
             _started(ground, _at(worker, address)) as beside,
         ):
-            rates[2].append(await _turns_per_s(bench, api, "two engines", [*others, beside]))
+            rates[2].append(await _turns_per_s(bench, api, 2, [*others, beside]))
     figures = bench.gathered.figures
     for engines, found in rates.items():
         figures[f"replicas_{engines}_turns_per_s"] = median(found)
@@ -86,9 +86,9 @@ async def _turns(bench: Bench) -> None:
     )
 
 
-async def _turns_per_s(bench: Bench, api: Address, name: str, others: Sequence[Child]) -> float:
+async def _turns_per_s(bench: Bench, api: Address, engines: int, others: Sequence[Child]) -> float:
     """Of closed loops through an api, whatever engines it asks."""
-    plan, size = bench.plan, -(-CLIENTS // CLIENTS_PER_PROCESS)
+    plan, size, name = bench.plan, -(-CLIENTS // CLIENTS_PER_PROCESS), f"turns, engines: {engines}"
     opening = bench.opening(SESSIONS_PER_CLIENT * CLIENTS)
     pids = {child.program.name: child.pid for child in others if child.pid is not None}
     async with bench.crew(size) as crew:
@@ -97,9 +97,10 @@ async def _turns_per_s(bench: Bench, api: Address, name: str, others: Sequence[C
         usage, began_s = processes.usage(pids), time.monotonic() + plan.warm_s
         until_s = began_s + plan.many_s
         done = await crew.do([_order(n, until_s) for n in shares(CLIENTS, size)], bench.tell)
-        asked = await recounted(bench.ground, recount, done, f"turns, {name}")
+        asked = await recounted(bench.ground, recount, done, name)
     beside = processes.costs(usage, processes.usage(pids), asked)
-    await account(bench, f"turns, {name}", before, sum(one.cpu_s for one in done), asked, beside)
+    after = await account(bench, name, before, sum(one.cpu_s for one in done), asked, beside)
+    bench.gathered.figures |= accounting.writing(before, after, asked, f"turn_replicas_{engines}")
     return (
         sum(began_s <= turn.ended_s <= until_s for one in done for turn in one.turns) / plan.many_s
     )
