@@ -16,6 +16,7 @@ from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_schema.codec import pack
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import (
+    COUNT_MAX,
     Acknowledgement,
     Attach,
     Attached,
@@ -133,7 +134,7 @@ def from_worker_from_proto(message: pb.WorkRequest) -> FromWorker:
 def _emit_from_proto(message: pb.Emit) -> Emit:
     return Emit(
         held=_held(message.task_id, message.fence),
-        counter=message.counter,
+        counter=_count(message.counter),
         events=_EVENTS.decode(message.events) if message.events else (),
         steps=_STEPS.decode(message.steps) if message.steps else (),
         waits=_WAITS.decode(message.waits) if message.waits else (),
@@ -143,7 +144,7 @@ def _emit_from_proto(message: pb.Emit) -> Emit:
 def _progress_from_proto(message: pb.Progress) -> Progress:
     return Progress(
         held=_held(message.task_id, message.fence),
-        counter=message.counter,
+        counter=_count(message.counter),
         step=message.step,
         details=message.details,
     )
@@ -337,7 +338,14 @@ _known_uuid: Final = lru_cache(_KNOWN_IDS_MAX)(_uuid)
 
 
 def _held(task_id: bytes, fence: int) -> Held:
-    return Held(_uuid(task_id), fence)
+    return Held(_uuid(task_id), _count(fence))
+
+
+def _count(value: int) -> int:
+    if value > COUNT_MAX:
+        message = f"{value} is no fence and no counter"
+        raise msgspec.ValidationError(message)
+    return value
 
 
 def _held_to_proto(held: Iterable[Held]) -> list[pb.Held]:

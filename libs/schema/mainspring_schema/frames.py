@@ -5,13 +5,18 @@ thousands are kept from the garbage collector (`gc=False`): frozen, they can be 
 """
 
 from enum import IntEnum
+from typing import Annotated, Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.tasks import EmitEvent
 from mainspring_schema.workflows import StepRecord, Wait
+
+COUNT_MAX: Final = 2**31 - 1
+"""Of fences and counters: what their columns keep. A frame with more is malformed."""
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 
 
 class Verdict(IntEnum):
@@ -32,7 +37,7 @@ class Held(Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
     """Ownership of a task: nothing else proves it."""
 
     task_id: UUID
-    fence: int
+    fence: Count
 
 
 class Attach(Struct, frozen=True, kw_only=True):
@@ -73,7 +78,7 @@ class Emit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     held: Held
-    counter: int
+    counter: Count
     events: tuple[EmitEvent, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     waits: tuple[Wait, ...] = ()
@@ -120,7 +125,7 @@ class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     held: Held
-    counter: int
+    counter: Count
     step: str
     details: bytes = b""
 

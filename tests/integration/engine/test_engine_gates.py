@@ -4,10 +4,12 @@ import asyncio
 import functools
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from mainspring_engine import main
 from mainspring_engine.adapters.postgres import PostgresGates
+from mainspring_engine.domain.circuit import REASON_BYTES_MAX
 from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.turn.agent import turn_agent
 from mainspring_engine.main import Engine
@@ -25,13 +27,15 @@ DOWN = Failure(error_class="transient", code="provider_overloaded", message="ove
 UNTOUCHED = "engine.task where state = 1 and fence = 0"
 
 
-async def failing(house: House, engine: Engine, worker: ScriptedWorker, count: int) -> None:
+async def failing(
+    house: House, engine: Engine, worker: ScriptedWorker, count: int, failure: Failure = DOWN
+) -> None:
     tasks: list[Task] = []
     for _ in range(count):
         await house.say(engine, await house.session(), "hello")
         tasks.append((await worker.next_reason())[0])
     for task in tasks:
-        worker.bring(task, ReasonResult(failure=DOWN))
+        worker.bring(task, ReasonResult(failure=failure))
         await worker.acknowledged()
 
 
@@ -69,6 +73,22 @@ async def test_a_failing_provider_shuts_its_route_in_every_engine_and_burns_no_a
         assert before == 2
         await near.leave()
         await far.leave()
+
+
+async def test_what_a_worker_calls_a_failure_shuts_the_circuit_and_no_engine(house: House) -> None:
+    """No column takes a NUL, and nobody bounds how long a code is."""
+    worker = ScriptedWorker(house.ids)
+    odd = msgspec.structs.replace(DOWN, code="down\0" + "n" * 10_000)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+        await failing(house, engine, worker, 5, odd)
+        await shut(house, engine)
+
+        (circuit,) = await engine.gate_control.circuits()
+        assert circuit.state == "open"
+        assert circuit.reason.startswith("downn")
+        assert len(circuit.reason) == REASON_BYTES_MAX
+        await worker.leave()
 
 
 @pytest.mark.parametrize("action", ["open", "close"])

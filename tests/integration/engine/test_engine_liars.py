@@ -8,7 +8,16 @@ import pytest
 from mainspring_engine.domain.intents import Emitted
 from mainspring_engine.usecases.lane import FutureTicket
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_schema.frames import Emit, FromWorker, Held, HistoryWanted, Result, Task, Verdict
+from mainspring_schema.frames import (
+    COUNT_MAX,
+    Emit,
+    FromWorker,
+    Held,
+    HistoryWanted,
+    Result,
+    Task,
+    Verdict,
+)
 from mainspring_schema.tasks import EmitEvent
 from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
@@ -97,6 +106,55 @@ async def test_what_another_worker_holds_is_not_ones_own(house: House) -> None:
         await holder.leave()
     types = await house.types(session)
     assert (types.count("reason.started"), types.count("turn.completed")) == (1, 1)
+
+
+async def test_a_beat_that_no_column_keeps_costs_nobody_else_his_lease(house: House) -> None:
+    """Beats of all workers share their statements. The wire refuses such a fence before."""
+    session = await house.session()
+    honest, liar = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await honest.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await honest.next_reason()
+        await liar.attach(engine.conversations, slots=0)
+        lie = Held(task.held.task_id, COUNT_MAX + 1)
+
+        liar.beat(lie)
+        liar.send(FromWorker(starts=(lie,)))
+        honest.beat(task.held)
+        honest.send(FromWorker(starts=(task.held,)))
+
+        async with asyncio.timeout(10):
+            assert await honest.renewed.get() == task.held
+            assert (await honest.starts.get()).held == task.held
+        await liar.leave()
+        await honest.leave()
+
+
+@pytest.mark.parametrize(
+    "type_", ["turn.completed", "reason.completed", "session.idled", "Said", "a\0.b"], ids=repr
+)
+async def test_an_attempt_forges_no_outcome(house: House, type_: str) -> None:
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await worker.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await worker.next_reason()
+
+        worker.emit(
+            Emit(held=task.held, counter=1, events=(RECOVERED, EmitEvent(type=type_, data={})))
+        )
+        async with asyncio.timeout(10):
+            refused = await worker.emits.get()
+        worker.reply(task, "the truth")
+
+        assert refused.verdict is Verdict.INVALID
+        assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
+        await worker.leave()
+    types = await house.types(session)
+    assert types.count("turn.completed") == 1
+    assert RECOVERED.type not in types
 
 
 async def test_a_result_that_cannot_be_read_ends_nothing(house: House) -> None:

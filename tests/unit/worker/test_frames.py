@@ -247,8 +247,24 @@ def test_bytes_of_progress_stay_readable() -> None:
         pb.WorkRequest(results=[pb.Result(task_id=bytes(16), fence=1, hash=b"", body=b"")]),
         pb.WorkRequest(emits=[pb.Emit(task_id=bytes(16), fence=1, counter=1, events=b"\xc1")]),
         pb.WorkRequest(packed=b"\x91\x01"),
+        pb.WorkRequest(beat=pb.Beat(held=[pb.Held(task_id=bytes(16), fence=2**31)])),
+        pb.WorkRequest(emits=[pb.Emit(task_id=bytes(16), fence=1, counter=2**31)]),
+        pb.WorkRequest(progress=[pb.Progress(task_id=bytes(16), fence=1, counter=2**31)]),
+        from_worker_packed(FromWorker(starts=(Held(UUID(int=7), 2**31),))),
+        from_worker_packed(FromWorker(emits=(Emit(held=HELD, counter=2**40),))),
     ],
-    ids=["task id", "config hash", "result hash", "events", "packed"],
+    ids=[
+        "task id",
+        "config hash",
+        "result hash",
+        "events",
+        "packed",
+        "fence",
+        "counter of events",
+        "counter of progress",
+        "packed fence",
+        "packed counter",
+    ],
 )
 def test_unreadable_frame_from_a_worker_is_malformed(message: pb.WorkRequest) -> None:
     with pytest.raises(MalformedFrame):

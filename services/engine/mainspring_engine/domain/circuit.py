@@ -12,6 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain.texts import cut
 from mainspring_kernel.gate_limits import (
     CIRCUIT_ANSWERS_MAX,
     CIRCUIT_FAILED_PART_MIN,
@@ -22,6 +23,9 @@ from mainspring_kernel.gate_limits import (
     CIRCUIT_WINDOW_S,
 )
 from mainspring_schema.tasks import Failure
+
+REASON_BYTES_MAX: Final = 256
+"""A code, or a few words of an operator: all engines read it with the board."""
 
 
 class CircuitState(IntEnum):
@@ -125,7 +129,7 @@ def opening(circuit: Circuit, failure: Failure, failures: int) -> CircuitMove:
         state=CircuitState.OPEN,
         failures=failures,
         trips=trips,
-        reason=failure.code,
+        reason=cut(failure.code, REASON_BYTES_MAX),
         wait_ms=open_wait_ms(trips, failure.retry_after_ms),
     )
 
@@ -163,5 +167,5 @@ def forcing(circuit: Circuit, state: CircuitState, reason: str) -> CircuitMove:
         forced=True,
         failures=circuit.failures,
         trips=circuit.trips,
-        reason=reason,
+        reason=cut(reason, REASON_BYTES_MAX),
     )

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.limits import ALARM_GRAIN_MS, ALARMS_MAX
+from mainspring_engine.usecases.passes import one_pass
 from mainspring_engine.usecases.sweeps import SweepKind, Swept
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +87,6 @@ class Alarms:
             self._known.discard(alarm)
             kinds.add(alarm[1])
         for kind in kinds:
-            try:
+            with one_pass(_log, "a look at what is due"):
                 while (await sweep(kind)).more:
                     pass
-            except Unavailable as error:
-                _log.warning("a look at what is due waits for the sweep: %s", error)

@@ -16,7 +16,8 @@ class Batcher(Generic[T]):
     """For operations that are hints of state and come again by themselves: beats and releases.
 
     A flight that fails because the store is away is dropped; a lease covers what it would have
-    done. Starts, which nobody asks for again, wait for the store in their own flight.
+    done. Starts, which nobody asks for again, wait for the store in their own flight. One that
+    fails otherwise flies again in halves, until who is at fault is alone: others' leases hold.
     """
 
     def __init__(self, fly: Callable[[tuple[T, ...]], Awaitable[None]]) -> None:
@@ -35,9 +36,17 @@ class Batcher(Generic[T]):
             while self._waiting:
                 batch = tuple(self._waiting[:SWEEP_BATCH_ROWS_MAX])
                 del self._waiting[: len(batch)]
-                try:
-                    await self._fly(batch)
-                except Unavailable as error:
-                    _log.warning("a flight of %d was dropped: %s", len(batch), error)
-                except Exception:  # noqa: BLE001 - the loop must go on; logged
-                    _log.exception("a flight of %d failed", len(batch))
+                await self._flown(batch)
+
+    async def _flown(self, batch: tuple[T, ...]) -> None:
+        try:
+            await self._fly(batch)
+        except Unavailable as error:
+            _log.warning("a flight of %d was dropped: %s", len(batch), error)
+        except Exception:  # noqa: BLE001 - the loop must go on; logged
+            if len(batch) == 1:
+                _log.exception("it could not fly: %s", batch[0])
+                return
+            middle = len(batch) // 2
+            await self._flown(batch[:middle])
+            await self._flown(batch[middle:])

@@ -10,8 +10,9 @@ from mainspring_engine.domain.intents import SessionResumed
 from mainspring_engine.domain.limits import BUDGETS_PASS_S, BUDGETS_TRUSTED_S
 from mainspring_engine.ports.budgets import BudgetRows
 from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.passes import one_pass
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Ids
 from mainspring_schema import budgets as asked_of
 from mainspring_schema.budgets import BudgetOrder, BudgetQuestion, BudgetView
@@ -61,10 +62,8 @@ class Budgeted:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            try:
+            with one_pass(_log, "which organizations have budgets"):
                 await self.look()
-            except Unavailable as error:
-                _log.warning("which organizations have budgets is read later: %s", error)
             await self._clock.sleep(BUDGETS_PASS_S)
 
 

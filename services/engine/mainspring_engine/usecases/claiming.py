@@ -23,9 +23,9 @@ from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.store import Claimed, ClaimRequest, ClaimShare, Store, Want
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
+from mainspring_engine.usecases.passes import one_pass
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.gate_limits import DEPTH_COUNTED_MAX
 from mainspring_kernel.limits import (
     CLAIM_BATCH_TASKS_MAX,
@@ -104,10 +104,8 @@ class Claimer:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            try:
+            with one_pass(_log, "a claim"):
                 await self.turn()
-            except Unavailable as error:
-                _log.warning("claiming waits: %s", error)
 
     async def turn(self) -> None:
         """A pass where one is due, then claims until tasks or credits run out."""

@@ -16,6 +16,7 @@ from mainspring_engine.ports.gates import Board, GateStore
 from mainspring_engine.ports.store import ClaimLimit
 from mainspring_engine.usecases.circuits import Circuits
 from mainspring_engine.usecases.limiter import Limiter
+from mainspring_engine.usecases.passes import one_pass
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.gate_limits import (
@@ -132,15 +133,13 @@ class Gates:
             self._wake.clear()
             moves, self._moves = tuple(self._moves.values()), {}
             stale, self._stale = self._stale, False
-            try:
+            # What tipped a circuit will tip it again; a pass sees that the board is another.
+            with one_pass(_log, "what gates let through"):
                 if moves:
                     self._learn(await self._store.move_circuits(moves))
                     self._moved()
                 if stale:
                     self._learn_all(await self._store.board())
-            except Unavailable as error:
-                # What tipped a circuit will tip it again; a pass sees that the board is another.
-                _log.warning("gates wait: %s", error)
 
     async def _pass_for_ever(self) -> None:
         forgotten_s = self._clock.mono()
@@ -160,16 +159,16 @@ class Gates:
         while True:
             await self._demand.wait()
             self._demand.clear()
-            if draws := self.limiter.draws():
-                asked_at_s = self._clock.mono()
-                try:
-                    found = await self._store.draw_tokens(draws)
-                except Unavailable as error:
-                    _log.warning("tokens wait: %s", error)
-                    continue
-                if self.limiter.drawn(found, asked_at_s=asked_at_s):
-                    self.eased()
-            self._paced.set()
+            with one_pass(_log, "a draw of tokens"):
+                await self._draw()
+                self._paced.set()
+
+    async def _draw(self) -> None:
+        if draws := self.limiter.draws():
+            asked_at_s = self._clock.mono()
+            found = await self._store.draw_tokens(draws)
+            if self.limiter.drawn(found, asked_at_s=asked_at_s):
+                self.eased()
 
     async def _pace_for_ever(self) -> None:
         """Looks again when a bucket that was empty may have a token."""

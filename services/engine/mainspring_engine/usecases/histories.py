@@ -1,4 +1,4 @@
-"""What a worker is told of a workflow's recorded steps, and what it may record."""
+"""What a worker is told of a workflow's recorded steps, and what it may record and say."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ from mainspring_kernel.limits import (
     WORKFLOW_WAITS_MAX,
 )
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX, START_WITHIN_MS_MAX
-from mainspring_schema.frames import History, HistoryWanted
+from mainspring_schema.frames import Emit, History, HistoryWanted
 from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import PlainResult, TaskResult, WorkflowResult
 from mainspring_schema.workflows import INPUT_STEP, PLACE, StepRecord, Wait, prefix_of
@@ -28,6 +28,16 @@ _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 _JSON: Final[msgspec.json.Decoder[msgspec.Raw]] = msgspec.json.Decoder(msgspec.Raw)
 NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
 """Of a type, a queue, a signal."""
+_EVENT: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")
+_OF_ENGINE: Final = (
+    "act.", "approval.", "budget.", "input.", "message.", "question.", "session.", "step.",
+    "stream.", "turn.", "workflow.",
+)  # fmt: skip
+_OF_ENGINE_TOO: Final = frozenset({
+    "output.message.completed", "reason.completed", "reason.started", "reason.thinking.completed",
+    "tool.call_requested", "tool.completed", "tool.started",
+})  # fmt: skip
+"""Events that tell what the engine decided: an attempt that says one would forge an outcome."""
 
 
 class Histories:
@@ -87,6 +97,18 @@ def check_result(result: TaskResult) -> None:
                 raise msgspec.ValidationError(message)
         case _:
             pass
+
+
+def check_emit(emit: Emit) -> None:
+    """The same of what an attempt says in its middle."""
+    for event in emit.events:
+        of_engine = event.type.startswith(_OF_ENGINE) or event.type in _OF_ENGINE_TOO
+        if of_engine or _EVENT.fullmatch(event.type) is None:
+            message = (
+                f"{event.type[:WORKFLOW_TYPE_CHARS_MAX]!r} is no event that an attempt may say"
+            )
+            raise msgspec.ValidationError(message)
+    check_steps(emit.steps, emit.waits)
 
 
 def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:

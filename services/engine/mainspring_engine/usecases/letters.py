@@ -24,9 +24,10 @@ from mainspring_engine.domain.turn import state as states
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
 from mainspring_engine.usecases.lane import FutureTicket, Lanes
+from mainspring_engine.usecases.passes import one_pass
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Conflict, MainspringError, NotFound, Unavailable
+from mainspring_kernel.errors import Conflict, MainspringError, NotFound
 from mainspring_kernel.ids import Ids
 from mainspring_kernel.limits import OPERATOR_ROWS_MAX, SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.operations import (
@@ -182,10 +183,8 @@ class DeadLetters:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            try:
+            with one_pass(_log, "what is requeued"):
                 await self._take_up(await self._letters.due(None, SWEEP_BATCH_ROWS_MAX))
-            except Unavailable as error:
-                _log.warning("requeues wait: %s", error)
 
     async def _take_up(self, requeues: tuple[Requeue, ...]) -> None:
         """What is not settled here is due again a little later."""

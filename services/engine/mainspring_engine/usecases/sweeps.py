@@ -26,8 +26,8 @@ from mainspring_engine.ports.store import DueTimer, Store
 from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.leases import Leases
+from mainspring_engine.usecases.passes import one_pass
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
 
@@ -189,13 +189,11 @@ class Sweeps:
             silent = [kind for kind in SweepKind if self._silent(kind)]
             if not silent:
                 continue  # the calls came here: nobody need be asked
-            try:
+            with one_pass(_log, "a sweep that stands in"):
                 ages = await self._store.sweep_ages_ms()
                 for kind in silent:
                     if ages.get(kind.value, SWEEP_SILENCE_S * 1000) >= SWEEP_SILENCE_S * 1000:
                         await self.sweep(kind)
-            except Unavailable as error:
-                _log.warning("sweeping waits: %s", error)
 
     def _silent(self, kind: SweepKind) -> bool:
         """Whether this engine made no such sweep lately; another one may have."""

@@ -21,7 +21,7 @@ from mainspring_engine.ports.store import Attachment, ExpiredTask, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
-from mainspring_engine.usecases.histories import Histories, check_result, check_steps
+from mainspring_engine.usecases.histories import Histories, check_emit, check_result
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
@@ -247,9 +247,9 @@ class WorkerStreams:
             link.outbox.emit(stale)
             return
         try:
-            check_steps(emit.steps, emit.waits)
+            check_emit(emit)
         except msgspec.DecodeError as error:
-            _log.warning("steps of %s were refused: %s", link.incarnation, error)
+            _log.warning("what %s said was refused: %s", link.incarnation, error, extra=task.told)
             invalid = Acknowledgement(held=emit.held, verdict=Verdict.INVALID, counter=emit.counter)
             link.outbox.emit(invalid)
             return
