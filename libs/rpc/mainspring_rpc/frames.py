@@ -6,7 +6,7 @@ and that MessagePack members hold what they promise; it raises MalformedFrame.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import msgspec
@@ -16,12 +16,12 @@ from mainspring_rpc.generated.worker.v1 import worker_pb2 as pb
 from mainspring_schema.codec import pack
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import (
-    COUNT_MAX,
     Acknowledgement,
     Attach,
     Attached,
     Beat,
     Config,
+    Count,
     Emit,
     FromWorker,
     Held,
@@ -342,10 +342,7 @@ def _held(task_id: bytes, fence: int) -> Held:
 
 
 def _count(value: int) -> int:
-    if value > COUNT_MAX:
-        message = f"{value} is no fence and no counter"
-        raise msgspec.ValidationError(message)
-    return value
+    return cast("int", msgspec.convert(value, Count))
 
 
 def _held_to_proto(held: Iterable[Held]) -> list[pb.Held]:
