@@ -1,6 +1,5 @@
 """One engine and two of them on the same cores: tasks of a queue, and agents' turns."""
 
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from statistics import median
@@ -10,19 +9,15 @@ import msgspec
 
 from mainspring_local.program import Program
 from mainspring_local.supervisor import Child
-from tests.load.bench import accounting, processes
-from tests.load.bench.bench import Bench, account
-from tests.load.bench.gathered import recounted
+from tests.load.bench.bench import Bench
 from tests.load.bench.ground import OwnStack
-from tests.load.bench.orders import Order, Turns
 from tests.load.bench.peers.driving import Driving
 from tests.load.bench.peers.traits import OURS
 from tests.load.bench.scenarios.throughput import bursts, driving, warm_up
 from tests.load.bench.scenarios.turns import (
     CLIENTS_PER_PROCESS,
     SESSIONS_PER_CLIENT,
-    TURNS_MAX,
-    TURNS_PER_SESSION,
+    looped,
     shares,
 )
 from tests.load.bench.wire import Address
@@ -88,28 +83,14 @@ async def _turns(bench: Bench) -> None:
 
 async def _turns_per_s(bench: Bench, api: Address, engines: int, others: Sequence[Child]) -> float:
     """Of closed loops through an api, whatever engines it asks."""
-    plan, size, name = bench.plan, -(-CLIENTS // CLIENTS_PER_PROCESS), f"turns, engines: {engines}"
+    size, window_s = -(-CLIENTS // CLIENTS_PER_PROCESS), bench.plan.many_s
     opening = bench.opening(SESSIONS_PER_CLIENT * CLIENTS)
     pids = {child.program.name: child.pid for child in others if child.pid is not None}
     async with bench.crew(size) as crew:
         await crew.open(msgspec.structs.replace(opening, host=api.host, port=api.port))
-        recount, before = await bench.ground.recount(), await bench.mark()
-        usage, began_s = processes.usage(pids), time.monotonic() + plan.warm_s
-        until_s = began_s + plan.many_s
-        done = await crew.do([_order(n, until_s) for n in shares(CLIENTS, size)], bench.tell)
-        asked = await recounted(bench.ground, recount, done, name)
-    beside = processes.costs(usage, processes.usage(pids), asked)
-    after = await account(bench, name, before, sum(one.cpu_s for one in done), asked, beside)
-    bench.gathered.figures |= accounting.writing(before, after, asked, f"turn_replicas_{engines}")
-    return (
-        sum(began_s <= turn.ended_s <= until_s for one in done for turn in one.turns) / plan.many_s
-    )
-
-
-def _order(slots: int, until_s: float) -> Order:
-    return Turns(
-        slots=slots, until_s=until_s, turns_max=TURNS_MAX, turns_per_session=TURNS_PER_SESSION
-    )
+        slots = shares(CLIENTS, size)
+        loops = await looped(bench, crew, slots, f"replicas_{engines}", window_s, pids)
+    return len(loops.inside) / window_s
 
 
 @asynccontextmanager

@@ -1,14 +1,16 @@
 """Agent turns in closed loops: clients that each wait for one outcome before they ask again."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from tests.load.bench import accounting, statements
+from tests.load.bench import accounting, processes, statements
 from tests.load.bench.bench import Bench, account
 from tests.load.bench.crew import Crew
 from tests.load.bench.gathered import recounted
 from tests.load.bench.histograms import Histogram
-from tests.load.bench.orders import Done, Order, Turns
+from tests.load.bench.orders import Order, Turn, Turns
 from tests.load.bench.report import Series
 from tests.load.bench.scenarios.idle import rest, since
 
@@ -17,6 +19,7 @@ TURNS_PER_SESSION = 20
 SESSIONS_PER_CLIENT = 10
 SESSIONS_OF_ONE = 40
 CLIENTS_PER_PROCESS = 16
+NO_OTHERS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 async def turns(bench: Bench) -> None:
@@ -93,33 +96,54 @@ async def nested(bench: Bench, crew: Crew) -> None:
 
 async def closed_loops(bench: Bench, crew: Crew, slots: Sequence[int], name: str) -> int:
     """Through a warm-up and a window; how many turns there were in both."""
-    plan = bench.plan
+    window_s = bench.plan.one_s if sum(slots) == 1 else bench.plan.many_s
+    async with bench.profiler():
+        loops = await looped(bench, crew, slots, name, window_s)
+    keep(bench, name, loops, window_s)
+    bench.gathered.counts[f"turns {name}"] = loops.asked
+    return loops.asked
+
+
+class Loops(NamedTuple):
+    """Turns of a warm-up and of the window, which began then; `inside` are the window's."""
+
+    asked: int
+    inside: list[Turn]
+    began_s: float
+
+
+async def looped(
+    bench: Bench,
+    crew: Crew,
+    slots: Sequence[int],
+    name: str,
+    window_s: float,
+    others: Mapping[str, int] = NO_OTHERS,
+) -> Loops:
+    """`others` are processes beside the stack's own that had a part in it, by name."""
     recount, before = await bench.ground.recount(), await bench.mark()
-    began = time.monotonic()
-    window_s = plan.one_s if sum(slots) == 1 else plan.many_s
-    until = began + plan.warm_s + window_s
+    usage, began_s = processes.usage(others), time.monotonic() + bench.plan.warm_s
+    until_s = began_s + window_s
     orders: list[Order] = [
-        Turns(slots=n, until_s=until, turns_max=TURNS_MAX, turns_per_session=TURNS_PER_SESSION)
+        Turns(slots=n, until_s=until_s, turns_max=TURNS_MAX, turns_per_session=TURNS_PER_SESSION)
         for n in slots
     ]
-    async with bench.profiler():
-        done = await crew.do(orders, bench.tell)
+    done = await crew.do(orders, bench.tell)
     asked = await recounted(bench.ground, recount, done, f"turns {name}")
-    after = await account(bench, f"turns {name}", before, sum(one.cpu_s for one in done), asked)
-    keep(bench, name, done, began + plan.warm_s, window_s)
-    bench.gathered.counts[f"turns {name}"] = asked
+    beside = processes.costs(usage, processes.usage(others), asked)
+    cpu_s = sum(one.cpu_s for one in done)
+    after = await account(bench, f"turns {name}", before, cpu_s, asked, beside)
     bench.gathered.figures |= accounting.writing(before, after, asked, f"turn_{name}")
-    return asked
+    inside = [turn for one in done for turn in one.turns if began_s <= turn.ended_s <= until_s]
+    return Loops(asked, inside, began_s)
 
 
-def keep(bench: Bench, name: str, done: Sequence[Done], began_s: float, window_s: float) -> None:
+def keep(bench: Bench, name: str, loops: Loops, window_s: float) -> None:
     """What fell into the window: how many, how long each took, and how they came by the second."""
-    inside = [
-        turn for one in done for turn in one.turns if began_s <= turn.ended_s <= began_s + window_s
-    ]
+    inside = loops.inside
     bench.gathered.histogram(f"turn_{name}_ms", Histogram.of(turn.ms for turn in inside))
     bench.gathered.figures[f"turns_per_s_{name}"] = len(inside) / window_s
-    ended = [turn.ended_s - began_s for turn in inside]
+    ended = [turn.ended_s - loops.began_s for turn in inside]
     series = bench.gathered.series.setdefault("turns per second", Series(unit="turns/s"))
     series.lines[name] = per_second(ended, window_s)
 
