@@ -21,6 +21,8 @@ pytestmark = [
 ]
 ANSWER = "The weather is mild and it is late in the afternoon, so take a walk along the river."
 TOOLS = calls(("get_weather", {"location": "Lisbon"}), ("get_current_time", {}))
+TOLD = Script([TOOLS, {"text": ANSWER}], token_ms=40)
+"""Longer than fragments ever wait for company, so some of it always flies before it is complete."""
 STALLED = {"text": ANSWER, "stall": {"after_chars": 40, "attempts": 1}}
 WORDS = frozenset(
     value for key, value in vars(names).items() if key.isupper() and isinstance(value, str)
@@ -52,14 +54,18 @@ async def spans_of(
         whole = written and not trace.orphans(spans())
         return ended and known.count(names.SPAN_ATTEMPT) >= attempts and whole
 
-    await until(complete, f"the spans of {session_id} are whole")
+    try:
+        await until(complete, f"the spans of {session_id} are whole")
+    except AssertionError as error:
+        error.add_note("\n".join(trace.render(spans())))
+        raise
     return spans()
 
 
 async def test_a_turn_is_one_trace_over_all_services(rig: Rig) -> None:
     session = await rig.session()
     async with rig.following(session) as follower:
-        await rig.say(session, Script([TOOLS, {"text": ANSWER}], token_ms=10).text())
+        await rig.say(session, TOLD.text())
         await follower.until_outcome()
 
     spans = await spans_of(rig, session, attempts=4, services=SERVICES)
@@ -122,7 +128,7 @@ async def test_an_engine_killed_as_a_turn_ends_leaves_no_orphan(rig: Rig) -> Non
     """Whatever it had not written of the turn's spans, its successor makes from the rows."""
     session = await rig.session()
     async with rig.following(session) as follower:
-        await rig.say(session, Script([TOOLS, {"text": ANSWER}], token_ms=10).text())
+        await rig.say(session, TOLD.text())
         await follower.until_outcome()
         back = rig.kill("engine")
     await back()

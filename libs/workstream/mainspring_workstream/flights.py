@@ -155,12 +155,14 @@ class Flights:
     async def _fly(self, flight: list[tuple[DeltaStream, DeltaAppend]]) -> None:
         deltas = [delta for _, delta in flight]
         trace = _take_trace(flight)
-        before = self._clock.mono()
         failures = 0
         while True:
+            before = self._clock.mono()
             try:
                 with use_trace(trace):
                     verdicts = await self._log.append(deltas)
+                # Only what was answered says how busy the event store is; an outage does not.
+                self._interval.flew(self._clock.mono() - before)
                 break
             except (Unavailable, DeadlineExceeded) as error:
                 failures += 1
@@ -174,7 +176,6 @@ class Flights:
                 _LOG.exception("append refused")
                 verdicts = [AppendVerdict.GAP] * len(flight)
                 break
-        self._interval.flew(self._clock.mono() - before)
         _settle(flight, verdicts)
 
 

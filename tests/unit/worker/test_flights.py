@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.clock import Clock, ManualClock, SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.limits import DELTA_FLUSH_MS
 from mainspring_kernel.tracing import TraceContext, current_trace, new_trace, use_trace
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_worker.adapters.memory import MemoryEventLog
@@ -53,10 +54,10 @@ def anchor(number: int = 0) -> Anchor:
 
 
 @asynccontextmanager
-async def flying(log: TroubledLog) -> AsyncGenerator[Flights]:
+async def flying(log: TroubledLog, clock: Clock | None = None) -> AsyncGenerator[Flights]:
     for number in range(3):
         log.open_anchor(UUID(int=SESSION.int + number), ANCHOR, 1)
-    flights = Flights(log=log, clock=SystemClock(), draws=SeededDraws(1))
+    flights = Flights(log=log, clock=clock or SystemClock(), draws=SeededDraws(1))
     running = asyncio.create_task(flights.run())
     try:
         async with asyncio.timeout(WAIT_S):
@@ -126,6 +127,29 @@ async def test_failed_flight_is_sent_again_as_it_was() -> None:
 
         assert log.flights[0] == log.flights[1] == log.flights[2]
         assert log.text == "x" * 5000
+
+
+async def test_an_outage_makes_no_later_fragment_wait_longer() -> None:
+    log, clock = TroubledLog(), ManualClock()
+    log.failures = 1
+    log.go_on.clear()
+    async with flying(log, clock) as flights:
+        stream = flights.open(anchor())
+        stream.add("text", "x" * 5000)
+        await log.asked.wait()
+        clock.advance(5)
+        log.go_on.set()
+        await clock.until_sleeping()
+        clock.advance(5)
+        await stream.landed.wait()
+        log.asked.clear()
+
+        stream.add("text", "one")
+        clock.advance(DELTA_FLUSH_MS / 1000 + 0.001)
+        stream.add("text", " two")
+        await log.asked.wait()
+
+        assert log.flights[-1][0].fragment == "one two"
 
 
 async def test_refused_stream_sends_nothing_more_and_ends_at_once() -> None:
