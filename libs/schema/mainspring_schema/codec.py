@@ -6,6 +6,7 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
+from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.limits import FOREIGN_JSON_DEPTH_MAX
 
 T = TypeVar("T")
@@ -46,6 +47,15 @@ def read_foreign(text: str) -> object:
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
     return value
+
+
+def write_foreign(value: object, what: str) -> bytes:
+    """JSON of what came as any MessagePack. Raises ValidationFailed for what JSON has not."""
+    try:
+        return _JSON.encode(value)
+    except (TypeError, OverflowError, RecursionError) as error:
+        detail = f"{what} cannot be told as JSON: {error}"
+        raise ValidationFailed(detail) from error
 
 
 def _check_depth(value: object) -> None:

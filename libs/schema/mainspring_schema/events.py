@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
+from mainspring_schema.codec import write_foreign
 from mainspring_schema.messages import ContentPart, Json, Message
 
 EVENT_TYPES: Final[tuple[str, ...]] = (
@@ -271,7 +272,9 @@ class StoredDelta(Struct, frozen=True, array_like=True):
 
 
 def draft(type_: str, context: Context, data: object) -> EventDraft:
-    return EventDraft(type=type_, payload=msgspec.json.encode(Payload(context=context, data=data)))
+    """Raises ValidationFailed for what JSON has not: a worker may bring any MessagePack."""
+    payload = write_foreign(Payload(context=context, data=data), type_)
+    return EventDraft(type=type_, payload=payload)
 
 
 _RAW: Final = msgspec.json.Decoder(RawPayload)

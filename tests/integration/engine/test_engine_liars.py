@@ -18,7 +18,7 @@ from mainspring_schema.frames import (
     Task,
     Verdict,
 )
-from mainspring_schema.tasks import EmitEvent
+from mainspring_schema.tasks import EmitEvent, PlainResult, TaskResult, ToolResult
 from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
@@ -155,6 +155,31 @@ async def test_an_attempt_forges_no_outcome(house: House, type_: str) -> None:
     types = await house.types(session)
     assert types.count("turn.completed") == 1
     assert RECOVERED.type not in types
+
+
+@pytest.mark.parametrize("lie", [ToolResult(status="success"), PlainResult()], ids=repr)
+async def test_a_result_of_another_kind_ends_nothing_and_the_next_attempt_counts(
+    house: House, lie: TaskResult
+) -> None:
+    session = await house.session()
+    liar, honest = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await liar.attach(engine.conversations)
+        await house.say(engine, session, "hello")
+        task, _ = await liar.next_reason()
+
+        liar.bring(task, lie)
+        refused = await liar.acknowledged()
+        await liar.leave()
+        await honest.attach(engine.conversations)
+        again, _ = await honest.next_reason()
+        honest.reply(again, "the truth")
+
+        assert refused.verdict is Verdict.INVALID
+        assert (again.held.task_id, again.held.fence) == (task.held.task_id, task.held.fence + 1)
+        assert (await honest.acknowledged()).verdict is Verdict.COMMITTED
+        await honest.leave()
+    assert (await house.types(session)).count("turn.completed") == 1
 
 
 async def test_a_result_that_cannot_be_read_ends_nothing(house: House) -> None:

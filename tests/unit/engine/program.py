@@ -27,7 +27,7 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_schema.codec import pack
 from mainspring_schema.events import decode_payload
 from mainspring_schema.frames import Emit, Held
-from mainspring_schema.tasks import WorkflowResult
+from mainspring_schema.tasks import TaskResult, WorkflowResult
 from mainspring_schema.workflows import (
     CancelWorkflow,
     Fork,
@@ -116,7 +116,7 @@ class Desk:
         self.task = msgspec.structs.replace(plain, **rest)
         return self.task
 
-    def brings(self, result: WorkflowResult) -> Answer:
+    def brings(self, result: TaskResult) -> Answer:
         return self.do(
             intents.Answered(
                 session_id=self.id, org_id=DEFAULT_ORG_ID, held=self.held, hash=b"r" * 32,

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring import do, step, workflow
+from mainspring_engine.domain.checks import check_steps
 from mainspring_engine.domain.circuit_answers import failure_of
 from mainspring_engine.domain.health import health
 from mainspring_engine.domain.holds import HoldTimes
@@ -14,7 +15,6 @@ from mainspring_engine.domain.plain import made_of
 from mainspring_engine.domain.resting import Resting
 from mainspring_engine.domain.routes import Route, given_in, keys_under
 from mainspring_engine.domain.samples import RouteSample, Sample
-from mainspring_engine.usecases.histories import check_steps
 from mainspring_engine.usecases.workflows import check_keys
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.errors import ValidationFailed

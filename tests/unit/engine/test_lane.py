@@ -4,6 +4,9 @@ import asyncio
 from typing import cast
 from uuid import UUID
 
+import pytest
+from typing_extensions import override
+
 from mainspring_engine.domain.intents import Answered, Intent
 from mainspring_engine.usecases.lane import Entry, Lane, NoTicket
 from mainspring_kernel.clock import ManualClock
@@ -89,3 +92,46 @@ async def test_what_a_flight_leaves_flies_again_before_what_came_meanwhile() -> 
     flying.cancel()
 
     assert detour.flights == [[b"a", b"b", b"c"], [b"b", b"c", b"later"]]
+
+
+class Minefield:
+    """A flight with `bad` aboard fails; the others land in order."""
+
+    def __init__(self, bad: frozenset[bytes]) -> None:
+        self.bad = bad
+        self.landed: list[bytes] = []
+
+    async def fly(self, entries: list[Entry]) -> None:
+        bodies = [cast("Answered", entry.intent).body for entry in entries]
+        if self.bad & set(bodies):
+            raise ValueError(bodies)
+        self.landed += bodies
+        entries.clear()
+
+
+class NotedTicket(NoTicket):
+    def __init__(self, body: bytes, failed: list[bytes]) -> None:
+        super().__init__(UUID(int=1))
+        self._body = body
+        self._failed = failed
+
+    @override
+    def failed(self, error: Exception) -> None:
+        self._failed.append(self._body)
+
+
+@pytest.mark.parametrize("bad", [b"a", b"g", b"cd", b"abcdefg"], ids=str)
+async def test_who_is_at_fault_falls_alone_and_the_others_keep_their_order(bad: bytes) -> None:
+    every = [bytes([one]) for one in b"abcdefg"]
+    mines, failed = Minefield(frozenset(bytes([one]) for one in bad)), list[bytes]()
+    lane = Lane(mines, ManualClock(), SeededDraws(1))
+    for body in every:
+        lane.put(answered(body), NotedTicket(body, failed))
+    flying = asyncio.create_task(lane.fly_for_ever())
+    await lane.settled()
+    lane.put(answered(b"later"), NotedTicket(b"later", failed))
+    await lane.settled()
+    flying.cancel()
+
+    assert failed == [one for one in every if one in mines.bad]
+    assert mines.landed == [*(one for one in every if one not in mines.bad), b"later"]

@@ -9,6 +9,7 @@ import pytest
 from mainspring_engine.domain import plain
 from mainspring_engine.domain.plain import PlainAnswered, PlainDied, PlainEnd, end_of
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind, TaskState
+from mainspring_engine.domain.texts import CODE_BYTES_MAX
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.sweeps import SweepKind
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
@@ -348,3 +349,12 @@ def test_a_flight_has_its_bound_of_tasks_however_small_they_are() -> None:
     weight = plain.weight_of(plain.PlainSubmitted(tasks=tasks))
 
     assert weight >= COMMIT_FLIGHT_BYTES_MAX * 0.99
+
+
+def test_a_code_that_no_column_takes_whole_is_kept_as_far_as_it_goes() -> None:
+    flaw = Flaw(code="odd\0" + "x" * 1000, message="a\0b")
+
+    end = end_of(answered(PlainResult(flaw=flaw)))
+
+    assert end.error_code == ("odd" + "x" * 1000)[:CODE_BYTES_MAX]
+    assert end.error_message == "ab"

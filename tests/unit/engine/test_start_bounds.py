@@ -7,11 +7,11 @@ import pytest
 
 from mainspring import do, parallel, step, workflow
 from mainspring_engine.domain import intents
+from mainspring_engine.domain.checks import check_steps
 from mainspring_engine.domain.plain import NOT_BEGUN
 from mainspring_engine.domain.rows import Outcome
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.domain.workflow.machine import TIMER_START
-from mainspring_engine.usecases.histories import check_steps
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX

@@ -5,12 +5,20 @@ import pytest
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.rows import TaskKind
-from mainspring_kernel.errors import NotWaitingForToolResults
+from mainspring_kernel.errors import NotWaitingForToolResults, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.tasks import ReasonResult, ToolCall, ToolResult
+from mainspring_schema.tasks import (
+    NamedCall,
+    PlainResult,
+    ReasonResult,
+    TaskResult,
+    ToolCall,
+    ToolResult,
+    WorkflowResult,
+)
 from tests.unit.engine.desk import AGENT, CONFIG, Desk
 
 
@@ -109,10 +117,15 @@ def test_a_death_behind_the_result_of_the_same_flight_is_stale() -> None:
     assert desk.types[-2:] == ["turn.completed", "session.idled"]
 
 
+def unusable(desk: Desk, problem: str) -> ToolCall:
+    named = NamedCall(turn_id=desk.turn_id, iteration=desk.state.iteration, index=0)
+    return ToolCall(id=named.id(), name="nope", arguments={}, problem=problem)
+
+
 def test_unusable_call_gets_a_typed_error_without_a_task() -> None:
     desk = Desk()
     desk.say("x")
-    bad = ToolCall(id="call_x", name="nope", arguments={}, problem="there is no tool 'nope'")
+    bad = unusable(desk, "there is no tool 'nope'")
 
     desk.answer(ReasonResult(tool_calls=(bad,)))
 
@@ -127,7 +140,7 @@ def test_third_unusable_answer_in_a_row_fails_the_turn() -> None:
     desk = Desk()
     desk.say("x")
     for _ in range(3):
-        bad = ToolCall(id="call_x", name="nope", arguments={}, problem="no such tool")
+        bad = unusable(desk, "no such tool")
         desk.answer(ReasonResult(tool_calls=(bad,)))
 
     (turn_failed,) = desk.data_of("turn.failed")
@@ -306,3 +319,49 @@ def test_tool_error_is_a_result_for_the_model() -> None:
 
     assert desk.data_of("act.completed")[0]["error_count"] == 1
     assert len(desk.open(TaskKind.REASON)) == 1
+
+
+@pytest.mark.parametrize(
+    "result",
+    [ToolResult(status="success"), WorkflowResult(outcome="completed"), PlainResult()],
+    ids=lambda result: type(result).__name__,
+)
+def test_a_model_call_is_not_ended_by_a_result_of_another_kind(result: TaskResult) -> None:
+    desk = Desk()
+    desk.say("x")
+
+    with pytest.raises(ValidationFailed):
+        desk.answer(result)
+
+    desk.reply("the truth")
+    assert desk.types.count("turn.completed") == 1
+
+
+def test_a_tool_call_is_not_ended_by_a_model_s_answer() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("add")
+
+    with pytest.raises(ValidationFailed):
+        desk.reply("a lie")
+
+    desk.tool_done()
+    desk.reply("the truth")
+    assert desk.types.count("turn.completed") == 1
+
+
+@pytest.mark.parametrize("ids", [("c1",), ("{0}", "{0}"), ("{1}", "{0}")], ids=str)
+def test_calls_by_other_ids_than_their_own_are_refused(ids: tuple[str, ...]) -> None:
+    """Two of one answer, or of two, could not be told apart by their results."""
+    desk = Desk()
+    desk.say("x")
+    own = [
+        NamedCall(turn_id=desk.turn_id, iteration=desk.state.iteration, index=index).id()
+        for index in range(2)
+    ]
+    calls = tuple(ToolCall(id=one.format(*own), name="add", arguments={}) for one in ids)
+
+    with pytest.raises(ValidationFailed):
+        desk.answer(ReasonResult(tool_calls=calls))
+
+    assert desk.open(TaskKind.TOOL) == []

@@ -10,12 +10,19 @@ from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.domain.workflow.state import Phase
-from mainspring_kernel.errors import NotFound, WorkflowEnded
+from mainspring_kernel.errors import NotFound, ValidationFailed, WorkflowEnded
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
-from mainspring_schema.tasks import WorkflowResult, WorkflowTask
+from mainspring_schema.tasks import (
+    PlainResult,
+    ReasonResult,
+    TaskResult,
+    ToolResult,
+    WorkflowResult,
+    WorkflowTask,
+)
 from mainspring_schema.workflows import (
     Flaw,
     Fork,
@@ -355,3 +362,14 @@ def test_a_worker_that_saw_everything_costs_no_look(held: Desk) -> None:
     held.suspends(msgspec.structs.replace(HURRY, seen=1))
 
     assert held.state.phase is Phase.WAITING
+
+
+@pytest.mark.parametrize(
+    "result", [ToolResult(status="success"), ReasonResult(), PlainResult()], ids=repr
+)
+def test_a_go_is_not_ended_by_a_result_of_another_kind(desk: Desk, result: TaskResult) -> None:
+    with pytest.raises(ValidationFailed):
+        desk.brings(result)
+
+    desk.brings(WorkflowResult(outcome="completed"))
+    assert desk.types.count("workflow.completed") == 1

@@ -1,7 +1,9 @@
+import msgspec
 import pytest
 
+from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.limits import FOREIGN_JSON_DEPTH_MAX
-from mainspring_schema.codec import pack, read_foreign, to_json
+from mainspring_schema.codec import pack, read_foreign, to_json, write_foreign
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,19 @@ def test_what_is_read_can_be_written(text: str) -> None:
 
     assert pack(value)
     assert read_foreign(to_json(value).decode()) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [msgspec.msgpack.Ext(5, b"x"), {None: 1}, {"a": [{True: 1}]}],
+    ids=["ext", "no key", "deep"],
+)
+def test_what_json_has_not_is_refused_by_name(value: object) -> None:
+    with pytest.raises(ValidationFailed, match=r"^the result cannot be told as JSON: "):
+        write_foreign(value, "the result")
+
+
+def test_what_json_has_is_written() -> None:
+    assert (
+        write_foreign({"a": [1, float("nan"), {2: b"b"}]}, "it") == b'{"a":[1,null,{"2":"Yg=="}]}'
+    )

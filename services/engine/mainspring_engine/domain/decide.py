@@ -4,7 +4,7 @@ The answer holds only once the plan is committed. A refusal raises a typed error
 plan may be used; so does `Missing`, after which the round is decided again.
 """
 
-from typing import assert_never
+from typing import TypeGuard, assert_never
 from uuid import UUID
 
 from mainspring_engine.domain import intents
@@ -12,7 +12,7 @@ from mainspring_engine.domain.answers import Answer, TakeUp
 from mainspring_engine.domain.changes import Anchor, CloseTask, EmitCounter
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
-from mainspring_engine.domain.rows import Closing, TaskState
+from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
 from mainspring_engine.domain.turn import (
     appeals,
     delivery,
@@ -36,7 +36,7 @@ from mainspring_kernel.tracing import TraceContext, new_trace
 from mainspring_schema import commands
 from mainspring_schema.events import OUTPUT_STARTED
 from mainspring_schema.frames import Emit, Verdict
-from mainspring_schema.tasks import ReasonResult, ToolResult
+from mainspring_schema.tasks import ReasonResult, TaskResult, ToolResult
 
 
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
@@ -156,19 +156,18 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
     turn = _turn(plan, materials)
     held = intent.held
     result = intent.result
-    if (
-        turn is None
-        or not _waits_for(turn, held.task_id)
-        or not isinstance(result, ReasonResult | ToolResult)
-    ):
+    kind = None if turn is None else dict(turn.state.open_tasks()).get(held.task_id)
+    if turn is None or kind is None:
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
         _close_unexpected(plan, held.task_id, held.fence, intent.hash)
         return Verdict.STALE
     delivery = Delivery(held.task_id, held.fence, intent.body, intent.hash)
-    if isinstance(result, ToolResult):
+    if kind is TaskKind.TOOL and isinstance(result, ToolResult):
         machine.tool_answered(turn, delivery, result)
-    else:
+    elif kind is TaskKind.REASON and _fits(result, turn):
         _model_answered(turn, delivery, result)
+    else:
+        raise intents.unfit(intent)
     return Verdict.COMMITTED
 
 
@@ -183,6 +182,13 @@ def _ended_before(plan: Plan, intent: intents.Intent) -> Verdict | None:
         return again if hashes else None
     dies = isinstance(intent, intents.Died)
     return Verdict.STALE if dies and plan.ends_of(intent.task.id, intent.task.fence) else None
+
+
+def _fits(result: TaskResult, turn: Turn) -> TypeGuard[ReasonResult]:
+    """Calls by other ids than all make alike would be told apart from their results."""
+    return isinstance(result, ReasonResult) and all(
+        call.id == turn.call_id(index) for index, call in enumerate(result.tool_calls)
+    )
 
 
 def _waits_for(turn: Turn, task_id: UUID) -> bool:

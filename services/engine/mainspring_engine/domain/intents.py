@@ -5,6 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.rows import OpenTask
+from mainspring_kernel.errors import ValidationFailed
 from mainspring_schema import commands, workflows
 from mainspring_schema.appeals import AnswerAppeals
 from mainspring_schema.budgets import ResumeSession
@@ -164,3 +165,9 @@ def weight_of(intent: Intent) -> int:
             return started + sum(len(step.result) for step in emit.steps)
         case _:
             return 0
+
+
+def unfit(intent: Answered) -> ValidationFailed:
+    """The task has a result of another kind: taken for its end it would leave its turn waiting."""
+    detail = f"{type(intent.result).__name__} is no result of the task {intent.held.task_id.hex}"
+    return ValidationFailed(detail)

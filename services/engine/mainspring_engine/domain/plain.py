@@ -13,7 +13,7 @@ from mainspring_engine.domain.changes import Claim
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.routes import Route, keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
-from mainspring_engine.domain.texts import cut, error
+from mainspring_engine.domain.texts import code, cut, error
 from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
 from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
 from mainspring_kernel.tracing import TraceContext
@@ -215,7 +215,7 @@ def _answered(intent: PlainAnswered) -> PlainEnd:
         held=intent.held,
         closing=Closing.RETRIED if again else Closing.FAILED,
         result_hash=intent.hash,
-        error_code=result.flaw.code,
+        error_code=code(result.flaw.code),
         error_message=error(result.flaw.message),
         body=None if again else intent.body,
         delay_ms=result.retry_ms if again else None,

@@ -73,6 +73,8 @@ class Lane(Generic[Kind]):
         self._draws = draws
         self._tallies = tallies or Tallies()
         self._waiting: deque[Aboard[Kind]] = deque()
+        self._halves: deque[int] = deque()
+        """How many the next flights take, until who made one fail is alone: others go on."""
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -102,7 +104,8 @@ class Lane(Generic[Kind]):
         """The next flight: as many as the bounds of items and bytes allow, but one at least."""
         boarded = [self._waiting.popleft()]
         weight = _weight(boarded[0])
-        while self._waiting and len(boarded) < COMMIT_FLIGHT_ITEMS_MAX:
+        items_max = self._halves.popleft() if self._halves else COMMIT_FLIGHT_ITEMS_MAX
+        while self._waiting and len(boarded) < items_max:
             weight += _weight(self._waiting[0])
             if weight > COMMIT_FLIGHT_BYTES_MAX:
                 break
@@ -133,8 +136,14 @@ class Lane(Generic[Kind]):
                 entries = _keep_incidents(entries, error)
                 await self._clock.sleep(delay_s(RECONNECT, attempt, self._draws.unit()))
             except Exception as error:  # noqa: BLE001 - the lane must go on; logged and told
-                _log.exception("a flight failed")
-                _fail(entries, error)
+                if len(entries) <= 1:
+                    _log.exception("a flight failed")
+                    _fail(entries, error)
+                else:
+                    _log.warning("a flight of %d flies again in halves: %r", len(entries), error)
+                    middle = len(entries) // 2
+                    self._halves.extendleft((len(entries) - middle, middle))
+                    self._waiting.extendleft(reversed(entries))
                 return
             else:
                 # First in the next flight, in their order, with what came meanwhile.

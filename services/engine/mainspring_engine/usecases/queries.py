@@ -9,6 +9,7 @@ engine knows the code, an engine is asked that has one.
 import asyncio
 from uuid import UUID
 
+from mainspring_engine.domain.checks import check_value
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.rows import Outcome
 from mainspring_engine.domain.workflow import state as states
@@ -17,7 +18,7 @@ from mainspring_engine.ports.elsewhere import Elsewhere
 from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowRow
-from mainspring_engine.usecases.histories import check_value, input_of
+from mainspring_engine.usecases.histories import input_of
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_kernel.errors import (
     Conflict,

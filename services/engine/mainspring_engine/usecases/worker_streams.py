@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from mainspring_engine.domain.answers import Answer
+from mainspring_engine.domain.checks import check_emit, check_result
 from mainspring_engine.domain.circuit_answers import failure_of
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
@@ -21,7 +22,7 @@ from mainspring_engine.ports.store import Attachment, ExpiredTask, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
-from mainspring_engine.usecases.histories import Histories, check_emit, check_result
+from mainspring_engine.usecases.histories import Histories
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from mainspring_engine.domain.answers import Answer
+from mainspring_engine.domain.checks import NAME, check_value
 from mainspring_engine.domain.intents import (
     WorkflowCancelled,
     WorkflowSignalled,
@@ -24,7 +25,7 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.courses import Courses
-from mainspring_engine.usecases.histories import NAME, check_value, input_of
+from mainspring_engine.usecases.histories import input_of
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.queries import Queries
 from mainspring_kernel.errors import (

@@ -15,7 +15,7 @@ from mainspring_schema.appeals import (
     QuestionAnswered,
     Ruling,
 )
-from mainspring_schema.codec import to_json
+from mainspring_schema.codec import write_foreign
 from mainspring_schema.events import OutputMessageCompleted, ReasonStarted, ToolCompleted
 from mainspring_schema.messages import ContentPart, Json, Message, TextPart, ToolCallPart
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult
@@ -246,7 +246,7 @@ def question_unanswered(
 
 
 def _result_text(value: object) -> str:
-    return value if isinstance(value, str) else to_json(value).decode()
+    return value if isinstance(value, str) else write_foreign(value, "a result").decode()
 
 
 def turn_completed(

@@ -7,7 +7,7 @@ from msgspec import structs
 from mainspring_engine.domain import retry
 from mainspring_engine.domain.changes import CloseTask
 from mainspring_engine.domain.rows import Closing, TaskState
-from mainspring_engine.domain.texts import error
+from mainspring_engine.domain.texts import code, error
 from mainspring_engine.domain.turn import spending
 from mainspring_engine.domain.turn.state import Owed
 from mainspring_engine.domain.turn.turn import Delivery, Turn
@@ -77,7 +77,7 @@ def try_again(
             expected=TaskState.LEASED,
             closing=Closing.RETRIED,
             result_hash=delivery.hash,
-            error_code=failure.code,
+            error_code=code(failure.code),
             error_message=error(failure.message),
             error_class=failure.error_class,
             delay_ms=delay_ms,

@@ -141,13 +141,13 @@ def _going(plan: Plan, materials: Materials) -> Going | None:
 def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Verdict:
     going = _going(plan, materials)
     held, result = intent.held, intent.result
-    if going is not None and isinstance(result, PlainResult):
-        number = going.state.number_of(held.task_id)
-        if number is not None:
-            declared.answered(going, intent, number, result)
-            return Verdict.COMMITTED
-    expected = isinstance(result, WorkflowResult)
-    if going is None or going.state.task_id != held.task_id or not expected:
+    number = None if going is None else going.state.number_of(held.task_id)
+    if going is not None and number is not None:
+        if not isinstance(result, PlainResult):
+            raise intents.unfit(intent)
+        declared.answered(going, intent, number, result)
+        return Verdict.COMMITTED
+    if going is None or going.state.task_id != held.task_id:
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
         plan.closes.append(
             CloseTask(
@@ -159,6 +159,8 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
             )
         )
         return Verdict.STALE
+    if not isinstance(result, WorkflowResult):
+        raise intents.unfit(intent)
     machine.answered(going, (held.task_id, held.fence, intent.hash), result)
     return Verdict.COMMITTED
 

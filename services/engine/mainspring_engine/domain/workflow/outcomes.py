@@ -7,7 +7,7 @@ import msgspec
 from mainspring_engine.domain.changes import CloseTask, RecordStep, StepResult
 from mainspring_engine.domain.intents import Answered
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
-from mainspring_engine.domain.texts import error
+from mainspring_engine.domain.texts import code, error
 from mainspring_engine.domain.workflow import grounds
 from mainspring_engine.domain.workflow.ending import end, fail
 from mainspring_engine.domain.workflow.going import OUTCOME_STEP, Going, flaw_view, value
@@ -26,7 +26,7 @@ def again(going: Going, intent: Answered, result: PlainResult) -> None:
             expected=TaskState.LEASED,
             closing=Closing.RETRIED,
             result_hash=intent.hash,
-            error_code="" if result.flaw is None else result.flaw.code,
+            error_code="" if result.flaw is None else code(result.flaw.code),
             error_message="" if result.flaw is None else error(result.flaw.message),
             delay_ms=result.retry_ms,
             counts_failure=True,
@@ -44,7 +44,7 @@ def close(going: Going, intent: Answered, number: int, result: PlainResult) -> N
             expected=TaskState.LEASED,
             closing=Closing.RESULT if flaw is None else Closing.FAILED,
             result_hash=intent.hash,
-            error_code="" if flaw is None else flaw.code,
+            error_code="" if flaw is None else code(flaw.code),
             error_message="" if flaw is None else error(flaw.message),
         )
     )

@@ -1,0 +1,163 @@
+"""What a worker may say. What no honest one says is refused before anything is made of it. Pure."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from mainspring_kernel.limits import (
+    DISPLAY_NAME_CHARS_MAX,
+    WORKFLOW_STEPS_PER_FRAME_MAX,
+    WORKFLOW_TYPE_CHARS_MAX,
+    WORKFLOW_VALUE_BYTES_MAX,
+    WORKFLOW_WAITS_MAX,
+)
+from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX, START_WITHIN_MS_MAX
+from mainspring_schema.events import Usage
+from mainspring_schema.frames import COUNT_MAX, Emit, HistoryWanted
+from mainspring_schema.keys import flaw_in
+from mainspring_schema.tasks import (
+    Judged,
+    PlainResult,
+    ReasonResult,
+    TaskResult,
+    ToolCall,
+    ToolResult,
+    WorkflowResult,
+)
+from mainspring_schema.workflows import PLACE, StepRecord, Wait
+
+_JSON: Final[msgspec.json.Decoder[msgspec.Raw]] = msgspec.json.Decoder(msgspec.Raw)
+COST_USD_MAX: Final = 1e6
+"""Of one call: more than any costs, and far below where a budget's millionths leave 64 bits."""
+_NOTHING: Final = Usage()
+PLACE_CHARS_MAX: Final = 256
+"""Longer than any `PLACE`, and than what stands before one."""
+NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
+"""Of a type, a queue, a signal."""
+_EVENT: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")
+_OF_ENGINE: Final = (
+    "act.", "approval.", "budget.", "input.", "message.", "question.", "session.", "step.",
+    "stream.", "turn.", "workflow.",
+)  # fmt: skip
+_OF_ENGINE_TOO: Final = frozenset({
+    "output.message.completed", "reason.completed", "reason.started", "reason.thinking.completed",
+    "tool.call_requested", "tool.completed", "tool.started",
+})  # fmt: skip
+"""Events that tell what the engine decided: an attempt that says one would forge an outcome."""
+
+
+def check_result(result: TaskResult) -> None:
+    """Raises DecodeError for what no honest worker sends: it must not get into anybody's log."""
+    match result:
+        case ReasonResult():
+            _check_routes(result.tool_calls)
+            _check_used(result.usage, result.duration_ms, calls=result.helper_calls)
+            _check_judged(result.judged)
+        case ToolResult():
+            _check_used(_NOTHING, result.duration_ms)
+            _check_judged(result.judged)
+        case WorkflowResult():
+            check_value(result.result)
+            check_steps(result.steps, result.waits)
+        case PlainResult(result=value, retry_ms=retry_ms):
+            check_value(value)
+            if not 0 <= (retry_ms or 0) <= PLAIN_RETRY_MS_MAX:
+                message = f"a wait of {retry_ms} ms"
+                raise msgspec.ValidationError(message)
+
+
+def _check_routes(calls: tuple[ToolCall, ...]) -> None:
+    """Where calls go is kept by name, for good."""
+    for call in calls:
+        name = call.capability_id or ""
+        if len(name) > DISPLAY_NAME_CHARS_MAX or "\0" in name:
+            message = f"{name[:DISPLAY_NAME_CHARS_MAX]!r} is no capability"
+            raise msgspec.ValidationError(message)
+
+
+def _check_judged(judged: Judged | None) -> None:
+    if judged is not None:
+        _check_used(judged.usage, judged.duration_ms, calls=judged.calls)
+
+
+def _check_used(usage: Usage, duration_ms: int, *, calls: int = 0) -> None:
+    """Budgets are charged with it, so it is a number, and never gives anything back."""
+    counts = (
+        usage.input_tokens, usage.output_tokens, usage.cache_read_tokens or 0,
+        usage.cache_creation_tokens or 0, usage.reasoning_tokens or 0, duration_ms, calls,
+    )  # fmt: skip
+    cost_usd = usage.estimated_cost_usd or 0.0
+    if min(counts) < 0 or max(counts) > COUNT_MAX or not 0 <= cost_usd <= COST_USD_MAX:
+        message = (
+            f"nobody uses less than nothing, or so much: {usage}, {calls} calls, {duration_ms} ms"
+        )
+        raise msgspec.ValidationError(message)
+
+
+def check_emit(emit: Emit) -> None:
+    """The same of what an attempt says in its middle."""
+    for event in emit.events:
+        of_engine = event.type.startswith(_OF_ENGINE) or event.type in _OF_ENGINE_TOO
+        if of_engine or _EVENT.fullmatch(event.type) is None:
+            message = (
+                f"{event.type[:WORKFLOW_TYPE_CHARS_MAX]!r} is no event that an attempt may say"
+            )
+            raise msgspec.ValidationError(message)
+    check_steps(emit.steps, emit.waits)
+
+
+def check_wanted(wanted: HistoryWanted) -> None:
+    """The same of what it wants to read."""
+    texts = (wanted.after, *wanted.places)
+    strange = any(len(text) > PLACE_CHARS_MAX or "\0" in text for text in texts)
+    if strange or len(texts) > WORKFLOW_WAITS_MAX + 1:
+        message = "too many places of a history, or such as nothing has"
+        raise msgspec.ValidationError(message)
+
+
+def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+    """The same of steps and waits."""
+    if len(steps) > WORKFLOW_STEPS_PER_FRAME_MAX or len(waits) > WORKFLOW_WAITS_MAX:
+        message = "too many steps or waits"
+        raise msgspec.ValidationError(message)
+    for item in (*steps, *waits):
+        if len(item.name) > WORKFLOW_TYPE_CHARS_MAX or PLACE.fullmatch(item.step) is None:
+            message = "a step's name is too long, or its place is none"
+            raise msgspec.ValidationError(message)
+    for step in steps:
+        check_value(step.result)
+    for wait in waits:
+        _check_child(wait)
+
+
+def _check_child(wait: Wait) -> None:
+    child = wait.child
+    if (child is None) is (wait.kind in ("child", "detached")):
+        message = f"the wait {wait.kind} is and has no child, or has one and is none"
+        raise msgspec.ValidationError(message)
+    if child is not None:
+        check_value(child.input)
+        for name in (child.type, child.queue):
+            if NAME.fullmatch(name) is None:
+                message = "a child's type or queue is no name"
+                raise msgspec.ValidationError(message)
+        flaw = flaw_in(child.keys, child.circuit)
+        if flaw is not None:
+            raise msgspec.ValidationError(flaw)
+        within_ms = child.start_within_ms
+        if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
+            message = "the time until a child is taken is over its bound"
+            raise msgspec.ValidationError(message)
+
+
+def check_value(raw: bytes) -> None:
+    """Raises DecodeError for what is too long, or no JSON."""
+    if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
+        message = f"a value has {len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are kept"
+        raise msgspec.ValidationError(message)
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise msgspec.ValidationError(str(error)) from error
+    _JSON.decode(raw)
