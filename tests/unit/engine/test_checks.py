@@ -5,14 +5,14 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_engine.domain.checks import check_result, check_steps, check_wanted
+from mainspring_engine.domain.checks import check_attach, check_result, check_steps, check_wanted
 from mainspring_kernel.limits import (
     WORKFLOW_STEPS_PER_FRAME_MAX,
     WORKFLOW_TYPE_CHARS_MAX,
     WORKFLOW_VALUE_BYTES_MAX,
 )
 from mainspring_schema.events import Usage
-from mainspring_schema.frames import Held, HistoryWanted
+from mainspring_schema.frames import Attach, Held, HistoryWanted
 from mainspring_schema.tasks import (
     Judged,
     ReasonResult,
@@ -98,3 +98,34 @@ def test_places_that_nothing_has_are_not_looked_for(after: str, places: tuple[st
     check_wanted(HistoryWanted(held=held, after="a1~1/2", places=("3", "4/1")))
     with pytest.raises(msgspec.DecodeError):
         check_wanted(HistoryWanted(held=held, after=after, places=places))
+
+
+ATTACH = Attach(
+    incarnation=UUID(int=1),
+    attach_number=1,
+    name="w",
+    build="",
+    queues=("default",),
+    capabilities=("",),
+    slots=8,
+)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"name": "a\0b"},
+        {"build": "x" * 1000},
+        {"queues": ("default", "\0")},
+        {"capabilities": ("", "task:\0")},
+        {"slots": -1},
+        {"slots": 2**31},
+        {"attach_number": 2**63},
+        {"attach_number": -1},
+    ],
+    ids=str,
+)
+def test_no_worker_presents_itself_so(strange: dict[str, object]) -> None:
+    check_attach(ATTACH)
+    with pytest.raises(msgspec.DecodeError):
+        check_attach(msgspec.structs.replace(ATTACH, **strange))

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from mainspring_engine.domain.limits import WORKER_SLOTS_MAX
 from mainspring_kernel.limits import (
     DISPLAY_NAME_CHARS_MAX,
     WORKFLOW_STEPS_PER_FRAME_MAX,
@@ -14,7 +15,7 @@ from mainspring_kernel.limits import (
 )
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX, START_WITHIN_MS_MAX
 from mainspring_schema.events import Usage
-from mainspring_schema.frames import COUNT_MAX, Emit, HistoryWanted
+from mainspring_schema.frames import COUNT_MAX, Attach, Emit, HistoryWanted
 from mainspring_schema.keys import flaw_in
 from mainspring_schema.tasks import (
     Judged,
@@ -31,6 +32,8 @@ _JSON: Final[msgspec.json.Decoder[msgspec.Raw]] = msgspec.json.Decoder(msgspec.R
 COST_USD_MAX: Final = 1e6
 """Of one call: more than any costs, and far below where a budget's millionths leave 64 bits."""
 _NOTHING: Final = Usage()
+_NUMBERS_END: Final = 2**63
+"""What the columns of attach numbers keep."""
 PLACE_CHARS_MAX: Final = 256
 """Longer than any `PLACE`, and than what stands before one."""
 NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
@@ -105,6 +108,18 @@ def check_emit(emit: Emit) -> None:
             )
             raise msgspec.ValidationError(message)
     check_steps(emit.steps, emit.waits)
+
+
+def check_attach(attach: Attach) -> None:
+    """The same of how a worker presents itself."""
+    texts = (attach.name, attach.build, *attach.queues, *attach.capabilities)
+    strange = [text for text in texts if len(text) > DISPLAY_NAME_CHARS_MAX or "\0" in text]
+    if strange:
+        message = f"{strange[0][:DISPLAY_NAME_CHARS_MAX]!r} is no name, build, queue or capability"
+        raise msgspec.ValidationError(message)
+    if not 0 <= attach.slots <= WORKER_SLOTS_MAX or not 0 <= attach.attach_number < _NUMBERS_END:
+        message = f"attach {attach.attach_number} with {attach.slots} slots"
+        raise msgspec.ValidationError(message)
 
 
 def check_wanted(wanted: HistoryWanted) -> None:

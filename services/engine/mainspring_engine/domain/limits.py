@@ -37,6 +37,8 @@ REPLICA_BEAT_S: Final = 5.0
 statements a second. A drain is in force at once where NATS carries the hint, else this late."""
 REPLICA_SILENT_S: Final = 20.0
 """An engine not heard of for this long is gone: four beats, or a stall that nobody survives."""
+WORKER_SLOTS_MAX: Final = 65_536
+"""Of one worker, and what it may have free: one that says more would be given all there is."""
 WORKER_KEPT_S: Final = 7 * 24 * 3600.0
 """How long a stopped worker stays in the registry: attempts of this week name who made them."""
 PRESENCES_WAITING_MAX: Final = 20_000

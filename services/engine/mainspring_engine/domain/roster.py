@@ -7,6 +7,7 @@ from collections import deque
 from typing import Final
 from uuid import UUID
 
+from mainspring_engine.domain.limits import WORKER_SLOTS_MAX
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_kernel.limits import FRAME_TASKS_MAX
 
@@ -67,7 +68,7 @@ class Roster:
     def give_back(self, incarnation: UUID, count: int = 1) -> None:
         seat = self._seats.get(incarnation)
         if seat is not None:
-            seat.free_slots += count
+            seat.free_slots = min(seat.free_slots + count, WORKER_SLOTS_MAX)
             self._rotate_in(seat)
 
     def drain(self, incarnation: UUID) -> None:

@@ -4,6 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 
+import msgspec
+
+from mainspring_engine.domain.checks import check_attach
 from mainspring_engine.usecases.links import Link
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.worker_streams import WorkerStreams
@@ -25,13 +28,17 @@ class Conversations:
     async def serve(self, frames: AsyncIterator[FromWorker]) -> AsyncGenerator[ToWorker]:
         """Yields what the worker is told until either side ends.
 
-        Raises MalformedBody where the first frame does not attach, LeaseLost where a newer attach
-        is known.
+        Raises MalformedBody where the first frame does not attach as a worker can, LeaseLost where
+        a newer attach is known.
         """
         first = await anext(frames, None)
         if first is None or first.attach is None:
             detail = "the first frame of a worker stream must attach"
             raise MalformedBody(detail)
+        try:
+            check_attach(first.attach)
+        except msgspec.ValidationError as error:
+            raise MalformedBody(str(error)) from error
         outbox = FrameOutbox()
         link, attached = await self._streams.attach(first.attach, outbox)
         outbox.attached(attached)
