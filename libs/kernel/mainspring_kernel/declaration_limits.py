@@ -18,5 +18,5 @@ STARTS_PER_CALL_MAX: Final = 256
 """Starts of workflows in one call to an engine: a flight's worth."""
 STARTS_BYTES_PER_CALL_MAX: Final = 3 * 1024 * 1024
 """The same in bytes, below the bound of a message; larger ones go each by itself."""
-DECLARATION_DELAY_MS_MAX: Final = 100 * 365 * 24 * 3600 * 1000
+WAIT_MS_MAX: Final = 100 * 365 * 24 * 3600 * 1000
 """Of a sleep, or of a timeout: a hundred years. What is longer is a slip."""

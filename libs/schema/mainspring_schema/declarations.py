@@ -14,9 +14,9 @@ from msgspec import Struct, field
 
 from mainspring_kernel.declaration_limits import (
     DECLARATION_BYTES_MAX,
-    DECLARATION_DELAY_MS_MAX,
     DECLARATION_DEPTH_MAX,
     DECLARATION_STEPS_MAX,
+    WAIT_MS_MAX,
 )
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX
 from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
@@ -188,7 +188,7 @@ def _flaw_of_wait(step: DeclaredStep) -> str | None:
         return None
     if wait.delay_ms is None and wait.kind == "sleep":
         return "a sleep has a length"
-    if not 0 <= (wait.delay_ms or 0) <= DECLARATION_DELAY_MS_MAX:
+    if not 0 <= (wait.delay_ms or 0) <= WAIT_MS_MAX:
         return f"a wait of {wait.delay_ms} ms"
     if wait.starts:
         return _flaw_of_child(wait)

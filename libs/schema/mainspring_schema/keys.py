@@ -1,13 +1,23 @@
-"""What tasks may be given as keys, and as the circuit that they name."""
+"""What tasks may be given as keys, and as names of what they are, wait for and go through."""
 
 import re
 from typing import Final
 
 from mainspring_kernel.gate_limits import KEY_CHARS_MAX, TASK_KEYS_MAX
+from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX
 
 KEY_PATTERN: Final = "[!-)+-~]+"
 """Printable, no space; a star would make it a family of keys."""
 _KEY: Final = re.compile(KEY_PATTERN)
+NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
+"""Of a type, a queue, a signal."""
+
+
+def flaw_of_name(what: str, name: str) -> str | None:
+    """What is wrong with the name of a type or a queue; None where it will do."""
+    if NAME.fullmatch(name) is not None:
+        return None
+    return f"{what}: 1 to {WORKFLOW_TYPE_CHARS_MAX} of letters, digits and _ . : / -"
 
 
 def flaw_in(keys: tuple[str, ...], circuit: str) -> str | None:

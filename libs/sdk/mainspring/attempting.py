@@ -10,6 +10,7 @@ from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
 from mainspring.heartbeats import Course, attempting
 from mainspring.place import enter
 from mainspring.recording import Callee
+from mainspring.saying import said
 from mainspring.values import encode
 from mainspring_kernel.draws import Draws
 from mainspring_schema.workflows import Flaw, StepRecord
@@ -17,7 +18,6 @@ from mainspring_schema.workflows import Flaw, StepRecord
 T = TypeVar("T")
 Arguments = tuple[tuple[object, ...], dict[str, object]]
 _LOG: Final = logging.getLogger("mainspring")
-_MESSAGE_CHARS_MAX: Final = 2000
 """Of an exception's text: it stands in the history."""
 
 
@@ -115,8 +115,6 @@ async def _call(
 
 def flaw_of(error: Exception) -> Flaw:
     """What is told of an exception that user's code raised."""
-    name = type(error).__name__
-    message = (str(error) or name)[:_MESSAGE_CHARS_MAX]
     match error:
         case GiveUp():
             code = error.code
@@ -128,4 +126,4 @@ def flaw_of(error: Exception) -> Flaw:
             code = "timeout"
         case _:
             code = "step_failed"
-    return Flaw(code=code, message=message, type=name)
+    return Flaw(code=code, message=said(error), type=type(error).__name__)

@@ -11,6 +11,7 @@ import msgspec
 from mainspring.crossing import call_on
 from mainspring.errors import NotDone, ToolError, Unserializable
 from mainspring.ferry import Ferry
+from mainspring.saying import said
 from mainspring.showing import Output, Road
 from mainspring.tools import Tool, ToolContext
 from mainspring.values import encode
@@ -226,7 +227,7 @@ def _succeeded(payload: ToolTask, value: object) -> ToolResult:
 
 
 def _told(payload: ToolTask, error: Exception) -> ToolResult:
-    message = str(error)[:ANNOUNCED_ERROR_CHARS_MAX]
+    message = said(error)[:ANNOUNCED_ERROR_CHARS_MAX]
     return ToolResult(status="error", error=message, unread=payload.guarded)
 
 

@@ -9,7 +9,8 @@ from mainspring.delays import timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
 from mainspring.values import Shape, encode, hash_of
-from mainspring_schema.keys import flaw_in
+from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
+from mainspring_schema.keys import flaw_in, flaw_of_name
 from mainspring_schema.workflows import ChildStart, StepKind, StepRecord
 
 P = ParamSpec("P")
@@ -74,8 +75,10 @@ class Under(NamedTuple):
     start_within_ms: int | None = None
 
     def checked(self) -> "Under":
-        """Raises ValueError where one is no key."""
+        """Raises ValueError where one is no key, or the time no time."""
         flaw = flaw_in(self.keys, self.circuit)
+        if (self.start_within_ms or 0) > START_WITHIN_MS_MAX:
+            flaw = f"start_within_s: at most {START_WITHIN_MS_MAX // 1000} s"
         if flaw is not None:
             raise ValueError(flaw)
         return self
@@ -87,6 +90,9 @@ class Child(Generic[P, T]):
     def __init__(
         self, workflow: "Program[P, T]", *, queue: str, timeout_s: float | None, under: Under
     ) -> None:
+        flaw = flaw_of_name("a workflow", workflow.name) or flaw_of_name("a queue", queue)
+        if flaw is not None:
+            raise ValueError(flaw)
         self.workflow = workflow
         self.under = under.checked()
         self.queue = queue

@@ -18,7 +18,7 @@ from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.heartbeats import alive
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
-from mainspring.values import Shape, check_keys, encode
+from mainspring.values import Shape, check_keys, check_step_name, encode
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Step(Generic[P, T_co]):
         circuit: str | None = None,
     ) -> None:
         self.function = function
-        self.name = name or function.__name__
+        self.name = check_step_name(name or function.__name__)
         self.queue = queue
         self.keys = keys
         self.circuit = circuit

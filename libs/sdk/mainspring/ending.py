@@ -1,6 +1,7 @@
 """How a go's own ends are told: an exception of the code, a record that does not fit."""
 
 from mainspring.errors import GiveUp, StepFailed, Unserializable, WaitTimedOut
+from mainspring.saying import said
 from mainspring_schema.workflows import Flaw, Mismatch, StepKind, StepRecord
 
 
@@ -9,18 +10,18 @@ def flaw_of(error: BaseException) -> Flaw:
     match error:
         case StepFailed():
             return error.flaw
-        case GiveUp():
-            return Flaw(code=error.code, message=str(error), type=type(error).__name__)
-        case Unserializable():
-            return Flaw(code="unserializable", message=str(error), type=type(error).__name__)
-        case WaitTimedOut():
-            return Flaw(code="timeout", message=str(error), type=type(error).__name__)
         case ExceptionGroup():
             # A TaskGroup wraps what its branches raise: the first of them is why it failed.
             return flaw_of(error.exceptions[0])
+        case GiveUp():
+            code = error.code
+        case Unserializable():
+            code = "unserializable"
+        case WaitTimedOut():
+            code = "timeout"
         case _:
-            name = type(error).__name__
-            return Flaw(code="workflow_failed", message=str(error) or name, type=name)
+            code = "workflow_failed"
+    return Flaw(code=code, message=said(error), type=type(error).__name__)
 
 
 def mismatch_of(record: StepRecord, kind: StepKind, name: str) -> Mismatch:

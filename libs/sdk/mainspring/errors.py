@@ -1,5 +1,6 @@
 """What a workflow's code may catch, and what a client may be told."""
 
+from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.workflows import Flaw
 
 
@@ -50,9 +51,15 @@ class GiveUp(Exception):
 
 
 class RetryAfter(Exception):
-    """Raise it in a step where the other side said when to come again: no sooner than that."""
+    """Raise it in a step where the other side said when to come again: no sooner than that.
+
+    Making it raises ValueError for what is no time, or longer than a plain task's attempts wait.
+    """
 
     def __init__(self, seconds: float, message: str = "") -> None:
+        if not seconds * 1000 <= PLAIN_RETRY_MS_MAX:
+            told = f"{seconds} s: a step comes again within {PLAIN_RETRY_MS_MAX // 1000} s"
+            raise ValueError(told)
         super().__init__(message or f"not before {seconds:g} s")
         self.seconds = seconds
 

@@ -16,7 +16,8 @@ from mainspring.limits import ASK_S, COMPANY_S, LINGER_S, UNWIND_S
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saving import Saver
-from mainspring.surroundings import Code, Engine, Open, Working
+from mainspring.saying import said
+from mainspring.surroundings import Code, Engine, Open, Working, check_room, fit_a_frame
 from mainspring.values import encode, hash_of
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
@@ -100,7 +101,7 @@ class Go(Recording):
             )
         except ValueError as error:
             return WorkflowResult(
-                outcome="failed", flaw=Flaw(code="invalid_input", message=str(error))
+                outcome="failed", flaw=Flaw(code="invalid_input", message=said(error))
             )
         self._over = asyncio.get_running_loop().create_future()
         self._main = asyncio.create_task(self._code(args, kwargs))
@@ -199,6 +200,7 @@ class Go(Recording):
         record = await self._past(place, name, kind, digest)
         if record is not None:
             return record
+        check_room(self._open)
         wait = Wait(
             step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
         )
@@ -329,11 +331,11 @@ class Go(Recording):
             return
         if main is None or main.done() or self._saver.flying or self._asking is not None:
             return
-        if self._active == 0:
+        fresh = [opened for opened in self._open.values() if not opened.armed]
+        if self._active == 0 and (self._replay_only or fit_a_frame(fresh)):
             self._rests = True
             over.set_result(None)
             return
-        fresh = [opened for opened in self._open.values() if not opened.armed]
         self._arm(fresh)
         asyncio.get_running_loop().call_later(ASK_S, self._ask_now)
 

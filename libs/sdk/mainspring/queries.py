@@ -13,13 +13,13 @@ from mainspring.definitions import Workflow
 from mainspring.errors import NotInWorkflow
 from mainspring.going import Go
 from mainspring.recording import current_recording
+from mainspring.saying import readable, said
 from mainspring.values import Shape, encode
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.tasks import QueryResult
 from mainspring_schema.workflows import Flaw, Mismatch, StepRecord, Wait
 
 H = TypeVar("H", bound=Callable[..., object])
-_MESSAGE_CHARS_MAX = 2000
 
 
 @overload
@@ -94,11 +94,11 @@ def _ask(handlers: dict[str, Callable[..., object]], name: str, arguments: bytes
         args, kwargs = Shape(handler).arguments(arguments)
         return QueryResult(result=encode(handler(*args, **kwargs)))
     except Exception as error:  # noqa: BLE001 - whatever the user's handler raises is told
-        return _refused("handler_failed", f"{type(error).__name__}: {error}")
+        return _refused("handler_failed", f"{type(error).__name__}: {said(error)}")
 
 
 def _refused(code: str, message: str) -> QueryResult:
-    return QueryResult(flaw=Flaw(code=code, message=message[:_MESSAGE_CHARS_MAX]))
+    return QueryResult(flaw=Flaw(code=code, message=readable(message)))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -3,7 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from mainspring_kernel.limits import FRAME_BYTES_TARGET, WORKFLOW_STEPS_PER_FRAME_MAX
+from mainspring.surroundings import size_of
+from mainspring_kernel.limits import (
+    FRAME_BYTES_TARGET,
+    WORKFLOW_STEPS_PER_FRAME_MAX,
+    WORKFLOW_WAITS_MAX,
+)
 from mainspring_schema.workflows import StepRecord, Wait
 
 Checkpoint = Callable[[tuple[StepRecord, ...], tuple[Wait, ...]], Awaitable[None]]
@@ -45,9 +50,7 @@ class Saver:
         """Sends what there is, unless a checkpoint is in the air: its landing sends the rest."""
         if self._flight is None and (self._records or self._waits):
             self._landing.clear()
-            waits = tuple(self._waits)
-            self._waits.clear()
-            self._flight = asyncio.ensure_future(self._checkpoint(self._take(), waits))
+            self._flight = asyncio.ensure_future(self._checkpoint(*self._take()))
             self._flight.add_done_callback(self._landed)
 
     async def settled(self) -> None:
@@ -83,17 +86,28 @@ class Saver:
         self.save()
         self._done()
 
-    def _take(self) -> tuple[StepRecord, ...]:
-        size, count = 0, 0
-        for record in self._records[:WORKFLOW_STEPS_PER_FRAME_MAX]:
-            size += len(record.result)
-            if count and size > FRAME_BYTES_TARGET:
-                break
-            count += 1
-        taken = tuple(self._records[:count])
-        del self._records[:count]
+    def _take(self) -> tuple[tuple[StepRecord, ...], tuple[Wait, ...]]:
+        """As much as fits one frame, records first; one item at least."""
+        sizes = [len(record.result) for record in self._records[:WORKFLOW_STEPS_PER_FRAME_MAX]]
+        records = max(bool(sizes), _count_of(sizes, FRAME_BYTES_TARGET))
+        room = FRAME_BYTES_TARGET - sum(sizes[:records])
+        waits = _count_of([size_of(wait) for wait in self._waits[:WORKFLOW_WAITS_MAX]], room)
+        if not records:
+            waits = max(1, waits)
+        taken = tuple(self._records[:records]), tuple(self._waits[:waits])
+        del self._records[:records], self._waits[:waits]
         return taken
 
     def _fits(self) -> bool:
         few = len(self._records) <= WORKFLOW_STEPS_PER_FRAME_MAX
         return few and sum(len(record.result) for record in self._records) <= FRAME_BYTES_TARGET
+
+
+def _count_of(sizes: list[int], room: int) -> int:
+    """How many of them fit, in their order."""
+    taken = 0
+    for count, size in enumerate(sizes):
+        taken += size
+        if taken > room:
+            return count
+    return len(sizes)

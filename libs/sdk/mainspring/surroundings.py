@@ -1,12 +1,13 @@
 """What a go is made of: its engine, the code it runs, and the branches of it that wait."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sized
 from typing import Protocol
 
 import msgspec
 
 from mainspring.values import Shape
+from mainspring_kernel.limits import FRAME_BYTES_TARGET, WORKFLOW_WAITS_MAX
 from mainspring_schema.workflows import StepRecord, Wait
 
 
@@ -44,8 +45,31 @@ class Open:
         """The engine was told of it."""
 
     def told(self, found: int) -> Wait:
-        """As the engine is told of it by a worker that knows of so many finds."""
-        return msgspec.structs.replace(self.wait, armed=self.armed, seen=found)
+        """As the engine is told of it by a worker that knows of so many finds.
+
+        The second time without a child's input: it has that, and many of them fill a frame.
+        """
+        child = self.wait.child
+        if self.armed and child is not None:
+            child = msgspec.structs.replace(child, input=b"null")
+        return msgspec.structs.replace(self.wait, armed=self.armed, seen=found, child=child)
+
+
+def check_room(waiting: Sized) -> None:
+    """Raises ValueError where as many branches wait as an engine keeps."""
+    if len(waiting) >= WORKFLOW_WAITS_MAX:
+        message = f"a workflow waits for {WORKFLOW_WAITS_MAX} things at once, and not for more"
+        raise ValueError(message)
+
+
+def fit_a_frame(opened: Iterable[Open]) -> bool:
+    """Whether the result that says that the workflow rests has room to tell them."""
+    return sum(size_of(one.wait) for one in opened) <= FRAME_BYTES_TARGET
+
+
+def size_of(wait: Wait) -> int:
+    """About how many bytes it takes to tell a wait."""
+    return 0 if wait.child is None else len(wait.child.input)
 
 
 class Working:

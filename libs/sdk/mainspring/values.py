@@ -10,7 +10,7 @@ from typing import Generic, TypeVar, cast, get_type_hints
 import msgspec
 
 from mainspring.errors import Unserializable
-from mainspring_kernel.limits import WORKFLOW_VALUE_BYTES_MAX
+from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX, WORKFLOW_VALUE_BYTES_MAX
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -26,6 +26,14 @@ def encode(value: object) -> bytes:
         message = f"{len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are recorded"
         raise Unserializable(message)
     return raw
+
+
+def check_step_name(name: str) -> str:
+    """The name. Raises ValueError for one that is too long to be recorded."""
+    if len(name) > WORKFLOW_TYPE_CHARS_MAX:
+        message = f"{name[:WORKFLOW_TYPE_CHARS_MAX]}…: a name has at most {WORKFLOW_TYPE_CHARS_MAX}"
+        raise ValueError(message)
+    return name
 
 
 def check_keys(keys: Iterable[str], parameters: Collection[str]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from mainspring.delays import delay_ms_of, timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
-from mainspring.values import hash_of
+from mainspring.values import check_step_name, hash_of
 
 T = TypeVar("T")
 
@@ -35,11 +35,12 @@ async def wait_for_signal(
     """Waits for a signal of this name and returns its payload; each signal is taken once.
 
     One that came before is taken at once, the oldest first. Raises WaitTimedOut after `timeout_s`
-    (default: never), NotInWorkflow elsewhere than in a workflow's code.
+    (default: never), ValueError for a name that is too long, NotInWorkflow elsewhere than in a
+    workflow's code.
     """
     delay_ms = timeout_ms_of(timeout_s)
     record = await _go("wait_for_signal").wait(
-        "signal", name, delay_ms=delay_ms, digest=hash_of([name, delay_ms])
+        "signal", check_step_name(name), delay_ms=delay_ms, digest=hash_of([name, delay_ms])
     )
     if record.flaw is not None:
         if record.flaw.code == "timeout":

@@ -14,6 +14,7 @@ from mainspring_workstream import actions as acts
 from mainspring_workstream.attempt import Attempt, AttemptVoid, Cancellable, HandedBack, Stop
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.overweight import carried
 
 _LOG: Final = logging.getLogger(__name__)
 _PAYLOAD: Final[msgspec.msgpack.Decoder[AttemptPayload]] = msgspec.msgpack.Decoder(AttemptPayload)
@@ -173,7 +174,7 @@ class Attempts:
         held = attempt.held
         match outcome:
             case bytes():
-                self._core.finish(held, outcome)
+                self._core.finish(held, carried(attempt.payload, outcome))
             case HandedBack() | asyncio.CancelledError():
                 if attempt.stop is Stop.LOST:
                     self._core.release(held)

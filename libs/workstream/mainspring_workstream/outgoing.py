@@ -72,17 +72,20 @@ class Outgoing:
         )
 
     def take(self, beat: Beat | None) -> FromWorker:
+        # In this order: with its result a task is not ours any more.
+        emits, room = self._take_emits()
+        results, room = self._take_results(room, alone=not emits)
         frame = FromWorker(
             credits=0 if self.draining else self.credits,
-            results=self._take_results(),
+            results=results,
             starts=tuple(self.starts),
-            emits=self._take_emits(),
+            emits=emits,
             beat=beat,
             configs_wanted=tuple(self.configs_wanted),
             draining=self.draining,
             returned=tuple(self.returned),
             histories_wanted=tuple(self.histories_wanted),
-            progress=self._take_progress(),
+            progress=self._take_progress(room, alone=not (emits or results)),
         )
         self._drain_told = self.draining
         self.credits = 0
@@ -94,32 +97,35 @@ class Outgoing:
         self.histories_wanted.clear()
         return frame
 
-    def _take_results(self) -> tuple[Result, ...]:
-        taken: list[Result] = []
-        room = FRAME_BYTES_TARGET
-        while self.results and len(taken) < FRAME_RESULTS_MAX:
-            room -= len(self.results[0].body)
-            if taken and room < 0:
-                break
-            taken.append(self.results.popleft())
-        return tuple(taken)
-
-    def _take_emits(self) -> tuple[Emit, ...]:
+    def _take_emits(self) -> tuple[tuple[Emit, ...], int]:
+        """As many as fit, one at least; and the room that they leave."""
         taken: list[Emit] = []
         room = FRAME_BYTES_TARGET
         while self.emits and len(taken) < FRAME_RESULTS_MAX:
-            room -= sum(len(step.result) for step in self.emits[0].steps)
-            if taken and room < 0:
+            size = sum(len(step.result) for step in self.emits[0].steps)
+            size += sum(len(wait.child.input) for wait in self.emits[0].waits if wait.child)
+            if taken and size > room:
                 break
             taken.append(self.emits.popleft())
-        return tuple(taken)
+            room -= size
+        return tuple(taken), room
 
-    def _take_progress(self) -> tuple[Progress, ...]:
+    def _take_results(self, room: int, *, alone: bool) -> tuple[tuple[Result, ...], int]:
+        """The same; none where others fill the frame, for one result may fill it whole."""
+        taken: list[Result] = []
+        while self.results and len(taken) < FRAME_RESULTS_MAX:
+            size = len(self.results[0].body)
+            if size > room and (taken or not alone):
+                break
+            taken.append(self.results.popleft())
+            room -= size
+        return tuple(taken), room
+
+    def _take_progress(self, room: int, *, alone: bool) -> tuple[Progress, ...]:
         taken: list[Progress] = []
-        room = FRAME_BYTES_TARGET
         for key, progress in tuple(self.progress.items())[:FRAME_RESULTS_MAX]:
             room -= len(progress.details)
-            if taken and room < 0:
+            if room < 0 and (taken or not alone):
                 break
             taken.append(self.progress.pop(key))
         return tuple(taken)

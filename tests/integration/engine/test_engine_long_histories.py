@@ -17,12 +17,11 @@ from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
-from mainspring_messaging import Bus, MemoryBus, Message
+from mainspring_messaging import Bus, MemoryBus
 from mainspring_rpc import serve
 from mainspring_rpc.services import worker_service
-from mainspring_schema.stream import decode_batch
-from mainspring_schema.subjects import session_log
 from mainspring_schema.workflows import GetWorkflow, StartWorkflow, WorkflowView
+from tests.integration.engine.ending import ending
 from tests.integration.engine.house import House, SilentWitness
 
 CALLS: list[int] = []
@@ -80,19 +79,10 @@ async def attached(engine: Engine, workers: int = 1) -> AsyncGenerator[None]:
 async def run_long(
     engine: Engine, bus: Bus, id_: UUID, size: int, *, type_: str = "long"
 ) -> WorkflowView:
-    ended = asyncio.Event()
-
-    def received(message: Message) -> None:
-        if any(event.type == "workflow.completed" for event in decode_batch(message.data).events):
-            ended.set()
-
-    await bus.subscribe(session_log(DEFAULT_ORG_ID, id_), received)
-    await bus.flush(1.0)
-    await engine.workflows.start(
-        StartWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_, type=type_, input=b"[%d]" % size)
-    )
-    async with asyncio.timeout(120):
-        await ended.wait()
+    async with ending(bus, id_):
+        await engine.workflows.start(
+            StartWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_, type=type_, input=b"[%d]" % size)
+        )
     return await engine.workflows.get(GetWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_))
 
 

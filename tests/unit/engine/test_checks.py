@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain.checks import check_attach, check_result, check_steps, check_wanted
+from mainspring_kernel.declaration_limits import WAIT_MS_MAX
 from mainspring_kernel.limits import (
     WORKFLOW_STEPS_PER_FRAME_MAX,
     WORKFLOW_TYPE_CHARS_MAX,
@@ -21,7 +22,7 @@ from mainspring_schema.tasks import (
     ToolResult,
     WorkflowResult,
 )
-from mainspring_schema.workflows import StepRecord
+from mainspring_schema.workflows import StepRecord, Wait
 
 STEP = StepRecord(step="1", name="a")
 
@@ -85,6 +86,20 @@ def test_a_call_goes_to_no_capability_that_has_no_name(name: str) -> None:
 
     with pytest.raises(msgspec.DecodeError):
         check_result(ReasonResult(tool_calls=(call,)))
+
+
+@pytest.mark.parametrize("strange", [{"limit_s": -1}, {"expires_s": 2**40}], ids=str)
+def test_a_call_or_an_appeal_has_a_time_that_there_is(strange: dict[str, int]) -> None:
+    call = msgspec.structs.replace(ToolCall(id="c", name="add", arguments={}), **strange)
+
+    with pytest.raises(msgspec.DecodeError):
+        check_result(ReasonResult(tool_calls=(call,)))
+
+
+@pytest.mark.parametrize("delay_ms", [-1, WAIT_MS_MAX + 1])
+def test_nothing_waits_for_less_than_nothing_or_for_ever(delay_ms: int) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        check_steps((), (Wait(step="1", name="sleep", kind="sleep", delay_ms=delay_ms),))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from mainspring import do, do_sleep, do_wait_for_signal, parallel, step, workflo
 from mainspring.definitions import Workflow
 from mainspring_engine.domain.rows import Outcome
 from mainspring_engine.domain.workflow.state import Phase
-from mainspring_kernel.declaration_limits import DECLARATION_DELAY_MS_MAX
+from mainspring_kernel.declaration_limits import WAIT_MS_MAX
 from mainspring_kernel.errors import Conflict
 from mainspring_schema.declarations import (
     Declaration,
@@ -152,7 +152,7 @@ def test_a_signal_that_no_step_waits_for_is_refused() -> None:
         DeclaredStep(
             step="s",
             arguments=ListOf(items=()),
-            wait=DeclaredWait(kind="sleep", delay_ms=DECLARATION_DELAY_MS_MAX + 1),
+            wait=DeclaredWait(kind="sleep", delay_ms=WAIT_MS_MAX + 1),
         ),
         DeclaredStep(
             step="s", arguments=ListOf(items=()), queue="q", wait=DeclaredWait(kind="signal")

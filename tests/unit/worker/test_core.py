@@ -2,7 +2,6 @@
 
 from hashlib import sha256
 
-from mainspring_kernel.limits import FRAME_BYTES_TARGET
 from mainspring_schema.frames import Acknowledgement, Attached, Held, ToWorker, Verdict
 from mainspring_schema.tasks import EmitEvent
 from mainspring_workstream.actions import (
@@ -131,20 +130,6 @@ def test_every_verdict_ends_a_result() -> None:
 
         assert actions == ([Refused(held(1))] if verdict is Verdict.INVALID else [])
         assert core.held == ()
-
-
-def test_frame_is_cut_at_its_bytes() -> None:
-    core = attached_core()
-    give(core, held(1), held(2))
-    for number in (1, 2):
-        core.finish(held(number), bytes(FRAME_BYTES_TARGET))
-
-    first, second, third = core.take(0.0), core.take(0.0), core.take(0.0)
-
-    assert first is not None
-    assert second is not None
-    assert [len(first.results), len(second.results)] == [1, 1]
-    assert third is None
 
 
 # ── fences and losses ───────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from mainspring_engine.domain.limits import WORKER_SLOTS_MAX
+from mainspring_kernel.declaration_limits import WAIT_MS_MAX
 from mainspring_kernel.limits import (
     DISPLAY_NAME_CHARS_MAX,
     WORKFLOW_STEPS_PER_FRAME_MAX,
@@ -16,7 +17,7 @@ from mainspring_kernel.limits import (
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX, START_WITHIN_MS_MAX
 from mainspring_schema.events import Usage
 from mainspring_schema.frames import COUNT_MAX, Attach, Emit, HistoryWanted
-from mainspring_schema.keys import flaw_in
+from mainspring_schema.keys import flaw_in, flaw_of_name
 from mainspring_schema.tasks import (
     Judged,
     PlainResult,
@@ -36,8 +37,6 @@ _NUMBERS_END: Final = 2**63
 """What the columns of attach numbers keep."""
 PLACE_CHARS_MAX: Final = 256
 """Longer than any `PLACE`, and than what stands before one."""
-NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
-"""Of a type, a queue, a signal."""
 _EVENT: Final = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")
 _OF_ENGINE: Final = (
     "act.", "approval.", "budget.", "input.", "message.", "question.", "session.", "step.",
@@ -54,7 +53,7 @@ def check_result(result: TaskResult) -> None:
     """Raises DecodeError for what no honest worker sends: it must not get into anybody's log."""
     match result:
         case ReasonResult():
-            _check_routes(result.tool_calls)
+            _check_calls(result.tool_calls)
             _check_used(result.usage, result.duration_ms, calls=result.helper_calls)
             _check_judged(result.judged)
         case ToolResult():
@@ -70,12 +69,15 @@ def check_result(result: TaskResult) -> None:
                 raise msgspec.ValidationError(message)
 
 
-def _check_routes(calls: tuple[ToolCall, ...]) -> None:
+def _check_calls(calls: tuple[ToolCall, ...]) -> None:
     """Where calls go is kept by name, for good."""
     for call in calls:
         name = call.capability_id or ""
         if len(name) > DISPLAY_NAME_CHARS_MAX or "\0" in name:
             message = f"{name[:DISPLAY_NAME_CHARS_MAX]!r} is no capability"
+            raise msgspec.ValidationError(message)
+        if not 0 <= call.limit_s <= COUNT_MAX or not 0 <= call.expires_s <= COUNT_MAX:
+            message = f"a call of {call.limit_s} s, or an appeal of {call.expires_s} s"
             raise msgspec.ValidationError(message)
 
 
@@ -143,6 +145,9 @@ def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
     for step in steps:
         check_value(step.result)
     for wait in waits:
+        if not 0 <= (wait.delay_ms or 0) <= WAIT_MS_MAX:
+            message = f"a wait of {wait.delay_ms} ms"
+            raise msgspec.ValidationError(message)
         _check_child(wait)
 
 
@@ -153,11 +158,11 @@ def _check_child(wait: Wait) -> None:
         raise msgspec.ValidationError(message)
     if child is not None:
         check_value(child.input)
-        for name in (child.type, child.queue):
-            if NAME.fullmatch(name) is None:
-                message = "a child's type or queue is no name"
-                raise msgspec.ValidationError(message)
-        flaw = flaw_in(child.keys, child.circuit)
+        flaw = (
+            flaw_of_name("a child's type", child.type)
+            or flaw_of_name("a child's queue", child.queue)
+            or flaw_in(child.keys, child.circuit)
+        )
         if flaw is not None:
             raise msgspec.ValidationError(flaw)
         within_ms = child.start_within_ms

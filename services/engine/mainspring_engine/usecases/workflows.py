@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from mainspring_engine.domain.answers import Answer
-from mainspring_engine.domain.checks import NAME, check_value
+from mainspring_engine.domain.checks import check_value
 from mainspring_engine.domain.intents import (
     WorkflowCancelled,
     WorkflowSignalled,
@@ -40,12 +40,11 @@ from mainspring_kernel.errors import (
 from mainspring_kernel.limits import (
     LIST_ROWS_MAX,
     WORKFLOW_KEY_CHARS_MAX,
-    WORKFLOW_TYPE_CHARS_MAX,
     WORKFLOW_VALUE_BYTES_MAX,
 )
 from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 from mainspring_schema.declarations import version_of
-from mainspring_schema.keys import flaw_in
+from mainspring_schema.keys import flaw_in, flaw_of_name
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     PLACE,
@@ -349,9 +348,9 @@ def _outcome(row: WorkflowRow, problem: str) -> tuple[bytes | None, Flaw | None]
 
 
 def check_name(what: str, name: str) -> None:
-    if NAME.fullmatch(name) is None:
-        detail = f"{what}: 1 to {WORKFLOW_TYPE_CHARS_MAX} of letters, digits and _ . : / -"
-        raise ValidationFailed(detail)
+    flaw = flaw_of_name(what, name)
+    if flaw is not None:
+        raise ValidationFailed(flaw)
 
 
 def check_build(build: str) -> None:

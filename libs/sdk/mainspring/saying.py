@@ -1,0 +1,21 @@
+"""What an exception of user's code says, as it can be kept and sent."""
+
+from typing import Final
+
+MESSAGE_CHARS_MAX: Final = 2000
+"""A cause and where, not a dump of what was at hand: it is told with each event and answer."""
+
+
+def said(error: BaseException) -> str:
+    """Its message, cut and in Unicode that can be written; its class where it says nothing."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - a `__str__` of the user's own
+        message = ""
+    # A surrogate alone, as of a file's name that is no UTF-8, goes into no frame.
+    return readable(message) or type(error).__name__
+
+
+def readable(text: str) -> str:
+    """As much of a text as is kept, in Unicode that can be written."""
+    return text[:MESSAGE_CHARS_MAX].encode(errors="replace").decode()

@@ -1,0 +1,56 @@
+"""What is told in place of a result that no frame carries.
+
+Sent as it is it would end the stream, again each time the worker comes back, and nothing else of
+this worker would be heard.
+"""
+
+from typing import Final, assert_never
+
+from mainspring_kernel.limits import KIB, RPC_MESSAGE_BYTES_MAX
+from mainspring_schema.codec import pack
+from mainspring_schema.tasks import (
+    AttemptPayload,
+    AttemptResult,
+    Failure,
+    PlainResult,
+    PlainTask,
+    QueryResult,
+    QueryTask,
+    ReasonResult,
+    ReasonTask,
+    StepTask,
+    ToolResult,
+    ToolTask,
+    WorkflowResult,
+    WorkflowTask,
+)
+from mainspring_schema.workflows import Flaw
+
+CODE: Final = "result_too_large"
+RESULT_BYTES_MAX: Final = RPC_MESSAGE_BYTES_MAX - 256 * KIB
+"""The rest of the message is for what rides in the same frame: beats, starts, small results."""
+
+
+def carried(payload: AttemptPayload, body: bytes) -> bytes:
+    """The packed result, or the packed failure that it is too large."""
+    if len(body) <= RESULT_BYTES_MAX:
+        return body
+    return pack(_failed(payload, f"a result of {len(body)} bytes: at most {RESULT_BYTES_MAX}"))
+
+
+def _failed(payload: AttemptPayload, why: str) -> AttemptResult:
+    flaw = Flaw(code=CODE, message=why)
+    failure = Failure(error_class="model_output", code=CODE, message=why)
+    match payload:
+        case ReasonTask():
+            return ReasonResult(failure=failure)
+        case ToolTask():
+            return ToolResult(status="error", error=why, failure=failure)
+        case WorkflowTask():
+            return WorkflowResult(outcome="failed", flaw=flaw)
+        case PlainTask() | StepTask():
+            return PlainResult(flaw=flaw, lasting=True)
+        case QueryTask():
+            return QueryResult(flaw=flaw)
+        case _:
+            assert_never(payload)
