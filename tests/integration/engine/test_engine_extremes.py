@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from typing_extensions import override
@@ -37,7 +37,7 @@ async def says_much() -> None:
 
 @once
 async def says_no_unicode() -> None:
-    message = "caf\udce9\0"
+    message = "x\udce9\0"
     raise OSError(message)
 
 
@@ -113,7 +113,7 @@ async def at_work(engine: Engine) -> AsyncGenerator[None]:
     ("type_", "which", "code", "message"),
     [
         ("calls", 0, "step_failed", "xxx"),
-        ("calls", 1, "step_failed", "caf?"),
+        ("calls", 1, "step_failed", "x?"),
         ("calls", 2, "step_failed", "1000000000000.0 s: a step comes again"),
         ("fails", 0, "workflow_failed", "xxx"),
         ("fails", 1, "workflow_failed", "?"),
@@ -142,3 +142,19 @@ async def test_children_whose_inputs_fill_many_frames_are_started_too(
     view = await end_of("spreads", CHILDREN)
 
     assert (view.status, view.result) == ("completed", b"%d" % (CHILDREN * CHILD_BYTES))
+
+
+async def test_workflows_whose_inputs_fill_many_frames_reach_their_worker(house: House) -> None:
+    starts = [
+        StartWorkflow(
+            org_id=DEFAULT_ORG_ID,
+            workflow_id=house.ids.uuid7(),
+            type="measures",
+            input=b'["%s"]' % (b"z" * CHILD_BYTES),
+        )
+        for _ in range(CHILDREN)
+    ]
+    async with house.working() as engine, at_work(engine), AsyncExitStack() as ends:
+        for start in starts:
+            await ends.enter_async_context(ending(house.bus, start.workflow_id))
+        await asyncio.gather(*(engine.workflows.start(start) for start in starts))

@@ -18,7 +18,7 @@ class Mute(Exception):
         (ValueError("no such order"), "no such order"),
         (ValueError(), "ValueError"),
         (ValueError("x" * 8_000_000), "x" * MESSAGE_CHARS_MAX),
-        (FileNotFoundError("caf\udce9"), "caf?"),
+        (FileNotFoundError("x\udce9"), "x?"),
         (Mute(), "Mute"),
     ],
     ids=["plain", "nothing", "long", "surrogate", "mute"],

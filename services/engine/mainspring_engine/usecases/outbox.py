@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
 
 from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_TASKS_MAX, OUTBOX_ITEMS_MAX
 from mainspring_schema.frames import (
@@ -13,6 +15,8 @@ from mainspring_schema.frames import (
     Task,
     ToWorker,
 )
+
+T = TypeVar("T")
 
 
 class FrameOutbox:
@@ -118,7 +122,7 @@ class FrameOutbox:
             progress=tuple(self._progress),
             lost=tuple(self._lost),
             cancelled=tuple(self._cancelled),
-            configs=tuple(self._configs),
+            configs=_take(self._configs, FRAME_TASKS_MAX, _weight_of),
             renewed=tuple(self._renewed),
             leaving=self._leaving,
             # One page is as large as a frame should be.
@@ -132,29 +136,47 @@ class FrameOutbox:
             self._progress,
             self._lost,
             self._cancelled,
-            self._configs,
             self._renewed,
         ):
             part.clear()
-        self._count = len(self._tasks) + len(self._histories)
+        self._count = len(self._tasks) + len(self._configs) + len(self._histories)
         if not self._count:
             self._wake.clear()
         return frame
 
     def _take_tasks(self) -> tuple[Task, ...]:
         """As many as a frame should carry, so that beats are not stuck behind large payloads."""
-        size = 0
-        count = 0
-        for task in self._tasks[:FRAME_TASKS_MAX]:
-            size += len(task.payload) + sum(len(event.payload) for event in task.tail)
-            size += sum(len(said.details) for said in task.progress)
-            if count and size > FRAME_BYTES_TARGET:
-                break
-            count += 1
-        taken = tuple(self._tasks[:count])
-        del self._tasks[:count]
-        return taken
+        return _take(self._tasks, FRAME_TASKS_MAX, _size_of)
 
     def _woken(self) -> None:
         self._count += 1
         self._wake.set()
+
+
+def _take(items: list[T], count_max: int, size_of: Callable[[T], int]) -> tuple[T, ...]:
+    """The first ones that fit, one at least; they leave the list."""
+    size = count = 0
+    for item in items[:count_max]:
+        size += size_of(item)
+        if count and size > FRAME_BYTES_TARGET:
+            break
+        count += 1
+    taken = tuple(items[:count])
+    del items[:count]
+    return taken
+
+
+def _size_of(task: Task) -> int:
+    """About how many bytes it takes: what strangers made, without its envelopes."""
+    size = len(task.payload) + (0 if task.config is None else len(task.config.body))
+    if task.tail:
+        size += sum(len(event.payload) for event in task.tail)
+    if task.recorded:
+        size += sum(len(step.result) for step in task.recorded)
+    if task.progress:
+        size += sum(len(said.details) for said in task.progress)
+    return size
+
+
+def _weight_of(config: Config) -> int:
+    return len(config.body)
