@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from concurrent.futures import Executor
 from typing import Final, Generic, TypeVar
 
+from mainspring.computing import Processes
 from mainspring.deadlines import too_late
 from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
 from mainspring.heartbeats import Course, attempting
@@ -27,7 +27,7 @@ async def attempt_step(
     *,
     digest: bytes,
     draws: Draws,
-    processes: Executor | None,
+    processes: Processes | None,
     course: Course,
 ) -> tuple[StepRecord, BaseException | None]:
     """The record, and what the last attempt raised where it failed for good."""
@@ -59,7 +59,7 @@ class _Tries(Generic[T]):
     """`begun` counts them; `result` is of the one that succeeded."""
 
     def __init__(
-        self, step: Callee[T], arguments: Arguments, processes: Executor | None, course: Course
+        self, step: Callee[T], arguments: Arguments, processes: Processes | None, course: Course
     ) -> None:
         self._step = step
         self._arguments = arguments
@@ -98,7 +98,7 @@ class _Tries(Generic[T]):
 
 
 async def _call(
-    step: Callee[T], arguments: Arguments, processes: Executor | None, course: Course
+    step: Callee[T], arguments: Arguments, processes: Processes | None, course: Course
 ) -> T:
     """One call, in a context of its own."""
     args, kwargs = arguments

@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import Executor
 from functools import wraps
 from importlib import import_module
 from typing import Generic, Literal, ParamSpec, TypeVar, cast, overload
@@ -12,12 +11,14 @@ import msgspec
 from msgspec import Struct
 
 from mainspring.children import child
+from mainspring.computing import Processes
 from mainspring.deadlines import too_late
 from mainspring.declaring import Drawn, draw
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.heartbeats import alive
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
+from mainspring.threads import in_thread
 from mainspring.values import Shape, check_keys, check_step_name, encode
 
 P = ParamSpec("P")
@@ -126,16 +127,25 @@ class Step(Generic[P, T_co]):
         return await go.step(self, args, kwargs)
 
     async def call(
-        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
+        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Processes | None
     ) -> T_co:
         """One attempt: async code here, sync code in a thread, computing code in a process."""
+        if self.cpu_bound and processes is not None:
+            # While it waits for one nothing of it has begun, so its time has not either.
+            async with processes.room:
+                return await self._timed(args, kwargs, processes)
+        return await self._timed(args, kwargs, processes)
+
+    async def _timed(
+        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Processes | None
+    ) -> T_co:
         if self.timeout_s is None and self.heartbeat_s is None:
             return await self._called(args, kwargs, processes)
         async with asyncio.timeout(self.timeout_s), alive(self.heartbeat_s):
             return await self._called(args, kwargs, processes)
 
     def _called(
-        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
+        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Processes | None
     ) -> Awaitable[T_co]:
         if self._is_async:
             return cast("Callable[..., Awaitable[T_co]]", self.function)(*args, **kwargs)
@@ -143,7 +153,7 @@ class Step(Generic[P, T_co]):
         if self.cpu_bound and processes is not None:
             loop = asyncio.get_running_loop()
             return loop.run_in_executor(processes, _Call(plain, args, kwargs))
-        return asyncio.to_thread(plain, *args, **kwargs)
+        return in_thread(plain, *args, **kwargs)
 
 
 def _keyed_by_arguments(keys: tuple[str, ...]) -> bool:

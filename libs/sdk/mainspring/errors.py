@@ -49,6 +49,10 @@ class GiveUp(Exception):
         super().__init__(message or code)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["GiveUp"], tuple[str, str]]:
+        """It may come from the process that computes a step."""
+        return type(self), (self.code, str(self))
+
 
 class RetryAfter(Exception):
     """Raise it in a step where the other side said when to come again: no sooner than that.
@@ -62,6 +66,10 @@ class RetryAfter(Exception):
             raise ValueError(told)
         super().__init__(message or f"not before {seconds:g} s")
         self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type["RetryAfter"], tuple[float, str]]:
+        """It may come from the process that computes a step."""
+        return type(self), (self.seconds, str(self))
 
 
 class ToolError(Exception):

@@ -5,10 +5,10 @@ It ends when the code ends, when all of it waits, or when it meets a record that
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from typing import NoReturn, TypeVar
 
 from mainspring.attempting import attempt_step
+from mainspring.computing import Processes
 from mainspring.ending import flaw_of, mismatch_of
 from mainspring.errors import StepFailed, Unserializable
 from mainspring.heartbeats import Beats, Course, Unheard
@@ -56,7 +56,7 @@ class Go(Recording):
         engine: Engine,
         *,
         draws: Draws,
-        processes: Executor | None = None,
+        processes: Processes | None = None,
         beats: Beats | None = None,
         replay_only: bool = False,
         at_rest: Callable[[], None] | None = None,

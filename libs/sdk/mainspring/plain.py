@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from concurrent.futures import Executor
 from contextlib import suppress
 
 from mainspring.attempting import flaw_of
+from mainspring.computing import Processes
 from mainspring.deadlines import not_begun, too_late
 from mainspring.definitions import Step
 from mainspring.errors import GiveUp
@@ -26,7 +26,7 @@ async def attempt_plain(
     *,
     failures: int,
     draws: Draws,
-    processes: Executor | None,
+    processes: Processes | None,
     beats: Beats | None = None,
 ) -> PlainResult:
     """One attempt. `failures` counts those that failed before it: a wait outlives this worker."""
@@ -61,7 +61,7 @@ async def _attempt(
     input_: bytes,
     failures: int,
     draws: Draws,
-    processes: Executor | None,
+    processes: Processes | None,
     beats: Beats,
 ) -> PlainResult:
     course = Course(beats, "")

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import NoReturn, Protocol, TypeVar
 
+from mainspring.computing import Processes
 from mainspring.place import current_scope
 from mainspring.retries import Retry
 from mainspring.values import Shape
@@ -22,7 +22,7 @@ class Callee(Protocol[T]):
     shape: Shape[T]
 
     async def call(
-        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Executor | None
+        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Processes | None
     ) -> T:
         """One attempt."""
         ...

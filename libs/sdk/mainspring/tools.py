@@ -4,7 +4,6 @@ What the model reads is made from the function: its name, its docstring, and a J
 parameters.
 """
 
-import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable
@@ -17,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring.showing import Output, unshown
+from mainspring.threads import in_thread
 from mainspring_kernel.toolset_limits import ANNOUNCED_CALL_S_DEFAULT, ANNOUNCED_CALL_S_MAX
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
@@ -144,7 +144,7 @@ class Tool(Generic[P, R_co]):
         if inspect.iscoroutinefunction(function):
             code = cast("Callable[..., Awaitable[object]]", function)
             return await code(**arguments, **told)
-        return await asyncio.to_thread(function, **arguments, **told)
+        return await in_thread(function, **arguments, **told)
 
 
 class _Parameters:

@@ -10,7 +10,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from mainspring.bridge import Beats, Bridge, Bridges, all_recorded, recorded_at
 from mainspring.calling import NO_TOOLS, NOTHING, Announced, Caller
-from mainspring.computing import pool
+from mainspring.computing import Processes
 from mainspring.crossing import call_on
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry, Passage
@@ -114,7 +114,7 @@ class Worker:
             toolset=self._announced.body,
         )
         self._processes_max, self._warm, self._lag = processes, Warm(warm), LagWatch(on_loop_lag)
-        self._processes: Executor | None = None
+        self._processes: Processes | None = None
         self._stream: _StreamThread | None = None
 
     def _capabilities(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class Worker:
     async def __aenter__(self) -> Self:
         """Begins to work; the engine may come later."""
         if self._processes_max:
-            self._processes = pool(self._processes_max)
+            self._processes = Processes(self._processes_max)
         link = self._link or GrpcEngineLink(self._addresses, self._draws)
         stream = StreamWorker(
             core=WorkerCore(self._identity), link=link, clock=self._clock, draws=self._draws
@@ -233,7 +233,7 @@ class Runner:
         workflows: "dict[str, Workflow[..., object]]",
         loop: asyncio.AbstractEventLoop,
         draws: Draws,
-        processes: Executor | None,
+        processes: Processes | None,
         *,
         plain: "dict[str, Step[..., object]] | None" = None,
         warm: Warm | None = None,
