@@ -10,7 +10,7 @@ from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
 from mainspring.heartbeats import Course, attempting
 from mainspring.place import enter
 from mainspring.recording import Callee
-from mainspring.saying import said
+from mainspring.saying import readable, said
 from mainspring.values import encode
 from mainspring_kernel.draws import Draws
 from mainspring_schema.workflows import Flaw, StepRecord
@@ -117,7 +117,7 @@ def flaw_of(error: Exception) -> Flaw:
     """What is told of an exception that user's code raised."""
     match error:
         case GiveUp():
-            code = error.code
+            code = readable(error.code)
         case Unserializable():
             code = "unserializable"
         case HeartbeatTimedOut():

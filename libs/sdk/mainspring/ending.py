@@ -1,7 +1,7 @@
 """How a go's own ends are told: an exception of the code, a record that does not fit."""
 
 from mainspring.errors import GiveUp, StepFailed, Unserializable, WaitTimedOut
-from mainspring.saying import said
+from mainspring.saying import readable, said
 from mainspring_schema.workflows import Flaw, Mismatch, StepKind, StepRecord
 
 
@@ -14,7 +14,7 @@ def flaw_of(error: BaseException) -> Flaw:
             # A TaskGroup wraps what its branches raise: the first of them is why it failed.
             return flaw_of(error.exceptions[0])
         case GiveUp():
-            code = error.code
+            code = readable(error.code)
         case Unserializable():
             code = "unserializable"
         case WaitTimedOut():

@@ -29,7 +29,8 @@ def encode(value: object) -> bytes:
 
 
 def check_step_name(name: str) -> str:
-    """The name. Raises ValueError for one that is too long to be recorded."""
+    """The name. Raises ValueError for one that is too long, or no Unicode, to be recorded."""
+    name.encode()
     if len(name) > WORKFLOW_TYPE_CHARS_MAX:
         message = f"{name[:WORKFLOW_TYPE_CHARS_MAX]}…: a name has at most {WORKFLOW_TYPE_CHARS_MAX}"
         raise ValueError(message)

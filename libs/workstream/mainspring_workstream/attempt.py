@@ -98,7 +98,7 @@ class Attempt:
             raise AttemptVoid
 
     async def emit(self, *events: EmitEvent) -> None:
-        """Returns once the events are committed. Raises AttemptVoid if refused."""
+        """Returns once the events are committed. Raises AttemptVoid if refused, or Unsendable."""
         await self._emitted(self._core.emit(self.held, events))
 
     async def checkpoint(

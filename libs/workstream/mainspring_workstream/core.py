@@ -44,6 +44,7 @@ from mainspring_workstream.entries import Entry, Phase
 from mainspring_workstream.identity import Identity
 from mainspring_workstream.limits import LEASE_MARGIN_S
 from mainspring_workstream.outgoing import Outgoing
+from mainspring_workstream.overweight import sendable
 
 _GRANTED = frozenset({Verdict.COMMITTED, Verdict.DUPLICATE})
 
@@ -282,16 +283,13 @@ class WorkerCore:
         steps: tuple[StepRecord, ...] = (),
         waits: tuple[Wait, ...] = (),
     ) -> int | None:
-        """Makes something durable in mid attempt.
-
-        Returns the counter by which it is answered; None if the task is not ours.
-        """
+        """Makes it durable. The counter of the answer, None if not ours. Raises Unsendable."""
         entry = self._entries.get(held)
         if entry is None or entry.phase is not Phase.RUNNING:
             return None
         entry.counter += 1
-        emit = Emit(held=held, counter=entry.counter, events=events, steps=steps, waits=waits)
-        entry.emits[entry.counter] = emit
+        said = Emit(held=held, counter=entry.counter, events=events, steps=steps, waits=waits)
+        emit = entry.emits[entry.counter] = sendable(said)
         self._out.emits.append(emit)
         return entry.counter
 

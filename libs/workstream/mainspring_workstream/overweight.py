@@ -1,4 +1,4 @@
-"""What is told in place of a result that no frame carries.
+"""What no frame carries: too large, or no Unicode. It is told to who says it, and never sent.
 
 Sent as it is it would end the stream, again each time the worker comes back, and nothing else of
 this worker would be heard.
@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from mainspring_kernel.limits import KIB, RPC_MESSAGE_BYTES_MAX
 from mainspring_schema.codec import pack
+from mainspring_schema.frames import Emit
 from mainspring_schema.tasks import (
     AttemptPayload,
     AttemptResult,
@@ -29,6 +30,23 @@ from mainspring_schema.workflows import Flaw
 CODE: Final = "result_too_large"
 RESULT_BYTES_MAX: Final = RPC_MESSAGE_BYTES_MAX - 256 * KIB
 """The rest of the message is for what rides in the same frame: beats, starts, small results."""
+
+
+class Unsendable(ValueError):
+    """What an attempt says in its middle cannot be sent."""
+
+
+def sendable(emit: Emit) -> Emit:
+    """The same. Raises Unsendable."""
+    try:
+        size = len(pack(emit))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        message = f"what it says cannot be sent: {error}"
+        raise Unsendable(message) from error
+    if size > RESULT_BYTES_MAX:
+        message = f"{size} bytes at once: at most {RESULT_BYTES_MAX} can be sent"
+        raise Unsendable(message)
+    return emit
 
 
 def carried(payload: AttemptPayload, body: bytes) -> bytes:

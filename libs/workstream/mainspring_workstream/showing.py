@@ -37,6 +37,9 @@ class Shown:
 
     def __call__(self, channel: Channel, text: str) -> None:
         text = text[: self._room]
+        if not text.isascii():
+            # A surrogate alone, as of a file's name that is no UTF-8, goes into no frame.
+            text = text.encode(errors="replace").decode()
         if self._over or not text:
             return
         self._room -= len(text)

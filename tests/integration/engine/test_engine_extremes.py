@@ -58,7 +58,12 @@ async def fails(which: int) -> None:
 
 @workflow
 async def waits(which: int) -> None:
-    await [lambda: sleep(float("inf")), lambda: wait_for_signal("x" * 1000), waits_often][which]()
+    await [
+        lambda: sleep(float("inf")),
+        lambda: wait_for_signal("x" * 1000),
+        lambda: wait_for_signal("\udce9"),
+        waits_often,
+    ][which]()
 
 
 async def waits_often() -> None:
@@ -120,7 +125,8 @@ async def at_work(engine: Engine) -> AsyncGenerator[None]:
         ("fails", 2, "workflow_failed", "Mute"),
         ("waits", 0, "workflow_failed", "inf s is longer"),
         ("waits", 1, "workflow_failed", "xxx"),
-        ("waits", 2, "workflow_failed", "a workflow waits for 1000 things"),
+        ("waits", 2, "workflow_failed", "'utf-8' codec can't encode"),
+        ("waits", 3, "workflow_failed", "a workflow waits for 1000 things"),
     ],
 )
 async def test_what_nothing_carries_fails_its_workflow_and_costs_the_worker_nothing(

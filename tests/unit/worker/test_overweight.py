@@ -8,6 +8,7 @@ import pytest
 from mainspring_schema.tasks import (
     AttemptPayload,
     AttemptResult,
+    EmitEvent,
     PlainResult,
     PlainTask,
     QueryResult,
@@ -19,7 +20,9 @@ from mainspring_schema.tasks import (
     WorkflowResult,
     WorkflowTask,
 )
-from mainspring_workstream.overweight import CODE, RESULT_BYTES_MAX, carried
+from mainspring_workstream.overweight import CODE, RESULT_BYTES_MAX, Unsendable, carried
+from tests.unit.worker.making import attached_core, held
+from tests.unit.worker.test_core import give
 
 ID = UUID(int=1)
 REASON = ReasonTask(turn_id=ID, iteration=1, message_id=ID, through_seq=1, config_hash=b"")
@@ -61,3 +64,25 @@ def test_what_is_too_large_is_told_as_a_failure_of_its_kind(
     assert carried(payload, whole) is whole
     assert isinstance(told, kind)
     assert code_of(told) == CODE
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        EmitEvent(type="tool.progress", data={"message": "caption \udce9"}),
+        EmitEvent(type="tool.progress", data={"message": "x" * (RESULT_BYTES_MAX + 1)}),
+        EmitEvent(type="tool.progress", data={"message": object()}),
+    ],
+    ids=["no unicode", "too large", "no data"],
+)
+def test_what_cannot_be_sent_is_told_to_who_says_it_and_never_leaves(event: EmitEvent) -> None:
+    core = attached_core()
+    give(core, held(1))
+
+    with pytest.raises(Unsendable):
+        core.emit(held(1), (event,))
+    core.emit(held(1), (EmitEvent(type="tool.progress", data={"message": "x"}),))
+
+    frame = core.take(0.0)
+    assert frame is not None
+    assert [len(emit.events) for emit in frame.emits] == [1]

@@ -143,6 +143,19 @@ async def test_what_is_shown_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("at_once")
+async def test_what_is_no_unicode_is_shown_as_it_can_be() -> None:
+    one = Writing(("stdout", "éclair \udce9\n"))
+    async with bench(tools=[tool(one.body)]) as b:
+        engine, emit = await begun(b)
+        engine.grant_emit(held(), emit.counter)
+        await b.log.appended.wait()
+        one.go.set()
+
+        assert (await result(engine)).result == "done"
+    assert written(b) == [("stdout", "éclair ?\n", 1)]
+
+
+@pytest.mark.usefixtures("at_once")
 async def test_a_cancelled_call_does_not_wait_for_a_start_that_nobody_answers() -> None:
     one = Writing(("stdout", "one\n"))
     async with bench(tools=[tool(one.body)]) as b:

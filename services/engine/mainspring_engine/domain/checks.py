@@ -51,7 +51,12 @@ _OF_ENGINE_TOO: Final = frozenset({
 
 def check_result(result: TaskResult) -> None:
     """Raises DecodeError for what no honest worker sends: it must not get into anybody's log."""
-    match result:
+    match result:  # the most frequent kind first
+        case PlainResult(result=value, retry_ms=retry_ms):
+            check_value(value)
+            if not 0 <= (retry_ms or 0) <= PLAIN_RETRY_MS_MAX:
+                message = f"a wait of {retry_ms} ms"
+                raise msgspec.ValidationError(message)
         case ReasonResult():
             _check_calls(result.tool_calls)
             _check_used(result.usage, result.duration_ms, calls=result.helper_calls)
@@ -62,11 +67,6 @@ def check_result(result: TaskResult) -> None:
         case WorkflowResult():
             check_value(result.result)
             check_steps(result.steps, result.waits)
-        case PlainResult(result=value, retry_ms=retry_ms):
-            check_value(value)
-            if not 0 <= (retry_ms or 0) <= PLAIN_RETRY_MS_MAX:
-                message = f"a wait of {retry_ms} ms"
-                raise msgspec.ValidationError(message)
 
 
 def _check_calls(calls: tuple[ToolCall, ...]) -> None:
