@@ -29,6 +29,7 @@ from mainspring_schema.toolsets import Brings, Toolset
 from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, HandedBack
 from mainspring_workstream.configs import Configs, ConfigUnusable
+from mainspring_workstream.exits import contained
 
 _LOG: Final = logging.getLogger("mainspring")
 QUEUE: Final = "default"
@@ -190,7 +191,7 @@ async def _call(
     limit = asyncio.timeout(tool.timeout_s)
     try:
         async with limit:
-            return _succeeded(payload, await tool.call(arguments, context))
+            return _succeeded(payload, await contained(tool.call(arguments, context)))
     except ToolError as error:
         return _told(payload, error)
     except TimeoutError:
@@ -207,7 +208,7 @@ async def _ask(
     """What became of the call that a lost attempt started. It is not made again."""
     try:
         async with asyncio.timeout(ANNOUNCED_PROBE_S):
-            return _succeeded(payload, await tool.ask(arguments, context))
+            return _succeeded(payload, await contained(tool.ask(arguments, context)))
     except NotDone as error:
         return _told(payload, error)
     except Exception:  # noqa: BLE001 - whatever a probe raises, it has not told anything

@@ -34,6 +34,7 @@ from mainspring_schema.workflows import (
     generation_of,
     prefix_of,
 )
+from mainspring_workstream.exits import contained
 
 T = TypeVar("T")
 
@@ -249,7 +250,7 @@ class Go(Recording):
 
     async def _code(self, args: list[object], kwargs: dict[str, object]) -> object:
         enter(Scope(self, self._prefix, asyncio.current_task()))
-        return await self._workflow.function(*args, **kwargs)
+        return await contained(self._workflow.function(*args, **kwargs))
 
     def _place(self) -> str:
         scope = current_scope()

@@ -1,6 +1,7 @@
 """What users' code may well do and no frame or column carries: it fails by name, others go on."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -46,14 +47,26 @@ async def comes_late() -> None:
     raise RetryAfter(TOO_LATE_S)
 
 
+@once
+async def exits() -> None:
+    sys.exit(2)
+
+
+@once
+def exits_in_its_thread() -> None:
+    sys.exit("no such file")
+
+
 @workflow
 async def calls(which: int) -> None:
-    await [says_much, says_no_unicode, comes_late][which]()
+    steps = [says_much, says_no_unicode, comes_late, exits, exits_in_its_thread]
+    await steps[which]()
 
 
 @workflow
 async def fails(which: int) -> None:
-    raise [ValueError("x" * (2 * RPC_MESSAGE_BYTES_MAX)), OSError("\udce9"), Mute()][which]
+    failures = [ValueError("x" * (2 * RPC_MESSAGE_BYTES_MAX)), OSError("\udce9"), Mute()]
+    raise [*failures, SystemExit(3)][which]
 
 
 @workflow
@@ -120,9 +133,12 @@ async def at_work(engine: Engine) -> AsyncGenerator[None]:
         ("calls", 0, "step_failed", "xxx"),
         ("calls", 1, "step_failed", "x?"),
         ("calls", 2, "step_failed", "1000000000000.0 s: a step comes again"),
+        ("calls", 3, "step_failed", "it called sys.exit(2)"),
+        ("calls", 4, "step_failed", "it called sys.exit('no such file')"),
         ("fails", 0, "workflow_failed", "xxx"),
         ("fails", 1, "workflow_failed", "?"),
         ("fails", 2, "workflow_failed", "Mute"),
+        ("fails", 3, "workflow_failed", "it called sys.exit(3)"),
         ("waits", 0, "workflow_failed", "inf s is longer"),
         ("waits", 1, "workflow_failed", "xxx"),
         ("waits", 2, "workflow_failed", "'utf-8' codec can't encode"),

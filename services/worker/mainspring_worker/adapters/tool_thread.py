@@ -6,6 +6,7 @@ a thread each from a small pool.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,10 @@ from mainspring_schema.events import StoredEvent
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.crossing import CrossingResources
 from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome, unseen
+from mainspring_workstream.exits import contained
 from mainspring_workstream.showing import Channel
 
+_LOG: Final = logging.getLogger(__name__)
 T = TypeVar("T")
 _POOL_THREADS: Final = 4
 """Computing tools share the process' cores with everything else."""
@@ -41,7 +44,7 @@ class ToolThread:
             return await self._compute(tool, arguments, _crossing(context))
         long = hints is not None and (hints.long_running or hints.open_world)
         if tool.definition.effect_class == "pure" and not long:
-            return await tool.call(arguments, context)
+            return await contained(tool.call(arguments, context))
         return await self.beside(tool.call(arguments, _crossing(context)))
 
     async def probe(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
@@ -50,21 +53,21 @@ class ToolThread:
     async def beside(self, work: Awaitable[T]) -> T:
         """Carries something out where the tools are."""
         return await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(_awaited(work), self._tool_loop())
+            asyncio.run_coroutine_threadsafe(contained(work), self._tool_loop())
         )
 
     async def _compute(self, tool: Tool, arguments: Json, context: ToolContext) -> ToolOutcome:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="tool")
         return await asyncio.get_running_loop().run_in_executor(
-            self._pool, lambda: asyncio.run(_awaited(tool.call(arguments, context)))
+            self._pool, lambda: asyncio.run(contained(tool.call(arguments, context)))
         )
 
     def _tool_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(
-                target=self._loop.run_forever, name="tools", daemon=True
+                target=_run_for_ever, args=(self._loop,), name="tools", daemon=True
             )
             self._thread.start()
         return self._loop
@@ -94,8 +97,15 @@ async def _end_calls() -> None:
     await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def _awaited(call: Awaitable[T]) -> T:
-    return await call
+def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
+    """Until it is stopped: a task that a tool left behind may want to end all of it."""
+    while True:
+        try:
+            loop.run_forever()
+        except SystemExit:
+            _LOG.warning("a task of a tool called sys.exit")
+        else:
+            return
 
 
 def _crossing(context: ToolContext) -> ToolContext:
