@@ -34,13 +34,13 @@ class Keeper:
         self.entered = threading.Event()
         self.may_go = threading.Event()
         self.may_go.set()
-        self.fails = False
+        self.raises: type[BaseException] | None = None
 
     def on_event(self, batch: Sequence[CommittedEvent]) -> None:
         self.entered.set()
         assert self.may_go.wait(5)
-        if self.fails:
-            raise ZeroDivisionError
+        if self.raises is not None:
+            raise self.raises
         self.got += [each.event.seq for each in batch]
 
 
@@ -79,16 +79,17 @@ def test_a_slow_listener_loses_events_and_delays_nobody(keeper: Keeper) -> None:
     thread.stop()
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
 def test_a_failing_listener_goes_on_and_is_logged_ever_more_rarely(
-    keeper: Keeper, caplog: pytest.LogCaptureFixture
+    keeper: Keeper, error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
-    keeper.fails = True
+    keeper.raises = error
     thread = ListenerThread(keeper, Metrics())
     for number in range(5):
         thread.offer([event(seq=number)])
         assert thread.drained(5)
 
-    keeper.fails = False
+    keeper.raises = None
     thread.offer([event(seq=9)])
 
     assert thread.drained(5)

@@ -116,7 +116,7 @@ class ListenerThread:
         while (batch := self._next_batch()) is not None:
             try:
                 self.listener.on_event(batch)
-            except Exception:  # noqa: BLE001 - a plug-in's failure is its own; logged and counted
+            except (Exception, SystemExit):  # noqa: BLE001 - a plug-in's failure is its own; logged and counted
                 self._note_failure(len(batch))
             with self._changed:
                 self._busy = False

@@ -19,6 +19,7 @@ from mainspring_worker.adapters.builtin_tools.web.connecting import Refused, Unr
 from mainspring_worker.adapters.builtin_tools.web.fetching import Fetcher
 from mainspring_worker.domain.limits import HOOK_ANSWER_BYTES_MAX
 from mainspring_worker.ports.hooks import HookFailed, HookRefused
+from mainspring_workstream.exits import contained
 
 Beside: TypeAlias = Callable[[Awaitable[Verdict | None]], Awaitable[Verdict | None]]
 _LOG: Final = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class UserHooks:
     async def _call(self, hook: FunctionHook, subject: bytes) -> bytes:
         asked = hook.function(_SUBJECT.decode(subject))
         try:
-            said = await (asked if self._beside is None else self._beside(asked))
+            said = await (contained(asked) if self._beside is None else self._beside(asked))
             return b"" if said is None else msgspec.json.encode(said)
         except Exception as error:  # the code of people's own: whatever it raises is no answer
             _LOG.exception("a hook raised", extra={"hook": hook.id})
