@@ -30,6 +30,7 @@ from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, HandedBack
 from mainspring_workstream.configs import Configs, ConfigUnusable
 from mainspring_workstream.exits import contained
+from mainspring_workstream.overweight import is_sendable
 
 _LOG: Final = logging.getLogger("mainspring")
 QUEUE: Final = "default"
@@ -223,8 +224,12 @@ def _succeeded(payload: ToolTask, value: object) -> ToolResult:
     except Unserializable as error:
         message = f"what the tool returned cannot be kept: {error}"
         return outcomes.error(message, "tool_result_invalid")
+    result = _JSON.decode(body)
+    if not is_sendable(result):
+        message = "what the tool returned holds a whole number over 64 bits: return it as text"
+        return outcomes.error(message, "tool_result_invalid")
     unread = payload.guarded or len(body) > ANNOUNCED_RESULT_PLAIN_BYTES_MAX
-    return ToolResult(status="success", result=_JSON.decode(body), unread=unread)
+    return ToolResult(status="success", result=result, unread=unread)
 
 
 def _told(payload: ToolTask, error: Exception) -> ToolResult:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from mainspring_workstream.overweight import writable
+
 MESSAGE_CHARS_MAX: Final = 2000
 """A cause and where, not a dump of what was at hand: it is told with each event and answer."""
 
@@ -12,10 +14,9 @@ def said(error: BaseException) -> str:
         message = str(error)
     except Exception:  # noqa: BLE001 - a `__str__` of the user's own
         message = ""
-    # A surrogate alone, as of a file's name that is no UTF-8, goes into no frame.
     return readable(message) or type(error).__name__
 
 
 def readable(text: str) -> str:
     """As much of a text as is kept, in Unicode that can be written."""
-    return text[:MESSAGE_CHARS_MAX].encode(errors="replace").decode()
+    return writable(text[:MESSAGE_CHARS_MAX])

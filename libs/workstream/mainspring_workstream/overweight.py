@@ -32,6 +32,20 @@ RESULT_BYTES_MAX: Final = RPC_MESSAGE_BYTES_MAX - 256 * KIB
 """The rest of the message is for what rides in the same frame: beats, starts, small results."""
 
 
+def writable(text: str) -> str:
+    """The same without surrogates alone, as of a file's name that is no UTF-8."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def is_sendable(value: object) -> bool:
+    """False for what JSON may have and a frame has not: whole numbers over 64 bits."""
+    try:
+        pack(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False
+    return True
+
+
 class Unsendable(ValueError):
     """What an attempt says in its middle cannot be sent."""
 

@@ -17,6 +17,7 @@ from mainspring_workstream.attempt import Attempt, AttemptVoid
 from mainspring_workstream.deltas import Anchor
 from mainspring_workstream.flights import DeltaStream, Flights
 from mainspring_workstream.limits import OUTPUT_QUIET_S, OUTPUT_SHOWN_CHARS_MAX
+from mainspring_workstream.overweight import writable
 
 Channel = Literal["stdout", "stderr"]
 
@@ -36,10 +37,7 @@ class Shown:
         self._over = False
 
     def __call__(self, channel: Channel, text: str) -> None:
-        text = text[: self._room]
-        if not text.isascii():
-            # A surrogate alone, as of a file's name that is no UTF-8, goes into no frame.
-            text = text.encode(errors="replace").decode()
+        text = writable(text[: self._room])
         if self._over or not text:
             return
         self._room -= len(text)

@@ -75,6 +75,12 @@ async def strange() -> object:
     return object()
 
 
+@tool(effect="pure")
+async def counts() -> int:
+    """Returns what JSON has and no frame."""
+    return 2**70
+
+
 @tool(timeout_s=0.01)
 async def hangs() -> None:
     """Hangs."""
@@ -116,7 +122,9 @@ async def pay(order: str) -> str:
     return f"{order} is paid"
 
 
-SHOP = Announced((refund, repeat, refuse, breaks, strange, hangs, works, tells, pay), "shop")
+SHOP = Announced(
+    (refund, repeat, refuse, breaks, strange, counts, hangs, works, tells, pay), "shop"
+)
 
 
 @asynccontextmanager
@@ -213,8 +221,9 @@ async def test_a_model_does_not_read_what_a_tool_raises(effect: EffectClass, sta
     assert str(result.error).startswith("the tool failed with an internal error")
 
 
-async def test_a_result_that_is_no_json_is_an_error() -> None:
-    result = await came_to("strange")
+@pytest.mark.parametrize("tool_name", ["strange", "counts"])
+async def test_a_result_that_cannot_be_kept_is_an_error(tool_name: str) -> None:
+    result = await came_to(tool_name)
 
     assert (result.status, result.failure and result.failure.code) == (
         "error", "tool_result_invalid"

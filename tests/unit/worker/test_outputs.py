@@ -173,8 +173,13 @@ async def test_lost_task_keeps_nothing_and_reports_nothing() -> None:
         assert frame.results == ()
 
 
-async def test_result_that_is_no_json_is_an_error() -> None:
-    assert (await told(object())).status == "error"
+@pytest.mark.parametrize(
+    "result",
+    [object(), "\udce9", 2**70, {"n": [-(2**65)]}],
+    ids=["object", "surrogate", "number", "deep"],
+)
+async def test_result_that_is_no_json_or_fits_no_frame_is_an_error(result: object) -> None:
+    assert (await told(result)).status == "error"
 
 
 async def test_a_result_whose_agent_does_not_come_is_cut_as_by_default(

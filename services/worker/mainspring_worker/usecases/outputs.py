@@ -19,6 +19,7 @@ from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, KEEP_RESULT_S
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
+from mainspring_workstream.overweight import is_sendable, writable
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -41,14 +42,14 @@ class Outputs:
         """
         replace = msgspec.structs.replace
         if result.error is not None:
-            result = replace(result, error=result.error[:ERROR_TEXT_CHARS_MAX])
+            result = replace(result, error=writable(result.error[:ERROR_TEXT_CHARS_MAX]))
         try:
             body = to_json(result.result)
         except (TypeError, ValueError, RecursionError):
             return _no_json(result)
         bound = await self._bound(payload, len(body))
         if len(body) <= bound:
-            return result
+            return result if is_sendable(result.result) else _no_json(result)
         kept = whole(result.result, body)
         at = await self._keep(attempt, payload, kept)
         return replace(
@@ -101,7 +102,7 @@ class Outputs:
 
 
 def _no_json(result: ToolResult) -> ToolResult:
-    message = "the tool returned something that is no JSON"
+    message = "the tool returned something that is no JSON, or a whole number over 64 bits"
     failure = Failure(error_class="unknown", code="tool_result_invalid", message=message)
     return msgspec.structs.replace(
         result, status="error", result=None, error=message, failure=failure
