@@ -29,7 +29,7 @@ from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import LeaseLost, Unavailable
+from mainspring_kernel.errors import LeaseLost, Unavailable, ValidationFailed
 from mainspring_kernel.limits import LEASE_S, WORKER_LISTEN_S
 from mainspring_schema.frames import (
     Acknowledgement,
@@ -326,6 +326,11 @@ def _presence(link: Link, *, attached: bool = True, silent: bool = False) -> Pre
     )
 
 
+def _level_of(error: Exception) -> int:
+    """What no honest worker says is no fault of ours."""
+    return logging.WARNING if isinstance(error, ValidationFailed) else logging.ERROR
+
+
 class _ResultTicket:
     def __init__(self, link: Link, task: HeldTask, ended: Callable[[Route], None]) -> None:
         self._link = link
@@ -338,7 +343,8 @@ class _ResultTicket:
             self._ended(self._task.route)
 
     def failed(self, error: Exception) -> None:
-        _log.error("a result could not be committed: %s", error, extra=self._task.told)
+        told = self._task.told
+        _log.log(_level_of(error), "a result could not be committed: %s", error, extra=told)
         self._tell(Verdict.INVALID)
 
     def _tell(self, verdict: Verdict) -> None:
@@ -356,7 +362,8 @@ class _EmitTicket:
         self._send(verdict)
 
     def failed(self, error: Exception) -> None:
-        _log.error("events of an attempt could not be committed: %s", error, extra=self._task.told)
+        told = self._task.told
+        _log.log(_level_of(error), "events could not be committed: %s", error, extra=told)
         self._send(Verdict.INVALID)
 
     def _send(self, verdict: Verdict) -> None:
