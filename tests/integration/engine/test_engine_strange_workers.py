@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import pytest
 
+from mainspring import do, parallel, step, workflow
 from mainspring_engine.main import Engine
 from mainspring_kernel.errors import MalformedBody, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID
@@ -50,7 +51,7 @@ from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
 from tests.integration.engine.strange import Strange
 
-ROUNDS: Final = 4
+ROUNDS: Final = 3
 TASKS: Final = 12
 QUIET_S: Final = 0.15
 """Nothing comes any more: what is left waits for something, or for the end of a lease."""
@@ -65,7 +66,8 @@ RESULTS: Final[dict[type[object], type[msgspec.Struct]]] = {
 }
 KNOWN: Final = {
     "type": ("output.message.started", "reason.recovered", "tool.output.started", "a.b"),
-    "step": ("1", "2", "3", "1/1", "2/1"),
+    # Many: one that is recorded twice is refused by the key of its table, each time alike.
+    "step": (*(str(place) for place in range(1, 300)), "1/1", "2/1"),
     "name": ("add", "order", "test_math"),
     "queue": ("default",),
     "keys": ((), ("k",)),
@@ -139,12 +141,32 @@ def named(task: ReasonTask, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]
     )
 
 
+@step
+async def add(total: int) -> int:
+    return total + 1
+
+
+@workflow(driver="machine")
+def sums() -> object:
+    with parallel():
+        first = do(add, 1)
+        do(add, 2)
+    return do(add, first)
+
+
 async def give_work(house: House, engine: Engine) -> None:
+    """A turn, a workflow that is code, one that is declared, and a plain task."""
     await house.say(engine, await house.session(), "hello")
-    id_ = house.ids.uuid7()
-    await engine.workflows.start(
-        StartWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=id_, type="order", input=b"[]")
-    )
+    assert sums.drawn is not None
+    for type_, declaration in (("order", None), ("sums", sums.drawn.declaration)):
+        start = StartWorkflow(
+            org_id=DEFAULT_ORG_ID,
+            workflow_id=house.ids.uuid7(),
+            type=type_,
+            input=b"[]",
+            declaration=declaration,
+        )
+        await engine.workflows.start(start)
     task = SubmitTask(org_id=DEFAULT_ORG_ID, task_id=house.ids.uuid7(), type="add")
     await engine.plain_tasks.submit(SubmitTasks(tasks=(task,)))
 
@@ -174,7 +196,7 @@ def no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert [record.getMessage() for record in records if record.exc_info] == []
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 async def test_no_word_of_a_worker_costs_others_anything(house: House, seed: int) -> None:
     async with house.working() as engine:
         for round_ in range(ROUNDS):
