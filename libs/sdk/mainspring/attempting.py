@@ -19,7 +19,6 @@ from mainspring_workstream.exits import contained
 T = TypeVar("T")
 Arguments = tuple[tuple[object, ...], dict[str, object]]
 _LOG: Final = logging.getLogger("mainspring")
-"""Of an exception's text: it stands in the history."""
 
 
 async def attempt_step(

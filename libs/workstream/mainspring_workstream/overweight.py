@@ -40,8 +40,8 @@ def writable(text: str) -> str:
 def is_sendable(value: object) -> bool:
     """False for what JSON may have and a frame has not: whole numbers over 64 bits."""
     try:
-        pack(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
+        _size_of(value)
+    except Unsendable:
         return False
     return True
 
@@ -52,25 +52,31 @@ class Unsendable(ValueError):
 
 def sendable(emit: Emit) -> Emit:
     """The same. Raises Unsendable."""
-    try:
-        size = len(pack(emit))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        message = f"what it says cannot be sent: {error}"
-        raise Unsendable(message) from error
+    size = _size_of(emit)
     if size > RESULT_BYTES_MAX:
         message = f"{size} bytes at once: at most {RESULT_BYTES_MAX} can be sent"
         raise Unsendable(message)
     return emit
 
 
+def _size_of(value: object) -> int:
+    try:
+        return len(pack(value))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        message = f"what it says cannot be sent: {error}"
+        raise Unsendable(message) from error
+
+
 def carried(payload: AttemptPayload, body: bytes) -> bytes:
     """The packed result, or the packed failure that it is too large."""
     if len(body) <= RESULT_BYTES_MAX:
         return body
-    return pack(_failed(payload, f"a result of {len(body)} bytes: at most {RESULT_BYTES_MAX}"))
+    return pack(too_large(payload, len(body), RESULT_BYTES_MAX))
 
 
-def _failed(payload: AttemptPayload, why: str) -> AttemptResult:
+def too_large(payload: AttemptPayload, size: int, bytes_max: int) -> AttemptResult:
+    """What a task comes to whose result is over its bound."""
+    why = f"the result has {size} bytes, at most {bytes_max} are kept"
     flaw = Flaw(code=CODE, message=why)
     failure = Failure(error_class="model_output", code=CODE, message=why)
     match payload:

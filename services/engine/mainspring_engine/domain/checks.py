@@ -73,7 +73,7 @@ def _check_calls(calls: tuple[ToolCall, ...]) -> None:
     """Where calls go is kept by name, for good."""
     for call in calls:
         name = call.capability_id or ""
-        if len(name) > DISPLAY_NAME_CHARS_MAX or "\0" in name:
+        if not _fits_a_column(name, DISPLAY_NAME_CHARS_MAX):
             message = f"{name[:DISPLAY_NAME_CHARS_MAX]!r} is no capability"
             raise msgspec.ValidationError(message)
         if not 0 <= call.limit_s <= COUNT_MAX or not 0 <= call.expires_s <= COUNT_MAX:
@@ -115,7 +115,7 @@ def check_emit(emit: Emit) -> None:
 def check_attach(attach: Attach) -> None:
     """The same of how a worker presents itself."""
     texts = (attach.name, attach.build, *attach.queues, *attach.capabilities)
-    strange = [text for text in texts if len(text) > DISPLAY_NAME_CHARS_MAX or "\0" in text]
+    strange = [text for text in texts if not _fits_a_column(text, DISPLAY_NAME_CHARS_MAX)]
     if strange:
         message = f"{strange[0][:DISPLAY_NAME_CHARS_MAX]!r} is no name, build, queue or capability"
         raise msgspec.ValidationError(message)
@@ -127,8 +127,8 @@ def check_attach(attach: Attach) -> None:
 def check_wanted(wanted: HistoryWanted) -> None:
     """The same of what it wants to read."""
     texts = (wanted.after, *wanted.places)
-    strange = any(len(text) > PLACE_CHARS_MAX or "\0" in text for text in texts)
-    if strange or len(texts) > WORKFLOW_WAITS_MAX + 1:
+    fit = all(_fits_a_column(text, PLACE_CHARS_MAX) for text in texts)
+    if not fit or len(texts) > WORKFLOW_WAITS_MAX + 1:
         message = "too many places of a history, or such as nothing has"
         raise msgspec.ValidationError(message)
 
@@ -169,6 +169,10 @@ def _check_child(wait: Wait) -> None:
         if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
             message = "the time until a child is taken is over its bound"
             raise msgspec.ValidationError(message)
+
+
+def _fits_a_column(text: str, chars_max: int) -> bool:
+    return len(text) <= chars_max and "\0" not in text
 
 
 def check_value(raw: bytes) -> None:

@@ -2,13 +2,14 @@
 
 from typing import assert_never
 
+import msgspec
+
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import STEP_RESULT_BYTES_MAX
 from mainspring_kernel.tracing import use_trace
 from mainspring_runtime.logs import log_fields
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
-    Failure,
     PlainTask,
     QueryTask,
     ReasonResult,
@@ -22,6 +23,7 @@ from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.errands import Errands
 from mainspring_worker.usecases.reason import Reasoning
 from mainspring_workstream.attempt import Attempt, HandedBack
+from mainspring_workstream.overweight import too_large
 
 
 class Steps:
@@ -42,7 +44,7 @@ class Steps:
         session = to_wire(Prefix.SESSION, attempt.task.session_id)
         turn = to_wire(Prefix.TURN, attempt.payload.turn_id)
         with use_trace(attempt.trace), log_fields(session=session, turn=turn):
-            return _packed(await self._carry_out(attempt, attempt.payload))
+            return _packed(attempt.payload, await self._carry_out(attempt, attempt.payload))
 
     async def _carry_out(
         self, attempt: Attempt, payload: ReasonTask | ToolTask
@@ -58,16 +60,12 @@ class Steps:
                 assert_never(payload)
 
 
-def _packed(result: ReasonResult | ToolResult) -> bytes:
+def _packed(payload: ReasonTask | ToolTask, result: ReasonResult | ToolResult) -> bytes:
     body = pack(result)
     if len(body) <= STEP_RESULT_BYTES_MAX:
         return body
-    message = f"the result has {len(body)} bytes, at most {STEP_RESULT_BYTES_MAX} are kept"
-    failure = Failure(error_class="model_output", code="result_too_large", message=message)
-    match result:
-        case ReasonResult():
-            return pack(ReasonResult(usage=result.usage, failure=failure))
-        case ToolResult():
-            return pack(ToolResult(status="error", error=message, failure=failure))
-        case _:
-            assert_never(result)
+    told = too_large(payload, len(body), STEP_RESULT_BYTES_MAX)
+    if isinstance(told, ReasonResult) and isinstance(result, ReasonResult):
+        # What was used is paid for all the same.
+        told = msgspec.structs.replace(told, usage=result.usage)
+    return pack(told)
