@@ -83,6 +83,12 @@ class Emit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: tuple[StepRecord, ...] = ()
     waits: tuple[Wait, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """About how many bytes its steps and waits take: what users made, without envelopes."""
+        started = sum(len(wait.child.input) for wait in self.waits if wait.child)
+        return started + sum(len(step.result) for step in self.steps)
+
 
 class HistoryWanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Asks for the recorded steps behind `after`, in the order of their places as text.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import takewhile
 
 from mainspring.surroundings import size_of
 from mainspring_kernel.limits import (
@@ -10,6 +11,7 @@ from mainspring_kernel.limits import (
     WORKFLOW_WAITS_MAX,
 )
 from mainspring_schema.workflows import StepRecord, Wait
+from mainspring_workstream.room import Room
 
 Checkpoint = Callable[[tuple[StepRecord, ...], tuple[Wait, ...]], Awaitable[None]]
 
@@ -88,26 +90,16 @@ class Saver:
 
     def _take(self) -> tuple[tuple[StepRecord, ...], tuple[Wait, ...]]:
         """As much as fits one frame, records first; one item at least."""
-        sizes = [len(record.result) for record in self._records[:WORKFLOW_STEPS_PER_FRAME_MAX]]
-        records = max(bool(sizes), _count_of(sizes, FRAME_BYTES_TARGET))
-        room = FRAME_BYTES_TARGET - sum(sizes[:records])
-        waits = _count_of([size_of(wait) for wait in self._waits[:WORKFLOW_WAITS_MAX]], room)
-        if not records:
-            waits = max(1, waits)
-        taken = tuple(self._records[:records]), tuple(self._waits[:waits])
-        del self._records[:records], self._waits[:waits]
+        room = Room()
+        records = self._records[:WORKFLOW_STEPS_PER_FRAME_MAX]
+        waits = self._waits[:WORKFLOW_WAITS_MAX]
+        taken = (
+            tuple(takewhile(lambda record: room.takes(len(record.result)), records)),
+            tuple(takewhile(lambda wait: room.takes(size_of(wait)), waits)),
+        )
+        del self._records[: len(taken[0])], self._waits[: len(taken[1])]
         return taken
 
     def _fits(self) -> bool:
         few = len(self._records) <= WORKFLOW_STEPS_PER_FRAME_MAX
         return few and sum(len(record.result) for record in self._records) <= FRAME_BYTES_TARGET
-
-
-def _count_of(sizes: list[int], room: int) -> int:
-    """How many of them fit, in their order."""
-    taken = 0
-    for count, size in enumerate(sizes):
-        taken += size
-        if taken > room:
-            return count
-    return len(sizes)

@@ -1,9 +1,11 @@
 """What waits to be sent to the engine, cut into frames of bounded size."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
+from typing import TypeVar
 
-from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_RESULTS_MAX
+from mainspring_kernel.limits import FRAME_RESULTS_MAX
 from mainspring_schema.frames import (
     Beat,
     Emit,
@@ -14,6 +16,9 @@ from mainspring_schema.frames import (
     Result,
 )
 from mainspring_workstream.entries import Entry, Phase
+from mainspring_workstream.room import Room
+
+T = TypeVar("T")
 
 
 class Outgoing:
@@ -73,11 +78,11 @@ class Outgoing:
 
     def take(self, beat: Beat | None) -> FromWorker:
         # In this order: with its result a task is not ours any more.
-        emits, room = self._take_emits()
-        results, room = self._take_results(room, alone=not emits)
+        room = Room()
+        emits = _take(self.emits, room, _size_of_emit)
         frame = FromWorker(
             credits=0 if self.draining else self.credits,
-            results=results,
+            results=_take(self.results, room, _size_of_result),
             starts=tuple(self.starts),
             emits=emits,
             beat=beat,
@@ -85,7 +90,7 @@ class Outgoing:
             draining=self.draining,
             returned=tuple(self.returned),
             histories_wanted=tuple(self.histories_wanted),
-            progress=self._take_progress(room, alone=not (emits or results)),
+            progress=self._take_progress(room),
         )
         self._drain_told = self.draining
         self.credits = 0
@@ -97,35 +102,23 @@ class Outgoing:
         self.histories_wanted.clear()
         return frame
 
-    def _take_emits(self) -> tuple[tuple[Emit, ...], int]:
-        """As many as fit, one at least; and the room that they leave."""
-        taken: list[Emit] = []
-        room = FRAME_BYTES_TARGET
-        while self.emits and len(taken) < FRAME_RESULTS_MAX:
-            size = sum(len(step.result) for step in self.emits[0].steps)
-            size += sum(len(wait.child.input) for wait in self.emits[0].waits if wait.child)
-            if taken and size > room:
-                break
-            taken.append(self.emits.popleft())
-            room -= size
-        return tuple(taken), room
+    def _take_progress(self, room: Room) -> tuple[Progress, ...]:
+        first = tuple(self.progress.items())[:FRAME_RESULTS_MAX]
+        taken = tuple(takewhile(lambda one: room.takes(len(one[1].details)), first))
+        return tuple(self.progress.pop(key) for key, _ in taken)
 
-    def _take_results(self, room: int, *, alone: bool) -> tuple[tuple[Result, ...], int]:
-        """The same; none where others fill the frame, for one result may fill it whole."""
-        taken: list[Result] = []
-        while self.results and len(taken) < FRAME_RESULTS_MAX:
-            size = len(self.results[0].body)
-            if size > room and (taken or not alone):
-                break
-            taken.append(self.results.popleft())
-            room -= size
-        return tuple(taken), room
 
-    def _take_progress(self, room: int, *, alone: bool) -> tuple[Progress, ...]:
-        taken: list[Progress] = []
-        for key, progress in tuple(self.progress.items())[:FRAME_RESULTS_MAX]:
-            room -= len(progress.details)
-            if room < 0 and (taken or not alone):
-                break
-            taken.append(self.progress.pop(key))
-        return tuple(taken)
+def _take(items: deque[T], room: Room, size_of: Callable[[T], int]) -> tuple[T, ...]:
+    """The first ones that fit; they leave the queue."""
+    taken: list[T] = []
+    while items and len(taken) < FRAME_RESULTS_MAX and room.takes(size_of(items[0])):
+        taken.append(items.popleft())
+    return tuple(taken)
+
+
+def _size_of_emit(emit: Emit) -> int:
+    return emit.size
+
+
+def _size_of_result(result: Result) -> int:
+    return len(result.body)

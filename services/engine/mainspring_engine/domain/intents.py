@@ -161,8 +161,7 @@ def weight_of(intent: Intent) -> int:
         case WorkflowSignalled(command=command):
             return len(command.payload)
         case Emitted(emit=emit):
-            started = sum(len(wait.child.input) for wait in emit.waits if wait.child)
-            return started + sum(len(step.result) for step in emit.steps)
+            return emit.size
         case _:
             return 0
 
