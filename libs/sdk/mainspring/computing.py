@@ -10,23 +10,14 @@ import os
 import pickle
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import (
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    InvalidStateError,
-    ProcessPoolExecutor,
-)
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Generic, ParamSpec, TypeVar, cast
+from typing import TypeVar, cast
 
 from mainspring.saying import said
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -41,137 +32,79 @@ class RaisedThere(Exception):
     """What a step raised in its process, where that cannot be sent as it is."""
 
 
-class Processes(Executor):
-    """As many calls at once as there may be processes; each is made when it is first needed.
-
-    A call that is cancelled, for its step timed out or its task is lost, ends with its process:
-    nothing else stops what computes.
-    """
+class Processes:
+    """Of one loop, that of a worker. Each process is made when it is first needed."""
 
     def __init__(self, count: int) -> None:
-        self._lock = threading.RLock()
-        self._idle: list[_Process] = []
-        self._room = count
-        """How many more there may be."""
-        self._all: set[_Process] = set()
-        self._waiting: deque[_Computation[object]] = deque()
+        self._all = [Process() for _ in range(count)]
+        self._idle = list(self._all)
+        self._room = asyncio.Semaphore(count)
         self._closed = False
-        self.room = asyncio.Semaphore(count)
-        """Of the worker's loop: who has passed it finds a process, or one that is being made."""
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        computation = _Computation(partial(fn, *args, **kwargs))
-        with self._lock:
+    @asynccontextmanager
+    async def lent(self) -> "AsyncGenerator[Process]":
+        """Waits until one is idle. Raises RuntimeError once the worker has ended."""
+        async with self._room:
             if self._closed:
                 message = "the worker has ended"
                 raise RuntimeError(message)
-            self._waiting.append(cast("_Computation[object]", computation))
-        self._begin()
-        return computation.outcome
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as an Executor has it
-        with self._lock:
-            self._closed = True
-            left, self._waiting = self._waiting, deque()
-        for computation in left:
-            computation.outcome.cancel()
-        for process in tuple(self._all):
-            process.pool.shutdown(wait, cancel_futures=cancel_futures)
-
-    def _begin(self) -> None:
-        while True:
-            with self._lock:
-                if self._closed or not self._waiting or not (self._idle or self._room):
-                    return
-                computation = self._waiting.popleft()
-                if computation.outcome.cancelled():
-                    continue
-                process = self._idle.pop() if self._idle else self._made()
+            process = self._idle.pop()
             try:
-                process.compute(computation, partial(self._free, process))
-            except BrokenExecutor:
-                # It died at rest, and nothing of this call was begun.
-                process.gone = True
-                with self._lock:
-                    self._waiting.appendleft(computation)
-                    self._drop(process)
-
-    def _made(self) -> "_Process":
-        self._room -= 1
-        process = _Process()
-        self._all.add(process)
-        return process
-
-    def _free(self, process: "_Process") -> None:
-        with self._lock:
-            if process.gone:
-                self._drop(process)
-            else:
+                yield process
+            finally:
                 self._idle.append(process)
-        self._begin()
 
-    def _drop(self, process: "_Process") -> None:
-        self._all.discard(process)
-        self._room += 1
-        process.pool.shutdown(wait=False)
-
-
-class _Computation(Generic[T]):
-    def __init__(self, call: Callable[[], T]) -> None:
-        self.call = call
-        self.outcome: Future[T] = Future()
-
-    def end(self, inner: "Future[T]") -> None:
-        with suppress(InvalidStateError):  # it was cancelled: nobody waits any more
-            error = _error_of(inner)
-            if error is None:
-                self.outcome.set_result(inner.result())
-            else:
-                self.outcome.set_exception(error)
+    def close(self) -> None:
+        """Ends them all, and what they compute; twice is once."""
+        self._closed = True
+        for process in self._all:
+            process.end()
 
 
-class _Process:
-    """One process, and the pool of one around it."""
+class Process:
+    """One call at a time. What ends it, it outlives: the next call has a new process."""
 
     def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._id: Future[int]
+        self._over: Callable[[], bool]
+
+    async def compute(self, call: Callable[[], T]) -> T:
+        """The call's result. Raises what it raises, or ProcessDied; a cancel ends the process."""
+        begun = self._begun(call)
+        self._over = begun.done
+        try:
+            return await asyncio.wrap_future(begun)
+        except BrokenExecutor:
+            raise ProcessDied from None
+        except asyncio.CancelledError:
+            self.end()  # nothing else stops what computes
+            raise
+
+    def _begun(self, call: Callable[[], T]) -> "Future[T]":
+        if self._pool is not None:
+            # One that has died at rest refuses, and nothing of this call was begun.
+            with suppress(BrokenExecutor):
+                return self._pool.submit(_carried, call)
+            self._pool.shutdown(wait=False)
         # Not forked: a fork of a process with threads may hang.
-        self.pool = ProcessPoolExecutor(
-            1, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_the_worker
-        )
-        self.gone = False
-        self._lock = threading.Lock()
-        self._id = self.pool.submit(os.getpid)
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, context, _end_with_the_worker)
+        self._id = self._pool.submit(os.getpid)
+        return self._pool.submit(_carried, call)
 
-    def compute(self, computation: "_Computation[T]", free: Callable[[], None]) -> None:
-        """`free` is called once it is over. Raises BrokenExecutor where the process has died."""
-        inner = self.pool.submit(_carried, computation.call)
-
-        def over(inner: "Future[T]") -> None:
-            with self._lock:
-                self.gone = self.gone or isinstance(_error_of(inner), ProcessDied)
-            free()
-            computation.end(inner)
-
-        inner.add_done_callback(over)
-        computation.outcome.add_done_callback(partial(self._left, inner))
-
-    def _left(self, inner: "Future[T]", outcome: "Future[T]") -> None:
-        if outcome.cancelled():
-            self._id.add_done_callback(partial(self._kill, inner))
-
-    def _kill(self, inner: "Future[T]", id_: "Future[int]") -> None:
-        with self._lock:
-            if not inner.done() and _error_of(id_) is None:
-                self.gone = True
-                os.kill(id_.result(), signal.SIGKILL)
+    def end(self) -> None:
+        """At rest it goes by itself; in the middle of a call at once, or as soon as it is there."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._id.add_done_callback(partial(_kill, self._over))
+            self._pool = None
 
 
-def _error_of(future: "Future[T]") -> BaseException | None:
-    """Of one that is done."""
-    if future.cancelled():
-        return CancelledError()
-    error = future.exception()
-    return ProcessDied() if isinstance(error, BrokenExecutor) else error
+def _kill(over: Callable[[], bool], id_: "Future[int]") -> None:
+    # Once its call is over, the process may be gone, and its id another one's.
+    if not over() and not id_.cancelled() and id_.exception() is None:
+        os.kill(id_.result(), signal.SIGKILL)
 
 
 def _carried(call: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring.children import child
-from mainspring.computing import Processes
+from mainspring.computing import Process, Processes
 from mainspring.deadlines import too_late
 from mainspring.declaring import Drawn, draw
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
@@ -132,27 +132,26 @@ class Step(Generic[P, T_co]):
         """One attempt: async code here, sync code in a thread, computing code in a process."""
         if self.cpu_bound and processes is not None:
             # While it waits for one nothing of it has begun, so its time has not either.
-            async with processes.room:
-                return await self._timed(args, kwargs, processes)
-        return await self._timed(args, kwargs, processes)
+            async with processes.lent() as process:
+                return await self._timed(args, kwargs, process)
+        return await self._timed(args, kwargs, None)
 
     async def _timed(
-        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Processes | None
+        self, args: tuple[object, ...], kwargs: dict[str, object], process: Process | None
     ) -> T_co:
         if self.timeout_s is None and self.heartbeat_s is None:
-            return await self._called(args, kwargs, processes)
+            return await self._called(args, kwargs, process)
         async with asyncio.timeout(self.timeout_s), alive(self.heartbeat_s):
-            return await self._called(args, kwargs, processes)
+            return await self._called(args, kwargs, process)
 
     def _called(
-        self, args: tuple[object, ...], kwargs: dict[str, object], processes: Processes | None
+        self, args: tuple[object, ...], kwargs: dict[str, object], process: Process | None
     ) -> Awaitable[T_co]:
         if self._is_async:
             return cast("Callable[..., Awaitable[T_co]]", self.function)(*args, **kwargs)
         plain = cast("Callable[..., T_co]", self.function)
-        if self.cpu_bound and processes is not None:
-            loop = asyncio.get_running_loop()
-            return loop.run_in_executor(processes, _Call(plain, args, kwargs))
+        if process is not None:
+            return process.compute(_Call(plain, args, kwargs))
         return in_thread(plain, *args, **kwargs)
 
 

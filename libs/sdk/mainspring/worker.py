@@ -161,7 +161,7 @@ class Worker:
         self._lag.end()
         await self._warm.clear()
         if self._processes is not None:
-            self._processes.shutdown(wait=False, cancel_futures=True)
+            self._processes.close()
             self._processes = None
 
     async def attached(self) -> None:

@@ -1,16 +1,20 @@
 """What computes in processes of its own: one that dies, hangs or raises oddly costs no other."""
 
+import asyncio
 import os
 import signal
-from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from mainspring import GiveUp, RetryAfter
 from mainspring.computing import ProcessDied, Processes, RaisedThere
 
+T = TypeVar("T")
 PATIENCE_S = 60
 
 
@@ -46,11 +50,16 @@ def comes_later() -> None:
     raise RetryAfter(5, "come at noon")
 
 
+async def compute(processes: Processes, call: Callable[[], T]) -> T:
+    async with asyncio.timeout(PATIENCE_S), processes.lent() as process:
+        return await process.compute(call)
+
+
 @pytest.fixture
-def processes() -> Iterator[Processes]:
+async def processes() -> AsyncIterator[Processes]:
     made = Processes(2)
     yield made
-    made.shutdown(cancel_futures=True)
+    made.close()
 
 
 @pytest.fixture
@@ -61,66 +70,96 @@ def gate(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_process_that_is_killed_fails_its_own_call_alone(processes: Processes, gate: str) -> None:
-    other = processes.submit(waits, gate)
+async def text_of(gate: str) -> str:
+    return await asyncio.to_thread(Path(gate).read_text)
+
+
+async def ended(process: int) -> None:
+    """Signalled by the system; it is no child that could be waited for twice."""
+    with suppress(ProcessLookupError):
+        told = os.pidfd_open(process)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await readable(told)
+        finally:
+            os.close(told)
+
+
+async def readable(descriptor: int) -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, told.set)
+    await told.wait()
+    loop.remove_reader(descriptor)
+
+
+async def test_a_process_that_is_killed_fails_its_own_call_alone(
+    processes: Processes, gate: str
+) -> None:
+    other = asyncio.create_task(compute(processes, partial(waits, gate)))
 
     with pytest.raises(ProcessDied):
-        processes.submit(dies).result(PATIENCE_S)
-    after = [processes.submit(pow, 2, n) for n in range(3)]
-    assert [one.result(PATIENCE_S) for one in after] == [1, 2, 4]
+        await compute(processes, dies)
+    after = [await compute(processes, partial(pow, 2, n)) for n in range(3)]
+    assert after == [1, 2, 4]
     Path(gate).write_text("done")
 
-    assert other.result(PATIENCE_S) == "done"
+    assert await other == "done"
 
 
-def test_a_process_that_died_at_rest_is_replaced(processes: Processes) -> None:
-    os.kill(processes.submit(os.getpid).result(PATIENCE_S), signal.SIGKILL)
-    # This one may still meet it: nobody can tell that nothing of it was begun.
-    processes.submit(os.getpid).exception(PATIENCE_S)
-
-    assert processes.submit(pow, 2, 3).result(PATIENCE_S) == 8
-
-
-def test_a_call_that_is_cancelled_ends_its_process_and_makes_room(gate: str) -> None:
+async def test_a_process_that_died_at_rest_is_replaced() -> None:
     processes = Processes(1)
-    hanging = processes.submit(hangs, gate)
-    process = int(Path(gate).read_text())
+    os.kill(await compute(processes, os.getpid), signal.SIGKILL)
+    # This one may still meet it: nobody can tell that nothing of it was begun.
+    with suppress(ProcessDied):
+        await compute(processes, os.getpid)
 
-    assert hanging.cancel()
-    assert processes.submit(os.getpid).result(PATIENCE_S) != process
-
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)
-    processes.shutdown()
+    assert await compute(processes, partial(pow, 2, 3)) == 8
+    processes.close()
 
 
-def test_an_exception_that_cannot_be_sent_is_told_and_breaks_nothing(processes: Processes) -> None:
+async def test_a_call_that_is_cancelled_ends_its_process_and_makes_room(gate: str) -> None:
+    processes = Processes(1)
+    hanging = asyncio.create_task(compute(processes, partial(hangs, gate)))
+    process = int(await text_of(gate))
+    waiting = asyncio.create_task(compute(processes, os.getpid))
+
+    hanging.cancel()
+
+    assert await waiting != process
+    await ended(process)
+    processes.close()
+
+
+async def test_an_exception_that_cannot_be_sent_is_told_and_breaks_nothing(
+    processes: Processes,
+) -> None:
     with pytest.raises(RaisedThere, match=r"^Picky: order 7: no stock$"):
-        processes.submit(is_picky).result(PATIENCE_S)
+        await compute(processes, is_picky)
 
-    assert processes.submit(pow, 2, 3).result(PATIENCE_S) == 8
+    assert await compute(processes, partial(pow, 2, 3)) == 8
 
 
-def test_what_a_step_raises_to_be_told_keeps_its_meaning(processes: Processes) -> None:
+async def test_what_a_step_raises_to_be_told_keeps_its_meaning(processes: Processes) -> None:
     with pytest.raises(GiveUp, match=r"^the card was declined$") as gave_up:
-        processes.submit(gives_up).result(PATIENCE_S)
+        await compute(processes, gives_up)
     with pytest.raises(RetryAfter, match=r"^come at noon$") as later:
-        processes.submit(comes_later).result(PATIENCE_S)
+        await compute(processes, comes_later)
 
     assert gave_up.value.code == "declined"
     assert later.value.seconds == 5
 
 
-def test_with_the_worker_what_waits_is_given_up_and_nothing_more_begins(gate: str) -> None:
+async def test_with_the_worker_what_computes_is_ended_and_nothing_more_begins(gate: str) -> None:
     processes = Processes(1)
-    hanging = processes.submit(hangs, gate)
-    Path(gate).read_text()
-    waiting = processes.submit(pow, 2, 3)
+    hanging = asyncio.create_task(compute(processes, partial(hangs, gate)))
+    process = int(await text_of(gate))
+    waiting = asyncio.create_task(compute(processes, partial(pow, 2, 3)))
 
-    processes.shutdown(wait=False, cancel_futures=True)
+    processes.close()
+    processes.close()
 
-    with pytest.raises(CancelledError):
-        waiting.result(PATIENCE_S)
-    with pytest.raises(RuntimeError):
-        processes.submit(pow, 2, 3)
-    hanging.cancel()
+    await ended(process)
+    with pytest.raises(ProcessDied):
+        await hanging
+    with pytest.raises(RuntimeError, match="the worker has ended"):
+        await waiting

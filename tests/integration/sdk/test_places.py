@@ -34,7 +34,7 @@ def computes(seconds: float) -> float:
 def processes() -> Iterator[Processes]:
     made = Processes(1)
     yield made
-    made.shutdown(cancel_futures=True)
+    made.close()
 
 
 async def test_as_many_plain_steps_run_at_once_as_a_worker_has_slots() -> None:
