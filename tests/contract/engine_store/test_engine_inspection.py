@@ -5,10 +5,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from mainspring_engine.domain import closed
 from mainspring_engine.domain.changes import MarkTask
 from mainspring_engine.domain.limits import REPLICA_SILENT_S
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.domain.rows import Closing, Effect, Outcome
+from mainspring_engine.domain.rows import Closing, Effect, Outcome, TaskKind
 from mainspring_engine.ports.registry import Presence, Registration
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
@@ -95,6 +96,19 @@ async def test_a_list_is_narrowed_by_each_condition(
     assert await ids(workflow_id=session.turn) == [held.id, ready.id]
     assert await ids(session_id=session.id, after=held.id) == [ready.id]
     assert await ids(session_id=foreign.id) == []
+
+
+@pytest.mark.parametrize("kind", closed.KINDS)
+async def test_tasks_are_listed_by_the_kind_that_is_told_of_them(
+    world: World, session: Session, kind: TaskKind
+) -> None:
+    tasks = [msgspec.structs.replace(session.task(each.name), kind=each) for each in closed.KINDS]
+    await session.start_turn(*tasks)
+
+    asked = ListTasks(org_id=session.org_id, kind=closed.KINDS[kind], limit=ALL)
+    (found,) = await world.backstage.inspection.tasks(asked)
+
+    assert (found.kind, found.step) == (asked.kind, kind.name)
 
 
 async def test_a_list_holds_one_more_than_asked_for_where_there_is_more(

@@ -31,6 +31,7 @@ KINDS: Final[dict[TaskKind, TaskWord]] = {
     TaskKind.PLAIN: "task",
     TaskKind.STEP: "step",
 }
+KIND_OF: Final = {word: kind for kind, word in KINDS.items()}
 
 
 def read(payload: bytes) -> TaskPayload:

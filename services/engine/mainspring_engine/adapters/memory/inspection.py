@@ -200,7 +200,7 @@ _STATUSES: Final[dict[TaskState, OpenStatus]] = {
 def _is_asked_for(row: TaskRow, asked: ListTasks) -> bool:
     wanted = (
         (asked.status, _STATUSES[row.state]),
-        (asked.kind, row.kind.name.lower()),
+        (asked.kind, closed.KINDS[row.kind]),
         (asked.queue, row.route.queue),
         (asked.session_id, row.session_id),
         (asked.workflow_id, row.workflow_id),

@@ -6,7 +6,7 @@ from uuid import UUID
 from mainspring_engine.domain import closed
 from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
+from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
 from mainspring_engine.ports.inspection import ClosedPage
 from mainspring_kernel.plain_limits import CLOSED_WINDOW_MAX
@@ -33,7 +33,7 @@ class PostgresInspection:
                 asked.org_id,
                 asked.after,
                 None if asked.status is None else TaskState[asked.status.upper()],
-                None if asked.kind is None else TaskKind[asked.kind.upper()],
+                None if asked.kind is None else closed.KIND_OF[asked.kind],
                 asked.queue,
                 asked.session_id,
                 asked.workflow_id,
