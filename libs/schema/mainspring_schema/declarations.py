@@ -19,8 +19,7 @@ from mainspring_kernel.declaration_limits import (
     WAIT_MS_MAX,
 )
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX
-from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
-from mainspring_schema.keys import flaw_in
+from mainspring_schema.keys import flaw_in, flaw_of_start_bound
 
 Path = tuple[str | int, ...]
 """Into a value: members of an object by name, of an array by number."""
@@ -201,10 +200,7 @@ def _flaw_of_wait(step: DeclaredStep) -> str | None:
 def _flaw_of_child(wait: DeclaredWait) -> str | None:
     if wait.kind == "detached" and wait.delay_ms is not None:
         return "a detached child is not waited for"
-    within_ms = wait.start_within_ms
-    if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
-        return f"a child that is to be taken within {within_ms} ms"
-    return None
+    return flaw_of_start_bound(wait.start_within_ms)
 
 
 def _check_references(

@@ -5,6 +5,7 @@ from typing import Final
 
 from mainspring_kernel.gate_limits import KEY_CHARS_MAX, TASK_KEYS_MAX
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX
+from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 
 KEY_PATTERN: Final = "[!-)+-~]+"
 """Printable, no space; a star would make it a family of keys."""
@@ -18,6 +19,13 @@ def flaw_of_name(what: str, name: str) -> str | None:
     if NAME.fullmatch(name) is not None:
         return None
     return f"{what}: 1 to {WORKFLOW_TYPE_CHARS_MAX} of letters, digits and _ . : / -"
+
+
+def flaw_of_start_bound(within_ms: int | None) -> str | None:
+    """What is wrong with the time in which a task is to be taken; None where it will do."""
+    if within_ms is None or 0 < within_ms <= START_WITHIN_MS_MAX:
+        return None
+    return f"the time until it is taken: 1 to {START_WITHIN_MS_MAX} ms"
 
 
 def flaw_in(keys: tuple[str, ...], circuit: str) -> str | None:

@@ -9,8 +9,7 @@ from mainspring.delays import timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
 from mainspring.values import Shape, encode, hash_of
-from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
-from mainspring_schema.keys import flaw_in, flaw_of_name
+from mainspring_schema.keys import flaw_in, flaw_of_name, flaw_of_start_bound
 from mainspring_schema.workflows import ChildStart, StepKind, StepRecord
 
 P = ParamSpec("P")
@@ -76,9 +75,7 @@ class Under(NamedTuple):
 
     def checked(self) -> "Under":
         """Raises ValueError where one is no key, or the time no time."""
-        flaw = flaw_in(self.keys, self.circuit)
-        if (self.start_within_ms or 0) > START_WITHIN_MS_MAX:
-            flaw = f"start_within_s: at most {START_WITHIN_MS_MAX // 1000} s"
+        flaw = flaw_in(self.keys, self.circuit) or flaw_of_start_bound(self.start_within_ms)
         if flaw is not None:
             raise ValueError(flaw)
         return self

@@ -72,7 +72,7 @@ async def test_a_bound_that_makes_no_sense_is_refused(within_ms: int) -> None:
     assert receipt.refusal is not None
     assert receipt.refusal.code == ValidationFailed.code
     child = ChildStart(type="bill", input=b"[1]", start_within_ms=within_ms)
-    with pytest.raises(ValueError, match="bound"):
+    with pytest.raises(ValueError, match="until it is taken"):
         check_steps((), (Wait(step="1", name="bill", kind="child", child=child),))
 
 

@@ -14,10 +14,10 @@ from mainspring_kernel.limits import (
     WORKFLOW_VALUE_BYTES_MAX,
     WORKFLOW_WAITS_MAX,
 )
-from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX, START_WITHIN_MS_MAX
+from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.events import Usage
 from mainspring_schema.frames import COUNT_MAX, Attach, Emit, HistoryWanted
-from mainspring_schema.keys import flaw_in, flaw_of_name
+from mainspring_schema.keys import flaw_in, flaw_of_name, flaw_of_start_bound
 from mainspring_schema.tasks import (
     Judged,
     PlainResult,
@@ -162,13 +162,10 @@ def _check_child(wait: Wait) -> None:
             flaw_of_name("a child's type", child.type)
             or flaw_of_name("a child's queue", child.queue)
             or flaw_in(child.keys, child.circuit)
+            or flaw_of_start_bound(child.start_within_ms)
         )
         if flaw is not None:
             raise msgspec.ValidationError(flaw)
-        within_ms = child.start_within_ms
-        if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
-            message = "the time until a child is taken is over its bound"
-            raise msgspec.ValidationError(message)
 
 
 def _fits_a_column(text: str, chars_max: int) -> bool:

@@ -42,9 +42,8 @@ from mainspring_kernel.limits import (
     WORKFLOW_KEY_CHARS_MAX,
     WORKFLOW_VALUE_BYTES_MAX,
 )
-from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 from mainspring_schema.declarations import version_of
-from mainspring_schema.keys import flaw_in, flaw_of_name
+from mainspring_schema.keys import flaw_in, flaw_of_name, flaw_of_start_bound
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     PLACE,
@@ -368,9 +367,9 @@ def check_keys(keys: tuple[str, ...], circuit: str) -> None:
 
 
 def check_start_bound(within_ms: int | None) -> None:
-    if within_ms is not None and not 0 < within_ms <= START_WITHIN_MS_MAX:
-        detail = f"the time until it is taken: 1 to {START_WITHIN_MS_MAX} ms"
-        raise ValidationFailed(detail)
+    flaw = flaw_of_start_bound(within_ms)
+    if flaw is not None:
+        raise ValidationFailed(flaw)
 
 
 def check_arguments(raw: bytes) -> None:
