@@ -95,7 +95,8 @@ class Engine:
         self._bus, self._announcer = bus, BusAnnouncer(bus)
         self.store, self.registry = store, backstage.registry
         self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
-        self._backlog, self._tallies, self._holds = Backlog(), Tallies(), HoldTimes()
+        self._tallies, self._holds = Tallies(), HoldTimes()
+        self._backlog = Backlog(known=self._roster.known)
         self._pressure = Backpressure(clock=clock, load=lambda: self._lanes.load())  # noqa: PLW0108 - made later
         self._agents, self._courses, self._clock = Agents(store), Courses(store), clock
         self._witness, self._alarms, self._relays = witness(self._agents), Alarms(clock), Relays()

@@ -90,6 +90,59 @@ def test_above_its_bound_a_new_group_waits_for_a_pass() -> None:
     assert len(backlog.take(ROUTE)) == 1
 
 
+def test_what_nobody_serves_makes_room_for_what_somebody_does() -> None:
+    served, unknown = Route(queue="a"), Route(queue="b")
+    backlog = Backlog(groups_max=2, known=lambda route: route.queue == "a")
+    for n in range(2):
+        backlog.ready(group(task(n), unknown), task(n))
+
+    backlog.ready(group(A, served), task(9))
+    backlog.ready(group(B, unknown), task(10))
+    backlog.ready(group(UUID(int=3), unknown), task(11))
+
+    assert backlog.take(served) == {group(A, served): task(9)}
+    assert backlog.take(unknown) == {group(B, unknown): task(10)}
+
+
+def test_the_longest_line_makes_room_for_others_by_those_who_came_last() -> None:
+    keyed = [Route(queue="a", keys=(f"key/{n}",)) for n in range(4)]
+    backlog = Backlog(groups_max=4)
+    for n, route in enumerate(keyed):
+        backlog.ready(group(A, route), task(n))
+
+    backlog.ready(group(A, Route(queue="a", keys=("key/4",))), task(4))
+    backlog.ready(group(A, OTHER), task(5))
+
+    assert backlog.routes() == (keyed[0], keyed[1], OTHER)
+
+
+def test_routes_that_somebody_serves_wait_in_the_order_in_which_they_came() -> None:
+    keyed = [Route(queue="a", keys=(f"key/{n}",)) for n in range(3)]
+    backlog = Backlog()
+    for route in (keyed[0], OTHER, keyed[1], Route(queue="c"), keyed[2]):
+        backlog.ready(group(A, route), task(1))
+    backlog.put_back(backlog.take(keyed[0]))
+    asked: list[Route] = []
+
+    def serves(route: Route) -> bool:
+        asked.append(route)
+        return route.queue != "c"
+
+    assert tuple(backlog.waiting(serves)) == (OTHER, keyed[1], keyed[2], keyed[0])
+    assert asked == [Route(queue="a"), OTHER, Route(queue="c")]
+
+
+def test_what_came_is_told_once_and_only_where_it_still_waits() -> None:
+    backlog = Backlog()
+    for route in (ROUTE, OTHER):
+        backlog.ready(group(A, route), task(1))
+    backlog.take(OTHER)
+
+    assert backlog.new() == (ROUTE,)
+    backlog.ready(group(B), task(2))
+    assert backlog.new() == ()
+
+
 # ── shares ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -184,6 +184,37 @@ async def test_what_is_held_back_takes_no_other_routes_place_in_a_claim() -> Non
     assert len(hall.waits[org_id]) == 2
 
 
+@pytest.mark.parametrize("build", ["", "another"], ids=["no such worker", "no such build"])
+async def test_what_nobody_serves_takes_no_other_routes_place_in_a_claim(build: str) -> None:
+    hall = await Hall.opened()
+    capability = "" if build else "unknown"
+    for n in range(CLAIM_ROUTES_MAX):
+        route = Route(queue=QUEUE, capability=capability, build=build, keys=(f"key/{n}",))
+        await hall.add(IDS.uuid7(), 1, route=route)
+    org_id = IDS.uuid7()
+    await hall.add(org_id, 2)
+
+    await hall.turn()
+
+    assert len(hall.waits[org_id]) == 2
+    assert len(hall.backlog.routes()) == CLAIM_ROUTES_MAX
+    assert all(hall.backlog.short(route) for route in hall.backlog.routes())
+
+
+async def test_tasks_that_nobody_served_are_claimed_once_a_worker_that_does_has_come() -> None:
+    hall = await Hall.opened()
+    for n in range(3):
+        await hall.add(IDS.uuid7(), 1, route=Route(queue=QUEUE, capability="new", model=str(n)))
+    await hall.turn()
+    assert not hall.waits
+
+    offer = Offer(queues=frozenset({QUEUE}), capabilities=frozenset({"new"}), build="")
+    hall.roster.add(Seat(hall.worker.id, 1, offer, SLOTS))
+    await hall.turn()
+
+    assert len(hall.waits) == 3
+
+
 async def test_under_a_limit_a_new_task_waits_for_no_other_to_end() -> None:
     hall = await Hall.opened()
     hall.gates.limiter.replace([KeyLimit(key=f"queue:{QUEUE}", at_once=2)])

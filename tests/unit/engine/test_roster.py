@@ -59,3 +59,22 @@ def test_a_worker_that_left_is_filled_no_further() -> None:
     assert roster.remove(first.incarnation, 1)
 
     assert first.incarnation not in picked(roster, 20, among=256)
+
+
+def test_a_route_is_known_while_a_worker_that_serves_it_is_attached() -> None:
+    roster, pinned = Roster(), Route(queue="default", capability="task:note", build="b7")
+    seat = Seat(UUID(int=1), 1, OFFER, 1)
+    roster.add(seat)
+    assert (roster.known(ROUTE), roster.known(pinned)) == (True, False)
+
+    newer = Offer(queues=OFFER.queues, capabilities=OFFER.capabilities, build="b7")
+    roster.add(Seat(seat.incarnation, 2, newer, 0))
+    assert not roster.remove(seat.incarnation, 1)
+    assert (roster.known(ROUTE), roster.known(pinned)) == (True, True)
+    assert not roster.serves(pinned)
+
+    roster.give_back(seat.incarnation)
+    assert roster.serves(pinned)
+    assert roster.remove(seat.incarnation, 2)
+    assert (roster.known(ROUTE), roster.known(pinned)) == (False, False)
+    assert not roster.serves(ROUTE)

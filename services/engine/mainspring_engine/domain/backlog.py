@@ -5,7 +5,9 @@ some snapshot may still see them they stay in the index, and reading them is wha
 are hints: what becomes ready lowers its mark, and a pass over the index sets them all anew.
 """
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from uuid import UUID
 
 from msgspec import Struct
@@ -30,13 +32,36 @@ class ReadyGroup(Struct, frozen=True, kw_only=True):
     depth: int = 0
 
 
-class Backlog:
-    """Of one engine. A group is known from when a task of it waits until a claim found none."""
+class _Line:
+    """Routes that differ in their keys alone: whoever serves one of them serves all."""
 
-    def __init__(self, groups_max: int = BACKLOG_GROUPS_MAX) -> None:
+    __slots__ = ("groups", "routes")
+
+    def __init__(self) -> None:
+        self.routes: dict[Route, int] = {}
+        """In the order in which they came, of all lines together."""
+        self.groups = 0
+
+
+class Backlog:
+    """Of one engine. A group is known from when a task of it waits until a claim found none.
+
+    `known` tells whether a worker that serves a route is attached.
+    """
+
+    def __init__(
+        self,
+        groups_max: int = BACKLOG_GROUPS_MAX,
+        *,
+        known: Callable[[Route], bool] = lambda _: True,
+    ) -> None:
         self._groups_max = groups_max
+        self._known = known
         self._count = 0
+        self._came = 0
         self._marks: dict[Route, dict[Group, UUID]] = {}
+        self._lines: dict[Route, _Line] = {}
+        self._new: list[Route] = []
         self._short: set[Route] = set()
         self._passed: set[Group] | None = None
 
@@ -44,16 +69,61 @@ class Backlog:
         """A task waits that may be the lowest of its group."""
         if self._passed is not None:
             self._passed.add(group)
-        known = self._marks.get(group.route, {}).get(group)
-        if known is None:
-            if self._count >= self._groups_max:
+        mark = self._marks.get(group.route, {}).get(group)
+        if mark is None:
+            if self._count >= self._groups_max and not self._makes_room(group.route.without_keys):
                 return  # a later pass finds it
+            self._line_of(group.route).groups += 1
             self._count += 1
-        if known is None or task_id < known:
+        if mark is None or task_id < mark:
             self._marks.setdefault(group.route, {})[group] = task_id
+
+    def _line_of(self, route: Route) -> _Line:
+        line = self._lines.setdefault(route.without_keys, _Line())
+        if route not in line.routes:
+            self._came += 1
+            line.routes[route] = self._came
+            self._new.append(route)
+        return line
+
+    def _makes_room(self, asking: Route) -> bool:
+        """What nobody serves goes first, then half of the longest line: later passes find them.
+
+        Else what waits for nobody, or is held back, would keep all others out for ever.
+        """
+        if not self._known(asking):
+            return False
+        for unknown in [one for one in self._lines if not self._known(one)]:
+            self._forget(tuple(self._lines[unknown].routes))
+        if self._count < self._groups_max:
+            return True
+        longest = max(self._lines, key=lambda one: self._lines[one].groups)
+        routes = tuple(self._lines[longest].routes)
+        self._forget(() if longest == asking else routes[len(routes) // 2 :])
+        return self._count < self._groups_max
+
+    def _forget(self, routes: Iterable[Route]) -> None:
+        for route in routes:
+            self.take(route)
 
     def routes(self) -> tuple[Route, ...]:
         return tuple(self._marks)
+
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
+    def waiting(self, serves: Callable[[Route], bool]) -> Iterator[Route]:
+        """Routes that somebody serves, in the order in which they came.
+
+        Of a line one is asked for: tasks for nobody, however many, cost a claim next to nothing.
+        """
+        served = (line.routes.items() for one, line in self._lines.items() if serves(one))
+        return (route for route, _ in heapq.merge(*served, key=itemgetter(1)))
+
+    def new(self) -> tuple[Route, ...]:
+        """Those that came since this was asked, and are here."""
+        came, self._new = self._new, []
+        return tuple(route for route in came if route in self._marks)
 
     def short(self, route: Route) -> bool:
         """Whether tasks of the route wait for credits: then nothing may overtake them."""
@@ -71,7 +141,13 @@ class Backlog:
     def take(self, route: Route) -> dict[Group, UUID]:
         """The groups of a claim that is about to be sent; what comes meanwhile is kept apart."""
         marks = self._marks.pop(route, {})
-        self._count -= len(marks)
+        if marks:
+            line = self._lines[route.without_keys]
+            del line.routes[route]
+            line.groups -= len(marks)
+            self._count -= len(marks)
+            if not line.routes:
+                del self._lines[route.without_keys]
         return marks
 
     def put_back(self, marks: dict[Group, UUID]) -> None:
@@ -100,5 +176,4 @@ class Backlog:
                 self.put_back({group: mark for group, mark in marks.items() if group in kept})
         for ready in found:
             self.ready(ready.group, ready.from_id)
-        if whole:
-            self._short.intersection_update(self._marks)
+        self._short.intersection_update(self._marks)

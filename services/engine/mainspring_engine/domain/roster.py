@@ -3,7 +3,8 @@
 The dispatch plan of one engine process. Pure bookkeeping: no worker is told anything here.
 """
 
-from collections import deque
+from collections import Counter, deque
+from itertools import product
 from typing import Final
 from uuid import UUID
 
@@ -51,10 +52,16 @@ class Roster:
         self._rotating: dict[tuple[str, str], set[UUID]] = {}
         self._filling: dict[tuple[str, str], tuple[Seat, int]] = {}
         """Whom tasks that came together go to next, and how many more."""
+        self._builds: Counter[tuple[str, str, str]] = Counter()
+        """How many attached workers serve a queue, a capability, and a build or any."""
 
     def add(self, seat: Seat) -> None:
         """A newer attach of the same incarnation replaces the older one."""
+        older = self._seats.get(seat.incarnation)
+        if older is not None:
+            self._builds -= _served(older.offer)
         self._seats[seat.incarnation] = seat
+        self._builds += _served(seat.offer)
         self._rotate_in(seat)
 
     def remove(self, incarnation: UUID, attach_number: int) -> bool:
@@ -63,6 +70,7 @@ class Roster:
         if seat is None or seat.attach_number != attach_number:
             return False
         del self._seats[incarnation]
+        self._builds -= _served(seat.offer)
         return True
 
     def give_back(self, incarnation: UUID, count: int = 1) -> None:
@@ -166,7 +174,15 @@ class Roster:
 
     def serves(self, route: Route) -> bool:
         """Whether one of them could take a task of the route."""
-        return any(seat.offer.serves(route) for seat in self.free())
+        for incarnation in self._rotations.get((route.queue, route.capability), ()):
+            seat = self._seats.get(incarnation)
+            if seat is not None and _free(seat) and seat.offer.serves(route):
+                return True
+        return False
+
+    def known(self, route: Route) -> bool:
+        """Whether any worker that serves the route is attached, free or not."""
+        return self._builds[route.queue, route.capability, route.build] > 0
 
     def _rotate_in(self, seat: Seat) -> None:
         if not _free(seat):
@@ -178,6 +194,10 @@ class Roster:
                 if seat.incarnation not in known:
                     known.add(seat.incarnation)
                     self._rotations.setdefault(key, deque()).append(seat.incarnation)
+
+
+def _served(offer: Offer) -> Counter[tuple[str, str, str]]:
+    return Counter(product(offer.queues, offer.capabilities, {"", offer.build}))
 
 
 def _company(seat: Seat, among: int) -> int:

@@ -92,7 +92,7 @@ class Claimer:
 
     def credits_came(self) -> None:
         """A worker can take more: worth a look only where something is believed to wait."""
-        if self._backlog.routes():
+        if self._backlog:
             self._wake.set()
 
     async def work(self) -> None:
@@ -176,12 +176,12 @@ class Claimer:
 
     def _wants(self) -> list[Want]:
         """Takes the credits it asks for, route by route in turn; what is not used is given back."""
-        # What is held back takes no other route's place in the claim, however much of it there is.
-        free = (
-            route
-            for route in self._backlog.routes()
-            if route not in self._resting and self._gates.may(route, CLAIM_CHUNK_TASKS)
-        )
+        for route in self._backlog.new():
+            if self._may(route) and not self._roster.serves(route):
+                self._backlog.lacks_credits(route)
+        # What nobody can take, or is held back, takes no other route's place in the claim, however
+        # much of it there is.
+        free = filter(self._may, self._backlog.waiting(self._roster.serves))
         turn = deque(islice(free, CLAIM_ROUTES_MAX))
         chunk = self._chunk(len(turn))
         asked: dict[Route, int] = dict.fromkeys(turn, 0)
@@ -196,6 +196,9 @@ class Claimer:
             if asked[route] < CLAIM_BATCH_TASKS_MAX:
                 turn.append(route)
         return wants
+
+    def _may(self, route: Route) -> bool:
+        return route not in self._resting and self._gates.may(route, CLAIM_CHUNK_TASKS)
 
     def _chunk(self, routes: int) -> int:
         """A worker is filled for a route alone; several routes get even parts of what is free."""
