@@ -9,14 +9,15 @@ from typing import NoReturn, TypeVar
 
 from mainspring.attempting import attempt_step
 from mainspring.computing import Processes
-from mainspring.ending import flaw_of, mismatch_of
+from mainspring.ending import end_of, left, mismatch_of
 from mainspring.errors import StepFailed, Unserializable
 from mainspring.heartbeats import Beats, Course, Unheard
-from mainspring.limits import ASK_S, COMPANY_S, LINGER_S, UNWIND_S
+from mainspring.limits import ASK_S, COMPANY_S, UNWIND_S
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saving import Saver
 from mainspring.saying import said
+from mainspring.stillness import Stillness
 from mainspring.surroundings import Code, Engine, Open, Working, check_room, fit_a_frame
 from mainspring.values import encode, hash_of
 from mainspring_kernel.draws import Draws
@@ -81,7 +82,7 @@ class Go(Recording):
         """Of steps that are over and may not be recorded yet."""
         self._saver = Saver(engine.checkpoint, done=self._saved, failed=self._fail)
         self._active = 0
-        self._generation = 0
+        self._stillness = Stillness(self._look)
         self._open: dict[str, Open] = {}
         self._over: asyncio.Future[Mismatch | bytes | None] | None = None
         self._main: asyncio.Task[object] | None = None
@@ -125,6 +126,11 @@ class Go(Recording):
         return await self._passage(main, self._over)
 
     @property
+    def _goes(self) -> bool:
+        """Whether this passage of the code has begun and is not over."""
+        return self._over is not None and not self._over.done()
+
+    @property
     def rests(self) -> bool:
         """Whether `go_on` may follow: all waits, and nothing has moved by itself since then."""
         return self._rests and self._main is not None and not self._main.done()
@@ -140,12 +146,14 @@ class Go(Recording):
         await asyncio.wait((main, over), return_when=asyncio.FIRST_COMPLETED)
         if self._at_rest is not None:
             self._at_rest()
-        if over.done():
-            why = over.result()
-            # What is in the air belongs before the result, which ends the attempt.
-            await self._saver.landed()
-            return self._left(why)
-        return await self._ended(main)
+        stands = over.done()
+        why = over.result() if stands else None
+        # What is in the air belongs before the result, which ends the attempt.
+        await self._saver.landed()
+        if not stands:
+            return await end_of(main, self._saver.rest())
+        waits = tuple(opened.told(self._found) for opened in self._open.values())
+        return left(why, waits, self._saver.rest())
 
     def news(self, steps: tuple[StepRecord, ...], *, ask: bool = True) -> None:
         """The engine recorded these meanwhile; none: there are some to ask for."""
@@ -238,9 +246,9 @@ class Go(Recording):
     async def _rest(self, wait: Wait) -> StepRecord:
         opened = Open(wait, asyncio.get_running_loop().create_future())
         self._open[wait.step] = opened
-        if wait.kind == "detached" and not self._replay_only:
-            # The engine finds its result with the commit: no reason to give the worker back.
-            self._arm([opened])
+        if opened.soon:
+            # With those of other branches, which begin to wait in this pass of the loop.
+            asyncio.get_running_loop().call_soon(self._arm_soon)
         self._moved()
         try:
             return await opened.came
@@ -305,8 +313,7 @@ class Go(Recording):
         asyncio.get_running_loop().call_later(alone_s, self._save)
 
     def _save(self) -> None:
-        over = self._over is None or self._over.done()
-        if not over and self._main is not None and not self._main.done():
+        if self._goes and self._main is not None and not self._main.done():
             self._saver.save()
 
     def _saved(self) -> None:
@@ -320,15 +327,16 @@ class Go(Recording):
     # ── standing still ───────────────────────────────────────────────────────────────────────
 
     def _moved(self) -> None:
-        self._generation += 1
         self._rests = False
-        if self._open and self._over is not None and not self._over.done():
-            asyncio.get_running_loop().call_later(LINGER_S, self._look, self._generation)
+        if self._open and self._goes:
+            self._stillness.moved()
+        else:
+            self._stillness.stirred()
 
-    def _look(self, generation: int) -> None:
-        """Where nothing moved since: all waits, so the worker is given back; or some go on."""
+    def _look(self) -> None:
+        """Nothing moves: all waits, so the worker is given back; or some are at work."""
         over, main = self._over, self._main
-        if generation != self._generation or over is None or over.done() or not self._open:
+        if over is None or over.done() or not self._open:
             return
         if main is None or main.done() or self._saver.flying or self._asking is not None:
             return
@@ -340,6 +348,11 @@ class Go(Recording):
         self._arm(fresh)
         asyncio.get_running_loop().call_later(ASK_S, self._ask_now)
 
+    def _arm_soon(self) -> None:
+        soon = [opened for opened in self._open.values() if opened.soon]
+        if soon and self._goes and not self._replay_only:
+            self._arm(soon)
+
     def _arm(self, opened: Sequence[Open]) -> None:
         """Has the engine wait for them while others go on."""
         waits = tuple(one.told(self._found) for one in opened)
@@ -348,8 +361,7 @@ class Go(Recording):
         self._saver.arm(waits)
 
     def _ask_now(self) -> None:
-        over = self._over is None or self._over.done()
-        if self._asking is None and self._open and not over:
+        if self._asking is None and self._open and self._goes:
             self._asking = asyncio.create_task(self._ask())
 
     async def _ask(self) -> None:
@@ -369,23 +381,6 @@ class Go(Recording):
             self._over.set_exception(error)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────
-
-    def _left(self, why: Mismatch | bytes | None) -> WorkflowResult:
-        if isinstance(why, Mismatch):
-            return WorkflowResult(outcome="held", steps=self._saver.rest(), mismatch=why)
-        if why is not None:
-            return WorkflowResult(outcome="renewed", result=why, steps=self._saver.rest())
-        waits = tuple(opened.told(self._found) for opened in self._open.values())
-        return WorkflowResult(outcome="suspended", steps=self._saver.rest(), waits=waits)
-
-    async def _ended(self, main: "asyncio.Task[object]") -> WorkflowResult:
-        await self._saver.landed()
-        steps = self._saver.rest()
-        try:
-            result = encode(await main)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it becomes the outcome
-            return WorkflowResult(outcome="failed", flaw=flaw_of(error), steps=steps)
-        return WorkflowResult(outcome="completed", result=result, steps=steps)
 
     async def unwind(self) -> None:
         """Leaves the code. Whatever it still awaits of us never returns."""

@@ -7,8 +7,10 @@ WARM_GOES_DEFAULT: Final = 256
 few KiB of ours, and the user's own values."""
 WARM_PLACES_MAX: Final = 200_000
 """Places that all of these have passed together: about 20 MB of names."""
-LINGER_S: Final = 0.005
+LINGER_S: Final = 0.002
 """How long all branches must stand still before the workflow gives its worker back."""
+LINGER_PASSES: Final = 8
+"""And for how many passes of the loop behind that: what one branch hands to another takes some."""
 COMPANY_S: Final = 0.005
 """How long a record that nobody waits for waits for others: quick steps share their frame."""
 ASK_S: Final = 5.0

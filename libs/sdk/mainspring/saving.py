@@ -92,13 +92,13 @@ class Saver:
         """As much as fits one frame, records first; one item at least."""
         room = Room()
         records = self._records[:WORKFLOW_STEPS_PER_FRAME_MAX]
-        waits = self._waits[:WORKFLOW_WAITS_MAX]
-        taken = (
-            tuple(takewhile(lambda record: room.takes(len(record.result)), records)),
-            tuple(takewhile(lambda wait: room.takes(size_of(wait)), waits)),
-        )
-        del self._records[: len(taken[0])], self._waits[: len(taken[1])]
-        return taken
+        taken = tuple(takewhile(lambda record: room.takes(len(record.result)), records))
+        del self._records[: len(taken)]
+        # What is started rests on what is recorded, so it comes with the last of that or later.
+        waits = () if self._records else self._waits[:WORKFLOW_WAITS_MAX]
+        armed = tuple(takewhile(lambda wait: room.takes(size_of(wait)), waits))
+        del self._waits[: len(armed)]
+        return taken, armed
 
     def _fits(self) -> bool:
         few = len(self._records) <= WORKFLOW_STEPS_PER_FRAME_MAX

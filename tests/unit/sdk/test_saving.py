@@ -3,7 +3,11 @@
 import asyncio
 
 from mainspring.saving import Saver
-from mainspring_kernel.limits import FRAME_BYTES_TARGET, WORKFLOW_WAITS_MAX
+from mainspring_kernel.limits import (
+    FRAME_BYTES_TARGET,
+    WORKFLOW_STEPS_PER_FRAME_MAX,
+    WORKFLOW_WAITS_MAX,
+)
 from mainspring_schema.workflows import ChildStart, StepRecord, Wait
 
 THIRD = FRAME_BYTES_TARGET // 3
@@ -65,3 +69,14 @@ async def test_a_checkpoint_has_no_more_waits_than_an_engine_takes() -> None:
     waits = [Wait(step=str(n + 1), name="s", kind="sleep") for n in range(WORKFLOW_WAITS_MAX + 1)]
 
     assert [len(armed) for _, armed in await saved([], waits)] == [WORKFLOW_WAITS_MAX, 1]
+
+
+async def test_nothing_is_started_before_all_that_it_rests_on_is_recorded() -> None:
+    records = [record(str(n), 9) for n in range(WORKFLOW_STEPS_PER_FRAME_MAX + 1)]
+
+    landed = await saved(records, [child("child", 9)])
+
+    assert [(len(steps), waits) for steps, waits in landed] == [
+        (WORKFLOW_STEPS_PER_FRAME_MAX, []),
+        (1, ["child"]),
+    ]
