@@ -31,7 +31,7 @@ CLOCK = SystemClock()
 HOLD_MS = 150
 
 
-class Died(Exception):
+class Died(BaseException):
     """Of a replica, in the middle."""
 
 

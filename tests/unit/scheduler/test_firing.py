@@ -16,11 +16,11 @@ from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import Report
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
 from mainspring_scheduler.usecases.firing import Firing
-from mainspring_schema.schedules import ListSlots
+from mainspring_schema.schedules import Cron, ListSlots
 from tests.unit.scheduler.rows import MINUTE, NOW, ORG, SCHEDULE, schedule
 
 
-class Died(Exception):
+class Died(BaseException):
     """Of a process."""
 
 
@@ -243,3 +243,39 @@ async def test_a_change_that_comes_in_between_is_not_overwritten(world: World) -
     assert (present.paused, present.next_ms) == (True, None)
     assert await world.statuses() == ["running"]
     assert len(world.targets.begun) == 1
+
+
+async def test_a_schedule_that_cannot_be_decided_holds_up_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = Cron(expression="* * * * *", timezone="Nowhere/Gone")
+    await world.put(schedule(id_=UUID(int=1), timing=gone, name="gone"))
+    await world.put(schedule())
+
+    await world.firing.once()
+
+    assert await world.statuses() == ["running"]
+    assert "a schedule cannot be decided" in caplog.text
+
+
+async def test_a_slot_that_could_not_be_asked_for_is_asked_for_again_and_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.put(schedule())
+    await world.put(schedule(id_=UUID(int=7), name="other"))
+    begin = world.targets.start
+
+    async def start(of: Schedule, slot: Slot) -> Started:
+        if of.id == SCHEDULE:
+            raise ZeroDivisionError
+        return await begin(of, slot)
+
+    monkeypatch.setattr(world.targets, "start", start)
+    await world.firing.once()
+    (put_off,) = await world.slots()
+    monkeypatch.undo()
+    await world.after(MINUTE // 2)
+
+    assert (put_off.status, put_off.code) == ("starting", "internal_error")
+    assert await world.statuses() == ["running"]
+    assert len(world.targets.begun) == 2

@@ -72,10 +72,8 @@ class Firing:
             return Report()
         now = _Now(self._clock, claimed.now_ms)
         found = await self._look(claimed.held, claimed.now_ms)
-        cases = [
-            _Case(schedule=held.schedule, decision=self._decide(held, found, claimed.now_ms))
-            for held in claimed.held
-        ]
+        decided = [self._decided(held, found, claimed.now_ms) for held in claimed.held]
+        cases = [case for case in decided if case is not None]
         written = await self._store.commit([_first(case) for case in cases])
         asking = [case for case in cases if case.schedule.id in written and _asks(case.decision)]
         if asking:
@@ -85,8 +83,15 @@ class Firing:
         behind = any((case.decision.due_ms or now.ms()) < claimed.now_ms for case in cases)
         return Report(handled=len(cases), more=full or behind)
 
-    def _decide(self, held: Held, found: Mapping[UUID, Ended | None], now_ms: int) -> Decision:
-        return planning.decide(held.schedule, held.slots, found, now_ms=now_ms, ids=self._ids)
+    def _decided(self, held: Held, found: Mapping[UUID, Ended | None], now_ms: int) -> _Case | None:
+        """None where it cannot be decided: it holds up no other one, and comes again."""
+        schedule = held.schedule
+        try:
+            decision = planning.decide(schedule, held.slots, found, now_ms=now_ms, ids=self._ids)
+        except Exception:  # noqa: BLE001 - a zone that this machine has no more, say
+            _log.exception("a schedule cannot be decided", extra={"schedule": str(schedule.id)})
+            return None
+        return _Case(schedule=schedule, decision=decision)
 
     # ── how the running ones go ─────────────────────────────────────────────────────────────
 
@@ -125,16 +130,20 @@ class Firing:
             return await asking
 
     async def _start(self, schedule: Schedule, slot: Slot, now: _Now) -> Slot:
+        named = {"schedule": str(schedule.id), "slot": str(slot.id)}
         try:
             started = await self._targets.start(schedule, slot)
         except MainspringError as error:
             _log.info(
-                "a slot was not started: %s",
-                error.detail,
-                extra={"schedule": str(schedule.id), "slot": str(slot.id), "code": error.code},
+                "a slot was not started: %s", error.detail, extra=named | {"code": error.code}
             )
-            return rows.refused(slot, error, now_ms=now.ms(), draw=self._draws.unit())
-        return rows.running(slot, started, now_ms=now.ms())
+            refusal = error
+        except Exception:  # noqa: BLE001 - others asked for beside it are written all the same
+            _log.exception("a slot could not be asked for", extra=named)
+            refusal = MainspringError()
+        else:
+            return rows.running(slot, started, now_ms=now.ms())
+        return rows.refused(slot, refusal, now_ms=now.ms(), draw=self._draws.unit())
 
     async def _cancel(self, slot: Slot) -> None:
         try:
