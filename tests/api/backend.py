@@ -17,6 +17,7 @@ from mainspring_kernel.errors import (
     WorkflowKeyMismatch,
 )
 from mainspring_kernel.ids import OrgId, Position, SessionId
+from mainspring_schema.codec import pack
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
@@ -343,6 +344,7 @@ class Backend(AppealsBackend):
 
     async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
         self._check_away()
+        pack(command)  # as on its way to an engine
         newest = reversed(self.workflows.values())
         mine = [view for org_id, view in newest if org_id == command.org_id]
         return WorkflowPage(workflows=tuple(mine[: command.limit]))

@@ -219,6 +219,14 @@ async def test_a_fork_is_a_new_workflow_and_begins_once_by_its_key(
     assert unknown.status_code == 404
 
 
+async def test_more_than_a_page_is_a_page(client: httpx.AsyncClient) -> None:
+    await client.post(f"{V1}/durable/workflows", json={"type": "order"})
+
+    answer = await client.get(f"{V1}/durable/workflows", params={"limit": 10**26})
+
+    assert (answer.status_code, len(answer.json()["data"])) == (200, 1)
+
+
 async def test_workflows_are_listed(client: httpx.AsyncClient) -> None:
     ids = {await started(client), await started(client)}
 

@@ -38,6 +38,7 @@ from mainspring_api.adapters.http.wire.workflows import (
 from mainspring_api.domain.frames import event_json
 from mainspring_api.usecases import events, workflows
 from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
+from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix, SessionId, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_kernel.tracing import TRACEPARENT
@@ -127,7 +128,7 @@ async def list_workflows(call: Call[NoBody, ListQuery]) -> Reply:
             type=query.workflow_type,
             status=query.status,
             before=None if query.before is None else from_wire(Prefix.WORKFLOW, query.before),
-            limit=query.limit,
+            limit=min(query.limit, limits.LIST_ROWS_MAX),
         )
     )
     shown = tuple(workflow_json(view) for view in page.workflows)
