@@ -168,6 +168,8 @@ class FakeOperator:
         self.inbox = FakeInbox()
         self.configs: dict[bytes, bytes] = {}
         self.toolsets: list[Toolset] = []
+        self.open: set[UUID] | None = None
+        """What has not ended; None: all that is asked for."""
 
     async def inspect(self, question: asking.Question[A]) -> A:
         return self._answered(question, self._inspected(ops.read_question(pack(question))))
@@ -217,7 +219,8 @@ class FakeOperator:
 
     def _of_tasks(self, asked: ops.ListTasks | ops.GetTask | FindOpen) -> object:
         if isinstance(asked, FindOpen):
-            return OpenWork(ids=asked.ids)
+            open_ = asked.ids if self.open is None else self.open.intersection(asked.ids)
+            return OpenWork(ids=tuple(open_))
         if isinstance(asked, ops.ListTasks):
             mine = asked.org_id == DEFAULT_ORG_ID
             return ops.TaskPage(tasks=(self.task,) if mine else (), next=TASK)

@@ -1,7 +1,7 @@
 """Plain tasks of an engine that a test stands in for."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -46,6 +46,17 @@ class ToldEndings:
     @contextmanager
     def of(self, task_id: UUID) -> Generator[asyncio.Event]:
         told = self.waiting.setdefault(task_id, asyncio.Event())
+        yield told
+
+    @contextmanager
+    def any_of(
+        self, task_ids: Iterable[UUID], workflow_ids: Iterable[UUID]
+    ) -> Generator[asyncio.Event]:
+        told = asyncio.Event()
+        for id_ in task_ids:
+            self.waiting[id_] = told
+        for id_ in workflow_ids:
+            self.workflows[id_] = lambda _: told.set()
         yield told
 
     @contextmanager

@@ -241,3 +241,36 @@ async def test_a_task_takes_the_trace_of_its_request(
 
     ((task, _),) = backend.tasks.values()
     assert task.traceparent == trace
+
+
+async def test_which_of_many_have_ended_is_asked_at_once(
+    client: httpx.AsyncClient, operator: FakeOperator
+) -> None:
+    open_task, open_workflow, gone = IDS.uuid7(), IDS.uuid7(), IDS.uuid7()
+    operator.open = {open_task, open_workflow}
+    ids = [
+        to_wire(Prefix.TASK, open_task),
+        to_wire(Prefix.WORKFLOW, open_workflow),
+        to_wire(Prefix.WORKFLOW, gone),
+    ]
+
+    answer = await client.post(f"{V1}/durable/ended", params={"wait_s": 30}, json={"ids": ids})
+
+    assert (answer.status_code, answer.json()) == (200, {"data": [ids[2]]})
+
+
+@pytest.mark.parametrize(
+    ("ids", "status", "code"),
+    [
+        ([], 422, "validation_failed"),
+        (["session_" + "0" * 32], 400, "invalid_id"),
+        ([to_wire(Prefix.TASK, IDS.uuid7())] * 1001, 422, "validation_failed"),
+    ],
+    ids=["none", "of something else", "too many"],
+)
+async def test_what_cannot_be_waited_for_is_refused(
+    client: httpx.AsyncClient, ids: list[str], status: int, code: str
+) -> None:
+    answer = await client.post(f"{V1}/durable/ended", json={"ids": ids})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -46,6 +46,7 @@ READS = {
     f"{V1}/memories/{{memory_id}}/fs/_/grep",
     f"{V1}/sessions/{{session_id}}/fs/_/grep",
     f"{V1}/channels/{{channel_id}}/runtime-auth",
+    f"{V1}/durable/ended",
 }
 """They change nothing, so there is nothing to do once."""
 SAID: Json = {"config": {}, "stage": "output", "text": "Hello."}
@@ -322,6 +323,8 @@ async def test_a_reading_post_takes_a_key_and_changes_nothing(house: House, path
         house.filled(path),
         {"path": "/there.txt", "system_prompt": "Help.", "pattern": "x"} | SAID,
     )
+    if path.endswith("/ended"):
+        body = {"ids": ["task_" + "0" * 32]}
     before = await house.seen()
 
     answers = [

@@ -18,6 +18,10 @@ class OpenWork(Struct, frozen=True, kw_only=True):
 
 
 class FindOpen(Question[OpenWork], frozen=True, kw_only=True, tag="find_open"):
-    """Those among at most OPEN_IDS_PER_QUESTION_MAX ids, of workflows or plain tasks."""
+    """Those among at most OPEN_IDS_PER_QUESTION_MAX ids, of workflows or plain tasks.
+
+    With an organization its own alone.
+    """
 
     ids: tuple[UUID, ...]
+    org_id: UUID | None = None

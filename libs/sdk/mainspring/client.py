@@ -12,10 +12,11 @@ import msgspec
 from mainspring.answers import Answer, Cancelled, Events, State, checked
 from mainspring.definitions import Call, Options, Step, Workflow
 from mainspring.descriptions import Description, Page, Problem
+from mainspring.ends import Ends
 from mainspring.errors import ApiError, WorkflowFailed
 from mainspring.reading import frames_of, lines_of
-from mainspring.sending import PASSING, TRIES, Sender
-from mainspring.tasks import WAIT_S, Submitting, TaskHandle, Tasks
+from mainspring.sending import PASSING, TRIES, WAIT_S, Sender, http_of
+from mainspring.tasks import Submitting, TaskHandle, Tasks
 from mainspring.values import encode
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import Prefix, RandomIds, to_wire
@@ -55,9 +56,7 @@ class Handle(Generic[T]):
         Raises WorkflowFailed where it failed or was cancelled, TimeoutError after `timeout_s`.
         """
         async with asyncio.timeout(timeout_s):
-            seen = await self._client.poll(self.id, wait_s=WAIT_S)
-            while not seen.ended:
-                seen = await self._client.poll(self.id, wait_s=WAIT_S)
+            seen = await self._client.ends.end_of(self.id, self._client.poll)
         return self.outcome_of(seen)
 
     def outcome_of(self, seen: Description) -> T:
@@ -106,14 +105,11 @@ class Client:
     ) -> None:
         base = url or os.environ.get("MAINSPRING_URL") or URL_DEFAULT  # noqa: TID251 - a client is wired where it is made
         headers = {} if organization is None else {"x-org-id": organization}
-        self._http = httpx.AsyncClient(
-            base_url=f"{base.rstrip('/')}/api/v1/durable/workflows",
-            headers=headers,
-            timeout=WAIT_S + 15.0,
-            transport=transport,
-        )
+        durable = f"{base.rstrip('/')}/api/v1/durable"
+        self._http = http_of(f"{durable}/workflows", headers, transport)
         self._send = Sender(self._http)
-        self._tasks = Tasks(self._send, f"{base.rstrip('/')}/api/v1/durable/tasks")
+        self.ends = Ends(self._send, f"{durable}/ended")
+        self._tasks = Tasks(self._send, self.ends, f"{durable}/tasks")
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,6 +124,7 @@ class Client:
 
     async def close(self) -> None:
         """Safe twice."""
+        self.ends.close()
         await self._http.aclose()
 
     async def start(
@@ -224,7 +221,7 @@ class Client:
         if declaration is not None:
             body["declaration"] = msgspec.Raw(declaration)
         query = {"wait_s": str(wait_s)} if wait_s else None
-        raw = await self._send("POST", "", query=query, body=body)
+        raw = await self._send("POST", "", query=query, body=body, waits=wait_s > 0)
         return msgspec.json.decode(raw, type=Description)
 
     async def fork(
@@ -330,7 +327,8 @@ class Client:
 
     async def poll(self, id_: str, *, wait_s: float) -> Description:
         """How it is once it has ended, or after `wait_s`."""
-        raw = await self._send("GET", f"/{id_}/result", query={"wait_s": str(wait_s)})
+        query = {"wait_s": str(wait_s)}
+        raw = await self._send("GET", f"/{id_}/result", query=query, waits=wait_s > 0)
         return msgspec.json.decode(raw, type=Description)
 
     async def signal(
@@ -383,7 +381,9 @@ class Starting(Generic[P, T]):
         Raises WorkflowFailed, and what `start` raises.
         """
         input_ = encode(self._workflow.shape.bind(args, kwargs))
-        seen = await self._begin(input_, key=self._key, wait_s=WAIT_S)
+        async with self._client.ends.turns.turn() as mine:
+            wait_s = WAIT_S if mine else 0.0
+            seen = await self._begin(input_, key=self._key, wait_s=wait_s)
         handle = Handle(self._client, seen.id, self._workflow)
         return handle.outcome_of(seen) if seen.ended else await handle.result()
 

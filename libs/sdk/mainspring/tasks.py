@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Sequence
-from typing import Final, Generic, ParamSpec, Protocol, TypeVar, cast
+from collections.abc import Sequence
+from typing import Final, Generic, ParamSpec, TypeVar, cast
 
 import msgspec
 from msgspec import Struct, field
 
 from mainspring.definitions import Call, Options, Step
+from mainspring.ends import Ends
 from mainspring.errors import ApiError, TaskFailed
+from mainspring.sending import Sender
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import Prefix, RandomIds
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
@@ -17,8 +19,6 @@ from mainspring_schema.plain import PlainStatus
 
 P = ParamSpec("P")
 T = TypeVar("T")
-WAIT_S: Final = 30.0
-"""One long poll: below what proxies cut."""
 _CALL_BYTES_MAX: Final = 768 * 1024
 """Inputs of one call: with their envelopes below the bound of a body."""
 _REFUSED_STATUS: Final = 422
@@ -27,19 +27,6 @@ _TRIES: Final = 20
 """Of a task that a full queue refused."""
 _PAUSE_MS: Final = 200
 _PAUSE_MS_MAX: Final = 2000
-
-
-class Send(Protocol):
-    """One request, tried again where nobody answered."""
-
-    def __call__(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: dict[str, str] | None = None,
-        body: object = None,
-    ) -> Awaitable[bytes]: ...
 
 
 def _null() -> msgspec.Raw:
@@ -85,9 +72,7 @@ class TaskHandle(Generic[T]):
     async def result(self, *, timeout_s: float | None = None) -> T:
         """Waits for its end. Raises TaskFailed, also where it was cancelled; TimeoutError."""
         async with asyncio.timeout(timeout_s):
-            seen = await self._tasks.poll(self.id, wait_s=WAIT_S)
-            while not seen.ended:
-                seen = await self._tasks.poll(self.id, wait_s=WAIT_S)
+            seen = await self._tasks.end_of(self.id)
         if seen.status != "completed":
             error = seen.error or TaskProblem(code=seen.status)
             raise TaskFailed(self.id, error.code, error.message)
@@ -183,8 +168,9 @@ class _Waiting(Struct, eq=False):
 class Tasks:
     """One call is in the air; what is submitted meanwhile rides the next."""
 
-    def __init__(self, send: Send, url: str) -> None:
+    def __init__(self, send: Sender, ends: Ends, url: str) -> None:
         self._send = send
+        self._ends = ends
         self._url = url
         self._ids = RandomIds(SystemClock())
         self._waiting: deque[_Waiting] = deque()
@@ -278,7 +264,12 @@ class Tasks:
         await self._send("POST", f"{self._url}/{id_}/requeue", body={"id": new_id})
         return new_id
 
+    async def end_of(self, id_: str) -> TaskDescription:
+        """How it is once it has ended."""
+        return await self._ends.end_of(id_, self.poll)
+
     async def poll(self, id_: str, *, wait_s: float) -> TaskDescription:
         """How it is once it has ended, or after `wait_s`."""
-        raw = await self._send("GET", f"{self._url}/{id_}/result", query={"wait_s": str(wait_s)})
+        query = {"wait_s": str(wait_s)}
+        raw = await self._send("GET", f"{self._url}/{id_}/result", query=query, waits=wait_s > 0)
         return msgspec.json.decode(raw, type=TaskDescription)

@@ -207,11 +207,14 @@ async def test_what_runs_or_waits_is_open_and_what_ended_or_never_was_is_not(
     asked = (session.turn, task.id, IDS.uuid7())
 
     before = await world.backstage.inspection.still_open(asked)
+    mine = await world.backstage.inspection.still_open(asked, session.org_id)
+    of_another = await world.backstage.inspection.still_open(asked, IDS.uuid7())
     ended = session.workflow(outcome=Outcome.COMPLETED)
     await session.commit(session.changes(workflows=(ended,), closes=(close(Held(task.id, 1)),)))
     after = await world.backstage.inspection.still_open(asked)
 
     assert (set(before), after) == ({session.turn, task.id}, ())
+    assert (set(mine), of_another) == (set(before), ())
 
 
 # ── everything ──────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 """How a caller waits for a workflow's end: told by the bus, and asking where the bus was silent."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from typing import cast
 from uuid import UUID
@@ -67,6 +67,11 @@ class Told:
         self.open: dict[UUID, Deliver] = {}
 
     def of(self, task_id: UUID) -> AbstractContextManager[asyncio.Event]:
+        raise NotImplementedError
+
+    def any_of(
+        self, task_ids: Iterable[UUID], workflow_ids: Iterable[UUID]
+    ) -> AbstractContextManager[asyncio.Event]:
         raise NotImplementedError
 
     @contextmanager

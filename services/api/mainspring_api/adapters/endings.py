@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -40,15 +40,27 @@ class BusEndings:
 
     @contextmanager
     def of(self, task_id: UUID) -> Generator[asyncio.Event]:
-        told = asyncio.Event()
-        waiting = self._waiting.setdefault(task_id.bytes, set())
-        waiting.add(told)
-        try:
+        with self.any_of((task_id,), ()) as told:
             yield told
-        finally:
-            waiting.discard(told)
-            if not waiting:
-                self._waiting.pop(task_id.bytes, None)
+
+    @contextmanager
+    def any_of(
+        self, task_ids: Iterable[UUID], workflow_ids: Iterable[UUID]
+    ) -> Generator[asyncio.Event]:
+        told = asyncio.Event()
+        with ExitStack() as listening:
+            for task_id in task_ids:
+                self._waiting.setdefault(task_id.bytes, set()).add(told)
+                listening.callback(self._gone, task_id.bytes, told)
+            for workflow_id in workflow_ids:
+                listening.enter_context(self.of_workflow(workflow_id, lambda _: told.set()))
+            yield told
+
+    def _gone(self, task_id: bytes, told: asyncio.Event) -> None:
+        waiting = self._waiting.get(task_id, set())
+        waiting.discard(told)
+        if not waiting:
+            self._waiting.pop(task_id, None)
 
     @contextmanager
     def of_workflow(self, workflow_id: UUID, deliver: Deliver) -> Generator[None]:

@@ -1,7 +1,7 @@
 """News of plain tasks and workflows that ended, as the bus brings them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 from uuid import UUID
@@ -17,6 +17,12 @@ class Endings(Protocol):
 
     def of(self, task_id: UUID) -> AbstractContextManager[asyncio.Event]:
         """Within it the event is set once an end of this task is told."""
+        ...
+
+    def any_of(
+        self, task_ids: Iterable[UUID], workflow_ids: Iterable[UUID]
+    ) -> AbstractContextManager[asyncio.Event]:
+        """Within it the event is set once an end of one of them is told."""
         ...
 
     def of_workflow(self, workflow_id: UUID, deliver: Deliver) -> AbstractContextManager[None]:

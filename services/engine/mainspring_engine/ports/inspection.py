@@ -38,8 +38,13 @@ class Inspection(Protocol):
         """An open or a closed task of this organization."""
         ...
 
-    async def still_open(self, ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
-        """Those of them that are running workflows or open tasks, in any order."""
+    async def still_open(
+        self, ids: tuple[UUID, ...], org_id: UUID | None = None
+    ) -> tuple[UUID, ...]:
+        """Those of them that are running workflows or open tasks, in any order.
+
+        Of one organization, or whosever.
+        """
         ...
 
     async def sample(self) -> Sample:

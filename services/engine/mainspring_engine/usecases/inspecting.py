@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import assert_never
-from uuid import UUID
 
 from mainspring_engine.domain.health import health
 from mainspring_engine.domain.holds import HoldTimes
@@ -47,8 +46,8 @@ class Inspector:
                 return await self.health(asked)
             case GetConfigs(hashes=hashes):
                 return KeptConfigs(bodies=await self._store.configs(hashes))
-            case FindOpen(ids=ids):
-                return await self._open(ids)
+            case FindOpen():
+                return await self._open(asked)
             case _:
                 assert_never(asked)
 
@@ -71,11 +70,11 @@ class Inspector:
             raise NotFound
         return found
 
-    async def _open(self, ids: tuple[UUID, ...]) -> OpenWork:
-        if len(ids) > OPEN_IDS_PER_QUESTION_MAX:
+    async def _open(self, asked: FindOpen) -> OpenWork:
+        if len(asked.ids) > OPEN_IDS_PER_QUESTION_MAX:
             detail = f"at most {OPEN_IDS_PER_QUESTION_MAX} ids in one question"
             raise ValidationFailed(detail)
-        return OpenWork(ids=await self._inspection.still_open(ids))
+        return OpenWork(ids=await self._inspection.still_open(asked.ids, asked.org_id))
 
     async def health(self, asked: GetHealth) -> Health:
         """Looks only where nobody has lately: one look at a time, shared by all who wait for it."""

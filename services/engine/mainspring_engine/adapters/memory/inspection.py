@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 from uuid import UUID
 
@@ -52,14 +52,15 @@ class MemoryInspection:
             found = (self._view(row) for row in rows if _is_asked_for(row, asked))
             return tuple(islice(found, asked.limit + 1))
 
-    async def still_open(self, ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    async def still_open(
+        self, ids: tuple[UUID, ...], org_id: UUID | None = None
+    ) -> tuple[UUID, ...]:
         with self._lock:
-            running, tasks = self._tables.workflows, self._tables.tasks
-            return tuple(
-                id_
-                for id_ in ids
-                if id_ in tasks or (id_ in running and running[id_].outcome is Outcome.RUNNING)
-            )
+            tasks = (self._tables.tasks.get(id_) for id_ in ids)
+            workflows = (self._tables.workflows.get(id_) for id_ in ids)
+            running = (row for row in workflows if row and row.outcome is Outcome.RUNNING)
+            found = (row for row in chain(tasks, running) if row is not None)
+            return tuple(row.id for row in found if org_id in (None, row.org_id))
 
     async def closed(self, org_id: UUID, before: UUID | None, limit: int) -> ClosedPage:
         with self._lock:

@@ -43,8 +43,10 @@ class PostgresInspection:
             )
         )
 
-    async def still_open(self, ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
-        rows = await self._database.fetch(INSPECTION["still_open"], list(ids))
+    async def still_open(
+        self, ids: tuple[UUID, ...], org_id: UUID | None = None
+    ) -> tuple[UUID, ...]:
+        rows = await self._database.fetch(INSPECTION["still_open"], list(ids), org_id)
         return tuple(cast(UUID, row["id"]) for row in rows)
 
     async def closed(self, org_id: UUID, before: UUID | None, limit: int) -> ClosedPage:

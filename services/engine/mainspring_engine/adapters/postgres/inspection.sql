@@ -46,13 +46,13 @@ order by t.id
 limit $10;
 
 -- name: still_open
--- Those of some ids that are running workflows or open tasks.
+-- Those of some ids that are running workflows or open tasks, of an organization or of any.
 -- repeatable
 select w.id from engine.workflow as w
-where w.id = any($1::uuid[]) and w.outcome = 0
+where w.id = any($1::uuid[]) and w.outcome = 0 and ($2::uuid is null or w.org_id = $2)
 union all
 select t.id from engine.task as t
-where t.id = any($1::uuid[]);
+where t.id = any($1::uuid[]) and ($2::uuid is null or t.org_id = $2);
 
 -- name: closed_window
 -- How far down a page of ended tasks reads: the oldest task of the window, if it is full.
