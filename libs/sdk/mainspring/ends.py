@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
+from mainspring.errors import ApiError
 from mainspring.sending import WAIT_S, Sender
 from mainspring.turns import Turns
 
@@ -20,6 +21,9 @@ GATHER_S: Final = 0.02
 GATHER_S_PER_ID: Final = 0.00005
 """How long what is to be asked for waits for more: a call costs both sides by how many ids it has,
 and of many that end one by one each end brings another one."""
+LOOK_S: Final = 1.0
+"""How often each looks for itself where the API is of before this could be asked."""
+_NO_SUCH_ROUTE: Final = 404
 
 
 class Seen(Protocol):
@@ -112,7 +116,10 @@ class Ends:
             raw = await self._send("POST", self._url, query=query, body=body, waits=True)
             over = msgspec.json.decode(raw, type=_Ended).data
         except Exception as raised:  # noqa: BLE001 - it is raised where the ends are waited for
-            error = raised
+            if isinstance(raised, ApiError) and raised.status == _NO_SUCH_ROUTE:
+                await asyncio.sleep(LOOK_S)
+            else:
+                error = raised
         if self._young is asyncio.current_task():
             self._young, self._aboard = None, ()
         for id_ in over:

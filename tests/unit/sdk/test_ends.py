@@ -28,10 +28,13 @@ class Api:
         self.asked: list[list[str]] = []
         """Of calls that ask for many."""
         self.started = 0
+        self.is_old = False
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         waits = float(request.url.params.get("wait_s", "0")) > 0
         if request.url.path.endswith("/ended"):
+            if self.is_old:
+                return httpx.Response(404, json={"code": "not_found", "detail": "no such route"})
             ids = cast("list[str]", json.loads(request.content)["ids"])
             self.asked.append(ids)
             await self._until(lambda: bool(self.ended.keys() & ids))
@@ -120,6 +123,19 @@ async def test_results_beyond_the_polls_are_asked_for_together_and_each_gets_its
 
     assert await waiting[0] == 7
     assert await asyncio.gather(*polled) == [7] * POLLS_MAX
+
+
+async def test_of_an_older_api_each_looks_for_itself(
+    api: Api, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mainspring.ends.LOOK_S", 0.0)
+    api.is_old = True
+    running = [asyncio.create_task(client.run(it)) for _ in range(POLLS_MAX + 2)]
+    await api.until(lambda: len(api.polls) == POLLS_MAX)
+
+    await api.end(*(ID.format(n) for n in range(POLLS_MAX + 2)))
+
+    assert await asyncio.gather(*running) == [7] * (POLLS_MAX + 2)
 
 
 async def test_a_client_that_is_closed_leaves_nobody_waiting(api: Api) -> None:
