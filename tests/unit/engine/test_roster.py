@@ -78,3 +78,16 @@ def test_a_route_is_known_while_a_worker_that_serves_it_is_attached() -> None:
     assert roster.remove(seat.incarnation, 2)
     assert (roster.known(ROUTE), roster.known(pinned)) == (False, False)
     assert not roster.serves(ROUTE)
+
+
+def test_workers_that_were_full_serve_again_in_turn_once_they_have_room() -> None:
+    roster = roster_of(3, 1)
+    assert len(picked(roster, 3, among=1)) == 3
+    assert not roster.serves(ROUTE)
+
+    for number in (2, 1):
+        roster.give_back(UUID(int=number))
+
+    assert roster.serves(ROUTE)
+    assert picked(roster, 3, among=1) == {UUID(int=1): 1, UUID(int=2): 1}
+    assert not roster.serves(ROUTE)

@@ -174,10 +174,16 @@ class Roster:
 
     def serves(self, route: Route) -> bool:
         """Whether one of them could take a task of the route."""
-        for incarnation in self._rotations.get((route.queue, route.capability), ()):
-            seat = self._seats.get(incarnation)
-            if seat is not None and _free(seat) and seat.offer.serves(route):
+        key = (route.queue, route.capability)
+        rotation = self._rotations.get(key, deque())
+        for _ in range(len(rotation)):
+            seat = self._seats.get(rotation[0])
+            if seat is None or not _free(seat):
+                self._rotating[key].discard(rotation.popleft())
+            elif seat.offer.serves(route):
                 return True
+            else:
+                rotation.rotate(-1)
         return False
 
     def known(self, route: Route) -> bool:
