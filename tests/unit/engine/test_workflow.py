@@ -14,7 +14,7 @@ from mainspring_kernel.errors import NotFound, ValidationFailed, WorkflowEnded
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema import commands
-from mainspring_schema.frames import Verdict
+from mainspring_schema.frames import Emit, Verdict
 from mainspring_schema.tasks import (
     PlainResult,
     ReasonResult,
@@ -179,6 +179,30 @@ def test_a_sleep_holds_no_worker_and_wakes_once(held: Desk) -> None:
     assert held.records["1"].kind == "sleep"
     assert held.task is not None
     assert held.state.phase is Phase.RUNNING
+
+
+def test_what_is_refused_or_dropped_rests_on_the_state_that_it_was_refused_by(held: Desk) -> None:
+    first = held.held
+    held.suspends(SLEEP)
+    timer_id = held.waits["1"].timer_id
+    assert timer_id is not None
+    held.due(timer_id)
+
+    due = intents.TimerDue(
+        session_id=held.id, org_id=DEFAULT_ORG_ID, workflow_id=held.id, timer_id=timer_id,
+        kind="wait",
+    )  # fmt: skip
+    late = intents.Answered(
+        session_id=held.id, org_id=DEFAULT_ORG_ID, held=first, hash=b"r" * 32, body=b"",
+        result=WorkflowResult(outcome="completed", result=b"1"),
+    )  # fmt: skip
+    emit = Emit(held=first, counter=9)
+    emitted = intents.Emitted(session_id=held.id, org_id=DEFAULT_ORG_ID, emit=emit)
+
+    for intent in (due, late, emitted):
+        plan = Plan(held.view, org_id=DEFAULT_ORG_ID, now_ms=1)
+        assert decide(plan, intent, held.materials) is Verdict.STALE
+        assert [one.id for one in plan.changes().workflows] == [held.id]
 
 
 def test_a_signal_wakes_who_waits_for_it(held: Desk) -> None:
