@@ -15,8 +15,6 @@ PASSING: Final = frozenset({429, 503, 504})
 TRIES: Final = 12
 """Of a request that nobody answered; all that is sent may be sent twice. With a second between
 them they outlast the restart of a service, and the recovery of Postgres."""
-
-
 WAIT_S: Final = 30.0
 """One long poll: below what proxies cut."""
 REQUESTS_MAX: Final = 32

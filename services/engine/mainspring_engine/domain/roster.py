@@ -117,14 +117,14 @@ class Roster:
         key = (route.queue, route.capability)
         if among > 1 and (seat := self._fill(key, route)) is not None:
             return seat
-        rotation = self._rotations.get(key)
-        for _ in range(len(rotation or ())):
-            seat = self._turn_to_next(key, route)
-            if seat is not None:
-                if more := _company(seat, among):
-                    self._filling[key] = (seat, more)
-                return seat
-        return None
+        seat = self._next(key, route)
+        if seat is None:
+            return None
+        self._rotations[key].rotate(-1)
+        seat.free_slots -= 1
+        if more := _company(seat, among):
+            self._filling[key] = (seat, more)
+        return seat
 
     def _fill(self, key: tuple[str, str], route: Route) -> Seat | None:
         seat, more = self._filling.pop(key, (None, 0))
@@ -152,18 +152,18 @@ class Roster:
             seat.free_slots -= 1
         return seat
 
-    def _turn_to_next(self, key: tuple[str, str], route: Route) -> Seat | None:
-        rotation = self._rotations[key]
-        incarnation = rotation.popleft()
-        seat = self._seats.get(incarnation)
-        if seat is None or not _free(seat):
-            self._rotating[key].discard(incarnation)
-            return None
-        rotation.append(incarnation)
-        if not seat.offer.serves(route):
-            return None
-        seat.free_slots -= 1
-        return seat
+    def _next(self, key: tuple[str, str], route: Route) -> Seat | None:
+        """Whose turn it is to take a task of the route; who has no free slots loses his place."""
+        rotation = self._rotations.get(key, deque())
+        for _ in range(len(rotation)):
+            seat = self._seats.get(rotation[0])
+            if seat is None or not _free(seat):
+                self._rotating[key].discard(rotation.popleft())
+            elif seat.offer.serves(route):
+                return seat
+            else:
+                rotation.rotate(-1)
+        return None
 
     def all(self) -> tuple[Seat, ...]:
         return tuple(self._seats.values())
@@ -174,17 +174,7 @@ class Roster:
 
     def serves(self, route: Route) -> bool:
         """Whether one of them could take a task of the route."""
-        key = (route.queue, route.capability)
-        rotation = self._rotations.get(key, deque())
-        for _ in range(len(rotation)):
-            seat = self._seats.get(rotation[0])
-            if seat is None or not _free(seat):
-                self._rotating[key].discard(rotation.popleft())
-            elif seat.offer.serves(route):
-                return True
-            else:
-                rotation.rotate(-1)
-        return False
+        return self._next((route.queue, route.capability), route) is not None
 
     def known(self, route: Route) -> bool:
         """Whether any worker that serves the route is attached, free or not."""
