@@ -7,6 +7,8 @@ import pytest
 
 from mainspring_engine.domain import intents, periods
 from mainspring_engine.domain.changes import Timer
+from mainspring_engine.domain.decide import decide
+from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.turn.agent import turn_agent
 from mainspring_engine.domain.turn.spending import (
     RENEWAL_LOOK_MS,
@@ -24,6 +26,7 @@ from mainspring_kernel.ids import (
 )
 from mainspring_schema.agents import ModelChoice, RuntimeAgent
 from mainspring_schema.budgets import MICRO, Period, Subject
+from mainspring_schema.frames import Verdict
 from mainspring_schema.grants import SessionStatus
 from tests.unit.engine.desk import Desk
 from tests.unit.engine.test_budgets import bound, budget, resume
@@ -85,6 +88,34 @@ def test_one_that_is_still_short_looks_again_and_tells_nobody_twice() -> None:
     assert desk.last is not None
     assert desk.last.dropped_timers == (early.id,)
     assert (desk.state.phase, len(desk.data_of("budget.exhausted"))) == (Phase.PAUSED, 1)
+
+
+def test_a_timer_that_an_older_state_does_not_know_is_dropped_only_if_that_state_still_holds() -> (
+    None
+):
+    desk = Desk()
+    bound(desk, budget(desk, left=0, renews_ms=desk.clock.wall_ms() + 5))
+    desk.say("hello")
+    older = desk.view
+    assert older.workflow is not None
+    renewal(desk)
+    timer_id = armed(desk).id
+    assert desk.head == older.head, "by its events another engine cannot tell that it is older"
+
+    plan = Plan(older, org_id=DEFAULT_ORG_ID, now_ms=1)
+    due = intents.TimerDue(
+        session_id=desk.session_id,
+        org_id=DEFAULT_ORG_ID,
+        workflow_id=older.workflow.id,
+        timer_id=timer_id,
+        kind=TIMER_RENEWAL,
+    )
+    assert decide(plan, due, desk.materials) is Verdict.STALE
+
+    changes = plan.changes()
+    assert changes.dropped_timers == (timer_id,)
+    (compared,) = changes.workflows
+    assert compared.expected_rev == older.workflow.rev
 
 
 def test_where_others_hold_the_rest_the_turn_looks_again_soon() -> None:

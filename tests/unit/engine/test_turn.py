@@ -117,6 +117,19 @@ def test_a_death_behind_the_result_of_the_same_flight_is_stale() -> None:
     assert desk.types[-2:] == ["turn.completed", "session.idled"]
 
 
+def test_a_result_that_nobody_waits_for_is_refused_by_a_state_that_still_holds() -> None:
+    desk = Desk()
+    desk.say("add")
+    desk.call("add")
+    (task,) = desk.open(TaskKind.TOOL)
+    unknown = msgspec.structs.replace(task, id=desk.ids.uuid7())
+
+    assert desk.tool_done(unknown) is Verdict.STALE
+
+    assert desk.last is not None
+    assert [one.id for one in desk.last.workflows] == [desk.turn_id]
+
+
 def unusable(desk: Desk, problem: str) -> ToolCall:
     named = NamedCall(turn_id=desk.turn_id, iteration=desk.state.iteration, index=0)
     return ToolCall(id=named.id(), name="nope", arguments={}, problem=problem)
