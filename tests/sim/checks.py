@@ -17,7 +17,7 @@ from mainspring_eventstore.adapters.memory.log import EventRow
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
 from mainspring_schema.chain import GENESIS, link
-from tests.sim import program_checks
+from tests.sim import minder_checks, program_checks
 from tests.sim.clients import People, Reader
 from tests.sim.world import World
 
@@ -56,6 +56,7 @@ def always(world: World, people: People) -> Iterator[str]:
     yield from _inputs(world, people)
     yield from people.wrong
     yield from program_checks.always(world, people.orders)
+    yield from minder_checks.always(world, people.minders)
     for reader in people.readers:
         yield from _reader(world, reader)
 
@@ -75,6 +76,7 @@ def at_rest(world: World, people: People) -> Iterator[str]:
         if entry.workflow_id is None:
             yield f"I6 message {entry.message_id.hex} is in no turn"
     yield from program_checks.at_rest(world, people.orders)
+    yield from minder_checks.at_rest(world)
     yield from _calls_answered(world)
     yield from _readers_behind(world, people)
     yield from _hands(world)

@@ -15,6 +15,7 @@ from mainspring_api.usecases import agents, sessions
 from mainspring_api.usecases.messages import MessageDraft, post
 from mainspring_api.usecases.stream.session_stream import Opening, open_stream
 from mainspring_engine.domain.rows import Outcome
+from mainspring_harness.builtin import ask_user
 from mainspring_kernel.control_errors import SessionBusy
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import (
@@ -33,10 +34,12 @@ from mainspring_kernel.limits import SSE_HEARTBEAT_S
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode
-from mainspring_schema.messages import TextPart
+from mainspring_schema.messages import Json, TextPart
+from tests.sim import minders
 from tests.sim.loop import POISON, Host, here
+from tests.sim.minders import Minders
 from tests.sim.orders import Orders, come
-from tests.sim.tools import CLASSES
+from tests.sim.tools import CLASSES, CLIENTS
 from tests.sim.world import Api, World
 
 _ID: Final = re.compile(rb"^id: event_([0-9a-f]{32})$", re.MULTILINE)
@@ -44,6 +47,11 @@ _AGAIN_S: Final = 0.5
 _MODES: Final[tuple[DeliveryMode, ...]] = ("queue", "collect", "interrupt", "rollback", "reject")
 _POISONED: Final = 0.3
 _FOR_EVER_S: Final = 1e6
+_QUESTION: Final = {"id": "q", "question": "Is it so?", "type": "text", "default": "no"}
+_ASKING: Final[tuple[Json, ...]] = (
+    {"name": ask_user.ASK.name, "arguments": {"questions": [_QUESTION]}},
+    *({"name": name, "arguments": {}} for name in CLIENTS),
+)
 _SILENCE_S: Final = 2 * SSE_HEARTBEAT_S + 5.0
 """A client that hears no heartbeat for so long comes again."""
 _ARRIVE: Final = 0.88
@@ -81,6 +89,7 @@ class People(Struct, kw_only=True):
     orders: Orders
     said: list[Said]
     readers: list[Reader]
+    minders: Minders
     gave_up: list[str]
     wrong: list[str]
     """Answers that were not true."""
@@ -89,7 +98,8 @@ class People(Struct, kw_only=True):
     def nobody(cls) -> "People":
         """Yet."""
         orders = Orders(placed=[], handed=[], gave_up=[], wrong=[])
-        return cls(orders=orders, said=[], readers=[], gave_up=[], wrong=[])
+        minders = Minders(told=[], budgets=[])
+        return cls(orders=orders, minders=minders, said=[], readers=[], gave_up=[], wrong=[])
 
 
 async def arrive(world: World, people: People) -> None:
@@ -97,6 +107,7 @@ async def arrive(world: World, people: People) -> None:
     ids = SeededIds(world.tables.clock, world.chance.work.getrandbits(64))
     now_ms = world.tables.clock.wall_ms()
     refs = tuple(CapabilityRef(ref=name) for name in world.capabilities if name)
+    refs += minders.refs() if world.weather.asks else ()
     tier = Tier(capabilities=refs, max_iterations=20)
     async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
         made = await agents.upsert(
@@ -112,6 +123,7 @@ async def arrive(world: World, people: People) -> None:
         async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
             draft = sessions.SessionDraft(agent=agent, tier=Tier())
             await sessions.create(tx, draft, id_=session_id, ids=ids, now_ms=now_ms)
+        await minders.come(world, people.minders, session_id, ids)
         people.readers.append(reader := Reader(session_id=session_id, seen=[]))
         host.spawn(_read(world, host, reader), "reader")
         for number in range(world.weather.messages):
@@ -199,11 +211,14 @@ def _script(world: World) -> str:
     turns: list[dict[str, object]] = []
     for _ in range(work.choice((0, 1, 1, 2))):
         names = work.sample(sorted(CLASSES), work.choice((1, 2, 4)))
+        calls = [{"name": name, "arguments": {"n": 1}} for name in names]
+        if world.weather.asks:
+            calls += world.minding.sample(_ASKING, world.minding.choice((0, 1, 1, 2)))
         if world.weather.poison and work.random() < _POISONED:
-            names.append(POISON)
+            calls.append({"name": POISON, "arguments": {"n": 1}})
         turns.append({
             "text": "Let me see.",
-            "tool_calls": [{"name": name, "arguments": {"n": 1}} for name in names],
+            "tool_calls": calls,
         })  # fmt: skip
     turns.append({"text": "That is all there is to say about it."})
     for turn in turns:

@@ -3,11 +3,12 @@
 # pyright: reportExplicitAny=false, reportAny=false
 
 import threading
-from typing import Final
+from typing import Any, Final
 
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.memory.store import organization_of
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
+from mainspring_engine.domain.circuit import CircuitState
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
@@ -49,3 +50,9 @@ class Tables:
         self.backstage = memory_backstage(self.engine, lock=self.lock, clock=self.clock)
         self.schedules = MemoryScheduleStore(self.clock)
         self.duties = MemoryDutyStore(self.clock, self.schedules)
+
+    @property
+    def spares_a_model(self) -> bool:
+        """Whether a circuit lets nothing through, or no more than probes."""
+        gates: Any = self.gates
+        return any(one.state is not CircuitState.CLOSED for one in gates._circuits.values())

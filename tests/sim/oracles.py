@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Final
+from uuid import UUID
 
 from mainspring_engine.adapters.memory import MemoryStore
 from mainspring_engine.adapters.memory.tables import TaskRow
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.rows import TaskState
+from mainspring_engine.domain.rows import Outcome, TaskState, Workflow
+from mainspring_engine.domain.turn import state as turn_states
+from mainspring_engine.domain.workflow import state as workflow_states
 from mainspring_engine.ports.store import Committed, Handed, Release, Renewal, Renewed
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import Clock
@@ -39,11 +42,30 @@ class Watching(MemoryStore):
     async def commit(self, flight: tuple[Changes, ...]) -> tuple[Committed, ...]:
         stale = [list(self._stale(changes)) for changes in flight]
         answers = await super().commit(flight)
-        for sentences, answer in zip(stale, answers, strict=True):
+        for changes, sentences, answer in zip(flight, stale, answers, strict=True):
             if answer.verdict is Verdict.COMMITTED:
-                for sentence in sentences:
+                for sentence in (*sentences, *self._deaf(changes)):
                     self._note(sentence)
         return answers
+
+    def _deaf(self, changes: Changes) -> Iterator[str]:
+        """What goes on and waits for a timer or a task that this took away: nothing wakes it."""
+        session_id = changes.expected.session_id
+        gone = {close.task_id for close in changes.closes if close.delay_ms is None}
+        gone |= set(changes.dropped_timers)
+        for row in self.tables.workflows.values() if gone else ():
+            if row.session_id == session_id and row.outcome is Outcome.RUNNING:
+                for id_ in gone & self._awaited(row):
+                    yield f"I14 {row.id.hex} goes on, and what it waits for was taken: {id_.hex}"
+
+    def _awaited(self, row: Workflow) -> set[UUID | None]:
+        """Tasks and timers by whose end it goes on."""
+        if row.is_turn:
+            turn = turn_states.decode(row)
+            return {*dict(turn.open_tasks()), turn.timer_id}
+        state = workflow_states.decode(row)
+        waits = self.tables.waits.get(row.id, {}).values()
+        return {*state.tasks(), state.timer_id, *(wait.timer_id for wait in waits)}
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
         answers = await super().start(starts)

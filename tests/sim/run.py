@@ -11,7 +11,7 @@ from msgspec import Struct
 from tests.sim import checks, clients
 from tests.sim.loop import Host, SimLoop
 from tests.sim.nemesis import Nemesis
-from tests.sim.weather import REST_S, Chance, weather_of
+from tests.sim.weather import REST_S, REST_S_MAX, Chance, weather_of
 from tests.sim.world import World
 
 PROBLEMS_SHOWN: Final = 10
@@ -19,7 +19,7 @@ LOOK_S: Final = 0.5
 """Of virtual time, between two looks whether all is at rest."""
 _PROGRAMS = frozenset({
     "engine", "hub", "scheduler", "deltas", "stream", "arrive", "person", "reader", "nemesis",
-    "heal",
+    "heal", "minder",
 })  # fmt: skip
 """Tasks that may end, but never by an error."""
 
@@ -77,8 +77,10 @@ def _ignore(_: object) -> None:
 def _rests(world: World, people: clients.People) -> bool:
     """Everything was said, every turn has ended, and every reader has seen it: looked at seldom."""
     until_s = heal_s = world.weather.heal_s
-    while until_s < heal_s + REST_S:
+    counted_s = 0.0
+    while counted_s < REST_S and until_s < heal_s + REST_S_MAX:
         until_s += LOOK_S
+        counted_s += 0.0 if world.tables.spares_a_model else LOOK_S
         world.loop.run(until_s)
         settled = all(said.settled for said in people.said)
         if settled and next(checks.at_rest(world, people), None) is None:

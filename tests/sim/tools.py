@@ -24,6 +24,8 @@ CLASSES: Final[dict[str, EffectClass]] = {
     "send_letter": "at_most_once",
     "pay_bill": "verifiable",
 }
+CLIENTS: Final = ("read_dial",)
+"""Calls that a client makes by itself."""
 
 
 class Outside:
@@ -74,7 +76,8 @@ def _definition(name: str, effect: EffectClass) -> ToolDefinition:
 
 def _definitions(_config: Json) -> tuple[ToolDefinition, ...]:
     classes: dict[str, EffectClass] = {**CLASSES, POISON: "pure"}
-    return tuple(_definition(name, effect) for name, effect in classes.items())
+    clients = (ToolDefinition(name=name, kind="client_side") for name in CLIENTS)
+    return (*(_definition(name, effect) for name, effect in classes.items()), *clients)
 
 
 _WORLD: Final = Capability(
@@ -103,4 +106,5 @@ def shelf(outside: Outside) -> Shelf:
 
         return FunctionTool(definition, CAPABILITY, call, probe if definition.probed else None)
 
-    return Shelf(tool(definition) for definition in _definitions({}))
+    ours = (one for one in _definitions({}) if one.kind != "client_side")
+    return Shelf(tool(definition) for definition in ours)

@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from mainspring_schema.budgets import Currency
+
 HEAL_S: Final = 25.0
 """Virtual time until everything is mended, in a long seed that must come to rest."""
 _LONG: Final = 0.25
@@ -20,9 +22,15 @@ _SHORT_S: Final = (8.0, 12.0, 16.0)
 _SESSIONS_SHORT: Final = (1, 1, 2)
 _MESSAGES_SHORT: Final = 3
 REST_S: Final = 240.0
-"""Virtual time after it in which every turn must have ended: leases, backoffs, sweeps."""
+"""Virtual time after it in which every turn must have ended: leases, backoffs, sweeps. Not counted
+is what a circuit takes: its probes may meet what is left of a model's trouble, each time for twice
+as long."""
+REST_S_MAX: Final = 1800.0
+"""With what circuits take."""
 
 
+_MINDED: Final = 0.3
+"""Of all seeds, for each of the things that a turn may wait for."""
 _ORDERS: Final = ((0, 0), (0, 0), (1, 1), (2, 0), (3, 2), (0, 4))
 """How many programs and plain tasks; most seeds are for turns."""
 
@@ -91,6 +99,12 @@ class Weather(Struct, frozen=True, kw_only=True):
     """Until then things break."""
     other_modes: float
     """How often a message is to meet a turn at work otherwise than as its next input."""
+    asks: bool = False
+    """The agent asks people: for leave, for answers, for what only their clients can do."""
+    budget: Currency | None = None
+    budget_renews: bool = False
+    budget_meddled: bool = False
+    """Somebody pauses it now and then."""
 
 
 class Chance:
@@ -101,6 +115,7 @@ class Chance:
         self.schedule = Random(f"schedule {seed}")
         self.work = Random(f"work {seed}")
         self.programs = Random(f"programs {seed}")
+        self.minding = Random(f"minding {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -148,7 +163,19 @@ def weather_of(seed: int) -> Weather:
         statement_stalls=odds(0.08), delta_reply_lost=odds(0.3), last_hang=draws.random() < 0.5,
         mark_stalls=odds(0.6),
     )  # fmt: skip
-    return weather if draws.random() < _LONG else _shortened(weather, draws)
+    minded = _with_minders(weather, Random(f"minders {seed}"))
+    return minded if draws.random() < _LONG else _shortened(minded, draws)
+
+
+def _with_minders(weather: Weather, draws: Random) -> Weather:
+    currencies: tuple[Currency, ...] = ("calls", "seconds", "tokens")
+    return msgspec.structs.replace(
+        weather,
+        asks=draws.random() < _MINDED,
+        budget=draws.choice(currencies) if draws.random() < _MINDED else None,
+        budget_renews=draws.random() < 0.6,
+        budget_meddled=draws.random() < 0.4,
+    )
 
 
 def _shortened(weather: Weather, draws: Random) -> Weather:

@@ -111,6 +111,7 @@ class World:
         self.outside = Outside(Random(chance.work.random()), weather.work_s)
         self.orders = Random(chance.programs.random())
         """What those draw who start programs."""
+        self.minding = chance.minding
         self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
         self.ledger.stumbles = weather.step_trouble
         self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}
