@@ -246,9 +246,9 @@ class Go(Recording):
     async def _rest(self, wait: Wait) -> StepRecord:
         opened = Open(wait, asyncio.get_running_loop().create_future())
         self._open[wait.step] = opened
-        if wait.kind == "detached" and not self._replay_only:
-            # The engine finds its result with the commit: no reason to give the worker back.
-            self._arm([opened])
+        if opened.soon:
+            # With those of other branches, which begin to wait in this pass of the loop.
+            asyncio.get_running_loop().call_soon(self._arm_soon)
         self._moved()
         try:
             return await opened.came
@@ -347,6 +347,11 @@ class Go(Recording):
             return
         self._arm(fresh)
         asyncio.get_running_loop().call_later(ASK_S, self._ask_now)
+
+    def _arm_soon(self) -> None:
+        soon = [opened for opened in self._open.values() if opened.soon]
+        if soon and self._goes and not self._replay_only:
+            self._arm(soon)
 
     def _arm(self, opened: Sequence[Open]) -> None:
         """Has the engine wait for them while others go on."""

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sized
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from mainspring.values import Shape
 from mainspring_kernel.limits import FRAME_BYTES_TARGET, WORKFLOW_WAITS_MAX
 from mainspring_schema.workflows import StepRecord, Wait
+
+_SOON: Final = frozenset({"signal", "detached"})
 
 
 class Engine(Protocol):
@@ -43,6 +45,15 @@ class Open:
         self.came = came
         self.armed = False
         """The engine was told of it."""
+
+    @property
+    def soon(self) -> bool:
+        """Whether the engine may find its result with the commit that tells it of this.
+
+        Then the worker is not given back. A child is none of these: told at once it is over 4 ms
+        sooner, but 40 parents at once had a third fewer, for most of them need one commit more.
+        """
+        return not self.armed and self.wait.kind in _SOON
 
     def told(self, found: int) -> Wait:
         """As the engine is told of it by a worker that knows of so many finds.

@@ -80,6 +80,23 @@ async def test_what_a_branch_waits_for_is_armed_while_another_is_at_work() -> No
     assert result.result == b'[1,"now"]'
 
 
+async def test_a_signal_that_lies_there_does_not_cost_the_worker() -> None:
+    @workflow
+    async def it() -> list[object]:
+        return [await wait_for_signal("go") for _ in range(3)]
+
+    engine = FakeEngine()
+    go = engine.go(it)
+    running = asyncio.create_task(go.run())
+    for number in range(3):
+        await engine.armed.wait()
+        engine.armed.clear()
+        go.news((came(engine.waits[number], b"%d" % number),))
+    result = await running
+
+    assert (result.outcome, result.result, result.waits) == ("completed", b"[0,1,2]", ())
+
+
 async def test_a_loop_that_was_held_up_lets_every_branch_come_to_its_step() -> None:
     async def hands_over() -> int:
         over = asyncio.get_running_loop().time() + 2 * LINGER_S
