@@ -5696,6 +5696,33 @@ $$;
 ALTER FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) OWNER TO log_owner;
 
 --
+-- Name: open_v2(uuid, uuid, text, bigint, bytea, bytea, bigint); Type: FUNCTION; Schema: log; Owner: log_owner
+--
+
+CREATE FUNCTION log.open_v2(p_session uuid, p_org uuid, p_type text, p_ts bigint, p_payload bytea, p_hash bytea, p_drift_ms bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    v_now_ms bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+begin
+    if abs(p_ts - v_now_ms) > p_drift_ms then
+        return v_now_ms;
+    end if;
+    insert into log.head (session_id, org_id, last_seq, hash, ts_ms, status, epoch)
+    select p_session, p_org, 1, p_hash, p_ts, 1, s.epoch
+    from log.store as s;
+
+    insert into log.event (session_id, seq, type, ts_ms, payload, h)
+    values (p_session, 1, p_type, p_ts, p_payload, p_hash);
+    return 0;
+end
+$$;
+
+
+ALTER FUNCTION log.open_v2(p_session uuid, p_org uuid, p_type text, p_ts bigint, p_payload bytea, p_hash bytea, p_drift_ms bigint) OWNER TO log_owner;
+
+--
 -- Name: partition_horizon_v1(); Type: FUNCTION; Schema: log; Owner: log_owner
 --
 
@@ -8788,6 +8815,15 @@ GRANT ALL ON FUNCTION log.open_one_v1(p_session uuid, p_org uuid) TO engine_owne
 REVOKE ALL ON FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) TO api_owner;
 GRANT ALL ON FUNCTION log.open_v1(p_session uuid[], p_org uuid[], p_type text[], p_ts bigint[], p_payload bytea[], p_hash bytea[]) TO api_run;
+
+
+--
+-- Name: FUNCTION open_v2(p_session uuid, p_org uuid, p_type text, p_ts bigint, p_payload bytea, p_hash bytea, p_drift_ms bigint); Type: ACL; Schema: log; Owner: log_owner
+--
+
+REVOKE ALL ON FUNCTION log.open_v2(p_session uuid, p_org uuid, p_type text, p_ts bigint, p_payload bytea, p_hash bytea, p_drift_ms bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION log.open_v2(p_session uuid, p_org uuid, p_type text, p_ts bigint, p_payload bytea, p_hash bytea, p_drift_ms bigint) TO api_owner;
+GRANT ALL ON FUNCTION log.open_v2(p_session uuid, p_org uuid, p_type text, p_ts bigint, p_payload bytea, p_hash bytea, p_drift_ms bigint) TO api_run;
 
 
 --

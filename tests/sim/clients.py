@@ -6,7 +6,6 @@ import asyncio
 import re
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain.cursor import Resume
@@ -15,7 +14,6 @@ from mainspring_api.usecases import agents, sessions
 from mainspring_api.usecases.messages import MessageDraft, post
 from mainspring_api.usecases.stream.session_stream import Opening, open_stream
 from mainspring_engine.domain.rows import Outcome
-from mainspring_harness.builtin import ask_user
 from mainspring_kernel.control_errors import SessionBusy
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import (
@@ -34,24 +32,18 @@ from mainspring_kernel.limits import SSE_HEARTBEAT_S
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode
-from mainspring_schema.messages import Json, TextPart
+from mainspring_schema.messages import TextPart
 from tests.sim import minders
-from tests.sim.loop import POISON, Host, here
+from tests.sim.loop import Host, here
 from tests.sim.minders import Minders
 from tests.sim.orders import Orders, come
-from tests.sim.tools import CLASSES, CLIENTS
+from tests.sim.scripts import script
 from tests.sim.world import Api, World
 
 _ID: Final = re.compile(rb"^id: event_([0-9a-f]{32})$", re.MULTILINE)
 _AGAIN_S: Final = 0.5
 _MODES: Final[tuple[DeliveryMode, ...]] = ("queue", "collect", "interrupt", "rollback", "reject")
-_POISONED: Final = 0.3
 _FOR_EVER_S: Final = 1e6
-_QUESTION: Final = {"id": "q", "question": "Is it so?", "type": "text", "default": "no"}
-_ASKING: Final[tuple[Json, ...]] = (
-    {"name": ask_user.ASK.name, "arguments": {"questions": [_QUESTION]}},
-    *({"name": name, "arguments": {}} for name in CLIENTS),
-)
 _SILENCE_S: Final = 2 * SSE_HEARTBEAT_S + 5.0
 """A client that hears no heartbeat for so long comes again."""
 _ARRIVE: Final = 0.88
@@ -98,7 +90,7 @@ class People(Struct, kw_only=True):
     def nobody(cls) -> "People":
         """Yet."""
         orders = Orders(placed=[], handed=[], gave_up=[], wrong=[])
-        minders = Minders(told=[], budgets=[])
+        minders = Minders(told=[], budgets=[], sessions=set())
         return cls(orders=orders, minders=minders, said=[], readers=[], gave_up=[], wrong=[])
 
 
@@ -142,7 +134,7 @@ def _mode(world: World) -> DeliveryMode:
 
 async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> None:
     work = world.chance.work
-    text = _script(world)
+    text = script(world)
     cancels = work.random() < world.weather.cancels
     await asyncio.sleep(_ARRIVE * world.weather.heal_s * work.random())
     for _ in range(TRIES_MAX):
@@ -203,29 +195,6 @@ def _running(world: World, session_id: SessionId) -> set[Any]:
         row.id for row in rows
         if row.session_id == session_id and row.outcome is Outcome.RUNNING
     }  # fmt: skip
-
-
-def _script(world: World) -> str:
-    """Model calls with tools of every class, and trouble that a retry overcomes."""
-    work = world.chance.work
-    turns: list[dict[str, object]] = []
-    for _ in range(work.choice((0, 1, 1, 2))):
-        names = work.sample(sorted(CLASSES), work.choice((1, 2, 4)))
-        calls = [{"name": name, "arguments": {"n": 1}} for name in names]
-        if world.weather.asks:
-            calls += world.minding.sample(_ASKING, world.minding.choice((0, 1, 1, 2)))
-        if world.weather.poison and work.random() < _POISONED:
-            calls.append({"name": POISON, "arguments": {"n": 1}})
-        turns.append({
-            "text": "Let me see.",
-            "tool_calls": calls,
-        })  # fmt: skip
-    turns.append({"text": "That is all there is to say about it."})
-    for turn in turns:
-        if world.chance.strikes("model trouble", world.weather.model_trouble):
-            turn["error"] = {"kind": "overloaded", "after_chars": 4, "attempts": 1}
-    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": work.choice((0, 20, 300))}}
-    return f"Play.\n```llmsim\n{msgspec.json.encode(block).decode()}\n```"
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────

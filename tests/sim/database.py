@@ -45,7 +45,9 @@ class Tables:
         self.engine = Watching(lock=self.lock, log=self.log, clock=self.clock)
         self.broken = self.engine.broken
         first = organization_of(DEFAULT_ORG_ID, "default", BEGAN_MS)
-        self.api = ApiStore(lock=self.lock, log=self.log, hold=self.engine, first=first)
+        self.api = ApiStore(
+            lock=self.lock, log=self.log, hold=self.engine, first=first, clock=self.clock
+        )
         self.gates = MemoryGates(self.engine.tables, lock=self.lock, clock=self.clock)
         self.backstage = memory_backstage(self.engine, lock=self.lock, clock=self.clock)
         self.schedules = MemoryScheduleStore(self.clock)

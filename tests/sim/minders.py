@@ -7,6 +7,7 @@ Each looks now and then at what waits in a session, acts on some of it, and is l
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_harness.builtin import ask_user, tool_approval
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds, SessionId
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.appeals import AnswerAppeals, Decision, Reply, Ruling
@@ -65,6 +66,7 @@ class Minders(Struct, kw_only=True):
 
     told: list[Told]
     budgets: list[UUID]
+    sessions: set[UUID]
 
 
 def refs() -> tuple[CapabilityRef, ...]:
@@ -139,6 +141,7 @@ async def come(world: World, minders: Minders, session_id: SessionId, ids: Seede
     weather, host = world.weather, here()
     assert host is not None
     minder = _Minder(world, minders, session_id, ids)
+    minders.sessions.add(session_id)
     if weather.asks:
         host.spawn(minder.mind(), "minder")
     if weather.budget is not None:
@@ -237,17 +240,15 @@ class _Minder:
         more = TopUp(
             org_id=DEFAULT_ORG_ID, budget_id=made.budget_id, amount=made.allowed, description=None
         )
-        resume = ResumeSession(org_id=DEFAULT_ORG_ID, session_id=self._session_id)
         while True:
             await asyncio.sleep(_LOOK_S * (0.5 + self._draws.random()))
             view: BudgetView = await self._asked(lambda engine: engine.operator.inspect(question))
             if view.balance - view.reserved < made.allowed // 2:
                 await self._asked(lambda engine: engine.operator.operate(more))
-            await self._asked(lambda engine: engine.operator.operate(resume))
+            await self._resume()
 
     async def _meddle(self, budget_id: UUID) -> None:
         """Stops one that renews for a while, and says then that the session may go on."""
-        resume = ResumeSession(org_id=DEFAULT_ORG_ID, session_id=self._session_id)
         while self._world.loop.time() < self._world.weather.heal_s:
             await asyncio.sleep(4 * _LOOK_S * (0.5 + self._draws.random()))
             for status in ("paused", "active"):
@@ -255,6 +256,14 @@ class _Minder:
                 await self._asked(lambda engine: engine.operator.operate(change))  # noqa: B023 - awaited at once
                 await asyncio.sleep(_LOOK_S * self._draws.random())
         while True:
-            # Those of other sessions may rest because it was paused, and none of them has a timer.
-            await self._asked(lambda engine: engine.operator.operate(resume))
+            # Turns may rest because it was paused, and none of them has a timer.
+            await self._resume()
             await asyncio.sleep(4 * _LOOK_S)
+
+    async def _resume(self) -> None:
+        """Lets its session go on, and children, which nobody minds else."""
+        minded = self._minders.sessions - {self._session_id}
+        for session_id in [one for one in self._world.tables.log.events if one not in minded]:
+            order = ResumeSession(org_id=DEFAULT_ORG_ID, session_id=session_id)
+            with suppress(NotFound):  # a workflow's
+                await self._asked(lambda engine: engine.operator.operate(order))  # noqa: B023 - awaited at once

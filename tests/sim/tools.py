@@ -7,14 +7,14 @@ from collections import Counter
 from random import Random
 from typing import Final
 
-from mainspring_harness.builtin import builtin_registry
+from mainspring_harness.builtin import builtin_registry, session_tasks, subagents
 from mainspring_harness.capability import Capability, Info
 from mainspring_harness.registry import Registry
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.function import FunctionTool
 from mainspring_worker.adapters.builtin_tools.shelf import Shelf
-from mainspring_worker.ports.tool import Tool, ToolContext, ToolOutcome
+from mainspring_worker.ports.tool import Tool, ToolBox, ToolContext, ToolOutcome
 from tests.sim.loop import POISON, collapse
 
 CAPABILITY: Final = "sim_world"
@@ -26,6 +26,7 @@ CLASSES: Final[dict[str, EffectClass]] = {
 }
 CLIENTS: Final = ("read_dial",)
 """Calls that a client makes by itself."""
+SPAWNING: Final = (subagents.ID, session_tasks.ID)
 
 
 class Outside:
@@ -108,3 +109,14 @@ def shelf(outside: Outside) -> Shelf:
 
     ours = (one for one in _definitions({}) if one.kind != "client_side")
     return Shelf(tool(definition) for definition in ours)
+
+
+class Shelves:
+    """The first of them that has it."""
+
+    def __init__(self, *shelves: ToolBox) -> None:
+        self._shelves = shelves
+
+    def find(self, name: str, capability_id: str | None) -> Tool | None:
+        found = (shelf.find(name, capability_id) for shelf in self._shelves)
+        return next((tool for tool in found if tool is not None), None)

@@ -105,6 +105,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     budget_renews: bool = False
     budget_meddled: bool = False
     """Somebody pauses it now and then."""
+    spawns: bool = False
+    """The agent gives work to children, waits for some of them, and hears of the others."""
 
 
 class Chance:
@@ -175,6 +177,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         budget=draws.choice(currencies) if draws.random() < _MINDED else None,
         budget_renews=draws.random() < 0.6,
         budget_meddled=draws.random() < 0.4,
+        spawns=draws.random() < _MINDED,
     )
 
 

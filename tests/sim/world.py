@@ -42,6 +42,7 @@ from mainspring_local.dev.roads import (
 )
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
+from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.adapters.memory import MemoryHooks, MemoryServers, NoResources, Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
 from mainspring_worker.adapters.models.llmsim.driver import LlmSim
@@ -68,7 +69,7 @@ from tests.sim.database import SimClock, Tables
 from tests.sim.loop import Host, SimLoop
 from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
 from tests.sim.programs import Carrier, Ledger, Offer, capabilities, offers
-from tests.sim.tools import CAPABILITY, InLine, Outside, registry, shelf
+from tests.sim.tools import CAPABILITY, SPAWNING, InLine, Outside, Shelves, registry, shelf
 from tests.sim.weather import Chance, Weather
 
 _BACK_S: Final = 6.0
@@ -105,6 +106,8 @@ class World:
 
     def __init__(self, loop: SimLoop, weather: Weather, chance: Chance) -> None:
         self.loop, self.weather, self.chance = loop, weather, chance
+        if weather.spawns:
+            self.capabilities += SPAWNING
         self.network = Network(loop, weather, chance)
         self.tables = Tables(loop)
         self.hints = Hints(self.network)
@@ -125,7 +128,8 @@ class World:
 
     def toolbox(self) -> ToolBox:
         """Of a worker."""
-        return shelf(self.outside)
+        ours = shelf(self.outside)
+        return Shelves(ours, all_tools(self.registry)) if self.weather.spawns else ours
 
     def build(self) -> None:
         for number in range(2):

@@ -8,7 +8,9 @@ arrays.
 from enum import IntEnum
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from mainspring_schema.chain import GENESIS, link
 
 
 class SessionStatus(IntEnum):
@@ -107,6 +109,18 @@ class OpenHead(Struct, frozen=True, kw_only=True):
     ts_ms: int
     payload: bytes
     hash: bytes
+
+    def at(self, ts_ms: int) -> "OpenHead":
+        """The same begun then, in milliseconds; its hash follows from its time."""
+        hash_ = link(
+            GENESIS,
+            session_id=self.session_id,
+            seq=1,
+            type_=self.type,
+            ts_ms=ts_ms,
+            payload=self.payload,
+        )
+        return structs.replace(self, ts_ms=ts_ms, hash=hash_)
 
 
 class ForkEvent(Struct, frozen=True, kw_only=True):

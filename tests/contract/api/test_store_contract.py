@@ -30,7 +30,7 @@ from mainspring_kernel.ids import (
     TaskId,
     WorkspaceId,
 )
-from mainspring_schema import chain
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
 from mainspring_schema.grants import OpenHead
 from tests.contract.api.conftest import NOW_MS
 
@@ -76,24 +76,16 @@ def new_session(**more: object) -> Session:
     return msgspec.structs.replace(session, **more)
 
 
-def opening(session: Session) -> OpenHead:
-    payload = b'{"context":{},"data":{}}'
-    hash_ = chain.link(
-        chain.GENESIS,
-        session_id=session.id,
-        seq=1,
-        type_="session.started",
-        ts_ms=NOW_MS,
-        payload=payload,
-    )
-    return OpenHead(
+def opening(session: Session, behind_ms: int = 0) -> OpenHead:
+    head = OpenHead(
         session_id=session.id,
         org_id=session.org_id,
         type="session.started",
-        ts_ms=NOW_MS,
-        payload=payload,
-        hash=hash_,
+        ts_ms=0,
+        payload=b'{"context":{},"data":{}}',
+        hash=b"",
     )
+    return head.at(SystemClock().wall_ms() - behind_ms)
 
 
 async def test_what_was_put_is_read_back(store: Store) -> None:
@@ -126,13 +118,27 @@ async def test_a_log_is_told_of_once_it_is_committed(store: Store, heard: list[O
 
     async with store.transaction(DEFAULT_ORG_ID) as tx:
         await tx.put_session(made)
-        await tx.open_log(opening(made))
+        await tx.open_log(told := opening(made))
         assert not heard
     # The second one has a log already, so the first is undone with it.
     with pytest.raises(Conflict):
         await opened_together(store, undone, made)
 
-    assert heard == [opening(made)]
+    assert heard == [told]
+
+
+@pytest.mark.parametrize("behind_ms", [-600_000, 600_000])
+async def test_a_session_begins_at_the_stores_time_whatever_its_callers_clock_says(
+    store: Store, heard: list[OpenHead], behind_ms: int
+) -> None:
+    asked = opening(new_session(), behind_ms)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.open_log(asked)
+
+    (begun,) = heard
+    assert abs(begun.ts_ms - asked.ts_ms) > CLOCK_DRIFT_MS_MAX
+    assert begun == asked.at(begun.ts_ms), "the hash is of its time"
 
 
 async def test_another_organization_sees_nothing(store: Store) -> None:

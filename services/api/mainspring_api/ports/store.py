@@ -150,6 +150,7 @@ class Transaction(Records, Protocol):
     async def open_log(self, head: OpenHead) -> None:
         """Makes the session's log with its first event, in this transaction.
 
+        An event whose time lies further than `CLOCK_DRIFT_MS_MAX` from the database's gets that.
         Raises Conflict where the session has one, here or at the end of the transaction.
         """
         ...

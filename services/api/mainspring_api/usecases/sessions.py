@@ -28,7 +28,6 @@ from mainspring_kernel.ids import (
     WorkspaceId,
     to_wire,
 )
-from mainspring_schema import chain
 from mainspring_schema.commands import Close
 from mainspring_schema.events import Context, Usage, draft
 from mainspring_schema.grants import OpenHead
@@ -154,15 +153,8 @@ def first_event(session: Session, now_ms: int) -> OpenHead:
         type=event.type,
         ts_ms=now_ms,
         payload=event.payload,
-        hash=chain.link(
-            chain.GENESIS,
-            session_id=session.id,
-            seq=1,
-            type_=event.type,
-            ts_ms=now_ms,
-            payload=event.payload,
-        ),
-    )
+        hash=b"",
+    ).at(now_ms)
 
 
 async def get(store: Store, log: Log, org_id: OrgId, id_: SessionId) -> SessionView:

@@ -19,6 +19,7 @@ from mainspring_api.ports.store import KeptAnswer, Listed, RequestKey
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NameTaken
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
 from mainspring_schema.grants import ForkHead, OpenHead
 
 T = TypeVar("T", Harness, Agent, Workspace)
@@ -141,7 +142,9 @@ class MemoryTransaction(MemoryFiles):
         self._drop_files(WorkspaceId(id_))
 
     async def open_log(self, head: OpenHead) -> None:
-        self.opened.append(head)
+        now_ms = self._clock.wall_ms()
+        far = abs(head.ts_ms - now_ms) > CLOCK_DRIFT_MS_MAX
+        self.opened.append(head.at(now_ms) if far else head)
 
     async def fork_log(self, fork: ForkHead) -> None:
         self.forked.append(fork)

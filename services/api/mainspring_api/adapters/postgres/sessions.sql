@@ -76,11 +76,9 @@ with gone as (
 select api.drop_files(gone.id) from gone;
 
 -- name: open_log
--- Makes a session's log with its first event, by the log owner's granted function.
-select log.open_v1(
-    array[$1::uuid], array[$2::uuid], array[$3::text], array[$4::bigint], array[$5::bytea],
-    array[$6::bytea]
-);
+-- Makes a session's log with its first event, by the log owner's granted function; or says when it
+-- is, where the event's time is too far from that.
+select log.open_v2($1, $2, $3, $4, $5, $6, $7) as now_ms;
 
 -- name: fork_log
 -- Makes a session's log behind an event of another one's, by the log owner's granted function.

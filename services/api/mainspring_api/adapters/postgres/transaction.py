@@ -25,9 +25,9 @@ from mainspring_api.domain.resources import (
     Workspace,
 )
 from mainspring_api.ports.store import NO_EVENT, KeptAnswer, Listed, RequestKey
-from mainspring_kernel.errors import Conflict, NameTaken, NotFound
+from mainspring_kernel.errors import Conflict, NameTaken, NotFound, Unavailable
 from mainspring_kernel.ids import AgentId, HarnessId, OrgId, SessionId, WorkspaceId
-from mainspring_kernel.limits import PAGE_ROWS_MAX
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, PAGE_ROWS_MAX
 from mainspring_postgres import Query, Transaction, UniqueViolation, load_queries
 from mainspring_schema.grants import ForkHead, OpenHead
 
@@ -146,13 +146,22 @@ class PostgresTransaction(PostgresRecords):
         await self._tx.execute(S["finish_delete"], id_)
 
     async def open_log(self, head: OpenHead) -> None:
-        values: tuple[object, ...] = msgspec.structs.astuple(head)
         try:
-            await self._tx.execute(S["open_log"], *values)
+            now_ms = await self._open_log(head)
+            if now_ms:
+                head = head.at(now_ms)
+                if await self._open_log(head):
+                    detail = "the database's clock jumps"
+                    raise Unavailable(detail)
         except UniqueViolation as error:
             detail = "the session has a log"
             raise Conflict(detail) from error
         self.opened.append(head)
+
+    async def _open_log(self, head: OpenHead) -> int:
+        """When it is, where the event says otherwise and nothing was written; 0 where it was."""
+        values: tuple[object, ...] = msgspec.structs.astuple(head)
+        return await self._tx.fetchval_as(int, S["open_log"], *values, CLOCK_DRIFT_MS_MAX)
 
     async def fork_log(self, fork: ForkHead) -> None:
         made = await self._tx.fetchrow_as(
