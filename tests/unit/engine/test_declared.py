@@ -216,6 +216,21 @@ def test_a_step_that_failed_for_good_ends_the_workflow_and_what_is_under_way() -
     assert [close.closing for close in desk.last.closes] == [Closing.FAILED, Closing.CANCELLED]
 
 
+def test_a_step_that_was_to_be_tried_again_ends_with_the_one_that_fails_in_the_same_flight() -> (
+    None
+):
+    desk = DeclaredDesk(drawn(fan))
+    flaw = Flaw(code="no_stock", message="none left")
+    again = desk.brought("1", PlainResult(flaw=flaw, retry_ms=100))
+    lasting = desk.brought("2", PlainResult(flaw=flaw))
+
+    assert desk.do_all(again, lasting) == [Verdict.COMMITTED] * 2
+
+    ends = [(close.closing, close.delay_ms) for close in desk.last.closes]
+    assert ends == [(Closing.CANCELLED, None), (Closing.FAILED, None)]
+    assert (desk.outcome, desk.tasks) == (Outcome.FAILED, {})
+
+
 def test_a_failure_waits_for_the_rows_of_tasks_that_the_same_flight_made() -> None:
     desk = DeclaredDesk(drawn(branches))
     good = desk.brought("2", PlainResult())

@@ -109,6 +109,22 @@ def test_news_in_the_flight_that_gives_the_call_back_rides_the_next_one() -> Non
         family.parent.do_all(back, family.parent.news(family.child.turn_id, ENDED))
 
 
+def test_a_cancel_in_the_flight_that_gives_the_call_back_takes_the_call_away() -> None:
+    """Nobody holds it any more, so nobody would confirm; and its child is still to end."""
+    family = Family()
+    call = family.parent.claimed(family.task)
+    joins = ChildTurn(turn_id=family.child.turn_id, wait_ms=60_000)
+    back = family.parent.answered(ToolResult(status="success", joins=joins), call)
+    command = commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=family.parent.session_id)
+
+    family.parent.do_all(back, intents.Cancelled(command=command))
+
+    assert closes_of(family.parent) == [(TaskState.LEASED, Closing.CANCELLED, None)]
+    assert family.parent.last is not None
+    assert family.parent.last.marks == ()
+    assert (family.parent.tasks, family.parent.state.phase) == ({}, Phase.CANCELLING)
+
+
 def test_begin_and_end_of_a_child_may_come_in_one_flight() -> None:
     parent, child = Relative(), Relative(seed=8)
     parent.spawn()

@@ -323,6 +323,21 @@ def test_a_lost_attempt_beside_a_poisoned_one_is_closed_once() -> None:
     assert desk.tasks == {}
 
 
+def test_a_cancel_beside_a_failure_that_would_be_tried_again_waits_for_nobody() -> None:
+    desk = Desk()
+    desk.say("hello")
+    (task,) = desk.tasks.values()
+    command = commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=desk.session_id)
+
+    desk.do_all(desk.answered(failed("transient"), task), intents.Cancelled(command=command))
+
+    assert desk.last is not None
+    (close,) = desk.last.closes
+    assert (close.closing, close.delay_ms) == (Closing.CANCELLED, None)
+    assert close.result_hash, "the worker is told that its result came"
+    assert (desk.types[-1], desk.tasks) == ("session.idled", {})
+
+
 def test_close_ends_the_turn_and_refuses_what_comes() -> None:
     desk = Desk()
     desk.say("x")

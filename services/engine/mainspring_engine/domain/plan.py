@@ -35,7 +35,16 @@ from mainspring_engine.domain.changes import (
     Timer,
     WorkflowChange,
 )
-from mainspring_engine.domain.rows import Head, InboxRow, Outcome, View, Waiting, Workflow
+from mainspring_engine.domain.rows import (
+    Head,
+    InboxRow,
+    OpenTask,
+    Outcome,
+    TaskState,
+    View,
+    Waiting,
+    Workflow,
+)
 from mainspring_kernel.errors import NotFound, PayloadTooLarge
 from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
 from mainspring_schema.chain import GENESIS, link
@@ -193,6 +202,15 @@ class Plan:
         self.inbox[:] = rows
         for row, seq in zip(rows, sorted(row.seq for row in rows), strict=True):
             self._places[row.message_id] = Place(message_id=row.message_id, seq=seq)
+
+    def is_held(self, task: OpenTask) -> bool:
+        """Whether somebody is at work on it, who was not let go by an earlier entry of the flight.
+
+        `task` is as its row says.
+        """
+        return task.state is TaskState.LEASED and all(
+            (close.task_id, close.fence) != (task.id, task.fence) for close in self.closes
+        )
 
     def close_for_good(self, close: CloseTask) -> None:
         """Ends a task, also one that an earlier entry of this flight let go on after its attempt.

@@ -5,7 +5,7 @@ from uuid import UUID
 from mainspring_engine.domain.changes import CloseTask, DeadLetter, MarkTask
 from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.materials import NotYet
-from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState
+from mainspring_engine.domain.rows import Closing, OpenTask, Outcome
 from mainspring_engine.domain.texts import cut
 from mainspring_engine.domain.turn import facts, joins, links, paying
 from mainspring_engine.domain.turn.calls import abandoned
@@ -98,9 +98,9 @@ def cancel(turn: Turn, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
     _take_unseen(turn, reason)
     turn.disarm()
     stopped = links.stop_below(turn.plan, turn.materials)
-    held = tuple(task for task in tasks if task.state is TaskState.LEASED)
+    held = [task for task in tasks if turn.plan.is_held(task)]
     for task in tasks:
-        if task.state is TaskState.LEASED:
+        if task in held:
             turn.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
         else:
             _close_unheld(turn, task, stopped)
@@ -147,7 +147,7 @@ def _stop_joined(turn: Turn) -> None:
 
 
 def _close_unheld(turn: Turn, task: OpenTask, stopped: frozenset[UUID]) -> None:
-    turn.plan.closes.append(
+    turn.plan.close_for_good(
         CloseTask(
             task_id=task.id,
             fence=task.fence,

@@ -112,7 +112,7 @@ class Going:
         )
 
     def close_unheld(self, task: OpenTask, closing: Closing = Closing.CANCELLED) -> None:
-        self.plan.closes.append(
+        self.plan.close_for_good(
             CloseTask(task_id=task.id, fence=task.fence, expected=task.state, closing=closing)
         )
         self.update(task_id=None)

@@ -239,7 +239,7 @@ def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> Non
     left = stop_children(going)
     going.update(phase=Phase.CANCELLING, cancel_reason=cut(reason or "user"))
     task = next((t for t in tasks if t.id == going.state.task_id), None)
-    if task is not None and task.state is TaskState.LEASED:
+    if task is not None and going.plan.is_held(task):
         going.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
     else:
         if task is not None:
