@@ -63,7 +63,7 @@ def wired(
         gates=gates,
         operator=operator,
         log=backend,
-        schedules=Schedules(MemoryScheduleStore(clock), clock, wake=lambda: None),
+        schedules=Schedules(MemoryScheduleStore(clock), wake=lambda: None),
         hub=Hub(backend, backend, clock, SystemDraws()),
         endings=backend.endings,
         monitor=engine_monitor(operator, gates, clock, SystemDraws()),

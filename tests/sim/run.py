@@ -11,7 +11,7 @@ from msgspec import Struct
 from tests.sim import checks, clients
 from tests.sim.loop import Host, SimLoop
 from tests.sim.nemesis import Nemesis
-from tests.sim.weather import REST_S, REST_S_MAX, Chance, weather_of
+from tests.sim.weather import BUDGETED_REST_S, REST_S, REST_S_MAX, Chance, weather_of
 from tests.sim.world import World
 
 PROBLEMS_SHOWN: Final = 10
@@ -78,7 +78,8 @@ def _rests(world: World, people: clients.People) -> bool:
     """Everything was said, every turn has ended, and every reader has seen it: looked at seldom."""
     until_s = heal_s = world.weather.heal_s
     counted_s = 0.0
-    while counted_s < REST_S and until_s < heal_s + REST_S_MAX:
+    rest_s = REST_S if world.weather.budget is None else BUDGETED_REST_S
+    while counted_s < rest_s and until_s < heal_s + REST_S_MAX:
         until_s += LOOK_S
         counted_s += 0.0 if world.tables.spares_a_model else LOOK_S
         world.loop.run(until_s)

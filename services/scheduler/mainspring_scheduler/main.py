@@ -72,7 +72,7 @@ class Scheduler:
         )
         work = Duties(calls=parts.calls, firing=firing, store=parts.schedules, clock=parts.clock)
         self.loop = Loop(store=parts.duties, work=work, clock=parts.clock, draws=parts.draws)
-        self.schedules = Schedules(parts.schedules, parts.clock, self.loop.wake)
+        self.schedules = Schedules(parts.schedules, self.loop.wake)
 
 
 async def start(settings: Settings, service: Service) -> None:

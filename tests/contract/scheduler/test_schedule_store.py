@@ -37,6 +37,14 @@ async def test_what_is_put_in_comes_out(store: ScheduleStore, row: Schedule) -> 
     assert await store.get(OTHER_ORG, SCHEDULE) is None
 
 
+async def test_its_time_is_the_one_of_its_claims(store: ScheduleStore) -> None:
+    await store.insert(due())
+    before = await store.now_ms()
+    claimed = await store.claim(limit=1, hold_ms=HOLD_MS)
+
+    assert before <= claimed.now_ms <= await store.now_ms()
+
+
 async def test_inserted_again_the_first_one_stands(store: ScheduleStore) -> None:
     await store.insert(due())
 

@@ -43,7 +43,7 @@ SLOT = UUID(int=5)
 
 def inner() -> Schedules:
     clock = ManualClock(wall_ms=NOW)
-    return Schedules(MemoryScheduleStore(clock), clock, wake=lambda: None)
+    return Schedules(MemoryScheduleStore(clock), wake=lambda: None)
 
 
 @pytest.fixture(params=["direct", "grpc"])

@@ -78,7 +78,7 @@ def nowhere(store: Store) -> MessagePath:
 
 def memory_schedules() -> Schedules:
     """A scheduler whose time does not come."""
-    return Schedules(MemoryScheduleStore(CLOCK), CLOCK, lambda: None)
+    return Schedules(MemoryScheduleStore(CLOCK), lambda: None)
 
 
 @pytest.fixture(params=["grpc", "direct", "memory"])

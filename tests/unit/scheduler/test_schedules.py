@@ -41,7 +41,7 @@ class Desk:
         self.clock = ManualClock(wall_ms=NOW)
         self.store = MemoryScheduleStore(self.clock)
         self.wakes = 0
-        self.schedules = Schedules(self.store, self.clock, self.wake)
+        self.schedules = Schedules(self.store, self.wake)
 
     def wake(self) -> None:
         self.wakes += 1

@@ -44,6 +44,10 @@ class ScheduleStore(Protocol):
     those that the store's own clock decides, come with the values.
     """
 
+    async def now_ms(self) -> int:
+        """The store's time."""
+        ...
+
     async def insert(self, schedule: Schedule) -> Schedule:
         """The row that bears its id now: this one, or the one of an earlier call.
 

@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 from msgspec import UnsetType
 
-from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Conflict, NotFound, TooManyRequests
 from mainspring_scheduler.domain import limits, planning, timing
 from mainspring_scheduler.domain.slots import Schedule, Slot, schedule_record, slot_record
@@ -33,11 +32,13 @@ _CHANGE_TRIES = 5  # a claim comes between at most now and then
 
 
 class Schedules:
-    """Answers what api asks. `wake` tells the loop of this process that something may be due."""
+    """Answers what api asks. `wake` tells the loop of this process that something may be due.
 
-    def __init__(self, store: ScheduleStore, clock: Clock, wake: Callable[[], None]) -> None:
+    When that is, is the store's time throughout: the one by which slots are due.
+    """
+
+    def __init__(self, store: ScheduleStore, wake: Callable[[], None]) -> None:
         self._store = store
-        self._clock = clock
         self._wake = wake
 
     async def create(self, command: CreateSchedule) -> ScheduleRecord:
@@ -51,7 +52,7 @@ class Schedules:
         if await self._store.count(command.org_id) >= limits.SCHEDULES_PER_ORG_MAX:
             detail = f"an organization has at most {limits.SCHEDULES_PER_ORG_MAX} schedules"
             raise TooManyRequests(detail)
-        now_ms = self._clock.wall_ms()
+        now_ms = await self._store.now_ms()
         when = timing.checked(command.spec.timing, now_ms=now_ms)
         spec = msgspec.structs.replace(command.spec, timing=when)
         schedule = Schedule(
@@ -77,15 +78,16 @@ class Schedules:
 
     async def change(self, command: ChangeSchedule) -> ScheduleRecord:
         """Raises NotFound, ValidationFailed, NameTaken."""
+        now_ms = await self._store.now_ms()
         schedule = await self._replaced(
-            command.org_id, command.id, lambda row: _changed(row, command, self._clock.wall_ms())
+            command.org_id, command.id, lambda row: _changed(row, command, now_ms)
         )
         self._wake()
         return schedule_record(schedule)
 
     async def delete(self, command: OneSchedule) -> None:
         """What it has begun goes on; nothing more is begun. Raises NotFound."""
-        now_ms = self._clock.wall_ms()
+        now_ms = await self._store.now_ms()
         await self._replaced(
             command.org_id,
             command.id,
@@ -105,7 +107,7 @@ class Schedules:
         if await self._store.open_slots(schedule.id) >= limits.SLOTS_OPEN_MAX:
             detail = f"{limits.SLOTS_OPEN_MAX} slots of this schedule are open"
             raise TooManyRequests(detail)
-        now_ms = self._clock.wall_ms()
+        now_ms = await self._store.now_ms()
         slot = await self._store.add_slot(
             Slot(
                 org_id=command.org_id,

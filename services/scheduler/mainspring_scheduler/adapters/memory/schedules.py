@@ -24,6 +24,9 @@ class MemoryScheduleStore:
 
     # ── what people do ──────────────────────────────────────────────────────────────────────
 
+    async def now_ms(self) -> int:
+        return self._clock.wall_ms()
+
     async def insert(self, schedule: Schedule) -> Schedule:
         known = self._schedules.get(schedule.id)
         if known is not None:

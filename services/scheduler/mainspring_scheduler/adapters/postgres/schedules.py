@@ -38,6 +38,9 @@ class PostgresScheduleStore:
 
     # ── what people do ──────────────────────────────────────────────────────────────────────
 
+    async def now_ms(self) -> int:
+        return await self._database.fetchval_as(int, _Q["now"])
+
     async def insert(self, schedule: Schedule) -> Schedule:
         try:
             await self._database.execute(_Q["insert_schedule"], *schedule_values(schedule))

@@ -1,3 +1,8 @@
+-- name: now
+-- The time by which slots are due.
+-- repeatable
+select floor(extract(epoch from now()) * 1000)::bigint as now_ms;
+
 -- name: insert_schedule
 -- A new schedule; a second call with the same id inserts nothing.
 insert into scheduler.schedule (
