@@ -17,7 +17,7 @@ from mainspring_eventstore.adapters.memory.log import EventRow
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
 from mainspring_schema.chain import GENESIS, link
-from tests.sim import minder_checks, program_checks
+from tests.sim import minder_checks, planners, program_checks
 from tests.sim.clients import People, Reader
 from tests.sim.world import World
 
@@ -57,6 +57,7 @@ def always(world: World, people: People) -> Iterator[str]:
     yield from people.wrong
     yield from program_checks.always(world, people.orders)
     yield from minder_checks.always(world, people.minders)
+    yield from planners.always(world, people.plans)
     for reader in people.readers:
         yield from _reader(world, reader)
 
@@ -77,6 +78,7 @@ def at_rest(world: World, people: People) -> Iterator[str]:
             yield f"I6 message {entry.message_id.hex} is in no turn"
     yield from program_checks.at_rest(world, people.orders)
     yield from minder_checks.at_rest(world)
+    yield from planners.at_rest(world, people.plans)
     yield from _calls_answered(world)
     yield from _readers_behind(world, people)
     yield from _hands(world)
@@ -248,9 +250,11 @@ def _inputs(world: World, people: People) -> Iterator[str]:
         if count > 1:
             yield f"I6 message {message_id.hex} was written {count} times"
     tables = world.tables.engine.tables
-    accepted = {id_ for rows in tables.inbox.values() for id_ in rows}
-    if len(accepted) != len(tables.keys):
-        yield f"I7 {len(accepted)} messages under {len(tables.keys)} keys"
+    for session_id in [reader.session_id for reader in people.readers]:
+        accepted = len(tables.inbox.get(session_id, ()))
+        keys = sum(session == session_id for session, _ in tables.keys)
+        if accepted != keys:
+            yield f"I7 {session_id.hex}: {accepted} messages under {keys} keys"
     for said in people.said:
         if said.message_id is not None and not written[said.message_id]:
             yield f"H5 message {said.message_id.hex} was acknowledged and is not in the log"

@@ -33,10 +33,11 @@ from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
-from tests.sim import minders
+from tests.sim import minders, planners
 from tests.sim.loop import Host, here
 from tests.sim.minders import Minders
 from tests.sim.orders import Orders, come
+from tests.sim.planners import Planned
 from tests.sim.scripts import script
 from tests.sim.world import Api, World
 
@@ -82,6 +83,7 @@ class People(Struct, kw_only=True):
     said: list[Said]
     readers: list[Reader]
     minders: Minders
+    plans: list[Planned]
     gave_up: list[str]
     wrong: list[str]
     """Answers that were not true."""
@@ -91,7 +93,9 @@ class People(Struct, kw_only=True):
         """Yet."""
         orders = Orders(placed=[], handed=[], gave_up=[], wrong=[])
         minders = Minders(told=[], budgets=[], sessions=set())
-        return cls(orders=orders, minders=minders, said=[], readers=[], gave_up=[], wrong=[])
+        return cls(
+            orders=orders, minders=minders, plans=[], said=[], readers=[], gave_up=[], wrong=[]
+        )
 
 
 async def arrive(world: World, people: People) -> None:
@@ -122,6 +126,7 @@ async def arrive(world: World, people: People) -> None:
             said = Said(session_id=session_id, key=f"{session_id.hex}-{number}", mode=_mode(world))
             people.said.append(said)
             host.spawn(_speak(world, people, said, ids), "person")
+    planners.come(world, people.plans, agent, ids)
 
 
 def _mode(world: World) -> DeliveryMode:

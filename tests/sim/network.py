@@ -10,6 +10,7 @@ from contextvars import Context
 from functools import lru_cache
 from typing import Any, Final
 
+from mainspring_engine.domain.changes import Changes
 from mainspring_engine.usecases.conversation import Conversations
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.limits import RPC_KEEPALIVE_S, RPC_KEEPALIVE_TIMEOUT_S, RPC_TIMEOUT_S
@@ -150,6 +151,10 @@ class Remote:
                 self._made = None
 
 
+def _marks(change: object) -> bool:
+    return isinstance(change, Changes) and bool(change.marks)
+
+
 class Statements:
     """A store of the one database. Its async methods may be refused, or lose their reply.
 
@@ -175,7 +180,7 @@ class Statements:
 
         async def ask(*args: Any, **named: Any) -> Any:
             await network.loop.pause(network.delay(STATEMENT_PART))
-            marks = name == "commit" and any(changes.marks for changes in args[0])
+            marks = name == "commit" and any(_marks(change) for change in args[0])
             stalls = weather.mark_stalls if marks else weather.statement_stalls
             if network.strikes("statement stalled", stalls):
                 await network.loop.pause(_LOCKED_S * network.chance.faults.random())

@@ -47,7 +47,7 @@ def _calls(world: World, depth: int) -> list[Json]:
         calls += minding.sample(asking, minding.choice((0, 1, 1, len(asking))))
     if weather.spawns and depth < _GENERATIONS and minding.random() < _SPAWNED:
         calls.append(_spawn(world, depth))
-    if weather.poison and work.random() < _POISONED:
+    if weather.poison and depth == 0 and work.random() < _POISONED:
         calls.append({"name": POISON, "arguments": {"n": 1}})
     return calls
 

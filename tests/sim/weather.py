@@ -107,6 +107,7 @@ class Weather(Struct, frozen=True, kw_only=True):
     budget_renews: bool = False
     budget_meddled: bool = False
     """Somebody pauses it now and then."""
+    schedules: int = 0
     spawns: bool = False
     """The agent gives work to children, waits for some of them, and hears of the others."""
 
@@ -120,6 +121,7 @@ class Chance:
         self.work = Random(f"work {seed}")
         self.programs = Random(f"programs {seed}")
         self.minding = Random(f"minding {seed}")
+        self.planning = Random(f"planning {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -180,6 +182,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         budget_renews=draws.random() < 0.6,
         budget_meddled=draws.random() < 0.4,
         spawns=draws.random() < _MINDED,
+        schedules=draws.choice((0, 0, 0, 0, 0, 1, 2)),
     )
 
 

@@ -114,7 +114,7 @@ class World:
         self.outside = Outside(Random(chance.work.random()), weather.work_s)
         self.orders = Random(chance.programs.random())
         """What those draw who start programs."""
-        self.minding = chance.minding
+        self.minding, self.planning = chance.minding, chance.planning
         self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
         self.ledger.stumbles = weather.step_trouble
         self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}
@@ -138,7 +138,8 @@ class World:
             self._place(f"engine-{number}", self._engine)
         for number in range(self.weather.apis):
             self._place(f"api-{number}", self._api)
-        self._place("scheduler-0", self._scheduler)
+        for number in range(2 if self.weather.schedules else 1):
+            self._place(f"scheduler-{number}", self._scheduler)
         for number in range(self.weather.workers):
             self._place(f"worker-{number}", self._worker)
         for number in range(self.weather.coders):
@@ -265,6 +266,7 @@ class World:
                 turns=self.remote("api", lambda api: api.door),
                 workflows=self.remote("engine", lambda engine: engine.workflows),
                 clock=clock,
+                ids=self._ids(clock),
                 draws=self._draws(),
             )
         )

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
-from mainspring_kernel.ids import RandomIds
+from mainspring_kernel.ids import Ids, RandomIds
 from mainspring_postgres import Database, Options
 from mainspring_rpc import (
     Channel,
@@ -56,6 +56,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     turns: Turns
     workflows: Workflows
     clock: Clock
+    ids: Ids
     draws: Draws
 
 
@@ -67,7 +68,7 @@ class Scheduler:
             store=parts.schedules,
             targets=SlotTargets(parts.turns, parts.workflows),
             clock=parts.clock,
-            ids=RandomIds(parts.clock),
+            ids=parts.ids,
             draws=parts.draws,
         )
         work = Duties(calls=parts.calls, firing=firing, store=parts.schedules, clock=parts.clock)
@@ -98,6 +99,7 @@ async def start(settings: Settings, service: Service) -> None:
         turns=RpcTurns(SessionClient(api)),
         workflows=RpcWorkflows(ControlClient(engine)),
         clock=clock,
+        ids=RandomIds(clock),
         draws=draws,
     )
     scheduler = Scheduler(parts)

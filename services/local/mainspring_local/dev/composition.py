@@ -168,6 +168,7 @@ def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
             # The engine's use case has the port's very shape.
             workflows=parts.engine.workflows,
             clock=parts.clock,
+            ids=parts.ids,
             draws=parts.draws,
         )
     )
