@@ -28,7 +28,8 @@ def script(world: World, depth: int = 0) -> str:
         for _ in range(work.choice((0, 1, 1, 2)))
     ]
     turns.append({"text": "That is all there is to say about it."})
-    for turn in turns:
+    # One that many sessions play would keep its circuit open for as long as there are any.
+    for turn in turns if depth == 0 else ():
         if world.chance.strikes("model trouble", world.weather.model_trouble):
             turn["error"] = {"kind": "overloaded", "after_chars": 4, "attempts": 1}
     block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": work.choice(_LATENCIES_MS)}}
