@@ -34,6 +34,7 @@ from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
 from tests.sim import minders, planners
+from tests.sim.keys import LIMITS
 from tests.sim.loop import Host, here
 from tests.sim.minders import Minders
 from tests.sim.orders import Orders, come
@@ -113,6 +114,9 @@ async def arrive(world: World, people: People) -> None:
     agent = to_wire(Prefix.AGENT, made.agent.id)
     host = here()
     assert host is not None
+    if world.weather.limited:
+        for limit in LIMITS:
+            await world.tables.gates.set_limit(limit)
     come(world, people.orders)
     for _ in range(world.weather.sessions):
         session_id = SessionId(ids.uuid7())

@@ -19,6 +19,7 @@ from mainspring_engine.ports.store import Committed, Handed, Release, Renewal, R
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held, Verdict
+from tests.sim.keys import Clerk
 
 _KEPT_MAX: Final = 10
 
@@ -31,6 +32,7 @@ class Watching(MemoryStore):
     ) -> None:
         super().__init__(lock=lock, log=log, clock=clock)
         self.broken: list[str] = []
+        self._clerk = Clerk(self.tables)
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
         answers = await super().renew(renewals)
@@ -76,6 +78,8 @@ class Watching(MemoryStore):
 
     async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
         others = [one for one in handed if not self._holds(one.held)]
+        for sentence in self._clerk.looks():
+            self._note(sentence)
         before = [self._acknowledged(one.held) for one in others]
         await super().acknowledge(handed)
         for one, was in zip(others, before, strict=True):

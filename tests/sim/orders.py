@@ -32,6 +32,7 @@ from mainspring_schema.workflows import (
     SignalWorkflow,
     StartWorkflow,
 )
+from tests.sim import keys
 from tests.sim.loop import POISON, here
 from tests.sim.programs import LETTER
 from tests.sim.wanted import FORKED_AT, Order, drawn
@@ -53,6 +54,7 @@ class Handed(Struct, kw_only=True):
     task_id: UUID
     cancels: bool
     fails: bool
+    needs: tuple[str, ...]
     poisons: bool
     """It ends each worker that tries it."""
     said: PlainStatus | None = None
@@ -78,14 +80,16 @@ def come(world: World, orders: Orders) -> None:
     assert host is not None
     draws = world.orders
     ids = SeededIds(world.tables.clock, draws.getrandbits(64))
+    needed = keys.drawn if world.weather.limited else keys.nothing
     for number in range(world.weather.programs):
-        order = drawn(draws, f"order-{number}")
+        order = drawn(draws, f"order-{number}", needed(world.needing))
         orders.placed.append(order)
         host.spawn(_Person(world, orders, ids).place(order), "person")
     for number in range(world.weather.plain_tasks):
         handed = Handed(
             key=f"task-{number}", task_id=ids.uuid7(), cancels=draws.random() < 0.3,
             fails=draws.random() < 0.2, poisons=world.weather.poison and draws.random() < 0.5,
+            needs=needed(world.needing),
         )  # fmt: skip
         orders.handed.append(handed)
         host.spawn(_Person(world, orders, ids).hand_in(handed), "person")
@@ -108,8 +112,12 @@ class _Person:
             await asyncio.sleep(_AGAIN_S * (1 + self._draws.random()))
         raise GaveUp
 
+    async def _arrive(self) -> None:
+        at_s = self._world.weather.heal_s * _ARRIVE * self._draws.random()
+        await asyncio.sleep(max(at_s, keys.LEARNED_S) if self._world.weather.limited else at_s)
+
     async def place(self, order: Order) -> None:
-        await asyncio.sleep(self._world.weather.heal_s * _ARRIVE * self._draws.random())
+        await self._arrive()
         try:
             started = await self._asked(lambda engine: engine.workflows.start(self._start(order)))
             order.workflow_id = started.workflow_id
@@ -125,7 +133,7 @@ class _Person:
         with_it = drawn is not None and order.key.endswith(("0", "2"))
         return StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self._ids.uuid7(), type=order.program,
-            input=msgspec.json.encode(order.arguments), key=order.key,
+            input=msgspec.json.encode(order.arguments), key=order.key, keys=order.needs,
             declaration=drawn.declaration if drawn is not None and with_it else None,
         )  # fmt: skip
 
@@ -185,7 +193,7 @@ class _Person:
     # ── plain tasks ─────────────────────────────────────────────────────────────────────────────
 
     async def hand_in(self, handed: Handed) -> None:
-        await asyncio.sleep(self._world.weather.heal_s * _ARRIVE * self._draws.random())
+        await self._arrive()
         try:
             await self._hand_in(handed)
             ended = await self._end_of(handed.task_id)
@@ -204,7 +212,7 @@ class _Person:
         handed.task_id = self._ids.uuid7()  # rows are kept by its time
         task = SubmitTask(
             org_id=DEFAULT_ORG_ID, task_id=handed.task_id,
-            type=type_, input=msgspec.json.encode(arguments),
+            type=type_, input=msgspec.json.encode(arguments), keys=handed.needs,
         )  # fmt: skip
         submit = SubmitTasks(tasks=(task,))
         answer = await self._asked(lambda engine: engine.plain_tasks.submit(submit))

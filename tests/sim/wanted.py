@@ -20,6 +20,8 @@ class Order(Struct, kw_only=True):
     key: str
     program: str
     arguments: list[object]
+    needs: tuple[str, ...] = ()
+    """Keys."""
     letters: int = 0
     cancels: bool = False
     forks: bool = False
@@ -29,7 +31,7 @@ class Order(Struct, kw_only=True):
     """They want nothing more of it."""
 
 
-def drawn(draws: Random, key: str) -> Order:
+def drawn(draws: Random, key: str, needs: tuple[str, ...] = ()) -> Order:
     """Any program, with arguments that make it short."""
     doze_s = draws.choice((0.3, 2.0, 8.0))
     letters = draws.choice((1, 3))
@@ -42,6 +44,7 @@ def drawn(draws: Random, key: str) -> Order:
     return Order(
         key=key,
         program=program,
+        needs=needs,
         arguments=[key, *known[program]],
         letters={"letterbox": letters, "patience": 1}.get(program, 0),
         cancels=draws.random() < 0.2,

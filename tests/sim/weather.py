@@ -33,6 +33,8 @@ REST_S_MAX: Final = 1800.0
 
 _MINDED: Final = 0.3
 """Of all seeds, for each of the things that a turn may wait for."""
+_LIMITED: Final = 0.5
+"""Of those with programs."""
 _ORDERS: Final = ((0, 0), (0, 0), (1, 1), (2, 0), (3, 2), (0, 4))
 """How many programs and plain tasks; most seeds are for turns."""
 
@@ -108,6 +110,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     budget_meddled: bool = False
     """Somebody pauses it now and then."""
     schedules: int = 0
+    limited: bool = False
+    """Programs and plain tasks need what few may have at once, or few in a time."""
     spawns: bool = False
     """The agent gives work to children, waits for some of them, and hears of the others."""
 
@@ -122,6 +126,7 @@ class Chance:
         self.programs = Random(f"programs {seed}")
         self.minding = Random(f"minding {seed}")
         self.planning = Random(f"planning {seed}")
+        self.needing = Random(f"needing {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -182,6 +187,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         budget_renews=draws.random() < 0.6,
         budget_meddled=draws.random() < 0.4,
         spawns=draws.random() < _MINDED,
+        limited=draws.random() < _LIMITED,
         schedules=draws.choice((0, 0, 0, 0, 0, 1, 2)),
     )
 

@@ -68,6 +68,13 @@ class Hall:
 
     @classmethod
     async def opened(cls, slots: int = SLOTS) -> "Hall":
+        hall = await cls.begun(slots)
+        await hall.gates.read()
+        return hall
+
+    @classmethod
+    async def begun(cls, slots: int = SLOTS) -> "Hall":
+        """Its engine has not read yet how gates stand."""
         world = MemoryWorld()
         return cls(world, await Worker.attached(world), slots)
 
@@ -127,6 +134,18 @@ async def test_a_flood_by_one_organization_does_not_double_the_wait_of_another(
         return hall.p99(calm) + 1  # a turn of service
 
     assert await p99(2000) < 2 * await p99(1)
+
+
+async def test_an_engine_that_has_not_read_how_gates_stand_lets_nothing_through() -> None:
+    hall = await Hall.begun()
+    await hall.add(IDS.uuid7(), 1)
+    await hall.turn()
+    assert (hall.waits, hall.gates.lets(ROUTE, IDS.uuid7())) == ({}, False)
+
+    await hall.gates.read()
+    await hall.turn()
+
+    assert len(hall.waits) == 1
 
 
 async def test_weights_divide_what_two_floods_get() -> None:

@@ -2,6 +2,7 @@
 
 A task that may not pass stays ready: nothing is written about it, and it is claimed when its gate
 lets it through. While no gate is shut or limited, asking is one look into an empty dictionary.
+Until an engine has read how they stand it lets nothing through: a restart opens no gate.
 """
 
 import asyncio
@@ -52,7 +53,7 @@ class Gates:
         self._moves: dict[str, CircuitMove] = {}
         self._wake = asyncio.Event()
         self._stale = False
-        self._version = 0
+        self._version: int | None = None
         self._demand = asyncio.Event()
         self._paced = asyncio.Event()
         self.weights: Mapping[UUID, float] = {}
@@ -64,6 +65,8 @@ class Gates:
 
     def lets(self, route: Route, task_id: UUID) -> bool:
         """Whether one task may be dispatched without a claim; `withdrawn` undoes it."""
+        if self._version is None:
+            return False
         if not (self.limiter.any or self.circuits.any):
             return True
         if self.limiter.at_once(route) or not self.reserve(route, 1):
@@ -73,6 +76,8 @@ class Gates:
 
     def reserve(self, route: Route, most: int) -> int:
         """How many of `most` tasks of the route may pass now. What is not used is given back."""
+        if self._version is None:
+            return 0
         room = self.circuits.room(route.circuit, most)
         if room:
             room = self.limiter.reserve(route, room)
@@ -121,6 +126,7 @@ class Gates:
             self.look()
 
     async def work(self) -> None:
+        self.look()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._move_for_ever())
             group.create_task(self._pass_for_ever())
@@ -139,7 +145,16 @@ class Gates:
                     self._learn(await self._store.move_circuits(moves))
                     self._moved()
                 if stale:
-                    self._learn_all(await self._store.board())
+                    await self.read()
+
+    async def read(self) -> None:
+        """Learns how all of them stand. Raises Unavailable."""
+        board = await self._store.board()
+        self._version = board.version
+        self.weights = board.weights
+        self.limiter.replace(board.limits)
+        self.circuits.replace(board.circuits)
+        self.eased()
 
     async def _pass_for_ever(self) -> None:
         forgotten_s = self._clock.mono()
@@ -187,13 +202,6 @@ class Gates:
     def _learn(self, board: Board) -> None:
         if self.circuits.update(board.circuits):
             self.eased()
-
-    def _learn_all(self, board: Board) -> None:
-        self._version = board.version
-        self.weights = board.weights
-        self.limiter.replace(board.limits)
-        self.circuits.replace(board.circuits)
-        self.eased()
 
 
 def _nobody() -> None:
