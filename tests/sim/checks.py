@@ -86,6 +86,8 @@ def at_rest(world: World, people: People) -> Iterator[str]:
 
 def _readers_behind(world: World, people: People) -> Iterator[str]:
     for reader in people.readers:
+        if reader.session_id in people.closed:
+            continue  # it is not shown any more
         head = world.tables.log.heads[reader.session_id].last_seq
         if not reader.seen or reader.seen[-1].seq != head:
             yield f"a reader of {reader.session_id.hex} is behind: {reader.seen[-1:]} of {head}"

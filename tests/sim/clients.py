@@ -15,7 +15,7 @@ from mainspring_api.usecases.messages import MessageDraft, post
 from mainspring_api.usecases.stream.session_stream import Opening, open_stream
 from mainspring_engine.domain.rows import Outcome
 from mainspring_kernel.control_errors import SessionBusy
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import (
     DEFAULT_ORG_ID,
     AgentId,
@@ -30,7 +30,7 @@ from mainspring_kernel.ids import (
 )
 from mainspring_kernel.limits import SSE_HEARTBEAT_S
 from mainspring_schema.agents import CapabilityRef
-from mainspring_schema.commands import Cancel
+from mainspring_schema.commands import Cancel, Close
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
 from tests.sim import minders, planners
@@ -85,6 +85,8 @@ class People(Struct, kw_only=True):
     readers: list[Reader]
     minders: Minders
     plans: list[Planned]
+    closed: set[SessionId]
+    """Sessions that somebody wanted closed."""
     gave_up: list[str]
     wrong: list[str]
     """Answers that were not true."""
@@ -95,7 +97,14 @@ class People(Struct, kw_only=True):
         orders = Orders(placed=[], handed=[], gave_up=[], wrong=[])
         minders = Minders(told=[], budgets=[], sessions=set())
         return cls(
-            orders=orders, minders=minders, plans=[], said=[], readers=[], gave_up=[], wrong=[]
+            orders=orders,
+            minders=minders,
+            plans=[],
+            said=[],
+            readers=[],
+            closed=set(),
+            gave_up=[],
+            wrong=[],
         )
 
 
@@ -126,6 +135,8 @@ async def arrive(world: World, people: People) -> None:
         await minders.come(world, people.minders, session_id, ids)
         people.readers.append(reader := Reader(session_id=session_id, seen=[]))
         host.spawn(_read(world, host, reader), "reader")
+        if world.minding.random() < world.weather.closes:
+            host.spawn(_close(world, people, session_id), "person")
         for number in range(world.weather.messages):
             said = Said(session_id=session_id, key=f"{session_id.hex}-{number}", mode=_mode(world))
             people.said.append(said)
@@ -156,6 +167,9 @@ async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> No
                 people.wrong.append(f"{said.key} was refused, a message to {said.mode}")
             return
         except MainspringError as error:
+            said.refused = said.session_id in people.closed and isinstance(error, NotFound)
+            if said.refused:
+                return
             if error.status < 500:
                 people.gave_up.append(f"{said.key}: {error.code} {error.detail}")
                 return
@@ -196,6 +210,22 @@ async def _cancel(world: World, people: People, said: Said) -> None:
         return  # whoever cancels may be late, or not be heard: the turn ends either way
     if answer.status == "no_op" and before & _running(world, said.session_id):
         people.wrong.append(f"a cancel in {said.session_id.hex} was answered no_op beside a turn")
+
+
+async def _close(world: World, people: People, session_id: SessionId) -> None:
+    await asyncio.sleep(_ARRIVE * world.weather.heal_s * world.minding.random())
+    people.closed.add(session_id)
+    command = Close(org_id=DEFAULT_ORG_ID, session_id=session_id)
+    while True:
+        engine = world.any_of("engine")
+        try:
+            await world.network.call(engine.host, lambda: engine.program.control.close(command))  # noqa: B023 - awaited at once
+        except NotFound:
+            return  # it was heard the first time
+        except MainspringError:
+            await asyncio.sleep(_AGAIN_S * (1 + world.minding.random()))
+        else:
+            return
 
 
 def _running(world: World, session_id: SessionId) -> set[Any]:

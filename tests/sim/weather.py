@@ -110,6 +110,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     budget_meddled: bool = False
     """Somebody pauses it now and then."""
     schedules: int = 0
+    closes: float = 0.0
+    """How often somebody closes a session for good."""
     limited: bool = False
     """Programs and plain tasks need what few may have at once, or few in a time."""
     spawns: bool = False
@@ -187,6 +189,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         budget_renews=draws.random() < 0.6,
         budget_meddled=draws.random() < 0.4,
         spawns=draws.random() < _MINDED,
+        closes=draws.choice((0.0, 0.0, 0.0, 0.5)),
         limited=draws.random() < _LIMITED,
         schedules=draws.choice((0, 0, 0, 0, 0, 1, 2)),
     )

@@ -103,27 +103,29 @@ class Desk:
         return answers
 
     def say(self, text: str, *, key: str | None = None) -> commands.Receipt:
-        message_id = self.ids.uuid4()
-        answer = self.do(
-            intents.Submitted(
-                command=commands.Submit(
-                    org_id=DEFAULT_ORG_ID,
-                    session_id=self.session_id,
-                    message_id=message_id,
-                    message=Message(
-                        id=to_wire(Prefix.MESSAGE, message_id),
-                        role="user",
-                        content=(TextPart(text=text),),
-                        created_at="",
-                    ),
-                    mode="steer",
-                    config_hash=CONFIG,
-                    idempotency_key=key,
-                )
-            )
-        )
+        answer = self.do(self.said(text, key=key))
         assert isinstance(answer, commands.Receipt)
         return answer
+
+    def said(self, text: str, *, key: str | None = None) -> intents.Submitted:
+        """A person's message."""
+        message_id = self.ids.uuid4()
+        message = Message(
+            id=to_wire(Prefix.MESSAGE, message_id),
+            role="user",
+            content=(TextPart(text=text),),
+            created_at="",
+        )
+        command = commands.Submit(
+            org_id=DEFAULT_ORG_ID,
+            session_id=self.session_id,
+            message_id=message_id,
+            message=message,
+            mode="steer",
+            config_hash=CONFIG,
+            idempotency_key=key,
+        )
+        return intents.Submitted(command=command)
 
     def answer(self, result: TaskResult, task: OpenTask | None = None) -> Answer:
         """A worker brings a result, of the only open task where none is named."""

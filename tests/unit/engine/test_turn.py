@@ -5,7 +5,7 @@ import pytest
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.rows import TaskKind
-from mainspring_kernel.errors import NotWaitingForToolResults, ValidationFailed
+from mainspring_kernel.errors import NotFound, NotWaitingForToolResults, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
@@ -378,3 +378,17 @@ def test_calls_by_other_ids_than_their_own_are_refused(ids: tuple[str, ...]) -> 
         desk.answer(ReasonResult(tool_calls=calls))
 
     assert desk.open(TaskKind.TOOL) == []
+
+
+def test_a_message_behind_the_close_of_the_same_flight_finds_no_session() -> None:
+    desk = Desk()
+    close = intents.SessionClosed(
+        command=commands.Close(org_id=DEFAULT_ORG_ID, session_id=desk.session_id)
+    )
+    cancel = intents.Cancelled(
+        command=commands.Cancel(org_id=DEFAULT_ORG_ID, session_id=desk.session_id)
+    )
+
+    for late in (desk.said("y"), cancel, close):
+        with pytest.raises(NotFound):
+            desk.do_all(close, late)

@@ -43,6 +43,8 @@ def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
     before = _ended_before(plan, intent)
     if before is not None:
         return before
+    if plan.head.closed:
+        raise NotFound  # by an earlier entry of the same flight
     if isinstance(intent, intents.WorkflowCommand):
         return of_workflows.command(plan, intent, materials)
     workflow = plan.workflow
