@@ -41,8 +41,10 @@ from mainspring_schema.tasks import ReasonResult, TaskResult, ToolResult
 
 def decide(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
     before = _ended_before(plan, intent)
-    if before is not None:
-        return before
+    return _decided(plan, intent, materials) if before is None else before
+
+
+def _decided(plan: Plan, intent: intents.Intent, materials: Materials) -> Answer:
     if plan.head.closed:
         raise NotFound  # by an earlier entry of the same flight
     if isinstance(intent, intents.WorkflowCommand):
