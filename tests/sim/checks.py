@@ -17,7 +17,7 @@ from mainspring_eventstore.adapters.memory.log import EventRow
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
 from mainspring_schema.chain import GENESIS, link
-from tests.sim import minder_checks, planners, program_checks
+from tests.sim import minder_checks, operators, planners, program_checks
 from tests.sim.clients import People, Reader
 from tests.sim.world import World
 
@@ -58,6 +58,7 @@ def always(world: World, people: People) -> Iterator[str]:
     yield from program_checks.always(world, people.orders)
     yield from minder_checks.always(world, people.minders)
     yield from planners.always(world, people.plans)
+    yield from operators.always(world, people.withdrawn)
     for reader in people.readers:
         yield from _reader(world, reader)
 

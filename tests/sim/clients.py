@@ -33,10 +33,11 @@ from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel, Close
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
-from tests.sim import minders, planners
+from tests.sim import minders, operators, planners
 from tests.sim.keys import LIMITS
 from tests.sim.loop import Host, here
 from tests.sim.minders import Minders
+from tests.sim.operators import Withdrawn
 from tests.sim.orders import Orders, come
 from tests.sim.planners import Planned
 from tests.sim.scripts import script
@@ -85,6 +86,7 @@ class People(Struct, kw_only=True):
     readers: list[Reader]
     minders: Minders
     plans: list[Planned]
+    withdrawn: Withdrawn
     closed: set[SessionId]
     """Sessions that somebody wanted closed."""
     gave_up: list[str]
@@ -103,6 +105,7 @@ class People(Struct, kw_only=True):
             said=[],
             readers=[],
             closed=set(),
+            withdrawn=Withdrawn(messages=set()),
             gave_up=[],
             wrong=[],
         )
@@ -127,6 +130,7 @@ async def arrive(world: World, people: People) -> None:
         for limit in LIMITS:
             await world.tables.gates.set_limit(limit)
     come(world, people.orders)
+    operators.come(world)
     for _ in range(world.weather.sessions):
         session_id = SessionId(ids.uuid7())
         async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
@@ -135,6 +139,8 @@ async def arrive(world: World, people: People) -> None:
         await minders.come(world, people.minders, session_id, ids)
         people.readers.append(reader := Reader(session_id=session_id, seen=[]))
         host.spawn(_read(world, host, reader), "reader")
+        if world.weather.edits:
+            host.spawn(operators.edit(world, people.withdrawn, session_id), "person")
         if world.minding.random() < world.weather.closes:
             host.spawn(_close(world, people, session_id), "person")
         for number in range(world.weather.messages):

@@ -13,6 +13,7 @@ from mainspring_engine.domain.plain import STEP
 from mainspring_engine.domain.rows import Closing, Outcome, TaskKind
 from mainspring_engine.domain.workflow.children import KINDS
 from mainspring_engine.domain.workflow.going import OUTCOME_STEP
+from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_schema.workflows import StepRecord
@@ -47,7 +48,7 @@ def at_rest(world: World, orders: Orders) -> Iterator[str]:
     for one in (*orders.placed, *orders.handed):
         if not one.settled:
             yield f"somebody still waits for {one.key}"
-    yield from _nothing_left(world.tables.engine.tables)
+    yield from _nothing_left(world.tables.engine.tables, world.tables.log)
     for order in orders.placed:
         told = [id_ for id_ in (order.workflow_id, order.fork_id) if id_ is not None]
         lost = [id_ for id_ in told if id_ not in world.tables.engine.tables.workflows]
@@ -144,12 +145,13 @@ def _known(world: World, orders: Orders) -> Iterator[str]:
 # ── at rest ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _nothing_left(tables: Tables) -> Iterator[str]:
+def _nothing_left(tables: Tables, log: MemoryLog) -> Iterator[str]:
     for workflow_id, waits in tables.waits.items():
         if waits:
             yield f"I16 workflow {workflow_id.hex} still waits: {sorted(waits)}"
     for session_id, signals in tables.signals.items():
-        for entry in signals.values():
+        # Nobody listens any more in a session that was closed.
+        for entry in () if log.heads[session_id].closed else signals.values():
             if entry.row.kind in KINDS and not entry.taken:
                 yield f"I25 {entry.row.kind} to {session_id.hex} was never taken"
 

@@ -112,6 +112,10 @@ class Weather(Struct, frozen=True, kw_only=True):
     schedules: int = 0
     closes: float = 0.0
     """How often somebody closes a session for good."""
+    edits: bool = False
+    """People change what waits."""
+    operated: bool = False
+    """Workers are drained and go on; what killed its workers is taken up again."""
     limited: bool = False
     """Programs and plain tasks need what few may have at once, or few in a time."""
     spawns: bool = False
@@ -129,6 +133,7 @@ class Chance:
         self.minding = Random(f"minding {seed}")
         self.planning = Random(f"planning {seed}")
         self.needing = Random(f"needing {seed}")
+        self.operating = Random(f"operating {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -190,6 +195,8 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         budget_meddled=draws.random() < 0.4,
         spawns=draws.random() < _MINDED,
         closes=draws.choice((0.0, 0.0, 0.0, 0.5)),
+        edits=draws.random() < _MINDED,
+        operated=draws.random() < _MINDED,
         limited=draws.random() < _LIMITED,
         schedules=draws.choice((0, 0, 0, 0, 0, 1, 2)),
     )

@@ -115,7 +115,7 @@ class World:
         self.orders = Random(chance.programs.random())
         """What those draw who start programs."""
         self.minding, self.planning = chance.minding, chance.planning
-        self.needing = chance.needing
+        self.needing, self.operating = chance.needing, chance.operating
         self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
         self.ledger.stumbles = weather.step_trouble
         self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}

@@ -78,11 +78,11 @@ class Assignment:
         claim = self._seating.take(task.route, task.id, prefer=known)
         return task if claim is None else msgspec.structs.replace(task, claim=claim)
 
-    def undo(self, changes: Changes) -> None:
-        """The commit did not come: the credits are free again."""
+    def undo(self, changes: Changes, *, unheard: bool = False) -> None:
+        """The commit did not come, or nobody knows: the credits are free again."""
         for task in changes.tasks:
             if task.claim is not None:
-                self._seating.give_back(task.route, task.id, task.claim)
+                self._seating.give_back(task.route, task.id, task.claim, unheard=unheard)
 
     def committed(
         self, changes: Changes, reply: Committed, events: tuple[StoredEvent, ...]

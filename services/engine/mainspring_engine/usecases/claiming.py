@@ -166,7 +166,7 @@ class Claimer:
                 claimed = await self._store.claim(request)
             except BaseException:
                 for want in wants:
-                    self._give_back(want, want.limit)
+                    self._give_back(want, want.limit, unheard=True)
                 for route_marks in marks.values():
                     self._backlog.put_back(route_marks)
                 raise
@@ -285,10 +285,10 @@ class Claimer:
             if limited:
                 self._resting.add(route, limited, full=not got)
 
-    def _give_back(self, want: Want, count: int) -> None:
+    def _give_back(self, want: Want, count: int, *, unheard: bool = False) -> None:
         if count:
             self._roster.give_back(want.incarnation, count)
-            self._gates.unused(want.route, count)
+            self._gates.unused(want.route, count, unheard=unheard)
 
 
 def _slots_of(wants: Iterable[Want]) -> dict[Route, int]:

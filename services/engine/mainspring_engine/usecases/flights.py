@@ -267,7 +267,7 @@ class SessionFlights:
             replies = await self._store.commit(tuple(item.changes for item in assigned))
         except BaseException:
             for item in assigned:
-                self._assignment.undo(item.changes)
+                self._assignment.undo(item.changes, unheard=True)
                 self._sessions.forget(item.plan.head.session_id)
             raise
         for item, reply in zip(assigned, replies, strict=True):

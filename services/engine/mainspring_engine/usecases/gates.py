@@ -85,18 +85,21 @@ class Gates:
             self.circuits.reserve(route.circuit, room)
         return room
 
-    def unused(self, route: Route, count: int) -> None:
+    def unused(self, route: Route, count: int, *, unheard: bool = False) -> None:
+        """`unheard`: whether they were used nobody knows, so of a rate they were."""
         self.circuits.unused(route.circuit, count)
-        self.limiter.unused(route, count)
+        if not unheard:
+            self.limiter.unused(route, count)
 
     def passed(self, route: Route, task_id: UUID) -> None:
         """A reserved passage is used by this task."""
         self.circuits.passed(route.circuit, task_id)
 
-    def withdrawn(self, route: Route, task_id: UUID) -> None:
-        """A task had passed, and was not dispatched after all."""
+    def withdrawn(self, route: Route, task_id: UUID, *, unheard: bool = False) -> None:
+        """A task had passed, and was not dispatched after all; `unheard` as in `unused`."""
         self.circuits.withdrawn(route.circuit, task_id)
-        self.limiter.unused(route, 1)
+        if not unheard:
+            self.limiter.unused(route, 1)
 
     def may(self, route: Route, most: int) -> bool:
         """Whether a task of the route could pass now. Nothing is taken; tokens for `most` come."""

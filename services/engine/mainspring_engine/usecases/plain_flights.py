@@ -98,7 +98,7 @@ class PlainFlights:
             added = await self._store.plain.submit(tuple(seated.values()))
         except BaseException:
             for task in seated.values():
-                self._unseat(task)
+                self._unseat(task, unheard=True)
             raise
         self._place(seated, added)
         for task in new.values():
@@ -117,9 +117,9 @@ class PlainFlights:
         """Claimed at once for a worker with a free credit, where nothing waits before it."""
         return task.claimed(self._seating.take(task.route, task.id, among=among))
 
-    def _unseat(self, task: NewPlain) -> None:
+    def _unseat(self, task: NewPlain, *, unheard: bool = False) -> None:
         if task.claim is not None:
-            self._seating.give_back(task.route, task.id, task.claim)
+            self._seating.give_back(task.route, task.id, task.claim, unheard=unheard)
 
     def _place(self, seated: dict[UUID, NewPlain], added: PlainAdded) -> None:
         """Pushes what was claimed; who could take the rest is woken."""

@@ -46,10 +46,12 @@ class Seating:
             return None
         return Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
 
-    def give_back(self, route: Route, task_id: UUID, claim: Claim) -> None:
-        """The task was not inserted, or not for this worker."""
+    def give_back(
+        self, route: Route, task_id: UUID, claim: Claim, *, unheard: bool = False
+    ) -> None:
+        """The task was not inserted, or not for this worker; `unheard`: or nobody knows."""
         self._roster.give_back(claim.incarnation)
-        self._gates.withdrawn(route, task_id)
+        self._gates.withdrawn(route, task_id, unheard=unheard)
 
     def ready(self, tasks: Iterable[tuple[Group, UUID]]) -> None:
         """These wait in their groups: engines with credits are woken, each with the lowest id."""

@@ -40,6 +40,8 @@ class Follower:
         self._waiting: list[Item] = []
         self._reading: asyncio.Task[None] | None = None
         self._ended = False
+        self._closing = False
+        """Told of before anybody had read so far."""
         self._subscription: Subscription | None = None
 
     async def start(self, feed: Feed) -> None:
@@ -69,6 +71,7 @@ class Follower:
         else:
             self._offer_all(items)
         if batch.closed:
+            self._closing = self._cursor is None
             self._read_on()
 
     def establish(self, position: Position, framer: Framer) -> Position:
@@ -78,7 +81,7 @@ class Follower:
             self.framer.adopt(framer)
             waiting, self._waiting = self._waiting, []
             self._offer_all(waiting)
-            if self._ended:
+            if self._closing:
                 self._read_on()
             return position
         return self._cursor.position
@@ -130,7 +133,8 @@ class Follower:
     # ── reading over a gap ──────────────────────────────────────────────────────────────────
 
     def _read_on(self) -> None:
-        if self._reading is None:
+        """Nothing before the first subscriber has come: it reads what there is itself."""
+        if self._cursor is not None and self._reading is None:
             self._reading = asyncio.create_task(self._read_to_head())
 
     async def _read_to_head(self) -> None:
@@ -138,7 +142,9 @@ class Follower:
         try:
             await self._read_pages()
         except NotFound:
+            # Nothing will ever fill a gap any more.
             self._ended = True
+            self._waiting.clear()
         except MainspringError as error:
             _log.info("a followed session could not be read: %s", error.detail)
             self._waiting.clear()

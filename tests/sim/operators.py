@@ -1,0 +1,157 @@
+"""People who change what waits in a session; operators who drain workers and requeue letters."""
+# What stands for every port has no type.
+# pyright: reportExplicitAny=false, reportAny=false
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, SessionId, from_wire
+from mainspring_schema.delivery import (
+    CONSUMED,
+    DeliveryOrder,
+    EditMessage,
+    ReorderMessages,
+    WithdrawMessage,
+)
+from mainspring_schema.messages import TextPart
+from mainspring_schema.operations import DrainWorker, LetterFilter, ResolveLetters, ResumeWorker
+from tests.sim.loop import here
+from tests.sim.world import World
+
+_EDITS_S: Final = 1.0
+_DRAINS_S: Final = 4.0
+_DRAINED_S: Final = 5.0
+_AGAIN_S: Final = 0.5
+_LETTERS: Final = LetterFilter(status="open", reason="poison", kind="tool")
+
+
+class Withdrawn(Struct, kw_only=True):
+    """Messages of which somebody was told that no turn takes them."""
+
+    messages: set[UUID]
+
+
+def come(world: World) -> None:
+    host = here()
+    assert host is not None
+    if world.weather.operated:
+        host.spawn(_drain(world), "operator")
+        host.spawn(_requeue(world), "operator")
+
+
+async def _asked(world: World, order: Any) -> Any:
+    """The answer, of whichever engine. Raises what is final."""
+    while True:
+        engine = world.any_of("engine")
+        try:
+            return await world.network.call(
+                engine.host,
+                lambda: engine.program.operator.operate(order),  # noqa: B023 - awaited at once
+            )
+        except MainspringError as error:
+            if error.status < 500:
+                raise
+        await asyncio.sleep(_AGAIN_S * (1 + world.operating.random()))
+
+
+async def _drain(world: World) -> None:
+    draws, workers = world.operating, world.tables.engine.tables.registry.workers
+    while world.loop.time() < world.weather.heal_s:
+        await asyncio.sleep(_DRAINS_S * (0.5 + draws.random()))
+        if not workers:
+            continue
+        worker_id = draws.choice(sorted(workers))
+        with suppress(MainspringError):  # it may be gone
+            await _asked(world, DrainWorker(worker_id=worker_id))
+            await asyncio.sleep(_DRAINED_S * draws.random())
+        with suppress(MainspringError):
+            await _asked(world, ResumeWorker(worker_id=worker_id))
+    while True:
+        # A drain that nobody answered may come to pass late, behind what took it back.
+        for worker_id in sorted(workers):
+            with suppress(MainspringError):
+                await _asked(world, ResumeWorker(worker_id=worker_id))
+        await asyncio.sleep(_DRAINED_S)
+
+
+async def _requeue(world: World) -> None:
+    """What turns have left behind."""
+    order = ResolveLetters(
+        org_id=DEFAULT_ORG_ID, action="requeue", wanted=_LETTERS, limit=10, rate_per_s=10.0,
+        rehearsal=False,
+    )  # fmt: skip
+    while world.loop.time() < world.weather.heal_s:
+        await asyncio.sleep(_DRAINS_S * (0.5 + world.operating.random()))
+        with suppress(MainspringError):
+            await _asked(world, order)
+
+
+async def edit(world: World, withdrawn: Withdrawn, session_id: SessionId) -> None:
+    """Of what waits one is withdrawn, changed, or put in another's place."""
+    draws = world.operating
+    while world.loop.time() < world.weather.heal_s:
+        await asyncio.sleep(_EDITS_S * (0.5 + draws.random()))
+        rows = world.tables.engine.tables.inbox.get(session_id, {})
+        waiting = [id_ for id_, row in rows.items() if row.workflow_id is None]
+        if not waiting:
+            continue
+        order = _drawn(world, session_id, waiting)
+        with suppress(MainspringError):  # a turn took it first
+            await _asked(world, order)
+            if isinstance(order, WithdrawMessage):
+                withdrawn.messages.add(order.message_id)
+
+
+def _drawn(world: World, session_id: SessionId, waiting: list[UUID]) -> DeliveryOrder:
+    draws, one = world.operating, world.operating.choice(waiting)
+    match draws.choice(("withdraw", "edit", "reorder")):
+        case "withdraw":
+            return WithdrawMessage(org_id=DEFAULT_ORG_ID, session_id=session_id, message_id=one)
+        case "edit":
+            return EditMessage(
+                org_id=DEFAULT_ORG_ID, session_id=session_id, message_id=one,
+                content=(TextPart(text="Never mind."),),
+            )  # fmt: skip
+        case _:
+            mixed = tuple(draws.sample(waiting, len(waiting)))
+            return ReorderMessages(org_id=DEFAULT_ORG_ID, session_id=session_id, message_ids=mixed)
+
+
+# ── what must hold ──────────────────────────────────────────────────────────────────────────────
+
+
+class _Consumed(Struct):
+    consumed: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+
+
+class _Payload(Struct):
+    data: _Consumed
+
+
+_PAYLOAD: Final = msgspec.json.Decoder(_Payload)
+_TAKING: Final = frozenset({"reason.started", CONSUMED})
+
+
+def always(world: World, withdrawn: Withdrawn) -> Iterator[str]:
+    """A message is taken by one turn, and one that was withdrawn by none."""
+    taken: Counter[UUID] = Counter()
+    for rows in world.tables.log.events.values():
+        for row in rows:
+            if row.event.type in _TAKING:
+                data = _PAYLOAD.decode(row.event.payload).data
+                for id_ in (*data.consumed, *data.message_ids):
+                    taken[from_wire(Prefix.MESSAGE, id_)] += 1
+    for message_id, count in taken.items():
+        if count > 1:
+            yield f"I6 message {message_id.hex} was taken {count} times"
+        if message_id in withdrawn.messages:
+            yield f"message {message_id.hex} was withdrawn, and taken"
