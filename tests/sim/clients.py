@@ -127,6 +127,10 @@ async def arrive(world: World, people: People) -> None:
     host = here()
     assert host is not None
     if world.weather.limited:
+        weather = world.weather
+        world.tables.engine.clerk.hurried = (
+            not weather.statement_stalls and not weather.freeze_every_s
+        )
         for limit in LIMITS:
             await world.tables.gates.set_limit(limit)
     come(world, people.orders)

@@ -38,6 +38,8 @@ class Clerk:
     """Looks whenever tasks were handed over. Nobody may need anything before the limits are set."""
 
     def __init__(self, tables: Tables) -> None:
+        self.hurried = True
+        """No claim takes longer than an engine may hold its tokens, so that a rate holds."""
         self._tables = tables
         self._begun: dict[tuple[object, int], int] = {}
 
@@ -47,7 +49,11 @@ class Clerk:
         at_work = [one.id.hex for one in held if f"{KEY}{SHELF}" in one.route.keys]
         if len(at_work) > AT_ONCE:
             yield f"{len(at_work)} are at work at the {SHELF}: {at_work}"
-        yield from self._rate([one for one in held if f"{KEY}{MILL}" in one.route.keys])
+        yield from (
+            ()
+            if not self.hurried
+            else self._rate([one for one in held if f"{KEY}{MILL}" in one.route.keys])
+        )
 
     def _rate(self, held: list[TaskRow]) -> Iterator[str]:
         before = len(self._begun)

@@ -32,7 +32,7 @@ class Watching(MemoryStore):
     ) -> None:
         super().__init__(lock=lock, log=log, clock=clock)
         self.broken: list[str] = []
-        self._clerk = Clerk(self.tables)
+        self.clerk = Clerk(self.tables)
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
         answers = await super().renew(renewals)
@@ -78,7 +78,7 @@ class Watching(MemoryStore):
 
     async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
         others = [one for one in handed if not self._holds(one.held)]
-        for sentence in self._clerk.looks():
+        for sentence in self.clerk.looks():
             self._note(sentence)
         before = [self._acknowledged(one.held) for one in others]
         await super().acknowledge(handed)

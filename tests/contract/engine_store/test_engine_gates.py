@@ -150,8 +150,11 @@ async def limited(gates: GateStore, key: str, rate: int, per_ms: int = 60_000) -
     return limit
 
 
-async def drawn(gates: GateStore, key: str, wanted: int, returned: int = 0) -> Drawn:
-    (found,) = await gates.draw_tokens((TokenDraw(key=key, wanted=wanted, returned=returned),))
+async def drawn(
+    gates: GateStore, key: str, wanted: int, returned: int = 0, drawn_us: int = 0
+) -> Drawn:
+    draw = TokenDraw(key=key, wanted=wanted, returned=returned, drawn_us=drawn_us)
+    (found,) = await gates.draw_tokens((draw,))
     return found
 
 
@@ -184,12 +187,27 @@ async def test_returned_tokens_are_given_again_but_never_more_than_a_full_bucket
     gates: GateStore, key: str
 ) -> None:
     await limited(gates, key, 60, per_ms=DAY_MS)
-    await drawn(gates, key, 6)
+    first = await drawn(gates, key, 6)
 
-    some = await drawn(gates, key, 9, returned=3)
-    many = await drawn(gates, key, 99, returned=50)
+    some = await drawn(gates, key, 9, returned=3, drawn_us=first.drawn_us)
+    many = await drawn(gates, key, 99, returned=50, drawn_us=some.drawn_us)
 
     assert (some.granted, many.granted) == (3, 6)
+
+
+async def test_tokens_that_come_back_late_are_worth_what_the_bucket_had_no_room_for(
+    gates: GateStore, key: str
+) -> None:
+    """The bucket might have been full meanwhile, and got what somebody else has taken since."""
+    limit = await limited(gates, key, 60, per_ms=DAY_MS)
+    assert limit.every_ms is not None
+    first = await drawn(gates, key, 6)
+    before_us = first.drawn_us - round(1.5 * limit.every_ms * 1000)
+
+    late = await drawn(gates, key, 9, returned=3, drawn_us=before_us)
+    lost = await drawn(gates, key, 9, returned=1, drawn_us=before_us)
+
+    assert (late.granted, lost.granted) == (1, 0)
 
 
 async def test_engines_that_draw_at_once_get_no_more_than_there_is(

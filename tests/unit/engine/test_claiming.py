@@ -8,11 +8,11 @@ import pytest
 
 from mainspring_engine.adapters.memory import MemoryGates
 from mainspring_engine.domain.backlog import Backlog, Group
-from mainspring_engine.domain.limit import KeyLimit
+from mainspring_engine.domain.limit import KeyLimit, with_rate
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.domain.rows import Closing
-from mainspring_engine.ports.gates import GateStore
+from mainspring_engine.ports.gates import Drawn, GateStore
 from mainspring_engine.ports.store import Claimed, Release
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.claiming import Claimer
@@ -146,6 +146,21 @@ async def test_an_engine_that_has_not_read_how_gates_stand_lets_nothing_through(
     await hall.turn()
 
     assert len(hall.waits) == 1
+
+
+async def test_of_a_rate_a_claim_that_nobody_answers_is_spent() -> None:
+    hall = await Hall.opened()
+    limit = with_rate(KeyLimit(key=f"queue:{QUEUE}"), 30, 60_000)
+    hall.gates.limiter.replace([limit])
+    hall.gates.limiter.drawn(
+        [Drawn(key=limit.key, granted=2, wait_ms=0)], asked_at_s=hall.world.clock.mono()
+    )
+    assert hall.gates.reserve(ROUTE, 2) == 2
+
+    hall.gates.unused(ROUTE, 1)
+    hall.gates.unused(ROUTE, 1, unheard=True)
+
+    assert hall.gates.reserve(ROUTE, 2) == 1
 
 
 async def test_weights_divide_what_two_floods_get() -> None:

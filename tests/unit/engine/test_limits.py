@@ -89,7 +89,10 @@ class Hand:
 
     def draw(self, granted: int, wait_ms: int = 0) -> tuple[TokenDraw, ...]:
         draws = self.limiter.draws()
-        found = [Drawn(key=draw.key, granted=granted, wait_ms=wait_ms) for draw in draws]
+        found = [
+            Drawn(key=draw.key, granted=granted, wait_ms=wait_ms, drawn_us=self.asked)
+            for draw in draws
+        ]
         self.limiter.drawn(found, asked_at_s=self.clock.mono())
         return draws
 
@@ -130,7 +133,8 @@ def test_tokens_that_were_held_too_long_are_not_used_and_go_back() -> None:
     hand.clock.advance(LIMIT_HOLD_S * 2)
     hand.limiter.tidy()
 
-    assert hand.draw(granted=0) == (TokenDraw(key=KEY, wanted=0, returned=3),)
+    # With the time at which they were drawn, for they are worth less by now.
+    assert hand.draw(granted=0) == (TokenDraw(key=KEY, wanted=0, returned=3, drawn_us=1),)
     assert hand.limiter.reserve(ROUTE, 1) == 0
 
 

@@ -108,11 +108,13 @@ def with_rate(limit: KeyLimit, rate: int, per_ms: int) -> KeyLimit:
 class Hand:
     """The tokens of one key in one engine's hand. Times are monotonic seconds."""
 
-    __slots__ = ("_drawn_at", "_tokens", "ask_at")
+    __slots__ = ("_drawn_at", "_tokens", "ask_at", "drawn_us")
 
     def __init__(self) -> None:
         self._tokens = 0
         self._drawn_at = 0.0
+        self.drawn_us = 0
+        """When they were drawn, by the store's time."""
         self.ask_at = 0.0
         """Before this the bucket has none."""
 
@@ -135,8 +137,11 @@ class Hand:
         left, self._tokens = self._tokens, 0
         return left
 
-    def drawn(self, tokens: int, *, asked_at_s: float, wait_ms: int, now_s: float) -> None:
+    def drawn(
+        self, tokens: int, *, drawn_us: int, asked_at_s: float, wait_ms: int, now_s: float
+    ) -> None:
         """A draw came back. Its tokens are as old as the request."""
+        self.drawn_us = min(self.drawn_us, drawn_us) if self._tokens else drawn_us
         self._tokens += tokens
         self._drawn_at = asked_at_s
         self.ask_at = now_s + wait_ms / 1000

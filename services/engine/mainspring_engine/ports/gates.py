@@ -26,7 +26,10 @@ class Board(Struct, frozen=True, kw_only=True):
 
 
 class TokenDraw(Struct, frozen=True, kw_only=True):
-    """`returned` tokens were drawn before and not used.
+    """`returned` tokens were drawn before, at `drawn_us`, and not used: the store's microseconds.
+
+    They are worth what the bucket would hold if they had stayed in it: what came in since then
+    might have found it full, and counts against them.
 
     `family` is the limit that the key is under, where it has none of its own.
     """
@@ -34,15 +37,20 @@ class TokenDraw(Struct, frozen=True, kw_only=True):
     key: str
     wanted: int
     returned: int = 0
+    drawn_us: int = 0
     family: str = ""
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
-    """`wait_ms`: how long until the bucket has a token again; 0 where it has one."""
+    """`wait_ms`: how long until the bucket has a token again; 0 where it has one.
+
+    `drawn_us` is the store's time.
+    """
 
     key: str
     granted: int
     wait_ms: int
+    drawn_us: int = 0
 
 
 class GateStore(Protocol):

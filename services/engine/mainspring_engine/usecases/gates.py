@@ -24,6 +24,7 @@ from mainspring_kernel.gate_limits import (
     BUCKETS_FORGOTTEN_MAX,
     BUCKETS_FORGOTTEN_S,
     GATE_PASS_S,
+    LIMIT_HOLD_S,
 )
 from mainspring_schema.tasks import Failure
 
@@ -162,7 +163,8 @@ class Gates:
     async def _pass_for_ever(self) -> None:
         forgotten_s = self._clock.mono()
         while True:
-            await self._clock.sleep(GATE_PASS_S)
+            # What is not used soon goes back soon: it is worth less the longer it was away.
+            await self._clock.sleep(LIMIT_HOLD_S if self.limiter.holds else GATE_PASS_S)
             self.limiter.tidy()
             self.circuits.probe_due(self.able)
             if self.limiter.families and self._clock.mono() - forgotten_s >= BUCKETS_FORGOTTEN_S:

@@ -56,6 +56,11 @@ class Limiter:
         return self._limits.families
 
     @property
+    def holds(self) -> bool:
+        """Whether it has tokens that nobody has used yet."""
+        return any(hand.holds for hand in self._hands.values())
+
+    @property
     def any(self) -> bool:
         """Whether there is any limit at all."""
         return bool(self._limits)
@@ -119,11 +124,12 @@ class Limiter:
         return tuple(self._draw(key) for key in sorted(due[:LIMIT_DRAW_KEYS_MAX]))
 
     def _draw(self, key: str) -> TokenDraw:
-        limit = self._limits.of(key)
+        limit, hand = self._limits.of(key), self._hand(key)
         return TokenDraw(
             key=key,
             wanted=self._wanted.pop(key),
-            returned=self._hand(key).empty(),
+            drawn_us=hand.drawn_us,
+            returned=hand.empty(),
             family="" if limit is None else limit.family,
         )
 
@@ -133,7 +139,11 @@ class Limiter:
         came = 0
         for one in found:
             self._hand(one.key).drawn(
-                one.granted, asked_at_s=asked_at_s, wait_ms=one.wait_ms, now_s=now_s
+                one.granted,
+                drawn_us=one.drawn_us,
+                asked_at_s=asked_at_s,
+                wait_ms=one.wait_ms,
+                now_s=now_s,
             )
             came += one.granted
         return came > 0

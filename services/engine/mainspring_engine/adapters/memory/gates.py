@@ -2,6 +2,7 @@
 
 import math
 from contextlib import AbstractContextManager
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -14,6 +15,9 @@ from mainspring_engine.domain.limit import KeyLimit, Limits
 from mainspring_engine.ports.gates import Board, Drawn, TokenDraw
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.gate_limits import CIRCUIT_ENTRIES_MAX
+
+_ROUNDING: Final = 1e-6
+"""Of a token: what came back at once is whole again, whatever sums of floats say."""
 
 
 class _Bucket(Struct, frozen=True, kw_only=True):
@@ -134,13 +138,15 @@ class MemoryGates:
     def _draw(self, draw: TokenDraw, limit: KeyLimit) -> Drawn:
         every_ms = limit.every_ms or 0.0
         keyed = msgspec.structs.replace(limit, key=draw.key, family=draw.family)
-        tokens = self._tokens(keyed, returned=draw.returned)
-        granted = min(draw.wanted, int(tokens))
-        self._buckets[draw.key] = _Bucket(tokens=tokens - granted, filled_ms=self._clock.wall_ms())
+        now_ms = self._clock.wall_ms()
+        away = (now_ms - draw.drawn_us / 1000) / every_ms if every_ms else 0.0
+        tokens = self._tokens(keyed, returned=max(0.0, draw.returned - away))
+        granted = min(draw.wanted, int(tokens + _ROUNDING))
+        self._buckets[draw.key] = _Bucket(tokens=tokens - granted, filled_ms=now_ms)
         wait_ms = math.ceil(max(0.0, 1 - (tokens - granted)) * every_ms)
-        return Drawn(key=draw.key, granted=granted, wait_ms=wait_ms)
+        return Drawn(key=draw.key, granted=granted, wait_ms=wait_ms, drawn_us=now_ms * 1000)
 
-    def _tokens(self, limit: KeyLimit, *, returned: int = 0) -> float:
+    def _tokens(self, limit: KeyLimit, *, returned: float = 0.0) -> float:
         bucket = self._buckets.get(limit.key)
         if limit.burst is None or limit.every_ms is None:
             return 0.0

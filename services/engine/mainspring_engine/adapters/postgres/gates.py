@@ -70,7 +70,8 @@ class PostgresGates:
     async def draw_tokens(self, draws: tuple[TokenDraw, ...]) -> tuple[Drawn, ...]:
         asked = [(draw.key, draw.wanted, draw.returned) for draw in draws]
         rows = [draw.family or draw.key for draw in draws]
-        return tuple(await self._database.fetch_as(Drawn, GATES["draw_tokens"], asked, rows))
+        times = [draw.drawn_us for draw in draws]
+        return tuple(await self._database.fetch_as(Drawn, GATES["draw_tokens"], asked, rows, times))
 
     async def forget_buckets(self, limit: int) -> int:
         return await self._database.fetchval_as(int, GATES["forget_buckets"], limit)

@@ -116,7 +116,7 @@ select engine.set_share_v1($1, $2) as version;
 
 -- name: draw_tokens
 -- Takes tokens out of buckets; see the function. Not repeatable: a repeat draws again.
-select key, granted, wait_ms from engine.draw_tokens_v2($1, $2);
+select key, granted, wait_ms, drawn_us from engine.draw_tokens_v3($1, $2, $3);
 
 -- name: forget_buckets
 -- Forgets full buckets of families; see the function.
