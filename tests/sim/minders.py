@@ -255,7 +255,10 @@ class _Minder:
                 change = ChangeBudget(org_id=DEFAULT_ORG_ID, budget_id=budget_id, status=status)
                 await self._asked(lambda engine: engine.operator.operate(change))  # noqa: B023 - awaited at once
                 await asyncio.sleep(_LOOK_S * self._draws.random())
+        active = ChangeBudget(org_id=DEFAULT_ORG_ID, budget_id=budget_id, status="active")
         while True:
+            # A pause that nobody answered may come to pass late, behind what took it back.
+            await self._asked(lambda engine: engine.operator.operate(active))
             # Turns may rest because it was paused, and none of them has a timer.
             await self._resume()
             await asyncio.sleep(4 * _LOOK_S)

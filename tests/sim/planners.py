@@ -130,27 +130,38 @@ def slots_of(world: World) -> list[Slot]:
 
 
 def always(world: World, plans: list[Planned]) -> Iterator[str]:
-    """One slot for each time, on the beat of its interval, and one turn for each slot."""
+    slots = slots_of(world)
+    for planned in plans:
+        yield from _of_one(planned, [slot for slot in slots if slot.schedule_id == planned.id])
+    yield from _begun(world, slots)
+
+
+def _of_one(planned: Planned, slots: list[Slot]) -> Iterator[str]:
+    """One slot for each time, on the beat of its interval; no two at work that may not overlap."""
+    name = f"schedule {planned.id.hex}"
+    times = sorted(slot.slot_ms for slot in slots if slot.origin == "time")
+    if len(set(times)) < len(times):
+        yield f"{name} has two slots for one time: {times}"
+    if any((at - times[0]) % planned.every_ms for at in times):
+        yield f"{name} is off its beat of {planned.every_ms} ms: {times}"
+    known = {slot.id for slot in slots}
+    for slot_id in planned.triggered - known if not planned.settled else ():
+        yield f"slot {slot_id.hex} by hand was told of, and is not there"
+    at_work = [slot for slot in slots if slot.status in AT_WORK]
+    if planned.overlap != "allow_all" and len(at_work) > 1:
+        yield f"{name} has {len(at_work)} slots at work"
+
+
+def _begun(world: World, slots: list[Slot]) -> Iterator[str]:
+    """One turn for each slot."""
     turns = Counter(
         row.session_id for row in world.tables.engine.tables.workflows.values() if row.is_turn
     )
-    slots = slots_of(world)
-    for planned in plans:
-        mine = [slot for slot in slots if slot.schedule_id == planned.id]
-        times = sorted(slot.slot_ms for slot in mine if slot.origin == "time")
-        if len(set(times)) < len(times):
-            yield f"schedule {planned.id.hex} has two slots for one time: {times}"
-        if any((at - times[0]) % planned.every_ms for at in times):
-            yield f"schedule {planned.id.hex} is off its beat of {planned.every_ms} ms: {times}"
-        known = {slot.id for slot in mine}
-        for slot_id in planned.triggered - known if not planned.settled else ():
-            yield f"slot {slot_id.hex} by hand was told of, and is not there"
-        at_work = [slot for slot in mine if slot.status in AT_WORK]
-        if planned.overlap != "allow_all" and len(at_work) > 1:
-            yield f"schedule {planned.id.hex} has {len(at_work)} slots at work"
+    # A child that ended in the background wakes it, and what killed its workers is taken up.
+    more = world.weather.spawns or world.weather.operated
     for slot in slots:
         begun = turns[slot.session_id] if slot.session_id is not None else 0
-        if begun > 1 or (slot.turn_id is not None and begun != 1):
+        if (begun > 1 and not more) or (slot.turn_id is not None and not begun):
             yield f"slot {slot.id.hex} ({slot.status}) began {begun} turns"
 
 
