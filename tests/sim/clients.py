@@ -126,13 +126,7 @@ async def arrive(world: World, people: People) -> None:
     agent = to_wire(Prefix.AGENT, made.agent.id)
     host = here()
     assert host is not None
-    if world.weather.limited:
-        weather = world.weather
-        world.tables.engine.clerk.hurried = (
-            not weather.statement_stalls and not weather.freeze_every_s
-        )
-        for limit in LIMITS:
-            await world.tables.gates.set_limit(limit)
+    await _limit(world)
     come(world, people.orders)
     operators.come(world)
     for _ in range(world.weather.sessions):
@@ -152,6 +146,13 @@ async def arrive(world: World, people: People) -> None:
             people.said.append(said)
             host.spawn(_speak(world, people, said, ids), "person")
     planners.come(world, people.plans, agent, ids)
+
+
+async def _limit(world: World) -> None:
+    weather, tables = world.weather, world.tables
+    tables.engine.clerk.hurried = not weather.statement_stalls and not weather.freeze_every_s
+    for limit in LIMITS if weather.limited else ():
+        await tables.gates.set_limit(limit)
 
 
 def _mode(world: World) -> DeliveryMode:
