@@ -28,7 +28,7 @@ from mainspring_schema.commands import Submit
 from tests.property.rest_people import Chat, Said, content, saying, wanting
 from tests.property.rest_world import Answer, Json, Rest, Watch
 from tests.sim.checks import goes_on
-from tests.sim.crash_points import script_of
+from tests.sim.scripts import script_of
 from tests.sim.tools import CAPABILITY, CLASSES
 
 SESSIONS_MAX: Final = 3

@@ -5,6 +5,7 @@
 import asyncio
 import re
 from typing import Any, Final
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -37,7 +38,6 @@ from tests.sim import minders, operators, planners
 from tests.sim.keys import LIMITS
 from tests.sim.loop import Host, here
 from tests.sim.minders import Minders
-from tests.sim.operators import Withdrawn
 from tests.sim.orders import Orders, come
 from tests.sim.planners import Planned
 from tests.sim.scripts import script
@@ -86,7 +86,8 @@ class People(Struct, kw_only=True):
     readers: list[Reader]
     minders: Minders
     plans: list[Planned]
-    withdrawn: Withdrawn
+    withdrawn: set[UUID]
+    """Messages of which somebody was told that no turn takes them."""
     closed: set[SessionId]
     """Sessions that somebody wanted closed."""
     gave_up: list[str]
@@ -105,7 +106,7 @@ class People(Struct, kw_only=True):
             said=[],
             readers=[],
             closed=set(),
-            withdrawn=Withdrawn(messages=set()),
+            withdrawn=set(),
             gave_up=[],
             wrong=[],
         )

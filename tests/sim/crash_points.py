@@ -8,7 +8,7 @@ import gc
 import sys
 import warnings
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -23,6 +23,7 @@ from mainspring_worker.adapters.models.llmsim.driver import LlmSim
 from mainspring_worker.ports.model import ModelItem, ModelRequest
 from tests.sim import checks, clients
 from tests.sim.loop import Host, SimLoop
+from tests.sim.scripts import script_of
 from tests.sim.tools import CLASSES
 from tests.sim.weather import REST_S, Chance, Weather, weather_of
 from tests.sim.world import World
@@ -195,14 +196,6 @@ async def _cancel(world: World, said: clients.Said) -> None:
             await asyncio.sleep(AGAIN_S)
         else:
             return
-
-
-def script_of(turns: Sequence[Json]) -> str:
-    """A message that tells the model what to answer."""
-    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": 20}}
-    # A script within this one must not end its block.
-    text = msgspec.json.encode(block).decode().replace("`", "\\u0060")
-    return f"Play.\n```llmsim\n{text}\n```"
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from mainspring_harness.builtin import (
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.ports.tool import ToolBox
-from tests.sim.crash_points import ANSWER, Scene, script_of
+from tests.sim.crash_points import ANSWER, Scene
+from tests.sim.scripts import script_of
 from tests.sim.world import World
 
 _FOUND: Final = "It was under the sofa, behind the cat, where nobody ever looks for anything."

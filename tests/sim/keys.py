@@ -25,13 +25,9 @@ LEARNED_S: Final = 3.0
 _NEEDED: Final = ((), (SHELF,), (MILL,), (SHELF, MILL))
 
 
-def drawn(draws: Random) -> tuple[str, ...]:
+def needed(draws: Random, *, limited: bool) -> tuple[str, ...]:
     """What one program or task needs."""
-    return draws.choice(_NEEDED)
-
-
-def nothing(_draws: Random) -> tuple[str, ...]:
-    return ()
+    return draws.choice(_NEEDED) if limited else ()
 
 
 class Clerk:
@@ -49,11 +45,8 @@ class Clerk:
         at_work = [one.id.hex for one in held if f"{KEY}{SHELF}" in one.route.keys]
         if len(at_work) > AT_ONCE:
             yield f"{len(at_work)} are at work at the {SHELF}: {at_work}"
-        yield from (
-            ()
-            if not self.hurried
-            else self._rate([one for one in held if f"{KEY}{MILL}" in one.route.keys])
-        )
+        if self.hurried:
+            yield from self._rate([one for one in held if f"{KEY}{MILL}" in one.route.keys])
 
     def _rate(self, held: list[TaskRow]) -> Iterator[str]:
         before = len(self._begun)

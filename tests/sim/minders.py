@@ -33,6 +33,7 @@ from mainspring_schema.budgets import (
 )
 from mainspring_schema.commands import ClientToolResult, SubmitToolResults
 from mainspring_schema.messages import Json
+from tests.sim.asking import asked
 from tests.sim.loop import here
 from tests.sim.tools import CLIENTS
 from tests.sim.world import World
@@ -42,7 +43,6 @@ HELD_BACK: Final = ("set_lamp", "send_letter")
 _LOOK_S: Final = 2.0
 _LATE: Final = 0.4
 """How often nobody acts on what waits; some of it is too late then."""
-_AGAIN_S: Final = 0.5
 _EXPIRES_S: Final = 8
 _QUESTION_S: Final = 12
 _ROOM: Final[dict[Currency, tuple[int, int]]] = {
@@ -156,15 +156,7 @@ class _Minder:
         self._ids, self._draws = ids, world.minding
 
     async def _asked(self, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-        """The answer, of whichever engine. Raises what is final."""
-        while True:
-            engine = self._world.any_of("engine")
-            try:
-                return await self._world.network.call(engine.host, lambda: ask(engine.program))  # noqa: B023 - awaited at once
-            except MainspringError as error:
-                if error.status < 500:
-                    raise
-            await asyncio.sleep(_AGAIN_S * (1 + self._draws.random()))
+        return await asked(self._world, "engine", ask, self._draws)
 
     async def mind(self) -> None:
         while True:

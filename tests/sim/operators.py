@@ -23,20 +23,14 @@ from mainspring_schema.delivery import (
 )
 from mainspring_schema.messages import TextPart
 from mainspring_schema.operations import DrainWorker, LetterFilter, ResolveLetters, ResumeWorker
+from tests.sim.asking import asked
 from tests.sim.loop import here
 from tests.sim.world import World
 
 _EDITS_S: Final = 1.0
 _DRAINS_S: Final = 4.0
 _DRAINED_S: Final = 5.0
-_AGAIN_S: Final = 0.5
 _LETTERS: Final = LetterFilter(status="open", reason="poison", kind="tool")
-
-
-class Withdrawn(Struct, kw_only=True):
-    """Messages of which somebody was told that no turn takes them."""
-
-    messages: set[UUID]
 
 
 def come(world: World) -> None:
@@ -48,18 +42,9 @@ def come(world: World) -> None:
 
 
 async def _asked(world: World, order: Any) -> Any:
-    """The answer, of whichever engine. Raises what is final."""
-    while True:
-        engine = world.any_of("engine")
-        try:
-            return await world.network.call(
-                engine.host,
-                lambda: engine.program.operator.operate(order),  # noqa: B023 - awaited at once
-            )
-        except MainspringError as error:
-            if error.status < 500:
-                raise
-        await asyncio.sleep(_AGAIN_S * (1 + world.operating.random()))
+    return await asked(
+        world, "engine", lambda engine: engine.operator.operate(order), world.operating
+    )
 
 
 async def _drain(world: World) -> None:
@@ -94,7 +79,7 @@ async def _requeue(world: World) -> None:
             await _asked(world, order)
 
 
-async def edit(world: World, withdrawn: Withdrawn, session_id: SessionId) -> None:
+async def edit(world: World, withdrawn: set[UUID], session_id: SessionId) -> None:
     """Of what waits one is withdrawn, changed, or put in another's place."""
     draws = world.operating
     while world.loop.time() < world.weather.heal_s:
@@ -107,7 +92,7 @@ async def edit(world: World, withdrawn: Withdrawn, session_id: SessionId) -> Non
         with suppress(MainspringError):  # a turn took it first
             await _asked(world, order)
             if isinstance(order, WithdrawMessage):
-                withdrawn.messages.add(order.message_id)
+                withdrawn.add(order.message_id)
 
 
 def _drawn(world: World, session_id: SessionId, waiting: list[UUID]) -> DeliveryOrder:
@@ -141,7 +126,7 @@ _PAYLOAD: Final = msgspec.json.Decoder(_Payload)
 _TAKING: Final = frozenset({"reason.started", CONSUMED})
 
 
-def always(world: World, withdrawn: Withdrawn) -> Iterator[str]:
+def always(world: World, withdrawn: set[UUID]) -> Iterator[str]:
     """A message is taken by one turn, and one that was withdrawn by none."""
     taken: Counter[UUID] = Counter()
     for rows in world.tables.log.events.values():
@@ -153,5 +138,5 @@ def always(world: World, withdrawn: Withdrawn) -> Iterator[str]:
     for message_id, count in taken.items():
         if count > 1:
             yield f"I6 message {message_id.hex} was taken {count} times"
-        if message_id in withdrawn.messages:
+        if message_id in withdrawn:
             yield f"message {message_id.hex} was withdrawn, and taken"

@@ -33,17 +33,15 @@ from mainspring_schema.workflows import (
     StartWorkflow,
 )
 from tests.sim import keys
+from tests.sim.asking import GaveUp, asked
 from tests.sim.loop import POISON, here
 from tests.sim.programs import LETTER
 from tests.sim.wanted import FORKED_AT, Order, drawn
 from tests.sim.world import World
 
-TRIES_MAX: Final = 400
 _ARRIVE: Final = 0.8
 """Of the time until everything is mended."""
-_AGAIN_S: Final = 0.5
 _LOOK_S: Final = 3.0
-_FULL: Final = 429
 _ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -70,26 +68,22 @@ class Orders(Struct, kw_only=True):
     wrong: list[str]
 
 
-class GaveUp(Exception):
-    """Nobody answered, however often."""
-
-
 def come(world: World, orders: Orders) -> None:
     """Lets everybody in, on the host that calls."""
     host = here()
     assert host is not None
     draws = world.orders
     ids = SeededIds(world.tables.clock, draws.getrandbits(64))
-    needed = keys.drawn if world.weather.limited else keys.nothing
+    limited = world.weather.limited
     for number in range(world.weather.programs):
-        order = drawn(draws, f"order-{number}", needed(world.needing))
+        order = drawn(draws, f"order-{number}", keys.needed(world.needing, limited=limited))
         orders.placed.append(order)
         host.spawn(_Person(world, orders, ids).place(order), "person")
     for number in range(world.weather.plain_tasks):
         handed = Handed(
             key=f"task-{number}", task_id=ids.uuid7(), cancels=draws.random() < 0.3,
             fails=draws.random() < 0.2, poisons=world.weather.poison and draws.random() < 0.5,
-            needs=needed(world.needing),
+            needs=keys.needed(world.needing, limited=limited),
         )  # fmt: skip
         orders.handed.append(handed)
         host.spawn(_Person(world, orders, ids).hand_in(handed), "person")
@@ -101,16 +95,7 @@ class _Person:
         self._draws = world.orders
 
     async def _asked(self, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-        """The answer, of whichever engine. Raises what is final, GaveUp."""
-        for _ in range(TRIES_MAX):
-            engine = self._world.any_of("engine")
-            try:
-                return await self._world.network.call(engine.host, lambda: ask(engine.program))  # noqa: B023 - awaited at once
-            except MainspringError as error:
-                if error.status < 500 and error.status != _FULL:
-                    raise
-            await asyncio.sleep(_AGAIN_S * (1 + self._draws.random()))
-        raise GaveUp
+        return await asked(self._world, "engine", ask, self._draws)
 
     async def _arrive(self) -> None:
         at_s = self._world.weather.heal_s * _ARRIVE * self._draws.random()

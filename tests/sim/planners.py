@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from mainspring_kernel.errors import MainspringError, NotFound
+from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_scheduler.domain.slots import AT_WORK, Slot
 from mainspring_schema.schedules import (
@@ -28,6 +28,7 @@ from mainspring_schema.schedules import (
     Spec,
     TriggerSchedule,
 )
+from tests.sim.asking import asked
 from tests.sim.loop import here
 from tests.sim.scripts import script
 from tests.sim.world import World
@@ -35,7 +36,6 @@ from tests.sim.world import World
 _EVERY_MS: Final = (1_000, 2_000, 5_000)
 _OVERLAPS: Final[tuple[Overlap, ...]] = ("skip", "buffer_one", "cancel_other", "allow_all")
 _CATCH_UP_S: Final = (3, 60)
-_AGAIN_S: Final = 0.5
 _MEDDLES_S: Final = 4.0
 
 
@@ -69,18 +69,7 @@ class _Planner:
         self._draws = world.planning
 
     async def _asked(self, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-        """The answer, of whichever scheduler. Raises what is final."""
-        while True:
-            scheduler = self._world.any_of("scheduler")
-            try:
-                return await self._world.network.call(
-                    scheduler.host,
-                    lambda: ask(scheduler.program.schedules),  # noqa: B023 - awaited at once
-                )
-            except MainspringError as error:
-                if error.status < 500:
-                    raise
-            await asyncio.sleep(_AGAIN_S * (1 + self._draws.random()))
+        return await asked(self._world, "scheduler", lambda one: ask(one.schedules), self._draws)
 
     async def plan(self, agent: str) -> None:
         heal_s = self._world.weather.heal_s

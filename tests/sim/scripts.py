@@ -1,5 +1,6 @@
 """What the model of a turn is to answer: calls of every kind, and trouble that retries overcome."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -32,7 +33,12 @@ def script(world: World, depth: int = 0) -> str:
     for turn in turns if depth == 0 else ():
         if world.chance.strikes("model trouble", world.weather.model_trouble):
             turn["error"] = {"kind": "overloaded", "after_chars": 4, "attempts": 1}
-    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": work.choice(_LATENCIES_MS)}}
+    return script_of(turns, token_ms=work.choice(_LATENCIES_MS))
+
+
+def script_of(turns: Sequence[Json], *, token_ms: int = 20) -> str:
+    """A message that tells the model what to answer."""
+    block = {"turns": turns, "latency": {"ttft_ms": 50, "token_ms": token_ms}}
     # A script within this one must not end its block.
     text = msgspec.json.encode(block).decode().replace("`", "\\u0060")
     return f"Play.\n```llmsim\n{text}\n```"
