@@ -16,8 +16,8 @@ from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.store import MemoryStore
 from mainspring_engine.adapters.memory.tables import TaskRow
 from mainspring_engine.domain import decide, loss, rows
+from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import TaskState
-from mainspring_engine.domain.workflow import decide as of_workflows
 from mainspring_engine.ports.store import Closed
 from mainspring_engine.usecases import lane, leases
 from mainspring_engine.usecases.claiming import Claimer
@@ -151,8 +151,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "heads are compared with readers": Safeguard(Hub, "sweep", _idle),
     "attempt and offset of a delta": Safeguard(deltas, "judge", _committed),
     "the present decides what writes nothing": Safeguard(SessionFlights, "_recalled", _idle),
-    "a turn's refusals are of its state": Safeguard(decide, "_rest_on", _none),
-    "a workflow's refusals are of its state": Safeguard(of_workflows, "_rest_on", _none),
+    "refusals are of a state that holds": Safeguard(Plan, "rest_on_running", _none),
     "fence of a mark": Safeguard(judging, "_judge_mark", _committed_verdict),
     "fence of an emit": Safeguard(judging, "_judge_emit", _committed_verdict),
     "a release looks again": Safeguard(store, "_may_release", _always),

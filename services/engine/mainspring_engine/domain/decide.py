@@ -163,7 +163,7 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
     kind = None if turn is None else dict(turn.state.open_tasks()).get(held.task_id)
     if turn is None or kind is None:
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
-        _rest_on(turn)
+        plan.rest_on_running()
         _close_unexpected(plan, held.task_id, held.fence, intent.hash)
         return Verdict.STALE
     delivery = Delivery(held.task_id, held.fence, intent.body, intent.hash)
@@ -221,16 +221,6 @@ def _close_unexpected(plan: Plan, task_id: UUID, fence: int, result_hash: bytes)
     )
 
 
-def _rest_on(turn: Turn | None) -> None:
-    """What is closed or dropped as nobody's rests on a state that may be older than the store's.
-
-    Written as it is, it is compared. A turn that looks again for room in a budget arms its timer
-    without an event, by which alone an engine would notice.
-    """
-    if turn is not None:
-        turn.save()
-
-
 def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdict:
     turn = _turn(plan, materials)
     emit = intent.emit
@@ -285,7 +275,7 @@ def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
 def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Verdict:
     turn = _turn(plan, materials)
     if turn is None or turn.state.timer_id != intent.timer_id:
-        _rest_on(turn)
+        plan.rest_on_running()
         plan.dropped_timers.append(intent.timer_id)
         return Verdict.STALE
     if intent.kind == ending.TIMER_CANCEL:

@@ -182,6 +182,17 @@ class Plan:
         )
         self.workflow = workflow
 
+    def rest_on_running(self) -> None:
+        """Has what is refused or dropped as nobody's rest on the state of what is under way.
+
+        That may be an older one than the store has: written as it is, it is compared. Not every
+        change of a workflow adds an event, by which alone an engine would notice. It closed another
+        engine's go as one that nobody waits for, and dropped the timer of a turn that had looked
+        again for room in a budget.
+        """
+        if self.running is not None:
+            self.put_workflow(self.running)
+
     def consume(self, taken: tuple[InboxRow, ...], workflow_id: UUID) -> None:
         """Takes waiting messages as inputs of the workflow."""
         fresh = {accept.message_id: index for index, accept in enumerate(self.accepts)}

@@ -149,7 +149,7 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
         return Verdict.COMMITTED
     if going is None or going.state.task_id != held.task_id:
         # Nobody waits for it: the store's rows say whether it is a duplicate or stale.
-        _rest_on(going)
+        plan.rest_on_running()
         plan.closes.append(
             CloseTask(
                 task_id=held.task_id,
@@ -175,7 +175,7 @@ def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdi
     )
     going = _going(plan, materials)
     if going is None or going.state.task_id != emit.held.task_id:
-        _rest_on(going)
+        plan.rest_on_running()
         return Verdict.STALE
     for step in emit.steps:
         going.record(step, task_id=emit.held.task_id, fence=emit.held.fence)
@@ -223,16 +223,6 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
     elif going is not None and going.state.timer_id == intent.timer_id:
         machine.finish_cancel(going, going.open_tasks())
         return Verdict.COMMITTED
-    _rest_on(going)
+    plan.rest_on_running()
     plan.dropped_timers.append(intent.timer_id)
     return Verdict.STALE
-
-
-def _rest_on(going: Going | None) -> None:
-    """What is refused or dropped rests on a state that may be an older one than the store has.
-
-    Written as it is, it is compared. Not everything that changes a workflow adds an event, by which
-    alone an engine would notice: it closed another engine's go as one that nobody waits for.
-    """
-    if going is not None:
-        going.save()
