@@ -86,14 +86,6 @@ class InvalidId(MainspringError):
         )
 
 
-class MalformedRequest(MainspringError):
-    """The request line, a header or the body's framing is no HTTP. The connection is closed."""
-
-    code = "malformed_request"
-    status = 400
-    title = "Malformed request"
-
-
 class MalformedBody(MainspringError):
     """The body is not JSON, not UTF-8, or not of the media type it claims."""
 
@@ -305,28 +297,6 @@ class PayloadTooLarge(MainspringError):
         )
 
 
-class HeadersTooLarge(MainspringError):
-    """The target and headers of a request are over their bound. The connection is closed."""
-
-    code = "headers_too_large"
-    status = 431
-    title = "Headers too large"
-
-    def __init__(self, bytes_max: int) -> None:
-        super().__init__(
-            f"the target and headers of a request may have at most {bytes_max} bytes",
-            data={"bytes_max": bytes_max},
-        )
-
-
-class RequestTimeout(MainspringError):
-    """A request did not arrive whole in time. Nothing was done; the connection is closed."""
-
-    code = "request_timeout"
-    status = 408
-    title = "The request did not arrive in time"
-
-
 class TooManyRequests(MainspringError):
     """A bound on new work is reached. Nothing was accepted; try again after Retry-After."""
 
@@ -379,6 +349,23 @@ class SecretUnreadable(MainspringError):
     code = "secret_unreadable"
     status = 500
     title = "A secret cannot be read"
+
+
+class StateUnreadable(MainspringError):
+    """What a workflow keeps cannot be read here: a newer version wrote it, or its row was changed.
+
+    It stays where it is, and goes on where an engine can read it.
+    """
+
+    code = "state_unreadable"
+    status = 500
+    title = "The state of a workflow cannot be read"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this engine cannot read the state of a {what}: a newer version wrote it, "
+            "or its row was changed"
+        )
 
 
 class DeadlineExceeded(MainspringError):

@@ -338,6 +338,27 @@ async def test_a_timer_is_due_after_its_delay_until_it_is_dropped(session: Sessi
     assert timer.id not in [due.id for due in await store.due_timers(ALL)]
 
 
+async def test_a_sweep_finds_what_is_behind_those_that_it_leaves_out(
+    session: Session, worker: Worker
+) -> None:
+    held = await held_task(session, worker)
+    first, second = (
+        Timer(id=IDS.uuid7(), workflow_id=session.turn, kind="cancel", delay_ms=delay_ms)
+        for delay_ms in (1000, 2000)
+    )
+    await session.commit(session.changes(events=0, timers=(first, second)))
+    await session.world.pass_time(11)
+    store = session.world.store
+    others = {due.id for due in await store.due_timers(ALL)} - {first.id, second.id}
+
+    due = await store.due_timers(1, but=(first.id, *others))
+    over = await store.expired(ALL, but=(held.task_id,))
+
+    assert [one.id for one in due] == [second.id]
+    assert held.task_id in [one.task.id for one in await store.expired(ALL)]
+    assert held.task_id not in [one.task.id for one in over]
+
+
 async def test_sweeps_tell_how_long_ago_they_were(world: World) -> None:
     await world.store.expired(ALL)
     await world.store.ready_retries(ALL)

@@ -212,7 +212,7 @@ select id, 'key', id, id, '\\x00' from numbers
 @pytest.mark.parametrize(
     ("query_name", "arguments_", "condition"),
     [
-        ("due_timers", (500,), "Index Cond: (due_at <="),
+        ("due_timers", (500, ()), "Index Cond: (due_at <="),
         ("ready_retries", (500,), "Index Cond: (run_at <="),
         ("forget_keys", (86_400_000, 1000), "Index Cond: (created_at <"),
     ],
@@ -220,7 +220,7 @@ select id, 'key', id, id, '\\x00' from numbers
 async def test_a_sweep_does_not_read_what_is_not_due(
     watched: tuple[Connection, list[str]],
     query_name: str,
-    arguments_: tuple[int, ...],
+    arguments_: tuple[object, ...],
     condition: str,
 ) -> None:
     connection, plans = watched

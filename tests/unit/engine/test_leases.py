@@ -1,20 +1,24 @@
 """What keeps attempts alive, while the store comes and goes."""
 
 import asyncio
+from collections.abc import Collection
 from typing import cast
 from uuid import UUID
 
+from mainspring_engine.domain.intents import Died, Intent
+from mainspring_engine.domain.limits import UNSETTLED_REST_S
 from mainspring_engine.domain.plain import PlainIntent
+from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.ports.outside import Witness
 from mainspring_engine.ports.store import ExpiredTask, Handed, Renewal, Store
-from mainspring_engine.usecases.lane import Lane, Lanes
+from mainspring_engine.usecases.lane import Lane, Lanes, Ticket
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import STREAM_GRACE_S
+from mainspring_kernel.errors import MainspringError, Unavailable
+from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.frames import Acknowledgement, Held, Task, Verdict
 
 WORKER, HELD = UUID(int=1), Held(UUID(int=2), 1)
@@ -53,14 +57,53 @@ class StoreThatListens:
         return ()
 
 
+class StoreWithLosses:
+    """Effects that had begun when their workers were lost: each must be decided."""
+
+    def __init__(self, count: int) -> None:
+        self.lost = [lost(UUID(int=100 + n)) for n in range(count)]
+
+    async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[()]:
+        del renewals
+        return ()
+
+    async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
+        return tuple([one for one in self.lost if one.task.id not in but][:limit])
+
+
+def lost(task_id: UUID) -> ExpiredTask:
+    task = OpenTask(
+        id=task_id, kind=TaskKind.TOOL, state=TaskState.LEASED, fence=1,
+        effect=Effect.AT_MOST_ONCE, started=True, cancelling=False,
+        deaths=0, failures=0, uncounted=0,
+    )  # fmt: skip
+    ids = dict.fromkeys(("session_id", "workflow_id", "org_id"), UUID(int=9))
+    return ExpiredTask(task=task, acknowledged=True, **ids)
+
+
+class Heard:
+    """Lanes that keep what comes in."""
+
+    def __init__(self) -> None:
+        self.died: list[UUID] = []
+        self.tickets: list[Ticket] = []
+
+    def put(self, intent: Intent, ticket: Ticket) -> None:
+        assert isinstance(intent, Died)
+        self.died.append(intent.task.id)
+        self.tickets.append(ticket)
+
+
 NOBODY = cast("Lane[PlainIntent]", cast("object", None))
 
 
-def leases_over(store: object, links: Links, clock: ManualClock) -> Leases:
+def leases_over(
+    store: object, links: Links, clock: ManualClock, lanes: object | None = None
+) -> Leases:
     return Leases(
         store=cast("Store", store),
         links=links,
-        lanes=Lanes((), submits=NOBODY, ends=NOBODY),
+        lanes=cast("Lanes", lanes or Lanes((), submits=NOBODY, ends=NOBODY)),
         clock=clock,
         time=DatabaseTime(clock),
         witness=cast("Witness", cast("object", None)),
@@ -128,3 +171,23 @@ async def test_a_silent_stream_speaks_for_its_tasks_at_once() -> None:
     await leases_over(store, Links(), clock).fell_silent(link)
 
     assert [one.held for one in store.acknowledged] == [HELD]
+
+
+async def test_losses_that_cannot_be_decided_hold_up_nobody_behind_them() -> None:
+    clock, lanes = ManualClock(), Heard()
+    store = StoreWithLosses(SWEEP_BATCH_ROWS_MAX + 1)
+    leases = leases_over(store, Links(), clock, lanes)
+    leases.beaten = True
+    tasks = [one.task.id for one in store.lost]
+
+    full = await leases.expire()
+    rest = await leases.expire()
+    for ticket in lanes.tickets:
+        ticket.failed(MainspringError("a state that nobody can read"))
+    nothing = await leases.expire()
+    clock.advance(UNSETTLED_REST_S)
+    again = await leases.expire()
+
+    assert (full, rest, nothing) == ((SWEEP_BATCH_ROWS_MAX, True), (1, False), (0, False))
+    assert lanes.died[: len(tasks)] == tasks
+    assert again == full

@@ -1,6 +1,7 @@
 """Due timers and lost signals on their way through the lanes."""
 
 import asyncio
+from collections.abc import Collection
 from typing import cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from mainspring_engine.domain.limits import (
     LEASE_SWEEP_REST_S_MAX,
     SIGNAL_TRIES_MAX,
     SIGNALS_LOOK_S,
+    UNSETTLED_REST_S,
 )
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.outside import Announcer
@@ -20,7 +22,7 @@ from mainspring_engine.usecases.lane import Lanes, Ticket
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps, Swept
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.frames import Verdict
 
@@ -40,8 +42,8 @@ class Rows:
             for n in range(count)
         ]
 
-    async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
-        return tuple(self.due[:limit])
+    async def due_timers(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[DueTimer, ...]:
+        return tuple([timer for timer in self.due if timer.id not in but][:limit])
 
 
 class Queue:
@@ -57,13 +59,13 @@ class Queue:
         self.filled.set()
 
 
-def sweeps_of(rows: Rows, queue: Queue) -> Sweeps:
+def sweeps_of(rows: Rows, queue: Queue, clock: ManualClock | None = None) -> Sweeps:
     return Sweeps(
         store=cast("Store", cast("object", rows)),
         lanes=cast("Lanes", cast("object", queue)),
         leases=cast("Leases", object()),
         announcer=cast("Announcer", object()),
-        clock=ManualClock(),
+        clock=clock or ManualClock(),
     )
 
 
@@ -82,7 +84,7 @@ async def test_a_timer_in_a_lane_is_not_fired_by_the_next_sweep() -> None:
     assert await first == Swept(3, more=False)
 
 
-async def test_a_sweep_ends_after_its_commits_and_a_refused_timer_may_fire_again() -> None:
+async def test_a_sweep_ends_after_its_commits_and_what_met_an_absent_store_fires_again() -> None:
     rows, queue = Rows(SWEEP_BATCH_ROWS_MAX + 1), Queue()
     sweeps = sweeps_of(rows, queue)
 
@@ -90,7 +92,7 @@ async def test_a_sweep_ends_after_its_commits_and_a_refused_timer_may_fire_again
     await queue.filled.wait()
     assert not sweep.done()
     _, last = queue.fired.pop()
-    last.failed(MainspringError("no"))
+    last.failed(Unavailable("gone"))
     for _, ticket in queue.fired:
         ticket.done(Verdict.COMMITTED)
     assert await sweep == Swept(SWEEP_BATCH_ROWS_MAX, more=True)
@@ -104,6 +106,31 @@ async def test_a_sweep_ends_after_its_commits_and_a_refused_timer_may_fire_again
     for _, ticket in queue.fired:
         ticket.done(Verdict.COMMITTED)
     await again
+
+
+async def test_timers_that_cannot_be_decided_hold_up_nobody_behind_them() -> None:
+    rows, queue, clock = Rows(SWEEP_BATCH_ROWS_MAX + 1), Queue(), ManualClock()
+    sweeps = sweeps_of(rows, queue, clock)
+
+    async def fired() -> list[UUID]:
+        queue.fired.clear()
+        queue.filled.clear()
+        sweep = asyncio.create_task(sweeps.sweep(SweepKind.TIMERS))
+        await queue.filled.wait()
+        for _, ticket in queue.fired:
+            ticket.failed(MainspringError("a state that nobody can read"))
+        await sweep
+        return [id_ for id_, _ in queue.fired]
+
+    first = await fired()
+    behind = await fired()
+    nothing = await sweeps.sweep(SweepKind.TIMERS)
+    clock.advance(UNSETTLED_REST_S)
+    again = await fired()
+
+    assert first == again == [timer.id for timer in rows.due[:SWEEP_BATCH_ROWS_MAX]]
+    assert behind == [rows.due[-1].id]
+    assert nothing == Swept(0, more=False)
 
 
 class Lying:

@@ -78,6 +78,11 @@ SIGNAL_LOST_MS: Final = 1000
 SIGNALS_LOOK_S: Final = 3.0
 """How often an engine looks for those, unless the last look found some: a hint is lost with its
 engine, and a child that begins so much later is still no news."""
+UNSETTLED_REST_S: Final = 30.0
+"""How long a sweep leaves out what could not be decided: five hundred such rows, due before all
+others, would be all that any pass finds."""
+UNSETTLED_ROWS_MAX: Final = 10_000
+"""So many rest at once; they travel with each pass, 16 bytes each."""
 SIGNAL_RETRY_MS_MAX: Final = 300_000
 """The wait between two tries of a signal that was not taken grows to this."""
 SIGNAL_TRIES_MAX: Final = 20

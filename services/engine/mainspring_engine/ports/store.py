@@ -5,6 +5,7 @@ Every operation raises `Unavailable` where the store cannot be reached; whether 
 unknown, and repeating it settles that.
 """
 
+from collections.abc import Collection
 from typing import Protocol
 from uuid import UUID
 
@@ -322,8 +323,11 @@ class Store(Protocol):
         """Writes the one row per incarnation, releases what it does not list."""
         ...
 
-    async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
-        """Leases that ran out, none within POSTGRES_SETTLE_S of the database's own start."""
+    async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
+        """Leases that ran out, none within POSTGRES_SETTLE_S of the database's own start.
+
+        Without the tasks of `but`.
+        """
         ...
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
@@ -338,8 +342,11 @@ class Store(Protocol):
         """Makes due delayed tasks ready; returns their routes, one per task."""
         ...
 
-    async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
-        """Timers that are due, read without a lock; they fire through the commit lane."""
+    async def due_timers(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[DueTimer, ...]:
+        """Timers that are due, read without a lock; they fire through the commit lane.
+
+        Without those of `but`.
+        """
         ...
 
     async def ended_lately(self, *, within_ms: int, limit: int) -> tuple[Ended, ...]:

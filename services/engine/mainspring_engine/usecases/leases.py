@@ -14,11 +14,12 @@ from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import AttemptEnd, Witness
 from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal, Store
 from mainspring_engine.usecases.batching import Batcher
-from mainspring_engine.usecases.lane import Lanes, NoTicket
+from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.links import Link, Links
 from mainspring_engine.usecases.plain_traces import traces_of
 from mainspring_engine.usecases.reporting import Reports
 from mainspring_engine.usecases.time import DatabaseTime
+from mainspring_engine.usecases.unsettled import Settling, Unsettled
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
@@ -64,6 +65,8 @@ class Leases:
         self._time = time
         self._releases = Batcher(self._release)
         self.reports = Reports(store, links, clock)
+        self._unsettled = Unsettled(clock)
+        """Tasks whose leases ran out."""
         self.beaten: bool = False
         """Whether one flight of renewals has landed: before it this engine expires nothing."""
 
@@ -189,7 +192,7 @@ class Leases:
         """One pass over leases that ran out; how many, and whether more may be there."""
         if not self.beaten:
             return 0, False
-        tasks = await self._store.expired(SWEEP_BATCH_ROWS_MAX)
+        tasks = await self._store.expired(SWEEP_BATCH_ROWS_MAX, but=self._unsettled.ids())
         for task in tasks:
             release = self._loss(task)
             if release is not None:
@@ -207,7 +210,8 @@ class Leases:
         if needs_lane(lost.task, acknowledged=lost.acknowledged):
             if incarnation is None:
                 self._tallies.expired += 1
-                self._lanes.put(_died(lost), NoTicket(lost.session_id))
+                ticket = Settling(lost.session_id, lost.task.id, self._unsettled)
+                self._lanes.put(_died(lost), ticket)
             return None
         return Release(
             held=Held(lost.task.id, lost.task.fence),

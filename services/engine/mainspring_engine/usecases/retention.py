@@ -12,6 +12,7 @@ from mainspring_engine.domain.retention_limits import (
 from mainspring_engine.domain.workflow.retention import Keep, needless
 from mainspring_engine.domain.workflow.state import decode_state
 from mainspring_engine.ports.retention import Examined, RetentionRows, Trim
+from mainspring_kernel.errors import StateUnreadable
 
 _FIRST: Final = UUID(int=0)
 
@@ -60,5 +61,9 @@ class Retention:
         return removed
 
     def _trim_of(self, one: Examined) -> Trim | None:
-        bound = needless(decode_state(one.state), one.outcome, self._keep, one.now_ms)
+        try:
+            state = decode_state(one.state)
+        except StateUnreadable:
+            return None  # it keeps what it has until an engine can read it
+        bound = needless(state, one.outcome, self._keep, one.now_ms)
         return None if bound is None else Trim(workflow_id=one.workflow_id, bound=bound)

@@ -27,6 +27,7 @@ from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.passes import one_pass
+from mainspring_engine.usecases.unsettled import Settling, Unsettled
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
@@ -62,8 +63,8 @@ class Sweeps:
         self._leases_due_s = 0.0
         self._leases_took_s = 0.0
         """The last pass over leases."""
-        self._firing: set[UUID] = set()
-        """Timers in the lanes: they are due until their commit, and must not be fired again."""
+        self._unsettled = Unsettled(clock)
+        """Timers."""
 
     async def sweep(self, kind: SweepKind) -> Swept:
         """One pass. Raises Unavailable."""
@@ -97,13 +98,14 @@ class Sweeps:
 
     async def _fire_timers(self) -> Swept:
         """Returns once what it fired is committed, so that the next pass reads what is left."""
-        timers = await self._store.due_timers(SWEEP_BATCH_ROWS_MAX)
+        timers = await self._store.due_timers(SWEEP_BATCH_ROWS_MAX, but=self._unsettled.ids())
         bounds = tuple(timer.id for timer in timers if timer.kind == START_BOUND)
         await self._time_out(bounds)
         fired = [
             self._fire(timer)
             for timer in timers
-            if timer.kind != START_BOUND and timer.id not in self._firing
+            # Another pass may have found it meanwhile.
+            if timer.kind != START_BOUND and timer.id not in self._unsettled
         ]
         if fired:
             await asyncio.wait(fired)
@@ -126,11 +128,9 @@ class Sweeps:
             timer_id=timer.id,
             kind=timer.kind,
         )
-        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._firing.add(timer.id)
-        settled.add_done_callback(lambda _: self._firing.discard(timer.id))
-        self._lanes.put(due, _Fired(timer.session_id, settled))
-        return settled
+        ticket = _Fired(timer.session_id, timer.id, self._unsettled)
+        self._lanes.put(due, ticket)
+        return ticket.over
 
     async def _bring_lost_signals(self) -> None:
         """Those between sessions whose hint was lost. They lie here until their lane took them."""
@@ -201,17 +201,17 @@ class Sweeps:
         return at is None or self._clock.mono() - at >= SWEEP_SILENCE_S
 
 
-class _Fired(NoTicket):
-    """Tells the sweep that a timer is settled, whatever became of it."""
+class _Fired(Settling):
+    """Tells the sweep that it is over with a timer, whatever became of it."""
 
-    def __init__(self, session_id: UUID, settled: asyncio.Future[None]) -> None:
-        super().__init__(session_id)
-        self._settled = settled
+    def __init__(self, session_id: UUID, timer_id: UUID, unsettled: Unsettled) -> None:
+        super().__init__(session_id, timer_id, unsettled)
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def done(self, answer: Answer) -> None:
         super().done(answer)
-        self._settled.set_result(None)
+        self.over.set_result(None)
 
     def failed(self, error: Exception) -> None:
         super().failed(error)
-        self._settled.set_result(None)
+        self.over.set_result(None)

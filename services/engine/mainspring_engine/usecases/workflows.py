@@ -20,7 +20,7 @@ from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow import waiting
 from mainspring_engine.domain.workflow.charts import Chart
 from mainspring_engine.domain.workflow.forking import kept
-from mainspring_engine.domain.workflow.state import Course, Phase
+from mainspring_engine.domain.workflow.state import Course, Phase, WorkflowState
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
@@ -34,6 +34,7 @@ from mainspring_kernel.errors import (
     MainspringError,
     NotFound,
     PayloadTooLarge,
+    StateUnreadable,
     ValidationFailed,
     WorkflowEnded,
 )
@@ -308,7 +309,14 @@ def _fork_of_declared(command: ForkWorkflow, course: Course, chart: Chart) -> Fo
 
 def _view(row: WorkflowRow) -> WorkflowView:
     workflow = row.workflow
-    state = states.decode(workflow)
+    try:
+        state = states.decode(workflow)
+    except StateUnreadable as error:
+        # One that nobody can read here hides no other one of a list.
+        problem = f"{error.code}: {error.detail}"
+        state = WorkflowState(
+            type=row.type, key=row.key, queue=row.queue, phase=Phase.HELD, problem=problem
+        )
     result, flaw = _outcome(row, state.problem)
     return WorkflowView(
         workflow_id=workflow.id,

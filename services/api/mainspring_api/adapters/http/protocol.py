@@ -14,13 +14,9 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mainspring_api.adapters.http.edge import PROBLEM, problem_of
+from mainspring_api.adapters.http.refusals import HeadersTooLarge, MalformedRequest, RequestTimeout
 from mainspring_kernel import limits
-from mainspring_kernel.errors import (
-    HeadersTooLarge,
-    MainspringError,
-    MalformedRequest,
-    RequestTimeout,
-)
+from mainspring_kernel.errors import MainspringError
 
 
 class _Part(Enum):

@@ -1,5 +1,6 @@
 """The port over dictionaries. Backs `dev` and the simulator; gone with its process."""
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from uuid import UUID
 
@@ -225,13 +226,17 @@ class MemoryStore:
             return None
         return task if task.incarnation == renewal.incarnation else None
 
-    async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
+    async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
         with self._lock:
             now_ms = self._clock.wall_ms()
             self.tables.sweeps["leases"] = now_ms
             if now_ms <= self._settled_ms:
                 return ()
-            over = [task for task in self._leased() if task.lease_until_ms < now_ms]
+            over = [
+                task
+                for task in self._leased()
+                if task.lease_until_ms < now_ms and task.id not in but
+            ]
             over.sort(key=lambda task: task.lease_until_ms)
             return tuple(self._expired(task) for task in over[:limit])
 
@@ -295,12 +300,12 @@ class MemoryStore:
                 task.rev += 1
             return tuple(task.route for task in due[:limit])
 
-    async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
+    async def due_timers(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[DueTimer, ...]:
         with self._lock:
             now_ms = self._clock.wall_ms()
             self.tables.sweeps["timers"] = now_ms
             rows = [*self.tables.timers.values(), *self.tables.start_bounds.values()]
-            due = [timer for timer in rows if timer.due_ms <= now_ms]
+            due = [timer for timer in rows if timer.due_ms <= now_ms and timer.id not in but]
             due.sort(key=lambda timer: timer.due_ms)
             return tuple(
                 DueTimer(

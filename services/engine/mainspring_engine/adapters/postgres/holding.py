@@ -1,5 +1,6 @@
 """Who holds tasks: beats, starts, and what became of leases."""
 
+from collections.abc import Collection
 from typing import cast
 from uuid import UUID
 
@@ -55,8 +56,8 @@ class Holding:
         rows = await self._database.fetch(TASKS["start"], *_columns(starts))
         return tuple(Verdict(cast(int, row["verdict"])) for row in rows)
 
-    async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
-        rows = await self._database.fetch(TASKS["expired"], limit, self._settle_ms)
+    async def expired(self, limit: int, but: Collection[UUID]) -> tuple[ExpiredTask, ...]:
+        rows = await self._database.fetch(TASKS["expired"], limit, self._settle_ms, but)
         return tuple(expired_task(row) for row in rows)
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:

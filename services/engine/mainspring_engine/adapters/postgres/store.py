@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final, cast
 from uuid import UUID
@@ -219,8 +220,8 @@ class PostgresStore:
     async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
         return await self._claims.attach(attachments)
 
-    async def expired(self, limit: int) -> tuple[ExpiredTask, ...]:
-        return await self._holding.expired(limit)
+    async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
+        return await self._holding.expired(limit, but)
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
         return await self._holding.held_by(incarnation)
@@ -236,8 +237,8 @@ class PostgresStore:
         routes = await self._routes.named(set(numbers))
         return tuple(routes[number] for number in numbers)
 
-    async def due_timers(self, limit: int) -> tuple[DueTimer, ...]:
-        return tuple(await self._database.fetch_as(DueTimer, SWEEPS["due_timers"], limit))
+    async def due_timers(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[DueTimer, ...]:
+        return tuple(await self._database.fetch_as(DueTimer, SWEEPS["due_timers"], limit, but))
 
     async def ended_lately(self, *, within_ms: int, limit: int) -> tuple[Ended, ...]:
         return tuple(

@@ -28,7 +28,8 @@ select m.route from made_ready as m;
 
 -- name: due_timers
 -- Timers that are due, oldest first, read without a lock: they fire through the commit lane. With
--- plain tasks that were to be taken by now. Stamps the sweep in the same statement.
+-- plain tasks that were to be taken by now. Without the timers of $2, which the caller is about.
+-- Stamps the sweep in the same statement.
 -- repeatable
 with stamped as (
     insert into engine.sweep (kind, swept_at) values ('timers', clock_timestamp())
@@ -40,7 +41,9 @@ from (
     (
         select t.id, t.workflow_id, t.session_id, t.org_id, t.kind, t.due_at
         from engine.timer as t
-        where t.due_at <= (select clock_timestamp()) -- once, for the index
+        where
+            t.due_at <= (select clock_timestamp()) -- once, for the index
+            and t.id <> all($2::uuid[])
         order by t.due_at
         limit $1
     )

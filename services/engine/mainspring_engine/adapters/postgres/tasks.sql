@@ -181,6 +181,7 @@ from engine.attach_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: expired
 -- Leases that ran out; none soon after the server's own start, for its outage was nobody's death.
+-- Without the tasks of $3, which the caller is about.
 -- Stamps the sweep in the same statement.
 -- repeatable
 with stamped as (
@@ -200,6 +201,7 @@ overdue as materialized (
         t.state = 2
         and t.lease_until < clock_timestamp()
         and clock_timestamp() > pg_postmaster_start_time() + $2::bigint * interval '1 millisecond'
+        and t.id <> all($3::uuid[])
     order by t.lease_until
     limit $1
 )

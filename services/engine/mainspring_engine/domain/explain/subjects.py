@@ -9,6 +9,7 @@ from mainspring_engine.domain.turn import state as turns
 from mainspring_engine.domain.turn.state import Phase as TurnPhase
 from mainspring_engine.domain.workflow import state as workflows
 from mainspring_engine.domain.workflow.state import Phase as WorkflowPhase
+from mainspring_kernel.errors import StateUnreadable
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.explaining import Explanation, Reason, Subject
@@ -46,12 +47,19 @@ def _told(subject: Subject, id_: UUID, snapshot: Snapshot) -> Told:
         return _session(snapshot)
     if workflow.outcome is not Outcome.RUNNING:
         return _ended(workflow, snapshot.letter)
-    return _turn(workflow, snapshot) if workflow.is_turn else _workflow(workflow, snapshot)
+    try:
+        return _turn(workflow, snapshot) if workflow.is_turn else _workflow(workflow, snapshot)
+    except StateUnreadable as error:
+        return "held", (_unreadable(error),)
 
 
 def _is_at_rest(snapshot: Snapshot) -> bool:
     workflow = snapshot.workflow
     return workflow is None or (workflow.is_turn and workflow.outcome is not Outcome.RUNNING)
+
+
+def _unreadable(error: StateUnreadable) -> Reason:
+    return Reason(code=error.code, text=error.detail, advice="bring back an engine that wrote it")
 
 
 # ── tasks ───────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from mainspring_engine.domain.rows import TaskKind, Workflow
+from mainspring_kernel.errors import StateUnreadable
 from mainspring_kernel.limits import WORKFLOW_STATE_BYTES_MAX
 from mainspring_schema.events import Usage
 
@@ -176,6 +177,7 @@ def encode(state: TurnState) -> bytes:
 
 
 def decode(workflow: Workflow) -> TurnState:
+    """Raises StateUnreadable."""
     return read(workflow.state)
 
 
@@ -183,7 +185,7 @@ def read(state: bytes) -> TurnState:
     """As `decode`, of the bytes alone. Names of calls may be empty."""
     try:
         return _DECODER.decode(state)
-    except msgspec.ValidationError:
+    except msgspec.MsgspecError:
         return _unpacked(state)
 
 
@@ -201,11 +203,15 @@ def _packed(state: TurnState) -> bytes:
 
 
 def _unpacked(state: bytes) -> TurnState:
-    """Raises msgspec.ValidationError for what was never packed."""
-    row = _ROW.decode(state)
-    for place in _USAGES:
-        counts = row[place] if place < len(row) else None
-        if isinstance(counts, list):
-            row[place] = dict(zip(_COUNTS, cast("list[object]", counts), strict=False))
-    row[:1] = [1]
-    return _DECODER.decode(_ENCODER.encode(row))
+    """Raises StateUnreadable for what was never packed."""
+    try:
+        row = _ROW.decode(state)
+        for place in _USAGES:
+            counts = row[place] if place < len(row) else None
+            if isinstance(counts, list):
+                row[place] = dict(zip(_COUNTS, cast("list[object]", counts), strict=False))
+        row[:1] = [1]
+        return _DECODER.decode(_ENCODER.encode(row))
+    except msgspec.MsgspecError as error:
+        what = "turn"
+        raise StateUnreadable(what) from error

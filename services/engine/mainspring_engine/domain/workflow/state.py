@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_engine.domain.rows import Workflow
+from mainspring_kernel.errors import StateUnreadable
 
 
 class Phase(IntEnum):
@@ -113,8 +114,14 @@ def encode(state: WorkflowState) -> bytes:
 
 
 def decode(workflow: Workflow) -> WorkflowState:
+    """Raises StateUnreadable."""
     return decode_state(workflow.state)
 
 
 def decode_state(state: bytes) -> WorkflowState:
-    return _DECODER.decode(state)
+    """Raises StateUnreadable."""
+    try:
+        return _DECODER.decode(state)
+    except msgspec.MsgspecError as error:
+        what = "workflow"
+        raise StateUnreadable(what) from error
