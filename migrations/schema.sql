@@ -4275,7 +4275,7 @@ begin
             failures = t.failures + c.counts_failure::int,
             deaths = t.deaths + c.counts_death::int,
             died = case when c.counts_death then array_append(t.died, t.fence) else t.died end,
-            uncounted = t.uncounted + (not (c.counts_failure or c.counts_death))::int
+            uncounted = case when c.counts_death then t.uncounted else 0 end
         from unnest(p_closes) as c
         where
             c.delay_ms is not null

@@ -25,9 +25,9 @@ REST_S: Final = 240.0
 """Virtual time after it in which every turn must have ended: leases, backoffs, sweeps. Not counted
 is what a circuit takes: its probes may meet what is left of a model's trouble, each time for twice
 as long."""
-BUDGETED_REST_S: Final = 900.0
-"""Where calls wait for each other's money, one after the other."""
-REST_S_MAX: Final = 1800.0
+BUDGETED_REST_S: Final = 1500.0
+"""Where calls wait for each other's money, one after the other, and then for its renewal."""
+REST_S_MAX: Final = 2400.0
 """With what circuits take."""
 
 

@@ -206,46 +206,6 @@ async def test_an_expired_lease_shows_the_task_and_where_it_belongs(
     assert (found.task.fence, found.task.incarnation) == (1, worker.id)
 
 
-@pytest.mark.parametrize(("acknowledged", "deaths", "uncounted"), [(True, 1, 0), (False, 0, 1)])
-async def test_only_an_acknowledged_attempt_dies(
-    session: Session, worker: Worker, acknowledged: bool, deaths: int, uncounted: int
-) -> None:
-    held = await held_task(session, worker)
-    store = session.world.store
-    if acknowledged:
-        await store.renew((worker.renewal(held),))
-    await session.world.pass_time(11)
-    release = Release(held=held, closing=Closing.EXPIRED, counts_death=True, expired_only=True)
-
-    first = await store.release((release,))
-    again = await store.release((release,))
-
-    assert (first, again) == ((Verdict.COMMITTED,), (Verdict.STALE,))
-    (task,) = (await store.open_tasks((session.turn,)))[session.turn]
-    assert (task.state, task.deaths, task.uncounted) == (TaskState.READY, deaths, uncounted)
-    assert await session.world.attempts(held.task_id) == [(1, int(Closing.EXPIRED))]
-
-
-@pytest.mark.parametrize("why", ["lease", "started", "attach", "worker", "fence", "cancelling"])
-async def test_a_release_compares_under_the_lock(
-    session: Session, worker: Worker, why: str
-) -> None:
-    held = await held_task(session, worker, Effect.VERIFIABLE)
-    if why == "started":
-        await session.world.store.start((worker.renewal(held),))
-    if why == "cancelling":
-        await session.commit(session.changes(marks=(MarkTask(task_id=held.task_id, fence=1),)))
-    release = Release(
-        held=Held(held.task_id, 2) if why == "fence" else held,
-        closing=Closing.UNDELIVERED,
-        expired_only=why == "lease",
-        incarnation=IDS.uuid7() if why == "worker" else None,
-        attach_number=2 if why == "attach" else None,
-    )
-
-    assert await session.world.store.release((release,)) == (Verdict.STALE,)
-
-
 async def test_held_by_lists_one_incarnation(
     world: World, session: Session, worker: Worker
 ) -> None:

@@ -140,6 +140,18 @@ def test_a_lease_that_nobody_takes_up_needs_somebody(sweeps: dict[str, int]) -> 
     assert not found.moving
 
 
+@pytest.mark.parametrize("closing", ["returned", "undelivered"])
+def test_a_task_that_no_worker_kept_says_who_had_it_last(closing: str) -> None:
+    last = msgspec.structs.replace(failed(""), closing=closing)
+    task = msgspec.structs.replace(DELAYED, uncounted=4)
+
+    reason = only(snapshot(TaskFacts(task=task, last=last)))
+
+    assert reason.code == "not_kept"
+    assert "given out 4 times and no worker kept it; w1 had it last" in reason.text
+    assert reason.until_ms == DELAYED.due_ms
+
+
 # ── delayed ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -202,3 +202,11 @@ def test_a_payload_bears_its_trace_and_is_the_same_without_it() -> None:
     assert b"traceparent" not in made_of(bare).payload
     assert is_same(made_of(traced).payload, made_of(bare).payload)
     assert not is_same(made_of(bare).payload, made_of(talks).payload)
+
+
+def test_a_payload_that_cannot_be_read_here_goes_to_a_worker_all_the_same() -> None:
+    strange = b"\xc1traceparent"
+
+    assert trace_of(strange) == ""
+    assert is_same(strange, strange)
+    assert not is_same(strange, made_of(order()).payload)

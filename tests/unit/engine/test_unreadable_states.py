@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from mainspring_engine.domain import closed
 from mainspring_engine.domain.rows import Outcome, Workflow
 from mainspring_engine.domain.turn import state as turns
 from mainspring_engine.domain.workflow import state as workflows
@@ -118,3 +119,9 @@ async def test_it_keeps_its_records_and_the_others_lose_theirs() -> None:
 
 def test_what_is_written_can_be_read() -> None:
     assert workflows.decode_state(encode(READABLE)) == READABLE
+
+
+@pytest.mark.parametrize("payload", STRANGE)
+def test_the_details_of_a_closed_task_say_that_it_cannot_be_read(payload: bytes) -> None:
+    with pytest.raises(StateUnreadable, match="state of a task"):
+        closed.read(payload)

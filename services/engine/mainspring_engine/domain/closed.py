@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.rows import Closing, TaskKind
+from mainspring_kernel.errors import StateUnreadable
 from mainspring_schema.operations import AttemptView, TaskView, TaskWord
 from mainspring_schema.tasks import PlainTask, StepTask, TaskPayload, ToolTask, WorkflowTask
 
@@ -35,8 +36,12 @@ KIND_OF: Final = {word: kind for kind, word in KINDS.items()}
 
 
 def read(payload: bytes) -> TaskPayload:
-    """What the task was made with."""
-    return _PAYLOAD.decode(payload)
+    """What the task was made with. Raises StateUnreadable."""
+    try:
+        return _PAYLOAD.decode(payload)
+    except msgspec.MsgspecError as error:
+        what = "task"
+        raise StateUnreadable(what) from error
 
 
 def owner(task_id: UUID, made: TaskPayload) -> UUID:

@@ -78,6 +78,13 @@ SIGNAL_LOST_MS: Final = 1000
 SIGNALS_LOOK_S: Final = 3.0
 """How often an engine looks for those, unless the last look found some: a hint is lost with its
 engine, and a child that begins so much later is still no news."""
+LOSSES_AT_ONCE: Final = 3
+"""Attempts of a task that may end as no death, handed back or undelivered, before it rests: workers
+that are on their way out give back what they hold, and somebody else has it at once."""
+LOSS_REST_MS: Final = 100
+"""The first rest; each next one is twice as long."""
+LOSS_REST_MS_MAX: Final = 30_000
+"""And no longer: five minutes until the bound, in which somebody may come who can read the task."""
 UNSETTLED_REST_S: Final = 30.0
 """How long a sweep leaves out what could not be decided: five hundred such rows, due before all
 others, would be all that any pass finds."""

@@ -1,7 +1,21 @@
 """What becomes of a task whose attempt ended without a result. Pure; the store compares again."""
 
+from typing import Final
+
+from mainspring_engine.domain.limits import LOSS_REST_MS, LOSS_REST_MS_MAX, LOSSES_AT_ONCE
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask
 from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
+
+LOSS_RESTS_MS: Final = tuple(
+    0 if before < LOSSES_AT_ONCE
+    else min(LOSS_REST_MS_MAX, LOSS_REST_MS << (before - LOSSES_AT_ONCE))
+    for before in range(ATTEMPTS_UNCOUNTED_MAX - 1)
+)  # fmt: skip
+"""How long a task rests behind an attempt that ended as no death, by how many such it had before.
+
+A worker that cannot read it gives it back at once, and another one, which could, has to be found.
+Behind the last of them it is not given out any more: its lease runs out, and that decides.
+"""
 
 
 def needs_lane(task: OpenTask, *, acknowledged: bool) -> bool:
@@ -26,7 +40,7 @@ def why_quarantined(task: OpenTask) -> str:
     """For the dead letter and the user, of a task whose last allowed attempt is lost."""
     if task.deaths + 1 >= WORKER_DEATHS_MAX:
         return f"the task lost its worker {task.deaths + 1} times"
-    return f"the task was given out {task.uncounted + 1} times and never reached a worker"
+    return f"the task was given out {task.uncounted + 1} times and no worker kept it"
 
 
 def closing_of(*, acknowledged: bool) -> Closing:

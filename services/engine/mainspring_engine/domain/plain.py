@@ -171,7 +171,8 @@ def trace_of(payload: bytes) -> str:
     # Nearly every task has none, and its payload is not read here: the key's bytes tell.
     if _TRACE_KEY not in payload:
         return ""
-    return _PAYLOAD.decode(payload).traceparent or ""
+    made = _read(payload)
+    return "" if made is None else made.traceparent or ""
 
 
 def is_same(one: bytes, other: bytes) -> bool:
@@ -179,8 +180,17 @@ def is_same(one: bytes, other: bytes) -> bool:
     return one == other or _without_trace(one) == _without_trace(other)
 
 
-def _without_trace(payload: bytes) -> Payload:
-    return msgspec.structs.replace(_PAYLOAD.decode(payload), traceparent=None)
+def _without_trace(payload: bytes) -> Payload | bytes:
+    made = _read(payload)
+    return payload if made is None else msgspec.structs.replace(made, traceparent=None)
+
+
+def _read(payload: bytes) -> Payload | None:
+    """None for what a newer version made: its worker can read it, and it holds up no other one."""
+    try:
+        return _PAYLOAD.decode(payload)
+    except msgspec.MsgspecError:
+        return None
 
 
 def route_of(queue: str, type_: str, build: str = "", keys: tuple[str, ...] = ()) -> Route:

@@ -16,13 +16,9 @@ from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.loss import LOSS_RESTS_MS
 from mainspring_engine.domain.routes import Route
-from mainspring_engine.domain.rows import (
-    Head,
-    OpenTask,
-    TaskState,
-    View,
-)
+from mainspring_engine.domain.rows import Head, OpenTask, TaskState, View
 from mainspring_engine.ports.log import GrantedLog
 from mainspring_engine.ports.store import (
     Attachment,
@@ -272,13 +268,16 @@ class MemoryStore:
         task = self.tables.tasks.get(release.held.task_id)
         if task is None or not _may_release(task, release, now_ms):
             return Verdict.STALE
-        counts = release.counts_death and task.acknowledged
+        dies = release.counts_death and task.acknowledged
+        if not dies and task.uncounted >= len(LOSS_RESTS_MS):
+            return Verdict.STALE
+        rest_ms = 0 if dies else LOSS_RESTS_MS[task.uncounted]
         self.tables.close_attempt(task, release.closing, now_ms=now_ms)
-        if counts:
+        if dies:
             task.die()
         else:
             task.uncounted += 1
-        task.let_go(TaskState.READY, now_ms)
+        task.let_go(TaskState.DELAYED if rest_ms else TaskState.READY, now_ms + rest_ms)
         return Verdict.COMMITTED
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────

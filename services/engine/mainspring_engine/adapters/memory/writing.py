@@ -200,12 +200,11 @@ def _close(tables: Tables, changes: Changes, close: CloseTask, now_ms: int) -> N
 
 
 def _delay(task: TaskRow, close: CloseTask, ready_ms: int) -> None:
+    task.failures += close.counts_failure
     if close.counts_death:
         task.die()
-    if close.counts_failure:
-        task.failures += 1
-    if not (close.counts_death or close.counts_failure):
-        task.uncounted += 1
+    else:
+        task.uncounted = 0  # a worker kept it
     task.let_go(TaskState.DELAYED, ready_ms)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from mainspring_engine.adapters.postgres.claims import TASKS
 from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.replies import expired_task, open_task
+from mainspring_engine.domain.loss import LOSS_RESTS_MS
 from mainspring_engine.domain.rows import OpenTask
 from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal, Renewed
 from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
@@ -75,6 +76,7 @@ class Holding:
             [r.unstarted_only for r in releases],
             [r.incarnation for r in releases],
             [r.attach_number for r in releases],
+            LOSS_RESTS_MS,
         )
         return tuple(Verdict.COMMITTED if row["released"] else Verdict.STALE for row in rows)
 

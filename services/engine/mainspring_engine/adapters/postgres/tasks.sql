@@ -229,6 +229,8 @@ order by t.id;
 
 -- name: release
 -- Makes leased tasks ready again and closes their attempts; says which, under the tasks' locks.
+-- One whose attempt ended as no death rests for as long as $9 says by how many such it had; behind
+-- the last of them it stays with its lease, which the sweep finds.
 with asked as materialized (
     select *
     from unnest(
@@ -245,7 +247,7 @@ stamp as materialized (select clock_timestamp() as now),
 locked as materialized (
     select
         t.id, t.fence, t.state, t.incarnation, t.attach_number, t.started_fence, t.lease_until,
-        t.cancelling
+        t.cancelling, t.acknowledged, t.uncounted
     from engine.task as t
     where t.id = any($1::uuid[])
     order by t.id
@@ -254,7 +256,10 @@ locked as materialized (
 
 fit as materialized (
     select distinct on (a.task_id)
-        a.n, a.task_id, a.closing, a.counts_death
+        a.n, a.task_id, a.closing,
+        -- Only an attempt that was acknowledged can die.
+        a.counts_death and l.acknowledged as dies,
+        ($9::int[])[l.uncounted + 1] as rest_ms
     from asked as a
     inner join locked as l on a.task_id = l.id
     where
@@ -265,26 +270,23 @@ fit as materialized (
         and (not a.expired_only or l.lease_until < clock_timestamp())
         and (a.incarnation is null or l.incarnation = a.incarnation)
         and (a.attach_number is null or l.attach_number = a.attach_number)
+        and ((a.counts_death and l.acknowledged) or l.uncounted < cardinality($9::int[]))
     order by a.task_id, a.n
 ),
 
 released as (
     update engine.task as t
     set
-        state = 1,
-        run_at = s.now,
+        state = case when f.dies or f.rest_ms = 0 then 1 else 3 end,
+        run_at = s.now + case when f.dies then 0 else f.rest_ms end * interval '1 millisecond',
         rev = t.rev + 1,
         lease_until = null,
         incarnation = null,
         attach_number = null,
         acknowledged = false,
-        -- Only an attempt that was acknowledged can die.
-        deaths = t.deaths + (f.counts_death and t.acknowledged)::int,
-        died = case
-            when f.counts_death and t.acknowledged then array_append(t.died, t.fence)
-            else t.died
-        end,
-        uncounted = t.uncounted + (not (f.counts_death and t.acknowledged))::int
+        deaths = t.deaths + f.dies::int,
+        died = case when f.dies then array_append(t.died, t.fence) else t.died end,
+        uncounted = t.uncounted + (not f.dies)::int
     from fit as f
     cross join stamp as s
     where t.id = f.task_id and t.id = any($1::uuid[])

@@ -14,8 +14,10 @@ from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.explaining import Reason
-from mainspring_schema.operations import TaskView
+from mainspring_schema.operations import AttemptView, TaskView
 
+_NOT_KEPT: Final = ("returned", "undelivered")
+"""How attempts close that no worker kept."""
 CODE_DIFFERS: Final = (
     "Start a worker with the code it began with, mend the code, or fork it from the step that "
     "differs (POST to its fork): the fork goes on with the new code."
@@ -284,6 +286,8 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
         )
     if code == JOINS:
         return _joining(facts, due_ms)
+    if last is not None and last.closing in _NOT_KEPT:
+        return _not_kept(facts, last, due_ms)
     ours = task.kind in ("reason", "tool")
     said = f": {last.error_message}" if last is not None and last.error_message else ""
     # How often a user's step is tried is for its code to say.
@@ -300,6 +304,19 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _not_kept(facts: TaskFacts, last: AttemptView, due_ms: int) -> Reason:
+    task = facts.task
+    return _of(
+        facts,
+        "not_kept",
+        f"{_named(task)} was given out {task.uncounted} times and no worker kept it; "
+        f"{last.worker_name} had it last ({last.closing}), the next try is at {rfc3339(due_ms)}",
+        advice="See its worker's log: it may be too old to read the task.",
+        since_ms=last.closed_ms,
+        until_ms=due_ms,
+    )
 
 
 def _joining(facts: TaskFacts, due_ms: int) -> Reason:

@@ -210,26 +210,28 @@ def attempt_out(attempt: AttemptView) -> AttemptOut:
 _PAYLOAD: msgspec.msgpack.Decoder[TaskPayload] = msgspec.msgpack.Decoder(TaskPayload)
 
 
-def input_out(payload: bytes) -> Json:
-    """What the task was made with. A model call's prompt is the conversation, not repeated here."""
-    made = _PAYLOAD.decode(payload)
+def input_out(payload: bytes) -> Json | None:
+    """None where this version cannot read it. A model call's prompt is the conversation."""
+    try:
+        made = _PAYLOAD.decode(payload)
+    except msgspec.MsgspecError:
+        return None  # who asks is told all else
     if isinstance(made, ToolTask):
         return {"tool": made.name, "arguments": made.arguments, "tool_call_id": made.call_id}
     if isinstance(made, WorkflowTask):
         return {"workflow_type": made.workflow_type, "key": made.key}
     if isinstance(made, PlainTask | StepTask):
         return {"type": made.task_type, "arguments": msgspec.json.decode(made.input)}
-    message_id = to_wire(Prefix.MESSAGE, made.message_id)
     return {
         "iteration": made.iteration,
-        "message_id": message_id,
+        "message_id": to_wire(Prefix.MESSAGE, made.message_id),
         "through_sequence": made.through_seq,
     }
 
 
 class TaskDetailsOut(Struct, frozen=True, kw_only=True):
     task: TaskOut
-    input: Json
+    input: Json | None
     attempts: tuple[AttemptOut, ...]
 
 

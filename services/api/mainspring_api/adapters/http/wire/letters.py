@@ -115,7 +115,7 @@ class LetterList(Struct, frozen=True, kw_only=True):
 
 class LetterDetailsOut(Struct, frozen=True, kw_only=True):
     letter: LetterOut
-    input: Json
+    input: Json | None
     attempts: tuple[AttemptOut, ...]
 
 

@@ -1,0 +1,94 @@
+"""Attempts that end without a result: what becomes of their tasks."""
+
+import pytest
+
+from mainspring_engine.domain.changes import MarkTask
+from mainspring_engine.domain.loss import LOSS_RESTS_MS, needs_lane
+from mainspring_engine.domain.routes import Route
+from mainspring_engine.domain.rows import Closing, Effect, TaskState
+from mainspring_engine.ports.store import Release
+from mainspring_schema.frames import Held, Verdict
+from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, close
+from tests.contract.engine_store.test_engine_store_time import ALL, expired, held_task
+
+
+@pytest.mark.parametrize(("acknowledged", "deaths", "uncounted"), [(True, 1, 0), (False, 0, 1)])
+async def test_only_an_acknowledged_attempt_dies(
+    session: Session, worker: Worker, acknowledged: bool, deaths: int, uncounted: int
+) -> None:
+    held = await held_task(session, worker)
+    store = session.world.store
+    if acknowledged:
+        await store.renew((worker.renewal(held),))
+    await session.world.pass_time(11)
+    release = Release(held=held, closing=Closing.EXPIRED, counts_death=True, expired_only=True)
+
+    first = await store.release((release,))
+    again = await store.release((release,))
+
+    assert (first, again) == ((Verdict.COMMITTED,), (Verdict.STALE,))
+    (task,) = (await store.open_tasks((session.turn,)))[session.turn]
+    assert (task.state, task.deaths, task.uncounted) == (TaskState.READY, deaths, uncounted)
+    assert await session.world.attempts(held.task_id) == [(1, int(Closing.EXPIRED))]
+
+
+@pytest.mark.parametrize("why", ["lease", "started", "attach", "worker", "fence", "cancelling"])
+async def test_a_release_compares_under_the_lock(
+    session: Session, worker: Worker, why: str
+) -> None:
+    held = await held_task(session, worker, Effect.VERIFIABLE)
+    if why == "started":
+        await session.world.store.start((worker.renewal(held),))
+    if why == "cancelling":
+        await session.commit(session.changes(marks=(MarkTask(task_id=held.task_id, fence=1),)))
+    release = Release(
+        held=Held(held.task_id, 2) if why == "fence" else held,
+        closing=Closing.UNDELIVERED,
+        expired_only=why == "lease",
+        incarnation=IDS.uuid7() if why == "worker" else None,
+        attach_number=2 if why == "attach" else None,
+    )
+
+    assert await session.world.store.release((release,)) == (Verdict.STALE,)
+
+
+async def test_a_task_that_no_worker_keeps_rests_ever_longer_and_ends_with_its_lease(
+    session: Session, worker: Worker, queue: str
+) -> None:
+    route = Route(queue=queue)
+    held = await held_task(session, worker, route=route)
+    store = session.world.store
+
+    for before, rest_ms in enumerate(LOSS_RESTS_MS):
+        back = Release(held=Held(held.task_id, before + 1), closing=Closing.RETURNED)
+        assert await store.release((back,)) == (Verdict.COMMITTED,)
+        (task,) = (await store.open_tasks((session.turn,)))[session.turn]
+        assert task.state is (TaskState.DELAYED if rest_ms else TaskState.READY)
+        await session.world.pass_time(rest_ms / 1000 + 1)
+        await store.ready_retries(ALL)
+        assert [one.held.fence for one in await worker.take(1, route)] == [before + 2]
+    last = Held(held.task_id, len(LOSS_RESTS_MS) + 1)
+
+    refused = await store.release((Release(held=last, closing=Closing.RETURNED),))
+
+    assert refused == (Verdict.STALE,)
+    await session.world.pass_time(11)
+    found = await expired(session.world, last)
+    assert found is not None
+    assert needs_lane(found.task, acknowledged=False)
+
+
+async def test_a_worker_that_kept_a_task_ends_the_count_of_those_that_did_not(
+    session: Session, worker: Worker, queue: str
+) -> None:
+    held = await held_task(session, worker, route=Route(queue=queue))
+    store = session.world.store
+    await store.release((Release(held=held, closing=Closing.UNDELIVERED),))
+    (before,) = (await store.open_tasks((session.turn,)))[session.turn]
+    (second,) = await worker.take(1, Route(queue=queue))
+
+    waits = close(second.held, closing=Closing.RETURNED, delay_ms=3_600_000)
+    await session.commit(session.changes(closes=(waits,)))
+
+    (after,) = (await store.open_tasks((session.turn,)))[session.turn]
+    assert (before.uncounted, after.uncounted) == (1, 0)
