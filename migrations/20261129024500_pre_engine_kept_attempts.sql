@@ -1,14 +1,14 @@
 -- migrate:up
 -- An attempt that a worker kept, and whose task waits for what was decided about it, is no loss. A
--- call that waited for its child counted one with each look, and the twentieth made a dead letter of
--- it as soon as its worker was lost.
+-- call that waited for its child counted one with each look, and the twentieth made a dead letter
+-- of it as soon as its worker was lost.
 set local lock_timeout = '4s';
 set local statement_timeout = '30s';
 set local role engine_owner;
 
 -- Tasks that wait for their next attempt. Those that were lost before count no more where a worker
 -- kept this one.
-create or replace function engine.write_delays(p_closes engine.commit_close []) returns void
+create or replace function engine.write_delays(p_closes engine.commit_close[]) returns void
 language plpgsql
 as $$
 declare
@@ -59,7 +59,7 @@ set local lock_timeout = '4s';
 set local statement_timeout = '30s';
 set local role engine_owner;
 
-create or replace function engine.write_delays(p_closes engine.commit_close []) returns void
+create or replace function engine.write_delays(p_closes engine.commit_close[]) returns void
 language plpgsql
 as $$
 declare

@@ -44,7 +44,7 @@ from mainspring_engine.ports.store import (
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import ManualClock, SystemClock
 from mainspring_kernel.ids import RandomIds
-from mainspring_kernel.limits import READY_GROUPS_MAX
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, READY_GROUPS_MAX
 from mainspring_postgres import Database, Query
 from mainspring_schema.chain import link
 from mainspring_schema.frames import Held, Verdict
@@ -167,10 +167,9 @@ class PostgresWorld:
         return time.time_ns() // 1_000_000
 
     async def open(self, heads: Sequence[OpenHead]) -> None:
-        columns = zip(*(msgspec.structs.astuple(head) for head in heads), strict=True)
-        await self.owner.fetch(
-            query("select log.open_v1($1, $2, $3, $4, $5, $6)"), *map(list, columns)
-        )
+        opened = query("select log.open_v2($1, $2, $3, $4, $5, $6, $7)")
+        for head in heads:
+            await self.owner.fetch(opened, *msgspec.structs.astuple(head), CLOCK_DRIFT_MS_MAX)
 
     async def append_delta(self, delta: DeltaAppend) -> None:
         await self.owner.fetch(

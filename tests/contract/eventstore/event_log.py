@@ -139,7 +139,8 @@ class PostgresWorld:
 
     async def open(self, heads: Sequence[OpenHead]) -> None:
         try:
-            await self.owner.execute(OPEN, *columns(OpenHead, heads))
+            for head in heads:
+                await self.owner.execute(OPEN, *msgspec.structs.astuple(head), ANY_DRIFT_MS)
         except UniqueViolation as error:
             raise Conflict(error.detail) from error
 
@@ -203,7 +204,9 @@ _APPEND_ARGUMENTS = ", ".join(f"${i}" for i in range(1, 20))
 APPEND = query("append", f"select log.append_v1({_APPEND_ARGUMENTS})")
 APPEND_CLOSING = query("append_closing", f"select log.append_closing_v1({_APPEND_ARGUMENTS})")
 CLOSE = query("close", "select * from log.close_v1($1, $2)")
-OPEN = query("open", "select log.open_v1($1, $2, $3, $4, $5, $6)")
+OPEN = query("open", "select log.open_v2($1, $2, $3, $4, $5, $6, $7)")
+ANY_DRIFT_MS = 10**15
+"""Stories may begin long ago."""
 DELTAS = query("deltas", "select * from log.append_deltas_v1($1, $2, $3, $4, $5, $6, $7, $8)")
 BRANCH = query(
     "branch",

@@ -121,10 +121,8 @@ class House:
             payload=payload,
         )
         await self.admin.run_script(
-            "select log.open_v1("
-            f"array['{session_id}'::uuid], array['{DEFAULT_ORG_ID}'::uuid],"
-            f" array['session.started'], array[{now_ms}::bigint],"
-            f" array[decode('{payload.hex()}', 'hex')], array[decode('{hash_.hex()}', 'hex')])"
+            f"select log.open_v2('{session_id}', '{DEFAULT_ORG_ID}', 'session.started', {now_ms},"
+            f" decode('{payload.hex()}', 'hex'), decode('{hash_.hex()}', 'hex'), 5000)"
         )
         return session_id
 

@@ -85,7 +85,7 @@ def test_each_function_is_granted_to_whom_it_is_for_and_to_nobody_else(
     listed = database.sql(
         "select p.proname || ' ' || r.rolname from pg_proc as p cross join pg_roles as r "
         "where p.pronamespace = 'log'::regnamespace and p.proname like any "
-        "(array['%append%', 'lock_v1', 'close_v1', 'open_v1', 'make_%', 'drop_%', 'lineage_v1']) "
+        "(array['%append%', 'lock_v1', 'close_v1', 'open_v2', 'make_%', 'drop_%', 'lineage_v1']) "
         "and r.rolname ~ '^(api|engine|log|scheduler)_(owner|run)$' and r.rolname <> 'log_owner' "
         "and has_function_privilege(r.oid, p.oid, 'execute')"
     )
@@ -96,8 +96,8 @@ def test_each_function_is_granted_to_whom_it_is_for_and_to_nobody_else(
         "append_whole_v1 engine_owner",
         "append_closing_v1 engine_owner",
         "close_v1 engine_owner",
-        "open_v1 api_owner",
-        "open_v1 api_run",
+        "open_v2 api_owner",
+        "open_v2 api_run",
         "append_deltas_v1 log_run",
         "make_partitions_v1 log_run",
         "drop_deltas_v1 log_run",
