@@ -23,7 +23,23 @@ async def test_a_commit_moves_the_schedule_and_keeps_what_people_said(store: Sch
     )
 
     assert await store.commit([Write(schedule=moved, slots=())]) == {SCHEDULE}
-    assert await known(store, due()) == moved
+    assert await known(store, due()) == msgspec.structs.replace(moved, rev=moved.rev + 1)
+
+
+async def test_nobody_puts_a_schedule_as_it_was_over_one_that_has_fired(
+    store: ScheduleStore,
+) -> None:
+    await store.insert(due())
+    (held,) = await claim(store)
+    read = await known(store, due())
+    fired = msgspec.structs.replace(held.schedule, next_ms=NOW + MINUTE, last_ms=NOW)
+    await store.commit([Write(schedule=fired, slots=())])
+
+    assert not await store.replace(msgspec.structs.replace(read, paused=True))
+
+    row = await known(store, due())
+    assert (row.next_ms, row.last_ms, row.paused) == (NOW + MINUTE, NOW, False)
+    assert await store.replace(msgspec.structs.replace(row, paused=True))
 
 
 async def test_a_commit_may_keep_the_hold(store: ScheduleStore) -> None:

@@ -39,8 +39,9 @@ class Write(Struct, frozen=True, kw_only=True):
 class ScheduleStore(Protocol):
     """Shared by all replicas. Each operation is one transaction. All raise Unavailable.
 
-    A claim and every change of a schedule raise its `rev`, and every write compares it: after
-    another claim nothing of an earlier one can be written. The times that rows bear, but for
+    A claim, a write and every change of a schedule raise its `rev`, and each compares it: after
+    another claim nothing of an earlier one can be written, and nobody changes a schedule as it was
+    before it fired. The times that rows bear, but for
     those that the store's own clock decides, come with the values.
     """
 

@@ -114,7 +114,9 @@ class Firing:
     # ── what is asked of targets ────────────────────────────────────────────────────────────
 
     async def _settled(self, case: _Case, now: _Now) -> Write:
-        schedule, decision = case.schedule, case.decision
+        decision = case.decision
+        # Of its revision behind the first write.
+        schedule = msgspec.structs.replace(case.schedule, rev=case.schedule.rev + 1)
         changed = await asyncio.gather(
             *(self._in_room(self._start(schedule, slot, now)) for slot in decision.starts)
         )

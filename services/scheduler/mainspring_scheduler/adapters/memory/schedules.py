@@ -123,6 +123,7 @@ class MemoryScheduleStore:
                 continue
             self._schedules[present.id] = msgspec.structs.replace(
                 present,
+                rev=present.rev + 1,
                 next_ms=write.schedule.next_ms,
                 last_ms=write.schedule.last_ms,
                 due_ms=present.due_ms if write.keep_hold else write.schedule.due_ms,

@@ -74,6 +74,7 @@ returning
 
 -- name: commit_schedules
 -- Writes claimed schedules with their slots where the claim still stands, each whole or not at all.
+-- Whoever read a schedule before this may not put what it was over what it is: its rev rises.
 -- A time that has its slot gets no second one. Slots change under their schedule's lock alone.
 with given as (
     select g.id, g.rev, g.next_ms, g.last_ms, g.due_ms, g.keep_hold
@@ -92,7 +93,7 @@ mine as (
 written as (
     update scheduler.schedule as s
     set
-        next_ms = given.next_ms, last_ms = given.last_ms,
+        rev = s.rev + 1, next_ms = given.next_ms, last_ms = given.last_ms,
         due_ms = case when given.keep_hold then s.due_ms else given.due_ms end
     from given
     inner join mine on given.id = mine.id
