@@ -17,6 +17,7 @@ from mainspring import Workflow
 from mainspring_engine.domain.plain import EXHAUSTED
 from mainspring_kernel.errors import Conflict, MainspringError, WorkflowEnded
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_kernel.limits import PRIORITY_MAX
 from mainspring_schema.plain import (
     CancelPlainTask,
     GetPlainTask,
@@ -42,7 +43,22 @@ from tests.sim.world import World
 _ARRIVE: Final = 0.8
 """Of the time until everything is mended."""
 _LOOK_S: Final = 3.0
+_WITHIN_MS: Final = (None, 200, 3_000, 20_000)
+_UNKNOWN: Final = 0.2
+PRESS: Final = "press"
+"""The circuit of some plain tasks."""
 _ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+
+
+class Haste(Struct, frozen=True):
+    """How much a plain task hurries."""
+
+    within_ms: int | None = None
+    """It is to be begun so soon."""
+    priority: int = 0
+    unknown: bool = False
+    """Nobody offers its kind: it can only be too late."""
+    circuit: str = ""
 
 
 class Handed(Struct, kw_only=True):
@@ -55,6 +71,7 @@ class Handed(Struct, kw_only=True):
     needs: tuple[str, ...]
     poisons: bool
     """It ends each worker that tries it."""
+    haste: Haste = Haste()
     said: PlainStatus | None = None
     again_id: UUID | None = None
     """The task that does it again."""
@@ -83,10 +100,19 @@ def come(world: World, orders: Orders) -> None:
         handed = Handed(
             key=f"task-{number}", task_id=ids.uuid7(), cancels=draws.random() < 0.3,
             fails=draws.random() < 0.2, poisons=world.weather.poison and draws.random() < 0.5,
-            needs=keys.needed(world.needing, limited=limited),
+            needs=keys.needed(world.needing, limited=limited), haste=_haste(world),
         )  # fmt: skip
         orders.handed.append(handed)
         host.spawn(_Person(world, orders, ids).hand_in(handed), "person")
+
+
+def _haste(world: World) -> Haste:
+    draws = world.hurrying
+    if not world.weather.hurried:
+        return Haste()
+    unknown = draws.random() < _UNKNOWN
+    within_ms = draws.choice(_WITHIN_MS[1:] if unknown else _WITHIN_MS)
+    return Haste(within_ms, draws.randrange(PRIORITY_MAX), unknown, draws.choice(("", PRESS)))
 
 
 class _Person:
@@ -185,19 +211,22 @@ class _Person:
             if handed.said not in (None, ended):
                 self._orders.wrong.append(f"{handed.key} was {handed.said}, and is {ended}")
             handed.said = ended
-            if handed.said != "completed" and not handed.poisons:
+            if handed.said != "completed" and not (handed.poisons or handed.haste.unknown):
                 await self._again(handed)
         except (MainspringError, GaveUp) as error:
             self._orders.gave_up.append(f"{handed.key}: {error!r}")
         handed.settled = True
 
     async def _hand_in(self, handed: Handed) -> None:
+        haste = handed.haste
         type_ = POISON if handed.poisons else "refuse" if handed.fails else "mark"
+        type_ = "unheard_of" if haste.unknown else type_
         arguments = [handed.key, 0] if type_ == "mark" else [handed.key]
         handed.task_id = self._ids.uuid7()  # rows are kept by its time
         task = SubmitTask(
             org_id=DEFAULT_ORG_ID, task_id=handed.task_id,
             type=type_, input=msgspec.json.encode(arguments), keys=handed.needs,
+            priority=haste.priority, circuit=haste.circuit, start_within_ms=haste.within_ms,
         )  # fmt: skip
         submit = SubmitTasks(tasks=(task,))
         answer = await self._asked(lambda engine: engine.plain_tasks.submit(submit))

@@ -9,11 +9,12 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.adapters.memory.tables import StepRow, Tables
-from mainspring_engine.domain.plain import STEP
+from mainspring_engine.domain.plain import NOT_BEGUN, STEP
 from mainspring_engine.domain.rows import Closing, Outcome, TaskKind
 from mainspring_engine.domain.workflow.children import KINDS
 from mainspring_engine.domain.workflow.going import OUTCOME_STEP
 from mainspring_eventstore.adapters.memory import MemoryLog
+from mainspring_kernel.ids import uuid7_ms
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_schema.workflows import StepRecord
@@ -149,6 +150,8 @@ def _nothing_left(tables: Tables, log: MemoryLog) -> Iterator[str]:
     for workflow_id, waits in tables.waits.items():
         if waits:
             yield f"I16 workflow {workflow_id.hex} still waits: {sorted(waits)}"
+    for task_id in tables.start_bounds:
+        yield f"I16 a bound is left of task {task_id.hex}"
     for session_id, signals in tables.signals.items():
         # Nobody listens any more in a session that was closed.
         for entry in () if log.heads[session_id].closed else signals.values():
@@ -192,6 +195,16 @@ def _result(world: World, id_: UUID) -> tuple[str, object]:
     return outcome, kept.flaw or msgspec.json.decode(kept.result)
 
 
+def _too_late(tables: Tables, handed: Handed, id_: UUID) -> Iterator[str]:
+    """Nobody took it, and it was to be taken by then."""
+    within_ms = handed.haste.within_ms
+    (first, *others) = [row for held, row in tables.attempts.items() if held.task_id == id_]
+    if within_ms is None or others or first.acknowledged:
+        yield f"{handed.key} was too late, and {len(others) + 1} attempts were made"
+    elif first.closed_ms < uuid7_ms(id_) + within_ms:
+        yield f"{handed.key} was too late before its time"
+
+
 def _one_end(world: World, handed: Handed) -> Iterator[str]:
     """A task has a result, was cancelled or was given up as poison: one of them, as it had to."""
     tables = world.tables.engine.tables
@@ -203,8 +216,10 @@ def _one_end(world: World, handed: Handed) -> Iterator[str]:
         if ends != 1:
             yield f"{handed.key} has {ends} ends"
         elif row is not None and id_ not in poisoned(world):
-            failed = _PLAIN.decode(row.body).flaw is not None
-            if failed != handed.fails or handed.poisons:
+            flaw = _PLAIN.decode(row.body).flaw
+            if flaw is not None and flaw.code == NOT_BEGUN.code:
+                yield from _too_late(tables, handed, id_)
+            elif (flaw is not None) != handed.fails or handed.poisons or handed.haste.unknown:
                 yield f"{handed.key} ended otherwise than it had to: {_PLAIN.decode(row.body)}"
     if handed.settled and any(task.kind is TaskKind.PLAIN for task in tables.tasks.values()):
         yield f"a plain task is still there beside {handed.key}"

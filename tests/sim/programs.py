@@ -34,7 +34,7 @@ from mainspring.worker import Runner
 from mainspring_kernel.draws import Draws
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
-from mainspring_workstream.attempt import Attempt
+from mainspring_workstream.attempt import Attempt, HandedBack
 from mainspring_workstream.attempts import Ended
 from tests.sim.loop import POISON, collapse
 
@@ -234,19 +234,31 @@ class Carrier(Runner):
     """
 
     def __init__(
-        self, offers: dict[str, Offer], loop: asyncio.AbstractEventLoop, draws: Draws, warm: int
+        self,
+        offers: dict[str, Offer],
+        loop: asyncio.AbstractEventLoop,
+        draws: Draws,
+        warm: int,
+        gives_back: Callable[[], bool] = lambda: False,
     ) -> None:
         plain = {name: it for name, it in offers.items() if isinstance(it, Step)}
         super().__init__(workflows_of(offers), loop, draws, None, plain=plain, warm=Warm(warm))
         self._ferry: Ferry[PlainResult] = _Marked(loop)
         self._goes: Ferry[WorkflowResult] = _Marked(loop)
+        self._gives_back = gives_back
+        self._given_back: set[Held] = set()
 
     async def __call__(self, attempt: Attempt) -> bytes:
         _held.set(attempt.held)
+        if attempt.held in self._given_back:
+            raise HandedBack
         return await super().__call__(attempt)
 
     def begin(self, attempt: Attempt, ended: Ended) -> Passage[PlainResult] | None:
         _held.set(attempt.held)
+        if self._gives_back():
+            self._given_back.add(attempt.held)
+            return None
         return super().begin(attempt, ended)
 
 

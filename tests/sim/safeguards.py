@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from mainspring_api.domain.cursor import Next, StreamCursor, position_of
 from mainspring_api.usecases.stream.hub import Hub
-from mainspring_engine.adapters.memory import judging, store
+from mainspring_engine.adapters.memory import judging, plain, store
 from mainspring_engine.adapters.memory.dispatch import Dispatch
 from mainspring_engine.adapters.memory.store import MemoryStore
 from mainspring_engine.adapters.memory.tables import TaskRow
@@ -123,6 +123,10 @@ def _committed_verdict(*_args: Any, **_named: Any) -> Verdict:
     return Verdict.COMMITTED
 
 
+def _whatever_waits(row: TaskRow) -> bool:
+    return row.kind is rows.TaskKind.PLAIN and row.state is TaskState.READY
+
+
 def _take_all(self: StreamCursor, item: Any) -> Next:
     self._position = position_of(item)
     return Next.TAKE
@@ -156,6 +160,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "fence of an emit": Safeguard(judging, "_judge_emit", _committed_verdict),
     "a release looks again": Safeguard(store, "_may_release", _always),
     "the third death ends a task": Safeguard(loss, "WORKER_DEATHS_MAX", 10**9),
+    "only what nobody took is too late": Safeguard(plain, "_is_untaken", _whatever_waits),
     "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }

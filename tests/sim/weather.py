@@ -35,6 +35,8 @@ _MINDED: Final = 0.3
 """Of all seeds, for each of the things that a turn may wait for."""
 _LIMITED: Final = 0.5
 """Of those with programs."""
+_HURRIED: Final = 0.5
+"""The same."""
 _ORDERS: Final = ((0, 0), (0, 0), (1, 1), (2, 0), (3, 2), (0, 4))
 """How many programs and plain tasks; most seeds are for turns."""
 
@@ -118,6 +120,10 @@ class Weather(Struct, frozen=True, kw_only=True):
     """Workers are drained and go on; what killed its workers is taken up again."""
     limited: bool = False
     """Programs and plain tasks need what few may have at once, or few in a time."""
+    hurried: bool = False
+    """Plain tasks are to be begun in time, some before others, some of a kind that nobody does."""
+    gives_back: float = 0.0
+    """Of what a user's worker gets, until everything is mended: it is too old to read it, say."""
     spawns: bool = False
     """The agent gives work to children, waits for some of them, and hears of the others."""
 
@@ -134,6 +140,7 @@ class Chance:
         self.planning = Random(f"planning {seed}")
         self.needing = Random(f"needing {seed}")
         self.operating = Random(f"operating {seed}")
+        self.hurrying = Random(f"hurrying {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -199,6 +206,8 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         operated=draws.random() < _MINDED,
         limited=draws.random() < _LIMITED,
         schedules=draws.choice((0, 0, 0, 0, 0, 1, 2)),
+        hurried=draws.random() < _HURRIED,
+        gives_back=draws.choice((0.0, 0.0, 0.3, 0.7)),
     )
 
 

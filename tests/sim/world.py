@@ -116,6 +116,7 @@ class World:
         """What those draw who start programs."""
         self.minding, self.planning = chance.minding, chance.planning
         self.needing, self.operating = chance.needing, chance.operating
+        self.hurrying = chance.hurrying
         self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
         self.ledger.stumbles = weather.step_trouble
         self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}
@@ -318,9 +319,14 @@ class World:
         """A user's own worker."""
         clock, draws = self._clock(), self._draws()
         worker = self._working(clock, draws, capabilities(self.offers))
-        carrier = Carrier(self.offers, self.loop, draws, self.weather.warm)
+        carrier = Carrier(self.offers, self.loop, draws, self.weather.warm, self._gives_back)
         host.spawn(worker.run(carrier, carrier), "stream")
         return worker
+
+    def _gives_back(self) -> bool:
+        """Whether a user's worker gives back what it just got."""
+        odds = 0.0 if self.loop.time() >= self.weather.heal_s else self.weather.gives_back
+        return self.chance.strikes("task given back", odds)
 
     def _acting(
         self,
