@@ -36,7 +36,7 @@ from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import LeaseLost
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
-from mainspring_kernel.limits import LEASE_S, STREAM_GRACE_S
+from mainspring_kernel.limits import HEARTBEAT_S, LEASE_S, STREAM_GRACE_S
 from mainspring_messaging import MemoryBus
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import (
@@ -56,7 +56,7 @@ from tests.sim.loop import Host, SimLoop
 
 SLOTS: Final = 3
 REST_S: Final = 120.0
-"""Some leases, and the pauses between the attempts of a task that was lost often."""
+"""Some leases, and the pauses between the attempts of a task that was lost or given back often."""
 SETTINGS: Final = settings(
     derandomize=True,
     database=None,
@@ -309,14 +309,16 @@ class WorkerStreamMachine(RuleBasedStateMachine):
 
     @override
     def teardown(self) -> None:
-        """An honest worker comes, and everything that was submitted ends."""
+        """An honest worker comes, and beats, and everything that was submitted ends."""
         try:
             self.no_task_is_lost()
             honest = Worker(self.ids.uuid7())
             self.workers.append(honest)
             self.attach(2, 1, True)
-            self.now += REST_S
-            self.loop.run(self.now, lambda: self._works_on(honest))
+            for _ in range(int(REST_S / HEARTBEAT_S)):
+                self._send(honest, FromWorker(beat=Beat(held=tuple(honest.held))))
+                self.now += HEARTBEAT_S
+                self.loop.run(self.now, lambda: self._works_on(honest))
             assert not self.store.tables.tasks
             self.a_result_is_that_of_its_attempt_and_stays()
             self.no_task_is_lost()
