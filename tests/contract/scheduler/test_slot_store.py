@@ -134,6 +134,15 @@ async def test_a_slot_is_changed_in_all_that_may_change(store: ScheduleStore) ->
     assert await store.slot(OTHER_ORG, slot(1).id) is None
 
 
+async def test_a_change_of_a_slot_that_is_gone_brings_none_back(store: ScheduleStore) -> None:
+    await store.insert(due())
+    (held,) = await claim(store)
+
+    await store.commit([Write(schedule=held.schedule, slots=(slot(1, "waiting"),))])
+
+    assert await store.slot(ORG, slot(1).id) is None
+
+
 async def test_slots_are_listed_by_status_and_counted(store: ScheduleStore) -> None:
     await store.insert(due())
     done = msgspec.structs.replace(

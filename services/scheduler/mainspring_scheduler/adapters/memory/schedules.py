@@ -153,14 +153,17 @@ class MemoryScheduleStore:
         return len(old) + len(gone)
 
     def _put(self, slot: Slot, *, fresh: bool) -> None:
-        taken = fresh and any(
+        allowed = self._is_free(slot) if fresh else slot.id in self._slots
+        if allowed:
+            self._slots[slot.id] = slot
+
+    def _is_free(self, slot: Slot) -> bool:
+        return slot.id not in self._slots and not any(
             one.schedule_id == slot.schedule_id
             and one.slot_ms == slot.slot_ms
             and one.origin == slot.origin == "time"
             for one in self._slots.values()
         )
-        if not taken:
-            self._slots[slot.id] = slot
 
     def _of(self, org_id: UUID) -> list[Schedule]:
         rows = self._schedules.values()
