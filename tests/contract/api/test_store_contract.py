@@ -312,7 +312,7 @@ async def test_an_archived_workspace_frees_its_name(store: Store) -> None:
 
 
 def key(text: str = "k", *, body: bytes = b"h") -> RequestKey:
-    return RequestKey(route="create:1", key=text, body_hash=body, now_ms=NOW_MS)
+    return RequestKey(route="create:1", key=text, body_hash=body)
 
 
 async def test_a_key_is_claimed_once_and_keeps_its_answer(store: Store) -> None:
@@ -367,12 +367,24 @@ async def test_a_concurrent_duplicate_waits_for_the_first(store: Store) -> None:
 
 async def test_old_keys_are_forgotten(store: Store) -> None:
     async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.claim_key(key("old"))
+        await tx.claim_key(key("old"), age_ms=3_600_000)
+        await tx.claim_key(key("young"))
 
-    kept = await store.forget_keys(before_ms=NOW_MS, limit=10)
-    gone = await store.forget_keys(before_ms=NOW_MS + 1, limit=10)
+    kept = await store.forget_keys(older_than_ms=7_200_000, limit=10)
+    gone = await store.forget_keys(older_than_ms=1_800_000, limit=10)
 
     assert (kept, gone) == (0, 1)
+
+
+async def test_a_claim_is_as_old_as_the_store_says(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.claim_key(key("old"), age_ms=3_600_000)
+        await tx.claim_key(key("young"))
+        old, young = await tx.kept_answer(key("old")), await tx.kept_answer(key("young"))
+
+    assert old is not None
+    assert young is not None
+    assert old.age_ms >= 3_600_000 > young.age_ms >= 0
 
 
 async def test_a_task_nobody_holds_gives_no_organization(store: Store) -> None:

@@ -31,8 +31,8 @@ class StoreWithOldKeys:
         assert before_ms == NOW_MS - FILES_PAST_S * 1000
         return min(limit, 0)
 
-    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
-        assert before_ms == NOW_MS - IDEMPOTENCY_RETENTION_S * 1000
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        assert older_than_ms == IDEMPOTENCY_RETENTION_S * 1000
         gone = min(limit, self.keys)
         self.keys -= gone
         return gone

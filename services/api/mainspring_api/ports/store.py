@@ -42,17 +42,19 @@ class RequestKey(Struct, frozen=True, kw_only=True):
     route: str
     key: str
     body_hash: bytes
-    now_ms: int
     memo: bytes = b""
 
 
 class KeptAnswer(Struct, frozen=True, kw_only=True):
-    """The answer of the first request with a key; without status while that is at work."""
+    """The answer of the first request with a key; without status while that is at work.
+
+    `age_ms` is how long it has had the key, by the store's clock.
+    """
 
     body_hash: bytes
     status: int | None = None
     body: bytes = b""
-    claimed_ms: int = 0
+    age_ms: int = 0
 
 
 Opened = Callable[[Sequence[OpenHead]], None]
@@ -227,8 +229,12 @@ class Transaction(Records, Protocol):
         ...
 
     # keys of requests
-    async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
-        """None where the key is new and now ours; waits for another transaction that has it."""
+    async def claim_key(self, key: RequestKey, *, age_ms: int = 0) -> KeptAnswer | None:
+        """None where the key is new and now ours; waits for another transaction that has it.
+
+        The store dates it, so that no clock of a replica lets two have it. `age_ms` makes it look
+        older than it is.
+        """
         ...
 
     async def kept_answer(self, key: RequestKey) -> KeptAnswer | None:
@@ -302,6 +308,6 @@ class Store(Protocol):
         """The same of records."""
         ...
 
-    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
-        """Removes old request keys; how many."""
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        """Removes request keys of that age, by the store's clock; how many."""
         ...

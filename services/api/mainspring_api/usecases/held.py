@@ -110,7 +110,7 @@ async def _change(keeper: Keeper, held: Held, order: RowOrder, *, key: str, now_
     """What changes nothing but rows, in one transaction with the key."""
     async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
         digest = hashlib.sha256(pack(order)).digest()
-        request = _request_key(holding, key, digest, now_ms=now_ms)
+        request = _request_key(holding, key, digest)
         kept = await holding.tx.claim_key(request)
         if kept is not None:
             if kept.body_hash != digest:
@@ -195,15 +195,15 @@ def _info(session: Session) -> SessionInfo:
 
 
 async def _recall(holding: Holding, question: Recall) -> Recalled:
-    kept = await holding.tx.kept_answer(_request_key(holding, question.key, b"", now_ms=0))
+    kept = await holding.tx.kept_answer(_request_key(holding, question.key, b""))
     if kept is None or kept.status is None:
         return Recalled(note=None)
     return msgspec.msgpack.decode(kept.body, type=Recalled)
 
 
-def _request_key(holding: Holding, key: str, digest: bytes, *, now_ms: int) -> RequestKey:
+def _request_key(holding: Holding, key: str, digest: bytes) -> RequestKey:
     scoped = f"{holding.session_id.hex}:{key}"
     if not key or len(scoped) > IDEMPOTENCY_KEY_CHARS_MAX or "\x00" in key:
         detail = f"a key with its session has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"
         raise InvalidParameter(detail)
-    return RequestKey(route=ROUTE, key=scoped, body_hash=digest, now_ms=now_ms)
+    return RequestKey(route=ROUTE, key=scoped, body_hash=digest)

@@ -32,9 +32,10 @@ class HeldWrite(Struct, frozen=True, kw_only=True):
     path: str
     content: bytes
 
-    def request_key(self, now_ms: int) -> RequestKey:
+    @property
+    def request_key(self) -> RequestKey:
         digest = hashlib.sha256(self.path.encode() + b"\x00" + self.content).digest()
-        return RequestKey(route=ROUTE, key=self.key, body_hash=digest, now_ms=now_ms)
+        return RequestKey(route=ROUTE, key=self.key, body_hash=digest)
 
 
 async def write(store: Store, wanted: HeldWrite, ids: Ids, *, now_ms: int) -> str:
@@ -51,7 +52,7 @@ async def write(store: Store, wanted: HeldWrite, ids: Ids, *, now_ms: int) -> st
         raise PayloadTooLarge(what, TOOL_RESULT_BYTES_MAX)
     path = paths.normalise(wanted.path)
     async with store.held_transaction(wanted.task_id, wanted.fence) as holding:
-        key = wanted.request_key(now_ms)
+        key = wanted.request_key
         kept = await holding.tx.claim_key(key)
         if kept is None:
             await _put(holding, path, wanted.content, ids, now_ms=now_ms)

@@ -17,6 +17,7 @@ from mainspring_kernel.ids import OrgId
 from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
 
 _SERVER_ERROR: Final = 500
+_CLAIM_MS: Final = round(IDEMPOTENCY_CLAIM_S * 1000)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ async def once_under_id(
             if kept.status is not None or not _expired(kept, key):
                 return replay(kept, key)
             new_id = UUID(bytes=kept.body)
-            await _claim_again(tx, key, new_id, now_ms=key.now_ms)
+            await _claim_again(tx, key, new_id)
     try:
         answer = await work(new_id)
     except MainspringError as error:
@@ -116,13 +117,12 @@ async def _give_back(tx: Transaction, key: RequestKey, id_: UUID, error: Mainspr
         await tx.drop_key(key)
         return
     # As old as a claim whose holder died: the next request takes it over, and its id.
-    past_ms = key.now_ms - round(IDEMPOTENCY_CLAIM_S * 1000) - 1
-    await _claim_again(tx, key, id_, now_ms=past_ms)
+    await _claim_again(tx, key, id_, age_ms=_CLAIM_MS + 1)
 
 
-async def _claim_again(tx: Transaction, key: RequestKey, id_: UUID, *, now_ms: int) -> None:
+async def _claim_again(tx: Transaction, key: RequestKey, id_: UUID, *, age_ms: int = 0) -> None:
     await tx.drop_key(key)
-    await tx.claim_key(msgspec.structs.replace(key, memo=id_.bytes, now_ms=now_ms))
+    await tx.claim_key(msgspec.structs.replace(key, memo=id_.bytes), age_ms=age_ms)
 
 
 def replay(kept: KeptAnswer, key: RequestKey) -> Answer:
@@ -134,5 +134,4 @@ def replay(kept: KeptAnswer, key: RequestKey) -> Answer:
 
 
 def _expired(kept: KeptAnswer, key: RequestKey) -> bool:
-    same = kept.body_hash == key.body_hash
-    return same and key.now_ms - kept.claimed_ms > IDEMPOTENCY_CLAIM_S * 1000
+    return kept.body_hash == key.body_hash and kept.age_ms > _CLAIM_MS

@@ -40,7 +40,7 @@ async def sweep(store: Store, control: Control, now_ms: int) -> int:
     unfinished = await store.unfinished_deletes(before_ms=before_ms, limit=DELETES_PER_SWEEP_MAX)
     for one in unfinished:
         finished += await finish_delete(store, control, one.org_id, one.session_id, now_ms=now_ms)
-    await _forget_keys(store, now_ms - IDEMPOTENCY_RETENTION_S * 1000)
+    await _forget_keys(store)
     # What is left comes off with the next pass.
     past_ms = now_ms - FILES_PAST_S * 1000
     await store.forget_file_past(before_ms=past_ms, limit=FILES_PAST_PER_SWEEP_MAX)
@@ -48,8 +48,9 @@ async def sweep(store: Store, control: Control, now_ms: int) -> int:
     return finished
 
 
-async def _forget_keys(store: Store, before_ms: int) -> None:
+async def _forget_keys(store: Store) -> None:
+    older_than_ms = IDEMPOTENCY_RETENTION_S * 1000
     for _ in range(KEY_SWEEPS_PER_UPKEEP_MAX):
-        gone = await store.forget_keys(before_ms=before_ms, limit=KEYS_PER_SWEEP_MAX)
+        gone = await store.forget_keys(older_than_ms=older_than_ms, limit=KEYS_PER_SWEEP_MAX)
         if gone < KEYS_PER_SWEEP_MAX:
             return

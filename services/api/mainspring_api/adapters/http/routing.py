@@ -245,19 +245,17 @@ async def _read(
         body=body,
         body_hash=body_hash,
         idempotency_key=given_key,
-        key=_key(route, request, given_key, body_hash, now_ms),
+        key=_key(route, request, given_key, body_hash),
         now_ms=now_ms,
         request=request,
     )
 
 
 def _key(
-    route: Route, request: edge.HttpRequest, given: str | None, body_hash: bytes, now_ms: int
+    route: Route, request: edge.HttpRequest, given: str | None, body_hash: bytes
 ) -> RequestKey | None:
     if given is None:
         return None
     # Paths may be longer than an index key can be.
     path = hashlib.sha256(request.url.path.encode()).hexdigest()[:32]
-    return RequestKey(
-        route=f"{route.operation_id}:{path}", key=given, body_hash=body_hash, now_ms=now_ms
-    )
+    return RequestKey(route=f"{route.operation_id}:{path}", key=given, body_hash=body_hash)

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
+
 from mainspring_api.domain.records import Record
 from mainspring_api.domain.resources import (
     Agent,
@@ -21,6 +23,11 @@ class KeyId(NamedTuple):
     org_id: OrgId
     route: str
     key: str
+
+
+class KeyRow(Struct, frozen=True, kw_only=True):
+    answer: KeptAnswer
+    claimed_ms: int
 
 
 class RecordId(NamedTuple):
@@ -96,7 +103,7 @@ class Rows:
         self.past: dict[tuple[OrgId, WorkspaceId], tuple[Past, ...]] = {}
         self.forks: dict[tuple[OrgId, WorkspaceId], tuple[WorkspaceId, int]] = {}
         """Workspace → the one that it began as, and as of when."""
-        self.keys: dict[KeyId, KeptAnswer] = {}
+        self.keys: dict[KeyId, KeyRow] = {}
         self.records: dict[RecordId, Record] = {}
         self.record_changed: dict[RecordId, int] = {}
         self.record_past: dict[tuple[OrgId, UUID], tuple[PastRecord, ...]] = {}

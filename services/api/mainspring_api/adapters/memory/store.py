@@ -129,7 +129,8 @@ class MemoryStore:
         forks = self._rows.forks.values()
         return forget_past(self._rows.past, forks, before_ms=before_ms, limit=limit)
 
-    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        before_ms = self._clock.wall_ms() - older_than_ms
         old = [key for key, kept in self._rows.keys.items() if kept.claimed_ms < before_ms]
         for key in old[:limit]:
             del self._rows.keys[key]

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from mainspring_api.adapters.memory.files import MemoryFiles
-from mainspring_api.adapters.memory.rows import KeyId, Rows
+from mainspring_api.adapters.memory.rows import KeyId, KeyRow, Rows
 from mainspring_api.domain.naming import matches
 from mainspring_api.domain.resources import (
     Agent,
@@ -171,20 +171,25 @@ class MemoryTransaction(MemoryFiles):
 
     # ── keys of requests ────────────────────────────────────────────────────────────────────
 
-    async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
-        known = self._rows.keys.get(self._key(key))
-        if known is None:
-            kept = KeptAnswer(body_hash=key.body_hash, body=key.memo, claimed_ms=key.now_ms)
-            self._rows.keys[self._key(key)] = kept
-        return known
+    async def claim_key(self, key: RequestKey, *, age_ms: int = 0) -> KeptAnswer | None:
+        kept = await self.kept_answer(key)
+        if kept is None:
+            answer = KeptAnswer(body_hash=key.body_hash, body=key.memo)
+            claimed_ms = self._clock.wall_ms() - age_ms
+            self._rows.keys[self._key(key)] = KeyRow(answer=answer, claimed_ms=claimed_ms)
+        return kept
 
     async def kept_answer(self, key: RequestKey) -> KeptAnswer | None:
-        return self._rows.keys.get(self._key(key))
+        row = self._rows.keys.get(self._key(key))
+        if row is None:
+            return None
+        return msgspec.structs.replace(row.answer, age_ms=self._clock.wall_ms() - row.claimed_ms)
 
     async def keep_answer(self, key: RequestKey, *, status: int, body: bytes) -> None:
-        self._rows.keys[self._key(key)] = KeptAnswer(
-            body_hash=key.body_hash, status=status, body=body, claimed_ms=key.now_ms
-        )
+        row = self._rows.keys.get(self._key(key))
+        if row is not None:
+            answer = msgspec.structs.replace(row.answer, status=status, body=body)
+            self._rows.keys[self._key(key)] = msgspec.structs.replace(row, answer=answer)
 
     async def drop_key(self, key: RequestKey) -> None:
         self._rows.keys.pop(self._key(key), None)

@@ -149,13 +149,20 @@ delete from api.file where workspace_id = $1 and path = any($2::text[]);
 
 -- name: claim_key
 -- Takes a request's key; waits for another transaction that has it, and then takes nothing.
+-- The database dates it: clocks of replicas differ, and two must not have it at once.
 insert into api.request_key (org_id, route, key, body_hash, claimed_ms, body)
-values ($1, $2, $3, $4, $5, $6)
+values (
+    $1, $2, $3, $4,
+    floor(extract(epoch from clock_timestamp()) * 1000)::bigint - $5::bigint,
+    $6
+)
 on conflict (org_id, route, key) do nothing;
 
 -- name: kept_answer
--- What is kept under a key.
-select body_hash, status, body, claimed_ms
+-- What is kept under a key, and for how long.
+select
+    body_hash, status, body,
+    floor(extract(epoch from clock_timestamp()) * 1000)::bigint - claimed_ms as age_ms
 from api.request_key
 where route = $1 and key = $2;
 
@@ -169,5 +176,5 @@ where route = $1 and key = $2;
 delete from api.request_key where route = $1 and key = $2;
 
 -- name: forget_keys
--- Removes old keys of all organizations.
-select api.forget_keys($1::bigint, $2::int);
+-- Removes keys of an age, of all organizations.
+select api.forget_keys(floor(extract(epoch from now()) * 1000)::bigint - $1::bigint, $2::int);

@@ -110,5 +110,5 @@ class PostgresStore:
     async def forget_file_past(self, *, before_ms: int, limit: int) -> int:
         return await self._database.fetchval_as(int, F["forget_file_past"], before_ms, limit)
 
-    async def forget_keys(self, *, before_ms: int, limit: int) -> int:
-        return await self._database.fetchval_as(int, F["forget_keys"], before_ms, limit)
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        return await self._database.fetchval_as(int, F["forget_keys"], older_than_ms, limit)

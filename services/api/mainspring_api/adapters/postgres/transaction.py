@@ -271,14 +271,14 @@ class PostgresTransaction(PostgresRecords):
 
     # ── keys of requests ────────────────────────────────────────────────────────────────────
 
-    async def claim_key(self, key: RequestKey) -> KeptAnswer | None:
+    async def claim_key(self, key: RequestKey, *, age_ms: int = 0) -> KeptAnswer | None:
         taken = await self._tx.execute(
             F["claim_key"],
             self._org_id,
             key.route,
             key.key,
             key.body_hash,
-            key.now_ms,
+            age_ms,
             key.memo,
         )
         if taken:
