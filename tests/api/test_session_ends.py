@@ -17,13 +17,15 @@ from mainspring_harness.errors import UnknownCapability
 from mainspring_kernel.errors import (
     DeadlineExceeded,
     MainspringError,
+    StateUnreadable,
     TaskIdMismatch,
     TooManyRequests,
     Unavailable,
     ValidationFailed,
 )
-from mainspring_kernel.limits import DELETE_RETRY_S
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.plain_limits import PLAIN_AGE_MS_MAX
+from mainspring_schema.commands import Close, CloseReceipt
 from mainspring_schema.plain import SubmitTask, TaskReceipt
 from mainspring_schema.session_ends import SESSION_END, SessionEnd
 from tests.api.backend import Backend
@@ -32,8 +34,6 @@ from tests.api.test_resources import V1, Json
 HOOK: Json = {
     "point": "session_end", "type": "webhook", "id": "bye", "url": "https://hooks.test/end",
 }  # fmt: skip
-SWEPT_MS = round(DELETE_RETRY_S * 1000) + 1
-"""After its beginning a deletion is finished by the sweep."""
 
 
 async def session(client: httpx.AsyncClient, *hooks: Json, **rest: object) -> str:
@@ -95,6 +95,25 @@ async def test_it_is_signed_with_the_secret_that_goes_with_the_session(
     signed = f"{time.removeprefix('t=')}.{end.body}".encode()
     assert digest == hmac.new(b"hush", signed, hashlib.sha256).hexdigest()
     assert "hush" not in str(end)
+
+
+async def test_a_deletion_that_cannot_be_finished_holds_up_no_other(
+    client: httpx.AsyncClient,
+    services: Services,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken, sound = await session(client, HOOK), await session(client, HOOK)
+    for id_ in (broken, sound):
+        await cut_off(client, backend, monkeypatch, id_)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(backend, "close", unreadable(broken, backend.close))
+        assert await swept(services) == 1
+        assert await swept(services) == 0
+
+    assert [msgspec.json.decode(end.body)["session_id"] for end in told(backend)] == [sound]
+    assert await swept(services) == 1
 
 
 async def test_a_deletion_that_was_cut_is_finished_by_the_sweep_and_tells_once(
@@ -248,10 +267,10 @@ async def test_a_script_is_not_told_of_an_end(client: httpx.AsyncClient) -> None
     assert "only a webhook is told" in str(cast("Json", answer.json()))
 
 
-async def swept(services: Services, after_ms: int = SWEPT_MS) -> int:
-    """How many deletions the sweep finishes so long after now."""
+async def swept(services: Services, after_ms: int = 0) -> int:
+    """How many deletions the sweep finishes so long after now, however young they are."""
     late_ms = services.clock.wall_ms() + after_ms
-    return await upkeep.sweep(services.store, services.control, late_ms)
+    return await upkeep.sweep(services.store, services.control, late_ms, retry_s=0.0)
 
 
 def refusing(error: type[MainspringError]) -> Callable[[SubmitTask], Awaitable[TaskReceipt]]:
@@ -259,6 +278,18 @@ def refusing(error: type[MainspringError]) -> Callable[[SubmitTask], Awaitable[T
         raise error
 
     return refuse
+
+
+def unreadable(
+    session_id: str, close: Callable[[Close], Awaitable[CloseReceipt]]
+) -> Callable[[Close], Awaitable[CloseReceipt]]:
+    async def refuse_one(command: Close) -> CloseReceipt:
+        if to_wire(Prefix.SESSION, command.session_id) == session_id:
+            what = "turn"
+            raise StateUnreadable(what)
+        return await close(command)
+
+    return refuse_one
 
 
 async def late(*_: object) -> Configuration:

@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from mainspring_engine.domain.rows import Closing, Effect, Outcome, TaskState
 from mainspring_eventstore.adapters.memory.log import EventRow
+from mainspring_eventstore.domain.heads import HeadRow
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
 from mainspring_schema.chain import GENESIS, link
-from tests.sim import minder_checks, operators, planners, program_checks
+from tests.sim import forkers, minder_checks, operators, planners, program_checks
 from tests.sim.clients import People, Reader
 from tests.sim.world import World
 
@@ -59,6 +60,7 @@ def always(world: World, people: People) -> Iterator[str]:
     yield from minder_checks.always(world, people.minders)
     yield from planners.always(world, people.plans)
     yield from operators.always(world, people.withdrawn)
+    yield from forkers.always(world, people.forks)
     for reader in people.readers:
         yield from _reader(world, reader)
 
@@ -80,6 +82,7 @@ def at_rest(world: World, people: People) -> Iterator[str]:
     yield from program_checks.at_rest(world, people.orders)
     yield from minder_checks.at_rest(world)
     yield from planners.at_rest(world, people.plans)
+    yield from forkers.at_rest(people.forks)
     yield from _calls_answered(world)
     yield from _readers_behind(world, people)
     yield from _hands(world)
@@ -102,9 +105,9 @@ def _log(world: World) -> Iterator[str]:
     for session_id, rows in log.events.items():
         numbers = [row.event.seq for row in rows]
         head = log.heads[session_id]
-        if numbers != list(range(1, head.last_seq + 1)):
+        if numbers != list(range(head.parent_seq + 1, head.last_seq + 1)):
             yield f"I9 {session_id.hex}: events {numbers}, the head says {head.last_seq}"
-        hash_ = GENESIS
+        hash_ = GENESIS if head.parent is None else _last_hash(world, head)
         for row in rows:
             event = row.event
             hash_ = link(
@@ -116,6 +119,12 @@ def _log(world: World) -> Iterator[str]:
                 break
         if head.hash != hash_:
             yield f"I11 {session_id.hex}: the head has another hash"
+
+
+def _last_hash(world: World, head: HeadRow) -> bytes:
+    """Of what a fork inherits."""
+    assert head.parent is not None
+    return forkers.shown(world, head.parent)[head.parent_seq - 1].h
 
 
 def _deltas(world: World) -> Iterator[str]:
@@ -283,8 +292,9 @@ def _message_id(row: EventRow) -> UUID:
 
 
 def _calls_answered(world: World) -> Iterator[str]:
-    """At rest each started call has one result."""
-    for session_id, rows in world.tables.log.events.items():
+    """At rest each started call has one result, also in a fork that began in between."""
+    for session_id in world.tables.log.events:
+        rows = forkers.shown(world, session_id)
         started = _calls(rows, "tool.started")
         completed = _calls(rows, "tool.completed")
         for call, count in completed.items():

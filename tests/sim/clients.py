@@ -34,7 +34,8 @@ from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel, Close
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
-from tests.sim import minders, operators, planners
+from tests.sim import forkers, minders, operators, planners
+from tests.sim.forkers import Forked
 from tests.sim.keys import LIMITS
 from tests.sim.loop import Host, here
 from tests.sim.minders import Minders
@@ -86,6 +87,7 @@ class People(Struct, kw_only=True):
     readers: list[Reader]
     minders: Minders
     plans: list[Planned]
+    forks: list[Forked]
     withdrawn: set[UUID]
     """Messages of which somebody was told that no turn takes them."""
     closed: set[SessionId]
@@ -103,6 +105,7 @@ class People(Struct, kw_only=True):
             orders=orders,
             minders=minders,
             plans=[],
+            forks=[],
             said=[],
             readers=[],
             closed=set(),
@@ -110,6 +113,10 @@ class People(Struct, kw_only=True):
             gave_up=[],
             wrong=[],
         )
+
+    def read(self) -> list[SessionId]:
+        """Sessions that somebody reads."""
+        return [reader.session_id for reader in self.readers]
 
 
 async def arrive(world: World, people: People) -> None:
@@ -125,28 +132,38 @@ async def arrive(world: World, people: People) -> None:
             new_id=AgentId(ids.uuid7()), now_ms=now_ms,
         )  # fmt: skip
     agent = to_wire(Prefix.AGENT, made.agent.id)
-    host = here()
-    assert host is not None
     await _limit(world)
     come(world, people.orders)
     operators.come(world)
+
+    async def enter(session_id: SessionId) -> None:
+        await _enter(world, people, session_id, ids)
+
     for _ in range(world.weather.sessions):
         session_id = SessionId(ids.uuid7())
         async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
             draft = sessions.SessionDraft(agent=agent, tier=Tier())
             await sessions.create(tx, draft, id_=session_id, ids=ids, now_ms=now_ms)
-        await minders.come(world, people.minders, session_id, ids)
-        people.readers.append(reader := Reader(session_id=session_id, seen=[]))
-        host.spawn(_read(world, host, reader), "reader")
-        if world.weather.edits:
-            host.spawn(operators.edit(world, people.withdrawn, session_id), "person")
-        if world.minding.random() < world.weather.closes:
-            host.spawn(_close(world, people, session_id), "person")
-        for number in range(world.weather.messages):
-            said = Said(session_id=session_id, key=f"{session_id.hex}-{number}", mode=_mode(world))
-            people.said.append(said)
-            host.spawn(_speak(world, people, said, ids), "person")
+        await enter(session_id)
     planners.come(world, people.plans, agent, ids)
+    forkers.come(world, people.forks, people.read, enter, people.closed, ids)
+
+
+async def _enter(world: World, people: People, session_id: SessionId, ids: SeededIds) -> None:
+    """Lets people into a session: who minds it, reads it, and speaks there."""
+    host = here()
+    assert host is not None
+    await minders.come(world, people.minders, session_id, ids)
+    people.readers.append(reader := Reader(session_id=session_id, seen=[]))
+    host.spawn(_read(world, host, reader), "reader")
+    if world.weather.edits:
+        host.spawn(operators.edit(world, people.withdrawn, session_id), "person")
+    if world.minding.random() < world.weather.closes:
+        host.spawn(_close(world, people, session_id), "person")
+    for number in range(world.weather.messages):
+        said = Said(session_id=session_id, key=f"{session_id.hex}-{number}", mode=_mode(world))
+        people.said.append(said)
+        host.spawn(_speak(world, people, said, ids), "person")
 
 
 async def _limit(world: World) -> None:

@@ -124,6 +124,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     """Plain tasks are to be begun in time, some before others, some of a kind that nobody does."""
     gives_back: float = 0.0
     """Of what a user's worker gets, until everything is mended: it is too old to read it, say."""
+    forks: int = 0
+    """Sessions that go on from an event of another one."""
     spawns: bool = False
     """The agent gives work to children, waits for some of them, and hears of the others."""
 
@@ -141,6 +143,7 @@ class Chance:
         self.needing = Random(f"needing {seed}")
         self.operating = Random(f"operating {seed}")
         self.hurrying = Random(f"hurrying {seed}")
+        self.forking = Random(f"forking {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -208,6 +211,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         schedules=draws.choice((0, 0, 0, 0, 0, 1, 2)),
         hurried=draws.random() < _HURRIED,
         gives_back=draws.choice((0.0, 0.0, 0.3, 0.7)),
+        forks=draws.choice((0, 0, 0, 1, 2)),
     )
 
 

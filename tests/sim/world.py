@@ -116,7 +116,7 @@ class World:
         """What those draw who start programs."""
         self.minding, self.planning = chance.minding, chance.planning
         self.needing, self.operating = chance.needing, chance.operating
-        self.hurrying = chance.hurrying
+        self.hurrying, self.forking = chance.hurrying, chance.forking
         self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
         self.ledger.stumbles = weather.step_trouble
         self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}

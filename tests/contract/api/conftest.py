@@ -21,6 +21,7 @@ class Grants:
 
     def __init__(self) -> None:
         self.opened: list[OpenHead] = []
+        self.forked: list[ForkHead] = []
         self.held: dict[UUID, tuple[UUID, UUID]] = {}
         """Task → session and organization, at fence 1."""
 
@@ -30,7 +31,9 @@ class Grants:
         self.opened.extend(heads)
 
     def fork(self, fork: ForkHead) -> None:
-        raise NotFound
+        if fork.source_id not in {head.session_id for head in self.opened}:
+            raise NotFound
+        self.forked.append(fork)
 
     def hold(self, task_id: UUID, fence: int) -> tuple[UUID, UUID] | None:
         return self.held.get(task_id) if fence == 1 else None

@@ -131,7 +131,7 @@ async def test_a_fork_keeps_its_files_when_its_parent_is_deleted(store: Store) -
     child = await fork(store, parent)
 
     async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.begin_delete(SessionId(session.id), now_ms=NOW_MS)
+        await tx.begin_delete(SessionId(session.id))
         await tx.finish_delete(SessionId(session.id))
 
     assert await seen(store, child) == {"/a": b"1"}

@@ -121,7 +121,7 @@ async def test_a_session_being_deleted_takes_no_file(
     store: Store, session: Session, task: TaskId
 ) -> None:
     async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.begin_delete(session.id, now_ms=NOW_MS)
+        await tx.begin_delete(session.id)
 
     with pytest.raises(errors.NotFound):
         await put(store, wanted(task))

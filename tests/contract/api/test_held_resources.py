@@ -299,7 +299,7 @@ async def test_a_workspace_fills_up_to_its_bounds_and_may_shrink_above_them(
 
 async def test_a_session_that_is_gone_has_no_files(tool: Tool) -> None:
     async with tool.store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.begin_delete(SessionId(tool.session.id), now_ms=NOW_MS)
+        await tx.begin_delete(SessionId(tool.session.id))
 
     with pytest.raises(errors.NotFound):
         await tool.tree()

@@ -1,5 +1,6 @@
-"""A request that makes a thing elsewhere: whoever asks again asks for the same thing."""
+"""Keys of requests; and one that makes a thing elsewhere: who asks again asks for the same."""
 
+import asyncio
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,82 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
 
 KEY = RequestKey(route="trigger", key="k", body_hash=b"h")
+
+
+def key(text: str = "k", *, body: bytes = b"h") -> RequestKey:
+    return RequestKey(route="create:1", key=text, body_hash=body)
+
+
+async def test_a_key_is_claimed_once_and_keeps_its_answer(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        first = await tx.claim_key(key())
+        await tx.keep_answer(key(), status=201, body=b"{}")
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        second = await tx.claim_key(key(body=b"other"))
+
+    assert first is None
+    assert second is not None
+    assert (second.status, second.body, second.body_hash) == (201, b"{}", b"h")
+
+
+async def test_a_key_of_a_failed_transaction_is_free_again(store: Store) -> None:
+    async def claim_and_fail() -> None:
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.claim_key(key())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await claim_and_fail()
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await tx.claim_key(key()) is None
+
+
+async def test_a_concurrent_duplicate_waits_for_the_first(store: Store) -> None:
+    order: list[str] = []
+    claimed = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def first() -> None:
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            await tx.claim_key(key())
+            claimed.set()
+            await go_on.wait()
+            await tx.keep_answer(key(), status=200, body=b"1")
+            order.append("first")
+
+    async def second() -> None:
+        await claimed.wait()
+        go_on.set()
+        async with store.transaction(DEFAULT_ORG_ID) as tx:
+            kept = await tx.claim_key(key())
+            order.append(f"second saw {kept.body.decode() if kept else 'nothing'}")
+
+    await asyncio.gather(first(), second())
+
+    assert order == ["first", "second saw 1"]
+
+
+async def test_old_keys_are_forgotten(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.claim_key(key("old"), age_ms=3_600_000)
+        await tx.claim_key(key("young"))
+
+    kept = await store.forget_keys(older_than_ms=7_200_000, limit=10)
+    gone = await store.forget_keys(older_than_ms=1_800_000, limit=10)
+
+    assert (kept, gone) == (0, 1)
+
+
+async def test_a_claim_is_as_old_as_the_store_says(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.claim_key(key("old"), age_ms=3_600_000)
+        await tx.claim_key(key("young"))
+        old, young = await tx.kept_answer(key("old")), await tx.kept_answer(key("young"))
+
+    assert old is not None
+    assert young is not None
+    assert old.age_ms >= 3_600_000 > young.age_ms >= 0
 
 
 class Elsewhere:

@@ -1,6 +1,5 @@
 """Both stores answer alike."""
 
-import asyncio
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,7 +16,7 @@ from mainspring_api.domain.resources import (
     Workspace,
     encode_tier,
 )
-from mainspring_api.ports.store import Listed, RequestKey, Store
+from mainspring_api.ports.store import Listed, Store
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.errors import Conflict, MainspringError, NameTaken
 from mainspring_kernel.ids import (
@@ -31,8 +30,9 @@ from mainspring_kernel.ids import (
     WorkspaceId,
 )
 from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
-from mainspring_schema.grants import OpenHead
-from tests.contract.api.conftest import NOW_MS
+from mainspring_schema.grants import ForkEvent, ForkHead, OpenHead
+from mainspring_testkit import fixtures
+from tests.contract.api.conftest import NOW_MS, Grants
 
 IDS = RandomIds(SystemClock())
 
@@ -141,6 +141,34 @@ async def test_a_session_begins_at_the_stores_time_whatever_its_callers_clock_sa
     assert begun == asked.at(begun.ts_ms), "the hash is of its time"
 
 
+@pytest.mark.parametrize("behind_ms", [-600_000, 600_000])
+async def test_a_fork_begins_at_the_stores_time_whatever_its_callers_clock_says(
+    store: Store, database: fixtures.Database | None, grants: Grants, behind_ms: int
+) -> None:
+    source, now_ms = new_session(), SystemClock().wall_ms()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.open_log(opening(source))
+    fork = ForkHead(
+        session_id=new_session().id,
+        org_id=source.org_id,
+        source_id=source.id,
+        seq=1,
+        turn_first_seq=2,
+        now_ms=now_ms - behind_ms,
+        events=(ForkEvent(type="session.forked", turn_id=None, payload=b"{}"),),
+    )
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.fork_log(fork)
+
+    if database is None:
+        began_ms = grants.forked[0].now_ms
+    else:
+        where = f"session_id = '{fork.session_id}'"
+        began_ms = int(database.sql(f"select ts_ms from log.event where {where}"))
+    assert abs(began_ms - now_ms) < abs(behind_ms) / 2
+
+
 async def test_another_organization_sees_nothing(store: Store) -> None:
     agent, session = new_agent(), new_session()
     other = organization_of(uuid4(), "other", NOW_MS)
@@ -154,7 +182,7 @@ async def test_another_organization_sees_nothing(store: Store) -> None:
             await tx.agent(agent.id),
             await tx.agents(Listed()),
             await tx.session(session.id),
-            await tx.begin_delete(session.id, now_ms=NOW_MS),
+            await tx.begin_delete(session.id),
         )
 
     assert found == (None, ([], 0), None, False)
@@ -245,19 +273,35 @@ async def test_a_begun_delete_hides_and_is_found_until_it_ends(store: Store) -> 
         await tx.put_files([file])
 
     async with store.transaction(DEFAULT_ORG_ID) as tx:
-        begun = await tx.begin_delete(session.id, now_ms=NOW_MS)
-        again = await tx.begin_delete(session.id, now_ms=NOW_MS + 9000)
+        begun = await tx.begin_delete(session.id)
+        again = await tx.begin_delete(session.id)
     async with store.transaction(DEFAULT_ORG_ID) as tx:
         hidden = await tx.session(session.id)
-    unfinished = await store.unfinished_deletes(before_ms=NOW_MS + 1, limit=5)
+    unfinished = await store.unfinished_deletes(older_than_ms=0, limit=5)
     async with store.transaction(DEFAULT_ORG_ID) as tx:
         await tx.finish_delete(session.id)
-        gone = await tx.begin_delete(session.id, now_ms=NOW_MS)
+        gone = await tx.begin_delete(session.id)
         files = await tx.files(session.workspace_id)
 
     assert (begun, again, hidden, gone, list(files)) == (True, True, None, False, [])
     assert [one.session_id for one in unfinished] == [session.id]
-    assert await store.unfinished_deletes(before_ms=NOW_MS + 1, limit=5) == []
+    assert await store.unfinished_deletes(older_than_ms=0, limit=5) == []
+
+
+async def test_a_deletion_that_was_put_off_comes_behind_the_others(store: Store) -> None:
+    first, second = new_session(), new_session()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for session in (first, second):
+            await tx.put_session(session)
+            await tx.begin_delete(session.id)
+    while len(await store.unfinished_deletes(older_than_ms=1, limit=5)) < 2:
+        pass
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_off_delete(first.id)
+
+    unfinished = await store.unfinished_deletes(older_than_ms=0, limit=5)
+    assert [one.session_id for one in unfinished] == [second.id, first.id]
 
 
 def new_file(workspace_id: WorkspaceId, path: str, content: bytes | None = b"x") -> File:
@@ -309,82 +353,6 @@ async def test_an_archived_workspace_frees_its_name(store: Store) -> None:
 
     assert named is not None
     assert named.id != first.id
-
-
-def key(text: str = "k", *, body: bytes = b"h") -> RequestKey:
-    return RequestKey(route="create:1", key=text, body_hash=body)
-
-
-async def test_a_key_is_claimed_once_and_keeps_its_answer(store: Store) -> None:
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        first = await tx.claim_key(key())
-        await tx.keep_answer(key(), status=201, body=b"{}")
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        second = await tx.claim_key(key(body=b"other"))
-
-    assert first is None
-    assert second is not None
-    assert (second.status, second.body, second.body_hash) == (201, b"{}", b"h")
-
-
-async def test_a_key_of_a_failed_transaction_is_free_again(store: Store) -> None:
-    async def claim_and_fail() -> None:
-        async with store.transaction(DEFAULT_ORG_ID) as tx:
-            await tx.claim_key(key())
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        await claim_and_fail()
-
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        assert await tx.claim_key(key()) is None
-
-
-async def test_a_concurrent_duplicate_waits_for_the_first(store: Store) -> None:
-    order: list[str] = []
-    claimed = asyncio.Event()
-    go_on = asyncio.Event()
-
-    async def first() -> None:
-        async with store.transaction(DEFAULT_ORG_ID) as tx:
-            await tx.claim_key(key())
-            claimed.set()
-            await go_on.wait()
-            await tx.keep_answer(key(), status=200, body=b"1")
-            order.append("first")
-
-    async def second() -> None:
-        await claimed.wait()
-        go_on.set()
-        async with store.transaction(DEFAULT_ORG_ID) as tx:
-            kept = await tx.claim_key(key())
-            order.append(f"second saw {kept.body.decode() if kept else 'nothing'}")
-
-    await asyncio.gather(first(), second())
-
-    assert order == ["first", "second saw 1"]
-
-
-async def test_old_keys_are_forgotten(store: Store) -> None:
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.claim_key(key("old"), age_ms=3_600_000)
-        await tx.claim_key(key("young"))
-
-    kept = await store.forget_keys(older_than_ms=7_200_000, limit=10)
-    gone = await store.forget_keys(older_than_ms=1_800_000, limit=10)
-
-    assert (kept, gone) == (0, 1)
-
-
-async def test_a_claim_is_as_old_as_the_store_says(store: Store) -> None:
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.claim_key(key("old"), age_ms=3_600_000)
-        await tx.claim_key(key("young"))
-        old, young = await tx.kept_answer(key("old")), await tx.kept_answer(key("young"))
-
-    assert old is not None
-    assert young is not None
-    assert old.age_ms >= 3_600_000 > young.age_ms >= 0
 
 
 async def test_a_task_nobody_holds_gives_no_organization(store: Store) -> None:

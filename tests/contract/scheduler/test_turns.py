@@ -109,7 +109,7 @@ async def test_a_session_that_was_deleted_is_not_made_again(
 ) -> None:
     await turns.post(POST)
     async with services.store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.begin_delete(SessionId(SESSION), now_ms=TS)
+        await tx.begin_delete(SessionId(SESSION))
         await tx.finish_delete(SessionId(SESSION))
     backend.close_log(SESSION)
 

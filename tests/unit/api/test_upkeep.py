@@ -19,8 +19,8 @@ class StoreWithOldKeys:
     def __init__(self, keys: int) -> None:
         self.keys = keys
 
-    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> tuple[Unfinished, ...]:
-        del before_ms, limit
+    async def unfinished_deletes(self, *, older_than_ms: int, limit: int) -> tuple[Unfinished, ...]:
+        del older_than_ms, limit
         return ()
 
     async def forget_file_past(self, *, before_ms: int, limit: int) -> int:

@@ -134,8 +134,12 @@ class Transaction(Records, Protocol):
         """Inserts or replaces by id."""
         ...
 
-    async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
+    async def begin_delete(self, id_: SessionId) -> bool:
         """From now on the session is gone for readers. False where there is none."""
+        ...
+
+    async def put_off_delete(self, id_: SessionId) -> None:
+        """One that cannot be finished yet counts as begun now: others come before it."""
         ...
 
     async def release_forks(self, id_: SessionId, *, limit: int) -> int:
@@ -296,8 +300,8 @@ class Store(Protocol):
         """Whose task this is; None where the caller holds it no more."""
         ...
 
-    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
-        """Deletions that began before and did not end, oldest first."""
+    async def unfinished_deletes(self, *, older_than_ms: int, limit: int) -> Sequence[Unfinished]:
+        """Deletions of that age at least, by the store's clock, that did not end; oldest first."""
         ...
 
     async def forget_file_past(self, *, before_ms: int, limit: int) -> int:

@@ -232,7 +232,7 @@ async def delete(
     """
     told = await session_ends.wanted(ending, org_id, id_)
     async with store.transaction(org_id) as tx:
-        if not await tx.begin_delete(id_, now_ms=now_ms):
+        if not await tx.begin_delete(id_):
             msg = "no such session"
             raise NotFound(msg)
         await session_ends.write_down(tx, ending, org_id, id_, told, now_ms=now_ms)

@@ -109,10 +109,10 @@ class MemoryStore:
             held = self._hold.hold(task_id, fence)
         return OrgId(held[1]) if held is not None else None
 
-    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
-        rows = self._rows
+    async def unfinished_deletes(self, *, older_than_ms: int, limit: int) -> Sequence[Unfinished]:
+        rows, until_ms = self._rows, self._clock.wall_ms() - older_than_ms
         old = sorted(
-            (begun, session_id) for session_id, begun in rows.deleting.items() if begun < before_ms
+            (begun, session_id) for session_id, begun in rows.deleting.items() if begun <= until_ms
         )
         return [
             Unfinished(org_id=org_id, session_id=session_id)

@@ -121,11 +121,15 @@ class MemoryTransaction(MemoryFiles):
         self._check_owner(session.org_id)
         self._rows.sessions[self._org_id, session.id] = session
 
-    async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
+    async def begin_delete(self, id_: SessionId) -> bool:
         if (self._org_id, id_) not in self._rows.sessions:
             return False
-        self._rows.deleting.setdefault(id_, now_ms)
+        self._rows.deleting.setdefault(id_, self._clock.wall_ms())
         return True
+
+    async def put_off_delete(self, id_: SessionId) -> None:
+        if id_ in self._rows.deleting:
+            self._rows.deleting[id_] = self._clock.wall_ms()
 
     async def release_forks(self, id_: SessionId, *, limit: int) -> int:
         files = {fork for (_, fork), (parent, _) in self._rows.forks.items() if parent == id_}
@@ -142,12 +146,16 @@ class MemoryTransaction(MemoryFiles):
         self._drop_files(WorkspaceId(id_))
 
     async def open_log(self, head: OpenHead) -> None:
-        now_ms = self._clock.wall_ms()
-        far = abs(head.ts_ms - now_ms) > CLOCK_DRIFT_MS_MAX
-        self.opened.append(head.at(now_ms) if far else head)
+        at_ms = self._dated(head.ts_ms)
+        self.opened.append(head if at_ms == head.ts_ms else head.at(at_ms))
 
     async def fork_log(self, fork: ForkHead) -> None:
-        self.forked.append(fork)
+        self.forked.append(msgspec.structs.replace(fork, now_ms=self._dated(fork.now_ms)))
+
+    def _dated(self, asked_ms: int) -> int:
+        """A caller's clock may be wrong."""
+        now_ms = self._clock.wall_ms()
+        return now_ms if abs(asked_ms - now_ms) > CLOCK_DRIFT_MS_MAX else asked_ms
 
     # ── workspaces ────────────────────────────────────────────────────────────────
 

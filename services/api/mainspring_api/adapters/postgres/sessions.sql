@@ -55,8 +55,16 @@ on conflict (org_id, id) do update set
 
 -- name: begin_delete
 -- Hides a session from readers; an earlier beginning stands.
-update api.session set deleting_ms = coalesce(deleting_ms, $2::bigint)
+-- The database dates it, so that any replica knows when it is overdue.
+update api.session
+set deleting_ms = coalesce(deleting_ms, floor(extract(epoch from now()) * 1000)::bigint)
 where id = $1;
+
+-- name: put_off_delete
+-- A deletion that cannot be finished yet goes behind the others that are unfinished.
+update api.session
+set deleting_ms = floor(extract(epoch from now()) * 1000)::bigint
+where id = $1 and deleting_ms is not null;
 
 -- name: forks_of
 -- Forks that read files or records of a session where they lie.
@@ -82,13 +90,26 @@ select log.open_v2($1, $2, $3, $4, $5, $6, $7) as now_ms;
 
 -- name: fork_log
 -- Makes a session's log behind an event of another one's, by the log owner's granted function.
-select log.fork_v1($1, $2, $3, $4, $5, $6, $7::text[], $8::uuid[], $9::bytea[]) as last_seq;
+-- A time that is far from the database's own is not taken: an api's clock may be wrong.
+with clock as (select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms),
+
+dated as (
+    select case when abs($6::bigint - c.now_ms) > $10::bigint then c.now_ms else $6 end as at_ms
+    from clock as c
+)
+
+select log.fork_v1($1, $2, $3, $4, $5, d.at_ms, $7::text[], $8::uuid[], $9::bytea[]) as last_seq
+from dated as d;
 
 -- name: held
 -- Whose task this is, kept from changing hands meanwhile; no row for a lost one.
 select session_id, org_id from engine.hold_v1($1::uuid, $2::int);
 
 -- name: unfinished_deletes
--- Deletions that began long ago, over all organizations.
+-- Deletions of an age that have not ended, over all organizations.
 -- repeatable
-select org_id, session_id from api.unfinished_deletes($1::bigint, $2::int);
+select u.org_id, u.session_id
+from
+    api.unfinished_deletes(
+        floor(extract(epoch from now()) * 1000)::bigint + 1 - $1::bigint, $2::int
+    ) as u;

@@ -101,8 +101,9 @@ class PostgresStore:
         row = await self._database.fetchrow_as(HeldRow, S["held"], task_id, fence)
         return row.org_id if row is not None else None
 
-    async def unfinished_deletes(self, *, before_ms: int, limit: int) -> Sequence[Unfinished]:
-        return await self._database.fetch_as(Unfinished, S["unfinished_deletes"], before_ms, limit)
+    async def unfinished_deletes(self, *, older_than_ms: int, limit: int) -> Sequence[Unfinished]:
+        values = (older_than_ms, limit)
+        return await self._database.fetch_as(Unfinished, S["unfinished_deletes"], *values)
 
     async def forget_record_past(self, *, before_ms: int, limit: int) -> int:
         return await self._database.fetchval_as(int, Q["forget_record_past"], before_ms, limit)

@@ -132,8 +132,11 @@ class PostgresTransaction(PostgresRecords):
     async def put_session(self, session: Session) -> None:
         await self._tx.execute(S["put_session"], *session_values(session))
 
-    async def begin_delete(self, id_: SessionId, *, now_ms: int) -> bool:
-        return await self._tx.execute(S["begin_delete"], id_, now_ms) > 0
+    async def begin_delete(self, id_: SessionId) -> bool:
+        return await self._tx.execute(S["begin_delete"], id_) > 0
+
+    async def put_off_delete(self, id_: SessionId) -> None:
+        await self._tx.execute(S["put_off_delete"], id_)
 
     async def release_forks(self, id_: SessionId, *, limit: int) -> int:
         forks = [row.id for row in await self._tx.fetch_as(ForkRow, S["forks_of"], id_, limit)]
@@ -176,6 +179,7 @@ class PostgresTransaction(PostgresRecords):
             [event.type for event in fork.events],
             [event.turn_id for event in fork.events],
             [event.payload for event in fork.events],
+            CLOCK_DRIFT_MS_MAX,
         )
         if made is None or made.last_seq is None:
             raise NotFound(NO_EVENT)
