@@ -2,11 +2,13 @@
 
 `always` holds after every fault; `at_rest` once everything was mended and had its time.
 """
+# What stands for every port has no type.
+# pyright: reportExplicitAny=false, reportAny=false
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -83,9 +85,19 @@ def at_rest(world: World, people: People) -> Iterator[str]:
     yield from minder_checks.at_rest(world)
     yield from planners.at_rest(world, people.plans)
     yield from forkers.at_rest(people.forks)
+    yield from _deleted(world, people)
     yield from _calls_answered(world)
     yield from _readers_behind(world, people)
     yield from _hands(world)
+
+
+def _deleted(world: World, people: People) -> Iterator[str]:
+    """What was begun is finished, also where whoever deletes it was cut off, or did not wait."""
+    api: Any = world.tables.api
+    left = {session_id for _, session_id in api._rows.sessions}
+    for session_id in {*people.deleted, *api._rows.deleting}:
+        if session_id in left or not world.tables.log.heads[session_id].closed:
+            yield f"session {session_id.hex} was to be deleted, and is there"
 
 
 def _readers_behind(world: World, people: People) -> Iterator[str]:

@@ -9,10 +9,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.domain.cursor import Resume
 from mainspring_api.domain.resources import Tier
 from mainspring_api.usecases import agents, sessions
 from mainspring_api.usecases.messages import MessageDraft, post
+from mainspring_api.usecases.session_ends import Ending
+from mainspring_api.usecases.session_tasks import cancel_below
 from mainspring_api.usecases.stream.session_stream import Opening, open_stream
 from mainspring_engine.domain.rows import Outcome
 from mainspring_kernel.control_errors import SessionBusy
@@ -31,7 +34,7 @@ from mainspring_kernel.ids import (
 )
 from mainspring_kernel.limits import SSE_HEARTBEAT_S
 from mainspring_schema.agents import CapabilityRef
-from mainspring_schema.commands import Cancel, Close
+from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
 from tests.sim import forkers, minders, operators, planners
@@ -54,6 +57,8 @@ _ARRIVE: Final = 0.88
 """Nearly until the healing: some turns are then still under way."""
 TRIES_MAX: Final = 400
 """A person gives up after so many tries; none should."""
+_GIVES_UP: Final = 0.5
+"""How often somebody who deletes a session, and is not answered, lets it be."""
 READ_ERRORS_S: Final = 0.3
 
 
@@ -91,7 +96,9 @@ class People(Struct, kw_only=True):
     withdrawn: set[UUID]
     """Messages of which somebody was told that no turn takes them."""
     closed: set[SessionId]
-    """Sessions that somebody wanted closed."""
+    """Sessions that somebody tried to delete."""
+    deleted: set[SessionId]
+    """Those of which they were told that they are gone."""
     gave_up: list[str]
     wrong: list[str]
     """Answers that were not true."""
@@ -109,6 +116,7 @@ class People(Struct, kw_only=True):
             said=[],
             readers=[],
             closed=set(),
+            deleted=set(),
             withdrawn=set(),
             gave_up=[],
             wrong=[],
@@ -158,8 +166,8 @@ async def _enter(world: World, people: People, session_id: SessionId, ids: Seede
     host.spawn(_read(world, host, reader), "reader")
     if world.weather.edits:
         host.spawn(operators.edit(world, people.withdrawn, session_id), "person")
-    if world.minding.random() < world.weather.closes:
-        host.spawn(_close(world, people, session_id), "person")
+    if world.minding.random() < world.weather.deletes:
+        host.spawn(_delete(world, people, session_id), "person")
     for number in range(world.weather.messages):
         said = Said(session_id=session_id, key=f"{session_id.hex}-{number}", mode=_mode(world))
         people.said.append(said)
@@ -241,20 +249,35 @@ async def _cancel(world: World, people: People, said: Said) -> None:
         people.wrong.append(f"a cancel in {said.session_id.hex} was answered no_op beside a turn")
 
 
-async def _close(world: World, people: People, session_id: SessionId) -> None:
+async def _delete(world: World, people: People, session_id: SessionId) -> None:
     await asyncio.sleep(_ARRIVE * world.weather.heal_s * world.minding.random())
     people.closed.add(session_id)
-    command = Close(org_id=DEFAULT_ORG_ID, session_id=session_id)
+
+    async def delete(api: Api) -> None:
+        door, control = api.door, api.path.control
+        ending = Ending(
+            configurations=api.path.configurations, registry=door.registry,
+            vault=EnvelopeVault([]), ids=door.ids,
+        )  # fmt: skip
+        await cancel_below(door.store, control, DEFAULT_ORG_ID, session_id)
+        now_ms = door.clock.wall_ms()
+        await sessions.delete(
+            door.store, control, ending, DEFAULT_ORG_ID, session_id, now_ms=now_ms
+        )
+
     while True:
-        engine = world.any_of("engine")
+        api = world.any_of("api")
         try:
-            await world.network.call(engine.host, lambda: engine.program.control.close(command))  # noqa: B023 - awaited at once
+            await world.network.call(api.host, lambda: delete(api.program))  # noqa: B023 - awaited at once
         except NotFound:
-            return  # it was heard the first time
+            break  # it was heard the first time
         except MainspringError:
+            if world.minding.random() < _GIVES_UP:
+                return
             await asyncio.sleep(_AGAIN_S * (1 + world.minding.random()))
         else:
-            return
+            break
+    people.deleted.add(session_id)
 
 
 def _running(world: World, session_id: SessionId) -> set[Any]:

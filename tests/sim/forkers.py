@@ -3,7 +3,7 @@
 # pyright: reportExplicitAny=false, reportAny=false
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Set
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from mainspring_api.usecases import forking
 from mainspring_api.usecases.forking import Forks, ForkWish
 from mainspring_api.usecases.once import Answer, once_under_id
 from mainspring_eventstore.adapters.memory.log import EventRow
-from mainspring_kernel.errors import IdempotencyInProgress, NotFound
+from mainspring_kernel.errors import Conflict, IdempotencyInProgress, NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds, SessionId
 from tests.sim.asking import asked
 from tests.sim.loop import here
@@ -45,7 +45,7 @@ Enter = Callable[[SessionId], Awaitable[None]]
 
 def come(
     world: World, forks: list[Forked], sources: Callable[[], list[SessionId]], enter: Enter,
-    closed: Collection[SessionId], ids: SeededIds,
+    closed: Set[SessionId], ids: SeededIds,
 ) -> None:  # fmt: skip
     """`sources` are the sessions that somebody reads, forks among them."""
     host = here()
@@ -59,7 +59,7 @@ def come(
 class _Forker:
     def __init__(
         self, world: World, sources: Callable[[], list[SessionId]], enter: Enter,
-        closed: Collection[SessionId], ids: SeededIds,
+        closed: Set[SessionId], ids: SeededIds,
     ) -> None:  # fmt: skip
         self._world, self._sources, self._enter = world, sources, enter
         self._closed, self._ids, self._draws = closed, ids, world.forking
@@ -73,8 +73,9 @@ class _Forker:
             wanted.seq = draws.randint(1, world.tables.log.heads[source].last_seq)
         try:
             answer: Answer = await self._asked(wanted)
-        except NotFound:
-            if source not in self._closed:
+        except (NotFound, Conflict):
+            # Its source was deleted, or one that this inherits from.
+            if self._closed.isdisjoint(_line(world, source)):
                 raise
         else:
             wanted.id = SessionId(UUID(bytes=answer.body))
@@ -92,11 +93,10 @@ class _Forker:
                 await asyncio.sleep(_AGAIN_S)
 
     async def _fork(self, api: Any, wanted: Forked) -> Answer:
-        store, door = self._world.tables.api, api.door
+        door, vault = api.door, EnvelopeVault([])
         place = Forks(
-            store=store, log=api.path.log, vault=EnvelopeVault([]), ids=door.ids,
-            org_id=DEFAULT_ORG_ID,
-        )  # fmt: skip
+            store=door.store, log=api.path.log, vault=vault, ids=door.ids, org_id=DEFAULT_ORG_ID
+        )
         assert wanted.source is not None
         wish = ForkWish(source_id=wanted.source, seq=wanted.seq)
 
@@ -105,10 +105,18 @@ class _Forker:
             return Answer(status=201, body=view.session.id.bytes)
 
         key = RequestKey(route="fork", key=wanted.key, body_hash=wanted.key.encode())
-        return await once_under_id(store, DEFAULT_ORG_ID, key, self._ids.uuid7(), work)
+        return await once_under_id(door.store, DEFAULT_ORG_ID, key, self._ids.uuid7(), work)
 
 
 # ── what must hold ──────────────────────────────────────────────────────────────────────────────
+
+
+def _line(world: World, session_id: UUID) -> Iterator[UUID]:
+    """The session and those that it inherits from."""
+    line: UUID | None = session_id
+    while line is not None:
+        yield line
+        line = world.tables.log.heads[line].parent
 
 
 def shown(world: World, session_id: UUID) -> list[EventRow]:

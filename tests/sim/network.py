@@ -3,14 +3,12 @@
 # pyright: reportExplicitAny=false, reportAny=false
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from contextvars import Context
 from functools import lru_cache
 from typing import Any, Final
 
-from mainspring_engine.domain.changes import Changes
 from mainspring_engine.usecases.conversation import Conversations
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.limits import RPC_KEEPALIVE_S, RPC_KEEPALIVE_TIMEOUT_S, RPC_TIMEOUT_S
@@ -22,12 +20,8 @@ from mainspring_workstream.link import EngineStream, LinkBroken
 from tests.sim.loop import Host, SimLoop, here
 from tests.sim.weather import Chance, Weather
 
-STATEMENT_PART: Final = 0.2
-"""Of the latency between services: the database is near."""
 _matches: Final = lru_cache(maxsize=4096)(matches)
 _STALL_S: Final = 2.0
-_LOCKED_S: Final = 3.0
-"""A statement waits for others that long at most."""
 _KEEPALIVE_S: Final = RPC_KEEPALIVE_S + RPC_KEEPALIVE_TIMEOUT_S
 """Until both ends of a dead connection notice, at the latest."""
 
@@ -149,54 +143,6 @@ class Remote:
         finally:
             if not host.up:
                 self._made = None
-
-
-def _marks(change: object) -> bool:
-    return isinstance(change, Changes) and bool(change.marks)
-
-
-class Statements:
-    """A store of the one database. Its async methods may be refused, or lose their reply.
-
-    Each is one instant, as a transaction is: what memory does without waiting.
-    """
-
-    def __init__(self, network: Network, store: Any, *, parts: tuple[str, ...] = ()) -> None:
-        self._network = network
-        self._store = store
-        for part in parts:
-            setattr(self, part, Statements(network, getattr(store, part)))
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._store, name)
-        made = self._statement(name, found) if inspect.iscoroutinefunction(found) else found
-        setattr(self, name, made)  # it is not asked for again
-        return made
-
-    def _statement(self, name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-        network, weather = self._network, self._network.weather
-        of_deltas = name == "append_deltas"
-        reply_lost = weather.delta_reply_lost if of_deltas else weather.statement_reply_lost
-
-        async def ask(*args: Any, **named: Any) -> Any:
-            await network.loop.pause(network.delay(STATEMENT_PART))
-            marks = name == "commit" and any(_marks(change) for change in args[0])
-            stalls = weather.mark_stalls if marks else weather.statement_stalls
-            if network.strikes("statement stalled", stalls):
-                await network.loop.pause(_LOCKED_S * network.chance.faults.random())
-            refused = network.strikes("statement refused", weather.statement_refused)
-            if refused or not network.database_up:
-                detail = f"{name}: Postgres cannot be reached"
-                raise Unavailable(detail)
-            answer = await method(*args, **named)
-            if network.strikes("reply of a statement lost", reply_lost):
-                detail = f"{name}: the connection was lost"
-                raise Unavailable(detail)
-            if answer or answer is None:  # half of all are looks that find nothing, and need none
-                await network.loop.pause(network.delay(STATEMENT_PART))
-            return answer
-
-        return ask
 
 
 class _Listener:

@@ -18,8 +18,8 @@ PROBLEMS_SHOWN: Final = 10
 LOOK_S: Final = 0.5
 """Of virtual time, between two looks whether all is at rest."""
 _PROGRAMS = frozenset({
-    "engine", "hub", "scheduler", "deltas", "stream", "arrive", "person", "reader", "nemesis",
-    "heal", "minder", "operator",
+    "engine", "hub", "upkeep", "scheduler", "deltas", "stream", "arrive", "person", "reader",
+    "nemesis", "heal", "minder", "operator",
 })  # fmt: skip
 """Tasks that may end, but never by an error."""
 

@@ -9,7 +9,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
 
+from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.domain.cursor import Next, StreamCursor, position_of
+from mainspring_api.usecases import once
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import judging, plain, store
 from mainspring_engine.adapters.memory.dispatch import Dispatch
@@ -132,6 +134,10 @@ def _take_all(self: StreamCursor, item: Any) -> Next:
     return Next.TAKE
 
 
+async def _key_dropped(tx: Any, key: Any, *_: Any) -> None:
+    await tx.drop_key(key)
+
+
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "fence of a result": Safeguard(judging, "_judge_close", _any_fence),
     "fence rises with a claim": Safeguard(TaskRow, "lease", _same_fence),
@@ -162,6 +168,8 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "the third death ends a task": Safeguard(loss, "WORKER_DEATHS_MAX", 10**9),
     "only what nobody took is too late": Safeguard(plain, "_is_untaken", _whatever_waits),
     "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
+    "an unknown outcome keeps its id": Safeguard(once, "_give_back", _key_dropped),
+    "cut deletions are swept": Safeguard(ApiStore, "unfinished_deletes", _no_rows),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }
 

@@ -112,8 +112,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     budget_meddled: bool = False
     """Somebody pauses it now and then."""
     schedules: int = 0
-    closes: float = 0.0
-    """How often somebody closes a session for good."""
+    deletes: float = 0.0
+    """How often somebody deletes a session."""
     edits: bool = False
     """People change what waits."""
     operated: bool = False
@@ -204,7 +204,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         budget_renews=draws.random() < 0.6,
         budget_meddled=draws.random() < 0.4,
         spawns=draws.random() < _MINDED,
-        closes=draws.choice((0.0, 0.0, 0.0, 0.5)),
+        deletes=draws.choice((0.0, 0.0, 0.0, 0.5)),
         edits=draws.random() < _MINDED,
         operated=draws.random() < _MINDED,
         limited=draws.random() < _LIMITED,

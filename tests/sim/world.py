@@ -13,6 +13,7 @@ from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.vault import EnvelopeVault
+from mainspring_api.usecases import upkeep
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
@@ -67,8 +68,9 @@ from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
 from tests.sim.database import SimClock, Tables
 from tests.sim.loop import Host, SimLoop
-from tests.sim.network import Hints, Links, Network, Remote, Statements, Wire
+from tests.sim.network import Hints, Links, Network, Remote, Wire
 from tests.sim.programs import Carrier, Ledger, Offer, capabilities, offers
+from tests.sim.statements import Statements
 from tests.sim.tools import CAPABILITY, SPAWNING, InLine, Outside, Shelves, registry, shelf
 from tests.sim.weather import Chance, Weather
 
@@ -251,8 +253,10 @@ class World:
         path = self._path()
         hub = Hub(path.log, BusFeed(self.hints), clock, self._draws())
         host.spawn(hub.run(), "hub")
+        store = self.statements(self.tables.api)
+        host.spawn(upkeep.run(store, path.control, clock), "upkeep")
         door = SessionDoor(
-            store=self.tables.api, path=path, registry=self.registry, clock=clock,
+            store=store, path=path, registry=self.registry, clock=clock,
             ids=self._ids(clock),
         )  # fmt: skip
         return Api(path, hub, door)

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_kernel.errors import MainspringError, NotFound
+from mainspring_kernel.errors import MainspringError, NotFound, Unavailable
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_scheduler.domain.slots import Begins, Ended, Slot, Started, slot_key, starting
 from mainspring_scheduler.usecases.targets import REASON, SlotTargets
@@ -35,6 +35,7 @@ from tests.unit.scheduler.rows import (
 TURN = UUID(int=8)
 FLOW = UUID(int=7)
 GONE = UUID(int=70)
+UNTOLD = UUID(int=71)
 
 
 class Turns:
@@ -71,6 +72,8 @@ class Workflows:
     async def get(self, command: GetWorkflow) -> WorkflowView:
         if command.workflow_id == GONE:
             raise NotFound
+        if command.workflow_id == UNTOLD:
+            raise Unavailable
         flaw = Flaw(code="step_failed", message="x") if self.status == "failed" else None
         return WorkflowView(
             workflow_id=command.workflow_id,
@@ -156,6 +159,12 @@ async def test_outcomes_come_in_the_order_asked(targets: SlotTargets) -> None:
         Ended(outcome="cancelled", code="not_found"),
         Ended(outcome="failed", ended_ms=NOW, code="rate_limited"),
     ]
+
+
+async def test_a_workflow_that_nobody_can_tell_of_holds_up_no_other(targets: SlotTargets) -> None:
+    found = await targets.look([of_workflow(1, UNTOLD), of_workflow(2, FLOW)])
+
+    assert found == [None, Ended(outcome="completed")]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a slot asks for, asked of whoever begins such things."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import assert_never
@@ -9,12 +10,14 @@ from uuid import UUID
 from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.times import rfc3339
+from mainspring_scheduler.domain.limits import SLOT_CALLS_IN_AIR_MAX
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
 from mainspring_scheduler.ports.targets import Turns, Workflows
 from mainspring_schema.posting import CancelTurn, OneTurn, PostMessage, TurnState
 from mainspring_schema.schedules import MessageTarget, WorkflowTarget
 from mainspring_schema.workflows import CancelWorkflow, GetWorkflow, StartWorkflow
 
+_log = logging.getLogger(__name__)
 REASON = "a later slot of its schedule takes its place"
 
 
@@ -39,11 +42,16 @@ class SlotTargets:
                 assert_never(target)
 
     async def look(self, slots: Sequence[Slot]) -> Sequence[Ended | None]:
-        """How running ones came out, in the order asked. Raises MainspringError."""
+        """How running ones came out, in the order asked.
+
+        One that nobody can tell of counts as at work, and holds up no other. Raises MainspringError
+        where nobody can tell of any turn.
+        """
         turns = [slot for slot in slots if slot.turn_id is not None]
         workflows = [slot for slot in slots if slot.turn_id is None]
         states = await self._turns.states([_turn(slot) for slot in turns]) if turns else ()
-        outcomes = await asyncio.gather(*(self._outcome(slot) for slot in workflows))
+        room = asyncio.Semaphore(SLOT_CALLS_IN_AIR_MAX)
+        outcomes = await asyncio.gather(*(self._outcome(slot, room) for slot in workflows))
         found = {slot.id: _ended(state) for slot, state in zip(turns, states, strict=True)}
         found |= {slot.id: end for slot, end in zip(workflows, outcomes, strict=True)}
         return [found[slot.id] for slot in slots]
@@ -59,17 +67,25 @@ class SlotTargets:
             with suppress(NotFound):
                 await self._workflows.cancel(cancel)
 
-    async def _outcome(self, slot: Slot) -> Ended | None:
+    async def _outcome(self, slot: Slot, room: asyncio.Semaphore) -> Ended | None:
         wanted = GetWorkflow(org_id=slot.org_id, workflow_id=_known(slot.workflow_id))
         try:
-            view = await self._workflows.get(wanted)
+            async with room:
+                view = await self._workflows.get(wanted)
         except NotFound as error:
             return Ended(outcome="cancelled", code=error.code)
+        except MainspringError as error:
+            _log.info("a slot's workflow cannot be told of: %s", error, extra=_named(slot))
+            return None
         match view.status:
             case "running" | "waiting" | "held":
                 return None
             case outcome:
                 return Ended(outcome=outcome, code=view.flaw.code if view.flaw else None)
+
+
+def _named(slot: Slot) -> dict[str, str]:
+    return {"slot": str(slot.id), "workflow": str(slot.workflow_id)}
 
 
 def _message(schedule: Schedule, slot: Slot, target: MessageTarget) -> PostMessage:
