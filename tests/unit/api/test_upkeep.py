@@ -1,11 +1,13 @@
 """What repeats in the background of an api."""
 
+import asyncio
 from typing import cast
 
 from mainspring_api.domain.limits import FILES_PAST_S
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.store import Store, Unfinished
-from mainspring_api.usecases.upkeep import sweep
+from mainspring_api.usecases.upkeep import PERIOD_S, run, sweep
+from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.limits import (
     IDEMPOTENCY_RETENTION_S,
     KEY_SWEEPS_PER_UPKEEP_MAX,
@@ -36,6 +38,34 @@ class StoreWithOldKeys:
         gone = min(limit, self.keys)
         self.keys -= gone
         return gone
+
+
+class Faulty(StoreWithOldKeys):
+    """Fails in a way that nobody foresaw, once."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.passes = 0
+
+    async def forget_keys(self, *, older_than_ms: int, limit: int) -> int:
+        self.passes += 1
+        if self.passes == 1:
+            raise ZeroDivisionError
+        return await super().forget_keys(older_than_ms=older_than_ms, limit=limit)
+
+
+async def test_a_pass_that_fails_is_followed_by_others() -> None:
+    store, clock = Faulty(), ManualClock(wall_ms=NOW_MS)
+    nobody = cast("Control", cast("object", None))
+    upkeep = asyncio.create_task(run(cast("Store", cast("object", store)), nobody, clock))
+    for _ in range(2):
+        await clock.until_sleeping(1)
+        clock.step_wall(-round(PERIOD_S * 1000))
+        clock.advance(PERIOD_S)
+    await clock.until_sleeping(1)
+
+    assert (store.passes, store.keys) == (2, 0)
+    upkeep.cancel()
 
 
 async def left(keys: int) -> int:

@@ -243,10 +243,13 @@ async def test_draining_nobody_is_not_found() -> None:
 
 
 class AwayOnce:
-    """Unreachable for the first telling, if it is to be."""
+    """Unreachable for the first telling, if it is to be, or refuses it."""
 
-    def __init__(self, inner: Registry, *, away: bool = True) -> None:
+    def __init__(
+        self, inner: Registry, *, away: bool = True, error: type[Exception] = Unavailable
+    ) -> None:
         self.inner = inner
+        self.error = error
         self.tries = 0 if away else 1
         self.done = asyncio.Event()
 
@@ -257,7 +260,7 @@ class AwayOnce:
         self.tries += 1
         if self.tries == 1:
             detail = "Postgres is away"
-            raise Unavailable(detail)
+            raise self.error(detail)
         await self.inner.tell(presences)
         self.done.set()
 
@@ -274,6 +277,24 @@ async def test_what_became_of_a_stream_is_told_once_the_store_is_back() -> None:
         site.clock.advance(STREAM_GRACE_S)
         await away.done.wait()
 
+    found = await site.registry.worker(WORKER)
+    assert found is not None
+    assert found.left_ms is not None
+
+
+async def test_what_cannot_be_told_keeps_nobody_else_from_being_told() -> None:
+    site = Site()
+    refusing = AwayOnce(site.registry, error=ValueError)
+    workers, roster = site.engine(1, cast("Registry", cast("object", refusing)))
+    ordinary, _ = site.engine(1)
+    await site.attach(ordinary, roster)
+    async with working(workers):
+        workers.tell(Presence(incarnation=UUID(int=9), attach_number=1, attached=False))
+        await site.clock.until_sleeping(1)
+        workers.tell(Presence(incarnation=WORKER, attach_number=1, attached=False))
+        await refusing.done.wait()
+
+    assert refusing.tries == 2
     found = await site.registry.worker(WORKER)
     assert found is not None
     assert found.left_ms is not None

@@ -8,8 +8,8 @@ import logging
 from mainspring_api.ports.endings import Endings
 from mainspring_api.ports.operator import OperatorDoor
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.limits import RESULT_RECHECK_S
+from mainspring_kernel.passes import one_pass
 from mainspring_schema.open_work import OPEN_IDS_PER_QUESTION_MAX, FindOpen
 
 _log = logging.getLogger(__name__)
@@ -19,10 +19,8 @@ async def run(endings: Endings, operator: OperatorDoor, clock: Clock) -> None:
     """Until cancelled. Asks nothing while nobody waits."""
     while True:
         await clock.sleep(RESULT_RECHECK_S)
-        try:
+        with one_pass(_log, "a look for ends whose news is lost"):
             await look(endings, operator)
-        except MainspringError as error:
-            _log.info("ends whose news is lost wait for the next look: %s", error.detail)
 
 
 async def look(endings: Endings, operator: OperatorDoor) -> None:

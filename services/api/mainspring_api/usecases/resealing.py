@@ -15,9 +15,10 @@ from mainspring_api.domain.secrets import Connection, SessionSecret, about
 from mainspring_api.ports.store import Store, Transaction
 from mainspring_api.ports.vault import Vault
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import MainspringError, SecretUnreadable
+from mainspring_kernel.errors import SecretUnreadable
 from mainspring_kernel.ids import OrgId
 from mainspring_kernel.limits import PAGE_ROWS_MAX
+from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
 _Sealing: TypeAlias = type[SessionSecret | Connection | OwnProvider | OwnServer]
@@ -37,7 +38,7 @@ class Pass(Struct):
 async def run(store: Store, vault: Vault, clock: Clock) -> None:
     """Until cancelled, where there is an older key. Replicas may do the same work."""
     while vault.has_older_keys:
-        try:
+        with one_pass(_log, "sealing anew"):
             done = await reseal(store, vault)
             _log.info(
                 "of %d secrets %d were sealed anew under the newest key, %d cannot be read",
@@ -45,8 +46,6 @@ async def run(store: Store, vault: Vault, clock: Clock) -> None:
                 done.sealed_anew,
                 done.unreadable,
             )
-        except MainspringError as error:
-            _log.info("sealing anew waits for the next pass: %s", error.detail)
         await clock.sleep(RESEAL_PERIOD_S)
 
 

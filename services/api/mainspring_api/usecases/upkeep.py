@@ -1,7 +1,6 @@
 """What repeats in the background: unfinished deletions and old request keys."""
 
 import logging
-from typing import Final
 
 from mainspring_api.domain.limits import (
     FILES_PAST_PER_SWEEP_MAX,
@@ -12,7 +11,6 @@ from mainspring_api.ports.control import Control
 from mainspring_api.ports.store import Store, Unfinished
 from mainspring_api.usecases.sessions import finish_delete
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import (
     DELETE_RETRY_S,
@@ -21,61 +19,45 @@ from mainspring_kernel.limits import (
     KEY_SWEEPS_PER_UPKEEP_MAX,
     KEYS_PER_SWEEP_MAX,
 )
+from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
 PERIOD_S = 30.0
-_AWAY: Final = (DeadlineExceeded, Unavailable)
 
 
 async def run(store: Store, control: Control, clock: Clock) -> None:
     """Until cancelled. Replicas may do the same work: every step is safe to repeat."""
     while True:
         await clock.sleep(PERIOD_S)
-        try:
+        with one_pass(_log, "upkeep"):
             await sweep(store, control, clock.wall_ms())
-        except MainspringError as error:
-            _log.info("upkeep waits for the next pass: %s", error.detail)
 
 
 async def sweep(
     store: Store, control: Control, now_ms: int, *, retry_s: float = DELETE_RETRY_S
 ) -> int:
     """How many deletions were finished, of those that began `retry_s` ago."""
-    finished = await _finish_deletes(store, control, now_ms, retry_s)
     await _forget_keys(store)
     # What is left comes off with the next pass.
     past_ms = now_ms - FILES_PAST_S * 1000
     await store.forget_file_past(before_ms=past_ms, limit=FILES_PAST_PER_SWEEP_MAX)
     await store.forget_record_past(before_ms=past_ms, limit=RECORDS_PAST_PER_SWEEP_MAX)
-    return finished
-
-
-async def _finish_deletes(store: Store, control: Control, now_ms: int, retry_s: float) -> int:
-    """One that cannot be finished holds up neither the others nor what else there is to do."""
-    finished, older_than_ms = 0, round(retry_s * 1000)
-    for one in await store.unfinished_deletes(
+    # Last: each asks an engine, which may be away.
+    older_than_ms = round(retry_s * 1000)
+    unfinished = await store.unfinished_deletes(
         older_than_ms=older_than_ms, limit=DELETES_PER_SWEEP_MAX
-    ):
-        try:
-            done = await finish_delete(store, control, one.org_id, one.session_id, now_ms=now_ms)
-        except _AWAY as error:
-            await _put_off(store, one, error)
-            break  # for the others as well
-        except MainspringError as error:
-            await _put_off(store, one, error)
-        else:
-            finished += done
-            if not done:
-                await _put_off(store, one, None)
-    return finished
+    )
+    return sum([await _finished(store, control, one, now_ms=now_ms) for one in unfinished])
 
 
-async def _put_off(store: Store, one: Unfinished, error: MainspringError | None) -> None:
-    if error is not None:
-        session = to_wire(Prefix.SESSION, one.session_id)
-        _log.warning("a deletion waits for another pass: %s", error, extra={"session": session})
+async def _finished(store: Store, control: Control, one: Unfinished, *, now_ms: int) -> bool:
+    """One that cannot be finished holds up no other: the others come before it next time."""
+    with one_pass(_log, f"the deletion of {to_wire(Prefix.SESSION, one.session_id)}"):
+        if await finish_delete(store, control, one.org_id, one.session_id, now_ms=now_ms):
+            return True
     async with store.transaction(one.org_id) as tx:
         await tx.put_off_delete(one.session_id)
+    return False
 
 
 async def _forget_keys(store: Store) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.limits import ALARM_GRAIN_MS, ALARMS_MAX
-from mainspring_engine.usecases.passes import one_pass
 from mainspring_engine.usecases.sweeps import SweepKind, Swept
 from mainspring_kernel.clock import Clock
+from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from mainspring_engine.domain.intents import SessionResumed
 from mainspring_engine.domain.limits import BUDGETS_PASS_S, BUDGETS_TRUSTED_S
 from mainspring_engine.ports.budgets import BudgetRows
 from mainspring_engine.usecases.lane import Lanes
-from mainspring_engine.usecases.passes import one_pass
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Ids
+from mainspring_kernel.passes import one_pass
 from mainspring_schema import budgets as asked_of
 from mainspring_schema.budgets import BudgetOrder, BudgetQuestion, BudgetView
 

@@ -23,7 +23,6 @@ from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.store import Claimed, ClaimRequest, ClaimShare, Store, Want
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
-from mainspring_engine.usecases.passes import one_pass
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.gate_limits import DEPTH_COUNTED_MAX
@@ -36,6 +35,7 @@ from mainspring_kernel.limits import (
     CLAIM_SWEEP_S_MAX,
     READY_GROUPS_MAX,
 )
+from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ from mainspring_engine.ports.gates import Board, GateStore
 from mainspring_engine.ports.store import ClaimLimit
 from mainspring_engine.usecases.circuits import Circuits
 from mainspring_engine.usecases.limiter import Limiter
-from mainspring_engine.usecases.passes import one_pass
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.gate_limits import (
@@ -26,6 +25,7 @@ from mainspring_kernel.gate_limits import (
     GATE_PASS_S,
     LIMIT_HOLD_S,
 )
+from mainspring_kernel.passes import one_pass
 from mainspring_schema.tasks import Failure
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from mainspring_engine.domain.samples import Vitals
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.passes import one_pass
 from mainspring_schema.operations import GetHealth, Health
 
 _log = logging.getLogger(__name__)
@@ -30,11 +30,12 @@ class Gauging:
     async def work(self) -> None:
         """Until cancelled."""
         while True:
-            try:
+            seen = False
+            with one_pass(_log, "a measurement"):
                 await self.look()
-            except Unavailable as error:
+                seen = True
+            if not seen:
                 self.health = self.vitals = None
-                _log.warning("nothing can be measured: %s", error)
             await self._clock.sleep(METRICS_LOOK_S)
 
     async def look(self) -> None:

@@ -24,12 +24,12 @@ from mainspring_engine.domain.turn import state as states
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
 from mainspring_engine.usecases.lane import FutureTicket, Lanes
-from mainspring_engine.usecases.passes import one_pass
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Conflict, MainspringError, NotFound
 from mainspring_kernel.ids import Ids
 from mainspring_kernel.limits import OPERATOR_ROWS_MAX, SWEEP_BATCH_ROWS_MAX
+from mainspring_kernel.passes import one_pass
 from mainspring_schema.operations import (
     GetLetter,
     LetterDetails,

@@ -16,6 +16,7 @@ from mainspring_engine.ports.registry import Presence, Registration, Registry
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
+from mainspring_kernel.passes import one_pass
 from mainspring_kernel.toolset_limits import TOOLSETS_LISTED_MAX
 from mainspring_schema import toolsets
 from mainspring_schema.frames import Attach
@@ -95,6 +96,8 @@ class Workers:
                     _log.warning("the registry waits: %s", error)
                     await self._clock.sleep(STREAM_GRACE_S)
                     continue
+                except Exception:  # noqa: BLE001 - what cannot be told holds up nobody else
+                    _log.exception("the registry was not told of %d workers", len(batch))
                 for told in batch:
                     if self._untold.get(told.incarnation) is told:
                         del self._untold[told.incarnation]
@@ -114,10 +117,8 @@ class Workers:
         while True:
             await self._due.wait()
             self._due.clear()
-            try:
+            with one_pass(_log, "the beat of this engine"):
                 await self._beat()
-            except Unavailable as error:
-                _log.warning("the beat of this engine waits: %s", error)
 
     async def _beat(self) -> None:
         async with self._beating:

@@ -26,11 +26,11 @@ from mainspring_engine.ports.store import DueTimer, Store
 from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_engine.usecases.lane import Lanes, NoTicket
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.passes import one_pass
 from mainspring_engine.usecases.unsettled import Settling, Unsettled
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
+from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from mainspring_api.usecases.stream.follower import Follower
 from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
-from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
+from mainspring_kernel.errors import TooManyRequests, Unavailable
 from mainspring_kernel.ids import OrgId, SessionId
 from mainspring_kernel.limits import (
     HEADS_PER_CALL_MAX,
@@ -22,6 +22,7 @@ from mainspring_kernel.limits import (
     SSE_STREAMS_PER_ORG_MAX,
     SSE_STREAMS_PER_SESSION_MAX,
 )
+from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
 _CYCLE_JITTER = 0.2
@@ -106,10 +107,8 @@ class Hub:
         while True:
             await self.clock.sleep(HEADS_SWEEP_S)
             self.tick()
-            try:
+            with one_pass(_log, "the comparison of heads"):
                 await self.sweep()
-            except MainspringError as error:
-                _log.info("the heads could not be compared: %s", error.detail)
 
     def tick(self) -> None:
         now = self.clock.mono()

@@ -4,10 +4,10 @@ import logging
 
 import pytest
 
-from mainspring_engine.usecases.passes import one_pass
 from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.passes import one_pass
 
-LOG = logging.getLogger("mainspring_engine.test")
+LOG = logging.getLogger("mainspring_kernel.test")
 
 
 def fail(error: Exception) -> None:
