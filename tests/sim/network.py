@@ -9,6 +9,9 @@ from contextvars import Context
 from functools import lru_cache
 from typing import Any, Final
 
+from mainspring_engine.domain.changes import Changes
+from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
+from mainspring_engine.ports.store import Closed
 from mainspring_engine.usecases.conversation import Conversations
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
 from mainspring_kernel.limits import RPC_KEEPALIVE_S, RPC_KEEPALIVE_TIMEOUT_S, RPC_TIMEOUT_S
@@ -143,6 +146,15 @@ class Remote:
         finally:
             if not host.up:
                 self._made = None
+
+
+class NoWitness:
+    """Of what an engine does nobody is told."""
+
+    def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None: ...
+    def attempt_ended(self, end: AttemptEnd) -> None: ...
+    def attempt_again(self, end: AttemptEnd) -> None: ...
+    def turn_again(self, end: TurnEnd) -> None: ...
 
 
 class _Listener:

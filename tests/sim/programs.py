@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from random import Random
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from typing_extensions import override
+
 from mainspring import (
     GiveUp,
     Retry,
@@ -32,8 +34,9 @@ from mainspring.ferry import Ferry, Passage
 from mainspring.warm import Warm
 from mainspring.worker import Runner
 from mainspring_kernel.draws import Draws
+from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
-from mainspring_schema.tasks import PlainResult, WorkflowResult
+from mainspring_schema.tasks import PlainResult, WorkflowResult, WorkflowTask
 from mainspring_workstream.attempt import Attempt, HandedBack
 from mainspring_workstream.attempts import Ended
 from tests.sim.loop import POISON, collapse
@@ -240,12 +243,13 @@ class Carrier(Runner):
         draws: Draws,
         warm: int,
         gives_back: Callable[[], bool] = lambda: False,
+        misfits: Callable[[], bool] = lambda: False,
     ) -> None:
         plain = {name: it for name, it in offers.items() if isinstance(it, Step)}
         super().__init__(workflows_of(offers), loop, draws, None, plain=plain, warm=Warm(warm))
         self._ferry: Ferry[PlainResult] = _Marked(loop)
         self._goes: Ferry[WorkflowResult] = _Marked(loop)
-        self._gives_back = gives_back
+        self._gives_back, self._misfits = gives_back, misfits
         self._given_back: set[Held] = set()
 
     async def __call__(self, attempt: Attempt) -> bytes:
@@ -253,6 +257,14 @@ class Carrier(Runner):
         if attempt.held in self._given_back:
             raise HandedBack
         return await super().__call__(attempt)
+
+    @override
+    async def _do_go(
+        self, workflow: Workflow[..., object], attempt: Attempt, task: WorkflowTask
+    ) -> bytes:
+        if self._misfits():
+            return pack(WorkflowResult(outcome="held"))
+        return await super()._do_go(workflow, attempt, task)
 
     def begin(self, attempt: Attempt, ended: Ended) -> Passage[PlainResult] | None:
         _held.set(attempt.held)

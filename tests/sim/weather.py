@@ -126,6 +126,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     """Of what a user's worker gets, until everything is mended: it is too old to read it, say."""
     forks: int = 0
     """Sessions that go on from an event of another one."""
+    misfits: float = 0.0
+    """Of the goes at users' workflows, until then: the worker's code is not what is recorded."""
     spawns: bool = False
     """The agent gives work to children, waits for some of them, and hears of the others."""
 
@@ -212,6 +214,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         hurried=draws.random() < _HURRIED,
         gives_back=draws.choice((0.0, 0.0, 0.3, 0.7)),
         forks=draws.choice((0, 0, 0, 1, 2)),
+        misfits=draws.choice((0.0, 0.0, 0.3, 0.8)),
     )
 
 

@@ -19,11 +19,8 @@ from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
-from mainspring_engine.domain.changes import Changes
 from mainspring_engine.main import Engine
 from mainspring_engine.ports.backstage import Backstage
-from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
-from mainspring_engine.ports.store import Closed
 from mainspring_eventstore.adapters.memory import MemoryStore as LogStore
 from mainspring_eventstore.adapters.publisher import BusPublisher
 from mainspring_eventstore.usecases.append import Appender
@@ -68,7 +65,7 @@ from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
 from tests.sim.database import SimClock, Tables
 from tests.sim.loop import Host, SimLoop
-from tests.sim.network import Hints, Links, Network, Remote, Wire
+from tests.sim.network import Hints, Links, Network, NoWitness, Remote, Wire
 from tests.sim.programs import Carrier, Ledger, Offer, capabilities, offers
 from tests.sim.statements import Statements
 from tests.sim.tools import CAPABILITY, SPAWNING, InLine, Outside, Shelves, registry, shelf
@@ -78,13 +75,6 @@ _BACK_S: Final = 6.0
 """A supervisor's patience with what crashed by itself: longer than who breaks things waits."""
 _PARTS: Final = ("budgets", "inbox", "plain", "progress", "workflows")
 P = TypeVar("P")
-
-
-class NoWitness:
-    def committed(self, changes: Changes, closed: tuple[Closed, ...], now_ms: int) -> None: ...
-    def attempt_ended(self, end: AttemptEnd) -> None: ...
-    def attempt_again(self, end: AttemptEnd) -> None: ...
-    def turn_again(self, end: TurnEnd) -> None: ...
 
 
 class Running(NamedTuple):
@@ -323,14 +313,23 @@ class World:
         """A user's own worker."""
         clock, draws = self._clock(), self._draws()
         worker = self._working(clock, draws, capabilities(self.offers))
-        carrier = Carrier(self.offers, self.loop, draws, self.weather.warm, self._gives_back)
+        weather = self.weather
+        carrier = Carrier(
+            self.offers, self.loop, draws, weather.warm,
+            self._befalls("task given back", weather.gives_back),
+            self._befalls("code that does not fit", weather.misfits),
+        )  # fmt: skip
         host.spawn(worker.run(carrier, carrier), "stream")
         return worker
 
-    def _gives_back(self) -> bool:
-        """Whether a user's worker gives back what it just got."""
-        odds = 0.0 if self.loop.time() >= self.weather.heal_s else self.weather.gives_back
-        return self.chance.strikes("task given back", odds)
+    def _befalls(self, kind: str, odds: float) -> Callable[[], bool]:
+        """Whether it befalls what a user's worker just got, until everything is mended."""
+
+        def strikes() -> bool:
+            mended = self.loop.time() >= self.weather.heal_s
+            return self.chance.strikes(kind, 0.0 if mended else odds)
+
+        return strikes
 
     def _acting(
         self,

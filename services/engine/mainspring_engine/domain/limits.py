@@ -14,9 +14,13 @@ CIRCUIT_ROUNDS_MAX: Final = 16
 WORKFLOW_SIGNALS_MAX: Final = 1000
 """Signals of one workflow that nothing took yet; the next gets 429."""
 WORKFLOW_HELD_RETRY_S: Final = 5.0
-"""How soon a held workflow is tried again: a worker with code that fits may have come. Grows."""
+"""How soon a held workflow is tried again: another worker's code may fit. Grows."""
 WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
 """What that grows to."""
+NEWCOMERS_REST_S: Final = 1.0
+"""Workers that start within it are looked at together: what is held may wait for one of them."""
+MISFITS_LOOKED_AT_MAX: Final = 10_000
+"""Delayed tasks that such a look reads: 0.1 s where all are tried. Others come by themselves."""
 WORKFLOW_IDLE_GOES_MAX: Final = 20
 """Goes in a row that ask for another one at once and record nothing: such code would spin for ever.
 One may miss news that came while it ran, and a second is rare."""

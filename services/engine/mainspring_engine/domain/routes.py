@@ -4,6 +4,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from mainspring_schema.frames import Attach
+
 KEY: Final = "key/"
 """What a key that a task was given begins with here; its limits are asked for by it."""
 CIRCUIT: Final = "circuit/"
@@ -74,6 +76,14 @@ class Offer(Struct, frozen=True, kw_only=True):
             and route.capability in self.capabilities
             and route.build in ("", self.build)
         )
+
+
+def offer_of(attach: Attach) -> Offer:
+    return Offer(
+        queues=frozenset(attach.queues),
+        capabilities=frozenset(attach.capabilities),
+        build=attach.build,
+    )
 
 
 def given_in(keys: tuple[str, ...]) -> tuple[tuple[str, ...], str]:

@@ -62,6 +62,15 @@ class Registry(Protocol):
 
     async def worker(self, incarnation: UUID) -> WorkerView | None: ...
 
+    async def try_misfits(
+        self, queues: tuple[str, ...], capabilities: tuple[str, ...], *, looks: int
+    ) -> int:
+        """Tasks that rest because no code fitted what is recorded are ready; how many.
+
+        Of these kinds, among the `looks` delayed ones that are due last: such rest longest.
+        """
+        ...
+
     async def announce(self, incarnation: UUID, name: str, body: bytes) -> None:
         """What a worker says of its tools. Nothing where a younger one has spoken."""
         ...

@@ -6,13 +6,15 @@ makes all of them look at once. So a drain holds wherever the worker attaches ne
 
 import asyncio
 import logging
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 from mainspring_engine.domain.limits import PRESENCES_WAITING_MAX, REPLICA_BEAT_S
 from mainspring_engine.domain.roster import Roster
+from mainspring_engine.domain.routes import offer_of
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.registry import Presence, Registration, Registry
+from mainspring_engine.usecases.misfits import Misfits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
@@ -24,6 +26,8 @@ from mainspring_schema.operations import GetWorker, ListWorkers, WorkerPage, Wor
 from mainspring_schema.toolsets import ListToolsets, Toolsets
 
 _log = logging.getLogger(__name__)
+_FIRST_ATTACH: Final = 1
+"""Of a worker's process: later ones are of a stream that broke."""
 
 
 class Workers:
@@ -47,12 +51,14 @@ class Workers:
         self._beating = asyncio.Lock()
         self._untold: dict[UUID, Presence] = {}
         self._changed = asyncio.Event()
+        self._misfits = Misfits(registry=registry, announcer=announcer, clock=clock)
 
     async def work(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pace())
             group.create_task(self._beat_for_ever())
             group.create_task(self._tell_for_ever())
+            group.create_task(self._misfits.work())
 
     # ── streams of this engine ──────────────────────────────────────────────────────────────────
 
@@ -62,6 +68,8 @@ class Workers:
         Raises ValidationFailed for tools that no agent can be given; Unavailable.
         """
         self._untold.pop(attach.incarnation, None)
+        if attach.attach_number == _FIRST_ATTACH:
+            self._misfits.note(offer_of(attach))
         if attach.toolset:
             announced = toolsets.read(attach.toolset)
             await self._registry.announce(attach.incarnation, announced.name, attach.toolset)
@@ -79,10 +87,17 @@ class Workers:
     def tell(self, presence: Presence) -> None:
         """A stream fell silent, spoke again, is on its way out, or ended. Never waits."""
         known = self._untold.get(presence.incarnation)
+        if presence.leaving:
+            self._leaves(presence.incarnation)
         newer = known is None or known.attach_number <= presence.attach_number
         if newer and len(self._untold) < PRESENCES_WAITING_MAX:
             self._untold[presence.incarnation] = presence
         self._changed.set()
+
+    def _leaves(self, incarnation: UUID) -> None:
+        for seat in self._roster.all():
+            if seat.incarnation == incarnation:
+                self._misfits.note(seat.offer)
 
     async def _tell_for_ever(self) -> None:
         while True:

@@ -15,7 +15,7 @@ from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
 from mainspring_engine.domain.plain import PlainAnswered
 from mainspring_engine.domain.roster import Roster, Seat
-from mainspring_engine.domain.routes import Offer, Route
+from mainspring_engine.domain.routes import Route, offer_of
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.registry import Presence
 from mainspring_engine.ports.store import Attachment, ExpiredTask, Store
@@ -308,12 +308,7 @@ def _brought(task: ExpiredTask) -> HeldTask:
 
 def _seat(attach: Attach) -> Seat:
     """Without credits: each frame brings its own, the attaching one all free slots."""
-    offer = Offer(
-        queues=frozenset(attach.queues),
-        capabilities=frozenset(attach.capabilities),
-        build=attach.build,
-    )
-    return Seat(attach.incarnation, attach.attach_number, offer, 0)
+    return Seat(attach.incarnation, attach.attach_number, offer_of(attach), 0)
 
 
 def _presence(link: Link, *, attached: bool = True, silent: bool = False) -> Presence:

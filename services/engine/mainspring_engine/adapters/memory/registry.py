@@ -6,6 +6,7 @@ from uuid import UUID
 from mainspring_engine.adapters.memory.tables import Tables, WorkerRow
 from mainspring_engine.domain.limits import REPLICA_SILENT_S, WORKER_KEPT_S
 from mainspring_engine.domain.rows import TaskState
+from mainspring_engine.domain.workflow.state import VERSION_CONFLICT
 from mainspring_engine.ports.registry import Presence, Registration
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
@@ -31,6 +32,26 @@ class MemoryRegistry:
             row.slots = registration.slots
             row.leaving, row.silent_ms, row.left_ms = False, None, None
             return row.drained_ms is not None
+
+    async def try_misfits(
+        self, queues: tuple[str, ...], capabilities: tuple[str, ...], *, looks: int
+    ) -> int:
+        with self._lock:
+            delayed = [it for it in self._tables.tasks.values() if it.state is TaskState.DELAYED]
+            delayed.sort(key=lambda task: task.ready_ms, reverse=True)
+            found = [
+                task
+                for task in delayed[:looks]
+                if task.route.queue in queues
+                and task.route.capability in capabilities
+                and not task.cancelling
+                and task.held in self._tables.attempts
+                and self._tables.attempts[task.held].error_code == VERSION_CONFLICT
+            ]
+            for task in found:
+                task.state = TaskState.READY
+                task.rev += 1
+            return len(found)
 
     async def tell(self, presences: tuple[Presence, ...]) -> None:
         with self._lock:

@@ -29,6 +29,12 @@ class PostgresRegistry:
         )
         return any(cast(bool, row["drained"]) for row in rows)
 
+    async def try_misfits(
+        self, queues: tuple[str, ...], capabilities: tuple[str, ...], *, looks: int
+    ) -> int:
+        values = (list(queues), list(capabilities), looks)
+        return await self._database.execute(REGISTRY["try_misfits"], *values)
+
     async def tell(self, presences: tuple[Presence, ...]) -> None:
         await self._database.execute(
             REGISTRY["tell"],

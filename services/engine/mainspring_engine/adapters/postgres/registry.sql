@@ -15,6 +15,40 @@ set
 where incarnation = $1 and attach_number = $2
 returning drained_at is not null as drained;
 
+-- name: try_misfits
+-- Tasks that rest because no code fitted what is recorded are ready, of kinds that a newcomer does.
+with delayed as materialized (
+    select t.id, t.fence, t.route
+    from engine.task as t
+    where t.state = 3
+    order by t.run_at desc
+    limit $3
+),
+
+misfit as materialized (
+    select d.id
+    from delayed as d
+    inner join engine.route as r on d.route = r.id
+    inner join engine.attempt as a on d.id = a.task_id and d.fence = a.fence
+    where
+        r.queue = any($1::text[]) and r.capability = any($2::text[])
+        and a.error_code = 'version_conflict'
+),
+
+locked as materialized (
+    -- Skips what a commit or a sweep holds: that decides, and it comes due by itself.
+    select t.id
+    from engine.task as t
+    where t.id = any(array(select m.id from misfit as m)) and t.state = 3 and not t.cancelling
+    order by t.id
+    limit $3
+    for no key update skip locked
+)
+
+update engine.task as t
+set state = 1, rev = t.rev + 1
+where t.id = any(array(select l.id from locked as l));
+
 -- name: tell
 -- What became of streams since; those of older attaches are passed over.
 -- repeatable

@@ -10,6 +10,7 @@ from mainspring_engine.domain.limits import AHEAD_MAX, DISPATCH_LATE_MS, SWEEP_L
 from mainspring_engine.domain.routes import shown
 from mainspring_engine.domain.samples import SeatSample
 from mainspring_engine.domain.turn.joins import JOINS
+from mainspring_engine.domain.workflow.state import VERSION_CONFLICT
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
 from mainspring_kernel.times import rfc3339
@@ -275,12 +276,12 @@ def _delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
             advice="See that a scheduler or an engine is up and reaches the database.",
             since_ms=due_ms,
         )
-    if code == "version_conflict":
+    if code == VERSION_CONFLICT:
         return _of(
             facts,
             "version",
             f"{_named(task)} waits for a worker whose code fits what is recorded; the next try "
-            f"is at {rfc3339(due_ms)}",
+            f"is at {rfc3339(due_ms)}, or once a worker of its kind starts",
             advice=CODE_DIFFERS,
             until_ms=due_ms,
         )

@@ -32,7 +32,8 @@ from mainspring_schema.workflows import INPUT_STEP, Flaw, StepRecord, prefix_of
 OUTCOME_STEP = "workflow"
 """The place of a workflow's own result among the step results."""
 PRIORITY = 0
-_GO = "workflow:"
+GO = "workflow:"
+"""What the capability of a type begins with."""
 PROBLEM_BYTES_MAX = 400
 """Of a problem or a reason in the state; the event has all of it."""
 
@@ -44,12 +45,12 @@ def cut(text: str) -> str:
 
 def route_of(queue: str, type_: str, build: str = "", keys: tuple[str, ...] = ()) -> Route:
     """A type is a capability: what nobody offers waits, and is no failure."""
-    return Route(queue=queue, capability=f"{_GO}{type_}", build=build, keys=keys)
+    return Route(queue=queue, capability=f"{GO}{type_}", build=build, keys=keys)
 
 
 def is_go(route: Route) -> bool:
     """Whether its tasks are goes at workflows."""
-    return route.capability.startswith(_GO)
+    return route.capability.startswith(GO)
 
 
 class Going:

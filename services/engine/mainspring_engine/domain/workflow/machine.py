@@ -41,7 +41,7 @@ from mainspring_engine.domain.workflow.going import (
     cut,
     value,
 )
-from mainspring_engine.domain.workflow.state import Phase, WorkflowState
+from mainspring_engine.domain.workflow.state import VERSION_CONFLICT, Phase, WorkflowState
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext, new_trace, span_id_for
 from mainspring_schema.codec import pack
@@ -372,13 +372,13 @@ def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None
         going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
         _stopped(going)
         return
-    problem = "version_conflict"
+    problem = VERSION_CONFLICT
     if mismatch is not None:
         problem += (
             f" at step {mismatch.step}: {mismatch.recorded} is recorded, {mismatch.found} found"
         )
     if going.state.problem != cut(problem):
-        going.emit("workflow.held", {"code": "version_conflict", "message": problem})
+        going.emit("workflow.held", {"code": VERSION_CONFLICT, "message": problem})
     delay_s = min(
         WORKFLOW_HELD_RETRY_S_MAX, WORKFLOW_HELD_RETRY_S * (1 << min(8, going.state.holds))
     )
@@ -389,7 +389,7 @@ def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None
             expected=TaskState.LEASED,
             closing=Closing.RETRIED,
             result_hash=result_hash,
-            error_code="version_conflict",
+            error_code=VERSION_CONFLICT,
             delay_ms=round(delay_s * 1000),
             # It counts as no loss: of those a task may have few.
             counts_failure=True,

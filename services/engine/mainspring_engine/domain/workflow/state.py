@@ -10,6 +10,9 @@ from msgspec import Struct
 from mainspring_engine.domain.rows import Workflow
 from mainspring_kernel.errors import StateUnreadable
 
+VERSION_CONFLICT: Final = "version_conflict"
+"""With this an attempt ends whose code does not fit what is recorded."""
+
 
 class Phase(IntEnum):
     RUNNING = 1
