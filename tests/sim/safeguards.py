@@ -19,11 +19,13 @@ from mainspring_engine.adapters.memory.store import MemoryStore
 from mainspring_engine.adapters.memory.tables import TaskRow
 from mainspring_engine.domain import decide, loss, rows
 from mainspring_engine.domain.plan import Plan
+from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.store import Closed
 from mainspring_engine.usecases import lane, leases
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.flights import SessionFlights
+from mainspring_engine.usecases.links import Links
 from mainspring_eventstore.domain import deltas
 from mainspring_kernel.errors import MainspringError
 from mainspring_schema.frames import Held, Verdict
@@ -53,6 +55,7 @@ def _any_fence(tables: Any, close: Any) -> Any:
 _JUDGE_CLOSE: Final = judging._judge_close
 _LEASE: Final = TaskRow.lease
 _COMMIT: Final = SessionFlights._commit
+_GIVE_BACK: Final = Roster.give_back
 
 
 def _same_fence(self: TaskRow, *args: Any, **named: Any) -> None:
@@ -138,6 +141,12 @@ async def _key_dropped(tx: Any, key: Any, *_: Any) -> None:
     await tx.drop_key(key)
 
 
+def _to_whoever_sits(self: Roster, incarnation: Any, _: int, count: int = 1) -> None:
+    seat = self._seats.get(incarnation)
+    if seat is not None:
+        _GIVE_BACK(self, incarnation, seat.attach_number, count)
+
+
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "fence of a result": Safeguard(judging, "_judge_close", _any_fence),
     "fence rises with a claim": Safeguard(TaskRow, "lease", _same_fence),
@@ -169,6 +178,8 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "only what nobody took is too late": Safeguard(plain, "_is_untaken", _whatever_waits),
     "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
     "an unknown outcome keeps its id": Safeguard(once, "_give_back", _key_dropped),
+    "a credit is of its attach": Safeguard(Roster, "give_back", _to_whoever_sits),
+    "an idle beat lets go": Safeguard(Links, "forget", _none),
     "cut deletions are swept": Safeguard(ApiStore, "unfinished_deletes", _no_rows),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }

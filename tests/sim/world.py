@@ -73,6 +73,8 @@ from tests.sim.weather import Chance, Weather
 
 _BACK_S: Final = 6.0
 """A supervisor's patience with what crashed by itself: longer than who breaks things waits."""
+SLOTS: Final = 4
+"""Of each worker."""
 _PARTS: Final = ("budgets", "inbox", "plain", "progress", "workflows")
 P = TypeVar("P")
 
@@ -387,7 +389,7 @@ def _identity(incarnation: UUID, capabilities: tuple[str, ...]) -> Identity:
         build="sim",
         queues=("default",),
         capabilities=capabilities,
-        slots=4,
+        slots=SLOTS,
     )
 
 

@@ -102,7 +102,7 @@ class Hall:
             self.waits.setdefault(task.org_id, []).append(waited)
             session = self.sessions[task.held.task_id]
             await session.commit(session.changes(closes=(close(task.held),)))
-            self.roster.give_back(task.incarnation)
+            self.roster.give_back(task.incarnation, 1)
         self.now += 1
         self.world.clock.advance(seconds)
 

@@ -73,11 +73,24 @@ def test_a_route_is_known_while_a_worker_that_serves_it_is_attached() -> None:
     assert (roster.known(ROUTE), roster.known(pinned)) == (True, True)
     assert not roster.serves(pinned)
 
-    roster.give_back(seat.incarnation)
+    roster.give_back(seat.incarnation, 2)
     assert roster.serves(pinned)
     assert roster.remove(seat.incarnation, 2)
     assert (roster.known(ROUTE), roster.known(pinned)) == (False, False)
     assert not roster.serves(ROUTE)
+
+
+def test_a_credit_of_an_older_attach_is_none_of_the_newer_one() -> None:
+    """A worker's newest attach says itself how much is free: more would exceed its slots."""
+    roster = Roster()
+    roster.add(Seat(UUID(int=1), 1, OFFER, 1))
+    assert roster.pick(ROUTE) is not None
+    newer = Seat(UUID(int=1), 2, OFFER, 1)
+    roster.add(newer)
+
+    roster.give_back(UUID(int=1), 1)
+
+    assert newer.free_slots == 1
 
 
 def test_workers_that_were_full_serve_again_in_turn_once_they_have_room() -> None:
@@ -86,7 +99,7 @@ def test_workers_that_were_full_serve_again_in_turn_once_they_have_room() -> Non
     assert not roster.serves(ROUTE)
 
     for number in (2, 1):
-        roster.give_back(UUID(int=number))
+        roster.give_back(UUID(int=number), 1)
 
     assert roster.serves(ROUTE)
     assert picked(roster, 3, among=1) == {UUID(int=1): 1, UUID(int=2): 1}

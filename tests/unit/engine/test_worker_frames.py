@@ -19,6 +19,7 @@ from mainspring_engine.usecases.registry import Workers
 from mainspring_engine.usecases.worker_streams import WorkerStreams
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
+from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Beat, Emit, FromWorker, Held, Result, ToWorker
 from mainspring_schema.tasks import WorkflowResult
@@ -47,14 +48,14 @@ class Nobody:
         return False
 
 
-def streams_of(lanes: TheLanes, links: Links) -> WorkerStreams:
+def streams_of(lanes: TheLanes, links: Links, clock: ManualClock | None = None) -> WorkerStreams:
     nobody = cast("object", Nobody())
     return WorkerStreams(
         store=cast("Store", nobody), links=links, roster=Roster(),
         lanes=cast("Lanes", cast("object", lanes)), leases=cast("Leases", nobody),
         claimer=cast("Claimer", nobody), agents=cast("Agents", nobody),
         gates=cast("Gates", nobody), workers=cast("Workers", nobody), holds=HoldTimes(),
-        queries=cast("Queries", nobody), clock=ManualClock(),
+        queries=cast("Queries", nobody), clock=clock or ManualClock(),
     )  # fmt: skip
 
 
@@ -67,6 +68,26 @@ async def test_a_beat_that_names_nothing_is_answered_by_an_empty_frame() -> None
     streams.receive(link, FromWorker(beat=Beat(held=())))
 
     assert await outbox.next_frame() == ToWorker()
+
+
+def test_what_an_idle_worker_was_given_a_lease_ago_it_holds_no_more() -> None:
+    """Else it would be watched as one that holds something, and be deaf between its idle beats."""
+    links, clock = Links(), ManualClock()
+    streams = streams_of(TheLanes(), links, clock)
+    link = Link(IDS.uuid7(), 1, FrameOutbox())
+    links.add(link)
+    given = [Held(IDS.uuid7(), 1) for _ in range(2)]
+    for held in given:
+        id_ = IDS.uuid7()
+        task = HeldTask(
+            held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID, since_s=clock.mono()
+        )
+        links.hold(link, task)
+        clock.advance(LEASE_S - 1)
+
+    streams.receive(link, FromWorker(beat=Beat(held=())))
+
+    assert [task.held for task in link.held.values()] == given[1:]
 
 
 def test_what_an_attempt_recorded_comes_before_the_result_that_ends_it() -> None:

@@ -73,9 +73,10 @@ class Roster:
         self._builds -= _served(seat.offer)
         return True
 
-    def give_back(self, incarnation: UUID, count: int = 1) -> None:
+    def give_back(self, incarnation: UUID, attach_number: int, count: int = 1) -> None:
+        """Nothing where a newer attach has the seat: it came with all that is free."""
         seat = self._seats.get(incarnation)
-        if seat is not None:
+        if seat is not None and seat.attach_number == attach_number:
             seat.free_slots = min(seat.free_slots + count, WORKER_SLOTS_MAX)
             self._rotate_in(seat)
 

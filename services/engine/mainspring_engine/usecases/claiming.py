@@ -217,7 +217,7 @@ class Claimer:
         seat.free_slots -= count - 1
         room = self._gates.reserve(route, count)
         if room < count:
-            self._roster.give_back(seat.incarnation, count - room)
+            self._roster.give_back(seat.incarnation, seat.attach_number, count - room)
         if not room:
             return None
         return Want(
@@ -287,7 +287,7 @@ class Claimer:
 
     def _give_back(self, want: Want, count: int, *, unheard: bool = False) -> None:
         if count:
-            self._roster.give_back(want.incarnation, count)
+            self._roster.give_back(want.incarnation, want.attach_number, count)
             self._gates.unused(want.route, count, unheard=unheard)
 
 

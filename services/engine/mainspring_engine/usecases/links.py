@@ -107,6 +107,15 @@ class Links:
             if holder is not None and holder is not link:
                 self._holders[held.task_id] = holder
 
+    def forget(self, link: Link, *, before_s: float) -> None:
+        """Its worker holds nothing: what it was given before then it let go without a word here.
+
+        Its attempt was refused, say, for another engine had ended the task.
+        """
+        for task in tuple(link.held.values()):
+            if task.since_s < before_s:
+                self.drop(link, task.held)
+
     def cancelled(self, held: Held) -> None:
         """Asks the holder to stop, if it is attached here."""
         link = self._holder(held)

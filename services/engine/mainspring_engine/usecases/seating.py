@@ -50,7 +50,7 @@ class Seating:
         self, route: Route, task_id: UUID, claim: Claim, *, unheard: bool = False
     ) -> None:
         """The task was not inserted, or not for this worker; `unheard`: or nobody knows."""
-        self._roster.give_back(claim.incarnation)
+        self._roster.give_back(claim.incarnation, claim.attach_number)
         self._gates.withdrawn(route, task_id, unheard=unheard)
 
     def ready(self, tasks: Iterable[tuple[Group, UUID]]) -> None:

@@ -141,7 +141,7 @@ class WorkerStreams:
             self._roster.drain(link.incarnation)
             self._workers.tell(_presence(link))
         if frame.credits:
-            self._roster.give_back(link.incarnation, frame.credits)
+            self._roster.give_back(link.incarnation, link.attach_number, frame.credits)
             self._claimer.credits_came()
 
     def _receive_results(self, link: Link, results: tuple[Result, ...]) -> None:
@@ -169,6 +169,7 @@ class WorkerStreams:
         """A query has no lease: it lasts as long as somebody waits for it."""
         if not held:
             link.outbox.heard()
+            self._links.forget(link, before_s=self._clock.mono() - LEASE_S)
         for asked in held:
             if asked in self._queries:
                 link.outbox.renewed(asked)
