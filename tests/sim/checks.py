@@ -20,9 +20,9 @@ from mainspring_eventstore.domain.heads import HeadRow
 from mainspring_kernel.ids import Position
 from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
 from mainspring_schema.chain import GENESIS, link
-from tests.sim import forkers, minder_checks, operators, planners, program_checks
+from tests.sim import forkers, leftovers, minder_checks, operators, planners, program_checks
 from tests.sim.clients import People, Reader
-from tests.sim.world import SLOTS, World
+from tests.sim.world import World
 
 _STARTS: Final = "turn.started"
 _OUTCOMES: Final = {
@@ -88,8 +88,7 @@ def at_rest(world: World, people: People) -> Iterator[str]:
     yield from _deleted(world, people)
     yield from _calls_answered(world)
     yield from _readers_behind(world, people)
-    yield from _hands(world)
-    yield from _seats(world)
+    yield from leftovers.at_rest(world)
 
 
 def _deleted(world: World, people: People) -> Iterator[str]:
@@ -240,33 +239,6 @@ def _results(world: World) -> Iterator[str]:
             later = attempt.task_id == row.task_id and attempt.fence > row.fence
             if later and attempt.claim_rev < row.rev:
                 yield f"I4 {workflow_id.hex} {step}: fence {row.fence} wrote after {attempt.fence}"
-
-
-def _hands(world: World) -> Iterator[str]:
-    """What a worker has done was answered: it holds on to nothing."""
-    for place, running in world.places.items():
-        held = running.program._core.held if place.startswith("worker") else ()
-        for one in held if running.host.up else ():
-            yield f"{place} holds on to {one.task_id.hex} at fence {one.fence}"
-
-
-def _seats(world: World) -> Iterator[str]:
-    """Engines know each slot of a worker as free: one that they lose count of is idle for ever."""
-    programs = {place: it.program for place, it in world.places.items() if it.host.up}
-    cores = {
-        it._core._identity.incarnation: it._core
-        for name, it in programs.items()
-        if "worker" in name
-    }
-    for place, engine in programs.items():
-        for seat in engine._roster.all() if place.startswith("engine") else ():
-            core = cores.get(seat.incarnation)
-            mine = core is not None and core._attach_number == seat.attach_number
-            if mine and seat.free_slots != SLOTS:
-                yield f"{place} has {seat.free_slots} of {SLOTS} slots of {seat.incarnation.hex}"
-        for stream in engine._links.all() if place.startswith("engine") else ():
-            if stream.held:
-                yield f"{place} believes that {stream.incarnation.hex} holds {list(stream.held)}"
 
 
 # ── the outside ─────────────────────────────────────────────────────────────────────────────────

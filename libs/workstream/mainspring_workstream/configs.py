@@ -26,7 +26,7 @@ class Configs:
         self._agents: Cache[bytes, RuntimeAgent] = Cache(
             entries_max=CONFIG_CACHE_ENTRIES_MAX, bytes_max=CONTEXT_CACHE_BYTES_MAX // 4
         )
-        self._waiting: dict[bytes, asyncio.Future[RuntimeAgent | None]] = {}
+        self._waiting: dict[bytes, _Waiting] = {}
 
     def keep(self, config: Config) -> None:
         """Takes what the engine sent, asked or not. An empty body means: unknown there."""
@@ -39,8 +39,9 @@ class Configs:
         if agent is not None:
             self._agents.put(config.hash, agent, size=len(config.body))
         waiting = self._waiting.pop(config.hash, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(agent)
+        if waiting is not None:
+            waiting.answer.set_result(agent)
+            self._forget(config.hash)  # it may have come with a task, and not as the answer
 
     async def get(self, hash_: bytes) -> RuntimeAgent:
         """Raises ConfigUnusable, or HandedBack where the engine does not answer in time."""
@@ -49,15 +50,35 @@ class Configs:
             return agent
         waiting = self._waiting.get(hash_)
         if waiting is None:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting[hash_] = waiting
+            waiting = self._waiting[hash_] = _Waiting()
             self._want(hash_)
-        done, _ = await asyncio.wait((waiting,), timeout=CONFIG_TIMEOUT_S)
-        if not done:
-            self._waiting.pop(hash_, None)
-            self._forget(hash_)
+        if not await self._answered(hash_, waiting):
             raise HandedBack
-        agent = waiting.result()
+        agent = waiting.answer.result()
         if agent is None:
             raise ConfigUnusable
         return agent
+
+    async def _answered(self, hash_: bytes, waiting: "_Waiting") -> bool:
+        """Whether it was in time. Who waits last, cancelled or not, asks no more."""
+        waiting.heads += 1
+        try:
+            done, _ = await asyncio.wait((waiting.answer,), timeout=CONFIG_TIMEOUT_S)
+        finally:
+            waiting.heads -= 1
+            if not waiting.heads and self._waiting.get(hash_) is waiting:
+                del self._waiting[hash_]
+                self._forget(hash_)
+        return bool(done)
+
+
+class _Waiting:
+    """An answer that attempts wait for, and how many."""
+
+    __slots__ = ("answer", "heads")
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[RuntimeAgent | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self.heads = 0

@@ -1,5 +1,6 @@
 """Claims in turns, over the store in memory: who waits how many of them."""
 
+import asyncio
 from typing import cast
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from mainspring_kernel.ids import RandomIds
 from mainspring_kernel.limits import (
     CLAIM_CHUNK_TASKS,
     CLAIM_ROUTES_MAX,
+    CLAIM_SWEEP_S,
     PRIORITY_AGING_S,
     PRIORITY_MAX,
 )
@@ -329,6 +331,26 @@ async def test_an_organization_whose_tasks_pile_up_is_refused_and_taken_again_wh
     for _ in range(2):
         await hall.turn()
     hall.pressure.check(flooding, QUEUE)
+
+
+async def test_what_went_to_other_engines_counts_at_one_without_workers_for_a_moment() -> None:
+    """Each task that came through it waits there, as it believes: such beliefs would add up."""
+    hall = await Hall.begun()  # and here nothing is let through, so nothing lacks a worker either
+    hall.roster.remove(hall.worker.id, 1)
+    group, clock = Group(ROUTE, IDS.uuid7(), 0), hall.world.clock
+    hall.backlog.ready(group, IDS.uuid7())
+    hall.pressure.came([group] * DEPTH_ORG_TASKS_MAX)
+    with pytest.raises(TooManyRequests):
+        hall.pressure.check(group.org_id, QUEUE)
+    working = asyncio.create_task(hall.claimer.work())
+
+    await clock.until_sleeping()
+    clock.advance(CLAIM_SWEEP_S)
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    hall.pressure.check(group.org_id, QUEUE)
+    working.cancel()
 
 
 async def test_a_full_lane_refuses_everybody() -> None:

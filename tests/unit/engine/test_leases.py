@@ -44,17 +44,18 @@ class StoreThatWasAway:
 
 
 class StoreThatListens:
-    """Holds nothing; remembers which attempts were acknowledged for their workers."""
+    """Remembers which attempts were acknowledged for their workers, and what those hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, *held: ExpiredTask) -> None:
         self.acknowledged: list[Handed] = []
+        self.held = held
 
     async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
         self.acknowledged += handed
 
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
         del incarnation
-        return ()
+        return self.held
 
 
 class StoreWithLosses:
@@ -133,6 +134,24 @@ async def test_a_start_is_answered_once_the_store_is_back() -> None:
     assert frame is not None
     assert frame.starts == (Acknowledgement(held=HELD, verdict=Verdict.COMMITTED),)
     assert store.asked == 2
+
+
+async def test_what_an_idle_worker_holds_by_no_table_is_let_go() -> None:
+    """Else it is watched as one that holds something, and is deaf between its idle beats.
+
+    What the tables say it holds it may have got after it spoke, so it stays.
+    """
+    clock, links, link = ManualClock(), Links(), Link(WORKER, 1, FrameOutbox())
+    links.add(link)
+    for held in (HELD, LATER):
+        ids = dict.fromkeys(("session_id", "org_id", "workflow_id"), UUID(int=9))
+        links.hold(link, HeldTask(held=held, since_s=clock.mono(), **ids))
+    store = StoreThatListens(lost(LATER.task_id))
+    clock.advance(1)
+
+    await leases_over(store, links, clock).look_over(link, clock.mono())
+
+    assert [task.held for task in link.held.values()] == [LATER]
 
 
 async def test_a_broken_stream_speaks_for_the_tasks_that_left_on_it() -> None:

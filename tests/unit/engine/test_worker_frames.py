@@ -1,5 +1,6 @@
 """What a worker's frame means, part by part."""
 
+import asyncio
 import hashlib
 from typing import cast
 
@@ -41,6 +42,11 @@ class Nobody:
     """Of the parts that this frame does not concern."""
 
     ended = None
+    looks = 0
+
+    async def look_over(self, link: Link, before_s: float) -> None:
+        assert link.given_before(before_s)
+        self.looks += 1
 
     def beat(self, link: Link, held: tuple[Held, ...]) -> None: ...
 
@@ -48,8 +54,13 @@ class Nobody:
         return False
 
 
-def streams_of(lanes: TheLanes, links: Links, clock: ManualClock | None = None) -> WorkerStreams:
-    nobody = cast("object", Nobody())
+def streams_of(
+    lanes: TheLanes,
+    links: Links,
+    clock: ManualClock | None = None,
+    leases: Nobody | None = None,
+) -> WorkerStreams:
+    nobody = cast("object", leases or Nobody())
     return WorkerStreams(
         store=cast("Store", nobody), links=links, roster=Roster(),
         lanes=cast("Lanes", cast("object", lanes)), leases=cast("Leases", nobody),
@@ -70,24 +81,22 @@ async def test_a_beat_that_names_nothing_is_answered_by_an_empty_frame() -> None
     assert await outbox.next_frame() == ToWorker()
 
 
-def test_what_an_idle_worker_was_given_a_lease_ago_it_holds_no_more() -> None:
-    """Else it would be watched as one that holds something, and be deaf between its idle beats."""
-    links, clock = Links(), ManualClock()
-    streams = streams_of(TheLanes(), links, clock)
+async def test_an_idle_worker_that_was_given_something_a_lease_ago_is_looked_over() -> None:
+    links, clock, leases = Links(), ManualClock(), Nobody()
+    streams = streams_of(TheLanes(), links, clock, leases)
     link = Link(IDS.uuid7(), 1, FrameOutbox())
     links.add(link)
-    given = [Held(IDS.uuid7(), 1) for _ in range(2)]
-    for held in given:
-        id_ = IDS.uuid7()
-        task = HeldTask(
-            held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID, since_s=clock.mono()
-        )
-        links.hold(link, task)
-        clock.advance(LEASE_S - 1)
+    held, id_ = Held(IDS.uuid7(), 1), IDS.uuid7()
+    task = HeldTask(
+        held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID, since_s=clock.mono()
+    )
+    links.hold(link, task)
 
-    streams.receive(link, FromWorker(beat=Beat(held=())))
-
-    assert [task.held for task in link.held.values()] == given[1:]
+    for seconds, looks in ((LEASE_S - 1, 0), (2, 1)):
+        clock.advance(seconds)
+        streams.receive(link, FromWorker(beat=Beat(held=())))
+        await asyncio.sleep(0)
+        assert leases.looks == looks
 
 
 def test_what_an_attempt_recorded_comes_before_the_result_that_ends_it() -> None:

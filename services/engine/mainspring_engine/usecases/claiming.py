@@ -119,8 +119,8 @@ class Claimer:
             # Rows that a held snapshot keeps make passes long: they get rarer, claims do not.
             rarer = min(CLAIM_SWEEP_S_MAX, self._pass_s / CLAIM_SWEEP_PART_MAX)
             await self._clock.sleep(max(CLAIM_SWEEP_S, rarer))
-            # Without credits it has only to be known how much waits.
-            if self._roster.free() or self._backlog.any_short:
+            # Without credits it has only to be known how much waits, and what gates say by now.
+            if self._roster.free() or self._backlog or self._backlog.any_short:
                 self._resting.clear()
                 self.look()
 

@@ -176,6 +176,19 @@ class Leases:
             if release is not None:
                 self._releases.put(Loss(release, task))
 
+    async def look_over(self, link: Link, before_s: float) -> None:
+        """Its worker says that it holds nothing: where the tables say so too, it is dropped here.
+
+        An attempt was refused, say, for another engine had ended the task. What the worker was
+        given after `before_s` it may not have had yet when it spoke.
+        """
+        try:
+            tasks = await self._store.held_by(link.incarnation)
+        except Unavailable:
+            return  # it will say so again
+        held = {Held(one.task.id, one.task.fence) for one in tasks}
+        self._links.forget(link, [it for it in link.given_before(before_s) if it not in held])
+
     async def fell_silent(self, link: Link) -> None:
         """A worker says nothing any more and keeps its stream: what it was given may be why."""
         try:

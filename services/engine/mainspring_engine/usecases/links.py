@@ -1,5 +1,6 @@
 """The workers attached to this process: what each holds, and the way to each."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from msgspec import Struct
@@ -63,6 +64,10 @@ class Link:
         task = self.held.get(held.task_id)
         return task if task is not None and task.held == held else None
 
+    def given_before(self, moment_s: float) -> tuple[Held, ...]:
+        """What it holds, as is believed here, since before then."""
+        return tuple(task.held for task in self.held.values() if task.since_s < moment_s)
+
     def handed(self) -> tuple[Handed, ...]:
         """The tasks it holds that went into a frame of this stream."""
         unwritten = self.outbox.unwritten()
@@ -107,14 +112,10 @@ class Links:
             if holder is not None and holder is not link:
                 self._holders[held.task_id] = holder
 
-    def forget(self, link: Link, *, before_s: float) -> None:
-        """Its worker holds nothing: what it was given before then it let go without a word here.
-
-        Its attempt was refused, say, for another engine had ended the task.
-        """
-        for task in tuple(link.held.values()):
-            if task.since_s < before_s:
-                self.drop(link, task.held)
+    def forget(self, link: Link, given: Iterable[Held]) -> None:
+        """Its worker holds nothing of this."""
+        for held in given:
+            self.drop(link, held)
 
     def cancelled(self, held: Held) -> None:
         """Asks the holder to stop, if it is attached here."""

@@ -169,7 +169,9 @@ class WorkerStreams:
         """A query has no lease: it lasts as long as somebody waits for it."""
         if not held:
             link.outbox.heard()
-            self._links.forget(link, before_s=self._clock.mono() - LEASE_S)
+            before_s = self._clock.mono() - LEASE_S
+            if link.given_before(before_s):
+                self._spawn(self._leases.look_over(link, before_s))
         for asked in held:
             if asked in self._queries:
                 link.outbox.renewed(asked)
