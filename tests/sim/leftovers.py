@@ -1,4 +1,4 @@
-"""What processes keep in memory at rest: nothing. What is left would stay as long as they live."""
+"""What is left at rest of what is over: nothing, in processes and in tables that name open work."""
 # What stands for every port has no type.
 # pyright: reportExplicitAny=false, reportAny=false
 
@@ -9,15 +9,19 @@ from tests.sim.world import SLOTS, World
 
 
 def at_rest(world: World) -> Iterator[str]:
+    tables = world.tables.engine.tables
+    yield from _left("a table", {"bounds of starts": tables.start_bounds})
     up = {place: running.program for place, running in world.places.items() if running.host.up}
     workers = {place: it for place, it in up.items() if place.startswith("worker")}
     cores = {it._core._identity.incarnation: it._core for it in workers.values()}
     for place, worker in workers.items():
         yield from _of_worker(place, worker)
-    for place, engine in up.items():
+    for place, program in up.items():
         if place.startswith("engine"):
-            yield from _of_streams(place, engine, cores)
-            yield from _of_engine(place, engine)
+            yield from _of_streams(place, program, cores)
+            yield from _of_engine(place, program)
+        elif place.startswith("api"):
+            yield from _of_api(place, program.hub)
 
 
 def _of_worker(place: str, worker: Any) -> Iterator[str]:
@@ -66,6 +70,14 @@ def _of_engine(place: str, engine: Any) -> Iterator[str]:
         "in the background": engine._worker_streams._background,
     }
     yield from _left(place, kept)
+
+
+def _of_api(place: str, hub: Any) -> Iterator[str]:
+    """Each stream is counted while somebody reads it: a count that stays is a place lost."""
+    read = sum(len(follower.subscribers) for follower in hub._followers.values())
+    if hub.streams != read:
+        yield f"{place} counts {hub.streams} streams, and {read} are read"
+    yield from _left(place, {"followers that start": hub._starting})
 
 
 def _left(place: str, kept: dict[str, Any]) -> Iterator[str]:
