@@ -35,6 +35,7 @@ def _of_worker(place: str, worker: Any) -> Iterator[str]:
         "newest attempts": core._newest,
         "unnamed": core._unnamed,
         "wanted": core._wanted,
+        "attempts": worker._attempts is not None and worker._attempts._open,
         "results to send": core._out.results,
         "events to send": core._out.emits,
         "progress to send": core._out.progress,

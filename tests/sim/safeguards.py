@@ -179,7 +179,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
     "an unknown outcome keeps its id": Safeguard(once, "_give_back", _key_dropped),
     "a credit is of its attach": Safeguard(Roster, "give_back", _to_whoever_sits),
-    "an idle beat lets go": Safeguard(Links, "forget", _none),
+    "what no beat names is looked over": Safeguard(Links, "forget", _none),
     "cut deletions are swept": Safeguard(ApiStore, "unfinished_deletes", _no_rows),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }

@@ -6,6 +6,7 @@ from typing import cast
 
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
+from mainspring_engine.domain.limits import LOOK_OVER_REST_S
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.agents import Agents
@@ -81,7 +82,7 @@ async def test_a_beat_that_names_nothing_is_answered_by_an_empty_frame() -> None
     assert await outbox.next_frame() == ToWorker()
 
 
-async def test_an_idle_worker_that_was_given_something_a_lease_ago_is_looked_over() -> None:
+async def test_a_worker_that_does_not_name_what_it_has_had_for_long_is_looked_over() -> None:
     links, clock, leases = Links(), ManualClock(), Nobody()
     streams = streams_of(TheLanes(), links, clock, leases)
     link = Link(IDS.uuid7(), 1, FrameOutbox())
@@ -92,9 +93,12 @@ async def test_an_idle_worker_that_was_given_something_a_lease_ago_is_looked_ove
     )
     links.hold(link, task)
 
-    for seconds, looks in ((LEASE_S - 1, 0), (2, 1)):
+    beats = [
+        (LEASE_S - 1, (), 0), (2, (held,), 0), (1, (), 1), (1, (), 1), (LOOK_OVER_REST_S, (), 2),
+    ]  # fmt: skip
+    for seconds, named, looks in beats:
         clock.advance(seconds)
-        streams.receive(link, FromWorker(beat=Beat(held=())))
+        streams.receive(link, FromWorker(beat=Beat(held=named)))
         await asyncio.sleep(0)
         assert leases.looks == looks
 

@@ -17,6 +17,8 @@ WORKFLOW_HELD_RETRY_S: Final = 5.0
 """How soon a held workflow is tried again: another worker's code may fit. Grows."""
 WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
 """What that grows to."""
+LOOK_OVER_REST_S: Final = 20.0
+"""Between two looks at what the tables say that one worker holds: each is a read."""
 NEWCOMERS_REST_S: Final = 1.0
 """Workers that start within it are looked at together: what is held may wait for one of them."""
 MISFITS_LOOKED_AT_MAX: Final = 10_000

@@ -177,7 +177,7 @@ class Leases:
                 self._releases.put(Loss(release, task))
 
     async def look_over(self, link: Link, before_s: float) -> None:
-        """Its worker says that it holds nothing: where the tables say so too, it is dropped here.
+        """Its worker does not name what it was given: what the tables do not name is dropped here.
 
         An attempt was refused, say, for another engine had ended the task. What the worker was
         given after `before_s` it may not have had yet when it spoke.

@@ -6,10 +6,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.belonging import belonging, of_attempt
+from mainspring_engine.domain.limits import LOOK_OVER_REST_S
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.store import Handed
+from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.frames import Held, History
 from mainspring_schema.workflows import StepRecord
 
@@ -55,6 +57,7 @@ class Link:
         self.silence = Silence()
         self.leaving = False
         """The worker said that it takes no more."""
+        self._looked_s = -LOOK_OVER_REST_S
         self.held: dict[UUID, HeldTask] = {}
         self.configs: set[bytes] = set()
         """Hashes this worker was sent."""
@@ -63,6 +66,18 @@ class Link:
         """The task, where the worker was given this very attempt."""
         task = self.held.get(held.task_id)
         return task if task is not None and task.held == held else None
+
+    def doubted(self, named: tuple[Held, ...], now_s: float) -> bool:
+        """Whether the tables should be asked what it holds: a beat does not name something old.
+
+        The beat may name but what is new, so this is seldom.
+        """
+        if now_s - self._looked_s < LOOK_OVER_REST_S:
+            return False
+        if set(self.given_before(now_s - LEASE_S)).issubset(named):
+            return False
+        self._looked_s = now_s
+        return True
 
     def given_before(self, moment_s: float) -> tuple[Held, ...]:
         """What it holds, as is believed here, since before then."""

@@ -169,9 +169,9 @@ class WorkerStreams:
         """A query has no lease: it lasts as long as somebody waits for it."""
         if not held:
             link.outbox.heard()
-            before_s = self._clock.mono() - LEASE_S
-            if link.given_before(before_s):
-                self._spawn(self._leases.look_over(link, before_s))
+        now_s = self._clock.mono()
+        if link.doubted(held, now_s):
+            self._spawn(self._leases.look_over(link, now_s - LEASE_S))
         for asked in held:
             if asked in self._queries:
                 link.outbox.renewed(asked)
