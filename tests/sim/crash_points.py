@@ -42,7 +42,7 @@ CALM: Final[Weather] = msgspec.structs.replace(
     stream_stalls=0.0, stream_hangs_every_s=0.0, poison=False, readers_stay=False,
     stream_chokes_every_s=0.0, frame_lost=0.0, statement_stalls=0.0, mark_stalls=0.0,
     delta_reply_lost=0.0, last_hang=False, asks=False, budget=None, spawns=False,
-    schedules=0, limited=False, closes=0.0, edits=False, operated=False,
+    schedules=0, limited=False, deletes=0.0, edits=False, operated=False, forks=0,
 )  # fmt: skip
 
 

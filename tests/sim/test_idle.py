@@ -14,6 +14,10 @@ PER_MINUTE: Final = {
     "MemoryStore.ready_retries": 41,
     "MemoryStore.expired": 41,
     "MemoryStore.untaken": 21,  # signals whose hint was lost
+    "MemoryStore.unfinished_deletes": 2,  # the api: its upkeep
+    "MemoryStore.forget_keys": 2,
+    "MemoryStore.forget_file_past": 2,
+    "MemoryStore.forget_record_past": 2,
 }
 """Of all engines together."""
 PER_ENGINE: Final = {

@@ -23,15 +23,22 @@ class Histories:
         self._store = store
 
     async def send(self, link: Link, wanted: HistoryWanted) -> None:
-        """One page to who holds the workflow. While the store is away nothing comes: ask again."""
+        """One page to who holds the workflow. While the store is away nothing comes: ask again.
+
+        Whoever gets none for another reason has lost the task: he would ask for ever, and his beats
+        would keep others from it.
+        """
         task = link.given(wanted.held)
         if task is None:
+            link.outbox.lost(wanted.held)
             return
         try:
             check_wanted(wanted)
             page = await self._page(task.workflow_id, wanted)
-        except msgspec.ValidationError as error:
+            steps = tuple(_STEP.decode(body) for body in page.bodies)
+        except msgspec.MsgspecError as error:
             _log.warning("a history was refused to %s: %s", link.incarnation, error)
+            link.outbox.lost(wanted.held)
             return
         except Unavailable as error:
             _log.warning("a history waits: %s", error)
@@ -39,7 +46,7 @@ class Histories:
         link.outbox.history(
             History(
                 held=wanted.held,
-                steps=tuple(_STEP.decode(body) for body in page.bodies),
+                steps=steps,
                 after=wanted.after,
                 more=page.more,
                 at_places=bool(wanted.places),
