@@ -281,6 +281,12 @@ async def test_recorded_histories_are_checked_against_the_code_at_hand(
 
 
 async def waiting_for(handle: Handle[str], name: str) -> None:
+    """And its worker was given back: what a go waits for is told while it is at work."""
     async with asyncio.timeout(PATIENCE_S):
-        while name not in [wait.name for wait in (await handle.describe()).waits]:  # noqa: ASYNC110 - another process's state
+        while not await is_waiting_for(handle, name):  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(LOOK_S)
+
+
+async def is_waiting_for(handle: Handle[str], name: str) -> bool:
+    described = await handle.describe()
+    return described.status == "waiting" and name in [wait.name for wait in described.waits]
