@@ -1,4 +1,4 @@
-"""What is left at rest of what is over: nothing, in processes and in tables that name open work."""
+"""What processes keep in memory at rest: nothing. What is left would stay as long as they live."""
 # What stands for every port has no type.
 # pyright: reportExplicitAny=false, reportAny=false
 
@@ -9,8 +9,6 @@ from tests.sim.world import SLOTS, World
 
 
 def at_rest(world: World) -> Iterator[str]:
-    tables = world.tables.engine.tables
-    yield from _left("a table", {"bounds of starts": tables.start_bounds})
     up = {place: running.program for place, running in world.places.items() if running.host.up}
     workers = {place: it for place, it in up.items() if place.startswith("worker")}
     cores = {it._core._identity.incarnation: it._core for it in workers.values()}

@@ -265,12 +265,19 @@ class AwayOnce:
         self.done.set()
 
 
+async def telling(site: Site, registry: AwayOnce, *, attaches: int = 1) -> Workers:
+    """An engine that tells by way of this registry, once its worker has attached so often."""
+    workers, roster = site.engine(1, cast("Registry", cast("object", registry)))
+    ordinary, _ = site.engine(1)
+    for number in range(1, attaches + 1):
+        await site.attach(ordinary, roster, number=number)
+    return workers
+
+
 async def test_what_became_of_a_stream_is_told_once_the_store_is_back() -> None:
     site = Site()
     away = AwayOnce(site.registry)
-    workers, roster = site.engine(1, cast("Registry", cast("object", away)))
-    ordinary, _ = site.engine(1)
-    await site.attach(ordinary, roster)
+    workers = await telling(site, away)
     async with working(workers):
         workers.tell(Presence(incarnation=WORKER, attach_number=1, attached=False))
         await site.clock.until_sleeping(2)
@@ -285,9 +292,7 @@ async def test_what_became_of_a_stream_is_told_once_the_store_is_back() -> None:
 async def test_what_cannot_be_told_keeps_nobody_else_from_being_told() -> None:
     site = Site()
     refusing = AwayOnce(site.registry, error=ValueError)
-    workers, roster = site.engine(1, cast("Registry", cast("object", refusing)))
-    ordinary, _ = site.engine(1)
-    await site.attach(ordinary, roster)
+    workers = await telling(site, refusing)
     async with working(workers):
         workers.tell(Presence(incarnation=UUID(int=9), attach_number=1, attached=False))
         await site.clock.until_sleeping(1)
@@ -303,10 +308,7 @@ async def test_what_cannot_be_told_keeps_nobody_else_from_being_told() -> None:
 async def test_a_late_word_of_an_older_attach_does_not_replace_a_newer_one() -> None:
     site = Site()
     told = AwayOnce(site.registry, away=False)
-    workers, roster = site.engine(1, cast("Registry", cast("object", told)))
-    ordinary, _ = site.engine(1)
-    await site.attach(ordinary, roster)
-    await site.attach(ordinary, roster, number=2)
+    workers = await telling(site, told, attaches=2)
     workers.tell(Presence(incarnation=WORKER, attach_number=2, attached=True, silent=True))
     workers.tell(Presence(incarnation=WORKER, attach_number=1, attached=False))
     async with working(workers):

@@ -166,6 +166,9 @@ class Roster:
                 rotation.rotate(-1)
         return None
 
+    def get(self, incarnation: UUID) -> Seat | None:
+        return self._seats.get(incarnation)
+
     def all(self) -> tuple[Seat, ...]:
         return tuple(self._seats.values())
 

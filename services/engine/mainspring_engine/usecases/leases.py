@@ -187,7 +187,9 @@ class Leases:
         except Unavailable:
             return  # it will say so again
         held = {Held(one.task.id, one.task.fence) for one in tasks}
-        self._links.forget(link, [it for it in link.given_before(before_s) if it not in held])
+        for one in link.given_before(before_s):
+            if one not in held:
+                self._links.drop(link, one)
 
     async def fell_silent(self, link: Link) -> None:
         """A worker says nothing any more and keeps its stream: what it was given may be why."""

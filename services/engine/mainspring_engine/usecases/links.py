@@ -1,6 +1,5 @@
 """The workers attached to this process: what each holds, and the way to each."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from msgspec import Struct
@@ -126,11 +125,6 @@ class Links:
             holder = self._holders.pop(held.task_id, None)
             if holder is not None and holder is not link:
                 self._holders[held.task_id] = holder
-
-    def forget(self, link: Link, given: Iterable[Held]) -> None:
-        """Its worker holds nothing of this."""
-        for held in given:
-            self.drop(link, held)
 
     def cancelled(self, held: Held) -> None:
         """Asks the holder to stop, if it is attached here."""

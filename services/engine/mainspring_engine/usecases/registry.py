@@ -95,9 +95,9 @@ class Workers:
         self._changed.set()
 
     def _leaves(self, incarnation: UUID) -> None:
-        for seat in self._roster.all():
-            if seat.incarnation == incarnation:
-                self._misfits.note(seat.offer)
+        seat = self._roster.get(incarnation)
+        if seat is not None:
+            self._misfits.note(seat.offer)
 
     async def _tell_for_ever(self) -> None:
         while True:
