@@ -151,14 +151,18 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
             self.write(wire.goaway(self.newest, code, text))
             self._transport.close()
             # Of a peer that reads nothing what is written stays.
-            self.loop.call_later(bounds.FLUSH_S, self._transport.abort)
+            self.loop.call_later(bounds.FLUSH_S, self._cut)
         self._lose(text)
 
     def abort(self, text: str) -> None:
         """Ends without a word: the peer does not answer."""
-        if self._transport is not None:
-            self._transport.abort()
+        self._cut()
         self._lose(text)
+
+    def _cut(self) -> None:
+        """Nothing where the system has let it go: then asyncio's transport has no loop any more."""
+        if self._transport is not None and not self.ended.is_set():
+            self._transport.abort()
 
     def ping(self) -> None:
         """Asks for a sign of life."""
