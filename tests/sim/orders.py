@@ -33,7 +33,7 @@ from mainspring_schema.workflows import (
     SignalWorkflow,
     StartWorkflow,
 )
-from tests.sim import keys
+from tests.sim import askers, keys
 from tests.sim.asking import GaveUp, asked
 from tests.sim.loop import POISON, here
 from tests.sim.programs import LETTER
@@ -132,6 +132,7 @@ class _Person:
         try:
             started = await self._asked(lambda engine: engine.workflows.start(self._start(order)))
             order.workflow_id = started.workflow_id
+            askers.come(self._world, self._orders.wrong, order.program, started.workflow_id)
             await self._follow(order, started.workflow_id)
         except (MainspringError, GaveUp) as error:
             self._orders.gave_up.append(f"{order.key}: {error!r}")

@@ -17,9 +17,9 @@ from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.ids import uuid7_ms
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
-from mainspring_schema.workflows import StepRecord
 from tests.sim.orders import Handed, Orders, poisoned
-from tests.sim.programs import Call, Token, token_of
+from tests.sim.programs import Call
+from tests.sim.records import recorded, token
 from tests.sim.wanted import Book, Order, fork_misfits, listed, misfits
 from tests.sim.world import World
 
@@ -29,7 +29,6 @@ _OUTCOMES: Final = {
     "workflow.failed": Outcome.FAILED,
     "workflow.cancelled": Outcome.CANCELLED,
 }
-_RECORD: Final = msgspec.msgpack.Decoder(StepRecord)
 _PLAIN: Final = msgspec.msgpack.Decoder(PlainResult)
 _RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
 _KEPT: Final = frozenset({Closing.RESULT, Closing.SUSPENDED})
@@ -84,7 +83,7 @@ def _calls(world: World) -> Iterator[str]:
     lost: Counter[UUID] = Counter(
         row.workflow_id for row in tables.attempts.values() if row.closing not in _KEPT
     )
-    recorded = dict(_recorded(tables))
+    kept = dict(recorded(tables))
     for (key, n), calls in world.ledger.calls.items():
         of: dict[UUID, list[Call]] = defaultdict(list)
         for call in calls:
@@ -93,7 +92,7 @@ def _calls(world: World) -> Iterator[str]:
             name = f"step {n} of {key}"
             if len(own) > 1 + lost[owner]:
                 yield f"I12 {name}: {len(own)} calls, {lost[owner]} lost attempts"
-            row = recorded.get((owner, key, n))
+            row = kept.get((owner, key, n))
             if row is not None and any(_later(tables, call.held, row) for call in own):
                 yield f"I12 {name} was called again after it was recorded"
 
@@ -101,22 +100,6 @@ def _calls(world: World) -> Iterator[str]:
 def _owner(tables: Tables, held: Held) -> UUID:
     closed = tables.attempts.get(held)
     return tables.tasks[held.task_id].workflow_id if closed is None else closed.workflow_id
-
-
-def _recorded(tables: Tables) -> Iterator[tuple[tuple[UUID, str, int], StepRow]]:
-    for (owner, _), row in tables.steps.items():
-        token = _token(row) if row.fence else None
-        if token is not None:
-            yield (owner, token.key, token.n), row
-
-
-def _token(row: StepRow) -> Token | None:
-    """Of what a step returned; None of a workflow's end, and of what no step of ours made."""
-    try:
-        kept = _RECORD.decode(row.body) if row.checkpoint else _PLAIN.decode(row.body)
-    except msgspec.ValidationError:
-        return None
-    return token_of(msgspec.json.decode(kept.result))
 
 
 def _later(tables: Tables, held: Held, row: StepRow) -> bool:
@@ -177,9 +160,9 @@ def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
 
 
 def _book(world: World, id_: UUID) -> Book:
-    recorded = {place: _token(row) for place, row in _recorded(world.tables.engine.tables)}
+    kept = {place: token(row) for place, row in recorded(world.tables.engine.tables)}
     return Book(
-        recorded=lambda token: recorded.get((id_, token.key, token.n)),
+        recorded=lambda token: kept.get((id_, token.key, token.n)),
         made=lambda token: len(world.ledger.calls[token.key, token.n]),
     )
 

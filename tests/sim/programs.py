@@ -21,6 +21,7 @@ from mainspring import (
     do,
     do_child,
     do_detached,
+    on_query,
     parallel,
     run_child,
     sleep,
@@ -46,6 +47,9 @@ Offer = Workflow[..., object] | Step[..., object]
 LETTER: Final = "letter"
 """The name of the signal that workflows wait for."""
 TOO_LATE: Final = "too late"
+SO_FAR: Final = "so_far"
+"""The query that tells which tokens a workflow has, of those programs that answer it."""
+ASKABLE: Final = frozenset({"errand", "hurry", "letterbox", "rounds"})
 _STUMBLES_MAX: Final = 2
 """Below the attempts of a step's policy: no step fails for good by chance."""
 _AGAIN: Final = Retry(attempts=4, first_s=0.1, max_s=1.0)
@@ -148,10 +152,15 @@ def _alone(mark: Step[[str, int], str], far: Step[[str, int], str]) -> list[Offe
 
     @workflow(pipelined=True)
     async def hurry(key: str, marks: int) -> list[str]:
-        return [await mark(key, n) for n in range(marks)]
+        found: list[str] = []
+        on_query(lambda: found, name=SO_FAR)
+        for n in range(marks):
+            found.append(await mark(key, n))  # noqa: PERF401 - it is asked meanwhile
+        return found
 
     @workflow
     async def rounds(key: str, left: int, found: list[str]) -> list[str]:
+        on_query(lambda: found, name=SO_FAR)
         found = [*found, await mark(key, left)]
         if left:
             await start_over(key, left - 1, found)
@@ -193,9 +202,11 @@ def _waiting(mark: Step[[str, int], str]) -> list[Offer]:
     @workflow
     async def letterbox(key: str, letters: int) -> list[int]:
         found: list[int] = []
+        marked: list[str] = []
+        on_query(lambda: marked, name=SO_FAR)
         for n in range(letters):
             found.append(await wait_for_signal(LETTER, type=int))
-            await mark(key, n)
+            marked.append(await mark(key, n))
         return found
 
     @workflow
@@ -212,9 +223,13 @@ def _waiting(mark: Step[[str, int], str]) -> list[Offer]:
 def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
     @workflow
     async def errand(key: str, marks: int, doze_s: float) -> list[str]:
-        found = [await mark(key, n) for n in range(marks)]
+        found: list[str] = []
+        on_query(lambda: found, name=SO_FAR)
+        for n in range(marks):
+            found.append(await mark(key, n))  # noqa: PERF401 - the same
         await sleep(doze_s)
-        return [*found, await mark(key, marks)]
+        found.append(await mark(key, marks))
+        return found
 
     @workflow
     async def family(key: str, children: int) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from mainspring_harness.builtin import ask_user, subagents
+from mainspring_harness.builtin import ask_user, background_execution, subagents
 from mainspring_schema.messages import Json
 from tests.sim.loop import POISON
 from tests.sim.tools import CLASSES, CLIENTS
@@ -13,6 +13,8 @@ from tests.sim.world import World
 
 _POISONED: Final = 0.3
 _SPAWNED: Final = 0.5
+_BEHIND: Final = 0.4
+"""How often a call is made while the agent goes on."""
 _GENERATIONS: Final = 2
 _QUESTION: Final = {"id": "q", "question": "Is it so?", "type": "text", "default": "no"}
 _ASKS: Final[Json] = {"name": ask_user.ASK.name, "arguments": {"questions": [_QUESTION]}}
@@ -54,9 +56,21 @@ def _calls(world: World, depth: int) -> list[Json]:
         calls += minding.sample(asking, minding.choice((0, 1, 1, len(asking))))
     if weather.spawns and depth < _GENERATIONS and minding.random() < _SPAWNED:
         calls.append(_spawn(world, depth))
+    if weather.spawns and minding.random() < _BEHIND:
+        calls.append(_behind(world))
     if weather.poison and depth == 0 and work.random() < _POISONED:
         calls.append({"name": POISON, "arguments": {"n": 1}})
     return calls
+
+
+def _behind(world: World) -> Json:
+    """One call by itself: of a tool that the agent has."""
+    called: Json = {"tool": world.minding.choice(sorted(CLASSES)), "arguments": {"n": 1}}
+    wakes = world.minding.random() < 0.7
+    return {
+        "name": background_execution.TOOL,
+        "arguments": {"name": "one", "wake": wakes, **called},
+    }
 
 
 def _spawn(world: World, depth: int) -> Json:

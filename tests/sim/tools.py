@@ -7,7 +7,12 @@ from collections import Counter
 from random import Random
 from typing import Final
 
-from mainspring_harness.builtin import builtin_registry, session_tasks, subagents
+from mainspring_harness.builtin import (
+    background_execution,
+    builtin_registry,
+    session_tasks,
+    subagents,
+)
 from mainspring_harness.capability import Capability, Info
 from mainspring_harness.registry import Registry
 from mainspring_schema.agents import EffectClass, ToolDefinition, ToolHints
@@ -26,7 +31,7 @@ CLASSES: Final[dict[str, EffectClass]] = {
 }
 CLIENTS: Final = ("read_dial",)
 """Calls that a client makes by itself."""
-SPAWNING: Final = (subagents.ID, session_tasks.ID)
+SPAWNING: Final = (subagents.ID, session_tasks.ID, background_execution.ID)
 
 
 class Outside:

@@ -37,6 +37,8 @@ _LIMITED: Final = 0.5
 """Of those with programs."""
 _HURRIED: Final = 0.5
 """The same."""
+_QUERIED: Final = 0.5
+"""The same."""
 _ORDERS: Final = ((0, 0), (0, 0), (1, 1), (2, 0), (3, 2), (0, 4))
 """How many programs and plain tasks; most seeds are for turns."""
 
@@ -126,6 +128,8 @@ class Weather(Struct, frozen=True, kw_only=True):
     """Of what a user's worker gets, until everything is mended: it is too old to read it, say."""
     forks: int = 0
     """Sessions that go on from an event of another one."""
+    queried: bool = False
+    """People ask programs how far they have come."""
     misfits: float = 0.0
     """Of the goes at users' workflows, until then: the worker's code is not what is recorded."""
     spawns: bool = False
@@ -146,6 +150,7 @@ class Chance:
         self.operating = Random(f"operating {seed}")
         self.hurrying = Random(f"hurrying {seed}")
         self.forking = Random(f"forking {seed}")
+        self.querying = Random(f"querying {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -215,6 +220,7 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         gives_back=draws.choice((0.0, 0.0, 0.3, 0.7)),
         forks=draws.choice((0, 0, 0, 1, 2)),
         misfits=draws.choice((0.0, 0.0, 0.3, 0.8)),
+        queried=draws.random() < _QUERIED,
     )
 
 

@@ -123,10 +123,11 @@ class WorkerCore:
         self._listed = self.held
         self._unnamed.clear()
         self._asked_at = now
-        self._out.begin_stream()
+        free = self._identity.slots - self._busy
+        self._out.begin_stream(min(0, free))
         attach = self._identity.attach(self._attach_number, self._listed)
-        free = 0 if self.draining else max(0, self._identity.slots - self._busy)
-        return FromWorker(attach=attach, credits=free, draining=self.draining)
+        credits_ = 0 if self.draining else max(0, free)
+        return FromWorker(attach=attach, credits=credits_, draining=self.draining)
 
     def close_stream(self) -> None:
         """The stream broke; nothing is sent until the next one is attached."""

@@ -26,6 +26,8 @@ class Outgoing:
 
     def __init__(self) -> None:
         self.credits = 0
+        """Below 0: slots in use that it does not have, for a query takes one of a full worker too.
+        As many must be free before one is told of."""
         self.results: deque[Result] = deque()
         self.starts: list[Held] = []
         self.emits: deque[Emit] = deque()
@@ -41,9 +43,9 @@ class Outgoing:
         self.draining = False
         self._drain_told = False
 
-    def begin_stream(self) -> None:
+    def begin_stream(self, credits_: int) -> None:
         """Forgets what only the old stream could carry; the rest is queued again by the core."""
-        self.credits = 0
+        self.credits = credits_
         self.beat = None
         self.firsts.clear()
         # Not listed in the attach, which gives them back by that alone.
@@ -70,7 +72,7 @@ class Outgoing:
             or self.configs_wanted
             or self.returned
             or self.histories_wanted
-            or (self.credits and not self.draining)
+            or (self.credits > 0 and not self.draining)
             or self.beat is not None
             or self.firsts
             or self.draining != self._drain_told
@@ -81,7 +83,7 @@ class Outgoing:
         room = Room()
         emits = _take(self.emits, room, _size_of_emit)
         frame = FromWorker(
-            credits=0 if self.draining else self.credits,
+            credits=0 if self.draining else max(0, self.credits),
             results=_take(self.results, room, _size_of_result),
             starts=tuple(self.starts),
             emits=emits,
@@ -93,7 +95,7 @@ class Outgoing:
             progress=self._take_progress(room),
         )
         self._drain_told = self.draining
-        self.credits = 0
+        self.credits = min(0, self.credits)
         self.beat = None
         self.firsts.clear()
         self.starts.clear()

@@ -48,6 +48,21 @@ def test_attach_offers_all_free_slots_and_lists_what_is_held() -> None:
     assert first.credits == 3
 
 
+def test_a_slot_that_was_borrowed_of_a_full_worker_is_no_free_slot_of_its_next_stream() -> None:
+    core = attached_core(slots=1)
+    give(core, held(1), held(2))
+
+    reattach(core)
+    core.finish(held(1), b"one")
+    none = core.take(2.0)
+    core.finish(held(2), b"two")
+    one = core.take(2.0)
+
+    assert none is not None
+    assert one is not None
+    assert (none.credits, one.credits) == (0, 1)
+
+
 def test_attach_numbers_rise() -> None:
     core = WorkerCore(identity())
 
