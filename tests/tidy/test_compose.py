@@ -77,6 +77,12 @@ def test_every_service_takes_what_the_file_tells_it() -> None:
     assert not complaints(tree.text(FILE))
 
 
+def test_the_collector_takes_all_that_services_send() -> None:
+    collector = yaml.safe_load(tree.text("infra/otel/collector.yml"))
+
+    assert {"metrics", "traces"} <= collector["service"]["pipelines"].keys()
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

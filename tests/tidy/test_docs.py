@@ -17,8 +17,12 @@ TOP = {PurePosixPath(path).parts[0] for path in tree.files()}
 ERROR = re.compile(r"^### `[a-z0-9_]+` \(\d{3}\)$", re.MULTILINE)
 ERRORS_MIN = 25
 FAILURE = re.compile(r"\bFailure\(\s*error_class=\"[a-z_]+\",\s*code=\"([a-z_]+)\"")
-FLAW = re.compile(r"\b(?:Flaw\(code=|error_code=|code = |VERSION_CONFLICT: Final = )\"([a-z_]+)\"")
-FLAWED = ("libs/sdk/mainspring/", "services/engine/mainspring_engine/domain/workflow/")
+FLAW = re.compile(
+    r"\b(?:Flaw\(code=|error_code=|code = |(?:VERSION_CONFLICT|POISON|NO_PROGRESS): Final = )"
+    r"\"([a-z_]+)\""
+)
+_ENGINE = "services/engine/mainspring_engine/domain/"
+FLAWED = ("libs/sdk/mainspring/", f"{_ENGINE}workflow/", f"{_ENGINE}loss.py")
 WORD = re.compile(r"^\| (?!word \||-)")
 WORDS_MIN = 50
 SERVICES = ("api", "engine", "eventstore", "scheduler", "worker", "local")

@@ -7,9 +7,11 @@ import pytest
 from mainspring_engine.adapters.postgres import PostgresStore
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Outcome
-from mainspring_kernel.limits import WORKER_DEATHS_MAX
+from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
 from mainspring_postgres.queries import Query
-from mainspring_schema.frames import Held
+from mainspring_schema.frames import FromWorker, Held
+from mainspring_schema.operations import ResolveLetter
 from tests.integration.engine.house import House, SilentWitness
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
@@ -58,6 +60,34 @@ async def test_task_that_kills_its_workers_at_once_is_quarantined_after_the_thir
     assert fences == [1, 2, 3]
     assert await closings(house) == [Closing.EXPIRED, Closing.EXPIRED, Closing.QUARANTINED]
     assert types.count("turn.failed") == 1
+
+
+@pytest.mark.slow
+async def test_turn_that_no_worker_keeps_is_sealed_and_can_be_taken_up_again(house: House) -> None:
+    session = await house.session()
+    worker = ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await house.say(engine, session, "unreadable")
+        await house.admin.run_script(
+            f"update engine.task set uncounted = {ATTEMPTS_UNCOUNTED_MAX - 1}"
+        )
+        await worker.attach(engine.conversations)
+        task, _ = await worker.next_reason()
+        worker.send(FromWorker(returned=(task.held,)))
+        await house.admin.run_script(AGE)  # its lease ends
+        await until(house, "engine.dead_letter where reason = 'no_progress'", 1)
+
+        await engine.operator.operate(
+            ResolveLetter(org_id=DEFAULT_ORG_ID, task_id=task.held.task_id, action="requeue")
+        )
+        again, _ = await worker.next_reason()
+        worker.reply(again, "hi")
+        await worker.acknowledged()
+        await worker.leave()
+
+    types = await house.types(session)
+    assert types.count("turn.sealed") == 1
+    assert types.count("turn.completed") == 1
 
 
 async def test_task_that_a_returning_worker_never_got_counts_no_death(house: House) -> None:

@@ -323,7 +323,16 @@ def test_failures_have_a_bound_whatever_a_worker_asks_for() -> None:
     assert last.body is not None
 
 
-def test_a_task_that_kills_its_workers_leaves_a_dead_letter() -> None:
+@pytest.mark.parametrize(
+    ("deaths", "uncounted", "reason", "detail"),
+    [
+        (2, 0, "poison", "the task lost its worker 3 times"),
+        (0, 19, "no_progress", "the task was given out 20 times and no worker kept it"),
+    ],
+)
+def test_a_task_that_may_not_be_given_out_again_leaves_a_dead_letter(
+    deaths: int, uncounted: int, reason: str, detail: str
+) -> None:
     task = OpenTask(
         id=IDS.uuid7(),
         kind=TaskKind.PLAIN,
@@ -332,15 +341,15 @@ def test_a_task_that_kills_its_workers_leaves_a_dead_letter() -> None:
         effect=Effect.IDEMPOTENT,
         started=False,
         cancelling=False,
-        deaths=2,
+        deaths=deaths,
         failures=0,
-        uncounted=0,
+        uncounted=uncounted,
     )
 
     end = end_of(PlainDied(task=task))
 
-    assert (end.closing, end.reason, end.expired_only) == (Closing.QUARANTINED, "poison", True)
-    assert end.detail == "the task lost its worker 3 times"
+    assert (end.closing, end.reason, end.expired_only) == (Closing.QUARANTINED, reason, True)
+    assert (end.error_code, end.detail) == (reason, detail)
 
 
 def test_a_flight_has_its_bound_of_tasks_however_small_they_are() -> None:

@@ -278,51 +278,6 @@ def test_cancelled_turn_asks_no_probe() -> None:
     assert "turn.cancelled" in desk.types
 
 
-def test_last_allowed_death_quarantines_and_fails_the_turn() -> None:
-    desk = Desk()
-    desk.say("x")
-    (task,) = desk.tasks.values()
-    task = desk.change_task(task, deaths=2)
-
-    desk.died(task)
-
-    assert desk.last is not None
-    assert [letter.reason for letter in desk.last.dead_letters] == ["poison"]
-    assert desk.data_of("turn.failed")[0]["error_code"] == "poison"
-
-
-def test_poisoned_tool_gives_its_siblings_a_result_too() -> None:
-    desk = Desk()
-    desk.say("x")
-    desk.call("a", "b")
-    first, _ = desk.open(TaskKind.TOOL)
-    first = desk.change_task(first, deaths=2)
-
-    desk.died(first)
-
-    assert len(desk.data_of("tool.completed")) == 2
-    assert desk.tasks == {}
-
-
-def test_a_lost_attempt_beside_a_poisoned_one_is_closed_once() -> None:
-    """Both die in one flight: the first is to ask its probe, and then the second ends the turn."""
-    desk = Desk()
-    desk.say("x")
-    desk.call("pay", "b", probed=("pay",))
-    payment, poisoned = desk.open(TaskKind.TOOL)
-    payment = desk.change_task(payment, effect=Effect.VERIFIABLE, started=True)
-    poisoned = desk.change_task(poisoned, deaths=2)
-
-    desk.do_all(desk.dead(payment), desk.dead(poisoned))
-
-    assert desk.last is not None
-    assert [(close.task_id, close.closing, close.delay_ms) for close in desk.last.closes] == [
-        (payment.id, Closing.UNKNOWN, None),
-        (poisoned.id, Closing.QUARANTINED, None),
-    ]
-    assert desk.tasks == {}
-
-
 def test_a_cancel_beside_a_failure_that_would_be_tried_again_waits_for_nobody() -> None:
     desk = Desk()
     desk.say("hello")

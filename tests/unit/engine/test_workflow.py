@@ -341,16 +341,6 @@ def test_the_deadline_ends_a_cancel_that_nobody_confirms(held: Desk) -> None:
     assert held.task is None
 
 
-def test_a_workflow_that_kills_its_workers_is_set_aside(desk: Desk) -> None:
-    desk.claimed(deaths=2)
-
-    assert desk.dies() is Verdict.COMMITTED
-
-    assert outcome_of(desk) is Outcome.FAILED
-    assert len(desk.last.dead_letters) == 1
-    assert desk.state.problem.startswith("poison: ")
-
-
 def test_a_late_signal_is_refused(held: Desk) -> None:
     held.brings(DONE)
 

@@ -5,7 +5,12 @@ from typing import Final
 from mainspring_engine.domain.limits import LOSS_REST_MS, LOSS_REST_MS_MAX, LOSSES_AT_ONCE
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask
 from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
+from mainspring_schema.workflows import Flaw
 
+POISON: Final = "poison"
+"""Why a task is set aside that ends its workers."""
+NO_PROGRESS: Final = "no_progress"
+"""Why one is that no worker keeps, or that goes round and round: by itself nothing would change."""
 LOSS_RESTS_MS: Final = tuple(
     0 if before < LOSSES_AT_ONCE
     else min(LOSS_REST_MS_MAX, LOSS_REST_MS << (before - LOSSES_AT_ONCE))
@@ -36,11 +41,12 @@ def may_be_asked(task: OpenTask, *, acknowledged: bool) -> bool:
     return not _is_last(task, acknowledged=acknowledged)
 
 
-def why_quarantined(task: OpenTask) -> str:
+def why_set_aside(task: OpenTask) -> Flaw:
     """For the dead letter and the user, of a task whose last allowed attempt is lost."""
-    if task.deaths + 1 >= WORKER_DEATHS_MAX:
-        return f"the task lost its worker {task.deaths + 1} times"
-    return f"the task was given out {task.uncounted + 1} times and no worker kept it"
+    if task.deaths + 1 < WORKER_DEATHS_MAX and task.uncounted + 1 >= ATTEMPTS_UNCOUNTED_MAX:
+        message = f"the task was given out {task.uncounted + 1} times and no worker kept it"
+        return Flaw(code=NO_PROGRESS, message=message)
+    return Flaw(code=POISON, message=f"the task lost its worker {task.deaths + 1} times")
 
 
 def closing_of(*, acknowledged: bool) -> Closing:

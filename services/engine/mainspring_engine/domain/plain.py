@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Claim
-from mainspring_engine.domain.loss import why_quarantined
+from mainspring_engine.domain.loss import POISON, why_set_aside
 from mainspring_engine.domain.routes import Route, keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
 from mainspring_engine.domain.texts import code, cut, error
@@ -34,7 +34,7 @@ NOT_BEGUN: Final = Flaw(
 NOT_BEGUN_BODY: Final = pack(PlainResult(flaw=NOT_BEGUN, lasting=True))
 """What is kept of it then."""
 EXHAUSTED: Final = "exhausted"
-"""Why a dead letter is there whose task was tried as often as it wanted; another is `poison`."""
+"""Why a dead letter is there whose task was tried as often as it wanted; `loss` has the others."""
 LETTER_BYTES_MAX: Final = 1_000
 """Of what a letter says of itself; the whole flaw is the task's result."""
 _NULL: Final = b"null"
@@ -241,17 +241,16 @@ def _told(flaw: Flaw, failures: int) -> str:
 
 
 def _died(task: OpenTask) -> PlainEnd:
-    detail = why_quarantined(task)
-    flaw = Flaw(code="poison", message=detail)
+    flaw = why_set_aside(task)
     return PlainEnd(
         held=Held(task.id, task.fence),
         closing=Closing.QUARANTINED,
         error_code=flaw.code,
         body=pack(PlainResult(flaw=flaw)),
-        counts_death=True,
+        counts_death=flaw.code == POISON,
         expired_only=True,
-        reason="poison",
-        detail=detail,
+        reason=flaw.code,
+        detail=flaw.message,
     )
 
 

@@ -35,7 +35,9 @@ from mainspring_engine.domain.changes import (
     Timer,
     WorkflowChange,
 )
+from mainspring_engine.domain.loss import POISON, why_set_aside
 from mainspring_engine.domain.rows import (
+    Closing,
     Head,
     InboxRow,
     OpenTask,
@@ -50,6 +52,7 @@ from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYT
 from mainspring_schema.chain import GENESIS, link
 from mainspring_schema.events import Context, StoredEvent, draft
 from mainspring_schema.grants import SessionStatus
+from mainspring_schema.workflows import Flaw
 
 
 class Plan:
@@ -236,6 +239,26 @@ class Plan:
                     )
                 return
         self.closes.append(close)
+
+    def set_aside(self, task: OpenTask, workflow_id: UUID) -> Flaw:
+        """Ends what may not be given out again and leaves a dead letter; why."""
+        why = why_set_aside(task)
+        self.closes.append(
+            CloseTask(
+                task_id=task.id,
+                fence=task.fence,
+                expected=task.state,
+                closing=Closing.QUARANTINED,
+                error_code=why.code,
+                counts_death=why.code == POISON,
+            )
+        )
+        self.dead_letters.append(
+            DeadLetter(
+                task_id=task.id, workflow_id=workflow_id, reason=why.code, detail=why.message
+            )
+        )
+        return why
 
     def ends_of(self, task_id: UUID, fence: int) -> frozenset[bytes]:
         """The result hashes by which this plan ends an attempt; none where it goes on."""

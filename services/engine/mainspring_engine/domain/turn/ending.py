@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from mainspring_engine.domain.changes import CloseTask, DeadLetter, MarkTask
-from mainspring_engine.domain.loss import why_quarantined
+from mainspring_engine.domain.changes import CloseTask, MarkTask
+from mainspring_engine.domain.loss import NO_PROGRESS
 from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome
 from mainspring_engine.domain.texts import cut
@@ -17,6 +17,7 @@ from mainspring_schema.delivery import CONSUMED, MessageConsumed
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Json, Message, TextPart
 from mainspring_schema.tasks import Failure, ReasonResult, ToolResult
+from mainspring_schema.workflows import Flaw
 
 INTERRUPTED = "interrupted"
 ROLLED_BACK = "rolled_back"
@@ -72,7 +73,7 @@ def fail(
     _rest(turn, Outcome.FAILED)
 
 
-def seal(turn: Turn, reason: str, detail: str, tasks: tuple[OpenTask, ...] = ()) -> None:
+def seal(turn: Turn, why: Flaw, tasks: tuple[OpenTask, ...]) -> None:
     """The turn needs attention: going on by itself would not help."""
     turn.close_tasks(tasks)
     _stop_joined(turn)
@@ -81,8 +82,8 @@ def seal(turn: Turn, reason: str, detail: str, tasks: tuple[OpenTask, ...] = ())
         "turn.sealed",
         {
             "turn_id": facts.turn_id(turn.workflow.id),
-            "reason": reason,
-            "detail": detail,
+            "reason": why.code,
+            "detail": why.message,
             "iterations": turn.state.iteration,
             "usage": turn.state.usage.wire(),
         },
@@ -216,20 +217,11 @@ def _rest(turn: Turn, outcome: Outcome) -> None:
 
 
 def quarantine(turn: Turn, task: OpenTask, others: tuple[OpenTask, ...]) -> None:
-    detail = why_quarantined(task)
+    """What no worker keeps is no fault of the turn's: it waits for an operator."""
     if turn.state.reason_task == task.id:
         paying.settle(turn, task.id)
-    turn.plan.closes.append(
-        CloseTask(
-            task_id=task.id,
-            fence=task.fence,
-            expected=task.state,
-            closing=Closing.QUARANTINED,
-            error_code="poison",
-            counts_death=True,
-        )
-    )
-    turn.plan.dead_letters.append(
-        DeadLetter(task_id=task.id, workflow_id=turn.workflow.id, reason="poison", detail=detail)
-    )
-    fail(turn, Failure(error_class="poison", code="poison", message=detail), others)
+    why = turn.plan.set_aside(task, turn.workflow.id)
+    if why.code == NO_PROGRESS:
+        seal(turn, why, others)
+    else:
+        fail(turn, Failure(error_class="poison", code=why.code, message=why.message), others)

@@ -8,12 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.changes import CloseTask, Config, DeadLetter, NewTask
+from mainspring_engine.domain.changes import Config, NewTask
 from mainspring_engine.domain.intents import Answered
-from mainspring_engine.domain.loss import why_quarantined
 from mainspring_engine.domain.plain import route_of
 from mainspring_engine.domain.routes import keys_under
-from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
+from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind
 from mainspring_engine.domain.workflow import children, forking, grounds, outcomes, pausing, waiting
 from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled
 from mainspring_engine.domain.workflow.ending import arm_deadline, cancelled, fail, stop_children
@@ -91,21 +90,7 @@ def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> Non
 def died(going: Going, task: OpenTask) -> None:
     """A step killed its workers, or never reached one."""
     others = going.open_tasks(but=task.id)
-    detail = why_quarantined(task)
-    going.plan.closes.append(
-        CloseTask(
-            task_id=task.id,
-            fence=task.fence,
-            expected=task.state,
-            closing=Closing.QUARANTINED,
-            error_code="poison",
-            counts_death=True,
-        )
-    )
-    going.plan.dead_letters.append(
-        DeadLetter(task_id=task.id, workflow_id=going.workflow.id, reason="poison", detail=detail)
-    )
-    outcomes.give_up(going, Flaw(code="poison", message=detail), others)
+    outcomes.give_up(going, going.plan.set_aside(task, going.workflow.id), others)
 
 
 def signalled(going: Going, command: SignalWorkflow) -> None:

@@ -10,7 +10,6 @@ import msgspec
 
 from mainspring_engine.domain.changes import (
     CloseTask,
-    DeadLetter,
     MarkTask,
     Start,
     StepResult,
@@ -20,6 +19,7 @@ from mainspring_engine.domain.limits import (
     WORKFLOW_HELD_RETRY_S_MAX,
     WORKFLOW_IDLE_GOES_MAX,
 )
+from mainspring_engine.domain.loss import NO_PROGRESS
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plain import NOT_BEGUN
 from mainspring_engine.domain.plan import Plan
@@ -273,21 +273,7 @@ def died(going: Going, task: OpenTask) -> None:
         going.close_unheld(task)
         _stopped(going)
         return
-    detail = f"the task lost its worker {task.deaths + 1} times"
-    going.plan.closes.append(
-        CloseTask(
-            task_id=task.id,
-            fence=task.fence,
-            expected=task.state,
-            closing=Closing.QUARANTINED,
-            error_code="poison",
-            counts_death=True,
-        )
-    )
-    going.plan.dead_letters.append(
-        DeadLetter(task_id=task.id, workflow_id=going.workflow.id, reason="poison", detail=detail)
-    )
-    fail(going, Flaw(code="poison", message=detail))
+    fail(going, going.plan.set_aside(task, going.workflow.id))
 
 
 # ── within a result ─────────────────────────────────────────────────────────────────────────────
@@ -347,7 +333,7 @@ def _spins(going: Going) -> bool:
     if going.state.idle < WORKFLOW_IDLE_GOES_MAX:
         return False
     message = f"{WORKFLOW_IDLE_GOES_MAX} goes in a row recorded nothing and asked for another"
-    fail(going, Flaw(code="no_progress", message=message))
+    fail(going, Flaw(code=NO_PROGRESS, message=message))
     return True
 
 
