@@ -164,21 +164,6 @@ CREATE TYPE engine.claim_slots AS (
 ALTER TYPE engine.claim_slots OWNER TO engine_owner;
 
 --
--- Name: claim_want; Type: TYPE; Schema: engine; Owner: engine_owner
---
-
-CREATE TYPE engine.claim_want AS (
-	route integer,
-	after_org uuid,
-	incarnation uuid,
-	attach_number bigint,
-	slots integer
-);
-
-
-ALTER TYPE engine.claim_want OWNER TO engine_owner;
-
---
 -- Name: close_answer; Type: TYPE; Schema: engine; Owner: engine_owner
 --
 
@@ -750,29 +735,6 @@ CREATE TYPE log.new_event AS (
 
 
 ALTER TYPE log.new_event OWNER TO log_owner;
-
---
--- Name: basis(uuid, uuid); Type: FUNCTION; Schema: api; Owner: api_owner
---
-
-CREATE FUNCTION api.basis(p_org uuid, p_session uuid) RETURNS TABLE(tier bytea, org_rev integer, harness_id uuid, harness_rev integer, agent_id uuid, agent_rev integer)
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-    perform set_config('mainspring.org_id', p_org::text, true);
-    return query
-    select s.tier, o.rev, s.harness_id, coalesce(h.rev, 0), s.agent_id, coalesce(a.rev, 0)
-    from api.session as s
-    inner join api.organization as o on o.id = s.org_id
-    left join api.harness as h on h.org_id = s.org_id and h.id = s.harness_id
-    left join api.agent as a on a.org_id = s.org_id and a.id = s.agent_id
-    where s.org_id = p_org and s.id = p_session and s.deleting_ms is null;
-end
-$$;
-
-
-ALTER FUNCTION api.basis(p_org uuid, p_session uuid) OWNER TO api_owner;
 
 --
 -- Name: basis_many(uuid, uuid[]); Type: FUNCTION; Schema: api; Owner: api_owner
@@ -7258,13 +7220,6 @@ CREATE INDEX route_gates ON engine.route USING gin (string_to_array(model, '
 
 
 --
--- Name: route_model; Type: INDEX; Schema: engine; Owner: engine_owner
---
-
-CREATE INDEX route_model ON engine.route USING btree (model);
-
-
---
 -- Name: signal_untaken; Type: INDEX; Schema: engine; Owner: engine_owner
 --
 
@@ -7774,14 +7729,6 @@ GRANT USAGE ON SCHEMA log TO engine_run;
 --
 
 GRANT USAGE ON SCHEMA scheduler TO scheduler_run;
-
-
---
--- Name: FUNCTION basis(p_org uuid, p_session uuid); Type: ACL; Schema: api; Owner: api_owner
---
-
-REVOKE ALL ON FUNCTION api.basis(p_org uuid, p_session uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION api.basis(p_org uuid, p_session uuid) TO api_run;
 
 
 --

@@ -382,7 +382,3 @@ class FakeSubscription:
 
 def where(item: StoredEvent | StoredDelta) -> Position:
     return Position(item.seq, item.n if isinstance(item, StoredDelta) else 0)
-
-
-def data_of(event: StoredEvent) -> dict[str, object]:
-    return msgspec.json.decode(event.payload, type=dict[str, dict[str, object]])["data"]

@@ -12,7 +12,6 @@ from mainspring_api.adapters.http.services import Services
 from mainspring_kernel.errors import ValidationFailed
 from tests.api.test_resources import V1, made_agent
 
-Json = dict[str, object]
 PAGE = "https://app.example.org"
 ASKED = {"access-control-request-method": "POST", "access-control-request-headers": "end-user"}
 ALLOWED = "access-control-allow-origin"

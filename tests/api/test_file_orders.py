@@ -6,8 +6,6 @@ import pytest
 from mainspring_api.usecases import file_search
 from tests.api.test_resources import V1, made_session
 
-Json = dict[str, object]
-
 
 @pytest.fixture
 async def at(client: httpx.AsyncClient) -> str:

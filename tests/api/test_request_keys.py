@@ -25,7 +25,6 @@ from tests.api.test_schedules import SAY
 from tests.api.watcher import uuid_of
 
 Json = dict[str, object]
-Route = tuple[str, str]
 numbers = itertools.count()
 
 

@@ -45,7 +45,6 @@ async def _ask(world: World, wrong: list[str], name: str, id_: UUID) -> None:
         except (MainspringError, GaveUp) as error:
             wrong.append(f"{name} was asked how far it is, and answered {error!r}")
             return
-        world.chance.met["query"] += 1
         answer = {token_of(text) for text in _ANSWER.decode(raw)}
         if not before <= answer <= tokens_of(tables, id_):
             wrong.append(f"{name} has {raw!r}, and {sorted(before)} was recorded before")

@@ -18,7 +18,6 @@ from tests.sim.safeguards import SAFEGUARDS, without
 
 STEPS_MIN: Final = 200
 FAULT_KINDS_MIN: Final = 3
-ENGINES_MIN: Final = 2
 """Below these a seed proves nothing; weather sees to the engines."""
 SHOWN_MAX: Final = 20
 _HASH_SEED: Final = "0"

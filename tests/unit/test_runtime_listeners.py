@@ -8,7 +8,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 
 from mainspring_runtime import listeners, names
 from mainspring_runtime.listeners import CommittedEvent, Listeners, ListenerThread
-from mainspring_runtime.metrics import Metrics, collected_by
+from mainspring_runtime.metrics import Metrics, provider_of
 from mainspring_runtime.model_metrics import ModelMetrics
 from mainspring_runtime.names import Generation
 from mainspring_schema.events import Context, StoredEvent, draft
@@ -173,7 +173,7 @@ def counted(
     *events: CommittedEvent, generation: Generation = Generation.G2
 ) -> dict[str, list[tuple[float, dict[str, object]]]]:
     reader = InMemoryMetricReader()
-    metrics = collected_by([reader], "test", generation)
+    metrics = Metrics(provider_of([reader], "test"), generation)
     ModelMetrics(metrics).on_event(events)
     found = values(reader)
     metrics.close()

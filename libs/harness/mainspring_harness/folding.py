@@ -1,7 +1,7 @@
 """Folds the tiers (harness and its ancestors, agent, session) into one configuration.
 
-Later layers stand nearer to the conversation: they add, or they win, field by field as the table in
-docs/architecture.md says. Where each value came from is kept for the preview.
+Later layers stand nearer to the conversation: they add, or they win, field by field as
+docs/configuration.md says. Where each value came from is kept for the preview.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Every bound of the house by name, with its reason. Sizes in bytes, times in seconds or `_ms`.
 
-A bound that only one service knows (a page size of one list) still stands here, so that an operator
-finds all of them in one place. Those of gates are beside, in gate_limits.py.
+Those of one matter (gates, queries, plain tasks …) are beside, in `*_limits.py`; what one service
+alone goes by stands in its `domain/limits.py`.
 """
 
 from typing import Final

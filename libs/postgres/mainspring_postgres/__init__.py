@@ -10,7 +10,7 @@ from mainspring_postgres.errors import (
     UniqueViolation,
 )
 from mainspring_postgres.queries import Queries, Query, load_queries
-from mainspring_postgres.rows import Row, RowMismatch, decode, decode_one
+from mainspring_postgres.rows import Row, RowMismatch, decode
 from mainspring_postgres.statements import StatementCount
 from mainspring_postgres.transaction import Transaction
 
@@ -30,6 +30,5 @@ __all__ = [
     "Transaction",
     "UniqueViolation",
     "decode",
-    "decode_one",
     "load_queries",
 ]

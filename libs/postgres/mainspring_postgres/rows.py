@@ -35,11 +35,6 @@ def decode(struct: type[S], rows: Sequence[Row]) -> list[S]:
         raise RowMismatch(struct.__name__, str(error)) from error
 
 
-def decode_one(struct: type[S], row: Row) -> S:
-    """One row as a struct. Raises RowMismatch."""
-    return decode(struct, [row])[0]
-
-
 def decode_value(type_: type[T], value: object) -> T:
     """One value, checked. Raises RowMismatch."""
     try:

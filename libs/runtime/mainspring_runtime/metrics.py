@@ -85,13 +85,6 @@ def _make(meter: "Meter", name: str, instrument: Instrument) -> Recorder:
             return meter.create_gauge(name, unit, purpose).set
 
 
-def collected_by(
-    readers: "Sequence[MetricReader]", service: str, generation: Generation = Generation.G2
-) -> Metrics:
-    """Metrics that these readers collect."""
-    return Metrics(provider_of(readers, service), generation)
-
-
 def provider_of(readers: "Sequence[MetricReader]", service: str) -> "MeterProvider":
     """The SDK's, for these readers."""
     # Only here: a process that nobody watches never loads the SDK.

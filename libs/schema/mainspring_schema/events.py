@@ -106,9 +106,6 @@ EVENT_TYPES: Final[tuple[str, ...]] = (
 )
 """Every type a client may filter by; another one is 400."""
 
-DELTA_TYPES: Final = frozenset(
-    {"output.message.delta", "reason.thinking.delta", "tool.output.delta"}
-)
 OUTPUT_STARTED: Final = "tool.output.started"
 """A call is about to show what it writes; another attempt at it begins anew."""
 OUTCOME_TYPES: Final = frozenset({"turn.completed", "turn.failed", "turn.cancelled", "turn.sealed"})

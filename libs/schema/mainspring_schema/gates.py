@@ -5,8 +5,6 @@ from uuid import UUID
 
 from msgspec import Struct
 
-CircuitStateName = Literal["closed", "open", "half_open"]
-
 
 class CircuitView(Struct, frozen=True, kw_only=True):
     """`forced` was set by hand and stays until it is reset. `wait_ms` is what is left of a wait."""

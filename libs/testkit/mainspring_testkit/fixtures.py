@@ -7,13 +7,11 @@ that asks for `database` gets its own copy of it.
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 import pytest_socket
 
-from mainspring_local import environment
 from mainspring_testkit import servers
 from mainspring_testkit.servers import NatsServer, PostgresServer
 
@@ -97,8 +95,3 @@ LOGIN_ROLES = tuple(f"{name}_run" for name in servers.ROLE_PASSWORDS)
 def database_suffix() -> str:
     """Unlike for every xdist worker and every session on a shared server."""
     return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-
-
-@pytest.fixture(scope="session")
-def project_root() -> Path:
-    return environment.project_root()

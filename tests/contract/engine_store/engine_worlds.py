@@ -1,6 +1,5 @@
 """The two stores side by side, and a session to write with."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Sequence
@@ -52,7 +51,6 @@ from mainspring_schema.grants import DeltaAppend, OpenHead, SessionStatus
 
 IDS = RandomIds(SystemClock())
 ROUTE = Route(queue="default", model="llmsim")
-EMPTY_HASH = hashlib.sha256(b"{}").digest()
 
 
 class World(Protocol):

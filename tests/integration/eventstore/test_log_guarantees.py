@@ -6,7 +6,7 @@ import re
 import msgspec
 import pytest
 
-from mainspring_eventstore.adapters.postgres.store import PostgresStore, hot_queries
+from mainspring_eventstore.adapters.postgres.store import QUERIES, PostgresStore
 from mainspring_eventstore.domain.deltas import OpenAnchor
 from mainspring_postgres import LockTimeout, QueryFailed
 from mainspring_schema.grants import AppendVerdict
@@ -191,8 +191,9 @@ async def filled(log_world: PostgresWorld) -> PostgresWorld:
 async def test_hot_statements_read_by_key_on_filled_tables(
     filled: PostgresWorld, database: OwnDatabase
 ) -> None:
-    for name, hot in hot_queries().items():
-        plan = await asyncio.to_thread(database.sql, f"explain (generic_plan) {hot.sql}")
+    for name in ("append_deltas", "read", "heads"):
+        sql = QUERIES[name].sql
+        plan = await asyncio.to_thread(database.sql, f"explain (generic_plan) {sql}")
 
         assert "Scan" in plan, name
         assert not re.search(r"Seq Scan on (head|event|delta)", plan), f"{name}\n{plan}"

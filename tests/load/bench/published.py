@@ -95,7 +95,7 @@ def _promised(bench: Report, long: Report | None) -> list[str]:
         measured = "" if report is None else shown(report, key)
         rows.append((f"`{key}`", measured, *_judged(target, value), target.what))
     return [
-        "## What the architecture promises",
+        "## What is promised",
         "",
         *_table(("figure", "measured", "promised", "", "what"), rows),
     ]

@@ -1,4 +1,4 @@
-"""The figures that `docs/architecture.md` and its section 7 promise, and which way is better."""
+"""The figures that are promised, and which way is better."""
 
 import re
 from typing import Final

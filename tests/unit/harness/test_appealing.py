@@ -10,7 +10,6 @@ from mainspring_harness.toolset import AskedCall, resolve_calls, tool_set
 from mainspring_schema.agents import CapabilityRef, ToolDefinition
 from mainspring_schema.tasks import ToolCall
 
-Json = dict[str, object]
 ASKED = '{"questions": [{"id": "a", "question": "Which?", "type": "text"}]}'
 
 

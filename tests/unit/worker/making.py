@@ -1,6 +1,5 @@
 """Short ways to the structs that worker tests need."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from mainspring_schema.agents import EffectClass, ModelChoice, RuntimeAgent, encode_runtime_agent
@@ -128,10 +127,3 @@ def attached_core(slots: int = 4, now: float = 0.0) -> WorkerCore:
     core.open_stream(now)
     core.receive(ToWorker(attached=Attached(lease_ms=LEASE_MS)), now)
     return core
-
-
-def of_type(actions: list[object], kind: type) -> list[object]:
-    return [action for action in actions if isinstance(action, kind)]
-
-
-Predicate = Callable[[], bool]

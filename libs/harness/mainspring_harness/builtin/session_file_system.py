@@ -68,9 +68,9 @@ _EDIT: Final[Json] = {
 }
 
 
-def _at_most(name: str, default: int, most: int) -> Json:
+def _at_most(default: int, most: int) -> Json:
     return {
-        name: {
+        "limit": {
             "type": "integer",
             "minimum": 1,
             "maximum": most,
@@ -147,7 +147,7 @@ TOOLS: Final = (
                 "minimum": 1,
                 "description": "First line to return, counted from 1. Default: 1.",
             },
-            **_at_most("limit", LINES_DEFAULT, LINES_DEFAULT),
+            **_at_most(LINES_DEFAULT, LINES_DEFAULT),
         },
         ("path",),
     ),
@@ -206,13 +206,13 @@ TOOLS: Final = (
         {
             "path": {**_FOLDER, "description": "Default: the root of the workspace."},
             "recursive": {"type": "boolean", "description": "All below it too. Default: false."},
-            **_at_most("limit", ENTRIES_DEFAULT, ENTRIES_MAX),
+            **_at_most(ENTRIES_DEFAULT, ENTRIES_MAX),
         },
     ),
     _reads(
         "glob",
         "Finds files whose path matches a pattern.",
-        {"pattern": _GLOB, "path": _FOLDER, **_at_most("limit", ENTRIES_DEFAULT, ENTRIES_MAX)},
+        {"pattern": _GLOB, "path": _FOLDER, **_at_most(ENTRIES_DEFAULT, ENTRIES_MAX)},
         ("pattern",),
     ),
     _reads(
@@ -229,7 +229,7 @@ TOOLS: Final = (
                 "maximum": 10,
                 "description": "Lines to show before and after each match. Default: 0.",
             },
-            **_at_most("limit", MATCHES_DEFAULT, MATCHES_MAX),
+            **_at_most(MATCHES_DEFAULT, MATCHES_MAX),
         },
         ("pattern",),
         _SEARCHES,
@@ -242,7 +242,7 @@ TOOLS: Final = (
             "path": _FOLDER,
             "glob": _GLOB,
             "ignore_case": _IGNORE_CASE,
-            **_at_most("limit", MATCHES_DEFAULT, MATCHES_MAX),
+            **_at_most(MATCHES_DEFAULT, MATCHES_MAX),
         },
         ("pattern",),
         _SEARCHES,

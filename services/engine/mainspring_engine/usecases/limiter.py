@@ -160,7 +160,3 @@ class Limiter:
         self._wanted = {
             key: count for key, count in self._wanted.items() if now_s < self._hand(key).ask_at
         }
-
-    def wait_of(self, key: str) -> float:
-        """How long until the bucket of a key may have a token."""
-        return max(0.0, self._hand(key).ask_at - self._clock.mono())

@@ -44,9 +44,6 @@ class MemoryEventLog:
         """What the event that starts a message, or its recovery, does in the event store."""
         self._attempts[session_id, anchor] = attempt
 
-    def close_anchor(self, session_id: UUID, anchor: str) -> None:
-        self._attempts.pop((session_id, anchor), None)
-
     async def append(self, deltas: Sequence[DeltaAppend]) -> Sequence[AppendVerdict]:
         return [self._append(delta) for delta in deltas]
 

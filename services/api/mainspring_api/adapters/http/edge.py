@@ -234,11 +234,10 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     error: ErrorMember
-    instance: str | None = None
     retry_after_seconds: float | None = None
 
 
-def problem_of(error: MainspringError, path: str | None = None) -> Problem:
+def problem_of(error: MainspringError) -> Problem:
     # What went wrong inside, addresses among it, is for the log; a provider speaks to who has it.
     told = error.status < _OURS_TO_MEND or isinstance(error, ProviderFailed)
     detail = error.detail if told else error.title
@@ -252,7 +251,6 @@ def problem_of(error: MainspringError, path: str | None = None) -> Problem:
         detail=detail,
         code=error.code,
         error=ErrorMember(code=error.code, message=detail),
-        instance=path,
         retry_after_seconds=error.retry_after_s,
     )
 

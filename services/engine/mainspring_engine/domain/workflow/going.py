@@ -112,9 +112,14 @@ class Going:
             phase=Phase.RUNNING, task_id=task_id, goes=self.state.goes + 1, problem="", rested=0
         )
 
-    def close_unheld(self, task: OpenTask, closing: Closing = Closing.CANCELLED) -> None:
+    def cancel_unheld(self, task: OpenTask) -> None:
         self.plan.close_for_good(
-            CloseTask(task_id=task.id, fence=task.fence, expected=task.state, closing=closing)
+            CloseTask(
+                task_id=task.id,
+                fence=task.fence,
+                expected=task.state,
+                closing=Closing.CANCELLED,
+            )
         )
         self.update(task_id=None)
 

@@ -207,7 +207,7 @@ def not_taken(going: Going) -> bool:
         outcomes.give_up(going, NOT_BEGUN, tasks)
         return True
     for task in tasks:
-        going.close_unheld(task)
+        going.cancel_unheld(task)
     fail(going, NOT_BEGUN)
     return True
 
@@ -243,7 +243,7 @@ def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> Non
         going.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
     else:
         if task is not None:
-            going.close_unheld(task)
+            going.cancel_unheld(task)
         if not left:
             finish_cancel(going)
             return
@@ -263,14 +263,14 @@ def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:
     """Nobody is at work on it any more, or the deadline ends who still is."""
     for task in tasks:
         if task.id == going.state.task_id:
-            going.close_unheld(task)
+            going.cancel_unheld(task)
     cancelled(going)
 
 
 def died(going: Going, task: OpenTask) -> None:
     """Its task may not simply begin again: it killed its workers, or is being cancelled."""
     if going.state.phase is Phase.CANCELLING:
-        going.close_unheld(task)
+        going.cancel_unheld(task)
         _stopped(going)
         return
     fail(going, going.plan.set_aside(task, going.workflow.id))

@@ -115,5 +115,5 @@ def give_up(going: Going, flaw: Flaw, others: tuple[OpenTask, ...]) -> None:
 
 def close_all(going: Going, tasks: tuple[OpenTask, ...]) -> None:
     for task in tasks:
-        going.close_unheld(task)
+        going.cancel_unheld(task)
     going.update(course=msgspec.structs.replace(grounds.course(going), open=(), waits=()))

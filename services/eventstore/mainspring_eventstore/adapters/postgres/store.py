@@ -26,7 +26,7 @@ from mainspring_eventstore.ports.log import (
     Upkept,
 )
 from mainspring_kernel import limits
-from mainspring_postgres import Database, Query, load_queries
+from mainspring_postgres import Database, load_queries
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.grants import DeltaAppend
 
@@ -170,11 +170,6 @@ class PostgresStore:
 
     async def ping(self) -> None:
         await self._database.fetch(QUERIES["ping"])
-
-
-def hot_queries() -> dict[str, Query]:
-    """The statements of every stream, for the EXPLAIN test."""
-    return {name: QUERIES[name] for name in ("append_deltas", "read", "heads")}
 
 
 def _conditions(columns: Columns) -> tuple[object, ...]:

@@ -276,7 +276,7 @@ class SessionOut(TierView, frozen=True, kw_only=True):
 ANONYMOUS_PRINCIPAL = to_wire(Prefix.USER, ANONYMOUS_USER_ID)
 
 
-def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut:
+def session_out(view: SessionView) -> SessionOut:
     session, base = view.session, view.session.tier.base
     return joined(
         SessionOut,
@@ -293,7 +293,7 @@ def session_out(view: SessionView, features: tuple[str, ...] = ()) -> SessionOut
         model_id=session.tier.model_id,
         status=view.status,
         paused=view.paused,
-        features=features,
+        features=(),
         is_pinned=session.pinned,
         forked_from_session_id=id_or_none(Prefix.SESSION, session.forked_from),
         forked_from_sequence=session.forked_seq,
