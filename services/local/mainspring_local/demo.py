@@ -8,6 +8,7 @@ import msgspec
 from mainspring_local.client import Api, Event
 from mainspring_local.console import Console
 from mainspring_local.errors import StartProblem
+from mainspring_schema.events import OUTCOME_TYPES
 
 AGENT = {
     "name": "demo-assistant",
@@ -21,7 +22,6 @@ UNHURRIED = '\n```llmsim\n{"latency": {"ttft_ms": 150, "token_ms": 60}}\n```'
 QUESTION = "What is the weather in Lisbon, and what time is it there?"
 SIMULATOR = "llmsim"
 SIMULATOR_MODEL = "llmsim-latency"  # streams at a pace one can watch
-OUTCOMES = ("turn.completed", "turn.failed", "turn.cancelled", "turn.sealed")
 RESULT_CHARACTERS_SHOWN = 160
 MISCONFIGURED = "provider_misconfigured"
 KEYS_ADVICE = (
@@ -71,7 +71,7 @@ async def run(
     async for event in api.events(session_id):
         await watch(event)
         printer.show(event)
-        if event.type in OUTCOMES:
+        if event.type in OUTCOME_TYPES:
             took = time.monotonic() - began
             return Turn(session_id=session_id, outcome=event.type, seconds=took)
     raise StartProblem(f"the event stream of {session_id} ended without an outcome")

@@ -8,12 +8,9 @@ import asyncpg
 import pytest
 
 from mainspring_engine.adapters.postgres import PostgresStore
-from mainspring_engine.adapters.postgres.claims import TASKS
-from mainspring_engine.adapters.postgres.store import COMMIT, SWEEPS
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Release
 from mainspring_kernel.errors import Unavailable
-from mainspring_postgres import Query
 from mainspring_schema.frames import Held, Verdict
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from tests.contract.engine_store.engine_worlds import (
@@ -25,7 +22,6 @@ from tests.contract.engine_store.engine_worlds import (
 )
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-QUERIES = [queries[name] for queries in (COMMIT, TASKS, SWEEPS) for name in queries]
 
 
 async def connected(database: OwnDatabase, role: str | None) -> AsyncIterator[Connection]:
@@ -62,13 +58,6 @@ async def finished_step(world: PostgresWorld) -> Held:
     )
     assert reply.verdict is Verdict.COMMITTED
     return held
-
-
-@pytest.mark.parametrize("query", QUERIES, ids=[query.name for query in QUERIES])
-async def test_every_named_query_fits_the_migrated_schema(
-    engine_run: Connection, query: Query
-) -> None:
-    await engine_run.prepare(query.sql)
 
 
 @pytest.mark.parametrize("table", ["payload", "attempt", "step_result"])

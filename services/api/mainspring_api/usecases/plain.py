@@ -1,14 +1,11 @@
 """What callers see of a plain task's end."""
 
-from typing import Final
-
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.endings import Endings
 from mainspring_api.usecases.told import told_within
+from mainspring_api.usecases.workflows import ENDED
 from mainspring_kernel.clock import Clock
 from mainspring_schema.plain import GetPlainTask, PlainTaskView
-
-_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 
 async def ended(
@@ -23,6 +20,6 @@ async def ended(
             # Asked once it is listened for, for it may have ended before.
             view = await control.get_plain_task(command)
             left_s = deadline - clock.mono()
-            if view.status in _ENDED or left_s <= 0:
+            if view.status in ENDED or left_s <= 0:
                 return view
             await told_within(told, clock, left_s)

@@ -308,3 +308,12 @@ class Changes(Struct, frozen=True, kw_only=True):
     taken_signals: tuple[TakeSignal, ...] = ()
     spending: Spending | None = None
     """Only where the organization has budgets, or the session's pause changes."""
+
+    @property
+    def moves_head(self) -> bool:
+        """Others write the rest: `close_v1` what is closed, the log itself what is paused."""
+        before, after = self.expected, self.after
+        return bool(self.events or self.anchors or self.close_anchors) or (
+            (before.status, before.active_turn, before.turn_first_seq)
+            != (after.status, after.active_turn, after.turn_first_seq)
+        )

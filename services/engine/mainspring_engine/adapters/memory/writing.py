@@ -128,19 +128,11 @@ def _append(log: GrantedLog, changes: Changes) -> None:
         grants.Anchor(session_id=session_id, anchor=a.anchor, attempt=a.attempt)
         for a in changes.anchors
     ]
-    if _moves_head(changes):
+    if changes.moves_head:
         append = log.append_closing if before.closed else log.append
         append(events, [head], anchors)
     if after.closed and not before.closed:
         log.close([(session_id, before.org_id)])
-
-
-def _moves_head(changes: Changes) -> bool:
-    before, after = changes.expected, changes.after
-    return bool(changes.events or changes.anchors or changes.close_anchors) or (
-        (before.status, before.active_turn, before.turn_first_seq)
-        != (after.status, after.active_turn, after.turn_first_seq)
-    )
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────

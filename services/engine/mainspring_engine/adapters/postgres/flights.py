@@ -51,18 +51,13 @@ def arguments(flight: tuple[Changes, ...], routes: Routes) -> tuple[object, ...]
 
 def _item(item: int, changes: Changes) -> Row:
     before, after = changes.expected, changes.after
-    # close_v1 writes `closed`, and nobody but the log itself writes `paused`.
-    moves_head = bool(changes.events or changes.anchors or changes.close_anchors) or (
-        (before.status, before.active_turn, before.turn_first_seq)
-        != (after.status, after.active_turn, after.turn_first_seq)
-    )
     return (
         item, before.session_id, before.org_id,
         before.last_seq, before.hash, before.status, before.paused, before.active_turn,
         before.turn_first_seq, before.closed,
         after.last_seq, after.hash, after.ts_ms, after.status, after.active_turn,
         after.turn_first_seq, after.closed,
-        len(changes.events), changes.close_anchors, moves_head,
+        len(changes.events), changes.close_anchors, changes.moves_head,
     )  # fmt: skip
 
 

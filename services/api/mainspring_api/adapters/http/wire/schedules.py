@@ -1,7 +1,6 @@
 """Schedules and what came of them, on the wire. A slot is called an execution here."""
 
 from typing import Annotated, Literal, TypeVar, cast
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -12,7 +11,13 @@ from mainspring_api.adapters.http.wire.conversation import (
     MessageInput,
     checked_content,
 )
-from mainspring_api.adapters.http.wire.resources import Description, Id, SessionBody, time_or_none
+from mainspring_api.adapters.http.wire.resources import (
+    Description,
+    Id,
+    SessionBody,
+    id_or_none,
+    time_or_none,
+)
 from mainspring_api.adapters.http.wire.workflows import Name as WorkflowName
 from mainspring_kernel import limits
 from mainspring_kernel.errors import PayloadTooLarge, ValidationFailed
@@ -292,19 +297,15 @@ def slot_view(slot: SlotRecord) -> SlotView:
         status=slot.status,
         attempts=slot.attempts,
         error=None if slot.code is None else ErrorView(code=slot.code, message=slot.detail),
-        session_id=_wired(Prefix.SESSION, slot.session_id),
-        message_id=_wired(Prefix.MESSAGE, slot.message_id),
-        turn_id=_wired(Prefix.TURN, slot.turn_id),
-        workflow_id=_wired(Prefix.WORKFLOW, slot.workflow_id),
+        session_id=id_or_none(Prefix.SESSION, slot.session_id),
+        message_id=id_or_none(Prefix.MESSAGE, slot.message_id),
+        turn_id=id_or_none(Prefix.TURN, slot.turn_id),
+        workflow_id=id_or_none(Prefix.WORKFLOW, slot.workflow_id),
         created_at=rfc3339(slot.created_ms),
         started_at=time_or_none(slot.started_ms),
         ended_at=time_or_none(slot.ended_ms),
         duration_ms=took,
     )
-
-
-def _wired(prefix: str, id_: UUID | None) -> str | None:
-    return None if id_ is None else to_wire(prefix, id_)
 
 
 class SchedulesQuery(Struct, frozen=True, kw_only=True):
