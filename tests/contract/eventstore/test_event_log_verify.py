@@ -91,10 +91,27 @@ async def test_deltas_go_an_hour_after_their_turn_and_events_stay(world: World) 
     assert (await verify(world.store, over.session_id)).intact
 
 
+async def test_one_upkeep_drops_what_takes_many_passes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SWEEP_TURNS_MAX", 2)
+    monkeypatch.setattr(limits, "SWEEP_ROWS_MAX", 3)
+    stories = [await earlier_turn(world) for _ in range(5)]
+    for story in stories[1:]:
+        await story.end_turn()
+
+    kept = await upkeep(world.store)
+
+    left = [len((await page_after(story, 0)).deltas) for story in stories]
+    assert left == [2, 0, 0, 0, 0]
+    assert not kept.more
+
+
 async def test_upkeep_has_nothing_to_do_twice(world: World) -> None:
     await upkeep(world.store)
 
     again = await upkeep(world.store)
 
-    assert (again.deltas_dropped, again.partitions_made) == (0, 0)
-    assert again.horizon_ms > again.now_ms
+    assert (again.deltas_dropped, again.partitions_made, again.more) == (0, 0, False)
+    ahead = await world.store.make_partitions()
+    assert ahead.horizon_ms > ahead.now_ms

@@ -101,6 +101,7 @@ def test_each_function_is_granted_to_whom_it_is_for_and_to_nobody_else(
         "append_deltas_v1 log_run",
         "make_partitions_v1 log_run",
         "drop_deltas_v1 log_run",
+        "drop_deltas_v2 log_run",
         "drop_delta_partitions_v1 log_run",
         "lineage_v1 log_run",
     }
@@ -260,7 +261,7 @@ async def test_an_old_empty_delta_partition_is_dropped_unless_a_turn_may_still_s
     await story.open()
     await story.start_turn("m1", turn_id=type(IDS.uuid7())(int=(old_ms << 80) | 7 << 76 | 2 << 62))
 
-    dropped = [(await store.upkeep()).partitions_dropped for _ in range(2)]
+    dropped = [await store.drop_partitions() for _ in range(2)]
 
     assert dropped == [1, 0]
     assert await story.stream(story.delta(0, "again")) == [AppendVerdict.COMMITTED]

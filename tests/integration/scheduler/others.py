@@ -49,10 +49,13 @@ class Engine(Unasked):
 @dataclass(kw_only=True)
 class EventStore(Unasked):
     upkeeps: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+    kept: eventstore.UpkeepResponse = field(
+        default_factory=lambda: eventstore.UpkeepResponse(partitions_made=1, deltas_dropped=40)
+    )
 
     async def upkeep(self, _: eventstore.UpkeepRequest, /) -> eventstore.UpkeepResponse:
         self.upkeeps.put_nowait(None)
-        return eventstore.UpkeepResponse(partitions_made=1, deltas_dropped=40)
+        return self.kept
 
 
 @dataclass(kw_only=True)

@@ -7,6 +7,7 @@ import pytest
 from mainspring_kernel.errors import TooManyRequests, Unavailable
 from mainspring_rpc import Channel, ControlClient, EventStoreClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as control
+from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
 from mainspring_scheduler.adapters.calls import RpcDutyCalls
 from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 from mainspring_testkit.servers import free_port
@@ -19,8 +20,13 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-async def calls(engine: Engine) -> AsyncIterator[RpcDutyCalls]:
-    server = await listen(engine, EventStore())
+def log() -> EventStore:
+    return EventStore()
+
+
+@pytest.fixture
+async def calls(engine: Engine, log: EventStore) -> AsyncIterator[RpcDutyCalls]:
+    server = await listen(engine, log)
     channel = Channel(server.address)
     yield RpcDutyCalls(ControlClient(channel), EventStoreClient(channel))
     await channel.close()
@@ -49,11 +55,13 @@ async def test_upkeep_reports_what_was_made_and_dropped(calls: RpcDutyCalls) -> 
 
 
 async def test_upkeep_that_reached_its_bound_says_that_there_is_more(
-    calls: RpcDutyCalls, engine: Engine
+    calls: RpcDutyCalls, engine: Engine, log: EventStore
 ) -> None:
     engine.kept = control.UpkeepResponse(keys_forgotten=100, more=True)
+    log.kept = eventstore.UpkeepResponse(deltas_dropped=20_000, more=True)
 
     assert await calls.perform(Duty.ENGINE_UPKEEP) == Report(handled=100, more=True)
+    assert await calls.perform(Duty.LOG_UPKEEP) == Report(handled=20_000, more=True)
 
 
 async def test_a_refusal_keeps_its_code_and_its_wait(calls: RpcDutyCalls, engine: Engine) -> None:

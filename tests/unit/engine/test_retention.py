@@ -124,12 +124,13 @@ async def test_a_pass_looks_at_so_many_workflows_and_the_next_at_those_behind() 
     shelf = Shelf(*[0] * (EXAMINED_PAGE * EXAMINED_PAGES_MAX + 1))
     retention = Retention(shelf, KEEP)
 
-    await retention.sweep()
+    first = await retention.sweep()
     seen = len(shelf.looks)
-    await retention.sweep()
+    second = await retention.sweep()
     await retention.sweep()
 
     assert seen == EXAMINED_PAGES_MAX
+    assert (first, second) == (Trimmed(0, more=True), Trimmed(0, more=False))
     assert shelf.looks[seen] == UUID(int=EXAMINED_PAGE * EXAMINED_PAGES_MAX)
     assert shelf.looks[seen + 1] == UUID(int=0)
 

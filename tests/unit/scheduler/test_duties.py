@@ -28,7 +28,7 @@ def test_a_sweep_that_found_rows_comes_again_soon(duty: Duty) -> None:
     assert settlement.due_in_ms == limits.SWEEP_BUSY_MS
 
 
-def test_an_upkeep_comes_again_after_its_period_whatever_it_did() -> None:
+def test_an_upkeep_that_did_all_comes_again_after_its_period() -> None:
     for handled in (0, 7):
         settlement = domain.settle(
             claimed(Duty.LOG_UPKEEP), PLANS[Duty.LOG_UPKEEP], Report(handled=handled), draw=0.5
@@ -36,6 +36,18 @@ def test_an_upkeep_comes_again_after_its_period_whatever_it_did() -> None:
 
         assert settlement is not None
         assert settlement.due_in_ms == limits.UPKEEP_PERIOD_MS
+
+
+def test_an_upkeep_that_has_more_to_do_does_not_wait_for_its_period() -> None:
+    settlement = domain.settle(
+        claimed(Duty.LOG_UPKEEP),
+        PLANS[Duty.LOG_UPKEEP],
+        Report(handled=20_000, more=True),
+        draw=0.5,
+    )
+
+    assert settlement is not None
+    assert settlement.due_in_ms == limits.SWEEP_PERIOD_MS
 
 
 @pytest.mark.parametrize("duty", list(Duty))

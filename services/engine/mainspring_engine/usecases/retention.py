@@ -18,7 +18,7 @@ _FIRST: Final = UUID(int=0)
 
 
 class Trimmed(NamedTuple):
-    """`more`: the bound was reached before all was gone."""
+    """`more`: a bound was reached before all workflows were looked at."""
 
     records: int
     more: bool
@@ -45,9 +45,9 @@ class Retention:
                 return Trimmed(removed, more=True)
             if len(page) < EXAMINED_PAGE:
                 self._after = _FIRST
-                break
+                return Trimmed(removed, more=False)
             self._after = page[-1].workflow_id
-        return Trimmed(removed, more=False)
+        return Trimmed(removed, more=True)
 
     async def _remove(self, trims: tuple[Trim, ...], room: int) -> int:
         """At most so many; how many."""

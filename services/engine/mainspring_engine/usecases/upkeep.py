@@ -35,7 +35,8 @@ async def keep_up(store: Store, registry: Registry, retention: Retention | None 
 async def _keep_up(store: Store, registry: Registry) -> Kept:
     made = await store.make_partitions()
     await registry.forget()
-    await store.progress.forget(PROGRESS_FORGOTTEN_ROWS_MAX)
+    reports = await store.progress.forget(PROGRESS_FORGOTTEN_ROWS_MAX)
+    more = reports >= PROGRESS_FORGOTTEN_ROWS_MAX
     forgotten = 0
     for _ in range(KEY_SWEEPS_PER_UPKEEP_MAX):
         gone = await store.forget_keys(
@@ -43,5 +44,5 @@ async def _keep_up(store: Store, registry: Registry) -> Kept:
         )
         forgotten += gone
         if gone < KEYS_PER_SWEEP_MAX:
-            return Kept(made, forgotten, more=False)
+            return Kept(made, forgotten, more=more)
     return Kept(made, forgotten, more=True)

@@ -103,7 +103,9 @@ class EventStoreServicer:
     async def upkeep(self, _: pb.UpkeepRequest) -> pb.UpkeepResponse:
         done = await self._eventstore.upkeep()
         return pb.UpkeepResponse(
-            partitions_made=done.partitions_made, deltas_dropped=done.deltas_dropped
+            partitions_made=done.partitions_made,
+            deltas_dropped=done.deltas_dropped,
+            more=done.more,
         )
 
 

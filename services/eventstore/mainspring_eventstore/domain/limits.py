@@ -18,6 +18,8 @@ SWEEP_TURNS_MAX: Final = 500
 """Turns whose deltas one pass looks at."""
 SWEEP_ROWS_MAX: Final = 20_000
 """Deltas that one pass deletes."""
+SWEEPS_PER_UPKEEP_MAX: Final = 20
+"""Of them in one upkeep: some seconds' work, far below its timeout; it says that there is more."""
 NAME_CHARS_MAX: Final = 256
 """An anchor's wire id or a provider's tool call id, with its channel; they are keys in the head."""
 INT4_MAX: Final = (1 << 31) - 1

@@ -89,14 +89,19 @@ class Epoch(Struct, frozen=True, kw_only=True):
     heads: tuple[HeadView | None, ...]
 
 
-class Upkept(Struct, frozen=True, kw_only=True):
-    """What one pass of upkeep did. `horizon_ms` was the end of the partitions before it."""
+class Ahead(Struct, frozen=True, kw_only=True):
+    """How far partitions reach. `horizon_ms` was their end before `made` of them were made."""
 
     horizon_ms: int
     now_ms: int
-    partitions_made: int
-    partitions_dropped: int
-    deltas_dropped: int
+    made: int
+
+
+class Dropped(Struct, frozen=True, kw_only=True):
+    """Deltas that one pass dropped. `more`: it reached a bound."""
+
+    dropped: int
+    more: bool
 
 
 class LogStore(Protocol):
@@ -134,12 +139,16 @@ class LogStore(Protocol):
         """Events that this session itself appended, both ends included, ascending."""
         ...
 
-    async def make_partitions(self) -> Upkept:
+    async def make_partitions(self) -> Ahead:
         """Makes what is missing of the partitions until two weeks ahead."""
         ...
 
-    async def upkeep(self) -> Upkept:
-        """As `make_partitions`, and one bounded pass that drops what nobody can ask for."""
+    async def drop_deltas(self) -> Dropped:
+        """One bounded pass over what nobody can ask for, behind where the one before stood."""
+        ...
+
+    async def drop_partitions(self) -> int:
+        """Drops empty ones that nobody can write into again; how many."""
         ...
 
     async def ping(self) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from mainspring_eventstore.domain import deltas
 from mainspring_eventstore.ports.bus import Publisher
-from mainspring_eventstore.ports.log import Epoch, LogStore, Page, Upkept
+from mainspring_eventstore.ports.log import Epoch, LogStore, Page
 from mainspring_eventstore.usecases import listing, reading, upkeep, verify
 from mainspring_eventstore.usecases.append import Appender
 from mainspring_eventstore.usecases.listing import Listed
@@ -58,8 +58,8 @@ class EventStore:
         """Recomputes the hash chain."""
         return await verify.verify(self._store, session_id)
 
-    async def upkeep(self) -> Upkept:
-        """One bounded pass of upkeep."""
+    async def upkeep(self) -> upkeep.Upkept:
+        """One bounded upkeep."""
         return await upkeep.upkeep(self._store)
 
     async def ping(self) -> None:

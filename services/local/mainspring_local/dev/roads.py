@@ -363,7 +363,7 @@ class DirectDuties:
                 return Report(handled=done.keys_forgotten, more=done.more)
             case Duty.LOG_UPKEEP:
                 kept = await self._eventstore.upkeep()
-                return Report(handled=kept.deltas_dropped)
+                return Report(handled=kept.deltas_dropped, more=kept.more)
             case _:
                 assert_never(duty)
 

@@ -35,7 +35,8 @@ class RpcDutyCalls:
                 kept = await self._eventstore.upkeep(
                     eventstore.UpkeepRequest(), timeout_s=limits.UPKEEP_TIMEOUT_S
                 )
-                return Report(handled=kept.partitions_made + kept.deltas_dropped)
+                handled = kept.partitions_made + kept.deltas_dropped
+                return Report(handled=handled, more=kept.more)
             case _:
                 assert_never(duty)
 

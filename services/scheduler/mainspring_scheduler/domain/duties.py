@@ -118,7 +118,8 @@ def settle(claimed: Claimed, plan: Plan, outcome: Outcome, *, draw: float) -> Se
             due_in_ms=_after_failure_ms(claimed, plan, outcome, draw),
             failures=claimed.failures + 1,
         )
-    due_in_ms = plan.period_ms
+    # An upkeep that has more to do comes again before its hour, or it would never catch up.
+    due_in_ms = limits.SWEEP_PERIOD_MS if outcome.more else plan.period_ms
     if outcome.handled and plan.period_ms == limits.SWEEP_PERIOD_MS:
         due_in_ms = limits.SWEEP_BUSY_MS
     if due_in_ms == plan.hold_ms and claimed.failures == 0:

@@ -11,14 +11,15 @@ from mainspring_eventstore.domain.heads import HeadRow
 from mainspring_eventstore.domain.matching import Columns, fits_columns
 from mainspring_eventstore.domain.pages import cut
 from mainspring_eventstore.ports.log import (
+    Ahead,
     Appended,
+    Dropped,
     Epoch,
     HeadView,
     Lineage,
     Page,
     PageQuery,
     Segment,
-    Upkept,
 )
 from mainspring_kernel import limits
 from mainspring_kernel.ids import Position
@@ -95,28 +96,18 @@ class MemoryStore:
                 for row in wanted
             )
 
-    async def make_partitions(self) -> Upkept:
+    async def make_partitions(self) -> Ahead:
         now_ms = self._log.clock.wall_ms()
-        return Upkept(
-            horizon_ms=now_ms + limits.PARTITIONS_AHEAD_MS,
-            now_ms=now_ms,
-            partitions_made=0,
-            partitions_dropped=0,
-            deltas_dropped=0,
-        )
+        return Ahead(horizon_ms=now_ms + limits.PARTITIONS_AHEAD_MS, now_ms=now_ms, made=0)
 
-    async def upkeep(self) -> Upkept:
+    async def drop_deltas(self) -> Dropped:
         with self._log.guard:
-            now_ms = self._log.clock.wall_ms()
-            until_ms = now_ms - limits.DELTA_RETENTION_S * 1000
+            until_ms = self._log.clock.wall_ms() - limits.DELTA_RETENTION_S * 1000
             dropped = sum(self._drop_deltas(session, until_ms) for session in self._log.deltas)
-        return Upkept(
-            horizon_ms=now_ms + limits.PARTITIONS_AHEAD_MS,
-            now_ms=now_ms,
-            partitions_made=0,
-            partitions_dropped=0,
-            deltas_dropped=dropped,
-        )
+        return Dropped(dropped=dropped, more=False)
+
+    async def drop_partitions(self) -> int:
+        return 0
 
     async def ping(self) -> None:
         """Always answers."""

@@ -351,8 +351,8 @@ select
 select log.make_partitions_v1($1, $2);
 
 -- name: drop_deltas
--- One bounded pass over deltas of turns that ended long enough ago.
-select log.drop_deltas_v1($1, $2, $3);
+-- One bounded pass over deltas of turns that ended long enough ago; whether there are more.
+select d.dropped, d.more from log.drop_deltas_v2($1, $2, $3) as d;
 
 -- name: drop_partitions
 -- Drops empty delta partitions that nobody can write into again.

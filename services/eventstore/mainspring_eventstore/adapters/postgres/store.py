@@ -16,14 +16,15 @@ from mainspring_eventstore.domain.audit import ChainRow
 from mainspring_eventstore.domain.matching import Columns, unfiltered
 from mainspring_eventstore.domain.pages import ROW_OVERHEAD_BYTES, cut
 from mainspring_eventstore.ports.log import (
+    Ahead,
     Appended,
+    Dropped,
     Epoch,
     HeadView,
     Lineage,
     Page,
     PageQuery,
     Segment,
-    Upkept,
 )
 from mainspring_kernel import limits
 from mainspring_postgres import Database, load_queries
@@ -134,7 +135,7 @@ class PostgresStore:
         )
         return tuple(rows)
 
-    async def make_partitions(self) -> Upkept:
+    async def make_partitions(self) -> Ahead:
         (at,) = await self._database.fetch_as(HorizonRow, QUERIES["horizon"])
         made = await self._database.fetchval_as(
             int,
@@ -142,31 +143,20 @@ class PostgresStore:
             at.now_ms - limits.PARTITIONS_BEHIND_MS,
             at.now_ms + limits.PARTITIONS_AHEAD_MS,
         )
-        return Upkept(
-            horizon_ms=at.horizon_ms,
-            now_ms=at.now_ms,
-            partitions_made=made,
-            partitions_dropped=0,
-            deltas_dropped=0,
-        )
+        return Ahead(horizon_ms=at.horizon_ms, now_ms=at.now_ms, made=made)
 
-    async def upkeep(self) -> Upkept:
-        ahead = await self.make_partitions()
-        deltas = await self._database.fetchval_as(
-            int,
+    async def drop_deltas(self) -> Dropped:
+        (swept,) = await self._database.fetch_as(
+            Dropped,
             QUERIES["drop_deltas"],
             limits.DELTA_RETENTION_S * 1000,
             bounds.SWEEP_TURNS_MAX,
             bounds.SWEEP_ROWS_MAX,
         )
-        partitions = await self._database.fetchval_as(int, QUERIES["drop_partitions"])
-        return Upkept(
-            horizon_ms=ahead.horizon_ms,
-            now_ms=ahead.now_ms,
-            partitions_made=ahead.partitions_made,
-            partitions_dropped=partitions,
-            deltas_dropped=deltas,
-        )
+        return swept
+
+    async def drop_partitions(self) -> int:
+        return await self._database.fetchval_as(int, QUERIES["drop_partitions"])
 
     async def ping(self) -> None:
         await self._database.fetch(QUERIES["ping"])

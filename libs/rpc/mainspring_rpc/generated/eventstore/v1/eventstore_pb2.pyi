@@ -165,9 +165,11 @@ class UpkeepRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class UpkeepResponse(_message.Message):
-    __slots__ = ("partitions_made", "deltas_dropped")
+    __slots__ = ("partitions_made", "deltas_dropped", "more")
     PARTITIONS_MADE_FIELD_NUMBER: _ClassVar[int]
     DELTAS_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     partitions_made: int
     deltas_dropped: int
-    def __init__(self, partitions_made: _Optional[int] = ..., deltas_dropped: _Optional[int] = ...) -> None: ...
+    more: bool
+    def __init__(self, partitions_made: _Optional[int] = ..., deltas_dropped: _Optional[int] = ..., more: _Optional[bool] = ...) -> None: ...
