@@ -101,6 +101,19 @@ async def test_letters_are_listed_newest_first_and_cut(world: World, worker: Wor
     assert [letter.task_id for letter in (*first, *rest)] == ids[::-1]
 
 
+async def test_a_list_leaves_out_kinds(world: World, worker: Worker) -> None:
+    org = IDS.uuid7()
+    _, tool_id = await die(world, worker, org, step="tool:1:0")
+    for step in ("workflow", "reason:1"):
+        await die(world, worker, org, step=step)
+
+    found = await world.backstage.letters.page(
+        org, ANY, after=None, limit=1, but=("workflow", "reason")
+    )
+
+    assert [letter.task_id for letter in found] == [tool_id]
+
+
 async def test_a_list_is_narrowed_by_each_condition(world: World, worker: Worker) -> None:
     org = IDS.uuid7()
     tool, tool_id = await die(world, worker, org, step="tool:1:0", reason="exhausted")

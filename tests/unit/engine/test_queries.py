@@ -148,6 +148,17 @@ async def test_a_worker_that_knows_the_code_answers(slots: int) -> None:
     assert desk.seat.free_slots == slots - 1, "the worker gives its slot back by itself"
 
 
+async def test_no_beat_that_does_not_name_a_query_makes_it_doubtful() -> None:
+    """It may have left before the query came; and no table has a query."""
+    desk = Desk()
+
+    await desk.asking()
+    await desk.pushed()
+
+    assert not desk.link.doubted((), now_s=1000.0)
+    assert desk.link.given_before(1000.0) == ()
+
+
 async def test_what_its_code_refuses_is_told() -> None:
     desk = Desk()
 

@@ -173,7 +173,7 @@ def _fits_a_column(text: str, chars_max: int) -> bool:
 
 
 def check_value(raw: bytes) -> None:
-    """Raises DecodeError for what is too long, or no JSON."""
+    """Raises DecodeError for what is too long, nested too deeply, or no JSON."""
     if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
         message = f"a value has {len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are kept"
         raise msgspec.ValidationError(message)
@@ -181,4 +181,8 @@ def check_value(raw: bytes) -> None:
         raw.decode()
     except UnicodeDecodeError as error:
         raise msgspec.ValidationError(str(error)) from error
-    _JSON.decode(raw)
+    try:
+        _JSON.decode(raw)
+    except RecursionError as error:
+        message = "a value is nested too deeply"
+        raise msgspec.ValidationError(message) from error

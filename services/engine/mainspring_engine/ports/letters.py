@@ -57,9 +57,15 @@ class Letters(Protocol):
     """See the module."""
 
     async def page(
-        self, org_id: UUID, wanted: LetterFilter, *, after: UUID | None, limit: int
+        self,
+        org_id: UUID,
+        wanted: LetterFilter,
+        *,
+        after: UUID | None,
+        limit: int,
+        but: tuple[str, ...] = (),
     ) -> tuple[LetterView, ...]:
-        """Newest first, at most `limit`. Deaths are ordered by the ids of their tasks."""
+        """Newest first by the ids of their tasks, at most `limit`, none of the kinds `but`."""
         ...
 
     async def letter(self, org_id: UUID, task_id: UUID) -> LetterView | None: ...

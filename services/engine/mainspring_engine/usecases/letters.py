@@ -8,6 +8,7 @@ finished reopens.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
@@ -26,7 +27,7 @@ from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
 from mainspring_engine.usecases.lane import FutureTicket, Lanes
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import Conflict, MainspringError, NotFound
+from mainspring_kernel.errors import Conflict, MainspringError, NotFound, StateUnreadable
 from mainspring_kernel.ids import Ids
 from mainspring_kernel.limits import OPERATOR_ROWS_MAX, SWEEP_BATCH_ROWS_MAX
 from mainspring_kernel.passes import one_pass
@@ -121,10 +122,11 @@ class DeadLetters:
 
     async def resolve_many(self, order: ResolveLetters) -> Resolved:
         wanted = msgspec.structs.replace(order.wanted, status="open")
-        fit = await self._letters.page(order.org_id, wanted, after=None, limit=order.limit + 1)
+        but = tuple(_NOT_REQUEUED) if order.action == "requeue" else ()
+        fit = await self._letters.page(
+            order.org_id, wanted, after=None, limit=order.limit + 1, but=but
+        )
         letters, more = fit[: order.limit], len(fit) > order.limit
-        if order.action == "requeue":
-            letters = tuple(letter for letter in letters if letter.kind not in _NOT_REQUEUED)
         resolutions = [self._planned(order, letter, n) for n, letter in enumerate(letters)]
         taken = [True] * len(letters)
         if not order.rehearsal:
@@ -169,32 +171,31 @@ class DeadLetters:
 
     async def work(self) -> None:
         """Finds what is due: this engine's orders in time, those of one that died a bit later."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._pace())
-            group.create_task(self._take_up_for_ever())
-
-    async def _pace(self) -> None:
         while True:
-            self._wake.set()
-            busy = self._clock.mono() < self._busy_until
-            await self._clock.sleep(REQUEUE_BUSY_S if busy else REQUEUE_IDLE_S)
-
-    async def _take_up_for_ever(self) -> None:
-        while True:
-            await self._wake.wait()
             self._wake.clear()
             with one_pass(_log, "what is requeued"):
                 await self._take_up(await self._letters.due(None, SWEEP_BATCH_ROWS_MAX))
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Until the next look, or an order."""
+        busy = self._clock.mono() < self._busy_until
+        sleeping = asyncio.ensure_future(
+            self._clock.sleep(REQUEUE_BUSY_S if busy else REQUEUE_IDLE_S)
+        )
+        ordered = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait((sleeping, ordered), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            ordered.cancel()
 
     async def _take_up(self, requeues: tuple[Requeue, ...]) -> None:
         """What is not settled here is due again a little later."""
         settled = [Settled(task_id=one.task_id) for one in requeues if one.taken_up]
         fresh = [one for one in requeues if not one.taken_up]
         settled += [Settled(task_id=one.task_id) for one in fresh if await self._submitted(one)]
-        tickets = [(one, FutureTicket()) for one in fresh if not one.of_plain]
-        for requeue, ticket in tickets:
-            self._lanes.put(_intent(requeue), ticket)
-        for requeue, ticket in tickets:
+        for requeue, ticket in self._put(one for one in fresh if not one.of_plain):
             try:
                 answer = await ticket.future
             except NotFound:
@@ -206,6 +207,19 @@ class DeadLetters:
         if settled:
             await self._letters.settle(tuple(settled))
 
+    def _put(self, requeues: Iterable[Requeue]) -> list[tuple[Requeue, FutureTicket]]:
+        """Into the lanes of their sessions. One that cannot be read here holds up no other."""
+        put: list[tuple[Requeue, FutureTicket]] = []
+        for requeue in requeues:
+            try:
+                intent = _intent(requeue)
+            except StateUnreadable as error:
+                _log.warning("a requeue waits for an engine that can read it: %s", error)
+                continue
+            put.append((requeue, ticket := FutureTicket()))
+            self._lanes.put(intent, ticket)
+        return put
+
     async def _submitted(self, requeue: Requeue) -> bool:
         """Whether a plain task takes the letter up now."""
         if not requeue.of_plain:
@@ -214,11 +228,13 @@ class DeadLetters:
             org_id=requeue.org_id, task_id=requeue.task_id, new_id=requeue.workflow_id
         )
         try:
-            await self._plain.take_up(order)
+            receipt = await self._plain.take_up(order)
         except MainspringError as error:
             _log.warning("a requeue was not taken up: %s", error)
             return False
-        return True
+        if receipt.refusal is not None:
+            _log.warning("a requeue was refused: %s", receipt.refusal.message)
+        return receipt.refusal is None
 
 
 _WHY = {

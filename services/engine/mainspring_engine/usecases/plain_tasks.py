@@ -181,15 +181,24 @@ class PlainTasks:
             detail = "no such task"
             raise NotFound(detail)
         if row.closing is Closing.QUARANTINED:
-            detail = "it killed its workers: requeue its dead letter"
+            detail = "it was set aside: requeue its dead letter"
             raise Conflict(detail)
         if _view(GetPlainTask(org_id=order.org_id, task_id=order.task_id), row).flaw is None:
             detail = "only a task that failed or was cancelled is requeued"
             raise Conflict(detail)
         # Where it left a dead letter, that is taken up by the same new task: nobody does it twice.
-        taken = Resolve(org_id=order.org_id, task_id=order.task_id, workflow_id=order.new_id)
-        await self._letters.resolve((taken,))
+        resolution = Resolve(org_id=order.org_id, task_id=order.task_id, workflow_id=order.new_id)
+        (taken,) = await self._letters.resolve((resolution,))
+        if not taken:
+            await self._check_letter(order)
         return await self.take_up(order)
+
+    async def _check_letter(self, order: RequeuePlainTask) -> None:
+        """Raises Conflict where another order has it done again, now or later."""
+        letter = await self._letters.letter(order.org_id, order.task_id)
+        if letter is not None and letter.requeued_as not in (None, order.new_id):
+            detail = f"its dead letter was requeued before: it is {letter.status}"
+            raise Conflict(detail)
 
     async def take_up(self, order: RequeuePlainTask) -> TaskReceipt:
         """Submits it anew; the same order again is a duplicate. Raises NotFound."""

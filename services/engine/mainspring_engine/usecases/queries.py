@@ -7,6 +7,7 @@ engine knows the code, an engine is asked that has one.
 """
 
 import asyncio
+import math
 from uuid import UUID
 
 from mainspring_engine.domain.checks import check_value
@@ -156,7 +157,10 @@ class Queries:
             name=command.name,
             arguments=command.arguments,
         )
-        task = HeldTask(held=held, session_id=id_, workflow_id=id_, org_id=command.org_id)
+        # No table has it, so that it is never looked for there.
+        task = HeldTask(
+            held=held, session_id=id_, workflow_id=id_, org_id=command.org_id, since_s=math.inf
+        )
         self._links.hold(link, task)
         link.outbox.task(
             Task(

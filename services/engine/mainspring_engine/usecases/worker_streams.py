@@ -50,6 +50,8 @@ from mainspring_schema.tasks import (
 )
 
 _log = logging.getLogger(__name__)
+_UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
+"""What is nested too deeply is no more readable than what is cut off."""
 _RESULT: Final[msgspec.msgpack.Decoder[AttemptResult]] = msgspec.msgpack.Decoder(AttemptResult)
 
 
@@ -216,7 +218,7 @@ class WorkerStreams:
             return
         try:
             decoded = self._read(result)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             _log.warning("a result of %s was refused: %s", link.incarnation, error, extra=task.told)
             link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
             return
@@ -252,7 +254,7 @@ class WorkerStreams:
             return
         try:
             check_emit(emit)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             _log.warning("what %s said was refused: %s", link.incarnation, error, extra=task.told)
             invalid = Acknowledgement(held=emit.held, verdict=Verdict.INVALID, counter=emit.counter)
             link.outbox.emit(invalid)

@@ -22,7 +22,13 @@ class MemoryLetters:
         self._clock = clock
 
     async def page(
-        self, org_id: UUID, wanted: LetterFilter, *, after: UUID | None, limit: int
+        self,
+        org_id: UUID,
+        wanted: LetterFilter,
+        *,
+        after: UUID | None,
+        limit: int,
+        but: tuple[str, ...] = (),
     ) -> tuple[LetterView, ...]:
         with self._lock:
             rows = sorted(
@@ -33,7 +39,8 @@ class MemoryLetters:
                 for task_id, row in rows
                 if row.org_id == org_id and (after is None or task_id.int < after.int)
             )
-            return tuple(islice((view for view in views if _fits(view, wanted)), limit))
+            fit = (view for view in views if _fits(view, wanted) and view.kind not in but)
+            return tuple(islice(fit, limit))
 
     async def letter(self, org_id: UUID, task_id: UUID) -> LetterView | None:
         with self._lock:

@@ -18,7 +18,13 @@ class PostgresLetters:
         self._database = database
 
     async def page(
-        self, org_id: UUID, wanted: LetterFilter, *, after: UUID | None, limit: int
+        self,
+        org_id: UUID,
+        wanted: LetterFilter,
+        *,
+        after: UUID | None,
+        limit: int,
+        but: tuple[str, ...] = (),
     ) -> tuple[LetterView, ...]:
         return tuple(
             await self._database.fetch_as(
@@ -35,13 +41,14 @@ class PostgresLetters:
                 wanted.until_ms,
                 wanted.status,
                 limit,
+                list(but),
             )
         )
 
     async def letter(self, org_id: UUID, task_id: UUID) -> LetterView | None:
         nothing_else = (None,) * 8
         found = await self._database.fetch_as(
-            LetterView, LETTERS["letters"], org_id, task_id, *nothing_else, 1
+            LetterView, LETTERS["letters"], org_id, task_id, *nothing_else, 1, []
         )
         return found[0] if found else None
 

@@ -49,6 +49,7 @@ inner join lateral (
 where
     ($5::text is null or p.kind = $5)
     and ($10::text is null or t.status = $10)
+    and p.kind <> all($12::text[])
 order by t.task_id desc
 limit $11;
 
