@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
+from mainspring.asking import Asks
 from mainspring.attempting import attempt_step
 from mainspring.computing import Processes
 from mainspring.ending import end_of, left, mismatch_of
 from mainspring.errors import StepFailed, Unserializable
 from mainspring.heartbeats import Beats, Course, Unheard
-from mainspring.limits import ASK_S, COMPANY_S, UNWIND_S
+from mainspring.limits import COMPANY_S, UNWIND_S
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saving import Saver
@@ -87,6 +88,7 @@ class Go(Recording):
         self._over: asyncio.Future[Mismatch | bytes | None] | None = None
         self._main: asyncio.Task[object] | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._asks = Asks(self._ask_now)
 
     async def run(self) -> WorkflowResult:
         """How it ended. Raises what the engine raised where the task was lost."""
@@ -346,7 +348,7 @@ class Go(Recording):
             over.set_result(None)
             return
         self._arm(fresh)
-        asyncio.get_running_loop().call_later(ASK_S, self._ask_now)
+        self._asks.later()
 
     def _arm_soon(self) -> None:
         soon = [opened for opened in self._open.values() if opened.soon]
@@ -373,7 +375,7 @@ class Go(Recording):
         if came:
             self.news(came)
         elif any(opened.armed for opened in self._open.values()):
-            asyncio.get_running_loop().call_later(ASK_S, self._ask_now)
+            self._asks.later()
         self._moved()
 
     def _fail(self, error: BaseException) -> None:
@@ -386,6 +388,7 @@ class Go(Recording):
         """Leaves the code. Whatever it still awaits of us never returns."""
         if self._over is not None and not self._over.done():
             self._over.cancel()
+        self._asks.cancel()
         for task in (self._main, self._asking):
             if task is not None and not task.done():
                 task.cancel()

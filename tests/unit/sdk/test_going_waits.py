@@ -1,6 +1,7 @@
 """A go that waits: what it gives back, and how it goes on."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,8 @@ from mainspring import (
     wait_for_signal,
     workflow,
 )
-from mainspring.limits import LINGER_S
+from mainspring.going import Go
+from mainspring.limits import ASK_S, LINGER_S
 from mainspring_schema.workflows import Flaw, StepRecord, Wait
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
 
@@ -140,6 +142,59 @@ async def test_news_without_steps_are_asked_for() -> None:
     release.set()
 
     assert (await running).result == b"3"
+
+
+class Timers:
+    """Those of ASK_S, which fire when the test says so; and when a go was found to stand still."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asks: list[Callable[[], object]] = []
+        self._loop = asyncio.get_running_loop()
+        self._call_later, self._looked = self._loop.call_later, asyncio.Event()
+        look = Go._look
+
+        def watched(go: Go) -> None:
+            look(go)
+            self._looked.set()
+
+        monkeypatch.setattr(self._loop, "call_later", self._later)
+        monkeypatch.setattr(Go, "_look", watched)
+
+    async def until_still(self) -> None:
+        self._looked.clear()
+        await self._looked.wait()
+
+    def _later(
+        self, delay: float, callback: Callable[..., object], *args: object
+    ) -> asyncio.TimerHandle:
+        if delay < ASK_S:
+            return self._call_later(delay, callback, *args)
+        self.asks.append(callback)
+        return asyncio.TimerHandle(delay, callback, args, self._loop)
+
+
+async def test_beside_a_busy_branch_a_wait_is_asked_for_by_one_timer_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timers = Timers(monkeypatch)
+
+    @step
+    async def stands_still(*, fires: bool) -> None:
+        if fires:
+            timers.asks[-1]()
+        await timers.until_still()
+
+    @workflow
+    async def busy() -> None:
+        waiting = asyncio.create_task(wait_for_signal("stop"))
+        for number in range(9):
+            await stands_still(fires=number == 4)
+        waiting.cancel()
+
+    result = await FakeEngine().run(busy)
+
+    assert result.outcome == "completed"
+    assert len(timers.asks) == 2, "the one that fired, and the next"
 
 
 async def test_a_wait_that_timed_out_raises() -> None:
