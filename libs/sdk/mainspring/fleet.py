@@ -121,13 +121,22 @@ class Fleet:
         failures = 0
         while True:
             began = self._clock.mono()
-            process = self._at_work[number] = self._spawn(number)
-            code = await process.ended()
-            del self._at_work[number]
+            how = await self._one(number)
             failures = 1 if self._clock.mono() - began >= _STEADY_S else failures + 1
             delay = delay_s(_AGAIN, failures, self._draws.unit())
-            _LOG.warning("worker process %d ended with %d, again in %.1f s", number, code, delay)
+            _LOG.warning("worker process %d %s, again in %.1f s", number, how, delay)
             await self._clock.sleep(delay)
+
+    async def _one(self, number: int) -> str:
+        """Starts one process; how it ended. What the system has no room for now has ended too."""
+        try:
+            process = self._spawn(number)
+        except Exception as error:  # noqa: BLE001 - of the keeper's loop, which logs it
+            return f"was not started ({type(error).__name__}: {error})"
+        self._at_work[number] = process
+        code = await process.ended()
+        del self._at_work[number]
+        return f"ended with {code}"
 
     async def _drain(self) -> None:
         left = list(self._at_work.values())

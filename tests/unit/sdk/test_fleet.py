@@ -1,6 +1,7 @@
 """Processes of a fleet are kept at work, started again with backoff, and drained together."""
 
 import asyncio
+import errno
 
 import pytest
 
@@ -41,6 +42,8 @@ class Yard:
     def __init__(self, *, processes: int, obedient: bool = True) -> None:
         self.clock = ManualClock()
         self.spawned: list[FakeProcess] = []
+        self.full = False
+        """Whether the machine has no room for a process more."""
         self._obedient = obedient
         self._came = asyncio.Condition()
         self.fleet = Fleet(
@@ -53,6 +56,8 @@ class Yard:
         self.working = asyncio.create_task(self.fleet.run())
 
     def _spawn(self, number: int) -> FakeProcess:
+        if self.full:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         process = FakeProcess(number, obedient=self._obedient)
         self.spawned.append(process)
         return process
@@ -97,6 +102,26 @@ async def test_the_others_go_on_when_one_ends() -> None:
 
     assert [process.number for process in yard.spawned] == [0, 1, 2, 1]
     assert not any(process.asked for process in yard.spawned)
+    await yard.stop()
+
+
+async def test_a_process_that_could_not_be_started_is_started_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    yard = Yard(processes=1)
+    await yard.until_spawned(1)
+    yard.full = True
+    yard.spawned[0].end(1)
+    await yard.clock.until_sleeping()
+    yard.clock.advance(1.0)
+    async with asyncio.timeout(10):
+        await yard.clock.until_sleeping()
+
+    yard.full = False
+    yard.clock.advance(2.0)
+    await yard.until_spawned(2)
+
+    assert "worker process 0 was not started (BlockingIOError: [Errno 11]" in caplog.text
     await yard.stop()
 
 
