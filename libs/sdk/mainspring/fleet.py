@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Final, NamedTuple, Protocol, cast
@@ -18,7 +19,6 @@ from typing import Final, NamedTuple, Protocol, cast
 from mainspring.calling import NOTHING, Announced
 from mainspring.definitions import Step, Workflow
 from mainspring.limits import WARM_GOES_DEFAULT
-from mainspring.settling import settled
 from mainspring.tools import Tool
 from mainspring.worker import Worker
 from mainspring_kernel.backoff import Policy, delay_s
@@ -261,8 +261,12 @@ async def _serve(options: _Options, number: int) -> None:
         name=f"{options.name}-{number}" if options.name else "",
         build=options.build,
     )
-    async with worker:
-        with settled():
-            await stopped.wait()
-        if parent is not None:
-            loop.remove_reader(parent.sentinel)
+    working, stop = asyncio.create_task(worker.run()), asyncio.create_task(stopped.wait())
+    # One whose stream has failed ends its process, and the fleet starts another.
+    await asyncio.wait((working, stop), return_when=asyncio.FIRST_COMPLETED)
+    if parent is not None:
+        loop.remove_reader(parent.sentinel)
+    stop.cancel()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working

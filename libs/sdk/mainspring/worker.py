@@ -5,13 +5,9 @@ the user's loop.
 """
 
 import asyncio
-import logging
 import os
 import platform
-import threading
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -29,6 +25,7 @@ from mainspring.plain import attempt_plain, landed
 from mainspring.queries import answer
 from mainspring.settling import settled
 from mainspring.showing import NOWHERE, Road, road_to
+from mainspring.streaming import StreamThread
 from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
@@ -57,7 +54,6 @@ from mainspring_workstream.link import EngineLink
 from mainspring_workstream.work import Worker as StreamWorker
 
 ENGINE_DEFAULT: Final = "127.0.0.1:9001"
-_LOG: Final = logging.getLogger("mainspring")
 
 
 class Worker:
@@ -115,7 +111,7 @@ class Worker:
         )
         self._processes_max, self._warm, self._lag = processes, Warm(warm), LagWatch(on_loop_lag)
         self._processes: Processes | None = None
-        self._stream: _StreamThread | None = None
+        self._stream: StreamThread | None = None
 
     def _capabilities(self) -> tuple[str, ...]:
         return (
@@ -143,7 +139,7 @@ class Worker:
             road=self._road,
             configs=stream.configs,
         )
-        self._stream = _StreamThread(stream, runner, self._road)
+        self._stream = StreamThread(stream, lambda: self._road.around(stream.run(runner, runner)))
         self._stream.start()
         self._lag.begin()
         return self
@@ -155,74 +151,34 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         """Drains: no new work; what is at work may finish within bounds, the rest is given back."""
-        if self._stream is not None:
-            await self._stream.drain()
+        try:
+            if self._stream is not None:
+                await self._stream.drain()
+        finally:
             self._stream = None
-        self._lag.end()
-        await self._warm.clear()
-        if self._processes is not None:
-            self._processes.close()
-            self._processes = None
+            self._lag.end()
+            await self._warm.clear()
+            if self._processes is not None:
+                self._processes.close()
+                self._processes = None
 
     async def attached(self) -> None:
-        """Returns once an engine has this worker, and knows what it offers and announces."""
+        """Returns once an engine has this worker, and knows what it offers and announces.
+
+        Raises what ended its stream before.
+        """
         assert self._stream is not None, "attached() is for a worker at work: `async with` it"  # noqa: S101 - a mistake of the caller
         await self._stream.attached()
 
     async def run(self) -> None:
-        """Works until it is cancelled, then drains.
+        """Works until it is cancelled, then drains. Raises what ended its stream before.
 
         It takes the process for its own: what was imported is spared the garbage collector.
         """
         async with self:
+            assert self._stream is not None  # noqa: S101 - it has begun
             with settled():
-                await asyncio.get_running_loop().create_future()
-
-
-class _StreamThread:
-    """A loop in a thread of its own that runs the stream until it is drained."""
-
-    def __init__(self, worker: StreamWorker, runner: "Runner", road: Road) -> None:
-        self._worker = worker
-        self._road = road
-        self._runner = runner
-        self._loop = _new_loop()
-        self._thread = threading.Thread(target=self._main, name="mainspring-stream", daemon=True)
-        self._ended: Future[None] = Future()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def _main(self) -> None:
-        try:
-            work = self._worker.run(self._runner, self._runner)
-            self._loop.run_until_complete(self._road.around(work))
-        except BaseException as error:  # noqa: BLE001 - whoever drains is told
-            _LOG.exception("the worker's stream failed")
-            self._ended.set_exception(error)
-        else:
-            self._ended.set_result(None)
-        finally:
-            self._loop.close()
-
-    async def attached(self) -> None:
-        await call_on(self._loop, self._worker.attached())
-
-    async def drain(self) -> None:
-        if not self._ended.done():
-            with suppress(RuntimeError):  # its loop ended meanwhile
-                asyncio.run_coroutine_threadsafe(self._worker.drain(), self._loop)
-        await asyncio.wrap_future(self._ended)
-        await asyncio.to_thread(self._thread.join)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """It carries frames and timers of our own alone, so it can be a fast one."""
-    try:
-        import uvloop  # noqa: PLC0415 - there are machines without it, and asyncio's own loop works
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+                await self._stream.ended()
 
 
 class Runner:
