@@ -18,6 +18,7 @@ from mainspring.values import Shape, encode
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.tasks import QueryResult
 from mainspring_schema.workflows import Flaw, Mismatch, StepRecord, Wait
+from mainspring_workstream.exits import Exited
 
 H = TypeVar("H", bound=Callable[..., object])
 
@@ -93,8 +94,14 @@ def _ask(handlers: dict[str, Callable[..., object]], name: str, arguments: bytes
     try:
         args, kwargs = Shape(handler).arguments(arguments)
         return QueryResult(result=encode(handler(*args, **kwargs)))
+    except SystemExit as error:
+        return _failed(Exited(error.code))
     except Exception as error:  # noqa: BLE001 - whatever the user's handler raises is told
-        return _refused("handler_failed", f"{type(error).__name__}: {said(error)}")
+        return _failed(error)
+
+
+def _failed(error: Exception) -> QueryResult:
+    return _refused("handler_failed", f"{type(error).__name__}: {said(error)}")
 
 
 def _refused(code: str, message: str) -> QueryResult:

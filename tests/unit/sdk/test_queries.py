@@ -1,5 +1,7 @@
 """Queries: the code answers by a handler of its own, over what is recorded, and does not move."""
 
+import sys
+
 import pytest
 
 from mainspring import (
@@ -108,6 +110,20 @@ async def test_what_cannot_be_answered_is_told(
     assert result.flaw is not None
     assert result.flaw.code == code
     assert told in result.flaw.message
+
+
+async def test_a_handler_that_exits_ends_its_own_call_alone() -> None:
+    @workflow
+    async def leaving() -> None:
+        @on_query(name="stage")
+        def leave() -> str:
+            sys.exit(3)
+
+    result = await answer(leaving, dict(FakeEngine().records), "stage", b"[]")
+
+    assert result.flaw is not None
+    assert result.flaw.code == "handler_failed"
+    assert "sys.exit(3)" in result.flaw.message
 
 
 async def test_an_input_that_the_code_does_not_take_is_told() -> None:
