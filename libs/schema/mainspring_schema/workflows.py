@@ -40,6 +40,8 @@ class StepRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A finished step. `step` is its place: "3", or "2/1" in the second place's parallel branch.
 
     Name and hash of the input are compared at replay. A failed step has a `flaw` and no result.
+    `nth` orders those that workers made as they came to the code, and by itself those that the
+    engine found; `after` has the places of such finds that came before it, and not before another.
     """
 
     step: str
@@ -50,6 +52,8 @@ class StepRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     flaw: Flaw | None = None
     attempts: int = 1
     duration_ms: int = 0
+    nth: int = 0
+    after: tuple[str, ...] = ()
 
 
 class ChildStart(Struct, frozen=True, kw_only=True, omit_defaults=True):

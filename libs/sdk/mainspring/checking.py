@@ -181,6 +181,8 @@ def records_of(events: Sequence[dict[str, object]]) -> dict[str, StepRecord]:
                 input_hash=bytes.fromhex(told.input_hash),
                 result=encode(told.result),
                 flaw=told.error,
+                nth=told.nth,
+                after=told.after,
             )
     return records
 
@@ -217,3 +219,5 @@ class _Told(Struct):
     result: object = None
     result_bytes: int | None = None
     error: Flaw | None = None
+    nth: int = 0
+    after: tuple[str, ...] = ()

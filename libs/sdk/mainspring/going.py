@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from mainspring.asking import Asks
-from mainspring.attempting import attempt_step
+from mainspring.attempting import Arguments, attempt_step
 from mainspring.computing import Processes
 from mainspring.ending import end_of, left, mismatch_of
 from mainspring.errors import StepFailed, Unserializable
 from mainspring.heartbeats import Beats, Course, Unheard
-from mainspring.limits import COMPANY_S, UNWIND_S
+from mainspring.keeping import Keeping
+from mainspring.limits import UNWIND_S
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
-from mainspring.saving import Saver
 from mainspring.saying import said
 from mainspring.stillness import Stillness
+from mainspring.succession import LEFT, Succession
 from mainspring.surroundings import Code, Engine, Open, Working, check_room, fit_a_frame
 from mainspring.values import encode, hash_of
 from mainspring_kernel.draws import Draws
@@ -79,16 +80,18 @@ class Go(Recording):
         self._draws = draws
         self._processes = processes
         self._beats = beats or Unheard()
-        self._spent: list[Course] = []
-        """Of steps that are over and may not be recorded yet."""
-        self._saver = Saver(engine.checkpoint, done=self._saved, failed=self._fail)
+        self._kept = Keeping(
+            engine, workflow, goes=lambda: self._goes, moved=self._moved, failed=self._fail
+        )
         self._active = 0
         self._stillness = Stillness(self._look)
+        self._turns = Succession(recorded.values(), self._moved)
         self._open: dict[str, Open] = {}
         self._over: asyncio.Future[Mismatch | bytes | None] | None = None
         self._main: asyncio.Task[object] | None = None
-        self._asking: asyncio.Task[None] | None = None
-        self._asks = Asks(self._ask_now)
+        self._asks = Asks(
+            self._ask, wanted=lambda: bool(self._open) and self._goes, moved=self._moved
+        )
 
     async def run(self) -> WorkflowResult:
         """How it ended. Raises what the engine raised where the task was lost."""
@@ -118,8 +121,7 @@ class Go(Recording):
         main = self._main
         assert main is not None  # noqa: S101 - it rests, so it began
         self._engine, self._beats = engine, beats or Unheard()
-        self._saver = Saver(engine.checkpoint, done=self._saved, failed=self._fail)
-        self._spent.clear()
+        self._kept.through(engine)
         self._over = asyncio.get_running_loop().create_future()
         for opened in self._open.values():
             opened.armed = True  # with the result that said that it rests
@@ -130,7 +132,8 @@ class Go(Recording):
     @property
     def _goes(self) -> bool:
         """Whether this passage of the code has begun and is not over."""
-        return self._over is not None and not self._over.done()
+        over, main = self._over, self._main
+        return over is not None and not over.done() and main is not None and not main.done()
 
     @property
     def rests(self) -> bool:
@@ -151,19 +154,19 @@ class Go(Recording):
         stands = over.done()
         why = over.result() if stands else None
         # What is in the air belongs before the result, which ends the attempt.
-        await self._saver.landed()
+        await self._kept.saver.landed()
         if not stands:
-            return await end_of(main, self._saver.rest())
+            return await end_of(main, self._kept.saver.rest())
         waits = tuple(opened.told(self._found) for opened in self._open.values())
-        return left(why, waits, self._saver.rest())
+        return left(why, waits, self._kept.saver.rest())
 
     def news(self, steps: tuple[StepRecord, ...], *, ask: bool = True) -> None:
         """The engine recorded these meanwhile; none: there are some to ask for."""
         if self._over is not None and self._over.done():
             return  # the next go learns of it
         if not steps and ask:
-            self._ask_now()
-        for step in steps:
+            self._asks.now()
+        for step in sorted(steps, key=lambda one: one.nth):
             if step.step in self.visited:
                 continue
             if step.step not in self._recorded:
@@ -171,6 +174,7 @@ class Go(Recording):
             self._recorded[step.step] = step
             opened = self._open.get(step.step)
             if opened is not None and not opened.came.done():
+                self._turns.found(step.step)
                 opened.came.set_result(self._take(step.step))
 
     # ── what the code awaits ─────────────────────────────────────────────────────────────────
@@ -185,17 +189,30 @@ class Go(Recording):
             record = await self._rest(Wait(step=place, name=step.name, kind="step"))
         if record is None:
             await self._ready()
-            course = Course(self._beats, place)
-            with Working(self._count):
-                record, cause = await attempt_step(
-                    step, (args, kwargs), digest=digest, draws=self._draws,
-                    processes=self._processes, course=course,
-                )  # fmt: skip
-            self._keep(record)
-            self._spent += [course] if course.spoken else []
+            record, cause = await self._call(step, (args, kwargs), place, digest)
         if record.flaw is not None:
             raise StepFailed(record.flaw) from cause
         return step.shape.result(record.result)
+
+    async def _call(
+        self, step: Callee[T], arguments: Arguments, place: str, digest: bytes
+    ) -> tuple[StepRecord, BaseException | None]:
+        """What comes of it, recorded; also that its branch left it before anything did."""
+        await self._turns.caught_up(place)
+        await self._under_way()
+        course = Course(self._beats, place)
+        try:
+            with Working(self._count):
+                record, cause = await attempt_step(
+                    step, arguments, digest=digest, draws=self._draws,
+                    processes=self._processes, course=course,
+                )  # fmt: skip
+        except asyncio.CancelledError:
+            if self._goes:
+                self._kept.keep_alone(self._turns.left(place, step.name, digest))
+            raise
+        await self._kept.in_turn(self._turns, record, course)
+        return record, cause
 
     async def wait(
         self,
@@ -215,8 +232,11 @@ class Go(Recording):
         wait = Wait(
             step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
         )
-        if kind == "detached" and not self._replay_only:
-            await self._ready()
+        if not self._replay_only:
+            await self._turns.caught_up(place)
+            await self._under_way()
+            if kind == "detached":
+                await self._ready()
         return await self._rest(wait)
 
     async def report(self, value: object) -> None:
@@ -227,7 +247,7 @@ class Go(Recording):
             raise Unserializable(message)
         digest = hash_of(value)
         if await self._past(place, "report", "report", digest) is None and not self._replay_only:
-            self._keep(
+            self._kept.keep_alone(
                 StepRecord(step=place, name="report", kind="report", input_hash=digest, result=raw)
             )
 
@@ -239,7 +259,7 @@ class Go(Recording):
         """Ends this passage of the code, once what it finished is on its way."""
         input_ = encode(self._workflow.shape.bind(args, kwargs))
         self._rests = False
-        await self._saver.landed()
+        await self._kept.saver.landed()
         (await self._under_way()).set_result(input_)
         await self._for_ever()
 
@@ -253,10 +273,15 @@ class Go(Recording):
             asyncio.get_running_loop().call_soon(self._arm_soon)
         self._moved()
         try:
-            return await opened.came
+            record = await opened.came
+        except asyncio.CancelledError:
+            self._turns.cancelled(wait.step)
+            raise
         finally:
             del self._open[wait.step]
             self._moved()
+        await self._turns.of(wait.step)
+        return record
 
     async def _code(self, args: list[object], kwargs: dict[str, object]) -> object:
         enter(Scope(self, self._prefix, asyncio.current_task()))
@@ -278,7 +303,14 @@ class Go(Recording):
         if (record.kind, record.name, record.input_hash) != (kind, name, digest):
             over.set_result(mismatch_of(record, kind, name))
             await self._for_ever()
-        return self._take(place)
+        self._take(place)
+        if record.flaw is not None and record.flaw.code == LEFT:
+            await self._turns.until_cancelled(place)
+        elif self._turns.ordered(place):
+            await self._turns.of(place)
+        elif kind != "report":
+            await asyncio.sleep(0)  # as it was when it was made: other branches begin meanwhile
+        return record
 
     def _take(self, place: str) -> StepRecord:
         """The code comes to a place once, and keeps itself what it needs of it."""
@@ -288,7 +320,7 @@ class Go(Recording):
     async def _under_way(self) -> "asyncio.Future[Mismatch | bytes | None]":
         """What ends this passage of the code. Does not return where it is over."""
         over = self._over
-        if over is None or over.done():
+        if over is None or not self._goes:
             self._rests = False
             await self._for_ever()
         return over
@@ -301,29 +333,11 @@ class Go(Recording):
     async def _ready(self) -> None:
         """What came before the next step is recorded, where the user did not say otherwise."""
         if not self._workflow.pipelined:
-            await self._saver.settled()
+            await self._kept.saver.settled()
             await self._under_way()
 
     def _count(self, change: int) -> None:
         self._active += change
-        self._moved()
-
-    def _keep(self, record: StepRecord) -> None:
-        self._saver.keep(record)
-        # Not at once: if the code ends now, the record rides with the result.
-        alone_s = COMPANY_S if self._workflow.pipelined else 0.0
-        asyncio.get_running_loop().call_later(alone_s, self._save)
-
-    def _save(self) -> None:
-        if self._goes and self._main is not None and not self._main.done():
-            self._saver.save()
-
-    def _saved(self) -> None:
-        """A step's last words go once its record is there."""
-        if not self._saver.flying:
-            for course in self._spent:
-                course.over()
-            self._spent.clear()
         self._moved()
 
     # ── standing still ───────────────────────────────────────────────────────────────────────
@@ -337,11 +351,11 @@ class Go(Recording):
 
     def _look(self) -> None:
         """Nothing moves: all waits, so the worker is given back; or some are at work."""
-        over, main = self._over, self._main
-        if over is None or over.done() or not self._open:
+        over = self._over
+        if over is None or not self._goes or not self._open:
             return
-        if main is None or main.done() or self._saver.flying or self._asking is not None:
-            return
+        if self._kept.saver.flying or self._asks.asking is not None or self._turns.busy:
+            return  # each of them says when it has moved
         fresh = [opened for opened in self._open.values() if not opened.armed]
         if self._active == 0 and (self._replay_only or fit_a_frame(fresh)):
             self._rests = True
@@ -360,37 +374,27 @@ class Go(Recording):
         waits = tuple(one.told(self._found) for one in opened)
         for one in opened:
             one.armed = True
-        self._saver.arm(waits)
+        self._kept.saver.arm(waits)
 
-    def _ask_now(self) -> None:
-        if self._asking is None and self._open and self._goes:
-            self._asking = asyncio.create_task(self._ask())
-
-    async def _ask(self) -> None:
-        try:
-            found = await self._engine.recorded(self.places)
-        finally:
-            self._asking = None
+    async def _ask(self) -> bool:
+        """Whether to ask again: nothing came of what it waits for."""
+        found = await self._engine.recorded(self.places)
         came = tuple(step for place, step in found.items() if place in self._open)
         if came:
             self.news(came)
-        elif any(opened.armed for opened in self._open.values()):
-            self._asks.later()
-        self._moved()
+        return not came and any(opened.armed for opened in self._open.values())
 
     def _fail(self, error: BaseException) -> None:
         if self._over is not None and not self._over.done():
             self._over.set_exception(error)
-
-    # ── the end ──────────────────────────────────────────────────────────────────────────────
 
     async def unwind(self) -> None:
         """Leaves the code. Whatever it still awaits of us never returns."""
         if self._over is not None and not self._over.done():
             self._over.cancel()
         self._asks.cancel()
-        for task in (self._main, self._asking):
+        for task in (self._main, self._asks.asking):
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.wait((task,), timeout=UNWIND_S)
-        self._saver.close()
+        self._kept.saver.close()

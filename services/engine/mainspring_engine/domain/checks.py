@@ -144,11 +144,20 @@ def check_steps(steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
             raise msgspec.ValidationError(message)
     for step in steps:
         check_value(step.result)
+        _check_order(step)
     for wait in waits:
         if not 0 <= (wait.delay_ms or 0) <= WAIT_MS_MAX:
             message = f"a wait of {wait.delay_ms} ms"
             raise msgspec.ValidationError(message)
         _check_child(wait)
+
+
+def _check_order(step: StepRecord) -> None:
+    """Whose turn it was; nobody but the code's own worker reads it."""
+    places = len(step.after) <= WORKFLOW_WAITS_MAX and all(map(PLACE.fullmatch, step.after))
+    if not (places and 0 <= step.nth < _NUMBERS_END):
+        message = "a step's turn is none"
+        raise msgspec.ValidationError(message)
 
 
 def _check_child(wait: Wait) -> None:

@@ -176,6 +176,6 @@ class _Look:
         narrowed = (None,) * 5
         found = await self._tx.fetch_as(
             LetterView, LETTERS["letters"], self._org_id, *narrowed, workflow_id, None, None, None,
-            1,
+            1, [],
         )  # fmt: skip
         return found[0] if found else None

@@ -224,6 +224,9 @@ def _told(step: StepRecord) -> dict[str, object]:
         "attempts": step.attempts,
         "duration_ms": step.duration_ms,
     }
+    # For those who replay a history from its events.
+    told |= {"nth": step.nth} if step.nth else {}
+    told |= {"after": step.after} if step.after else {}
     if step.flaw is None:
         return told | value("result", step.result)
     return told | {"error": flaw_view(step.flaw)}

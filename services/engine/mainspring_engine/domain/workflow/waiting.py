@@ -16,6 +16,9 @@ from mainspring_schema.codec import pack, to_json
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import ChildStart, Flaw, SignalWorkflow, StepRecord, Wait
 
+_FINDS_PER_MS = 1000
+"""More than an engine finds of one workflow in a millisecond."""
+
 TIMER_WAIT = "wait"
 
 
@@ -161,8 +164,10 @@ def drop(going: Going, row: WaitRow) -> None:
 
 
 def resolve(going: Going, record: StepRecord) -> None:
-    """The engine itself found the result."""
-    going.record(record, task_id=going.workflow.id, fence=0)
+    """The engine itself found the result. A fork's finds are behind those that it took over."""
+    nth = going.plan.now_ms * _FINDS_PER_MS + going.state.found % _FINDS_PER_MS
+    found = msgspec.structs.replace(record, nth=nth)
+    going.record(found, task_id=going.workflow.id, fence=0)
     going.update(found=going.state.found + 1)
 
 

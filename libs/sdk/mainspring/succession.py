@@ -1,0 +1,177 @@
+"""In which order results come to a workflow's code: the same in every replay.
+
+Code may do what it likes with who comes first: `asyncio.wait`, a queue, a list that branches append
+to. So results come one by one, each once the code has done all that the one before made it do; and
+the order is recorded with them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from mainspring.limits import LINGER_PASSES, SETTLING_PASSES
+from mainspring.stillness import Stillness
+from mainspring_kernel.limits import WORKFLOW_WAITS_MAX
+from mainspring_schema.workflows import FOUND, Flaw, StepRecord
+
+LEFT: Final = "left"
+"""The code of a step whose branch was cancelled: it never came to a result."""
+
+
+class Succession:
+    """Lives on the loop of the user's code. `moved` is called whenever a result may go on."""
+
+    def __init__(self, recorded: Iterable[StepRecord], moved: Callable[[], None]) -> None:
+        records = {record.step: record for record in recorded}
+        self._ahead = deque(in_time(records))
+        """Places of results that came before, in their order."""
+        self._known = set(self._ahead)
+        self._line: deque[str] = deque()
+        """The same of those that are new."""
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._cancelled: set[str] = set()
+        self._open: set[str] = set()
+        """Of steps that a cancel of the code is to end, as it did before."""
+        self._caught_up: list[asyncio.Future[None]] = []
+        self._nth = max((one.nth for one in records.values() if one.kind not in FOUND), default=0)
+        self._finds = [place for place in self._ahead if records[place].kind in FOUND]
+        for record in records.values():
+            self._finds = [place for place in self._finds if place not in record.after]
+        self._passes = 0
+        self._branched = any("/" in place for place in records)
+        """Until then only one can come first, and hardly anybody is waited for."""
+        self._moved = moved
+        self._stillness = Stillness(self._stands)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody's turn will come by itself."""
+        return bool(self._waiting.keys() - self._open or self._caught_up or self._passes)
+
+    def ordered(self, place: str) -> bool:
+        """Whether the result recorded there has its place in the order."""
+        return place in self._known
+
+    def found(self, place: str) -> None:
+        """The engine found this result now; its turn is behind all others'."""
+        if place not in self._known:
+            self._line.append(place)
+            self._finds.append(place)
+
+    def made(self, record: StepRecord) -> StepRecord:
+        """As it is to be kept: its turn is behind all others'."""
+        self._nth += 1
+        self._line.append(record.step)
+        after = tuple(self._finds[-WORKFLOW_WAITS_MAX:])
+        self._finds.clear()
+        return msgspec.structs.replace(record, nth=self._nth, after=after)
+
+    def left(self, place: str, name: str, digest: bytes) -> StepRecord:
+        """Of a step that was called, and that its code left before it came to anything."""
+        self.cancelled(place)
+        flaw = Flaw(code=LEFT, message="its branch was cancelled")
+        return self.made(StepRecord(step=place, name=name, input_hash=digest, flaw=flaw))
+
+    async def of(self, place: str) -> None:
+        """Until it is the turn of the result of this place."""
+        self._branched = self._branched or "/" in place
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[place] = mine
+        self._stir()
+        try:
+            await mine
+        except asyncio.CancelledError:
+            self.cancelled(place)
+            raise
+
+    async def until_cancelled(self, place: str) -> None:
+        """Of a step that was left: the code leaves it again. Raises CancelledError."""
+        self._open.add(place)
+        await self.of(place)
+
+    def cancelled(self, place: str) -> None:
+        """Nobody waits there any more: the code left that branch."""
+        self._waiting.pop(place, None)
+        self._cancelled.add(place)
+        self._stir()
+
+    async def caught_up(self, place: str) -> None:
+        """Until the code stands where it stood before, and has done all that it does at once.
+
+        What is new begins then: code that leaves it at once again leaves it in every replay.
+        """
+        self._branched = self._branched or "/" in place
+        if not self._ahead and not self._branched:
+            return
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._caught_up.append(mine)
+        self._stir()
+        await mine
+
+    # ── one after the other ──────────────────────────────────────────────────────────────────
+
+    def _stir(self) -> None:
+        if self._ahead:
+            self._stillness.moved()
+        if not self._passes:
+            asyncio.get_running_loop().call_soon(self._pass)
+        self._passes = SETTLING_PASSES if self._ahead or self._branched else LINGER_PASSES
+
+    def _pass(self) -> None:
+        """What the code does of a result takes some passes of its loop."""
+        self._passes -= 1
+        if self._passes:
+            asyncio.get_running_loop().call_soon(self._pass)
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        for line in (self._ahead, self._line):
+            while line and line[0] in self._cancelled:
+                line.popleft()
+        if not self._ahead:
+            self._all_caught_up()
+        line = self._ahead or self._line
+        if not line or line[0] not in self._waiting or line[0] in self._open:
+            self._moved()
+            return
+        mine = self._waiting.pop(line.popleft())
+        if not mine.done():
+            mine.set_result(None)
+        self._moved()
+        if self._waiting or self._caught_up:
+            self._stir()
+
+    def _all_caught_up(self) -> None:
+        for one in self._caught_up:
+            if not one.done():
+                one.set_result(None)
+        self._caught_up.clear()
+
+    def _stands(self) -> None:
+        """The code has not come to what was next: it is another one, or waits for the world.
+
+        Whatever it comes to then has no order any more.
+        """
+        if self._ahead and self._ahead[0] not in self._waiting:
+            self._known.discard(self._ahead.popleft())
+            self._stir()
+
+
+def in_time(records: dict[str, StepRecord]) -> list[str]:
+    """Their places as they came to the code. Those of a version before have none."""
+    made = sorted((one for one in records.values() if _is_made(one)), key=lambda one: one.nth)
+    places: dict[str, None] = {}
+    for record in made:
+        places |= dict.fromkeys(place for place in record.after if place in records)
+        places[record.step] = None
+    found = (one for one in records.values() if one.kind in FOUND and one.nth)
+    later = sorted(found, key=lambda one: one.nth)
+    return list(places | dict.fromkeys(record.step for record in later))
+
+
+def _is_made(record: StepRecord) -> bool:
+    return record.kind not in FOUND and record.nth > 0
