@@ -199,12 +199,16 @@ class Transaction(Records, Protocol):
         """One file with its content."""
         ...
 
-    async def files_at(
-        self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
-    ) -> Sequence[File]:
-        """Those that are there, with their content, by path.
+    async def files_at(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> Sequence[File]:
+        """Those that are there, with their content, by path."""
+        ...
 
-        With `lock` nobody changes them until the end.
+    async def lock_files(self, workspace_id: WorkspaceId) -> None:
+        """Until the end nobody else writes files of the workspace; readers go on.
+
+        For whoever writes what it has read: before its first read, and behind the locks of task,
+        request key and session. A transaction that writes into several workspaces locks them in the
+        order of their ids. Raises Unavailable where another has it for too long.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Changes of files that tools make: several as one, on the content they expect, inside bounds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -66,9 +66,7 @@ async def _change(place: Place, order: ChangeFiles) -> FilesChanged:
         detail = f"at most {FILE_CHANGES_MAX} changes at once"
         raise ValidationFailed(detail)
     targets = [paths.normalise(_target(change)) for change in order.changes]
-    # Locked together and in one order, before the first of them changes.
-    named = {*targets, *(paths.normalise(path) for path in _sources(order.changes))}
-    await place.tx.files_at(place.workspace_id, sorted(named), lock=True)
+    await place.tx.lock_files(place.workspace_id)
     before = await place.tx.files(place.workspace_id)
     for change in order.changes:
         await _carry_out_one(place, change)
@@ -88,14 +86,15 @@ async def _edit(place: Place, order: EditFile) -> FileEdited:
         detail = f"1 to {FILE_EDITS_MAX} edits at once"
         raise ValidationFailed(detail)
     path = paths.normalise(order.path)
-    found = await place.tx.files_at(place.workspace_id, [path], lock=True)
-    if not found:
+    await place.tx.lock_files(place.workspace_id)
+    found = await place.at(path)
+    if found is None:
         detail = f"there is no file at {path}"
         raise NotFound(detail)
-    if found[0].is_directory:
+    if found.is_directory:
         detail = f"{path} is a directory"
         raise Conflict(detail)
-    content = found[0].content or b""
+    content = found.content or b""
     if len(content) > HELD_READ_BYTES_MAX:
         what = "a file to edit"
         raise PayloadTooLarge(what, HELD_READ_BYTES_MAX)
@@ -115,10 +114,6 @@ async def _edit(place: Place, order: EditFile) -> FileEdited:
 
 def _target(change: FileChange) -> str:
     return change.target if isinstance(change, MoveFile | CopyFile) else change.path
-
-
-def _sources(changes: Sequence[FileChange]) -> Iterable[str]:
-    return (change.source for change in changes if isinstance(change, MoveFile | CopyFile))
 
 
 async def _carry_out_one(place: Place, change: FileChange) -> None:

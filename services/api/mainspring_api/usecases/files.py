@@ -95,6 +95,7 @@ async def read(tx: Transaction, id_: WorkspaceId, path: str) -> File:
 
 async def create(tx: Transaction, write: Write, path: str, draft: FileDraft, ids: Ids) -> File:
     """Raises Conflict where something is at the path."""
+    await tx.lock_files(write.workspace_id)
     await check_workspace(tx, write.workspace_id)
     where = paths.normalise(path)
     if where == "/" or await tx.file(write.workspace_id, where) is not None:
@@ -107,6 +108,7 @@ async def create(tx: Transaction, write: Write, path: str, draft: FileDraft, ids
 
 async def update(tx: Transaction, write: Write, path: str, draft: FileDraft) -> File:
     """Raises NotFound, Conflict for a read-only file or a directory."""
+    await tx.lock_files(write.workspace_id)
     file = await read(tx, write.workspace_id, path)
     if file.is_directory or (file.is_readonly and draft.is_readonly is not False):
         raise Conflict("the file is read-only" if file.is_readonly else "this is a directory")
@@ -124,6 +126,7 @@ async def update(tx: Transaction, write: Write, path: str, draft: FileDraft) -> 
 
 async def replace(tx: Transaction, write: Write, path: str, content: bytes, ids: Ids) -> None:
     """Makes a file, or gives it new content. Raises Conflict as `create` and `update` do."""
+    await tx.lock_files(write.workspace_id)
     draft = FileDraft(content=content)
     if await tx.file(write.workspace_id, path) is None:
         await create(tx, write, path, draft, ids)
@@ -133,6 +136,7 @@ async def replace(tx: Transaction, write: Write, path: str, content: bytes, ids:
 
 async def delete(tx: Transaction, id_: WorkspaceId, path: str, *, recursive: bool) -> bool:
     """Whether something was there. Raises Conflict for a directory that holds something."""
+    await tx.lock_files(id_)
     await check_workspace(tx, id_)
     where = paths.normalise(path)
     everything = await tx.files(id_)

@@ -144,6 +144,7 @@ async def _carry_out(holding: Holding, keeper: Keeper, order: RowOrder, *, now_m
                 holding, keeper.vault, order, keeper.ids, now_ms=now_ms
             )
         case ChangeFiles() | EditFile():
+            # The session's lock is for processes of the version before, which know no other.
             place = file_changes.Place(
                 tx=holding.tx,
                 org_id=holding.org_id,

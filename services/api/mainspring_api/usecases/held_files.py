@@ -63,11 +63,13 @@ async def write(store: Store, wanted: HeldWrite, ids: Ids, *, now_ms: int) -> st
 
 
 async def _put(holding: Holding, path: str, content: bytes, ids: Ids, *, now_ms: int) -> None:
-    # Its lock lets the session's writers in one by one, so that the bound holds.
+    # The session's lock is for processes of the version before, which know no other.
     session = await holding.tx.session(holding.session_id, lock=True)
     if session is None:
         detail = "the session is gone"
         raise NotFound(detail)
+    # Writers come in one by one, so that the bound holds.
+    await holding.tx.lock_files(session.workspace_id)
     if await holding.tx.size_bytes(session.workspace_id) + len(content) > WORKSPACE_BYTES_MAX:
         what = "a workspace that workers write to"
         raise PayloadTooLarge(what, WORKSPACE_BYTES_MAX)

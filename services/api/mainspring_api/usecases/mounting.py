@@ -41,6 +41,7 @@ class Mounts:
         async with self._store.transaction(org_id) as tx:
             session = await known_session(tx, session_id)
             write = files.Write(org_id=org_id, workspace_id=session.workspace_id, now_ms=now_ms)
+            await tx.lock_files(session.workspace_id)
             for one in mounted:
                 await _put(tx, write, one, self._ids)
         self._there[key] = None

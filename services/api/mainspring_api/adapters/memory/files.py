@@ -34,13 +34,13 @@ class MemoryFiles(MemoryRecords):
             return own
         return next((file for file in self._there(workspace_id) if file.path == path), None)
 
-    async def files_at(
-        self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
-    ) -> Sequence[File]:
-        del lock  # transactions run one after the other
+    async def files_at(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> Sequence[File]:
         found = [await self.file(workspace_id, path) for path in set(paths)]
         there = [file for file in found if file is not None]
         return sorted(there, key=lambda file: file.path)
+
+    async def lock_files(self, workspace_id: WorkspaceId) -> None:
+        del workspace_id  # transactions run one after the other
 
     async def move_files(
         self, workspace_id: WorkspaceId, pairs: Sequence[tuple[str, str]], *, now_ms: int

@@ -74,15 +74,12 @@ from api.inherited($1, $2::text[])
 order by path;
 
 -- name: lock_files
--- As files_by_path, and until the end of the transaction nobody else changes them. The order of
--- paths is the order of locks, so that two writers of one workspace never wait for each other.
-select
-    org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
-    updated_ms
-from api.file
-where workspace_id = $1 and path = any($2::text[])
-order by path
-for update;
+-- Keeps others from writing files of a workspace until the transaction ends; readers go on.
+-- Rows cannot do it: where nothing is yet there is none to lock, and those that are written are
+-- locked in the order in which they are written. Whoever writes comes here before its first read,
+-- so that no other one's write lies between what it read and what it writes. The order is: task,
+-- request key, session, then this, and workspaces by their ids; nothing is asked of others inside.
+select pg_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text, 62));
 
 -- name: move_file
 -- Gives a file another path; nothing may be there.

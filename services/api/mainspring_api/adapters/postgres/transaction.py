@@ -44,6 +44,7 @@ class PostgresTransaction(PostgresRecords):
         super().__init__(tx, org_id)
         self._tx = tx
         self._org_id = org_id
+        self._locked: set[WorkspaceId] = set()
         self.opened: list[OpenHead] = []
 
     async def organization(self) -> Organization | None:
@@ -146,6 +147,9 @@ class PostgresTransaction(PostgresRecords):
         return len(forks)
 
     async def finish_delete(self, id_: SessionId) -> None:
+        # Who writes there at this moment is waited for: its files would be left behind. Before the
+        # session's row, against the order, for nobody locks that once its deletion has begun.
+        await self.lock_files(WorkspaceId(id_))
         await self._tx.execute(S["finish_delete"], id_)
 
     async def open_log(self, head: OpenHead) -> None:
@@ -192,6 +196,7 @@ class PostgresTransaction(PostgresRecords):
 
     async def _own_files(self, *workspaces: WorkspaceId) -> None:
         for workspace_id in sorted(set(workspaces)):
+            await self.lock_files(workspace_id)
             await self._tx.execute(F["own_files"], workspace_id)
 
     # ── workspaces and files ────────────────────────────────────────────────────────────────
@@ -220,13 +225,13 @@ class PostgresTransaction(PostgresRecords):
     async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
         return await self._tx.fetchrow_as(File, F["file_by_path"], workspace_id, path)
 
-    async def files_at(
-        self, workspace_id: WorkspaceId, paths: Sequence[str], *, lock: bool = False
-    ) -> Sequence[File]:
-        query = F["lock_files"] if lock else F["files_by_path"]
-        if lock:
-            await self._own_files(workspace_id)
-        return await self._tx.fetch_as(File, query, workspace_id, list(paths))
+    async def files_at(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> Sequence[File]:
+        return await self._tx.fetch_as(File, F["files_by_path"], workspace_id, list(paths))
+
+    async def lock_files(self, workspace_id: WorkspaceId) -> None:
+        if workspace_id not in self._locked:
+            await self._tx.execute(F["lock_files"], self._org_id, workspace_id)
+            self._locked.add(workspace_id)
 
     async def move_files(
         self, workspace_id: WorkspaceId, pairs: Sequence[tuple[str, str]], *, now_ms: int
