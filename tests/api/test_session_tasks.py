@@ -1,5 +1,6 @@
 """What an agent spawns: one child per call, narrowed, followed, cancelled with its parent."""
 
+import asyncio
 from typing import TypeVar, cast
 from uuid import UUID, uuid4
 
@@ -8,12 +9,15 @@ import msgspec
 import pytest
 
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.domain.limits import TASK_BEGIN_S
 from mainspring_api.main import message_path
 from mainspring_api.usecases import held
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_kernel import errors
-from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, from_wire
+from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, from_wire, to_wire
 from mainspring_schema.agents import decode_runtime_agent
+from mainspring_schema.commands import Receipt, Submit
+from mainspring_schema.events import Context, StoredEvent, draft
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import AnyOrder, AnyQuestion
 from mainspring_schema.limits import SUBAGENT_DEPTH_MAX
@@ -26,7 +30,7 @@ from mainspring_schema.session_tasks import (
     SessionTaskView,
     SpawnAgent,
 )
-from tests.api.backend import Backend
+from tests.api.backend import TS, Backend
 from tests.api.test_resources import V1, made_agent, made_session
 
 A = TypeVar("A")
@@ -39,7 +43,7 @@ class Parent:
 
     def __init__(self, services: Services, backend: Backend, session_id: UUID) -> None:
         self.id, self._backend, self.calls = session_id, backend, 0
-        self._services = services
+        self._services, self.now_ms = services, 1
         self._held = Held(uuid4(), 1)
         backend.held[self._held.task_id, 1] = (session_id, DEFAULT_ORG_ID)
         self._keeper = Keeper(
@@ -53,13 +57,20 @@ class Parent:
     async def order(self, order: AnyOrder, key: str = "") -> SessionTaskView:
         self.calls += 1
         data = await held.change(
-            self._keeper, self._held, order, key=key or f"call {self.calls}", now_ms=1
+            self._keeper,
+            self._held,
+            order,
+            key=key or f"call {self.calls}",
+            now_ms=self.now_ms,
         )
         return msgspec.msgpack.decode(data, type=SessionTaskView)
 
     async def ask(self, question: AnyQuestion, answer: type[A]) -> A:
-        data = await held.ask(self._keeper, self._held, question)
+        data = await held.ask(self._keeper, self._held, question, now_ms=self.now_ms)
         return msgspec.msgpack.decode(data, type=answer)
+
+    async def tasks(self) -> tuple[SessionTaskView, ...]:
+        return (await self.ask(ListSessionTasks(), SessionTasks)).tasks
 
     def child(self, task: SessionTaskView) -> "Parent":
         id_ = from_wire(Prefix.SESSION, task.child_session_id)
@@ -78,6 +89,40 @@ class Parent:
         }
         self._backend.append(id_, "output.message.completed", said)
         self._backend.append(id_, outcome, data)
+
+
+class Engine(Backend):
+    """Says which turn takes a message. `refusal` is what it answers instead; where it is `deaf`
+    it takes the message all the same, and its answer is lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusal: errors.MainspringError | None = None
+        self.deaf = False
+
+    async def submit(self, command: Submit) -> Receipt:
+        if self.refusal is not None and not self.deaf:
+            raise self.refusal
+        receipt = await super().submit(command)
+        if not receipt.duplicate:
+            self._begin(command, receipt)
+        if self.refusal is not None:
+            raise self.refusal
+        return receipt
+
+    def _begin(self, command: Submit, receipt: Receipt) -> None:
+        session = self.sessions[command.session_id]
+        context = Context(
+            turn_id=to_wire(Prefix.TURN, receipt.turn_id), input_message_id=command.message.id
+        )
+        payload = draft("turn.started", context, {}).payload
+        session.events.append(StoredEvent(session.seq + 1, "turn.started", TS, payload))
+
+
+@pytest.fixture
+def backend() -> Engine:
+    return Engine()
 
 
 @pytest.fixture
@@ -103,7 +148,11 @@ async def test_a_call_spawns_one_child_in_however_many_attempts(
     assert first.state == "running"
     assert len({submit.idempotency_key for submit in backend.submits}) == 1
     child = backend.sessions[from_wire(Prefix.SESSION, first.child_session_id)]
-    assert [event.type for event in child.events] == ["session.started", "input.message"]
+    assert [event.type for event in child.events] == [
+        "session.started",
+        "input.message",
+        "turn.started",
+    ]
 
 
 async def test_a_child_has_its_parents_agent_narrowed(
@@ -150,11 +199,11 @@ async def test_a_task_stands_as_its_childs_log_says(parent: Parent, backend: Bac
         await parent.ask(GetSessionTask(id=one.id), SessionTaskView)
         for one in (done, failed, waiting)
     ]
-    listed = await parent.ask(ListSessionTasks(), SessionTasks)
+    listed = await parent.tasks()
 
     assert [one.state for one in stands] == ["succeeded", "failed", "awaiting_input"]
     assert (stands[0].result, stands[1].detail) == ("Found.", "no such model")
-    assert {one.id for one in listed.tasks} == {done.id, failed.id, waiting.id}
+    assert {one.id for one in listed} == {done.id, failed.id, waiting.id}
 
 
 def _wide() -> SpawnAgent:
@@ -244,3 +293,101 @@ async def test_a_child_is_not_made_again_once_it_was_deleted(
         await parent.order(ORDER, key="call")
     stands = await parent.ask(GetSessionTask(id=task.id), SessionTaskView)
     assert stands.state == "canceled"
+
+
+FULL = errors.TooManyRequests("too much waits", retry_after_s=1)
+LOST = errors.Unavailable("the answer was lost")
+
+
+async def test_a_spawn_that_was_refused_takes_no_place(
+    parent: Parent, backend: Engine, client: httpx.AsyncClient
+) -> None:
+    backend.refusal = FULL
+    for _ in range(ORDER.width):
+        with pytest.raises(errors.TooManyRequests):
+            await parent.order(ORDER)
+    backend.refusal = None
+
+    left = await parent.tasks()
+    sessions = (await client.get(f"{V1}/sessions")).json()["data"]
+    spawned = [await parent.order(ORDER) for _ in range(ORDER.width)]
+
+    assert left == ()
+    assert [from_wire(Prefix.SESSION, one["id"]) for one in sessions] == [parent.id]
+    assert [one.state for one in spawned] == ["running"] * ORDER.width
+
+
+async def test_a_call_that_was_refused_spawns_when_it_comes_again(
+    parent: Parent, backend: Engine
+) -> None:
+    backend.refusal = FULL
+    with pytest.raises(errors.TooManyRequests):
+        await parent.order(ORDER, key="call")
+    backend.refusal = None
+
+    task = await parent.order(ORDER, key="call")
+
+    assert (await parent.tasks()) == (task,)
+    assert task.state == "running"
+
+
+async def test_a_call_that_is_refused_twice_at_once_leaves_nothing(
+    parent: Parent, backend: Engine
+) -> None:
+    backend.refusal = FULL
+
+    refused = await asyncio.gather(
+        *(parent.order(ORDER, key="call") for _ in range(2)), return_exceptions=True
+    )
+
+    assert refused == [FULL, FULL]
+    assert await parent.tasks() == ()
+
+
+async def test_a_child_stands_as_its_log_says_although_its_turn_was_never_put_down(
+    parent: Parent, backend: Engine
+) -> None:
+    backend.refusal, backend.deaf = LOST, True
+    with pytest.raises(errors.Unavailable):
+        await parent.order(ORDER)
+
+    (begun,) = await parent.tasks()
+    parent.ends(begun)
+    (ended,) = await parent.tasks()
+
+    assert (begun.state, ended.state, ended.result) == ("running", "succeeded", "Found.")
+    assert begun.turn_id is not None
+
+
+async def test_an_engine_that_has_the_message_and_is_full_now_costs_no_child(
+    parent: Parent, backend: Engine
+) -> None:
+    backend.refusal, backend.deaf = LOST, True
+    with pytest.raises(errors.Unavailable):
+        await parent.order(ORDER, key="call")
+    backend.refusal, backend.deaf = FULL, False
+
+    task = await parent.order(ORDER, key="call")
+
+    assert task.state == "running"
+    assert await parent.tasks() == (task,)
+
+
+async def test_a_task_that_nobody_began_takes_a_place_for_a_while_alone(
+    parent: Parent, backend: Engine
+) -> None:
+    backend.refusal = LOST
+    for _ in range(ORDER.width):
+        with pytest.raises(errors.Unavailable):
+            await parent.order(ORDER)
+    backend.refusal = None
+
+    waiting = await parent.tasks()
+    with pytest.raises(errors.Conflict):
+        await parent.order(ORDER)
+    parent.now_ms += TASK_BEGIN_S * 1000
+    over = await parent.tasks()
+
+    assert [one.state for one in waiting] == ["queued"] * ORDER.width
+    assert [one.state for one in over] == ["failed"] * ORDER.width
+    assert (await parent.order(ORDER)).state == "running"

@@ -64,7 +64,8 @@ class Tool:
         )
 
     async def ask(self, question: AnyQuestion, answer: type[A]) -> A:
-        return msgspec.msgpack.decode(await held.ask(self.keeper, self.task, question), type=answer)
+        data = await held.ask(self.keeper, self.task, question, now_ms=NOW_MS)
+        return msgspec.msgpack.decode(data, type=answer)
 
     async def order(self, order: AnyOrder, answer: type[A], key: str = "") -> A:
         self.calls += 1

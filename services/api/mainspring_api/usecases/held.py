@@ -77,14 +77,14 @@ ROUTE: Final = "resource.change"
 _DONE: Final = 200
 
 
-async def ask(keeper: Keeper, held: Held, question: AnyQuestion) -> bytes:
+async def ask(keeper: Keeper, held: Held, question: AnyQuestion, *, now_ms: int) -> bytes:
     """The packed answer. Raises LeaseLost, NotFound, ValidationFailed, SecretUnreadable."""
     if isinstance(question, ListSessionSchedules):
         return pack(await held_schedules.listed(keeper, held))
     if isinstance(question, OwnBudgets):
         return pack(await held_budgets.own(keeper, held))
     if isinstance(question, ListSessionTasks | GetSessionTask):
-        return pack(await held_tasks.answer(keeper, held, question))
+        return pack(await held_tasks.answer(keeper, held, question, now_ms=now_ms))
     async with keeper.store.held_transaction(TaskId(held.task_id), held.fence) as holding:
         return pack(await _answer(holding, keeper.vault, question))
 

@@ -6,18 +6,18 @@ whatever place, makes the same child and brings the same message, which the engi
 
 import hashlib
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 import msgspec
 
 from mainspring_api.domain.resources import Session
 from mainspring_api.domain.session_tasks import SessionTask, child_tier, instructions_of
-from mainspring_api.ports.store import Holding
+from mainspring_api.ports.store import Holding, Transaction
 from mainspring_api.usecases import messages, session_tasks, sessions
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessageDraft
-from mainspring_kernel.errors import Conflict, NotFound, ValidationFailed
+from mainspring_kernel.errors import Conflict, MainspringError, NotFound, ValidationFailed
 from mainspring_kernel.ids import (
     MessageId,
     OrgId,
@@ -45,16 +45,20 @@ from mainspring_schema.session_tasks import (
     StartCall,
 )
 
+_SERVER_ERROR: Final = 500
 
-async def answer(keeper: Keeper, held: Held, question: TaskQuestion) -> object:
+
+async def answer(keeper: Keeper, held: Held, question: TaskQuestion, *, now_ms: int) -> object:
     """Raises LeaseLost, NotFound, InvalidId, Unavailable."""
     match question:
         case ListSessionTasks():
             async with _holding(keeper, held) as holding:
                 tasks = await session_tasks.of_session(holding.tx, holding.session_id)
-            return SessionTasks(tasks=tuple(await session_tasks.views(keeper.path.log, tasks)))
+            found = await session_tasks.views(keeper.path.log, tasks, now_ms=now_ms)
+            return SessionTasks(tasks=tuple(found))
         case GetSessionTask():
-            return await session_tasks.view(keeper.path.log, await _task(keeper, held, question.id))
+            task = await _task(keeper, held, question.id)
+            return await session_tasks.view(keeper.path.log, task, now_ms=now_ms)
         case _:
             assert_never(question)
 
@@ -62,7 +66,10 @@ async def answer(keeper: Keeper, held: Held, question: TaskQuestion) -> object:
 async def change(
     keeper: Keeper, held: Held, order: TaskOrder, *, key: str, now_ms: int
 ) -> SessionTaskView:
-    """Raises LeaseLost, NotFound, Conflict, ValidationFailed, InvalidId, Unavailable."""
+    """Raises LeaseLost, NotFound, Conflict, ValidationFailed, InvalidId, Unavailable.
+
+    And what refuses the child's message, such as TooManyRequests: then nothing was spawned.
+    """
     match order:
         case SpawnAgent() | StartCall():
             task = await _spawned(keeper, held, order, key=key, now_ms=now_ms)
@@ -81,7 +88,7 @@ async def change(
             )
         case _:
             assert_never(order)
-    return await session_tasks.view(keeper.path.log, task)
+    return await session_tasks.view(keeper.path.log, task, now_ms=now_ms)
 
 
 def _holding(keeper: Keeper, held: Held) -> AbstractAsyncContextManager[Holding]:
@@ -103,14 +110,46 @@ Spawning = SpawnAgent | StartCall
 async def _spawned(
     keeper: Keeper, held: Held, order: Spawning, *, key: str, now_ms: int
 ) -> SessionTask:
-    busy = await _busy(keeper, held)
+    busy = await _busy(keeper, held, now_ms=now_ms)
     async with _holding(keeper, held) as holding:
         parent, task = await _put_down(holding, keeper, order, busy, key=key, now_ms=now_ms)
-    # Somebody else made it at this moment, for the same call.
-    with suppress(Conflict):
-        await _make(keeper, parent, task, order, now_ms=now_ms)
     by = SpawnedBy(session_id=task.owner_id, turn_id=order.turn_id, wakes=_wakes(task, order))
-    return await _begun(keeper, task, task.instructions, task.message_id, by, now_ms=now_ms)
+    try:
+        # Somebody else made it at this moment, for the same call.
+        with suppress(Conflict):
+            await _make(keeper, parent, task, order, now_ms=now_ms)
+        return await _begun(keeper, task, task.instructions, task.message_id, by, now_ms=now_ms)
+    except MainspringError as refusal:
+        return await _unless_refused(keeper, held, task, refusal)
+
+
+async def _unless_refused(
+    keeper: Keeper, held: Held, task: SessionTask, refusal: MainspringError
+) -> SessionTask:
+    """The task as an earlier attempt has begun it.
+
+    Else raises the refusal, behind which nothing is left that takes a place; one of the server's
+    own leaves the record, for nobody knows what came of it.
+    """
+    if refusal.status >= _SERVER_ERROR or task.turn_id is not None:
+        raise refusal
+    # An engine that is full refuses what it has taken before, too.
+    begun = await session_tasks.beginning(keeper.path.log, task)
+    if begun is not None:
+        return msgspec.structs.replace(task, turn_id=begun.turn_id)
+    # Whoever has lost the task leaves it to who holds it now.
+    async with _holding(keeper, held) as holding:
+        await _take_back(holding.tx, task)
+    raise refusal
+
+
+async def _take_back(tx: Transaction, task: SessionTask) -> None:
+    known = await tx.record(SessionTask, task.id, lock=True)
+    if known is None or known.turn_id is not None:
+        return
+    await tx.drop_record(SessionTask, task.id)
+    # The sweep finishes it, as any deletion that was cut off.
+    await tx.begin_delete(SessionId(task.child_id))
 
 
 def _wakes(task: SessionTask, order: Spawning) -> str | None:
@@ -120,11 +159,11 @@ def _wakes(task: SessionTask, order: Spawning) -> str | None:
     return f"{to_wire(Prefix.TASK, task.id)} ({task.name})"
 
 
-async def _busy(keeper: Keeper, held: Held) -> frozenset[UUID]:
+async def _busy(keeper: Keeper, held: Held, *, now_ms: int) -> frozenset[UUID]:
     """The session's tasks that are not over. What their logs say is asked outside transactions."""
     async with _holding(keeper, held) as holding:
         tasks = await session_tasks.of_session(holding.tx, holding.session_id)
-    views = await session_tasks.views(keeper.path.log, tasks)
+    views = await session_tasks.views(keeper.path.log, tasks, now_ms=now_ms)
     pairs = zip(tasks, views, strict=True)
     return frozenset(task.id for task, view in pairs if view.state not in OVER)
 

@@ -7,8 +7,9 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from mainspring_api.domain.limits import TASK_BEGIN_S
 from mainspring_api.domain.session_tasks import SessionTask
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import HeadView, Log
@@ -16,7 +17,7 @@ from mainspring_api.ports.store import Store, Transaction
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire, to_wire
 from mainspring_schema.commands import Cancel
-from mainspring_schema.events import OUTCOME_TYPES, StoredEvent
+from mainspring_schema.events import OUTCOME_TYPES, StoredEvent, decode_payload
 from mainspring_schema.limits import SESSION_TASKS_MAX, SUBAGENT_DEPTH_MAX, TASK_RESULT_CHARS_MAX
 from mainspring_schema.listing import EventFilter
 from mainspring_schema.messages import Message, TextPart
@@ -53,28 +54,71 @@ async def one_of(tx: Transaction, session_id: SessionId, id_: UUID) -> SessionTa
     return task
 
 
-async def views(log: Log, tasks: Sequence[SessionTask]) -> list[SessionTaskView]:
+async def views(log: Log, tasks: Sequence[SessionTask], *, now_ms: int) -> list[SessionTaskView]:
     """As they stand now, in the order given."""
     heads = await log.heads([task.child_id for task in tasks])
     found = await asyncio.gather(
-        *(_standing(log, task, heads.get(task.child_id)) for task in tasks)
+        *(_found(log, task, heads.get(task.child_id), now_ms=now_ms) for task in tasks)
     )
-    return [_view(task, standing) for task, standing in zip(tasks, found, strict=True)]
+    return list(found)
 
 
-async def view(log: Log, task: SessionTask) -> SessionTaskView:
+async def view(log: Log, task: SessionTask, *, now_ms: int) -> SessionTaskView:
     """One of them."""
-    (found,) = await views(log, [task])
+    (found,) = await views(log, [task], now_ms=now_ms)
     return found
 
 
-async def _standing(log: Log, task: SessionTask, head: HeadView | None) -> _Standing:
+class Beginning(Struct, frozen=True, kw_only=True):
+    """A child was told what to do. `turn_id` is the turn that took it."""
+
+    turn_id: UUID | None
+
+
+async def beginning(log: Log, task: SessionTask) -> Beginning | None:
+    """None where the child was not told yet.
+
+    The log knows it although the record may not: that is written last, and may be cut off.
+    """
+    # The first two that name the message: that it came, and the turn that it began.
+    wanted = EventFilter(
+        types=("input.message", "turn.started"),
+        text=to_wire(Prefix.MESSAGE, task.message_id),
+        after_seq=0,
+        limit=2,
+        counted=False,
+    )
+    events = (await log.list(SessionId(task.child_id), OrgId(task.org_id), wanted)).events
+    if not events:
+        return None
+    turns = [decode_payload(event.payload).context.turn_id for event in events]
+    taken = next((turn for turn in turns if turn is not None), None)
+    return Beginning(turn_id=None if taken is None else from_wire(Prefix.TURN, taken))
+
+
+async def _found(
+    log: Log, task: SessionTask, head: HeadView | None, *, now_ms: int
+) -> SessionTaskView:
     if head is None:
-        return _Standing(state="queued")
+        return _view(task, _unbegun(task, now_ms=now_ms))
     if head.closed:
-        return _Standing(state="canceled", detail="its session was deleted")
+        return _view(task, _Standing(state="canceled", detail="its session was deleted"))
     if task.turn_id is None:
+        begun = await beginning(log, task)
+        if begun is None:
+            return _view(task, _unbegun(task, now_ms=now_ms))
+        task = structs.replace(task, turn_id=begun.turn_id)
+    return _view(task, await _standing(log, task, head))
+
+
+def _unbegun(task: SessionTask, *, now_ms: int) -> _Standing:
+    """It holds a place of its session only as long as the call that made it may come again."""
+    if now_ms - task.created_ms < TASK_BEGIN_S * 1000:
         return _Standing(state="queued")
+    return _Standing(state="failed", detail="it was never begun: the call that made it was cut off")
+
+
+async def _standing(log: Log, task: SessionTask, head: HeadView) -> _Standing:
     wanted = EventFilter(
         types=(*sorted(OUTCOME_TYPES), _SAID), turn_id=task.turn_id, descending=True, limit=2
     )

@@ -327,7 +327,10 @@ class DirectResources:
 
     async def ask(self, held: Held, question: Question[A]) -> A:
         answer = await held_resources.ask(
-            self._keeper, held, holdings.read_question(_packed(question))
+            self._keeper,
+            held,
+            holdings.read_question(_packed(question)),
+            now_ms=self._clock.wall_ms(),
         )
         return msgspec.msgpack.decode(answer, type=answer_type(question))
 

@@ -55,7 +55,9 @@ class ResourceServicer:
 
     async def ask(self, request: pb.AskRequest, /) -> pb.AskResponse:
         question = _decoded(read_question, request.question)
-        return pb.AskResponse(answer=await held.ask(self._keeper, _held(request.hold), question))
+        now_ms = self._clock.wall_ms()
+        answer = await held.ask(self._keeper, _held(request.hold), question, now_ms=now_ms)
+        return pb.AskResponse(answer=answer)
 
     async def change(self, request: pb.ChangeRequest, /) -> pb.ChangeResponse:
         answer = await held.change(

@@ -68,7 +68,7 @@ async def list_session_tasks(call: Call[NoBody, TasksOfSessionQuery]) -> Reply:
     async with services.store.transaction(call.org_id) as tx:
         await known_session(tx, id_)
         tasks = await session_tasks.of_session(tx, id_)
-    views = await session_tasks.views(services.log, tasks)
+    views = await session_tasks.views(services.log, tasks, now_ms=call.now_ms)
     wanted = call.query
     shown = tuple(
         _out(one, id_)
@@ -84,7 +84,8 @@ async def get_session_task(call: Call[NoBody, NoQuery]) -> Reply:
     services, id_ = call.services, session_id_of(call)
     async with services.store.transaction(call.org_id) as tx:
         task = await _task(call, tx, id_)
-    return json_reply(_out(await session_tasks.view(services.log, task), id_))
+    found = await session_tasks.view(services.log, task, now_ms=call.now_ms)
+    return json_reply(_out(found, id_))
 
 
 @table.route("POST", f"{_TASKS}/{{session_task_id:str}}/cancel", answer=SessionTaskOut)
@@ -99,7 +100,8 @@ async def cancel_session_task(call: Call[NoBody, NoQuery]) -> Reply:
         await session_tasks.cancel_below(
             services.store, services.control, OrgId(task.org_id), SessionId(task.child_id)
         )
-        return json_answer(_out(await session_tasks.view(services.log, task), id_), status=200)
+        found = await session_tasks.view(services.log, task, now_ms=call.now_ms)
+        return json_answer(_out(found, id_), status=200)
 
     return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))
 
