@@ -18,6 +18,8 @@ from tests.api.operators import FakeOperator
 from tests.api.test_resources import V1
 from tests.api.watcher import Opened
 
+STRANGE = KeyError("a status that a newer engine has")
+
 
 class Engine:
     """Says the next number at each look."""
@@ -25,13 +27,13 @@ class Engine:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.looks = 0
-        self.away = False
+        self.fault: Exception | None = None
         self.monitor = Monitor(self.look, self.clock, SeededDraws(1))
 
     async def look(self) -> Look:
         self.looks += 1
-        if self.away:
-            raise Unavailable
+        if self.fault is not None:
+            raise self.fault
         return Look(str(self.looks), b"%d" % self.looks)
 
     async def open(self, last_id: str = "") -> "Client":
@@ -135,15 +137,50 @@ async def test_an_engine_that_is_away_ends_the_streams_and_refuses_new_ones(
 ) -> None:
     client = await engine.open()
     await client.next()
-    engine.away = True
+    engine.fault = Unavailable()
 
     await engine.pass_time()
 
     assert '"reason":"unavailable"' in await client.next()
     with pytest.raises(Unavailable):
         await engine.open()
-    engine.away = False
+    engine.fault = None
     assert "id: 4" in await (await engine.open()).next()
+
+
+async def test_a_first_look_that_nobody_foresaw_refuses_all_who_ask_and_is_told_whole(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.fault = STRANGE
+
+    async with asyncio.timeout(10):
+        refused = await asyncio.gather(*(engine.open() for _ in range(2)), return_exceptions=True)
+    engine.fault = None
+    client = await engine.open()
+
+    assert [type(one) for one in refused] == [Unavailable, Unavailable]
+    assert "id: 2" in await client.next()
+    assert [one.exc_info[1] for one in caplog.records if one.exc_info] == [STRANGE]
+
+
+async def test_a_later_look_that_nobody_foresaw_ends_the_streams_and_clients_come_again(
+    engine: Engine,
+) -> None:
+    client = await engine.open()
+    await client.next()
+    engine.fault = STRANGE
+
+    await engine.pass_time()
+    ended = await client.next()
+    await client.close()
+    engine.fault = None
+    again = await engine.open()
+    first = await again.next()
+    await engine.pass_time()
+
+    assert '"reason":"unavailable"' in ended
+    assert "id: 3" in first
+    assert "id: 4" in await again.next()
 
 
 async def test_streams_are_cycled_and_drained(engine: Engine) -> None:

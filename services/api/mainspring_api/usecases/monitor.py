@@ -5,6 +5,7 @@ seen it. A slow client misses looks and never holds one back.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
 
@@ -21,6 +22,7 @@ from mainspring_kernel.limits import (
     SSE_HEARTBEAT_S,
 )
 
+_log = logging.getLogger(__name__)
 _RETRY_MS: Final = 500
 _RETRY_SPREAD_MS: Final = 500
 _CYCLE_JITTER: Final = 0.2
@@ -89,7 +91,7 @@ class Monitor:
 
     async def _look_on(self, first: "asyncio.Future[Look]") -> None:
         try:
-            first.set_result(await self._look())
+            first.set_result(await self._looked())
         except MainspringError as error:
             first.set_exception(error)
             first.exception()  # whoever asked is told; nobody may be left to ask
@@ -98,7 +100,7 @@ class Monitor:
         while True:
             await self.clock.sleep(MONITOR_LOOK_S)
             try:
-                look = await self._look()
+                look = await self._looked()
             except MainspringError:
                 # The clients come again; the first look of theirs says what is wrong.
                 self._end_all("unavailable")
@@ -109,6 +111,17 @@ class Monitor:
             self._first.set_result(look)
             for stream in tuple(self._watchers):
                 stream.show(look)
+
+    async def _looked(self) -> Look:
+        """Raises errors of the house alone: another one would end the loop with nobody told."""
+        try:
+            return await self._look()
+        except MainspringError:
+            raise
+        except Exception as fault:
+            _log.exception("a look at the engine failed")
+            msg = "what the engine says cannot be read"
+            raise Unavailable(msg) from fault
 
     def _end_all(self, reason: str) -> None:
         for stream in self._watchers:
