@@ -2580,6 +2580,81 @@ $$;
 ALTER FUNCTION engine.draw_tokens_v3(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]) OWNER TO engine_owner;
 
 --
+-- Name: draw_tokens_v4(engine.token_draw[], text[], bigint[]); Type: FUNCTION; Schema: engine; Owner: engine_owner
+--
+
+CREATE FUNCTION engine.draw_tokens_v4(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]) RETURNS TABLE(key text, granted integer, wait_ms bigint, drawn_us bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+    v_now timestamptz;
+    v_now_us bigint;
+begin
+    insert into engine.bucket (key, tokens, filled_at)
+    select d.key, l.burst, clock_timestamp()
+    from unnest(p_draws) with ordinality as d
+    inner join engine.key_limit as l on l.key = p_rows[d.ordinality]
+    where l.rate is not null and l.key <> d.key
+    order by d.key
+    on conflict do nothing;
+
+    perform
+    from engine.bucket as b
+    where b.key = any(array(select d.key from unnest(p_draws) as d))
+    order by b.key
+    for no key update;
+    v_now := clock_timestamp();
+    v_now_us := extract(epoch from v_now) * 1000000;
+
+    return query
+    with filled as (
+        select
+            b.key, d.wanted, l.every_ms,
+            least(
+                l.burst,
+                b.tokens
+                + greatest(
+                    0,
+                    d.returned - (v_now_us - p_drawn_us[d.ordinality]) / 1000.0 / l.every_ms
+                )
+                + greatest(0, extract(epoch from v_now - b.filled_at)) * 1000 / l.every_ms
+            ) as tokens
+        from unnest(p_draws) with ordinality as d
+        inner join engine.bucket as b on d.key = b.key
+        inner join engine.key_limit as l on l.key = p_rows[d.ordinality]
+        where l.rate is not null
+    ),
+
+    given as (
+        select
+            f.key, f.every_ms, f.tokens,
+            -- What came back at once is whole again, whatever sums of floats say.
+            greatest(0, least(f.wanted, floor(f.tokens + 1e-6)))::int as granted
+        from filled as f
+    ),
+
+    drawn as (
+        update engine.bucket as b
+        set tokens = g.tokens - g.granted, filled_at = v_now
+        from given as g
+        where b.key = g.key
+    )
+
+    select
+        g.key, g.granted,
+        ceil(greatest(0, 1 - (g.tokens - g.granted)) * g.every_ms)::bigint,
+        v_now_us
+    from given as g
+    order by g.key;
+end
+$$;
+
+
+ALTER FUNCTION engine.draw_tokens_v4(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]) OWNER TO engine_owner;
+
+--
 -- Name: drop_budget_v1(uuid, uuid); Type: FUNCTION; Schema: engine; Owner: engine_owner
 --
 
@@ -8059,6 +8134,14 @@ GRANT ALL ON FUNCTION engine.credit_budget_v1(p_org uuid, p_id uuid, p_entry uui
 
 REVOKE ALL ON FUNCTION engine.draw_tokens_v3(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION engine.draw_tokens_v3(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]) TO engine_run;
+
+
+--
+-- Name: FUNCTION draw_tokens_v4(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]); Type: ACL; Schema: engine; Owner: engine_owner
+--
+
+REVOKE ALL ON FUNCTION engine.draw_tokens_v4(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION engine.draw_tokens_v4(p_draws engine.token_draw[], p_rows text[], p_drawn_us bigint[]) TO engine_run;
 
 
 --

@@ -10,13 +10,18 @@ import msgspec
 import pytest
 
 from mainspring_engine.adapters.memory import MemoryGates
+from mainspring_engine.adapters.memory import gates as memory_gates
 from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.adapters.postgres import PostgresGates
+from mainspring_engine.adapters.postgres import gates as postgres_gates
 from mainspring_engine.domain import circuit as rules
-from mainspring_engine.domain.circuit import Circuit, CircuitState
+from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState
 from mainspring_engine.domain.limit import KeyLimit, with_rate
-from mainspring_engine.ports.gates import Drawn, GateStore, TokenDraw
+from mainspring_engine.ports.gates import Board, Drawn, GateStore, TokenDraw
+from mainspring_engine.usecases import gate_control
 from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.errors import ValidationFailed
+from mainspring_schema.gates import SetCircuit, SetLimit
 from mainspring_schema.tasks import Failure
 from tests.contract.engine_store.engine_worlds import IDS, PostgresWorld
 
@@ -246,3 +251,84 @@ async def test_weights_are_on_the_board_where_they_are_not_everybodys(gates: Gat
 
     assert heavy.weights[org_id] == 3.0
     assert org_id not in (await gates.board()).weights
+
+
+async def test_what_holds_tasks_is_on_the_board_whatever_has_moved_since(
+    gates: GateStore, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (memory_gates, postgres_gates):
+        monkeypatch.setattr(module, "CIRCUIT_ENTRIES_MAX", 2)
+    forced = rules.forcing(Circuit(key=key), CircuitState.OPEN, "by hand")
+    await gates.move_circuits((forced,))
+    for number in range(3):
+        circuit = await opened(gates, f"{key}-{number}")
+        await gates.move_circuits((rules.forcing(circuit, CircuitState.CLOSED, "well again"),))
+        await gates.reset_circuit(circuit.key)
+        await gates.move_circuits((rules.opening(Circuit(key=circuit.key), DOWN, 5),))
+
+    circuit = await stored(gates, key)
+
+    assert circuit is not None
+    assert (circuit.state, circuit.forced) == (CircuitState.OPEN, True)
+
+
+async def test_a_clock_that_steps_back_gives_no_fewer_than_no_tokens() -> None:
+    clock = ManualClock()
+    gates = MemoryGates(Tables(), lock=threading.RLock(), clock=clock)
+    await gates.set_limit(with_rate(KeyLimit(key="k"), 1000, 1000))
+
+    clock.step_wall(-30_000)
+    (drawn,) = await gates.draw_tokens((TokenDraw(key="k", wanted=5),))
+
+    assert drawn.granted == 5
+
+
+async def test_a_bucket_filled_later_than_now_gives_no_fewer_than_no_tokens(
+    postgres_world: PostgresWorld, key: str
+) -> None:
+    gates = PostgresGates(postgres_world.database)
+    await gates.set_limit(with_rate(KeyLimit(key=key), 1000, 1000))
+    await postgres_world.owner.run_script(
+        "update engine.bucket set filled_at = filled_at + interval '2 s', tokens = 0"
+    )
+
+    (drawn,) = await gates.draw_tokens((TokenDraw(key=key, wanted=5),))
+
+    assert drawn.granted == 0
+
+
+async def test_a_limit_above_what_engines_read_is_refused(
+    gates: GateStore, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = len((await gates.board()).limits)
+    monkeypatch.setattr(gate_control, "LIMIT_ENTRIES_MAX", known + 1)
+    control = gate_control.GateControl(gates, lambda: None)
+    await control.set_limit(SetLimit(key=key, at_once=1))
+
+    with pytest.raises(ValidationFailed, match="no more are kept"):
+        await control.set_limit(SetLimit(key=f"{key}-too", at_once=1))
+
+    assert (await control.set_limit(SetLimit(key=key, at_once=2))).at_once == 2
+
+
+class ResetMeanwhile(MemoryGates):
+    """A circuit that somebody resets between a look and the move that follows it."""
+
+    resets = 1
+
+    async def move_circuits(self, moves: tuple[CircuitMove, ...]) -> Board:
+        if self.resets:
+            self.resets -= 1
+            await self.reset_circuit(moves[0].key)
+        return await super().move_circuits(moves)
+
+
+async def test_a_circuit_is_set_although_another_one_resets_it_meanwhile(key: str) -> None:
+    gates = ResetMeanwhile(Tables(), lock=threading.RLock(), clock=ManualClock())
+    await MemoryGates.move_circuits(gates, (rules.opening(Circuit(key=key), DOWN, 5),))
+
+    view = await gate_control.GateControl(gates, lambda: None).set_circuit(
+        SetCircuit(key=key, action="open", reason="by hand")
+    )
+
+    assert (view.state, view.forced) == ("open", True)

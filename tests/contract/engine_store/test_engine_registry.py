@@ -222,6 +222,8 @@ async def test_engines_are_found_by_what_their_active_workers_offer(
         return await registry.replicas_of(queue, capability, limit=limit)
 
     active, other, none = await found(), await found("letters"), await found(limit=0)
+    ours = await registry.replicas_of(queue, "maths", build="b1", limit=3)
+    of_others = await registry.replicas_of(queue, "maths", build="b2", limit=3)
     await registry.drain(worker.id, drained=True)
     drained = await found()
     await registry.drain(worker.id, drained=False)
@@ -230,6 +232,7 @@ async def test_engines_are_found_by_what_their_active_workers_offer(
     await registry.tell((presence(worker, attached=False),))
 
     assert (active, other, none) == ((replica,), (), ())
+    assert (ours, of_others) == ((replica,), ())
     assert (drained, silent, await found()) == ((), (), ())
 
 

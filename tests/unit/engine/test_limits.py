@@ -138,6 +138,20 @@ def test_tokens_that_were_held_too_long_are_not_used_and_go_back() -> None:
     assert hand.limiter.reserve(ROUTE, 1) == 0
 
 
+def test_a_slow_store_slows_what_is_limited_and_does_not_stop_it() -> None:
+    clock = ManualClock()
+    limiter = Limiter(clock=clock, demand=lambda: None)
+    limiter.replace([rated(600)])
+    limiter.reserve(ROUTE, 1)
+    (draw,), asked_at_s = limiter.draws(), clock.mono()
+
+    clock.advance(2 * LIMIT_HOLD_S)
+    drawn = Drawn(key=KEY, granted=draw.wanted, wait_ms=0, drawn_us=1)
+    limiter.drawn([drawn], asked_at_s=asked_at_s)
+
+    assert limiter.reserve(ROUTE, 1) == 1
+
+
 def test_what_was_not_used_serves_the_next() -> None:
     hand = Hand(rated(600))
     hand.limiter.reserve(ROUTE, 4)

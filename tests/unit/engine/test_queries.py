@@ -71,7 +71,9 @@ class Others:
         self.known: dict[UUID, bytes | MainspringError] = {}
         self.asked: list[tuple[UUID, QueryWorkflow]] = []
 
-    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
+    async def replicas_of(
+        self, queue: str, capability: str, *, build: str = "", limit: int
+    ) -> tuple[UUID, ...]:
         assert (queue, capability, limit) == ("default", "workflow:order", QUERY_ENGINES_MAX)
         return (ME, *self.known)
 

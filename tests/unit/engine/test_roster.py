@@ -104,3 +104,13 @@ def test_workers_that_were_full_serve_again_in_turn_once_they_have_room() -> Non
     assert roster.serves(ROUTE)
     assert picked(roster, 3, among=1) == {UUID(int=1): 1, UUID(int=2): 1}
     assert not roster.serves(ROUTE)
+
+
+def test_nothing_is_left_of_workers_that_left() -> None:
+    roster = roster_of(3, 4)
+
+    for number in range(3):
+        assert roster.remove(UUID(int=number + 1), 1)
+
+    assert (roster._rotations, roster._rotating) == ({}, {})
+    assert not roster.serves(ROUTE)

@@ -140,8 +140,12 @@ class Hand:
     def drawn(
         self, tokens: int, *, drawn_us: int, asked_at_s: float, wait_ms: int, now_s: float
     ) -> None:
-        """A draw came back. Its tokens are as old as the request."""
+        """A draw came back. Its tokens are as old as the request.
+
+        Where that took longer than they may be held they can be used all the same, or nothing would
+        pass: a window is then longer by the time that the store takes.
+        """
         self.drawn_us = min(self.drawn_us, drawn_us) if self._tokens else drawn_us
         self._tokens += tokens
-        self._drawn_at = asked_at_s
+        self._drawn_at = max(asked_at_s, now_s - LIMIT_HOLD_S / 2)
         self.ask_at = now_s + wait_ms / 1000

@@ -71,7 +71,17 @@ class Roster:
             return False
         del self._seats[incarnation]
         self._builds -= _served(seat.offer)
+        for key in product(seat.offer.queues, seat.offer.capabilities):
+            self._rotate_out(key, incarnation)
         return True
+
+    def _rotate_out(self, key: tuple[str, str], incarnation: UUID) -> None:
+        """Where nobody asks for a task of it nobody would find that it left."""
+        if incarnation in self._rotating.get(key, ()):
+            self._rotating[key].discard(incarnation)
+            self._rotations[key].remove(incarnation)
+            if not self._rotations[key]:
+                del self._rotations[key], self._rotating[key]
 
     def give_back(self, incarnation: UUID, attach_number: int, count: int = 1) -> None:
         """Nothing where a newer attach has the seat: it came with all that is free."""

@@ -56,8 +56,13 @@ class Registry(Protocol):
         """One row more than asked for where there are more."""
         ...
 
-    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
-        """Engines that an active worker which offers this is attached to; last heard of first."""
+    async def replicas_of(
+        self, queue: str, capability: str, *, build: str = "", limit: int
+    ) -> tuple[UUID, ...]:
+        """Engines that an active worker which offers this is attached to; last heard of first.
+
+        With a build only a worker of that one counts.
+        """
         ...
 
     async def worker(self, incarnation: UUID) -> WorkerView | None: ...

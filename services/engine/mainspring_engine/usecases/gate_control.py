@@ -8,6 +8,7 @@ from mainspring_engine.domain.limit import KeyLimit, with_rate
 from mainspring_engine.domain.limits import CIRCUIT_ROUNDS_MAX
 from mainspring_engine.ports.gates import GateStore
 from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
+from mainspring_kernel.gate_limits import LIMIT_ENTRIES_MAX
 from mainspring_schema.gates import (
     CircuitView,
     DropLimit,
@@ -49,10 +50,10 @@ class GateControl:
                 detail = "no such circuit breaker"
                 raise NotFound(detail)
             move = rules.forcing(before, state, command.reason)
-            (after,) = (await self._store.move_circuits((move,))).circuits
-            if after.forced and after.state is state:
-                self._moved()
-                return _view(after)
+            for after in (await self._store.move_circuits((move,))).circuits:
+                if after.forced and after.state is state:
+                    self._moved()
+                    return _view(after)
         detail = "the circuit moves faster than it can be set"
         raise Unavailable(detail)
 
@@ -70,10 +71,18 @@ class GateControl:
         elif command.at_once is None or command.rate is not None or command.per_ms is not None:
             detail = "a limit names at_once, or rate and its window, or both"
             raise ValidationFailed(detail)
+        await self._check_room(command.key)
         await self._store.set_limit(limit)
         self._moved()
         (view,) = await self.limits((command.key,))
         return view
+
+    async def _check_room(self, key: str) -> None:
+        """Engines read so many limits: one more would hold nothing. Raises ValidationFailed."""
+        known = {limit.key for limit in (await self._store.board()).limits}
+        if key not in known and len(known) >= LIMIT_ENTRIES_MAX:
+            detail = f"there are {LIMIT_ENTRIES_MAX} limits, and no more are kept"
+            raise ValidationFailed(detail)
 
     async def drop_limit(self, command: DropLimit) -> None:
         """Raises NotFound."""

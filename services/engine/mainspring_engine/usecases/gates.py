@@ -161,13 +161,15 @@ class Gates:
         self.eased()
 
     async def _pass_for_ever(self) -> None:
-        forgotten_s = self._clock.mono()
+        forgotten_s, families = self._clock.mono(), False
         while True:
             # What is not used soon goes back soon: it is worth less the longer it was away.
             await self._clock.sleep(LIMIT_HOLD_S if self.limiter.holds else GATE_PASS_S)
             self.limiter.tidy()
             self.circuits.probe_due(self.able)
-            if self.limiter.families and self._clock.mono() - forgotten_s >= BUCKETS_FORGOTTEN_S:
+            # Also once the last of them was dropped: the buckets of its keys are still there.
+            families = families or self.limiter.families
+            if families and self._clock.mono() - forgotten_s >= BUCKETS_FORGOTTEN_S:
                 forgotten_s = self._clock.mono()
                 await self._forget()
 

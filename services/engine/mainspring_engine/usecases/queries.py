@@ -117,9 +117,9 @@ class Queries:
 
     async def _others(self, row: WorkflowRow) -> tuple[UUID, ...]:
         """Engines that have a worker which knows the code."""
-        route = route_of(row.queue, row.type)
+        route = route_of(row.queue, row.type, states.decode(row.workflow).build)
         found = await self._registry.replicas_of(
-            route.queue, route.capability, limit=QUERY_ENGINES_MAX
+            route.queue, route.capability, build=route.build, limit=QUERY_ENGINES_MAX
         )
         return tuple(replica for replica in found if replica != self._me)
 

@@ -141,7 +141,7 @@ class MemoryGates:
         now_ms = self._clock.wall_ms()
         away = (now_ms - draw.drawn_us / 1000) / every_ms if every_ms else 0.0
         tokens = self._tokens(keyed, returned=max(0.0, draw.returned - away))
-        granted = min(draw.wanted, int(tokens + _ROUNDING))
+        granted = max(0, min(draw.wanted, int(tokens + _ROUNDING)))
         self._buckets[draw.key] = _Bucket(tokens=tokens - granted, filled_ms=now_ms)
         wait_ms = math.ceil(max(0.0, 1 - (tokens - granted)) * every_ms)
         return Drawn(key=draw.key, granted=granted, wait_ms=wait_ms, drawn_us=now_ms * 1000)
@@ -152,7 +152,7 @@ class MemoryGates:
             return 0.0
         if bucket is None:
             return float(limit.burst)
-        came = (self._clock.wall_ms() - bucket.filled_ms) / limit.every_ms
+        came = max(0, self._clock.wall_ms() - bucket.filled_ms) / limit.every_ms
         return min(float(limit.burst), bucket.tokens + returned + came)
 
     async def set_weight(self, org_id: UUID, weight: float) -> None:
@@ -165,7 +165,7 @@ class MemoryGates:
     def _read(self, keys: tuple[str, ...]) -> Board:
         now_ms = self._clock.wall_ms()
         rows = [self._circuits[key] for key in keys if key in self._circuits]
-        rows.sort(key=lambda circuit: -circuit.rev)
+        rows.sort(key=lambda it: (not it.forced, it.state is CircuitState.CLOSED, -it.rev))
         return Board(
             version=self._tables.board,
             circuits=tuple(

@@ -90,7 +90,9 @@ class MemoryRegistry:
             found.sort(key=lambda view: view.id.int, reverse=True)
             return tuple(found[: asked.limit + 1])
 
-    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
+    async def replicas_of(
+        self, queue: str, capability: str, *, build: str = "", limit: int
+    ) -> tuple[UUID, ...]:
         with self._lock:
             tables = self._tables.registry
             able = {
@@ -98,6 +100,7 @@ class MemoryRegistry:
                 for row in tables.workers.values()
                 if queue in row.queues
                 and capability in row.capabilities
+                and build in ("", row.build)
                 and self._status(row) == "active"
             }
             found = sorted(

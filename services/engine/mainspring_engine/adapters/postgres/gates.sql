@@ -22,7 +22,8 @@ from engine.board as b
 left join lateral (
     select x.* from engine.circuit as x
     where $2::text[] is null or x.key = any($2::text[])
-    order by x.rev desc
+    -- Those that hold something are never left out for many that hold nothing.
+    order by x.forced desc, (x.state <> 1) desc, x.rev desc
     limit $1
 ) as c on true;
 
@@ -116,7 +117,7 @@ select engine.set_share_v1($1, $2) as version;
 
 -- name: draw_tokens
 -- Takes tokens out of buckets; see the function. Not repeatable: a repeat draws again.
-select key, granted, wait_ms, drawn_us from engine.draw_tokens_v3($1, $2, $3);
+select key, granted, wait_ms, drawn_us from engine.draw_tokens_v4($1, $2, $3);
 
 -- name: forget_buckets
 -- Forgets full buckets of families; see the function.

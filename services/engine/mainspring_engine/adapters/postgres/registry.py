@@ -66,9 +66,11 @@ class PostgresRegistry:
             )
         )
 
-    async def replicas_of(self, queue: str, capability: str, *, limit: int) -> tuple[UUID, ...]:
+    async def replicas_of(
+        self, queue: str, capability: str, *, build: str = "", limit: int
+    ) -> tuple[UUID, ...]:
         rows = await self._database.fetch(
-            REGISTRY["replicas_of"], queue, capability, SILENT_MS, limit
+            REGISTRY["replicas_of"], queue, capability, SILENT_MS, limit, build
         )
         return tuple(cast(UUID, row["id"]) for row in rows)
 

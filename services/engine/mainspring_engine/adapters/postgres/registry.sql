@@ -181,6 +181,7 @@ where
             w.replica = r.id and w.left_at is null and w.silent_at is null
             and w.drained_at is null and not w.leaving
             and $1 = any(w.queues) and $2 = any(w.capabilities)
+            and $5::text in ('', w.build)
     )
 order by r.seen_at desc, r.id asc
 limit $4;
