@@ -89,7 +89,7 @@ class Process:
             self._pool.shutdown(wait=False)
         # Not forked: a fork of a process with threads may hang.
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, context, _end_with_the_worker)
+        self._pool = ProcessPoolExecutor(1, context, _begin)
         self._id = self._pool.submit(os.getpid)
         return self._pool.submit(_carried, call)
 
@@ -120,6 +120,13 @@ def _carried(call: Callable[[], T]) -> T:
             raise
         message = f"{type(error).__name__}: {said(error)}"
         raise RaisedThere(message) from None
+
+
+def _begin() -> None:
+    """In the process, before any call."""
+    # Ctrl-C reaches the whole group: the worker says when to stop, and lets finish what it can.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_the_worker()
 
 
 def _end_with_the_worker() -> None:

@@ -38,6 +38,15 @@ def waits(gate: str) -> str:
     return Path(gate).read_text()
 
 
+def tells_and_waits(told: str, gate: str) -> str:
+    try:
+        Path(told).write_text(str(os.getpid()))
+        with Path(gate).open() as opened:
+            return opened.readline()
+    except KeyboardInterrupt:
+        return "interrupted"
+
+
 def is_picky() -> None:
     raise Picky(7, reason="no stock")
 
@@ -128,6 +137,22 @@ async def test_a_call_that_is_cancelled_ends_its_process_and_makes_room(gate: st
     assert await waiting != process
     await ended(process)
     processes.close()
+
+
+async def test_what_computes_outlives_ctrl_c_until_its_worker_says_so(
+    processes: Processes, gate: str, tmp_path: Path
+) -> None:
+    told = str(tmp_path / "told")
+    os.mkfifo(told)
+    computing = asyncio.create_task(compute(processes, partial(tells_and_waits, told, gate)))
+    process = int(await text_of(told))
+
+    os.kill(process, signal.SIGINT)
+    entry = os.open(gate, os.O_RDWR)  # waits for no reader, who may have been interrupted
+    os.write(entry, b"done\n")
+
+    assert await computing == "done\n"
+    os.close(entry)
 
 
 async def test_an_exception_that_cannot_be_sent_is_told_and_breaks_nothing(
