@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from mainspring.saying import said
 
@@ -61,12 +61,18 @@ class Processes:
             process.end()
 
 
+class _Made(NamedTuple):
+    """A pool whose process was started. Its id is known once the process is there."""
+
+    pool: ProcessPoolExecutor
+    id_: Future[int]
+
+
 class Process:
     """One call at a time. What ends it, it outlives: the next call has a new process."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        self._id: Future[int]
+        self._made: _Made | None = None
         self._over: Callable[[], bool]
 
     async def compute(self, call: Callable[[], T]) -> T:
@@ -82,23 +88,28 @@ class Process:
             raise
 
     def _begun(self, call: Callable[[], T]) -> "Future[T]":
-        if self._pool is not None:
+        if self._made is not None:
             # One that has died at rest refuses, and nothing of this call was begun.
             with suppress(BrokenExecutor):
-                return self._pool.submit(_carried, call)
-            self._pool.shutdown(wait=False)
+                return self._made.pool.submit(_carried, call)
+            self._made.pool.shutdown(wait=False)
+            self._made = None
         # Not forked: a fork of a process with threads may hang.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, context, _begin)
-        self._id = self._pool.submit(os.getpid)
-        return self._pool.submit(_carried, call)
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+        try:
+            id_, begun = pool.submit(os.getpid), pool.submit(_carried, call)
+        except BaseException:  # the machine may have no room for a process now
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        self._made = _Made(pool, id_)
+        return begun
 
     def end(self) -> None:
         """At rest it goes by itself; in the middle of a call at once, or as soon as it is there."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._id.add_done_callback(partial(_kill, self._over))
-            self._pool = None
+        if self._made is not None:
+            self._made.pool.shutdown(wait=False, cancel_futures=True)
+            self._made.id_.add_done_callback(partial(_kill, self._over))
+            self._made = None
 
 
 def _kill(over: Callable[[], bool], id_: "Future[int]") -> None:

@@ -1,13 +1,14 @@
 """What computes in processes of its own: one that dies, hangs or raises oddly costs no other."""
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -57,6 +58,10 @@ def gives_up() -> None:
 
 def comes_later() -> None:
     raise RetryAfter(5, "come at noon")
+
+
+def has_no_room(process: object) -> NoReturn:
+    raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
 
 async def compute(processes: Processes, call: Callable[[], T]) -> T:
@@ -135,6 +140,29 @@ async def test_a_call_that_is_cancelled_ends_its_process_and_makes_room(gate: st
     hanging.cancel()
 
     assert await waiting != process
+    await ended(process)
+    processes.close()
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["at first", "after one that died"])
+async def test_a_process_that_could_not_be_started_is_not_taken_for_the_next(
+    gate: str, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    processes = Processes(1)
+    if older:
+        with suppress(ProcessDied):
+            await compute(processes, dies)
+    with monkeypatch.context() as full:
+        full.setattr("multiprocessing.context.SpawnProcess._Popen", staticmethod(has_no_room))
+        with pytest.raises(BlockingIOError):
+            await compute(processes, partial(pow, 2, 3))
+    hanging = asyncio.create_task(compute(processes, partial(hangs, gate)))
+    process = int(await text_of(gate))
+
+    hanging.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
     await ended(process)
     processes.close()
 
