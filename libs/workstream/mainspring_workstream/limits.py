@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_kernel.limits import DRAIN_S, LEASE_RENEW_AFTER_S
+from mainspring_kernel.limits import DRAIN_S, LEASE_RENEW_AFTER_S, LEASE_S
 
 LEASE_MARGIN_S: Final = LEASE_RENEW_AFTER_S + 0.5
 """Taken off a lease on this side: a renewal may leave a lease that is up to LEASE_RENEW_AFTER_S old
@@ -11,6 +11,9 @@ BEATS_PER_LEASE: Final = 3
 """Two beats in a row may be lost before a lease ends."""
 ATTACH_TIMEOUT_S: Final = 5.0
 """How long an engine may take to answer an attach before another one is tried."""
+STEADY_S: Final = LEASE_S
+"""After a stream that lived so long the next one is opened with the shortest wait. By then it has
+carried all that a worker sends again to a new one; what ended sooner may end as soon each time."""
 CLOSE_S: Final = 0.5
 """How long an engine may take to end a stream that was closed in order, before it is reset."""
 CONFIG_TIMEOUT_S: Final = 10.0

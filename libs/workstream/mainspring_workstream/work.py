@@ -26,6 +26,7 @@ from mainspring_workstream.limits import (
     BEATS_PER_LEASE,
     DRAIN_ACK_S,
     DRAIN_WORK_S,
+    STEADY_S,
 )
 from mainspring_workstream.link import EngineLink, EngineStream, LinkBroken
 
@@ -61,8 +62,8 @@ class Worker:
         )
         failures = 0
         while not self._drained.is_set():
-            joined = await self._one_stream(attempts)
-            failures = 1 if joined else failures + 1
+            steady = await self._one_stream(attempts)
+            failures = 1 if steady else failures + 1
             if not self._drained.is_set():
                 await self._pause(delay_s(RECONNECT, failures, self._draws.unit()))
         await attempts.abandon()
@@ -107,13 +108,14 @@ class Worker:
     # ── streams ──────────────────────────────────────────────────────────────────────────────
 
     async def _one_stream(self, attempts: Attempts) -> bool:
-        """From open to break; whether it was ever attached."""
+        """From open to break; whether an engine had it, and it lived for STEADY_S."""
         try:
             stream = await self._link.open()
         except LinkBroken as broken:
             _LOG.info("no engine", extra={"reason": broken.detail})
             return False
-        first = self._core.open_stream(self._clock.mono())
+        began = self._clock.mono()
+        first = self._core.open_stream(began)
         self._joined.clear()
         reading = asyncio.create_task(self._read(stream, attempts), name="read")
         others = (
@@ -128,7 +130,7 @@ class Worker:
         try:
             done, _ = await asyncio.wait((reading, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            joined = self._core.attached
+            steady = self._core.attached and self._clock.mono() - began >= STEADY_S
             self._core.close_stream()
             for role in others:
                 role.cancel()
@@ -139,7 +141,7 @@ class Worker:
             await asyncio.gather(reading, *others, return_exceptions=True)
         # Both ends see a break; one line tells it.
         _say_why(next(iter(done)))
-        return joined
+        return steady
 
     async def _read(self, stream: EngineStream, attempts: Attempts) -> None:
         """Returns when the engine says that it leaves."""

@@ -1,0 +1,59 @@
+"""How long a worker waits before its next stream."""
+
+import asyncio
+
+from mainspring_kernel.backoff import RECONNECT, bound_s
+from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.draws import SeededDraws
+from mainspring_workstream.attempt import Attempt
+from mainspring_workstream.core import WorkerCore
+from mainspring_workstream.limits import STEADY_S
+from mainspring_workstream.queue_link import QueueEngineLink
+from mainspring_workstream.work import Worker
+from tests.unit.worker.fake_engine import FakeEngine
+from tests.unit.worker.making import identity
+
+
+class Hasty(ManualClock):
+    """Waits between streams are written down and over at once; beats wait for the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > RECONNECT.max_s:
+            return await super().sleep(seconds)
+        self.waits.append(seconds)
+        self.advance(seconds)
+        return None
+
+
+class Middle(SeededDraws):
+    def unit(self) -> float:
+        return 0.5
+
+
+async def idle(attempt: Attempt) -> bytes:
+    raise NotImplementedError
+
+
+async def test_streams_that_end_soon_after_their_attach_are_opened_ever_later() -> None:
+    engine, clock = FakeEngine(), Hasty()
+    worker = Worker(
+        core=WorkerCore(identity(1)), link=QueueEngineLink(engine), clock=clock, draws=Middle(1)
+    )
+    running = asyncio.create_task(worker.run(idle))
+    for _ in range(8):
+        (await engine.attached()).hang_up()
+    lasting = await engine.attached()
+    waits = tuple(clock.waits)
+
+    clock.advance(STEADY_S)
+    lasting.hang_up()
+    await engine.attached()
+
+    assert waits == tuple(bound_s(RECONNECT, number) / 2 for number in range(1, 9))
+    assert clock.waits[8:] == [RECONNECT.first_s / 2], "after one that lived"
+    worker.halt()
+    await running
