@@ -26,6 +26,7 @@ from mainspring.queries import answer
 from mainspring.settling import settled
 from mainspring.showing import NOWHERE, Road, road_to
 from mainspring.streaming import StreamThread
+from mainspring.terminating import until_ended
 from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
@@ -171,14 +172,16 @@ class Worker:
         await self._stream.attached()
 
     async def run(self) -> None:
-        """Works until it is cancelled, then drains. Raises what ended its stream before.
+        """Works until it is cancelled, or the process gets SIGTERM; then drains.
+
+        Raises what ended its stream before. A handler of SIGTERM that is there already stays.
 
         It takes the process for its own: what was imported is spared the garbage collector.
         """
         async with self:
             assert self._stream is not None  # noqa: S101 - it has begun
             with settled():
-                await self._stream.ended()
+                await until_ended(self._stream.ended())
 
 
 class Runner:
