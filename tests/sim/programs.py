@@ -217,7 +217,21 @@ def _waiting(mark: Step[[str, int], str]) -> list[Offer]:
             came = TOO_LATE
         return [came, await mark(key, 0)]
 
-    return [letterbox, patience]
+    @workflow
+    async def race(key: str, wait_s: float) -> list[object]:
+        """A replay in which another one comes first does other steps, and is held."""
+        letter = asyncio.ensure_future(wait_for_signal(LETTER))
+        timer = asyncio.ensure_future(sleep(wait_s))
+        done, left = await asyncio.wait({letter, timer}, return_when=asyncio.FIRST_COMPLETED)
+        for branch in left:
+            branch.cancel()
+        if letter not in done:
+            await sleep(0.1)
+        token = await mark(key, 0)
+        await sleep(1.0)
+        return [letter.result() if letter in done else TOO_LATE, token]
+
+    return [letterbox, patience, race]
 
 
 def _with_others(mark: Step[[str, int], str]) -> list[Offer]:

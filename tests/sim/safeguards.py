@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
 
+from mainspring import succession
 from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.domain.cursor import Next, StreamCursor, position_of
 from mainspring_api.usecases import once
@@ -147,6 +148,10 @@ def _to_whoever_sits(self: Roster, incarnation: Any, _: int, count: int = 1) -> 
         _GIVE_BACK(self, incarnation, seat.attach_number, count)
 
 
+def _in_no_order(_: Any) -> list[str]:
+    return []
+
+
 SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "fence of a result": Safeguard(judging, "_judge_close", _any_fence),
     "fence rises with a claim": Safeguard(TaskRow, "lease", _same_fence),
@@ -180,6 +185,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "an unknown outcome keeps its id": Safeguard(once, "_give_back", _key_dropped),
     "a credit is of its attach": Safeguard(Roster, "give_back", _to_whoever_sits),
     "what no beat names is looked over": Safeguard(Link, "doubted", _never),
+    "results come in their order": Safeguard(succession, "in_time", _in_no_order),
     "cut deletions are swept": Safeguard(ApiStore, "unfinished_deletes", _no_rows),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),
 }

@@ -37,7 +37,8 @@ def drawn(draws: Random, key: str, needs: tuple[str, ...] = ()) -> Order:
     letters = draws.choice((1, 3))
     known: dict[str, list[object]] = {
         "errand": [2, doze_s], "family": [2], "chart": [], "letterbox": [letters],
-        "patience": [doze_s], "crowd": [letters + 1], "hurry": [3], "rounds": [2, []],
+        "patience": [doze_s], "race": [doze_s],
+        "crowd": [letters + 1], "hurry": [3], "rounds": [2, []],
         "hopeless": [], "household": [f"{key}.{child}" for child in (0, 1, "d")],
     }  # fmt: skip
     program = draws.choice((*known, "errand", "family", "chart"))
@@ -46,7 +47,7 @@ def drawn(draws: Random, key: str, needs: tuple[str, ...] = ()) -> Order:
         program=program,
         needs=needs,
         arguments=[key, *known[program]],
-        letters={"letterbox": letters, "patience": 1}.get(program, 0),
+        letters={"letterbox": letters, "patience": 1, "race": 1}.get(program, 0),
         cancels=draws.random() < 0.2,
         forks=program in {"errand", "chart"} and draws.random() < 0.5,
     )
@@ -78,7 +79,7 @@ def _came_to(order: Order, result: list[object], book: Book) -> Iterator[str]:
         if result != list(range(order.letters)):
             yield f"no lost signal: {order.key} got letters {result}"
         return
-    if order.program == "patience" and result.pop(0) not in (0, TOO_LATE):
+    if order.program in {"patience", "race"} and result.pop(0) not in (0, TOO_LATE):
         yield f"{order.key} waited for a letter and got something else"
     yield from _tokens(order, result, book)
 
