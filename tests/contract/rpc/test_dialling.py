@@ -134,6 +134,12 @@ def test_an_address_is_read_as_grpc_reads_it(address: str, hosts: list[dialler.E
     assert dialler.hosts_of(address) == hosts
 
 
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(ValueError, match=port):
+        Dialler(f"{HOSTS[0]}:{port}")
+
+
 async def test_a_replica_that_is_not_there_harms_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     names(monkeypatch, port, HOSTS)
@@ -174,6 +180,28 @@ async def test_an_unknown_name_is_unavailable(monkeypatch: pytest.MonkeyPatch) -
             await ask(dialler)
 
     assert caught.value.status is Status.UNAVAILABLE
+
+
+@pytest.mark.parametrize("what", ["getaddrinfo", "create_connection"])
+async def test_a_fault_in_the_middle_of_dialling_is_told_and_dialling_goes_on(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        message = "the handler is closed"
+        raise RuntimeError(message)
+
+    listener = await Replica(HOSTS[0]).listen(0)
+    async with dialling(f"{HOSTS[0]}:{listener.port}") as dialled, asyncio.timeout(WAIT_S):
+        with monkeypatch.context() as faulty:
+            faulty.setattr(asyncio.get_running_loop(), what, fails)
+            with pytest.raises(CallFailed, match="RuntimeError: the handler is closed") as caught:
+                await dialled.connection()
+
+        await dialled.connection(patient=True)
+
+        assert caught.value.status is Status.UNAVAILABLE
+        assert await ask(dialled) == HOSTS[0]
+    await listener.stop(0)
 
 
 async def test_a_server_that_comes_back_is_used_without_being_asked_for() -> None:

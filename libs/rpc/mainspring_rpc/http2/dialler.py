@@ -1,6 +1,7 @@
 """Keeps a connection to each address that a name stands for, from the first call on."""
 
 import asyncio
+import logging
 import socket
 from contextlib import suppress
 from hashlib import blake2b
@@ -19,6 +20,8 @@ _CONNECT: Final = Policy(first_s=bounds.CONNECT_FIRST_S, max_s=bounds.CONNECT_MA
 _REPLICA: Final = Policy(first_s=RECONNECT.first_s, max_s=bounds.REPLICA_RETRY_MAX_S)
 _SCHEMES: Final = ("dns:///", "dns:", "ipv4:", "ipv6:")
 _DRAWS: Final = SystemDraws()
+_PORT_MAX: Final = 0xFFFF
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Dialler:
@@ -133,6 +136,9 @@ class Dialler:
         except (OSError, TimeoutError, UnicodeError) as error:
             self._problem = f"{host}:{port} is not known: {error}"
             return []
+        except Exception as error:  # noqa: BLE001 - of the keeper's loop, which must not end by it
+            self._note_fault(error)
+            return []
         return [(str(where[0]), int(where[1])) for _, _, _, _, where in found]
 
     async def _connect(self, endpoint: Endpoint) -> bool:
@@ -150,6 +156,9 @@ class Dialler:
             why = str(error) or "no answer in time"
             self._problem = f"{self.address} does not accept connections: {why}"
             return False
+        except Exception as error:  # noqa: BLE001 - of the keeper's loop, which must not end by it
+            self._note_fault(error)
+            return False
         if not connection.usable:
             self._problem = f"{self.address} does not speak gRPC"
             return False
@@ -159,6 +168,11 @@ class Dialler:
         connection.when_unusable = lambda: self._on_unusable(endpoint, connection)
         self._changes.tell()
         return True
+
+    def _note_fault(self, error: Exception) -> None:
+        """An error that is not the network's: who waits is told, and dialling goes on."""
+        self._problem = f"{self.address} cannot be dialled: {type(error).__name__}: {error}"
+        _LOG.error("dialling failed", exc_info=error)
 
     def _on_unusable(self, endpoint: Endpoint, connection: ClientConnection) -> None:
         if self._open.get(endpoint) is connection:
@@ -175,8 +189,19 @@ def _rank(endpoint: Endpoint, key: bytes) -> bytes:
 
 
 def hosts_of(address: str) -> list[Endpoint]:
-    """Hosts and ports of an address; gRPC's own names of schemes before it change nothing."""
+    """Hosts and ports of an address; gRPC's own names of schemes before it change nothing.
+
+    Raises ValueError for what is no port.
+    """
     for scheme in _SCHEMES:
         address = address.removeprefix(scheme)
     parted = [one.strip().rpartition(":") for one in address.split(",")]
-    return [(host.removeprefix("[").removesuffix("]"), int(port)) for host, _, port in parted]
+    return [(host.removeprefix("[").removesuffix("]"), _port(port)) for host, _, port in parted]
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _PORT_MAX:  # the system would take the rest of a division for it
+        message = f"a port is a number from 0 to {_PORT_MAX}, not {port}"
+        raise ValueError(message)
+    return port
