@@ -5,6 +5,7 @@ from typing import cast
 import msgspec
 import pytest
 
+from mainspring_engine.domain.rows import Waiting
 from mainspring_engine.domain.turn.agent import AskedModel
 from mainspring_engine.domain.turn.state import Owed
 from mainspring_schema.agents import Prices
@@ -110,6 +111,7 @@ def test_what_a_cancelled_turn_owes_the_next_one_pays(then: str) -> None:
 
     desk.say("again")
     if then == "cancel":
+        desk.materials.waiting[desk.session_id] = Waiting()
         desk.cancel()
         (task,) = desk.tasks.values()
         desk.answer(ReasonResult(), task)

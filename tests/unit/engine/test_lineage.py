@@ -8,12 +8,13 @@ from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, Outcome, TaskState
 from mainspring_engine.domain.turn import lineage
 from mainspring_engine.domain.turn.state import Phase
-from mainspring_engine.domain.workflow.children import ENDED, LOST
+from mainspring_engine.domain.workflow.children import CANCEL, ENDED, LOST
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
 from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.tasks import ReasonResult, ToolCall, ToolResult
+from tests.unit.engine.desk import AGENT, OneAgent
 from tests.unit.engine.family import Family, Relative
 
 
@@ -347,3 +348,22 @@ def test_a_child_at_work_for_somebody_else_is_linked_by_its_parents_word() -> No
     parent.hears(child)
 
     assert parent.links == [child.turn_id]
+
+
+@pytest.mark.parametrize("ends", ["cancel", "close"])
+def test_a_child_of_an_earlier_turn_hears_of_it_although_its_parent_can_spawn_no_more(
+    ends: str,
+) -> None:
+    family = Family(joined=False)
+    family.parent.tool_done(family.call, "started")
+    family.parent.reply("It is under way.")
+    family.parent.materials.agents = OneAgent(AGENT)  # the capability was taken away
+    family.parent.say("Something else.")
+
+    if ends == "cancel":
+        family.parent.cancel()
+    else:
+        delete(family.parent)
+
+    told = [s.source for s in family.parent.sent if s.kind == CANCEL]
+    assert told == [family.child.turn_id]

@@ -96,7 +96,10 @@ def stop_below(
     hears of none any more. Raises WaitingMissing, AgentMissing.
     """
     newest = plan.workflow
-    if newest is None or not materials.agent(newest.config_hash).spawns:
+    if newest is None:
+        return frozenset()
+    # An agent that cannot spawn now may have been able to in a turn before.
+    if newest.ordinal == 1 and not materials.agent(newest.config_hash).spawns:
         return frozenset()
     told: set[UUID] = set()
     for row in _rows(plan, materials):
