@@ -20,6 +20,7 @@ from mainspring.recording import current_recording
 from mainspring.retries import Retry
 from mainspring.threads import in_thread
 from mainspring.values import Shape, check_keys, check_step_name, encode
+from mainspring_workstream.exits import carried
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -192,7 +193,7 @@ class _Call(Generic[T]):
         module, name = self._path
         found = cast("object", getattr(import_module(module), name))
         function = cast("Callable[..., T]", getattr(found, "__wrapped__", found))
-        return function(*self._args, **self._kwargs)
+        return carried(function, *self._args, **self._kwargs)
 
 
 class Workflow(Generic[P, T_co]):

@@ -13,6 +13,8 @@ from functools import partial
 from types import coroutine
 from typing import Generic, TypeVar, cast
 
+from mainspring_workstream.exits import is_closing
+
 T = TypeVar("T")
 
 
@@ -127,7 +129,11 @@ class Ferry(Generic[T]):
                 passage.value = await _rest(call, context, waits)
             except StopIteration as end:
                 passage.value = cast("T", end.value)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is told here
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                if is_closing(error):
+                    raise
                 passage.failure = error
             self._depart(here, passage)
 

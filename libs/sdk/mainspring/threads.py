@@ -7,6 +7,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
+from mainspring_workstream.exits import carried
+
 P = ParamSpec("P")
 T = TypeVar("T")
 THREADS_MAX: Final = 256
@@ -16,6 +18,6 @@ _THREADS: Final = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="mainspring
 
 
 def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-    """As `asyncio.to_thread`, in threads of our own."""
-    call = partial(copy_context().run, function, *args, **kwargs)
+    """As `asyncio.to_thread`, in threads of our own. What no future carries is Escaped."""
+    call = partial(copy_context().run, partial(carried, function, *args, **kwargs))
     return asyncio.get_running_loop().run_in_executor(_THREADS, call)

@@ -1,8 +1,15 @@
-"""`sys.exit` in code that a worker was given ends that call, and not the worker with all it has."""
+"""What code that a worker was given raises to end more than itself ends that call alone.
 
-from collections.abc import Awaitable
-from typing import TypeVar
+`sys.exit` would end the loop, with all the worker has; no future can carry a StopIteration, so that
+whoever waits would do so for ever; and what is no Exception nobody expects.
+"""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from traceback import format_exception_only
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -13,9 +20,41 @@ class Exited(RuntimeError):
         super().__init__(f"it called sys.exit({'' if status is None else repr(status)})")
 
 
+class Escaped(RuntimeError):
+    """The code raised what is no error to Python, but a signal between its parts."""
+
+    @classmethod
+    def made_of(cls, error: BaseException) -> "Escaped":
+        """In words, for it may come from another process."""
+        return cls(f"it raised {''.join(format_exception_only(error)).strip()}")
+
+
 async def contained(work: Awaitable[T]) -> T:
-    """Raises Exited; asyncio would let a SystemExit end the loop, whoever else is on it."""
+    """Raises Exited, Escaped; and as it comes an Exception, a cancel, a KeyboardInterrupt."""
     try:
         return await work
     except SystemExit as error:
         raise Exited(error.code) from error
+    except (Exception, asyncio.CancelledError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if is_closing(error):
+            raise
+        raise Escaped.made_of(error) from error
+
+
+def carried(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Of plain code, where a future is to bring what it comes to. Raises Escaped."""
+    try:
+        return call(*args, **kwargs)
+    except (StopIteration, GeneratorExit) as error:
+        raise Escaped.made_of(error) from error
+
+
+def is_closing(error: BaseException) -> bool:
+    """Whether the coroutine that has just caught it is being closed.
+
+    What it awaits is closed before it, so nothing below it raised the error.
+    """
+    trace = error.__traceback__
+    return isinstance(error, GeneratorExit) and (trace is None or trace.tb_next is None)

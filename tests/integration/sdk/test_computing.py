@@ -12,8 +12,9 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from mainspring import GiveUp, RetryAfter
+from mainspring import GiveUp, RetryAfter, step
 from mainspring.computing import ProcessDied, Processes, RaisedThere
+from mainspring_workstream.exits import Escaped
 
 T = TypeVar("T")
 PATIENCE_S = 60
@@ -62,6 +63,11 @@ def comes_later() -> None:
 
 def has_no_room(process: object) -> NoReturn:
     raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+@step(cpu_bound=True)
+def finds_nothing() -> int:
+    return next(number for number in () if number)
 
 
 async def compute(processes: Processes, call: Callable[[], T]) -> T:
@@ -181,6 +187,14 @@ async def test_what_computes_outlives_ctrl_c_until_its_worker_says_so(
 
     assert await computing == "done\n"
     os.close(entry)
+
+
+async def test_a_stop_iteration_in_a_process_fails_its_step(processes: Processes) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(Escaped, match="it raised StopIteration"):
+            await finds_nothing.call((), {}, processes)
+
+    assert await compute(processes, partial(pow, 2, 3)) == 8
 
 
 async def test_an_exception_that_cannot_be_sent_is_told_and_breaks_nothing(

@@ -218,3 +218,15 @@ async def test_where_the_other_loop_has_ended_nobody_waits() -> None:
     async with asyncio.timeout(10):
         with pytest.raises(RuntimeError):
             await Ferry[None](ended).cross(never)
+
+
+async def test_an_error_that_nobody_expects_is_raised_where_it_is_awaited(
+    there: asyncio.AbstractEventLoop,
+) -> None:
+    async def leave() -> None:
+        await asyncio.sleep(0)
+        raise GeneratorExit
+
+    async with asyncio.timeout(10):
+        with pytest.raises(GeneratorExit):
+            await Ferry[None](there).cross(leave)
