@@ -97,27 +97,31 @@ class Child(Generic[P, T]):
 
     async def run(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises StepFailed, and WaitTimedOut after `timeout_s`: the child is then cancelled."""
-        given = self.workflow.shape.bind(args, kwargs)
-        record = await self._wait("child", given, delay_ms=self.delay_ms)
+        record = await self._wait("child", args, kwargs, delay_ms=self.delay_ms)
         return self.workflow.shape.result(record.result)
 
     async def start_detached(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The id, when it is committed that it begins. Raises StepFailed where it may not."""
-        record = await self._wait("detached", self.workflow.shape.bind(args, kwargs))
+        record = await self._wait("detached", args, kwargs)
         return msgspec.json.decode(record.result, type=str)
 
     async def _wait(
-        self, kind: StepKind, given: object, *, delay_ms: int | None = None
+        self,
+        kind: StepKind,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        *,
+        delay_ms: int | None = None,
     ) -> StepRecord:
-        name, queue = self.workflow.name, self.queue
+        name, queue, shape = self.workflow.name, self.queue, self.workflow.shape
         record = await _going().wait(
             kind,
             name,
             delay_ms=delay_ms,
-            digest=hash_of([given, queue, delay_ms]),
+            digest=hash_of([shape.bind(args, kwargs), queue, delay_ms]),
             child=ChildStart(
                 type=name,
-                input=encode(given),
+                input=encode(shape.sent(args, kwargs)),
                 queue=queue,
                 keys=self.under.keys,
                 circuit=self.under.circuit,

@@ -207,8 +207,9 @@ class Client:
     ) -> Description:
         """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object.
 
-        Without a `key` it gets one of its own, so that a request that is repeated finds it again.
-        Returns how it is at its start, or with `wait_s` once it has ended, or after that.
+        An object has what is given without a name in an array, as "*". Without a `key` it gets one
+        of its own, so that a request that is repeated finds it again. Returns how it is at its
+        start, or with `wait_s` once it has ended, or after that.
         """
         body: dict[str, object] = {
             "type": type_,
@@ -371,7 +372,7 @@ class Starting(Generic[P, T]):
 
     async def start(self, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
         """Raises TypeError for arguments that do not fit, Unserializable, ApiError."""
-        input_ = encode(self._workflow.shape.bind(args, kwargs))
+        input_ = encode(self._workflow.shape.sent(args, kwargs))
         started = await self._begin(input_, key=self._key, wait_s=0.0)
         return Handle(self._client, started.id, self._workflow)
 
@@ -380,7 +381,7 @@ class Starting(Generic[P, T]):
 
         Raises WorkflowFailed, and what `start` raises.
         """
-        input_ = encode(self._workflow.shape.bind(args, kwargs))
+        input_ = encode(self._workflow.shape.sent(args, kwargs))
         async with self._client.ends.turns.turn() as mine:
             wait_s = WAIT_S if mine else 0.0
             seen = await self._begin(input_, key=self._key, wait_s=wait_s)

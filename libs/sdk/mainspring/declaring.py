@@ -81,7 +81,7 @@ def do(step: "Doable[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
     if drawing is None:
         message = "do() belongs into the function of a @workflow(driver='machine')"
         raise NotInWorkflow(message)
-    return cast("T", drawing.add(cast("AnyStep", step), step.shape.bind(args, kwargs)))
+    return cast("T", drawing.add(cast("AnyStep", step), step.shape.sent(args, kwargs)))
 
 
 def do_sleep(duration: float | timedelta) -> None:
@@ -299,7 +299,7 @@ def _started(
         delay_ms=child.delay_ms if kind == "child" else None,
         start_within_ms=child.under.start_within_ms,
     )
-    return _here().start(child, child.workflow.shape.bind(args, kwargs), wait)
+    return _here().start(child, child.workflow.shape.sent(args, kwargs), wait)
 
 
 def _parameters(function: Callable[..., object]) -> Iterator[Parameter]:

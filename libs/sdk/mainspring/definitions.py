@@ -109,7 +109,7 @@ class Step(Generic[P, T_co]):
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Call[T_co]":
         """A call to be submitted with others. Raises TypeError for arguments that do not fit."""
         options = self._fixed or self._options(self.keys_of(args, kwargs))
-        return Call(self, encode(self.shape.bind(args, kwargs)), options)
+        return Call(self, encode(self.shape.sent(args, kwargs)), options)
 
     def _options(self, keys: tuple[str, ...]) -> Options:
         return Options(keys=keys, circuit=self.circuit, start_within_s=self.start_within_s)

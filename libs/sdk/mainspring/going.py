@@ -257,7 +257,7 @@ class Go(Recording):
 
     async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
         """Ends this passage of the code, once what it finished is on its way."""
-        input_ = encode(self._workflow.shape.bind(args, kwargs))
+        input_ = encode(self._workflow.shape.sent(args, kwargs))
         self._rests = False
         await self._kept.saver.landed()
         (await self._under_way()).set_result(input_)

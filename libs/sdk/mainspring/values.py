@@ -4,8 +4,9 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from string import Formatter
-from typing import Generic, TypeVar, cast, get_type_hints
+from typing import Final, Generic, TypeVar, cast, get_type_hints
 
 import msgspec
 
@@ -13,6 +14,8 @@ from mainspring.errors import Unserializable
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX, WORKFLOW_VALUE_BYTES_MAX
 
 T_co = TypeVar("T_co", covariant=True)
+BY_POSITION: Final = "*"
+"""Of an input's object: the array of its arguments that are given by position. It is no name."""
 
 
 def encode(value: object) -> bytes:
@@ -60,7 +63,6 @@ class Shape(Generic[T_co]):
 
     def __init__(self, function: Callable[..., object]) -> None:
         self._signature = inspect.signature(function)
-        self._names = tuple(self._signature.parameters)
         self._fits = _counts_that_fit(self._signature)
         try:
             hints = cast("dict[str, object]", get_type_hints(function))
@@ -68,12 +70,10 @@ class Shape(Generic[T_co]):
             # Names that only a type checker can see: the values come as plain JSON.
             hints = {}
         self._result = _decoder(hints.get("return", object))
-        self._parameters = {
-            name: _decoder(hints.get(name, object)) for name in self._signature.parameters
-        }
+        self._parameters = _Parameters(self._signature, hints)
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
-        """The arguments as they are encoded: an array, or an object where some are named.
+        """The arguments as they are compared: an array, or an object where some are named.
 
         Raises TypeError where they do not fit the function.
         """
@@ -82,9 +82,28 @@ class Shape(Generic[T_co]):
         bound = self._signature.bind(*args, **kwargs)
         return dict(bound.arguments) if kwargs else list(args)
 
+    def sent(self, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+        """The arguments as they are encoded, so that `arguments` finds this very call in them.
+
+        An object names what has a name; where something has none, all that is given by position is
+        under "*". Raises TypeError where they do not fit.
+        """
+        if not kwargs or self._parameters.all_named:
+            return self.bind(args, kwargs)
+        if BY_POSITION in kwargs:
+            message = f"no argument can be named {BY_POSITION!r}"
+            raise TypeError(message)
+        given = self._signature.bind(*args, **kwargs).arguments
+        if not self._parameters.nameless.isdisjoint(given):
+            return {BY_POSITION: list(args), **kwargs}
+        named = self._parameters.named
+        return {name: given[name] for name in given if name in named} | {
+            name: value for name, value in kwargs.items() if name not in named
+        }
+
     @property
     def parameters(self) -> tuple[str, ...]:
-        return tuple(self._parameters)
+        return tuple(self._signature.parameters)
 
     def named(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
         """All arguments by name, defaults too. Raises TypeError where they do not fit."""
@@ -94,18 +113,13 @@ class Shape(Generic[T_co]):
 
     def arguments(self, raw: bytes) -> tuple[list[object], dict[str, object]]:
         """Raises ValueError for what does not fit."""
-        if raw.lstrip()[:1] == b"{":
-            named = {
-                name: self._argument(name, value) for name, value in _NAMED.decode(raw).items()
-            }
-            return self._fitting([], named)
-        given = _LISTED.decode(raw)
-        names = self._names
-        listed = [
-            self._argument(names[min(i, len(names) - 1)] if names else "", value)
-            for i, value in enumerate(given)
-        ]
-        return self._fitting(listed, {})
+        read = self._parameters
+        if raw.lstrip()[:1] != b"{":
+            return self._fitting(read.listed(_LISTED.decode(raw)), {})
+        members = _NAMED.decode(raw)
+        by_position = members.pop(BY_POSITION, None)
+        listed = [] if by_position is None else read.listed(_LISTED.decode(by_position))
+        return self._fitting(listed, {name: read.one(name, it) for name, it in members.items()})
 
     def _fitting(
         self, listed: list[object], named: dict[str, object]
@@ -116,12 +130,44 @@ class Shape(Generic[T_co]):
             raise ValueError(str(error)) from error
         return listed, named
 
-    def _argument(self, name: str, raw: msgspec.Raw) -> object:
-        return self._parameters.get(name, _ANY).decode(raw)
-
     def result(self, raw: bytes) -> T_co:
         """Raises ValueError for what does not fit the annotation any more."""
         return cast("T_co", self._result.decode(raw))
+
+
+class _Parameters:
+    """What reads the arguments of one function: by name, by position, and all others."""
+
+    def __init__(self, signature: inspect.Signature, hints: Mapping[str, object]) -> None:
+        self.named: dict[str, msgspec.json.Decoder[object]] = {}
+        self.nameless: set[str] = set()
+        """What only a position gives: before a slash, or behind a star."""
+        self._placed: list[msgspec.json.Decoder[object]] = []
+        self._more = self._others = _ANY
+        self.all_named = True
+        for name, one in signature.parameters.items():
+            read = _decoder(hints.get(name, object))
+            if one.kind is one.VAR_KEYWORD:
+                self._others = read
+            elif one.kind is one.VAR_POSITIONAL:
+                self._more = read
+            elif one.kind is not one.KEYWORD_ONLY:
+                self._placed.append(read)
+            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
+                self.named[name] = read
+                continue
+            self.all_named = False
+            if one.kind is not one.VAR_KEYWORD:
+                self.nameless.add(name)
+
+    def listed(self, given: Sequence[msgspec.Raw]) -> list[object]:
+        return [
+            read.decode(raw)
+            for read, raw in zip(chain(self._placed, repeat(self._more)), given, strict=False)
+        ]
+
+    def one(self, name: str, raw: msgspec.Raw) -> object:
+        return self.named.get(name, self._others).decode(raw)
 
 
 def _counts_that_fit(signature: inspect.Signature) -> range:
