@@ -43,11 +43,14 @@ class AttemptOver(Exception):
 
 
 class GiveUp(Exception):
-    """Raise it in a step or a workflow to fail at once, with a code of your own."""
+    """Raise it in a step or a workflow to fail at once, with a code of your own.
 
-    def __init__(self, code: str, message: str = "") -> None:
-        super().__init__(message or code)
-        self.code = code
+    A number, as of HTTP, is told as text.
+    """
+
+    def __init__(self, code: str | int, message: str = "") -> None:
+        self.code = code if isinstance(code, str) else str(code)
+        super().__init__(message or self.code)
 
     def __reduce__(self) -> tuple[type["GiveUp"], tuple[str, str]]:
         """It may come from the process that computes a step."""
