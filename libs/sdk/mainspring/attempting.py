@@ -14,7 +14,7 @@ from mainspring.saying import readable, said
 from mainspring.values import encode
 from mainspring_kernel.draws import Draws
 from mainspring_schema.workflows import Flaw, StepRecord
-from mainspring_workstream.exits import contained
+from mainspring_workstream.exits import undisturbed
 
 T = TypeVar("T")
 Arguments = tuple[tuple[object, ...], dict[str, object]]
@@ -107,7 +107,7 @@ async def _call(
         # Steps do not nest: what a step calls is part of it.
         enter(None)
         with attempting(course):
-            return await contained(step.call(args, kwargs, processes))
+            return await undisturbed(step.call(args, kwargs, processes))
 
     # A task of its own has a context of its own, and its cancel is ours.
     return await asyncio.create_task(alone())

@@ -29,7 +29,7 @@ from mainspring_schema.toolsets import Brings, Toolset
 from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, HandedBack
 from mainspring_workstream.configs import Configs, ConfigUnusable
-from mainspring_workstream.exits import contained
+from mainspring_workstream.exits import undisturbed
 from mainspring_workstream.overweight import is_sendable
 
 _LOG: Final = logging.getLogger("mainspring")
@@ -192,7 +192,7 @@ async def _call(
     limit = asyncio.timeout(tool.timeout_s)
     try:
         async with limit:
-            return _succeeded(payload, await contained(tool.call(arguments, context)))
+            return _succeeded(payload, await undisturbed(tool.call(arguments, context)))
     except ToolError as error:
         return _told(payload, error)
     except TimeoutError:
@@ -209,7 +209,7 @@ async def _ask(
     """What became of the call that a lost attempt started. It is not made again."""
     try:
         async with asyncio.timeout(ANNOUNCED_PROBE_S):
-            return _succeeded(payload, await contained(tool.ask(arguments, context)))
+            return _succeeded(payload, await undisturbed(tool.ask(arguments, context)))
     except NotDone as error:
         return _told(payload, error)
     except Exception:  # noqa: BLE001 - whatever a probe raises, it has not told anything

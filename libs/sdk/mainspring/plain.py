@@ -18,7 +18,7 @@ from mainspring_schema.codec import pack
 from mainspring_schema.tasks import PlainResult
 from mainspring_workstream.attempt import Attempt
 from mainspring_workstream.attempts import Ended
-from mainspring_workstream.exits import contained
+from mainspring_workstream.exits import undisturbed
 
 
 async def attempt_plain(
@@ -70,7 +70,9 @@ async def _attempt(
         args, kwargs = _arguments(step, input_)
         # This coroutine is a task of its own, so no workflow's place reaches the step.
         with attempting(course):
-            result = PlainResult(result=encode(await contained(step.call(args, kwargs, processes))))
+            result = PlainResult(
+                result=encode(await undisturbed(step.call(args, kwargs, processes)))
+            )
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
         delay_s = step.retry.delay(error, attempt=failures + 1, draw=draws.unit())
         retry_ms = None if delay_s is None else min(round(delay_s * 1000), PLAIN_RETRY_MS_MAX)

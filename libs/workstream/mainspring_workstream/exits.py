@@ -43,6 +43,22 @@ async def contained(work: Awaitable[T]) -> T:
         raise Escaped.made_of(error) from error
 
 
+async def undisturbed(work: Awaitable[T]) -> T:
+    """As `contained`, of a part of the code that only its task ends.
+
+    A cancel that it raises by itself (of a task of its own, for instance) is Escaped too: taken for
+    one of this task, it would end what nobody asked to end.
+    """
+    try:
+        return await contained(work)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        message = "it raised CancelledError, and nobody had cancelled it"
+        raise Escaped(message) from error
+
+
 def carried(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Of plain code, where a future is to bring what it comes to. Raises Escaped."""
     try:
