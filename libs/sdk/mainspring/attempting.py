@@ -11,7 +11,6 @@ from mainspring.heartbeats import Course, attempting
 from mainspring.place import enter
 from mainspring.recording import Callee
 from mainspring.saying import readable, said
-from mainspring.values import encode
 from mainspring_kernel.draws import Draws
 from mainspring_schema.workflows import Flaw, StepRecord
 from mainspring_workstream.exits import undisturbed
@@ -86,7 +85,7 @@ class _Tries(Generic[T]):
             self.begun += 1
             try:
                 called = await _call(step, self._arguments, self._processes, self._course)
-                self.result = encode(called)
+                self.result = step.shape.kept(called, step.name)
             except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
                 delay_s = step.retry.delay(error, attempt=self.begun, draw=draws.unit())
                 if delay_s is None:

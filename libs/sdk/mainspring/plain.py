@@ -11,7 +11,6 @@ from mainspring.definitions import Step
 from mainspring.errors import GiveUp
 from mainspring.ferry import Passage
 from mainspring.heartbeats import Beats, Course, Unheard, attempting
-from mainspring.values import encode
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.codec import pack
@@ -70,9 +69,8 @@ async def _attempt(
         args, kwargs = _arguments(step, input_)
         # This coroutine is a task of its own, so no workflow's place reaches the step.
         with attempting(course):
-            result = PlainResult(
-                result=encode(await undisturbed(step.call(args, kwargs, processes)))
-            )
+            called = await undisturbed(step.call(args, kwargs, processes))
+        result = PlainResult(result=step.shape.kept(called, step.name))
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
         delay_s = step.retry.delay(error, attempt=failures + 1, draw=draws.unit())
         retry_ms = None if delay_s is None else min(round(delay_s * 1000), PLAIN_RETRY_MS_MAX)

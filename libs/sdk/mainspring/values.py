@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from string import Formatter
-from typing import Final, Generic, TypeVar, cast, get_type_hints
+from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
 
 import msgspec
 
@@ -69,7 +69,8 @@ class Shape(Generic[T_co]):
         except (NameError, TypeError):
             # Names that only a type checker can see: the values come as plain JSON.
             hints = {}
-        self._result = _decoder(hints.get("return", object))
+        self._returns = hints.get("return", object)
+        self._result = _decoder(self._returns)
         self._parameters = _Parameters(self._signature, hints)
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
@@ -130,6 +131,30 @@ class Shape(Generic[T_co]):
             raise ValueError(str(error)) from error
         return listed, named
 
+    def kept(self, value: object, name: str) -> bytes:
+        """What a call returned, as it is recorded of the step `name`.
+
+        Raises Unserializable for what `result` would not read: found later, it could not be mended.
+        """
+        try:
+            raw = encode(value)
+        except Unserializable as error:
+            message = f"{name} returned what cannot be recorded: {error}"
+            raise Unserializable(message) from error
+        if self._result is _ANY:
+            return raw
+        try:
+            self._result.decode(raw)
+        except (TypeError, ValueError) as error:
+            wanted = inspect.formatannotation(self._returns)
+            message = (
+                f"{name} returned {type(value).__name__}, which does not fit {wanted}: {error}"
+            )
+            if isinstance(value, float):
+                message += " (JSON has no NaN and no infinity)"
+            raise Unserializable(message) from error
+        return raw
+
     def result(self, raw: bytes) -> T_co:
         """Raises ValueError for what does not fit the annotation any more."""
         return cast("T_co", self._result.decode(raw))
@@ -180,6 +205,8 @@ def _counts_that_fit(signature: inspect.Signature) -> range:
 
 
 def _decoder(hint: object) -> "msgspec.json.Decoder[object]":
+    if hint is object or hint is Any:
+        return _ANY
     try:
         return msgspec.json.Decoder(hint, strict=True)
     except TypeError:

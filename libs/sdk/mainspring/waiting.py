@@ -9,6 +9,7 @@ from mainspring.delays import delay_ms_of, timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
 from mainspring.values import check_step_name, hash_of
+from mainspring_schema.workflows import Flaw
 
 T = TypeVar("T")
 
@@ -35,8 +36,9 @@ async def wait_for_signal(
     """Waits for a signal of this name and returns its payload; each signal is taken once.
 
     One that came before is taken at once, the oldest first. Raises WaitTimedOut after `timeout_s`
-    (default: never), ValueError for a name that is too long, NotInWorkflow elsewhere than in a
-    workflow's code.
+    (default: never), StepFailed with the code `invalid_input` for a payload that does not fit
+    `type`, ValueError for a name that is too long, NotInWorkflow elsewhere than in a workflow's
+    code.
     """
     delay_ms = timeout_ms_of(timeout_s)
     record = await _go("wait_for_signal").wait(
@@ -47,7 +49,12 @@ async def wait_for_signal(
             raise WaitTimedOut(record.flaw.message)
         raise StepFailed(record.flaw)
     wanted = cast("type[object]", object if type is None else type)
-    return msgspec.json.decode(record.result, type=wanted)
+    try:
+        return msgspec.json.decode(record.result, type=wanted)
+    except ValueError as error:
+        message = f"the signal {name} has a payload that does not fit: {error}"
+        flaw = Flaw(code="invalid_input", message=message, type=error.__class__.__name__)
+        raise StepFailed(flaw) from error
 
 
 async def report(value: object) -> None:
