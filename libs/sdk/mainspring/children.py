@@ -7,6 +7,7 @@ import msgspec
 
 from mainspring.delays import timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
+from mainspring.options import texts
 from mainspring.recording import Recording, current_recording
 from mainspring.values import Shape, encode, hash_of
 from mainspring_schema.keys import flaw_in, flaw_of_name, flaw_of_start_bound
@@ -62,7 +63,7 @@ def child(
     `keys` and `circuit` are as of a step, and hold while its code runs. It fails with
     `timeout.schedule_to_start` where no worker took it within `start_within_s`.
     """
-    under = Under(tuple(keys), circuit or "", milliseconds(start_within_s))
+    under = Under(texts("keys", keys), circuit or "", milliseconds(start_within_s))
     return Child(workflow, queue=queue, timeout_s=timeout_s, under=under)
 
 

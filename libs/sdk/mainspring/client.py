@@ -14,6 +14,7 @@ from mainspring.definitions import Call, Options, Step, Workflow
 from mainspring.descriptions import Description, Page, Problem
 from mainspring.ends import Ends
 from mainspring.errors import ApiError, WorkflowFailed
+from mainspring.options import texts
 from mainspring.reading import frames_of, lines_of
 from mainspring.sending import PASSING, TRIES, WAIT_S, Sender, http_of
 from mainspring.tasks import Submitting, TaskHandle, Tasks
@@ -160,7 +161,7 @@ class Client:
         A higher `priority` (0 to 9) goes first; with a `build` only workers of that build take it.
         """
         options = Options(
-            keys=tuple(keys),
+            keys=texts("keys", keys),
             circuit=circuit,
             priority=priority,
             build=build,
@@ -187,11 +188,10 @@ class Client:
     ) -> "Starting[P, T]":
         """With options: the same `key` and arguments find the workflow that they started before.
 
-        With other arguments the key raises ApiError `workflow_key_mismatch`.
-        With a `build` only workers of that build work on it. `keys` and `circuit` are as of a step,
-        and hold while its code runs.
+        Other arguments raise ApiError `workflow_key_mismatch`. With a `build` only workers of that
+        build work on it. `keys` and `circuit` are as of a step, and hold while its code runs.
         """
-        under = Options(keys=tuple(keys), circuit=circuit, build=build)
+        under = Options(keys=texts("keys", keys), circuit=circuit, build=build)
         return Starting(self, workflow, key=key, queue=queue, options=under)
 
     async def start_by_name(  # noqa: PLR0913 - one named option each
@@ -207,9 +207,9 @@ class Client:
     ) -> Description:
         """Starts a workflow whose code is elsewhere. `input_` is a JSON array or object.
 
-        An object has what is given without a name in an array, as "*". Without a `key` it gets one
-        of its own, so that a request that is repeated finds it again. Returns how it is at its
-        start, or with `wait_s` once it has ended, or after that.
+        An object has in an array, as "*", what is given without a name. Without a `key` it gets one
+        of its own, so that a repeated request finds it again. Returns how it is at its start, or
+        with `wait_s` once it has ended, or after that.
         """
         body: dict[str, object] = {
             "type": type_,

@@ -16,6 +16,7 @@ from mainspring.deadlines import too_late
 from mainspring.declaring import Drawn, draw
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.heartbeats import alive
+from mainspring.options import bound_s, queue_named, texts
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
 from mainspring.threads import in_thread
@@ -73,7 +74,7 @@ class Step(Generic[P, T_co]):
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__wrapped__ = function
-        check_keys(keys, self.shape.parameters)
+        check_keys(keys, circuit, self.shape.parameters)
         self._fixed = None if _keyed_by_arguments(keys) else self._options(keys)
         if cpu_bound and self._is_async:
             message = f"{self.name}: what computes in a process of its own is a plain function"
@@ -278,18 +279,18 @@ def step(  # noqa: PLR0913 - one named option each
     `start_within_s` fails. With a `queue` each call is a task of its own, done by any
     worker of that queue that offers the step. Such tasks are under the limits of their `keys`
     ("customer:{customer_id}", with the argument of that name); their `circuit` holds them back
-    while too many of them fail.
+    while too many of them fail. Raises TypeError or ValueError for options that say nothing.
     """
     decorator = _Decorator(
         name=name,
         retry=retry,
-        timeout_s=timeout_s,
-        heartbeat_s=heartbeat_s,
-        start_within_s=start_within_s,
-        close_within_s=close_within_s,
+        timeout_s=bound_s("timeout_s", timeout_s),
+        heartbeat_s=bound_s("heartbeat_s", heartbeat_s),
+        start_within_s=bound_s("start_within_s", start_within_s),
+        close_within_s=bound_s("close_within_s", close_within_s),
         cpu_bound=cpu_bound,
-        queue=queue,
-        keys=tuple(keys),
+        queue=queue_named(queue),
+        keys=texts("keys", keys),
         circuit=circuit,
     )
     return decorator if function is None else decorator(function)

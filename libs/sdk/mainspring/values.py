@@ -12,6 +12,7 @@ import msgspec
 
 from mainspring.errors import Unserializable
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX, WORKFLOW_VALUE_BYTES_MAX
+from mainspring_schema.keys import flaw_in
 
 T_co = TypeVar("T_co", covariant=True)
 BY_POSITION: Final = "*"
@@ -40,14 +41,22 @@ def check_step_name(name: str) -> str:
     return name
 
 
-def check_keys(keys: Iterable[str], parameters: Collection[str]) -> None:
-    """Raises TypeError for a key that names what is no parameter."""
+def check_keys(keys: Iterable[str], circuit: str | None, parameters: Collection[str]) -> None:
+    """Raises TypeError for a key that names no parameter, ValueError for what can be no key."""
+    samples: list[str] = []
     for key in keys:
-        for _, field, _, _ in Formatter().parse(key):
+        parts = tuple(Formatter().parse(key))
+        samples.append(
+            "".join(text + ("" if field is None else "-") for text, field, _, _ in parts)
+        )
+        for _, field, _, _ in parts:
             name = re.split(r"[.\[]", field or "")[0]
             if field is not None and name not in parameters:
                 message = f"the key {key!r} names {name!r}, which is no parameter"
                 raise TypeError(message)
+    flaw = flaw_in(tuple(samples), circuit or "")
+    if flaw is not None:
+        raise ValueError(flaw)
 
 
 def hash_of(arguments: object) -> bytes:

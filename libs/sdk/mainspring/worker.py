@@ -21,6 +21,7 @@ from mainspring.ferry import Ferry, Passage
 from mainspring.going import Go
 from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
+from mainspring.options import texts
 from mainspring.plain import attempt_plain, landed
 from mainspring.queries import answer
 from mainspring.settling import settled
@@ -105,7 +106,7 @@ class Worker:
             incarnation=incarnation,
             name=name or f"{platform.node() or 'worker'}-{incarnation.hex[-8:]}",
             build=build,
-            queues=tuple(queues),
+            queues=texts("queues", queues),
             capabilities=self._capabilities(),
             slots=slots,
             toolset=self._announced.body,
