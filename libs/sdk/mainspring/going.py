@@ -228,7 +228,6 @@ class Go(Recording):
         record = await self._past(place, name, kind, digest)
         if record is not None:
             return record
-        check_room(self._open)
         wait = Wait(
             step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
         )
@@ -237,6 +236,7 @@ class Go(Recording):
             await self._under_way()
             if kind == "detached":
                 await self._ready()
+        check_room(self._open)
         return await self._rest(wait)
 
     async def report(self, value: object) -> None:
