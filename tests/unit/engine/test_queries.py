@@ -1,6 +1,7 @@
 """Queries of workflows: at any worker here that knows the code, with no row behind them."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import cast
 from uuid import UUID
@@ -195,6 +196,22 @@ async def test_a_worker_that_goes_away_or_hands_back_is_told() -> None:
         await left
     with pytest.raises(NoWorker, match="handed the query back"):
         await returned
+
+
+async def test_an_answer_that_comes_as_its_asker_leaves_is_no_error_that_nobody_looked_at() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    desk = Desk()
+    asking = await desk.asking()
+    await desk.pushed()
+
+    desk.queries.left(desk.link)
+    asking.cancel()
+    await asyncio.wait({asking})
+    gc.collect()
+
+    assert asking.cancelled()
+    assert told == []
 
 
 async def test_an_answer_that_does_not_come_ends_the_query_and_frees_the_worker(

@@ -78,6 +78,8 @@ class BusQueries:
             raise DeadlineExceeded(detail) from error
         finally:
             del self._open[id_]
+            if asked.answer.done() and not asked.answer.cancelled():
+                asked.answer.exception()  # it came as its asker left: nobody else will look at it
 
     # ── messages ────────────────────────────────────────────────────────────────────────────────
 

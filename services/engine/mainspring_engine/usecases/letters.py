@@ -166,15 +166,21 @@ class DeadLetters:
 
     def _expect(self, last_ms: int) -> None:
         """Looks often until this is over."""
-        self._busy_until = max(self._busy_until, self._clock.mono() + last_ms / 1000)
+        self._busy_for(last_ms / 1000)
         self._wake.set()
+
+    def _busy_for(self, seconds: float) -> None:
+        self._busy_until = max(self._busy_until, self._clock.mono() + seconds)
 
     async def work(self) -> None:
         """Finds what is due: this engine's orders in time, those of one that died a bit later."""
         while True:
             self._wake.clear()
             with one_pass(_log, "what is requeued"):
-                await self._take_up(await self._letters.due(None, SWEEP_BATCH_ROWS_MAX))
+                found = await self._letters.due(None, SWEEP_BATCH_ROWS_MAX)
+                if found:  # of an engine that died, say: others of its order follow
+                    self._busy_for(REQUEUE_IDLE_S)
+                await self._take_up(found)
             await self._rest()
 
     async def _rest(self) -> None:
