@@ -19,7 +19,7 @@ from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saying import said
 from mainspring.stillness import Stillness
-from mainspring.succession import LEFT, Succession
+from mainspring.succession import Succession
 from mainspring.surroundings import Code, Engine, Open, Working, check_room, fit_a_frame
 from mainspring.values import encode, hash_of
 from mainspring_kernel.draws import Draws
@@ -226,18 +226,19 @@ class Go(Recording):
         """Until the engine has found its result; the workflow may leave its worker meanwhile."""
         place = self._place()
         record = await self._past(place, name, kind, digest)
-        if record is not None:
-            return record
-        wait = Wait(
-            step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
-        )
-        if not self._replay_only:
+        if record is None and not self._replay_only:
             await self._turns.caught_up(place)
-            await self._under_way()
             if kind == "detached":
                 await self._ready()
+            record = await self._past(place, name, kind, digest)  # it may have come meanwhile
+        if record is not None:
+            return record
         check_room(self._open)
-        return await self._rest(wait)
+        return await self._rest(
+            Wait(
+                step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
+            )
+        )
 
     async def report(self, value: object) -> None:
         """Records what a query is answered with from now on. Raises Unserializable."""
@@ -304,12 +305,7 @@ class Go(Recording):
             over.set_result(mismatch_of(record, kind, name))
             await self._for_ever()
         self._take(place)
-        if record.flaw is not None and record.flaw.code == LEFT:
-            await self._turns.until_cancelled(place)
-        elif self._turns.ordered(place):
-            await self._turns.of(place)
-        elif kind != "report":
-            await asyncio.sleep(0)  # as it was when it was made: other branches begin meanwhile
+        await self._turns.come_to(record)
         return record
 
     def _take(self, place: str) -> StepRecord:

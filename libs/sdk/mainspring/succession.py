@@ -37,9 +37,10 @@ class Succession:
         """Of steps that a cancel of the code is to end, as it did before."""
         self._caught_up: list[asyncio.Future[None]] = []
         self._nth = max((one.nth for one in records.values() if one.kind not in FOUND), default=0)
-        self._finds = [place for place in self._ahead if records[place].kind in FOUND]
-        for record in records.values():
-            self._finds = [place for place in self._finds if place not in record.after]
+        told = {place for record in records.values() for place in record.after}
+        found = (place for place in self._ahead if records[place].kind in FOUND)
+        self._finds = [place for place in found if place not in told]
+        """What the engine found since the last record that a worker made."""
         self._passes = 0
         self._branched = any("/" in place for place in records)
         """Until then only one can come first, and hardly anybody is waited for."""
@@ -51,13 +52,10 @@ class Succession:
         """Whether somebody's turn will come by itself."""
         return bool(self._waiting.keys() - self._open or self._caught_up or self._passes)
 
-    def ordered(self, place: str) -> bool:
-        """Whether the result recorded there has its place in the order."""
-        return place in self._known
-
     def found(self, place: str) -> None:
         """The engine found this result now; its turn is behind all others'."""
         if place not in self._known:
+            self._known.add(place)
             self._line.append(place)
             self._finds.append(place)
 
@@ -87,10 +85,17 @@ class Succession:
             self.cancelled(place)
             raise
 
-    async def until_cancelled(self, place: str) -> None:
-        """Of a step that was left: the code leaves it again. Raises CancelledError."""
-        self._open.add(place)
-        await self.of(place)
+    async def come_to(self, record: StepRecord) -> None:
+        """As `of`, of what is recorded where the code is. A step that was left is left again."""
+        place = record.step
+        if record.flaw is not None and record.flaw.code == LEFT:
+            self._open.add(place)
+        elif record.kind in FOUND and record.nth:
+            self.found(place)  # before anybody waited for it, unless it is known
+        if place in self._known or place in self._open:
+            await self.of(place)
+        elif record.kind != "report":
+            await asyncio.sleep(0)  # as it was when it was made: other branches begin meanwhile
 
     def cancelled(self, place: str) -> None:
         """Nobody waits there any more: the code left that branch."""

@@ -222,6 +222,31 @@ async def test_the_order_in_which_an_engine_found_things_decides_again() -> None
     assert (await engine.go(race).run()).result == b'"Ada"'
 
 
+@pytest.mark.parametrize("passes", range(0, 80, 5))
+async def test_what_is_found_before_the_code_waits_for_it_is_not_overlooked(passes: int) -> None:
+    """Whoever rests then says that he knows of it, so that the engine looks for nothing."""
+
+    @workflow
+    async def both() -> str:
+        await asyncio.gather(sleep(1), sleep(1))
+        return "over"
+
+    engine = FakeEngine()
+    told = (await engine.go(both).run()).waits
+    found = tuple(
+        StepRecord(step=it.step, name=it.name, kind=it.kind, input_hash=it.input_hash, nth=nth)
+        for nth, it in enumerate(told, start=1)
+    )
+    go = engine.go(both)
+    running = asyncio.create_task(go.run())
+    for _ in range(passes):
+        await asyncio.sleep(0)
+
+    go.news(found)
+
+    assert (await running).result == b'"over"'
+
+
 # ── programs by chance ──────────────────────────────────────────────────────────────────────────
 
 
