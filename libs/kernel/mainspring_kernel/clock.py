@@ -23,6 +23,16 @@ class Clock(Protocol):
         ...
 
 
+async def sleep_unless(clock: Clock, seconds: float, told: asyncio.Event) -> None:
+    """Returns `seconds` later, or as soon as it is told."""
+    waits = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(told.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
 class SystemClock:
     """The clock of this machine."""
 

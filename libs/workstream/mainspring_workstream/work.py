@@ -9,7 +9,7 @@ import logging
 from typing import Final
 
 from mainspring_kernel.backoff import RECONNECT, delay_s
-from mainspring_kernel.clock import Clock
+from mainspring_kernel.clock import Clock, sleep_unless
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import (
     FIRST_BEAT_S,
@@ -65,7 +65,9 @@ class Worker:
             steady = await self._one_stream(attempts)
             failures = 1 if steady else failures + 1
             if not self._drained.is_set():
-                await self._pause(delay_s(RECONNECT, failures, self._draws.unit()))
+                await sleep_unless(
+                    self._clock, delay_s(RECONNECT, failures, self._draws.unit()), self._drained
+                )
         await attempts.abandon()
         await self._link.close()
 
@@ -204,13 +206,6 @@ class Worker:
 
     async def _until_drained(self) -> None:
         await self._drained.wait()
-
-    async def _pause(self, seconds: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
-        drained = asyncio.ensure_future(self._drained.wait())
-        await asyncio.wait((sleeping, drained), return_when=asyncio.FIRST_COMPLETED)
-        sleeping.cancel()
-        drained.cancel()
 
     def _notice_end(self) -> None:
         """The last answer, or the last task handed back, ends a worker that drains."""

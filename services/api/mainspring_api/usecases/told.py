@@ -2,19 +2,12 @@
 
 import asyncio
 
-from mainspring_kernel.clock import Clock
+from mainspring_kernel.clock import Clock, sleep_unless
 
 
 async def told_within(told: asyncio.Event, clock: Clock, seconds: float) -> None:
     """Returns once it is told, or after so long; what is told later is told anew."""
-    alarm = asyncio.ensure_future(_tell_after(told, clock, seconds))
     try:
-        await told.wait()
+        await sleep_unless(clock, seconds, told)
     finally:
-        alarm.cancel()
         told.clear()
-
-
-async def _tell_after(told: asyncio.Event, clock: Clock, seconds: float) -> None:
-    await clock.sleep(seconds)
-    told.set()

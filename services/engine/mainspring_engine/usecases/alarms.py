@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.limits import ALARM_GRAIN_MS, ALARMS_MAX
 from mainspring_engine.usecases.sweeps import SweepKind, Swept
-from mainspring_kernel.clock import Clock
+from mainspring_kernel.clock import Clock, sleep_unless
 from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Alarms:
             if wait_s is None:
                 await self._earlier.wait()
             elif wait_s > 0:
-                await self._until_due(wait_s)
+                await sleep_unless(self._clock, wait_s, self._earlier)
             else:
                 await self._look(sweep)
 
@@ -69,15 +69,6 @@ class Alarms:
         if not self._due:
             return None
         return self._due[0][0] * ALARM_GRAIN_MS / 1000 - self._clock.mono()
-
-    async def _until_due(self, wait_s: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
-        earlier = asyncio.ensure_future(self._earlier.wait())
-        try:
-            await asyncio.wait((sleeping, earlier), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            earlier.cancel()
 
     async def _look(self, sweep: Callable[[SweepKind], Awaitable[Swept]]) -> None:
         kinds: set[SweepKind] = set()

@@ -26,7 +26,7 @@ from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
 from mainspring_engine.usecases.lane import FutureTicket, Lanes
 from mainspring_engine.usecases.plain_tasks import PlainTasks
-from mainspring_kernel.clock import Clock
+from mainspring_kernel.clock import Clock, sleep_unless
 from mainspring_kernel.errors import Conflict, MainspringError, NotFound, StateUnreadable
 from mainspring_kernel.ids import Ids
 from mainspring_kernel.limits import OPERATOR_ROWS_MAX, SWEEP_BATCH_ROWS_MAX
@@ -181,20 +181,9 @@ class DeadLetters:
                 if found:  # of an engine that died, say: others of its order follow
                     self._busy_for(REQUEUE_IDLE_S)
                 await self._take_up(found)
-            await self._rest()
-
-    async def _rest(self) -> None:
-        """Until the next look, or an order."""
-        busy = self._clock.mono() < self._busy_until
-        sleeping = asyncio.ensure_future(
-            self._clock.sleep(REQUEUE_BUSY_S if busy else REQUEUE_IDLE_S)
-        )
-        ordered = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait((sleeping, ordered), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            ordered.cancel()
+            busy = self._clock.mono() < self._busy_until
+            pause_s = REQUEUE_BUSY_S if busy else REQUEUE_IDLE_S
+            await sleep_unless(self._clock, pause_s, self._wake)
 
     async def _take_up(self, requeues: tuple[Requeue, ...]) -> None:
         """What is not settled here is due again a little later."""
