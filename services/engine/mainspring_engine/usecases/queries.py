@@ -138,8 +138,6 @@ class Queries:
             if self._open.pop(held, None) is not None:
                 # Nobody waits any more: the worker stops, and has its slot again.
                 self._links.ended(held)
-            elif not answer.cancelled():
-                answer.exception()  # it came as its asker left: nobody else will look at it
 
     def _borrow(self, row: WorkflowRow) -> Link | None:
         if len(self._open) >= QUERIES_AT_ONCE_MAX:
