@@ -4301,9 +4301,10 @@ CREATE FUNCTION engine.write_step(p_step engine.commit_step) RETURNS void
     AS $$
 declare
     v_rev int := 0;
+    v_deaths int := 0;
 begin
     if p_step.fence > 0 then
-        select t.rev into v_rev
+        select t.rev, t.deaths into v_rev, v_deaths
         from engine.task as t
         where t.id = p_step.task_id and t.fence = p_step.fence;
         if not found then
@@ -4315,6 +4316,10 @@ begin
         if not found then
             raise exception 'engine.commit: a recorded step has no attempt'
                 using errcode = 'MSE01';
+        end if;
+        if v_deaths > 0 then
+            update engine.task as t set deaths = 0, died = null
+            where t.id = p_step.task_id and t.fence = p_step.fence;
         end if;
     end if;
     insert into engine.step_result (
@@ -4386,6 +4391,12 @@ begin
                 using errcode = 'MSE01';
         end if;
     end if;
+    update engine.task as t
+    set deaths = 0, died = null
+    from unnest(p_steps) as s
+    where
+        s.fence > 0 and t.id = s.task_id and t.fence = s.fence and t.deaths > 0
+        and t.id = any(array(select x.task_id from unnest(p_steps) as x where x.fence > 0));
     insert into engine.step_result (
         workflow_id, step, org_id, task_id, fence, rev, input_hash, body, hash, checkpoint
     )
@@ -7440,6 +7451,13 @@ CREATE INDEX task_leased ON engine.task USING btree (incarnation, id) WHERE (sta
 --
 
 CREATE INDEX task_ready ON engine.task USING btree (route, org_id, priority DESC, id) WHERE (state = 1);
+
+
+--
+-- Name: task_suspect; Type: INDEX; Schema: engine; Owner: engine_owner
+--
+
+CREATE INDEX task_suspect ON engine.task USING btree (state, run_at) WHERE (deaths >= 2);
 
 
 --

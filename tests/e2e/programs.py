@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -69,6 +70,35 @@ async def checkout(order: str) -> list[str]:
     receipt = await (check_credit(order) if changed else charge(order))
     packed = await pack(order)
     return [receipt, await ship(packed)]
+
+
+@step
+async def stand_beside(order: str) -> str:
+    told("beside")
+    while not (CALLS / "gate").exists():  # noqa: ASYNC110 - the gate is another process's file
+        await asyncio.sleep(0.02)
+    return order
+
+
+@step
+async def explode(beside: int) -> None:
+    """Twice it takes with it all that are beside, then it is alone with the blame."""
+    told("exploded")
+    deaths = len((CALLS / "exploded").read_text().splitlines())
+    while deaths <= 2 and len((CALLS / "beside").read_text().splitlines()) < deaths * beside:  # noqa: ASYNC110 - others write it
+        await asyncio.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@workflow
+async def innocent(order: str) -> str:
+    return await stand_beside(order)
+
+
+@workflow
+async def poisoned(beside: int) -> None:
+    (CALLS / "beside").touch()
+    await explode(beside)
 
 
 @workflow(driver="machine")
@@ -234,7 +264,9 @@ if __name__ == "__main__":
     known += [bakery, busy, climbing, declared_checkout, declared_family]
     # A worker of the ovens bakes, and does nothing else.
     worker: Worker | Fleet
-    if "PROGRAM_FLEET" in os.environ:
+    if "PROGRAM_POISON" in os.environ:
+        worker = Fleet([innocent, poisoned], engine=sys.argv[1], processes=1, slots=16)
+    elif "PROGRAM_FLEET" in os.environ:
         worker = Fleet([placed], engine=sys.argv[1], processes=2, slots=1)
     elif "PROGRAM_SCRIBES" in os.environ:
         worker = Worker([copy_pages, scribe], engine=sys.argv[1])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mainspring import ApiError, Client, Handle
+from mainspring import ApiError, Client, Handle, WorkflowFailed
 from tests.e2e import programs
 from tests.e2e.follower import PATIENCE_S
 from tests.e2e.rig import LOOK_S, Rig, until
@@ -187,6 +187,26 @@ async def test_a_fleet_replaces_a_process_that_is_killed_and_drains_together(
     for place in places:
         with pytest.raises(ProcessLookupError):
             os.kill(place, 0)
+    await rig.assert_sound()
+
+
+async def test_those_beside_one_that_ends_its_workers_are_not_set_aside_with_it(
+    rig: Rig, workers: Workers
+) -> None:
+    workers.start(PROGRAM_POISON="1")
+    async with Client(rig.stack.api_url) as client:
+        poison = await client.start(programs.poisoned, 12)
+        beside = [await client.start(programs.innocent, f"{n}") for n in range(12)]
+        await until(lambda: workers.count("beside") == 24, "all were begun twice")
+        (workers.calls / "gate").touch()
+
+        results = [await handle.result(timeout_s=60) for handle in beside]
+        with pytest.raises(WorkflowFailed) as failed:
+            await poison.result(timeout_s=60)
+
+    assert results == [f"{n}" for n in range(12)]
+    assert failed.value.code == "poison"
+    assert workers.count("exploded") == 3
     await rig.assert_sound()
 
 

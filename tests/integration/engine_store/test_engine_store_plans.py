@@ -213,7 +213,7 @@ select id, 'key', id, id, '\\x00' from numbers
     ("query_name", "arguments_", "condition"),
     [
         ("due_timers", (500, ()), "Index Cond: (due_at <="),
-        ("ready_retries", (500,), "Index Cond: (run_at <="),
+        ("ready_retries", (500, 60_000, 10_000), "Index Cond: (run_at <="),
         ("forget_keys", (86_400_000, 1000), "Index Cond: (created_at <"),
     ],
 )

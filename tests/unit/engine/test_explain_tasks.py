@@ -152,6 +152,17 @@ def test_a_task_that_no_worker_kept_says_who_had_it_last(closing: str) -> None:
     assert reason.until_ms == DELAYED.due_ms
 
 
+def test_a_suspect_says_that_it_is_tried_alone() -> None:
+    task = msgspec.structs.replace(DELAYED, deaths=2, due_ms=NOW - 60_000)
+
+    reason = only(snapshot(TaskFacts(task=task, last=failed(""))))
+    before = only(snapshot(TaskFacts(task=msgspec.structs.replace(task, due_ms=NOW + 1000))))
+
+    assert reason.code == "suspect"
+    assert "lost its worker 2 times, w1 last, and is tried alone" in reason.text
+    assert before.code == "retry", "it is not its turn yet"
+
+
 # ── delayed ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -343,8 +343,7 @@ def test_an_answer_that_comes_as_its_asker_leaves_is_no_error_that_nobody_looked
         await asyncio.wait({asking})
         return asking.cancelled()
 
-    # a loop of its own: what other tests left on theirs is collected here too, and told there
-    assert asyncio.run(leaves())
+    assert asyncio.run(leaves())  # a loop of its own: others left things on theirs
     gc.collect()  # an error that nobody looked at is told by whoever frees it
     assert told == []
 

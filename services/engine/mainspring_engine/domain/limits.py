@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_kernel.limits import MIB
+from mainspring_kernel.limits import MIB, WORKER_DEATHS_MAX
 
 COMMIT_ROUNDS_MAX: Final = 4
 """Rounds of a flight in which nothing was settled: then what waits behind it comes aboard as well.
@@ -17,6 +17,12 @@ WORKFLOW_HELD_RETRY_S: Final = 5.0
 """How soon a held workflow is tried again: another worker's code may fit. Grows."""
 WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
 """What that grows to."""
+SUSPECT_DEATHS: Final = WORKER_DEATHS_MAX - 1
+"""Deaths of a suspect: with the next one it is set aside. Spelled out in the SQL, for the index."""
+SUSPECT_TRIAL_MS: Final = 60_000
+"""How long a suspect has its queue's other ones wait: what ends its worker mostly does so soon."""
+SUSPECTS_MAX: Final = 10_000
+"""Suspects that one sweep looks at; behind so many, what was tried is not told from what waits."""
 LOOK_OVER_REST_S: Final = 20.0
 """Between two looks at what the tables say that one worker holds: each is a read."""
 NEWCOMERS_REST_S: Final = 1.0

@@ -339,7 +339,10 @@ class Store(Protocol):
         ...
 
     async def ready_retries(self, limit: int) -> tuple[Route, ...]:
-        """Makes due delayed tasks ready; returns their routes, one per task."""
+        """Makes due delayed tasks ready; returns their routes, one per task.
+
+        Of the suspects of a queue one at a time: what died twice is tried alone.
+        """
         ...
 
     async def due_timers(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[DueTimer, ...]:

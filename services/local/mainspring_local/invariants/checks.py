@@ -14,6 +14,7 @@ from mainspring_postgres.queries import Query
 
 _FILES: Final = (
     "tasks.sql",
+    "effects.sql",
     "plain.sql",
     "inputs.sql",
     "turns.sql",

@@ -11,6 +11,7 @@ from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.plain import MemoryPlain
 from mainspring_engine.adapters.memory.progress import MemoryProgress
 from mainspring_engine.adapters.memory.retention import MemoryRetention
+from mainspring_engine.adapters.memory.suspects import due_retries
 from mainspring_engine.adapters.memory.tables import InboxEntry, Tables, TaskRow
 from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
@@ -272,12 +273,14 @@ class MemoryStore:
         if not dies and task.uncounted >= len(LOSS_RESTS_MS):
             return Verdict.STALE
         rest_ms = 0 if dies else LOSS_RESTS_MS[task.uncounted]
+        waits = bool(rest_ms)
         self.tables.close_attempt(task, release.closing, now_ms=now_ms)
         if dies:
             task.die()
+            waits = task.is_suspect
         else:
             task.uncounted += 1
-        task.let_go(TaskState.DELAYED if rest_ms else TaskState.READY, now_ms + rest_ms)
+        task.let_go(TaskState.DELAYED if waits else TaskState.READY, now_ms + rest_ms)
         return Verdict.COMMITTED
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────
@@ -286,18 +289,11 @@ class MemoryStore:
         with self._lock:
             now_ms = self._clock.wall_ms()
             self.tables.sweeps["retries"] = now_ms
-            due = [
-                task
-                for task in self.tables.tasks.values()
-                if task.state is TaskState.DELAYED
-                and task.ready_ms <= now_ms
-                and not task.cancelling
-            ]
-            due.sort(key=lambda task: task.ready_ms)
-            for task in due[:limit]:
+            due = due_retries(self.tables, now_ms, limit)
+            for task in due:
                 task.state = TaskState.READY
                 task.rev += 1
-            return tuple(task.route for task in due[:limit])
+            return tuple(task.route for task in due)
 
     async def due_timers(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[DueTimer, ...]:
         with self._lock:

@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import DeadLetter, Start
+from mainspring_engine.domain.limits import SUSPECT_DEATHS
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
     Closing,
@@ -81,6 +82,10 @@ class TaskRow(Struct, kw_only=True):
         self.incarnation = self.attach_number = None
         self.lease_until_ms = 0
         self.acknowledged = False
+
+    @property
+    def is_suspect(self) -> bool:
+        return self.deaths >= SUSPECT_DEATHS
 
     def die(self) -> None:
         self.deaths += 1

@@ -84,7 +84,7 @@ def write(tables: Tables, changes: Changes, now_ms: int) -> None:
         if changes.start.copied is not None:
             _copy(tables, changes.start.workflow_id, changes.start.copied)
     for step in changes.steps:
-        tables.steps[step.workflow_id, step.step] = _step_row(tables, step)
+        _record(tables, step)
     for ended in changes.ended_waits:
         tables.waits.get(ended.workflow_id, {}).pop(ended.step, None)
     for wait in changes.waits:
@@ -140,6 +140,14 @@ def _before(tables: Tables, workflow_id: UUID, bound: str) -> list[str]:
         and step != prefix + INPUT_STEP
         and (is_whole or order_of(step) < order_of(bound))
     ]
+
+
+def _record(tables: Tables, step: RecordStep) -> None:
+    """It takes the deaths of its task back: they did not stop the workflow."""
+    tables.steps[step.workflow_id, step.step] = _step_row(tables, step)
+    task = tables.tasks.get(step.task_id)
+    if task is not None and task.fence == step.fence:
+        task.deaths, task.died = 0, set()
 
 
 def _step_row(tables: Tables, step: RecordStep) -> StepRow:

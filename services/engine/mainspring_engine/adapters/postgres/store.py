@@ -33,7 +33,7 @@ from mainspring_engine.adapters.postgres.workflows import (
 )
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.limits import RETOLD_TASK_AGE_MS
+from mainspring_engine.domain.limits import RETOLD_TASK_AGE_MS, SUSPECT_TRIAL_MS, SUSPECTS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import OpenTask, View
 from mainspring_engine.ports.store import (
@@ -232,7 +232,9 @@ class PostgresStore:
     # ── time ────────────────────────────────────────────────────────────────────────────────────
 
     async def ready_retries(self, limit: int) -> tuple[Route, ...]:
-        rows = await self._database.fetch(SWEEPS["ready_retries"], limit)
+        rows = await self._database.fetch(
+            SWEEPS["ready_retries"], limit, SUSPECT_TRIAL_MS, SUSPECTS_MAX
+        )
         numbers = [cast(int, row["route"]) for row in rows]
         routes = await self._routes.named(set(numbers))
         return tuple(routes[number] for number in numbers)

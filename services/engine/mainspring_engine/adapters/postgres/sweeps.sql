@@ -1,5 +1,7 @@
 -- name: ready_retries
 -- Makes due delayed tasks ready; one route per task. Stamps the sweep in the same statement.
+-- Of the suspects, which died twice, one of each queue at a time: whoever dies beside the one that
+-- ends its workers would be set aside with it. A trial holds up the others for $2 ms.
 with stamped as (
     insert into engine.sweep (kind, swept_at) values ('retries', clock_timestamp())
     on conflict (kind) do update set swept_at = excluded.swept_at
@@ -10,17 +12,54 @@ due as materialized (
     select t.id
     from engine.task as t
     -- The clock is read once: an index is not asked by one that moves.
-    where t.state = 3 and t.run_at <= (select clock_timestamp()) and not t.cancelling
+    where
+        t.state = 3 and t.run_at <= (select clock_timestamp()) and not t.cancelling
+        and t.deaths < 2
     order by t.run_at
     limit $1
     for no key update skip locked
 ),
 
+suspects as materialized (
+    select t.id, r.queue, t.state, t.cancelling, t.run_at, greatest(t.run_at, t.claimed_at) as since
+    from engine.task as t
+    inner join engine.route as r on t.route = r.id
+    where t.deaths >= 2
+    order by t.state, t.run_at
+    limit $3
+),
+
+trials as materialized (
+    -- The eldest, without a lock: two sweeps choose the same one, and the second finds it ready.
+    select distinct on (s.queue) s.id
+    from suspects as s
+    where
+        s.state = 3 and s.run_at <= (select clock_timestamp()) and not s.cancelling
+        and not exists (
+            select from suspects as x
+            where
+                x.queue = s.queue and x.state <= 2
+                and x.since > (select clock_timestamp()) - $2::bigint * interval '1 millisecond'
+        )
+    order by s.queue, s.run_at, s.id
+),
+
 made_ready as (
     update engine.task as t
-    set state = 1, rev = t.rev + 1
-    from due as d
-    where t.id = d.id and t.id = any(array(select x.id from due as x))
+    set
+        state = 1, rev = t.rev + 1,
+        -- A trial begins now.
+        run_at = case when t.deaths >= 2 then clock_timestamp() else t.run_at end
+    from (
+        select x.id from due as x
+        union all
+        select x.id from trials as x
+    ) as d
+    where
+        d.id = t.id and t.state + 0 = 3
+        and t.id = any(
+            array(select x.id from due as x) || array(select x.id from trials as x)
+        )
     returning t.route
 )
 

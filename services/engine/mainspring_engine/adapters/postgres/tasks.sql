@@ -230,7 +230,8 @@ order by t.id;
 -- name: release
 -- Makes leased tasks ready again and closes their attempts; says which, under the tasks' locks.
 -- One whose attempt ended as no death rests for as long as $9 says by how many such it had; behind
--- the last of them it stays with its lease, which the sweep finds.
+-- the last of them it stays with its lease, which the sweep finds. A suspect, which may die once
+-- more, waits until the sweep of retries has it tried.
 with asked as materialized (
     select *
     from unnest(
@@ -277,7 +278,11 @@ fit as materialized (
 released as (
     update engine.task as t
     set
-        state = case when f.dies or f.rest_ms = 0 then 1 else 3 end,
+        state = case
+            when f.dies then case when t.deaths + 1 >= 2 then 3 else 1 end
+            when f.rest_ms = 0 then 1
+            else 3
+        end,
         run_at = s.now + case when f.dies then 0 else f.rest_ms end * interval '1 millisecond',
         rev = t.rev + 1,
         lease_until = null,

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from mainspring_engine.domain.explain import tasks
+from mainspring_engine.domain.explain.delayed import CODE_DIFFERS
 from mainspring_engine.domain.explain.snapshot import Snapshot
 from mainspring_engine.domain.rows import Outcome, WaitRow, Workflow
 from mainspring_engine.domain.turn import state as turns
@@ -203,7 +204,7 @@ def _workflow(workflow: Workflow, snapshot: Snapshot) -> Told:
             Reason(
                 code="version",
                 text=f"the code differs from what is recorded: {state.problem}",
-                advice=tasks.CODE_DIFFERS,
+                advice=CODE_DIFFERS,
             )
         )
     elif state.phase is WorkflowPhase.CANCELLING:
