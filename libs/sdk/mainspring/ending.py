@@ -1,13 +1,16 @@
 """How a go's own ends are told: an exception of the code, a record that does not fit."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Container, Mapping
+from typing import Final
 
 from mainspring.errors import GiveUp, StepFailed, Unserializable, WaitTimedOut
 from mainspring.saying import readable, said
-from mainspring.values import encode
+from mainspring.surroundings import Code
 from mainspring_schema.tasks import WorkflowResult
-from mainspring_schema.workflows import Flaw, Mismatch, StepKind, StepRecord, Wait
+from mainspring_schema.workflows import Flaw, Mismatch, StepKind, StepRecord, Wait, order_of
+
+_ENDS: Final = {"completed": "its end", "failed": "its end", "renewed": "a start over"}
 
 
 def flaw_of(error: BaseException) -> Flaw:
@@ -29,10 +32,12 @@ def flaw_of(error: BaseException) -> Flaw:
     return Flaw(code=code, message=said(error), type=type(error).__name__)
 
 
-async def end_of(code: Awaitable[object], steps: tuple[StepRecord, ...]) -> WorkflowResult:
+async def end_of(
+    workflow: Code, code: Awaitable[object], steps: tuple[StepRecord, ...]
+) -> WorkflowResult:
     """The code has ended; these steps ride with the result."""
     try:
-        result = encode(await code)
+        result = workflow.shape.kept(await code, workflow.name)
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it becomes the outcome
         return WorkflowResult(outcome="failed", flaw=flaw_of(error), steps=steps)
     return WorkflowResult(outcome="completed", result=result, steps=steps)
@@ -55,3 +60,39 @@ def mismatch_of(record: StepRecord, kind: StepKind, name: str) -> Mismatch:
     if recorded == found:
         found += " with another input"
     return Mismatch(step=record.step, recorded=recorded, found=found)
+
+
+def unless_passed_over(
+    ended: WorkflowResult,
+    recorded: Mapping[str, StepRecord],
+    reached: Container[str],
+    *,
+    coming: bool,
+) -> WorkflowResult:
+    """Held where the code came to an end and not to all that was recorded: it is another.
+
+    Branches that the end leaves may not have come there again (`coming`), or their order was not
+    recorded. But the code itself has called in the same order what stands in none.
+    """
+    if ended.outcome in ("suspended", "held"):
+        return ended
+    certain = [
+        one
+        for place, one in recorded.items()
+        if place not in reached
+        and one.kind != "input"
+        and (_is_of_the_code_itself(one) or (one.nth and not coming))
+    ]
+    if not certain:
+        return ended
+    first = min(certain, key=lambda one: order_of(one.step))
+    found = _ENDS[ended.outcome]
+    if ended.flaw is not None:
+        found = f"{ended.flaw.type or ended.flaw.code} ({ended.flaw.message})"
+    recorded_there = f"{first.kind} {first.name}"
+    mismatch = Mismatch(step=first.step, recorded=recorded_there, found=found)
+    return WorkflowResult(outcome="held", steps=ended.steps, mismatch=mismatch)
+
+
+def _is_of_the_code_itself(record: StepRecord) -> bool:
+    return "/" not in record.step

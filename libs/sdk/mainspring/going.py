@@ -10,7 +10,7 @@ from typing import NoReturn, TypeVar
 from mainspring.asking import Asks
 from mainspring.attempting import Arguments, attempt_step
 from mainspring.computing import Processes
-from mainspring.ending import end_of, left, mismatch_of
+from mainspring.ending import end_of, left, mismatch_of, unless_passed_over
 from mainspring.errors import StepFailed, Unserializable
 from mainspring.heartbeats import Beats, Course, Unheard
 from mainspring.keeping import Keeping
@@ -49,8 +49,7 @@ class Go(Recording):
     where it waits; `unwind` in the end.
 
     With `replay_only` no step is called: what is not recorded is waited for. `recorded` begins with
-    the input, and is of one generation. `at_rest` is called when the code stands still or has
-    ended, before it is unwound.
+    the input, of one generation. `at_rest` is called when the code stands or has ended, at once.
     """
 
     def __init__(  # noqa: PLR0913 - one named option each
@@ -67,6 +66,7 @@ class Go(Recording):
     ) -> None:
         self.visited: set[str] = set()
         """Places whose record the code came to."""
+        self._reached: set[str] = set()  # and those where it called something that has none
         self.handlers: dict[str, Callable[..., object]] = {}
         self._replay_only = replay_only
         self._at_rest = at_rest
@@ -103,13 +103,11 @@ class Go(Recording):
     async def begin(self) -> WorkflowResult:
         """As `run`, but leaves the code where it stands."""
         try:
-            args, kwargs = self._workflow.shape.arguments(
-                self._recorded[self._prefix + INPUT_STEP].result
-            )
+            given = self._recorded[self._prefix + INPUT_STEP].result
+            args, kwargs = self._workflow.shape.arguments(given)
         except ValueError as error:
-            return WorkflowResult(
-                outcome="failed", flaw=Flaw(code="invalid_input", message=said(error))
-            )
+            flaw = Flaw(code="invalid_input", message=said(error))
+            return self._unless_other(WorkflowResult(outcome="failed", flaw=flaw))
         self._over = asyncio.get_running_loop().create_future()
         self._main = asyncio.create_task(self._code(args, kwargs))
         return await self._passage(self._main, self._over)
@@ -155,10 +153,13 @@ class Go(Recording):
         why = over.result() if stands else None
         # What is in the air belongs before the result, which ends the attempt.
         await self._kept.saver.landed()
-        if not stands:
-            return await end_of(main, self._kept.saver.rest())
+        steps = self._kept.saver.rest()
         waits = tuple(opened.told(self._found) for opened in self._open.values())
-        return left(why, waits, self._kept.saver.rest())
+        ended = left(why, waits, steps) if stands else await end_of(self._workflow, main, steps)
+        return self._unless_other(ended)
+
+    def _unless_other(self, ended: WorkflowResult) -> WorkflowResult:
+        return unless_passed_over(ended, self._recorded, self._reached, coming=self._turns.coming)
 
     def news(self, steps: tuple[StepRecord, ...], *, ask: bool = True) -> None:
         """The engine recorded these meanwhile; none: there are some to ask for."""
@@ -291,7 +292,9 @@ class Go(Recording):
     def _place(self) -> str:
         scope = current_scope()
         assert scope is not None  # noqa: S101 - a go is found by its scope
-        return scope.next_place()
+        place = scope.next_place()
+        self._reached.add(place)
+        return place
 
     async def _past(
         self, place: str, name: str, kind: StepKind, digest: bytes

@@ -52,6 +52,11 @@ class Succession:
         """Whether somebody's turn will come by itself."""
         return bool(self._waiting.keys() - self._open or self._caught_up or self._passes)
 
+    @property
+    def coming(self) -> bool:
+        """Whether the code is where the next of what came before is to go on."""
+        return bool(self._ahead) and self._ahead[0] in self._waiting
+
     def found(self, place: str) -> None:
         """The engine found this result now; its turn is behind all others'."""
         if place not in self._known:

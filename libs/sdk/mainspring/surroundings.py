@@ -31,6 +31,9 @@ class Code(Protocol):
     pipelined: bool
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def shape(self) -> Shape[object]: ...
 
     @property

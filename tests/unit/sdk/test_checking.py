@@ -66,7 +66,7 @@ async def test_a_step_that_is_not_there_any_more_is_named() -> None:
     mismatch = await replay(shorter, await recorded())
 
     assert mismatch is not None
-    assert (mismatch.step, mismatch.found) == ("2", "no step")
+    assert (mismatch.step, mismatch.found) == ("2", "its end")
 
 
 async def test_code_that_waits_where_a_step_is_recorded_differs() -> None:

@@ -1,4 +1,4 @@
-"""What a step returns, or a signal brings, fits its type, or is told with its name."""
+"""What a step or a workflow returns, or a signal brings, fits its type, or is told by name."""
 
 import math
 from collections.abc import Callable
@@ -116,3 +116,18 @@ async def test_a_signal_that_does_not_fit_is_told_by_its_name() -> None:
     flaw = msgspec.json.decode(result.result, type=Flaw)
     assert flaw.code == "invalid_input"
     assert flaw.message.startswith("the signal amount has a payload that does not fit")
+
+
+async def test_a_workflow_that_returns_what_does_not_fit_fails_and_names_both() -> None:
+    """Whoever asks for its result could not read it: its client, or its parent."""
+
+    @workflow
+    async def total() -> int:
+        return cast("int", cast("object", "12"))
+
+    result = await FakeEngine().run(total)
+
+    assert result.outcome == "failed"
+    assert result.flaw is not None
+    assert result.flaw.code == "unserializable"
+    assert "total returned str, which does not fit int" in result.flaw.message
