@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Final
 
 from mainspring_workstream.work import Worker
@@ -22,6 +21,9 @@ class StreamThread:
         self._work = work
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._main, name="mainspring-stream", daemon=True)
+        self._door = threading.Lock()
+        self._closed = False
+        """Whether nothing is begun on the loop any more."""
         self._ended: Future[None] = Future()
         # Who waits for the end and is cancelled does not cancel the end.
         self._ended.set_running_or_notify_cancel()
@@ -38,26 +40,39 @@ class StreamThread:
         else:
             self._ended.set_result(None)
         finally:
+            with self._door:
+                self._closed = True
+            self._leave()
             self._loop.close()
+
+    def _leave(self) -> None:
+        """What others began on the loop is not left behind on it."""
+        self._loop.run_until_complete(asyncio.sleep(0))  # it may stand before the loop yet
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        while left := asyncio.all_tasks(self._loop):
+            self._loop.run_until_complete(asyncio.wait(left))
+
+    def _begin(self, call: Callable[[], Coroutine[object, object, None]]) -> "Future[None] | None":
+        """On the loop of the stream; None where that has ended."""
+        with self._door:
+            return None if self._closed else asyncio.run_coroutine_threadsafe(call(), self._loop)
 
     async def attached(self) -> None:
         """Returns while an engine has the worker, or once it is drained.
 
         Raises what ended the stream before.
         """
-        if self._ended.done():
-            return self._ended.result()
-        joined = asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(self._worker.attached(), self._loop)
-        )
-        ended = asyncio.wrap_future(self._ended)
+        begun = self._begin(self._worker.attached)
+        if self._ended.done() or begun is None:
+            return await self.ended()
+        joined, ended = asyncio.wrap_future(begun), asyncio.wrap_future(self._ended)
         try:
-            done, _ = await asyncio.wait((joined, ended), return_when=asyncio.FIRST_COMPLETED)
-            for one in done:
-                one.result()
+            await asyncio.wait((joined, ended), return_when=asyncio.FIRST_COMPLETED)
+            (ended if ended.done() else joined).result()
         finally:
             ended.cancel()
-            if not self._ended.done():  # else the loop of the other one is gone
+            if not self._ended.done():  # else it is ended there
                 joined.cancel()
 
     async def ended(self) -> None:
@@ -66,9 +81,7 @@ class StreamThread:
 
     async def drain(self) -> None:
         """As `ended`, and sees to it."""
-        if not self._ended.done():
-            with suppress(RuntimeError):  # its loop ended meanwhile
-                asyncio.run_coroutine_threadsafe(self._worker.drain(), self._loop)
+        self._begin(self._worker.drain)
         ended = asyncio.wrap_future(self._ended)
         await asyncio.wait((ended,))
         await asyncio.to_thread(self._thread.join)

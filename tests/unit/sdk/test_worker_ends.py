@@ -1,12 +1,13 @@
 """A worker whose stream has failed ends, so that whoever keeps it starts another one."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Coroutine
 
 import pytest
 
-from mainspring import Worker, workflow
+from mainspring import Worker, streaming, workflow
 from mainspring_workstream.link import EngineStream, LinkBroken
 
 NO_PORT = "engine-without-a-port"
@@ -93,3 +94,31 @@ async def test_a_wait_for_a_stream_that_is_cancelled_leaves_it_as_it_is() -> Non
 
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+async def test_what_is_asked_as_the_stream_ends_is_told_so_and_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its loop does not run any more, and nobody was told yet."""
+    stands, goes_on = threading.Event(), threading.Event()
+
+    class Log:
+        def exception(self, _: str) -> None:
+            stands.set()
+            goes_on.wait(PATIENCE_S)
+
+    monkeypatch.setattr(streaming, "_LOG", Log())
+    worker = Worker([nothing], engine=NO_PORT)
+    told = ""
+
+    with pytest.raises(ValueError, match=NO_PORT):
+        async with worker:
+            await asyncio.to_thread(stands.wait, PATIENCE_S)
+            asked = asyncio.create_task(worker.attached())
+            await asyncio.sleep(0)
+            goes_on.set()
+            told = await end_of(asked)
+    del asked
+    gc.collect()  # a coroutine that was never awaited would be told by now
+
+    assert NO_PORT in told
