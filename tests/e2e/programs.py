@@ -73,6 +73,24 @@ async def checkout(order: str) -> list[str]:
 
 
 @step
+async def refund(receipt: str) -> str:
+    told("refund")
+    while not (CALLS / "refunds").exists():  # noqa: ASYNC110 - the gate is another process's file
+        await asyncio.sleep(0.02)
+    return f"no {receipt}"
+
+
+@workflow(compensates=True)
+async def refundable(order: str) -> str:
+    receipt = await charge(order)
+    try:
+        return await pack(order)
+    except asyncio.CancelledError:
+        await refund(receipt)
+        raise
+
+
+@step
 async def stand_beside(order: str) -> str:
     told("beside")
     while not (CALLS / "gate").exists():  # noqa: ASYNC110 - the gate is another process's file
@@ -261,7 +279,7 @@ async def scribe(pages: int) -> int:
 
 if __name__ == "__main__":
     known = [checkout, delivery, patient, family, refused, failing, lets_go, grandparent, middle]
-    known += [bakery, busy, climbing, declared_checkout, declared_family]
+    known += [bakery, busy, climbing, declared_checkout, declared_family, refundable]
     # A worker of the ovens bakes, and does nothing else.
     worker: Worker | Fleet
     if "PROGRAM_POISON" in os.environ:

@@ -210,6 +210,48 @@ async def test_those_beside_one_that_ends_its_workers_are_not_set_aside_with_it(
     await rig.assert_sound()
 
 
+async def test_code_that_compensates_does_so_once_whatever_is_killed(
+    rig: Rig, workers: Workers
+) -> None:
+    first = workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.refundable, "A-7")
+        await until(lambda: workers.count("pack") == 1, "the second step is at work")
+
+        assert await handle.cancel("too slow")
+        await until(lambda: workers.count("refund") == 1, "it compensates")
+        assert (await handle.describe()).status == "running"
+        assert await handle.cancel("again, for nobody answered")
+        first.kill()
+        workers.start()
+        await until(lambda: workers.count("refund") == 2, "another worker has it")
+        (workers.calls / "refunds").touch()
+
+        with pytest.raises(WorkflowFailed) as failed:
+            await handle.result(timeout_s=30)
+        ended = (await client.history(handle.id))[-1]
+
+    assert failed.value.code == "cancelled"
+    assert (ended["type"], ended["data"]) == ("workflow.cancelled", {"reason": "too slow"})
+    assert (workers.count("charge"), workers.count("pack")) == (1, 1)
+    await rig.assert_sound()
+
+
+async def test_force_leaves_code_where_it_stands(rig: Rig, workers: Workers) -> None:
+    workers.start()
+    async with Client(rig.stack.api_url) as client:
+        handle = await client.start(programs.refundable, "A-8")
+        await until(lambda: workers.count("pack") == 1, "the second step is at work")
+
+        await handle.cancel(force=True)
+        with pytest.raises(WorkflowFailed) as failed:
+            await handle.result(timeout_s=30)
+
+    assert failed.value.code == "cancelled"
+    assert workers.count("refund") == 0
+    await rig.assert_sound()
+
+
 async def test_a_type_that_nobody_offers_waits_and_says_so(rig: Rig) -> None:
     async with Client(rig.stack.api_url) as client:
         started = await client.start_by_name("unheard_of", b"[]")

@@ -17,8 +17,9 @@ from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.ids import uuid7_ms
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
+from mainspring_schema.workflows import CANCEL_STEP
 from tests.sim.orders import Handed, Orders, poisoned
-from tests.sim.programs import Call
+from tests.sim.programs import GIVEN_BACK, Call
 from tests.sim.records import recorded, token
 from tests.sim.wanted import Book, Order, fork_misfits, listed, misfits
 from tests.sim.world import World
@@ -147,6 +148,8 @@ def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
     if outcome == "failed" and poisoned(world):
         return  # its workers were killed three times, which is no fault of its own
     yield from misfits(order, outcome, result, _book(world, id_))
+    if order.program == "booking" and outcome == "cancelled":
+        yield from _given_back(world, order.key, id_)
     if order.fork_id is None or outcome != "completed":
         return
     forked_outcome, forked = _result(world, order.fork_id)
@@ -157,6 +160,14 @@ def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
         return
     yield from misfits(order, forked_outcome, forked, _book(world, order.fork_id))
     yield from fork_misfits(order, listed(result), listed(forked))
+
+
+def _given_back(world: World, key: str, id_: UUID) -> Iterator[str]:
+    """Code that heard of its cancel has compensated; what had not begun has nothing to."""
+    tables = world.tables.engine.tables
+    heard = (id_, CANCEL_STEP) in tables.steps
+    if heard and (id_, key, GIVEN_BACK) not in dict(recorded(tables)):
+        yield f"H5 {key} heard of its cancel and gave nothing back"
 
 
 def _book(world: World, id_: UUID) -> Book:

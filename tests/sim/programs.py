@@ -47,6 +47,8 @@ Offer = Workflow[..., object] | Step[..., object]
 LETTER: Final = "letter"
 """The name of the signal that workflows wait for."""
 TOO_LATE: Final = "too late"
+GIVEN_BACK: Final = 1
+"""The mark of a booking that heard of its cancel."""
 SO_FAR: Final = "so_far"
 """The query that tells which tokens a workflow has, of those programs that answer it."""
 ASKABLE: Final = frozenset({"errand", "hurry", "letterbox", "rounds"})
@@ -231,7 +233,22 @@ def _waiting(mark: Step[[str, int], str]) -> list[Offer]:
         await sleep(1.0)
         return [letter.result() if letter in done else TOO_LATE, token]
 
-    return [letterbox, patience, race]
+    return [letterbox, patience, race, _booking(mark)]
+
+
+def _booking(mark: Step[[str, int], str]) -> Offer:
+    @workflow(compensates=True)
+    async def booking(key: str, wait_s: float) -> list[str]:
+        """Whoever cancels it finds its second mark: what it gave back."""
+        try:
+            token = await mark(key, 0)
+            await sleep(wait_s)
+        except asyncio.CancelledError:
+            await mark(key, GIVEN_BACK)
+            raise
+        return [token]
+
+    return booking
 
 
 def _with_others(mark: Step[[str, int], str]) -> list[Offer]:

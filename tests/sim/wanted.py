@@ -37,7 +37,7 @@ def drawn(draws: Random, key: str, needs: tuple[str, ...] = ()) -> Order:
     letters = draws.choice((1, 3))
     known: dict[str, list[object]] = {
         "errand": [2, doze_s], "family": [2], "chart": [], "letterbox": [letters],
-        "patience": [doze_s], "race": [doze_s],
+        "patience": [doze_s], "race": [doze_s], "booking": [doze_s],
         "crowd": [letters + 1], "hurry": [3], "rounds": [2, []],
         "hopeless": [], "household": [f"{key}.{child}" for child in (0, 1, "d")],
     }  # fmt: skip
@@ -48,7 +48,7 @@ def drawn(draws: Random, key: str, needs: tuple[str, ...] = ()) -> Order:
         needs=needs,
         arguments=[key, *known[program]],
         letters={"letterbox": letters, "patience": 1, "race": 1}.get(program, 0),
-        cancels=draws.random() < 0.2,
+        cancels=draws.random() < (0.8 if program == "booking" else 0.2),
         forks=program in {"errand", "chart"} and draws.random() < 0.5,
     )
 

@@ -19,6 +19,10 @@ BEGUN_MARK: Final = "!"
 """Behind a place in a report: how many seconds old the task was when the step began."""
 INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
+CANCEL_STEP: Final = "999999999/1"
+"""Where code waits for its cancel that ends by itself: behind all places that a fork may name."""
+CANCEL_NAME: Final = "mainspring:cancel"
+"""What that waits for, as a signal."""
 
 StepKind = Literal["input", "step", "sleep", "signal", "report", "child", "detached"]
 """`child` is another workflow whose end is waited for, `detached` one that is only started."""
@@ -206,9 +210,12 @@ class Signalled(Struct, frozen=True, kw_only=True):
 
 
 class CancelWorkflow(Struct, frozen=True, kw_only=True):
+    """`force`: also code that would hear of it, or has, is left where it stands."""
+
     org_id: UUID
     workflow_id: UUID
     reason: str | None = None
+    force: bool = False
 
 
 class WorkflowCancelReceipt(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from mainspring.declaring import (
     parallel,
     sequence,
 )
-from mainspring.definitions import Step, Workflow, step, workflow
+from mainspring.definitions import Step, Workflow, step
 from mainspring.descriptions import Description
 from mainspring.errors import (
     ApiError,
@@ -40,6 +40,7 @@ from mainspring.tasks import TaskHandle
 from mainspring.tools import Tool, ToolContext, tool
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
 from mainspring.worker import Worker
+from mainspring.workflows import workflow
 from mainspring_schema.agents import InitialFile
 from mainspring_schema.hooks import Hook
 from mainspring_schema.toolsets import Brings

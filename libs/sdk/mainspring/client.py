@@ -89,9 +89,9 @@ class Handle(Generic[T]):
         """Brings it a signal. `id` (signal_ and 32 hex digits) tells a repeat."""
         await self._client.signal(self.id, name, payload, id=id)
 
-    async def cancel(self, reason: str | None = None) -> bool:
-        """False where it had ended."""
-        return await self._client.cancel(self.id, reason)
+    async def cancel(self, reason: str | None = None, *, force: bool = False) -> bool:
+        """False where it had ended. `force`: code that compensates is left where it stands, too."""
+        return await self._client.cancel(self.id, reason, force=force)
 
 
 class Client:
@@ -346,9 +346,10 @@ class Client:
         body = {"id": told, "name": name, "payload": msgspec.Raw(encode(payload))}
         await self._send("POST", f"/{id_}/signal", body=body)
 
-    async def cancel(self, id_: str, reason: str | None = None) -> bool:
-        """False where it had ended."""
-        raw = await self._send("POST", f"/{id_}/cancel", body={"reason": reason})
+    async def cancel(self, id_: str, reason: str | None = None, *, force: bool = False) -> bool:
+        """As `Handle.cancel`."""
+        body = {"reason": reason} | ({"force": True} if force else {})
+        raw = await self._send("POST", f"/{id_}/cancel", body=body)
         return msgspec.json.decode(raw, type=Cancelled).status == "cancelled"
 
 
@@ -383,8 +384,7 @@ class Starting(Generic[P, T]):
         """
         input_ = encode(self._workflow.shape.sent(args, kwargs))
         async with self._client.ends.turns.turn() as mine:
-            wait_s = WAIT_S if mine else 0.0
-            seen = await self._begin(input_, key=self._key, wait_s=wait_s)
+            seen = await self._begin(input_, key=self._key, wait_s=WAIT_S if mine else 0.0)
         handle = Handle(self._client, seen.id, self._workflow)
         return handle.outcome_of(seen) if seen.ended else await handle.result()
 

@@ -1,11 +1,10 @@
-"""`@workflow` and `@step`: plain functions with a name that lasts."""
+"""`@step`, and what workflows and steps are: plain functions with a name that lasts."""
 
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import wraps
 from importlib import import_module
-from typing import Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Generic, ParamSpec, TypeVar, cast, overload
 
 import msgspec
 from msgspec import Struct
@@ -13,8 +12,8 @@ from msgspec import Struct
 from mainspring.children import child
 from mainspring.computing import Process, Processes
 from mainspring.deadlines import too_late
-from mainspring.declaring import Drawn, draw
-from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
+from mainspring.declaring import Drawn
+from mainspring.errors import StepFailed, WaitTimedOut
 from mainspring.heartbeats import alive
 from mainspring.options import bound_s, queue_named, texts
 from mainspring.recording import current_recording
@@ -209,6 +208,7 @@ class Workflow(Generic[P, T_co]):
         *,
         name: str | None,
         pipelined: bool,
+        compensates: bool = False,
         shape: Shape[T_co] | None = None,
         drawn: Drawn | None = None,
     ) -> None:
@@ -218,6 +218,7 @@ class Workflow(Generic[P, T_co]):
         self.function = function
         self.name = name or function.__name__
         self.pipelined = pipelined
+        self.compensates = compensates
         self.drawn = drawn
         self.shape: Shape[T_co] = shape or Shape(function)
         self.__doc__ = function.__doc__
@@ -340,59 +341,3 @@ class _Decorator:
             keys=self._keys,
             circuit=self._circuit,
         )
-
-
-@overload
-def workflow(function: Callable[P, Coroutine[object, object, T]], /) -> Workflow[P, T]: ...
-@overload
-def workflow(
-    *, name: str | None = None, driver: Literal["code"] = "code", pipelined: bool = False
-) -> Callable[[Callable[P, Coroutine[object, object, T]]], Workflow[P, T]]: ...
-@overload
-def workflow(
-    *, name: str | None = None, driver: Literal["machine"]
-) -> Callable[[Callable[P, T]], Workflow[P, T]]: ...
-def workflow(
-    function: Callable[..., object] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    driver: Literal["code", "machine"] = "code",
-    pipelined: bool = False,
-) -> object:
-    """Makes an async function a workflow: it goes on after any crash, and ends exactly once.
-
-    Its code runs again from the start after each wait or crash, and gets what is recorded instead
-    of calling a finished step again. So between steps it must do the same every time: time, chance
-    and the outside world belong into steps. It awaits steps, `sleep`, `wait_for_signal`, and groups
-    of them.
-
-    `pipelined` does not wait for a step to be recorded before the next one begins: faster, and a
-    crash may repeat more than one step.
-
-    With `driver="machine"` the plain function only declares the steps (`do`, `parallel`), once; the
-    engine runs them, each as a task for any worker, with no code of the workflow in between.
-    """
-
-    def decorate(it: Callable[..., object]) -> Workflow[..., object]:
-        if driver == "machine":
-            return _declared(it, name)
-        code = cast("Callable[..., Coroutine[object, object, object]]", it)
-        return Workflow(code, name=name, pipelined=pipelined)
-
-    return decorate if function is None else decorate(function)
-
-
-def _declared(function: Callable[..., object], name: str | None) -> Workflow[..., object]:
-    if inspect.iscoroutinefunction(function):
-        message = f"{function.__name__}: what only declares steps is a plain function"
-        raise TypeError(message)
-
-    @wraps(function)
-    async def nothing(*_args: object, **_kwargs: object) -> object:
-        message = f"{function.__name__} is declared: a client starts it, and the engine runs it"
-        raise NotInWorkflow(message)
-
-    return Workflow(
-        nothing, name=name, pipelined=False, shape=Shape(function), drawn=draw(function)
-    )

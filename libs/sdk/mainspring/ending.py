@@ -33,12 +33,14 @@ def flaw_of(error: BaseException) -> Flaw:
 
 
 async def end_of(
-    workflow: Code, code: Awaitable[object], steps: tuple[StepRecord, ...]
+    workflow: Code, code: Awaitable[object], steps: tuple[StepRecord, ...], *, cancelled: bool
 ) -> WorkflowResult:
-    """The code has ended; these steps ride with the result."""
+    """The code has ended; these steps ride with the result. `cancelled`: it was told to end."""
     try:
         result = workflow.shape.kept(await code, workflow.name)
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it becomes the outcome
+        if cancelled and isinstance(error, asyncio.CancelledError):
+            return WorkflowResult(outcome="cancelled", steps=steps)
         return WorkflowResult(outcome="failed", flaw=flaw_of(error), steps=steps)
     return WorkflowResult(outcome="completed", result=result, steps=steps)
 
@@ -74,7 +76,7 @@ def unless_passed_over(
     Branches that the end leaves may not have come there again (`coming`), or their order was not
     recorded. But the code itself has called in the same order what stands in none.
     """
-    if ended.outcome in ("suspended", "held"):
+    if ended.outcome not in _ENDS:
         return ended
     certain = [
         one

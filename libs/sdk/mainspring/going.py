@@ -4,11 +4,11 @@ It ends when the code ends, when all of it waits, or when it meets a record that
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
-from mainspring.asking import Asks
 from mainspring.attempting import Arguments, attempt_step
+from mainspring.branches import Branches, arm
 from mainspring.computing import Processes
 from mainspring.ending import end_of, left, mismatch_of, unless_passed_over
 from mainspring.errors import StepFailed, Unserializable
@@ -18,14 +18,16 @@ from mainspring.limits import UNWIND_S
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saying import said
-from mainspring.stillness import Stillness
+from mainspring.standing import Standing
 from mainspring.succession import Succession
-from mainspring.surroundings import Code, Engine, Open, Working, check_room, fit_a_frame
+from mainspring.surroundings import Code, Engine, Working
 from mainspring.values import encode, hash_of
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
+    CANCEL_NAME,
+    CANCEL_STEP,
     FOUND,
     INPUT_STEP,
     ChildStart,
@@ -52,6 +54,8 @@ class Go(Recording):
     the input, of one generation. `at_rest` is called when the code stands or has ended, at once.
     """
 
+    _leaves = False
+
     def __init__(  # noqa: PLR0913 - one named option each
         self,
         workflow: Code,
@@ -74,8 +78,6 @@ class Go(Recording):
         self._workflow = workflow
         self._recorded = dict(recorded)
         """What the code has not come to yet."""
-        self._found = sum(record.kind in FOUND for record in recorded.values())
-        self._rests = False
         self._engine = engine
         self._draws = draws
         self._processes = processes
@@ -83,15 +85,17 @@ class Go(Recording):
         self._kept = Keeping(
             engine, workflow, goes=lambda: self._goes, moved=self._moved, failed=self._fail
         )
-        self._active = 0
-        self._stillness = Stillness(self._look)
         self._turns = Succession(recorded.values(), self._moved)
-        self._open: dict[str, Open] = {}
+        self._open = Branches()
+        self._still = Standing(
+            self._open, kept=self._kept, turns=self._turns, goes=lambda: self._goes,
+            rest=self._stand, ask=self._ask, news=self.news,
+            replay_only=replay_only,
+        )  # fmt: skip
+        self._still.found = sum(record.kind in FOUND for record in recorded.values())
         self._over: asyncio.Future[Mismatch | bytes | None] | None = None
         self._main: asyncio.Task[object] | None = None
-        self._asks = Asks(
-            self._ask, wanted=lambda: bool(self._open) and self._goes, moved=self._moved
-        )
+        self._hearing: asyncio.Task[None] | None = None
 
     async def run(self) -> WorkflowResult:
         """How it ended. Raises what the engine raised where the task was lost."""
@@ -110,6 +114,8 @@ class Go(Recording):
             return self._unless_other(WorkflowResult(outcome="failed", flaw=flaw))
         self._over = asyncio.get_running_loop().create_future()
         self._main = asyncio.create_task(self._code(args, kwargs))
+        if self._workflow.compensates:
+            self._hearing = asyncio.create_task(self._hear_of_cancel(self._main))
         return await self._passage(self._main, self._over)
 
     async def go_on(
@@ -121,8 +127,7 @@ class Go(Recording):
         self._engine, self._beats = engine, beats or Unheard()
         self._kept.through(engine)
         self._over = asyncio.get_running_loop().create_future()
-        for opened in self._open.values():
-            opened.armed = True  # with the result that said that it rests
+        arm(self._open.values(), self._still.found)  # with the result that said that it rests
         self.news(tuple(came.values()), ask=False)
         self._moved()
         return await self._passage(main, self._over)
@@ -136,7 +141,7 @@ class Go(Recording):
     @property
     def rests(self) -> bool:
         """Whether `go_on` may follow: all waits, and nothing has moved by itself since then."""
-        return self._rests and self._main is not None and not self._main.done()
+        return self._still.rests and self._main is not None and not self._main.done()
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -154,8 +159,10 @@ class Go(Recording):
         # What is in the air belongs before the result, which ends the attempt.
         await self._kept.saver.landed()
         steps = self._kept.saver.rest()
-        waits = tuple(opened.told(self._found) for opened in self._open.values())
-        ended = left(why, waits, steps) if stands else await end_of(self._workflow, main, steps)
+        if stands:
+            ended = left(why, self._open.told(self._still.found), steps)
+        else:
+            ended = await end_of(self._workflow, main, steps, cancelled=self._heard)
         return self._unless_other(ended)
 
     def _unless_other(self, ended: WorkflowResult) -> WorkflowResult:
@@ -166,12 +173,12 @@ class Go(Recording):
         if self._over is not None and self._over.done():
             return  # the next go learns of it
         if not steps and ask:
-            self._asks.now()
+            self._still.asks.now()
         for step in sorted(steps, key=lambda one: one.nth):
             if step.step in self.visited:
                 continue
             if step.step not in self._recorded:
-                self._found += step.kind in FOUND
+                self._still.found += step.kind in FOUND
             self._recorded[step.step] = step
             opened = self._open.get(step.step)
             if opened is not None and not opened.came.done():
@@ -203,7 +210,7 @@ class Go(Recording):
         await self._under_way()
         course = Course(self._beats, place)
         try:
-            with Working(self._count):
+            with Working(self._still.count):
                 record, cause = await attempt_step(
                     step, arguments, digest=digest, draws=self._draws,
                     processes=self._processes, course=course,
@@ -234,7 +241,6 @@ class Go(Recording):
             record = await self._past(place, name, kind, digest)  # it may have come meanwhile
         if record is not None:
             return record
-        check_room(self._open)
         return await self._rest(
             Wait(
                 step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
@@ -260,7 +266,7 @@ class Go(Recording):
     async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
         """Ends this passage of the code, once what it finished is on its way."""
         input_ = encode(self._workflow.shape.sent(args, kwargs))
-        self._rests = False
+        self._still.rests = False
         await self._kept.saver.landed()
         (await self._under_way()).set_result(input_)
         await self._for_ever()
@@ -268,11 +274,10 @@ class Go(Recording):
     # ── within the code ──────────────────────────────────────────────────────────────────────
 
     async def _rest(self, wait: Wait) -> StepRecord:
-        opened = Open(wait, asyncio.get_running_loop().create_future())
-        self._open[wait.step] = opened
+        opened = self._open.begin(wait)
         if opened.soon:
             # With those of other branches, which begin to wait in this pass of the loop.
-            asyncio.get_running_loop().call_soon(self._arm_soon)
+            asyncio.get_running_loop().call_soon(self._still.arm_soon)
         self._moved()
         try:
             record = await opened.came
@@ -288,6 +293,19 @@ class Go(Recording):
     async def _code(self, args: list[object], kwargs: dict[str, object]) -> object:
         enter(Scope(self, self._prefix, asyncio.current_task()))
         return await contained(self._workflow.function(*args, **kwargs))
+
+    async def _hear_of_cancel(self, main: "asyncio.Task[object]") -> None:
+        """In its turn, as any other result."""
+        place = self._prefix + CANCEL_STEP
+        self._reached.add(place)
+        if await self._past(place, CANCEL_NAME, "signal", b"") is None:
+            await self._rest(Wait(step=place, name=CANCEL_NAME, kind="signal"))
+        main.cancel()
+
+    @property
+    def _heard(self) -> bool:
+        """Whether its code was told of its cancel."""
+        return self._hearing is not None and self._hearing.done()
 
     def _place(self) -> str:
         scope = current_scope()
@@ -320,12 +338,14 @@ class Go(Recording):
         """What ends this passage of the code. Does not return where it is over."""
         over = self._over
         if over is None or not self._goes:
-            self._rests = False
+            self._still.rests = False
             await self._for_ever()
         return over
 
     async def _for_ever(self) -> NoReturn:
-        """Until the go is unwound, which it is by now."""
+        """Until the go is unwound, which it is by now. Code that goes on then is left again."""
+        if self._leaves:
+            raise asyncio.CancelledError
         await asyncio.get_running_loop().create_future()
         raise AssertionError
 
@@ -335,53 +355,15 @@ class Go(Recording):
             await self._kept.saver.settled()
             await self._under_way()
 
-    def _count(self, change: int) -> None:
-        self._active += change
-        self._moved()
-
-    # ── standing still ───────────────────────────────────────────────────────────────────────
-
     def _moved(self) -> None:
-        self._rests = False
-        if self._open and self._goes:
-            self._stillness.moved()
-        else:
-            self._stillness.stirred()
+        self._still.moved()
 
-    def _look(self) -> None:
-        """Nothing moves: all waits, so the worker is given back; or some are at work."""
-        over = self._over
-        if over is None or not self._goes or not self._open:
-            return
-        if self._kept.saver.flying or self._asks.asking is not None or self._turns.busy:
-            return  # each of them says when it has moved
-        fresh = [opened for opened in self._open.values() if not opened.armed]
-        if self._active == 0 and (self._replay_only or fit_a_frame(fresh)):
-            self._rests = True
-            over.set_result(None)
-            return
-        self._arm(fresh)
-        self._asks.later()
+    async def _ask(self, places: tuple[str, ...]) -> dict[str, StepRecord]:
+        return await self._engine.recorded(places)
 
-    def _arm_soon(self) -> None:
-        soon = [opened for opened in self._open.values() if opened.soon]
-        if soon and self._goes and not self._replay_only:
-            self._arm(soon)
-
-    def _arm(self, opened: Sequence[Open]) -> None:
-        """Has the engine wait for them while others go on."""
-        waits = tuple(one.told(self._found) for one in opened)
-        for one in opened:
-            one.armed = True
-        self._kept.saver.arm(waits)
-
-    async def _ask(self) -> bool:
-        """Whether to ask again: nothing came of what it waits for."""
-        found = await self._engine.recorded(self.places)
-        came = tuple(step for place, step in found.items() if place in self._open)
-        if came:
-            self.news(came)
-        return not came and any(opened.armed for opened in self._open.values())
+    def _stand(self) -> None:
+        if self._over is not None:
+            self._over.set_result(None)
 
     def _fail(self, error: BaseException) -> None:
         if self._over is not None and not self._over.done():
@@ -389,10 +371,11 @@ class Go(Recording):
 
     async def unwind(self) -> None:
         """Leaves the code. Whatever it still awaits of us never returns."""
+        self._leaves = True
         if self._over is not None and not self._over.done():
             self._over.cancel()
-        self._asks.cancel()
-        for task in (self._main, self._asks.asking):
+        self._still.asks.cancel()
+        for task in (self._hearing, self._main, self._still.asks.asking):
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.wait((task,), timeout=UNWIND_S)

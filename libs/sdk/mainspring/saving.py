@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import takewhile
 
-from mainspring.surroundings import size_of
+from mainspring.branches import size_of
 from mainspring_kernel.limits import (
     FRAME_BYTES_TARGET,
     WORKFLOW_STEPS_PER_FRAME_MAX,

@@ -149,8 +149,10 @@ class Desk:
             intents.SignalCame(session_id=self.id, org_id=DEFAULT_ORG_ID, source=source, kind=kind)
         )
 
-    def cancel(self) -> Answer:
-        command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=self.id, reason="enough")
+    def cancel(self, *, force: bool = False) -> Answer:
+        command = CancelWorkflow(
+            org_id=DEFAULT_ORG_ID, workflow_id=self.id, reason="enough", force=force
+        )
         return self.do(intents.WorkflowCancelled(command=command))
 
     def due(self, timer_id: UUID | None, kind: str = "wait") -> Answer:

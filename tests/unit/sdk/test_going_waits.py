@@ -12,8 +12,8 @@ from mainspring import (
     wait_for_signal,
     workflow,
 )
-from mainspring.going import Go
 from mainspring.limits import ASK_S, LINGER_S
+from mainspring.standing import Standing
 from mainspring_schema.workflows import Flaw, StepRecord, Wait
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
 
@@ -151,14 +151,14 @@ class Timers:
         self.asks: list[Callable[[], object]] = []
         self._loop = asyncio.get_running_loop()
         self._call_later, self._looked = self._loop.call_later, asyncio.Event()
-        look = Go._look
+        look = Standing._look
 
-        def watched(go: Go) -> None:
-            look(go)
+        def watched(standing: Standing) -> None:
+            look(standing)
             self._looked.set()
 
         monkeypatch.setattr(self._loop, "call_later", self._later)
-        monkeypatch.setattr(Go, "_look", watched)
+        monkeypatch.setattr(Standing, "_look", watched)
 
     async def until_still(self) -> None:
         self._looked.clear()

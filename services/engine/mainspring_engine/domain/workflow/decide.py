@@ -10,7 +10,7 @@ from mainspring_engine.domain.changes import CloseTask, EmitCounter, TakeSignal
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
-from mainspring_engine.domain.workflow import children, declared, machine, waiting
+from mainspring_engine.domain.workflow import cancelling, children, declared, machine, waiting
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Phase
 from mainspring_kernel.errors import NotFound, WorkflowEnded
@@ -46,7 +46,7 @@ def command(plan: Plan, intent: intents.WorkflowCommand, materials: Materials) -
             going = _going(plan, materials)
             if going is None:
                 return workflows.WorkflowCancelReceipt(status="no_op")
-            _cancel(going, cancel.reason, going.open_tasks())
+            _cancel(going, cancel.reason, going.open_tasks(), force=cancel.force)
             return workflows.WorkflowCancelReceipt(status="cancelled")
         case _:
             assert_never(intent)
@@ -119,9 +119,11 @@ def _child_ended(
         declared.child_ended(going, child_id, result, tasks)
 
 
-def _cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
+def _cancel(
+    going: Going, reason: str | None, tasks: tuple[OpenTask, ...], *, force: bool = False
+) -> None:
     if going.state.course is None:
-        machine.cancel(going, reason, tasks)
+        cancelling.cancel(going, reason, tasks, force=force)
     else:
         declared.cancel(going, reason, tasks)
 
@@ -221,7 +223,7 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
             plan.dropped_timers.append(intent.timer_id)
             return Verdict.COMMITTED
     elif going is not None and going.state.timer_id == intent.timer_id:
-        machine.finish_cancel(going, going.open_tasks())
+        cancelling.finish_cancel(going, going.open_tasks())
         return Verdict.COMMITTED
     plan.rest_on_running()
     plan.dropped_timers.append(intent.timer_id)

@@ -112,6 +112,11 @@ class Going:
             phase=Phase.RUNNING, task_id=task_id, goes=self.state.goes + 1, problem="", rested=0
         )
 
+    def wake(self) -> None:
+        """Something came to pass. An attempt at work is told of it; otherwise one begins."""
+        if self.state.phase is Phase.WAITING:
+            self.go()
+
     def cancel_unheld(self, task: OpenTask) -> None:
         self.plan.close_for_good(
             CloseTask(

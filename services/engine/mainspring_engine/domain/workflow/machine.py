@@ -8,12 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.changes import (
-    CloseTask,
-    MarkTask,
-    Start,
-    StepResult,
-)
+from mainspring_engine.domain.changes import CloseTask, Start, StepResult
 from mainspring_engine.domain.limits import (
     WORKFLOW_HELD_RETRY_S,
     WORKFLOW_HELD_RETRY_S_MAX,
@@ -25,16 +20,9 @@ from mainspring_engine.domain.plain import NOT_BEGUN
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
-from mainspring_engine.domain.workflow import declared, forking, outcomes, waiting
+from mainspring_engine.domain.workflow import cancelling, declared, forking, outcomes, waiting
 from mainspring_engine.domain.workflow import state as states
-from mainspring_engine.domain.workflow.ending import (
-    arm_deadline,
-    cancelled,
-    end,
-    fail,
-    of_the_cancel,
-    stop_children,
-)
+from mainspring_engine.domain.workflow.ending import end, fail, of_the_cancel
 from mainspring_engine.domain.workflow.going import (
     OUTCOME_STEP,
     Going,
@@ -167,7 +155,7 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
             going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
-            _stopped(going)
+            cancelling.ended(going)
             return
         case "completed" | "failed":
             _keep_outcome(going, held, result)
@@ -182,7 +170,7 @@ def signalled(going: Going, command: SignalWorkflow) -> None:
     payload = value("payload", command.payload)
     going.emit("workflow.signalled", waiting.signal_view(command) | payload)
     if waiting.signalled(going, command) is not None:
-        wake(going)
+        going.wake()
     going.save()
 
 
@@ -220,58 +208,17 @@ def child_ended(going: Going, child_id: UUID, result: WorkflowResult) -> None:
 
 def _moved(going: Going) -> None:
     if going.state.phase is Phase.CANCELLING and going.state.task_id is None:
-        _stopped(going)
+        cancelling.stopped(going)
         return
-    wake(going)
+    going.wake()
     going.save()
-
-
-def wake(going: Going) -> None:
-    """Something came to pass. An attempt that is at work is told of it; otherwise one begins."""
-    if going.state.phase is Phase.WAITING:
-        going.go()
-
-
-def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
-    """Commits the wish first. Its worker and its children are asked to stop, until a deadline."""
-    if going.state.phase is Phase.CANCELLING:
-        return
-    left = stop_children(going)
-    going.update(phase=Phase.CANCELLING, cancel_reason=cut(reason or "user"))
-    task = next((t for t in tasks if t.id == going.state.task_id), None)
-    if task is not None and going.plan.is_held(task):
-        going.plan.marks.append(MarkTask(task_id=task.id, fence=task.fence))
-    else:
-        if task is not None:
-            going.cancel_unheld(task)
-        if not left:
-            finish_cancel(going)
-            return
-    arm_deadline(going)
-    going.save()
-
-
-def _stopped(going: Going) -> None:
-    """Nobody is at work on it any more; its children may still be stopping."""
-    if going.state.phase is Phase.CANCELLING and waiting.of_children(going):
-        going.save()
-    else:
-        finish_cancel(going)
-
-
-def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:
-    """Nobody is at work on it any more, or the deadline ends who still is."""
-    for task in tasks:
-        if task.id == going.state.task_id:
-            going.cancel_unheld(task)
-    cancelled(going)
 
 
 def died(going: Going, task: OpenTask) -> None:
     """Its task may not simply begin again: it killed its workers, or is being cancelled."""
     if going.state.phase is Phase.CANCELLING:
         going.cancel_unheld(task)
-        _stopped(going)
+        cancelling.stopped(going)
         return
     fail(going, going.plan.set_aside(task, going.workflow.id))
 
@@ -299,7 +246,7 @@ def _keep_outcome(going: Going, held: tuple[UUID, int, bytes], result: WorkflowR
 def _left(going: Going, fence: int, result: WorkflowResult) -> None:
     """The code gave its worker back, for now or for good."""
     if going.state.phase is Phase.CANCELLING:
-        _stopped(going)
+        cancelling.stopped(going)
     elif result.outcome == "suspended":
         going.update(rested=fence)
         _suspend(going, result)
@@ -341,6 +288,9 @@ def _start_over(going: Going, input_: bytes) -> None:
     """The code begins anew with an empty record; nobody reads the old one any more."""
     if _spins(going):
         return
+    if going.state.cancel_reason is not None:
+        cancelling.ended(going)  # what it heard of its cancel is not read again
+        return
     if going.state.waits:
         waiting.drop_all(going)
     going.update(generation=going.state.generation + 1, found=0)
@@ -356,7 +306,7 @@ def _hold(going: Going, held: tuple[UUID, int, bytes], mismatch: Mismatch | None
     task_id, fence, result_hash = held
     if going.state.phase is Phase.CANCELLING:
         going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
-        _stopped(going)
+        cancelling.stopped(going)
         return
     problem = VERSION_CONFLICT
     if mismatch is not None:

@@ -14,7 +14,14 @@ from mainspring_kernel.errors import TooManyRequests
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.codec import pack, to_json
 from mainspring_schema.tasks import WorkflowResult
-from mainspring_schema.workflows import ChildStart, Flaw, SignalWorkflow, StepRecord, Wait
+from mainspring_schema.workflows import (
+    CANCEL_NAME,
+    ChildStart,
+    Flaw,
+    SignalWorkflow,
+    StepRecord,
+    Wait,
+)
 
 _FINDS_PER_MS = 1000
 """More than an engine finds of one workflow in a millisecond."""
@@ -115,6 +122,11 @@ def signalled(going: Going, command: SignalWorkflow) -> WaitRow | None:
     return row
 
 
+def wished(going: Going, row: WaitRow, reason: str) -> None:
+    """Its code hears of the cancel, in the order of all that it hears of."""
+    end(going, row, _record(row.wait, result=to_json(reason)))
+
+
 def over(going: Going, row: WaitRow) -> None:
     """Its time is over: the end of a sleep, the timeout of anything else."""
     wait = row.wait
@@ -145,6 +157,12 @@ def row_of(going: Going, child_id: UUID) -> WaitRow | None:
     return next((row for row in rows(going).waits if children.is_of(row, child_id)), None)
 
 
+def of_the_cancel(going: Going) -> WaitRow | None:
+    """By which its code hears of a cancel, if it wants to and did not yet."""
+    kind = kind_of(CANCEL_NAME)
+    return next((row for row in rows(going).waits if _waits_for(row.wait, kind)), None)
+
+
 def of_children(going: Going) -> tuple[WaitRow, ...]:
     """Its linked children that have not ended."""
     return tuple(row for row in rows(going).waits if row.wait.child is not None)
@@ -173,7 +191,11 @@ def resolve(going: Going, record: StepRecord) -> None:
 
 def names(waits: tuple[Wait, ...]) -> list[dict[str, object]]:
     """As people read them in the history."""
-    return [{"step": w.step, "name": w.name, "kind": w.kind, "delay_ms": w.delay_ms} for w in waits]
+    return [
+        {"step": w.step, "name": w.name, "kind": w.kind, "delay_ms": w.delay_ms}
+        for w in waits
+        if w.name != CANCEL_NAME
+    ]
 
 
 def signal_view(command: SignalWorkflow) -> dict[str, object]:

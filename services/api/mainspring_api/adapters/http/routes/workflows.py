@@ -276,9 +276,15 @@ async def fork_workflow(call: Call[ForkBody, NoQuery]) -> Reply:
     answer=CancelAnswer,
 )
 async def cancel_workflow(call: Call[CancelBody, NoQuery]) -> Reply:
-    """Cancels a workflow and what it started; an ended one is `no_op`."""
+    """Cancels a workflow and what it started; an ended one is `no_op`.
+
+    Code that compensates ends by itself. With `force` it ends where it stands.
+    """
     command = CancelWorkflow(
-        org_id=call.org_id, workflow_id=workflow_id_of(call), reason=call.body.reason
+        org_id=call.org_id,
+        workflow_id=workflow_id_of(call),
+        reason=call.body.reason,
+        force=call.body.force,
     )
     services = call.services
 

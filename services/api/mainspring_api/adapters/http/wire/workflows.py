@@ -93,7 +93,10 @@ class ForkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CancelBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`force` leaves code where it stands that would compensate first."""
+
     reason: Annotated[str, Meta(max_length=limits.DISPLAY_NAME_CHARS_MAX)] | None = None
+    force: bool = False
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,91 @@
+"""When a go stands still: all of it waits and its worker is given back, or some are at work."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from mainspring.asking import Asks
+from mainspring.branches import Branches, Open, arm, fit_a_frame
+from mainspring.keeping import Keeping
+from mainspring.stillness import Stillness
+from mainspring.succession import Succession
+from mainspring_schema.workflows import StepRecord
+
+Ask = Callable[[tuple[str, ...]], Awaitable[dict[str, StepRecord]]]
+
+
+class Standing:
+    """`goes` tells whether the code is under way, `rest` ends its passage, `news` brings results.
+
+    What waits is told to the engine through `kept`, and asked for by `ask`.
+    """
+
+    def __init__(  # noqa: PLR0913 - one named port each
+        self,
+        branches: Branches,
+        *,
+        kept: Keeping,
+        turns: Succession,
+        goes: Callable[[], bool],
+        rest: Callable[[], None],
+        ask: Ask,
+        news: Callable[[tuple[StepRecord, ...]], None],
+        replay_only: bool,
+    ) -> None:
+        self.rests = False
+        """Whether all waits, and nothing has moved by itself since then."""
+        self.found = 0
+        """What the engine has found so far."""
+        self._open = branches
+        self._kept = kept
+        self._turns = turns
+        self._goes = goes
+        self._rest = rest
+        self._ask_for = ask
+        self._news = news
+        self._replay_only = replay_only
+        self._active = 0
+        self._stillness = Stillness(self._look)
+        self.asks = Asks(self._ask, wanted=lambda: bool(branches) and goes(), moved=self.moved)
+
+    def moved(self) -> None:
+        self.rests = False
+        if self._open.waits and self._goes():
+            self._stillness.moved()
+        else:
+            self._stillness.stirred()
+
+    def count(self, change: int) -> None:
+        """So many more steps are at work."""
+        self._active += change
+        self.moved()
+
+    def arm_soon(self) -> None:
+        """With those of other branches, which began to wait in the same pass of the loop."""
+        soon = self._open.soon()
+        if soon and self._goes() and not self._replay_only:
+            self._arm(soon)
+            self.asks.later()
+
+    def _look(self) -> None:
+        if not self._goes() or not self._open.waits:
+            return
+        if self._kept.saver.flying or self.asks.asking is not None or self._turns.busy:
+            return  # each of them says when it has moved
+        fresh = self._open.fresh()
+        if self._active == 0 and (self._replay_only or fit_a_frame(fresh)):
+            self.rests = True
+            self._rest()
+            return
+        self._arm(fresh)
+        self.asks.later()
+
+    def _arm(self, opened: Sequence[Open]) -> None:
+        """Has the engine wait for them while others go on."""
+        self._kept.saver.arm(arm(opened, self.found))
+
+    async def _ask(self) -> bool:
+        """Whether to ask again: nothing came of what it waits for."""
+        found = await self._ask_for(tuple(self._open))
+        came = tuple(step for place, step in found.items() if place in self._open)
+        if came:
+            self._news(came)
+        return not came and any(opened.armed for opened in self._open.values())
