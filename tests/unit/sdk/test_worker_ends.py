@@ -96,6 +96,14 @@ async def test_a_wait_for_a_stream_that_is_cancelled_leaves_it_as_it_is() -> Non
             await waiting
 
 
+async def told_late(worker: Worker, stands: threading.Event, goes_on: threading.Event) -> str:
+    await asyncio.to_thread(stands.wait, PATIENCE_S)
+    asked = asyncio.create_task(worker.attached())
+    await asyncio.sleep(0)
+    goes_on.set()
+    return await end_of(asked)
+
+
 async def test_what_is_asked_as_the_stream_ends_is_told_so_and_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -113,12 +121,7 @@ async def test_what_is_asked_as_the_stream_ends_is_told_so_and_leaves_nothing_be
 
     with pytest.raises(ValueError, match=NO_PORT):
         async with worker:
-            await asyncio.to_thread(stands.wait, PATIENCE_S)
-            asked = asyncio.create_task(worker.attached())
-            await asyncio.sleep(0)
-            goes_on.set()
-            told = await end_of(asked)
-    del asked
+            told = await told_late(worker, stands, goes_on)
     gc.collect()  # a coroutine that was never awaited would be told by now
 
     assert NO_PORT in told
