@@ -35,7 +35,7 @@ async def refused(client: httpx.AsyncClient, content: bytes, **headers: str) -> 
     ("content", "status", "code"),
     [
         (b"{", 400, "malformed_body"),
-        (b"", 400, "malformed_body"),
+        (b"", 422, "validation_failed"),
         (b"[]", 422, "validation_failed"),
         (b'{"name": "\xff", "system_prompt": ""}', 400, "malformed_body"),
         (b'{"name": "a", "system_prompt": "\\u0000"}', 400, "malformed_body"),

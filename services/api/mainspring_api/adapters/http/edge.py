@@ -36,6 +36,7 @@ T = TypeVar("T")
 HttpRequest = Request[Any, Any, State]  # pyright: ignore[reportExplicitAny] -- user and auth, which no route has
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
+NO_MEMBERS: Final = b"{}"
 _NUL: Final = b"\\u0000"
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """Also one without an end: else each quote in it would be looked at as if another began there."""

@@ -8,9 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from mainspring_api.adapters.http import links
-from mainspring_api.adapters.http.edge import JSON, PROBLEM, Problem
+from mainspring_api.adapters.http.edge import JSON, NO_MEMBERS, PROBLEM, Problem, decode_body
 from mainspring_api.adapters.http.routing import PARAMETER, NoBody, Route, TextBody
 from mainspring_kernel import limits
+from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import Prefix
 
 Json = dict[str, Any]
@@ -127,8 +128,17 @@ def _operation(route: Route, schemas: dict[int, Json], linked: Json) -> Json:
         operation["requestBody"] = {"required": True, "content": text}
     elif route.body is not NoBody:
         content = {JSON: {"schema": schemas[id(route.body)]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": _must_be_sent(route.body), "content": content}
     return operation
+
+
+def _must_be_sent(body: type[object]) -> bool:
+    """Whether it has members that must be there; the door reads nothing as none of them."""
+    try:
+        decode_body(NO_MEMBERS, body, JSON)
+    except ValidationFailed:
+        return True
+    return False
 
 
 def _path_parameter(name: str) -> Json:

@@ -229,14 +229,10 @@ async def _read(
     query = edge.decode_query(request.scope["query_string"], route.query)
     # Also where none is wanted: a request that does not arrive whole must have done nothing.
     data = b"" if route.method == "GET" else await edge.read_body(request)
-    body: object = NoBody()
-    if route.body is TextBody:
-        body = TextBody(text=edge.decode_text(data))
-    elif route.body is not NoBody:
-        body = edge.decode_body(data, route.body, headers.get("content-type", ""))
+    body, told = _body(route, headers.get("content-type", ""), data)
     now_ms = services.clock.wall_ms()
     given_key = edge.request_key(headers) if route.method == "POST" else None
-    body_hash = edge.canonical_hash(data) if given_key is not None else b""
+    body_hash = edge.canonical_hash(told) if given_key is not None else b""
     return Call(
         services=services,
         org_id=org_id,
@@ -249,6 +245,17 @@ async def _read(
         now_ms=now_ms,
         request=request,
     )
+
+
+def _body(route: Route, content_type: str, data: bytes) -> tuple[object, bytes]:
+    """What is read, and the bytes that stand for it: who sends nothing has said what `{}` says."""
+    if route.body is NoBody:
+        return NoBody(), data
+    if route.body is TextBody:
+        return TextBody(text=edge.decode_text(data)), data
+    if not data:  # of what type the nothing is tells nothing: curl calls it a form
+        data, content_type = edge.NO_MEMBERS, edge.JSON
+    return edge.decode_body(data, route.body, content_type), data
 
 
 def _key(
