@@ -6702,6 +6702,7 @@ CREATE TABLE scheduler.schedule (
     due_ms bigint,
     created_ms bigint NOT NULL,
     updated_ms bigint NOT NULL,
+    session_id uuid,
     CONSTRAINT schedule_target_check CHECK ((target = ANY (ARRAY['message'::text, 'workflow'::text])))
 )
 WITH (fillfactor='70');
@@ -7507,6 +7508,13 @@ CREATE INDEX schedule_listed ON scheduler.schedule USING btree (org_id, created_
 --
 
 CREATE UNIQUE INDEX schedule_name ON scheduler.schedule USING btree (org_id, name) WHERE (NOT deleted);
+
+
+--
+-- Name: schedule_session; Type: INDEX; Schema: scheduler; Owner: scheduler_owner
+--
+
+CREATE INDEX schedule_session ON scheduler.schedule USING btree (session_id) WHERE (session_id IS NOT NULL);
 
 
 --

@@ -203,10 +203,25 @@ class SessionClient:
         )
 
 
-class ScheduleClient:
+class _ScheduleCounts:
+    """What is counted and not listed."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.count_slots = channel.unary(
+            f"{_SCHEDULE}/CountSlots", scheduler.CountSlotsRequest, scheduler.CountSlotsResponse
+        )
+        self.count_of_sessions = channel.unary(
+            f"{_SCHEDULE}/CountOfSessions",
+            scheduler.CountOfSessionsRequest,
+            scheduler.CountOfSessionsResponse,
+        )
+
+
+class ScheduleClient(_ScheduleCounts):
     """What api asks of the scheduler."""
 
     def __init__(self, channel: Channel) -> None:
+        super().__init__(channel)
         self.create_schedule = channel.unary(
             f"{_SCHEDULE}/CreateSchedule",
             scheduler.CreateScheduleRequest,
@@ -240,7 +255,4 @@ class ScheduleClient:
         )
         self.get_slot = channel.unary(
             f"{_SCHEDULE}/GetSlot", scheduler.GetSlotRequest, scheduler.GetSlotResponse
-        )
-        self.count_slots = channel.unary(
-            f"{_SCHEDULE}/CountSlots", scheduler.CountSlotsRequest, scheduler.CountSlotsResponse
         )

@@ -158,6 +158,9 @@ class ScheduleServicer(Protocol):
     async def count_slots(
         self, request: scheduler.CountSlotsRequest, /
     ) -> scheduler.CountSlotsResponse: ...
+    async def count_of_sessions(
+        self, request: scheduler.CountOfSessionsRequest, /
+    ) -> scheduler.CountOfSessionsResponse: ...
 
 
 def control_service(servicer: ControlServicer) -> Service:

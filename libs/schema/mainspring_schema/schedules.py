@@ -164,6 +164,13 @@ class OneSlot(Struct, frozen=True, kw_only=True):
     id: UUID
 
 
+class SchedulesOfSessions(Struct, frozen=True, kw_only=True):
+    """How many schedules write to each of these sessions."""
+
+    org_id: UUID
+    session_ids: tuple[UUID, ...]
+
+
 ScheduleCommand = (
     CreateSchedule
     | ChangeSchedule
@@ -172,6 +179,7 @@ ScheduleCommand = (
     | TriggerSchedule
     | ListSlots
     | OneSlot
+    | SchedulesOfSessions
 )
 
 # ── what api is told ────────────────────────────────────────────────────────────────────────────
@@ -229,3 +237,9 @@ class SlotCounts(Struct, frozen=True, kw_only=True):
 
     by_status: dict[str, int]
     mean_ms: int | None = None
+
+
+class SessionCounts(Struct, frozen=True, kw_only=True):
+    """Schedules of which a slot still comes, by session; one that is not there has none."""
+
+    active: dict[UUID, int]

@@ -11,9 +11,9 @@ from mainspring_scheduler.domain.duties import PLANS, Duty
 from mainspring_scheduler.domain.slots import Schedule
 from mainspring_scheduler.ports.duties import DutyStore
 from mainspring_scheduler.ports.schedules import ScheduleStore
-from mainspring_schema.schedules import Cron, ListSchedules, Once
+from mainspring_schema.schedules import Cron, ListSchedules, MessageTarget, Once
 from tests.contract.scheduler.due_rows import HOLD_MS, NOW, by_number, claim, due, known, put
-from tests.unit.scheduler.rows import ORG, SCHEDULE, WORKFLOW, schedule, slot
+from tests.unit.scheduler.rows import NEW_SESSION, ORG, SCHEDULE, SESSION, WORKFLOW, schedule, slot
 
 OTHER_ORG = UUID(int=99)
 DAY = 86_400_000
@@ -98,6 +98,27 @@ async def test_a_change_does_not_take_a_name(store: ScheduleStore) -> None:
     with pytest.raises(NameTaken):
         await store.replace(renamed)
     assert await known(store, other) == other
+
+
+async def test_a_session_has_the_schedules_that_will_still_write_to_it(
+    store: ScheduleStore,
+) -> None:
+    other, unknown = UUID(int=31), UUID(int=32)
+    for number in range(3):
+        await store.insert(by_number(number))
+    over = msgspec.structs.replace(by_number(3), next_ms=None)
+    elsewhere = msgspec.structs.replace(by_number(4), org_id=OTHER_ORG)
+    rows = (over, elsewhere, by_number(5, target=NEW_SESSION), by_number(6, target=WORKFLOW))
+    for row in rows:
+        await store.insert(row)
+    moved = msgspec.structs.replace(
+        by_number(0).spec, target=MessageTarget(session_id=other, message=b"{}")
+    )
+    await store.replace(msgspec.structs.replace(by_number(0), spec=moved))
+    await store.replace(msgspec.structs.replace(by_number(1), deleted=True, next_ms=None))
+
+    assert await store.counts_of_sessions(ORG, [SESSION, other, unknown]) == {SESSION: 1, other: 1}
+    assert await store.counts_of_sessions(ORG, []) == {}
 
 
 async def test_a_deleted_one_is_not_found_and_frees_its_name(store: ScheduleStore) -> None:

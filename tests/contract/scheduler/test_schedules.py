@@ -29,11 +29,12 @@ from mainspring_schema.schedules import (
     ListSlots,
     OneSchedule,
     OneSlot,
+    SchedulesOfSessions,
     Spec,
     TriggerSchedule,
 )
 from mainspring_testkit.servers import free_port
-from tests.unit.scheduler.rows import MESSAGE, MINUTE, NOW, ORG, SCHEDULE
+from tests.unit.scheduler.rows import MESSAGE, MINUTE, NOW, ORG, SCHEDULE, SESSION
 
 SPEC = Spec(name="s", timing=Interval(every_ms=MINUTE), target=MESSAGE)
 CREATE = CreateSchedule(org_id=ORG, id=SCHEDULE, spec=SPEC)
@@ -77,6 +78,18 @@ async def test_a_schedule_through_its_life(schedules: Port) -> None:
     await schedules.delete(ONE)
     with pytest.raises(NotFound):
         await schedules.get(ONE)
+
+
+async def test_sessions_are_told_how_many_schedules_write_to_them(schedules: Port) -> None:
+    asked = SchedulesOfSessions(org_id=ORG, session_ids=(SESSION, UUID(int=9)))
+    await schedules.create(CREATE)
+    assert (await schedules.of_sessions(asked)).active == {SESSION: 1}
+
+    await schedules.change(ChangeSchedule(org_id=ORG, id=SCHEDULE, paused=True))
+    assert (await schedules.of_sessions(asked)).active == {}
+
+    await schedules.change(ChangeSchedule(org_id=ORG, id=SCHEDULE, paused=False))
+    assert (await schedules.of_sessions(asked)).active == {SESSION: 1}
 
 
 async def test_refusals_come_as_they_are(schedules: Port) -> None:

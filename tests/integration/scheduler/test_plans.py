@@ -8,9 +8,9 @@ from mainspring_testkit.fixtures import Database as OwnDatabase
 HERE = "mainspring_scheduler.adapters.postgres"
 FILL = """
 insert into scheduler.schedule (
-    id, org_id, name, target, spec, paused, rev, next_ms, due_ms, created_ms, updated_ms
+    id, org_id, name, target, session_id, spec, paused, rev, next_ms, due_ms, created_ms, updated_ms
 )
-select gen_random_uuid(), gen_random_uuid(), n::text, 'message', '', false, 1, n,
+select gen_random_uuid(), gen_random_uuid(), n::text, 'message', gen_random_uuid(), '', false, 1, n,
     case when n % 3 > 0 then (extract(epoch from now()) * 1000)::bigint + n * 1000 end, n, n
 from generate_series(1, 20000) as n;
 insert into scheduler.slot (
@@ -34,6 +34,7 @@ def filled(module_database: OwnDatabase) -> OwnDatabase:
     [
         ("duties.sql", "claim_due_duties", "schedule_due"),
         ("schedules.sql", "claim_due_schedules", "schedule_due"),
+        ("schedules.sql", "count_schedules_of_sessions", "schedule_session"),
         ("schedules.sql", "commit_schedules", "schedule_pkey"),
         ("slots.sql", "open_slots_of", "slot_open"),
         ("slots.sql", "list_slots", "slot_newest"),

@@ -11,6 +11,8 @@ from mainspring_schema.schedules import (
     OneSlot,
     SchedulePage,
     ScheduleRecord,
+    SchedulesOfSessions,
+    SessionCounts,
     SlotCounts,
     SlotPage,
     SlotRecord,
@@ -61,4 +63,8 @@ class Schedules(Protocol):
 
     async def counts(self, command: OneSchedule) -> SlotCounts:
         """Of the newest slots. Raises NotFound."""
+        ...
+
+    async def of_sessions(self, command: SchedulesOfSessions) -> SessionCounts:
+        """How many will still write to each session."""
         ...

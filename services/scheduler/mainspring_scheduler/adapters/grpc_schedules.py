@@ -15,6 +15,7 @@ from mainspring_schema.schedules import (
     ListSlots,
     OneSchedule,
     OneSlot,
+    SchedulesOfSessions,
     TriggerSchedule,
 )
 
@@ -68,6 +69,12 @@ class ScheduleServicer:
     async def count_slots(self, request: pb.CountSlotsRequest, /) -> pb.CountSlotsResponse:
         counts = await self._schedules.counts(_read(request.command, OneSchedule))
         return pb.CountSlotsResponse(counts=codec.pack(counts))
+
+    async def count_of_sessions(
+        self, request: pb.CountOfSessionsRequest, /
+    ) -> pb.CountOfSessionsResponse:
+        counts = await self._schedules.of_sessions(_read(request.command, SchedulesOfSessions))
+        return pb.CountOfSessionsResponse(counts=codec.pack(counts))
 
 
 def _read(data: bytes, type_: type[T]) -> T:

@@ -39,6 +39,12 @@ class Schedule(ScheduleRecord, frozen=True, kw_only=True):
     def target_kind(self) -> TargetKind:
         return "message" if isinstance(self.spec.target, MessageTarget) else "workflow"
 
+    @property
+    def session_id(self) -> UUID | None:
+        """The one session that all its messages go to."""
+        target = self.spec.target
+        return target.session_id if isinstance(target, MessageTarget) else None
+
 
 class Slot(SlotRecord, frozen=True, kw_only=True):
     """A row. `due_ms` is when to try again, or to look how it goes."""

@@ -1,6 +1,6 @@
 """The rows of schedules and their slots."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -66,6 +66,12 @@ class ScheduleStore(Protocol):
 
     async def count(self, org_id: UUID) -> int:
         """How many schedules the organization has."""
+        ...
+
+    async def counts_of_sessions(
+        self, org_id: UUID, session_ids: Sequence[UUID]
+    ) -> Mapping[UUID, int]:
+        """How many schedules will still write to each session; none where it is not there."""
         ...
 
     async def replace(self, schedule: Schedule) -> bool:

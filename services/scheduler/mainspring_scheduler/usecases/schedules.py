@@ -20,6 +20,8 @@ from mainspring_schema.schedules import (
     OneSlot,
     SchedulePage,
     ScheduleRecord,
+    SchedulesOfSessions,
+    SessionCounts,
     SlotCounts,
     SlotPage,
     SlotRecord,
@@ -142,6 +144,11 @@ class Schedules:
         """Of the newest slots. Raises NotFound."""
         await self._found(command.org_id, command.id)
         return await self._store.counts(command.id, limit=limits.SLOTS_COUNTED_MAX)
+
+    async def of_sessions(self, command: SchedulesOfSessions) -> SessionCounts:
+        """How many will still write to each session."""
+        found = await self._store.counts_of_sessions(command.org_id, command.session_ids)
+        return SessionCounts(active=dict(found))
 
     async def _found(self, org_id: UUID, schedule_id: UUID) -> Schedule:
         schedule = await self._store.get(org_id, schedule_id)

@@ -16,6 +16,8 @@ from mainspring_schema.schedules import (
     ScheduleCommand,
     SchedulePage,
     ScheduleRecord,
+    SchedulesOfSessions,
+    SessionCounts,
     SlotCounts,
     SlotPage,
     SlotRecord,
@@ -66,6 +68,11 @@ class RpcSchedules:
     async def counts(self, command: OneSchedule) -> SlotCounts:
         found = await self._client.count_slots(pb.CountSlotsRequest(command=_packed(command)))
         return msgspec.msgpack.decode(found.counts, type=SlotCounts)
+
+    async def of_sessions(self, command: SchedulesOfSessions) -> SessionCounts:
+        request = pb.CountOfSessionsRequest(command=_packed(command))
+        found = await self._client.count_of_sessions(request)
+        return msgspec.msgpack.decode(found.counts, type=SessionCounts)
 
 
 def _packed(command: ScheduleCommand) -> bytes:

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -50,6 +50,12 @@ class MemoryScheduleStore:
 
     async def count(self, org_id: UUID) -> int:
         return len(self._of(org_id))
+
+    async def counts_of_sessions(
+        self, org_id: UUID, session_ids: Sequence[UUID]
+    ) -> Mapping[UUID, int]:
+        coming = [row.session_id for row in self._of(org_id) if row.next_ms is not None]
+        return {id_: coming.count(id_) for id_ in session_ids if id_ in coming}
 
     async def replace(self, schedule: Schedule) -> bool:
         present = self._schedules.get(schedule.id)

@@ -75,6 +75,7 @@ def schedule_values(row: Schedule) -> tuple[object, ...]:
         row.id,
         row.spec.name,
         row.target_kind,
+        row.session_id,
         msgspec.msgpack.encode(row.spec),
         row.paused,
         row.deleted,

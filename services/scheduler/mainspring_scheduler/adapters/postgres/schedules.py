@@ -1,4 +1,4 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -28,6 +28,11 @@ class _Tally(Struct, frozen=True, kw_only=True):
     slots: int
     timed: int
     took_ms: int
+
+
+class _OfSession(Struct, frozen=True, kw_only=True):
+    session_id: UUID
+    schedules: int
 
 
 class PostgresScheduleStore:
@@ -65,6 +70,14 @@ class PostgresScheduleStore:
     async def count(self, org_id: UUID) -> int:
         return await self._database.fetchval_as(int, _Q["count_schedules"], org_id, None, None)
 
+    async def counts_of_sessions(
+        self, org_id: UUID, session_ids: Sequence[UUID]
+    ) -> Mapping[UUID, int]:
+        rows = await self._database.fetch_as(
+            _OfSession, _Q["count_schedules_of_sessions"], org_id, session_ids
+        )
+        return {row.session_id: row.schedules for row in rows}
+
     async def replace(self, schedule: Schedule) -> bool:
         try:
             touched = await self._database.execute(
@@ -73,6 +86,7 @@ class PostgresScheduleStore:
                 schedule.rev,
                 schedule.spec.name,
                 schedule.target_kind,
+                schedule.session_id,
                 msgspec.msgpack.encode(schedule.spec),
                 schedule.paused,
                 schedule.deleted,

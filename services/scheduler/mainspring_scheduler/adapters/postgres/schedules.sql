@@ -6,9 +6,9 @@ select floor(extract(epoch from now()) * 1000)::bigint as now_ms;
 -- name: insert_schedule
 -- A new schedule; a second call with the same id inserts nothing.
 insert into scheduler.schedule (
-    org_id, id, name, target, spec, paused, deleted, rev, next_ms, last_ms, due_ms, created_ms,
-    updated_ms
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    org_id, id, name, target, session_id, spec, paused, deleted, rev, next_ms, last_ms, due_ms,
+    created_ms, updated_ms
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (id) do nothing;
 
 -- name: schedule_by_id
@@ -42,11 +42,22 @@ where
     and ($2::boolean is null or paused = $2)
     and ($3::text is null or target = $3);
 
+-- name: count_schedules_of_sessions
+-- Of each of these sessions, how many schedules will still write to it; none has no row. Paused and
+-- deleted schedules have no next slot.
+-- repeatable
+select
+    session_id,
+    count(*) as schedules
+from scheduler.schedule
+where org_id = $1 and session_id = any($2::uuid[]) and next_ms is not null
+group by session_id;
+
 -- name: replace_schedule
 -- Writes a changed schedule where nobody claimed or changed it since it was read.
 update scheduler.schedule set
-    name = $3, target = $4, spec = $5, paused = $6, deleted = $7, rev = rev + 1, next_ms = $8,
-    last_ms = $9, due_ms = $10, updated_ms = $11
+    name = $3, target = $4, session_id = $5, spec = $6, paused = $7, deleted = $8, rev = rev + 1,
+    next_ms = $9, last_ms = $10, due_ms = $11, updated_ms = $12
 where id = $1 and rev = $2;
 
 -- name: claim_due_schedules

@@ -109,3 +109,15 @@ class CountSlotsResponse(_message.Message):
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     counts: bytes
     def __init__(self, counts: _Optional[bytes] = ...) -> None: ...
+
+class CountOfSessionsRequest(_message.Message):
+    __slots__ = ("command",)
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    command: bytes
+    def __init__(self, command: _Optional[bytes] = ...) -> None: ...
+
+class CountOfSessionsResponse(_message.Message):
+    __slots__ = ("counts",)
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    counts: bytes
+    def __init__(self, counts: _Optional[bytes] = ...) -> None: ...
