@@ -14,6 +14,7 @@ from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.configuration import Configurations
+from mainspring_api.usecases.outlines import Outlines
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.memory import MemoryGates
 from mainspring_engine.adapters.memory.tables import Tables
@@ -57,17 +58,19 @@ def wired(
     )
     gates = GateControl(MemoryGates(Tables(), lock=threading.RLock(), clock=clock), lambda: None)
     operator = operator or FakeOperator()
+    schedules = Schedules(MemoryScheduleStore(clock), wake=lambda: None)
     return Services(
         store=store,
         control=backend,
         gates=gates,
         operator=operator,
         log=backend,
-        schedules=Schedules(MemoryScheduleStore(clock), wake=lambda: None),
+        schedules=schedules,
         hub=Hub(backend, backend, clock, SystemDraws()),
         endings=backend.endings,
         monitor=engine_monitor(operator, gates, clock, SystemDraws()),
         configurations=Configurations(store, operator, registry, ids),
+        outlines=Outlines(store, schedules, operator, registry),
         credentials=EnvironmentKeys({"openai": "sk-test"}),
         vault=EnvelopeVault(["a key of tests that is long enough"]),
         registry=registry,

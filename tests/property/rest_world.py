@@ -19,6 +19,7 @@ from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.tracing import NoSpans
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.vault import EnvelopeVault
+from mainspring_api.usecases.outlines import Outlines
 from mainspring_kernel.ids import Position
 from mainspring_local.dev.roads import DirectOperator
 from tests.sim.clients import positions
@@ -75,17 +76,19 @@ class Front(World):
         api, clock = super()._api(host), self._clock()
         operator = DirectOperator(self.remote("engine", lambda engine: engine.operator))
         gates = self.remote("engine", lambda engine: engine.gate_control)
+        schedules = self.remote("scheduler", lambda one: one.schedules)
         _present().services = Services(
             store=self.tables.api,
             control=api.path.control,
             gates=gates,
             operator=operator,
             log=api.path.log,
-            schedules=self.remote("scheduler", lambda one: one.schedules),
+            schedules=schedules,
             hub=api.hub,
             endings=BusEndings(),
             monitor=engine_monitor(operator, gates, clock, self._draws()),
             configurations=api.path.configurations,
+            outlines=Outlines(self.tables.api, schedules, operator, self.registry),
             credentials=EnvironmentKeys({}),
             vault=EnvelopeVault([]),
             registry=self.registry,

@@ -12,7 +12,14 @@ import msgspec
 from msgspec import structs
 
 from mainspring_harness import arguments
-from mainspring_harness.capability import Capability, CatalogueEntry, Fact, Info, PromptContext
+from mainspring_harness.capability import (
+    Applied,
+    Capability,
+    CatalogueEntry,
+    Fact,
+    Info,
+    PromptContext,
+)
 from mainspring_harness.errors import InvalidCapabilityConfig, ToolsetUnknown
 from mainspring_schema.agents import CapabilityRef, InitialFile, RuntimeAgent, ToolDefinition
 from mainspring_schema.hooks import Hook
@@ -127,11 +134,24 @@ def with_toolsets(
     Raises ToolsetUnknown for one that never was, unless `lenient`: then it has no tools. Raises
     InvalidCapabilityConfig, InvalidToolSchema for settings that the set does not take.
     """
-    by_ref = {toolset.ref: toolset for toolset in announced}
     return structs.replace(
-        agent,
-        capabilities=tuple(_filled(ref, by_ref, lenient=lenient) for ref in agent.capabilities),
+        agent, capabilities=filled(agent.capabilities, announced, lenient=lenient)
     )
+
+
+def filled(
+    refs: Sequence[CapabilityRef], announced: Sequence[Toolset], *, lenient: bool = False
+) -> tuple[CapabilityRef, ...]:
+    """The refs with what was announced of their sets, as `with_toolsets` says."""
+    by_ref = {toolset.ref: toolset for toolset in announced}
+    return tuple(_filled(ref, by_ref, lenient=lenient) for ref in refs)
+
+
+def features(applied: Sequence[Applied]) -> tuple[str, ...]:
+    """The flags that a UI reads of all an agent has, each once, in the order of the alphabet."""
+    found = {flag for one in applied for flag in one.capability.info.features}
+    sets = (one for one in applied if name_of(one.id) is not None)
+    return tuple(sorted(found.union(*(_brings(one.config).features for one in sets))))
 
 
 def _filled(ref: CapabilityRef, by_ref: dict[str, Toolset], *, lenient: bool) -> CapabilityRef:

@@ -32,6 +32,7 @@ from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
+from mainspring_api.usecases.outlines import Outlines
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.own import installed
 from mainspring_kernel.clock import SystemClock
@@ -105,17 +106,19 @@ async def start(settings: ApiSettings, service: Service) -> None:
     control = ControlClient(engine)
     log = RpcLog(EventStoreClient(eventstore))
     gates, operator = RpcGates(control), RpcOperator(control)
+    schedules = RpcSchedules(ScheduleClient(scheduler))
     services = Services(
         store=store,
         control=RpcControl(control, engine.place),
         gates=gates,
         operator=operator,
         log=log,
-        schedules=RpcSchedules(ScheduleClient(scheduler)),
+        schedules=schedules,
         hub=Hub(log, BusFeed(bus), clock, draws),
         endings=endings,
         monitor=engine_monitor(operator, gates, clock, draws),
         configurations=Configurations(store, operator, registry, ids),
+        outlines=Outlines(store, schedules, operator, registry),
         credentials=provider_keys(os.environ),
         vault=EnvelopeVault(secret_keys(settings.secret_keys)),
         registry=registry,

@@ -74,6 +74,23 @@ async def test_an_owner_has_its_records_newest_first_and_in_pages(store: Store) 
     assert count == 5
 
 
+async def test_several_are_found_by_their_ids(store: Store) -> None:
+    notes = [note(str(n), owner_id=uuid4()) for n in range(3)]
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for one in notes:
+            await tx.put_record(one)
+    ids = [notes[0].id, notes[2].id, uuid4()]
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        found = await tx.records_named(Note, ids)
+        stones = await tx.records_named(Stone, ids)
+    async with store.transaction(OrgId(uuid4())) as tx:
+        others = await tx.records_named(Note, ids)
+
+    assert sorted(one.text for one in found) == ["0", "2"]
+    assert (list(stones), list(others)) == ([], [])
+
+
 async def test_all_of_a_kind_are_gone_through_by_id(store: Store) -> None:
     notes = [note(str(n), owner_id=uuid4()) for n in range(5)]
 

@@ -38,6 +38,9 @@ SESSION_SECRETS_MAX: Final = 100
 SESSION_SCHEDULES_MAX: Final = 5
 """That a session's own agent has at once: each sends it a message again and again."""
 
+OUTLINE_S_MAX: Final = 1.0
+"""Who reads sessions waits no longer for what others know of them: the rest is told without it."""
+
 TASK_BEGIN_S: Final = 180
 """From the record of a session's task to the turn that begins it. A call that was cut off there is
 made again within a lease and the time of a tool call, or never; then its place is another's."""

@@ -9,15 +9,15 @@ from msgspec import Struct
 
 from mainspring_api.domain.catalogue import model_choice
 from mainspring_api.domain.resources import Agent, Harness, Session
-from mainspring_harness import toolsets
+from mainspring_harness import mcp, toolsets
 from mainspring_harness.builtin import agent_instructions
 from mainspring_harness.builtin.background_execution import relayed
 from mainspring_harness.folding import Folded, fold, runtime_agent
-from mainspring_harness.mcp import with_servers
 from mainspring_harness.registry import Registry
 from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import LLMSIM_MODEL_ID, ModelId, Prefix, from_wire, to_wire
 from mainspring_schema.agents import (
+    CapabilityRef,
     InitialFile,
     ModelChoice,
     RuntimeAgent,
@@ -86,7 +86,14 @@ def folded_agent(tiers: Tiers, folded: Folded) -> RuntimeAgent:
             bare = relayed(bare, session.tier.call_limit_s)
     if session is not None and session.tier.user is not None:
         bare = msgspec.structs.replace(bare, user=session.tier.user)
-    return with_servers(bare, inline, tiers.own_servers)
+    return mcp.with_servers(bare, inline, tiers.own_servers)
+
+
+def capability_refs(tiers: Tiers) -> tuple[CapabilityRef, ...]:
+    """What its turns have. A server of the organization counts as there: it is not looked for."""
+    refs = folded_agent(tiers, folded_tiers(tiers)).capabilities
+    served = CapabilityRef(ref=mcp.CAPABILITY)
+    return tuple(served if ref.ref.startswith(mcp.REF) else ref for ref in refs)
 
 
 def configure(tiers: Tiers, message_model_id: str | None, registry: Registry) -> Configuration:

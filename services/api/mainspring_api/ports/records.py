@@ -16,6 +16,10 @@ class Records(Protocol):
         """With `lock` nobody changes it until the end of the transaction."""
         ...
 
+    async def records_named(self, type_: type[R], ids: Sequence[UUID]) -> Sequence[R]:
+        """Those that are there of these ids, in no order."""
+        ...
+
     async def record_keyed(self, type_: type[R], owner_id: UUID, key: str) -> R | None:
         """The owner's one that bears the key."""
         ...

@@ -50,7 +50,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
     """A session with what its head says; without a head it was just made.
 
     `seq` is that of its newest event. `usage` is what its turns have used, where that was asked
-    for.
+    for; `features` and `active_schedules` are what `Outlines` adds.
     """
 
     session: Session
@@ -59,6 +59,9 @@ class SessionView(Struct, frozen=True, kw_only=True):
     active_ms: int = 0
     seq: int = 0
     usage: Usage | None = None
+    features: tuple[str, ...] = ()
+    active_schedules: int | None = 0
+    """None where nobody can tell now."""
 
 
 async def create(

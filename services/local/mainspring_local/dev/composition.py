@@ -22,6 +22,7 @@ from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
+from mainspring_api.usecases.outlines import Outlines
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_engine.adapters.grpc_worker import WorkerServicer
 from mainspring_engine.adapters.memory import MemoryGates, memory_backstage
@@ -235,6 +236,7 @@ async def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Sch
         endings=endings,
         monitor=engine_monitor(operator, gates, parts.clock, parts.draws),
         configurations=path.configurations,
+        outlines=Outlines(parts.api_store, scheduler.schedules, operator, parts.registry),
         credentials=parts.keys,
         vault=parts.vault,
         registry=parts.registry,

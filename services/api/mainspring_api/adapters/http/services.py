@@ -14,6 +14,7 @@ from mainspring_api.ports.store import Store
 from mainspring_api.ports.vault import Vault
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.monitor import Monitor
+from mainspring_api.usecases.outlines import Outlines
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import Clock
@@ -31,6 +32,7 @@ class Services(Struct, frozen=True, kw_only=True):
     endings: Endings
     monitor: Monitor
     configurations: Configurations
+    outlines: Outlines
     credentials: CredentialSource
     vault: Vault
     registry: Registry

@@ -27,6 +27,10 @@ class MemoryRecords:
         found = self._rows.records.get(RecordId(self._org_id, type_.kind, id_))
         return found if isinstance(found, type_) else None
 
+    async def records_named(self, type_: type[T], ids: Sequence[UUID]) -> Sequence[T]:
+        found = [await self.record(type_, id_) for id_ in set(ids)]
+        return [one for one in found if one is not None]
+
     async def record_keyed(self, type_: type[T], owner_id: UUID, key: str) -> T | None:
         owned = self._owned(type_, owner_id)
         return next((one for one in owned if key and one.key == key), None)

@@ -35,6 +35,10 @@ class PostgresRecords:
         query = Q["lock_record_by_id" if lock else "record_by_id"]
         return read(type_, await self._tx.fetchrow_as(RecordRow, query, type_.kind, id_))
 
+    async def records_named(self, type_: type[T], ids: Sequence[UUID]) -> Sequence[T]:
+        rows = await self._tx.fetch_as(RecordRow, Q["records_by_id"], type_.kind, ids)
+        return [_read(type_, row) for row in rows]
+
     async def record_keyed(self, type_: type[T], owner_id: UUID, key: str) -> T | None:
         query = Q["inherited_by_key" if type_.by_time else "record_by_key"]
         row = await self._tx.fetchrow_as(RecordRow, query, type_.kind, owner_id, key)

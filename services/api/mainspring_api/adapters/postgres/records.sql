@@ -2,6 +2,10 @@
 -- A record of a kind by its id.
 select id, owner_id, data from api.record where kind = $1 and id = $2;
 
+-- name: records_by_id
+-- The records of a kind that bear one of these ids.
+select id, owner_id, data from api.record where kind = $1 and id = any($2::uuid[]);
+
 -- name: lock_record_by_id
 -- The same, kept from others until the transaction ends.
 select id, owner_id, data from api.record where kind = $1 and id = $2

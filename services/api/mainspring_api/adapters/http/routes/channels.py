@@ -266,7 +266,8 @@ async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
         view = await endpoints.begin(
             tx, caller, call.body.title, ids=call.services.ids, now_ms=call.now_ms
         )
-        return json_answer(caller_session(view), status=201)
+        shown = await call.services.outlines.begun(tx, view)
+        return json_answer(caller_session(shown), status=201)
 
     return reply_of(await once(call.services.store, call.org_id, call.key, work))
 
@@ -282,8 +283,9 @@ async def list_caller_sessions(call: Call[NoBody, PageQuery]) -> Reply:
     known = [row for row in rows if row is not None]
     heads = await call.services.log.heads([row.id for row in known])
     views = [view for row in known if (view := with_head(row, heads)) is not None]
+    shown = await call.services.outlines.shown(call.org_id, views)
     more = str(offset + limit) if len(marks) == limit else None
-    data = tuple(caller_session(view) for view in views)
+    data = tuple(caller_session(view) for view in shown)
     return json_reply(CallerSessions(data=data, next_page_token=more))
 
 
@@ -296,6 +298,7 @@ async def get_caller_session(call: Call[NoBody, NoQuery]) -> Reply:
     view = await session_cases.get(services.store, services.log, call.org_id, id_)
     asked = await appeal_cases.pending(services.store, services.log, call.org_id, id_)
     pending = pending_view(asked)
+    (view,) = await services.outlines.shown(call.org_id, [view])
     shown = msgspec.structs.replace(
         caller_session(view),
         pending_questions=pending.pending_questions,

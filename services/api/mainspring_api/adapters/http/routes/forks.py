@@ -74,7 +74,8 @@ async def fork_session(call: Call[ForkBody, NoQuery]) -> Reply:
 
     async def work(id_: SessionId) -> Answer:
         view = await forking.fork(place, wish, id_, now_ms=call.now_ms)
-        return json_answer(session_out(view), status=201)
+        (shown,) = await services.outlines.shown(call.org_id, [view])
+        return json_answer(session_out(shown), status=201)
 
     new_id = services.ids.uuid7()
     return reply_of(

@@ -76,8 +76,9 @@ async def list_sessions(call: Call[NoBody, SessionsQuery]) -> Reply:
     views, total = await sessions.list_page(
         services.store, services.log, call.org_id, listed, agent=query.agent_id
     )
+    shown = await services.outlines.shown(call.org_id, views)
     page = SessionPage(
-        data=tuple(session_out(view) for view in views),
+        data=tuple(session_out(view) for view in shown),
         total=total,
         offset=listed.offset,
         limit=listed.limit,
@@ -101,7 +102,7 @@ async def create_session(call: Call[SessionBody, NoQuery]) -> Reply:
             ids=services.ids,
             now_ms=call.now_ms,
         )
-        return json_answer(session_out(view), status=201)
+        return json_answer(session_out(await services.outlines.begun(tx, view)), status=201)
 
     return reply_of(await once(services.store, call.org_id, call.key, work))
 
@@ -111,7 +112,8 @@ async def get_session(call: Call[NoBody, NoQuery]) -> Reply:
     """One session with what it is doing now."""
     services = call.services
     view = await sessions.get(services.store, services.log, call.org_id, session_id_of(call))
-    return json_reply(session_out(await sessions.with_usage(services.log, view)))
+    (shown,) = await services.outlines.shown(call.org_id, [view])
+    return json_reply(session_out(await sessions.with_usage(services.log, shown)))
 
 
 @table.route("PATCH", "/sessions/{session_id:str}", body=SessionPatch, answer=SessionOut)
@@ -123,7 +125,8 @@ async def update_session(call: Call[SessionPatch, NoQuery]) -> Reply:
         changed = patched(present, call.body, services.registry)
         await sessions.change(tx, changed, now_ms=call.now_ms)
     view = await sessions.get(services.store, services.log, call.org_id, id_)
-    return json_reply(session_out(view))
+    (shown,) = await services.outlines.shown(call.org_id, [view])
+    return json_reply(session_out(shown))
 
 
 def patched(session: Session, body: SessionPatch, registry: Registry) -> Session:

@@ -265,7 +265,8 @@ class SessionOut(TierView, frozen=True, kw_only=True):
     is_pinned: bool
     forked_from_session_id: str | None
     forked_from_sequence: int | None
-    active_schedule_count: int
+    active_schedule_count: int | None
+    """Schedules that will write to it; null while nobody can tell."""
     usage: Json | None
     """What its turns have used, where one session is asked for."""
     owner_principal_id: str
@@ -293,11 +294,11 @@ def session_out(view: SessionView) -> SessionOut:
         model_id=session.tier.model_id,
         status=view.status,
         paused=view.paused,
-        features=(),
+        features=view.features,
         is_pinned=session.pinned,
         forked_from_session_id=id_or_none(Prefix.SESSION, session.forked_from),
         forked_from_sequence=session.forked_seq,
-        active_schedule_count=0,
+        active_schedule_count=view.active_schedules,
         usage=None if view.usage is None else view.usage.wire(),
         owner_principal_id=session.tier.user or ANONYMOUS_PRINCIPAL,
         created_at=rfc3339(session.created_ms),
