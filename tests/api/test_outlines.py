@@ -134,6 +134,22 @@ async def test_a_page_costs_one_question_and_one_transaction(services: Services)
     assert (asked.times, opened.times) == (2, 1)
 
 
+async def test_callers_of_a_channel_are_told_alike(client: httpx.AsyncClient) -> None:
+    agent = await made_agent(client, capabilities=[{"ref": "session_schedule"}])
+    channel = (await client.post(f"{V1}/agents/{agent['id']}/channels")).json()
+    at = f"{V1}/channels/{channel['id']}/sessions"
+    headers = {"Authorization": f"Bearer {channel['keys'][0]['key']}", "End-User": "ann"}
+    begun = (await client.post(at, headers=headers)).json()
+    await writing_to(client, begun, "nightly")
+
+    one = (await client.get(f"{at}/{begun['id']}", headers=headers)).json()
+    (listed,) = (await client.get(at, headers=headers)).json()["data"]
+
+    assert (begun["active_schedule_count"], begun["features"]) == (0, ["schedules"])
+    for read in (one, listed):
+        assert (read["active_schedule_count"], read["features"]) == (1, ["schedules"])
+
+
 # ── features ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,7 +8,15 @@ from mainspring_api.domain.limits import SESSION_SCHEDULES_MAX
 from mainspring_kernel import errors
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, from_wire
 from mainspring_schema.frames import Held
-from mainspring_schema.schedules import Cron, Interval, MessageTarget, Once, OneSchedule, Timing
+from mainspring_schema.schedules import (
+    Cron,
+    Interval,
+    MessageTarget,
+    Once,
+    OneSchedule,
+    SchedulesOfSessions,
+    Timing,
+)
 from mainspring_schema.session_schedules import (
     Cancelled,
     CancelSchedule,
@@ -44,6 +52,8 @@ async def test_a_schedule_sends_a_message_to_the_session(tool: Tool) -> None:
     assert b'"text":"Look."' in cast("MessageTarget", target).message
     assert one.next_ms is not None
     assert await listed(tool) == [one.id]
+    asked = SchedulesOfSessions(org_id=DEFAULT_ORG_ID, session_ids=(tool.session.id,))
+    assert (await tool.keeper.schedules.of_sessions(asked)).active == {tool.session.id: 1}
 
 
 async def test_a_second_attempt_makes_no_second_schedule(tool: Tool) -> None:

@@ -46,8 +46,11 @@ async def test_a_one_shot_sends_its_message_and_the_turn_completes(wire: Wire) -
             "target": saying("Say hello.", session_id=session_id),
         },
     )
+    waiting = await wire.get(f"/sessions/{session_id}")
     (slot,) = await ended(wire, schedule)
+    over = await wire.get(f"/sessions/{session_id}")
 
+    assert (waiting["active_schedule_count"], over["active_schedule_count"]) == (1, 0)
     assert (slot["status"], slot["session_id"]) == ("completed", session_id)
     frames = await wire.to_rest(session_id)
     assert types(frames).count("turn.completed") == 1
