@@ -291,7 +291,8 @@ async def test_what_nobody_offers_runs_once_a_worker_that_knows_it_comes(
     [
         ("README.md", 0, "receipt of A-17"),
         ("docs/concepts/workflows.md", 0, "A-17 reserved, approved by Ada"),
-        ("docs/concepts/workflows.md", 1, "label of A-17, paid 1700"),
+        ("docs/concepts/workflows.md", 1, "refunded: receipt of A-17\nworkflow.cancelled"),
+        ("docs/concepts/workflows.md", 2, "label of A-17, paid 1700"),
         ("docs/concepts/tasks.md", 0, "one apple\none apple\nno_stock\none pear"),
     ],
 )
