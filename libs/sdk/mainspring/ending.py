@@ -1,7 +1,7 @@
 """How a go's own ends are told: an exception of the code, a record that does not fit."""
 
 import asyncio
-from collections.abc import Awaitable, Container, Mapping
+from collections.abc import Awaitable, Iterable
 from typing import Final
 
 from mainspring.errors import GiveUp, StepFailed, Unserializable, WaitTimedOut
@@ -65,13 +65,9 @@ def mismatch_of(record: StepRecord, kind: StepKind, name: str) -> Mismatch:
 
 
 def unless_passed_over(
-    ended: WorkflowResult,
-    recorded: Mapping[str, StepRecord],
-    reached: Container[str],
-    *,
-    coming: bool,
+    ended: WorkflowResult, records: Iterable[StepRecord], *, coming: bool
 ) -> WorkflowResult:
-    """Held where the code came to an end and not to all that was recorded: it is another.
+    """Held where the code came to an end and not to where these were recorded: it is another.
 
     Branches that the end leaves may not have come there again (`coming`), or their order was not
     recorded. But the code itself has called in the same order what stands in none.
@@ -80,10 +76,8 @@ def unless_passed_over(
         return ended
     certain = [
         one
-        for place, one in recorded.items()
-        if place not in reached
-        and one.kind != "input"
-        and (_is_of_the_code_itself(one) or (one.nth and not coming))
+        for one in records
+        if one.kind != "input" and (_is_of_the_code_itself(one) or (one.nth and not coming))
     ]
     if not certain:
         return ended

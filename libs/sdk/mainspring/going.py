@@ -166,7 +166,10 @@ class Go(Recording):
         return self._unless_other(ended)
 
     def _unless_other(self, ended: WorkflowResult) -> WorkflowResult:
-        return unless_passed_over(ended, self._recorded, self._reached, coming=self._turns.coming)
+        # A query may be given some of the next generation: it is read while the code starts over.
+        own = (one for place, one in self._recorded.items() if place not in self._reached)
+        mine = (one for one in own if prefix_of(generation_of(one.step)) == self._prefix)
+        return unless_passed_over(ended, mine, coming=self._turns.coming)
 
     def news(self, steps: tuple[StepRecord, ...], *, ask: bool = True) -> None:
         """The engine recorded these meanwhile; none: there are some to ask for."""

@@ -167,6 +167,21 @@ async def test_what_was_found_for_a_branch_that_was_left_is_passed_over_rightly(
     assert (result.outcome, result.result) == ("completed", b"1")
 
 
+async def test_what_the_next_generation_recorded_is_not_passed_over() -> None:
+    """A query reads page by page; meanwhile the code may have started over."""
+
+    async def rounds() -> NoReturn:
+        await take(1)
+        await start_over()
+
+    engine = FakeEngine()
+    await engine.run(of(rounds))
+    engine.keep([StepRecord(step="a1~0", name="it", kind="input", result=b"[]")])
+    engine.keep([StepRecord(step="a1~1", name="take", result=b"1", nth=1)])
+
+    assert (await engine.run(of(rounds))).outcome == "renewed"
+
+
 @pytest.mark.parametrize("passes", [0, 1, 5, 40, 100])
 async def test_a_branch_that_the_end_leaves_in_its_midst_is_no_other_code(passes: int) -> None:
     """Cut off behind each of its records it goes on to its end."""
