@@ -1,6 +1,7 @@
 -- migrate:up
 -- What a step recorded takes the deaths before it back: they did not stop the workflow. And tasks that
--- are one death from being set aside are found, for they are tried one at a time.
+-- are one death from being set aside are found, for they are tried one at a time. And several steps
+-- may ride with a result after which their task goes on: code that does not fit is tried again.
 set local lock_timeout = '4s';
 set local statement_timeout = '30s';
 set local role engine_owner;
@@ -46,7 +47,7 @@ begin
 end
 $$;
 
--- As before, and takes the deaths back.
+-- As before, and takes the deaths back; one row for each step, also where its task goes on.
 create or replace function engine.write_steps(p_steps engine.commit_step[]) returns void
 language plpgsql
 as $$
@@ -118,9 +119,13 @@ begin
         select t.rev from engine.task as t
         where s.fence > 0 and t.id = s.task_id and t.fence = s.fence
         union all
-        -- The last steps ride with the result that ends their attempt.
+        -- The last steps ride with the result that ends their attempt; its task may go on after it.
         select a.close_rev from engine.attempt as a
-        where s.fence > 0 and a.task_id = s.task_id and a.fence = s.fence
+        where
+            s.fence > 0 and a.task_id = s.task_id and a.fence = s.fence
+            and not exists (
+                select from engine.task as t where t.id = s.task_id and t.fence = s.fence
+            )
     ) as r;
     get diagnostics v_kept = row_count;
     if v_kept <> cardinality(p_steps) then

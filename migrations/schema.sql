@@ -4410,9 +4410,13 @@ begin
         select t.rev from engine.task as t
         where s.fence > 0 and t.id = s.task_id and t.fence = s.fence
         union all
-        -- The last steps ride with the result that ends their attempt.
+        -- The last steps ride with the result that ends their attempt; its task may go on after it.
         select a.close_rev from engine.attempt as a
-        where s.fence > 0 and a.task_id = s.task_id and a.fence = s.fence
+        where
+            s.fence > 0 and a.task_id = s.task_id and a.fence = s.fence
+            and not exists (
+                select from engine.task as t where t.id = s.task_id and t.fence = s.fence
+            )
     ) as r;
     get diagnostics v_kept = row_count;
     if v_kept <> cardinality(p_steps) then

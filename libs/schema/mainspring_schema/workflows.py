@@ -21,8 +21,8 @@ INPUT_STEP = "0"
 """The place of a workflow's input among its recorded steps; the code's own begin at 1."""
 CANCEL_STEP: Final = "999999999/1"
 """Where code waits for its cancel that ends by itself: behind all places that a fork may name."""
-CANCEL_NAME: Final = "mainspring:cancel"
-"""What that waits for, as a signal."""
+CANCEL_NAME: Final = "(cancel)"
+"""What that waits for, as a signal: by a name that none of people's has."""
 
 StepKind = Literal["input", "step", "sleep", "signal", "report", "child", "detached"]
 """`child` is another workflow whose end is waited for, `detached` one that is only started."""

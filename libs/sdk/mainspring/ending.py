@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Final
 
 from mainspring.errors import GiveUp, StepFailed, Unserializable, WaitTimedOut
+from mainspring.place import Scope
 from mainspring.saying import readable, said
 from mainspring.surroundings import Code
 from mainspring_schema.tasks import WorkflowResult
@@ -64,31 +65,35 @@ def mismatch_of(record: StepRecord, kind: StepKind, name: str) -> Mismatch:
     return Mismatch(step=record.step, recorded=recorded, found=found)
 
 
+def deaf_to(cancel: str) -> WorkflowResult:
+    """The code compensated when its cancel was recorded at this place, and does not any more."""
+    mismatch = Mismatch(step=cancel, recorded="its cancel", found="no compensates=True")
+    return WorkflowResult(outcome="held", mismatch=mismatch)
+
+
 def unless_passed_over(
-    ended: WorkflowResult, records: Iterable[StepRecord], *, coming: bool
+    ended: WorkflowResult, records: Iterable[StepRecord], code: "Scope[object] | None"
 ) -> WorkflowResult:
     """Held where the code came to an end and not to where these were recorded: it is another.
 
-    Branches that the end leaves may not have come there again (`coming`), or their order was not
-    recorded. But the code itself has called in the same order what stands in none.
+    Of a branch that is still under way, or that there is none of, nothing can be said: the end may
+    leave it earlier than it did before, and other code may have recorded it.
     """
     if ended.outcome not in _ENDS:
         return ended
-    certain = [
-        one
-        for one in records
-        if one.kind != "input" and (_is_of_the_code_itself(one) or (one.nth and not coming))
-    ]
-    if not certain:
+    others = [one for one in records if one.kind != "input" and _is_over(one.step, code)]
+    if not others:
         return ended
-    first = min(certain, key=lambda one: order_of(one.step))
+    first = min(others, key=lambda one: order_of(one.step))
     found = _ENDS[ended.outcome]
     if ended.flaw is not None:
         found = f"{ended.flaw.type or ended.flaw.code} ({ended.flaw.message})"
-    recorded_there = f"{first.kind} {first.name}"
-    mismatch = Mismatch(step=first.step, recorded=recorded_there, found=found)
+    recorded = f"{first.kind} {first.name}"
+    mismatch = Mismatch(step=first.step, recorded=recorded, found=found)
     return WorkflowResult(outcome="held", steps=ended.steps, mismatch=mismatch)
 
 
-def _is_of_the_code_itself(record: StepRecord) -> bool:
-    return "/" not in record.step
+def _is_over(place: str, code: "Scope[object] | None") -> bool:
+    """Whether the branch of this place, or the code itself, has come to its end."""
+    branch, _, _ = place.rpartition("/")
+    return not branch or (code is not None and code.is_over(f"{branch}/"))

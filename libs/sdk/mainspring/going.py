@@ -10,11 +10,11 @@ from typing import NoReturn, TypeVar
 from mainspring.attempting import Arguments, attempt_step
 from mainspring.branches import Branches, arm
 from mainspring.computing import Processes
-from mainspring.ending import end_of, left, mismatch_of, unless_passed_over
+from mainspring.ending import deaf_to, end_of, left, mismatch_of, unless_passed_over
 from mainspring.errors import StepFailed, Unserializable
 from mainspring.heartbeats import Beats, Course, Unheard
 from mainspring.keeping import Keeping
-from mainspring.limits import UNWIND_S
+from mainspring.limits import LEFT_RAISES_MAX, UNWIND_S
 from mainspring.place import Scope, current_scope, enter
 from mainspring.recording import Callee, Recording
 from mainspring.saying import said
@@ -26,7 +26,6 @@ from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
-    CANCEL_NAME,
     CANCEL_STEP,
     FOUND,
     INPUT_STEP,
@@ -54,7 +53,10 @@ class Go(Recording):
     the input, of one generation. `at_rest` is called when the code stands or has ended, at once.
     """
 
-    _leaves = False
+    _raises = 0
+    _scope: "Scope[object] | None" = None
+    _heard = False
+    """Whether its code was told of its cancel."""
 
     def __init__(  # noqa: PLR0913 - one named option each
         self,
@@ -112,10 +114,17 @@ class Go(Recording):
         except ValueError as error:
             flaw = Flaw(code="invalid_input", message=said(error))
             return self._unless_other(WorkflowResult(outcome="failed", flaw=flaw))
+        cancel = self._prefix + CANCEL_STEP
+        if cancel in self._recorded and not self._workflow.compensates:
+            return deaf_to(cancel)
         self._over = asyncio.get_running_loop().create_future()
-        self._main = asyncio.create_task(self._code(args, kwargs))
         if self._workflow.compensates:
-            self._hearing = asyncio.create_task(self._hear_of_cancel(self._main))
+            self._reached.add(cancel)
+            if cancel not in self._recorded and not self._replay_only:
+                await self._still.listen(cancel)  # it begins once its cancel would be heard
+        self._main = asyncio.create_task(self._code(args, kwargs))
+        if cancel in self._reached:
+            self._hearing = asyncio.create_task(self._hear(cancel, self._main))
         return await self._passage(self._main, self._over)
 
     async def go_on(
@@ -167,9 +176,10 @@ class Go(Recording):
 
     def _unless_other(self, ended: WorkflowResult) -> WorkflowResult:
         # A query may be given some of the next generation: it is read while the code starts over.
+        # Where the order is lost the code waited for the world: then its places may be others.
         own = (one for place, one in self._recorded.items() if place not in self._reached)
         mine = (one for one in own if prefix_of(generation_of(one.step)) == self._prefix)
-        return unless_passed_over(ended, mine, coming=self._turns.coming)
+        return ended if self._turns.lost else unless_passed_over(ended, mine, self._scope)
 
     def news(self, steps: tuple[StepRecord, ...], *, ask: bool = True) -> None:
         """The engine recorded these meanwhile; none: there are some to ask for."""
@@ -187,6 +197,7 @@ class Go(Recording):
             if opened is not None and not opened.came.done():
                 self._turns.found(step.step)
                 opened.came.set_result(self._take(step.step))
+                self._moved()  # it stands still no more, though nobody has gone on yet
 
     # ── what the code awaits ─────────────────────────────────────────────────────────────────
 
@@ -197,7 +208,7 @@ class Go(Recording):
         record = await self._past(place, step.name, "step", digest)
         cause: BaseException | None = None
         if record is None and self._replay_only:
-            record = await self._rest(Wait(step=place, name=step.name, kind="step"))
+            record = await self._still.over(Wait(step=place, name=step.name, kind="step"))
         if record is None:
             await self._ready()
             record, cause = await self._call(step, (args, kwargs), place, digest)
@@ -244,7 +255,7 @@ class Go(Recording):
             record = await self._past(place, name, kind, digest)  # it may have come meanwhile
         if record is not None:
             return record
-        return await self._rest(
+        return await self._still.over(
             Wait(
                 step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
             )
@@ -276,39 +287,22 @@ class Go(Recording):
 
     # ── within the code ──────────────────────────────────────────────────────────────────────
 
-    async def _rest(self, wait: Wait) -> StepRecord:
-        opened = self._open.begin(wait)
-        if opened.soon:
-            # With those of other branches, which begin to wait in this pass of the loop.
-            asyncio.get_running_loop().call_soon(self._still.arm_soon)
-        self._moved()
-        try:
-            record = await opened.came
-        except asyncio.CancelledError:
-            self._turns.cancelled(wait.step)
-            raise
-        finally:
-            del self._open[wait.step]
-            self._moved()
-        await self._turns.of(wait.step)
-        return record
-
     async def _code(self, args: list[object], kwargs: dict[str, object]) -> object:
-        enter(Scope(self, self._prefix, asyncio.current_task()))
+        self._scope = Scope(self, self._prefix, asyncio.current_task())
+        enter(self._scope)
         return await contained(self._workflow.function(*args, **kwargs))
 
-    async def _hear_of_cancel(self, main: "asyncio.Task[object]") -> None:
+    async def _hear(self, place: str, main: "asyncio.Task[object]") -> None:
         """In its turn, as any other result."""
-        place = self._prefix + CANCEL_STEP
-        self._reached.add(place)
-        if await self._past(place, CANCEL_NAME, "signal", b"") is None:
-            await self._rest(Wait(step=place, name=CANCEL_NAME, kind="signal"))
+        opened = self._open.get(place)
+        if opened is not None:
+            await self._still.over_of(opened)
+        elif place in self._recorded:
+            await self._turns.come_to(self._take(place))
+        else:
+            return  # a replay has nothing else to hear
+        self._heard = True
         main.cancel()
-
-    @property
-    def _heard(self) -> bool:
-        """Whether its code was told of its cancel."""
-        return self._hearing is not None and self._hearing.done()
 
     def _place(self) -> str:
         scope = current_scope()
@@ -346,8 +340,10 @@ class Go(Recording):
         return over
 
     async def _for_ever(self) -> NoReturn:
-        """Until the go is unwound, which it is by now. Code that goes on then is left again."""
-        if self._leaves:
+        """Until the go is unwound. Code that goes on then is left again, if it lets itself be."""
+        if self._raises:
+            self._raises -= 1
+            await asyncio.sleep(0)
             raise asyncio.CancelledError
         await asyncio.get_running_loop().create_future()
         raise AssertionError
@@ -374,12 +370,13 @@ class Go(Recording):
 
     async def unwind(self) -> None:
         """Leaves the code. Whatever it still awaits of us never returns."""
-        self._leaves = True
+        self._raises = LEFT_RAISES_MAX
         if self._over is not None and not self._over.done():
             self._over.cancel()
         self._still.asks.cancel()
         for task in (self._hearing, self._main, self._still.asks.asking):
             if task is not None and not task.done():
                 task.cancel()
+                self._still.leave()
                 await asyncio.wait((task,), timeout=UNWIND_S)
         self._kept.saver.close()

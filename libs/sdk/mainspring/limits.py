@@ -18,5 +18,8 @@ COMPANY_S: Final = 0.005
 """How long a record that nobody waits for waits for others: quick steps share their frame."""
 ASK_S: Final = 5.0
 """How soon the end of a wait is found although its news was lost."""
+LEFT_RAISES_MAX: Final = 100
+"""Awaits that raise in code that is left: an `except` may hold a few, and a loop that catches each
+would go round for ever."""
 UNWIND_S: Final = 5.0
 """How long the code may take to leave when its go is over."""

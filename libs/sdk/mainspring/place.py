@@ -15,11 +15,19 @@ G = TypeVar("G")
 class Scope(Generic[G]):
     """One branch of one go."""
 
-    def __init__(self, go: G, prefix: str, owner: "asyncio.Task[object] | None") -> None:
+    def __init__(
+        self,
+        go: G,
+        prefix: str,
+        owner: "asyncio.Task[object] | None",
+        ended: "set[str] | None" = None,
+    ) -> None:
         self.go = go
         self._prefix = prefix
         self._owner = owner
         self._count = 0
+        self._ended: set[str] = set() if ended is None else ended
+        """Branches of the whole go that came to their end, by what their places begin with."""
 
     def next_place(self) -> str:
         """Of a step that begins in this branch."""
@@ -31,9 +39,19 @@ class Scope(Generic[G]):
         task = asyncio.current_task()
         if task is self._owner:
             return self
-        branch = Scope(self.go, f"{self.next_place()}/", task)
+        branch = Scope(self.go, f"{self.next_place()}/", task, self._ended)
+        if task is not None:
+            task.add_done_callback(branch._over)
         enter(branch)
         return branch
+
+    def is_over(self, prefix: str) -> bool:
+        """Whether there was such a branch, and it came to its end by itself."""
+        return prefix in self._ended
+
+    def _over(self, task: "asyncio.Task[object]") -> None:
+        if not task.cancelled():
+            self._ended.add(self._prefix)
 
 
 _scope: ContextVar[Scope[object] | None] = ContextVar("mainspring_scope", default=None)

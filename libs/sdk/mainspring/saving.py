@@ -61,6 +61,12 @@ class Saver:
             self.save()
             await self.landed()
 
+    async def armed(self) -> None:
+        """Returns once the engine was told of all waits, or the task is ours no more."""
+        while self._waits or self._flight is not None:
+            self.save()
+            await self._landing.wait()
+
     async def landed(self) -> None:
         """Returns once nothing is in the air, and what remains fits one result."""
         while self._flight is not None or not self._fits():

@@ -1,5 +1,6 @@
 """When a go stands still: all of it waits and its worker is given back, or some are at work."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from mainspring.asking import Asks
@@ -7,7 +8,7 @@ from mainspring.branches import Branches, Open, arm, fit_a_frame
 from mainspring.keeping import Keeping
 from mainspring.stillness import Stillness
 from mainspring.succession import Succession
-from mainspring_schema.workflows import StepRecord
+from mainspring_schema.workflows import CANCEL_NAME, StepRecord, Wait
 
 Ask = Callable[[tuple[str, ...]], Awaitable[dict[str, StepRecord]]]
 
@@ -58,8 +59,41 @@ class Standing:
         self._active += change
         self.moved()
 
-    def arm_soon(self) -> None:
-        """With those of other branches, which began to wait in the same pass of the loop."""
+    async def over(self, wait: Wait) -> StepRecord:
+        """What came of it, in its turn."""
+        opened = self._open.begin(wait)
+        if opened.soon:
+            # With those of other branches, which begin to wait in this pass of the loop.
+            asyncio.get_running_loop().call_soon(self._arm_soon)
+        self.moved()
+        return await self.over_of(opened)
+
+    async def over_of(self, opened: Open) -> StepRecord:
+        place = opened.wait.step
+        try:
+            record = await opened.came
+        except asyncio.CancelledError:
+            self._turns.cancelled(place)
+            raise
+        finally:
+            del self._open[place]
+            self.moved()
+        await self._turns.of(place)
+        return record
+
+    async def listen(self, place: str) -> None:
+        """Returns once the code would hear of its cancel."""
+        self._arm([self._open.begin(Wait(step=place, name=CANCEL_NAME, kind="signal"))])
+        self.asks.later()
+        await self._kept.saver.armed()
+
+    def leave(self) -> None:
+        """Whoever waits does so no more: a group that ends already passes no other cancel on."""
+        for opened in self._open.values():
+            opened.came.cancel()
+        self._turns.leave()
+
+    def _arm_soon(self) -> None:
         soon = self._open.soon()
         if soon and self._goes() and not self._replay_only:
             self._arm(soon)
@@ -70,6 +104,8 @@ class Standing:
             return
         if self._kept.saver.flying or self.asks.asking is not None or self._turns.busy:
             return  # each of them says when it has moved
+        if any(opened.came.done() for opened in self._open.values()):
+            return  # it goes on in this pass of the loop
         fresh = self._open.fresh()
         if self._active == 0 and (self._replay_only or fit_a_frame(fresh)):
             self.rests = True

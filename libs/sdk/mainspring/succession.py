@@ -45,17 +45,14 @@ class Succession:
         self._branched = any("/" in place for place in records)
         """Until then only one can come first, and hardly anybody is waited for."""
         self._moved = moved
+        self.lost = False
+        """Whether the code was not where it was before, and its order is given up."""
         self._stillness = Stillness(self._stands)
 
     @property
     def busy(self) -> bool:
         """Whether somebody's turn will come by itself."""
         return bool(self._waiting.keys() - self._open or self._caught_up or self._passes)
-
-    @property
-    def coming(self) -> bool:
-        """Whether the code is where the next of what came before is to go on."""
-        return bool(self._ahead) and self._ahead[0] in self._waiting
 
     def found(self, place: str) -> None:
         """The engine found this result now; its turn is behind all others'."""
@@ -121,6 +118,11 @@ class Succession:
         self._stir()
         await mine
 
+    def leave(self) -> None:
+        """Nobody's turn comes any more."""
+        for mine in (*self._waiting.values(), *self._caught_up):
+            mine.cancel()
+
     # ── one after the other ──────────────────────────────────────────────────────────────────
 
     def _stir(self) -> None:
@@ -167,6 +169,7 @@ class Succession:
         Whatever it comes to then has no order any more.
         """
         if self._ahead and self._ahead[0] not in self._waiting:
+            self.lost = True
             self._known.discard(self._ahead.popleft())
             self._stir()
 

@@ -49,7 +49,7 @@ def workflow(
 
     With `compensates` a cancel raises `asyncio.CancelledError` where the code waits, once it has
     begun: what it then does counts, also steps, and the workflow ends as `cancelled` when it raises
-    that again. A second cancel ends it where it stands, as the first one does without.
+    that again. `Handle.cancel(force=True)` ends it where it stands, as any cancel does without.
 
     With `driver="machine"` the plain function only declares the steps (`do`, `parallel`), once; the
     engine runs them, each as a task for any worker, with no code of the workflow in between.

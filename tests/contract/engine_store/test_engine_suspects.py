@@ -11,7 +11,7 @@ from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Claimed, Release
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.plain import SubmitTask
-from tests.contract.engine_store.engine_worlds import IDS, Worker, World
+from tests.contract.engine_store.engine_worlds import IDS, Worker, World, close
 from tests.contract.engine_store.test_engine_store_workflows import Program
 
 ALL = 10_000
@@ -121,6 +121,40 @@ async def test_a_trial_that_takes_long_lets_the_next_begin(tasks: Queue, is_take
     assert (early, await tasks.tried()) == (0, 1)
 
 
+async def test_who_comes_late_is_given_one_suspect(tasks: Queue) -> None:
+    """While no worker was there each had its turn."""
+    await tasks.suspects(4)
+    for _ in range(6):
+        assert await tasks.tried() == 1
+        await tasks.world.pass_time(SUSPECT_TRIAL_MS / 1000 + 1)
+
+    assert len(await tasks.take()) == 1
+
+
+async def test_a_suspect_that_met_other_code_waits_for_its_turn(
+    world: World, worker: Worker, queue: str
+) -> None:
+    """Also when a worker starts that may have its code."""
+    route = Route(queue=queue, capability="workflow:order")
+    for _ in range(2):
+        program = await Program(world, route=route).started(worker)
+        await kill(world, worker, Held(program.task, 1))
+        (second,) = await worker.take(1, route)
+        await kill(world, worker, second.held)
+        await world.store.ready_retries(ALL)
+        (third,) = await worker.take(1, route)
+        held = close(
+            third.held, closing=Closing.RETRIED, error_code="version_conflict",
+            delay_ms=900_000, counts_failure=True,
+        )  # fmt: skip
+        await program.commit(program.changes(closes=(held,)))
+
+    await world.backstage.registry.try_misfits((queue,), ("workflow:order",), looks=ALL)
+
+    assert await worker.take(2, route) == ()
+    assert (await world.store.ready_retries(ALL)).count(route) == 1
+
+
 async def test_a_queue_waits_for_no_suspect_of_another(tasks: Queue) -> None:
     other = Queue(tasks.world, tasks.worker, f"{tasks.name}-other")
     await tasks.suspects(2)
@@ -164,3 +198,21 @@ async def test_a_step_of_another_workflow_takes_nothing_back(
 
     (task,) = (await world.store.open_tasks((first.id,)))[first.id]
     assert task.deaths == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_steps_ride_with_a_result_after_which_their_task_goes_on(
+    world: World, worker: Worker, queue: str, count: int
+) -> None:
+    """Code that does not fit is tried again, and what it finished before is kept."""
+    program = await Program(world, route=Route(queue=queue)).started(worker)
+    steps = tuple(program.step(f"{n}/1") for n in range(1, count + 1))
+    held = close(
+        Held(program.task, 1), closing=Closing.RETRIED, error_code="version_conflict",
+        delay_ms=5000, counts_failure=True,
+    )  # fmt: skip
+
+    reply = await program.commit(program.changes(closes=(held,), steps=steps))
+
+    assert reply.verdict is Verdict.COMMITTED
+    assert len(await program.recorded()) == 1 + count

@@ -164,11 +164,16 @@ class Desk:
             )
         )  # fmt: skip
 
-    def dies(self) -> Answer:
+    def dies(self, *, acknowledged: bool = True, seen: OpenTask | None = None) -> Answer:
+        """`seen`: as the task was when it was found lost."""
         assert self.task is not None
         return self.do(
             intents.Died(
-                session_id=self.id, org_id=DEFAULT_ORG_ID, workflow_id=self.id, task=self.task
+                session_id=self.id,
+                org_id=DEFAULT_ORG_ID,
+                workflow_id=self.id,
+                task=seen or self.task,
+                acknowledged=acknowledged,
             )
         )
 

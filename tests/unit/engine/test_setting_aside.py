@@ -90,8 +90,21 @@ def test_a_workflow_that_no_worker_keeps_is_set_aside_and_says_so() -> None:
     desk = program.Desk()
     desk.claimed(uncounted=ATTEMPTS_UNCOUNTED_MAX - 1)
 
-    desk.dies()
+    desk.dies(acknowledged=False)
 
     (letter,) = desk.last.dead_letters
     assert letter.reason == "no_progress"
     assert desk.state.problem == f"no_progress: {letter.detail}"
+
+
+def test_a_death_whose_like_were_taken_back_meanwhile_sets_nothing_aside() -> None:
+    """A step was recorded before it in the same lane."""
+    desk = program.Desk()
+    desk.claimed(deaths=2)
+    assert desk.task is not None
+    seen = desk.task
+    desk.task = msgspec.structs.replace(seen, deaths=0)
+
+    assert desk.dies(seen=seen) is Verdict.STALE
+
+    assert desk.last.dead_letters == ()

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from mainspring_engine.domain.rows import Outcome
@@ -22,6 +23,7 @@ from tests.unit.engine.program import Desk
 HEARS = Wait(step=CANCEL_STEP, name=CANCEL_NAME, kind="signal")
 APPROVE = Wait(step="2", name="approve", kind="signal")
 PAY = Wait(step="1", name="pay", kind="child", child=ChildStart(type="pay", input=b"[7]"))
+AGAIN = f"a1~{CANCEL_STEP}"
 ACCEPTED = WorkflowCancelReceipt(status="cancelled")
 CANCELLED = WorkflowResult(outcome="cancelled")
 
@@ -126,14 +128,40 @@ def test_code_that_goes_on_after_its_cancel_ends_as_it_does(held: Desk) -> None:
     assert outcome_of(held) is Outcome.COMPLETED
 
 
-def test_code_that_starts_over_after_its_cancel_is_cancelled(held: Desk) -> None:
+def test_a_cancel_that_came_as_the_code_started_over_is_heard_by_the_new_passage(
+    held: Desk,
+) -> None:
     held.emits(waits=(HEARS,))
     held.cancel()
 
     held.brings(WorkflowResult(outcome="renewed", result=b"[2]"))
 
+    assert outcome_of(held) is Outcome.RUNNING
+    assert held.records[AGAIN].result == b'"enough"'
+    held.claimed()
+    held.brings(CANCELLED)
     assert outcome_of(held) is Outcome.CANCELLED
-    assert "workflow.started_over" not in held.types
+
+
+def test_code_that_starts_over_hears_from_its_first_moment_on(held: Desk) -> None:
+    held.emits(waits=(HEARS,))
+    held.brings(WorkflowResult(outcome="renewed", result=b"[2]"))
+
+    held.cancel()  # before any worker took it
+
+    assert outcome_of(held) is Outcome.RUNNING
+    assert AGAIN in held.records
+
+
+def test_code_that_compensates_no_more_is_cancelled_where_it_stands(held: Desk) -> None:
+    held.suspends(APPROVE, HEARS)
+    held.signal("approve")
+    held.claimed()
+    held.suspends(msgspec.structs.replace(APPROVE, step="3"))  # of a later version of the code
+
+    held.cancel()
+
+    assert outcome_of(held) is Outcome.CANCELLED
 
 
 def test_its_children_are_stopped_once_its_code_has_ended(held: Desk) -> None:

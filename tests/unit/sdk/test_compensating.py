@@ -5,10 +5,12 @@ from collections import Counter
 
 import pytest
 
-from mainspring import run_child, sleep, step, wait_for_signal, workflow
+from mainspring import going, run_child, sleep, step, wait_for_signal, workflow
 from mainspring.going import Go
+from mainspring.limits import LEFT_RAISES_MAX, UNWIND_S
+from mainspring.standing import Standing
 from mainspring_schema.tasks import WorkflowResult
-from mainspring_schema.workflows import CANCEL_NAME, StepRecord
+from mainspring_schema.workflows import CANCEL_NAME, StepRecord, Wait
 from tests.unit.sdk.fake import FakeEngine
 
 CALLED: Counter[str] = Counter()
@@ -266,3 +268,122 @@ async def test_a_parent_waits_for_its_child_and_for_its_cancel() -> None:
     rests = await FakeEngine().run(parent)
 
     assert {wait.kind for wait in rests.waits} == {"child", "signal"}
+
+
+class SlowEngine(FakeEngine):
+    """Whose commits land once the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told, self.lands = asyncio.Event(), asyncio.Event()
+
+    async def checkpoint(self, steps: tuple[StepRecord, ...], waits: tuple[Wait, ...]) -> None:
+        self.told.set()
+        await self.lands.wait()
+        await super().checkpoint(steps, waits)
+
+
+async def test_nothing_is_done_before_its_cancel_would_be_heard() -> None:
+    engine = SlowEngine()
+    running = asyncio.create_task(engine.run(order))
+    await engine.told.wait()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    before = Counter(CALLED)
+
+    engine.lands.set()
+
+    assert (await running).outcome == "suspended"
+    assert (before, CALLED) == ({}, {"charge": 1})
+
+
+async def test_code_that_does_not_compensate_any_more_is_held_by_its_cancel() -> None:
+    @workflow
+    async def changed() -> str:
+        receipt = await charge()
+        await wait_for_signal("packed")
+        return receipt
+
+    engine = FakeEngine()
+    is_cancelled(engine, await engine.run(order))
+
+    result = await engine.run(changed)
+
+    assert result.outcome == "held"
+    assert result.mismatch is not None
+    assert result.mismatch.found == "no compensates=True"
+
+
+@pytest.mark.parametrize("compensates", [False, True])
+async def test_code_that_catches_each_cancel_does_not_hold_up_its_worker(
+    compensates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(going, "UNWIND_S", 0.05)
+
+    @workflow(compensates=compensates)
+    async def stubborn() -> object:
+        while True:
+            try:
+                return await wait_for_signal("stop")
+            except asyncio.CancelledError:
+                CALLED["caught"] += 1
+
+    go = FakeEngine().go(stubborn)
+    await go.begin()
+
+    await asyncio.wait_for(go.unwind(), 5)
+
+    assert 0 < CALLED["caught"] <= LEFT_RAISES_MAX + 1
+
+
+async def test_branches_that_compensate_are_left_at_once() -> None:
+    async def part() -> None:
+        try:
+            await sleep(3600)
+        finally:
+            await wait_for_signal("confirmed")
+            CALLED["confirmed"] += 1
+
+    @workflow(compensates=True)
+    async def branches() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(part())
+            group.create_task(part())
+
+    engine = FakeEngine()
+    is_cancelled(engine, await engine.run(branches))
+    go = engine.go(branches)
+    assert (await go.begin()).outcome == "suspended"
+    looked = asyncio.get_running_loop().time()
+
+    await go.unwind()
+
+    assert asyncio.get_running_loop().time() - looked < UNWIND_S
+    assert CALLED == {}
+
+
+async def test_a_result_of_the_very_moment_in_which_all_stands_still_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @workflow(compensates=True)
+    async def it() -> object:
+        await charge()
+        return await wait_for_signal("x")
+
+    engine = FakeEngine()
+    look = Standing._look
+
+    def looks(standing: Standing) -> None:
+        wait = next((one for one in engine.waits if one.name == "x"), None)
+        if wait is not None and wait.step not in engine.records:
+            came = StepRecord(
+                step=wait.step, name="x", kind="signal", input_hash=wait.input_hash, nth=1
+            )
+            engine.keep([came])
+            go.news((came,))
+        look(standing)
+
+    monkeypatch.setattr(Standing, "_look", looks)
+    go = engine.go(it)
+
+    assert (await go.run()).outcome == "completed"

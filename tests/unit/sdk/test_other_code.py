@@ -206,3 +206,57 @@ async def test_a_branch_that_the_end_leaves_in_its_midst_is_no_other_code(passes
         result = await again.run(of(leaves))
 
         assert result.outcome == "completed", (kept, msgspec.to_builtins(result.mismatch))
+
+
+async def test_code_that_waits_for_the_world_beside_its_steps_is_no_other_code() -> None:
+    """Its places may be others in a replay: what it came to first depends on the world."""
+
+    async def aside() -> None:
+        await asyncio.sleep(0.01)
+        await take(3)
+
+    async def beside_the_world() -> object:
+        branch = asyncio.create_task(aside())
+        found = [await pause(2000), await pause(2)]
+        await branch
+        return found
+
+    engine = FakeEngine()
+    await engine.run(of(beside_the_world))
+
+    assert (await engine.run(of(beside_the_world))).outcome == "completed"
+
+
+async def test_a_branch_that_the_code_leaves_earlier_than_before_is_no_other_code() -> None:
+    async def heartbeat() -> None:
+        while True:
+            await asyncio.sleep(0.002)
+            await take(9)
+
+    async def with_a_heartbeat() -> object:
+        beats = asyncio.create_task(heartbeat())
+        try:
+            return [await pause(500), await take(1)]
+        finally:
+            beats.cancel()
+
+    engine = FakeEngine()
+    await engine.run(of(with_a_heartbeat))
+
+    assert (await engine.run(of(with_a_heartbeat))).outcome == "completed"
+
+
+async def test_what_other_code_recorded_in_branches_holds_nothing_once_the_code_is_back() -> None:
+    engine = await recorded()
+
+    async def in_branches() -> object:
+        await take(1)
+        await asyncio.gather(take(7), take(8))
+        return await wait_for_signal("go")
+
+    await engine.run(of(in_branches))
+    comes(engine, "signal", 1)
+
+    result = await engine.run(of(waits_after_two))
+
+    assert (result.outcome, result.result) == ("completed", b'"came"')

@@ -49,8 +49,11 @@ class MemoryRegistry:
                 and self._tables.attempts[task.held].error_code == VERSION_CONFLICT
             ]
             for task in found:
-                task.state = TaskState.READY
                 task.rev += 1
+                if task.is_suspect:
+                    task.ready_ms = self._clock.wall_ms()  # it waits for its turn
+                else:
+                    task.state = TaskState.READY
             return len(found)
 
     async def tell(self, presences: tuple[Presence, ...]) -> None:

@@ -46,7 +46,10 @@ locked as materialized (
 )
 
 update engine.task as t
-set state = 1, rev = t.rev + 1
+-- A suspect is only due: it waits for its turn.
+set
+    state = case when t.deaths >= 2 then 3 else 1 end, rev = t.rev + 1,
+    run_at = case when t.deaths >= 2 then clock_timestamp() else t.run_at end
 where t.id = any(array(select l.id from locked as l));
 
 -- name: tell

@@ -44,6 +44,22 @@ trials as materialized (
     order by s.queue, s.run_at, s.id
 ),
 
+late as materialized (
+    -- Nobody took it while it was its turn: else all that wait so would be given to who comes.
+    select s.id
+    from suspects as s
+    where
+        s.state = 1
+        and s.since <= (select clock_timestamp()) - $2::bigint * interval '1 millisecond'
+        and exists (select from suspects as x where x.queue = s.queue and x.state = 3)
+),
+
+put_back as (
+    update engine.task as t
+    set state = 3, rev = t.rev + 1, run_at = clock_timestamp()
+    where t.id = any(array(select l.id from late as l)) and t.state + 0 = 1
+),
+
 made_ready as (
     update engine.task as t
     set

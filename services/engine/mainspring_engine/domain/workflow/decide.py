@@ -7,6 +7,7 @@ import msgspec
 
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.changes import CloseTask, EmitCounter, TakeSignal
+from mainspring_engine.domain.loss import needs_lane
 from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
@@ -205,6 +206,8 @@ def _died(plan: Plan, intent: intents.Died, materials: Materials) -> Verdict:
     task = next((one for one in going.open_tasks() if one.id == intent.task.id), None)
     if task is None or task.fence != intent.task.fence or task.state is not intent.task.state:
         return Verdict.STALE
+    if not needs_lane(task, acknowledged=intent.acknowledged):
+        return Verdict.STALE  # its deaths were taken back meanwhile: it is only released
     if going.state.course is None:
         machine.died(going, task)
     else:

@@ -258,6 +258,7 @@ def _left(going: Going, fence: int, result: WorkflowResult) -> None:
 
 def _suspend(going: Going, result: WorkflowResult) -> None:
     woken = waiting.arm(going, result.waits)
+    waiting.hear_no_more(going, result.waits)
     if woken or not result.waits:
         # What it waits for is there already, or it waits for nothing that could come.
         _go_at_once(going)
@@ -288,15 +289,14 @@ def _start_over(going: Going, input_: bytes) -> None:
     """The code begins anew with an empty record; nobody reads the old one any more."""
     if _spins(going):
         return
-    if going.state.cancel_reason is not None:
-        cancelling.ended(going)  # what it heard of its cancel is not read again
-        return
+    hears = waiting.of_the_cancel(going) is not None
     if going.state.waits:
         waiting.drop_all(going)
     going.update(generation=going.state.generation + 1, found=0)
     told: dict[str, object] = {"generation": going.state.generation}
     going.emit("workflow.started_over", told | value("input", input_))
     going.record_input(input_)
+    waiting.hear_again(going, hears=hears)
     going.go()
     going.save()
 

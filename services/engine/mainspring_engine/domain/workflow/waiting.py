@@ -16,11 +16,13 @@ from mainspring_schema.codec import pack, to_json
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     CANCEL_NAME,
+    CANCEL_STEP,
     ChildStart,
     Flaw,
     SignalWorkflow,
     StepRecord,
     Wait,
+    prefix_of,
 )
 
 _FINDS_PER_MS = 1000
@@ -161,6 +163,24 @@ def of_the_cancel(going: Going) -> WaitRow | None:
     """By which its code hears of a cancel, if it wants to and did not yet."""
     kind = kind_of(CANCEL_NAME)
     return next((row for row in rows(going).waits if _waits_for(row.wait, kind)), None)
+
+
+def hear_again(going: Going, *, hears: bool) -> None:
+    """As the code starts over: it hears of its cancel from its first moment on, or of the wish."""
+    wait = Wait(
+        step=prefix_of(going.state.generation) + CANCEL_STEP, name=CANCEL_NAME, kind="signal"
+    )
+    if going.state.cancel_reason is not None:
+        resolve(going, _record(wait, result=to_json(going.state.cancel_reason)))
+    elif hears:
+        add(going, wait)
+
+
+def hear_no_more(going: Going, waits: tuple[Wait, ...]) -> None:
+    """Code of a later version may not compensate any more: a cancel ends it then."""
+    row = of_the_cancel(going)
+    if row is not None and all(wait.name != CANCEL_NAME for wait in waits):
+        drop(going, row)
 
 
 def of_children(going: Going) -> tuple[WaitRow, ...]:
