@@ -6,11 +6,13 @@ is skipped because one of them is missing.
 """
 
 import os
-import socket
+import secrets
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,11 +21,15 @@ from mainspring_local import migrations
 from mainspring_local.embedded.nats import Nats
 from mainspring_local.embedded.postgres import Postgres, binary
 from mainspring_local.environment import project_root
-from mainspring_local.sockets import bind_free
+from mainspring_local.sockets import LOOPBACK, bind_problem
 from mainspring_testkit import containers
 from mainspring_testkit.processes import ServerProcess
 
 PASSWORD = "test"  # noqa: S105 -- of servers that live as long as one test session
+PORTS: Final = range(10_000, 20_000, 2)
+"""Below those that stacks draw. The next one of each is for the engine beside an API."""
+RUNNERS_MAX: Final = 8
+"""Processes of one test run that have ports of their own."""
 TEST_SETTINGS = {"log_min_messages": "fatal"}
 ROLE_PASSWORDS: dict[str, str] = dict.fromkeys(migrations.ROLE_NAMES, PASSWORD)
 
@@ -170,5 +176,27 @@ def schema_of(server: PostgresServer, database: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        return bind_free(probe)
+    """One that nothing has, and that nothing else is given before it is used.
+
+    Each process of a test run has ports of its own, in turn; stacks draw theirs elsewhere.
+    """
+    for _ in range(len(PORTS)):
+        port = next(_TURN)
+        if bind_problem(LOOPBACK, port) is None:
+            return port
+    message = f"no port of {PORTS} is free"
+    raise OSError(message)
+
+
+def _own() -> range:
+    """A part of them, from anywhere on: other runs may be under way on this machine."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return PORTS[int(worker) % RUNNERS_MAX :: RUNNERS_MAX]
+
+
+def _in_turn(ports: range) -> Iterator[int]:
+    begin = secrets.randbelow(len(ports))
+    return cycle((*ports[begin:], *ports[:begin]))
+
+
+_TURN: Final = _in_turn(_own())
