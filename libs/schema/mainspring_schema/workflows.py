@@ -93,6 +93,16 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
     child: ChildStart | None = None
     seen: int | None = None
 
+    @property
+    def is_of_cancel(self) -> bool:
+        """Whether code hears of its cancel by it, which is nothing that people wait for."""
+        return self.kind == "signal" and self.name == CANCEL_NAME
+
+
+def cancel_of(place: str) -> Wait:
+    """What code waits for there that wants to hear of its cancel."""
+    return Wait(step=place, name=CANCEL_NAME, kind="signal")
+
 
 class Mismatch(Struct, frozen=True, kw_only=True):
     """The first step at which the code differs from what is recorded."""

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from mainspring_kernel.limits import FRAME_BYTES_TARGET, WORKFLOW_WAITS_MAX
-from mainspring_schema.workflows import CANCEL_NAME, StepRecord, Wait
+from mainspring_schema.workflows import StepRecord, Wait
 
 _SOON: Final = frozenset({"signal", "detached"})
 
@@ -56,7 +56,7 @@ class Branches(dict[str, Open]):
         if len(self) >= WORKFLOW_WAITS_MAX:
             message = f"a workflow waits for {WORKFLOW_WAITS_MAX} things at once, and not for more"
             raise ValueError(message)
-        if wait.name == CANCEL_NAME:
+        if wait.is_of_cancel:
             self._hearing = wait.step
         self[wait.step] = opened = Open(wait, asyncio.get_running_loop().create_future())
         return opened

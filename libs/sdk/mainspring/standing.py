@@ -8,7 +8,7 @@ from mainspring.branches import Branches, Open, arm, fit_a_frame
 from mainspring.keeping import Keeping
 from mainspring.stillness import Stillness
 from mainspring.succession import Succession
-from mainspring_schema.workflows import CANCEL_NAME, StepRecord, Wait
+from mainspring_schema.workflows import StepRecord, Wait, cancel_of
 
 Ask = Callable[[tuple[str, ...]], Awaitable[dict[str, StepRecord]]]
 
@@ -83,7 +83,7 @@ class Standing:
 
     async def listen(self, place: str) -> None:
         """Returns once the code would hear of its cancel."""
-        self._arm([self._open.begin(Wait(step=place, name=CANCEL_NAME, kind="signal"))])
+        self._arm([self._open.begin(cancel_of(place))])
         self.asks.later()
         await self._kept.saver.armed()
 

@@ -47,7 +47,6 @@ from mainspring_schema.declarations import version_of
 from mainspring_schema.keys import flaw_in, flaw_of_name, flaw_of_start_bound
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
-    CANCEL_NAME,
     PLACE,
     CancelWorkflow,
     Flaw,
@@ -328,7 +327,7 @@ def _view(row: WorkflowRow) -> WorkflowView:
         started_ms=workflow.started_ms,
         result=result,
         flaw=flaw,
-        waits=tuple(wait.wait for wait in row.waits if wait.wait.name != CANCEL_NAME),
+        waits=tuple(wait.wait for wait in row.waits if not wait.wait.is_of_cancel),
         explanation=state.problem if state.phase is Phase.HELD else "",
         parent_id=state.parent,
         forked_from=state.source,

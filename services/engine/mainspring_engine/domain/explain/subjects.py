@@ -16,7 +16,6 @@ from mainspring_kernel.times import rfc3339
 from mainspring_schema.explaining import Explanation, Reason, Subject
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.operations import LetterView
-from mainspring_schema.workflows import CANCEL_NAME
 
 Told = tuple[str, tuple[Reason, ...]]
 """Where it is, and what it waits for."""
@@ -211,7 +210,7 @@ def _workflow(workflow: Workflow, snapshot: Snapshot) -> Told:
     elif state.phase is WorkflowPhase.CANCELLING:
         reasons.append(_cancelling("the workflow", state.cancel_reason, due_ms))
     elif not snapshot.tasks:
-        reasons += [_wait(row, snapshot) for row in snapshot.waits if row.wait.name != CANCEL_NAME]
+        reasons += [_wait(row, snapshot) for row in snapshot.waits if not row.wait.is_of_cancel]
     return state.phase.name.lower(), tuple(reasons or (_stuck(workflow),))
 
 

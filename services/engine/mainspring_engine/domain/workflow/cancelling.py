@@ -15,19 +15,17 @@ def cancel(going: Going, reason: str | None, tasks: tuple[OpenTask, ...], *, for
     """
     if going.state.phase is Phase.CANCELLING:
         return
-    hears = waiting.of_the_cancel(going)
-    if going.state.cancel_reason is not None and not force:
-        return
-    if hears is not None and not force:
+    hears = None if force else waiting.of_the_cancel(going)
+    if hears is not None:
         going.update(cancel_reason=cut(reason or "user"))
         waiting.wished(going, hears, reason or "user")
         going.wake()
         going.save()
-        return
-    stop(going, reason, tasks)
+    elif force or going.state.cancel_reason is None:
+        _stop(going, reason, tasks)
 
 
-def stop(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
+def _stop(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
     """Ends it where its code stands."""
     left = stop_children(going)
     going.update(phase=Phase.CANCELLING, cancel_reason=cut(reason or "user"))
@@ -44,20 +42,14 @@ def stop(going: Going, reason: str | None, tasks: tuple[OpenTask, ...]) -> None:
     going.save()
 
 
-def ended(going: Going) -> None:
-    """Its code has ended, by itself or not: now its children are to."""
-    if going.state.phase is Phase.CANCELLING or not waiting.of_children(going):
-        stopped(going)
-    else:
-        stop(going, going.state.cancel_reason or "worker", ())
-
-
 def stopped(going: Going) -> None:
-    """Nobody is at work on it any more; its children may still be stopping."""
-    if going.state.phase is Phase.CANCELLING and waiting.of_children(going):
+    """Nobody is at work on it any more; its children may still be stopping, or are to now."""
+    if not waiting.of_children(going):
+        finish_cancel(going)
+    elif going.state.phase is Phase.CANCELLING:
         going.save()
     else:
-        finish_cancel(going)
+        _stop(going, going.state.cancel_reason or "worker", ())
 
 
 def finish_cancel(going: Going, tasks: tuple[OpenTask, ...] = ()) -> None:

@@ -13,7 +13,15 @@ from mainspring_engine.domain.intents import Answered
 from mainspring_engine.domain.plain import route_of
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind
-from mainspring_engine.domain.workflow import children, forking, grounds, outcomes, pausing, waiting
+from mainspring_engine.domain.workflow import (
+    cancelling,
+    children,
+    forking,
+    grounds,
+    outcomes,
+    pausing,
+    waiting,
+)
 from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled
 from mainspring_engine.domain.workflow.ending import arm_deadline, cancelled, fail, stop_children
 from mainspring_engine.domain.workflow.going import PRIORITY, Going, cut, value
@@ -118,7 +126,7 @@ def wait_over(going: Going, timer_id: UUID) -> bool:
     others = going.open_tasks()
     waiting.over(going, row)
     if going.state.phase is Phase.CANCELLING:
-        _stopped(going)
+        cancelling.stopped(going)
     elif wait.kind == "sleep":
         _came(going, number, others)
     else:
@@ -134,7 +142,7 @@ def child_ended(
     row, flaw = waiting.row_of(going, child_id), children.flaw_of(result)
     waiting.child_ended(going, child_id, result)
     if going.state.phase is Phase.CANCELLING:
-        _stopped(going)
+        cancelling.stopped(going)
     elif row is None:
         going.save()
     elif flaw is None:
@@ -142,14 +150,6 @@ def child_ended(
     else:
         said = f"step {row.wait.step} (child {row.wait.name}): {flaw.message}"
         outcomes.give_up(going, msgspec.structs.replace(flaw, message=said), others)
-
-
-def _stopped(going: Going) -> None:
-    """A child of one that is being cancelled is at its end."""
-    if waiting.of_children(going):
-        going.save()
-    else:
-        cancelled(going)
 
 
 # ── going on ────────────────────────────────────────────────────────────────────────────────────

@@ -155,7 +155,7 @@ def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult
         case "cancelled":
             # A worker stops by itself only where its cancel was wished for.
             going.close_held(task_id, fence, Closing.CANCELLED, result_hash=result_hash)
-            cancelling.ended(going)
+            cancelling.stopped(going)
             return
         case "completed" | "failed":
             _keep_outcome(going, held, result)

@@ -15,13 +15,13 @@ from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.codec import pack, to_json
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
-    CANCEL_NAME,
     CANCEL_STEP,
     ChildStart,
     Flaw,
     SignalWorkflow,
     StepRecord,
     Wait,
+    cancel_of,
     prefix_of,
 )
 
@@ -161,15 +161,12 @@ def row_of(going: Going, child_id: UUID) -> WaitRow | None:
 
 def of_the_cancel(going: Going) -> WaitRow | None:
     """By which its code hears of a cancel, if it wants to and did not yet."""
-    kind = kind_of(CANCEL_NAME)
-    return next((row for row in rows(going).waits if _waits_for(row.wait, kind)), None)
+    return next((row for row in rows(going).waits if row.wait.is_of_cancel), None)
 
 
 def hear_again(going: Going, *, hears: bool) -> None:
     """As the code starts over: it hears of its cancel from its first moment on, or of the wish."""
-    wait = Wait(
-        step=prefix_of(going.state.generation) + CANCEL_STEP, name=CANCEL_NAME, kind="signal"
-    )
+    wait = cancel_of(prefix_of(going.state.generation) + CANCEL_STEP)
     if going.state.cancel_reason is not None:
         resolve(going, _record(wait, result=to_json(going.state.cancel_reason)))
     elif hears:
@@ -179,7 +176,7 @@ def hear_again(going: Going, *, hears: bool) -> None:
 def hear_no_more(going: Going, waits: tuple[Wait, ...]) -> None:
     """Code of a later version may not compensate any more: a cancel ends it then."""
     row = of_the_cancel(going)
-    if row is not None and all(wait.name != CANCEL_NAME for wait in waits):
+    if row is not None and not any(wait.is_of_cancel for wait in waits):
         drop(going, row)
 
 
@@ -214,7 +211,7 @@ def names(waits: tuple[Wait, ...]) -> list[dict[str, object]]:
     return [
         {"step": w.step, "name": w.name, "kind": w.kind, "delay_ms": w.delay_ms}
         for w in waits
-        if w.name != CANCEL_NAME
+        if not w.is_of_cancel
     ]
 
 
