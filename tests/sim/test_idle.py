@@ -24,6 +24,7 @@ PER_ENGINE: Final = {
     "MemoryStore.ready_groups": 61,  # ready tasks whose wake-up was lost
     "MemoryRegistry.beat": 13,
     "MemoryLetters.due": 7,
+    "MemoryLetters.keep_pace": 7,
 }
 IDLE_PER_S: Final = 4.5
 """Half a statement a second below what the whole stack may ask: metrics and api have a part."""

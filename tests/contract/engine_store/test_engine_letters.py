@@ -202,6 +202,39 @@ async def test_a_requeue_is_due_at_its_time_and_once_in_a_while(
     assert await is_due()
 
 
+async def test_an_order_that_was_left_alone_goes_on_at_its_rate(
+    world: World, worker: Worker
+) -> None:
+    org = IDS.uuid7()
+    dead = [await die(world, worker, org) for _ in range(4)]
+    letters = world.backstage.letters
+    await letters.resolve(
+        tuple(requeue(*one, delay_ms=60_000 * place) for place, one in enumerate(dead))
+    )
+    first, second, third, fourth = (task_id for _, task_id in dead)
+    mine = {first, second, third, fourth}
+
+    async def due() -> set[UUID]:
+        return mine & {one.task_id for one in await letters.due(None, ALL)}
+
+    at_first = await due()
+    await letters.settle((Settled(task_id=first),))
+    await world.pass_time(600)
+    await letters.keep_pace()
+    await letters.keep_pace()  # of another engine
+    late = await due()
+    await letters.settle((Settled(task_id=second),))
+    await world.pass_time(61)
+    in_time = await due()
+
+    assert (at_first, late, in_time) == ({first}, {second}, {third})
+    fourth_due = (await seen(world, dead[3][0], fourth)).due_ms
+    third_due = (await seen(world, dead[2][0], third)).due_ms
+    assert fourth_due is not None
+    assert third_due is not None
+    assert fourth_due - third_due == pytest.approx(60_000, abs=2)
+
+
 async def test_due_requeues_come_in_order_and_bounded(world: World, worker: Worker) -> None:
     org = IDS.uuid7()
     dead = [await die(world, worker, org) for _ in range(3)]

@@ -72,6 +72,7 @@ class Shelf:
         self.clock = clock
         self.waiting = list(due)
         self.looks: list[float] = []
+        self.paced: list[float] = []
         self.settled: list[Settled] = []
         self.looked = asyncio.Event()
 
@@ -102,6 +103,9 @@ class Shelf:
         self.looks.append(self.clock.mono())
         self.looked.set()
         return tuple(self.waiting)
+
+    async def keep_pace(self) -> None:
+        self.paced.append(self.clock.mono())
 
     async def settle(self, settled: tuple[Settled, ...]) -> None:
         self.settled += settled
@@ -151,6 +155,24 @@ async def test_an_order_is_looked_at_often_from_its_first_moment() -> None:
 
     began = shelf.looks[0]
     assert [at - began for at in shelf.looks] == [0.0, 0.0, 0.5, 1.0, 1.5]
+    assert shelf.paced == [began]
+
+
+async def test_an_order_that_nobody_looked_after_keeps_its_rate() -> None:
+    clock = ManualClock()
+    shelf = Shelf(clock)
+
+    async with at_work(shelf) as letters:
+        await clock.until_sleeping()
+        shelf.looked.clear()
+        await letters.resolve_many(bulk(rate_per_s=0.1))
+        await shelf.looked.wait()
+        shelf.looked.clear()
+        await clock.until_sleeping()
+        clock.advance(60.0)  # stopped, say, or without a store
+        await shelf.looked.wait()
+
+    assert [at - shelf.looks[0] for at in shelf.paced] == [0.0, 60.0]
 
 
 async def test_a_letter_that_cannot_be_read_here_holds_up_no_other() -> None:

@@ -68,6 +68,9 @@ REQUEUE_BUSY_S: Final = 0.5
 """The same while it knows of some: the grain of a rate."""
 REQUEUE_RETRY_S: Final = 10.0
 """How long a requeue that was tried is left alone: a commit has long landed or failed."""
+REQUEUE_LATE_S: Final = 2.0
+"""An order that nobody tried for so long, four looks, was left alone: what is left of it moves as a
+whole, and keeps its rate."""
 AHEAD_MAX: Final = 1000
 """Ready tasks before one that are counted to explain it; more say no more."""
 EXPLAINED_TASKS_MAX: Final = 50

@@ -84,4 +84,11 @@ class Letters(Protocol):
         """
         ...
 
+    async def keep_pace(self) -> None:
+        """Moves what is left of an order that is REQUEUE_LATE_S late, so that it is due from now.
+
+        An order is what one call of `resolve` took for one organization. What was tried stays.
+        """
+        ...
+
     async def settle(self, settled: tuple[Settled, ...]) -> None: ...

@@ -8,6 +8,7 @@ finished reopens.
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.limits import (
     REQUEUE_BUSY_S,
     REQUEUE_IDLE_S,
+    REQUEUE_LATE_S,
     REQUEUE_LOOK_S,
     REQUEUE_LOOKS,
 )
@@ -173,10 +175,17 @@ class DeadLetters:
         self._busy_until = max(self._busy_until, self._clock.mono() + seconds)
 
     async def work(self) -> None:
-        """Finds what is due: this engine's orders in time, those of one that died a bit later."""
+        """Finds what is due: this engine's orders in time, those of one that died a bit later.
+
+        What nobody looked after for a while, with the store or all engines away, keeps its rate.
+        """
+        looked_at = -math.inf
         while True:
             self._wake.clear()
             with one_pass(_log, "what is requeued"):
+                if self._clock.mono() - looked_at >= REQUEUE_LATE_S:
+                    await self._letters.keep_pace()
+                looked_at = self._clock.mono()
                 found = await self._letters.due(None, SWEEP_BATCH_ROWS_MAX)
                 if found:  # of an engine that died, say: others of its order follow
                     self._busy_for(REQUEUE_IDLE_S)

@@ -5,12 +5,13 @@ from itertools import islice
 from uuid import UUID
 
 from mainspring_engine.adapters.memory.tables import LetterRow, ResolutionRow, Tables
-from mainspring_engine.domain.limits import REQUEUE_RETRY_S
+from mainspring_engine.domain.limits import REQUEUE_LATE_S, REQUEUE_RETRY_S
 from mainspring_engine.ports.letters import Requeue, Resolve, Settled
 from mainspring_kernel.clock import Clock
 from mainspring_schema.operations import LetterFilter, LetterStatus, LetterView, TaskWord
 
 _RETRY_MS = round(REQUEUE_RETRY_S * 1000)
+_LATE_MS = round(REQUEUE_LATE_S * 1000)
 
 
 class MemoryLetters:
@@ -69,16 +70,16 @@ class MemoryLetters:
 
     async def resolve(self, orders: tuple[Resolve, ...]) -> tuple[bool, ...]:
         with self._lock:
-            return tuple(self._resolve(order) for order in orders)
+            now_ms = self._clock.wall_ms()
+            return tuple(self._resolve(order, now_ms) for order in orders)
 
-    def _resolve(self, order: Resolve) -> bool:
+    def _resolve(self, order: Resolve, now_ms: int) -> bool:
         row = self._tables.dead_letters.get(order.task_id)
         before = self._tables.resolutions.get(order.task_id)
         if row is None or row.org_id != order.org_id:
             return False
         if before is not None and before.refusal is None:
             return False
-        now_ms = self._clock.wall_ms()
         self._tables.resolutions[order.task_id] = ResolutionRow(
             workflow_id=order.workflow_id, ordered_ms=now_ms, due_ms=now_ms + order.delay_ms
         )
@@ -134,6 +135,20 @@ class MemoryLetters:
             controls=None if newest is None else newest.controls,
             taken_up=workflow_id in tables.workflows,
         )
+
+    async def keep_pace(self) -> None:
+        with self._lock:
+            now_ms = self._clock.wall_ms()
+            left: dict[tuple[UUID, int], list[ResolutionRow]] = {}
+            for task_id, row in self._tables.resolutions.items():
+                if row.workflow_id is not None and row.settled_ms is None and row.tried_ms is None:
+                    org_id = self._tables.dead_letters[task_id].org_id
+                    left.setdefault((org_id, row.ordered_ms), []).append(row)
+            for rows in left.values():
+                late_ms = now_ms - min(row.due_ms for row in rows)
+                if late_ms >= _LATE_MS:
+                    for row in rows:
+                        row.due_ms += late_ms
 
     async def settle(self, settled: tuple[Settled, ...]) -> None:
         with self._lock:

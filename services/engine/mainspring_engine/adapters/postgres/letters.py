@@ -4,13 +4,14 @@ from typing import Final, cast
 from uuid import UUID
 
 from mainspring_engine.adapters.postgres.inbox import unpacked
-from mainspring_engine.domain.limits import REQUEUE_RETRY_S
+from mainspring_engine.domain.limits import REQUEUE_LATE_S, REQUEUE_RETRY_S
 from mainspring_engine.ports.letters import Requeue, Resolve, Settled
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.operations import LetterFilter, LetterView
 
 LETTERS: Final = load_queries("mainspring_engine.adapters.postgres", "letters.sql")
 _RETRY_MS: Final = round(REQUEUE_RETRY_S * 1000)
+_LATE_MS: Final = round(REQUEUE_LATE_S * 1000)
 
 
 class PostgresLetters:
@@ -67,6 +68,9 @@ class PostgresLetters:
         named = None if task_ids is None else list(task_ids)
         rows = await self._database.fetch(LETTERS["due"], named, _RETRY_MS, limit)
         return tuple(_requeue(row) for row in rows)
+
+    async def keep_pace(self) -> None:
+        await self._database.execute(LETTERS["keep_pace"], _LATE_MS)
 
     async def settle(self, settled: tuple[Settled, ...]) -> None:
         await self._database.execute(

@@ -132,6 +132,36 @@ inner join engine.dead_letter as d on t.task_id = d.task_id
 left join engine.workflow as w on d.workflow_id = w.id
 order by t.due_at, t.task_id;
 
+-- name: keep_pace
+-- Orders whose first is $1 ms late go on from now at their rate: all that is left of each is due
+-- later by as much. Whoever waited for another engine that did so finds its rows moved, and leaves
+-- them; all lock in one order.
+-- repeatable
+with stamp as materialized (select clock_timestamp() as now),
+
+waiting as materialized (
+    select
+        r.task_id, r.due_at,
+        s.now - min(r.due_at) over (partition by r.org_id, r.ordered_at) as late
+    from engine.resolution as r
+    cross join stamp as s
+    where r.workflow_id is not null and r.settled_at is null and r.tried_at is null
+),
+
+moved as materialized (
+    select r.task_id, w.due_at + w.late as due_at
+    from engine.resolution as r
+    inner join waiting as w on r.task_id = w.task_id and r.due_at = w.due_at
+    where w.late >= $1::bigint * interval '1 millisecond' and r.tried_at is null
+    order by r.task_id
+    for no key update of r
+)
+
+update engine.resolution as r
+set due_at = m.due_at
+from moved as m
+where r.task_id = m.task_id;
+
 -- name: settle
 -- Writes down what became of requeues.
 -- repeatable
