@@ -177,6 +177,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self.steps = 0
         self.problems: list[str] = []
         self._now = 0.0
+        self._made: Callable[..., Any] | None = None
         self._ready: deque[_Due] = deque()
         self._timers: list[tuple[float, int, _Due]] = []
         """The order decides between two of one instant, and no callback is ever compared."""
@@ -204,11 +205,21 @@ class SimLoop(asyncio.AbstractEventLoop):
     ) -> "asyncio.Task[Any]":
         if context is None:  # an empty one is nobody's, and counts
             context = copy_context()
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        task: asyncio.Task[Any]
+        if self._made is None:
+            task = asyncio.Task(coro, loop=self, name=name, context=context)
+        else:
+            task = self._made(self, coro, name=name, context=context)
         host = context.get(_HOST)
         if host is not None:
             host.tasks.append(task)
         return task
+
+    def set_task_factory(self, factory: Callable[..., Any] | None) -> None:
+        self._made = factory
+
+    def get_task_factory(self) -> Callable[..., Any] | None:
+        return self._made
 
     def call_soon(
         self, callback: "Callable[[Unpack[Ts]], object]", *args: "Unpack[Ts]",

@@ -19,8 +19,11 @@ ERRORS_MIN = 25
 FAILURE = re.compile(r"\bFailure\(\s*error_class=\"[a-z_]+\",\s*code=\"([a-z_]+)\"")
 FLAW = re.compile(
     r"\b(?:Flaw\(code=|error_code=|code = |(?:VERSION_CONFLICT|POISON|NO_PROGRESS): Final = )"
-    r"\"([a-z_]+)\""
+    r"\"([a-z_.]+)\""
 )
+CODE_OF_CALL = re.compile(r"[a-z]+(?:_[a-z]+)+")
+SAYING = ("outcomes.error", "_refused", "_flawed", "Flaw")
+"""What makes a result that says in a code why a call or a query came to nothing."""
 _ENGINE = "services/engine/mainspring_engine/domain/"
 FLAWED = ("libs/sdk/mainspring/", f"{_ENGINE}workflow/", f"{_ENGINE}loss.py")
 WORD = re.compile(r"^\| (?!word \||-)")
@@ -143,6 +146,29 @@ def test_every_code_of_a_failed_workflow_is_explained() -> None:
     codes = flaw_codes()
 
     assert {"step_failed", "unserializable", "poison", "version_conflict"} <= codes
+    assert sorted(code for code in codes if f"`{code}`" not in told) == []
+
+
+def said_codes() -> set[str]:
+    """Of tools, queries and the engine's own tasks."""
+    return {
+        word.value
+        for path in tree.written(".py")
+        if path.startswith(("services/worker/", "libs/sdk/mainspring/"))
+        for call in ast.walk(ast.parse(tree.text(path)))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in SAYING
+        for word in (*call.args, *(given.value for given in call.keywords))
+        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+        if CODE_OF_CALL.fullmatch(word.value)
+    }
+
+
+def test_every_code_of_a_tool_or_a_query_is_explained() -> None:
+    told = tree.text("docs/errors.md").partition("## Codes of turns that failed")[2]
+
+    codes = said_codes()
+
+    assert {"unknown_tool", "config_unusable", "unknown_query", "hook_failed"} <= codes
     assert sorted(code for code in codes if f"`{code}`" not in told) == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from mainspring.limits import ASK_S
+from mainspring.place import aside
 
 
 class Asks:
@@ -29,7 +30,8 @@ class Asks:
 
     def now(self) -> None:
         if self.asking is None and self._wanted():
-            self.asking = asyncio.create_task(self._one())
+            with aside():
+                self.asking = asyncio.create_task(self._one())
 
     def later(self) -> None:
         if self._timer is None:

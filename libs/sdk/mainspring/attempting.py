@@ -8,7 +8,7 @@ from mainspring.computing import Processes
 from mainspring.deadlines import too_late
 from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
 from mainspring.heartbeats import Course, attempting
-from mainspring.place import enter
+from mainspring.place import aside
 from mainspring.recording import Callee
 from mainspring.saying import readable, said
 from mainspring_kernel.draws import Draws
@@ -103,13 +103,13 @@ async def _call(
     args, kwargs = arguments
 
     async def alone() -> T:
-        # Steps do not nest: what a step calls is part of it.
-        enter(None)
         with attempting(course):
             return await undisturbed(step.call(args, kwargs, processes))
 
-    # A task of its own has a context of its own, and its cancel is ours.
-    return await asyncio.create_task(alone())
+    with aside():  # steps do not nest: what a step calls is part of it
+        # A task of its own has a context of its own, and its cancel is ours.
+        attempt = asyncio.create_task(alone())
+    return await attempt
 
 
 def flaw_of(error: Exception) -> Flaw:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
+from mainspring.alone import watch
 from mainspring.attempting import Arguments, attempt_step
 from mainspring.branches import Branches, arm
 from mainspring.computing import Processes
@@ -46,8 +47,11 @@ T = TypeVar("T")
 class Go(Recording):
     """Lives on the loop of the user's code. `run` once.
 
-    Or `begin`, and where it `rests` then `go_on` for each next go of the workflow, with the code
-    where it waits; `unwind` in the end.
+    Or, for a workflow whose code stays where it waits, in these phases:
+
+    - `begin`: a first passage of the code, which ends as `run` does;
+    - where it `rests` then, `go_on` with what has come meanwhile: the next passage, and so on;
+    - `unwind` in the end, whatever happened.
 
     With `replay_only` no step is called: what is not recorded is waited for. `recorded` begins with
     the input, of one generation. `at_rest` is called when the code stands or has ended, at once.
@@ -84,18 +88,18 @@ class Go(Recording):
         self._draws = draws
         self._processes = processes
         self._beats = beats or Unheard()
-        self._kept = Keeping(
+        self._keeping = Keeping(
             engine, workflow, goes=lambda: self._goes, moved=self._moved, failed=self._fail
         )
-        self._turns = Succession(recorded.values(), self._moved)
+        self._succession = Succession(recorded.values(), self._moved)
         self._open = Branches()
-        self._still = Standing(
-            self._open, kept=self._kept, turns=self._turns, goes=lambda: self._goes,
+        self._standing = Standing(
+            self._open, keeping=self._keeping, succession=self._succession, goes=lambda: self._goes,
             rest=self._stand, ask=self._ask, news=self.news,
             replay_only=replay_only,
         )  # fmt: skip
-        self._still.found = sum(record.kind in FOUND for record in recorded.values())
-        self._over: asyncio.Future[Mismatch | bytes | None] | None = None
+        self._standing.found = sum(record.kind in FOUND for record in recorded.values())
+        self._end: asyncio.Future[Mismatch | bytes | None] | None = None
         self._main: asyncio.Task[object] | None = None
         self._hearing: asyncio.Task[None] | None = None
 
@@ -117,15 +121,18 @@ class Go(Recording):
         cancel = self._prefix + CANCEL_STEP
         if cancel in self._recorded and not self._workflow.compensates:
             return deaf_to(cancel)
-        self._over = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        watch(loop)
+        self._end = loop.create_future()
         if self._workflow.compensates:
+            self.branches()  # its cancel comes beside whatever else it waits for
             self._reached.add(cancel)
             if cancel not in self._recorded and not self._replay_only:
-                await self._still.listen(cancel)  # it begins once its cancel would be heard
+                await self._standing.listen(cancel)  # it begins once its cancel would be heard
         self._main = asyncio.create_task(self._code(args, kwargs))
         if cancel in self._reached:
             self._hearing = asyncio.create_task(self._hear(cancel, self._main))
-        return await self._passage(self._main, self._over)
+        return await self._passage(self._main, self._end)
 
     async def go_on(
         self, engine: Engine, came: Mapping[str, StepRecord], *, beats: Beats | None = None
@@ -134,23 +141,23 @@ class Go(Recording):
         main = self._main
         assert main is not None  # noqa: S101 - it rests, so it began
         self._engine, self._beats = engine, beats or Unheard()
-        self._kept.through(engine)
-        self._over = asyncio.get_running_loop().create_future()
-        arm(self._open.values(), self._still.found)  # with the result that said that it rests
+        self._keeping.through(engine)
+        self._end = asyncio.get_running_loop().create_future()
+        arm(self._open.values(), self._standing.found)  # with the result that said that it rests
         self.news(tuple(came.values()), ask=False)
         self._moved()
-        return await self._passage(main, self._over)
+        return await self._passage(main, self._end)
 
     @property
     def _goes(self) -> bool:
         """Whether this passage of the code has begun and is not over."""
-        over, main = self._over, self._main
-        return over is not None and not over.done() and main is not None and not main.done()
+        end, main = self._end, self._main
+        return end is not None and not end.done() and main is not None and not main.done()
 
     @property
     def rests(self) -> bool:
         """Whether `go_on` may follow: all waits, and nothing has moved by itself since then."""
-        return self._still.rests and self._main is not None and not self._main.done()
+        return self._standing.rests and self._main is not None and not self._main.done()
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -158,18 +165,18 @@ class Go(Recording):
         return tuple(self._open)
 
     async def _passage(
-        self, main: "asyncio.Task[object]", over: "asyncio.Future[Mismatch | bytes | None]"
+        self, main: "asyncio.Task[object]", end: "asyncio.Future[Mismatch | bytes | None]"
     ) -> WorkflowResult:
-        await asyncio.wait((main, over), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((main, end), return_when=asyncio.FIRST_COMPLETED)
         if self._at_rest is not None:
             self._at_rest()
-        stands = over.done()
-        why = over.result() if stands else None
+        stands = end.done()
+        why = end.result() if stands else None
         # What is in the air belongs before the result, which ends the attempt.
-        await self._kept.saver.landed()
-        steps = self._kept.saver.rest()
+        await self._keeping.saver.landed()
+        steps = self._keeping.saver.rest()
         if stands:
-            ended = left(why, self._open.told(self._still.found), steps)
+            ended = left(why, self._open.told(self._standing.found), steps)
         else:
             ended = await end_of(self._workflow, main, steps, cancelled=self._heard)
         return self._unless_other(ended)
@@ -179,23 +186,23 @@ class Go(Recording):
         # Where the order is lost the code waited for the world: then its places may be others.
         own = (one for place, one in self._recorded.items() if place not in self._reached)
         mine = (one for one in own if prefix_of(generation_of(one.step)) == self._prefix)
-        return ended if self._turns.lost else unless_passed_over(ended, mine, self._scope)
+        return ended if self._succession.lost else unless_passed_over(ended, mine, self._scope)
 
     def news(self, steps: tuple[StepRecord, ...], *, ask: bool = True) -> None:
         """The engine recorded these meanwhile; none: there are some to ask for."""
-        if self._over is not None and self._over.done():
+        if self._end is not None and self._end.done():
             return  # the next go learns of it
         if not steps and ask:
-            self._still.asks.now()
+            self._standing.asks.now()
         for step in sorted(steps, key=lambda one: one.nth):
             if step.step in self.visited:
                 continue
             if step.step not in self._recorded:
-                self._still.found += step.kind in FOUND
+                self._standing.found += step.kind in FOUND
             self._recorded[step.step] = step
             opened = self._open.get(step.step)
             if opened is not None and not opened.came.done():
-                self._turns.found(step.step)
+                self._succession.found(step.step)
                 opened.came.set_result(self._take(step.step))
                 self._moved()  # it stands still no more, though nobody has gone on yet
 
@@ -208,7 +215,7 @@ class Go(Recording):
         record = await self._past(place, step.name, "step", digest)
         cause: BaseException | None = None
         if record is None and self._replay_only:
-            record = await self._still.over(Wait(step=place, name=step.name, kind="step"))
+            record = await self._standing.over(Wait(step=place, name=step.name, kind="step"))
         if record is None:
             await self._ready()
             record, cause = await self._call(step, (args, kwargs), place, digest)
@@ -220,20 +227,20 @@ class Go(Recording):
         self, step: Callee[T], arguments: Arguments, place: str, digest: bytes
     ) -> tuple[StepRecord, BaseException | None]:
         """What comes of it, recorded; also that its branch left it before anything did."""
-        await self._turns.caught_up(place)
+        await self._succession.caught_up(place)
         await self._under_way()
         course = Course(self._beats, place)
         try:
-            with Working(self._still.count):
+            with Working(self._standing.count):
                 record, cause = await attempt_step(
                     step, arguments, digest=digest, draws=self._draws,
                     processes=self._processes, course=course,
                 )  # fmt: skip
         except asyncio.CancelledError:
             if self._goes:
-                self._kept.keep_alone(self._turns.left(place, step.name, digest))
+                self._keeping.keep_alone(self._succession.left(place, step.name, digest))
             raise
-        await self._kept.in_turn(self._turns, record, course)
+        await self._keeping.in_turn(self._succession, record, course)
         return record, cause
 
     async def wait(
@@ -249,13 +256,13 @@ class Go(Recording):
         place = self._place()
         record = await self._past(place, name, kind, digest)
         if record is None and not self._replay_only:
-            await self._turns.caught_up(place)
+            await self._succession.caught_up(place)
             if kind == "detached":
                 await self._ready()
             record = await self._past(place, name, kind, digest)  # it may have come meanwhile
         if record is not None:
             return record
-        return await self._still.over(
+        return await self._standing.over(
             Wait(
                 step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
             )
@@ -269,9 +276,12 @@ class Go(Recording):
             raise Unserializable(message)
         digest = hash_of(value)
         if await self._past(place, "report", "report", digest) is None and not self._replay_only:
-            self._kept.keep_alone(
+            self._keeping.keep_alone(
                 StepRecord(step=place, name="report", kind="report", input_hash=digest, result=raw)
             )
+
+    def branches(self) -> None:
+        self._succession.branches()
 
     def answering(self, name: str, handler: Callable[..., object]) -> None:
         """Takes no place: whoever replays the code finds the handler again."""
@@ -280,8 +290,8 @@ class Go(Recording):
     async def start_over(self, args: tuple[object, ...], kwargs: dict[str, object]) -> NoReturn:
         """Ends this passage of the code, once what it finished is on its way."""
         input_ = encode(self._workflow.shape.sent(args, kwargs))
-        self._still.rests = False
-        await self._kept.saver.landed()
+        self._standing.rests = False
+        await self._keeping.saver.landed()
         (await self._under_way()).set_result(input_)
         await self._for_ever()
 
@@ -296,9 +306,9 @@ class Go(Recording):
         """In its turn, as any other result."""
         opened = self._open.get(place)
         if opened is not None:
-            await self._still.over_of(opened)
+            await self._standing.over_of(opened)
         elif place in self._recorded:
-            await self._turns.come_to(self._take(place))
+            await self._succession.come_to(self._take(place))
         else:
             return  # a replay has nothing else to hear
         self._heard = True
@@ -315,15 +325,15 @@ class Go(Recording):
         self, place: str, name: str, kind: StepKind, digest: bytes
     ) -> StepRecord | None:
         """What is recorded of this step. Does not return where it does not fit, or all is over."""
-        over = await self._under_way()
+        end = await self._under_way()
         record = self._recorded.get(place)
         if record is None:
             return None
         if (record.kind, record.name, record.input_hash) != (kind, name, digest):
-            over.set_result(mismatch_of(record, kind, name))
+            end.set_result(mismatch_of(record, kind, name))
             await self._for_ever()
         self._take(place)
-        await self._turns.come_to(record)
+        await self._succession.come_to(record)
         return record
 
     def _take(self, place: str) -> StepRecord:
@@ -333,11 +343,11 @@ class Go(Recording):
 
     async def _under_way(self) -> "asyncio.Future[Mismatch | bytes | None]":
         """What ends this passage of the code. Does not return where it is over."""
-        over = self._over
-        if over is None or not self._goes:
-            self._still.rests = False
+        end = self._end
+        if end is None or not self._goes:
+            self._standing.rests = False
             await self._for_ever()
-        return over
+        return end
 
     async def _for_ever(self) -> NoReturn:
         """Until the go is unwound. Code that goes on then is left again, if it lets itself be."""
@@ -351,32 +361,32 @@ class Go(Recording):
     async def _ready(self) -> None:
         """What came before the next step is recorded, where the user did not say otherwise."""
         if not self._workflow.pipelined:
-            await self._kept.saver.settled()
+            await self._keeping.saver.settled()
             await self._under_way()
 
     def _moved(self) -> None:
-        self._still.moved()
+        self._standing.moved()
 
     async def _ask(self, places: tuple[str, ...]) -> dict[str, StepRecord]:
         return await self._engine.recorded(places)
 
     def _stand(self) -> None:
-        if self._over is not None:
-            self._over.set_result(None)
+        if self._end is not None:
+            self._end.set_result(None)
 
     def _fail(self, error: BaseException) -> None:
-        if self._over is not None and not self._over.done():
-            self._over.set_exception(error)
+        if self._end is not None and not self._end.done():
+            self._end.set_exception(error)
 
     async def unwind(self) -> None:
         """Leaves the code. Whatever it still awaits of us never returns."""
         self._raises = LEFT_RAISES_MAX
-        if self._over is not None and not self._over.done():
-            self._over.cancel()
-        self._still.asks.cancel()
-        for task in (self._hearing, self._main, self._still.asks.asking):
+        if self._end is not None and not self._end.done():
+            self._end.cancel()
+        self._standing.asks.cancel()
+        for task in (self._hearing, self._main, self._standing.asks.asking):
             if task is not None and not task.done():
                 task.cancel()
-                self._still.leave()
+                self._standing.leave()
                 await asyncio.wait((task,), timeout=UNWIND_S)
-        self._kept.saver.close()
+        self._keeping.saver.close()

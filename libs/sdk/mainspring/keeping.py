@@ -25,6 +25,8 @@ class Keeping:
     ) -> None:
         self._alone_s = COMPANY_S if code.pipelined else 0.0
         self._goes, self._moved, self._failed = goes, moved, failed
+        self._soon: asyncio.TimerHandle | None = None
+        """When what is kept is saved, whoever comes meanwhile."""
         self._spent: list[Course] = []
         """Of steps that are over and may not be recorded yet."""
         self.saver = self._saver(engine)
@@ -34,13 +36,13 @@ class Keeping:
         self._spent.clear()
         self.saver = self._saver(engine)
 
-    async def in_turn(self, turns: Succession, record: StepRecord, course: Course) -> None:
+    async def in_turn(self, succession: Succession, record: StepRecord, course: Course) -> None:
         """Keeps what a step came to, and returns when it is its turn."""
-        self.saver.keep(turns.made(record))
+        self.saver.keep(succession.made(record))
         if course.spoken:
             self._spent.append(course)
         try:
-            await turns.of(record.step)
+            await succession.of(record.step)
         finally:
             self._save_soon()
 
@@ -51,12 +53,14 @@ class Keeping:
 
     def _save_soon(self) -> None:
         # Not at once: if the code ends now, what is kept rides with the result.
-        asyncio.get_running_loop().call_later(self._alone_s, self._save)
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(self._alone_s, self._save)
 
     def _saver(self, engine: Engine) -> Saver:
         return Saver(engine.checkpoint, done=self._saved, failed=self._failed)
 
     def _save(self) -> None:
+        self._soon = None
         if self._goes():
             self.saver.save()
 

@@ -6,7 +6,7 @@ places however they overtake each other.
 """
 
 import asyncio
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Generic, TypeVar
 
 G = TypeVar("G")
@@ -63,6 +63,28 @@ def current_scope() -> Scope[object] | None:
     return None if scope is None else scope.here()
 
 
-def enter(scope: Scope[G] | None) -> None:
+def present_go() -> object:
+    """Whose code runs here, without a place in it; None as `current_scope`."""
+    scope = _scope.get()
+    return None if scope is None else scope.go
+
+
+class aside:  # noqa: N801 - it reads as what the block does
+    """What the block makes, a task or a timer, is none of the code's. Steps begin so."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self) -> None:
+        self._before: Token[Scope[object] | None] | None = None
+
+    def __enter__(self) -> None:
+        self._before = _scope.set(None)
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            _scope.reset(self._before)
+
+
+def enter(scope: Scope[G]) -> None:
     """For the present task and those it makes."""
     _scope.set(scope)  # pyright: ignore[reportArgumentType] -- whoever reads it checks what it is

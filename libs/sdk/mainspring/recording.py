@@ -57,6 +57,10 @@ class Recording(ABC):
         """Has queries of this name answered by the handler from now on."""
 
     @abstractmethod
+    def branches(self) -> None:
+        """Its code makes a task."""
+
+    @abstractmethod
     async def report(self, value: object) -> None:
         """Records what a query is answered with from now on."""
 

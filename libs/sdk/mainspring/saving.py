@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from itertools import takewhile
 
 from mainspring.branches import size_of
+from mainspring.place import aside
 from mainspring_kernel.limits import (
     FRAME_BYTES_TARGET,
     WORKFLOW_STEPS_PER_FRAME_MAX,
@@ -52,7 +53,8 @@ class Saver:
         """Sends what there is, unless a checkpoint is in the air: its landing sends the rest."""
         if self._flight is None and (self._records or self._waits):
             self._landing.clear()
-            self._flight = asyncio.ensure_future(self._checkpoint(*self._take()))
+            with aside():
+                self._flight = asyncio.ensure_future(self._checkpoint(*self._take()))
             self._flight.add_done_callback(self._landed)
 
     async def settled(self) -> None:

@@ -16,15 +16,15 @@ Ask = Callable[[tuple[str, ...]], Awaitable[dict[str, StepRecord]]]
 class Standing:
     """`goes` tells whether the code is under way, `rest` ends its passage, `news` brings results.
 
-    What waits is told to the engine through `kept`, and asked for by `ask`.
+    What waits is told to the engine through `keeping`, and asked for by `ask`.
     """
 
     def __init__(  # noqa: PLR0913 - one named port each
         self,
         branches: Branches,
         *,
-        kept: Keeping,
-        turns: Succession,
+        keeping: Keeping,
+        succession: Succession,
         goes: Callable[[], bool],
         rest: Callable[[], None],
         ask: Ask,
@@ -36,8 +36,8 @@ class Standing:
         self.found = 0
         """What the engine has found so far."""
         self._open = branches
-        self._kept = kept
-        self._turns = turns
+        self._keeping = keeping
+        self._succession = succession
         self._goes = goes
         self._rest = rest
         self._ask_for = ask
@@ -73,25 +73,25 @@ class Standing:
         try:
             record = await opened.came
         except asyncio.CancelledError:
-            self._turns.cancelled(place)
+            self._succession.cancelled(place)
             raise
         finally:
             del self._open[place]
             self.moved()
-        await self._turns.of(place)
+        await self._succession.of(place)
         return record
 
     async def listen(self, place: str) -> None:
         """Returns once the code would hear of its cancel."""
         self._arm([self._open.begin(cancel_of(place))])
         self.asks.later()
-        await self._kept.saver.armed()
+        await self._keeping.saver.armed()
 
     def leave(self) -> None:
         """Whoever waits does so no more: a group that ends already passes no other cancel on."""
         for opened in self._open.values():
             opened.came.cancel()
-        self._turns.leave()
+        self._succession.leave()
 
     def _arm_soon(self) -> None:
         soon = self._open.soon()
@@ -102,7 +102,7 @@ class Standing:
     def _look(self) -> None:
         if not self._goes() or not self._open.waits:
             return
-        if self._kept.saver.flying or self.asks.asking is not None or self._turns.busy:
+        if self._keeping.saver.flying or self.asks.asking is not None or self._succession.busy:
             return  # each of them says when it has moved
         if any(opened.came.done() for opened in self._open.values()):
             return  # it goes on in this pass of the loop
@@ -116,7 +116,7 @@ class Standing:
 
     def _arm(self, opened: Sequence[Open]) -> None:
         """Has the engine wait for them while others go on."""
-        self._kept.saver.arm(arm(opened, self.found))
+        self._keeping.saver.arm(arm(opened, self.found))
 
     async def _ask(self) -> bool:
         """Whether to ask again: nothing came of what it waits for."""

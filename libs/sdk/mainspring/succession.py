@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from mainspring.limits import LINGER_PASSES, SETTLING_PASSES
+from mainspring.alone import is_watched
+from mainspring.limits import SETTLING_PASSES, TURNS_AT_ONCE
 from mainspring.stillness import Stillness
 from mainspring_kernel.limits import WORKFLOW_WAITS_MAX
 from mainspring_schema.workflows import FOUND, Flaw, StepRecord
@@ -26,9 +27,9 @@ class Succession:
 
     def __init__(self, recorded: Iterable[StepRecord], moved: Callable[[], None]) -> None:
         records = {record.step: record for record in recorded}
-        self._ahead = deque(in_time(records))
+        self._ahead: deque[str] = deque()
         """Places of results that came before, in their order."""
-        self._known = set(self._ahead)
+        self._known: set[str] = set()
         self._line: deque[str] = deque()
         """The same of those that are new."""
         self._waiting: dict[str, asyncio.Future[None]] = {}
@@ -36,23 +37,38 @@ class Succession:
         self._open: set[str] = set()
         """Of steps that a cancel of the code is to end, as it did before."""
         self._caught_up: list[asyncio.Future[None]] = []
-        self._nth = max((one.nth for one in records.values() if one.kind not in FOUND), default=0)
-        told = {place for record in records.values() for place in record.after}
-        found = (place for place in self._ahead if records[place].kind in FOUND)
-        self._finds = [place for place in found if place not in told]
+        self._nth = 0
+        self._finds: list[str] = []
         """What the engine found since the last record that a worker made."""
         self._passes = 0
-        self._branched = any("/" in place for place in records)
-        """Until then only one can come first, and hardly anybody is waited for."""
+        self._branched = False
+        """Until then only one can come first, and nobody is waited for."""
+        self._at_once = 0
+        """Results given since the last pass of the loop."""
         self._moved = moved
         self.lost = False
         """Whether the code was not where it was before, and its order is given up."""
         self._stillness = Stillness(self._stands)
+        if len(records) > 1:  # more than its input
+            self._recall(records)
+
+    def _recall(self, records: dict[str, StepRecord]) -> None:
+        self._ahead.extend(in_time(records))
+        self._known.update(self._ahead)
+        self._nth = max((one.nth for one in records.values() if one.kind not in FOUND), default=0)
+        told = {place for record in records.values() for place in record.after}
+        found = (place for place in self._ahead if records[place].kind in FOUND)
+        self._finds += [place for place in found if place not in told]
+        self._branched = any("/" in place for place in records)
 
     @property
     def busy(self) -> bool:
         """Whether somebody's turn will come by itself."""
         return bool(self._waiting.keys() - self._open or self._caught_up or self._passes)
+
+    def branches(self) -> None:
+        """The code makes a task: from now on several things may come to it at a time."""
+        self._branched = True
 
     def found(self, place: str) -> None:
         """The engine found this result now; its turn is behind all others'."""
@@ -77,8 +93,11 @@ class Succession:
 
     async def of(self, place: str) -> None:
         """Until it is the turn of the result of this place."""
-        self._branched = self._branched or "/" in place
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        if self._is_alone(loop, place) and self._is_first(place):
+            await self._pass_now_and_then()
+            return
+        mine: asyncio.Future[None] = loop.create_future()
         self._waiting[place] = mine
         self._stir()
         try:
@@ -110,10 +129,10 @@ class Succession:
 
         What is new begins then: code that leaves it at once again leaves it in every replay.
         """
-        self._branched = self._branched or "/" in place
-        if not self._ahead and not self._branched:
+        loop = asyncio.get_running_loop()
+        if self._is_alone(loop, place) and not self._ahead:
             return
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        mine: asyncio.Future[None] = loop.create_future()
         self._caught_up.append(mine)
         self._stir()
         await mine
@@ -125,12 +144,42 @@ class Succession:
 
     # ── one after the other ──────────────────────────────────────────────────────────────────
 
+    def _is_alone(self, loop: asyncio.AbstractEventLoop, place: str) -> bool:
+        """Whether the code that came to this place has no branches."""
+        if "/" in place or not is_watched(loop):
+            self._branched = True
+        return not self._branched
+
+    def _is_first(self, place: str) -> bool:
+        """Whether it is its turn, which is taken."""
+        line = self._first()
+        if not line or line[0] != place or place in self._open or self._waiting:
+            return False
+        line.popleft()
+        if self._ahead:
+            self._stillness.moved()
+        return True
+
+    async def _pass_now_and_then(self) -> None:
+        """A long history would hold up all others of the loop."""
+        self._at_once += 1
+        if self._at_once >= TURNS_AT_ONCE:
+            self._at_once = 0
+            await asyncio.sleep(0)
+
+    def _first(self) -> deque[str]:
+        """In which line the next one is."""
+        for line in (self._ahead, self._line):
+            while line and line[0] in self._cancelled:
+                line.popleft()
+        return self._ahead or self._line
+
     def _stir(self) -> None:
         if self._ahead:
             self._stillness.moved()
         if not self._passes:
             asyncio.get_running_loop().call_soon(self._pass)
-        self._passes = SETTLING_PASSES if self._ahead or self._branched else LINGER_PASSES
+        self._passes = SETTLING_PASSES
 
     def _pass(self) -> None:
         """What the code does of a result takes some passes of its loop."""
@@ -141,12 +190,9 @@ class Succession:
             self._next()
 
     def _next(self) -> None:
-        for line in (self._ahead, self._line):
-            while line and line[0] in self._cancelled:
-                line.popleft()
+        line = self._first()
         if not self._ahead:
             self._all_caught_up()
-        line = self._ahead or self._line
         if not line or line[0] not in self._waiting or line[0] in self._open:
             self._moved()
             return

@@ -51,6 +51,16 @@ async def body_beside_a_task() -> object:
     return slow.result()
 
 
+async def body_beside_a_task_that_begins_late() -> object:
+    async def late() -> int:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await take(1, 0)
+
+    task = asyncio.create_task(late())
+    return [await take(2, 0), await take(3, 0), await task]
+
+
 async def first_answer_wins() -> object:
     answers: list[int] = []
 
@@ -144,7 +154,8 @@ async def late() -> object:
 
 
 PROGRAMS = [
-    body_beside_a_task, first_answer_wins, tasks_in_a_loop, consumers_of_a_queue, as_they_come,
+    body_beside_a_task, body_beside_a_task_that_begins_late, first_answer_wins, tasks_in_a_loop,
+    consumers_of_a_queue, as_they_come,
     one_behind_a_lock_and_an_event, compensated, left_by_its_own_cancel,
     cancelled_once_it_had_come, late,
 ]  # fmt: skip
