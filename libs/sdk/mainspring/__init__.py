@@ -5,7 +5,7 @@ again. A tool is a function that agents' models call.
 """
 
 from mainspring.children import Child, child, run_child, start_detached
-from mainspring.client import Client, Handle
+from mainspring.client import Client
 from mainspring.declaring import (
     do,
     do_child,
@@ -33,6 +33,7 @@ from mainspring.errors import (
     WorkflowFailed,
 )
 from mainspring.fleet import Fleet
+from mainspring.handles import Handle
 from mainspring.heartbeats import heartbeat, heartbeat_details
 from mainspring.queries import on_query
 from mainspring.retries import NO_RETRY, Retry

@@ -1,48 +1,46 @@
 """Carries a step out, again and again as its policy says, and makes the record of it."""
 
 import asyncio
-import logging
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mainspring.computing import Processes
 from mainspring.deadlines import too_late
 from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
+from mainspring.given import Arguments, Given
 from mainspring.heartbeats import Course, attempting
 from mainspring.place import aside
 from mainspring.recording import Callee
 from mainspring.saying import readable, said
+from mainspring.telling import failed_for_good, tried_again
 from mainspring_kernel.draws import Draws
 from mainspring_schema.workflows import Flaw, StepRecord
 from mainspring_workstream.exits import undisturbed
 
 T = TypeVar("T")
-Arguments = tuple[tuple[object, ...], dict[str, object]]
-_LOG: Final = logging.getLogger("mainspring")
 
 
 async def attempt_step(
     step: Callee[T],
-    arguments: Arguments,
+    given: Given,
     *,
     digest: bytes,
     draws: Draws,
     processes: Processes | None,
     course: Course,
-) -> tuple[StepRecord, BaseException | None]:
-    """The record, and what the last attempt raised where it failed for good."""
+) -> StepRecord:
+    """What came of it, whatever it raised."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
-    tries = _Tries(step, arguments, processes, course)
-    flaw: Flaw | None
-    cause: BaseException | None
+    tries = _Tries(step, given, processes, course)
     try:
-        flaw, cause = await tries.within(course.left_s(step.close_within_s), draws)
+        flaw = await tries.within(course.left_s(step.close_within_s), draws)
     except TimeoutError as error:
         # What an attempt raised ended there: this is the time of all of them.
-        flaw, cause = too_late(step.close_within_s), error
+        flaw = too_late(step.close_within_s, tries.last)
+        failed_for_good(f"step {step.name}", tries.last or error)
     finally:
         course.rest()
-    record = StepRecord(
+    return StepRecord(
         step=course.step,
         name=step.name,
         input_hash=digest,
@@ -51,25 +49,23 @@ async def attempt_step(
         attempts=tries.begun,
         duration_ms=round((loop.time() - began_s) * 1000),
     )
-    return record, cause
 
 
 class _Tries(Generic[T]):
-    """`begun` counts them; `result` is of the one that succeeded."""
+    """`begun` counts them; `result` is of the one that succeeded, `last` what one raised."""
 
     def __init__(
-        self, step: Callee[T], arguments: Arguments, processes: Processes | None, course: Course
+        self, step: Callee[T], given: Given, processes: Processes | None, course: Course
     ) -> None:
         self._step = step
-        self._arguments = arguments
+        self._given = given
         self._processes = processes
         self._course = course
         self.begun = 0
+        self.last: Exception | None = None
         self.result = b"null"
 
-    async def within(
-        self, left_s: float | None, draws: Draws
-    ) -> tuple[Flaw | None, BaseException | None]:
+    async def within(self, left_s: float | None, draws: Draws) -> Flaw | None:
         """As `all`. Raises TimeoutError; where attempts before a crash took the time, at once."""
         if left_s is None:
             return await self.all(draws)
@@ -78,22 +74,25 @@ class _Tries(Generic[T]):
         async with asyncio.timeout(left_s):
             return await self.all(draws)
 
-    async def all(self, draws: Draws) -> tuple[Flaw | None, BaseException | None]:
-        """Until one succeeds or the policy ends; what the last one raised."""
+    async def all(self, draws: Draws) -> Flaw | None:
+        """Until one succeeds or the policy ends; why it did."""
         step = self._step
         while True:
             self.begun += 1
             try:
-                called = await _call(step, self._arguments, self._processes, self._course)
+                arguments = self._given.once_more()
+                called = await _call(step, arguments, self._processes, self._course)
                 self.result = step.shape.kept(called, step.name)
             except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
+                self.last = error
                 delay_s = step.retry.delay(error, attempt=self.begun, draw=draws.unit())
                 if delay_s is None:
-                    return flaw_of(error), error
-                _LOG.info("step %s failed (%s), again in %.1f s", step.name, error, delay_s)
+                    failed_for_good(f"step {step.name}", error)
+                    return flaw_of(error)
+                tried_again(f"step {step.name}", error, delay_s)
                 await asyncio.sleep(delay_s)
             else:
-                return None, None
+                return None
 
 
 async def _call(

@@ -133,7 +133,7 @@ class Child(Generic[P, T]):
             return record
         if record.flaw.code == "timeout":
             raise WaitTimedOut(record.flaw.message)
-        raise StepFailed(record.flaw)
+        raise StepFailed(record.flaw, record)
 
 
 def _going() -> Recording:

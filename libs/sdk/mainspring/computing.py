@@ -14,11 +14,15 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import NamedTuple, TypeVar, cast
+from importlib import import_module
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
+from mainspring.afar import Ear, Mouth, Pipe
 from mainspring.saying import said
 
 T = TypeVar("T")
+_MOUTHS: Final[list[Mouth]] = []
+"""In a process that computes: its one."""
 
 
 class ProcessDied(RuntimeError):
@@ -66,6 +70,17 @@ class _Made(NamedTuple):
 
     pool: ProcessPoolExecutor
     id_: Future[int]
+    ear: Ear
+    modules: set[str]
+    """Those that it is known to have imported."""
+
+
+class _Alone(NamedTuple, Generic[T]):
+    """A call as it crosses: its number, and what earlier attempts said last."""
+
+    call: Callable[[], T]
+    number: int
+    details: bytes | None
 
 
 class Process:
@@ -75,34 +90,50 @@ class Process:
         self._made: _Made | None = None
         self._over: Callable[[], bool]
 
+    async def ready(self, module: str) -> None:
+        """Returns once it is there with this module: the time of a call is the call's own.
+
+        Raises what the import raises, OSError where the machine has no room, ProcessDied.
+        """
+        if self._made is not None and module in self._made.modules:
+            return
+        await self.compute(partial(_import, module))
+        if self._made is not None:
+            self._made.modules.add(module)
+
     async def compute(self, call: Callable[[], T]) -> T:
         """The call's result. Raises what it raises, or ProcessDied; a cancel ends the process."""
-        begun = self._begun(call)
+        begun, ear = self._begun(call)
         self._over = begun.done
         try:
             return await asyncio.wrap_future(begun)
         except BrokenExecutor:
             raise ProcessDied from None
+        except Exception:
+            await ear.last_words()
+            raise
         except asyncio.CancelledError:
             self.end()  # nothing else stops what computes
             raise
 
-    def _begun(self, call: Callable[[], T]) -> "Future[T]":
+    def _begun(self, call: Callable[[], T]) -> "tuple[Future[T], Ear]":
         if self._made is not None:
             # One that has died at rest refuses, and nothing of this call was begun.
             with suppress(BrokenExecutor):
-                return self._made.pool.submit(_carried, call)
+                return self._submitted(self._made, call)
             self._made.pool.shutdown(wait=False)
             self._made = None
-        # Not forked: a fork of a process with threads may hang.
-        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+        made = _made()
         try:
-            id_, begun = pool.submit(os.getpid), pool.submit(_carried, call)
-        except BaseException:  # the machine may have no room for a process now
-            pool.shutdown(wait=False, cancel_futures=True)
+            begun = self._submitted(made, call)
+        except BaseException:
+            made.pool.shutdown(wait=False, cancel_futures=True)
             raise
-        self._made = _Made(pool, id_)
+        self._made = made
         return begun
+
+    def _submitted(self, made: _Made, call: Callable[[], T]) -> "tuple[Future[T], Ear]":
+        return made.pool.submit(_carried, _Alone(call, *made.ear.next_call())), made.ear
 
     def end(self) -> None:
         """At rest it goes by itself; in the middle of a call at once, or as soon as it is there."""
@@ -112,16 +143,36 @@ class Process:
             self._made = None
 
 
+def _made() -> _Made:
+    """Raises OSError where the machine has no room for a process now."""
+    # Cast: on the systems that we know of a pipe's ends are connections.
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+    heard, said = cast("tuple[Pipe, Pipe]", context.Pipe(duplex=False))
+    pool = ProcessPoolExecutor(1, context, _begin, (said,))
+    try:
+        id_ = pool.submit(os.getpid)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        heard.close()
+        raise
+    finally:
+        said.close()  # the process has its own, so that the pipe ends with it
+    ear = Ear()
+    ear.listen(heard)
+    return _Made(pool, id_, ear, set())
+
+
 def _kill(over: Callable[[], bool], id_: "Future[int]") -> None:
     # Once its call is over, the process may be gone, and its id another one's.
     if not over() and not id_.cancelled() and id_.exception() is None:
         os.kill(id_.result(), signal.SIGKILL)
 
 
-def _carried(call: Callable[[], T]) -> T:
+def _carried(alone: _Alone[T]) -> T:
     """In the process: whatever it raises can be read where it is waited for."""
     try:
-        return call()
+        with _MOUTHS[0].of(alone.number, alone.details):
+            return alone.call()
     except Exception as error:
         try:
             again = cast("object", pickle.loads(pickle.dumps(error)))  # noqa: S301 - our own bytes
@@ -133,8 +184,13 @@ def _carried(call: Callable[[], T]) -> T:
         raise RaisedThere(message) from None
 
 
-def _begin() -> None:
+def _import(module: str) -> None:
+    import_module(module)
+
+
+def _begin(said: Pipe) -> None:
     """In the process, before any call."""
+    _MOUTHS.append(Mouth(said))
     # Ctrl-C reaches the whole group: the worker says when to stop, and lets finish what it can.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_the_worker()

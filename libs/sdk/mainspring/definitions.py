@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import timedelta
 from importlib import import_module
 from typing import Generic, ParamSpec, TypeVar, cast, overload
 
@@ -18,6 +19,7 @@ from mainspring.heartbeats import alive
 from mainspring.options import bound_s, queue_named, texts
 from mainspring.recording import current_recording
 from mainspring.retries import Retry
+from mainspring.telling import held_by_nothing
 from mainspring.threads import in_thread
 from mainspring.values import Shape, check_keys, check_step_name, encode
 from mainspring_workstream.exits import carried
@@ -59,6 +61,7 @@ class Step(Generic[P, T_co]):
         keys: tuple[str, ...] = (),
         circuit: str | None = None,
     ) -> None:
+        check_function(function)
         self.function = function
         self.name = check_step_name(name or function.__name__)
         self.queue = queue
@@ -74,12 +77,11 @@ class Step(Generic[P, T_co]):
         self.__name__ = function.__name__
         self.__wrapped__ = function
         check_keys(keys, circuit, self.shape.parameters)
+        self._bare = queue is None and bool(keys or circuit or start_within_s)
+        """Whether options of tasks are still to be told of as void within a workflow."""
         self._fixed = None if _keyed_by_arguments(keys) else self._options(keys)
         if cpu_bound and self._is_async:
             message = f"{self.name}: what computes in a process of its own is a plain function"
-            raise TypeError(message)
-        if cpu_bound and heartbeat_s is not None:
-            message = f"{self.name}: what computes in a process of its own cannot send heartbeats"
             raise TypeError(message)
         self.task: Workflow[P, T_co] = Workflow(
             self._here, name=f"step:{self.name}", pipelined=False, shape=self.shape
@@ -125,6 +127,9 @@ class Step(Generic[P, T_co]):
         go = current_recording()
         if go is None:
             return await self.call(args, kwargs, None)
+        if self._bare:
+            self._bare = False
+            held_by_nothing(self.name)
         return await go.step(self, args, kwargs)
 
     async def call(
@@ -134,6 +139,7 @@ class Step(Generic[P, T_co]):
         if self.cpu_bound and processes is not None:
             # While it waits for one nothing of it has begun, so its time has not either.
             async with processes.lent() as process:
+                await process.ready(self.function.__module__)
                 return await self._timed(args, kwargs, process)
         return await self._timed(args, kwargs, None)
 
@@ -154,6 +160,19 @@ class Step(Generic[P, T_co]):
         if process is not None:
             return process.compute(_Call(plain, args, kwargs))
         return in_thread(plain, *args, **kwargs)
+
+
+def check_function(function: Callable[..., object]) -> None:
+    """Raises TypeError for what no worker could call and be done with."""
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        message = f"{function.__qualname__}: a step returns once, and does not yield"
+        raise TypeError(message)
+    first = next(iter(inspect.signature(function).parameters), "")
+    if first in ("self", "cls") and "." in function.__qualname__.rpartition("<locals>.")[2]:
+        message = (
+            f"{function.__qualname__}: a step is a function, not a method: nobody records self"
+        )
+        raise TypeError(message)
 
 
 def _keyed_by_arguments(keys: tuple[str, ...]) -> bool:
@@ -246,10 +265,10 @@ def step(
     *,
     name: str | None = None,
     retry: Retry = ...,
-    timeout_s: float | None = None,
-    heartbeat_s: float | None = None,
-    start_within_s: float | None = None,
-    close_within_s: float | None = None,
+    timeout_s: float | timedelta | None = None,
+    heartbeat_s: float | timedelta | None = None,
+    start_within_s: float | timedelta | None = None,
+    close_within_s: float | timedelta | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
     keys: Sequence[str] = (),
@@ -261,10 +280,10 @@ def step(  # noqa: PLR0913 - one named option each
     *,
     name: str | None = None,
     retry: Retry = _RETRY,
-    timeout_s: float | None = None,
-    heartbeat_s: float | None = None,
-    start_within_s: float | None = None,
-    close_within_s: float | None = None,
+    timeout_s: float | timedelta | None = None,
+    heartbeat_s: float | timedelta | None = None,
+    start_within_s: float | timedelta | None = None,
+    close_within_s: float | timedelta | None = None,
     cpu_bound: bool = False,
     queue: str | None = None,
     keys: Sequence[str] = (),
@@ -277,10 +296,10 @@ def step(  # noqa: PLR0913 - one named option each
     change of the workflow. `timeout_s` bounds one attempt, None does not; `heartbeat_s` bounds how
     long an attempt may go without calling `heartbeat`. `close_within_s` bounds all attempts and the
     waits between them, and of a task also its wait for a worker; one that no worker took within
-    `start_within_s` fails. With a `queue` each call is a task of its own, done by any
-    worker of that queue that offers the step. Such tasks are under the limits of their `keys`
-    ("customer:{customer_id}", with the argument of that name); their `circuit` holds them back
-    while too many of them fail. Raises TypeError or ValueError for options that say nothing.
+    `start_within_s` fails. With a `queue` each call is a task of its own, done by any worker of it
+    that offers the step. Tasks alone are under the limits of their `keys`
+    ("customer:{customer_id}", with the argument of that name), and held back by their `circuit`
+    while too many fail. Raises TypeError or ValueError for options that say nothing.
     """
     decorator = _Decorator(
         name=name,

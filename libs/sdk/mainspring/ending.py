@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import Final
 
+import msgspec
+
 from mainspring.errors import GiveUp, StepFailed, Unserializable, WaitTimedOut
 from mainspring.place import Scope
 from mainspring.saying import readable, said
 from mainspring.surroundings import Code
+from mainspring.telling import failed_for_good
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import Flaw, Mismatch, StepKind, StepRecord, Wait, order_of
 
@@ -18,7 +21,8 @@ def flaw_of(error: BaseException) -> Flaw:
     """How a workflow's own exception is recorded."""
     match error:
         case StepFailed():
-            return error.flaw
+            told = f"{error.where}: {error.message}" if error.where else error.message
+            return msgspec.structs.replace(error.flaw, message=readable(told))
         case ExceptionGroup():
             # A TaskGroup wraps what its branches raise: the first of them is why it failed.
             return flaw_of(error.exceptions[0])
@@ -42,6 +46,7 @@ async def end_of(
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it becomes the outcome
         if cancelled and isinstance(error, asyncio.CancelledError):
             return WorkflowResult(outcome="cancelled", steps=steps)
+        failed_for_good(f"workflow {workflow.name}", error)
         return WorkflowResult(outcome="failed", flaw=flaw_of(error), steps=steps)
     return WorkflowResult(outcome="completed", result=result, steps=steps)
 

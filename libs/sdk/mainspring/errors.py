@@ -1,17 +1,19 @@
 """What a workflow's code may catch, and what a client may be told."""
 
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
-from mainspring_schema.workflows import Flaw
+from mainspring_schema.workflows import Flaw, StepRecord
 
 
 class StepFailed(Exception):
-    """A step failed for good: the same now and in every replay.
+    """A step failed for good: the same now and in every replay, so `__cause__` is None.
 
-    Live, `__cause__` is what the step raised; in a replay there is none.
+    What the step raised is in the worker's log.
     """
 
-    def __init__(self, flaw: Flaw) -> None:
+    def __init__(self, flaw: Flaw, record: StepRecord | None = None) -> None:
         super().__init__(f"{flaw.code}: {flaw.message}")
+        self.where = "" if record is None else where(record)
+        """Of the code that called it: "step 3 (charge)", "step 2/1 (child ship)"."""
         self.code = flaw.code
         """Stable: of a `GiveUp` its own; `step_failed`, `timeout`, `timeout.heartbeat`, …"""
         self.message = flaw.message
@@ -22,6 +24,17 @@ class StepFailed(Exception):
     def flaw(self) -> Flaw:
         """As it is recorded."""
         return Flaw(code=self.code, message=self.message, type=self.type)
+
+
+def where(record: StepRecord) -> str:
+    """Where a record stands, for people: as declared workflows say it."""
+    kind = "" if record.kind == "step" else f"{record.kind} "
+    return f"step {record.step} ({kind}{record.name})"
+
+
+def _told(code: str, kind: str, message: str) -> str:
+    """Each once: of an exception without a text its class is the message."""
+    return ": ".join(dict.fromkeys(part for part in (code, kind, message) if part))
 
 
 class WaitTimedOut(TimeoutError):
@@ -106,11 +119,13 @@ class TaskFailed(Exception):
 class WorkflowFailed(Exception):
     """The workflow whose result was asked for failed or was cancelled. `code` is stable."""
 
-    def __init__(self, workflow_id: str, code: str, message: str) -> None:
-        super().__init__(f"{workflow_id} ended as {code}: {message}")
+    def __init__(self, workflow_id: str, code: str, message: str, type_: str = "") -> None:
+        super().__init__(f"{workflow_id} ended as {_told(code, type_, message)}")
         self.workflow_id = workflow_id
         self.code = code
         self.message = message
+        self.type = type_
+        """The name of the exception's class, where an exception ended it."""
 
 
 class ApiError(Exception):

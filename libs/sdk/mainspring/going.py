@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
 from mainspring.alone import watch
-from mainspring.attempting import Arguments, attempt_step
+from mainspring.attempting import attempt_step
 from mainspring.branches import Branches, arm
 from mainspring.computing import Processes
 from mainspring.ending import deaf_to, end_of, left, mismatch_of, unless_passed_over
 from mainspring.errors import StepFailed, Unserializable
+from mainspring.given import Given
 from mainspring.heartbeats import Beats, Course, Unheard
 from mainspring.keeping import Keeping
 from mainspring.limits import LEFT_RAISES_MAX, UNWIND_S
@@ -212,28 +213,26 @@ class Go(Recording):
         """Raises StepFailed once it has failed for good."""
         place = self._place()
         digest = hash_of(step.shape.bind(args, kwargs))
+        given = Given(args, kwargs)  # before anybody else goes on
         record = await self._past(place, step.name, "step", digest)
-        cause: BaseException | None = None
         if record is None and self._replay_only:
             record = await self._standing.over(Wait(step=place, name=step.name, kind="step"))
         if record is None:
             await self._ready()
-            record, cause = await self._call(step, (args, kwargs), place, digest)
+            record = await self._call(step, given, place, digest)
         if record.flaw is not None:
-            raise StepFailed(record.flaw) from cause
+            raise StepFailed(record.flaw, record)
         return step.shape.result(record.result)
 
-    async def _call(
-        self, step: Callee[T], arguments: Arguments, place: str, digest: bytes
-    ) -> tuple[StepRecord, BaseException | None]:
+    async def _call(self, step: Callee[T], given: Given, place: str, digest: bytes) -> StepRecord:
         """What comes of it, recorded; also that its branch left it before anything did."""
         await self._succession.caught_up(place)
         await self._under_way()
         course = Course(self._beats, place)
         try:
             with Working(self._standing.count):
-                record, cause = await attempt_step(
-                    step, arguments, digest=digest, draws=self._draws,
+                record = await attempt_step(
+                    step, given, digest=digest, draws=self._draws,
                     processes=self._processes, course=course,
                 )  # fmt: skip
         except asyncio.CancelledError:
@@ -241,7 +240,7 @@ class Go(Recording):
                 self._keeping.keep_alone(self._succession.left(place, step.name, digest))
             raise
         await self._keeping.in_turn(self._succession, record, course)
-        return record, cause
+        return record
 
     async def wait(
         self,
@@ -345,7 +344,7 @@ class Go(Recording):
         """What ends this passage of the code. Does not return where it is over."""
         end = self._end
         if end is None or not self._goes:
-            self._standing.rests = False
+            self._standing.woke()
             await self._for_ever()
         return end
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar, overload
 import msgspec
 
 from mainspring.errors import AttemptOver, HeartbeatTimedOut, Unserializable
-from mainspring.values import encode
+from mainspring.values import decode, encode
 from mainspring_kernel.progress_limits import (
     PROGRESS_BEGUN_S,
     PROGRESS_BYTES_MAX,
@@ -30,9 +30,9 @@ def heartbeat(details: object = _NONE) -> None:
     """Says that the present attempt of a step is alive, and how far it is.
 
     Never waits, and may be called from the step's thread. Without `details` what was said before
-    stays. Outside of an attempt, and in a `cpu_bound` step's process, it does nothing. Raises
-    Unserializable for details that are no JSON or over 8 KiB, AttemptOver where the attempt timed
-    out or its task was lost or cancelled: then stop.
+    stays. Outside of an attempt it does nothing. Raises Unserializable for details that are no JSON
+    or over 8 KiB, AttemptOver where the attempt timed out or its task was lost or cancelled: then
+    stop (a process of its own is ended).
     """
     pulse = _pulse.get()
     if pulse is None:
@@ -58,10 +58,21 @@ def heartbeat_details(of: type[object] = object, /) -> object:
     pulse = _pulse.get()
     if pulse is None or pulse.details is None:
         return None
-    return msgspec.json.decode(pulse.details, type=of)
+    return decode(pulse.details, of)
 
 
 # ── within the worker ───────────────────────────────────────────────────────────────────────────
+
+
+class Speaking(Protocol):
+    """Through whom the present attempt speaks."""
+
+    details: bytes | None
+    """What was said last, in this attempt or an earlier one."""
+
+    def beat(self, details: bytes | None) -> None:
+        """From any thread. Raises AttemptOver."""
+        ...
 
 
 class Beats(Protocol):
@@ -241,7 +252,7 @@ class Pulse:
 async def alive(heartbeat_s: float | None) -> AsyncGenerator[None]:
     """Sees to it that the present attempt says something every so often."""
     pulse = _pulse.get()
-    if pulse is None or heartbeat_s is None:
+    if heartbeat_s is None or not isinstance(pulse, Pulse):
         yield
     else:
         async with pulse.watched(heartbeat_s):
@@ -255,7 +266,7 @@ class attempting:  # noqa: N801 - it reads as what the block does
 
     def __init__(self, course: Course) -> None:
         self._pulse = Pulse(course)
-        self._before: Token[Pulse | None] | None = None
+        self._before: Token[Speaking | None] | None = None
 
     def __enter__(self) -> None:
         self._before = _pulse.set(self._pulse)
@@ -266,4 +277,14 @@ class attempting:  # noqa: N801 - it reads as what the block does
             _pulse.reset(self._before)
 
 
-_pulse: ContextVar[Pulse | None] = ContextVar("mainspring_pulse", default=None)
+def present_pulse() -> Speaking | None:
+    """None outside of an attempt."""
+    return _pulse.get()
+
+
+def speak_through(pulse: Speaking | None) -> None:
+    """In a process of its own, where there is no attempt but the one."""
+    _pulse.set(pulse)
+
+
+_pulse: ContextVar[Speaking | None] = ContextVar("mainspring_pulse", default=None)

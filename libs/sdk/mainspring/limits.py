@@ -18,6 +18,10 @@ TURNS_AT_ONCE: Final = 64
 """Results that code without branches takes in one pass of the loop: about half a millisecond."""
 COMPANY_S: Final = 0.005
 """How long a record that nobody waits for waits for others: quick steps share their frame."""
+TELL_S: Final = 0.02
+"""Between two heartbeats that a process of a step sends: a tenth of what may be lost of them."""
+LAST_WORDS_S: Final = 1.0
+"""How long a worker waits for what a process said just before its step raised: a busy machine."""
 ASK_S: Final = 5.0
 """How soon the end of a wait is found although its news was lost."""
 LEFT_RAISES_MAX: Final = 100

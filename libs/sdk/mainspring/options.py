@@ -1,6 +1,7 @@
 """What options may say: what would do nothing, or never end, is refused where it is written."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import cast
 
 from mainspring_schema.keys import flaw_of_name
@@ -15,8 +16,9 @@ def texts(what: str, given: Sequence[str]) -> tuple[str, ...]:
     return tuple(given)
 
 
-def bound_s(what: str, seconds: float | None) -> float | None:
-    """Raises ValueError for what is no time above 0."""
+def bound_s(what: str, given: float | timedelta | None) -> float | None:
+    """Seconds. Raises ValueError for what is no time above 0."""
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
     if seconds is not None and not seconds > 0:
         message = f"{what}={seconds}: seconds, above 0; None for no bound"
         raise ValueError(message)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from uuid import UUID
 
 from mainspring.attempting import flaw_of
 from mainspring.computing import Processes
@@ -11,7 +12,9 @@ from mainspring.definitions import Step
 from mainspring.errors import GiveUp
 from mainspring.ferry import Passage
 from mainspring.heartbeats import Beats, Course, Unheard, attempting
+from mainspring.telling import at_work_on, failed_for_good, tried_again
 from mainspring_kernel.draws import Draws
+from mainspring_kernel.ids import Prefix
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import PlainResult
@@ -20,7 +23,7 @@ from mainspring_workstream.attempts import Ended
 from mainspring_workstream.exits import undisturbed
 
 
-async def attempt_plain(
+async def attempt_plain(  # noqa: PLR0913 - one named option each
     step: "Step[..., object]",
     input_: bytes,
     *,
@@ -28,8 +31,11 @@ async def attempt_plain(
     draws: Draws,
     processes: Processes | None,
     beats: Beats | None = None,
+    task_id: UUID | None = None,
 ) -> PlainResult:
     """One attempt. `failures` counts those that failed before it: a wait outlives this worker."""
+    if task_id is not None:
+        at_work_on(Prefix.TASK, task_id)
     start_s, close_s, beats = step.start_within_s, step.close_within_s, beats or Unheard()
     if start_s is None and close_s is None:
         return await _attempt(step, input_, failures, draws, processes, beats)
@@ -74,6 +80,10 @@ async def _attempt(
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its outcome
         delay_s = step.retry.delay(error, attempt=failures + 1, draw=draws.unit())
         retry_ms = None if delay_s is None else min(round(delay_s * 1000), PLAIN_RETRY_MS_MAX)
+        if delay_s is None:
+            failed_for_good(f"step {step.name}", error)
+        else:
+            tried_again(f"step {step.name}", error, delay_s)
         result = PlainResult(
             flaw=flaw_of(error), retry_ms=retry_ms, lasting=step.retry.lasts(error)
         )

@@ -6,7 +6,7 @@ from typing import cast
 
 from msgspec import Struct
 
-from mainspring.errors import GiveUp, RetryAfter, Unserializable
+from mainspring.errors import GiveUp, NotInWorkflow, RetryAfter, Unserializable
 from mainspring_kernel.backoff import Policy, bound_s, delay_s
 
 
@@ -49,7 +49,7 @@ class Retry(Struct, frozen=True, kw_only=True):
 
     def lasts(self, error: BaseException) -> bool:
         """Whether every further attempt would raise it too."""
-        return isinstance(error, (GiveUp, Unserializable, *self.never))
+        return isinstance(error, (GiveUp, NotInWorkflow, Unserializable, *self.never))
 
     def delay(self, error: BaseException, *, attempt: int, draw: float) -> float | None:
         """Seconds until the next attempt; None for no more."""

@@ -8,6 +8,7 @@ from mainspring.branches import Branches, Open, arm, fit_a_frame
 from mainspring.keeping import Keeping
 from mainspring.stillness import Stillness
 from mainspring.succession import Succession
+from mainspring.telling import went_on_alone
 from mainspring_schema.workflows import StepRecord, Wait, cancel_of
 
 Ask = Callable[[tuple[str, ...]], Awaitable[dict[str, StepRecord]]]
@@ -44,6 +45,7 @@ class Standing:
         self._news = news
         self._replay_only = replay_only
         self._active = 0
+        self._left = False
         self._stillness = Stillness(self._look)
         self.asks = Asks(self._ask, wanted=lambda: bool(branches) and goes(), moved=self.moved)
 
@@ -53,6 +55,12 @@ class Standing:
             self._stillness.moved()
         else:
             self._stillness.stirred()
+
+    def woke(self) -> None:
+        """The code went on by itself: where it rested, a replay would not."""
+        if self.rests and not self._left and not self._goes():
+            went_on_alone(f"{one.wait.kind} {one.wait.name}" for one in self._open.values())
+        self.rests = False
 
     def count(self, change: int) -> None:
         """So many more steps are at work."""
@@ -73,6 +81,7 @@ class Standing:
         try:
             record = await opened.came
         except asyncio.CancelledError:
+            self.woke()
             self._succession.cancelled(place)
             raise
         finally:
@@ -89,6 +98,7 @@ class Standing:
 
     def leave(self) -> None:
         """Whoever waits does so no more: a group that ends already passes no other cancel on."""
+        self._left = True
         for opened in self._open.values():
             opened.came.cancel()
         self._succession.leave()

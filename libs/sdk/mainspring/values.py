@@ -4,13 +4,15 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, repeat
 from string import Formatter
-from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
+from typing import Any, Final, Generic, Never, NoReturn, TypeVar, cast, get_type_hints
 
 import msgspec
 
 from mainspring.errors import Unserializable
+from mainspring.foreign import made, plain
 from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX, WORKFLOW_VALUE_BYTES_MAX
 from mainspring_schema.keys import flaw_in
 
@@ -22,14 +24,20 @@ BY_POSITION: Final = "*"
 def encode(value: object) -> bytes:
     """Raises Unserializable."""
     try:
-        raw = msgspec.json.encode(value)
+        raw = _ENCODER.encode(value)
+        _READABLE.decode(raw)  # a msgspec.Raw within is written as it is
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        message = f"{type(value).__name__} is no JSON: {error}"
+        message = f"it is no JSON: {error}"
         raise Unserializable(message) from error
     if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
         message = f"{len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are recorded"
         raise Unserializable(message)
     return raw
+
+
+def decode(raw: bytes, wanted: object) -> object:
+    """A value of this type. Raises ValueError for what does not fit."""
+    return cast("object", msgspec.json.decode(raw, type=wanted, dec_hook=made))
 
 
 def check_step_name(name: str) -> str:
@@ -62,25 +70,46 @@ def check_keys(keys: Iterable[str], circuit: str | None, parameters: Collection[
 def hash_of(arguments: object) -> bytes:
     """What a step's input is compared by. Raises Unserializable."""
     try:
-        return hashlib.sha256(msgspec.json.encode(arguments, order="sorted")).digest()
+        try:
+            raw = _SORTED.encode(arguments)
+        except TypeError:  # a mapping by numbers, dates or the like: they are sorted as texts
+            raw = _SORTED.encode(msgspec.to_builtins(arguments, str_keys=True, enc_hook=plain))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Unserializable(str(error)) from error
+    return hashlib.sha256(raw).digest()
 
 
 class Shape(Generic[T_co]):
-    """A function's parameters and result, as JSON carries them."""
+    """A function's parameters and result, as JSON carries them.
+
+    Raises TypeError for an annotation that JSON cannot be read as. One that names what is defined
+    later is looked up when it is needed; `check` sees to it.
+    """
 
     def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
         self._signature = inspect.signature(function)
         self._fits = _counts_that_fit(self._signature)
-        try:
-            hints = cast("dict[str, object]", get_type_hints(function))
-        except (NameError, TypeError):
-            # Names that only a type checker can see: the values come as plain JSON.
-            hints = {}
-        self._returns = hints.get("return", object)
-        self._result = _decoder(self._returns)
-        self._parameters = _Parameters(self._signature, hints)
+        self._found: _Types | None = None
+        with suppress(NameError):
+            self._found = _Types(function, self._signature)
+
+    def check(self) -> None:
+        """Raises TypeError for an annotation that names what there is not."""
+        _ = self._types
+
+    @property
+    def _types(self) -> "_Types":
+        if self._found is None:
+            try:
+                self._found = _Types(self._function, self._signature)
+            except NameError as error:
+                message = (
+                    f"{self._function.__qualname__}: {error}, which an annotation names: define it"
+                    " where the module can see it, and not for type checkers alone"
+                )
+                raise TypeError(message) from error
+        return self._found
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
         """The arguments as they are compared: an array, or an object where some are named.
@@ -98,15 +127,15 @@ class Shape(Generic[T_co]):
         An object names what has a name; where something has none, all that is given by position is
         under "*". Raises TypeError where they do not fit.
         """
-        if not kwargs or self._parameters.all_named:
+        if not kwargs or self._types.all_named:
             return self.bind(args, kwargs)
         if BY_POSITION in kwargs:
             message = f"no argument can be named {BY_POSITION!r}"
             raise TypeError(message)
         given = self._signature.bind(*args, **kwargs).arguments
-        if not self._parameters.nameless.isdisjoint(given):
+        if not self._types.nameless.isdisjoint(given):
             return {BY_POSITION: list(args), **kwargs}
-        named = self._parameters.named
+        named = self._types.named
         return {name: given[name] for name in given if name in named} | {
             name: value for name, value in kwargs.items() if name not in named
         }
@@ -123,7 +152,7 @@ class Shape(Generic[T_co]):
 
     def arguments(self, raw: bytes) -> tuple[list[object], dict[str, object]]:
         """Raises ValueError for what does not fit."""
-        read = self._parameters
+        read = self._types
         if raw.lstrip()[:1] != b"{":
             return self._fitting(read.listed(_LISTED.decode(raw)), {})
         members = _NAMED.decode(raw)
@@ -150,12 +179,13 @@ class Shape(Generic[T_co]):
         except Unserializable as error:
             message = f"{name} returned what cannot be recorded: {error}"
             raise Unserializable(message) from error
-        if self._result is _ANY:
+        types = self._types
+        if types.result is _ANY:
             return raw
         try:
-            self._result.decode(raw)
+            types.result.decode(raw)
         except (TypeError, ValueError) as error:
-            wanted = inspect.formatannotation(self._returns)
+            wanted = inspect.formatannotation(types.returns)
             message = (
                 f"{name} returned {type(value).__name__}, which does not fit {wanted}: {error}"
             )
@@ -166,13 +196,22 @@ class Shape(Generic[T_co]):
 
     def result(self, raw: bytes) -> T_co:
         """Raises ValueError for what does not fit the annotation any more."""
-        return cast("T_co", self._result.decode(raw))
+        return cast("T_co", self._types.result.decode(raw))
 
 
-class _Parameters:
-    """What reads the arguments of one function: by name, by position, and all others."""
+class _Types:
+    """What reads the result of one function, and its arguments: by name, by position, all others.
 
-    def __init__(self, signature: inspect.Signature, hints: Mapping[str, object]) -> None:
+    Raises NameError where an annotation names what there is not yet.
+    """
+
+    def __init__(self, function: Callable[..., object], signature: inspect.Signature) -> None:
+        try:
+            hints = cast("dict[str, object]", get_type_hints(function))
+        except TypeError:
+            hints = {}  # it is no function, but something that can be called
+        self.returns = hints.get("return", object)
+        self.result = _decoder(function, "what it returns", self.returns)
         self.named: dict[str, msgspec.json.Decoder[object]] = {}
         self.nameless: set[str] = set()
         """What only a position gives: before a slash, or behind a star."""
@@ -180,7 +219,7 @@ class _Parameters:
         self._more = self._others = _ANY
         self.all_named = True
         for name, one in signature.parameters.items():
-            read = _decoder(hints.get(name, object))
+            read = _decoder(function, name, hints.get(name, object))
             if one.kind is one.VAR_KEYWORD:
                 self._others = read
             elif one.kind is one.VAR_POSITIONAL:
@@ -213,15 +252,22 @@ def _counts_that_fit(signature: inspect.Signature) -> range:
     return range(least, len(places) + 1)
 
 
-def _decoder(hint: object) -> "msgspec.json.Decoder[object]":
-    if hint is object or hint is Any:
+def _decoder(
+    function: Callable[..., object], what: str, hint: object
+) -> "msgspec.json.Decoder[object]":
+    if any(hint is one for one in _ANYTHING):
         return _ANY
     try:
-        return msgspec.json.Decoder(hint, strict=True)
-    except TypeError:
-        return _ANY  # no JSON type: it comes as plain JSON
+        return msgspec.json.Decoder(hint, strict=True, dec_hook=made)
+    except TypeError as error:
+        message = f"{getattr(function, '__qualname__', function)}: {what}: {error}"
+        raise TypeError(message) from error
 
 
+_READABLE: "Final[msgspec.json.Decoder[msgspec.Raw]]" = msgspec.json.Decoder(msgspec.Raw)
+_ANYTHING: Final[tuple[object, ...]] = (object, Any, NoReturn, Never)
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=plain)
+_SORTED: Final = msgspec.json.Encoder(order="sorted", enc_hook=plain)
 _NAMED: "msgspec.json.Decoder[dict[str, msgspec.Raw]]" = msgspec.json.Decoder(
     dict[str, msgspec.Raw]
 )

@@ -3,12 +3,10 @@
 from datetime import timedelta
 from typing import NoReturn, TypeVar, cast, overload
 
-import msgspec
-
 from mainspring.delays import delay_ms_of, timeout_ms_of
 from mainspring.errors import NotInWorkflow, StepFailed, WaitTimedOut
 from mainspring.recording import Recording, current_recording
-from mainspring.values import check_step_name, hash_of
+from mainspring.values import check_step_name, decode, hash_of
 from mainspring_schema.workflows import Flaw
 
 T = TypeVar("T")
@@ -47,14 +45,14 @@ async def wait_for_signal(
     if record.flaw is not None:
         if record.flaw.code == "timeout":
             raise WaitTimedOut(record.flaw.message)
-        raise StepFailed(record.flaw)
+        raise StepFailed(record.flaw, record)
     wanted = cast("type[object]", object if type is None else type)
     try:
-        return msgspec.json.decode(record.result, type=wanted)
+        return decode(record.result, wanted)
     except ValueError as error:
         message = f"the signal {name} has a payload that does not fit: {error}"
         flaw = Flaw(code="invalid_input", message=message, type=error.__class__.__name__)
-        raise StepFailed(flaw) from error
+        raise StepFailed(flaw, record) from None
 
 
 async def report(value: object) -> None:

@@ -19,6 +19,7 @@ from mainspring.crossing import call_on
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry, Passage
 from mainspring.going import Go
+from mainspring.kinds import check_offer, check_some
 from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.options import texts
@@ -27,12 +28,13 @@ from mainspring.queries import answer
 from mainspring.settling import settled
 from mainspring.showing import NOWHERE, Road, road_to
 from mainspring.streaming import StreamThread
+from mainspring.telling import at_work_on
 from mainspring.terminating import until_ended
 from mainspring.tools import Tool
 from mainspring.warm import Warm
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
-from mainspring_kernel.ids import RandomIds
+from mainspring_kernel.ids import Prefix, RandomIds
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import (
     PlainResult,
@@ -95,9 +97,9 @@ class Worker:
         link: EngineLink | None = None,
     ) -> None:
         offers = _with_declared(offers)
-        self._workflows = _by_name(offers)
-        self._plain = {one.name: one for one in offers if isinstance(one, Step)}
         self._announced = Announced(tools, toolset, instructions, brings, queues=queues)
+        self._workflows = _by_name(check_some(offers, tools))
+        self._plain = {one.name: one for one in offers if isinstance(one, Step)}
         self._addresses, self._link = _addresses(engine), link
         self._clock, self._draws = SystemClock(), SystemDraws()
         self._road = road_to(eventstore, self._clock, self._draws)
@@ -283,6 +285,7 @@ class Runner:
             draws=self._draws,
             processes=self._processes,
             beats=Beats(attempt, asyncio.get_running_loop()),
+            task_id=attempt.held.task_id,
         )
         return self._ferry.send(do, partial(landed, ended, attempt))
 
@@ -302,6 +305,7 @@ class Runner:
         task: WorkflowTask,
         bridge: Bridge,
     ) -> WorkflowResult:
+        at_work_on(Prefix.WORKFLOW, task.workflow_id)
         go = Go(
             workflow,
             recorded,
@@ -348,9 +352,10 @@ def _addresses(engine: str | None) -> tuple[str, ...]:
 def _with_declared(
     offers: "Sequence[Workflow[..., object] | Step[..., object]]",
 ) -> "list[Workflow[..., object] | Step[..., object]]":
-    """With the steps of declared workflows, each once."""
+    """With the steps of declared workflows, each once. Raises TypeError."""
     found = list(offers)
     for offer in offers:
+        check_offer(offer)
         drawn = () if isinstance(offer, Step) or offer.drawn is None else offer.drawn.steps
         for step in drawn:
             if isinstance(step, Step) and not any(step is one for one in found):

@@ -57,6 +57,9 @@ def workflow(
 
     def decorate(it: Callable[..., object]) -> Workflow[..., object]:
         if driver == "machine":
+            if pipelined or compensates:
+                message = f"{it.__name__}: pipelined and compensates are of code: this declares"
+                raise TypeError(message)
             return _declared(it, name)
         code = cast("Callable[..., Coroutine[object, object, object]]", it)
         return Workflow(code, name=name, pipelined=pipelined, compensates=compensates)

@@ -12,9 +12,26 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from mainspring import GiveUp, RetryAfter, step
+from mainspring import (
+    NO_RETRY,
+    GiveUp,
+    Retry,
+    RetryAfter,
+    Step,
+    heartbeat,
+    heartbeat_details,
+    step,
+    workflow,
+)
 from mainspring.computing import ProcessDied, Processes, RaisedThere
+from mainspring.going import Go
+from mainspring.plain import attempt_plain
+from mainspring.values import encode
+from mainspring_kernel.draws import SeededDraws
+from mainspring_schema.tasks import PlainResult
 from mainspring_workstream.exits import Escaped
+from tests.unit.sdk.fake import FakeEngine
+from tests.unit.sdk.test_heartbeats import Shelf
 
 T = TypeVar("T")
 PATIENCE_S = 60
@@ -230,3 +247,100 @@ async def test_with_the_worker_what_computes_is_ended_and_nothing_more_begins(ga
         await hanging
     with pytest.raises(RuntimeError, match="the worker has ended"):
         await waiting
+
+
+# ── heartbeats ──────────────────────────────────────────────────────────────────────────────────
+
+
+@step(cpu_bound=True, retry=Retry(attempts=3, first_s=0.001))
+def resize() -> list[int]:
+    """Two rows for each attempt, which is all that one has time for."""
+    begun = heartbeat_details(int) or 0
+    for row in range(begun, 5):
+        if row == begun + 2:
+            message = f"no time for row {row}"
+            raise TimeoutError(message)
+        heartbeat(row + 1)
+    return [begun, 5]
+
+
+@step(cpu_bound=True, retry=NO_RETRY, heartbeat_s=0.3)
+def falls_silent(told: str) -> None:
+    heartbeat()
+    hangs(told)
+
+
+@step(cpu_bound=True, retry=NO_RETRY, heartbeat_s=5)
+def speaks_often() -> int:
+    for row in range(20_000):
+        heartbeat({"row": row})
+    return 20_000
+
+
+@step(cpu_bound=True, retry=NO_RETRY)
+def speaks_and_hangs(told: str) -> None:
+    for row in range(3):
+        heartbeat({"row": row})
+    hangs(told)
+
+
+@workflow
+async def resized() -> list[int]:
+    return await resize()
+
+
+async def attempted(one: "Step[..., object]", input_: bytes, shelf: Shelf) -> PlainResult:
+    processes = Processes(1)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await attempt_plain(
+                one, input_, failures=0, draws=SeededDraws(1), processes=processes, beats=shelf
+            )
+    finally:
+        processes.close()
+
+
+async def test_what_computes_goes_on_from_what_its_last_attempt_said() -> None:
+    processes = Processes(1)
+    engine = FakeEngine()
+
+    go = Go(resized, dict(engine.records), engine, draws=SeededDraws(1), processes=processes)
+    result = await go.run()
+
+    processes.close()
+    assert result.result == b"[4,5]"
+
+
+async def test_one_that_falls_silent_is_ended(tmp_path: Path) -> None:
+    told = str(tmp_path / "told")
+
+    result = await attempted(falls_silent, encode([told]), Shelf())
+
+    assert result.flaw is not None
+    assert result.flaw.code == "timeout.heartbeat"
+    await ended(int(Path(told).read_text()))
+
+
+async def test_one_that_speaks_all_the_time_is_not_held_up() -> None:
+    shelf = Shelf()
+
+    result = await attempted(speaks_often, b"[]", shelf)
+
+    assert result.result == b"20000"
+    assert len(shelf.said) < 1000
+
+
+async def test_what_it_said_last_is_heard_though_it_says_no_more(gate: str) -> None:
+    shelf = Shelf()
+    running = asyncio.create_task(attempted(speaks_and_hangs, encode([gate]), shelf))
+    process = int(await text_of(gate))
+    async with asyncio.timeout(PATIENCE_S):
+        while ("", b'{"row":2}') not in shelf.said:
+            shelf.told.clear()
+            await shelf.told.wait()
+
+    os.kill(process, signal.SIGKILL)
+
+    flaw = (await running).flaw
+    assert flaw is not None
+    assert flaw.type == "ProcessDied"

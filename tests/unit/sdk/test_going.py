@@ -185,7 +185,7 @@ async def test_giving_up_is_not_retried_and_keeps_its_code() -> None:
 
     result = await FakeEngine().run(it)
 
-    assert result.flaw == Flaw(code="no_stock", message="none left", type="GiveUp")
+    assert result.flaw == Flaw(code="no_stock", message="step 1 (sell): none left", type="GiveUp")
     assert CALLS == ["sell"]
 
 
@@ -204,7 +204,11 @@ async def test_what_fails_in_a_group_keeps_its_code() -> None:
     engine = FakeEngine()
     first, again = await engine.run(it), await engine.run(it)
 
-    assert first.flaw == again.flaw == Flaw(code="no_stock", message="none left", type="GiveUp")
+    assert (
+        first.flaw
+        == again.flaw
+        == Flaw(code="no_stock", message="step 1/1 (sell): none left", type="GiveUp")
+    )
 
 
 @pytest.mark.parametrize(

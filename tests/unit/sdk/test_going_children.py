@@ -67,7 +67,7 @@ async def test_a_childs_failure_is_raised() -> None:
 
     result = await engine.run(order)
 
-    assert result.flaw == Flaw(code="no_money", message="none")
+    assert result.flaw == Flaw(code="no_money", message="step 1 (child pay): none")
 
 
 async def test_options_of_a_child_travel_with_it() -> None:

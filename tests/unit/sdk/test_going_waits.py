@@ -225,3 +225,50 @@ async def test_code_that_does_not_catch_it_fails_with_its_code() -> None:
     flaw = (await engine.run(it)).flaw
     assert flaw is not None
     assert (flaw.code, flaw.type) == ("timeout", "WaitTimedOut")
+
+
+@pytest.mark.parametrize("bounded", ["timeout", "wait_for", "wait"])
+async def test_code_at_rest_that_goes_on_by_a_timer_of_its_own_is_told_of(
+    bounded: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    @workflow
+    async def hasty() -> str:
+        match bounded:
+            case "timeout":
+                async with asyncio.timeout(0.02):
+                    await wait_for_signal("approve")
+            case "wait_for":
+                await asyncio.wait_for(wait_for_signal("approve"), 0.02)
+            case _:
+                await asyncio.wait({asyncio.create_task(wait_for_signal("approve"))}, timeout=0.02)
+                await sleep(1)
+        return "late"
+
+    told = asyncio.Event()
+    caplog.handler.addFilter(lambda _: told.set() or True)
+    go = FakeEngine().go(hasty)
+
+    result = await go.begin()
+    assert (result.outcome, go.rests) == ("suspended", True)
+    async with asyncio.timeout(5):
+        await told.wait()
+    assert not go.rests
+    await go.unwind()
+
+    (line,) = caplog.messages
+    assert "went on by itself where it waits for signal approve" in line
+
+
+async def test_code_that_is_left_where_it_rests_has_not_gone_on_by_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @workflow
+    async def patient() -> object:
+        return await wait_for_signal("approve")
+
+    go = FakeEngine().go(patient)
+
+    await go.begin()
+    await go.unwind()
+
+    assert caplog.messages == []

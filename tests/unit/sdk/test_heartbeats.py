@@ -273,13 +273,6 @@ async def test_outside_of_an_attempt_a_heartbeat_does_nothing() -> None:
     assert heartbeat_details() is None
 
 
-def test_what_computes_in_a_process_of_its_own_has_no_heartbeat_timeout() -> None:
-    def compute() -> None: ...
-
-    with pytest.raises(TypeError, match="heartbeats"):
-        step(cpu_bound=True, heartbeat_s=1.0)(compute)
-
-
 def test_the_error_says_how_long_nothing_was_heard() -> None:
     assert str(HeartbeatTimedOut(2.5)) == "no heartbeat for 2.5 s"
     assert issubclass(Unserializable, TypeError)

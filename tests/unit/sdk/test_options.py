@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mainspring import Client, Worker, child, step, workflow
+from tests.unit.sdk.fake import FakeEngine
 
 
 async def ship(order: int) -> None:
@@ -91,3 +92,20 @@ def test_keys_of_arguments_are_taken() -> None:
 def test_a_worker_that_no_engine_would_take_is_refused(made: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"slots=0|characters"):
         made()
+
+
+async def test_keys_of_a_step_that_is_no_task_are_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @step(keys=("customer:{customer}",))
+    async def bill(customer: int) -> int:
+        return customer
+
+    @workflow
+    async def billing() -> list[int]:
+        return [await bill(1), await bill(2)]
+
+    assert (await FakeEngine().run(billing)).result == b"[1,2]"
+
+    (line,) = caplog.messages
+    assert "step bill runs within its workflow's task" in line

@@ -52,7 +52,10 @@ WRONG: list[tuple[Step[[], object], str]] = [
     (mean, "mean returned float, which does not fit float"),
     (charge, "charge returned str, which does not fit int"),
     (forgets, "forgets returned NoneType, which does not fit list[str]"),
-    (strange, "strange returned what cannot be recorded: complex is no JSON"),
+    (
+        strange,
+        "strange returned what cannot be recorded: it is no JSON: values of the type complex",
+    ),
 ]
 
 

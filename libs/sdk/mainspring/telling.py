@@ -1,0 +1,58 @@
+"""What is logged of user's code that failed: the record has the message, people want the place."""
+
+import logging
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Final
+from uuid import UUID
+
+from mainspring.errors import GiveUp, StepFailed
+from mainspring.saying import said
+from mainspring_kernel.ids import Prefix, to_wire
+
+LOG: Final = logging.getLogger("mainspring")
+_subject: ContextVar[tuple[Prefix, UUID] | None] = ContextVar("mainspring_subject", default=None)
+
+
+def at_work_on(kind: Prefix, id_: UUID) -> None:
+    """The present task is, and those that it makes."""
+    _subject.set((kind, id_))
+
+
+def _said_of(what: str, error: BaseException) -> str:
+    subject = _subject.get()
+    whose = "" if subject is None else f" of {to_wire(*subject)}"
+    return f"{what}{whose} failed: {type(error).__name__}: {said(error)}"
+
+
+def failed_for_good(what: str, error: BaseException) -> None:
+    """With its traceback, unless somebody meant it to fail or has told of it."""
+    trace = None if isinstance(error, GiveUp | StepFailed) else error
+    level = logging.INFO if trace is None else logging.WARNING
+    LOG.log(level, "%s", _said_of(what, error), exc_info=trace)
+
+
+def went_on_alone(waits: Iterable[str]) -> None:
+    """Code at rest was woken by something of its own process, which no replay would do again."""
+    subject = _subject.get()
+    LOG.warning(
+        "%s went on by itself where it waits for %s: a timer of its process, as of asyncio.timeout"
+        " or wait_for, counts for nothing while it rests. Give the wait its own timeout_s",
+        "a workflow" if subject is None else to_wire(*subject),
+        ", ".join(waits) or "something",
+    )
+
+
+def held_by_nothing(step: str) -> None:
+    """A limit that somebody believes in does not hold."""
+    LOG.warning(
+        "step %s runs within its workflow's task, where its keys, circuit and start_within_s hold"
+        " nothing: give it a queue, so that each call is a task",
+        step,
+    )
+
+
+def tried_again(what: str, error: BaseException, delay_s: float) -> None:
+    """One line: most such errors pass."""
+    if LOG.isEnabledFor(logging.INFO):
+        LOG.info("%s, again in %.1f s", _said_of(what, error), delay_s)
