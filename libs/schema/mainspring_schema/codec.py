@@ -1,12 +1,12 @@
 """How structs become bytes: JSON for what people read, MessagePack for what only services read."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar, cast
 
 import msgspec
 
-from mainspring_kernel.errors import ValidationFailed
+from mainspring_kernel.errors import MalformedBody, ValidationFailed
 from mainspring_kernel.limits import FOREIGN_JSON_DEPTH_MAX
 
 T = TypeVar("T")
@@ -56,6 +56,24 @@ def write_foreign(value: object, what: str) -> bytes:
     except (TypeError, OverflowError, RecursionError) as error:
         detail = f"{what} cannot be told as JSON: {error}"
         raise ValidationFailed(detail) from error
+
+
+def pack_command(command: object) -> bytes:
+    """MessagePack of what people asked. Raises ValidationFailed for a number that no one reads."""
+    try:
+        return pack(command)
+    except OverflowError as error:
+        detail = "a number is out of range"
+        raise ValidationFailed(detail) from error
+
+
+def read_command(read: Callable[[bytes], T], data: bytes) -> T:
+    """What another service asks, by the decoder's `read`. Raises MalformedBody."""
+    try:
+        return read(data)
+    except msgspec.DecodeError as error:
+        detail = f"the command cannot be read: {error}"
+        raise MalformedBody(detail) from error
 
 
 def _check_depth(value: object) -> None:

@@ -27,7 +27,7 @@ from mainspring_eventstore.ports.log import HeadView as StoredHead
 from mainspring_eventstore.usecases.eventstore import EventStore
 from mainspring_eventstore.usecases.reading import Read
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import MainspringError, NotFound, ValidationFailed, rebuild
+from mainspring_kernel.errors import MainspringError, NotFound, rebuild
 from mainspring_kernel.ids import (
     Ids,
     OrgId,
@@ -40,9 +40,10 @@ from mainspring_kernel.ids import (
 )
 from mainspring_kernel.tracing import current_trace
 from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
-from mainspring_schema import codec, holdings
+from mainspring_schema import holdings
 from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
 from mainspring_schema.asking import Order, Question, answer_type
+from mainspring_schema.codec import pack_command
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
@@ -102,15 +103,7 @@ Crossing = (
 
 def checked(value: Crossing) -> None:
     """What could not cross to another process is refused here too. Raises ValidationFailed."""
-    _packed(value)
-
-
-def _packed(value: object) -> bytes:
-    try:
-        return codec.pack(value)
-    except OverflowError as error:
-        detail = "a number is out of range"
-        raise ValidationFailed(detail) from error
+    pack_command(value)
 
 
 class DirectControl:
@@ -193,12 +186,12 @@ class DirectOperator:
         self._operator = operator
 
     async def inspect(self, question: Question[A]) -> A:
-        answer = await self._operator.inspect(read_question(_packed(question)))
-        return msgspec.msgpack.decode(_packed(answer), type=answer_type(question))
+        answer = await self._operator.inspect(read_question(pack_command(question)))
+        return msgspec.msgpack.decode(pack_command(answer), type=answer_type(question))
 
     async def operate(self, order: Order[A]) -> A:
-        answer = await self._operator.operate(read_order(_packed(order)))
-        return msgspec.msgpack.decode(_packed(answer), type=answer_type(order))
+        answer = await self._operator.operate(read_order(pack_command(order)))
+        return msgspec.msgpack.decode(pack_command(answer), type=answer_type(order))
 
 
 class DirectLog:
@@ -329,7 +322,7 @@ class DirectResources:
         answer = await held_resources.ask(
             self._keeper,
             held,
-            holdings.read_question(_packed(question)),
+            holdings.read_question(pack_command(question)),
             now_ms=self._clock.wall_ms(),
         )
         return msgspec.msgpack.decode(answer, type=answer_type(question))
@@ -338,7 +331,7 @@ class DirectResources:
         answer = await held_resources.change(
             self._keeper,
             held,
-            holdings.read_order(_packed(order)),
+            holdings.read_order(pack_command(order)),
             key=key,
             now_ms=self._clock.wall_ms(),
         )

@@ -1,13 +1,12 @@
 """ScheduleService: what api asks on behalf of people."""
 
-from typing import TypeVar
+from typing import Final
 
 import msgspec
 
-from mainspring_kernel.errors import MalformedBody
 from mainspring_rpc.generated.scheduler.v1 import scheduler_pb2 as pb
 from mainspring_scheduler.usecases.schedules import Schedules
-from mainspring_schema import codec
+from mainspring_schema.codec import pack, read_command
 from mainspring_schema.schedules import (
     ChangeSchedule,
     CreateSchedule,
@@ -19,7 +18,14 @@ from mainspring_schema.schedules import (
     TriggerSchedule,
 )
 
-T = TypeVar("T")
+_CREATE_SCHEDULE: Final = msgspec.msgpack.Decoder(CreateSchedule).decode
+_ONE_SCHEDULE: Final = msgspec.msgpack.Decoder(OneSchedule).decode
+_LIST_SCHEDULES: Final = msgspec.msgpack.Decoder(ListSchedules).decode
+_CHANGE_SCHEDULE: Final = msgspec.msgpack.Decoder(ChangeSchedule).decode
+_TRIGGER_SCHEDULE: Final = msgspec.msgpack.Decoder(TriggerSchedule).decode
+_LIST_SLOTS: Final = msgspec.msgpack.Decoder(ListSlots).decode
+_ONE_SLOT: Final = msgspec.msgpack.Decoder(OneSlot).decode
+_SCHEDULES_OF_SESSIONS: Final = msgspec.msgpack.Decoder(SchedulesOfSessions).decode
 
 
 class ScheduleServicer:
@@ -29,57 +35,51 @@ class ScheduleServicer:
     async def create_schedule(
         self, request: pb.CreateScheduleRequest, /
     ) -> pb.CreateScheduleResponse:
-        made = await self._schedules.create(_read(request.command, CreateSchedule))
-        return pb.CreateScheduleResponse(schedule=codec.pack(made))
+        made = await self._schedules.create(read_command(_CREATE_SCHEDULE, request.command))
+        return pb.CreateScheduleResponse(schedule=pack(made))
 
     async def get_schedule(self, request: pb.GetScheduleRequest, /) -> pb.GetScheduleResponse:
-        found = await self._schedules.get(_read(request.command, OneSchedule))
-        return pb.GetScheduleResponse(schedule=codec.pack(found))
+        found = await self._schedules.get(read_command(_ONE_SCHEDULE, request.command))
+        return pb.GetScheduleResponse(schedule=pack(found))
 
     async def list_schedules(self, request: pb.ListSchedulesRequest, /) -> pb.ListSchedulesResponse:
-        page = await self._schedules.list(_read(request.command, ListSchedules))
-        return pb.ListSchedulesResponse(page=codec.pack(page))
+        page = await self._schedules.list(read_command(_LIST_SCHEDULES, request.command))
+        return pb.ListSchedulesResponse(page=pack(page))
 
     async def change_schedule(
         self, request: pb.ChangeScheduleRequest, /
     ) -> pb.ChangeScheduleResponse:
-        changed = await self._schedules.change(_read(request.command, ChangeSchedule))
-        return pb.ChangeScheduleResponse(schedule=codec.pack(changed))
+        changed = await self._schedules.change(read_command(_CHANGE_SCHEDULE, request.command))
+        return pb.ChangeScheduleResponse(schedule=pack(changed))
 
     async def delete_schedule(
         self, request: pb.DeleteScheduleRequest, /
     ) -> pb.DeleteScheduleResponse:
-        await self._schedules.delete(_read(request.command, OneSchedule))
+        await self._schedules.delete(read_command(_ONE_SCHEDULE, request.command))
         return pb.DeleteScheduleResponse()
 
     async def trigger_schedule(
         self, request: pb.TriggerScheduleRequest, /
     ) -> pb.TriggerScheduleResponse:
-        slot = await self._schedules.trigger(_read(request.command, TriggerSchedule))
-        return pb.TriggerScheduleResponse(slot=codec.pack(slot))
+        slot = await self._schedules.trigger(read_command(_TRIGGER_SCHEDULE, request.command))
+        return pb.TriggerScheduleResponse(slot=pack(slot))
 
     async def list_slots(self, request: pb.ListSlotsRequest, /) -> pb.ListSlotsResponse:
-        page = await self._schedules.slots(_read(request.command, ListSlots))
-        return pb.ListSlotsResponse(page=codec.pack(page))
+        page = await self._schedules.slots(read_command(_LIST_SLOTS, request.command))
+        return pb.ListSlotsResponse(page=pack(page))
 
     async def get_slot(self, request: pb.GetSlotRequest, /) -> pb.GetSlotResponse:
-        slot = await self._schedules.slot(_read(request.command, OneSlot))
-        return pb.GetSlotResponse(slot=codec.pack(slot))
+        slot = await self._schedules.slot(read_command(_ONE_SLOT, request.command))
+        return pb.GetSlotResponse(slot=pack(slot))
 
     async def count_slots(self, request: pb.CountSlotsRequest, /) -> pb.CountSlotsResponse:
-        counts = await self._schedules.counts(_read(request.command, OneSchedule))
-        return pb.CountSlotsResponse(counts=codec.pack(counts))
+        counts = await self._schedules.counts(read_command(_ONE_SCHEDULE, request.command))
+        return pb.CountSlotsResponse(counts=pack(counts))
 
     async def count_of_sessions(
         self, request: pb.CountOfSessionsRequest, /
     ) -> pb.CountOfSessionsResponse:
-        counts = await self._schedules.of_sessions(_read(request.command, SchedulesOfSessions))
-        return pb.CountOfSessionsResponse(counts=codec.pack(counts))
-
-
-def _read(data: bytes, type_: type[T]) -> T:
-    try:
-        return msgspec.msgpack.decode(data, type=type_)
-    except msgspec.MsgspecError as error:
-        detail = f"the command cannot be read: {error}"
-        raise MalformedBody(detail) from error
+        counts = await self._schedules.of_sessions(
+            read_command(_SCHEDULES_OF_SESSIONS, request.command)
+        )
+        return pb.CountOfSessionsResponse(counts=pack(counts))

@@ -13,21 +13,19 @@ from mainspring_kernel.declaration_limits import STARTS_BYTES_PER_CALL_MAX, STAR
 from mainspring_kernel.errors import (
     MainspringError,
     NotImplementedHere,
-    ValidationFailed,
     rebuild,
 )
 from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX, SUBMIT_FLIGHT_ITEMS_MAX
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS_WAITING_MAX
 from mainspring_rpc import ControlClient, Endpoint
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
-from mainspring_schema import codec
 from mainspring_schema.appeals import AnswerAppeals, AppealsReceipt
+from mainspring_schema.codec import pack_command
 from mainspring_schema.commands import (
     Cancel,
     CancelReceipt,
     Close,
     CloseReceipt,
-    Command,
     Receipt,
     Submit,
     SubmitToolResults,
@@ -52,7 +50,6 @@ from mainspring_schema.workflows import (
     Started,
     StartWorkflow,
     WorkflowCancelReceipt,
-    WorkflowCommand,
     WorkflowPage,
     WorkflowView,
 )
@@ -93,7 +90,7 @@ class RpcControl:
         return self._place(session_id.bytes)
 
     async def submit(self, command: Submit) -> Receipt:
-        return await self._submits.ask(self._engine_of(command.session_id), packed(command))
+        return await self._submits.ask(self._engine_of(command.session_id), pack_command(command))
 
     async def _submit_many(
         self, engine: Endpoint | None, items: Sequence[bytes]
@@ -102,31 +99,31 @@ class RpcControl:
         return [_answer(answer) for answer in response.answers]
 
     async def cancel(self, command: Cancel) -> CancelReceipt:
-        request = pb.CancelRequest(command=packed(command))
+        request = pb.CancelRequest(command=pack_command(command))
         engine = self._engine_of(command.session_id)
         response = await self._client.cancel(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=CancelReceipt)
 
     async def tool_results(self, command: SubmitToolResults) -> ToolResultsReceipt:
-        request = pb.SubmitToolResultsRequest(command=packed(command))
+        request = pb.SubmitToolResultsRequest(command=pack_command(command))
         engine = self._engine_of(command.session_id)
         response = await self._client.submit_tool_results(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=ToolResultsReceipt)
 
     async def answer_appeals(self, command: AnswerAppeals) -> AppealsReceipt:
-        request = pb.AnswerAppealsRequest(command=packed(command))
+        request = pb.AnswerAppealsRequest(command=pack_command(command))
         engine = self._engine_of(command.session_id)
         response = await self._client.answer_appeals(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=AppealsReceipt)
 
     async def close(self, command: Close) -> CloseReceipt:
-        request = pb.CloseSessionRequest(command=packed(command))
+        request = pb.CloseSessionRequest(command=pack_command(command))
         engine = self._engine_of(command.session_id)
         response = await self._client.close_session(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=CloseReceipt)
 
     async def start_workflow(self, command: StartWorkflow) -> Started:
-        return await self._starts.ask(self._engine_of(command.workflow_id), packed(command))
+        return await self._starts.ask(self._engine_of(command.workflow_id), pack_command(command))
 
     async def _start_many(
         self, engine: Endpoint | None, commands: Sequence[bytes]
@@ -150,29 +147,29 @@ class RpcControl:
         return _STARTED.decode(response.receipt)
 
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
-        request = pb.SignalWorkflowRequest(command=packed(command))
+        request = pb.SignalWorkflowRequest(command=pack_command(command))
         engine = self._engine_of(command.workflow_id)
         response = await self._client.signal_workflow(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=Signalled)
 
     async def fork_workflow(self, command: ForkWorkflow) -> Started:
-        request = pb.ForkWorkflowRequest(command=packed(command))
+        request = pb.ForkWorkflowRequest(command=pack_command(command))
         response = await self._client.fork_workflow(request)
         return msgspec.msgpack.decode(response.receipt, type=Started)
 
     async def cancel_workflow(self, command: CancelWorkflow) -> WorkflowCancelReceipt:
-        request = pb.CancelWorkflowRequest(command=packed(command))
+        request = pb.CancelWorkflowRequest(command=pack_command(command))
         engine = self._engine_of(command.workflow_id)
         response = await self._client.cancel_workflow(request, to=engine)
         return msgspec.msgpack.decode(response.receipt, type=WorkflowCancelReceipt)
 
     async def get_workflow(self, command: GetWorkflow) -> WorkflowView:
-        request = pb.GetWorkflowRequest(command=packed(command))
+        request = pb.GetWorkflowRequest(command=pack_command(command))
         response = await self._client.get_workflow(request)
         return msgspec.msgpack.decode(response.workflow, type=WorkflowView)
 
     async def query_workflow(self, command: QueryWorkflow) -> bytes:
-        request = pb.QueryWorkflowRequest(command=packed(command))
+        request = pb.QueryWorkflowRequest(command=pack_command(command))
         return (await self._client.query_workflow(request)).result
 
     async def submit_task(self, command: SubmitTask) -> TaskReceipt:
@@ -185,17 +182,19 @@ class RpcControl:
         return [refusal_of(receipt) or receipt for receipt in answer.receipts]
 
     async def submit_tasks(self, command: SubmitTasks) -> TaskReceipts:
-        response = await self._client.submit_tasks(pb.SubmitTasksRequest(command=packed(command)))
+        response = await self._client.submit_tasks(
+            pb.SubmitTasksRequest(command=pack_command(command))
+        )
         return msgspec.msgpack.decode(response.receipts, type=TaskReceipts)
 
     async def get_plain_task(self, command: GetPlainTask) -> PlainTaskView:
         response = await self._client.get_plain_task(
-            pb.GetPlainTaskRequest(command=packed(command))
+            pb.GetPlainTaskRequest(command=pack_command(command))
         )
         return msgspec.msgpack.decode(response.task, type=PlainTaskView)
 
     async def list_workflows(self, command: ListWorkflows) -> WorkflowPage:
-        request = pb.ListWorkflowsRequest(command=packed(command))
+        request = pb.ListWorkflowsRequest(command=pack_command(command))
         response = await self._client.list_workflows(request)
         return msgspec.msgpack.decode(response.page, type=WorkflowPage)
 
@@ -207,18 +206,6 @@ def refusal_of(receipt: TaskReceipt) -> MainspringError | None:
         return None
     wait_ms = refusal.retry_after_ms
     return rebuild(refusal.code, refusal.message, retry_after_s=wait_ms / 1000 if wait_ms else None)
-
-
-Packable = Command | AnswerAppeals | WorkflowCommand | SubmitTasks | GetPlainTask
-
-
-def packed(command: Packable) -> bytes:
-    """Raises ValidationFailed for a number that no service could read."""
-    try:
-        return codec.pack(command)
-    except OverflowError as error:
-        detail = "a number is out of range"
-        raise ValidationFailed(detail) from error
 
 
 def _answer(answer: pb.SubmitAnswer) -> Receipt | MainspringError:

@@ -4,11 +4,10 @@ from typing import TypeVar
 
 import msgspec
 
-from mainspring_kernel.errors import ValidationFailed
 from mainspring_rpc import ControlClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb
-from mainspring_schema import codec
 from mainspring_schema.asking import Order, Question, answer_type
+from mainspring_schema.codec import pack_command
 
 A = TypeVar("A")
 
@@ -18,18 +17,9 @@ class RpcOperator:
         self._client = client
 
     async def inspect(self, question: Question[A]) -> A:
-        response = await self._client.inspect(pb.InspectRequest(question=_packed(question)))
+        response = await self._client.inspect(pb.InspectRequest(question=pack_command(question)))
         return msgspec.msgpack.decode(response.answer, type=answer_type(question))
 
     async def operate(self, order: Order[A]) -> A:
-        response = await self._client.operate(pb.OperateRequest(order=_packed(order)))
+        response = await self._client.operate(pb.OperateRequest(order=pack_command(order)))
         return msgspec.msgpack.decode(response.answer, type=answer_type(order))
-
-
-def _packed(asked: object) -> bytes:
-    """Raises ValidationFailed for a number that no service could read."""
-    try:
-        return codec.pack(asked)
-    except OverflowError as error:
-        detail = "a number is out of range"
-        raise ValidationFailed(detail) from error

@@ -1,16 +1,17 @@
 """SessionService: what other services ask when a message comes without a client."""
 
-from typing import TypeVar
+from typing import Final
 
 import msgspec
 
 from mainspring_api.adapters.posting import SessionDoor
-from mainspring_kernel.errors import MalformedBody
 from mainspring_rpc.generated.session.v1 import session_pb2 as pb
-from mainspring_schema import codec
+from mainspring_schema.codec import pack, read_command
 from mainspring_schema.posting import CancelTurn, PostMessage, TurnsAsked, TurnsTold
 
-T = TypeVar("T")
+_POST_MESSAGE: Final = msgspec.msgpack.Decoder(PostMessage).decode
+_TURNS_ASKED: Final = msgspec.msgpack.Decoder(TurnsAsked).decode
+_CANCEL_TURN: Final = msgspec.msgpack.Decoder(CancelTurn).decode
 
 
 class SessionServicer:
@@ -18,21 +19,13 @@ class SessionServicer:
         self._door = door
 
     async def post(self, request: pb.PostRequest, /) -> pb.PostResponse:
-        posted = await self._door.post(_read(request.command, PostMessage))
-        return pb.PostResponse(posted=codec.pack(posted))
+        posted = await self._door.post(read_command(_POST_MESSAGE, request.command))
+        return pb.PostResponse(posted=pack(posted))
 
     async def turns(self, request: pb.TurnsRequest, /) -> pb.TurnsResponse:
-        states = await self._door.states(_read(request.asked, TurnsAsked).turns)
-        return pb.TurnsResponse(told=codec.pack(TurnsTold(states=tuple(states))))
+        states = await self._door.states(read_command(_TURNS_ASKED, request.asked).turns)
+        return pb.TurnsResponse(told=pack(TurnsTold(states=tuple(states))))
 
     async def cancel_turn(self, request: pb.CancelTurnRequest, /) -> pb.CancelTurnResponse:
-        await self._door.cancel(_read(request.command, CancelTurn))
+        await self._door.cancel(read_command(_CANCEL_TURN, request.command))
         return pb.CancelTurnResponse()
-
-
-def _read(data: bytes, type_: type[T]) -> T:
-    try:
-        return msgspec.msgpack.decode(data, type=type_)
-    except msgspec.MsgspecError as error:
-        detail = f"the command cannot be read: {error}"
-        raise MalformedBody(detail) from error
