@@ -9,7 +9,6 @@ from litestar import Litestar
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.services import Services
-from mainspring_api.adapters.http.tracing import NoSpans
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
 from mainspring_api.adapters.vault import EnvelopeVault
@@ -27,6 +26,7 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
 from mainspring_scheduler.adapters.memory import MemoryScheduleStore
 from mainspring_scheduler.usecases.schedules import Schedules
 from tests.api.backend import Backend
+from tests.api.no_spans import NoSpans
 from tests.api.operators import FakeOperator
 
 

@@ -16,12 +16,12 @@ from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.services import Services
-from mainspring_api.adapters.http.tracing import NoSpans
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases.outlines import Outlines
 from mainspring_kernel.ids import Position
 from mainspring_local.dev.roads import DirectOperator
+from tests.api.no_spans import NoSpans
 from tests.sim.clients import positions
 from tests.sim.crash_points import CALM
 from tests.sim.loop import Host, SimLoop

@@ -8,10 +8,7 @@ class RecordedPosts:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
-    def posted(
-        self, *, parent: str | None, start_ns: int, session_id: str, message_id: str, status: int
-    ) -> None:
-        del message_id  # the turn's own span names its messages
+    def posted(self, *, parent: str | None, start_ns: int, session_id: str, status: int) -> None:
         root = TraceContext.parse(parent)
         if root is None or not root.sampled:
             return

@@ -6,17 +6,6 @@ from typing import Protocol
 class PostSpans(Protocol):
     """Where spans of requests go."""
 
-    def posted(
-        self, *, parent: str | None, start_ns: int, session_id: str, message_id: str, status: int
-    ) -> None:
+    def posted(self, *, parent: str | None, start_ns: int, session_id: str, status: int) -> None:
         """A message was answered; `parent` is the traceparent of its turn's root span."""
         ...
-
-
-class NoSpans:
-    """Where nobody looks."""
-
-    def posted(
-        self, *, parent: str | None, start_ns: int, session_id: str, message_id: str, status: int
-    ) -> None:
-        del parent, start_ns, session_id, message_id, status

@@ -113,7 +113,6 @@ async def create_message(call: Call[MessageBody, NoQuery]) -> Reply:
         parent=posted.receipt.traceparent,
         start_ns=start_ns,
         session_id=call.path["session_id"],
-        message_id=posted.message.id,
         status=201,
     )
     where = f"{PREFIX}/sessions/{call.path['session_id']}/messages/{posted.message.id}/receipt"
