@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mainspring_api.domain.catalogue import PROVIDERS
 from mainspring_api.ports.credentials import Credentials
 from mainspring_kernel.errors import NotFound
-from mainspring_kernel.ids import OrgId, ProviderId
+from mainspring_kernel.ids import ProviderId
 
 
 class EnvironmentKeys:
@@ -13,8 +13,7 @@ class EnvironmentKeys:
         self._keys = dict(keys)
         self._base_urls = dict(base_urls or {})
 
-    def of(self, org_id: OrgId, provider_id: ProviderId) -> Credentials:
-        del org_id  # rows of an organization's own keys come with its own providers
+    def of(self, provider_id: ProviderId) -> Credentials:
         provider = PROVIDERS.get(provider_id)
         if provider is None:
             msg = "no such provider"

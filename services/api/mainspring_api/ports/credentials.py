@@ -1,10 +1,10 @@
-"""Where keys of model providers come from."""
+"""Where the keys of the house's model providers come from."""
 
 from typing import Protocol
 
 from msgspec import Struct
 
-from mainspring_kernel.ids import OrgId, ProviderId
+from mainspring_kernel.ids import ProviderId
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -23,8 +23,8 @@ class Credentials(Struct, frozen=True, kw_only=True):
 
 
 class CredentialSource(Protocol):
-    """Keys, by organization and provider."""
+    """The keys of the house, the same for every organization."""
 
-    def of(self, org_id: OrgId, provider_id: ProviderId) -> Credentials:
-        """Raises NotFound for a provider the organization does not have."""
+    def of(self, provider_id: ProviderId) -> Credentials:
+        """Raises NotFound for a provider that the house does not have."""
         ...

@@ -24,7 +24,7 @@ class StoredCredentials:
         """Raises NotFound for a provider the organization does not have."""
         if provider_id in catalogue.PROVIDERS:
             driver = catalogue.PROVIDERS[provider_id].driver
-            return structs.replace(self._house.of(org_id, provider_id), driver=driver)
+            return structs.replace(self._house.of(provider_id), driver=driver)
         async with self._store.transaction(org_id) as tx:
             provider = await tx.record(OwnProvider, provider_id)
         if provider is None:

@@ -68,7 +68,7 @@ def model_id_of(call: AnyCall) -> ModelId:
 
 def _usable(call: AnyCall, provider: Provider) -> bool:
     source = call.services.credentials
-    return provider.key_name is None or bool(source.of(call.org_id, provider.id).api_key)
+    return provider.key_name is None or bool(source.of(provider.id).api_key)
 
 
 def _house_model(call: AnyCall, model: Model) -> ModelOut:
@@ -76,7 +76,7 @@ def _house_model(call: AnyCall, model: Model) -> ModelOut:
 
 
 def _house_provider(call: AnyCall, provider: Provider) -> ProviderOut:
-    base_url = call.services.credentials.of(call.org_id, provider.id).base_url or None
+    base_url = call.services.credentials.of(provider.id).base_url or None
     return provider_out(provider, has_key=_usable(call, provider), base_url=base_url)
 
 
