@@ -32,6 +32,8 @@ class AgentMissing(Missing):
 
 
 class StepMissing(Missing):
+    """The result of a step, or whether there is one."""
+
     def __init__(self, workflow_id: UUID, step: str) -> None:
         super().__init__(f"{step} of {workflow_id}")
         self.workflow_id = workflow_id
@@ -54,15 +56,6 @@ class WaitingMissing(Missing):
     def __init__(self, workflow_id: UUID) -> None:
         super().__init__(str(workflow_id))
         self.workflow_id = workflow_id
-
-
-class RecordMissing(Missing):
-    """Whether there is a record of it."""
-
-    def __init__(self, workflow_id: UUID, step: str) -> None:
-        super().__init__(f"{step} of {workflow_id}")
-        self.workflow_id = workflow_id
-        self.step = step
 
 
 class BudgetsMissing(Missing):
@@ -130,7 +123,7 @@ class Materials(Struct, kw_only=True):
         if (workflow_id, step) in self.unrecorded:
             return False
         if (workflow_id, step) not in self.steps:
-            raise RecordMissing(workflow_id, step)
+            raise StepMissing(workflow_id, step)
         return True
 
     def open_tasks(self, workflow_id: UUID) -> tuple[OpenTask, ...]:

@@ -27,7 +27,6 @@ from mainspring_engine.domain.materials import (
     Materials,
     Missing,
     NotYet,
-    RecordMissing,
     StepMissing,
     TasksMissing,
     WaitingMissing,
@@ -203,7 +202,7 @@ class SessionFlights:
                 await self._agents.load(missing.config_hash)
             case ChartMissing():
                 await self._courses.load(missing.digest)
-            case StepMissing() | RecordMissing():
+            case StepMissing():
                 wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
                 kept = await self._store.steps((wanted,))
                 materials.steps.update(kept)
