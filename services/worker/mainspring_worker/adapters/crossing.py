@@ -18,25 +18,13 @@ class CrossingResources:
         self._home = home
 
     async def ask(self, question: Question[A]) -> A:
-        return await self._at_home(_ask(self._inner, question))
+        return await self._at_home(self._inner.ask(question))
 
     async def change(self, order: Order[A], *, part: str = "") -> A:
-        return await self._at_home(_change(self._inner, order, part))
+        return await self._at_home(self._inner.change(order, part=part))
 
     async def recall(self, *, part: str = "") -> bytes | None:
-        return await self._at_home(_recall(self._inner, part))
+        return await self._at_home(self._inner.recall(part=part))
 
     async def _at_home(self, work: Coroutine[object, object, A]) -> A:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
-
-
-async def _ask(inner: SessionResources, question: Question[A]) -> A:
-    return await inner.ask(question)
-
-
-async def _change(inner: SessionResources, order: Order[A], part: str) -> A:
-    return await inner.change(order, part=part)
-
-
-async def _recall(inner: SessionResources, part: str) -> bytes | None:
-    return await inner.recall(part=part)
