@@ -6,6 +6,7 @@ import pytest
 
 from mainspring_local.invariants import checks
 from mainspring_testkit.fixtures import Database
+from mainspring_testkit.scripts import run_script
 from tests.chaos import ablation
 from tests.integration.engine.house import House, open_house
 from tests.integration.engine.scripted_worker import ScriptedWorker
@@ -26,7 +27,7 @@ async def late_result(house: House) -> list[str]:
         await house.say(engine, await house.session(), "hello")
         late, _ = await first.next_reason()
         await second.attach(engine.conversations, slots=1)
-        await house.admin.run_script(AGE)
+        await run_script(house.admin, AGE)
         async with asyncio.timeout(30):
             again, _ = await second.next_reason()
         assert again.held.fence == late.held.fence + 1
@@ -51,6 +52,6 @@ async def test_a_late_result_is_found_where_the_safeguard_is_away(
 ) -> None:
     async with open_house(database.url("engine_run"), database.url()) as house:
         for statement in ablation.statements(name):
-            await house.admin.run_script(statement)
+            await run_script(house.admin, statement)
 
         assert "results_bear_the_highest_fence" in await late_result(house)

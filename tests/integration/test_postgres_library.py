@@ -19,6 +19,7 @@ from mainspring_postgres import (
 )
 from mainspring_postgres.statements import Connection
 from mainspring_testkit.fixtures import database_suffix
+from mainspring_testkit.scripts import run_script
 from mainspring_testkit.servers import PostgresServer, free_port
 
 
@@ -55,8 +56,9 @@ def url(postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 async def db(url: str) -> AsyncIterator[Database]:
     database = await Database.open(options(url))
-    await database.run_script(
-        "drop table if exists thing; create table thing (id bigint primary key, name text);"
+    await run_script(
+        database,
+        "drop table if exists thing; create table thing (id bigint primary key, name text);",
     )
     database.count.reset()
     yield database
@@ -183,11 +185,10 @@ async def test_a_statement_that_takes_too_long_is_ended(url: str) -> None:
 
 
 async def test_jit_is_off_and_the_session_is_named(db: Database) -> None:
-    row = await db.fetchrow(
+    (row,) = await db.fetch(
         query("select current_setting('jit') jit, current_setting('application_name') app")
     )
 
-    assert row is not None
     assert (row["jit"], row["app"]) == ("off", "test")
 
 

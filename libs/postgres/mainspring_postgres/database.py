@@ -142,11 +142,6 @@ class Database(Reading):
         kept = list(rows)
         await self._once(query, lambda on: on.executemany(query, kept))
 
-    async def run_script(self, sql: str) -> None:
-        """Runs several statements without parameters: migrations' and tests' way in."""
-        query = Query(name="script", purpose="Statements without parameters.", sql=sql)
-        await self.execute(query)
-
     async def _once(self, query: Query, work: Callable[[Statements], Awaitable[T]]) -> T:
         try:
             return await finished(self._on_connection(work))

@@ -57,11 +57,6 @@ class Fetching(Protocol):
 class Reading:
     """What is made of rows, wherever the statement was sent; mixed into what fetches."""
 
-    async def fetchrow(self: Fetching, query: Query, *args: object) -> Row | None:
-        """The first row, or None."""
-        rows = await self.fetch(query, *args)
-        return rows[0] if rows else None
-
     async def fetch_as(self: Fetching, struct: type[S], query: Query, *args: object) -> list[S]:
         """All rows as structs. Raises RowMismatch."""
         return decode(struct, await self.fetch(query, *args))

@@ -23,6 +23,7 @@ from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_schema.gates import SetCircuit, SetLimit
 from mainspring_schema.tasks import Failure
+from mainspring_testkit.scripts import run_script
 from tests.contract.engine_store.engine_worlds import IDS, PostgresWorld
 
 DOWN = Failure(error_class="transient", code="provider_overloaded", message="overloaded")
@@ -288,8 +289,9 @@ async def test_a_bucket_filled_later_than_now_gives_no_fewer_than_no_tokens(
 ) -> None:
     gates = PostgresGates(postgres_world.database)
     await gates.set_limit(with_rate(KeyLimit(key=key), 1000, 1000))
-    await postgres_world.owner.run_script(
-        "update engine.bucket set filled_at = filled_at + interval '2 s', tokens = 0"
+    await run_script(
+        postgres_world.owner,
+        "update engine.bucket set filled_at = filled_at + interval '2 s', tokens = 0",
     )
 
     (drawn,) = await gates.draw_tokens((TokenDraw(key=key, wanted=5),))

@@ -27,6 +27,7 @@ from mainspring_schema.agents import ModelChoice, RuntimeAgent, encode_runtime_a
 from mainspring_schema.chain import GENESIS, link
 from mainspring_schema.events import Context, draft
 from mainspring_schema.messages import Message, TextPart
+from mainspring_testkit.scripts import run_script
 
 AGENT = encode_runtime_agent(
     RuntimeAgent(
@@ -120,9 +121,10 @@ class House:
             ts_ms=now_ms,
             payload=payload,
         )
-        await self.admin.run_script(
+        await run_script(
+            self.admin,
             f"select log.open_v2('{session_id}', '{DEFAULT_ORG_ID}', 'session.started', {now_ms},"
-            f" decode('{payload.hex()}', 'hex'), decode('{hash_.hex()}', 'hex'), 5000)"
+            f" decode('{payload.hex()}', 'hex'), decode('{hash_.hex()}', 'hex'), 5000)",
         )
         return session_id
 

@@ -9,16 +9,18 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import CancelWorkflow, GetWorkflow, Parent, StartWorkflow
+from mainspring_testkit.scripts import run_script
 from tests.integration.engine.house import House
 from tests.integration.engine.test_engine_losses import until
 
 
 async def lie_there(house: House, to: UUID, source: UUID, kind: str, body: bytes) -> None:
     """A signal as the commit of an engine leaves it that dies before it brings it."""
-    await house.admin.run_script(
+    await run_script(
+        house.admin,
         "insert into engine.signal (session_id, source_turn, kind, org_id, body, created_at)"
         f" values ('{to}', '{source}', '{kind}', '{DEFAULT_ORG_ID}',"
-        f" decode('{body.hex()}', 'hex'), clock_timestamp() - interval '5 seconds')"
+        f" decode('{body.hex()}', 'hex'), clock_timestamp() - interval '5 seconds')",
     )
 
 

@@ -14,6 +14,7 @@ from mainspring_schema.workflows import (
     SignalWorkflow,
     StartWorkflow,
 )
+from mainspring_testkit.scripts import run_script
 from tests.integration.engine.house import House
 
 
@@ -27,10 +28,11 @@ async def begun(house: House, *, org_id: UUID = DEFAULT_ORG_ID, keys: tuple[str,
             )
         )
     for place in ("1", "2", "3"):
-        await house.admin.run_script(
+        await run_script(
+            house.admin,
             "insert into engine.step_result (workflow_id, step, org_id, task_id, fence, rev,"
             " input_hash, body, hash, checkpoint)"
-            f" values ('{id_}', '{place}', '{org_id}', '{id_}', 0, 0, '', '{place}', '', true)"
+            f" values ('{id_}', '{place}', '{org_id}', '{id_}', 0, 0, '', '{place}', '', true)",
         )
     return id_
 
@@ -129,11 +131,12 @@ async def test_a_step_that_is_not_recorded_begins_nothing(house: House) -> None:
 
 async def test_a_workflow_that_started_over_is_forked_within_a_generation(house: House) -> None:
     source = await begun(house)
-    await house.admin.run_script(
+    await run_script(
+        house.admin,
         "insert into engine.step_result (workflow_id, step, org_id, task_id, fence, rev,"
         " input_hash, body, hash, checkpoint) select workflow_id, 'a1~' || step, org_id, task_id,"
         " fence, rev, input_hash, body, hash, checkpoint from engine.step_result"
-        f" where workflow_id = '{source}'"
+        f" where workflow_id = '{source}'",
     )
 
     async with house.working() as engine:

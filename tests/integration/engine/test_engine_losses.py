@@ -12,6 +12,7 @@ from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
 from mainspring_postgres.queries import Query
 from mainspring_schema.frames import FromWorker, Held
 from mainspring_schema.operations import ResolveLetter
+from mainspring_testkit.scripts import run_script
 from tests.integration.engine.house import House, SilentWitness
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
@@ -52,7 +53,7 @@ async def test_task_that_kills_its_workers_at_once_is_quarantined_after_the_thir
             fences.append(task.held.fence)
             await worker.leave()
         await until(house, "engine.task where acknowledged and deaths = 2", 1)
-        await house.admin.run_script(AGE)  # its lease ends
+        await run_script(house.admin, AGE)  # its lease ends
 
         await until(house, "engine.dead_letter where reason = 'poison'", 1)
 
@@ -68,13 +69,13 @@ async def test_turn_that_no_worker_keeps_is_sealed_and_can_be_taken_up_again(hou
     worker = ScriptedWorker(house.ids)
     async with house.working() as engine:
         await house.say(engine, session, "unreadable")
-        await house.admin.run_script(
-            f"update engine.task set uncounted = {ATTEMPTS_UNCOUNTED_MAX - 1}"
+        await run_script(
+            house.admin, f"update engine.task set uncounted = {ATTEMPTS_UNCOUNTED_MAX - 1}"
         )
         await worker.attach(engine.conversations)
         task, _ = await worker.next_reason()
         worker.send(FromWorker(returned=(task.held,)))
-        await house.admin.run_script(AGE)  # its lease ends
+        await run_script(house.admin, AGE)  # its lease ends
         await until(house, "engine.dead_letter where reason = 'no_progress'", 1)
 
         await engine.operator.operate(

@@ -8,6 +8,7 @@ from uuid import UUID
 from mainspring_engine.main import Engine
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
+from mainspring_testkit.scripts import run_script
 from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
@@ -53,7 +54,7 @@ async def test_lost_task_is_ended_by_an_engine_that_never_heard_of_its_turn(hous
             await worker.attach(other.conversations)
             await house.say(other, session, "two")
             await worker.next_reason()
-        await house.admin.run_script(LAST_ALLOWED_LOSS)
+        await run_script(house.admin, LAST_ALLOWED_LOSS)
 
         async with asyncio.timeout(30):
             while await house.count("engine.dead_letter") != 1:  # noqa: ASYNC110 -- rows tell nobody

@@ -8,6 +8,7 @@ from mainspring_kernel.errors import Conflict, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_local.invariants.checks import examine, invariants
 from mainspring_schema.workflows import CancelWorkflow, GetWorkflow, QueryWorkflow
+from mainspring_testkit.scripts import run_script
 from tests.integration.engine.house import House
 from tests.integration.engine.test_engine_forks import begun, fork_of
 
@@ -41,12 +42,12 @@ async def test_nobody_else_removes_a_record(house: House) -> None:
     source = await begun(house)
 
     with pytest.raises(Exception, match="rows are final"):
-        await house.admin.run_script(
-            f"delete from engine.step_result where workflow_id = '{source}'"
+        await run_script(
+            house.admin, f"delete from engine.step_result where workflow_id = '{source}'"
         )
     with pytest.raises(Exception, match="permission denied"):
-        await house.database.run_script(
-            f"delete from engine.step_result where workflow_id = '{source}'"
+        await run_script(
+            house.database, f"delete from engine.step_result where workflow_id = '{source}'"
         )
 
 

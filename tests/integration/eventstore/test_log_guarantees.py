@@ -11,6 +11,7 @@ from mainspring_eventstore.domain.deltas import OpenAnchor
 from mainspring_postgres import LockTimeout, QueryFailed
 from mainspring_schema.grants import AppendVerdict
 from mainspring_testkit.fixtures import Database as OwnDatabase
+from mainspring_testkit.scripts import run_script
 from tests.contract.eventstore.event_log import IDS, LOCK, PostgresWorld, Story, query
 from tests.integration.eventstore.conftest import opened
 
@@ -43,7 +44,7 @@ async def test_even_a_superuser_is_refused_by_trigger(
     await streaming(log_world)
 
     with pytest.raises(QueryFailed, match="only grows") as refused:
-        await log_world.owner.run_script(statement)
+        await run_script(log_world.owner, statement)
 
     assert refused.value.sqlstate == IMMUTABLE
 
@@ -57,7 +58,7 @@ async def test_a_partition_is_guarded_like_its_parent(
 
     for statement in (f"delete from {partition}", f"truncate {partition}"):
         with pytest.raises(QueryFailed, match="only grows"):
-            await log_world.owner.run_script(statement)
+            await run_script(log_world.owner, statement)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -73,7 +74,7 @@ async def test_no_service_may_write_a_table_of_the_log(
             f"truncate log.{table}",
         ):
             with pytest.raises(QueryFailed) as refused:
-                await service.run_script(statement)
+                await run_script(service, statement)
             assert refused.value.sqlstate == FORBIDDEN, statement
 
     await service.close()
@@ -147,7 +148,7 @@ async def test_updates_of_heads_stay_heap_only(
         events = [story.event("tool.progress") for story in stories]
         await log_world.append(events, [story.head() for story in stories], [])
 
-    await log_world.owner.run_script("select pg_stat_force_next_flush()")
+    await run_script(log_world.owner, "select pg_stat_force_next_flush()")
     counts = database.sql(
         "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables "
         "where relid = 'log.head'::regclass"
@@ -185,7 +186,7 @@ analyze log.head; analyze log.event; analyze log.delta
 
 @pytest.fixture
 async def filled(log_world: PostgresWorld) -> PostgresWorld:
-    await log_world.owner.run_script(FILL)
+    await run_script(log_world.owner, FILL)
     return log_world
 
 
@@ -210,7 +211,7 @@ async def test_granted_functions_read_by_key_on_filled_tables(
         )
         return {name: int(count) for name, count in (row.split("|") for row in rows.split())}
 
-    await filled.owner.run_script("select pg_stat_force_next_flush()")
+    await run_script(filled.owner, "select pg_stat_force_next_flush()")
     before = sequential()
     story = await streaming(filled)
     for number in range(1, 20):
@@ -218,7 +219,7 @@ async def test_granted_functions_read_by_key_on_filled_tables(
         await story.append("tool.progress")
     await story.end_turn()
     await filled.close([(story.session_id, story.org_id)])
-    await filled.owner.run_script("select pg_stat_force_next_flush()")
+    await run_script(filled.owner, "select pg_stat_force_next_flush()")
 
     assert sequential() == before
 
