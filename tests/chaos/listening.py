@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, cast
 import httpx
 import msgspec
 
-from mainspring_kernel.ids import Position, Prefix, from_wire, parse_position
+from mainspring_kernel.ids import Position, Prefix, from_wire, parse_position_id
 from tests.chaos.found import Findings
 
 SILENCE_S: Final = 20.0
@@ -31,7 +31,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def position(self) -> Position:
-        return parse_position(from_wire(Prefix.EVENT, self.id))
+        return parse_position_id(from_wire(Prefix.EVENT, self.id)).position
 
 
 class Logged(msgspec.Struct, frozen=True, array_like=True):

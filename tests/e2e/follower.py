@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 
-from mainspring_kernel.ids import Position, Prefix, from_wire, parse_position
+from mainspring_kernel.ids import Position, Prefix, from_wire, parse_position_id
 
 PATIENCE_S = 40.0
 SILENCE_S = 20.0
@@ -31,7 +31,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def position(self) -> Position:
-        return parse_position(from_wire(Prefix.EVENT, self.id))
+        return parse_position_id(from_wire(Prefix.EVENT, self.id)).position
 
     def text(self, name: str) -> str:
         return str(self.data.get(name, ""))

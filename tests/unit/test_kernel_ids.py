@@ -13,7 +13,6 @@ from mainspring_kernel.ids import (
     SeededIds,
     from_wire,
     is_uuid7,
-    parse_position,
     parse_position_id,
     position_id,
     session_tag,
@@ -126,13 +125,13 @@ def test_a_position_id_is_version_8_and_names_its_session() -> None:
     made = position_id(1, 42, 7, SESSION)
 
     assert (made.version, made.variant) == (8, "specified in RFC 4122")
-    assert parse_position(made) == Position(42, 7)
+    assert parse_position_id(made).position == Position(42, 7)
     assert parse_position_id(made).session_tag == session_tag(SESSION) == 0xA1B2C3D4E5F6
 
 
 def test_a_position_of_another_uuid_version_is_refused() -> None:
     with pytest.raises(InvalidId):
-        parse_position(SESSION)
+        parse_position_id(SESSION)
 
 
 @pytest.mark.parametrize(

@@ -255,8 +255,3 @@ def parse_position_id(id_: UUID) -> PositionId:
         n=packed >> 48 & N_MAX,
         session_tag=packed & _TAG_MASK,
     )
-
-
-def parse_position(id_: UUID) -> Position:
-    """The position in an event's or delta's id. Raises InvalidId for another version."""
-    return parse_position_id(id_).position

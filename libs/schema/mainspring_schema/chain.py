@@ -5,9 +5,6 @@ import struct
 from typing import Final
 from uuid import UUID
 
-ALGORITHM: Final = 1
-"""Stored in the head: 1 is SHA-256 over the fields of `link` in this order."""
-
 GENESIS: Final = b""
 """The hash before the first event."""
 
@@ -18,7 +15,7 @@ _TWO_INT8: Final = struct.Struct(">qq")
 def link(
     previous: bytes, *, session_id: UUID, seq: int, type_: str, ts_ms: int, payload: bytes
 ) -> bytes:
-    """The next hash of the chain.
+    """The next hash of the chain: algorithm 1 of `log.head`.
 
     SHA-256 of previous hash, session, seq, length of type, type, time and SHA-256 of the payload.
     Integers are 8 bytes big-endian; the length of the type is one of them, so that no two inputs
