@@ -14,7 +14,6 @@ class Upkept(Struct, frozen=True, kw_only=True):
     """What one upkeep did. `more`: there are deltas left that could be dropped."""
 
     partitions_made: int
-    partitions_dropped: int
     deltas_dropped: int
     more: bool
 
@@ -32,9 +31,9 @@ async def upkeep(store: LogStore) -> Upkept:
             "partitions of the log reached less than a week ahead; %d were made now", ahead.made
         )
     deltas, more = await _drop_deltas(store)
+    await store.drop_partitions()
     return Upkept(
         partitions_made=ahead.made,
-        partitions_dropped=await store.drop_partitions(),
         deltas_dropped=deltas,
         more=more,
     )
