@@ -1,7 +1,6 @@
 """Decides which calls of an answer wait for a person, and which a person has refused for good."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from msgspec import structs
 
@@ -10,12 +9,11 @@ from mainspring_harness.builtin import ask_user, tool_approval
 from mainspring_harness.builtin.tool_approval import Approval
 from mainspring_harness.capability import Applied
 from mainspring_harness.toolset import ToolSet
-from mainspring_schema.agents import ToolDefinition
+from mainspring_schema.agents import BOUND, ToolDefinition
 from mainspring_schema.tasks import ToolCall
 
 Rules = Mapping[str, str]
 """By tool: `allow_always` or `reject_always`, as people of this session have decided."""
-_ONCE: Final = frozenset({"at_most_once", "verifiable"})
 
 
 def with_appeals(
@@ -81,6 +79,6 @@ def _why(definition: ToolDefinition, policy: Approval, rule: str | None) -> str 
         return None
     if destructive:
         return "the tool may destroy something"
-    if definition.effect_class in _ONCE:
+    if definition.effect_class in BOUND:
         return "what the call does cannot be done again or taken back"
     return "the tool is not read-only" if policy.mode == "protective" else None

@@ -33,6 +33,8 @@ class ToolHints(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 EffectClass = Literal["pure", "idempotent", "at_most_once", "verifiable"]
+BOUND: Final[frozenset[EffectClass]] = frozenset({"at_most_once", "verifiable"})
+"""Classes whose start is committed before the call, and whose broken-off call has no known end."""
 
 
 class ToolDefinition(

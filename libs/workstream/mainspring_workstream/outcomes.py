@@ -5,11 +5,10 @@ from typing import Final
 
 from msgspec import structs
 
+from mainspring_schema.agents import BOUND as BOUND  # noqa: PLC0414 - the SDK has it from here
 from mainspring_schema.tasks import Failure, ToolResult, ToolTask
 from mainspring_workstream.attempt import Attempt, Stop
 
-BOUND: Final = frozenset({"at_most_once", "verifiable"})
-"""Classes whose start is committed before the call, and whose broken-off call has no known end."""
 _NOT_KNOWN: Final = "whether it took effect is not known"
 
 

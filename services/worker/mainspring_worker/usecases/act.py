@@ -18,6 +18,7 @@ from mainspring_harness.prompt import Blueprint
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Position, uuid7_ms
 from mainspring_kernel.limits import TOOL_CALL_TIMEOUT_S
+from mainspring_schema.agents import BOUND
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Task
 from mainspring_schema.messages import Json
@@ -134,7 +135,7 @@ class Acting:
     ) -> ToolResult:
         if attempt.task.started:
             return await self._ask(attempt, payload, tool, arguments)
-        if payload.effect_class in outcomes.BOUND:
+        if payload.effect_class in BOUND:
             await attempt.start()
         await attempt.leased()
         attempt.begun = True

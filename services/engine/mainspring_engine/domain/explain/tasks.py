@@ -12,6 +12,7 @@ from mainspring_engine.domain.limits import AHEAD_MAX, DISPATCH_LATE_MS, SWEEP_L
 from mainspring_engine.domain.routes import shown
 from mainspring_engine.domain.samples import SeatSample
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.agents import BOUND
 from mainspring_schema.explaining import Reason
 from mainspring_schema.operations import TaskView
 
@@ -239,7 +240,7 @@ def _lease_over(facts: TaskFacts, snapshot: Snapshot, until_ms: int) -> Reason:
 
 def _lost(facts: TaskFacts, until_ms: int) -> Reason:
     after = "then another worker gets it"
-    if facts.task.started and facts.task.effect in ("at_most_once", "verifiable"):
+    if facts.task.started and facts.task.effect in BOUND:
         after = "its effect had started, so then its outcome is unknown and it is not tried again"
     return reason(
         facts,
