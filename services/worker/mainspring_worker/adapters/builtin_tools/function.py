@@ -46,3 +46,9 @@ class FunctionTool:
 def error(message: str) -> ToolOutcome:
     """An outcome that tells the model what to do better."""
     return ToolOutcome(status="error", error=message)
+
+
+def number(arguments: Json, name: str, default: int) -> int:
+    """An argument that a model may leave out, or send as null."""
+    value = arguments.get(name, default)
+    return value if isinstance(value, int) else default

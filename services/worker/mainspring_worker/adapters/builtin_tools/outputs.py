@@ -5,14 +5,14 @@ from mainspring_kernel.errors import NotFound
 from mainspring_schema.holdings import ReadFile
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.files.places import stored
-from mainspring_worker.adapters.builtin_tools.function import error
+from mainspring_worker.adapters.builtin_tools.function import error, number
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 
 async def read_tool_output(arguments: Json, context: ToolContext) -> ToolOutcome:
     """Bytes from an offset on, and where to go on."""
     path = stored(arguments["output_file"])
-    offset, limit = _number(arguments, "offset", 0), _number(arguments, "limit", READ_BYTES_MAX)
+    offset, limit = number(arguments, "offset", 0), number(arguments, "limit", READ_BYTES_MAX)
     try:
         part = await context.resources.ask(ReadFile(path=path, offset=offset, bytes_max=limit))
     except NotFound:
@@ -27,8 +27,3 @@ async def read_tool_output(arguments: Json, context: ToolContext) -> ToolOutcome
     if end < total:
         result |= {"truncated": True, "next_offset": end}
     return ToolOutcome(result=result)
-
-
-def _number(arguments: Json, name: str, default: int) -> int:
-    value = arguments.get(name, default)
-    return value if isinstance(value, int) else default

@@ -11,7 +11,7 @@ from mainspring_schema.limits import HELD_READ_BYTES_MAX
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.files import text
 from mainspring_worker.adapters.builtin_tools.files.places import shown, stored
-from mainspring_worker.adapters.builtin_tools.function import error
+from mainspring_worker.adapters.builtin_tools.function import error, number
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 TEXT_BYTES_MAX: Final = 16 * MIB
@@ -34,7 +34,7 @@ async def read_file(arguments: Json, context: ToolContext) -> ToolOutcome:
     if part.entry.size_bytes > TEXT_BYTES_MAX:
         return error(f"the file has more than {TEXT_BYTES_MAX} bytes; use grep")
     lines = (await _whole(part, context)).decode(errors="replace").splitlines(keepends=True)
-    first, limit = _number(arguments, "offset", 1), _number(arguments, "limit", LINES_DEFAULT)
+    first, limit = number(arguments, "offset", 1), number(arguments, "limit", LINES_DEFAULT)
     if first > max(len(lines), 1):
         return error(f"the file has {len(lines)} lines, so none from {first} on")
     return ToolOutcome(result={**about, **_excerpt(lines, first=first, limit=limit)})
@@ -122,8 +122,3 @@ def _row(part: FilePart, room: int) -> Json:
 
 def _plain(path: str) -> str:
     return "/" + path.removeprefix("/workspace/").strip("/")
-
-
-def _number(arguments: Json, name: str, default: int) -> int:
-    value = arguments.get(name, default)
-    return value if isinstance(value, int) else default
