@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from mainspring_api.domain.contents import is_binary
 from mainspring_api.domain.resources import File
 from mainspring_api.ports.store import Store
 from mainspring_harness.globs import to_regex
@@ -24,7 +25,6 @@ BATCH_BYTES_MAX: Final = 4 * MIB
 """Content in hand at once."""
 TOTAL_BYTES_MAX: Final = 64 * MIB
 """Content of one search."""
-_SNIFFED_BYTES: Final = 8_192
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -111,7 +111,7 @@ def _searched(files: Sequence[File], wanted: Pattern, left: int) -> list[Found]:
 
 def _lines(file: File, wanted: Pattern, left: int) -> Iterator[Line]:
     content = file.content or b""
-    if b"\x00" in content[:_SNIFFED_BYTES]:
+    if is_binary(content):
         return
     for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
         if left <= 0:

@@ -16,6 +16,7 @@ from mainspring_api.adapters.http.wire.tiers import (
     kept,
     tier_of,
 )
+from mainspring_api.domain.contents import is_binary
 from mainspring_api.domain.resources import Agent, File, Harness, Status, Tier, Workspace
 from mainspring_api.usecases.agents import AgentDraft
 from mainspring_api.usecases.harnesses import HarnessDraft
@@ -367,9 +368,6 @@ class FileView(Struct, frozen=True, kw_only=True):
     encoding: str | UnsetType = UNSET
 
 
-SNIFFED_BYTES = 8192
-
-
 def file_view(file: File, *, with_content: bool = False) -> FileView:
     content: str | UnsetType = UNSET
     encoding: str | UnsetType = UNSET
@@ -392,7 +390,7 @@ def file_view(file: File, *, with_content: bool = False) -> FileView:
 
 def encoded(content: bytes) -> tuple[str, str]:
     """As text where it is text: no NUL in its beginning, and valid UTF-8."""
-    if b"\x00" not in content[:SNIFFED_BYTES]:
+    if not is_binary(content):
         try:
             return content.decode(), "text"
         except UnicodeDecodeError:
