@@ -45,11 +45,11 @@ class QueueEngineStream:
         if self._closed:
             return
         self._closed = True
-        _hang_up(self._outward)
-        _hang_up(self._inward)
+        hang_up(self._outward)
+        hang_up(self._inward)
 
 
-def _hang_up(queue: "asyncio.Queue[FromWorker | None] | asyncio.Queue[ToWorker | None]") -> None:
+def hang_up(queue: "asyncio.Queue[FromWorker | None] | asyncio.Queue[ToWorker | None]") -> None:
     """Ends a direction at once. A frame may be lost: what is unanswered is sent again anyway."""
     if queue.full():
         queue.get_nowait()

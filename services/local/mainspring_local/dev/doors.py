@@ -8,6 +8,7 @@ from contextlib import aclosing
 from mainspring_engine.usecases.conversation import Conversations
 from mainspring_kernel.errors import MainspringError
 from mainspring_schema.frames import FromWorker, ToWorker
+from mainspring_workstream.queue_link import hang_up
 
 FRAMES_MAX = 64  # either way; a full queue makes its writer wait, as a full socket does
 Outward = asyncio.Queue[FromWorker | None]
@@ -46,7 +47,7 @@ class EngineDoor:
         except Exception:  # noqa: BLE001 - one broken stream must not end the process
             _log.exception("a worker's stream broke")
         finally:
-            _hang_up(inward)
+            hang_up(inward)
 
 
 async def _frames(
@@ -57,9 +58,3 @@ async def _frames(
     if carrier is not None:
         # The worker is gone: nobody makes room any more for a reply that waits for it.
         carrier.cancel()
-
-
-def _hang_up(inward: Inward) -> None:
-    if inward.full():
-        inward.get_nowait()
-    inward.put_nowait(None)
