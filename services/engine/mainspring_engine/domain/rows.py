@@ -11,7 +11,7 @@ from mainspring_schema.budgets import BudgetView
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Controls
-from mainspring_schema.workflows import Wait
+from mainspring_schema.workflows import Status, Wait
 
 
 class Outcome(IntEnum):
@@ -22,6 +22,17 @@ class Outcome(IntEnum):
     FAILED = 2
     CANCELLED = 3
     SEALED = 4
+
+
+OUTCOMES: Final[Mapping[Status, tuple[Outcome, ...]]] = {
+    "running": (Outcome.RUNNING,),
+    "waiting": (Outcome.RUNNING,),
+    "held": (Outcome.RUNNING,),
+    "completed": (Outcome.COMPLETED,),
+    "failed": (Outcome.FAILED, Outcome.SEALED),
+    "cancelled": (Outcome.CANCELLED,),
+}
+"""By the status that people see: what a workflow that goes on does is in its state alone."""
 
 
 class TaskState(IntEnum):

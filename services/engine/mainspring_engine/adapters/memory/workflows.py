@@ -17,7 +17,7 @@ from mainspring_engine.domain.limits import (
     SIGNAL_RETRY_MS_MAX,
     SIGNAL_TRIES_MAX,
 )
-from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
+from mainspring_engine.domain.rows import OUTCOMES, SignalRow, Waiting, WaitRow
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.workflows import (
     ForkExtent,
@@ -30,12 +30,6 @@ from mainspring_engine.ports.workflows import (
 from mainspring_kernel.clock import Clock
 from mainspring_schema.frames import Held
 from mainspring_schema.workflows import INPUT_STEP, Wait, generation_of, order_of, prefix_of
-
-_OUTCOMES = {
-    "completed": {Outcome.COMPLETED},
-    "failed": {Outcome.FAILED, Outcome.SEALED},
-    "cancelled": {Outcome.CANCELLED},
-}
 
 
 def known_start(tables: Tables, changes: Changes) -> KnownStart | None:
@@ -307,7 +301,7 @@ def _comes_again(entry: SignalEntry, now_ms: int) -> bool:
 
 
 def _fits(wanted: WorkflowFilter) -> Callable[[WorkflowRow], bool]:
-    outcomes = None if wanted.status is None else _OUTCOMES.get(wanted.status, {Outcome.RUNNING})
+    outcomes = None if wanted.status is None else OUTCOMES[wanted.status]
 
     def fits(row: WorkflowRow) -> bool:
         workflow = row.workflow

@@ -18,7 +18,7 @@ from mainspring_engine.domain.limits import (
     SIGNAL_TRIES_MAX,
     WORKFLOW_SIGNALS_MAX,
 )
-from mainspring_engine.domain.rows import Outcome, SignalRow, Waiting, WaitRow
+from mainspring_engine.domain.rows import OUTCOMES, SignalRow, Waiting, WaitRow
 from mainspring_engine.ports.workflows import (
     ForkExtent,
     RecordedPage,
@@ -36,14 +36,6 @@ _COPIES: Final = -1
 """In place of a fence: the row stands for what another workflow recorded."""
 _COPIES_ONE: Final = -2
 """The same of one place, whatever brought its result."""
-OUTCOMES: Final = {
-    "running": (Outcome.RUNNING,),
-    "waiting": (Outcome.RUNNING,),
-    "held": (Outcome.RUNNING,),
-    "completed": (Outcome.COMPLETED,),
-    "failed": (Outcome.FAILED, Outcome.SEALED),
-    "cancelled": (Outcome.CANCELLED,),
-}
 
 
 def concerns(flight: tuple[Changes, ...]) -> bool:
