@@ -12,6 +12,8 @@ Scalar = str | int | float | bool | None
 
 _BY_CODE: Final[dict[str, type["MainspringError"]]] = {}
 
+_SERVER_ERROR: Final = 500
+
 
 class MainspringError(Exception):
     """Something went wrong that no other class names. Its detail is for logs, never for clients."""
@@ -35,6 +37,11 @@ class MainspringError(Exception):
         """What happened this time."""
         self.retry_after_s = retry_after_s
         self.data: Mapping[str, Scalar] = dict(data or {})
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether it may lie with us: then nobody knows what came of the request."""
+        return self.status >= _SERVER_ERROR
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

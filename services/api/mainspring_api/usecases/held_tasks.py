@@ -6,7 +6,7 @@ whatever place, makes the same child and brings the same message, which the engi
 
 import hashlib
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Final, assert_never
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
@@ -44,8 +44,6 @@ from mainspring_schema.session_tasks import (
     SpawnAgent,
     StartCall,
 )
-
-_SERVER_ERROR: Final = 500
 
 
 async def answer(keeper: Keeper, held: Held, question: TaskQuestion, *, now_ms: int) -> object:
@@ -131,7 +129,7 @@ async def _unless_refused(
     Else raises the refusal, behind which nothing is left that takes a place; one of the server's
     own leaves the record, for nobody knows what came of it.
     """
-    if refusal.status >= _SERVER_ERROR or task.turn_id is not None:
+    if refusal.is_server_error or task.turn_id is not None:
         raise refusal
     # An engine that is full refuses what it has taken before, too.
     begun = await session_tasks.beginning(keeper.path.log, task)

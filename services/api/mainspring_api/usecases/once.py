@@ -16,7 +16,6 @@ from mainspring_kernel.errors import (
 from mainspring_kernel.ids import OrgId
 from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
 
-_SERVER_ERROR: Final = 500
 _CLAIM_MS: Final = round(IDEMPOTENCY_CLAIM_S * 1000)
 
 
@@ -113,7 +112,7 @@ async def once_under_id(
 
 
 async def _give_back(tx: Transaction, key: RequestKey, id_: UUID, error: MainspringError) -> None:
-    if error.status < _SERVER_ERROR:
+    if not error.is_server_error:
         await tx.drop_key(key)
         return
     # As old as a claim whose holder died: the next request takes it over, and its id.

@@ -22,7 +22,6 @@ AT_WORK: Final = frozenset({"starting", "running"})
 PENDING: Final = frozenset({"waiting", "buffered"})
 _RETRY: Final = backoff.Policy(first_s=1.0, max_s=60.0)
 _TOO_MANY_REQUESTS: Final = 429
-_SERVER_ERROR: Final = 500
 
 
 class Schedule(ScheduleRecord, frozen=True, kw_only=True):
@@ -126,7 +125,7 @@ def running(slot: Slot, started: Started, *, now_ms: int) -> Slot:
 
 def refused(slot: Slot, error: MainspringError, *, now_ms: int, draw: float) -> Slot:
     """Tried again unless asking alike cannot help, or it has been asked for very long."""
-    lasting = error.status < _SERVER_ERROR and error.status != _TOO_MANY_REQUESTS
+    lasting = not error.is_server_error and error.status != _TOO_MANY_REQUESTS
     if lasting or now_ms - slot.created_ms > limits.SLOT_GIVE_UP_MS:
         return ended(slot, "failed", now_ms=now_ms, code=error.code, detail=error.detail)
     wait_s = backoff.delay_s(_RETRY, slot.attempts, draw, retry_after_s=error.retry_after_s)
