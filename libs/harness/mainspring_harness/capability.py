@@ -5,10 +5,11 @@ decided by pure functions, so that api can preview a prompt with exactly what a 
 acts, and only a worker calls it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from mainspring_harness.calling import ToolFunction
@@ -16,6 +17,8 @@ from mainspring_harness.conversation import PromptMessage
 from mainspring_schema.agents import InitialFile, ModelChoice, ToolDefinition
 from mainspring_schema.hooks import Hook
 from mainspring_schema.messages import Json
+
+C = TypeVar("C", bound=Struct)
 
 
 class Info(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -151,3 +154,14 @@ class Applied:
     def id(self) -> str:
         """The canonical id, also where an alias was written."""
         return self.capability.info.id
+
+
+def config_of(applied: Iterable[Applied], id_: str) -> Json | None:
+    """None for an agent that has no such capability."""
+    return next((one.config for one in applied if one.id == id_), None)
+
+
+def read_config(applied: Iterable[Applied], id_: str, type_: type[C]) -> C | None:
+    """The same in the capability's own words."""
+    config = config_of(applied, id_)
+    return None if config is None else msgspec.convert(config, type_)

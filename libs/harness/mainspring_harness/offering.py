@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from mainspring_harness.builtin import tool_search
-from mainspring_harness.capability import Applied
+from mainspring_harness.capability import Applied, config_of
 from mainspring_harness.conversation import AssistantMessage, PromptMessage, ToolReply
 from mainspring_harness.toolset import ToolSet
 from mainspring_schema.agents import ToolDefinition
@@ -25,7 +25,7 @@ def offered(
 ) -> tuple[ToolDefinition, ...]:
     """The tools in order; with `tool_search`, those nobody looked for yet are only named."""
     definitions = tuple(tool.definition for tool in tools.values())
-    config = next((one.config for one in applied if one.id == tool_search.ID), None)
+    config = config_of(applied, tool_search.ID)
     if config is None or len(definitions) < tool_search.tools_min(config):
         return definitions
     known = _looked_up(messages)

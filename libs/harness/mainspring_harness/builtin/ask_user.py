@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_harness.capability import Applied, Capability, Info, PromptContext
+from mainspring_harness.capability import Applied, Capability, Info, PromptContext, config_of
 from mainspring_harness.questions import OPTIONS_MAX, QUESTIONS_MAX
 from mainspring_schema.agents import ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
@@ -109,6 +109,6 @@ ASK_USER: Final = Capability(
 
 def timeout_s(applied: tuple[Applied, ...]) -> int:
     """How long a question waits for its answer."""
-    config = next((one.config for one in applied if one.id == ID), None)
+    config = config_of(applied, ID)
     value = None if config is None else config.get("timeout_seconds")
     return value if isinstance(value, int) else TIMEOUT_S_DEFAULT

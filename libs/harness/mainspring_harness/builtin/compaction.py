@@ -2,10 +2,9 @@
 
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
-from mainspring_harness.capability import Applied, Capability, Info
+from mainspring_harness.capability import Applied, Capability, Info, read_config
 from mainspring_harness.compacting import Rules, Strategy
 
 ID: Final = "compaction"
@@ -104,10 +103,9 @@ class _Config(Struct, frozen=True):
 
 def rules(applied: tuple[Applied, ...]) -> Rules | None:
     """None where the agent's conversation is left as it is."""
-    found = next((one.config for one in applied if one.id == ID), None)
-    if found is None:
+    config = read_config(applied, ID, _Config)
+    if config is None:
         return None
-    config = msgspec.convert(found, _Config)
     return Rules(
         strategy=config.strategy,
         budget_tokens=round(config.context_tokens * config.budget_percent),

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from mainspring_harness.capability import Applied, Capability, Info
+from mainspring_harness.capability import Applied, Capability, Info, read_config
 from mainspring_harness.guarding import STAGES, Check, Rules, pattern_problem
 from mainspring_schema.messages import Json
 
@@ -164,8 +164,7 @@ EXAMPLES: Final = (
 
 def rules(applied: tuple[Applied, ...]) -> Rules | None:
     """None for an agent that nothing is checked of."""
-    config = next((one.config for one in applied if one.id == ID), None)
-    return None if config is None else msgspec.convert(config, Rules)
+    return read_config(applied, ID, Rules)
 
 
 def _problems(config: Json) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_harness.capability import Applied, Capability, Info, PromptContext
+from mainspring_harness.capability import Applied, Capability, Info, PromptContext, config_of
 from mainspring_harness.windows import FIRST_MESSAGES_MAX, Window
 from mainspring_schema.agents import ToolDefinition, ToolHints
 from mainspring_schema.messages import Json
@@ -77,7 +77,7 @@ QUERY_HISTORY: Final = ToolDefinition(
 
 def window(applied: tuple[Applied, ...]) -> Window | None:
     """None where the agent sees its whole conversation."""
-    config = next((one.config for one in applied if one.id == ID), None)
+    config = config_of(applied, ID)
     if config is None:
         return None
     asked = {name: value for name, value in config.items() if isinstance(value, int)}

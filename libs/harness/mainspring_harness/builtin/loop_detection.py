@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from mainspring_harness.capability import Applied, Capability, Info
-from mainspring_schema.messages import Json
+from mainspring_harness.capability import Applied, Capability, Info, config_of
 
 ID: Final = "loop_detection"
 THRESHOLD_DEFAULT: Final = 3
@@ -38,7 +37,7 @@ LOOP_DETECTION: Final = Capability(
 
 def threshold(applied: tuple[Applied, ...]) -> int | None:
     """None where the agent is not watched."""
-    config: Json | None = next((one.config for one in applied if one.id == ID), None)
+    config = config_of(applied, ID)
     if config is None:
         return None
     value = config.get("threshold", THRESHOLD_DEFAULT)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_harness import arguments
-from mainspring_harness.capability import Applied, Capability, Info, PromptContext
+from mainspring_harness.capability import Applied, Capability, Info, PromptContext, read_config
 from mainspring_schema.messages import Json
 
 ID: Final = "structured_output"
@@ -42,8 +42,7 @@ class Shape(Struct, frozen=True, kw_only=True):
 
 def shape(applied: Iterable[Applied]) -> Shape | None:
     """None for an agent that answers as it likes."""
-    config = next((one.config for one in applied if one.id == ID), None)
-    return None if config is None else msgspec.convert(config, Shape)
+    return read_config(applied, ID, Shape)
 
 
 def bare(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
 
-from mainspring_harness.capability import Applied, Capability, Info
+from mainspring_harness.capability import Applied, Capability, Info, read_config
 
 ID: Final = "tool_approval"
 EXPIRES_S_DEFAULT: Final = 15 * 60
@@ -70,5 +69,4 @@ class Approval(Struct, frozen=True, kw_only=True):
 
 def approval(applied: tuple[Applied, ...]) -> Approval | None:
     """None where no call of the agent is held back."""
-    config = next((one.config for one in applied if one.id == ID), None)
-    return None if config is None else msgspec.convert(config, Approval)
+    return read_config(applied, ID, Approval)
