@@ -29,9 +29,9 @@ from mainspring_engine.adapters.memory import MemoryGates, MemoryStore, memory_b
 from mainspring_engine.adapters.memory.tables import TaskRow
 from mainspring_engine.domain.plain import STEP, PlainEnd
 from mainspring_engine.main import Engine
+from mainspring_engine.usecases.attachments import Attachment, HeldTask
 from mainspring_engine.usecases.conversation import Conversations
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import HeldTask, Link
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import LeaseLost
@@ -348,8 +348,8 @@ def test_a_lease_that_never_ends_is_missed(monkeypatch: pytest.MonkeyPatch) -> N
         run_state_machine_as_test(WorkerStreamMachine, settings=UNTIL_MISSED)
 
 
-def _any_attempt(link: Link, held: Held) -> HeldTask | None:
-    return link.held.get(held.task_id)
+def _any_attempt(attachment: Attachment, held: Held) -> HeldTask | None:
+    return attachment.held.get(held.task_id)
 
 
 def _any_end(_: TaskRow, __: PlainEnd, ___: int) -> bool:
@@ -358,7 +358,7 @@ def _any_end(_: TaskRow, __: PlainEnd, ___: int) -> bool:
 
 def test_a_fence_that_nobody_compares_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream and the store look at it; either is enough for what this machine sees."""
-    monkeypatch.setattr(Link, "given", _any_attempt)
+    monkeypatch.setattr(Attachment, "given", _any_attempt)
     monkeypatch.setattr(plain, "_fits", _any_end)
 
     with pytest.raises(AssertionError):

@@ -49,7 +49,7 @@ def _of_streams(place: str, engine: Any, cores: dict[Any, Any]) -> Iterator[str]
         mine = core is not None and core._attach_number == seat.attach_number
         if mine and seat.free_slots != SLOTS:
             yield f"{place} has {seat.free_slots} of {SLOTS} slots of {seat.incarnation.hex}"
-    for stream in engine._links.all():
+    for stream in engine._attachments.all():
         if stream.held:
             yield f"{place} believes that {stream.incarnation.hex} holds {list(stream.held)}"
 
@@ -61,11 +61,11 @@ def _of_engine(place: str, engine: Any) -> Iterator[str]:
         # Without a worker here they are counted anew once there is news of any.
         "tasks counted": engine._roster.free() and engine._pressure._depths._by_org,
         "in lanes": [it for lane in engine._lanes._lanes for it in lane._waiting],
-        "signals to bring": engine._relays._came,
+        "signals to bring": engine._couriers._came,
         "queries": engine._queries._open,
         "timers in lanes": engine.sweeps._unsettled._in_lanes,
         "losses in lanes": engine._leases._unsettled._in_lanes,
-        "holders": engine._links._holders,
+        "holders": engine._attachments._holders,
         "in the background": engine._worker_streams._background,
     }
     yield from _left(place, kept)

@@ -24,9 +24,9 @@ from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.store import Closed
 from mainspring_engine.usecases import lane, leases
+from mainspring_engine.usecases.attachments import Attachment
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.flights import SessionFlights
-from mainspring_engine.usecases.links import Link
 from mainspring_eventstore.domain import deltas
 from mainspring_kernel.errors import MainspringError
 from mainspring_schema.frames import Held, Verdict
@@ -184,7 +184,7 @@ SAFEGUARDS: Final[dict[str, Safeguard]] = {
     "a reader drops what it has": Safeguard(StreamCursor, "offer", _take_all),
     "an unknown outcome keeps its id": Safeguard(once, "_give_back", _key_dropped),
     "a credit is of its attach": Safeguard(Roster, "give_back", _to_whoever_sits),
-    "what no beat names is looked over": Safeguard(Link, "doubted", _never),
+    "what no beat names is looked over": Safeguard(Attachment, "doubted", _never),
     "results come in their order": Safeguard(succession, "in_time", _in_no_order),
     "cut deletions are swept": Safeguard(ApiStore, "unfinished_deletes", _no_rows),
     "a deaf stream is left": Safeguard(WorkerCore, "deaf", _never),

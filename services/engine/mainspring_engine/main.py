@@ -32,11 +32,13 @@ from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.alarms import Alarms
 from mainspring_engine.usecases.assignment import Assignment
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.budgets import Budgeted
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.control import Control
 from mainspring_engine.usecases.conversation import Conversations
+from mainspring_engine.usecases.couriers import Couriers
 from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.flights import SessionFlights
 from mainspring_engine.usecases.gate_control import GateControl
@@ -44,13 +46,11 @@ from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.gauging import Gauging
 from mainspring_engine.usecases.lane import Lane, Lanes
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_flights import PlainFlights
 from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
-from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.retelling import tell_again
 from mainspring_engine.usecases.retention import Retention
 from mainspring_engine.usecases.seating import Seating
@@ -94,12 +94,12 @@ class Engine:
     ) -> None:
         self._bus, self._announcer = bus, BusAnnouncer(bus)
         self.store, self.registry = store, backstage.registry
-        self._roster, self._links, self._sessions = Roster(), Links(), Sessions()
-        self._tallies, self._holds = Tallies(), HoldTimes()
+        self._roster, self._attachments, self._sessions = Roster(), Attachments(), Sessions()
+        self._tallies, self._holds, self._couriers = Tallies(), HoldTimes(), Couriers()
         self._backlog = Backlog(known=self._roster.known)
         self._pressure = Backpressure(clock=clock, load=lambda: self._lanes.load())  # noqa: PLW0108 - made later
         self._agents, self._courses, self._clock = Agents(store), Courses(store), clock
-        self._witness, self._alarms, self._relays = witness(self._agents), Alarms(clock), Relays()
+        self._witness, self._alarms = witness(self._agents), Alarms(clock)
         self._time, self._budgeted = DatabaseTime(clock), Budgeted(store.budgets, clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
@@ -148,7 +148,7 @@ class Engine:
 
     def _make_pusher(self) -> Pusher:
         return Pusher(
-            links=self._links,
+            attachments=self._attachments,
             agents=self._agents,
             sessions=self._sessions,
             undelivered=lambda held: self._leases.undelivered(held),  # noqa: PLW0108 - made later
@@ -166,7 +166,7 @@ class Engine:
         return PlainFlights(
             store=self.store,
             seating=self._seating,
-            links=self._links,
+            attachments=self._attachments,
             pusher=self._pusher,
             announcer=self._announcer,
             alarms=self._alarms,
@@ -190,7 +190,7 @@ class Engine:
             gates=gates,
             workers=self._workers,
             lanes=self._lanes,
-            links=self._links,
+            attachments=self._attachments,
             pressure=self._pressure,
             announcer=self._announcer,
             witness=self._witness,
@@ -215,7 +215,7 @@ class Engine:
     def _make_leases(self) -> Leases:
         return Leases(
             store=self.store,
-            links=self._links,
+            attachments=self._attachments,
             lanes=self._lanes,
             clock=self._clock,
             time=self._time,
@@ -231,7 +231,7 @@ class Engine:
             elsewhere=self._far,
             me=self._workers.replica,
             roster=self._roster,
-            links=self._links,
+            attachments=self._attachments,
             ids=ids,
         )
 
@@ -247,13 +247,13 @@ class Engine:
     def _flights(self, materials: Materials, epoch: int) -> SessionFlights:
         assignment = Assignment(
             seating=self._seating,
-            links=self._links,
+            attachments=self._attachments,
             pusher=self._pusher,
             sessions=self._sessions,
             announcer=self._announcer,
             witness=self._witness,
             alarms=self._alarms,
-            relays=self._relays,
+            couriers=self._couriers,
             epoch=epoch,
             tallies=self._tallies,
         )
@@ -271,7 +271,7 @@ class Engine:
     def _streams(self, clock: Clock) -> WorkerStreams:
         return WorkerStreams(
             store=self.store,
-            links=self._links,
+            attachments=self._attachments,
             roster=self._roster,
             lanes=self._lanes,
             leases=self._leases,
@@ -289,14 +289,14 @@ class Engine:
         return EngineMeters(
             tallies=self._tallies,
             gauging=self.gauging,
-            links=self._links,
+            attachments=self._attachments,
             roster=self._roster,
             circuits=self.gates.circuits.all,
         )
 
     async def work(self) -> None:
         """Lanes, leases, claims and stand-in sweeps, until cancelled."""
-        await listen(self._bus, self._claimer, self._links, self.gates, self._workers)
+        await listen(self._bus, self._claimer, self._attachments, self.gates, self._workers)
         await self._far.listen(self._queries.ask_here)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lanes.fly_for_ever())
@@ -305,7 +305,7 @@ class Engine:
             group.create_task(self.gates.work())
             group.create_task(self.sweeps.stand_in())
             group.create_task(self._alarms.work(self.sweeps.sweep))
-            group.create_task(self._relays.work(self.sweeps.bring))
+            group.create_task(self._couriers.work(self.sweeps.bring))
             group.create_task(self._worker_streams.listen())
             group.create_task(self._workers.work())
             group.create_task(self.operator.work())

@@ -32,7 +32,7 @@ from mainspring_engine.domain.rows import (
 )
 from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.store import (
-    Attachment,
+    AttachRow,
     Claimed,
     ClaimRequest,
     Committed,
@@ -330,11 +330,11 @@ class Worker:
     @classmethod
     async def attached(cls, world: World) -> "Worker":
         worker = cls(world)
-        await world.store.attach((worker.attachment(),))
+        await world.store.attach((worker.attach_row(),))
         return worker
 
-    def attachment(self, *held: Held) -> Attachment:
-        return Attachment(
+    def attach_row(self, *held: Held) -> AttachRow:
+        return AttachRow(
             incarnation=self.id,
             attach_number=self.attach_number,
             name="worker",

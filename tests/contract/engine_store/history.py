@@ -100,7 +100,7 @@ class History:
         for _ in range(WORKERS):
             worker = Worker(self.worlds[0])
             self.workers.append(worker)
-            await self._both("attach", lambda s, w=worker: s.attach((w.attachment(),)))
+            await self._both("attach", lambda s, w=worker: s.attach((w.attach_row(),)))
         await self._open()
 
     async def step(self) -> None:
@@ -296,7 +296,7 @@ class History:
         worker = self.draws.choice(self.workers)
         worker.attach_number += self.draws.choice((-1, 0, 1, 1))
         listed = tuple({held.task_id: held for held in self.held[-4:]}.values())
-        await self._both("attach", lambda s: s.attach((worker.attachment(*listed),)))
+        await self._both("attach", lambda s: s.attach((worker.attach_row(*listed),)))
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────
 

@@ -69,7 +69,7 @@ async def test_a_worker_is_gone_with_its_stream_and_back_with_the_next(
     await registry.tell((presence(worker, attached=False),))
     again = await seen(registry, worker)
     worker.attach_number += 1
-    await world.store.attach((worker.attachment(),))
+    await world.store.attach((worker.attach_row(),))
     await registered(world, worker, replica=replica)
 
     assert gone.status == "stopped"
@@ -83,7 +83,7 @@ async def test_what_an_older_attach_tells_is_passed_over(world: World, worker: W
     replica = await registered(world, worker)
     older = presence(worker, attached=False)
     worker.attach_number += 1
-    await world.store.attach((worker.attachment(),))
+    await world.store.attach((worker.attach_row(),))
     await registered(world, worker, replica=replica)
 
     await registry.tell((older,))
@@ -138,7 +138,7 @@ async def test_a_drain_outlives_an_attach_elsewhere(world: World, worker: Worker
     await registered(world, worker)
     await registry.drain(worker.id, drained=True)
     worker.attach_number += 1
-    await world.store.attach((worker.attachment(),))
+    await world.store.attach((worker.attach_row(),))
 
     drained = await registry.register(
         Registration(

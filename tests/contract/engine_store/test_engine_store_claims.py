@@ -102,7 +102,7 @@ async def test_a_claim_for_another_stream_gets_nothing(
 ) -> None:
     await fill(session, queue, 1)
     worker.attach_number = 2
-    await session.world.store.attach((worker.attachment(),))
+    await session.world.store.attach((worker.attach_row(),))
     worker.attach_number = attach_number
 
     assert await worker.take(5, Route(queue=queue)) == ()
@@ -116,7 +116,7 @@ async def test_a_lower_attach_number_is_refused_and_the_same_is_not(
 ) -> None:
     async def attach(number: int) -> bool:
         worker.attach_number = number
-        (reply,) = await world.store.attach((worker.attachment(),))
+        (reply,) = await world.store.attach((worker.attach_row(),))
         return reply.refused
 
     assert [await attach(number) for number in (3, 3, 2, 4)] == [False, False, True, False]
@@ -127,7 +127,7 @@ async def test_a_refused_attach_changes_nothing(session: Session, worker: Worker
     await session.start_turn(task)
     worker.attach_number = 0
 
-    (reply,) = await session.world.store.attach((worker.attachment(),))
+    (reply,) = await session.world.store.attach((worker.attach_row(),))
 
     assert reply.refused
     (open_task,) = (await session.world.store.open_tasks((session.turn,)))[session.turn]
@@ -141,7 +141,7 @@ async def test_claims_that_are_not_listed_are_undelivered_and_no_death(
     await session.start_turn(kept, missed)
     worker.attach_number = 2
 
-    (reply,) = await session.world.store.attach((worker.attachment(Held(kept.id, 1)),))
+    (reply,) = await session.world.store.attach((worker.attach_row(Held(kept.id, 1)),))
 
     assert (reply.refused, reply.released, reply.lost) == (False, 1, ())
     tasks = (await session.world.store.open_tasks((session.turn,)))[session.turn]
@@ -158,7 +158,7 @@ async def test_a_listed_task_that_is_held_no_more_is_lost(session: Session, work
     gone, other = Held(IDS.uuid7(), 1), Held(task.id, 2)
     worker.attach_number = 2
 
-    (reply,) = await session.world.store.attach((worker.attachment(gone, other),))
+    (reply,) = await session.world.store.attach((worker.attach_row(gone, other),))
 
     assert set(reply.lost) == {gone, other}
 
@@ -169,7 +169,7 @@ async def test_attaching_tells_what_is_to_be_cancelled(session: Session, worker:
     held = Held(task.id, 1)
     await session.commit(session.changes(marks=(MarkTask(task_id=task.id, fence=1),)))
 
-    (reply,) = await session.world.store.attach((worker.attachment(held),))
+    (reply,) = await session.world.store.attach((worker.attach_row(held),))
 
     assert reply.cancelling == (held,)
 
@@ -185,7 +185,7 @@ async def test_what_must_write_events_is_not_released_by_attaching(
     else:
         await session.commit(session.changes(marks=(MarkTask(task_id=task.id, fence=1),)))
 
-    (reply,) = await session.world.store.attach((worker.attachment(),))
+    (reply,) = await session.world.store.attach((worker.attach_row(),))
 
     assert reply.released == 0
     (open_task,) = (await session.world.store.open_tasks((session.turn,)))[session.turn]
@@ -201,8 +201,8 @@ async def test_a_worker_that_comes_back_did_not_die(session: Session, worker: Wo
     await store.release((Release(held=held, closing=Closing.EXPIRED, counts_death=True),))
     (dead,) = (await store.open_tasks((session.turn,)))[session.turn]
 
-    (reply,) = await store.attach((worker.attachment(held),))
-    await store.attach((worker.attachment(held),))
+    (reply,) = await store.attach((worker.attach_row(held),))
+    await store.attach((worker.attach_row(held),))
 
     assert (dead.deaths, reply.lost) == (1, (held,))
     (alive,) = (await store.open_tasks((session.turn,)))[session.turn]
@@ -219,7 +219,7 @@ async def test_another_worker_takes_no_death_back(
     await world.store.release((Release(held=held, closing=Closing.EXPIRED, counts_death=True),))
     other = await Worker.attached(world)
 
-    await world.store.attach((other.attachment(held),))
+    await world.store.attach((other.attach_row(held),))
 
     (dead,) = (await world.store.open_tasks((session.turn,)))[session.turn]
     assert dead.deaths == 1
@@ -227,9 +227,9 @@ async def test_another_worker_takes_no_death_back(
 
 async def test_many_workers_attach_in_one_flight(world: World, worker: Worker) -> None:
     other = Worker(world)
-    refused = msgspec.structs.replace(worker.attachment(), attach_number=0)
+    refused = msgspec.structs.replace(worker.attach_row(), attach_number=0)
 
-    first, second = await world.store.attach((refused, other.attachment()))
+    first, second = await world.store.attach((refused, other.attach_row()))
 
     assert (first.refused, second.refused) == (True, False)
 

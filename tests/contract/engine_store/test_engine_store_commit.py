@@ -62,7 +62,7 @@ async def test_a_claimed_task_is_leased_at_once_and_others_wait(
 async def test_a_claim_for_an_old_stream_waits_as_ready(session: Session, worker: Worker) -> None:
     old = session.task(claim=worker.claim)
     worker.attach_number = 2
-    await session.world.store.attach((worker.attachment(),))
+    await session.world.store.attach((worker.attach_row(),))
 
     reply = await session.start_turn(old)
 

@@ -168,7 +168,7 @@ async def test_what_a_lost_attempt_brings_is_stale(
     course = await Course(world, worker, CHAIN, queue).started()
     late = course.open["1"]
     worker.attach_number = 2
-    await world.store.attach((worker.attachment(),))  # lists nothing: the task is ready again
+    await world.store.attach((worker.attach_row(),))  # lists nothing: the task is ready again
     (again,) = await worker.take(1, course.route)
 
     lost = await course.decided(course.answer("1", PlainResult(result=b"8"), held=late))

@@ -196,7 +196,7 @@ async def test_a_checkpoint_is_recorded_once(world: World, worker: Worker) -> No
 async def test_a_checkpoint_of_a_lower_fence_is_stale(world: World, worker: Worker) -> None:
     program = await Program(world).started(worker)
     worker.attach_number = 2
-    await world.store.attach((worker.attachment(),))  # lists nothing: the task is ready again
+    await world.store.attach((worker.attach_row(),))  # lists nothing: the task is ready again
     await worker.take(1)
 
     reply = await program.commit(
@@ -214,7 +214,7 @@ async def test_the_counter_of_checkpoints_begins_anew_with_the_fence(
     program = await Program(world, route=route).started(worker)
     await program.commit(program.changes(emits=(program.emit(1),), steps=(program.step("1"),)))
     worker.attach_number = 2
-    await world.store.attach((worker.attachment(),))  # lists nothing: the task is ready again
+    await world.store.attach((worker.attach_row(),))  # lists nothing: the task is ready again
     (again,) = await worker.take(1, route)
 
     reply = await program.commit(

@@ -180,7 +180,7 @@ async def test_a_recorded_step_takes_the_deaths_before_it_back(
     await program.commit(program.changes(emits=(program.emit(1, fence=2),), steps=steps))
     (recorded,) = (await world.store.open_tasks((program.id,)))[program.id]
     await kill(world, worker, second.held)
-    await world.store.attach((worker.attachment(Held(program.task, 1)),))
+    await world.store.attach((worker.attach_row(Held(program.task, 1)),))
 
     assert recorded.deaths == 0
     (died_again,) = (await world.store.open_tasks((program.id,)))[program.id]

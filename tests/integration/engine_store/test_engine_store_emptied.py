@@ -167,8 +167,8 @@ async def reattach(world: PostgresWorld) -> Flight:
     """A worker comes again and holds one of its ten tasks no longer."""
     worker, tasks = await plain_leased(world)
     worker.attach_number = 2
-    attachment = worker.attachment(*(Held(task.id, 1) for task in tasks[1:]))
-    return lambda: world.store.attach((attachment,))
+    attach_row = worker.attach_row(*(Held(task.id, 1) for task in tasks[1:]))
+    return lambda: world.store.attach((attach_row,))
 
 
 async def plain_end(world: PostgresWorld) -> Flight:

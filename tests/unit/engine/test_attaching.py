@@ -9,13 +9,13 @@ import pytest
 
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.roster import Roster
-from mainspring_engine.ports.store import Attachment, AttachReply, Store
+from mainspring_engine.ports.store import AttachReply, AttachRow, Store
 from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
@@ -37,8 +37,8 @@ class SlowRows:
     def __init__(self) -> None:
         self.asked, self.answered = asyncio.Event(), asyncio.Event()
 
-    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
-        return tuple(AttachReply(refused=False) for _ in attachments)
+    async def attach(self, attach_rows: tuple[AttachRow, ...]) -> tuple[AttachReply, ...]:
+        return tuple(AttachReply(refused=False) for _ in attach_rows)
 
     async def held_by(self, _: UUID) -> tuple[()]:
         if not self.asked.is_set():
@@ -56,10 +56,10 @@ class Nobody:
     def credits_came(self) -> None: ...
 
 
-def streams_of(store: SlowRows, links: Links, roster: Roster) -> WorkerStreams:
+def streams_of(store: SlowRows, attachments: Attachments, roster: Roster) -> WorkerStreams:
     nobody = cast("object", Nobody())
     return WorkerStreams(
-        store=cast("Store", cast("object", store)), links=links, roster=roster,
+        store=cast("Store", cast("object", store)), attachments=attachments, roster=roster,
         lanes=cast("Lanes", nobody), leases=cast("Leases", nobody),
         claimer=cast("Claimer", nobody), agents=cast("Agents", nobody),
         gates=cast("Gates", nobody), workers=cast("Workers", nobody), holds=HoldTimes(),
@@ -68,8 +68,8 @@ def streams_of(store: SlowRows, links: Links, roster: Roster) -> WorkerStreams:
 
 
 async def test_an_older_attach_whose_statements_waited_does_not_take_the_seat_back() -> None:
-    store, links, roster = SlowRows(), Links(), Roster()
-    streams = streams_of(store, links, roster)
+    store, attachments, roster = SlowRows(), Attachments(), Roster()
+    streams = streams_of(store, attachments, roster)
     older = asyncio.create_task(streams.attach(FIRST, FrameOutbox()))
     await store.asked.wait()
     newer, _ = await streams.attach(msgspec.structs.replace(FIRST, attach_number=2), FrameOutbox())
@@ -78,5 +78,5 @@ async def test_an_older_attach_whose_statements_waited_does_not_take_the_seat_ba
     with pytest.raises(LeaseLost):
         await older
 
-    assert links.get(WORKER) is newer
+    assert attachments.get(WORKER) is newer
     assert [seat.attach_number for seat in roster.all()] == [2]

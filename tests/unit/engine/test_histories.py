@@ -7,8 +7,8 @@ import pytest
 
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import RecordedPage
+from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.histories import Histories
-from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_kernel.errors import Unavailable
 from mainspring_schema.codec import pack
@@ -35,11 +35,11 @@ class Recorded:
 
 async def asked(store: Recorded, *, holds: bool = True) -> ToWorker | None:
     """What its worker is told, where it is told anything."""
-    links, outbox = Links(), FrameOutbox()
-    link = Link(UUID(int=1), 1, outbox)
+    attachments, outbox = Attachments(), FrameOutbox()
+    attachment = Attachment(UUID(int=1), 1, outbox)
     if holds:
-        links.hold(link, HeldTask(held=HELD, session_id=ID, workflow_id=ID, org_id=ID))
-    await Histories(cast("Store", cast("object", store))).send(link, HistoryWanted(held=HELD))
+        attachments.hold(attachment, HeldTask(held=HELD, session_id=ID, workflow_id=ID, org_id=ID))
+    await Histories(cast("Store", cast("object", store))).send(attachment, HistoryWanted(held=HELD))
     outbox.heard()
     return await outbox.next_frame()
 

@@ -11,9 +11,9 @@ from mainspring_engine.domain.plain import PlainIntent
 from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.ports.outside import Witness
 from mainspring_engine.ports.store import ExpiredTask, Handed, Renewal, Store
+from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.lane import Lane, Lanes, Ticket
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.clock import ManualClock
@@ -99,11 +99,11 @@ NOBODY = cast("Lane[PlainIntent]", cast("object", None))
 
 
 def leases_over(
-    store: object, links: Links, clock: ManualClock, lanes: object | None = None
+    store: object, attachments: Attachments, clock: ManualClock, lanes: object | None = None
 ) -> Leases:
     return Leases(
         store=cast("Store", store),
-        links=links,
+        attachments=attachments,
         lanes=cast("Lanes", lanes or Lanes((), submits=NOBODY, ends=NOBODY)),
         clock=clock,
         time=DatabaseTime(clock),
@@ -112,20 +112,21 @@ def leases_over(
     )
 
 
-def push(link: Link, held: Held) -> None:
+def push(attachment: Attachment, held: Held) -> None:
     ids = dict.fromkeys(("session_id", "org_id"), UUID(int=9))
-    link.held[held.task_id] = HeldTask(held=held, workflow_id=UUID(int=9), **ids)
-    link.outbox.task(Task(held=held, traceparent="", payload=b"", **ids))
+    attachment.held[held.task_id] = HeldTask(held=held, workflow_id=UUID(int=9), **ids)
+    attachment.outbox.task(Task(held=held, traceparent="", payload=b"", **ids))
 
 
 async def test_a_start_is_answered_once_the_store_is_back() -> None:
-    clock, links, store, outbox = ManualClock(), Links(), StoreThatWasAway(), FrameOutbox()
-    link = Link(WORKER, 1, outbox)
-    links.add(link)
-    leases = leases_over(store, links, clock)
+    clock, attachments = ManualClock(), Attachments()
+    store, outbox = StoreThatWasAway(), FrameOutbox()
+    attachment = Attachment(WORKER, 1, outbox)
+    attachments.add(attachment)
+    leases = leases_over(store, attachments, clock)
     work = asyncio.create_task(leases.work())
 
-    leases.start(link, HELD)
+    leases.start(attachment, HELD)
     await clock.until_sleeping()
     clock.advance(STREAM_GRACE_S)
     frame = await outbox.next_frame()
@@ -141,27 +142,28 @@ async def test_what_an_idle_worker_holds_by_no_table_is_let_go() -> None:
 
     What the tables say it holds it may have got after it spoke, so it stays.
     """
-    clock, links, link = ManualClock(), Links(), Link(WORKER, 1, FrameOutbox())
-    links.add(link)
+    clock, attachments = ManualClock(), Attachments()
+    attachment = Attachment(WORKER, 1, FrameOutbox())
+    attachments.add(attachment)
     for held in (HELD, LATER):
         ids = dict.fromkeys(("session_id", "org_id", "workflow_id"), UUID(int=9))
-        links.hold(link, HeldTask(held=held, since_s=clock.mono(), **ids))
+        attachments.hold(attachment, HeldTask(held=held, since_s=clock.mono(), **ids))
     store = StoreThatListens(lost(LATER.task_id))
     clock.advance(1)
 
-    await leases_over(store, links, clock).look_over(link, clock.mono())
+    await leases_over(store, attachments, clock).look_over(attachment, clock.mono())
 
-    assert [task.held for task in link.held.values()] == [LATER]
+    assert [task.held for task in attachment.held.values()] == [LATER]
 
 
 async def test_a_broken_stream_speaks_for_the_tasks_that_left_on_it() -> None:
     clock, store, outbox = ManualClock(), StoreThatListens(), FrameOutbox()
-    link = Link(WORKER, 4, outbox)
-    push(link, HELD)
+    attachment = Attachment(WORKER, 4, outbox)
+    push(attachment, HELD)
     await outbox.next_frame()  # being written: a tool may kill its worker before that is known
-    push(link, LATER)
+    push(attachment, LATER)
 
-    broken = asyncio.create_task(leases_over(store, Links(), clock).broken(link))
+    broken = asyncio.create_task(leases_over(store, Attachments(), clock).broken(attachment))
     await clock.until_sleeping()
     before = list(store.acknowledged)
     clock.advance(STREAM_GRACE_S)
@@ -173,21 +175,21 @@ async def test_a_broken_stream_speaks_for_the_tasks_that_left_on_it() -> None:
 
 async def test_a_task_that_waited_for_a_frame_was_not_handed_out() -> None:
     clock, store = ManualClock(), StoreThatListens()
-    link = Link(WORKER, 1, FrameOutbox())
-    push(link, HELD)
+    attachment = Attachment(WORKER, 1, FrameOutbox())
+    push(attachment, HELD)
 
-    await leases_over(store, Links(), clock).fell_silent(link)
+    await leases_over(store, Attachments(), clock).fell_silent(attachment)
 
     assert store.acknowledged == []
 
 
 async def test_a_silent_stream_speaks_for_its_tasks_at_once() -> None:
     clock, store, outbox = ManualClock(), StoreThatListens(), FrameOutbox()
-    link = Link(WORKER, 1, outbox)
-    push(link, HELD)
+    attachment = Attachment(WORKER, 1, outbox)
+    push(attachment, HELD)
     await outbox.next_frame()
 
-    await leases_over(store, Links(), clock).fell_silent(link)
+    await leases_over(store, Attachments(), clock).fell_silent(attachment)
 
     assert [one.held for one in store.acknowledged] == [HELD]
 
@@ -195,7 +197,7 @@ async def test_a_silent_stream_speaks_for_its_tasks_at_once() -> None:
 async def test_losses_that_cannot_be_decided_hold_up_nobody_behind_them() -> None:
     clock, lanes = ManualClock(), Heard()
     store = StoreWithLosses(SWEEP_BATCH_ROWS_MAX + 1)
-    leases = leases_over(store, Links(), clock, lanes)
+    leases = leases_over(store, Attachments(), clock, lanes)
     leases.beaten = True
     tasks = [one.task.id for one in store.lost]
 

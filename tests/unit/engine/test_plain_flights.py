@@ -9,8 +9,8 @@ from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.alarms import Alarms
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.lane import Aboard, NoTicket
-from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_flights import PlainFlights
 from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.pushing import Pusher
@@ -56,7 +56,7 @@ async def test_the_next_attempt_is_due_at_its_time_and_not_at_the_next_sweep() -
     flights = PlainFlights(
         store=cast("Store", cast("object", Rows())),
         seating=cast("Seating", object()),
-        links=Links(),
+        attachments=Attachments(),
         pusher=cast("Pusher", object()),
         announcer=cast("Announcer", object()),
         alarms=cast("Alarms", cast("object", delays)),

@@ -20,7 +20,7 @@ from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowRow
 from mainspring_engine.usecases import queries as module
-from mainspring_engine.usecases.links import Link, Links
+from mainspring_engine.usecases.attachments import Attachment, Attachments
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.queries import Queries
 from mainspring_kernel.clock import ManualClock
@@ -90,8 +90,8 @@ class Desk:
     """An engine with at most one worker."""
 
     def __init__(self, *, knows: str | None = "workflow:order", slots: int = 1) -> None:
-        self.roster, self.links, self.outbox = Roster(), Links(), FrameOutbox()
-        self.link = Link(WORKER, 1, self.outbox)
+        self.roster, self.attachments, self.outbox = Roster(), Attachments(), FrameOutbox()
+        self.attachment = Attachment(WORKER, 1, self.outbox)
         self.seat = Seat(
             WORKER,
             1,
@@ -103,7 +103,7 @@ class Desk:
             slots,
         )
         if knows is not None:
-            self.links.add(self.link)
+            self.attachments.add(self.attachment)
             self.roster.add(self.seat)
         store = cast("Store", cast("object", Rows()))
         ids = SeededIds(ManualClock(), seed=1)
@@ -114,7 +114,7 @@ class Desk:
             elsewhere=self.others,
             me=ME,
             roster=self.roster,
-            links=self.links,
+            attachments=self.attachments,
             ids=ids,
         )
 
@@ -147,7 +147,7 @@ async def test_a_worker_that_knows_the_code_answers(slots: int) -> None:
         WORKFLOW, 2, "stage", b"[7]",
     )  # fmt: skip
     assert (during, held in desk.queries) == (True, False)
-    assert desk.link.held == {}
+    assert desk.attachment.held == {}
     assert desk.seat.free_slots == slots - 1, "the worker gives its slot back by itself"
 
 
@@ -158,8 +158,8 @@ async def test_no_beat_that_does_not_name_a_query_makes_it_doubtful() -> None:
     await desk.asking()
     await desk.pushed()
 
-    assert not desk.link.doubted((), now_s=1000.0)
-    assert desk.link.given_before(1000.0) == ()
+    assert not desk.attachment.doubted((), now_s=1000.0)
+    assert desk.attachment.given_before(1000.0) == ()
 
 
 async def test_what_its_code_refuses_is_told() -> None:
@@ -187,7 +187,7 @@ async def test_a_worker_that_goes_away_or_hands_back_is_told() -> None:
 
     left = await desk.asking()
     await desk.pushed()
-    desk.queries.left(desk.link)
+    desk.queries.left(desk.attachment)
     returned = await desk.asking()
     held, _ = await desk.pushed()
     desk.queries.returned(held)
@@ -210,7 +210,7 @@ async def test_an_answer_that_does_not_come_ends_the_query_and_frees_the_worker(
     frame = await desk.outbox.next_frame()
     assert frame is not None
     assert frame.lost == tuple(task.held for task in frame.tasks)
-    assert desk.link.held == {}
+    assert desk.attachment.held == {}
 
 
 async def test_queries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mainspring_engine.ports.progress import Report
 from mainspring_engine.ports.store import Store
-from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.reporting import Reports
 from mainspring_kernel.clock import ManualClock
@@ -41,24 +41,24 @@ class Rows:
 
 
 class Desk:
-    """Reports over one link that holds one task."""
+    """Reports over one attachment that holds one task."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.clock = ManualClock()
         self.outbox = FrameOutbox()
-        self.link = Link(WORKER, 1, self.outbox)
+        self.attachment = Attachment(WORKER, 1, self.outbox)
         ids = dict.fromkeys(("session_id", "workflow_id", "org_id"), UUID(int=9))
-        self.link.held[HELD.task_id] = HeldTask(held=HELD, **ids)
-        links = Links()
-        links.add(self.link)
+        self.attachment.held[HELD.task_id] = HeldTask(held=HELD, **ids)
+        attachments = Attachments()
+        attachments.add(self.attachment)
         store = cast("Store", cast("object", rows))
-        self.reports = Reports(store, links, self.clock)
+        self.reports = Reports(store, attachments, self.clock)
 
     def say(self, counter: int, details: bytes = b"1", *, step: str = "", fence: int = 3) -> None:
         held = Held(HELD.task_id, fence)
         said = Progress(held=held, counter=counter, step=step, details=details)
-        self.reports.said(self.link, said)
+        self.reports.said(self.attachment, said)
 
     async def answers(self) -> list[tuple[int, Verdict]]:
         frame = await self.outbox.next_frame()

@@ -10,11 +10,11 @@ from mainspring_engine.domain.limits import LOOK_OVER_REST_S
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
@@ -45,11 +45,11 @@ class Nobody:
     ended = None
     looks = 0
 
-    async def look_over(self, link: Link, before_s: float) -> None:
-        assert link.given_before(before_s)
+    async def look_over(self, attachment: Attachment, before_s: float) -> None:
+        assert attachment.given_before(before_s)
         self.looks += 1
 
-    def beat(self, link: Link, held: tuple[Held, ...]) -> None: ...
+    def beat(self, attachment: Attachment, held: tuple[Held, ...]) -> None: ...
 
     def __contains__(self, held: Held) -> bool:
         return False
@@ -57,13 +57,13 @@ class Nobody:
 
 def streams_of(
     lanes: TheLanes,
-    links: Links,
+    attachments: Attachments,
     clock: ManualClock | None = None,
     leases: Nobody | None = None,
 ) -> WorkerStreams:
     nobody = cast("object", leases or Nobody())
     return WorkerStreams(
-        store=cast("Store", nobody), links=links, roster=Roster(),
+        store=cast("Store", nobody), attachments=attachments, roster=Roster(),
         lanes=cast("Lanes", cast("object", lanes)), leases=cast("Leases", nobody),
         claimer=cast("Claimer", nobody), agents=cast("Agents", nobody),
         gates=cast("Gates", nobody), workers=cast("Workers", nobody), holds=HoldTimes(),
@@ -72,49 +72,52 @@ def streams_of(
 
 
 async def test_a_beat_that_names_nothing_is_answered_by_an_empty_frame() -> None:
-    links, outbox = Links(), FrameOutbox()
-    streams = streams_of(TheLanes(), links)
-    link = Link(IDS.uuid7(), 1, outbox)
-    links.add(link)
+    attachments, outbox = Attachments(), FrameOutbox()
+    streams = streams_of(TheLanes(), attachments)
+    attachment = Attachment(IDS.uuid7(), 1, outbox)
+    attachments.add(attachment)
 
-    streams.receive(link, FromWorker(beat=Beat(held=())))
+    streams.receive(attachment, FromWorker(beat=Beat(held=())))
 
     assert await outbox.next_frame() == ToWorker()
 
 
 async def test_a_worker_that_does_not_name_what_it_has_had_for_long_is_looked_over() -> None:
-    links, clock, leases = Links(), ManualClock(), Nobody()
-    streams = streams_of(TheLanes(), links, clock, leases)
-    link = Link(IDS.uuid7(), 1, FrameOutbox())
-    links.add(link)
+    attachments, clock, leases = Attachments(), ManualClock(), Nobody()
+    streams = streams_of(TheLanes(), attachments, clock, leases)
+    attachment = Attachment(IDS.uuid7(), 1, FrameOutbox())
+    attachments.add(attachment)
     held, id_ = Held(IDS.uuid7(), 1), IDS.uuid7()
     task = HeldTask(
         held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID, since_s=clock.mono()
     )
-    links.hold(link, task)
+    attachments.hold(attachment, task)
 
     beats = [
         (LEASE_S - 1, (), 0), (2, (held,), 0), (1, (), 1), (1, (), 1), (LOOK_OVER_REST_S, (), 2),
     ]  # fmt: skip
     for seconds, named, looks in beats:
         clock.advance(seconds)
-        streams.receive(link, FromWorker(beat=Beat(held=named)))
+        streams.receive(attachment, FromWorker(beat=Beat(held=named)))
         await asyncio.sleep(0)
         assert leases.looks == looks
 
 
 def test_what_an_attempt_recorded_comes_before_the_result_that_ends_it() -> None:
-    lanes, links = TheLanes(), Links()
-    streams = streams_of(lanes, links)
-    link, id_, held = Link(IDS.uuid7(), 1, FrameOutbox()), IDS.uuid7(), Held(IDS.uuid7(), 1)
-    links.add(link)
-    links.hold(link, HeldTask(held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID))
+    lanes, attachments = TheLanes(), Attachments()
+    streams = streams_of(lanes, attachments)
+    attachment = Attachment(IDS.uuid7(), 1, FrameOutbox())
+    id_, held = IDS.uuid7(), Held(IDS.uuid7(), 1)
+    attachments.add(attachment)
+    attachments.hold(
+        attachment, HeldTask(held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID)
+    )
     body = pack(WorkflowResult(outcome="suspended"))
     result = Result(held=held, hash=hashlib.sha256(body).digest(), body=body)
     record = StepRecord(step="1", name="charge")
 
     streams.receive(
-        link,
+        attachment,
         FromWorker(results=(result,), emits=(Emit(held=held, counter=1, steps=(record,)),)),
     )
 

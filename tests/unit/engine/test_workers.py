@@ -17,7 +17,7 @@ from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.ports.log import GrantedLog
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.registry import Presence, Registry
-from mainspring_engine.ports.store import Attachment
+from mainspring_engine.ports.store import AttachRow
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
@@ -86,7 +86,7 @@ class Site:
     async def attach(self, workers: Workers, roster: Roster, *, number: int = 1) -> Seat:
         """As a stream does: into the store, into the registry, onto its seat."""
         await self.store.attach(
-            (Attachment(incarnation=WORKER, attach_number=number, name="w", build="b"),)
+            (AttachRow(incarnation=WORKER, attach_number=number, name="w", build="b"),)
         )
         seat = Seat(WORKER, number, OFFER, 3)
         seat.drained = await workers.registered(

@@ -7,6 +7,7 @@ from mainspring_engine.ports.backstage import Backstage
 from mainspring_engine.ports.gates import GateStore
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.budgets import Budgeted, Budgets
 from mainspring_engine.usecases.deliveries import Inbox
@@ -14,7 +15,6 @@ from mainspring_engine.usecases.explaining import Explaining
 from mainspring_engine.usecases.inspecting import Inspector
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.letters import DeadLetters
-from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.operating import Operator
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_engine.usecases.plain_traces import PlainTraces
@@ -38,7 +38,7 @@ def back_office(  # noqa: PLR0913 - one named part each
     gates: GateStore,
     workers: Workers,
     lanes: Lanes,
-    links: Links,
+    attachments: Attachments,
     pressure: Backpressure,
     announcer: Announcer,
     witness: Witness,
@@ -53,7 +53,7 @@ def back_office(  # noqa: PLR0913 - one named part each
         letters=backstage.letters,
         pressure=pressure,
         clock=clock,
-        links=links,
+        attachments=attachments,
         announcer=announcer,
         traces=PlainTraces(store, witness, clock),
     )

@@ -9,8 +9,8 @@ from mainspring_engine.domain.depths import by_queue
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.samples import Vitals
 from mainspring_engine.domain.tallies import Tallies
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.gauging import Gauging
-from mainspring_engine.usecases.links import Links
 from mainspring_kernel.limits import METRIC_SERIES_MAX
 from mainspring_runtime import names
 from mainspring_runtime.readings import Reading
@@ -27,13 +27,13 @@ class EngineMeters:
         *,
         tallies: Tallies,
         gauging: Gauging,
-        links: Links,
+        attachments: Attachments,
         roster: Roster,
         circuits: Callable[[], tuple[Circuit, ...]],
     ) -> None:
         self._tallies = tallies
         self._gauging = gauging
-        self._links = links
+        self._attachments = attachments
         self._roster = roster
         self._circuits = circuits
 
@@ -62,9 +62,9 @@ class EngineMeters:
             yield Reading(names.TASK_RETRIES, count, {names.ERROR_TYPE: kind})
 
     def _attached(self) -> Iterator[Reading]:
-        links = self._links.all()
-        yield Reading(names.WORKER_STREAMS, len(links))
-        yield Reading(names.WORKER_HELD, sum(len(link.held) for link in links))
+        attachments = self._attachments.all()
+        yield Reading(names.WORKER_STREAMS, len(attachments))
+        yield Reading(names.WORKER_HELD, sum(len(attachment.held) for attachment in attachments))
         free = sum(max(0, seat.free_slots) for seat in self._roster.all())
         yield Reading(names.WORKER_CREDITS, free)
 

@@ -1,4 +1,4 @@
-"""Wake-ups from the bus, into the claimer, the links and the gates."""
+"""Wake-ups from the bus, into the claimer, the attachments and the gates."""
 
 import logging
 from collections.abc import Callable
@@ -8,9 +8,9 @@ import msgspec
 
 from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.routes import Route
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
-from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.registry import Workers
 from mainspring_messaging import Bus, Message
 from mainspring_schema import subjects
@@ -20,7 +20,9 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers: Workers) -> None:
+async def listen(
+    bus: Bus, claimer: Claimer, attachments: Attachments, gates: Gates, workers: Workers
+) -> None:
     """Subscribes for the life of the process. A hint that cannot be read is dropped and logged."""
 
     def ready(hint: ReadyTasks) -> None:
@@ -28,10 +30,10 @@ async def listen(bus: Bus, claimer: Claimer, links: Links, gates: Gates, workers
 
     def marked(hint: CancelMarked) -> None:
         for held in hint.held:
-            links.cancelled(held)
+            attachments.cancelled(held)
 
     def recorded(hint: StepsRecorded) -> None:
-        links.news(hint.workflow_id, hint.task_id)
+        attachments.news(hint.workflow_id, hint.task_id)
 
     def moved(message: Message) -> None:
         del message  # that there was one says it all

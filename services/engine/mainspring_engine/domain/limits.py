@@ -86,7 +86,7 @@ RETOLD_TASK_AGE_MS: Final = 600_000
 """Of tasks made this long ago at most: a range of the key, for attempts have no index by time."""
 RETOLD_ROWS_MAX: Final = 5_000
 """Attempts in that, newest first: one short statement, and a bounded burst of spans."""
-RELAYS_MAX: Final = 10_000
+CARRIED_SIGNALS_MAX: Final = 10_000
 """Signals between sessions that wait for their lanes; what is above it the sweep finds."""
 SIGNAL_LOST_MS: Final = 1000
 """How long a signal between sessions may lie before the sweep brings it: its hint was lost."""

@@ -151,7 +151,7 @@ class Renewed(Struct, frozen=True, kw_only=True):
     cancelling: bool
 
 
-class Attachment(Struct, frozen=True, kw_only=True):
+class AttachRow(Struct, frozen=True, kw_only=True):
     incarnation: UUID
     attach_number: int
     name: str
@@ -319,7 +319,7 @@ class Store(Protocol):
         """
         ...
 
-    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
+    async def attach(self, attach_rows: tuple[AttachRow, ...]) -> tuple[AttachReply, ...]:
         """Writes the one row per incarnation, releases what it does not list."""
         ...
 

@@ -17,9 +17,9 @@ from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.ports.outside import Announcer, Witness
 from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases.alarms import Alarms
-from mainspring_engine.usecases.links import Links
+from mainspring_engine.usecases.attachments import Attachments
+from mainspring_engine.usecases.couriers import Couriers
 from mainspring_engine.usecases.pushing import Pusher
-from mainspring_engine.usecases.relays import Relays
 from mainspring_engine.usecases.seating import Seating
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_schema.declarations import version_of
@@ -40,21 +40,21 @@ class Assignment:
         self,
         *,
         seating: Seating,
-        links: Links,
+        attachments: Attachments,
         pusher: Pusher,
         sessions: Sessions,
         announcer: Announcer,
         witness: Witness,
         alarms: Alarms,
-        relays: Relays,
+        couriers: Couriers,
         epoch: int,
         tallies: Tallies | None = None,
     ) -> None:
         self._tallies = tallies or Tallies()
         self._alarms = alarms
-        self._relays = relays
+        self._couriers = couriers
         self._seating = seating
-        self._links = links
+        self._attachments = attachments
         self._pusher = pusher
         self._sessions = sessions
         self._announcer = announcer
@@ -98,7 +98,7 @@ class Assignment:
                 self._tallies.retries.add((close.error_class or close.error_code,))
         self._tell_news(changes)
         self._alarms.committed(changes)
-        self._relays.committed(changes)
+        self._couriers.committed(changes)
         head = changes.after
         if events or head.closed:
             batch = LogBatch(self._epoch, events, (), closed=head.closed)
@@ -132,11 +132,11 @@ class Assignment:
         """
         marked = tuple(Held(mark.task_id, mark.fence) for mark in changes.marks)
         for held in marked:
-            self._links.cancelled(held)
+            self._attachments.cancelled(held)
         if marked:
             self._announcer.cancel_marked(marked)
         for close in reply.closes:
-            self._links.ended(close.held)
+            self._attachments.ended(close.held)
 
     def _tell_news(self, changes: Changes) -> None:
         """What a workflow waited for came while a worker is at work on its other branches."""
@@ -148,5 +148,5 @@ class Assignment:
             if task_id is None:
                 continue
             steps = tuple(_STEP.decode(step.body) for step in found)
-            if not self._links.news(change.id, task_id, steps):
+            if not self._attachments.news(change.id, task_id, steps):
                 self._announcer.recorded(change.id, task_id)

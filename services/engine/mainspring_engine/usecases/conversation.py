@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import msgspec
 
 from mainspring_engine.domain.checks import check_attach
-from mainspring_engine.usecases.links import Link
+from mainspring_engine.usecases.attachments import Attachment
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.worker_streams import WorkerStreams
 from mainspring_kernel.errors import MalformedBody
@@ -40,12 +40,12 @@ class Conversations:
         except msgspec.ValidationError as error:
             raise MalformedBody(str(error)) from error
         outbox = FrameOutbox()
-        link, attached = await self._streams.attach(first.attach, outbox)
+        attachment, attached = await self._streams.attach(first.attach, outbox)
         outbox.attached(attached)
-        self._streams.receive(link, first)
+        self._streams.receive(attachment, first)
         self._open.add(outbox)
         self._quiet.clear()
-        reader = asyncio.create_task(self._read(link, outbox, frames))
+        reader = asyncio.create_task(self._read(attachment, outbox, frames))
         try:
             while (frame := await outbox.next_frame()) is not None:
                 yield frame
@@ -54,16 +54,18 @@ class Conversations:
             self._open.discard(outbox)
             if not self._open:
                 self._quiet.set()
-            await self._streams.detach(link)
+            await self._streams.detach(attachment)
 
     async def _read(
-        self, link: Link, outbox: FrameOutbox, frames: AsyncIterator[FromWorker]
+        self, attachment: Attachment, outbox: FrameOutbox, frames: AsyncIterator[FromWorker]
     ) -> None:
         try:
             async for frame in frames:
-                self._streams.receive(link, frame)
+                self._streams.receive(attachment, frame)
                 if outbox.overflowed:
-                    _log.error("worker %s reads too slowly: its stream is ended", link.incarnation)
+                    _log.error(
+                        "worker %s reads too slowly: its stream is ended", attachment.incarnation
+                    )
                     return
         finally:
             outbox.close()

@@ -9,7 +9,7 @@ import msgspec
 from mainspring_engine.domain.checks import check_wanted
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import RecordedPage
-from mainspring_engine.usecases.links import Link
+from mainspring_engine.usecases.attachments import Attachment
 from mainspring_kernel.errors import Conflict, Unavailable
 from mainspring_schema.frames import History, HistoryWanted
 from mainspring_schema.workflows import INPUT_STEP, StepRecord, prefix_of
@@ -22,28 +22,28 @@ class Histories:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def send(self, link: Link, wanted: HistoryWanted) -> None:
+    async def send(self, attachment: Attachment, wanted: HistoryWanted) -> None:
         """One page to who holds the workflow. While the store is away nothing comes: ask again.
 
         Whoever gets none for another reason has lost the task: he would ask for ever, and his beats
         would keep others from it.
         """
-        task = link.given(wanted.held)
+        task = attachment.given(wanted.held)
         if task is None:
-            link.outbox.lost(wanted.held)
+            attachment.outbox.lost(wanted.held)
             return
         try:
             check_wanted(wanted)
             page = await self._page(task.workflow_id, wanted)
             steps = tuple(_STEP.decode(body) for body in page.bodies)
         except msgspec.MsgspecError as error:
-            _log.warning("a history was refused to %s: %s", link.incarnation, error)
-            link.outbox.lost(wanted.held)
+            _log.warning("a history was refused to %s: %s", attachment.incarnation, error)
+            attachment.outbox.lost(wanted.held)
             return
         except Unavailable as error:
             _log.warning("a history waits: %s", error)
             return
-        link.outbox.history(
+        attachment.outbox.history(
             History(
                 held=wanted.held,
                 steps=steps,

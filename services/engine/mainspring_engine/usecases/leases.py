@@ -13,9 +13,9 @@ from mainspring_engine.domain.rows import Closing, TaskKind
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.ports.outside import AttemptEnd, Witness
 from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal, Store
+from mainspring_engine.usecases.attachments import Attachment, Attachments
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_engine.usecases.lane import Lanes
-from mainspring_engine.usecases.links import Link, Links
 from mainspring_engine.usecases.plain_traces import traces_of
 from mainspring_engine.usecases.reporting import Reports
 from mainspring_engine.usecases.time import DatabaseTime
@@ -45,7 +45,7 @@ class Leases:
         self,
         *,
         store: Store,
-        links: Links,
+        attachments: Attachments,
         lanes: Lanes,
         clock: Clock,
         time: DatabaseTime,
@@ -54,7 +54,7 @@ class Leases:
         tallies: Tallies | None = None,
     ) -> None:
         self._store = store
-        self._links = links
+        self._attachments = attachments
         self._lanes = lanes
         self._clock = clock
         self._woken = woken
@@ -64,7 +64,7 @@ class Leases:
         self._witness = witness
         self._time = time
         self._releases = Batcher(self._release)
-        self.reports = Reports(store, links, clock)
+        self.reports = Reports(store, attachments, clock)
         self._unsettled = Unsettled(clock)
         """Tasks whose leases ran out."""
         self.beaten: bool = False
@@ -85,12 +85,12 @@ class Leases:
             except Unavailable:
                 await self._clock.sleep(STREAM_GRACE_S)
 
-    def beat(self, link: Link, held: tuple[Held, ...]) -> None:
+    def beat(self, attachment: Attachment, held: tuple[Held, ...]) -> None:
         for item in held:
-            self._renewals.put(Renewal(held=item, incarnation=link.incarnation))
+            self._renewals.put(Renewal(held=item, incarnation=attachment.incarnation))
 
-    def start(self, link: Link, held: Held) -> None:
-        self._starts.put(Renewal(held=held, incarnation=link.incarnation))
+    def start(self, attachment: Attachment, held: Held) -> None:
+        self._starts.put(Renewal(held=held, incarnation=attachment.incarnation))
 
     def undelivered(self, held: Held) -> None:
         """A claim that could not be pushed."""
@@ -106,16 +106,16 @@ class Leases:
         replies = await self._store.renew(renewals)
         self.beaten = True
         for renewal, reply in zip(renewals, replies, strict=True):
-            link = self._links.get(renewal.incarnation)
-            if link is None:
+            attachment = self._attachments.get(renewal.incarnation)
+            if attachment is None:
                 continue
             if reply.lost:
-                link.outbox.lost(reply.held)
-                self._links.drop(link, reply.held)
+                attachment.outbox.lost(reply.held)
+                self._attachments.drop(attachment, reply.held)
                 continue
-            link.outbox.renewed(reply.held)
+            attachment.outbox.renewed(reply.held)
             if reply.cancelling:
-                link.outbox.cancelled(reply.held)
+                attachment.outbox.cancelled(reply.held)
 
     async def _start(self, starts: tuple[Renewal, ...]) -> None:
         while True:
@@ -126,9 +126,9 @@ class Leases:
                 # A worker asks once, renews and waits: a dropped answer would never come.
                 await self._clock.sleep(STREAM_GRACE_S)
         for start, verdict in zip(starts, verdicts, strict=True):
-            link = self._links.get(start.incarnation)
-            if link is not None:
-                link.outbox.start(Acknowledgement(held=start.held, verdict=verdict))
+            attachment = self._attachments.get(start.incarnation)
+            if attachment is not None:
+                attachment.outbox.start(Acknowledgement(held=start.held, verdict=verdict))
 
     async def _release(self, losses: tuple[Loss, ...]) -> None:
         verdicts = await self._store.release(tuple(loss.release for loss in losses))
@@ -155,14 +155,14 @@ class Leases:
 
     # ── losses ──────────────────────────────────────────────────────────────────────────────────
 
-    async def broken(self, link: Link) -> None:
+    async def broken(self, attachment: Attachment) -> None:
         """A stream broke: its worker has a grace to come back, here or at another engine."""
-        handed = link.handed()
+        handed = attachment.handed()
         await self._clock.sleep(STREAM_GRACE_S)
         while True:
             try:
                 await self._acknowledge(handed)
-                tasks = await self._store.held_by(link.incarnation)
+                tasks = await self._store.held_by(attachment.incarnation)
                 break
             except Unavailable:
                 # Counted only while the database answers: its outage was nobody's death.
@@ -171,30 +171,30 @@ class Leases:
             if task.task.effect.needs_start and task.task.started:
                 continue  # it waits for its lease: the effect may still be under way
             release = self._loss(
-                task, incarnation=link.incarnation, attach_number=link.attach_number
+                task, incarnation=attachment.incarnation, attach_number=attachment.attach_number
             )
             if release is not None:
                 self._releases.put(Loss(release, task))
 
-    async def look_over(self, link: Link, before_s: float) -> None:
+    async def look_over(self, attachment: Attachment, before_s: float) -> None:
         """Its worker does not name what it was given: what the tables do not name is dropped here.
 
         An attempt was refused, say, for another engine had ended the task. What the worker was
         given after `before_s` it may not have had yet when it spoke.
         """
         try:
-            tasks = await self._store.held_by(link.incarnation)
+            tasks = await self._store.held_by(attachment.incarnation)
         except Unavailable:
             return  # it will say so again
         held = {Held(one.task.id, one.task.fence) for one in tasks}
-        for one in link.given_before(before_s):
+        for one in attachment.given_before(before_s):
             if one not in held:
-                self._links.drop(link, one)
+                self._attachments.drop(attachment, one)
 
-    async def fell_silent(self, link: Link) -> None:
+    async def fell_silent(self, attachment: Attachment) -> None:
         """A worker says nothing any more and keeps its stream: what it was given may be why."""
         try:
-            await self._acknowledge(link.handed())
+            await self._acknowledge(attachment.handed())
         except Unavailable as error:
             _log.warning("a silent worker's tasks count as undelivered: %s", error)
 

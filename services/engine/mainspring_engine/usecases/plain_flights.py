@@ -24,8 +24,8 @@ from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.plain import PlainAdded
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.alarms import Alarms
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.lane import PlainEntry, Ticket
-from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_engine.usecases.seating import Seating
@@ -53,7 +53,7 @@ class PlainFlights:
         *,
         store: Store,
         seating: Seating,
-        links: Links,
+        attachments: Attachments,
         pusher: Pusher,
         announcer: Announcer,
         alarms: Alarms,
@@ -65,7 +65,7 @@ class PlainFlights:
         self._announcer = announcer
         self._store = store
         self._seating = seating
-        self._links = links
+        self._attachments = attachments
         self._pusher = pusher
         self._tallies = tallies
 
@@ -152,7 +152,7 @@ class PlainFlights:
                     self._tallies.retries.add((end.error_code,))
                 else:
                     over.append(end.held.task_id)
-                self._links.ended(end.held)
+                self._attachments.ended(end.held)
             _tell(entry.ticket, verdict)
         if over:
             self._announcer.ended(tuple(over))

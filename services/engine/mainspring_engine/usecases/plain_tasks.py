@@ -12,9 +12,9 @@ from mainspring_engine.ports.letters import Letters, Resolve
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.plain import PlainCancel, PlainRow
 from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.lane import Lanes
-from mainspring_engine.usecases.links import Links
 from mainspring_engine.usecases.plain_traces import PlainTraces
 from mainspring_engine.usecases.workflows import (
     check_arguments,
@@ -70,12 +70,12 @@ class PlainTasks:
         letters: Letters,
         pressure: Backpressure,
         clock: Clock,
-        links: Links,
+        attachments: Attachments,
         announcer: Announcer,
         traces: PlainTraces,
     ) -> None:
         self._traces = traces
-        self._links = links
+        self._attachments = attachments
         self._announcer = announcer
         self._lanes = lanes
         self._store = store
@@ -167,7 +167,7 @@ class PlainTasks:
         ended = await self._store.plain.cancel((cancel,))
         held = tuple(one.held for one in ended if one.held is not None)
         for attempt in held:
-            self._links.ended(attempt)
+            self._attachments.ended(attempt)
             self._announcer.cancel_marked((attempt,))
         for one in ended:
             self._announcer.ended((one.task_id,))

@@ -14,7 +14,7 @@ from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.domain.workflow.going import is_go
 from mainspring_engine.ports.store import Claimed
 from mainspring_engine.usecases.agents import Agents
-from mainspring_engine.usecases.links import HeldTask, Link, Links
+from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.sessions import Sessions
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import uuid7_ms
@@ -39,14 +39,14 @@ class Pusher:
 
     def __init__(
         self,
-        links: Links,
+        attachments: Attachments,
         agents: Agents,
         sessions: Sessions,
         undelivered: Callable[[Held], None],
         clock: Clock,
         tallies: Tallies | None = None,
     ) -> None:
-        self._links = links
+        self._attachments = attachments
         self._agents = agents
         self._sessions = sessions
         self._undelivered = undelivered
@@ -59,14 +59,14 @@ class Pusher:
         for task in changes.tasks:
             if task.claim is None or task.id in without:
                 continue
-            link = self._links.get(task.claim.incarnation)
-            if link is None or link.attach_number != task.claim.attach_number:
+            attachment = self._attachments.get(task.claim.incarnation)
+            if attachment is None or attachment.attach_number != task.claim.attach_number:
                 self._undelivered(Held(task.id, 1))
                 continue
             workflow = workflows[task.workflow_id]
             self._note_wait(task.route, task.id)
             self._push(
-                link,
+                attachment,
                 _held_task(task, changes, self._clock.mono()),
                 payload=task.payload,
                 origin=Origin(workflow.config_hash, workflow.traceparent),
@@ -75,8 +75,8 @@ class Pusher:
             )
 
     def push_claimed(self, claimed: Claimed) -> None:
-        link = self._links.get(claimed.incarnation)
-        if link is None:
+        attachment = self._attachments.get(claimed.incarnation)
+        if attachment is None:
             self._undelivered(claimed.held)
             return
         if claimed.held.fence == 1:
@@ -94,7 +94,7 @@ class Pusher:
             traceparent=own_trace,
         )
         self._push(
-            link,
+            attachment,
             task,
             payload=claimed.payload,
             origin=Origin(
@@ -110,8 +110,8 @@ class Pusher:
     def push_plain(self, task: NewPlain, claim: Claim) -> None:
         """A plain task that was inserted claimed."""
         held = Held(task.id, 1)
-        link = self._links.get(claim.incarnation)
-        if link is None or link.attach_number != claim.attach_number:
+        attachment = self._attachments.get(claim.incarnation)
+        if attachment is None or attachment.attach_number != claim.attach_number:
             self._undelivered(held)
             return
         self._note_wait(task.route, task.id)
@@ -125,7 +125,7 @@ class Pusher:
             traceparent=task.traceparent,
         )
         origin = Origin(b"", task.traceparent)
-        self._push(link, of_its_own, payload=task.payload, origin=origin, reads_log=False)
+        self._push(attachment, of_its_own, payload=task.payload, origin=origin, reads_log=False)
 
     def _note_wait(self, route: Route, task_id: UUID) -> None:
         """Of a first attempt: an id tells when its task was made, to the millisecond."""
@@ -134,7 +134,7 @@ class Pusher:
 
     def _push(
         self,
-        link: Link,
+        attachment: Attachment,
         task: HeldTask,
         *,
         payload: bytes,
@@ -142,19 +142,19 @@ class Pusher:
         reads_log: bool,
         recorded: tuple[StepRecord, ...] | None = None,
     ) -> None:
-        self._links.hold(link, task)
+        self._attachments.hold(attachment, task)
         remembered = self._sessions.get(task.session_id) if reads_log else None
         if task.route is not None and is_go(task.route):
-            self._sessions.note_worker(task.session_id, link.incarnation)
-        link.outbox.task(
+            self._sessions.note_worker(task.session_id, attachment.incarnation)
+        attachment.outbox.task(
             Task(
                 held=task.held,
                 session_id=task.session_id,
                 org_id=task.org_id,
                 traceparent=_attempt_trace(origin.traceparent, task.held),
                 payload=payload,
-                config=self._config_for(link, origin.config_hash),
-                tail=() if remembered is None else remembered.tail_for(link.incarnation),
+                config=self._config_for(attachment, origin.config_hash),
+                tail=() if remembered is None else remembered.tail_for(attachment.incarnation),
                 recorded=recorded,
                 started=origin.started,
                 failures=task.failures,
@@ -162,13 +162,13 @@ class Pusher:
             )
         )
 
-    def _config_for(self, link: Link, config_hash: bytes) -> Config | None:
-        if not config_hash or config_hash in link.configs:
+    def _config_for(self, attachment: Attachment, config_hash: bytes) -> Config | None:
+        if not config_hash or config_hash in attachment.configs:
             return None
         body = self._agents.body(config_hash)
         if body is None:
             return None
-        link.configs.add(config_hash)
+        attachment.configs.add(config_hash)
         return Config(hash=config_hash, body=body)
 
 

@@ -19,8 +19,8 @@ from mainspring_engine.ports.elsewhere import Elsewhere
 from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import WorkflowRow
+from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.histories import input_of
-from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_kernel.errors import (
     Conflict,
     DeadlineExceeded,
@@ -59,7 +59,7 @@ class Queries:
         elsewhere: Elsewhere,
         me: UUID,
         roster: Roster,
-        links: Links,
+        attachments: Attachments,
         ids: Ids,
     ) -> None:
         self._registry = registry
@@ -67,9 +67,9 @@ class Queries:
         self._me = me
         self._store = store
         self._roster = roster
-        self._links = links
+        self._attachments = attachments
         self._ids = ids
-        self._open: dict[Held, tuple[Link, asyncio.Future[bytes]]] = {}
+        self._open: dict[Held, tuple[Attachment, asyncio.Future[bytes]]] = {}
 
     def __contains__(self, held: Held) -> bool:
         return bool(self._open) and held in self._open
@@ -84,9 +84,9 @@ class Queries:
             detail = f"the arguments have at most {QUERY_ARGUMENTS_BYTES_MAX} bytes"
             raise ValidationFailed(detail)
         row = await self._row(command)
-        link = self._borrow(row)
-        if link is not None:
-            return await self._ask(link, row, command)
+        attachment = self._borrow(row)
+        if attachment is not None:
+            return await self._ask(attachment, row, command)
         for replica in await self._others(row):
             try:
                 return await self._elsewhere.ask(replica, command)
@@ -97,10 +97,10 @@ class Queries:
     async def ask_here(self, command: QueryWorkflow) -> bytes:
         """For another engine: of the workers of this one. Raises what `ask` raises."""
         row = await self._row(command)
-        link = self._borrow(row)
-        if link is None:
+        attachment = self._borrow(row)
+        if attachment is None:
             raise _nobody(row)
-        return await self._ask(link, row, command)
+        return await self._ask(attachment, row, command)
 
     async def _row(self, command: QueryWorkflow) -> WorkflowRow:
         row = await self._store.workflows.get(command.org_id, command.workflow_id)
@@ -123,11 +123,11 @@ class Queries:
         )
         return tuple(replica for replica in found if replica != self._me)
 
-    async def _ask(self, link: Link, row: WorkflowRow, command: QueryWorkflow) -> bytes:
+    async def _ask(self, attachment: Attachment, row: WorkflowRow, command: QueryWorkflow) -> bytes:
         held = Held(self._ids.uuid7(), 1)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._open[held] = (link, answer)
-        self._push(link, held, row, command)
+        self._open[held] = (attachment, answer)
+        self._push(attachment, held, row, command)
         try:
             async with asyncio.timeout(QUERY_S):
                 return await answer
@@ -137,18 +137,20 @@ class Queries:
         finally:
             if self._open.pop(held, None) is not None:
                 # Nobody waits any more: the worker stops, and has its slot again.
-                self._links.ended(held)
+                self._attachments.ended(held)
 
-    def _borrow(self, row: WorkflowRow) -> Link | None:
+    def _borrow(self, row: WorkflowRow) -> Attachment | None:
         if len(self._open) >= QUERIES_AT_ONCE_MAX:
             detail = "too many queries are under way"
             raise TooManyRequests(detail)
         # Code of another build than it is pinned to may not fit what is recorded.
         build = states.decode(row.workflow).build
         seat = self._roster.borrow(route_of(row.queue, row.type, build))
-        return None if seat is None else self._links.get(seat.incarnation)
+        return None if seat is None else self._attachments.get(seat.incarnation)
 
-    def _push(self, link: Link, held: Held, row: WorkflowRow, command: QueryWorkflow) -> None:
+    def _push(
+        self, attachment: Attachment, held: Held, row: WorkflowRow, command: QueryWorkflow
+    ) -> None:
         id_ = row.workflow.id
         payload = QueryTask(
             workflow_id=id_,
@@ -161,8 +163,8 @@ class Queries:
         task = HeldTask(
             held=held, session_id=id_, workflow_id=id_, org_id=command.org_id, since_s=math.inf
         )
-        self._links.hold(link, task)
-        link.outbox.task(
+        self._attachments.hold(attachment, task)
+        attachment.outbox.task(
             Task(
                 held=held,
                 session_id=id_,
@@ -188,10 +190,10 @@ class Queries:
         detail = "the worker handed the query back: it drains, or knows no queries"
         self._settle(held, NoWorker(detail, retry_after_s=QUERY_AGAIN_S))
 
-    def left(self, link: Link) -> None:
+    def left(self, attachment: Attachment) -> None:
         """Its stream is gone, and what it was asked with it."""
         for held, (asked, _) in tuple(self._open.items()):
-            if asked is link:
+            if asked is attachment:
                 gone = "the worker went away before it answered"
                 self._settle(held, NoWorker(gone, retry_after_s=QUERY_AGAIN_S))
 
@@ -199,8 +201,8 @@ class Queries:
         asked = self._open.pop(held, None)
         if asked is None:
             return
-        link, waiting = asked
-        self._links.drop(link, held)
+        attachment, waiting = asked
+        self._attachments.drop(attachment, held)
         if waiting.done():
             return
         if isinstance(answer, bytes):

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from mainspring_engine.ports.progress import Report
 from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.attachments import Attachment, Attachments
 from mainspring_engine.usecases.batching import Batcher
-from mainspring_engine.usecases.links import Link, Links
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.limits import STREAM_GRACE_S
@@ -21,23 +21,23 @@ _PLAIN: Final = ""
 class Reports:
     """One per process."""
 
-    def __init__(self, store: Store, links: Links, clock: Clock) -> None:
+    def __init__(self, store: Store, attachments: Attachments, clock: Clock) -> None:
         self._store = store
-        self._links = links
+        self._attachments = attachments
         self._clock = clock
         self._batcher = Batcher(self._keep)
 
     async def work(self) -> None:
         await self._batcher.work()
 
-    def said(self, link: Link, progress: Progress) -> None:
+    def said(self, attachment: Attachment, progress: Progress) -> None:
         """What a worker may not say is refused; the rest is answered once it is kept."""
-        if link.given(progress.held) is None:
-            _answer(link, progress, Verdict.STALE)
+        if attachment.given(progress.held) is None:
+            _answer(attachment, progress, Verdict.STALE)
         elif not _is_fit(progress):
-            _answer(link, progress, Verdict.INVALID)
+            _answer(attachment, progress, Verdict.INVALID)
         else:
-            self._batcher.put(Report(progress=progress, incarnation=link.incarnation))
+            self._batcher.put(Report(progress=progress, incarnation=attachment.incarnation))
 
     async def _keep(self, reports: tuple[Report, ...]) -> None:
         newest: dict[tuple[UUID, str], Report] = {}
@@ -54,9 +54,9 @@ class Reports:
                 # A handler that is about to fail waits for the answer.
                 await self._clock.sleep(STREAM_GRACE_S)
         for report, verdict in zip(newest.values(), verdicts, strict=True):
-            link = self._links.get(report.incarnation)
-            if link is not None:
-                _answer(link, report.progress, verdict)
+            attachment = self._attachments.get(report.incarnation)
+            if attachment is not None:
+                _answer(attachment, report.progress, verdict)
 
 
 def _age(report: Report) -> tuple[int, int]:
@@ -69,6 +69,6 @@ def _is_fit(progress: Progress) -> bool:
     return known and len(progress.details) <= PROGRESS_BYTES_MAX
 
 
-def _answer(link: Link, progress: Progress, verdict: Verdict) -> None:
+def _answer(attachment: Attachment, progress: Progress, verdict: Verdict) -> None:
     acknowledgement = Acknowledgement(held=progress.held, verdict=verdict, counter=progress.counter)
-    link.outbox.progress(acknowledgement)
+    attachment.outbox.progress(acknowledgement)

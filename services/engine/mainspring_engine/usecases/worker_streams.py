@@ -18,14 +18,14 @@ from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Route, offer_of
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.registry import Presence
-from mainspring_engine.ports.store import Attachment, ExpiredTask, Store
+from mainspring_engine.ports.store import AttachRow, ExpiredTask, Store
 from mainspring_engine.usecases.agents import Agents
+from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.histories import Histories
 from mainspring_engine.usecases.lane import Lanes
 from mainspring_engine.usecases.leases import Leases
-from mainspring_engine.usecases.links import HeldTask, Link, Links
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
@@ -62,7 +62,7 @@ class WorkerStreams:
         self,
         *,
         store: Store,
-        links: Links,
+        attachments: Attachments,
         roster: Roster,
         lanes: Lanes,
         leases: Leases,
@@ -76,7 +76,7 @@ class WorkerStreams:
     ) -> None:
         self._store = store
         self._gates = gates
-        self._links = links
+        self._attachments = attachments
         self._roster = roster
         self._lanes = lanes
         self._leases = leases
@@ -89,11 +89,11 @@ class WorkerStreams:
         self._histories = Histories(store)
         self._background: set[asyncio.Task[None]] = set()
 
-    async def attach(self, attach: Attach, outbox: Outbox) -> tuple[Link, Attached]:
+    async def attach(self, attach: Attach, outbox: Outbox) -> tuple[Attachment, Attached]:
         """Takes the seat of this incarnation. Raises LeaseLost where a newer attach is known."""
         (reply,) = await self._store.attach(
             (
-                Attachment(
+                AttachRow(
                     incarnation=attach.incarnation,
                     attach_number=attach.attach_number,
                     name=attach.name,
@@ -106,15 +106,15 @@ class WorkerStreams:
             raise LeaseLost(attach.incarnation.hex, attach.attach_number)
         seat = _seat(attach)
         seat.drained = await self._workers.registered(attach)
-        link = Link(attach.incarnation, attach.attach_number, outbox)
+        attachment = Attachment(attach.incarnation, attach.attach_number, outbox)
         holds = await self._store.held_by(attach.incarnation)
-        newer = self._links.get(attach.incarnation)
+        newer = self._attachments.get(attach.incarnation)
         if newer is not None and newer.attach_number > attach.attach_number:
             # It came while the statements of this one waited: its seat is not to be taken back.
             raise LeaseLost(attach.incarnation.hex, attach.attach_number)
         for task in holds:
-            self._links.hold(link, _brought(task))
-        self._links.add(link)
+            self._attachments.hold(attachment, _brought(task))
+        self._attachments.add(attachment)
         self._roster.add(seat)
         for held in reply.cancelling:
             outbox.cancelled(held)
@@ -122,80 +122,80 @@ class WorkerStreams:
             self._claimer.look()
         self._claimer.credits_came()
         lease_ms = round(LEASE_S * 1000)
-        return link, Attached(lease_ms=lease_ms, lost=reply.lost, answers_beats=True)
+        return attachment, Attached(lease_ms=lease_ms, lost=reply.lost, answers_beats=True)
 
-    def receive(self, link: Link, frame: FromWorker) -> None:
+    def receive(self, attachment: Attachment, frame: FromWorker) -> None:
         """Never waits: each part goes to its queue."""
-        link.silence.heard()
-        if self._roster.mute(link.incarnation, deaf=False):
-            self._workers.tell(_presence(link))
+        attachment.silence.heard()
+        if self._roster.mute(attachment.incarnation, deaf=False):
+            self._workers.tell(_presence(attachment))
         # Before the results: with its result a task is not the worker's any more.
         for progress in frame.progress:
-            self._leases.reports.said(link, progress)
+            self._leases.reports.said(attachment, progress)
         for emit in frame.emits:
-            self._emit(link, emit)
-        self._receive_results(link, frame.results)
-        self._receive_about_held(link, frame)
+            self._emit(attachment, emit)
+        self._receive_results(attachment, frame.results)
+        self._receive_about_held(attachment, frame)
         if frame.configs_wanted:
-            self._spawn(self._send_configs(link, frame.configs_wanted))
-        if frame.draining and not link.leaving:
-            link.leaving = True
-            self._roster.drain(link.incarnation)
-            self._workers.tell(_presence(link))
+            self._spawn(self._send_configs(attachment, frame.configs_wanted))
+        if frame.draining and not attachment.leaving:
+            attachment.leaving = True
+            self._roster.drain(attachment.incarnation)
+            self._workers.tell(_presence(attachment))
         if frame.credits:
-            self._roster.give_back(link.incarnation, link.attach_number, frame.credits)
+            self._roster.give_back(attachment.incarnation, attachment.attach_number, frame.credits)
             self._claimer.credits_came()
 
-    def _receive_results(self, link: Link, results: tuple[Result, ...]) -> None:
+    def _receive_results(self, attachment: Attachment, results: tuple[Result, ...]) -> None:
         if results:
-            self._note_hold(link, results[0])
+            self._note_hold(attachment, results[0])
         for result in results:
-            self._result(link, result)
+            self._result(attachment, result)
 
-    def _receive_about_held(self, link: Link, frame: FromWorker) -> None:
+    def _receive_about_held(self, attachment: Attachment, frame: FromWorker) -> None:
         for held in frame.starts:
-            self._leases.start(link, held)
+            self._leases.start(attachment, held)
         for held in frame.returned:
             # What another one holds is not his to give back.
             if held in self._queries:
                 self._queries.returned(held)
-            elif link.given(held) is not None:
-                self._links.drop(link, held)
+            elif attachment.given(held) is not None:
+                self._attachments.drop(attachment, held)
                 self._leases.returned(held)
         if frame.beat is not None:
-            self._beat(link, frame.beat.held)
+            self._beat(attachment, frame.beat.held)
         for wanted in frame.histories_wanted:
-            self._spawn(self._histories.send(link, wanted))
+            self._spawn(self._histories.send(attachment, wanted))
 
-    def _beat(self, link: Link, held: tuple[Held, ...]) -> None:
+    def _beat(self, attachment: Attachment, held: tuple[Held, ...]) -> None:
         """A query has no lease: it lasts as long as somebody waits for it."""
         if not held:
-            link.outbox.heard()
+            attachment.outbox.heard()
         now_s = self._clock.mono()
-        if link.doubted(held, now_s):
-            self._spawn(self._leases.look_over(link, now_s - LEASE_S))
+        if attachment.doubted(held, now_s):
+            self._spawn(self._leases.look_over(attachment, now_s - LEASE_S))
         for asked in held:
             if asked in self._queries:
-                link.outbox.renewed(asked)
-        self._leases.beat(link, tuple(one for one in held if one not in self._queries))
+                attachment.outbox.renewed(asked)
+        self._leases.beat(attachment, tuple(one for one in held if one not in self._queries))
 
-    async def detach(self, link: Link) -> None:
+    async def detach(self, attachment: Attachment) -> None:
         """The stream is gone; what it holds has a grace."""
-        self._links.remove(link)
-        self._roster.remove(link.incarnation, link.attach_number)
-        self._workers.tell(_presence(link, attached=False))
-        self._queries.left(link)
-        self._spawn(self._leases.broken(link))
+        self._attachments.remove(attachment)
+        self._roster.remove(attachment.incarnation, attachment.attach_number)
+        self._workers.tell(_presence(attachment, attached=False))
+        self._queries.left(attachment)
+        self._spawn(self._leases.broken(attachment))
 
     async def listen(self) -> None:
         """Passes over the workers that fell silent, until they speak."""
         while True:
             await self._clock.sleep(WORKER_LISTEN_S)
-            for link in self._links.all():
-                silent = link.silence.passes(WORKER_LISTEN_S, holding=bool(link.held))
-                if silent and self._roster.mute(link.incarnation, deaf=True):
-                    self._spawn(self._leases.fell_silent(link))
-                    self._workers.tell(_presence(link, silent=True))
+            for attachment in self._attachments.all():
+                silent = attachment.silence.passes(WORKER_LISTEN_S, holding=bool(attachment.held))
+                if silent and self._roster.mute(attachment.incarnation, deaf=True):
+                    self._spawn(self._leases.fell_silent(attachment))
+                    self._workers.tell(_presence(attachment, silent=True))
 
     async def close(self) -> None:
         """Ends what still waits in the background."""
@@ -205,30 +205,32 @@ class WorkerStreams:
 
     # ── parts of a frame ────────────────────────────────────────────────────────────────────────
 
-    def _note_hold(self, link: Link, result: Result) -> None:
+    def _note_hold(self, attachment: Attachment, result: Result) -> None:
         """One of a frame is enough for a mean, and costs the same however full frames are."""
-        task = link.held.get(result.held.task_id)
+        task = attachment.held.get(result.held.task_id)
         if task is not None and task.route is not None:
             self._holds.note(task.route, self._clock.mono() - task.since_s)
 
-    def _result(self, link: Link, result: Result) -> None:
-        task = link.given(result.held)
+    def _result(self, attachment: Attachment, result: Result) -> None:
+        task = attachment.given(result.held)
         if task is None:
-            link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.STALE))
+            attachment.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.STALE))
             return
         try:
             decoded = self._read(result)
         except _UNREADABLE as error:
-            _log.warning("a result of %s was refused: %s", link.incarnation, error, extra=task.told)
-            link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
+            _log.warning(
+                "a result of %s was refused: %s", attachment.incarnation, error, extra=task.told
+            )
+            attachment.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.INVALID))
             return
         if isinstance(decoded, QueryResult):
-            link.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.COMMITTED))
+            attachment.outbox.result(Acknowledgement(held=result.held, verdict=Verdict.COMMITTED))
             return
-        self._links.drop(link, result.held)
+        self._attachments.drop(attachment, result.held)
         if task.circuit:
             self._gates.answered(task.circuit, result.held.task_id, failure_of(decoded))
-        ticket = _ResultTicket(link, task, self._claimer.ended)
+        ticket = _ResultTicket(attachment, task, self._claimer.ended)
         self._lanes.put(_answered(task, result, decoded), ticket)
 
     def _read(self, result: Result) -> AttemptResult:
@@ -246,31 +248,33 @@ class WorkerStreams:
             check_result(decoded)
         return decoded
 
-    def _emit(self, link: Link, emit: Emit) -> None:
-        task = link.given(emit.held)
+    def _emit(self, attachment: Attachment, emit: Emit) -> None:
+        task = attachment.given(emit.held)
         if task is None:
             stale = Acknowledgement(held=emit.held, verdict=Verdict.STALE, counter=emit.counter)
-            link.outbox.emit(stale)
+            attachment.outbox.emit(stale)
             return
         try:
             check_emit(emit)
         except _UNREADABLE as error:
-            _log.warning("what %s said was refused: %s", link.incarnation, error, extra=task.told)
+            _log.warning(
+                "what %s said was refused: %s", attachment.incarnation, error, extra=task.told
+            )
             invalid = Acknowledgement(held=emit.held, verdict=Verdict.INVALID, counter=emit.counter)
-            link.outbox.emit(invalid)
+            attachment.outbox.emit(invalid)
             return
         intent = Emitted(session_id=task.session_id, org_id=task.org_id, emit=emit)
-        self._lanes.put(intent, _EmitTicket(link, task, emit))
+        self._lanes.put(intent, _EmitTicket(attachment, task, emit))
 
-    async def _send_configs(self, link: Link, hashes: tuple[bytes, ...]) -> None:
+    async def _send_configs(self, attachment: Attachment, hashes: tuple[bytes, ...]) -> None:
         try:
             bodies = await self._agents.bodies(hashes)
         except Unavailable as error:
             _log.warning("configurations wait: %s", error)
             return
         for config_hash, body in bodies.items():
-            link.configs.add(config_hash)
-            link.outbox.config(Config(hash=config_hash, body=body))
+            attachment.configs.add(config_hash)
+            attachment.outbox.config(Config(hash=config_hash, body=body))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -316,13 +320,13 @@ def _seat(attach: Attach) -> Seat:
     return Seat(attach.incarnation, attach.attach_number, offer_of(attach), 0)
 
 
-def _presence(link: Link, *, attached: bool = True, silent: bool = False) -> Presence:
+def _presence(attachment: Attachment, *, attached: bool = True, silent: bool = False) -> Presence:
     return Presence(
-        incarnation=link.incarnation,
-        attach_number=link.attach_number,
+        incarnation=attachment.incarnation,
+        attach_number=attachment.attach_number,
         attached=attached,
         silent=silent,
-        leaving=link.leaving,
+        leaving=attachment.leaving,
     )
 
 
@@ -332,8 +336,10 @@ def _level_of(error: Exception) -> int:
 
 
 class _ResultTicket:
-    def __init__(self, link: Link, task: HeldTask, ended: Callable[[Route], None]) -> None:
-        self._link = link
+    def __init__(
+        self, attachment: Attachment, task: HeldTask, ended: Callable[[Route], None]
+    ) -> None:
+        self._attachment = attachment
         self._task = task
         self._ended = ended
 
@@ -348,12 +354,12 @@ class _ResultTicket:
         self._tell(Verdict.INVALID)
 
     def _tell(self, verdict: Verdict) -> None:
-        self._link.outbox.result(Acknowledgement(held=self._task.held, verdict=verdict))
+        self._attachment.outbox.result(Acknowledgement(held=self._task.held, verdict=verdict))
 
 
 class _EmitTicket:
-    def __init__(self, link: Link, task: HeldTask, emit: Emit) -> None:
-        self._link = link
+    def __init__(self, attachment: Attachment, task: HeldTask, emit: Emit) -> None:
+        self._attachment = attachment
         self._task = task
         self._emit = emit
 
@@ -367,6 +373,6 @@ class _EmitTicket:
         self._send(Verdict.INVALID)
 
     def _send(self, verdict: Verdict) -> None:
-        self._link.outbox.emit(
+        self._attachment.outbox.emit(
             Acknowledgement(held=self._emit.held, verdict=verdict, counter=self._emit.counter)
         )

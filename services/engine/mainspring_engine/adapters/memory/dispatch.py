@@ -13,8 +13,8 @@ from mainspring_engine.domain.limit import is_family, keys_of, stem_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.ports.store import (
-    Attachment,
     AttachReply,
+    AttachRow,
     Claimed,
     ClaimLimit,
     ClaimRequest,
@@ -119,27 +119,27 @@ class Dispatch:
             progress=progress_of(self._tables, task.id),
         )
 
-    def attach(self, attachment: Attachment, now_ms: int) -> AttachReply:
-        tables, worker = self._tables, attachment.incarnation
-        if tables.workers.get(worker, -1) > attachment.attach_number:
+    def attach(self, attach_row: AttachRow, now_ms: int) -> AttachReply:
+        tables, worker = self._tables, attach_row.incarnation
+        if tables.workers.get(worker, -1) > attach_row.attach_number:
             return AttachReply(refused=True)
-        tables.workers[worker] = attachment.attach_number
-        _keep_worker(tables, attachment, now_ms)
+        tables.workers[worker] = attach_row.attach_number
+        _keep_worker(tables, attach_row, now_ms)
         lost: list[Held] = []
         cancelling: list[Held] = []
-        for held in attachment.held:
+        for held in attach_row.held:
             task = tables.tasks.get(held.task_id)
             if task is None or task.held != held or task.incarnation != worker:
                 lost.append(held)
                 self._take_death_back(held, worker)
                 continue
-            task.attach_number = attachment.attach_number
+            task.attach_number = attach_row.attach_number
             task.acknowledged = True
             task.rev += 1
             task.stamp(now_ms, LEASE_MS)
             if task.cancelling:
                 cancelling.append(held)
-        released = self._release_unlisted(attachment, now_ms)
+        released = self._release_unlisted(attach_row, now_ms)
         return AttachReply(
             refused=False, lost=tuple(lost), cancelling=tuple(cancelling), released=released
         )
@@ -154,12 +154,12 @@ class Dispatch:
             task.deaths -= 1
             task.rev += 1
 
-    def _release_unlisted(self, attachment: Attachment, now_ms: int) -> int:
-        listed = set(attachment.held)
+    def _release_unlisted(self, attach_row: AttachRow, now_ms: int) -> int:
+        listed = set(attach_row.held)
         gone = [
             task
             for task in self._tables.tasks.values()
-            if task.incarnation == attachment.incarnation
+            if task.incarnation == attach_row.incarnation
             and task.held not in listed
             and not task.cancelling
             and not (task.effect.needs_start and task.started_fence > 0)
@@ -171,19 +171,19 @@ class Dispatch:
         return len(gone)
 
 
-def _keep_worker(tables: Tables, attachment: Attachment, now_ms: int) -> None:
-    row = tables.registry.workers.get(attachment.incarnation)
+def _keep_worker(tables: Tables, attach_row: AttachRow, now_ms: int) -> None:
+    row = tables.registry.workers.get(attach_row.incarnation)
     if row is None:
         row = WorkerRow(
-            incarnation=attachment.incarnation,
-            attach_number=attachment.attach_number,
-            name=attachment.name,
-            build=attachment.build,
+            incarnation=attach_row.incarnation,
+            attach_number=attach_row.attach_number,
+            name=attach_row.name,
+            build=attach_row.build,
             attached_ms=now_ms,
         )
-        tables.registry.workers[attachment.incarnation] = row
-    row.attach_number, row.attached_ms = attachment.attach_number, now_ms
-    row.name, row.build = attachment.name, attachment.build
+        tables.registry.workers[attach_row.incarnation] = row
+    row.attach_number, row.attached_ms = attach_row.attach_number, now_ms
+    row.name, row.build = attach_row.name, attach_row.build
 
 
 def running(tables: Tables, key: str) -> int:

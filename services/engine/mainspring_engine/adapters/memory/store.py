@@ -22,8 +22,8 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Head, OpenTask, TaskState, View
 from mainspring_engine.ports.log import GrantedLog
 from mainspring_engine.ports.store import (
-    Attachment,
     AttachReply,
+    AttachRow,
     Claimed,
     ClaimRequest,
     Committed,
@@ -167,10 +167,10 @@ class MemoryStore:
         with self._lock:
             return self._dispatch.claim(request, self._clock.wall_ms())
 
-    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
+    async def attach(self, attach_rows: tuple[AttachRow, ...]) -> tuple[AttachReply, ...]:
         with self._lock:
             now_ms = self._clock.wall_ms()
-            return tuple(self._dispatch.attach(attachment, now_ms) for attachment in attachments)
+            return tuple(self._dispatch.attach(attach_row, now_ms) for attach_row in attach_rows)
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
         with self._lock:

@@ -10,8 +10,8 @@ from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import (
-    Attachment,
     AttachReply,
+    AttachRow,
     Claimed,
     ClaimRequest,
     ReadyPage,
@@ -71,21 +71,21 @@ class Claims:
         names = {number: route for route, number in numbers.items()}
         return tuple(_claimed(row, names[cast(int, row["route"])]) for row in rows)
 
-    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
-        held = [(a.incarnation, h.task_id, h.fence) for a in attachments for h in a.held]
+    async def attach(self, attach_rows: tuple[AttachRow, ...]) -> tuple[AttachReply, ...]:
+        held = [(a.incarnation, h.task_id, h.fence) for a in attach_rows for h in a.held]
         rows = await self._database.fetch(
             TASKS["attach"],
             LEASE_MS,
             Closing.UNDELIVERED,
-            [a.incarnation for a in attachments],
-            [a.attach_number for a in attachments],
-            [a.name for a in attachments],
-            [a.build for a in attachments],
+            [a.incarnation for a in attach_rows],
+            [a.attach_number for a in attach_rows],
+            [a.name for a in attach_rows],
+            [a.build for a in attach_rows],
             [incarnation for incarnation, _, _ in held],
             [task_id for _, task_id, _ in held],
             [fence for _, _, fence in held],
         )
-        return tuple(_attach_reply(attachment, rows) for attachment in attachments)
+        return tuple(_attach_reply(attach_row, rows) for attach_row in attach_rows)
 
 
 def _claimed(row: Row, route: Route) -> Claimed:
@@ -116,8 +116,8 @@ def _ready_group(row: Row, route: Route) -> ReadyGroup:
     return ReadyGroup(group=group, from_id=cast(UUID, row["from_id"]))
 
 
-def _attach_reply(attachment: Attachment, rows: list[Row]) -> AttachReply:
-    mine = [row for row in rows if row["incarnation"] == attachment.incarnation]
+def _attach_reply(attach_row: AttachRow, rows: list[Row]) -> AttachReply:
+    mine = [row for row in rows if row["incarnation"] == attach_row.incarnation]
     if not any(row["kind"] == _ATTACHED for row in mine):
         return AttachReply(refused=True)
     return AttachReply(

@@ -37,8 +37,8 @@ from mainspring_engine.domain.limits import RETOLD_TASK_AGE_MS, SUSPECT_TRIAL_MS
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import OpenTask, View
 from mainspring_engine.ports.store import (
-    Attachment,
     AttachReply,
+    AttachRow,
     Claimed,
     ClaimRequest,
     Committed,
@@ -217,8 +217,8 @@ class PostgresStore:
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
         return await self._holding.start(starts)
 
-    async def attach(self, attachments: tuple[Attachment, ...]) -> tuple[AttachReply, ...]:
-        return await self._claims.attach(attachments)
+    async def attach(self, attach_rows: tuple[AttachRow, ...]) -> tuple[AttachReply, ...]:
+        return await self._claims.attach(attach_rows)
 
     async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
         return await self._holding.expired(limit, but)

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.intents import SignalCame
-from mainspring_engine.domain.limits import RELAYS_MAX
+from mainspring_engine.domain.limits import CARRIED_SIGNALS_MAX
 
 
-class Relays:
+class Couriers:
     """One loop per process: a commit never puts into a lane by itself."""
 
     def __init__(self) -> None:
-        self._came: deque[SignalCame] = deque(maxlen=RELAYS_MAX)
+        self._came: deque[SignalCame] = deque(maxlen=CARRIED_SIGNALS_MAX)
         self._wake = asyncio.Event()
 
     def committed(self, changes: Changes) -> None:

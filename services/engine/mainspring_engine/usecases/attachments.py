@@ -16,7 +16,7 @@ from mainspring_schema.workflows import StepRecord
 
 
 class HeldTask(Struct, frozen=True, kw_only=True):
-    """A task that was pushed to a link of this process, with where its result belongs.
+    """A task that was pushed to an attachment of this process, with where its result belongs.
 
     `route` and `since_s` (monotonic) are there where this process pushed it; a task that its worker
     brought along from another engine has none.
@@ -46,7 +46,7 @@ class HeldTask(Struct, frozen=True, kw_only=True):
         return self.route.circuit if self.route is not None else ""
 
 
-class Link:
+class Attachment:
     """One attached stream of one worker. `held` is what this process believes; tables decide."""
 
     def __init__(self, incarnation: UUID, attach_number: int, outbox: Outbox) -> None:
@@ -92,69 +92,69 @@ class Link:
         )
 
 
-class Links:
+class Attachments:
     """By incarnation, and by task for those who must be told."""
 
     def __init__(self) -> None:
-        self._links: dict[UUID, Link] = {}
-        self._holders: dict[UUID, Link] = {}
+        self._attachments: dict[UUID, Attachment] = {}
+        self._holders: dict[UUID, Attachment] = {}
 
-    def add(self, link: Link) -> None:
-        self._links[link.incarnation] = link
+    def add(self, attachment: Attachment) -> None:
+        self._attachments[attachment.incarnation] = attachment
 
-    def get(self, incarnation: UUID) -> Link | None:
-        return self._links.get(incarnation)
+    def get(self, incarnation: UUID) -> Attachment | None:
+        return self._attachments.get(incarnation)
 
-    def remove(self, link: Link) -> None:
+    def remove(self, attachment: Attachment) -> None:
         """Forgets the stream; a newer one of the same worker stays."""
-        if self._links.get(link.incarnation) is link:
-            del self._links[link.incarnation]
-        for task_id in link.held:
-            if self._holders.get(task_id) is link:
+        if self._attachments.get(attachment.incarnation) is attachment:
+            del self._attachments[attachment.incarnation]
+        for task_id in attachment.held:
+            if self._holders.get(task_id) is attachment:
                 del self._holders[task_id]
 
-    def hold(self, link: Link, task: HeldTask) -> None:
-        link.held[task.held.task_id] = task
-        self._holders[task.held.task_id] = link
+    def hold(self, attachment: Attachment, task: HeldTask) -> None:
+        attachment.held[task.held.task_id] = task
+        self._holders[task.held.task_id] = attachment
 
-    def drop(self, link: Link, held: Held) -> None:
+    def drop(self, attachment: Attachment, held: Held) -> None:
         """The worker brought its result, gave it back, or lost it."""
-        task = link.held.get(held.task_id)
+        task = attachment.held.get(held.task_id)
         if task is not None and task.held.fence == held.fence:
-            del link.held[held.task_id]
+            del attachment.held[held.task_id]
             holder = self._holders.pop(held.task_id, None)
-            if holder is not None and holder is not link:
+            if holder is not None and holder is not attachment:
                 self._holders[held.task_id] = holder
 
     def cancelled(self, held: Held) -> None:
         """Asks the holder to stop, if it is attached here."""
-        link = self._holder(held)
-        if link is not None:
-            link.outbox.cancelled(held)
+        attachment = self._holder(held)
+        if attachment is not None:
+            attachment.outbox.cancelled(held)
 
     def news(self, workflow_id: UUID, task_id: UUID, steps: tuple[StepRecord, ...] = ()) -> bool:
         """Tells who is at work on a workflow what was recorded of it; without steps he asks.
 
         False where he is not attached here.
         """
-        link = self._holders.get(task_id)
-        if link is None or link.held[task_id].workflow_id != workflow_id:
+        attachment = self._holders.get(task_id)
+        if attachment is None or attachment.held[task_id].workflow_id != workflow_id:
             return False
-        link.outbox.history(History(held=link.held[task_id].held, steps=steps))
+        attachment.outbox.history(History(held=attachment.held[task_id].held, steps=steps))
         return True
 
     def ended(self, held: Held) -> None:
         """The task was closed without its holder's doing: tell it that it is lost."""
-        link = self._holder(held)
-        if link is not None:
-            link.outbox.lost(held)
-            self.drop(link, held)
+        attachment = self._holder(held)
+        if attachment is not None:
+            attachment.outbox.lost(held)
+            self.drop(attachment, held)
 
-    def all(self) -> tuple[Link, ...]:
-        return tuple(self._links.values())
+    def all(self) -> tuple[Attachment, ...]:
+        return tuple(self._attachments.values())
 
-    def _holder(self, held: Held) -> Link | None:
-        link = self._holders.get(held.task_id)
-        if link is None or link.held[held.task_id].held != held:
+    def _holder(self, held: Held) -> Attachment | None:
+        attachment = self._holders.get(held.task_id)
+        if attachment is None or attachment.held[held.task_id].held != held:
             return None
-        return link
+        return attachment
