@@ -58,7 +58,7 @@ def picked(roster: Roster, prefer: UUID | None = None) -> list[UUID]:
 def test_a_deaf_worker_gets_nothing_not_even_its_own_sessions() -> None:
     seats = roster()
 
-    seats.mute(FROZEN, deaf=True)
+    seats.fell_silent(FROZEN)
 
     assert picked(seats, prefer=FROZEN) == [AWAKE] * 4
     assert [seat.incarnation for seat in seats.free()] == [AWAKE]
@@ -66,9 +66,9 @@ def test_a_deaf_worker_gets_nothing_not_even_its_own_sessions() -> None:
 
 def test_a_worker_that_speaks_again_gets_its_share() -> None:
     seats = roster()
-    seats.mute(FROZEN, deaf=True)
+    seats.fell_silent(FROZEN)
     picked(seats)
 
-    seats.mute(FROZEN, deaf=False)
+    seats.spoke(FROZEN)
 
     assert FROZEN in picked(seats)

@@ -95,11 +95,15 @@ class Roster:
         if seat is not None:
             seat.draining = True
 
-    def mute(self, incarnation: UUID, *, deaf: bool) -> bool:
-        """A deaf worker gets nothing; once it is heard again it is as before.
+    def fell_silent(self, incarnation: UUID) -> bool:
+        """It gets nothing until it speaks. Whether that is news."""
+        return self._set_deaf(incarnation, deaf=True)
 
-        Whether that is news.
-        """
+    def spoke(self, incarnation: UUID) -> bool:
+        """From now on it is as before its silence. Whether that is news."""
+        return self._set_deaf(incarnation, deaf=False)
+
+    def _set_deaf(self, incarnation: UUID, *, deaf: bool) -> bool:
         seat = self._seats.get(incarnation)
         if seat is None or seat.deaf is deaf:
             return False

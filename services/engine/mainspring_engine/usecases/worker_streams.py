@@ -127,7 +127,7 @@ class WorkerStreams:
     def receive(self, attachment: Attachment, frame: FromWorker) -> None:
         """Never waits: each part goes to its queue."""
         attachment.silence.heard()
-        if self._roster.mute(attachment.incarnation, deaf=False):
+        if self._roster.spoke(attachment.incarnation):
             self._workers.tell(_presence(attachment))
         # Before the results: with its result a task is not the worker's any more.
         for progress in frame.progress:
@@ -193,7 +193,7 @@ class WorkerStreams:
             await self._clock.sleep(WORKER_LISTEN_S)
             for attachment in self._attachments.all():
                 silent = attachment.silence.passes(WORKER_LISTEN_S, holding=bool(attachment.held))
-                if silent and self._roster.mute(attachment.incarnation, deaf=True):
+                if silent and self._roster.fell_silent(attachment.incarnation):
                     self._spawn(self._leases.fell_silent(attachment))
                     self._workers.tell(_presence(attachment, silent=True))
 
