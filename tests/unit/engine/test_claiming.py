@@ -37,7 +37,7 @@ ROUTE, OTHER = Route(queue=QUEUE), Route(queue=QUEUE, model="other")
 
 
 class Hall:
-    """One engine's claims with one worker; every turn all that it held is done."""
+    """One engine's claims with one worker; what each of them brought is done at once."""
 
     def __init__(self, world: MemoryWorld, worker: Worker, slots: int) -> None:
         self.world = world
@@ -96,9 +96,9 @@ class Hall:
             self.born[task.id] = self.now
         self.backlog.ready(Group(route, org_id, priority), tasks[0].id)
 
-    async def turn(self, seconds: float = 1.0) -> None:
+    async def claim_once(self, seconds: float = 1.0) -> None:
         self.claimed.clear()
-        await self.claimer.turn()
+        await self.claimer.claim_once()
         for task in self.claimed:
             waited = self.now - self.born[task.held.task_id]
             self.waits.setdefault(task.org_id, []).append(waited)
@@ -132,7 +132,7 @@ async def test_a_flood_by_one_organization_does_not_double_the_wait_of_another(
         await hall.add(flooding, flood)
         for _ in range(60):
             await hall.add(calm, 2, route=route)
-            await hall.turn()
+            await hall.claim_once()
         return hall.p99(calm) + 1  # a turn of service
 
     assert await p99(2000) < 2 * await p99(1)
@@ -141,11 +141,11 @@ async def test_a_flood_by_one_organization_does_not_double_the_wait_of_another(
 async def test_an_engine_that_has_not_read_how_gates_stand_lets_nothing_through() -> None:
     hall = await Hall.begun()
     await hall.add(IDS.uuid7(), 1)
-    await hall.turn()
+    await hall.claim_once()
     assert (hall.waits, hall.gates.lets(ROUTE, IDS.uuid7())) == ({}, False)
 
     await hall.gates.read()
-    await hall.turn()
+    await hall.claim_once()
 
     assert len(hall.waits) == 1
 
@@ -173,7 +173,7 @@ async def test_weights_divide_what_two_floods_get() -> None:
         await hall.add(org_id, 300)
 
     for _ in range(50):
-        await hall.turn()
+        await hall.claim_once()
 
     assert len(hall.waits[heavy]) == pytest.approx(3 * len(hall.waits[light]), rel=0.05)
 
@@ -182,16 +182,16 @@ async def test_aging_lets_the_lowest_priority_through_a_flood_of_the_highest() -
     hall = await Hall.opened()
     low, high = IDS.uuid7(), IDS.uuid7()
     await hall.add(low, 1)
-    turns = 0
+    claims = 0
 
     while low not in hall.waits:
-        # As many of the highest as there are slots, every turn: without aging low never comes.
+        # As many of the highest as there are slots, every time: without aging low never comes.
         await hall.add(high, SLOTS, priority=PRIORITY_MAX)
-        await hall.turn(PRIORITY_AGING_S / 2)
-        turns += 1
-        assert turns < 100, "it starves"
+        await hall.claim_once(PRIORITY_AGING_S / 2)
+        claims += 1
+        assert claims < 100, "it starves"
 
-    assert turns > 2 * PRIORITY_MAX
+    assert claims > 2 * PRIORITY_MAX
 
 
 async def test_several_routes_share_the_credits_of_one_worker() -> None:
@@ -201,7 +201,7 @@ async def test_several_routes_share_the_credits_of_one_worker() -> None:
     await hall.add(calm, 100, route=Route(queue=QUEUE, model="other"))
 
     for _ in range(10):
-        await hall.turn()
+        await hall.claim_once()
 
     assert len(hall.waits[calm]) == pytest.approx(len(hall.waits[flooding]), abs=SLOTS)
 
@@ -215,7 +215,7 @@ async def test_what_is_held_back_takes_no_other_routes_place_in_a_claim() -> Non
     org_id = IDS.uuid7()
     await hall.add(org_id, 2)
 
-    await hall.turn()
+    await hall.claim_once()
 
     assert len(hall.waits[org_id]) == 2
 
@@ -230,7 +230,7 @@ async def test_what_nobody_serves_takes_no_other_routes_place_in_a_claim(build: 
     org_id = IDS.uuid7()
     await hall.add(org_id, 2)
 
-    await hall.turn()
+    await hall.claim_once()
 
     assert len(hall.waits[org_id]) == 2
     assert len(hall.backlog.routes()) == CLAIM_ROUTES_MAX
@@ -241,12 +241,12 @@ async def test_tasks_that_nobody_served_are_claimed_once_a_worker_that_does_has_
     hall = await Hall.opened()
     for n in range(3):
         await hall.add(IDS.uuid7(), 1, route=Route(queue=QUEUE, capability="new", model=str(n)))
-    await hall.turn()
+    await hall.claim_once()
     assert not hall.waits
 
     offer = Offer(queues=frozenset({QUEUE}), capabilities=frozenset({"new"}), build="")
     hall.roster.add(Seat(hall.worker.id, 1, offer, SLOTS))
-    await hall.turn()
+    await hall.claim_once()
 
     assert len(hall.waits) == 3
 
@@ -262,21 +262,21 @@ async def test_under_a_limit_a_new_task_waits_for_no_other_to_end() -> None:
         task = msgspec.structs.replace(session.task("t", route=ROUTE), id=hall.ids.uuid7())
         await session.start_turn(task)
         hall.claimer.ready(Group(ROUTE, session.org_id, 0), task.id)
-        await hall.claimer.turn()
+        await hall.claimer.claim_once()
         sizes.append(len(hall.claimed))
 
     assert sizes == [1, 2, 2, 2]
     hall.claimer.ended(ROUTE)
     held = hall.claimed[0]
     await hall.world.store.release((Release(held=held.held, closing=Closing.RETURNED),))
-    await hall.claimer.turn()
+    await hall.claimer.claim_once()
     assert len(hall.claimed) == 3
 
 
 async def test_a_worker_with_more_credits_than_one_chunk_gets_what_waits() -> None:
     hall = await Hall.opened(slots=3 * CLAIM_CHUNK_TASKS)
     await hall.add(IDS.uuid7(), 1)
-    await hall.claimer.turn()
+    await hall.claimer.claim_once()
     assert len(hall.claimed) == 1
 
 
@@ -285,11 +285,11 @@ async def test_tasks_that_no_hint_told_of_are_found_by_a_pass() -> None:
     org_id = IDS.uuid7()
     await hall.add(org_id, 3)
     hall.backlog.take(Route(queue=QUEUE))
-    await hall.turn()
+    await hall.claim_once()
     assert not hall.waits
 
     hall.claimer.look()
-    await hall.turn()
+    await hall.claim_once()
 
     assert len(hall.waits[org_id]) == 3
     assert hall.backlog.routes() == ()
@@ -302,7 +302,7 @@ async def test_a_route_is_short_while_tasks_of_it_wait_for_credits() -> None:
 
     seen: list[bool] = []
     for _ in range(3):
-        await hall.turn()
+        await hall.claim_once()
         seen.append(hall.backlog.short(route))
 
     assert seen == [True, True, False]
@@ -317,10 +317,10 @@ async def test_an_organization_whose_tasks_pile_up_is_refused_and_taken_again_wh
     hall = await Hall.opened()
     flooding, calm = IDS.uuid7(), IDS.uuid7()
     await hall.add(flooding, DEPTH_ORG_TASKS_MAX + 3 * SLOTS)
-    await hall.turn()
+    await hall.claim_once()
 
     hall.claimer.look()
-    await hall.turn()
+    await hall.claim_once()
 
     with pytest.raises(TooManyRequests) as refused:
         hall.pressure.check(flooding, QUEUE)
@@ -329,7 +329,7 @@ async def test_an_organization_whose_tasks_pile_up_is_refused_and_taken_again_wh
     hall.pressure.check(calm, QUEUE)
     hall.pressure.check(flooding, "other")
     for _ in range(2):
-        await hall.turn()
+        await hall.claim_once()
     hall.pressure.check(flooding, QUEUE)
 
 

@@ -2,6 +2,9 @@
 
 Wake-ups say which groups have something; a pass over the ready index each second makes sure that
 nothing is overlooked. One loop per process: a pass and a claim never overlap.
+
+A claim goes in this order: credits of workers and room in gates are reserved, the store claims for
+them, what was claimed is pushed, and what nothing was claimed for is given back.
 """
 
 import asyncio
@@ -105,9 +108,9 @@ class Claimer:
             await self._wake.wait()
             self._wake.clear()
             with one_pass(_log, "a claim"):
-                await self.turn()
+                await self.claim_once()
 
-    async def turn(self) -> None:
+    async def claim_once(self) -> None:
         """A pass where one is due, then claims until tasks or credits run out."""
         if self._look:
             self._look = False
@@ -157,7 +160,7 @@ class Claimer:
     async def _claim_all(self) -> None:
         """Until no route has both tasks and credits."""
         self._shares.weigh(self._gates.weights)
-        while wants := self._wants():
+        while wants := self._reserve_all():
             # A route has several wants where credits are many; its marks are taken once.
             routes = dict.fromkeys(want.route for want in wants)
             marks = {route: self._backlog.take(route) for route in routes}
@@ -174,7 +177,7 @@ class Claimer:
             self._push(wants, claimed)
             self._settle(request, claimed)
 
-    def _wants(self) -> list[Want]:
+    def _reserve_all(self) -> list[Want]:
         """Takes the credits it asks for, route by route in turn; what is not used is given back."""
         for route in self._backlog.new():
             if self._may(route) and not self._roster.serves(route):
@@ -182,19 +185,19 @@ class Claimer:
         # What nobody can take, or is held back, takes no other route's place in the claim, however
         # much of it there is.
         free = filter(self._may, self._backlog.waiting(self._roster.serves))
-        turn = deque(islice(free, CLAIM_ROUTES_MAX))
-        chunk = self._chunk(len(turn))
-        asked: dict[Route, int] = dict.fromkeys(turn, 0)
+        rota = deque(islice(free, CLAIM_ROUTES_MAX))
+        chunk = self._chunk(len(rota))
+        asked: dict[Route, int] = dict.fromkeys(rota, 0)
         wants: list[Want] = []
-        while turn:
-            route = turn.popleft()
-            want = self._want(route, min(chunk, CLAIM_BATCH_TASKS_MAX - asked[route]))
+        while rota:
+            route = rota.popleft()
+            want = self._reserve(route, min(chunk, CLAIM_BATCH_TASKS_MAX - asked[route]))
             if want is None:
                 continue
             wants.append(want)
             asked[route] += want.limit
             if asked[route] < CLAIM_BATCH_TASKS_MAX:
-                turn.append(route)
+                rota.append(route)
         return wants
 
     def _may(self, route: Route) -> bool:
@@ -207,7 +210,7 @@ class Claimer:
         free = sum(seat.free_slots for seat in self._roster.free())
         return max(1, min(CLAIM_CHUNK_TASKS, free) // routes)
 
-    def _want(self, route: Route, most: int) -> Want | None:
+    def _reserve(self, route: Route, most: int) -> Want | None:
         """Some credits of one worker, as far as the gates let tasks through."""
         seat = self._roster.pick(route)
         if seat is None:
