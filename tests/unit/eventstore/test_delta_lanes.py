@@ -178,7 +178,7 @@ async def test_a_caller_that_goes_away_cancels_no_commit(
 async def test_too_many_waiting_deltas_are_refused_untouched(
     appender: Appender, store: GatedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LANE_QUEUE_ITEMS_MAX", 2)
+    monkeypatch.setattr(limits, "LANE_FRAGMENTS_MAX", 2)
     first = asyncio.create_task(appender.append([delta("a")]))
     await store.started.acquire()
     waiting = asyncio.create_task(appender.append([delta("b"), delta("c")]))

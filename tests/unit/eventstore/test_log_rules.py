@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from mainspring_eventstore.domain.deltas import admitted
-from mainspring_eventstore.domain.limits import INT4_MAX, NAME_CHARS_MAX
+from mainspring_eventstore.domain.limits import ANCHOR_CHARS_MAX, INT4_MAX
 from mainspring_eventstore.domain.pages import cut
 from mainspring_kernel.errors import MainspringError, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.limits import DELTA_FRAGMENT_BYTES_MAX
@@ -38,7 +38,7 @@ def test_a_nul_is_replaced_by_one_character() -> None:
         (replace(HONEST, anchor=""), ValidationFailed),
         (replace(HONEST, channel=""), ValidationFailed),
         (replace(HONEST, anchor="a\0"), ValidationFailed),
-        (replace(HONEST, anchor="a" * NAME_CHARS_MAX), ValidationFailed),
+        (replace(HONEST, anchor="a" * ANCHOR_CHARS_MAX), ValidationFailed),
         (replace(HONEST, attempt=0), ValidationFailed),
         (replace(HONEST, attempt=INT4_MAX + 1), ValidationFailed),
         (replace(HONEST, offset=INT4_MAX - 2), ValidationFailed),

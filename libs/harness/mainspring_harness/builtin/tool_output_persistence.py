@@ -12,7 +12,7 @@ ID: Final = "tool_output_persistence"
 NAME: Final = "Tool Output Persistence"
 INLINE_BYTES_DEFAULT: Final = 8 * KIB
 INLINE_BYTES_MIN: Final = KIB
-READ_BYTES_MAX: Final = 16 * KIB
+OUTPUT_READ_BYTES_MAX: Final = 16 * KIB
 """Of one piece, so that reading does not bring back what was kept away."""
 READERS: Final = frozenset({ID, FILES})
 """Whose results are pieces of what is kept already."""
@@ -38,8 +38,8 @@ READ_TOOL_OUTPUT: Final = ToolDefinition(
             "limit": {
                 "type": "integer",
                 "minimum": 1,
-                "maximum": READ_BYTES_MAX,
-                "description": f"Bytes to read. Default: {READ_BYTES_MAX}.",
+                "maximum": OUTPUT_READ_BYTES_MAX,
+                "description": f"Bytes to read. Default: {OUTPUT_READ_BYTES_MAX}.",
             },
         },
         "required": ["output_file"],

@@ -10,7 +10,7 @@ WINDOW_BYTES: Final = 256 * limits.KIB
 """What of one call may lie unread before its sender must wait: a full frame."""
 CONNECTION_WINDOW_BYTES: Final = 2**31 - 1
 """HTTP/2's most: calls are bounded one by one, so that none waits until another is read."""
-HEADERS_BYTES_MAX: Final = 16 * limits.KIB
+CALL_HEADERS_BYTES_MAX: Final = 16 * limits.KIB
 """All headers of one call, twice what gRPC allows by default."""
 CALLS_MAX: Final = 1_000
 """Open calls of one connection, whose callers wait for room. With their windows 250 MiB at worst;

@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
             Setting.MAX_CONCURRENT_STREAMS: bounds.CALLS_MAX,
             Setting.INITIAL_WINDOW_SIZE: bounds.WINDOW_BYTES,
             Setting.MAX_FRAME_SIZE: bounds.FRAME_BYTES_MAX,
-            Setting.MAX_HEADER_LIST_SIZE: bounds.HEADERS_BYTES_MAX,
+            Setting.MAX_HEADER_LIST_SIZE: bounds.CALL_HEADERS_BYTES_MAX,
         }
         more = bounds.CONNECTION_WINDOW_BYTES - wire.WINDOW_AT_FIRST
         self.write(self.greeting + wire.settings(mine) + wire.window_update(0, more))
@@ -234,7 +234,7 @@ class Connection(asyncio.Protocol, ABC, Generic[AnyCall]):
         if frame.kind != wire.CONTINUATION or frame.stream != stream:
             raise ConnectionBroken(Code.PROTOCOL_ERROR, "headers were interrupted")
         block += frame.payload
-        if len(block) > bounds.HEADERS_BYTES_MAX:
+        if len(block) > bounds.CALL_HEADERS_BYTES_MAX:
             raise ConnectionBroken(Code.ENHANCE_YOUR_CALM, "headers over the bound")
         if frame.flags & wire.END_HEADERS:
             self._block = None

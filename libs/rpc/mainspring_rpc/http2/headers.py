@@ -40,7 +40,7 @@ class HeaderCodec:
 
     def __init__(self) -> None:
         self._encoder = Encoder()
-        self._decoder = Decoder(max_header_list_size=bounds.HEADERS_BYTES_MAX)
+        self._decoder = Decoder(max_header_list_size=bounds.CALL_HEADERS_BYTES_MAX)
 
     def encode(self, headers: Headers) -> bytes:
         """A header block."""

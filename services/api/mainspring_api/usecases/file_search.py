@@ -19,7 +19,7 @@ MATCHES_MAX: Final = 1_000
 """Lines of one answer; who gets as many looks for something narrower."""
 LINE_CHARS_MAX: Final = 500
 """Of a line that is shown."""
-FILE_BYTES_MAX: Final = MIB
+SEARCHED_FILE_BYTES_MAX: Final = MIB
 """Larger files are not looked into, as the agents' own tools do not."""
 BATCH_BYTES_MAX: Final = 4 * MIB
 """Content in hand at once."""
@@ -76,7 +76,7 @@ def _compiled(pattern: str) -> Pattern:
 def _is_searched(file: File, places: Pattern | None) -> bool:
     return (
         not file.is_directory
-        and file.size_bytes <= FILE_BYTES_MAX
+        and file.size_bytes <= SEARCHED_FILE_BYTES_MAX
         and (places is None or places.search(file.path.removeprefix("/")) is not None)
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, structs
 
-from mainspring_eventstore.domain.limits import INT4_MAX, NAME_CHARS_MAX
+from mainspring_eventstore.domain.limits import ANCHOR_CHARS_MAX, INT4_MAX
 from mainspring_kernel import limits
 from mainspring_kernel.errors import PayloadTooLarge, ValidationFailed
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
@@ -48,8 +48,8 @@ def admitted(item: DeltaAppend) -> DeltaAppend:
     completed event has the text as it was.
     """
     names = item.anchor + item.channel
-    if not item.anchor or not item.channel or len(names) > NAME_CHARS_MAX or "\0" in names:
-        message = f"anchor and channel need 1 to {NAME_CHARS_MAX} characters together"
+    if not item.anchor or not item.channel or len(names) > ANCHOR_CHARS_MAX or "\0" in names:
+        message = f"anchor and channel need 1 to {ANCHOR_CHARS_MAX} characters together"
         raise ValidationFailed(message)
     if not 1 <= item.attempt <= INT4_MAX or item.offset + len(item.fragment) > INT4_MAX:
         message = "attempt or offset is out of range"

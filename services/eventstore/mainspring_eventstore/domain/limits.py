@@ -4,7 +4,7 @@ from typing import Final
 
 LANES: Final = 2
 """Delta flights in the air per process; each is one short transaction on two cores."""
-LANE_QUEUE_ITEMS_MAX: Final = 20_000
+LANE_FRAGMENTS_MAX: Final = 20_000
 """Fragments waiting in one lane: about half a minute of 50 fast streams; above it 429."""
 SCAN_PAGE_ROWS: Final = 500
 """Events looked at together where payloads decide a listing."""
@@ -20,7 +20,7 @@ SWEEP_ROWS_MAX: Final = 20_000
 """Deltas that one pass deletes."""
 SWEEPS_PER_UPKEEP_MAX: Final = 20
 """Of them in one upkeep: some seconds' work, far below its timeout; it says that there is more."""
-NAME_CHARS_MAX: Final = 256
+ANCHOR_CHARS_MAX: Final = 256
 """An anchor's wire id or a provider's tool call id, with its channel; they are keys in the head."""
 INT4_MAX: Final = (1 << 31) - 1
 """What the columns for attempts and offsets hold: a text of two billion characters."""

@@ -44,9 +44,7 @@ class Appender:
 
         Any other error leaves open what was appended; the same items may be given again.
         """
-        if any(
-            len(lane.waiting) + len(items) > bounds.LANE_QUEUE_ITEMS_MAX for lane in self._lanes
-        ):
+        if any(len(lane.waiting) + len(items) > bounds.LANE_FRAGMENTS_MAX for lane in self._lanes):
             message = "too many deltas wait for the database"
             raise TooManyRequests(message)
         loop = asyncio.get_running_loop()

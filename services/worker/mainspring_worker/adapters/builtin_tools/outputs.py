@@ -1,6 +1,6 @@
 """`read_tool_output`: pieces of a result that was too long to be shown."""
 
-from mainspring_harness.builtin.tool_output_persistence import READ_BYTES_MAX
+from mainspring_harness.builtin.tool_output_persistence import OUTPUT_READ_BYTES_MAX
 from mainspring_kernel.errors import NotFound
 from mainspring_schema.holdings import ReadFile
 from mainspring_schema.messages import Json
@@ -12,7 +12,8 @@ from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 async def read_tool_output(arguments: Json, context: ToolContext) -> ToolOutcome:
     """Bytes from an offset on, and where to go on."""
     path = stored(arguments["output_file"])
-    offset, limit = number(arguments, "offset", 0), number(arguments, "limit", READ_BYTES_MAX)
+    offset = number(arguments, "offset", 0)
+    limit = number(arguments, "limit", OUTPUT_READ_BYTES_MAX)
     try:
         part = await context.resources.ask(ReadFile(path=path, offset=offset, bytes_max=limit))
     except NotFound:

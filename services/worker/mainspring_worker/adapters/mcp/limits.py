@@ -14,7 +14,7 @@ ANSWER_BYTES_MAX: Final = 4 * MIB
 """Of one answer or one message; a server that floods loses its connection."""
 IDLE_S: Final = 120.0
 """How long a session's connection waits for its next call."""
-CONNECTIONS_MAX: Final = 64
+SERVER_CONNECTIONS_MAX: Final = 64
 """Of one worker; the one that was idle for longest makes room."""
 STOP_S: Final = 2.0
 """From SIGTERM to SIGKILL for the process group of a server."""

@@ -13,7 +13,7 @@ from mainspring_schema.mcp import ServedTool
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.mcp.connection import Connection, connecting
-from mainspring_worker.adapters.mcp.limits import CONNECTIONS_MAX, IDLE_S
+from mainspring_worker.adapters.mcp.limits import IDLE_S, SERVER_CONNECTIONS_MAX
 from mainspring_worker.adapters.mcp.processes import AllowedCommand, check_allowed
 from mainspring_worker.ports.servers import QUIETLY, Manner, Reached, Served, ServerFailed
 
@@ -85,11 +85,13 @@ class McpServers:
         return made
 
     def _make_room(self) -> None:
-        if len(self._kept) < CONNECTIONS_MAX:
+        if len(self._kept) < SERVER_CONNECTIONS_MAX:
             return
         idle = next((key for key, connection in self._kept.items() if not connection.busy), None)
         if idle is None:
-            message = f"the worker already keeps {CONNECTIONS_MAX} connections to MCP servers"
+            message = (
+                f"the worker already keeps {SERVER_CONNECTIONS_MAX} connections to MCP servers"
+            )
             raise ServerFailed("unreachable", message)
         self._drop(idle)
 
