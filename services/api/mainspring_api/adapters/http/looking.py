@@ -4,13 +4,13 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.adapters.http.routes.gates import CircuitBreaker, circuit_out
-from mainspring_api.adapters.http.wire.durable import HealthOut, health_out
+from mainspring_api.adapters.http.wire.durable_health import HealthOut, health_out
+from mainspring_api.domain.limits import HEALTH_AGE_MS_MAX
 from mainspring_api.ports.gates import Gates
 from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.usecases.monitor import Look, Monitor
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
-from mainspring_kernel.limits import HEALTH_AGE_MS_MAX
 from mainspring_schema.operations import GetHealth
 
 

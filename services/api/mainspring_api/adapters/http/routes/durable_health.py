@@ -8,8 +8,8 @@ from mainspring_api.adapters.http.routing import (
     RouteTable,
     json_reply,
 )
-from mainspring_api.adapters.http.wire.durable import HealthOut, health_out
-from mainspring_kernel.limits import HEALTH_AGE_MS_MAX
+from mainspring_api.adapters.http.wire.durable_health import HealthOut, health_out
+from mainspring_api.domain.limits import HEALTH_AGE_MS_MAX
 from mainspring_schema.operations import GetHealth
 
 table = RouteTable("durable")
